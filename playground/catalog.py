@@ -1,0 +1,96 @@
+"""What there is, as plain data: contributions, their knobs, and what went wrong with plugins.
+
+Apart from `playground.api` because the screen paints before pydantic is loaded, and because
+this travels from the worker, where plugin code lives, to the screen, where it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ControlKind = Literal["slider", "switch", "choice", "text"]
+KnobValue = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One declared parameter of a tokenizer, data set, strategy or engine."""
+
+    name: str
+    """The field's name, as in RunSpec options and on the command line."""
+    label: str
+    kind: ControlKind
+    default: KnobValue
+    minimum: float | None = None
+    """Lowest value allowed; None for switches, choices and text."""
+    maximum: float | None = None
+    step: float | None = None
+    """What one key press adds."""
+    integer: bool = False
+    unit: str = ""
+    neutral: KnobValue = None
+    """The value at which the parameter changes nothing ("off"); None if there is none."""
+    choices: tuple[str, ...] = ()
+    log: bool = False
+    """The slider moves by factors, not by sums."""
+    follows: str = ""
+    """The model setting (block_size, ...) whose value it takes while it stands at neutral."""
+    help: str = ""
+
+
+Kind = Literal["tokenizer", "dataset", "strategy", "engine"]
+KINDS: tuple[Kind, ...] = ("dataset", "tokenizer", "strategy", "engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One contribution, as pickers and lists show it."""
+
+    kind: Kind
+    name: str
+    """The contribution's own name, "min-p"."""
+    plugin: str
+    """Who contributed it: "builtin", a distribution's name, a file's stem."""
+    origin: str
+    """In words: "built in", "package llm-words 1.2", the path of a file."""
+    summary: str
+    controls: tuple[Control, ...] = ()
+
+    @property
+    def qualified(self) -> str:
+        """"plugin:name", which always resolves."""
+        return f"{self.plugin}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A plugin, or a part of one, that could not be used. The others are unharmed."""
+
+    plugin: str
+    origin: str
+    stage: Literal["import", "hook", "contribution", "clash"]
+    message: str
+    """One line: what and why."""
+    detail: str = ""
+    """The traceback, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Everything the worker can make, and everything it could not load."""
+
+    entries: tuple[Entry, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def of(self, kind: Kind) -> tuple[Entry, ...]:
+        """The contributions of one kind, built-ins first, in the order they were declared."""
+        return tuple(entry for entry in self.entries if entry.kind == kind)
+
+    def find(self, kind: Kind, name: str) -> Entry | None:
+        """The entry that a bare or qualified name means; None if there is none."""
+        entries = self.of(kind)
+        for entry in entries:
+            if name in (entry.qualified, entry.name):
+                return entry
+        return None
