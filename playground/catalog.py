@@ -59,7 +59,7 @@ class Entry:
 
     @property
     def qualified(self) -> str:
-        """"plugin:name", which always resolves."""
+        """ "plugin:name", which always resolves."""
         return f"{self.plugin}:{self.name}"
 
 

@@ -1,0 +1,198 @@
+"""RunSpec: everything that determines a run. Frozen, JSON in and out.
+
+Two runs with the same RunSpec, the same plugin versions and the same data give the same
+losses, step for step, on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from microgpt.config import ConfigError, ModelConfig, OptimizerConfig
+
+JsonValue = bool | int | float | str | None
+
+
+class SpecError(ValueError):
+    """Settings that cannot be. `problems` maps a dotted field ("model.n_embd") to a sentence."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {text}" for field, text in problems.items()))
+        self.problems = dict(problems)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Choice(_Frozen):
+    """A contribution by name, and the values of its knobs."""
+
+    name: str
+    options: dict[str, JsonValue] = {}
+
+
+def setting(
+    default: Any, *, label: str, help: str, ge: float, le: float, usual: tuple[float, float]
+) -> Any:
+    """One hyperparameter: `ge` and `le` are what is allowed, `usual` is what works."""
+    extra: dict[str, Any] = {"usual": list(usual)}
+    return Field(default, ge=ge, le=le, title=label, description=help, json_schema_extra=extra)
+
+
+class ModelSpec(_Frozen):
+    """The shape of the GPT, all but the vocabulary, which the tokenizer decides."""
+
+    n_embd: int = setting(
+        16, ge=1, le=1024, usual=(8, 128), label="embedding width",
+        help="numbers that stand for one token; a multiple of the heads",
+    )  # fmt: skip
+    n_head: int = setting(
+        4, ge=1, le=64, usual=(1, 8), label="attention heads",
+        help="ways of looking back at earlier tokens, side by side",
+    )  # fmt: skip
+    n_layer: int = setting(
+        1, ge=1, le=24, usual=(1, 4), label="layers",
+        help="transformer blocks, one after the other",
+    )  # fmt: skip
+    block_size: int = setting(
+        16, ge=1, le=1024, usual=(8, 64), label="context length",
+        help="the most tokens the model looks at; documents are cut to it",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> ModelSpec:
+        self.config(1)
+        return self
+
+    def config(self, vocab_size: int) -> ModelConfig:
+        """The model over a vocabulary. Raises ConfigError."""
+        return ModelConfig(vocab_size, **self.model_dump())
+
+
+class OptimizerSpec(_Frozen):
+    """Adam, with a learning rate that falls linearly to 0 at the last step."""
+
+    learning_rate: float = setting(
+        0.01, ge=0, le=1e12, usual=(0.0001, 0.1), label="learning rate",
+        help="size of the first step; far above 0.1 training tears itself apart",
+    )  # fmt: skip
+    beta1: float = setting(
+        0.85, ge=0, le=0.9999, usual=(0.8, 0.95), label="Adam beta1",
+        help="how long the mean of the gradients remembers",
+    )  # fmt: skip
+    beta2: float = setting(
+        0.99, ge=0, le=0.99999, usual=(0.95, 0.999), label="Adam beta2",
+        help="how long the mean of their squares remembers",
+    )  # fmt: skip
+    eps: float = setting(
+        1e-8, ge=1e-16, le=1, usual=(1e-9, 1e-6), label="Adam epsilon",
+        help="keeps the division away from 0",
+    )  # fmt: skip
+
+    def config(self) -> OptimizerConfig:
+        """The same for an engine."""
+        return OptimizerConfig(**self.model_dump())
+
+
+class RunSpec(_Frozen):
+    """Everything that determines a run."""
+
+    dataset: Choice = Choice(name="names")
+    tokenizer: Choice = Choice(name="char")
+    model: ModelSpec = ModelSpec()
+    optimizer: OptimizerSpec = OptimizerSpec()
+    steps: int = setting(
+        1000, ge=1, le=10_000_000, usual=(100, 20_000), label="steps",
+        help="optimizer updates in the whole run; the learning rate reaches 0 there",
+    )  # fmt: skip
+    batch_size: int = setting(
+        1, ge=1, le=1024, usual=(1, 16), label="batch size",
+        help="documents a step learns from at once",
+    )  # fmt: skip
+    seed: int = setting(
+        42, ge=0, le=2**53, usual=(0, 2**53), label="seed",
+        help="decides the order of the documents and the first weights",
+    )  # fmt: skip
+    holdout: float = setting(
+        0.1, ge=0, le=0.9, usual=(0.0, 0.2), label="held out",
+        help="share of the documents never trained on, to see what is learnt and not memorized",
+    )  # fmt: skip
+    eval_every: int = setting(
+        100, ge=0, le=10_000_000, usual=(50, 1000), label="hold-out loss every",
+        help="steps between two looks at the held-out documents; 0 for never",
+    )  # fmt: skip
+    engine: Annotated[str, Field(min_length=1, max_length=80)] = "vector"
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any] | str) -> RunSpec:
+        """From JSON text or a mapping. Raises SpecError with a sentence for each bad field."""
+        try:
+            if isinstance(values, str):
+                return cls.model_validate_json(values)
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise SpecError(explain(error)) from None
+
+    def to_json(self) -> str:
+        """JSON that `parse` takes back to an equal RunSpec."""
+        return self.model_dump_json()
+
+    def replace(self, changes: Mapping[str, Any]) -> RunSpec:
+        """A copy with some fields changed, named with dots: {"model.n_embd": 32}.
+
+        Raises SpecError; this RunSpec stays as it is.
+        """
+        values = self.model_dump()
+        for dotted, value in changes.items():
+            *path, last = dotted.split(".")
+            place = values
+            for key in path:
+                if not isinstance(place.get(key), dict):
+                    raise SpecError({dotted: "there is no such setting"})
+                place = place[key]
+            if last not in place and path[-1:] != ["options"]:
+                raise SpecError({dotted: "there is no such setting"})
+            place[last] = value
+        return RunSpec.parse(values)
+
+
+LIVE_FIELDS = frozenset({"optimizer.learning_rate"})
+"""Settings that a running session takes at once; every other one needs a new run."""
+
+
+def explain(error: ValidationError) -> dict[str, str]:
+    """Each problem of a pydantic error as a sentence, by dotted field."""
+    problems = {}
+    for item in error.errors(include_url=False):
+        field = ".".join(str(part) for part in item["loc"])
+        context = item.get("ctx", {})
+        cause = context.get("error")
+        if isinstance(cause, ConfigError):
+            field = f"{field}.{cause.field}" if field else cause.field
+            text = cause.message
+        else:
+            text = _sentence(item["type"], context, item["input"], item["msg"])
+        problems[field or "run"] = text
+    return problems
+
+
+def _sentence(kind: str, context: Mapping[str, Any], value: object, fallback: str) -> str:
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "..."
+    if kind == "greater_than_equal":
+        return f"must be {context['ge']:g} or more, not {shown}"
+    if kind == "less_than_equal":
+        return f"must be {context['le']:g} or less, not {shown}"
+    if kind in ("int_parsing", "int_type", "int_from_float"):
+        return f"must be a whole number, not {shown}"
+    if kind in ("float_parsing", "float_type"):
+        return f"must be a number, not {shown}"
+    if kind == "finite_number":
+        return "must be finite"
+    if kind == "extra_forbidden":
+        return "there is no such setting"
+    return fallback[:1].lower() + fallback[1:]
