@@ -1,0 +1,280 @@
+"""One-line controls: what a slider, a choice and a toggle share, and the latter two."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+from typing_extensions import override
+
+from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.text import fit, visible
+
+ADJUST = Binding.Group("adjust", compact=True)
+
+
+class Control(LineWidget, can_focus=True):
+    """A labelled line one can change. The label column is `label_width` cells (0: as it needs),
+    so that controls stacked above one another line up."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "control--label",
+        "control--value",
+        "control--quiet",
+        "control--fill",
+        "control--track",
+        "control--handle",
+    }
+    DEFAULT_CSS = """
+    Control {
+        height: 1;
+        & > .control--label { color: $foreground 80%; }
+        & > .control--value { color: $foreground; }
+        & > .control--quiet { color: $foreground 55%; }
+        & > .control--fill { color: $text-primary; }
+        & > .control--track { color: $foreground 25%; }
+        & > .control--handle { color: $text-primary; text-style: bold; }
+        &:hover > .control--label { color: $foreground; }
+        &:focus {
+            & > .control--label { color: $foreground; text-style: bold; }
+            & > .control--value { text-style: bold; }
+            & > .control--fill { color: $text-accent; }
+            & > .control--handle { color: $text-accent; }
+        }
+        &:disabled {
+            & > .control--label { color: $foreground 40%; }
+            & > .control--value { color: $foreground 40%; }
+            & > .control--fill { color: $foreground 40%; }
+            & > .control--handle { color: $foreground 40%; }
+        }
+        &:ansi > .control--track { text-style: dim; }
+        &:ansi > .control--quiet { text-style: dim; }
+        &:ansi:disabled > .control--label { text-style: dim; }
+    }
+    """
+
+    def __init__(
+        self,
+        label: str,
+        *,
+        label_width: int = 0,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        self._label = visible(label)
+        self._label_width = label_width
+
+    @property
+    def label(self) -> str:
+        """What is being changed, as it is shown."""
+        return self._label
+
+    @property
+    def label_width(self) -> int:
+        """Cells kept for the label; 0 keeps as many as it needs."""
+        return self._label_width
+
+    @label_width.setter
+    def label_width(self, width: int) -> None:
+        if width != self._label_width:
+            self._label_width = width
+            self.changed()
+
+    def label_run(self, width: int) -> Run:
+        """The label in its column and the gap after it; never more than half of `width`.
+
+        The focused control points at itself, so that focus is seen without colours too.
+        """
+        room = min(self._label_width or cell_len(self._label), max(0, width // 2 - 3))
+        pointer = "›" if self.has_focus else " "
+        text = f"{pointer} {fit(self._label, room)}  " if room else pointer
+        return text, self.ink("control--label")
+
+    def label_cells(self, width: int) -> int:
+        """How many cells `label_run` takes."""
+        return cell_len(self.label_run(width)[0])
+
+
+class Choice(Control):
+    """One of several values: `label ◂ value ▸`, changed with left, right, enter or a click."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "previous", id="choice.previous", group=ADJUST, show=False,
+                tooltip="Choose the value before"),
+        Binding("right,enter,space", "move(1)", "next", id="choice.next", group=ADJUST,
+                show=False, tooltip="Choose the value after"),
+        Binding("home", "pick(0)", "first", id="choice.first", group=ADJUST, show=False,
+                tooltip="Choose the first value"),
+        Binding("end", "pick(-1)", "last", id="choice.last", group=ADJUST, show=False,
+                tooltip="Choose the last value"),
+    ]  # fmt: skip
+
+    class Changed(Message):
+        """The person chose another value."""
+
+        def __init__(self, choice: Choice, value: str) -> None:
+            super().__init__()
+            self.choice = choice
+            self.value = value
+
+        @property
+        def control(self) -> Choice:
+            return self.choice
+
+    def __init__(
+        self,
+        label: str,
+        options: Sequence[str],
+        value: str | None = None,
+        *,
+        label_width: int = 0,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        super().__init__(
+            label, label_width=label_width, name=name, id=id, classes=classes, disabled=disabled
+        )
+        self._options = tuple(options)
+        self._index = self._options.index(value) if value in self._options else 0
+        self._left = self._right = 0  # the columns of the two arrows, as last painted
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The values one can choose from, in order."""
+        return self._options
+
+    @property
+    def value(self) -> str | None:
+        """The chosen value, or None where there are none."""
+        return self._options[self._index] if self._options else None
+
+    def set_value(self, value: str) -> None:
+        """Show `value` as chosen, without posting `Changed`; one that is no option is ignored."""
+        if value in self._options and value != self.value:
+            self._index = self._options.index(value)
+            self.changed()
+
+    def set_options(self, options: Sequence[str], value: str | None = None) -> None:
+        """Replace the options, keeping the value where it is still among them."""
+        value = self.value if value is None else value
+        self._options = tuple(options)
+        self._index = self._options.index(value) if value in self._options else 0
+        self.changed()
+
+    def action_move(self, by: int) -> None:
+        if self._options:
+            self.action_pick((self._index + by) % len(self._options))
+
+    def action_pick(self, index: int) -> None:
+        if not self._options:
+            return
+        index %= len(self._options)
+        if index != self._index:
+            self._index = index
+            self.changed()
+            self.post_message(self.Changed(self, self._options[index]))
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        at = event.get_content_offset(self)
+        if at is not None and at.x >= self.label_cells(self.size.width):
+            self.action_move(-1 if at.x <= self._left + 1 else 1)
+
+    @override
+    def paint(self, width: int, height: int) -> Sequence[Strip]:
+        label = self.label_run(width)
+        self._left = cell_len(label[0])
+        room = max(0, width - self._left - 4)
+        widest = max((cell_len(visible(option)) for option in self._options), default=0)
+        value = fit(visible(self.value or "–"), min(room, max(widest, 1)))
+        arrow = self.ink("control--handle" if len(self._options) > 1 else "control--track")
+        runs = [label, ("◂ ", arrow), (value, self.ink("control--value")), (" ▸", arrow)]
+        if len(self._options) > 1:
+            count = f"  {self._index + 1}/{len(self._options)}"
+            if self._left + 4 + cell_len(value) + len(count) <= width:
+                runs.append((count, self.ink("control--quiet")))
+        return [strip_of(runs, width, self.ink())]
+
+
+class Toggle(Control):
+    """On or off: `label  ● on` / `○ off`, flipped with enter, space or a click."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,space", "flip", "on/off", id="toggle.flip", group=ADJUST, show=False,
+                tooltip="Switch it on or off"),
+        Binding("right", "turn(True)", "on", id="toggle.on", group=ADJUST, show=False,
+                tooltip="Switch it on"),
+        Binding("left", "turn(False)", "off", id="toggle.off", group=ADJUST, show=False,
+                tooltip="Switch it off"),
+    ]  # fmt: skip
+
+    class Changed(Message):
+        """The person switched it on or off."""
+
+        def __init__(self, toggle: Toggle, value: bool) -> None:
+            super().__init__()
+            self.toggle = toggle
+            self.value = value
+
+        @property
+        def control(self) -> Toggle:
+            return self.toggle
+
+    def __init__(
+        self,
+        label: str,
+        value: bool = False,
+        *,
+        label_width: int = 0,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        super().__init__(
+            label, label_width=label_width, name=name, id=id, classes=classes, disabled=disabled
+        )
+        self._value = bool(value)
+
+    @property
+    def value(self) -> bool:
+        """Is it on?"""
+        return self._value
+
+    def set_value(self, value: bool) -> None:
+        """Show `value`, without posting `Changed`."""
+        if value != self._value:
+            self._value = value
+            self.changed()
+
+    def action_flip(self) -> None:
+        self.action_turn(not self._value)
+
+    def action_turn(self, value: bool) -> None:
+        if value != self._value:
+            self.set_value(value)
+            self.post_message(self.Changed(self, value))
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.action_flip()
+
+    @override
+    def paint(self, width: int, height: int) -> Sequence[Strip]:
+        on: tuple[str, Style] = ("●", self.ink("control--handle"))
+        off: tuple[str, Style] = ("○", self.ink("control--quiet"))
+        word = self.ink("control--value" if self._value else "control--quiet")
+        runs = [self.label_run(width), on if self._value else off]
+        runs.append((" on" if self._value else " off", word))
+        return [strip_of(runs, width, self.ink())]

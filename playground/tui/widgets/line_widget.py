@@ -1,0 +1,101 @@
+"""The base of every widget here: lines painted together, kept until something changes.
+
+Textual asks for one line at a time; these widgets decide a whole picture at once. So the first
+line asked for paints them all, and the strips are kept until the data, the size, or the
+colours beneath change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+Run = tuple[str, Style]
+"""A piece of a line: its text and its style."""
+
+
+def strip_of(runs: Iterable[Run], width: int, fill: Style) -> Strip:
+    """A strip exactly `width` cells wide made of `runs`, cropped or padded with `fill`."""
+    strip = Strip([Segment(text, style) for text, style in runs if text])
+    return strip.adjust_cell_length(width, fill)
+
+
+class LineWidget(Widget):
+    """A widget that paints plain data onto strips. Subclasses write `paint`."""
+
+    ALLOW_SELECT = False
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        self._lines: Sequence[Strip] | None = None
+        self._line_key: object = None
+        self._inks: dict[tuple[str, ...], Style] = {}
+
+    def paint(self, width: int, height: int) -> Sequence[Strip]:
+        """The lines of the widget: at most `height` strips, `width` cells each (both >= 1)."""
+        raise NotImplementedError
+
+    def changed(self, layout: bool = False) -> None:
+        """Drop the painted lines and ask for a repaint: call after the data changed.
+
+        `layout` also lets a widget of automatic height be measured anew.
+        """
+        self._lines = None
+        self.refresh(layout=layout and self.styles.auto_dimensions)
+
+    def ink(self, *components: str) -> Style:
+        """The Rich style of component classes on this widget's background, remembered."""
+        style = self._inks.get(components)
+        if style is None:
+            style = self.get_component_rich_style(*components) if components else self.rich_style
+            self._inks[components] = style
+        return style
+
+    @property
+    def monochrome(self) -> bool:
+        """Is colour absent or not to be relied on (`NO_COLOR`, an ansi theme, 16 colours)?"""
+        app = self.app
+        system = app.console.color_system
+        return app.no_color or app.native_ansi_color or system not in ("256", "truecolor")
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._forget()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # What lies beneath may change (a theme, a parent's background) without a word to us.
+        key = (self.rich_style, self.monochrome, self.has_focus)
+        if key != self._line_key:
+            self._forget()
+            self._line_key = key
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        if width <= 0:
+            return Strip.blank(0)
+        size = (width, height)
+        if self._lines is None or self._painted_size != size:
+            self._painted_size = size
+            self._lines = self.paint(width, height) if height > 0 else []
+        if 0 <= y < len(self._lines):
+            return self._lines[y]
+        return Strip.blank(width, self.ink())
+
+    _painted_size: tuple[int, int] = (0, 0)
+
+    def _forget(self) -> None:
+        self._lines = None
+        self._inks.clear()

@@ -1,0 +1,304 @@
+"""A slider on one line: `temperature ━━━●────── 0.50`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+from typing_extensions import override
+
+from playground.tui.widgets.control import ADJUST, Control
+from playground.tui.widgets.line_widget import Run, strip_of
+from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.values import Scale, Track
+
+COARSE = 10
+"""How many stops a shifted arrow key moves."""
+
+
+class Slider(Control):
+    """A number within bounds, changed with the arrow keys, by typing it, or with the mouse.
+
+    `neutral` is the value at which it has no effect (shown as `neutral_label` if given); it may
+    lie outside the bounds, and delete or backspace returns to it (else to the first value).
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"slider--entry", "slider--caret"}
+    DEFAULT_CSS = """
+    Slider > .slider--entry { color: $foreground; text-style: bold underline; }
+    Slider > .slider--caret { color: $text-accent; text-style: reverse; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "less", id="slider.less", group=ADJUST, show=False,
+                tooltip="One step down"),
+        Binding("right", "move(1)", "more", id="slider.more", group=ADJUST, show=False,
+                tooltip="One step up"),
+        Binding("shift+left", f"move(-{COARSE})", "much less", id="slider.much-less",
+                group=ADJUST, show=False, tooltip="Ten steps down"),
+        Binding("shift+right", f"move({COARSE})", "much more", id="slider.much-more",
+                group=ADJUST, show=False, tooltip="Ten steps up"),
+        Binding("home", "low", "lowest", id="slider.lowest", group=ADJUST, show=False,
+                tooltip="The lowest value"),
+        Binding("end", "high", "highest", id="slider.highest", group=ADJUST, show=False,
+                tooltip="The highest value"),
+        Binding("delete,backspace", "neutral", "reset", id="slider.neutral", group=ADJUST,
+                show=False, tooltip="Back to the value without effect"),
+    ]  # fmt: skip
+
+    class Changed(Message):
+        """The person set another value."""
+
+        def __init__(self, slider: Slider, value: float) -> None:
+            super().__init__()
+            self.slider = slider
+            self.value = value
+
+        @property
+        def control(self) -> Slider:
+            return self.slider
+
+    class Rejected(Message):
+        """The person typed what cannot be; the slider keeps its value. `reason` is a sentence."""
+
+        def __init__(self, slider: Slider, text: str, reason: str) -> None:
+            super().__init__()
+            self.slider = slider
+            self.text = text
+            self.reason = reason
+
+        @property
+        def control(self) -> Slider:
+            return self.slider
+
+    def __init__(
+        self,
+        label: str,
+        value: float,
+        *,
+        minimum: float,
+        maximum: float,
+        step: float | None = None,
+        scale: Scale = "linear",
+        unit: str = "",
+        neutral: float | None = None,
+        neutral_label: str = "",
+        integer: bool = False,
+        label_width: int = 0,
+        value_width: int = 0,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+        disabled: bool = False,
+    ) -> None:
+        """`step`: the distance of two stops (default: 1 if `integer`, else a hundredth of the
+        track); on a log scale, decades between two stops (default 0.1). `value_width`: cells
+        kept for the value, 0 keeps as many as its own values need."""
+        super().__init__(
+            label, label_width=label_width, name=name, id=id, classes=classes, disabled=disabled
+        )
+        if step is None:
+            step = 0.1 if scale == "log" else 1.0 if integer else (maximum - minimum) / 100 or 1.0
+        self._track = Track(float(minimum), float(maximum), step, scale, integer)
+        self._unit = visible(unit)
+        self._neutral = neutral
+        self._neutral_label = visible(neutral_label)
+        self._value = self._valid(value)
+        self._default = self._value
+        self._value_width = value_width
+        self._typed: str | None = None
+        self._dragging = False
+        self._track_at = (0, 0)  # first column of the track and its length, as last painted
+
+    @property
+    def value(self) -> float:
+        """The value set: within the bounds, or the neutral one."""
+        return self._value
+
+    @property
+    def editing(self) -> bool:
+        """Is a number being typed?"""
+        return self._typed is not None
+
+    @property
+    def value_text(self) -> str:
+        """The value as it is written beside the track."""
+        if self._neutral_label and self._value == self._neutral:
+            return self._neutral_label
+        return self._track.text(self._value) + self._unit
+
+    def natural_value_width(self) -> int:
+        """Cells the widest value needs: give the greatest of several sliders to all of them as
+        `value_width`, and their tracks end in one column."""
+        ends = (self._track.minimum, self._track.at(0.37), self._track.maximum)
+        texts = [self._track.text(end) + self._unit for end in ends]
+        return max(cell_len(text) for text in [*texts, self._neutral_label, self.value_text])
+
+    @property
+    def value_width(self) -> int:
+        """Cells kept for the value; 0 keeps as many as its own values need."""
+        return self._value_width
+
+    @value_width.setter
+    def value_width(self, width: int) -> None:
+        if width != self._value_width:
+            self._value_width = width
+            self.changed()
+
+    def set_value(self, value: float) -> None:
+        """Show `value`, brought within the bounds, without posting `Changed`."""
+        value = self._valid(value)
+        if value != self._value:
+            self._value = value
+            self.changed()
+
+    def _valid(self, value: float) -> float:
+        if value == self._neutral or not math.isfinite(value):
+            return float(self._neutral if self._neutral is not None else self._track.minimum)
+        value = self._track.clamp(float(value))
+        return float(round(value)) if self._track.integer else value
+
+    def _choose(self, value: float) -> None:
+        if value != self._value:
+            self._value = value
+            self.changed()
+            self.post_message(self.Changed(self, value))
+
+    def action_move(self, steps: int) -> None:
+        track = self._track
+        outside = track.clamp(self._value) != self._value
+        if outside:  # a neutral value beyond an end: the first press steps onto the track
+            upward = self._value < track.minimum
+            if upward == (steps > 0):
+                self._choose(track.minimum if upward else track.maximum)
+            return
+        if self._neutral is not None and track.clamp(self._neutral) != self._neutral:
+            end = track.minimum if self._neutral < track.minimum else track.maximum
+            if self._value == end and (self._neutral < end) == (steps < 0):
+                self._choose(self._neutral)
+                return
+        self._choose(track.move(self._value, steps))
+
+    def action_low(self) -> None:
+        self._choose(self._track.minimum)
+
+    def action_high(self) -> None:
+        self._choose(self._track.maximum)
+
+    def action_neutral(self) -> None:
+        self._choose(self._default if self._neutral is None else float(self._neutral))
+
+    @override
+    def check_consume_key(self, key: str, character: str | None) -> bool:
+        return character is not None and character in "0123456789.-"
+
+    def on_key(self, event: events.Key) -> None:
+        """Digits begin or continue an entry; while one is open, its keys are its own."""
+        character = event.character
+        if character is not None and character in "0123456789.-":
+            self._type((self._typed or "") + character)
+        elif self._typed is None:
+            return
+        elif event.key == "backspace":
+            self._type(self._typed[:-1] or None)
+        elif event.key == "escape":
+            self._type(None)
+        elif event.key in ("enter", "tab", "shift+tab"):
+            self._commit()
+            if event.key != "enter":
+                return  # focus may move on
+        elif event.key not in ("delete", "home", "end", "left", "right"):
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_blur(self) -> None:
+        self._type(None)
+
+    def _type(self, text: str | None) -> None:
+        if text != self._typed:
+            self._typed = text[:12] if text else None
+            self.changed()
+
+    def _commit(self) -> None:
+        text, self._typed = self._typed or "", None
+        self.changed()
+        try:
+            value = float(text)
+        except ValueError:
+            self._reject(text, f"{text!r} is not a number")
+            return
+        track = self._track
+        if value == self._neutral:
+            self._choose(value)
+        elif track.clamp(value) != value:
+            low, high = track.text(track.minimum), track.text(track.maximum)
+            self._reject(text, f"{text} is not between {low} and {high}")
+        elif track.integer and value != round(value):
+            self._reject(text, f"{text} is not a whole number")
+        else:
+            self._choose(value)
+
+    def _reject(self, text: str, reason: str) -> None:
+        self.post_message(self.Rejected(self, text, f"{self.label}: {reason}"))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if event.button == 1 and not self.is_disabled:
+            event.stop()
+            start, length = self._track_at
+            at = event.get_content_offset(self)
+            if length and at is not None and start <= at.x < start + length:
+                self._dragging = True
+                self.capture_mouse()
+                self._drag_to(at.x)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragging:
+            event.stop()
+            self._drag_to(event.get_content_offset_capture(self).x)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        if self._dragging:
+            event.stop()
+            self._dragging = False
+            self.release_mouse()
+
+    def _drag_to(self, x: int) -> None:
+        start, length = self._track_at
+        self._choose(self._track.at((x - start) / max(1, length - 1)))
+
+    @override
+    def paint(self, width: int, height: int) -> Sequence[Strip]:
+        label = self.label_run(width)
+        left = cell_len(label[0])
+        value_width = min(
+            max(self._value_width or self.natural_value_width(), 1), max(1, width - left)
+        )
+        length = width - left - value_width - 1
+        runs: list[Run] = [label]
+        if length >= 3:
+            handle = round(self._track.fraction(self._value) * (length - 1))
+            runs += [
+                ("━" * handle, self.ink("control--fill")),
+                ("●", self.ink("control--handle")),
+                ("─" * (length - 1 - handle) + " ", self.ink("control--track")),
+            ]
+            self._track_at = (left, length)
+        else:
+            self._track_at = (0, 0)
+            value_width = max(1, width - left)
+        if self._typed is not None:
+            shown = self._typed[-(value_width - 1) :] if value_width > 1 else ""
+            runs.append((" " * (value_width - 1 - len(shown)), self.ink()))
+            runs.append((shown, self.ink("slider--entry")))
+            runs.append((" ", self.ink("slider--caret")))
+        else:
+            off = bool(self._neutral_label) and self._value == self._neutral
+            style = self.ink("control--quiet" if off else "control--value")
+            runs.append((fit(self.value_text, value_width, right=True), style))
+        return [strip_of(runs, width, self.ink())]
