@@ -1,0 +1,67 @@
+"""microgpt: a GPT in pure Python, standard library only.
+
+The algorithm is that of Karpathy's microgpt.py. To read it, read the files in this order:
+documents, tokenizer, autograd, parameters, scalar_engine, trainer, sampling; then vector_engine,
+which does the same many times as fast.
+"""
+
+from microgpt.config import ConfigError, ModelConfig, OptimizerConfig, linear_decay
+from microgpt.documents import (
+    DocumentsError,
+    DocumentStats,
+    default_names_path,
+    describe,
+    load_names,
+    read_text,
+    split_lines,
+    split_paragraphs,
+    split_windows,
+)
+from microgpt.engine import STATE_KINDS, Decoder, Engine, EngineFactory, StateKind
+from microgpt.parameters import MatrixSpec, initial_weights, parameter_count, parameter_layout
+from microgpt.scalar_engine import ScalarEngine
+from microgpt.tokenizer import CharTokenizer, UnknownTextError
+from microgpt.trainer import (
+    DivergedError,
+    StepResult,
+    Trainer,
+    gradient_norm,
+    shuffle,
+    shuffle_and_init,
+)
+from microgpt.vector_engine import VectorEngine
+
+__all__ = [
+    "STATE_KINDS",
+    "CharTokenizer",
+    "ConfigError",
+    "Decoder",
+    "DivergedError",
+    "DocumentStats",
+    "DocumentsError",
+    "Engine",
+    "EngineFactory",
+    "MatrixSpec",
+    "ModelConfig",
+    "OptimizerConfig",
+    "ScalarEngine",
+    "StateKind",
+    "StepResult",
+    "Trainer",
+    "UnknownTextError",
+    "VectorEngine",
+    "default_names_path",
+    "describe",
+    "gradient_norm",
+    "initial_weights",
+    "linear_decay",
+    "load_names",
+    "parameter_count",
+    "parameter_layout",
+    "read_text",
+    "shuffle",
+    "shuffle_and_init",
+    "split_lines",
+    "split_paragraphs",
+    "split_windows",
+]

@@ -1,0 +1,56 @@
+"""What every engine checks before it computes, so that all of them say it in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from microgpt.config import ModelConfig
+from microgpt.parameters import parameter_count
+
+
+def inputs_and_targets(
+    document: Sequence[int], config: ModelConfig
+) -> tuple[Sequence[int], Sequence[int]]:
+    """What the model reads and what it should predict: min(block_size, len - 1) ids each.
+
+    Source: microgpt.py, `n = min(block_size, len(tokens) - 1)`.
+    Raises ValueError for fewer than two tokens or an id out of range.
+    """
+    n = min(config.block_size, len(document) - 1)
+    if n < 1:
+        raise ValueError(
+            f"a document needs at least two tokens, one to read and one to predict; "
+            f"this one has {len(document)}"
+        )
+    used = document[: n + 1]
+    if min(used) < 0 or max(used) >= config.vocab_size:
+        wrong = next(token for token in used if not 0 <= token < config.vocab_size)
+        raise ValueError(_out_of_range(wrong, config))
+    return used[:-1], used[1:]
+
+
+def check_token(token: int, position: int, config: ModelConfig) -> None:
+    """Raise what Decoder.push raises: IndexError past the block, ValueError for a wrong id."""
+    if position >= config.block_size:
+        raise IndexError(
+            f"the context is full: the model looks at {config.block_size} tokens (block_size)"
+        )
+    if not 0 <= token < config.vocab_size:
+        raise ValueError(_out_of_range(token, config))
+
+
+def check_length(values: Sequence[float], config: ModelConfig) -> None:
+    """Raise ValueError if these cannot be one number for each parameter."""
+    expected = parameter_count(config)
+    if len(values) != expected:
+        raise ValueError(f"the model has {expected} parameters, but {len(values)} numbers came")
+
+
+def check_second_moment(values: Sequence[float]) -> None:
+    """Raise ValueError for a negative number: a mean of squares has none, Adam takes its root."""
+    if min(values) < 0:
+        raise ValueError(f"the second moment cannot be negative, but {min(values)} came")
+
+
+def _out_of_range(token: int, config: ModelConfig) -> str:
+    return f"token id {token} is outside the vocabulary, 0 ... {config.vocab_size - 1}"

@@ -1,0 +1,216 @@
+"""Text -> documents. A file is read whole or refused in words; nothing is repaired in silence."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1024 * 1024
+_CHUNK = MIB
+
+
+class DocumentsError(Exception):
+    """A text that cannot be used: what happened, why, and what to do about it."""
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(f"{title}: {message}")
+        self.title = title
+        """What happened, a few words."""
+        self.message = message
+        """Why, and what to do; sentences."""
+
+
+def read_text(
+    path: str | os.PathLike[str],
+    progress: Callable[[int, int], None] | None = None,
+    max_bytes: int = 256 * MIB,
+) -> str:
+    """The text of a UTF-8 file, without its BOM, every line end (LF, CRLF, CR) a newline.
+
+    progress: called with (bytes done, bytes in all) after each chunk.
+    Raises DocumentsError for whatever cannot be trained on.
+    """
+    name = os.fspath(path)
+    data = _read_bytes(name, progress, max_bytes)
+    if not data:
+        raise DocumentsError("The file is empty", f"{name} has 0 bytes. Choose a file with text.")
+    start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DocumentsError(
+            "The file is UTF-16",
+            f"{name} begins with a UTF-16 byte order mark, but UTF-8 is needed. "
+            f"Convert it: iconv -f UTF-16 -t UTF-8 {name} > utf8.txt",
+        )
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise DocumentsError(
+            "The file looks binary",
+            f"{name} holds a NUL byte at offset {nul} ({_place(data, nul)}). "
+            "Text has none; choose a text file.",
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        offset = error.start
+        raise DocumentsError(
+            "The file is not UTF-8",
+            f"{name} holds the byte 0x{data[offset]:02x} at offset {offset} "
+            f"({_place(data, offset)}), which cannot stand there in UTF-8. "
+            "If it is Latin-1 (ISO-8859-1), as older files often are, convert it: "
+            f"iconv -f ISO-8859-1 -t UTF-8 {name} > utf8.txt",
+        ) from None
+    text = text[1:] if start else text
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text or text.isspace():
+        raise DocumentsError(
+            "The file holds no text", f"{name} has only blank lines. Choose a file with text."
+        )
+    return text
+
+
+def _read_bytes(
+    name: str, progress: Callable[[int, int], None] | None, max_bytes: int
+) -> bytearray:
+    if Path(name).is_dir():
+        raise DocumentsError(
+            "This is a directory", f"{name} is a directory. Choose one file in it."
+        )
+    try:
+        # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
+        descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        raise DocumentsError(
+            "There is no such file", f"{name} does not exist. Check the path."
+        ) from None
+    except PermissionError:
+        raise DocumentsError(
+            "The file may not be read",
+            f"You have no permission to read {name}. Its owner can grant it: chmod +r {name}",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DocumentsError("The file cannot be opened", f"{name}: {error}.") from error
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise DocumentsError(
+                "This is not a file", f"{name} is a pipe, a socket or a device. Choose a file."
+            )
+        total = status.st_size
+        data = bytearray()
+        while total <= max_bytes and len(data) <= max_bytes:
+            try:
+                chunk = file.read(_CHUNK)
+            except OSError as error:
+                raise DocumentsError(
+                    "The file cannot be read", f"{name}, after {len(data)} bytes: {error}."
+                ) from error
+            if not chunk:
+                return data
+            data += chunk
+            if progress is not None:
+                progress(len(data), max(total, len(data)))
+    raise DocumentsError(
+        "The file is too large",
+        f"{name} has {max(total, len(data)):,} bytes, the limit is {max_bytes:,}. "
+        f"Train on a part of it: head -c {max_bytes} {name} > part.txt",
+    )
+
+
+def split_lines(text: str) -> list[str]:
+    """One document a line: stripped, blank lines left out.
+
+    Source: microgpt.py, `[line.strip() for line in ... if line.strip()]`.
+    """
+    return [stripped for line in text.split("\n") if (stripped := line.strip())]
+
+
+def split_paragraphs(text: str) -> list[str]:
+    """One document a paragraph (blank lines between them): stripped, inner newlines kept."""
+    paragraphs: list[str] = []
+    lines: list[str] = []
+    for line in text.split("\n"):
+        if line and not line.isspace():
+            lines.append(line)
+        elif lines:
+            paragraphs.append("\n".join(lines).strip())
+            lines = []
+    if lines:
+        paragraphs.append("\n".join(lines).strip())
+    return paragraphs
+
+
+def split_windows(text: str, size: int) -> list[str]:
+    """Consecutive windows of `size` characters, nothing left out; the last may be shorter.
+
+    Raises ValueError if size is below 1.
+    """
+    if size < 1:
+        raise ValueError(f"size must be 1 or more, not {size}")
+    return [text[i : i + size] for i in range(0, len(text), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentStats:
+    """Documents in figures, in characters (tokens, for CharTokenizer; BOS not counted)."""
+
+    count: int
+    """How many documents."""
+    characters: int
+    """In all of them."""
+    longest: int
+    """Characters of the longest."""
+    too_long: int
+    """How many are longer than the model looks: block_size characters."""
+    unseen: int
+    """Characters beyond the first block_size of their document: never trained on."""
+    with_control: int
+    """How many hold control characters other than newline and tab."""
+
+    @property
+    def unseen_share(self) -> float:
+        """Part of the text that is never trained on, 0 ... 1."""
+        return self.unseen / self.characters if self.characters else 0.0
+
+
+def describe(documents: Iterable[str], block_size: int) -> DocumentStats:
+    """Count what a person should know before training on these documents."""
+    lengths: list[int] = []
+    with_control = 0
+    control = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]").search
+    for document in documents:
+        lengths.append(len(document))
+        # isprintable is fast and almost always true; only then look closer.
+        if not document.isprintable() and control(document):
+            with_control += 1
+    beyond = [length - block_size for length in lengths if length > block_size]
+    return DocumentStats(
+        count=len(lengths),
+        characters=sum(lengths),
+        longest=max(lengths, default=0),
+        too_long=len(beyond),
+        unseen=sum(beyond),
+        with_control=with_control,
+    )
+
+
+def default_names_path() -> Path:
+    """The embedded data set: U.S. given names of 2017, see NAMES.md."""
+    return Path(__file__).with_name("names.txt")
+
+
+def load_names() -> list[str]:
+    """The embedded names, one a document, in their published order."""
+    return split_lines(read_text(default_names_path()))
+
+
+def _place(data: bytearray, offset: int) -> str:
+    """Line and byte in the line, both from 1: what an editor shows."""
+    line_start = data.rfind(b"\n", 0, offset) + 1
+    line = data.count(b"\n", 0, offset) + 1
+    return f"line {line:,}, byte {offset - line_start + 1:,} of it"

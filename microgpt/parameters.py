@@ -1,0 +1,71 @@
+"""The named weight matrices and their flat order.
+
+Every engine, checkpoint, frame and plugin speaks of weights as one flat float64 array in the
+order of `parameter_shapes`, each matrix row by row.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from dataclasses import dataclass
+
+from microgpt.config import ModelConfig
+
+INIT_STD = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixSpec:
+    """One weight matrix and where it lies in the flat array."""
+
+    name: str
+    rows: int
+    columns: int
+    offset: int
+    """Index of its first number in the flat array."""
+
+    @property
+    def size(self) -> int:
+        return self.rows * self.columns
+
+    @property
+    def slice(self) -> slice:
+        return slice(self.offset, self.offset + self.size)
+
+
+def parameter_layout(config: ModelConfig) -> tuple[MatrixSpec, ...]:
+    """Every matrix in microgpt.py's order: wte, wpe, lm_head, then layer by layer."""
+    n_embd = config.n_embd
+    shapes = [
+        ("wte", config.vocab_size, n_embd),
+        ("wpe", config.block_size, n_embd),
+        ("lm_head", config.vocab_size, n_embd),
+    ]
+    for layer in range(config.n_layer):
+        shapes += [
+            (f"layer{layer}.attn_wq", n_embd, n_embd),
+            (f"layer{layer}.attn_wk", n_embd, n_embd),
+            (f"layer{layer}.attn_wv", n_embd, n_embd),
+            (f"layer{layer}.attn_wo", n_embd, n_embd),
+            (f"layer{layer}.mlp_fc1", 4 * n_embd, n_embd),
+            (f"layer{layer}.mlp_fc2", n_embd, 4 * n_embd),
+        ]
+    layout = []
+    offset = 0
+    for name, rows, columns in shapes:
+        layout.append(MatrixSpec(name, rows, columns, offset))
+        offset += rows * columns
+    return tuple(layout)
+
+
+def parameter_count(config: ModelConfig) -> int:
+    """How many numbers the model learns: 4,192 at the default model on names."""
+    last = parameter_layout(config)[-1]
+    return last.offset + last.size
+
+
+def initial_weights(config: ModelConfig, rng: random.Random) -> array[float]:
+    """Flat float64 weights, each drawn with gauss(0, 0.08) in flat order, as microgpt.py does."""
+    gauss = rng.gauss
+    return array("d", [gauss(0, INIT_STD) for _ in range(parameter_count(config))])

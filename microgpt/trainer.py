@@ -1,0 +1,141 @@
+"""Documents + engine -> one step at a time."""
+
+from __future__ import annotations
+
+import math
+import random
+from array import array
+from collections.abc import MutableSequence, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from microgpt.config import ModelConfig, OptimizerConfig, linear_decay
+from microgpt.engine import Engine
+from microgpt.parameters import initial_weights
+
+
+class DivergedError(ArithmeticError):
+    """The loss or the weights stopped being finite numbers; the step was not applied."""
+
+    def __init__(
+        self,
+        step: int,
+        loss: float,
+        token_losses: Sequence[Sequence[float]],
+        document_indices: Sequence[int],
+        learning_rate: float,
+    ) -> None:
+        super().__init__(
+            f"the loss of step {step} is {loss}: training has diverged "
+            f"(learning rate {learning_rate:.4g}); a lower learning rate usually helps"
+        )
+        self.step = step
+        """1-based number of the step that could not be done."""
+        self.loss = loss
+        self.token_losses = token_losses
+        self.document_indices = document_indices
+        self.learning_rate = learning_rate
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one training step did."""
+
+    step: int
+    """Number of the step just done, counted from 1."""
+    loss: float
+    """Mean over all predicted tokens of the batch, in nats, before the update."""
+    token_losses: tuple[tuple[float, ...], ...]
+    """Per document, per predicted token, in nats."""
+    document_indices: tuple[int, ...]
+    """Which documents these were."""
+    learning_rate: float
+    """The one used for this update, decay included."""
+    tokens: int
+    """Tokens predicted in this step."""
+
+
+class Trainer:
+    """Feeds documents to an engine, `batch_size` a step, round and round.
+
+    documents: token ids with BOS at both ends; may encode lazily, each is asked for once a step.
+    Raises ValueError if there are none, or steps or batch_size is below 1.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        documents: Sequence[Sequence[int]],
+        optimizer: OptimizerConfig,
+        steps: int,
+        batch_size: int = 1,
+    ) -> None:
+        if not len(documents):
+            raise ValueError("there are no documents to train on")
+        for name, value in (("steps", steps), ("batch_size", batch_size)):
+            if value < 1:
+                raise ValueError(f"{name} must be 1 or more, not {value}")
+        self.engine = engine
+        self.documents = documents
+        self.learning_rate = optimizer.learning_rate
+        """At the start of the decay; may be changed at any time."""
+        self.steps = steps
+        """Where the decay reaches 0. Training may go on, at learning rate 0."""
+        self.batch_size = batch_size
+        self.step = 0
+        """Steps completed."""
+
+    def document_indices(self, step: int) -> list[int]:
+        """The documents of 0-based `step`: microgpt.py's `step % len(docs)`, batch by batch."""
+        first = step * self.batch_size
+        return [(first + i) % len(self.documents) for i in range(self.batch_size)]
+
+    def advance(self) -> StepResult:
+        """One step: forward, loss, backward, update.
+
+        Raises DivergedError if the loss is not finite; weights, moments and `step` are then
+        still those that gave it.
+        """
+        indices = self.document_indices(self.step)
+        token_losses = self.engine.loss_and_gradients([self.documents[i] for i in indices])
+        tokens = sum(map(len, token_losses))
+        loss = sum(map(sum, token_losses)) / tokens
+        learning_rate = linear_decay(self.learning_rate, self.step, self.steps)
+        if not math.isfinite(loss):
+            raise DivergedError(self.step + 1, loss, token_losses, indices, learning_rate)
+        self.engine.adam_step(learning_rate, self.step)
+        self.step += 1
+        return StepResult(
+            step=self.step,
+            loss=loss,
+            token_losses=tuple(map(tuple, token_losses)),
+            document_indices=tuple(indices),
+            learning_rate=learning_rate,
+            tokens=tokens,
+        )
+
+
+def gradient_norm(engine: Engine) -> float:
+    """Euclidean length of the gradient of the last step, over all parameters."""
+    return math.hypot(*engine.read("gradients"))
+
+
+def shuffle(documents: MutableSequence[Any], seed: int) -> random.Random:
+    """Shuffle in place; return the stream, from which the weights are drawn next.
+
+    Source: microgpt.py: `random.seed(42)`, then `random.shuffle(docs)`.
+    """
+    rng = random.Random(seed)
+    rng.shuffle(documents)
+    return rng
+
+
+def shuffle_and_init(
+    documents: MutableSequence[Any], config: ModelConfig, seed: int
+) -> tuple[array[float], random.Random]:
+    """Shuffle the documents in place, then draw the first weights, from one random stream.
+
+    Returns the flat weights and the stream, from which `python -m microgpt` goes on to sample.
+    """
+    rng = shuffle(documents, seed)
+    return initial_weights(config, rng), rng
