@@ -45,8 +45,7 @@ def visible(text: str, spaces: bool = False) -> str:
             out.append(character)
             base = True
         elif (
-            (category[0] in "CZ"
-            and category != "Co")
+            (category[0] in "CZ" and category != "Co")
             or category in _MARKS
             or cell_len(character) == 0
         ):

@@ -1,0 +1,134 @@
+"""A grid of glyphs and of the names of their inks, and the drawing of a chart's plot on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len
+
+from playground.tui.widgets import plot
+from playground.tui.widgets.braille import cells
+from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.series import MARKER, Baseline, Series
+from playground.tui.widgets.text import visible
+from playground.tui.widgets.ticks import value_text
+
+CLIPPED = "▴"
+DASH = "┄"
+COSTS = {"envelope": 0.12, "line": 2.0, "points": 3.0}
+"""What it costs a label to cover one cell of each kind of series."""
+
+
+class Canvas:
+    """`height` lines of `width` glyphs, each with the name of its ink ("" for none)."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width = width
+        self.height = height
+        self.glyphs = [[" "] * width for _ in range(height)]
+        self.inks = [[""] * width for _ in range(height)]
+        self.costs = [[0.0] * width for _ in range(height)]
+
+    def put(self, row: int, column: int, glyph: str, ink: str, cost: float = 0.0) -> None:
+        """Set one cell."""
+        self.glyphs[row][column], self.inks[row][column] = glyph, ink
+        self.costs[row][column] = cost
+
+    def dots(self, columns: Sequence[int], ink: str, cost: float) -> None:
+        """Lay columns of dots over what is there; see `braille.cells`."""
+        for row, text in enumerate(cells(columns, self.height)):
+            if text.isspace():
+                continue
+            line, inks, costs = self.glyphs[row], self.inks[row], self.costs[row]
+            for column, glyph in enumerate(text):
+                if glyph != " ":
+                    line[column], inks[column], costs[column] = glyph, ink, cost
+
+    def write(self, row: int, start: int, text: str, ink: str) -> None:
+        """Write `text`, which must hold no control characters; what lies outside is cut."""
+        column = start
+        for glyph in text:
+            wide = cell_len(glyph)
+            if not column >= 0 or column + wide > self.width or not 0 <= row < self.height:
+                column += wide
+                continue
+            if wide == 0:  # a combining mark shares the cell before it
+                if column > 0:
+                    self.glyphs[row][column - 1] += glyph
+                continue
+            self.put(row, column, glyph, ink)
+            if wide == 2:
+                self.put(row, column + 1, "", ink)
+            column += wide
+
+    def runs(self, row: int) -> Iterator[tuple[str, str]]:
+        """A line as stretches of one ink: (text, name of the ink)."""
+        glyphs, inks = self.glyphs[row], self.inks[row]
+        start = 0
+        for column in range(1, self.width + 1):
+            if column == self.width or inks[column] != inks[start]:
+                yield "".join(glyphs[start:column]), inks[start]
+                start = column
+
+
+def label_of(baseline: Baseline) -> str:
+    """A baseline's name and value as written beside it."""
+    return f"{visible(baseline.name)} {value_text(baseline.y)}"
+
+
+def draw(
+    frame: plot.Frame,
+    width: int,
+    series: Sequence[Series],
+    baselines: Sequence[Baseline],
+    cursor: float | None,
+) -> Canvas:
+    """The plot of a chart. Curves keep to the frame; labels reach to `width`.
+
+    From the bottom: envelopes, baselines, the cursor, lines, markers, labels.
+    """
+    canvas = Canvas(width, frame.height)
+    for one in series:
+        if one.kind == "envelope":
+            _curve(canvas, frame, one)
+            _clipped(canvas, frame, one.curve)
+    shown = [(row, line) for line in baselines if (row := frame.row(line.y)) is not None]
+    for row, _ in shown:
+        for column in range(frame.width):
+            canvas.put(row, column, DASH, "chart--baseline", canvas.costs[row][column])
+    column_at = None if cursor is None else frame.cell(cursor)
+    if column_at is not None:
+        for row in range(frame.height):
+            canvas.put(row, column_at, "│", "chart--cursor")
+    for kind in ("line", "points"):
+        for one in series:
+            if one.kind == kind:
+                _curve(canvas, frame, one)
+    texts = [" " + label_of(line) for _, line in shown]
+    wanted = [(row, cell_len(text)) for (row, _), text in zip(shown, texts, strict=True)]
+    places = plot.place_labels(wanted, canvas.costs, width)
+    for place, (_, length), text in zip(places, wanted, texts, strict=True):
+        if place is not None:
+            canvas.write(place, width - length, text, "chart--baseline-label")
+    return canvas
+
+
+def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
+    ink, cost = f"chart--{one.role}", COSTS[one.kind]
+    if one.kind == "points":
+        for column, row in plot.markers(one.curve, frame):
+            canvas.put(row, column, MARKER, ink, cost)
+    else:
+        canvas.dots(plot.trace(one.curve, frame, one.kind == "line"), ink, cost)
+
+
+def _clipped(canvas: Canvas, frame: plot.Frame, curve: Curve) -> None:
+    """Point at the columns whose extremes lie above the frame."""
+    whole = curve.extent(*curve.index_range(frame.x0, frame.x1))
+    top = plot.scale(whole[1], frame.log) if whole else None
+    if top is None or top <= frame.y1 or frame.height < 2:
+        return
+    for column, extent in enumerate(curve.envelope(frame.x0, frame.x1, frame.width)):
+        high = plot.scale(extent[1], frame.log) if extent else None
+        if high is not None and high > frame.y1:
+            canvas.put(0, column, CLIPPED, "chart--tick")

@@ -1,0 +1,372 @@
+"""A line chart in braille: envelopes, lines, markers, dashed baselines, and a cursor."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+from typing_extensions import override
+
+from playground.tui.widgets import plot
+from playground.tui.widgets.canvas import Canvas, draw, label_of
+from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series
+from playground.tui.widgets.text import visible
+from playground.tui.widgets.ticks import (
+    linear_ticks,
+    log_ticks,
+    place_text,
+    tick_texts,
+    value_text,
+)
+
+EARLY = 24
+"""With fewer points than this every baseline is shown, wherever it lies."""
+
+__all__ = ["Baseline", "Chart", "Kind", "Role", "Series"]
+
+CURSOR = Binding.Group("cursor", compact=True)
+
+
+class Chart(LineWidget, can_focus=True):
+    """Curves over a common x. Left and right move a cursor, which the legend reads out."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "chart--raw",
+        "chart--ema",
+        "chart--val",
+        "chart--accent2",
+        "chart--axis",
+        "chart--tick",
+        "chart--baseline",
+        "chart--baseline-label",
+        "chart--cursor",
+        "chart--legend",
+        "chart--empty",
+    }
+    DEFAULT_CSS = """
+    Chart {
+        min-height: 1;
+        & > .chart--raw { color: $foreground 38%; }
+        & > .chart--ema { color: $text-accent; text-style: bold; }
+        & > .chart--val { color: $foreground; text-style: bold; }
+        & > .chart--accent2 { color: $text-primary; text-style: bold; }
+        & > .chart--axis { color: $foreground 30%; }
+        & > .chart--tick { color: $foreground 60%; }
+        & > .chart--baseline { color: $foreground 50%; }
+        & > .chart--baseline-label { color: $foreground 75%; }
+        & > .chart--cursor { color: $text-accent; }
+        & > .chart--legend { color: $foreground 75%; }
+        & > .chart--empty { color: $foreground 50%; }
+        &:ansi > .chart--raw { text-style: dim; }
+        &:ansi > .chart--axis { text-style: dim; }
+        &:ansi > .chart--baseline { text-style: dim; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "cursor(-1)", "earlier", id="chart.earlier", group=CURSOR, show=False,
+                tooltip="Move the cursor one column back"),
+        Binding("right", "cursor(1)", "later", id="chart.later", group=CURSOR, show=False,
+                tooltip="Move the cursor one column on"),
+        Binding("shift+left", "cursor(-10)", "much earlier", id="chart.much-earlier",
+                group=CURSOR, show=False, tooltip="Move the cursor ten columns back"),
+        Binding("shift+right", "cursor(10)", "much later", id="chart.much-later",
+                group=CURSOR, show=False, tooltip="Move the cursor ten columns on"),
+        Binding("home", "cursor_end(0)", "first", id="chart.first", group=CURSOR, show=False,
+                tooltip="Move the cursor to the first point in sight"),
+        Binding("end", "cursor_end(1)", "last", id="chart.last", group=CURSOR, show=False,
+                tooltip="Move the cursor to the last point"),
+        Binding("escape", "clear_cursor", "no cursor", id="chart.clear", group=CURSOR,
+                show=False, tooltip="Take the cursor away"),
+    ]  # fmt: skip
+
+    class CursorMoved(Message):
+        """The cursor is now at `x`, or gone (None)."""
+
+        def __init__(self, chart: Chart, x: float | None) -> None:
+            super().__init__()
+            self.chart = chart
+            self.x = x
+
+        @property
+        def control(self) -> Chart:
+            return self.chart
+
+    def __init__(
+        self,
+        *,
+        log_y: bool = False,
+        last_n: int | None = None,
+        placeholder: str = "no data yet",
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._log_y = log_y
+        self._last_n = last_n
+        self._placeholder = visible(placeholder)
+        self._series: tuple[Series, ...] = ()
+        self._baselines: tuple[Baseline, ...] = ()
+        self._seen: object = None  # what set_data was given last, curves by their revision
+        self._pinned: float | None = None
+        self._hover: float | None = None
+        self._frame: plot.Frame | None = None  # as last painted
+        self._plot_left = 0
+
+    # -- data ----------------------------------------------------------------------------------
+
+    def set_data(self, series: Sequence[Series], baselines: Sequence[Baseline] = ()) -> None:
+        """Draw `series` over `baselines`; redraws only if one of them changed."""
+        seen = (tuple(series), tuple(s.curve.revision for s in series), tuple(baselines))
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._series = tuple(series)
+        self._baselines = tuple(baselines)
+        self.changed()
+
+    @property
+    def log_y(self) -> bool:
+        """Is the y axis logarithmic? Values at or below 0 have no place on it."""
+        return self._log_y
+
+    @log_y.setter
+    def log_y(self, log_y: bool) -> None:
+        if log_y != self._log_y:
+            self._log_y = log_y
+            self.changed()
+
+    @property
+    def last_n(self) -> int | None:
+        """How far back from the last x is shown, in units of x; None shows all."""
+        return self._last_n
+
+    @last_n.setter
+    def last_n(self, last_n: int | None) -> None:
+        if last_n != self._last_n:
+            self._last_n = last_n
+            self.changed()
+
+    # -- cursor --------------------------------------------------------------------------------
+
+    @property
+    def cursor(self) -> float | None:
+        """Where values are read off: under the mouse, else where the keys or a click left it."""
+        return self._pinned if self._hover is None else self._hover
+
+    @cursor.setter
+    def cursor(self, x: float | None) -> None:
+        self._point(x, None)
+
+    def values_at(self, x: float) -> dict[str, float | None]:
+        """The value of each series at `x`, by name: that of its last point at or before it."""
+        return {series.name: series.curve.value_at(x) for series in self._series}
+
+    def action_cursor(self, columns: int) -> None:
+        x0, x1 = self._span()
+        track = self._reference()
+        if track is None:
+            return
+        here = self.cursor
+        if here is None:
+            self._point(x1 if columns < 0 else self._snap(x0), None)
+            return
+        width = self._frame.width if self._frame else 1
+        there = self._snap(min(max(here + columns * (x1 - x0) / max(1, width), x0), x1))
+        if there == here:  # points further apart than columns: go to the next one
+            index = bisect_left(track.xs, here) + (1 if columns > 0 else -1)
+            there = track.xs[min(max(index, 0), len(track) - 1)]
+        self._point(there, None)
+
+    def action_cursor_end(self, end: int) -> None:
+        if self._reference() is not None:
+            self._point(self._snap(self._span()[end]), None)
+
+    def action_clear_cursor(self) -> None:
+        self._point(None, None)
+
+    @override
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "clear_cursor":  # else escape is not ours to take
+            return self.cursor is not None
+        return super().check_action(action, parameters)
+
+    def _point(self, pinned: float | None, hover: float | None) -> None:
+        before = self.cursor
+        self._pinned, self._hover = pinned, hover
+        if self.cursor != before:
+            self.changed()
+            self.post_message(self.CursorMoved(self, self.cursor))
+
+    def _under(self, event: events.MouseEvent) -> float | None:
+        at, frame = event.get_content_offset(self), self._frame
+        if at is None or frame is None or not 0 <= at.x - self._plot_left < frame.width:
+            return None
+        return self._snap(frame.x_at(at.x - self._plot_left)) if self._reference() else None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        self._point(self._pinned, self._under(event))
+
+    def on_leave(self) -> None:
+        self._point(self._pinned, None)
+
+    def on_click(self, event: events.Click) -> None:
+        x = self._under(event)
+        if x is not None:
+            self._point(x, x)
+
+    def _reference(self) -> Curve | None:
+        """The curve whose points the cursor stops at: the longest."""
+        curve = max((s.curve for s in self._series), key=len, default=None)
+        return curve if curve else None
+
+    def _snap(self, x: float) -> float:
+        track = self._reference()
+        if track is None:
+            return x
+        index = bisect_left(track.xs, x)
+        near = track.xs[max(0, index - 1) : index + 1]
+        return min(near, key=lambda at: abs(at - x))
+
+    # -- picture -------------------------------------------------------------------------------
+
+    def _span(self) -> tuple[float, float]:
+        """The x in sight, first and last."""
+        curves = [series.curve for series in self._series if series.curve]
+        if not curves:
+            return 0.0, 1.0
+        x0, x1 = min(c.xs[0] for c in curves), max(c.xs[-1] for c in curves)
+        if self._last_n is not None:
+            x0 = max(x0, x1 - self._last_n)
+        return x0, x1
+
+    def _range(self, x0: float, x1: float, columns: int, rows: int) -> tuple[float, float]:
+        ranges, points = [], 0
+        for series in self._series:
+            curve = series.curve
+            start, stop = curve.index_range(x0, x1)
+            points = max(points, stop - start)
+            if series.kind == "envelope":
+                found = plot.robust(curve.envelope(x0, x1, columns), self._log_y)
+            else:
+                found = plot.robust([curve.extent(start, stop)], self._log_y)
+            if found is not None:
+                ranges.append(found)
+        lines = [plot.scale(line.y, self._log_y) for line in self._baselines]
+        return plot.y_range(ranges, [y for y in lines if y is not None], points < EARLY, rows)
+
+    @override
+    def paint(self, width: int, height: int) -> Sequence[Strip]:
+        top = 1 if height >= 8 and width >= 16 and self._series else 0
+        bottom = 2 if height >= 6 and width >= 12 else 0
+        rows = height - top - bottom
+        x0, x1 = self._span()
+        y0, y1 = self._range(x0, x1, max(1, width), rows)
+        if self._log_y:
+            ticks = log_ticks(10**y0, 10**y1, max(2, rows // 3))
+        else:
+            ticks = linear_ticks(y0, y1, max(2, rows // 3))
+        texts = tick_texts(ticks)
+        gutter = max(map(len, texts), default=0) + 2 if width >= 20 else 0
+        labels = [label_of(line) for line in self._baselines]
+        room = width - gutter
+        margin = max(map(cell_len, labels), default=0) + 2 if room >= 72 and labels else 0
+        end = x1 if x1 > x0 else x0 + 1
+        frame = plot.Frame(x0, end, y0, y1, max(1, room - margin), rows, self._log_y)
+        self._frame, self._plot_left = frame, gutter
+
+        canvas = draw(frame, max(1, room), self._series, self._baselines, self.cursor)
+        if not any(series.curve for series in self._series):
+            start = max(0, (frame.width - cell_len(self._placeholder)) // 2)
+            canvas.write(rows // 2, start, self._placeholder, "chart--empty")
+        marks = {frame.row(tick): text for tick, text in zip(ticks, texts, strict=True)}
+        lines: list[Strip] = []
+        if top:
+            lines.append(strip_of(self._legend(width), width, self.ink()))
+        for row in range(rows):
+            runs: list[Run] = []
+            if gutter:
+                text = marks.get(row, "")
+                runs.append((text.rjust(gutter - 2), self.ink("chart--tick")))
+                runs.append((" ┤" if text else " │", self.ink("chart--axis")))
+            runs += ((text, self.ink(*filter(None, [ink]))) for text, ink in canvas.runs(row))
+            lines.append(strip_of(runs, width, self.ink()))
+        if bottom:
+            lines += self._x_axis(frame, gutter, width)
+        return lines
+
+    def _x_axis(self, frame: plot.Frame, gutter: int, width: int) -> list[Strip]:
+        """The axis with its ticks, and beneath them their numbers and the cursor's place."""
+        ticks = linear_ticks(frame.x0, frame.x1, max(1, frame.width // 10), whole=True)
+        canvas = Canvas(width, 2)
+        corner = [" " * (gutter - 1) + "└"] if gutter else []
+        canvas.write(0, 0, "".join([*corner, "─" * frame.width]), "chart--axis")
+        free = 0
+        for tick, text in zip(ticks, tick_texts(ticks), strict=True):
+            column = frame.cell(tick)
+            if column is None:
+                continue
+            column += gutter
+            start = min(max(column - len(text) // 2, 0), width - len(text))
+            if start >= free:
+                canvas.put(0, column, "┬", "chart--axis")
+                canvas.write(1, start, text, "chart--tick")
+                free = start + len(text) + 1
+        at = None if self.cursor is None else frame.cell(self.cursor)
+        if at is not None and self.cursor is not None:
+            text = f" {place_text(self.cursor)} "
+            start = min(max(gutter + at - len(text) // 2, 0), max(0, width - len(text)))
+            self._clear(canvas, start, start + len(text))
+            canvas.write(1, start, text, "chart--cursor")
+            canvas.put(0, gutter + at, "┴", "chart--cursor")
+        return [
+            strip_of(
+                ((text, self.ink(*filter(None, [ink]))) for text, ink in canvas.runs(row)),
+                width,
+                self.ink(),
+            )
+            for row in range(2)
+        ]
+
+    @staticmethod
+    def _clear(canvas: Canvas, start: int, stop: int) -> None:
+        """Blank every number of the axis that reaches into the cells from start to stop."""
+        line = canvas.glyphs[1]
+        while start > 0 and line[start - 1] != " ":
+            start -= 1
+        while stop < canvas.width and line[stop] != " ":
+            stop += 1
+        canvas.write(1, start, " " * (stop - start), "")
+
+    def _legend(self, width: int) -> list[Run]:
+        """The series' glyphs and names, with their values at the cursor, right-aligned; what
+        has no room goes: first the names, then the last series."""
+        at = self.cursor
+        quiet = self.ink("chart--legend")
+        for named in (True, False):
+            items: list[tuple[Run, Run]] = []
+            for one in self._series:
+                words = [visible(one.name)] if named else []
+                value = None if at is None else one.curve.value_at(at)
+                if at is not None:
+                    words.append("–" if value is None else value_text(value))
+                glyph = (GLYPHS[one.kind], self.ink(f"chart--{one.role}"))
+                items.append((glyph, (" " + " ".join(words) if words else "", quiet)))
+            length = sum(1 + cell_len(text) + 2 for _, (text, _) in items) - 2
+            if length <= width - 1:
+                break
+        while items and length > width - 1:
+            _, (text, _) = items.pop()
+            length -= 1 + cell_len(text) + 2
+        runs: list[Run] = [(" " * max(0, width - length), self.ink())]
+        for index, (glyph, words_run) in enumerate(items):
+            runs += [("  " if index else "", quiet), glyph, words_run]
+        return runs

@@ -1,0 +1,234 @@
+"""The mathematics of the line chart: what is seen, where it lies, what is written beside it.
+
+Pure functions from curves to dots; the widget in `chart.py` gives them colour.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from playground.tui.widgets.braille import run
+from playground.tui.widgets.curve import Curve, Extent
+from playground.tui.widgets.ticks import nice_step
+
+Extents = Sequence[Extent | None]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The part of the plane that is seen, and the cells it is seen in.
+
+    `y0` and `y1` are on the drawn scale: log10 of the value if `log`.
+    """
+
+    x0: float
+    x1: float
+    y0: float
+    y1: float
+    width: int
+    height: int
+    log: bool = False
+
+    @property
+    def columns(self) -> int:
+        """Columns of dots."""
+        return 2 * self.width
+
+    @property
+    def dots(self) -> int:
+        """Dots in a column."""
+        return 4 * self.height
+
+    def column(self, x: float) -> float:
+        """The dot column of `x`, 0 to `columns` - 1 within the frame."""
+        span = self.x1 - self.x0
+        return (x - self.x0) / span * (self.columns - 1) if span > 0 else 0.0
+
+    def cell(self, x: float) -> int | None:
+        """The cell column of `x`, None outside the frame."""
+        if not self.x0 <= x <= self.x1:
+            return None
+        return min(int(self.column(x) + 0.5) // 2, self.width - 1)
+
+    def x_at(self, cell: int) -> float:
+        """The x in the middle of a cell column."""
+        return self.x0 + (self.x1 - self.x0) * (cell + 0.5) / max(1, self.width)
+
+    def dot(self, y: float) -> int | None:
+        """The dot of a value, 0 at the bottom, held within the frame; None if it has no place."""
+        if self.log:
+            if y <= 0:
+                return None
+            y = math.log10(y)
+        span = self.y1 - self.y0
+        at = (y - self.y0) / span * (self.dots - 1) if span > 0 else 0.0
+        return 0 if at <= 0 else self.dots - 1 if at >= self.dots - 1 else int(at + 0.5)
+
+    def row(self, y: float) -> int | None:
+        """The line of text a value lies on, 0 at the top; None outside the frame."""
+        dot = self.dot(y)
+        scaled = scale(y, self.log)
+        if dot is None or scaled is None or not self.y0 <= scaled <= self.y1:
+            return None
+        return self.height - 1 - dot // 4
+
+
+def scale(y: float, log: bool) -> float | None:
+    """`y` on the drawn scale, None where it has no place on it."""
+    if not math.isfinite(y):
+        return None
+    if not log:
+        return y
+    return math.log10(y) if y > 0 else None
+
+
+def trace_extents(extents: Extents, frame: Frame, joined: bool, over_gaps: bool) -> list[int]:
+    """Columns of dots from the extremes of each column. `joined`: neighbours touch, as in a
+    line; `over_gaps`: columns without points are crossed."""
+    out = [0] * len(extents)
+    before: tuple[int, int] | None = None
+    for index, extent in enumerate(extents):
+        if extent is None:
+            if not over_gaps:
+                before = None
+            continue
+        high = frame.dot(extent[1])
+        if high is None:
+            before = None
+            continue
+        low = frame.dot(extent[0]) or 0
+        out[index] |= run(low, high)
+        if joined and before is not None:
+            if before[1] < low - 1:
+                out[index] |= run(before[1] + 1, low)
+            elif before[0] > high + 1:
+                out[index] |= run(high, before[0] - 1)
+        before = (low, high)
+    return out
+
+
+def trace_points(curve: Curve, start: int, stop: int, frame: Frame) -> list[int]:
+    """Columns of dots of the straight lines between the points `start` to `stop` - 1."""
+    out = [0] * frame.columns
+    before: tuple[float, int] | None = None
+    for x, y in zip(curve.xs[start:stop], curve.ys[start:stop], strict=True):
+        dot = frame.dot(y) if math.isfinite(y) else None
+        if dot is None:
+            before = None
+            continue
+        at = frame.column(x)
+        if before is None:
+            if 0 <= at <= frame.columns - 1:
+                out[int(at + 0.5)] |= 1 << dot
+        else:
+            _draw_line(out, before[0], before[1], at, dot)
+        before = (at, dot)
+    return out
+
+
+def _draw_line(out: list[int], x0: float, y0: int, x1: float, y1: int) -> None:
+    first, last = int(x0 + 0.5), int(x1 + 0.5)
+    slope = (y1 - y0) / (x1 - x0) if x1 > x0 else 0.0
+    for column in range(max(first, 0), min(last, len(out) - 1) + 1):
+        a = y0 if column == first else y0 + slope * (column - 0.5 - x0)
+        b = y1 if column == last else y0 + slope * (column + 0.5 - x0)
+        low, high = (a, b) if a <= b else (b, a)
+        out[column] |= run(int(low + 0.5), max(int(low + 0.5), int(high + 0.49)))
+
+
+def trace(curve: Curve, frame: Frame, line: bool) -> list[int]:
+    """Columns of dots of a curve: a line, or the envelope of its extremes. Where the points are
+    fewer than the columns both are the line from point to point."""
+    start, stop = curve.index_range(frame.x0, frame.x1)
+    if stop - start <= frame.columns:
+        return trace_points(curve, max(0, start - 1), stop + 1, frame)
+    extents = curve.envelope(frame.x0, frame.x1, frame.columns)
+    return trace_extents(extents, frame, line, over_gaps=not curve.has_gaps)
+
+
+def markers(curve: Curve, frame: Frame) -> list[tuple[int, int]]:
+    """(cell column, line) of the last point in each cell column; points out of sight left out."""
+    start, stop = curve.index_range(frame.x0, frame.x1)
+    if stop - start <= 4 * frame.width:
+        indices = list(range(start, stop))
+    else:
+        width = (frame.x1 - frame.x0) / frame.width
+        cuts = (bisect_left(curve.xs, frame.x0 + c * width) for c in range(1, frame.width + 1))
+        indices = [cut - 1 for cut in cuts if cut > start]
+    last: dict[int, int] = {}
+    for index in indices:
+        y = curve.ys[index]
+        cell = frame.cell(curve.xs[index])
+        row = frame.row(y) if math.isfinite(y) else None
+        if cell is not None and row is not None:
+            last[cell] = row
+    return list(last.items())
+
+
+def robust(extents: Extents, log: bool) -> Extent | None:
+    """The range of most columns, on the drawn scale: as it is, unless a few columns would more
+    than half again widen it."""
+    lows = sorted(y for e in extents if e and (y := scale(e[0], log)) is not None)
+    highs = sorted(y for e in extents if e and (y := scale(e[1], log)) is not None)
+    if not highs:
+        return None
+    low, high = (lows or highs)[0], highs[-1]
+    skip = len(highs) // 33
+    if skip and len(lows) > skip:
+        calm_low, calm_high = lows[skip], highs[-1 - skip]
+        span = max(calm_high - calm_low, 1e-12)
+        if high - calm_high > span / 2:
+            high = calm_high + span / 20
+        if calm_low - low > span / 2:
+            low = calm_low - span / 20
+    return low, high
+
+
+def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows: int) -> Extent:
+    """The range to draw: all of `ranges`, and of the baselines `lines` those that leave the data
+    at least three fifths of the height (all, while it is `early`). Widened to round numbers, so
+    that it does not tremble as points arrive. All on the drawn scale."""
+    if ranges:
+        low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+    elif lines:
+        low, high = min(lines), max(lines)
+    else:
+        return 0.0, 1.0
+    span = max(high - low, 1e-9 * max(abs(high), abs(low), 1.0))
+    for line in sorted(lines, key=lambda y: max(low - y, y - high)):
+        new_low, new_high = min(low, line), max(high, line)
+        if early or new_high - new_low <= span / 0.6:
+            low, high = new_low, new_high
+    if high - low < 1e-6 * max(abs(high), 1e-6):
+        margin = max(abs(high) * 0.05, 1e-3)
+        low, high = low - margin, high + margin
+    unit = nice_step(high - low, max(4, rows)) / 2
+    pad = (high - low) * 0.02
+    return math.floor((low - pad) / unit) * unit, math.ceil((high + pad) / unit) * unit
+
+
+def place_labels(
+    wanted: Sequence[tuple[int, int]], costs: Sequence[Sequence[float]], width: int
+) -> list[int | None]:
+    """A line for each label so that none covers another and little of what is drawn is covered.
+
+    `wanted`: for each label its own line and its length; labels end at column `width`. `costs`:
+    for each line and column, what covering it costs. None for a label without a place.
+    """
+    taken: set[int] = set()
+    out: list[int | None] = []
+    for line, length in wanted:
+        best: tuple[float, int] | None = None
+        for offset in (0, -1, 1, -2, 2):
+            at = line + offset
+            if 0 <= at < len(costs) and at not in taken and 0 < length <= width:
+                cost = abs(offset) * 0.9 + sum(costs[at][width - length : width])
+                if best is None or cost < best[0]:
+                    best = (cost, at)
+        out.append(best[1] if best else None)
+        if best:
+            taken.add(best[1])
+    return out

@@ -1,0 +1,47 @@
+"""What a chart is given: curves with a name and a manner, and levels to compare them with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from playground.tui.widgets.curve import Curve
+
+Kind = Literal["envelope", "line", "points"]
+Role = Literal["raw", "ema", "val", "accent2"]
+
+MARKER = "◆"
+GLYPHS: dict[Kind, str] = {"envelope": "⡇", "line": "━", "points": MARKER}
+"""How each kind is shown in the legend."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """A named curve and how it is drawn. The curve may grow in place; hand the series in again
+    with `Chart.set_data` to have it redrawn."""
+
+    name: str
+    curve: Curve
+    kind: Kind = "line"
+    role: Role = "raw"
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        xs: Iterable[float],
+        ys: Iterable[float],
+        kind: Kind = "line",
+        role: Role = "raw",
+    ) -> Series:
+        """A series of plain numbers."""
+        return cls(name, Curve(xs, ys), kind, role)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A level to be compared with: a dashed line with its name and value."""
+
+    name: str
+    y: float

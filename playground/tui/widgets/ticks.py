@@ -1,0 +1,89 @@
+"""Round numbers along an axis, and how numbers are written there. Pure functions."""
+
+from __future__ import annotations
+
+import math
+
+
+def nice_step(span: float, most: int) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that cuts `span` into at most `most` parts."""
+    if not (span > 0 and math.isfinite(span)) or most < 1:
+        return 1.0
+    rough = span / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    for multiple in (1, 2, 5):
+        if multiple * power >= rough * (1 - 1e-9):
+            return multiple * power
+    return 10 * power
+
+
+def linear_ticks(low: float, high: float, most: int, whole: bool = False) -> list[float]:
+    """At most `most` + 1 round numbers from `low` to `high`; only whole ones if `whole`."""
+    if not (high > low) or most < 1 or not math.isfinite(high - low):
+        return [low] if low == high else []
+    step = nice_step(high - low, most)
+    if whole:
+        step = max(1.0, step)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [index * step for index in range(first, last + 1)] if last - first <= 1000 else []
+
+
+def log_ticks(low: float, high: float, most: int) -> list[float]:
+    """Round numbers from `low` to `high` (both above 0) that are spread over a log axis."""
+    if not 0 < low < high < math.inf:
+        return []
+    decades = math.log10(high / low)
+    if decades < 1:
+        return linear_ticks(low, high, most)
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    for multiples in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [m * 10.0**e for e in range(first, last + 1) for m in multiples]
+        ticks = [tick for tick in ticks if low * 0.999999 <= tick <= high * 1.000001]
+        if len(ticks) <= most + 1:
+            return ticks
+    every = -(-len(ticks) // max(1, most))
+    return ticks[::every]
+
+
+def tick_texts(ticks: list[float]) -> list[str]:
+    """The ticks written with the decimals that tell them apart, large ones as 10k and 2M."""
+    if not ticks:
+        return []
+    largest = max(abs(tick) for tick in ticks)
+    for limit, divisor, suffix in ((1e15, 0, ""), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if largest >= limit:
+            if not divisor:
+                return [f"{tick:.1e}" for tick in ticks]
+            texts = _fixed([tick / divisor for tick in ticks], 2)
+            return [text + suffix if float(text) else text for text in texts]
+    if largest and largest < 1e-4:
+        return [f"{tick:.0e}".replace("e-0", "e-") for tick in ticks]
+    return _fixed(ticks, 7)
+
+
+def _fixed(numbers: list[float], most: int) -> list[str]:
+    places = next(
+        (
+            p
+            for p in range(most)
+            if all(abs(n - round(n, p)) <= 1e-6 * max(abs(n), 1e-9) for n in numbers)
+        ),
+        most,
+    )
+    return [f"{number + 0.0:.{places}f}" for number in numbers]
+
+
+def value_text(value: float) -> str:
+    """A number read off a chart: 4 significant digits or so, at most 9 characters."""
+    if not math.isfinite(value):
+        return "nan" if value != value else ("∞" if value > 0 else "-∞")
+    size = abs(value)
+    if size and (size < 1e-3 or size >= 1e6):
+        return f"{value:.2e}"
+    places = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+    return f"{value:.{places}f}"
+
+
+def place_text(x: float) -> str:
+    """A place on the x axis: whole numbers as such, in full."""
+    return f"{x:.0f}" if x == round(x) and abs(x) < 1e15 else f"{x:.4g}"
