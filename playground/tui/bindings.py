@@ -1,0 +1,84 @@
+"""Every key of the main screen, said once.
+
+The footer, the help screen and the command palette are made from this table, so none of them
+can be wrong. Ids make a key map possible.
+"""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+
+RUN = Binding.Group("Training")
+DATA = Binding.Group("Data and model")
+LOOK = Binding.Group("Looking")
+APP = Binding.Group("Playground")
+
+
+def _key(
+    key: str,
+    action: str,
+    description: str,
+    tooltip: str,
+    group: Binding.Group,
+    *,
+    show: bool = True,
+    display: str | None = None,
+) -> Binding:
+    return Binding(
+        key,
+        action,
+        description,
+        show=show,
+        key_display=display,
+        tooltip=tooltip,
+        id=f"main.{action.split('(')[0].replace('_', '-')}" + _suffix(action),
+        group=group,
+    )
+
+
+def _suffix(action: str) -> str:
+    inside = action.partition("(")[2].rstrip(")").strip("'\"")
+    return f".{inside}" if inside else ""
+
+
+MAIN_BINDINGS = [
+    _key("s", "step", "step", "Do one training step", RUN),
+    _key("b", "back", "back", "Go back one training step", RUN),
+    _key("space", "toggle", "run", "Train on, or pause", RUN, display="space"),
+    _key("plus,equals_sign", "speed(1)", "faster", "More steps a second", RUN, display="+"),
+    _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, display="-"),
+    _key("r", "reset", "reset", "Return to step 0; the same steps come again", RUN),
+    _key("d", "datasets", "data set", "Choose a data set or a text file of your own", DATA),
+    _key("t", "tokenizers", "tokenizer", "Choose how text becomes tokens", DATA),
+    _key("h", "settings", "settings", "Model, optimizer and run: every hyperparameter", DATA),
+    _key("g", "sample", "sample", "Sample texts from the model now", DATA),
+    _key("c", "chain", "chain", "Add, remove and order sampling strategies", DATA, show=False),
+    _key("slash", "prompt", "prompt", "Type the prompt that samples begin with", DATA,
+         show=False, display="/"),
+    _key("w", "windows", "windows", "Split a long text into windows of the context length", DATA,
+         show=False),
+    _key("u", "undo", "undo", "Return to the run before this one", DATA, show=False),
+    _key("ctrl+s", "save", "save", "Save the model as a .safetensors file", DATA, show=False),
+    _key("o", "resume", "open last", "Go on with the run that was open when you last left", DATA,
+         show=False),
+    _key("p", "plugins", "plugins", "What there is, from where, and what failed to load", LOOK),
+    _key("z", "zoom", "zoom", "Give the whole screen to one panel, and back", LOOK),
+    _key("1", "panel(1)", "data set panel", "Go to the data set", LOOK, show=False),
+    _key("2", "panel(2)", "loss panel", "Go to the loss", LOOK, show=False),
+    _key("3", "panel(3)", "parameters panel", "Go to the parameters", LOOK, show=False),
+    _key("4", "panel(4)", "sampling panel", "Go to sampling", LOOK, show=False),
+    _key("l", "log_axis", "log axis", "Loss axis logarithmic or linear", LOOK, show=False),
+    _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", LOOK,
+         show=False),
+    _key("left_square_bracket", "matrix(-1)", "previous matrix", "Show the matrix before", LOOK,
+         show=False, display="["),
+    _key("right_square_bracket", "matrix(1)", "next matrix", "Show the next matrix", LOOK,
+         show=False, display="]"),
+    _key("v", "kind", "weights, grads, ...",
+         "Show weights, gradients, the last update, or Adam's moments", LOOK, show=False),
+    _key("question_mark,f1", "help", "help", "Every key, and what you are looking at", APP,
+         display="?"),
+    _key("escape", "escape", "back to panels", "Leave a field, a zoom, a cursor", APP, show=False,
+         display="esc"),
+    _key("q,ctrl+q", "leave", "quit", "Leave; the run is kept for next time", APP, display="q"),
+]  # fmt: skip

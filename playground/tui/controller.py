@@ -1,0 +1,306 @@
+"""Between the keys and the worker: it carries out what a person asks for, and pulls frames.
+
+The controller owns the Lab and the model. It knows no widget: it reports by two callbacks,
+`changed` (draw again) and `say` (tell the person), which the app supplies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from playground.catalog import KnobValue
+from playground.lab.client import (
+    Lab,
+    LabError,
+    LabEvent,
+    OpenProgress,
+    WorkerBack,
+    WorkerGone,
+    WorkerLost,
+)
+from playground.lab.protocol import Checkpoint, Failure, Sampling
+from playground.tui.model import SPEEDS, PlaygroundModel
+
+FRAMES_PER_SECOND = 15
+PREVIEWS_PER_SECOND = 6
+
+Severity = Literal["information", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something to tell the person. Plain text, never markup."""
+
+    title: str
+    message: str = ""
+    severity: Severity = "information"
+
+
+class Controller:
+    """Carries out what is asked for; one call a key."""
+
+    def __init__(
+        self,
+        lab_factory: Callable[[Callable[[LabEvent], None]], Lab],
+        model: PlaygroundModel,
+        *,
+        changed: Callable[[], None],
+        say: Callable[[Remark], None],
+    ) -> None:
+        self.model = model
+        self.lab = lab_factory(self._heard)
+        self.changed = changed
+        self.say = say
+        self.previous: Checkpoint | None = None
+        """The run before this one, for undo."""
+        self._wanted = asyncio.Event()
+        self._preview_wanted = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._sampling_sent: Sampling | None = None
+        self.ready = asyncio.Event()
+        """Set once the first frame of a run is in the model."""
+
+    # ------------------------------------------------------------ life
+
+    def start(self) -> None:
+        """Begin pulling. Call once, inside the event loop."""
+        self._spawn(self._pump())
+        self._spawn(self._pump_previews())
+
+    async def close(self) -> None:
+        """End everything."""
+        for task in list(self._tasks):
+            task.cancel()
+        await self.lab.close()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Carry out work in the background; what fails is said, never lost."""
+        self._spawn(self._guarded(work))
+
+    async def _guarded(self, work: Awaitable[Any]) -> None:
+        try:
+            await work
+        except LabError as error:
+            self._complain(error.failure)
+
+    def _complain(self, failure: Failure) -> None:
+        if failure.kind not in ("cancelled", "dead"):  # a death is told by its event
+            self.say(Remark(failure.title, failure.message, "error"))
+
+    # ------------------------------------------------------------ opening
+
+    async def open(
+        self, spec: Mapping[str, Any] | str, *, checkpoint: Checkpoint | None = None
+    ) -> bool:
+        """Open a run; the one before it stays until this one is there. False if it failed."""
+        kept = await self._keep()
+        text = spec if isinstance(spec, str) else json.dumps(dict(spec))
+        try:
+            info = await self.lab.open(text, checkpoint=checkpoint, sampling=self.model.sampling)
+        except LabError as error:
+            self.model.opening = None
+            if error.failure.kind == "cancelled":
+                self.say(Remark("Cancelled", "The run stays as it was."))
+            else:
+                self.say(Remark(error.failure.title, error.failure.message, "error"))
+            if self.model.info is None:
+                self.model.trouble = error.failure
+            self.changed()
+            return False
+        if kept is not None:
+            self.previous = kept
+        self.model.opened(info)
+        self._sampling_sent = self.model.sampling
+        if self.model.catalog is None:
+            self.model.catalog = await self.lab.get_catalog()
+        self.touch()
+        return True
+
+    async def _keep(self) -> Checkpoint | None:
+        """The open run as it stands, if anything was trained."""
+        if self.model.info is None or self.model.step == 0:
+            return None
+        try:
+            return await self.lab.checkpoint()
+        except LabError:
+            return None
+
+    async def undo(self) -> None:
+        """Go back to the run before this one; doing it again swaps them back."""
+        if self.previous is None:
+            self.say(Remark("Nothing to go back to", "No earlier run is kept."))
+            return
+        checkpoint = self.previous
+        if await self.open(checkpoint.spec, checkpoint=checkpoint):
+            self.say(Remark("Back to the run before", f"at step {checkpoint.step:,}"))
+
+    def cancel_open(self) -> bool:
+        """Stop opening; False if nothing was being opened."""
+        return self.lab.cancel_open()
+
+    # ------------------------------------------------------------ training
+
+    async def step(self, steps: int = 1) -> None:
+        """Exactly so many steps, then pause."""
+        if self._at_end():
+            return
+        await self.lab.advance(steps)
+        self.touch()
+
+    async def back(self, steps: int = 1) -> None:
+        """Exactly so many steps back."""
+        if self.model.step == 0:
+            self.say(Remark("This is the beginning", "No step has been done yet."))
+            return
+        await self.go_to(max(0, self.model.step - steps))
+
+    async def go_to(self, step: int) -> None:
+        """The state after `step` steps, exactly."""
+        await self.lab.go_to(step)
+        self.touch()
+
+    async def toggle(self) -> None:
+        """Run, or pause."""
+        if self.model.running:
+            await self.lab.pause()
+        elif not self._at_end():
+            await self.lab.run(SPEEDS[self.model.speed])
+        self.touch()
+
+    def _at_end(self) -> bool:
+        frame = self.model.frame
+        if frame is None or frame.state != "finished":
+            return frame is None
+        self.say(
+            Remark(
+                f"All {frame.steps:,} steps are done",
+                "b steps back, r returns to the beginning, h sets more steps.",
+            )
+        )
+        return True
+
+    async def set_speed(self, speed: int) -> None:
+        """An index into SPEEDS; ends are kept to."""
+        self.model.speed = min(max(speed, 0), len(SPEEDS) - 1)
+        if self.model.running:
+            await self.lab.run(SPEEDS[self.model.speed])
+        self.touch()
+
+    async def edit(self, changes: Mapping[str, KnobValue]) -> None:
+        """Change live settings at once."""
+        await self.lab.edit(changes)
+        self.touch()
+
+    async def save(self, path: str) -> bool:
+        """Write a checkpoint; says where it went, or why not."""
+        try:
+            await self.lab.save(path)
+        except LabError as error:
+            self._complain(error.failure)
+            return False
+        self.say(Remark(f"Saved step {self.model.step:,}", path))
+        return True
+
+    # ------------------------------------------------------------ sampling
+
+    def set_sampling(self, sampling: Sampling) -> None:
+        """From now on sample like this; the bars follow at once."""
+        self.model.sampling = sampling
+        self._preview_wanted.set()
+        self.changed()
+
+    def set_prompt(self, prompt: str) -> None:
+        self.set_sampling(replace(self.model.sampling, prompt=prompt))
+
+    async def sample(self) -> None:
+        """A batch of texts now."""
+        await self._send_sampling()
+        batch = await self.lab.sample()
+        if batch.note:
+            self.say(Remark("No samples", batch.note, "warning"))
+        self.touch()
+
+    async def _send_sampling(self) -> None:
+        sampling = self.model.sampling
+        if sampling != self._sampling_sent:
+            await self.lab.set_sampling(sampling)
+            self._sampling_sent = sampling
+
+    async def _pump_previews(self) -> None:
+        while True:
+            await self._preview_wanted.wait()
+            self._preview_wanted.clear()
+            if self.model.info is None:
+                continue
+            try:
+                await self._send_sampling()
+                self.model.preview = await self.lab.preview()
+                self.model.preview_trouble = None
+            except LabError as error:
+                if error.failure.kind in ("dead", "hung"):
+                    continue
+                self.model.preview_trouble = error.failure
+            self.changed()
+            await asyncio.sleep(1 / PREVIEWS_PER_SECOND)
+
+    # ------------------------------------------------------------ frames
+
+    def touch(self) -> None:
+        """Something changed over there: look again."""
+        self._wanted.set()
+
+    async def _pump(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if self.model.info is None:
+                continue
+            try:
+                await self._pull()
+            except LabError as error:
+                if error.failure.kind not in ("dead", "hung"):
+                    self._complain(error.failure)
+                continue
+            self.changed()
+            await asyncio.sleep(1 / FRAMES_PER_SECOND)
+
+    async def _pull(self) -> None:
+        before = self.model.step, self.model.frame is None
+        frame = await self.lab.frame(self.model.request())
+        if not self.model.take(frame):
+            frame = await self.lab.frame(self.model.request())
+            self.model.take(frame)
+        if frame.state == "running":
+            self._wanted.set()
+        if (self.model.step, False) != before:
+            self._preview_wanted.set()
+        self.ready.set()
+
+    # ------------------------------------------------------------ what the lab reports
+
+    def _heard(self, event: LabEvent) -> None:
+        match event:
+            case OpenProgress(progress):
+                self.model.opening = progress
+            case WorkerLost(failure, step):
+                self.model.trouble = failure
+                self.say(Remark(failure.title, failure.message, "error"))
+            case WorkerBack(info, step):
+                self.model.opened(info)
+                self._sampling_sent = None
+                self.say(Remark("A fresh worker has taken over", f"It goes on from step {step:,}."))
+                self.touch()
+            case WorkerGone(failure):
+                self.model.trouble = failure
+                self.say(Remark(failure.title, failure.message, "error"))
+        self.changed()

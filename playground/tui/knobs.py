@@ -1,0 +1,95 @@
+"""From a declared knob to its control on screen, and from the control's message to a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from playground.catalog import Control, KnobValue
+from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.slider import Slider
+
+KnobLine = Slider | Choice | Toggle
+"""A knob that fits on one line."""
+
+
+def knob_line(
+    control: Control, value: KnobValue, *, label_width: int, name: str, label: str = ""
+) -> KnobLine | None:
+    """The one-line control for a knob; None for free text, which needs an input of its own.
+
+    name: comes back in messages as `message.control.name`.
+    """
+    label = label or control.label
+    widget: KnobLine
+    if control.kind == "switch":
+        widget = Toggle(label, bool(value), label_width=label_width, name=name)
+    elif control.kind == "choice":
+        widget = Choice(label, control.choices, str(value), label_width=label_width, name=name)
+    elif control.kind == "slider":
+        assert control.minimum is not None and control.maximum is not None
+        neutral = control.neutral
+        scale = "log" if control.log and control.minimum > 0 else "linear"
+        widget = Slider(
+            label,
+            float(value) if isinstance(value, (int, float)) else control.minimum,
+            minimum=control.minimum,
+            maximum=control.maximum,
+            step=None if scale == "log" else control.step,
+            scale=scale,  # type: ignore[arg-type]
+            unit=control.unit,
+            neutral=float(neutral) if isinstance(neutral, (int, float)) else None,
+            neutral_label=f"= {control.follows}" if control.follows else "off",
+            integer=control.integer,
+            label_width=label_width,
+            name=name,
+        )
+    else:
+        return None
+    widget.tooltip = control.help or None
+    return widget
+
+
+def knob_value(message: Message) -> tuple[str, KnobValue] | None:
+    """(name, value) from a control's Changed message; None for any other message."""
+    if isinstance(message, Slider.Changed):
+        value: KnobValue = message.value
+        if message.slider.integer:
+            value = round(message.value)
+        return message.slider.name or "", value
+    if isinstance(message, Choice.Changed):
+        return message.choice.name or "", message.value
+    if isinstance(message, Toggle.Changed):
+        return message.toggle.name or "", message.value
+    return None
+
+
+def align(lines: Sequence[Widget]) -> None:
+    """Give sliders one width of values, so that their tracks end in one column."""
+    sliders = [line for line in lines if isinstance(line, Slider)]
+    width = max((slider.natural_value_width() for slider in sliders), default=0)
+    for slider in sliders:
+        slider.value_width = width
+
+
+def option_widgets(
+    controls: Sequence[Control], options: Mapping[str, KnobValue], prefix: str
+) -> list[Widget]:
+    """Every knob of a contribution as widgets, each named prefix + knob."""
+    width = max((len(control.label) for control in controls), default=0) + 1
+    widgets: list[Widget] = []
+    for control in controls:
+        value = options.get(control.name, control.default)
+        line = knob_line(control, value, label_width=width, name=prefix + control.name)
+        if line is not None:
+            widgets.append(line)
+            continue
+        widgets.append(Static(Content(control.label), classes="knob-label"))
+        text = "" if value is None else str(value)
+        widgets.append(Input(text, name=prefix + control.name, compact=True))
+    align(widgets)
+    return widgets

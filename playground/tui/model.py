@@ -1,0 +1,230 @@
+"""What the screen knows: plain state, no widgets.
+
+Panels draw from a PlaygroundModel and never keep state of their own that a person would miss.
+The Controller fills it from frames.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from playground.catalog import Catalog, Entry, KnobValue
+from playground.lab.protocol import (
+    Failure,
+    Frame,
+    FrameRequest,
+    Link,
+    MatrixFrame,
+    MatrixKind,
+    MatrixView,
+    Preview,
+    Progress,
+    RunInfo,
+    SampleBatch,
+    Sampling,
+)
+from playground.tui.widgets.curve import Curve
+
+SPEEDS: tuple[float | None, ...] = (1, 2, 5, 10, 50, None)
+"""Steps a second; None is flat out."""
+
+MATRIX_KINDS: tuple[MatrixKind, ...] = (
+    "weights",
+    "gradients",
+    "update",
+    "first_moment",
+    "second_moment",
+)
+KIND_LABELS: dict[MatrixKind, str] = {
+    "weights": "weights",
+    "gradients": "grads",
+    "update": "Δ update",
+    "first_moment": "Adam m",
+    "second_moment": "Adam v",
+}
+
+EMA_DECAY = 0.95
+"""The moving average remembers about 1 / (1 - 0.95) = 20 steps."""
+
+KEPT_BATCHES = 100
+
+
+@dataclass
+class PlaygroundModel:
+    """The state of the whole screen."""
+
+    info: RunInfo | None = None
+    frame: Frame | None = None
+    catalog: Catalog | None = None
+    preview: Preview | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    loss: Curve = field(default_factory=Curve)
+    ema: Curve = field(default_factory=Curve)
+    evaluations: Curve = field(default_factory=Curve)
+    batches: list[SampleBatch] = field(default_factory=list)
+    """Newest first."""
+    matrix: int = 0
+    kind: MatrixKind = "weights"
+    cell: tuple[int, int] = (0, 0)
+    speed: int = SPEEDS.index(50)
+    opening: Progress | None = None
+    trouble: Failure | None = None
+    """What is wrong with the worker or the run; None when all is well."""
+    preview_trouble: Failure | None = None
+    """Why there is no preview: a prompt outside the vocabulary, a knob out of range."""
+    _epoch: int = -1
+    _last_step: int = 0
+    _average: float = math.nan
+
+    # ------------------------------------------------------------ what to ask for
+
+    def request(self) -> FrameRequest:
+        """The frame that shows what is on screen and has not been seen yet."""
+        batch = self.batches[0].number if self.batches else 0
+        return FrameRequest(self._last_step, batch, self._views())
+
+    def _views(self) -> tuple[MatrixView, ...]:
+        if self.info is None:
+            return ()
+        name = self.matrix_name
+        views = [MatrixView(name, self.kind)]
+        for kind in ("weights", "gradients"):
+            if kind != self.kind:  # the cursor reads both beside the view
+                views.append(MatrixView(name, kind))
+        return tuple(views)
+
+    # ------------------------------------------------------------ what came
+
+    def opened(self, info: RunInfo) -> None:
+        """Another run, or the same one in a fresh worker: everything from the beginning."""
+        self.info, self.frame, self.preview = info, None, None
+        self.opening, self.trouble = None, None
+        self.batches.clear()
+        self.matrix = min(self.matrix, len(info.matrices) - 1)
+        self._rewind(-1)
+
+    def take(self, frame: Frame) -> bool:
+        """A frame has come. Returns False if the series were rewound and must be asked anew."""
+        if frame.epoch != self._epoch:
+            stale = self._last_step > 0
+            self._rewind(frame.epoch)
+            if stale:
+                return False
+        metrics = frame.metrics
+        for step, value in enumerate(metrics.losses, metrics.first_step):
+            if step > self._last_step:
+                self._add_loss(step, value)
+        known = self.evaluations.xs[-1] if len(self.evaluations) else -1
+        for step, value in metrics.evaluations:
+            if step > known:
+                self.evaluations.append(step, value)
+        self._last_step = max(self._last_step, frame.step)
+        for batch in frame.batches:
+            self.batches.insert(0, batch)
+        del self.batches[KEPT_BATCHES:]
+        self.frame = frame
+        self.trouble = frame.trouble
+        return True
+
+    def _add_loss(self, step: int, value: float) -> None:
+        self.loss.append(step, value)
+        if not math.isfinite(self._average):
+            self._average = value
+        self._average = EMA_DECAY * self._average + (1 - EMA_DECAY) * value
+        self.ema.append(step, self._average)
+
+    def _rewind(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._last_step = 0
+        self._average = math.nan
+        for curve in (self.loss, self.ema, self.evaluations):
+            curve.clear()
+        self.batches.clear()
+
+    # ------------------------------------------------------------ what is on screen
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The open run's RunSpec as JSON values; empty if none is open."""
+        return json.loads(self.info.spec) if self.info else {}
+
+    @property
+    def matrix_name(self) -> str:
+        """The matrix on screen."""
+        return self.info.matrices[self.matrix].name if self.info else ""
+
+    def matrix_frame(self, kind: MatrixKind) -> MatrixFrame | None:
+        """The numbers of the matrix on screen, if they have come."""
+        for matrix in self.frame.matrices if self.frame else ():
+            if matrix.name == self.matrix_name and matrix.kind == kind:
+                return matrix
+        return None
+
+    @property
+    def running(self) -> bool:
+        return self.frame is not None and self.frame.state == "running"
+
+    @property
+    def step(self) -> int:
+        return self.frame.step if self.frame else 0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the present pace; None while nothing runs."""
+        frame = self.frame
+        if frame is None or not self.running or frame.steps_per_second <= 0:
+            return None
+        return (frame.steps - frame.step) / frame.steps_per_second
+
+    # ------------------------------------------------------------ sampling
+
+    def entry(self, link: Link) -> Entry | None:
+        """What the catalog says of a strategy in the chain."""
+        return self.catalog.find("strategy", link.name) if self.catalog else None
+
+    def with_knob(self, place: int, knob: str, value: KnobValue) -> Sampling:
+        """The sampling with one knob of one link changed."""
+        links = list(self.sampling.chain)
+        link = links[place]
+        links[place] = replace(link, options={**link.options, knob: value})
+        return replace(self.sampling, chain=tuple(links))
+
+    def with_chain(self, chain: Sequence[Link]) -> Sampling:
+        return replace(self.sampling, chain=tuple(chain))
+
+
+def describe_row_and_column(
+    info: RunInfo, name: str, row: int, column: int
+) -> tuple[str, str]:
+    """What a row and a column of a matrix mean: the token, the head, the neuron."""
+
+    def channel(index: int) -> str:
+        return f"channel {index}"
+
+    def head(index: int) -> str:
+        head_dim = max(1, info.matrices[0].columns // info.n_head)
+        return f"head {index // head_dim}, number {index % head_dim}"
+
+    def token(index: int) -> str:
+        if index == info.bos_id:
+            return "token BOS (begin, end)"
+        shown = info.vocabulary[index] if index < len(info.vocabulary) else f"#{index}"
+        return f"token {shown}"
+
+    part = name.rsplit(".", 1)[-1]
+    meanings = {
+        "wte": (token(row), channel(column)),
+        "lm_head": (token(row), channel(column)),
+        "wpe": (f"position {row}", channel(column)),
+        "attn_wq": (f"query of {head(row)}", channel(column)),
+        "attn_wk": (f"key of {head(row)}", channel(column)),
+        "attn_wv": (f"value of {head(row)}", channel(column)),
+        "attn_wo": (channel(row), f"from {head(column)}"),
+        "mlp_fc1": (f"neuron {row}", channel(column)),
+        "mlp_fc2": (channel(row), f"from neuron {column}"),
+    }
+    return meanings.get(part, (f"row {row}", f"column {column}"))

@@ -1,0 +1,81 @@
+"""Panel 2: the loss, its average, the held-out loss, and what it must beat."""
+
+from __future__ import annotations
+
+import math
+
+from textual.app import ComposeResult
+from textual.content import Content
+
+from playground.tui.model import PlaygroundModel
+from playground.tui.panels.panel import Panel
+from playground.tui.widgets.chart import Baseline, Chart, Series
+
+WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
+
+
+class LossPanel(Panel):
+    """One chart; its cursor reads every series out in the frame."""
+
+    NUMBER = 2
+    TITLE = "Loss"
+
+    def compose(self) -> ComposeResult:
+        yield Chart(id="loss-chart")
+
+    def show(self, model: PlaygroundModel) -> None:
+        self._model = model
+        self.query_one(Chart).set_data(
+            [
+                Series("loss", "envelope", model.loss, "raw"),
+                Series("ema", "line", model.ema, "ema"),
+                Series("held out", "points", model.evaluations, "val"),
+            ],
+            [Baseline(line.name, line.nats) for line in model.info.baselines]
+            if model.info
+            else [],
+        )
+        self._read_out()
+
+    def on_chart_cursor_moved(self, event: Chart.CursorMoved) -> None:
+        event.stop()
+        self._read_out()
+
+    def _read_out(self) -> None:
+        cursor = self.query_one(Chart).cursor
+        if cursor is None:
+            self.border_subtitle = "nats a token"
+            return
+        step = round(cursor)
+        parts = [f"step {step:,}"]
+        for name, curve in (
+            ("loss", self._model.loss),
+            ("ema", self._model.ema),
+            ("held out", self._model.evaluations),
+        ):
+            value = curve.value_at(step)
+            if value is not None and math.isfinite(value):
+                parts.append(f"{name} {value:.3f}")
+        self.border_subtitle = Content("  ".join(parts)).markup
+
+    def toggle_log(self) -> bool:
+        """Switch the axis; True if it is logarithmic now."""
+        chart = self.query_one(Chart)
+        chart.log_y = not chart.log_y
+        return chart.log_y
+
+    def next_window(self) -> int | None:
+        """Show the next choice of how many of the last steps; None for all."""
+        chart = self.query_one(Chart)
+        at = WINDOWS.index(chart.last_n) if chart.last_n in WINDOWS else 0
+        chart.last_n = WINDOWS[(at + 1) % len(WINDOWS)]
+        return chart.last_n
+
+    def clear_cursor(self) -> bool:
+        """True if there was a cursor."""
+        chart = self.query_one(Chart)
+        if chart.cursor is None:
+            return False
+        chart.cursor = None
+        self._read_out()
+        return True

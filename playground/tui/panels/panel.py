@@ -1,0 +1,31 @@
+"""What the four panels share: a titled frame, a number to reach it by, a way to be drawn."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+
+from playground.tui.model import PlaygroundModel
+
+
+class Panel(Vertical):
+    """A framed part of the main screen that draws from the model and keeps no state."""
+
+    NUMBER: ClassVar[int]
+    TITLE: ClassVar[str]
+
+    def on_mount(self) -> None:
+        self.border_title = Content.assemble(
+            (f"{self.NUMBER} ", "$text-muted"), self.TITLE
+        ).markup  # our own words, never a file's
+
+    def show(self, model: PlaygroundModel) -> None:
+        """Draw the model as it is now."""
+        raise NotImplementedError
+
+    def target(self) -> Widget | None:
+        """The widget that takes the keys when the panel is chosen."""
+        return next((child for child in self.query("*").results(Widget) if child.focusable), None)

@@ -1,0 +1,128 @@
+"""Panel 3: any weight matrix as a heat map, and what the number under the cursor means."""
+
+from __future__ import annotations
+
+from array import array
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+
+from playground.lab.protocol import MatrixKind
+from playground.tui.model import (
+    KIND_LABELS,
+    MATRIX_KINDS,
+    PlaygroundModel,
+    describe_row_and_column,
+)
+from playground.tui.panels.panel import Panel
+from playground.tui.widgets.heatmap import HeatMap
+
+
+class ParametersPanel(Panel):
+    """Matrix, view, heat map, cursor."""
+
+    NUMBER = 3
+    TITLE = "Parameters"
+
+    class KindChosen(Message):
+        """The person clicked on another view."""
+
+        def __init__(self, kind: MatrixKind) -> None:
+            super().__init__()
+            self.kind = kind
+
+    def compose(self) -> ComposeResult:
+        yield MatrixLine(id="parameters-line")
+        with Horizontal(id="parameters-body"):
+            yield HeatMap(id="parameters-map")
+            yield Static(id="parameters-readout", markup=False)
+
+    def show(self, model: PlaygroundModel) -> None:
+        self._model = model
+        if model.info is None:
+            return
+        self.query_one(MatrixLine).show(model)
+        matrix = model.matrix_frame(model.kind)
+        if matrix is not None:
+            self.query_one(HeatMap).set_matrix(
+                matrix.values, matrix.rows, matrix.columns, self._scale(model, matrix.values)
+            )
+        self._read_out()
+
+    def _scale(self, model: PlaygroundModel, values: array[float]) -> float:
+        """Fixed per view: it grows with the numbers and never twitches back."""
+        largest = max(max(values, default=0.0), -min(values, default=0.0))
+        key = (model.info, model.matrix_name, model.kind)
+        if getattr(self, "_scale_of", None) != key:
+            self._scale_of, self._scale_value = key, 0.0
+        if largest > self._scale_value or largest < self._scale_value / 4:
+            self._scale_value = largest * 1.1
+        return self._scale_value or 1.0
+
+    def on_heat_map_cell_highlighted(self, event: HeatMap.CellHighlighted) -> None:
+        event.stop()
+        self._model.cell = (event.row, event.column)
+        self._read_out()
+
+    def _read_out(self) -> None:
+        model = self._model
+        info = model.info
+        matrix = model.matrix_frame(model.kind)
+        if info is None or matrix is None:
+            return
+        row, column = (min(model.cell[0], matrix.rows - 1), min(model.cell[1], matrix.columns - 1))
+        at = row * matrix.columns + column
+        meaning = describe_row_and_column(info, matrix.name, row, column)
+        numbers = {}
+        for kind in ("weights", "gradients", model.kind):
+            frame = model.matrix_frame(kind)
+            if frame is not None:
+                numbers[kind] = f"{frame.values[at]:+.5f}"
+        lines = [("cell", f"[{row}, {column}]")]
+        lines += [(KIND_LABELS[kind], value) for kind, value in numbers.items()]
+        lines += [("row", meaning[0]), ("column", meaning[1])]
+        self.query_one("#parameters-readout", Static).update(
+            Content("\n").join(
+                Content.assemble((f"{name:<9}", "$text-muted"), value) for name, value in lines
+            )
+        )
+        short = f"[{row},{column}] {numbers.get('weights', '')}"
+        if "gradients" in numbers:
+            short += f"  grad {numbers['gradients']}"
+        self.border_subtitle = Content(short).markup
+
+
+class MatrixLine(Static):
+    """Which matrix, its shape, and which view of it; each view can be clicked."""
+
+    def show(self, model: PlaygroundModel) -> None:
+        if model.info is None:
+            return
+        matrix = model.info.matrices[model.matrix]
+        parts: list[Content | tuple[str, str]] = [
+            ("[ ", "$text-muted"),
+            (matrix.name, "bold"),
+            (" ]", "$text-muted"),
+            (f" {matrix.rows}×{matrix.columns}  ", "$text-muted"),
+        ]
+        self._places: list[tuple[int, int, MatrixKind]] = []
+        x = sum(len(str(part[0])) for part in parts)  # type: ignore[index]
+        for kind in MATRIX_KINDS:
+            label = KIND_LABELS[kind]
+            chosen = kind == model.kind
+            text = f"‹{label}›" if chosen else f" {label} "
+            if x + len(text) > self.size.width and not chosen:
+                continue
+            parts.append((text, "bold $text-accent" if chosen else "$text-muted"))
+            self._places.append((x, x + len(text), kind))
+            x += len(text)
+        self.update(Content.assemble(*parts))
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, kind in getattr(self, "_places", []):
+            if start <= event.x < end:
+                self.post_message(ParametersPanel.KindChosen(kind))

@@ -1,0 +1,206 @@
+"""Panel 4: the chain of strategies, the next token's chances, and what the model writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from playground.catalog import KnobValue
+from playground.lab.protocol import SampleBatch
+from playground.tui.knobs import align, knob_line, knob_value
+from playground.tui.model import PlaygroundModel
+from playground.tui.panels.panel import Panel
+from playground.tui.widgets.bars import Bar, Bars
+from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.slider import Slider
+from playground.tui.widgets.text import fit, visible
+
+
+class SamplingPanel(Panel):
+    """Controls, prompt, bars, samples."""
+
+    NUMBER = 4
+    TITLE = "Sampling"
+
+    class KnobMoved(Message):
+        """A control was moved: its link's place in the chain, the knob, the value."""
+
+        def __init__(self, place: int, knob: str, value: KnobValue) -> None:
+            super().__init__()
+            self.place, self.knob, self.value = place, knob, value
+
+    class PromptChanged(Message):
+        """Another prompt."""
+
+        def __init__(self, prompt: str) -> None:
+            super().__init__()
+            self.prompt = prompt
+
+    class SampleWanted(Message):
+        """Enter in the prompt."""
+
+    def compose(self) -> ComposeResult:
+        yield VerticalScroll(id="sampling-chain", can_focus=False)
+        with Horizontal(id="sampling-prompt-line"):
+            yield Static("prompt", id="sampling-prompt-label")
+            yield Input(id="sampling-prompt", compact=True, placeholder="press / to type")
+        yield Static(id="sampling-next", markup=False)
+        yield Bars(id="sampling-bars")
+        with VerticalScroll(id="sampling-scroll", can_focus=True):
+            yield Static(id="sampling-texts", markup=False)
+
+    def show(self, model: PlaygroundModel) -> None:
+        self._show_chain(model)
+        self._show_chances(model)
+        self._show_texts(model.batches)
+
+    # ------------------------------------------------------------ the chain
+
+    def _show_chain(self, model: PlaygroundModel) -> None:
+        if model.catalog is None:
+            return
+        shape = tuple((link.name, link.enabled) for link in model.sampling.chain)
+        shape_key = (shape, model.catalog)
+        if getattr(self, "_chain_shape", None) == shape_key:
+            self._move_controls(model)
+            return
+        self._chain_shape = shape_key
+        chain = self.query_one("#sampling-chain", VerticalScroll)
+        chain.remove_children()
+        chain.mount_all(list(self._controls(model)))
+
+    def _controls(self, model: PlaygroundModel) -> Iterable[Widget]:
+        lines: list[Widget] = []
+        for place, link in enumerate(model.sampling.chain):
+            entry = model.entry(link)
+            if not link.enabled:
+                continue
+            knobs = entry.controls if entry is not None else ()
+            for control in knobs:
+                same = control.name.replace("_", "-") == link.name.rpartition(":")[2]
+                short = link.name if same or len(knobs) == 1 else f"{link.name} {control.label}"
+                line = knob_line(
+                    control,
+                    link.options.get(control.name, control.default),
+                    label_width=self.LABEL_WIDTH,
+                    name=f"{place}:{control.name}",
+                    label=short,
+                )
+                if line is not None:
+                    lines.append(line)
+            if not knobs:
+                known = "" if entry is not None else " (not installed)"
+                lines.append(Static(Content(f"{link.name}{known}"), classes="chain-plain"))
+        align(lines)
+        return lines
+
+    LABEL_WIDTH = 12
+
+    def _move_controls(self, model: PlaygroundModel) -> None:
+        for line in self.query("#sampling-chain > *").results():
+            if not line.name:
+                continue
+            place, _, knob = line.name.partition(":")
+            value = model.sampling.chain[int(place)].options.get(knob)
+            if value is None:
+                continue
+            if isinstance(line, Slider) and not line.editing and isinstance(value, (int, float)):
+                line.set_value(float(value))
+            elif isinstance(line, Choice):
+                line.set_value(str(value))
+            elif isinstance(line, Toggle):
+                line.set_value(bool(value))
+
+    @on(Slider.Changed)
+    @on(Choice.Changed)
+    @on(Toggle.Changed)
+    def _moved(self, event: Message) -> None:
+        event.stop()
+        moved = knob_value(event)
+        if moved is not None:
+            place, _, knob = moved[0].partition(":")
+            self.post_message(self.KnobMoved(int(place), knob, moved[1]))
+
+    @on(Slider.Rejected)
+    def _rejected(self, event: Slider.Rejected) -> None:
+        event.stop()
+        self.notify(event.reason, severity="warning", markup=False)
+
+    # ------------------------------------------------------------ the prompt
+
+    @on(Input.Changed, "#sampling-prompt")
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.post_message(self.PromptChanged(event.value))
+
+    @on(Input.Submitted, "#sampling-prompt")
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.post_message(self.SampleWanted())
+
+    def focus_prompt(self) -> None:
+        self.query_one("#sampling-prompt", Input).focus()
+
+    # ------------------------------------------------------------ the next token
+
+    def _show_chances(self, model: PlaygroundModel) -> None:
+        head = self.query_one("#sampling-next", Static)
+        bars = self.query_one(Bars)
+        trouble = model.preview_trouble
+        if trouble is not None:
+            head.update(
+                Content.assemble(
+                    ("! ", "bold $text-warning"),
+                    (f"{trouble.title}. {trouble.message}", "$text-warning"),
+                )
+            )
+            bars.set_rows([])
+            return
+        preview = model.preview
+        if preview is None:
+            return
+        prompt = visible(preview.prompt)
+        where = f"after “{fit(prompt, 14).rstrip()}”" if prompt else "at the beginning"
+        head.update(Content.assemble("next token ", (where, "$text-muted")))
+        bars.set_rows(
+            [
+                Bar(visible(chance.display, spaces=True), chance.after, chance.before)
+                for chance in preview.chances
+            ]
+        )
+
+    # ------------------------------------------------------------ texts
+
+    def _show_texts(self, batches: list[SampleBatch]) -> None:
+        newest = batches[0].number if batches else 0
+        key = (newest, len(batches), self.size.width)
+        if getattr(self, "_texts_key", None) == key:
+            return
+        self._texts_key = key
+        width = max(12, self.size.width - 8)
+        lines: list[Content] = []
+        for batch in batches:
+            lines.append(Content.styled(f"step {batch.step:,}", "$text-muted"))
+            if batch.note:
+                lines.append(Content.styled(f" {batch.note}", "$text-warning"))
+            for text in batch.texts:
+                mark = "in data" if text.in_data else "new"
+                shown = visible(text.text) + ("" if text.complete else "…")
+                shown = fit(shown or "(empty)", width - 8)
+                lines.append(
+                    Content.assemble(
+                        f" {shown} ",
+                        (mark, "$text-muted" if text.in_data else "$text-success"),
+                    )
+                )
+        empty = Content.styled("g samples now; every 100 steps too", "$text-muted")
+        self.query_one("#sampling-texts", Static).update(
+            Content("\n").join(lines) if lines else empty
+        )

@@ -1,0 +1,152 @@
+"""The two lines above the panels: what is being trained, and how it goes."""
+
+from __future__ import annotations
+
+import math
+
+from textual.content import Content
+from textual.widgets import Static
+
+from playground.tui.model import SPEEDS, PlaygroundModel
+from playground.tui.widgets.gauge import progress_cells
+from playground.tui.widgets.text import fit, visible
+
+STATE_GLYPHS = {
+    "ready": ("○", "$text-muted"),
+    "running": ("▶", "$text-success"),
+    "paused": ("‖", "$text-accent"),
+    "finished": ("✓", "$text-success"),
+    "failed": ("✗", "$text-error"),
+}
+
+Piece = tuple[int, Content]
+"""Importance (0 is never left out) and what it says."""
+
+
+def assemble(pieces: list[Piece], width: int, gap: str = "  ") -> Content:
+    """The pieces that fit into `width` cells, the least important left out first."""
+    kept = list(pieces)
+    while len(kept) > 1 and sum(p.cell_length for _, p in kept) + len(gap) * (
+        len(kept) - 1
+    ) > max(width, 1):
+        least = max(importance for importance, _ in kept)
+        if least == 0:
+            break
+        index = max(i for i, (importance, _) in enumerate(kept) if importance == least)
+        del kept[index]
+    return Content(gap).join(content for _, content in kept)
+
+
+def short_number(value: float) -> str:
+    """1234.5 as "1.2k": three places at the most."""
+    for bound, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= bound:
+            return f"{value / bound:.3g}{unit}"
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def duration(seconds: float) -> str:
+    """75 as "1:15"."""
+    whole = math.ceil(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, left = divmod(rest, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
+
+
+def speed_text(speed: float | None) -> str:
+    return "flat out" if speed is None else f"{speed:g} a second"
+
+
+class TitleLine(Static):
+    """Program, data set, tokenizer, size, engine, seed."""
+
+    def show(self, model: PlaygroundModel) -> None:
+        name: Piece = (0, Content.styled("microgpt-play", "bold $text-primary"))
+        info = model.info
+        if info is None:
+            self.update(name[1])
+            return
+        spec = model.spec
+        shape = spec["model"]
+        pieces: list[Piece] = [
+            name,
+            (0, Content.styled(fit(visible(info.dataset_title), 28).rstrip(), "bold")),
+            (1, Content(f"{spec['tokenizer']['name']}, {info.vocab_size:,} tokens")),
+            (1, Content(f"{info.parameter_count:,} parameters")),
+            (
+                4,
+                Content(
+                    f"{shape['n_layer']} layer{'s'[: shape['n_layer'] > 1]}, "
+                    f"{shape['n_head']} heads, {shape['n_embd']} wide"
+                ),
+            ),
+            (2, Content(f"{spec['engine']} engine")),
+            (3, Content(f"seed {spec['seed']}")),
+        ]
+        line = assemble(pieces[1:], self.size.width - 17, " · ")
+        self.update(Content.assemble(name[1], "   ", line))
+
+
+class StatusLine(Static):
+    """State, progress, losses, speed, time left; or what is wrong."""
+
+    def show(self, model: PlaygroundModel) -> None:
+        width = self.size.width
+        if model.opening is not None:
+            self.update(self._opening(model, width))
+            return
+        frame = model.frame
+        if frame is None:
+            trouble = model.trouble
+            self.update(
+                Content.styled(f"✗ {trouble.title}", "$text-error")
+                if trouble
+                else Content.styled("starting …", "$text-muted")
+            )
+            return
+        glyph, style = STATE_GLYPHS[frame.state]
+        fraction = frame.step / max(frame.steps, 1)
+        bar_width = max(8, min(30, width // 6))
+        done, rest = progress_cells(fraction, bar_width)
+        pieces: list[Piece] = [
+            (0, Content.assemble((f"{glyph} {frame.state}", f"bold {style}"))),
+            (0, Content(f"step {frame.step:,}/{frame.steps:,}")),
+            (3, Content.assemble((done, "$primary"), (rest, "$text-disabled"), f" {fraction:4.0%}")),
+        ]
+        if len(model.loss):
+            pieces.append((0, Content.assemble("loss ", (f"{model.loss.ys[-1]:.3f}", "bold"))))
+            pieces.append((2, Content(f"ema {model.ema.ys[-1]:.3f}")))
+        if len(model.evaluations):
+            pieces.append((3, Content(f"held out {model.evaluations.ys[-1]:.3f}")))
+        pieces.append((5, Content(f"lr {frame.learning_rate:.3g}")))
+        if model.running:
+            pieces.append((1, Content(f"{short_number(frame.steps_per_second):>4} steps/s")))
+            pieces.append((4, Content(f"{short_number(frame.tokens_per_second):>4} tok/s")))
+            left = model.seconds_left
+            if left is not None:
+                pieces.append((3, Content(f"{duration(left)} left")))
+        else:
+            pieces.append(
+                (3, Content.styled(f"speed {speed_text(SPEEDS[model.speed])}", "$text-muted"))
+            )
+        if model.trouble is not None:
+            pieces.insert(2, (1, Content.styled(model.trouble.title, "$text-error")))
+        self.update(assemble(pieces, width))
+
+    @staticmethod
+    def _opening(model: PlaygroundModel, width: int) -> Content:
+        progress = model.opening
+        assert progress is not None
+        if progress.total <= 0:
+            amount = f"{progress.done:,}" if progress.done else ""
+            return Content.assemble(("◌ ", "bold $text-accent"), f"{progress.stage} {amount}")
+        fraction = min(1.0, progress.done / progress.total)
+        done, rest = progress_cells(fraction, max(8, min(40, width // 3)))
+        return Content.assemble(
+            ("◌ ", "bold $text-accent"),
+            f"{fit(progress.stage, 24)} ",
+            (done, "$primary"),
+            (rest, "$text-disabled"),
+            f" {fraction:4.0%}  ",
+            ("esc cancels", "$text-muted"),
+        )
