@@ -87,7 +87,7 @@ class Knobs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def Knob(  # noqa: N802 - reads as a declaration, like pydantic's Field
+def Knob(
     default: Any,
     *,
     ge: float | None = None,
@@ -110,7 +110,7 @@ def Knob(  # noqa: N802 - reads as a declaration, like pydantic's Field
     follows: "block_size", "n_embd", ...: while at neutral it takes that setting of the model.
     help: one sentence.
     """
-    extra = {
+    extra: dict[str, Any] = {
         "step": step,
         "unit": unit,
         "neutral": neutral,

@@ -12,6 +12,9 @@ from typing import Literal
 ControlKind = Literal["slider", "switch", "choice", "text"]
 KnobValue = bool | int | float | str | None
 
+BUILTIN = "builtin"
+"""The plugin name of everything that is built in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -77,20 +80,39 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Plugin:
+    """One plugin that was found, whatever became of it."""
+
+    name: str
+    origin: str
+    state: Literal["loaded", "disabled", "failed"]
+    """failed: its code could not be imported."""
+    contributions: int = 0
+    seconds: float = 0.0
+    """Time its import and its hooks took."""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """Everything the worker can make, and everything it could not load."""
 
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
+    plugins: tuple[Plugin, ...] = ()
+    """In the order they were loaded, those switched off included."""
 
     def of(self, kind: Kind) -> tuple[Entry, ...]:
         """The contributions of one kind, built-ins first, in the order they were declared."""
         return tuple(entry for entry in self.entries if entry.kind == kind)
 
     def find(self, kind: Kind, name: str) -> Entry | None:
-        """The entry that a bare or qualified name means; None if there is none."""
+        """The entry that a bare or qualified name means; None if there is none, or if a bare
+        name stands for several and none of them is built in."""
         entries = self.of(kind)
         for entry in entries:
-            if name in (entry.qualified, entry.name):
+            if entry.qualified == name:
                 return entry
+        owners = [entry for entry in entries if entry.name == name]
+        if len(owners) == 1 or (owners and owners[0].plugin == BUILTIN):
+            return owners[0]
         return None

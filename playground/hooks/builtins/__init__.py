@@ -1,0 +1,9 @@
+"""What comes with the playground: contributed through the same hooks as everybody's."""
+
+MODULES = (
+    "playground.hooks.builtins.datasets",
+    "playground.hooks.builtins.tokenizers",
+    "playground.hooks.builtins.strategies",
+    "playground.hooks.builtins.engines",
+)
+"""Imported in this order, each in its own guard."""

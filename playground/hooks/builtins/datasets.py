@@ -1,0 +1,162 @@
+"""Data sets: the names that come along, and the user's own text."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from microgpt import documents as texts
+from playground.api import (
+    Contribution,
+    Dataset,
+    DatasetError,
+    Knob,
+    Knobs,
+    Progress,
+    Provenance,
+    hookimpl,
+)
+
+NAMES_SHA256 = "91691165b471c338ee35387260590f0fdc23fcb50509b9ccfe1c879c7ac39a1e"
+DEFAULT_WINDOW = 16
+"""Characters, if no model says its block_size."""
+ENDLESS = 100_000
+"""A single document longer than this was not meant as one."""
+
+
+class Names:
+    """The embedded given names."""
+
+    provenance = Provenance(
+        source="given names of births registered in the United States in 2017, national list "
+        "of the U.S. Social Security Administration",
+        licence="public domain",
+        sha256=NAMES_SHA256,
+    )
+
+    def __init__(self) -> None:
+        self._names: list[str] | None = None
+
+    def prepare(self, cache: Path, progress: Progress) -> None:  # noqa: ARG002 - needs no cache
+        self._load()
+        progress("reading names", 1, 1)
+
+    def documents(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def count(self) -> int:
+        return len(self._load())
+
+    def _load(self) -> list[str]:
+        if self._names is None:
+            try:
+                self._names = texts.load_names()
+            except OSError as error:
+                raise DatasetError(
+                    "The embedded names are missing",
+                    f"{error}. The installation is damaged; install microgpt-play again.",
+                ) from error
+            except texts.DocumentsError as error:
+                raise DatasetError(error.title, error.message) from error
+        return self._names
+
+
+class TextFileKnobs(Knobs):
+    path: str = Knob("", label="file", help="a text file in UTF-8")
+    split: Literal["lines", "paragraphs", "windows"] = Knob(
+        "lines", help="what one document is: a line, a paragraph, or a window of the whole text"
+    )
+    window: int = Knob(
+        0,
+        ge=0,
+        le=4096,
+        step=1,
+        neutral=0,
+        unit="characters",
+        follows="block_size",
+        help="length of a window; off: as many characters as the model looks at",
+    )
+
+
+class TextFile:
+    """A file of the user's own, cut into documents; kept in memory after `prepare`."""
+
+    def __init__(self, knobs: TextFileKnobs) -> None:
+        self._knobs = knobs
+        self._path = Path(knobs.path).expanduser() if knobs.path else None
+        self._window = knobs.window or DEFAULT_WINDOW
+        self._text = ""
+        self._parts: list[str] | None = None
+        self._sha256 = ""
+
+    @property
+    def provenance(self) -> Provenance:
+        return Provenance(str(self._path or "no file yet"), "the user's own", self._sha256)
+
+    def prepare(self, cache: Path, progress: Progress) -> None:  # noqa: ARG002 - needs no cache
+        """Read and cut the file. Raises DatasetError for whatever cannot be trained on."""
+        if self._path is None:
+            raise DatasetError(
+                "No file is chosen", "Give the path of a text file: text-file:path=my.txt"
+            )
+        name = f"reading {self._path.name}"
+        try:
+            text = texts.read_text(self._path, lambda done, total: progress(name, done, total))
+        except texts.DocumentsError as error:
+            raise DatasetError(error.title, error.message) from error
+        parts: list[str] = []
+        if self._knobs.split == "lines":
+            parts = texts.split_lines(text)
+        elif self._knobs.split == "paragraphs":
+            parts = texts.split_paragraphs(text)
+        if len(parts) == 1 and len(parts[0]) > ENDLESS:
+            raise DatasetError(
+                f"The file is one endless {self._knobs.split[:-1]}",
+                f"{self._path} has a single {self._knobs.split[:-1]} of {len(parts[0]):,} "
+                "characters, of which the model would only ever see the beginning. Split it into "
+                f"windows: text-file:path={self._path},split=windows",
+            )
+        self._sha256 = self._digest(self._path)
+        self._parts, self._text = parts, text if self._knobs.split == "windows" else ""
+
+    def documents(self) -> Iterator[str]:
+        parts = self._prepared()
+        if parts:
+            return iter(parts)
+        text, size = self._text, self._window
+        return (text[start : start + size] for start in range(0, len(text), size))
+
+    def count(self) -> int:
+        parts = self._prepared()
+        return len(parts) if parts else -(-len(self._text) // self._window)
+
+    def _prepared(self) -> list[str]:
+        if self._parts is None:
+            raise DatasetError(
+                "The file is not read yet", "Its documents are there after prepare()."
+            )
+        return self._parts
+
+    def _digest(self, path: Path) -> str:
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise DatasetError(
+                "The file went away", f"{path} was read, but then: {error}. Open it again."
+            ) from error
+
+
+@hookimpl
+def microgpt_datasets() -> Iterator[Contribution[Dataset]]:
+    yield Contribution(
+        name="names", summary="32,469 given names, United States 2017", factory=Names
+    )
+    yield Contribution(
+        name="text-file",
+        summary="a text file of your own: lines, paragraphs or windows",
+        factory=TextFile,
+        knobs=TextFileKnobs,
+    )

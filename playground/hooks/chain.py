@@ -1,0 +1,168 @@
+"""The chain of sampling strategies: logits in, the next token out.
+
+Transforms work in the user's order; then softmax; then the one strategy that picks, wherever
+it was put, or a draw from the context's random stream.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import operator
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from microgpt.sampling import draw, softmax
+from playground.api import PickStrategy, SampleContext, TransformStrategy
+from playground.hooks.errors import PluginError, excerpt, plugin_call
+
+_TRUSTED = "playground.hooks.builtins."
+
+
+class ChainError(ValueError):
+    """Strategies that cannot stand in one chain."""
+
+
+class LogitsError(ArithmeticError):
+    """The model's own logits are no numbers to choose by: its weights have diverged."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Link:
+    name: str
+    strategy: Any
+    trusted: bool
+    """Built in: its results are proven by tests, not looked at again for every token."""
+
+
+class Chain:
+    """Strategies at work. Stateless itself; cheap to make anew when a knob moves."""
+
+    def __init__(self, links: Sequence[tuple[str, object]]) -> None:
+        """links: (qualified name, strategy) in the user's order. Raises ChainError."""
+        self._transforms: list[_Link] = []
+        self._pick: _Link | None = None
+        for name, strategy in links:
+            link = _Link(name, strategy, type(strategy).__module__.startswith(_TRUSTED))
+            if isinstance(strategy, TransformStrategy):
+                self._transforms.append(link)
+            elif not isinstance(strategy, PickStrategy):
+                raise ChainError(f"{name} has neither 'transform' nor 'pick'")
+            elif self._pick is not None:
+                raise ChainError(
+                    f"{self._pick.name} and {name} both pick the token, and only one can; "
+                    "take one of them out of the chain"
+                )
+            else:
+                self._pick = link
+
+    @property
+    def picks(self) -> str:
+        """The name of the link that picks; "" if the token is drawn."""
+        return self._pick.name if self._pick else ""
+
+    def apply(self, logits: Sequence[float], context: SampleContext) -> list[float]:
+        """The logits (vocab_size) after all transforms.
+
+        Raises LogitsError if they are no numbers to begin with, PluginError naming the
+        strategy that fails or breaks its contract.
+        """
+        values = _checked_input(logits)
+        for link in self._transforms:
+            if link.trusted:
+                values = link.strategy.transform(values, context)
+            else:
+                values = _guarded_transform(link, values, context)
+        return values
+
+    def choose(self, logits: Sequence[float], context: SampleContext) -> int:
+        """The id of the next token."""
+        probs = softmax(self.apply(logits, context))
+        link = self._pick
+        if link is None:
+            return draw(probs, context.rng)
+        if link.trusted:
+            token: int = link.strategy.pick(probs, context)
+            return token
+        return _guarded_pick(link, probs, context)
+
+    def probabilities(
+        self, logits: Sequence[float], context: SampleContext
+    ) -> tuple[list[float], list[float]]:
+        """The next token's probabilities before and after the transforms, for the screen.
+
+        What a strategy that picks would make of the second is not foreseen. The random
+        stream stays where it is: looking does not change what is looked at.
+        """
+        before = softmax(_checked_input(logits))
+        if not self._transforms:
+            return before, list(before)
+        if not all(link.trusted for link in self._transforms):
+            rng = random.Random()
+            rng.setstate(context.rng.getstate())
+            context = dataclasses.replace(context, rng=rng)
+        return before, softmax(self.apply(logits, context))
+
+
+def _checked_input(logits: Sequence[float]) -> list[float]:
+    values = list(logits)
+    if not math.isfinite(sum(values)):  # one quick pass; only -inf is allowed to fail it
+        if any(map(math.isnan, values)) or math.inf in values:
+            raise LogitsError(
+                "the model's logits are not finite: its weights have diverged; "
+                "go back, or start again with a lower learning rate"
+            )
+        if not values or max(values) == -math.inf:
+            raise LogitsError("the model rules out every token: its weights have diverged")
+    return values
+
+
+def _guarded_transform(link: _Link, values: list[float], context: SampleContext) -> list[float]:
+    # A tuple, so that a strategy which changes its argument finds out.
+    with plugin_call(link.name.partition(":")[0], f"in transform of {link.name}", values):
+        given = link.strategy.transform(tuple(values), context)
+        result = list(given)
+        if not set(map(type, result)) <= {float}:
+            result = [_as_float(value) for value in result]
+    wrong = _wrong(result, len(values))
+    if wrong:
+        raise _broken(link, "transform", wrong)
+    return result
+
+
+def _as_float(value: Any) -> float:
+    if isinstance(value, (bool, str, bytes)):
+        raise TypeError(f"a logit is {excerpt(value)}, not a number")
+    return float(value)
+
+
+def _wrong(result: list[float], size: int) -> str:
+    """What is wrong with what a transform returned; "" if nothing."""
+    if len(result) != size:
+        return f"it returned {len(result)} logits for {size} tokens"
+    if math.isfinite(sum(result)):
+        return ""
+    nan = next((i for i, value in enumerate(result) if math.isnan(value)), None)
+    if nan is not None:
+        return f"the logit of token {nan} is NaN"
+    if math.inf in result:
+        return f"the logit of token {result.index(math.inf)} is +inf"
+    if max(result, default=-math.inf) == -math.inf:
+        return "it rules out every token: all logits are -inf"
+    return ""
+
+
+def _guarded_pick(link: _Link, probs: list[float], context: SampleContext) -> int:
+    with plugin_call(link.name.partition(":")[0], f"in pick of {link.name}", probs):
+        given = link.strategy.pick(tuple(probs), context)
+        if isinstance(given, bool):
+            raise TypeError(f"a token id is expected, not {given}")
+        token = operator.index(given)
+    if not 0 <= token < len(probs):
+        raise _broken(link, "pick", f"it chose token {token} of {len(probs)}")
+    return token
+
+
+def _broken(link: _Link, method: str, wrong: str) -> PluginError:
+    return PluginError(link.name.partition(":")[0], f"in {method} of {link.name}", wrong)

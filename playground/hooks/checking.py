@@ -1,0 +1,132 @@
+"""What a contribution must be before anything is made of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playground.api import Contribution, Control, Knobs, controls
+from playground.catalog import Entry, Kind
+from playground.hooks.errors import describe, excerpt, one_line
+from playground.hooks.knobs import make_knobs
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+MAX_NAME = 40
+MAX_SUMMARY = 200
+
+METHODS: dict[Kind, tuple[str, ...]] = {
+    "tokenizer": ("train", "encode", "decode", "display", "state_dict", "load_state_dict"),
+    "dataset": ("prepare", "documents", "count"),
+    "strategy": (),
+    "engine": ("loss_and_gradients", "adam_step", "decoder", "read", "write"),
+}
+"""What the objects can do, by the protocols of playground.api. Attributes are left alone:
+a vocab_size may come into being only in `train`."""
+
+
+class ContributionError(Exception):
+    """Why a contribution is refused, in one line."""
+
+
+def entry_of(kind: Kind, plugin: str, origin: str, given: object) -> Entry:
+    """The plain-data entry of a contribution.
+
+    Raises ContributionError, or whatever the plugin's own knobs raise.
+    """
+    if not isinstance(given, Contribution):
+        raise ContributionError(f"a Contribution is expected, not {excerpt(given)}")
+    name = given.name
+    if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
+        raise ContributionError(
+            f"the name {excerpt(name)} cannot be: lower-case letters, digits and single hyphens "
+            f'between them, {MAX_NAME} at most, as in "min-p"'
+        )
+    if not isinstance(given.summary, str):
+        raise ContributionError(f"{name}: the summary is {excerpt(given.summary)}, not text")
+    if not callable(given.factory):
+        raise ContributionError(
+            f"{name}: the factory, {excerpt(given.factory)}, cannot be called;"
+            " give the class itself, or a function"
+        )
+    if given.knobs is not None and kind == "engine":
+        raise ContributionError(f"{name}: engines take no knobs")
+    return Entry(
+        kind=kind,
+        name=name,
+        plugin=plugin,
+        origin=origin,
+        summary=one_line(given.summary, MAX_SUMMARY),
+        controls=_checked_controls(kind, name, plugin, origin, given.knobs),
+    )
+
+
+def _checked_controls(
+    kind: Kind, name: str, plugin: str, origin: str, knobs: Any
+) -> tuple[Control, ...]:
+    if knobs is None:
+        return ()
+    if not (isinstance(knobs, type) and issubclass(knobs, Knobs)):
+        raise ContributionError(
+            f"{name}: knobs must be a class derived from Knobs, not {excerpt(knobs)}"
+        )
+    for field, info in knobs.model_fields.items():
+        if info.is_required():
+            raise ContributionError(f"{name}: the knob {field!r} needs a default")
+    made = controls(knobs)
+    for control in made:
+        _check_control(name, control)
+    draft = Entry(kind, name, plugin, origin, "", made)
+    trials = [("the defaults", knobs.model_construct().model_dump())]
+    trials += [
+        (f"neutral of {control.name!r}", {control.name: control.neutral})
+        for control in made
+        if control.neutral is not None
+    ]
+    for what, options in trials:
+        try:
+            make_knobs(draft, knobs, options)
+        except ValueError as error:
+            raise ContributionError(f"{what} cannot be: {error}") from error
+    return made
+
+
+def _check_control(name: str, control: Control) -> None:
+    where = f"{name}: the knob {control.name!r}"
+    for value in (control.default, control.neutral):
+        if not isinstance(value, (bool, int, float, str, type(None))):
+            raise ContributionError(
+                f"{where} holds {excerpt(value)}; only true/false, numbers and text can be knobs"
+            )
+    for text in (control.label, control.unit, control.follows, control.help, *control.choices):
+        if not isinstance(text, str):
+            raise ContributionError(f"{where} has {excerpt(text)} where text belongs")
+    low, high = control.minimum, control.maximum
+    if low is not None and high is not None and low > high:
+        raise ContributionError(f"{where} begins at {low:g} and ends below, at {high:g}")
+    if control.step is not None and not control.step > 0:
+        raise ContributionError(f"{where} needs a step above 0, not {control.step}")
+    if control.log and not (low is not None and low > 0):
+        raise ContributionError(f"{where} is logarithmic, so it must begin above 0")
+
+
+def check_made(kind: Kind, made: object) -> str:
+    """What is missing from an object for its protocol; "" if nothing is."""
+    for method in METHODS[kind]:
+        if not callable(getattr(made, method, None)):
+            return f"{_what(made)} has no method {method!r}"
+    if kind == "strategy":
+        both = [word for word in ("transform", "pick") if callable(getattr(made, word, None))]
+        if not both:
+            return f"{_what(made)} has neither 'transform' nor 'pick'"
+        if len(both) == 2:
+            return f"{_what(made)} has both 'transform' and 'pick'; make it two strategies"
+    return ""
+
+
+def _what(made: object) -> str:
+    return "what the factory gave (None)" if made is None else f"a {type(made).__name__}"
+
+
+def why(error: BaseException) -> str:
+    """A Problem's message for whatever came out of `entry_of`."""
+    return one_line(str(error)) if isinstance(error, ContributionError) else describe(error)

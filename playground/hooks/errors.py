@@ -1,0 +1,211 @@
+"""What goes wrong with plugins, said so that a person can act on it.
+
+Apart from the manager because the lab, the command line and the screen catch these without
+loading pluggy or pydantic.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Literal
+
+from playground.catalog import Entry, Kind
+
+KIND_WORDS: dict[Kind, str] = {
+    "dataset": "data set",
+    "tokenizer": "tokenizer",
+    "strategy": "sampling strategy",
+    "engine": "engine",
+}
+"""The kinds as a person reads them."""
+
+MAX_EXCERPT = 60
+MAX_MESSAGE = 500
+
+
+class PluginError(Exception):
+    """Plugin code raised, or gave something that its contract rules out."""
+
+    def __init__(
+        self, plugin: str, place: str, cause: BaseException | str, detail: str = ""
+    ) -> None:
+        """plugin: who; place: what was being done ("making sampling strategy 'cold'")."""
+        self.plugin = plugin
+        self.place = place
+        self.reason = cause if isinstance(cause, str) else describe(cause)
+        """One line: the type and the message of what was raised, or what was wrong."""
+        self.detail = detail or ("" if isinstance(cause, str) else traceback_text(cause))
+        """The plugin's part of the traceback."""
+        super().__init__(f"plugin {plugin!r} failed {place}: {self.reason}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Plain text only, so that it travels between processes whatever the cause was."""
+        return PluginError, (self.plugin, self.place, self.reason, self.detail)
+
+
+class KnobError(ValueError):
+    """An option that cannot be."""
+
+    def __init__(self, owner: str, field: str, message: str, allowed: str = "") -> None:
+        """owner: the contribution; field: the knob, "" if the knobs together are at fault;
+        allowed: the range or the choices in words."""
+        super().__init__(f"{owner}: {field} {message}" if field else f"{owner}: {message}")
+        self.owner = owner
+        self.field = field
+        self.message = message
+        self.allowed = allowed
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return KnobError, (self.owner, self.field, self.message, self.allowed)
+
+
+class UnknownNameError(LookupError):
+    """A name that means no contribution, or more than one."""
+
+    def __init__(self, kind: Kind, name: str, message: str, known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.name = name
+        self.message = message
+        self.known = tuple(known)
+        """The names that would do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return UnknownNameError, (self.kind, self.name, self.message, self.known)
+
+
+class plugin_call:
+    """Guard around one call into plugin code.
+
+        with plugin_call(entry, "encoding", text):
+            ids = tokenizer.encode(text)
+
+    An exception comes out as PluginError naming the plugin, the place and the beginning of
+    what it was given. What the contract provides for (DatasetError, UnknownTextError, a
+    PluginError from further down) and the types in `passing` (the lab's way to cancel) go
+    through as they are, and so does KeyboardInterrupt.
+
+    A class rather than a generator, because it stands around every token.
+    """
+
+    __slots__ = ("given", "owner", "passing", "place")
+
+    def __init__(
+        self,
+        owner: Entry | str,
+        place: str,
+        given: object = None,
+        passing: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self.owner = owner
+        self.place = place
+        self.given = given
+        self.passing = passing
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> Literal[False]:
+        if error is None or not isinstance(error, (Exception, SystemExit)):
+            return False
+        if isinstance(error, self.passing) or _in_contract(error):
+            return False
+        place = self.place
+        if isinstance(self.owner, Entry):
+            plugin = self.owner.plugin
+            place += f" ({KIND_WORDS[self.owner.kind]} {self.owner.name!r})"
+        else:
+            plugin = self.owner
+        if self.given is not None:
+            place += f" given {excerpt(self.given)}"
+        raise PluginError(plugin, place, error) from error
+
+
+def _in_contract(error: BaseException) -> bool:
+    if isinstance(error, PluginError):
+        return True
+    from playground.api import DatasetError, UnknownTextError  # only on the way out of a failure
+
+    return isinstance(error, (DatasetError, UnknownTextError))
+
+
+# ---------------------------------------------------------------- saying it
+
+
+def describe(error: BaseException) -> str:
+    """One line: the type of an exception and its message, whatever that message does."""
+    name = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return one_line(_describe_syntax(error))
+    if isinstance(error, SystemExit):
+        return one_line(f"it tried to end the program ({_message(error) or 'SystemExit'})")
+    message = _message(error)
+    return one_line(f"{name}: {message}" if message else name)
+
+
+def _describe_syntax(error: SyntaxError) -> str:
+    where = f"{error.filename}, line {error.lineno}" if error.lineno else str(error.filename)
+    text = (error.text or "").strip()
+    shown = f": {text!r}" if text else ""
+    return f"{type(error).__name__} in {where}{shown}: {error.msg}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:
+        return f"(its message cannot be shown: __str__ raised {type(broken).__name__})"
+
+
+def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
+    """Printable text on one line: control characters and line ends become spaces."""
+    clean = "".join(ch if ch.isprintable() else " " for ch in text[: 4 * limit])
+    clean = " ".join(clean.split())
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def excerpt(value: object) -> str:
+    """The beginning of a value, for a message."""
+    try:
+        if isinstance(value, str):
+            return repr(value if len(value) <= MAX_EXCERPT else value[:MAX_EXCERPT] + "…")
+        if isinstance(value, (list, tuple)) and len(value) > 8:
+            head = ", ".join(repr(item) for item in value[:8])
+            return one_line(f"[{head}, … {len(value)} in all]", 2 * MAX_EXCERPT)
+        return one_line(repr(value), 2 * MAX_EXCERPT)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return f"a {type(value).__name__}"
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback from where the plugin's own code begins."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None and _is_ours(trace):
+        trace = trace.tb_next
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return describe(error)
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    filename = trace.tb_frame.f_code.co_filename
+    module = trace.tb_frame.f_globals.get("__name__", "")
+    return filename.startswith("<frozen importlib") or (
+        isinstance(module, str)
+        and module.startswith("playground.")
+        and not module.startswith("playground.hooks.builtins")
+    )

@@ -1,0 +1,341 @@
+"""Finds plugins, calls their hooks, and keeps the failures of each from the others.
+
+    registry = load(PluginSources(folder="~/plugins"))
+    registry.catalog()                                  # plain data, for the screen
+    registry.make("strategy", "min-p", {"min_p": 0.05})
+
+Load order, and so the order of the catalog: built-ins, installed packages by the name of
+their entry point, the plugin folder by file name, --plugin files as given. Plugins are
+Python code with the rights of the person who starts the playground; the guards here are
+against mistakes, not against malice.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from types import FunctionType, SimpleNamespace
+from typing import Any, Literal
+
+import pluggy
+
+from playground.api import PROJECT_NAME, Contribution
+from playground.catalog import BUILTIN, Kind, Plugin, Problem
+from playground.hooks import specs
+from playground.hooks.builtins import MODULES
+from playground.hooks.checking import entry_of, why
+from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
+from playground.hooks.registry import Registered, Registry
+from playground.hooks.sources import (
+    Found,
+    PluginSources,
+    folder_plugins,
+    found_at,
+    import_path,
+    plugin_name,
+    same_place,
+)
+
+MAX_CONTRIBUTIONS = 1000
+"""From one hook of one plugin: a generator that never ends must not be waited for."""
+
+_MARK = PROJECT_NAME + "_impl"
+_HOOK_PREFIX = "microgpt_"
+
+
+def load(sources: PluginSources | None = None) -> Registry:
+    """Import all plugins, call all hooks. Never raises for a plugin's sake; what went wrong
+    is in `Registry.problems`."""
+    return _Loader(sources or PluginSources()).load()
+
+
+class _Loader:
+    def __init__(self, sources: PluginSources) -> None:
+        self.sources = sources
+        self.disabled = set(sources.disabled)
+        self.registered: list[Registered] = []
+        self.problems: list[Problem] = []
+        self.plugins: list[Plugin] = []
+        self.pluggy = pluggy.PluginManager(PROJECT_NAME)
+        self.pluggy.add_hookspecs(specs)
+
+    def load(self) -> Registry:
+        for module in MODULES:
+            self._plugin(BUILTIN, "built in", partial(importlib.import_module, module))
+        if self.sources.entry_points:
+            self._entry_points()
+        seen: set[str] = set()
+        for found in self._found():
+            key = same_place(found.path)
+            if key not in seen:
+                seen.add(key)
+                self._file(found)
+        self._say_clashes()
+        return Registry(self.registered, self.problems, self.plugins)
+
+    # ------------------------------------------------------------ where they are
+
+    def _entry_points(self) -> None:
+        import importlib.metadata  # 10 ms, unless pydantic was here first
+
+        try:
+            points = list(importlib.metadata.entry_points(group=PROJECT_NAME))
+        except Exception as error:
+            self._problem(PROJECT_NAME, "installed packages", "import", error)
+            return
+        for point in sorted(points, key=lambda point: (point.name, point.value)):
+            plugin, origin = point.name, f"entry point {point.value}"
+            try:
+                if point.dist is not None:
+                    plugin = plugin_name(point.dist.name)
+                    origin = f"package {point.dist.name} {point.dist.version}"
+            except Exception as error:  # a damaged dist-info: the code may be well
+                self._problem(plugin, origin, "import", error)
+            aliases = {plugin, point.name, f"{plugin}:{point.name}"}
+            self._plugin(plugin, origin, point.load, aliases)
+
+    def _found(self) -> Iterator[Found]:
+        if self.sources.folder:
+            folder = Path(self.sources.folder).expanduser()
+            try:
+                yield from folder_plugins(folder)
+            except OSError as error:
+                self._problem(folder.name, str(folder), "import", error)
+        for file in self.sources.files:
+            yield found_at(Path(file).expanduser())
+
+    def _file(self, found: Found) -> None:
+        name, taken, count = found.name, {plugin.name for plugin in self.plugins}, 1
+        aliases = {name, found.origin, same_place(found.path)}
+        while name in taken:
+            count += 1
+            name = f"{found.name}-{count}"
+        if count > 1 and not aliases & self.disabled:
+            owner = next(plugin for plugin in self.plugins if plugin.name == found.name)
+            self._problem(
+                name,
+                found.origin,
+                "clash",
+                f"there is already a plugin named {found.name!r} ({owner.origin});"
+                f" this one is called {name!r}",
+            )
+        self._plugin(name, found.origin, partial(import_path, found.path), aliases)
+
+    # ------------------------------------------------------------ one plugin
+
+    def _plugin(
+        self,
+        name: str,
+        origin: str,
+        bring_in: Callable[[], object],
+        aliases: set[str] | frozenset[str] = frozenset(),
+    ) -> None:
+        """Import it and call its hooks, each in its own guard."""
+        if aliases & self.disabled:
+            self._record(Plugin(name, origin, "disabled"))
+            return
+        began = time.perf_counter()
+        before = len(self.registered)
+        try:
+            module = bring_in()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._problem(name, origin, "import", error)
+            self._record(Plugin(name, origin, "failed", 0, time.perf_counter() - began))
+            return
+        self._hooks(name, origin, module)
+        made = len(self.registered) - before
+        self._record(Plugin(name, origin, "loaded", made, time.perf_counter() - began))
+
+    def _record(self, plugin: Plugin) -> None:
+        """Keep it; modules of one plugin (the built-ins, a package's entry points) add up."""
+        for place, known in enumerate(self.plugins):
+            if known.name == plugin.name:
+                state = known.state if known.state != "disabled" else plugin.state
+                self.plugins[place] = dataclasses.replace(
+                    known,
+                    state="failed" if plugin.state == "failed" else state,
+                    contributions=known.contributions + plugin.contributions,
+                    seconds=known.seconds + plugin.seconds,
+                )
+                return
+        self.plugins.append(plugin)
+
+    def _hooks(self, plugin: str, origin: str, module: object) -> None:
+        found = False
+        for attribute in dir(module):
+            try:
+                function = getattr(module, attribute)
+                options = self.pluggy.parse_hookimpl_opts(module, attribute)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                if attribute.startswith(_HOOK_PREFIX):
+                    self._problem(plugin, origin, "hook", error)
+                continue
+            if options is not None:
+                found = True
+                self._hook(plugin, origin, options.get("specname") or attribute, function)
+            elif _looks_like_hook(module, attribute, function):
+                found = True
+                self._problem(plugin, origin, "hook", self._unmarked(attribute))
+        if not found:
+            self._problem(
+                plugin,
+                origin,
+                "hook",
+                "it has no hook function, so it contributes nothing; the hooks are "
+                + ", ".join(specs.HOOKS),
+            )
+
+    def _unmarked(self, attribute: str) -> str:
+        if attribute in specs.HOOKS:
+            return (
+                f"{attribute} is a hook's name, but the function is not marked;"
+                " put @hookimpl above it (from playground.api import hookimpl)"
+            )
+        return _unknown_hook(attribute)
+
+    def _hook(self, plugin: str, origin: str, hook: str, function: Any) -> None:
+        """Call one implementation and take what it gives, all within the guard."""
+        kind = specs.HOOKS.get(hook)
+        if kind is None:
+            self._problem(plugin, origin, "hook", _unknown_hook(hook))
+            return
+        key = f"{plugin}|{origin}|{hook}|{len(self.registered)}|{len(self.problems)}"
+        try:
+            # Each implementation is a pluggy plugin of its own: pluggy checks its signature,
+            # and a refusal costs only this one.
+            alone = SimpleNamespace(**{hook: function})
+            self.pluggy.register(alone, key)
+            caller = getattr(self.pluggy.hook, hook)
+            implementation = next(i for i in caller.get_hookimpls() if i.plugin_name == key)
+            if implementation.hookwrapper or implementation.wrapper:
+                raise TypeError(f"{hook} is a wrapper, but there is nothing to wrap")
+            result = implementation.function()
+            iterator = _checked_iterator(hook, result)
+        except KeyboardInterrupt:
+            raise
+        except pluggy.PluginValidationError as error:
+            reason = one_line(str(error).rsplit("\n", 1)[-1])
+            self._problem(plugin, origin, "hook", f"{hook} takes no arguments; {reason}")
+            return
+        except BaseException as error:
+            self._problem(plugin, origin, "hook", error, hook)
+            return
+        self._consume(plugin, origin, hook, kind, iterator)
+
+    def _consume(
+        self, plugin: str, origin: str, hook: str, kind: Kind, iterator: Iterator[object]
+    ) -> None:
+        for count in range(MAX_CONTRIBUTIONS + 1):
+            try:
+                given = next(iterator)
+            except StopIteration:
+                return
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # what it had yielded before stays
+                self._problem(plugin, origin, "hook", error, hook)
+                return
+            if count < MAX_CONTRIBUTIONS:
+                self._contribution(plugin, origin, kind, given)
+        self._problem(
+            plugin, origin, "hook", f"{hook} gave more than {MAX_CONTRIBUTIONS} contributions"
+        )
+
+    def _contribution(self, plugin: str, origin: str, kind: Kind, given: object) -> None:
+        try:
+            entry = entry_of(kind, plugin, origin, given)
+            assert isinstance(given, Contribution)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            detail = traceback_text(error)
+            self.problems.append(Problem(plugin, origin, "contribution", why(error), detail))
+            return
+        for other in self.registered:
+            if other.entry.kind == kind and other.entry.qualified == entry.qualified:
+                message = f"it contributes the {KIND_WORDS[kind]} {entry.name!r} twice"
+                self._problem(plugin, origin, "contribution", message)
+                return
+        self.registered.append(Registered(entry, given))
+
+    # ------------------------------------------------------------ what went wrong
+
+    def _problem(
+        self,
+        plugin: str,
+        origin: str,
+        stage: Literal["import", "hook", "contribution", "clash"],
+        what: BaseException | str,
+        place: str = "",
+    ) -> None:
+        prefix = f"{place}: " if place else ""
+        if isinstance(what, str):
+            self.problems.append(Problem(plugin, origin, stage, one_line(prefix + what)))
+        else:
+            message = prefix + describe(what)
+            self.problems.append(Problem(plugin, origin, stage, message, traceback_text(what)))
+
+    def _say_clashes(self) -> None:
+        first: dict[tuple[Kind, str], Registered] = {}
+        for item in self.registered:
+            entry = item.entry
+            owner = first.setdefault((entry.kind, entry.name), item).entry
+            if owner is entry:
+                continue
+            says = (
+                f"the bare name means the built-in, {entry.qualified!r} this one"
+                if owner.plugin == BUILTIN
+                else f"say {owner.qualified!r} or {entry.qualified!r}"
+            )
+            self._problem(
+                entry.plugin,
+                entry.origin,
+                "clash",
+                f"the {KIND_WORDS[entry.kind]} {entry.name!r} also comes from plugin"
+                f" {owner.plugin!r} ({owner.origin}); {says}",
+            )
+
+
+def _checked_iterator(hook: str, result: Any) -> Iterator[object]:
+    """An iterator over what a hook returned; TypeError for the usual slips."""
+    if result is None:
+        raise TypeError(f"{hook} returned nothing; yield Contributions or return a list of them")
+    if isinstance(result, Contribution):
+        raise TypeError(f"{hook} returned one Contribution; yield it, or return it in a list")
+    if hasattr(result, "__await__") or hasattr(result, "__aiter__"):
+        if hasattr(result, "close"):
+            result.close()  # else Python warns that it was never awaited
+        raise TypeError(f"{hook} is async; hooks are plain functions")
+    if isinstance(result, (str, bytes, dict)):
+        raise TypeError(f"{hook} returned {excerpt(result)}; a list of Contributions is expected")
+    try:
+        return iter(result)
+    except TypeError:
+        raise TypeError(
+            f"{hook} returned {excerpt(result)}; a list of Contributions is expected"
+        ) from None
+
+
+def _looks_like_hook(module: object, attribute: str, function: object) -> bool:
+    """An unmarked function that its author meant as a hook."""
+    return (
+        isinstance(function, FunctionType)
+        and function.__module__ == getattr(module, "__name__", None)
+        and (attribute in specs.HOOKS or attribute.startswith(_HOOK_PREFIX))
+    )
+
+
+def _unknown_hook(name: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, specs.HOOKS, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else "there are: " + ", ".join(specs.HOOKS)
+    return f"there is no hook {name!r}; {hint}"

@@ -1,0 +1,165 @@
+"""Everything that was contributed, by name, and how objects are made of it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, cast, overload
+
+from microgpt.config import ModelConfig, OptimizerConfig
+from playground.api import Contribution, Dataset, Engine, KnobValue, Strategy, Tokenizer
+from playground.catalog import Catalog, Entry, Kind, Plugin, Problem
+from playground.hooks.chain import Chain
+from playground.hooks.checking import check_made
+from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
+from playground.hooks.knobs import JsonValue, canonical, make_knobs
+from playground.hooks.names import parse_choice, parse_options, resolve
+
+Options = Mapping[str, Any]
+"""JSON values by knob name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A contribution that passed the checks, with what the catalog says of it."""
+
+    entry: Entry
+    contribution: Contribution[Any]
+
+
+class Registry:
+    """What `load` found. Every method that takes a name takes bare and qualified ones, and
+    raises UnknownNameError for a name that means nothing or too much."""
+
+    def __init__(
+        self,
+        registered: Iterable[Registered],
+        problems: Iterable[Problem],
+        plugins: Iterable[Plugin],
+    ) -> None:
+        items = list(registered)
+        self._by_entry = {
+            (item.entry.kind, item.entry.qualified): item.contribution for item in items
+        }
+        self._catalog = Catalog(
+            entries=tuple(item.entry for item in items),
+            problems=tuple(problems),
+            plugins=tuple(plugins),
+        )
+
+    def catalog(self) -> Catalog:
+        """All of it as plain data."""
+        return self._catalog
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self._catalog.problems
+
+    @property
+    def plugins(self) -> tuple[Plugin, ...]:
+        return self._catalog.plugins
+
+    def entry(self, kind: Kind, name: str) -> Entry:
+        """What the catalog says of a contribution."""
+        return resolve(self._catalog, kind, name)
+
+    def contribution(self, kind: Kind, name: str) -> Contribution[Any]:
+        """The contribution itself, factory and all."""
+        return self._by_entry[kind, self.entry(kind, name).qualified]
+
+    def parse_choice(self, kind: Kind, text: str) -> tuple[Entry, dict[str, KnobValue]]:
+        """What "min-p:min_p=0.05" means; see playground.hooks.names. Raises KnobError."""
+        return parse_choice(self._catalog, kind, text)
+
+    def parse_options(self, kind: Kind, name: str, text: str) -> dict[str, KnobValue]:
+        """Typed values from "min_p=0.05,keep=3". Raises KnobError."""
+        return parse_options(self.entry(kind, name), text)
+
+    def validate(
+        self, kind: Kind, name: str, options: Options | None = None
+    ) -> dict[str, JsonValue]:
+        """All options with their values, as JSON: what a saved run keeps. Raises KnobError."""
+        entry = self.entry(kind, name)
+        return canonical(make_knobs(entry, self.contribution(kind, name).knobs, options or {}))
+
+    @overload
+    def make(
+        self,
+        kind: Literal["tokenizer"],
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Tokenizer: ...
+    @overload
+    def make(
+        self,
+        kind: Literal["dataset"],
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Dataset: ...
+    @overload
+    def make(
+        self,
+        kind: Literal["strategy"],
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Strategy: ...
+    def make(
+        self,
+        kind: Kind,
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> object:
+        """A fresh object of a contribution.
+
+        follows: the model's settings ({"block_size": 16}), taken by knobs that follow one
+        and stand at neutral. Raises UnknownNameError, KnobError, PluginError.
+        """
+        if kind == "engine":
+            raise TypeError("engines are made by make_engine")
+        entry = self.entry(kind, name)
+        contribution = self.contribution(kind, name)
+        knobs = make_knobs(entry, contribution.knobs, options or {}, follows)
+        with plugin_call(entry, "making", knobs):
+            made = contribution.factory() if knobs is None else contribution.factory(knobs)
+            missing = check_made(kind, made)
+        return _whole(entry, made, missing)
+
+    def make_engine(
+        self, name: str, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> Engine:
+        """An engine at work on these weights. Raises UnknownNameError, PluginError."""
+        entry = self.entry("engine", name)
+        factory = self.contribution("engine", name).factory
+        with plugin_call(entry, "making", config):
+            made = factory(config, optimizer, weights)
+            missing = check_made("engine", made)
+        return cast(Engine, _whole(entry, made, missing))
+
+    def make_chain(
+        self,
+        choices: Sequence[tuple[str, Options]],
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Chain:
+        """The chain of strategies, in this order. Raises what `make` raises, and ChainError
+        for two that pick."""
+        return Chain(
+            [
+                (
+                    self.entry("strategy", name).qualified,
+                    self.make("strategy", name, options, follows),
+                )
+                for name, options in choices
+            ]
+        )
+
+
+def _whole(entry: Entry, made: object, missing: str) -> object:
+    if missing:
+        place = f"making {KIND_WORDS[entry.kind]} {entry.name!r}"
+        raise PluginError(entry.plugin, place, missing)
+    return made

@@ -1,0 +1,122 @@
+"""Where plugins come from, and how their code is brought in.
+
+Load order: the built-ins; installed packages, by the name of their entry point; the modules
+and packages of the user's plugin folder, by name; the files of --plugin, as given. Nothing
+here touches sys.path: a plugin named random.py is a plugin, and `import random` stays what
+it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+PRIVATE_PREFIX = "_microgpt_plugin_"
+
+
+@dataclass(frozen=True, slots=True)
+class PluginSources:
+    """What to load. Plain data: it travels to the worker. The built-ins always come along."""
+
+    files: tuple[str, ...] = ()
+    """From --plugin: a .py file or a package's folder each."""
+    folder: str | None = None
+    """The user's plugin folder; one that does not exist is an empty one."""
+    entry_points: bool = True
+    """Look for installed packages."""
+    disabled: tuple[str, ...] = ()
+    """Names of plugins that are not even imported: a distribution, an entry point, a file's
+    stem or its path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A place with plugin code, not yet imported."""
+
+    name: str
+    origin: str
+    path: Path
+
+
+def folder_plugins(folder: Path) -> Iterator[Found]:
+    """The modules and packages of a plugin folder, sorted; names with _ or . in front are
+    left alone. Raises OSError."""
+    if not folder.exists():
+        return
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        if path.name.startswith(("_", ".")):
+            continue
+        if path.suffix == ".py" or (path / "__init__.py").is_file():
+            yield found_at(path)
+
+
+def found_at(path: Path) -> Found:
+    """A plugin file or package by its path, named after it."""
+    return Found(plugin_name(path.stem if path.suffix == ".py" else path.name), str(path), path)
+
+
+def plugin_name(text: str) -> str:
+    """A name that can stand before a colon, made of what the file is called."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
+    return name[:60] or "plugin"
+
+
+def same_place(path: Path) -> str:
+    """One key for one file, however it is written."""
+    try:
+        return str(path.resolve())
+    except (OSError, RuntimeError):
+        return str(path)
+
+
+class _FreshLoader(SourceFileLoader):
+    """Always compiles: no stale bytecode for a file saved twice within a second, and no
+    __pycache__ left in the user's folder."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
+
+
+def import_path(path: Path) -> ModuleType:
+    """Run a plugin's file, or a package's __init__.py, under a private module name.
+
+    Whatever the code raises comes out, with the half-made module removed.
+    """
+    if path.is_dir():
+        source, search = path / "__init__.py", [str(path)]
+        if not source.is_file():
+            raise ImportError(f"{path} is a folder without __init__.py, so not a package")
+    else:
+        source, search = path, None
+    if not source.exists():
+        raise FileNotFoundError(f"there is no file {path}")
+    digest = hashlib.sha256(same_place(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    name = f"{PRIVATE_PREFIX}{digest}_{re.sub(r'[^A-Za-z0-9]', '_', path.stem)}"
+    _forget(name)
+    spec = importlib.util.spec_from_file_location(
+        name, source, loader=_FreshLoader(name, str(source)), submodule_search_locations=search
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{source} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: dataclasses and pydantic look themselves up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        _forget(name)
+        raise
+    return module
+
+
+def _forget(name: str) -> None:
+    for loaded in [key for key in sys.modules if key == name or key.startswith(name + ".")]:
+        del sys.modules[loaded]

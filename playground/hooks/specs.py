@@ -1,0 +1,173 @@
+"""The hooks. Each *declares* what there is; the objects that the factories make do the work.
+
+A hook takes no arguments and yields (or returns a list of) `Contribution`s. It must be quick
+and must not fail for want of a network or a heavy library: import those in the factory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from playground.api import Contribution, Dataset, Engine, Strategy, Tokenizer, hookspec
+from playground.catalog import Kind
+
+HOOKS: dict[str, Kind] = {
+    "microgpt_tokenizers": "tokenizer",
+    "microgpt_datasets": "dataset",
+    "microgpt_sampling_strategies": "strategy",
+    "microgpt_engines": "engine",
+}
+"""Every hook, and the kind of thing it contributes."""
+
+
+@hookspec
+def microgpt_tokenizers() -> Iterable[Contribution[Tokenizer]]:
+    """Ways to cut text into tokens. The factory makes a `Tokenizer`.
+
+    A complete plugin:
+
+        from playground.api import Contribution, UnknownTextError, hookimpl
+
+        class VowelTokenizer:
+            '''Vowels are letters of their own; BOS is 5.'''
+
+            vocab_size = 6
+            bos_id = 5
+
+            def train(self, documents):
+                pass
+
+            def encode(self, text):
+                ids = []
+                for place, letter in enumerate(text):
+                    if letter not in "aeiou":
+                        raise UnknownTextError(text, place)
+                    ids.append("aeiou".index(letter))
+                return ids
+
+            def decode(self, ids):
+                return "".join("aeiou"[i] for i in ids if i != self.bos_id)
+
+            def display(self, token_id):
+                return "·" if token_id == self.bos_id else "aeiou"[token_id]
+
+            def state_dict(self):
+                return {}
+
+            def load_state_dict(self, state):
+                pass
+
+        @hookimpl
+        def microgpt_tokenizers():
+            yield Contribution(
+                name="vowels", summary="a, e, i, o, u", factory=VowelTokenizer
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_datasets() -> Iterable[Contribution[Dataset]]:
+    """Streams of documents. The factory makes a `Dataset`; `prepare` is the place for files
+    and network, and says in a `DatasetError` what is wrong with them.
+
+    A complete plugin:
+
+        from playground.api import Contribution, Knob, Knobs, Provenance, hookimpl
+
+        class SquaresKnobs(Knobs):
+            count: int = Knob(100, ge=1, le=10000, help="how many numbers to square")
+
+        class Squares:
+            def __init__(self, knobs):
+                self.size = knobs.count
+
+            @property
+            def provenance(self):
+                return Provenance(source="computed", licence="public domain")
+
+            def prepare(self, cache, progress):
+                pass
+
+            def documents(self):
+                for number in range(1, self.size + 1):
+                    yield f"{number}*{number}={number * number}"
+
+            def count(self):
+                return self.size
+
+        @hookimpl
+        def microgpt_datasets():
+            yield Contribution(
+                name="squares",
+                summary="1*1=1, 2*2=4, 3*3=9 ...",
+                factory=Squares,
+                knobs=SquaresKnobs,
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_sampling_strategies() -> Iterable[Contribution[Strategy]]:
+    """Links in the chain from logits to the next token. The factory makes an object with
+    `transform(logits, context)` (logits in, logits out) or with `pick(probs, context)` (the
+    last link, which chooses).
+
+    A complete plugin:
+
+        import math
+
+        from playground.api import Contribution, Knob, Knobs, hookimpl
+
+        class NoRepeatKnobs(Knobs):
+            last: int = Knob(1, ge=0, le=16, neutral=0, help="tokens that may not come again")
+
+        class NoRepeat:
+            def __init__(self, knobs):
+                self.last = knobs.last
+
+            def transform(self, logits, context):
+                given = context.tokens[1:]  # without BOS, which must stay possible
+                barred = set(given[-self.last :]) if self.last else set()
+                return [
+                    -math.inf if token in barred else logit
+                    for token, logit in enumerate(logits)
+                ]
+
+        @hookimpl
+        def microgpt_sampling_strategies():
+            yield Contribution(
+                name="no-repeat",
+                summary="never the same token again at once",
+                factory=NoRepeat,
+                knobs=NoRepeatKnobs,
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_engines() -> Iterable[Contribution[Engine]]:
+    """Ways to do the arithmetic. The factory is an `EngineFactory`, called with the shapes,
+    the optimizer's constants and the first weights; engines have no knobs.
+
+    A complete plugin:
+
+        from microgpt.scalar_engine import ScalarEngine
+        from playground.api import Contribution, hookimpl
+
+        class LoudEngine(ScalarEngine):
+            '''The reference engine, with every step said.'''
+
+            def adam_step(self, learning_rate, step):
+                print("step", step, "learning rate", learning_rate)
+                super().adam_step(learning_rate, step)
+
+        @hookimpl
+        def microgpt_engines():
+            yield Contribution(
+                name="loud", summary="scalar, with a line a step", factory=LoudEngine
+            )
+    """
+    raise NotImplementedError
