@@ -72,13 +72,13 @@ class LineWidget(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._forget()
+        self.forget()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         # What lies beneath may change (a theme, a parent's background) without a word to us.
         key = (self.rich_style, self.monochrome, self.has_focus)
         if key != self._line_key:
-            self._forget()
+            self.forget()
             self._line_key = key
         return super().render_lines(crop)
 
@@ -96,6 +96,7 @@ class LineWidget(Widget):
 
     _painted_size: tuple[int, int] = (0, 0)
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Drop all that was derived from colours; subclasses add what they keep themselves."""
         self._lines = None
         self._inks.clear()

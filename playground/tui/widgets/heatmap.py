@@ -1,0 +1,361 @@
+"""A matrix as a heat map: two rows in a line of half blocks, or glyphs where colour is absent."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.message import Message
+from textual.strip import Strip
+from typing_extensions import override
+
+from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.matrix import (
+    HOLE,
+    LEVELS,
+    STEPS,
+    ZERO,
+    levels,
+    pool,
+    signed,
+    window,
+)
+from playground.tui.widgets.palette import diverging
+from playground.tui.widgets.text import fit
+
+POSITIVE = " ·░▒▓█"
+NEGATIVE = " ╌─═≡▤"
+"""Six glyphs from 0 to the end of the scale, for each sign."""
+_CURSOR, _NONE = LEVELS, LEVELS + 1  # beyond the levels: the cursor, and no cell at all
+LEAP = 8
+"""How many cells a shifted arrow key moves."""
+
+CURSOR = Binding.Group("cursor", compact=True)
+
+
+def glyph_of(level: int) -> str:
+    """The glyph of a level, where colour cannot tell it."""
+    if level == HOLE:
+        return "?"
+    distance = abs(level - ZERO)
+    ramp = POSITIVE if level >= ZERO else NEGATIVE
+    return ramp[-(-distance * (len(ramp) - 1) // STEPS)]
+
+
+class HeatMap(LineWidget, can_focus=True):
+    """A matrix on a diverging scale around 0, with a cursor that tells a cell from the others.
+
+    A legend with the ends of the scale takes the last line where there are three or more. A
+    matrix too large to be seen whole scrolls with the cursor, or is pooled with `fit`.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "heatmap--negative",
+        "heatmap--zero",
+        "heatmap--positive",
+        "heatmap--hole",
+        "heatmap--cursor",
+        "heatmap--legend",
+        "heatmap--hint",
+    }
+    # `palette.diverging` sees to it that the two ends are told apart whatever the theme.
+    DEFAULT_CSS = """
+    HeatMap {
+        & > .heatmap--negative { color: $primary; }
+        & > .heatmap--zero { color: $surface-lighten-1; }
+        & > .heatmap--positive { color: $warning; }
+        & > .heatmap--hole { color: $error; }
+        & > .heatmap--cursor { color: $foreground; }
+        & > .heatmap--legend { color: $foreground 75%; }
+        & > .heatmap--hint { color: $foreground 55%; }
+        &:ansi > .heatmap--negative { color: $secondary; }
+        &:ansi > .heatmap--hint { text-style: dim; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "move(-1, 0)", "up", id="heatmap.up", group=CURSOR, show=False,
+                tooltip="One row up"),
+        Binding("down", "move(1, 0)", "down", id="heatmap.down", group=CURSOR, show=False,
+                tooltip="One row down"),
+        Binding("left", "move(0, -1)", "left", id="heatmap.left", group=CURSOR, show=False,
+                tooltip="One column left"),
+        Binding("right", "move(0, 1)", "right", id="heatmap.right", group=CURSOR, show=False,
+                tooltip="One column right"),
+        Binding("shift+up", f"move(-{LEAP}, 0)", "up 8", id="heatmap.leap-up", group=CURSOR,
+                show=False, tooltip="Eight rows up"),
+        Binding("shift+down", f"move({LEAP}, 0)", "down 8", id="heatmap.leap-down", group=CURSOR,
+                show=False, tooltip="Eight rows down"),
+        Binding("shift+left", f"move(0, -{LEAP})", "left 8", id="heatmap.leap-left",
+                group=CURSOR, show=False, tooltip="Eight columns left"),
+        Binding("shift+right", f"move(0, {LEAP})", "right 8", id="heatmap.leap-right",
+                group=CURSOR, show=False, tooltip="Eight columns right"),
+        Binding("home", "corner(0)", "first", id="heatmap.first", group=CURSOR, show=False,
+                tooltip="The first cell"),
+        Binding("end", "corner(1)", "last", id="heatmap.last", group=CURSOR, show=False,
+                tooltip="The last cell"),
+    ]  # fmt: skip
+
+    class CellHighlighted(Message):
+        """The cursor is on another cell, or its cell has another value after `set_matrix`."""
+
+        def __init__(self, heatmap: HeatMap, row: int, col: int, value: float) -> None:
+            super().__init__()
+            self.heatmap = heatmap
+            self.row = row
+            self.col = col
+            self.value = value
+
+        @property
+        def control(self) -> HeatMap:
+            return self.heatmap
+
+    def __init__(
+        self,
+        *,
+        fit: bool = False,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """`fit`: pool the matrix until all of it is in sight, instead of scrolling."""
+        super().__init__(name=name, id=id, classes=classes)
+        self._values: Sequence[float] = array("d")
+        self._rows = self._cols = 0
+        self._scale = 1.0
+        self._fit = fit
+        self._cursor = (0, 0)
+        self._first = (0, 0)  # the row and column at the top left, in blocks
+        self._block = (1, 1)  # rows and columns pooled into one block
+        self._cell_width = 1
+        self._lines_per_row = 0.5
+        self._shown = (0, 0)  # blocks in sight, as last painted
+        self._palette: dict[tuple[int, int], Style] = {}
+        self._colours: list[Color] = []
+
+    # -- data ----------------------------------------------------------------------------------
+
+    def set_matrix(self, values: Sequence[float], rows: int, cols: int, scale: float) -> None:
+        """Show `values`, `rows` x `cols` of them, row after row; `scale` is the value at the
+        positive end of the colours, its negative at the other. The sequence is kept, not
+        copied: hand in a new one for new values."""
+        if rows < 0 or cols < 0 or len(values) != rows * cols:
+            raise ValueError(f"{len(values)} values do not make {rows} rows of {cols}")
+        if (rows, cols, scale) == (self._rows, self._cols, self._scale) and (
+            values is self._values or values == self._values
+        ):
+            return
+        if (rows, cols) != (self._rows, self._cols):
+            row, col = self._cursor
+            self._cursor = (min(row, max(0, rows - 1)), min(col, max(0, cols - 1)))
+        self._values, self._rows, self._cols, self._scale = values, rows, cols, scale
+        self.changed()
+
+    @property
+    def fit(self) -> bool:
+        """Is the matrix pooled until all of it is in sight?"""
+        return self._fit
+
+    @fit.setter
+    def fit(self, fit: bool) -> None:
+        if fit != self._fit:
+            self._fit = fit
+            self.changed()
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """The row and column of the cursor."""
+        return self._cursor
+
+    @cursor.setter
+    def cursor(self, cell: tuple[int, int]) -> None:
+        row = min(max(cell[0], 0), max(0, self._rows - 1))
+        col = min(max(cell[1], 0), max(0, self._cols - 1))
+        if (row, col) != self._cursor and self._rows and self._cols:
+            self._cursor = (row, col)
+            self.changed()
+            value = self._values[row * self._cols + col]
+            self.post_message(self.CellHighlighted(self, row, col, value))
+
+    @property
+    def value(self) -> float | None:
+        """The value under the cursor, None for an empty matrix."""
+        row, col = self._cursor
+        return self._values[row * self._cols + col] if self._rows and self._cols else None
+
+    def action_move(self, rows: int, cols: int) -> None:
+        down, across = self._block
+        self.cursor = (self._cursor[0] + rows * down, self._cursor[1] + cols * across)
+
+    def action_corner(self, last: int) -> None:
+        self.cursor = ((self._rows - 1) * last, (self._cols - 1) * last)
+
+    def _cell_at(self, event: events.MouseEvent) -> tuple[int, int] | None:
+        at = event.get_content_offset(self)
+        if at is None:
+            return None
+        row, col = int(at.y / self._lines_per_row), at.x // self._cell_width
+        if row >= self._shown[0] or col >= self._shown[1]:
+            return None
+        row, col = (row + self._first[0]) * self._block[0], (col + self._first[1]) * self._block[1]
+        return row, col
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        cell = self._cell_at(event)
+        if cell is not None:
+            self.cursor = cell
+
+    def on_click(self, event: events.Click) -> None:
+        """One line holds two rows: a click on the cell of the cursor goes to the other one."""
+        cell = self._cell_at(event)
+        if cell is not None:
+            other = (cell[0] + self._block[0], cell[1])
+            self.cursor = other if cell == self._cursor and not self.monochrome else cell
+
+    # -- picture -------------------------------------------------------------------------------
+
+    @override
+    def forget(self) -> None:
+        super().forget()
+        self._palette.clear()
+        self._colours = []
+
+    @override
+    def paint(self, width: int, height: int) -> Sequence[Strip]:
+        if not self._rows or not self._cols:
+            return []
+        legend = height >= 3
+        lines = height - legend
+        glyphs = self.monochrome
+        self._lines_per_row = 1.0 if glyphs else 0.5
+        room = lines if glyphs else 2 * lines
+        values, rows, cols = self._values, self._rows, self._cols
+        self._block = (1, 1)
+        if self._fit and (rows > room or cols > width):
+            self._block = (-(-rows // room), -(-cols // width))
+            values = pool(values, rows, cols, *self._block)
+            rows, cols = -(-rows // self._block[0]), -(-cols // self._block[1])
+        self._cell_width = 2 if 2 * cols <= width else 1
+        shown_rows, shown_cols = min(rows, room), min(cols, width // self._cell_width)
+        row, col = self._cursor[0] // self._block[0], self._cursor[1] // self._block[1]
+        top = window(row, self._first[0], shown_rows, rows)
+        if not glyphs and top % 2:  # keep the same two rows in a line while scrolling
+            if row < top + shown_rows - 1:
+                top -= 1
+            elif top + 1 + shown_rows <= rows:
+                top += 1
+        left = window(col, self._first[1], shown_cols, cols)
+        self._first, self._shown = (top, left), (shown_rows, shown_cols)
+        grid = [
+            levels(values[r * cols + left : r * cols + left + shown_cols], self._scale)
+            for r in range(top, top + shown_rows)
+        ]
+        at = (row - top, col - left)
+        out = self._glyph_lines(grid, at, width) if glyphs else self._half_lines(grid, at, width)
+        out += [Strip.blank(width, self.ink())] * (lines - len(out)) if legend else []
+        if legend:
+            out.append(self._legend(width, rows, cols))
+        return out
+
+    def _half_lines(self, grid: list[list[int]], at: tuple[int, int], width: int) -> list[Strip]:
+        """Two rows of levels to a line; the upper one is the ink of ▀, the lower its ground."""
+        if len(grid) % 2:
+            grid = [*grid, [_NONE] * len(grid[0])]
+        row, col = at
+        if 0 <= row < len(grid) and 0 <= col < len(grid[row]):
+            grid[row][col] = _CURSOR
+        cell = "▀" * self._cell_width
+        out = []
+        for upper, lower in zip(grid[::2], grid[1::2], strict=True):
+            segments: list[Segment] = []
+            pairs = list(zip(upper, lower, strict=True))
+            start = 0
+            for index in range(1, len(pairs) + 1):
+                if index == len(pairs) or pairs[index] != pairs[start]:
+                    segments.append(Segment(cell * (index - start), self._pair(pairs[start])))
+                    start = index
+            rest = width - len(pairs) * self._cell_width
+            if rest > 0:
+                segments.append(Segment(" " * rest, self.ink()))
+            out.append(Strip(segments, width))
+        return out
+
+    def _glyph_lines(self, grid: list[list[int]], at: tuple[int, int], width: int) -> list[Strip]:
+        """One row of levels to a line, sign and size told by the glyph."""
+        out = []
+        for row, line in enumerate(grid):
+            runs: list[Run] = []
+            for col, level in enumerate(line):
+                style = self._sign_ink(level)
+                if (row, col) == at:
+                    style = self.ink("heatmap--cursor") + Style(reverse=True)
+                runs.append((glyph_of(level) * self._cell_width, style))
+            out.append(strip_of(runs, width, self.ink()))
+        return out
+
+    def _sign_ink(self, level: int) -> Style:
+        if level == HOLE:
+            return self.ink("heatmap--hole")
+        return self.ink("heatmap--positive" if level >= ZERO else "heatmap--negative")
+
+    def _pair(self, pair: tuple[int, int]) -> Style:
+        style = self._palette.get(pair)
+        if style is None:
+            colours = self._all_colours()
+            upper, lower = colours[pair[0]], colours[pair[1]]
+            style = Style.from_color(upper.rich_color, lower.rich_color)
+            self._palette[pair] = style
+        return style
+
+    def _all_colours(self) -> list[Color]:
+        """The colour of every level, of the cursor, and of no cell at all."""
+        if not self._colours:
+            below = self.background_colors[1]
+            negative, zero, positive, hole, cursor = (
+                below + self.get_component_styles(f"heatmap--{part}").color
+                for part in ("negative", "zero", "positive", "hole", "cursor")
+            )
+            scale = diverging(negative, zero, positive)
+            self._colours = [*scale, hole, cursor, below]
+        return self._colours
+
+    def _legend(self, width: int, rows: int, cols: int) -> Strip:
+        """The ends of the scale with the ramp between them; at the right what is not in sight."""
+        low, high = signed(-self._scale), signed(self._scale)
+        ink, hint_ink = self.ink("heatmap--legend"), self.ink("heatmap--hint")
+        ends = len(low) + len(high) + 2
+        hint = self._hint(rows, cols)
+        ramp = min(STEPS + 1, width - ends)
+        if ramp < 3:
+            return strip_of([(fit(f"±{high.lstrip('+')}", width), ink)], width, self.ink())
+        runs: list[Run] = [(low + " ", ink)]
+        for index in range(ramp):
+            first = round(index * 2 * STEPS / (ramp - 0.5))
+            if self.monochrome:
+                runs.append((glyph_of(first), self._sign_ink(first)))
+            else:
+                second = round((index + 0.5) * 2 * STEPS / (ramp - 0.5))
+                runs.append(("▌", self._pair((first, second))))
+        runs.append((" " + high, ink))
+        room = width - ends - ramp
+        if hint and len(hint) + 2 <= room:
+            runs.append((hint.rjust(room), hint_ink))
+        return strip_of(runs, width, self.ink())
+
+    def _hint(self, rows: int, cols: int) -> str:
+        """What part of the matrix is in sight, or how many cells stand in one."""
+        if self._block != (1, 1):
+            return f"{self._block[0]}×{self._block[1]} in one, the farthest from 0"
+        parts = []
+        for what, first, shown, total in (
+            ("rows", self._first[0], self._shown[0], rows),
+            ("cols", self._first[1], self._shown[1], cols),
+        ):
+            if shown < total:
+                parts.append(f"{what} {first}–{first + shown - 1} of {total}")
+        return ", ".join(parts)

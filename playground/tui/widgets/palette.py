@@ -1,0 +1,39 @@
+"""Colour scales blended from a theme's colours. Pure functions."""
+
+from __future__ import annotations
+
+from textual.color import Color, Lab, lab_to_rgb, rgb_to_lab
+
+from playground.tui.widgets.matrix import STEPS
+
+BLUE, ORANGE = Color(0x1F, 0x77, 0xC8), Color(0xF2, 0x8E, 0x2B)
+"""The ends of the scale where a theme's own are too much alike."""
+APART = 45.0
+"""How far two ends must lie apart on Lab's blue-yellow axis, the one that every common kind of
+colour blindness leaves."""
+
+
+def diverging(negative: Color, zero: Color, positive: Color) -> list[Color]:
+    """2 * `STEPS` + 1 colours from `negative` over `zero` to `positive`.
+
+    The ends are brought to one lightness, well apart from that of `zero`, so that neither sign
+    looks greater than the other, on a light ground and on a dark one. Ends that lie too close
+    together give way to blue and orange.
+    """
+    if abs(rgb_to_lab(negative).b - rgb_to_lab(positive).b) < APART:
+        negative, positive = BLUE, ORANGE
+    lightness = 70.0 if rgb_to_lab(zero).L < 50 else 46.0
+    ends = [_at_lightness(end, lightness) for end in (negative, positive)]
+    below = [zero.blend(ends[0], _ease(step / STEPS)) for step in range(STEPS, 0, -1)]
+    above = [zero.blend(ends[1], _ease(step / STEPS)) for step in range(1, STEPS + 1)]
+    return [*below, zero, *above]
+
+
+def _at_lightness(colour: Color, lightness: float) -> Color:
+    lab = rgb_to_lab(colour)
+    return lab_to_rgb(Lab(lightness, lab.a, lab.b)).clamped
+
+
+def _ease(fraction: float) -> float:
+    """Small values a little clearer than a straight blend would have them."""
+    return float(fraction**0.8)
