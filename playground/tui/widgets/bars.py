@@ -62,7 +62,7 @@ class Bars(LineWidget):
     DEFAULT_CSS = """
     Bars {
         & > .bars--label { color: $foreground; }
-        & > .bars--bar { color: $text-primary; }
+        & > .bars--bar { color: $text-primary 80%; }
         & > .bars--ghost { color: $foreground 60%; }
         & > .bars--number { color: $foreground 75%; }
         & > .bars--mark { color: $text-accent; text-style: bold; }

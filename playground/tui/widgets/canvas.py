@@ -92,7 +92,8 @@ def draw(
         if one.kind == "envelope":
             _curve(canvas, frame, one)
             _clipped(canvas, frame, one.curve)
-    shown = [(row, line) for line in baselines if (row := frame.row(line.y)) is not None]
+    falling = sorted(baselines, key=lambda line: -line.y)
+    shown = [(row, line) for line in falling if (row := frame.row(line.y)) is not None]
     for row, _ in shown:
         for column in range(frame.width):
             canvas.put(row, column, DASH, "chart--baseline", canvas.costs[row][column])
@@ -105,6 +106,9 @@ def draw(
             if one.kind == kind:
                 _curve(canvas, frame, one)
     texts = [" " + label_of(line) for _, line in shown]
+    if width > frame.width:  # a margin of their own: a column of them looks best flush left
+        longest = max(map(cell_len, texts), default=0)
+        texts = [text + " " * (longest - cell_len(text)) for text in texts]
     wanted = [(row, cell_len(text)) for (row, _), text in zip(shown, texts, strict=True)]
     places = plot.place_labels(wanted, canvas.costs, width)
     for place, (_, length), text in zip(places, wanted, texts, strict=True):

@@ -48,6 +48,7 @@ class Chart(LineWidget, can_focus=True):
         "chart--baseline",
         "chart--baseline-label",
         "chart--cursor",
+        "chart--cursor-place",
         "chart--legend",
         "chart--empty",
     }
@@ -62,7 +63,8 @@ class Chart(LineWidget, can_focus=True):
         & > .chart--tick { color: $foreground 60%; }
         & > .chart--baseline { color: $foreground 50%; }
         & > .chart--baseline-label { color: $foreground 75%; }
-        & > .chart--cursor { color: $text-accent; }
+        & > .chart--cursor { color: $foreground 60%; }
+        & > .chart--cursor-place { color: $text-accent; text-style: bold; }
         & > .chart--legend { color: $foreground 75%; }
         & > .chart--empty { color: $foreground 50%; }
         &:ansi > .chart--raw { text-style: dim; }
@@ -286,7 +288,7 @@ class Chart(LineWidget, can_focus=True):
         canvas = draw(frame, max(1, room), self._series, self._baselines, self.cursor)
         if not any(series.curve for series in self._series):
             start = max(0, (frame.width - cell_len(self._placeholder)) // 2)
-            canvas.write(rows // 2, start, self._placeholder, "chart--empty")
+            canvas.write(self._free_row(canvas), start, self._placeholder, "chart--empty")
         marks = {frame.row(tick): text for tick, text in zip(ticks, texts, strict=True)}
         lines: list[Strip] = []
         if top:
@@ -302,6 +304,13 @@ class Chart(LineWidget, can_focus=True):
         if bottom:
             lines += self._x_axis(frame, gutter, width)
         return lines
+
+    @staticmethod
+    def _free_row(canvas: Canvas) -> int:
+        """The empty line nearest to the middle, for the placeholder."""
+        middle = canvas.height // 2
+        rows = sorted(range(canvas.height), key=lambda row: abs(row - middle))
+        return next((row for row in rows if not any(canvas.inks[row])), middle)
 
     def _x_axis(self, frame: plot.Frame, gutter: int, width: int) -> list[Strip]:
         """The axis with its ticks, and beneath them their numbers and the cursor's place."""
@@ -325,8 +334,8 @@ class Chart(LineWidget, can_focus=True):
             text = f" {place_text(self.cursor)} "
             start = min(max(gutter + at - len(text) // 2, 0), max(0, width - len(text)))
             self._clear(canvas, start, start + len(text))
-            canvas.write(1, start, text, "chart--cursor")
-            canvas.put(0, gutter + at, "┴", "chart--cursor")
+            canvas.write(1, start, text, "chart--cursor-place")
+            canvas.put(0, gutter + at, "┴", "chart--cursor-place")
         return [
             strip_of(
                 ((text, self.ink(*filter(None, [ink]))) for text, ink in canvas.runs(row)),

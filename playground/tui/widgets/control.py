@@ -55,7 +55,12 @@ class Control(LineWidget, can_focus=True):
         }
         &:ansi > .control--track { text-style: dim; }
         &:ansi > .control--quiet { text-style: dim; }
-        &:ansi:disabled > .control--label { text-style: dim; }
+        &:ansi:disabled {
+            & > .control--label { text-style: dim; }
+            & > .control--value { text-style: dim; }
+            & > .control--fill { text-style: dim; }
+            & > .control--handle { text-style: dim; }
+        }
     }
     """
 

@@ -257,7 +257,6 @@ class HeatMap(LineWidget, can_focus=True):
         ]
         at = (row - top, col - left)
         out = self._glyph_lines(grid, at, width) if glyphs else self._half_lines(grid, at, width)
-        out += [Strip.blank(width, self.ink())] * (lines - len(out)) if legend else []
         if legend:
             out.append(self._legend(width, rows, cols))
         return out
@@ -329,8 +328,8 @@ class HeatMap(LineWidget, can_focus=True):
         low, high = signed(-self._scale), signed(self._scale)
         ink, hint_ink = self.ink("heatmap--legend"), self.ink("heatmap--hint")
         ends = len(low) + len(high) + 2
-        hint = self._hint(rows, cols)
-        ramp = min(STEPS + 1, width - ends)
+        hint = next((h for h in self._hints(rows, cols) if ends + 5 + 2 + len(h) <= width), "")
+        ramp = min(STEPS + 1, width - ends - (len(hint) + 2 if hint else 0))
         if ramp < 3:
             return strip_of([(fit(f"±{high.lstrip('+')}", width), ink)], width, self.ink())
         runs: list[Run] = [(low + " ", ink)]
@@ -343,19 +342,18 @@ class HeatMap(LineWidget, can_focus=True):
                 runs.append(("▌", self._pair((first, second))))
         runs.append((" " + high, ink))
         room = width - ends - ramp
-        if hint and len(hint) + 2 <= room:
+        if hint:
             runs.append((hint.rjust(room), hint_ink))
         return strip_of(runs, width, self.ink())
 
-    def _hint(self, rows: int, cols: int) -> str:
-        """What part of the matrix is in sight, or how many cells stand in one."""
+    def _hints(self, rows: int, cols: int) -> list[str]:
+        """What part of the matrix is in sight, or how many cells stand in one: in full, and
+        shorter for where that has no room."""
         if self._block != (1, 1):
-            return f"{self._block[0]}×{self._block[1]} in one, the farthest from 0"
-        parts = []
-        for what, first, shown, total in (
-            ("rows", self._first[0], self._shown[0], rows),
-            ("cols", self._first[1], self._shown[1], cols),
-        ):
-            if shown < total:
-                parts.append(f"{what} {first}–{first + shown - 1} of {total}")
-        return ", ".join(parts)
+            block = f"{self._block[0]}×{self._block[1]} in one"
+            return [f"{block}, farthest from 0", block]
+        axes = zip(("rows", "cols"), self._first, self._shown, (rows, cols), strict=True)
+        hidden = [axis for axis in axes if axis[2] < axis[3]]
+        full = [f"{what} {at}–{at + n - 1} of {total}" for what, at, n, total in hidden]
+        short = [f"{what[0]} {at}–{at + n - 1}/{total}" for what, at, n, total in hidden]
+        return [", ".join(full), ", ".join(short), *short[:1]] if hidden else []

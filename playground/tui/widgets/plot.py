@@ -16,6 +16,9 @@ from playground.tui.widgets.ticks import nice_step
 
 Extents = Sequence[Extent | None]
 
+LEFT_OUT = 100.0
+"""What it costs to leave a label out."""
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -213,22 +216,25 @@ def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows:
 def place_labels(
     wanted: Sequence[tuple[int, int]], costs: Sequence[Sequence[float]], width: int
 ) -> list[int | None]:
-    """A line for each label so that none covers another and little of what is drawn is covered.
+    """A line for each label so that none covers another, they keep their order from top to
+    bottom, and little of what is drawn is covered.
 
-    `wanted`: for each label its own line and its length; labels end at column `width`. `costs`:
-    for each line and column, what covering it costs. None for a label without a place.
+    `wanted`: for each label its own line and its length, topmost first; labels end at column
+    `width`. `costs`: for each line and column, what covering it costs. None for a label
+    without a place.
     """
-    taken: set[int] = set()
-    out: list[int | None] = []
+    # The cheapest choice for the labels so far, by the last line taken: (cost, lines chosen).
+    best: dict[int, tuple[float, tuple[int | None, ...]]] = {-1: (0.0, ())}
     for line, length in wanted:
-        best: tuple[float, int] | None = None
-        for offset in (0, -1, 1, -2, 2):
-            at = line + offset
-            if 0 <= at < len(costs) and at not in taken and 0 < length <= width:
-                cost = abs(offset) * 0.9 + sum(costs[at][width - length : width])
-                if best is None or cost < best[0]:
-                    best = (cost, at)
-        out.append(best[1] if best else None)
-        if best:
-            taken.add(best[1])
-    return out
+        found: dict[int, tuple[float, tuple[int | None, ...]]] = {}
+        for last, (spent, chosen) in best.items():
+            options: list[tuple[int, int | None, float]] = [(last, None, LEFT_OUT)]
+            if 0 < length <= width:
+                for at in range(max(last + 1, line - 2, 0), min(line + 3, len(costs))):
+                    covered = sum(costs[at][width - length : width])
+                    options.append((at, at, abs(at - line) * 0.9 + covered))
+            for end, place, cost in options:
+                if end not in found or spent + cost < found[end][0]:
+                    found[end] = (spent + cost, (*chosen, place))
+        best = found
+    return list(min(best.values(), key=lambda option: option[0])[1])

@@ -1,0 +1,145 @@
+"""CPU milliseconds for one refresh of each widget, at the sizes its budget is given for.
+
+Run as `python tools/bench_widgets.py`; `main()` returns the figures for other tools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+import random
+import statistics
+import time
+from array import array
+from collections.abc import Callable
+
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+from textual.widget import Widget
+
+from playground.tui.widgets.bars import Bar, Bars
+from playground.tui.widgets.chart import Baseline, Chart, Series
+from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.gauge import ProgressLine
+from playground.tui.widgets.heatmap import HeatMap
+from playground.tui.widgets.slider import Slider
+from playground.tui.widgets.tiles import Tile, TokenTiles
+
+ROUNDS = 30
+BUDGETS = {"chart 100x25, 1,000 points": 4.0, "heat map 64x64": 8.0, "bars 27": 2.0}
+"""Milliseconds, from the design."""
+
+Change = Callable[[int], None]
+"""Gives a widget data that differ from round to round."""
+Case = tuple[str, tuple[int, int], Widget, Change]
+
+
+def _chart(points: int, name: str) -> Case:
+    rng = random.Random(1)
+    raw, ema, val = Curve(), Curve(), Curve()
+    mean = 3.3
+    for step in range(points):
+        loss = 2.3 + math.exp(-step / points * 7) + rng.gauss(0, 0.3)
+        mean += (loss - mean) * 0.03
+        raw.append(step, loss)
+        ema.append(step, mean)
+        if step % 50 == 0:
+            val.append(step, mean)
+    series = [
+        Series("loss", raw, "envelope", "raw"),
+        Series("ema", ema, "line", "ema"),
+        Series("val", val, "points", "val"),
+    ]
+    lines = [Baseline("uniform", 3.296), Baseline("unigram", 2.83), Baseline("bigram", 2.45)]
+    chart = Chart()
+
+    def change(turn: int) -> None:
+        raw.append(points + turn, 2.3)
+        ema.append(points + turn, 2.3)
+        chart.set_data(series, lines)
+
+    return name, (100, 25), chart, change
+
+
+def _heatmap() -> Case:
+    rng = random.Random(2)
+    matrices = [array("d", (rng.gauss(0, 0.1) for _ in range(64 * 64))) for _ in range(4)]
+    heatmap = HeatMap()
+    return (
+        "heat map 64x64",
+        (64, 33),
+        heatmap,
+        lambda turn: heatmap.set_matrix(matrices[turn % 4], 64, 64, 0.31),
+    )
+
+
+def _bars() -> Case:
+    rng = random.Random(3)
+    bars = Bars()
+
+    def change(turn: int) -> None:
+        values = [rng.random() / 10 for _ in range(27)]
+        rows = [Bar(chr(97 + i % 26), v, v * 0.8, i == turn % 27) for i, v in enumerate(values)]
+        bars.set_rows(rows)
+
+    return "bars 27", (36, 27), bars, change
+
+
+def _small() -> list[Case]:
+    tiles = TokenTiles()
+    slider = Slider("temperature", 0.5, minimum=0.05, maximum=2.0, step=0.05)
+    line = ProgressLine()
+    text = "emma olivia ava isabella sophia"
+
+    def retile(turn: int) -> None:
+        tiles.set_tiles([Tile(c, (i * 7 + turn) % 33 / 10) for i, c in enumerate(text)], 3.3)
+
+    return [
+        ("tiles 31", (60, 8), tiles, retile),
+        ("slider", (40, 1), slider, lambda turn: slider.set_value(0.1 + turn % 30 * 0.05)),
+        ("progress line", (80, 1), line, lambda turn: line.set_fraction(turn % 100 / 100)),
+    ]
+
+
+async def measure(case: Case) -> tuple[float, float]:
+    """(best, median) CPU milliseconds from new data to the finished strips."""
+    _, (width, height), widget, change = case
+
+    class Bench(App[None]):
+        def compose(self) -> ComposeResult:
+            yield widget
+
+    async with Bench().run_test(size=(width, height)) as pilot:
+        widget.styles.height = height
+        await pilot.pause()
+        crop = Region(0, 0, width, height)
+        figures = []
+        for turn in range(ROUNDS):
+            started = time.process_time()
+            change(turn)
+            widget.render_lines(crop)
+            figures.append((time.process_time() - started) * 1000)
+            await pilot.pause()
+    return min(figures), statistics.median(figures)
+
+
+def main() -> dict[str, float]:
+    """Print a line for each widget; the median milliseconds by name."""
+    os.environ.setdefault("COLORTERM", "truecolor")
+    os.environ.setdefault("TERM", "xterm-256color")
+    cases = [_chart(1_000, "chart 100x25, 1,000 points"), _heatmap(), _bars(), *_small()]
+    cases.append(_chart(1_000_000, "chart 100x25, 1,000,000 points"))
+    medians: dict[str, float] = {}
+    for case in cases:
+        name = case[0]
+        best, median = asyncio.run(measure(case))
+        medians[name] = median
+        budget = BUDGETS.get(name)
+        verdict = "" if budget is None else f"   budget {budget:g} ms"
+        print(f"{name:<32} best {best:6.2f} ms   median {median:6.2f} ms{verdict}")
+    return medians
+
+
+if __name__ == "__main__":
+    main()
