@@ -86,7 +86,7 @@ class Plugin:
     name: str
     origin: str
     state: Literal["loaded", "disabled", "failed"]
-    """failed: its code could not be imported."""
+    """failed: its code, or a part of it, could not be imported."""
     contributions: int = 0
     seconds: float = 0.0
     """Time its import and its hooks took."""

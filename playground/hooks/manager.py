@@ -88,15 +88,15 @@ class _Loader:
             self._problem(PROJECT_NAME, "installed packages", "import", error)
             return
         for point in sorted(points, key=lambda point: (point.name, point.value)):
-            plugin, origin = point.name, f"entry point {point.value}"
+            plugin, origin = plugin_name(point.name), f"entry point {point.value}"
             try:
                 if point.dist is not None:
                     plugin = plugin_name(point.dist.name)
-                    origin = f"package {point.dist.name} {point.dist.version}"
+                    origin = one_line(f"package {point.dist.name} {point.dist.version}")
             except Exception as error:  # a damaged dist-info: the code may be well
                 self._problem(plugin, origin, "import", error)
             aliases = {plugin, point.name, f"{plugin}:{point.name}"}
-            self._plugin(plugin, origin, point.load, aliases)
+            self._plugin(self._unique(plugin, origin, aliases), origin, point.load, aliases)
 
     def _found(self) -> Iterator[Found]:
         if self.sources.folder:
@@ -109,21 +109,24 @@ class _Loader:
             yield found_at(Path(file).expanduser())
 
     def _file(self, found: Found) -> None:
-        name, taken, count = found.name, {plugin.name for plugin in self.plugins}, 1
-        aliases = {name, found.origin, same_place(found.path)}
-        while name in taken:
-            count += 1
-            name = f"{found.name}-{count}"
-        if count > 1 and not aliases & self.disabled:
-            owner = next(plugin for plugin in self.plugins if plugin.name == found.name)
-            self._problem(
-                name,
-                found.origin,
-                "clash",
-                f"there is already a plugin named {found.name!r} ({owner.origin});"
-                f" this one is called {name!r}",
-            )
+        aliases = {found.name, str(found.path), same_place(found.path)}
+        name = self._unique(found.name, found.origin, aliases)
         self._plugin(name, found.origin, partial(import_path, found.path), aliases)
+
+    def _unique(self, wanted: str, origin: str, aliases: set[str]) -> str:
+        """A plugin name that nobody else has; one package may have several entry points."""
+        owners = {plugin.name: plugin.origin for plugin in self.plugins}
+        name, count = wanted, 1
+        while owners.get(name, origin) != origin:
+            count += 1
+            name = f"{wanted}-{count}"
+        if count > 1 and not aliases & self.disabled:
+            message = (
+                f"there is already a plugin named {wanted!r} ({owners[wanted]});"
+                f" this one is called {name!r}"
+            )
+            self._problem(name, origin, "clash", message)
+        return name
 
     # ------------------------------------------------------------ one plugin
 

@@ -18,6 +18,8 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from playground.hooks.errors import one_line
+
 PRIVATE_PREFIX = "_microgpt_plugin_"
 
 
@@ -59,7 +61,8 @@ def folder_plugins(folder: Path) -> Iterator[Found]:
 
 def found_at(path: Path) -> Found:
     """A plugin file or package by its path, named after it."""
-    return Found(plugin_name(path.stem if path.suffix == ".py" else path.name), str(path), path)
+    stem = path.stem if path.suffix == ".py" else path.name
+    return Found(plugin_name(stem), one_line(str(path)), path)
 
 
 def plugin_name(text: str) -> str:
