@@ -107,13 +107,15 @@ class Chain:
 
 def _checked_input(logits: Sequence[float]) -> list[float]:
     values = list(logits)
+    if not values:
+        raise LogitsError("there are no logits to choose from")
     if not math.isfinite(sum(values)):  # one quick pass; only -inf is allowed to fail it
         if any(map(math.isnan, values)) or math.inf in values:
             raise LogitsError(
                 "the model's logits are not finite: its weights have diverged; "
                 "go back, or start again with a lower learning rate"
             )
-        if not values or max(values) == -math.inf:
+        if max(values) == -math.inf:
             raise LogitsError("the model rules out every token: its weights have diverged")
     return values
 

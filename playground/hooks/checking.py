@@ -111,20 +111,19 @@ def _check_control(name: str, control: Control) -> None:
 
 def check_made(kind: Kind, made: object) -> str:
     """What is missing from an object for its protocol; "" if nothing is."""
+    if made is None:
+        return "the factory gave nothing"
+    what = f"what the factory gave ({type(made).__name__})"
     for method in METHODS[kind]:
         if not callable(getattr(made, method, None)):
-            return f"{_what(made)} has no method {method!r}"
+            return f"{what} has no method {method!r}"
     if kind == "strategy":
         both = [word for word in ("transform", "pick") if callable(getattr(made, word, None))]
         if not both:
-            return f"{_what(made)} has neither 'transform' nor 'pick'"
+            return f"{what} has neither 'transform' nor 'pick'"
         if len(both) == 2:
-            return f"{_what(made)} has both 'transform' and 'pick'; make it two strategies"
+            return f"{what} has both 'transform' and 'pick'; make it two strategies"
     return ""
-
-
-def _what(made: object) -> str:
-    return "what the factory gave (None)" if made is None else f"a {type(made).__name__}"
 
 
 def why(error: BaseException) -> str:

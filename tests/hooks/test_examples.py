@@ -21,9 +21,7 @@ def example(documented: object) -> str:
     """The indented code of a docstring, from its first import on."""
     text = inspect.getdoc(documented) or ""
     lines = text.splitlines()
-    start = next(
-        i for i, line in enumerate(lines) if line.startswith(("    import", "    from"))
-    )
+    start = next(i for i, line in enumerate(lines) if line.startswith(("    import", "    from")))
     end = next(
         (i for i in range(start, len(lines)) if lines[i] and not lines[i].startswith("    ")),
         len(lines),
@@ -65,7 +63,7 @@ def test_the_tokenizer_example_keeps_its_contract(registry_of):
 
 def test_the_dataset_example_keeps_its_contract(registry_of, tmp_path: Path):
     dataset = registry_of(specs.microgpt_datasets).make("dataset", "squares", {"count": 3})
-    dataset.prepare(tmp_path, lambda what, done, total: None)
+    dataset.prepare(tmp_path, lambda *_: None)
     assert list(dataset.documents()) == list(dataset.documents()) == ["1*1=1", "2*2=4", "3*3=9"]
     assert dataset.count() == 3
     assert dataset.provenance.licence == "public domain"

@@ -1,0 +1,103 @@
+"""What a contribution must be, and what its author is told if it is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from playground.catalog import Problem
+from playground.hooks.registry import Registry
+
+GOOD = """
+@hookimpl
+def microgpt_sampling_strategies():
+    yield Contribution(name="fine", summary="it works", factory=Same)
+"""
+
+
+def only_problem(registry: Registry) -> Problem:
+    assert len(registry.problems) == 1, registry.problems
+    return registry.problems[0]
+
+
+def mine(registry: Registry) -> list[str]:
+    return [entry.name for entry in registry.catalog().entries if entry.plugin != "builtin"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "[red]bold[/]",
+        "Cold",
+        "a b",
+        "a_b",
+        "",
+        "-a",
+        "a--b",
+        "a\x1b[31m",
+        "a\n",
+        "x" * 41,
+        "a:b",
+        None,
+        3,
+    ],
+)
+def test_names_that_cannot_be_are_refused_in_printable_words(load_plugin, name):
+    registry = load_plugin(GOOD.replace('"fine"', repr(name)))
+    problem = only_problem(registry)
+    assert problem.stage == "contribution" and "min-p" in problem.message
+    assert problem.message.isprintable() and mine(registry) == []
+
+
+def test_summaries_become_one_printable_line(load_plugin):
+    registry = load_plugin(GOOD.replace('"it works"', repr("a\nb\x1b[2J\tc" + "x" * 500)))
+    summary = registry.entry("strategy", "fine").summary
+    assert summary.startswith("a b [2J c") and len(summary) == 200 and summary.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("summary=3, factory=Same", "summary"),
+        ("summary='', factory=3", "factory"),
+        ("summary='', factory=Same, knobs=dict", "derived from Knobs"),
+        ("summary='', factory=Same, knobs=K()", "derived from Knobs"),
+        ("summary='', factory=Same, knobs=Outside", "must be from 0 to 1, not 3"),
+        ("summary='', factory=Same, knobs=Neutral", "neutral of 'a'"),
+        ("summary='', factory=Same, knobs=Needed", "needs a default"),
+        ("summary='', factory=Same, knobs=Listed", "can be knobs"),
+        ("summary='', factory=Same, knobs=Backwards", "ends below"),
+        ("summary='', factory=Same, knobs=Stuck", "step above 0"),
+        ("summary='', factory=Same, knobs=Zero", "must begin above 0"),
+        ("summary='', factory=Same, knobs=Raises", "KeyError"),
+    ],
+)
+def test_parts_of_the_wrong_kind_are_refused(load_plugin, fields, said):
+    registry = load_plugin(
+        f"""
+        from pydantic import field_validator
+        class K(Knobs): pass
+        class Outside(Knobs): a: float = Knob(3.0, ge=0, le=1)
+        class Neutral(Knobs): a: float = Knob(0.5, ge=0, le=1, neutral=7)
+        class Needed(Knobs): a: int
+        class Listed(Knobs): a: list = [1]
+        class Backwards(Knobs): a: float = Knob(0.5, ge=1, le=0)
+        class Stuck(Knobs): a: float = Knob(0.5, ge=0, le=1, step=0)
+        class Zero(Knobs): a: float = Knob(0.5, ge=0, le=1, log=True)
+        class Raises(Knobs):
+            a: int = 1
+            @field_validator("a")
+            def check(cls, value): raise KeyError("no")
+        @hookimpl
+        def microgpt_sampling_strategies():
+            yield Contribution(name="bad", {fields})
+            yield Contribution(name="good", summary="", factory=Same)
+        """
+    )
+    problem = only_problem(registry)
+    assert problem.stage == "contribution" and said in problem.message
+    assert mine(registry) == ["good"]
+
+
+def test_the_same_name_twice_in_one_plugin_counts_once(load_plugin):
+    registry = load_plugin(GOOD + GOOD.splitlines()[-1] + "\n")
+    assert "twice" in only_problem(registry).message and mine(registry) == ["fine"]
