@@ -10,11 +10,10 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from playground.catalog import KnobValue
-from playground.lab.client import (
-    Lab,
+from playground.lab.events import (
     LabError,
     LabEvent,
     OpenProgress,
@@ -24,6 +23,9 @@ from playground.lab.client import (
 )
 from playground.lab.protocol import Checkpoint, Failure, Sampling
 from playground.tui.model import SPEEDS, PlaygroundModel
+
+if TYPE_CHECKING:
+    from playground.lab.client import Lab
 
 FRAMES_PER_SECOND = 15
 PREVIEWS_PER_SECOND = 6
@@ -169,6 +171,13 @@ class Controller:
         await self.lab.go_to(step)
         self.touch()
 
+    async def reset(self) -> None:
+        """Back to step 0. Nothing is lost: the same steps come again."""
+        if self.model.step == 0:
+            self.say(Remark("This is the beginning", "No step has been done yet."))
+            return
+        await self.go_to(0)
+
     async def toggle(self) -> None:
         """Run, or pause."""
         if self.model.running:
@@ -295,10 +304,13 @@ class Controller:
             case WorkerLost(failure, step):
                 self.model.trouble = failure
                 self.say(Remark(failure.title, failure.message, "error"))
-            case WorkerBack(info, step):
+            case WorkerBack(info, step, running, note):
                 self.model.opened(info)
                 self._sampling_sent = None
-                self.say(Remark("A fresh worker has taken over", f"It goes on from step {step:,}."))
+                goes = "It trains on" if running else "It waits, paused,"
+                self.say(
+                    Remark("A fresh worker has taken over", f"{goes} from step {step:,}. {note}")
+                )
                 self.touch()
             case WorkerGone(failure):
                 self.model.trouble = failure

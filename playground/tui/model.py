@@ -42,7 +42,14 @@ MATRIX_KINDS: tuple[MatrixKind, ...] = (
 KIND_LABELS: dict[MatrixKind, str] = {
     "weights": "weights",
     "gradients": "grads",
-    "update": "Δ update",
+    "update": "Δ",
+    "first_moment": "m",
+    "second_moment": "v",
+}
+KIND_NAMES: dict[MatrixKind, str] = {
+    "weights": "weight",
+    "gradients": "gradient",
+    "update": "last step",
     "first_moment": "Adam m",
     "second_moment": "Adam v",
 }
@@ -70,6 +77,8 @@ class PlaygroundModel:
     matrix: int = 0
     kind: MatrixKind = "weights"
     cell: tuple[int, int] = (0, 0)
+    neighbours: int = 4
+    """Documents wanted before and after the current one: as many as there is room for."""
     speed: int = SPEEDS.index(50)
     opening: Progress | None = None
     trouble: Failure | None = None
@@ -85,17 +94,17 @@ class PlaygroundModel:
     def request(self) -> FrameRequest:
         """The frame that shows what is on screen and has not been seen yet."""
         batch = self.batches[0].number if self.batches else 0
-        return FrameRequest(self._last_step, batch, self._views())
+        return FrameRequest(
+            self._last_step, batch, self._views(), history=min(self.neighbours, 60)
+        )
 
     def _views(self) -> tuple[MatrixView, ...]:
         if self.info is None:
             return ()
         name = self.matrix_name
-        views = [MatrixView(name, self.kind)]
-        for kind in ("weights", "gradients"):
-            if kind != self.kind:  # the cursor reads both beside the view
-                views.append(MatrixView(name, kind))
-        return tuple(views)
+        # The cursor reads weights and gradients out beside whatever is viewed.
+        kinds = dict.fromkeys((self.kind, "weights", "gradients"))
+        return tuple(MatrixView(name, kind) for kind in kinds)  # type: ignore[arg-type]
 
     # ------------------------------------------------------------ what came
 
@@ -197,9 +206,7 @@ class PlaygroundModel:
         return replace(self.sampling, chain=tuple(chain))
 
 
-def describe_row_and_column(
-    info: RunInfo, name: str, row: int, column: int
-) -> tuple[str, str]:
+def describe_row_and_column(info: RunInfo, name: str, row: int, column: int) -> tuple[str, str]:
     """What a row and a column of a matrix mean: the token, the head, the neuron."""
 
     def channel(index: int) -> str:
@@ -207,7 +214,7 @@ def describe_row_and_column(
 
     def head(index: int) -> str:
         head_dim = max(1, info.matrices[0].columns // info.n_head)
-        return f"head {index // head_dim}, number {index % head_dim}"
+        return f"head {index // head_dim}.{index % head_dim}"
 
     def token(index: int) -> str:
         if index == info.bos_id:

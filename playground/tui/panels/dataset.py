@@ -3,18 +3,82 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
 from playground.lab.protocol import DocumentFrame, RunInfo
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
+from playground.tui.styles import CAUTION, MUTED, POINTED, STRONG
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.tiles import Tile, TokenTiles
 
 SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""
+NUMBER_WIDTH = 7
+SHOWN_TOKENS = 400
+
+
+class Documents(Vertical, can_focus=True):
+    """The stream of documents: earlier ones, the one learnt from as tiles, those to come."""
+
+    def compose(self) -> ComposeResult:
+        yield Static(id="dataset-before", markup=False)
+        yield Static(id="dataset-current", markup=False)
+        yield TokenTiles(id="dataset-tiles")
+        yield Static(id="dataset-beyond", markup=False)
+        yield Static(id="dataset-after", markup=False)
+
+    def show(self, document: DocumentFrame) -> None:
+        """Draw the document and as many neighbours as there is room for."""
+        width = max(NUMBER_WIDTH + 4, self.size.width)
+        number = document.position + 1
+        tiles = self.query_one(TokenTiles)
+        losses: list[float | None] = list(document.losses) or [None] * len(document.tokens)
+        tiles.set_tiles(
+            [Tile(text, nats) for text, nats in zip(document.tokens, losses, strict=False)],
+            SURPRISE_SCALE,
+        )
+        beyond = self.query_one("#dataset-beyond", Static)
+        beyond.display = bool(document.beyond)
+        tail = fit(visible("".join(document.beyond)), max(4, width - 20)).rstrip()
+        beyond.update(Content.assemble((f"{'':7}not seen: ", MUTED), (tail, f"{MUTED} strike")))
+
+        room = max(0, self.size.height - 1 - max(1, tiles.size.height) - len(document.beyond[:1]))
+        above = min(len(document.before), room // 3 + 1 if room > 2 else room // 2)
+        self._lines(
+            "#dataset-before",
+            number - above,
+            document.before[len(document.before) - above :],
+            width,
+        )
+        self._lines("#dataset-after", number + 1, document.after[: room - above], width)
+
+        text = "".join(token for token in document.tokens[: len(document.losses) or None])
+        mean = (
+            f"{sum(document.losses) / len(document.losses):.2f} nats"
+            if document.losses
+            else "up next"
+        )
+        space = max(4, width - NUMBER_WIDTH - len(mean) - 1)
+        self.query_one("#dataset-current", Static).update(
+            Content.assemble(
+                (f"{number:>6,} ", POINTED), (fit(visible(text), space), STRONG), (f" {mean}", MUTED)
+            )
+        )
+
+    def _lines(self, selector: str, first: int, texts: tuple[str, ...], width: int) -> None:
+        lines = self.query_one(selector, Static)
+        lines.display = bool(texts)
+        lines.update(
+            Content("\n").join(
+                Content.styled(
+                    f"{first + i:>6,} {fit(visible(text), width - NUMBER_WIDTH)}", MUTED
+                )
+                for i, text in enumerate(texts)
+            )
+        )
 
 
 class DatasetPanel(Panel):
@@ -23,99 +87,49 @@ class DatasetPanel(Panel):
     NUMBER = 1
     TITLE = "Data set"
 
+    _shown: tuple[RunInfo, int] | None = None
+
     def compose(self) -> ComposeResult:
         yield Static(id="dataset-counts", markup=False)
         yield Static(id="dataset-notices", markup=False)
-        with VerticalScroll(id="dataset-documents", can_focus=True):
-            yield Static(id="dataset-before", markup=False)
-            yield Static(id="dataset-current", markup=False)
-            yield TokenTiles(id="dataset-tiles")
-            yield Static(id="dataset-beyond", markup=False)
-            yield Static(id="dataset-after", markup=False)
+        yield Documents(id="dataset-documents")
         yield Static(id="dataset-vocabulary", markup=False)
 
     def show(self, model: PlaygroundModel) -> None:
         info = model.info
         if info is None:
             return
-        self._show_info(info)
-        document = model.frame.document if model.frame else None
-        if document is not None:
-            self._show_document(document, model.step)
+        if self._shown != (info, self.size.width):
+            self._shown = (info, self.size.width)
+            self._show_info(info)
+        documents = self.query_one(Documents)
+        model.neighbours = max(2, documents.size.height)
+        if model.frame is not None and model.frame.document is not None:
+            documents.show(model.frame.document)
 
     def _show_info(self, info: RunInfo) -> None:
-        if getattr(self, "_shown", None) is info and self._width == self.size.width:
-            return
-        self._shown, self._width = info, self.size.width
-        held = f" · {info.heldout_documents:,} held out" if info.heldout_documents else ""
+        width = max(12, self.size.width - 4)
+        count = f"{info.documents:,} documents"
+        title = fit(visible(info.dataset_title), max(4, width - len(count) - 2)).rstrip()
         self.query_one("#dataset-counts", Static).update(
-            Content.assemble(
-                (visible(info.dataset_title), "bold"),
-                f"  {info.documents:,} documents\n",
-                (f"{info.train_documents:,} train{held}", "$text-muted"),
-            )
+            Content.assemble((title, STRONG), f"  {count}")
         )
+        held = f" · {info.heldout_documents:,} held out" if info.heldout_documents else ""
+        self.border_subtitle = f"{info.train_documents:,} to train on{held}"
         notices = self.query_one("#dataset-notices", Static)
         notices.display = bool(info.notices)
         notices.update(
             Content("\n").join(
-                Content.assemble(("! ", "bold $text-warning"), (notice.text, "$text-warning"))
+                Content.assemble(("! ", f"bold {CAUTION}"), (notice.text, CAUTION))
                 for notice in info.notices
             )
         )
-        shown = [token for token in info.vocabulary if token]
-        more = info.vocab_size - len(shown)
+        tokens = [visible(token, spaces=True) for token in info.vocabulary[:SHOWN_TOKENS]]
+        more = info.vocab_size - len(tokens)
         self.query_one("#dataset-vocabulary", Static).update(
             Content.assemble(
-                (f"{info.vocab_size:,} tokens\n", "$text-muted"),
-                " ".join(visible(token) for token in shown[:200]),
-                (f" … {more + max(0, len(shown) - 200):,} more" if len(shown) > 200 else ""),
+                (f"vocabulary  {info.vocab_size:,} tokens\n", MUTED),
+                " ".join(tokens),
+                (f"  and {more:,} more" if more else "", MUTED),
             )
-        )
-
-    def _show_document(self, document: DocumentFrame, step: int) -> None:
-        width = max(8, self.size.width - 4)
-        first = document.position + 1
-
-        def line(number: int, text: str) -> Content:
-            label = f"{number:>6,} "
-            return Content.assemble(
-                (label, "$text-muted"), (fit(visible(text), width - len(label)), "$text-muted")
-            )
-
-        before = self.query_one("#dataset-before", Static)
-        start = first - len(document.before)
-        before.update(
-            Content("\n").join(line(start + i, text) for i, text in enumerate(document.before))
-        )
-        before.display = bool(document.before)
-        what = "step learnt from" if document.losses else "will learn from"
-        mean = (
-            f"  {sum(document.losses) / len(document.losses):.2f} nats" if document.losses else ""
-        )
-        self.query_one("#dataset-current", Static).update(
-            Content.assemble(
-                (f"{first:>6,} ", "bold $text-accent"),
-                (f"step {max(step, 1):,} {what}"[: width - 8] if step else "the first step", ""),
-                (mean, "$text-muted"),
-            )
-        )
-        losses: list[float | None] = list(document.losses) or [None] * len(document.tokens)
-        self.query_one(TokenTiles).set_tiles(
-            [
-                Tile(text, loss, False)
-                for text, loss in zip(document.tokens, losses, strict=False)
-            ],
-            SURPRISE_SCALE,
-        )
-        beyond = self.query_one("#dataset-beyond", Static)
-        beyond.display = bool(document.beyond)
-        beyond.update(
-            Content.assemble(
-                ("never seen: ", "$text-muted"),
-                (fit(visible("".join(document.beyond)), width - 12), "$text-muted strike"),
-            )
-        )
-        self.query_one("#dataset-after", Static).update(
-            Content("\n").join(line(first + 1 + i, text) for i, text in enumerate(document.after))
         )

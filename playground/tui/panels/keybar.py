@@ -8,6 +8,18 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from playground.tui.styles import MUTED, POINTED
+
+
+IMPORTANCE = {
+    action: place
+    for place, action in enumerate(
+        ("help", "step", "toggle", "datasets", "settings", "sample", "speed(1)", "zoom", "leave",
+         "tokenizers", "back", "plugins", "reset")
+    )
+}  # fmt: skip
+"""Which keys are shown when not all fit: help first."""
+
 
 class KeyBar(Static):
     """As many keys as fit; a click does what the key does."""
@@ -20,32 +32,27 @@ class KeyBar(Static):
             self.action = action
 
     def show_bindings(self, bindings: list[Binding], running: bool) -> None:
-        """Bindings in order; the last one (help) is kept when room runs out."""
-        width = self.size.width
-        shown: list[tuple[str, str, str]] = []
-        for binding in bindings:
-            words = "pause" if binding.action == "toggle" and running else binding.description
-            shown.append((binding.key_display or binding.key, words, binding.action))
-
-        def length(parts: list[tuple[str, str, str]]) -> int:
-            return sum(len(key) + len(words) + 3 for key, words, _ in parts)
-
-        help_at = next((i for i, part in enumerate(shown) if part[2] == "help"), len(shown) - 1)
-        kept = shown[help_at : help_at + 1]
-        rest = shown[:help_at] + shown[help_at + 1 :]
-        fitting: list[tuple[str, str, str]] = []
-        for part in rest:
-            if length([*fitting, part, *kept]) > width:
+        """The bindings in their order, the least important left out where room runs out."""
+        keys = [
+            (
+                IMPORTANCE.get(binding.action, len(IMPORTANCE)),
+                binding.key_display or binding.key,
+                "pause" if binding.action == "toggle" and running else binding.description,
+                binding.action,
+            )
+            for binding in bindings
+        ]
+        for _, key, words, _ in sorted(keys, reverse=True):
+            if sum(len(key) + len(words) + 3 for _, key, words, _ in keys) <= self.size.width + 1:
                 break
-            fitting.append(part)
-        parts: list[tuple[str, str]] = []
+            keys = [item for item in keys if item[1:3] != (key, words)]
+        parts: list[str | tuple[str, str]] = []
         self._places: list[tuple[int, int, str]] = []
-        x = 0
-        for key, words, action in [*fitting, *kept]:
-            parts += [(f" {key}", "bold $text-accent"), (f" {words} ", "$text-muted")]
-            end = x + len(key) + len(words) + 3
-            self._places.append((x, end, action))
-            x = end
+        x = 1
+        for _, key, words, action in keys:
+            parts += [(key, POINTED), (f" {words}", MUTED), "  "]
+            self._places.append((x, x + len(key) + len(words) + 1, action))
+            x += len(key) + len(words) + 3
         self.update(Content.assemble(*parts))
 
     def on_click(self, event: events.Click) -> None:

@@ -9,7 +9,8 @@ from textual.content import Content
 
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
-from playground.tui.widgets.chart import Baseline, Chart, Series
+from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.series import Baseline, Series
 
 WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
 
@@ -27,13 +28,11 @@ class LossPanel(Panel):
         self._model = model
         self.query_one(Chart).set_data(
             [
-                Series("loss", "envelope", model.loss, "raw"),
-                Series("ema", "line", model.ema, "ema"),
-                Series("held out", "points", model.evaluations, "val"),
+                Series("loss", model.loss, "envelope", "raw"),
+                Series("ema", model.ema, "line", "ema"),
+                Series("held out", model.evaluations, "points", "val"),
             ],
-            [Baseline(line.name, line.nats) for line in model.info.baselines]
-            if model.info
-            else [],
+            [Baseline(line.name, line.nats) for line in model.info.baselines] if model.info else [],
         )
         self._read_out()
 

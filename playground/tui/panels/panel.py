@@ -9,6 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from playground.tui.model import PlaygroundModel
+from playground.tui.styles import MUTED
 
 
 class Panel(Vertical):
@@ -19,7 +20,7 @@ class Panel(Vertical):
 
     def on_mount(self) -> None:
         self.border_title = Content.assemble(
-            (f"{self.NUMBER} ", "$text-muted"), self.TITLE
+            (f"{self.NUMBER} ", MUTED), self.TITLE
         ).markup  # our own words, never a file's
 
     def show(self, model: PlaygroundModel) -> None:

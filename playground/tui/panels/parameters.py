@@ -14,11 +14,13 @@ from textual.widgets import Static
 from playground.lab.protocol import MatrixKind
 from playground.tui.model import (
     KIND_LABELS,
+    KIND_NAMES,
     MATRIX_KINDS,
     PlaygroundModel,
     describe_row_and_column,
 )
 from playground.tui.panels.panel import Panel
+from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
 
 
@@ -78,22 +80,23 @@ class ParametersPanel(Panel):
         at = row * matrix.columns + column
         meaning = describe_row_and_column(info, matrix.name, row, column)
         numbers = {}
-        for kind in ("weights", "gradients", model.kind):
+        for kind in dict.fromkeys(("weights", "gradients", model.kind)):
             frame = model.matrix_frame(kind)
             if frame is not None:
                 numbers[kind] = f"{frame.values[at]:+.5f}"
-        lines = [("cell", f"[{row}, {column}]")]
-        lines += [(KIND_LABELS[kind], value) for kind, value in numbers.items()]
-        lines += [("row", meaning[0]), ("column", meaning[1])]
-        self.query_one("#parameters-readout", Static).update(
-            Content("\n").join(
-                Content.assemble((f"{name:<9}", "$text-muted"), value) for name, value in lines
-            )
-        )
-        short = f"[{row},{column}] {numbers.get('weights', '')}"
-        if "gradients" in numbers:
-            short += f"  grad {numbers['gradients']}"
-        self.border_subtitle = Content(short).markup
+        lines = [
+            Content.styled(f"[{row}, {column}]", STRONG),
+            *(
+                Content.assemble((f"{KIND_NAMES[kind]:<10}", MUTED), value)
+                for kind, value in numbers.items()
+            ),
+            Content(""),
+            Content.assemble(("row  ", MUTED), meaning[0]),
+            Content.assemble(("col  ", MUTED), meaning[1]),
+        ]
+        self.query_one("#parameters-readout", Static).update(Content("\n").join(lines))
+        weight, gradient = numbers.get("weights", ""), numbers.get("gradients", "")
+        self.border_subtitle = Content(f"[{row},{column}] {weight}  grad {gradient}").markup
 
 
 class MatrixLine(Static):
@@ -103,21 +106,20 @@ class MatrixLine(Static):
         if model.info is None:
             return
         matrix = model.info.matrices[model.matrix]
-        parts: list[Content | tuple[str, str]] = [
-            ("[ ", "$text-muted"),
-            (matrix.name, "bold"),
-            (" ]", "$text-muted"),
-            (f" {matrix.rows}×{matrix.columns}  ", "$text-muted"),
+        parts: list[str | tuple[str, str]] = [
+            (matrix.name, STRONG),
+            (f" {matrix.rows}×{matrix.columns}", MUTED),
+            "  ",
         ]
         self._places: list[tuple[int, int, MatrixKind]] = []
-        x = sum(len(str(part[0])) for part in parts)  # type: ignore[index]
+        x = Content.assemble(*parts).cell_length
         for kind in MATRIX_KINDS:
             label = KIND_LABELS[kind]
             chosen = kind == model.kind
             text = f"‹{label}›" if chosen else f" {label} "
             if x + len(text) > self.size.width and not chosen:
                 continue
-            parts.append((text, "bold $text-accent" if chosen else "$text-muted"))
+            parts.append((text, POINTED if chosen else MUTED))
             self._places.append((x, x + len(text), kind))
             x += len(text)
         self.update(Content.assemble(*parts))

@@ -17,6 +17,7 @@ from playground.lab.protocol import SampleBatch
 from playground.tui.knobs import align, knob_line, knob_value
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
+from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import Bar, Bars
 from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.slider import Slider
@@ -84,8 +85,10 @@ class SamplingPanel(Panel):
                 continue
             knobs = entry.controls if entry is not None else ()
             for control in knobs:
-                same = control.name.replace("_", "-") == link.name.rpartition(":")[2]
-                short = link.name if same or len(knobs) == 1 else f"{link.name} {control.label}"
+                spoken = control.name.replace("_", " ")
+                short = link.name if control.label == spoken else control.label
+                if len(knobs) > 1 and control.label == spoken:
+                    short = f"{link.name} {control.label}"
                 line = knob_line(
                     control,
                     link.options.get(control.name, control.default),
@@ -102,6 +105,7 @@ class SamplingPanel(Panel):
         return lines
 
     LABEL_WIDTH = 12
+    """Cells of a control's name; the prompt stands in the same columns."""
 
     def _move_controls(self, model: PlaygroundModel) -> None:
         for line in self.query("#sampling-chain > *").results():
@@ -157,8 +161,8 @@ class SamplingPanel(Panel):
         if trouble is not None:
             head.update(
                 Content.assemble(
-                    ("! ", "bold $text-warning"),
-                    (f"{trouble.title}. {trouble.message}", "$text-warning"),
+                    ("! ", CAUTION),
+                    (f"{trouble.title}. {trouble.message}", CAUTION),
                 )
             )
             bars.set_rows([])
@@ -168,7 +172,7 @@ class SamplingPanel(Panel):
             return
         prompt = visible(preview.prompt)
         where = f"after “{fit(prompt, 14).rstrip()}”" if prompt else "at the beginning"
-        head.update(Content.assemble("next token ", (where, "$text-muted")))
+        head.update(Content.assemble("next token ", (where, MUTED)))
         bars.set_rows(
             [
                 Bar(visible(chance.display, spaces=True), chance.after, chance.before)
@@ -187,9 +191,9 @@ class SamplingPanel(Panel):
         width = max(12, self.size.width - 8)
         lines: list[Content] = []
         for batch in batches:
-            lines.append(Content.styled(f"step {batch.step:,}", "$text-muted"))
+            lines.append(Content.styled(f"step {batch.step:,}", MUTED))
             if batch.note:
-                lines.append(Content.styled(f" {batch.note}", "$text-warning"))
+                lines.append(Content.styled(f" {batch.note}", CAUTION))
             for text in batch.texts:
                 mark = "in data" if text.in_data else "new"
                 shown = visible(text.text) + ("" if text.complete else "…")
@@ -197,10 +201,10 @@ class SamplingPanel(Panel):
                 lines.append(
                     Content.assemble(
                         f" {shown} ",
-                        (mark, "$text-muted" if text.in_data else "$text-success"),
+                        (mark, MUTED if text.in_data else GOOD),
                     )
                 )
-        empty = Content.styled("g samples now; every 100 steps too", "$text-muted")
+        empty = Content.styled("g samples now; every 100 steps too", MUTED)
         self.query_one("#sampling-texts", Static).update(
             Content("\n").join(lines) if lines else empty
         )

@@ -8,15 +8,16 @@ from textual.content import Content
 from textual.widgets import Static
 
 from playground.tui.model import SPEEDS, PlaygroundModel
+from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
 from playground.tui.widgets.gauge import progress_cells
 from playground.tui.widgets.text import fit, visible
 
 STATE_GLYPHS = {
-    "ready": ("○", "$text-muted"),
-    "running": ("▶", "$text-success"),
-    "paused": ("‖", "$text-accent"),
-    "finished": ("✓", "$text-success"),
-    "failed": ("✗", "$text-error"),
+    "ready": ("○", MUTED),
+    "running": ("▶", GOOD),
+    "paused": ("‖", POINTED),
+    "finished": ("✓", GOOD),
+    "failed": ("✗", BAD),
 }
 
 Piece = tuple[int, Content]
@@ -26,9 +27,9 @@ Piece = tuple[int, Content]
 def assemble(pieces: list[Piece], width: int, gap: str = "  ") -> Content:
     """The pieces that fit into `width` cells, the least important left out first."""
     kept = list(pieces)
-    while len(kept) > 1 and sum(p.cell_length for _, p in kept) + len(gap) * (
-        len(kept) - 1
-    ) > max(width, 1):
+    while len(kept) > 1 and sum(p.cell_length for _, p in kept) + len(gap) * (len(kept) - 1) > max(
+        width, 1
+    ):
         least = max(importance for importance, _ in kept)
         if least == 0:
             break
@@ -61,7 +62,7 @@ class TitleLine(Static):
     """Program, data set, tokenizer, size, engine, seed."""
 
     def show(self, model: PlaygroundModel) -> None:
-        name: Piece = (0, Content.styled("microgpt-play", "bold $text-primary"))
+        name: Piece = (0, Content.styled("microgpt-play", POINTED))
         info = model.info
         if info is None:
             self.update(name[1])
@@ -99,9 +100,9 @@ class StatusLine(Static):
         if frame is None:
             trouble = model.trouble
             self.update(
-                Content.styled(f"✗ {trouble.title}", "$text-error")
+                Content.styled(f"✗ {trouble.title}", BAD)
                 if trouble
-                else Content.styled("starting …", "$text-muted")
+                else Content.styled("starting …", MUTED)
             )
             return
         glyph, style = STATE_GLYPHS[frame.state]
@@ -109,9 +110,14 @@ class StatusLine(Static):
         bar_width = max(8, min(30, width // 6))
         done, rest = progress_cells(fraction, bar_width)
         pieces: list[Piece] = [
-            (0, Content.assemble((f"{glyph} {frame.state}", f"bold {style}"))),
+            (
+                0,
+                Content.assemble(
+                    (f"{glyph} {frame.state}", f"bold {style}" if style != POINTED else style)
+                ),
+            ),
             (0, Content(f"step {frame.step:,}/{frame.steps:,}")),
-            (3, Content.assemble((done, "$primary"), (rest, "$text-disabled"), f" {fraction:4.0%}")),
+            (3, Content.assemble((done, "$primary"), (rest, FAINT), f" {fraction:4.0%}")),
         ]
         if len(model.loss):
             pieces.append((0, Content.assemble("loss ", (f"{model.loss.ys[-1]:.3f}", "bold"))))
@@ -126,11 +132,9 @@ class StatusLine(Static):
             if left is not None:
                 pieces.append((3, Content(f"{duration(left)} left")))
         else:
-            pieces.append(
-                (3, Content.styled(f"speed {speed_text(SPEEDS[model.speed])}", "$text-muted"))
-            )
+            pieces.append((3, Content.styled(f"speed {speed_text(SPEEDS[model.speed])}", MUTED)))
         if model.trouble is not None:
-            pieces.insert(2, (1, Content.styled(model.trouble.title, "$text-error")))
+            pieces.insert(2, (1, Content.styled(model.trouble.title, BAD)))
         self.update(assemble(pieces, width))
 
     @staticmethod
@@ -139,14 +143,14 @@ class StatusLine(Static):
         assert progress is not None
         if progress.total <= 0:
             amount = f"{progress.done:,}" if progress.done else ""
-            return Content.assemble(("◌ ", "bold $text-accent"), f"{progress.stage} {amount}")
+            return Content.assemble(("◌ ", POINTED), f"{progress.stage} {amount}")
         fraction = min(1.0, progress.done / progress.total)
         done, rest = progress_cells(fraction, max(8, min(40, width // 3)))
         return Content.assemble(
-            ("◌ ", "bold $text-accent"),
+            ("◌ ", POINTED),
             f"{fit(progress.stage, 24)} ",
             (done, "$primary"),
-            (rest, "$text-disabled"),
+            (rest, FAINT),
             f" {fraction:4.0%}  ",
-            ("esc cancels", "$text-muted"),
+            ("esc cancels", MUTED),
         )

@@ -1,0 +1,43 @@
+"""Where things are kept on this system. MICROGPT_PLAY_HOME puts all of it into one folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+APP = "microgpt-play"
+
+
+def _home() -> Path | None:
+    home = os.environ.get("MICROGPT_PLAY_HOME")
+    return Path(home).expanduser() if home else None
+
+
+def data_folder() -> Path:
+    """Runs and caches; made on first use by whoever writes there."""
+    home = _home()
+    if home is not None:
+        return home / "data"
+    from platformdirs import user_data_path
+
+    return user_data_path(APP, appauthor=False)
+
+
+def config_folder() -> Path:
+    """Settings and the user's plugins."""
+    home = _home()
+    if home is not None:
+        return home / "config"
+    from platformdirs import user_config_path
+
+    return user_config_path(APP, appauthor=False)
+
+
+def plugin_folder() -> Path:
+    """Single-file plugins: every *.py here is loaded at the start."""
+    return config_folder() / "plugins"
+
+
+def last_run() -> Path:
+    """The run that was open when the playground was left."""
+    return data_folder() / "last-run.safetensors"

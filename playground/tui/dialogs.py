@@ -1,0 +1,154 @@
+"""What the modal screens are asked, and what is done with their answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.binding import Binding
+
+from playground.lab.places import last_run, plugin_folder
+from playground.tui.controller import Remark
+
+if TYPE_CHECKING:
+    from playground.tui.app import PlaygroundApp
+
+
+class Dialogs:
+    """Opens a screen, and carries out what it was dismissed with.
+
+    The screens are imported when they are first opened: the first paint does not wait for them.
+    """
+
+    def __init__(self, app: PlaygroundApp) -> None:
+        self._app = app
+        self._model = app.model
+
+    def _open(self, changes: Mapping[str, Any]) -> None:
+        """A new run, the open one with some fields changed."""
+        from playground.lab.spec import RunSpec, SpecError
+
+        controller = self._app.controller
+        try:
+            spec = RunSpec.parse(self._model.spec).replace(changes)
+        except SpecError as error:
+            controller.say(Remark("These settings cannot be", str(error), "error"))
+            return
+        controller.do(controller.open(spec.to_json()))
+
+    def _ready(self) -> bool:
+        if self._model.info is None or self._model.catalog is None:
+            self._app.controller.say(Remark("One moment", "The run is still being opened."))
+            return False
+        return True
+
+    def datasets(self) -> None:
+        from playground.tui.screens.datasets import DatasetScreen
+
+        if self._ready():
+            self._app.push_screen(DatasetScreen(self._model), self._dataset_chosen)
+
+    def _dataset_chosen(self, choice: dict[str, Any] | None) -> None:
+        if choice is not None:
+            self._open({"dataset": choice})
+
+    def tokenizers(self) -> None:
+        from playground.tui.screens.tokenizers import TokenizerScreen
+
+        if self._ready():
+            self._app.push_screen(TokenizerScreen(self._model), self._tokenizer_chosen)
+
+    def _tokenizer_chosen(self, choice: dict[str, Any] | None) -> None:
+        if choice is not None:
+            self._open({"tokenizer": choice})
+
+    def settings(self) -> None:
+        from playground.tui.screens.settings import SettingsScreen
+
+        if self._ready():
+            self._app.push_screen(SettingsScreen(self._model), self._settings_chosen)
+
+    def _settings_chosen(self, changes: dict[str, Any] | None) -> None:
+        from playground.lab.spec import LIVE_FIELDS
+
+        if not changes:
+            return
+        controller = self._app.controller
+        if set(changes) <= LIVE_FIELDS:
+            controller.do(controller.edit(changes))
+        else:
+            self._open(changes)
+
+    def windows(self) -> None:
+        """Split the text that is open into windows."""
+        if not self._ready():
+            return
+        dataset = self._model.spec["dataset"]
+        if "split" not in dataset["options"] and dataset["name"] != "text-file":
+            self._app.controller.say(
+                Remark(
+                    "Nothing to split",
+                    f"“{dataset['name']}” comes as documents; windows are for text files.",
+                )
+            )
+            return
+        split = "lines" if dataset["options"].get("split") == "windows" else "windows"
+        self._open({"dataset": {**dataset, "options": {**dataset["options"], "split": split}}})
+
+    def chain(self) -> None:
+        from playground.tui.screens.chain import ChainScreen
+
+        if self._ready():
+            self._app.push_screen(ChainScreen(self._model), self._chain_chosen)
+
+    def _chain_chosen(self, chain: Any) -> None:
+        if chain is not None:
+            self._app.controller.set_sampling(self._model.with_chain(chain))
+
+    def plugins(self) -> None:
+        from playground.tui.screens.plugins import PluginsScreen
+
+        if self._ready() and self._model.catalog is not None:
+            self._app.push_screen(PluginsScreen(self._model.catalog, str(plugin_folder())))
+
+    def help(self, bindings: list[Binding], panel: int) -> None:
+        from playground.tui.screens.help import HelpScreen
+
+        self._app.push_screen(HelpScreen(bindings, panel))
+
+    def save(self) -> None:
+        from playground.tui.screens.save import SaveScreen
+
+        if not self._ready() or self._model.info is None:
+            return
+        title = Path(self._model.info.dataset_title).stem or "model"
+        name = f"{title}-step{self._model.step}.safetensors"
+        self._app.push_screen(SaveScreen(str(Path.cwd() / name)), self._save_chosen)
+
+    def _save_chosen(self, path: str | None) -> None:
+        if path is not None:
+            self._app.controller.do(self._app.controller.save(path))
+
+    def resume(self) -> None:
+        """The run that was open when the playground was last left."""
+        path = last_run()
+        if not path.exists():
+            self._app.controller.say(Remark("No earlier run", "Leaving keeps the run for `o`."))
+            return
+        self._app.controller.do(self._resume(path))
+
+    async def _resume(self, path: Path) -> None:
+        from playground.lab.checkpoint import CheckpointError, read_checkpoint
+
+        controller = self._app.controller
+        try:
+            checkpoint = read_checkpoint(path)
+        except CheckpointError as error:
+            controller.say(Remark("The last run cannot be opened", str(error), "error"))
+            return
+        if await controller.open(checkpoint.spec, checkpoint=checkpoint):
+            spec = json.loads(checkpoint.spec)
+            name = spec["dataset"]["name"]
+            controller.say(Remark("Welcome back", f"{name}, step {checkpoint.step:,}."))

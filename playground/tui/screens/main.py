@@ -1,0 +1,226 @@
+"""The main screen: four panels, two lines above, one below; every key of the table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container
+from textual.screen import Screen
+from textual.widgets import Input
+
+from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.model import KIND_LABELS, MATRIX_KINDS, PlaygroundModel
+from playground.tui.panels.dataset import DatasetPanel
+from playground.tui.panels.keybar import KeyBar
+from playground.tui.panels.loss import LossPanel
+from playground.tui.panels.panel import Panel
+from playground.tui.panels.parameters import ParametersPanel
+from playground.tui.panels.sampling import SamplingPanel
+from playground.tui.panels.status import StatusLine, TitleLine
+
+if TYPE_CHECKING:
+    from playground.tui.app import PlaygroundApp
+
+
+class MainScreen(Screen[None]):
+    """Panels and keys. State is the model's, work is the controller's."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(MAIN_BINDINGS)
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (104, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (32, "-medium"), (48, "-tall")]
+    AUTO_FOCUS = "#loss-chart"
+
+    def __init__(self, model: PlaygroundModel) -> None:
+        super().__init__()
+        self.model = model
+        self._zoomed: Panel | None = None
+
+    @property
+    def playground(self) -> PlaygroundApp:
+        return cast("PlaygroundApp", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TitleLine(id="title", markup=False)
+        yield StatusLine(id="status", markup=False)
+        with Container(id="panels"):
+            yield DatasetPanel(id="panel-1")
+            yield LossPanel(id="panel-2")
+            yield SamplingPanel(id="panel-4")
+            yield ParametersPanel(id="panel-3")
+        yield KeyBar(id="keys", markup=False)
+
+    def on_mount(self) -> None:
+        self.draw()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+
+    # ------------------------------------------------------------ drawing
+
+    def draw(self) -> None:
+        """Draw the model. Called at most once a frame."""
+        self.query_one(TitleLine).show(self.model)
+        self.query_one(StatusLine).show(self.model)
+        for panel in self.query(Panel):
+            if panel.display:
+                panel.show(self.model)
+        self._draw_keys()
+
+    def _draw_keys(self) -> None:
+        bindings = [binding for binding in MAIN_BINDINGS if binding.show]
+        self.query_one(KeyBar).show_bindings(bindings, self.model.running)
+
+    # ------------------------------------------------------------ panels
+
+    def panel(self, number: int) -> Panel:
+        return self.query_one(f"#panel-{number}", Panel)
+
+    @property
+    def focused_panel(self) -> Panel | None:
+        """The panel that has the focus."""
+        if self.focused is None:
+            return None
+        return next((node for node in self.focused.ancestors if isinstance(node, Panel)), None)
+
+    def action_panel(self, number: int) -> None:
+        panel = self.panel(number)
+        if self._zoomed is not None and self._zoomed is not panel:
+            self._zoom(panel)
+        target = panel.target()
+        if target is not None:
+            target.focus()
+
+    def action_zoom(self) -> None:
+        self._zoom(None if self._zoomed else self.focused_panel or self.panel(2))
+
+    def _zoom(self, zoomed: Panel | None) -> None:
+        self._zoomed = zoomed
+        for panel in self.query(Panel):
+            panel.display = zoomed is None or panel is zoomed
+            panel.set_class(panel is zoomed, "-zoomed")
+        self.query_one("#panels").set_class(zoomed is not None, "-zoomed")
+        self.call_after_refresh(self.draw)
+
+    def action_escape(self) -> None:
+        controller = self.playground.controller
+        if self.model.opening is not None and controller.cancel_open():
+            return
+        if isinstance(self.focused, Input):
+            panel = self.focused_panel
+            target = panel.target() if panel else None
+            (target or self.query_one("#loss-chart")).focus()
+        elif self.query_one(LossPanel).clear_cursor():
+            return
+        elif self._zoomed is not None:
+            self._zoom(None)
+
+    # ------------------------------------------------------------ training
+
+    def action_step(self) -> None:
+        self.playground.controller.do(self.playground.controller.step())
+
+    def action_back(self) -> None:
+        self.playground.controller.do(self.playground.controller.back())
+
+    def action_toggle(self) -> None:
+        self.playground.controller.do(self.playground.controller.toggle())
+
+    def action_speed(self, by: int) -> None:
+        controller = self.playground.controller
+        controller.do(controller.set_speed(self.model.speed + by))
+
+    def action_reset(self) -> None:
+        self.playground.controller.do(self.playground.controller.reset())
+
+    def action_undo(self) -> None:
+        self.playground.controller.do(self.playground.controller.undo())
+
+    def action_sample(self) -> None:
+        self.playground.controller.do(self.playground.controller.sample())
+
+    # ------------------------------------------------------------ looking
+
+    def action_log_axis(self) -> None:
+        self.query_one(LossPanel).toggle_log()
+
+    def action_window(self) -> None:
+        self.query_one(LossPanel).next_window()
+
+    def action_matrix(self, by: int) -> None:
+        if self.model.info is not None:
+            self.model.matrix = (self.model.matrix + by) % len(self.model.info.matrices)
+            self.playground.controller.touch()
+
+    def action_kind(self) -> None:
+        at = MATRIX_KINDS.index(self.model.kind)
+        self._show_kind(MATRIX_KINDS[(at + 1) % len(KIND_LABELS)])
+
+    def on_parameters_panel_kind_chosen(self, event: ParametersPanel.KindChosen) -> None:
+        self._show_kind(event.kind)
+
+    def _show_kind(self, kind: str) -> None:
+        self.model.kind = kind  # type: ignore[assignment]
+        self.playground.controller.touch()
+
+    # ------------------------------------------------------------ sampling
+
+    def action_prompt(self) -> None:
+        self.query_one(SamplingPanel).focus_prompt()
+
+    def on_sampling_panel_knob_moved(self, event: SamplingPanel.KnobMoved) -> None:
+        controller = self.playground.controller
+        controller.set_sampling(self.model.with_knob(event.place, event.knob, event.value))
+
+    def on_sampling_panel_prompt_changed(self, event: SamplingPanel.PromptChanged) -> None:
+        if event.prompt != self.model.sampling.prompt:
+            self.playground.controller.set_prompt(event.prompt)
+
+    def on_sampling_panel_sample_wanted(self) -> None:
+        self.action_sample()
+
+    # ------------------------------------------------------------ dialogs
+
+    def action_datasets(self) -> None:
+        self.playground.dialogs.datasets()
+
+    def action_tokenizers(self) -> None:
+        self.playground.dialogs.tokenizers()
+
+    def action_settings(self) -> None:
+        self.playground.dialogs.settings()
+
+    def action_chain(self) -> None:
+        self.playground.dialogs.chain()
+
+    def action_plugins(self) -> None:
+        self.playground.dialogs.plugins()
+
+    def action_windows(self) -> None:
+        self.playground.dialogs.windows()
+
+    def action_save(self) -> None:
+        self.playground.dialogs.save()
+
+    def action_resume(self) -> None:
+        self.playground.dialogs.resume()
+
+    def action_help(self) -> None:
+        own: list[Binding] = []
+        if self.focused is not None:
+            own = [
+                binding
+                for node, binding, _, _ in self.active_bindings.values()
+                if node is self.focused
+            ]
+        panel = self.focused_panel
+        self.playground.dialogs.help([*own, *MAIN_BINDINGS], panel.NUMBER if panel else 2)
+
+    async def action_leave(self) -> None:
+        await self.playground.leave()
+
+    @on(KeyBar.Pressed)
+    async def _key_clicked(self, event: KeyBar.Pressed) -> None:
+        await self.run_action(event.action)

@@ -1,0 +1,12 @@
+"""The few ways in which text is drawn, by meaning. Content resolves the theme's variables."""
+
+MUTED = "$foreground 60%"
+"""What is there to be found, not to be read first."""
+FAINT = "$foreground 35%"
+"""What has no meaning yet: the rest of a progress line."""
+STRONG = "bold"
+POINTED = "bold $text-primary"
+"""The one accent: what is current, chosen, pressed."""
+GOOD = "$text-success"
+CAUTION = "$text-warning"
+BAD = "$text-error"

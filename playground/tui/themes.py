@@ -1,0 +1,70 @@
+"""The two themes of the house, and which one is chosen."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from textual.theme import Theme
+
+from playground.lab.places import config_folder
+
+DARK = Theme(
+    name="microgpt-dark",
+    primary="#e0a458",
+    secondary="#7fa7c9",
+    accent="#e0a458",
+    foreground="#d8d8d2",
+    background="#14161a",
+    surface="#1a1d22",
+    panel="#22262d",
+    success="#8fb573",
+    warning="#d9b15c",
+    error="#d9705f",
+    dark=True,
+    variables={"border-blurred": "#3a404a", "border": "#e0a458"},
+)
+LIGHT = Theme(
+    name="microgpt-light",
+    primary="#9a5b00",
+    secondary="#2f6690",
+    accent="#9a5b00",
+    foreground="#23262b",
+    background="#faf9f6",
+    surface="#f3f1ec",
+    panel="#e8e5de",
+    success="#3f7a2e",
+    warning="#8a6100",
+    error="#b3392b",
+    dark=False,
+    variables={"border-blurred": "#c9c4b8", "border": "#9a5b00"},
+)
+
+
+def choose_theme(wanted: str | None, available: Mapping[str, Any]) -> str:
+    """The theme asked for, else the one of last time, else the dark one of the house."""
+    for name in (wanted, _remembered()):
+        if name is not None and name in available:
+            return name
+    return DARK.name
+
+
+def _file() -> Any:
+    return config_folder() / "theme.json"
+
+
+def _remembered() -> str | None:
+    with contextlib.suppress(OSError, ValueError):
+        name = json.loads(_file().read_text(encoding="utf-8")).get("theme")
+        return name if isinstance(name, str) else None
+    return None
+
+
+def remember_theme(name: str) -> None:
+    """For next time; a folder that cannot be written is no reason to complain."""
+    with contextlib.suppress(OSError):
+        path = _file()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"theme": name}), encoding="utf-8")

@@ -1,0 +1,291 @@
+"""A Lab without a process: it plays a fixed run, so that screens are tested on their own."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+
+from microgpt.config import ModelConfig
+from microgpt.parameters import parameter_count, parameter_layout
+from playground.catalog import Catalog, Control, Entry
+from playground.lab.events import LabError, LabEvent
+from playground.lab.protocol import (
+    Baseline,
+    Checkpoint,
+    DocumentFrame,
+    Failure,
+    Frame,
+    FrameRequest,
+    Matrix,
+    MatrixFrame,
+    Metrics,
+    Preview,
+    RunInfo,
+    SampleBatch,
+    SampleText,
+    Sampling,
+    TokenChance,
+)
+from playground.lab.spec import RunSpec, SpecError
+
+NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def slider(name: str, default: float, low: float, high: float, step: float, off: float | None):
+    return Control(
+        name, name.replace("_", " "), "slider", default, low, high, step, neutral=off, help=name
+    )
+
+
+CATALOG = Catalog(
+    (
+        Entry("dataset", "names", "builtin", "built in", "32,469 given names, U.S., 2017"),
+        Entry(
+            "dataset",
+            "text-file",
+            "builtin",
+            "built in",
+            "a text file of your own",
+            (
+                Control("path", "path", "text", ""),
+                Control(
+                    "split", "split", "choice", "lines", choices=("lines", "paragraphs", "windows")
+                ),
+            ),
+        ),
+        Entry("tokenizer", "char", "builtin", "built in", "one token a character"),
+        Entry("tokenizer", "byte", "builtin", "built in", "one token a UTF-8 byte"),
+        Entry("tokenizer", "word", "builtin", "built in", "words, spaces, punctuation"),
+        Entry(
+            "strategy",
+            "temperature",
+            "builtin",
+            "built in",
+            "sharpens or flattens",
+            (slider("temperature", 0.5, 0.05, 5, 0.05, 1.0),),
+        ),
+        Entry(
+            "strategy",
+            "top-k",
+            "builtin",
+            "built in",
+            "keeps the k likeliest",
+            (replace(slider("top_k", 0, 0, 200, 1, 0), integer=True),),
+        ),
+        Entry(
+            "strategy",
+            "top-p",
+            "builtin",
+            "built in",
+            "keeps the nucleus",
+            (slider("top_p", 1.0, 0.01, 1, 0.01, 1.0),),
+        ),
+        Entry(
+            "strategy",
+            "min-p",
+            "builtin",
+            "built in",
+            "drops the unlikely",
+            (slider("min_p", 0.0, 0, 1, 0.01, 0.0),),
+        ),
+        Entry(
+            "strategy",
+            "repetition-penalty",
+            "builtin",
+            "built in",
+            "discourages repeats",
+            (slider("penalty", 1.0, 1, 2, 0.05, 1.0),),
+        ),
+        Entry("strategy", "greedy", "builtin", "built in", "always the likeliest"),
+        Entry("engine", "vector", "builtin", "built in", "row by row"),
+        Entry("engine", "scalar", "builtin", "built in", "one Value a number"),
+    )
+)
+
+
+def loss_at(step: int) -> float:
+    noise = random.Random(step).gauss(0, 0.22)
+    return 2.3 + 1.05 * math.exp(-step / 180) + noise
+
+
+class ScriptedLab:
+    """Steps are instant; run() goes `stride` steps a frame."""
+
+    def __init__(self, listener: Callable[[LabEvent], None], stride: int = 7) -> None:
+        self.listener = listener
+        self.stride = stride
+        self.info: RunInfo | None = None
+        self.calls: list[tuple[object, ...]] = []
+        self.fail_open: Failure | None = None
+        self.state = "ready"
+        self.step = 0
+        self.epoch = 0
+        self.batches: list[SampleBatch] = []
+        self.sampling = Sampling()
+        self.saved: list[str] = []
+
+    async def open(self, spec, *, checkpoint=None, sampling=None) -> RunInfo:
+        self.calls.append(("open", spec))
+        if self.fail_open is not None:
+            failure, self.fail_open = self.fail_open, None
+            raise LabError(failure)
+        try:
+            run = RunSpec.parse(spec)
+        except SpecError as error:
+            raise LabError(Failure("These settings cannot be", str(error))) from None
+        config = ModelConfig(27, **run.model.model_dump())
+        self.state, self.step = "ready", checkpoint.step if checkpoint else 0
+        self.epoch += 1
+        self.batches = []
+        path = str(run.dataset.options.get("path", ""))
+        self.info = RunInfo(
+            spec=run.to_json(),
+            dataset_title=path.rsplit("/", 1)[-1] or "names",
+            source="U.S. Social Security Administration, 2017",
+            licence="public domain",
+            documents=32469,
+            train_documents=29222,
+            heldout_documents=3247,
+            longest=15,
+            vocabulary=(*LETTERS, "·"),
+            vocab_size=27,
+            bos_id=26,
+            matrices=tuple(Matrix(m.name, m.rows, m.columns) for m in parameter_layout(config)),
+            parameter_count=parameter_count(config),
+            block_size=config.block_size,
+            n_head=config.n_head,
+            baselines=(
+                Baseline("uniform", math.log(27)),
+                Baseline("unigram", 2.83),
+                Baseline("bigram", 2.45),
+            ),
+        )
+        return self.info
+
+    def cancel_open(self) -> bool:
+        return False
+
+    async def get_catalog(self) -> Catalog:
+        return CATALOG
+
+    async def frame(self, request: FrameRequest) -> Frame:
+        assert self.info is not None
+        steps = json.loads(self.info.spec)["steps"]
+        if self.state == "running":
+            self.step = min(self.step + self.stride, steps)
+            if self.step == steps:
+                self.state = "finished"
+        first = request.since_step + 1
+        name = NAMES[self.step % len(NAMES)]
+        rng = random.Random(self.step)
+        matrices = []
+        for view in request.matrices:
+            shape = next(m for m in self.info.matrices if m.name == view.name)
+            wobble = random.Random(view.name + view.kind)
+            values = array(
+                "d", [wobble.gauss(0, 0.1) for _ in range(shape.rows * shape.columns)]
+            )
+            matrices.append(MatrixFrame(view.name, view.kind, shape.rows, shape.columns, values))
+        return Frame(
+            state=self.state,
+            step=self.step,
+            steps=steps,
+            epoch=self.epoch,
+            metrics=Metrics(
+                first,
+                array("d", [loss_at(s) for s in range(first, self.step + 1)]),
+                array("d", [0.01] * max(0, self.step - first + 1)),
+                tuple(
+                    (s, 2.35 + math.exp(-s / 180))
+                    for s in range(0, self.step + 1, 100)
+                    if s > request.since_step or s == request.since_step == 0
+                ),
+            ),
+            learning_rate=0.01 * (1 - self.step / steps),
+            base_learning_rate=0.01,
+            tokens_seen=self.step * 7,
+            steps_per_second=391.0,
+            tokens_per_second=2800.0,
+            speed=50,
+            document=DocumentFrame(
+                position=self.step,
+                tokens=(*name, "·"),
+                losses=tuple(rng.uniform(0.3, 4) for _ in range(len(name) + 1))
+                if self.step
+                else (),
+                beyond=(),
+                before=tuple(NAMES[(self.step - 2 + i) % 9] for i in range(min(2, self.step))),
+                after=tuple(NAMES[(self.step + 1 + i) % 9] for i in range(request.history)),
+            ),
+            matrices=tuple(matrices),
+            batches=tuple(
+                b for b in reversed(self.batches) if b.number > request.since_batch
+            )[::-1],
+        )
+
+    async def advance(self, steps: int = 1) -> None:
+        self.calls.append(("advance", steps))
+        self.step += steps
+        self.state = "paused"
+
+    async def run(self, speed) -> None:
+        self.calls.append(("run", speed))
+        self.state = "running"
+
+    async def pause(self) -> None:
+        self.calls.append(("pause",))
+        self.state = "paused"
+
+    async def go_to(self, step: int) -> None:
+        self.calls.append(("go_to", step))
+        self.step, self.state = step, "paused"
+        self.epoch += 1
+
+    async def set_sampling(self, sampling: Sampling) -> None:
+        self.calls.append(("set_sampling", sampling))
+        self.sampling = sampling
+
+    async def sample(self) -> SampleBatch:
+        texts = tuple(
+            SampleText(self.sampling.prompt + text, text in NAMES, True)
+            for text in ("kamon", "ann", "karai", "mia", "vialan")
+        )
+        batch = SampleBatch(len(self.batches) + 1, self.step, self.sampling.prompt, texts)
+        self.batches.append(batch)
+        return batch
+
+    async def preview(self, limit: int = 64) -> Preview:
+        if not all(c in LETTERS for c in self.sampling.prompt):
+            raise LabError(
+                Failure("The prompt cannot be read", "'é' at character 1 is not in the vocabulary")
+            )
+        rng = random.Random(self.sampling.prompt + str(self.step))
+        raw = [rng.random() ** 3 for _ in range(27)]
+        before = [value / sum(raw) for value in raw]
+        temperature = self.sampling.chain[0].options.get("temperature", 1.0)
+        sharp = [value ** (1 / temperature) for value in before]
+        after = [value / sum(sharp) for value in sharp]
+        order = sorted(range(27), key=lambda i: -after[i])
+        return Preview(
+            self.step,
+            self.sampling.prompt,
+            tuple(TokenChance(i, (LETTERS + "·")[i], before[i], after[i]) for i in order),
+        )
+
+    async def edit(self, changes) -> None:
+        self.calls.append(("edit", dict(changes)))
+
+    async def checkpoint(self) -> Checkpoint:
+        assert self.info is not None
+        return Checkpoint(self.info.spec, self.step, b"", b"", b"", "{}", 0.01)
+
+    async def save(self, path: str) -> None:
+        self.saved.append(path)
+
+    async def close(self) -> None:
+        self.calls.append(("close",))
