@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -72,9 +73,7 @@ def _checked_controls(
     for field, info in knobs.model_fields.items():
         if info.is_required():
             raise ContributionError(f"{name}: the knob {field!r} needs a default")
-    made = controls(knobs)
-    for control in made:
-        _check_control(name, control)
+    made = tuple(_check_control(name, control) for control in controls(knobs))
     draft = Entry(kind, name, plugin, origin, "", made)
     trials = [("the defaults", knobs.model_construct().model_dump())]
     trials += [
@@ -90,7 +89,8 @@ def _checked_controls(
     return made
 
 
-def _check_control(name: str, control: Control) -> None:
+def _check_control(name: str, control: Control) -> Control:
+    """The control with its words on one printable line each; ContributionError if it cannot be."""
     where = f"{name}: the knob {control.name!r}"
     for value in (control.default, control.neutral):
         if not isinstance(value, (bool, int, float, str, type(None))):
@@ -100,6 +100,13 @@ def _check_control(name: str, control: Control) -> None:
     for text in (control.label, control.unit, control.follows, control.help, *control.choices):
         if not isinstance(text, str):
             raise ContributionError(f"{where} has {excerpt(text)} where text belongs")
+    if not all(choice.isprintable() for choice in control.choices):
+        raise ContributionError(f"{where} has choices that cannot be shown")
+    if control.follows and control.neutral is None and control.default is not None:
+        raise ContributionError(
+            f"{where} follows {one_line(control.follows)} while it is neutral, so it needs a"
+            " neutral value"
+        )
     low, high = control.minimum, control.maximum
     if low is not None and high is not None and low > high:
         raise ContributionError(f"{where} begins at {low:g} and ends below, at {high:g}")
@@ -107,6 +114,12 @@ def _check_control(name: str, control: Control) -> None:
         raise ContributionError(f"{where} needs a step above 0, not {control.step}")
     if control.log and not (low is not None and low > 0):
         raise ContributionError(f"{where} is logarithmic, so it must begin above 0")
+    return dataclasses.replace(
+        control,
+        label=one_line(control.label, MAX_NAME),
+        unit=one_line(control.unit, MAX_NAME),
+        help=one_line(control.help, MAX_SUMMARY),
+    )
 
 
 def check_made(kind: Kind, made: object) -> str:

@@ -194,7 +194,10 @@ def traceback_text(error: BaseException) -> str:
     while trace is not None and trace.tb_next is not None and _is_ours(trace):
         trace = trace.tb_next
     try:
-        return "".join(traceback.format_exception(type(error), error, trace))
+        text = "".join(traceback.format_exception(type(error), error, trace))
+        return "".join(
+            ch if ch.isprintable() or ch in "\n\t" else "\N{REPLACEMENT CHARACTER}" for ch in text
+        )
     except KeyboardInterrupt:
         raise
     except BaseException:

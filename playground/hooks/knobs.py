@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from playground.api import Knobs, KnobValue
 from playground.catalog import Control, Entry
-from playground.hooks.errors import KnobError, excerpt, plugin_call
+from playground.hooks.errors import KnobError, excerpt, one_line, plugin_call
 from playground.hooks.names import range_of, unknown_knob
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
@@ -105,7 +105,9 @@ def _knob_error(entry: Entry, details: ErrorDetails) -> KnobError:
         )
     if kind == "literal_error":
         return KnobError(entry.name, field, f"must be {allowed}, not {given}", allowed)
-    message = details["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = (
+        one_line(details["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    )
     if kind in ("value_error", "assertion_error"):
         return KnobError(entry.name, field, message or "is refused", allowed)
     return KnobError(entry.name, field, f"cannot be {given}: {message}", allowed)

@@ -171,7 +171,14 @@ class _Loader:
 
     def _hooks(self, plugin: str, origin: str, module: object) -> None:
         found = False
-        for attribute in dir(module):
+        try:
+            attributes = dir(module)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a module may have a __dir__ of its own
+            self._problem(plugin, origin, "hook", error)
+            return
+        for attribute in attributes:
             try:
                 function = getattr(module, attribute)
                 options = self.pluggy.parse_hookimpl_opts(module, attribute)

@@ -68,12 +68,15 @@ def test_summaries_become_one_printable_line(load_plugin):
         ("summary='', factory=Same, knobs=Backwards", "ends below"),
         ("summary='', factory=Same, knobs=Stuck", "step above 0"),
         ("summary='', factory=Same, knobs=Zero", "must begin above 0"),
+        ("summary='', factory=Same, knobs=Adrift", "needs a neutral value"),
+        ("summary='', factory=Same, knobs=Unseen", "choices that cannot be shown"),
         ("summary='', factory=Same, knobs=Raises", "KeyError"),
     ],
 )
 def test_parts_of_the_wrong_kind_are_refused(load_plugin, fields, said):
     registry = load_plugin(
         f"""
+        from typing import Literal
         from pydantic import field_validator
         class K(Knobs): pass
         class Outside(Knobs): a: float = Knob(3.0, ge=0, le=1)
@@ -83,6 +86,8 @@ def test_parts_of_the_wrong_kind_are_refused(load_plugin, fields, said):
         class Backwards(Knobs): a: float = Knob(0.5, ge=1, le=0)
         class Stuck(Knobs): a: float = Knob(0.5, ge=0, le=1, step=0)
         class Zero(Knobs): a: float = Knob(0.5, ge=0, le=1, log=True)
+        class Adrift(Knobs): a: int = Knob(1, ge=1, le=9, follows="block_size")
+        class Unseen(Knobs): a: Literal["a\\x1b", "b"] = Knob("b")
         class Raises(Knobs):
             a: int = 1
             @field_validator("a")
@@ -101,3 +106,17 @@ def test_parts_of_the_wrong_kind_are_refused(load_plugin, fields, said):
 def test_the_same_name_twice_in_one_plugin_counts_once(load_plugin):
     registry = load_plugin(GOOD + GOOD.splitlines()[-1] + "\n")
     assert "twice" in only_problem(registry).message and mine(registry) == ["fine"]
+
+
+def test_the_words_of_a_knob_become_printable_lines(load_plugin):
+    registry = load_plugin(
+        """
+        class K(Knobs):
+            a: int = Knob(1, ge=0, le=9, label="x\\x1b[1my", unit="a\\nb", help="one\\ntwo")
+        @hookimpl
+        def microgpt_sampling_strategies():
+            yield Contribution(name="fine", summary="", factory=Same, knobs=K)
+        """
+    )
+    (control,) = registry.entry("strategy", "fine").controls
+    assert (control.label, control.unit, control.help) == ("x [1my", "a b", "one two")

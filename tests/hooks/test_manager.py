@@ -207,6 +207,16 @@ def test_a_plugin_without_hooks_is_said(load_plugin):
     assert "no hook function" in only_problem(load_plugin("x = 1")).message
 
 
+def test_a_module_that_hides_its_names_is_survived(load_plugin):
+    problem = only_problem(load_plugin(GOOD + "def __dir__(): raise OSError('hidden')\n"))
+    assert problem.stage == "hook" and "hidden" in problem.message
+
+
+def test_tracebacks_hold_no_terminal_codes(load_plugin):
+    problem = only_problem(load_plugin("raise ValueError('a\\x1b[2Jb')"))
+    assert "\x1b" not in problem.message + problem.detail
+
+
 # ---------------------------------------------------------------- sources
 
 
