@@ -1,246 +1,402 @@
-"""The same mathematics as scalar_engine.py, row by row, with the backward pass derived by hand."""
+"""The same mathematics as scalar_engine.py, row by row, with the backward pass derived by hand.
+
+Where the reference has a graph of 57,000 Values, this has lists of rows, and for each operation
+of the forward pass the formula of its derivative, in reverse order. Three habits make it fast:
+the inner loops are written out (kernels.py); the tokens of a batch are one matrix (N, C), so that
+each operation runs once a batch; and hidden units that relu silenced are skipped.
+
+Shapes stand beside the lines that change one: N tokens in the batch, T tokens of one document,
+V vocab_size, C n_embd, H n_head, D head_dim. A product with a weight matrix w is `dots(x, w)`,
+each row of x with each row of w; its derivatives are dx = dots(dy, w transposed) and
+dw = dots(dy transposed, x transposed).
+"""
 
 from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
 from operator import mul
 
+from microgpt import kernels
 from microgpt.checks import check_length, check_second_moment, check_token, inputs_and_targets
 from microgpt.config import ModelConfig, OptimizerConfig
-from microgpt.engine import StateKind
-from microgpt.parameters import MatrixSpec, parameter_layout
+from microgpt.engine import STATE_KINDS, StateKind
+from microgpt.kernels import Row, Rows
+from microgpt.parameters import parameter_layout
 
-Row = list[float]
-Rows = list[Row]
-
-
-def matmul(a: Rows, b: Rows) -> Rows:
-    """a (n, k) times b (m, k) transposed: (n, m)."""
-    return [[sum(map(mul, x, y)) for y in b] for x in a]
+_EVALUATED_AT_ONCE = 16
+"""Documents that `losses` takes through the model together: enough, without filling memory."""
 
 
-def transposed(rows: Rows) -> Rows:
-    return [list(c) for c in zip(*rows, strict=True)]
+@dataclass(slots=True)
+class Block:
+    """One layer's weights. Rows are (C) wide, so mlp_fc2 is kept transposed."""
+
+    qkv: Rows  # (3C, C): attn_wq, attn_wk, attn_wv, one below the other
+    wo: Rows  # (C, C)
+    fc1: Rows  # (4C, C)
+    fc2_t: Rows  # (4C, C)
 
 
-def rmsnorm(x: Row) -> tuple[Row, float]:
-    scale = 1 / math.sqrt(sum(map(mul, x, x)) / len(x) + 1e-5)
-    return [xi * scale for xi in x], scale
+@dataclass(slots=True)
+class BlockTape:
+    """What one layer's backward pass needs of its forward pass."""
+
+    x_attn: Rows  # (N, C), normalized
+    scale_attn: Row  # (N)
+    heads: list[list[Head]]  # per document, per head
+    attended: Rows  # (N, C), what the heads found
+    x_mlp: Rows  # (N, C), normalized
+    scale_mlp: Row  # (N)
+    activations: Rows  # (N, 4C), after relu
 
 
-def rmsnorm_backward(y: Row, scale: float, dy: Row) -> Row:
-    mean = sum(map(mul, y, dy)) / len(y)
-    return [scale * (d - yi * mean) for d, yi in zip(dy, y, strict=True)]
+@dataclass(slots=True)
+class Head:
+    """One head on one document."""
 
-
-def softmax(logits: Row) -> Row:
-    largest = max(logits)
-    exps = [math.exp(x - largest) for x in logits]
-    total = sum(exps)
-    return [e / total for e in exps]
-
-
-def add(a: Rows, b: Rows) -> Rows:
-    return [[x + y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]
+    q: Rows  # (T, D)
+    k: Rows  # (T, D)
+    v: Rows  # (T, D)
+    weights: list[list[float]]  # (T, 1 ... T): how much each token looks at those up to it
 
 
 class VectorEngine:
-    """Engine by rows. Fulfils `microgpt.engine.Engine`."""
+    """Engine by rows. Fulfils `microgpt.engine.Engine`.
+
+    weights: parameter_count float64 in parameter order; copied. ValueError for another length.
+    """
 
     def __init__(
         self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
     ) -> None:
-        check_length(weights, config)
         self.config = config
         self.optimizer = optimizer
-        self._layout: dict[str, MatrixSpec] = {s.name: s for s in parameter_layout(config)}
-        self._state: dict[StateKind, list[float]] = {
-            "weights": list(weights),
-            "gradients": [0.0] * len(weights),
-            "first_moment": [0.0] * len(weights),
-            "second_moment": [0.0] * len(weights),
-        }
-
-    def rows(self, name: str) -> Rows:
-        spec = self._layout[name]
-        flat = self._state["weights"][spec.slice]
-        return [flat[i : i + spec.columns] for i in range(0, spec.size, spec.columns)]
+        self._places: dict[str, slice] = {}  # of each matrix among the rows
+        start = 0
+        for spec in parameter_layout(config):
+            stop = start + spec.size // config.n_embd
+            self._places[spec.name] = slice(start, stop)
+            start = stop
+        zeros = array("d", bytes(8 * len(weights)))
+        self._rows: dict[StateKind, Rows] = {}
+        for kind in STATE_KINDS:
+            self.write(kind, weights if kind == "weights" else zeros)
 
     def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
         """See Engine."""
-        return self._run(documents, backward=True)
+        batch = Batch(documents, self.config)
+        if not batch.inputs:
+            raise ValueError("a batch needs at least one document")
+        x0, scale0 = self._embed(batch)
+        x: Rows = x0
+        tapes = []
+        for block in self._blocks:
+            x, tape = self._forward_block(block, x, batch)
+            tapes.append(tape)
+        losses, dlogits = _cross_entropy(self._logits(x), batch.targets)
+
+        gradients: list[Row] = [()] * len(self._rows["weights"])
+        places = self._places
+        lm_head = self._rows["weights"][places["lm_head"]]
+        gradients[places["lm_head"]] = _product_backward(dlogits, x)
+        dx = kernels.dots(self.config.vocab_size)(dlogits, _transposed(lm_head))  # (N, C)
+        for layer in reversed(range(self.config.n_layer)):
+            dx, block_gradients = self._backward_block(self._blocks[layer], tapes[layer], dx, batch)
+            first, last = places[f"layer{layer}.attn_wq"], places[f"layer{layer}.mlp_fc2"]
+            gradients[first.start : last.stop] = block_gradients
+        self._backward_embed(batch, x0, scale0, dx, gradients)
+        self._rows["gradients"] = gradients
+        return batch.by_document(losses)
 
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
         """See Engine."""
-        return self._run(documents, backward=False) if documents else []
+        losses = []
+        for start in range(0, len(documents), _EVALUATED_AT_ONCE):
+            batch = Batch(documents[start : start + _EVALUATED_AT_ONCE], self.config)
+            x, _ = self._embed(batch)
+            for block in self._blocks:
+                x, _ = self._forward_block(block, x, batch)
+            losses += batch.by_document(_cross_entropy(self._logits(x), batch.targets)[0])
+        return losses
 
-    def _run(self, documents: Sequence[Sequence[int]], backward: bool) -> list[list[float]]:
-        config = self.config
-        hd = config.head_dim
-        pairs = [inputs_and_targets(d, config) for d in documents]
-        if not pairs:
-            raise ValueError("a batch needs at least one document")
-        n_tokens = sum(len(i) for i, _ in pairs)
-        grads = {n: [[0.0] * s.columns for _ in range(s.rows)] for n, s in self._layout.items()}
-        w = {n: self.rows(n) for n in self._layout}
-        wt = {n: transposed(r) for n, r in w.items()}
-        out = []
-        for inputs, targets in pairs:
-            n = len(inputs)
-            x = [
-                [a + b for a, b in zip(w["wte"][t], w["wpe"][p], strict=True)]
-                for p, t in enumerate(inputs)
-            ]
-            normed = [rmsnorm(r) for r in x]
-            x0 = x = [y for y, _ in normed]
-            s0 = [s for _, s in normed]
-            tape = []
-            for layer in range(config.n_layer):
-                name = f"layer{layer}."
-                normed = [rmsnorm(r) for r in x]
-                h1, s1 = [y for y, _ in normed], [s for _, s in normed]
-                q, k, v = (matmul(h1, w[name + m]) for m in ("attn_wq", "attn_wk", "attn_wv"))
-                o: Rows = [[] for _ in range(n)]
-                att = []
-                for h in range(config.n_head):
-                    c = slice(h * hd, h * hd + hd)
-                    a_h = []
-                    for t in range(n):
-                        a = softmax(
-                            [sum(map(mul, q[t][c], k[u][c])) / hd**0.5 for u in range(t + 1)]
-                        )
-                        o[t] += [
-                            sum(a[u] * v[u][j] for u in range(t + 1))
-                            for j in range(c.start, c.stop)
-                        ]
-                        a_h.append(a)
-                    att.append(a_h)
-                x1 = add(x, matmul(o, w[name + "attn_wo"]))
-                normed = [rmsnorm(r) for r in x1]
-                h2, s2 = [y for y, _ in normed], [s for _, s in normed]
-                f = [[z if z > 0 else z * 0.0 for z in r] for r in matmul(h2, w[name + "mlp_fc1"])]
-                x = add(x1, matmul(f, w[name + "mlp_fc2"]))
-                tape.append((h1, s1, q, k, v, o, att, h2, s2, f))
-            probs = [softmax(r) for r in matmul(x, w["lm_head"])]
-            ps = [p[t] for p, t in zip(probs, targets, strict=True)]
-            out.append([-math.log(p) if p > 0 else math.inf if p == 0 else math.nan for p in ps])
-            if not backward:
-                continue
-            dl = [
-                [(p - (j == t)) / n_tokens for j, p in enumerate(r)]
-                for r, t in zip(probs, targets, strict=True)
-            ]
+    def _embed(self, batch: Batch) -> tuple[Rows, Row]:
+        """Token and position embeddings, summed and normalized: (N, C), and their scales."""
+        weights, places = self._rows["weights"], self._places
+        wte, wpe = weights[places["wte"]], weights[places["wpe"]]
+        summed = [
+            [t + p for t, p in zip(wte[token], wpe[position], strict=True)]
+            for token, position in zip(batch.inputs, batch.positions, strict=True)
+        ]
+        return kernels.normalize(self.config.n_embd)(summed)
 
-            def accumulate(name: str, dy: Rows, x: Rows) -> None:
-                grads[name] = add(grads[name], matmul(transposed(dy), transposed(x)))
+    def _backward_embed(
+        self, batch: Batch, x0: Rows, scale0: Row, dx: Rows, gradients: list[Row]
+    ) -> None:
+        """Each token's gradient belongs to its row of wte and to its row of wpe."""
+        zero = [0.0] * self.config.n_embd
+        dx = kernels.normalize_backward(self.config.n_embd)(x0, scale0, dx, [zero] * len(dx))
+        for name, ids in (("wte", batch.inputs), ("wpe", batch.positions)):
+            place = self._places[name]
+            sums: dict[int, Row] = {}
+            for i, row in zip(ids, dx, strict=True):
+                known = sums.get(i)
+                sums[i] = row if known is None else list(map(sum, zip(known, row, strict=True)))
+            gradients[place] = [sums.get(i, zero) for i in range(place.stop - place.start)]
 
-            accumulate("lm_head", dl, x)
-            dx = matmul(dl, wt["lm_head"])
-            for layer in reversed(range(config.n_layer)):
-                name = f"layer{layer}."
-                h1, s1, q, k, v, o, att, h2, s2, f = tape[layer]
-                accumulate(name + "mlp_fc2", dx, f)
-                df = [
-                    [d if z > 0 else 0.0 for d, z in zip(r, fr, strict=True)]
-                    for r, fr in zip(matmul(dx, wt[name + "mlp_fc2"]), f, strict=True)
-                ]
-                accumulate(name + "mlp_fc1", df, h2)
-                dh2 = matmul(df, wt[name + "mlp_fc1"])
-                dx = add(dx, [rmsnorm_backward(*z) for z in zip(h2, s2, dh2, strict=True)])
-                accumulate(name + "attn_wo", dx, o)
-                do = matmul(dx, wt[name + "attn_wo"])
-                dq, dk, dv = ([[0.0] * config.n_embd for _ in range(n)] for _ in range(3))
-                for h in range(config.n_head):
-                    for t in range(n):
-                        a = att[h][t]
-                        js = range(h * hd, h * hd + hd)
-                        da = [sum(do[t][j] * v[u][j] for j in js) for u in range(t + 1)]
-                        mean = sum(map(mul, a, da))
-                        for u in range(t + 1):
-                            g = a[u] * (da[u] - mean) / hd**0.5
-                            for j in js:
-                                dq[t][j] += g * k[u][j]
-                                dk[u][j] += g * q[t][j]
-                                dv[u][j] += a[u] * do[t][j]
-                dh1: Rows = [[0.0] * config.n_embd for _ in range(n)]
-                for m, d in (("attn_wq", dq), ("attn_wk", dk), ("attn_wv", dv)):
-                    accumulate(name + m, d, h1)
-                    dh1 = add(dh1, matmul(d, wt[name + m]))
-                dx = add(dx, [rmsnorm_backward(*z) for z in zip(h1, s1, dh1, strict=True)])
-            for p, (t, y, s, d) in enumerate(zip(inputs, x0, s0, dx, strict=True)):
-                g0 = rmsnorm_backward(y, s, d)
-                for i, g in enumerate(g0):
-                    grads["wte"][t][i] += g
-                    grads["wpe"][p][i] += g
-        if backward:
-            self._state["gradients"] = [g for m in grads.values() for r in m for g in r]
-        return out
+    def _logits(self, x: Rows) -> list[list[float]]:
+        """(N, C) -> (N, V)"""
+        lm_head = self._rows["weights"][self._places["lm_head"]]
+        return kernels.dots(self.config.n_embd)(x, lm_head)
+
+    def _forward_block(self, block: Block, x: Rows, batch: Batch) -> tuple[Rows, BlockTape]:
+        """One transformer block: x + attention, then x + MLP. (N, C) -> (N, C)"""
+        n_embd, head_dim = self.config.n_embd, self.config.head_dim
+        dots, normalize = kernels.dots(n_embd), kernels.normalize(n_embd)
+        causal_dots, combinations = kernels.causal_dots(head_dim), kernels.combinations(head_dim)
+        x_attn, scale_attn = normalize(x)
+        qkv = dots(x_attn, block.qkv)  # (N, 3C)
+        heads = []
+        attended: list[list[float]] = []
+        for document in batch.documents:
+            rows = qkv[document]  # (T, 3C)
+            found = []
+            document_heads = []
+            for i in range(0, n_embd, head_dim):
+                q, k, v = (
+                    [row[j : j + head_dim] for row in rows] for j in (i, i + n_embd, i + 2 * n_embd)
+                )
+                head = Head(q, k, v, [_softmax(row, head_dim) for row in causal_dots(q, k)])
+                found.append(combinations(head.weights, v))  # (T, D)
+                document_heads.append(head)
+            heads.append(document_heads)
+            attended += map(list, map(chain.from_iterable, zip(*found, strict=True)))
+        x = _sum(x, dots(attended, block.wo))
+        x_mlp, scale_mlp = normalize(x)
+        activations, x = kernels.mlp(n_embd)(x_mlp, x, block.fc1, block.fc2_t)
+        return x, BlockTape(x_attn, scale_attn, heads, attended, x_mlp, scale_mlp, activations)
+
+    def _backward_block(
+        self, block: Block, tape: BlockTape, dx: Rows, batch: Batch
+    ) -> tuple[Rows, list[Row]]:
+        """d/d(output) -> d/d(input), and the gradients of the block's rows in their order."""
+        n_embd, head_dim = self.config.n_embd, self.config.head_dim
+        combinations = kernels.combinations(n_embd)
+        normalize_backward = kernels.normalize_backward(n_embd)
+
+        d_fc2_t = combinations(_transposed(tape.activations), dx)  # (4C, C)
+        dz, dy = kernels.mlp_backward(n_embd)(dx, tape.activations, block.fc1, block.fc2_t)
+        d_fc1 = combinations(_transposed(dz), tape.x_mlp)  # (4C, C)
+        dx = normalize_backward(tape.x_mlp, tape.scale_mlp, dy, dx)
+
+        d_wo = _product_backward(dx, tape.attended)
+        d_attended = kernels.dots(n_embd)(dx, _transposed(block.wo))
+        d_qkv: list[list[float]] = []
+        for document, heads in zip(batch.documents, tape.heads, strict=True):
+            d_found = d_attended[document]
+            parts: list[list[Rows]] = [[], [], []]  # of q, of k, of v: per head (T, D)
+            for h, head in enumerate(heads):
+                d_head = [row[h * head_dim : (h + 1) * head_dim] for row in d_found]
+                for part, d in zip(parts, _attention_backward(head, d_head), strict=True):
+                    part.append(d)
+            d_qkv += map(list, map(chain.from_iterable, zip(*chain(*parts), strict=True)))
+        d_w_qkv = _product_backward(d_qkv, tape.x_attn)
+        dy = kernels.dots(3 * n_embd)(d_qkv, _transposed(block.qkv))
+        dx = normalize_backward(tape.x_attn, tape.scale_attn, dy, dx)
+        return dx, [*d_w_qkv, *d_wo, *d_fc1, *d_fc2_t]
 
     def adam_step(self, learning_rate: float, step: int) -> None:
-        """See Engine. Adam (Kingma & Ba 2014, arXiv:1412.6980, algorithm 1)."""
-        beta1, beta2, eps = self.optimizer.beta1, self.optimizer.beta2, self.optimizer.eps
-        state = self._state
-        c1, c2 = 1 - beta1, 1 - beta2
-        g = state["gradients"]
-        m = [beta1 * mi + c1 * gi for mi, gi in zip(state["first_moment"], g, strict=True)]
-        v = [beta2 * vi + c2 * gi * gi for vi, gi in zip(state["second_moment"], g, strict=True)]
-        b1, b2 = 1 - beta1 ** (step + 1), 1 - beta2 ** (step + 1)
-        state["weights"] = [
-            p - learning_rate * (mi / b1) / (math.sqrt(vi / b2) + eps)
-            for p, mi, vi in zip(state["weights"], m, v, strict=True)
-        ]
-        state["first_moment"], state["second_moment"] = m, v
+        """See Engine. Adam (Kingma & Ba 2014, arXiv:1412.6980), with the two bias corrections
+        taken out of the loop as at the end of its section 2: into the rate, and into eps."""
+        optimizer, rows = self.optimizer, self._rows
+        correction1 = 1 - optimizer.beta1 ** (step + 1)
+        root2 = math.sqrt(1 - optimizer.beta2 ** (step + 1))
+        rows["weights"], rows["first_moment"], rows["second_moment"] = kernels.adam(
+            self.config.n_embd
+        )(
+            rows["weights"],
+            rows["gradients"],
+            rows["first_moment"],
+            rows["second_moment"],
+            optimizer.beta1,
+            optimizer.beta2,
+            learning_rate * root2 / correction1,
+            optimizer.eps * root2 or 5e-324,
+        )
+        self._take_weights()
 
     def decoder(self) -> VectorDecoder:
         """See Engine."""
-        return VectorDecoder(self)
+        weights, places = self._rows["weights"], self._places
+        return VectorDecoder(
+            self.config,
+            weights[places["wte"]],
+            weights[places["wpe"]],
+            weights[places["lm_head"]],
+            self._blocks,
+        )
 
     def read(self, kind: StateKind) -> array[float]:
         """See Engine."""
-        return array("d", self._state[kind])
+        rows = list(self._rows[kind])
+        for name, place in self._places.items():
+            if name.endswith("mlp_fc2"):
+                rows[place] = _transposed(rows[place])
+        return array("d", chain.from_iterable(rows))
 
     def write(self, kind: StateKind, values: array[float]) -> None:
         """See Engine."""
         check_length(values, self.config)
         if kind == "second_moment":
             check_second_moment(values)
-        self._state[kind] = list(values)
+        rows: list[Row] = []
+        for spec in parameter_layout(self.config):
+            flat = values[spec.slice].tolist()
+            matrix = [flat[i : i + spec.columns] for i in range(0, spec.size, spec.columns)]
+            rows += _transposed(matrix) if spec.name.endswith("mlp_fc2") else matrix
+        self._rows[kind] = rows
+        if kind == "weights":
+            self._take_weights()
+
+    def _take_weights(self) -> None:
+        """Look at the new rows as layers."""
+        rows, places = self._rows["weights"], self._places
+        self._blocks = [
+            Block(
+                rows[places[f"layer{i}.attn_wq"].start : places[f"layer{i}.attn_wv"].stop],
+                rows[places[f"layer{i}.attn_wo"]],
+                rows[places[f"layer{i}.mlp_fc1"]],
+                rows[places[f"layer{i}.mlp_fc2"]],
+            )
+            for i in range(self.config.n_layer)
+        ]
+
+
+class Batch:
+    """Documents laid end to end: N tokens to read, N to predict."""
+
+    def __init__(self, documents: Sequence[Sequence[int]], config: ModelConfig) -> None:
+        self.inputs: list[int] = []
+        self.targets: list[int] = []
+        self.positions: list[int] = []
+        self.documents: list[slice] = []
+        """Where each document lies among the N tokens."""
+        for document in documents:
+            inputs, targets = inputs_and_targets(document, config)
+            start = len(self.inputs)
+            self.inputs += inputs
+            self.targets += targets
+            self.positions += range(len(inputs))
+            self.documents.append(slice(start, len(self.inputs)))
+
+    def by_document(self, values: list[float]) -> list[list[float]]:
+        """(N) -> one list a document."""
+        return [values[document] for document in self.documents]
+
+
+def _softmax(products: Row, head_dim: int) -> list[float]:
+    """Products q · k -> attention weights: softmax(q · k / √D)."""
+    scale = 1 / math.sqrt(head_dim)
+    largest = max(products)
+    exps = [math.exp((product - largest) * scale) for product in products]
+    total = sum(exps)
+    return [e / total for e in exps]
+
+
+def _attention_backward(head: Head, dout: Rows) -> tuple[Rows, Rows, Rows]:
+    """d/d(what the head found) -> d/dq, d/dk, d/dv, all (T, D).
+
+    out = a v, a = softmax(s), s = q · k / √D. So da = dout · v, dv = aᵀ dout;
+    ds = a (da - Σ a da), since the weights of a row always sum to 1; dq = ds k / √D,
+    dk = dsᵀ q / √D.
+    """
+    head_dim = len(dout[0])
+    scale = 1 / math.sqrt(head_dim)
+    ds = []
+    for a, da in zip(head.weights, kernels.causal_dots(head_dim)(dout, head.v), strict=True):
+        mean = sum(map(mul, a, da))
+        ds.append([ai * (di - mean) * scale for ai, di in zip(a, da, strict=True)])
+    combinations = kernels.combinations(head_dim)
+    return (
+        combinations(ds, head.k),
+        combinations(zip_longest(*ds, fillvalue=0.0), head.q),
+        combinations(zip_longest(*head.weights, fillvalue=0.0), dout),
+    )
+
+
+def _cross_entropy(
+    logits: list[list[float]], targets: Sequence[int]
+) -> tuple[list[float], list[list[float]]]:
+    """Losses (N) in nats, -log softmax(logits)[target], and d(their mean)/d(logits) (N, V).
+
+    The derivative is (p - 1 at the target) / N. A probability that underflows to 0 has loss inf.
+    """
+    n = len(targets)
+    losses, dlogits = [], []
+    for row, target in zip(logits, targets, strict=True):
+        largest = max(row)
+        exps = [math.exp(logit - largest) for logit in row]
+        total = sum(exps)
+        p = exps[target] / total
+        losses.append(-math.log(p) if p > 0 else math.inf if p == 0 else math.nan)
+        scale = 1 / (total * n)
+        drow = [e * scale for e in exps]
+        drow[target] -= 1 / n
+        dlogits.append(drow)
+    return losses, dlogits
+
+
+def _product_backward(dy: Rows, x: Rows) -> list[list[float]]:
+    """y = x wᵀ: dw = dyᵀ x. (N, out), (N, in) -> (out, in)"""
+    return kernels.dots(len(x))(_transposed(dy), _transposed(x))
+
+
+def _transposed(rows: Rows) -> list[Row]:
+    """(n, m) -> (m, n)"""
+    return list(zip(*rows, strict=True))
+
+
+def _sum(a: Rows, b: Rows) -> Rows:
+    """a + b, element by element."""
+    return [[x + y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]
 
 
 class VectorDecoder:
-    """One text being continued. Fulfils `microgpt.engine.Decoder`."""
+    """One text being continued, over the weights as they were. See `microgpt.engine.Decoder`."""
 
-    def __init__(self, engine: VectorEngine) -> None:
-        self._config = engine.config
-        self._w = {s.name: engine.rows(s.name) for s in parameter_layout(engine.config)}
-        self._keys: list[Rows] = [[] for _ in range(engine.config.n_layer)]
-        self._values: list[Rows] = [[] for _ in range(engine.config.n_layer)]
+    def __init__(
+        self, config: ModelConfig, wte: Rows, wpe: Rows, lm_head: Rows, blocks: Iterable[Block]
+    ) -> None:
+        self._config = config
+        self._wte, self._wpe, self._lm_head = wte, wpe, lm_head
+        heads = range(config.n_head)
+        self._layers: list[tuple[Block, list[tuple[list[Row], list[Row]]]]] = [
+            (block, [([], []) for _ in heads]) for block in blocks
+        ]
+        """Each block, and per head its KV cache: keys (T, D), values (T, D)."""
         self._position = 0
 
     def push(self, token: int) -> list[float]:
         """See Decoder."""
-        config, w, hd = self._config, self._w, self._config.head_dim
-        check_token(token, self._position, config)
-        x, _ = rmsnorm(
-            [a + b for a, b in zip(w["wte"][token], w["wpe"][self._position], strict=True)]
-        )
+        n_embd, head_dim = self._config.n_embd, self._config.head_dim
+        check_token(token, self._position, self._config)
+        dots, normalize = kernels.dots(n_embd), kernels.normalize(n_embd)
+        embeddings = zip(self._wte[token], self._wpe[self._position], strict=True)
         self._position += 1
-        for layer in range(config.n_layer):
-            name = f"layer{layer}."
-            h, _ = rmsnorm(x)
-            q, k, v = (matmul([h], w[name + m])[0] for m in ("attn_wq", "attn_wk", "attn_wv"))
-            keys, values = self._keys[layer], self._values[layer]
-            keys.append(k)
-            values.append(v)
-            o: Row = []
-            for i in range(0, config.n_embd, hd):
-                c = slice(i, i + hd)
-                a = softmax([sum(map(mul, q[c], r[c])) / hd**0.5 for r in keys])
-                o += matmul([a], transposed([r[c] for r in values]))[0]
-            x = add([x], matmul([o], w[name + "attn_wo"]))[0]
-            h, _ = rmsnorm(x)
-            f = [max(0.0, z) for z in matmul([h], w[name + "mlp_fc1"])[0]]
-            x = add([x], matmul([f], w[name + "mlp_fc2"]))[0]
-        return matmul([x], w["lm_head"])[0]
+        x: Rows
+        x, _ = normalize([[t + p for t, p in embeddings]])  # (1, C)
+        for block, heads in self._layers:
+            (qkv,) = dots(normalize(x)[0], block.qkv)  # (3C)
+            attended: list[float] = []
+            for i, (keys, values) in zip(range(0, n_embd, head_dim), heads, strict=True):
+                q, k, v = (qkv[j : j + head_dim] for j in (i, i + n_embd, i + 2 * n_embd))
+                keys.append(k)
+                values.append(v)
+                weights = _softmax(kernels.dots(head_dim)([q], keys)[0], head_dim)
+                attended += kernels.combinations(head_dim)([weights], values)[0]
+            x = _sum(x, dots([attended], block.wo))
+            _, x = kernels.mlp(n_embd)(normalize(x)[0], x, block.fc1, block.fc2_t)
+        return dots(x, self._lm_head)[0]

@@ -1,0 +1,227 @@
+"""The inner loops of the vector engine, written out for one width each.
+
+Python spends most of a dot product on going round the loop. Written out, `a0*b0 + a1*b1 + ...`
+over local variables is two to three times as fast, so each function here builds the source of one
+such loop for the width it is asked for, compiles it once, and keeps it. The formula stands in
+its docstring; `each("a#*b#", 3, "+")` writes `a0*b0+a1*b1+a2*b2`.
+
+Rows are sequences of floats, all of one width. No kernel raises for numbers that are not finite.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import mul
+from typing import Any
+
+Row = Sequence[float]
+Rows = Sequence[Row]
+
+RMS_EPS = 1e-5
+"""Added to the mean square before the root. Source: microgpt.py, `rmsnorm`."""
+
+_sumprod: Callable[[Row, Row], float] | None = getattr(math, "sumprod", None)  # Python 3.12
+_WRITTEN_OUT = 16 if _sumprod else 64
+"""Up to this length a dot product is written out; beyond it, C code that loops is faster."""
+
+
+def dot(a: Row, b: Row) -> float:
+    """a · b, by the fastest loop in the standard library."""
+    return _sumprod(a, b) if _sumprod else sum(map(mul, a, b))
+
+
+@cache
+def dots(k: int) -> Callable[[Rows, Rows], list[list[float]]]:
+    """(a, b) -> [[x · y for y in b] for x in a]: a (n, k) times b (m, k) transposed, (n, m)."""
+    if k > _WRITTEN_OUT:
+        return lambda a, b: [[dot(x, y) for y in b] for x in a]
+    return _compiled(
+        f"""
+def kernel(a, b):
+    flat = [{each("a#*b#", k, "+")} for {each("a#", k)} in a for {each("b#", k)} in b]
+    m = len(b)
+    return [flat[i:i+m] for i in range(0, len(flat), m)]
+"""
+    )
+
+
+@cache
+def causal_dots(k: int) -> Callable[[Rows, Rows], list[list[float]]]:
+    """(a, b) -> [[a[t] · b[u] for u in 0 ... t] for t]: the lower triangle of `dots(k)`."""
+    b, product = ("b", "dot(a, b)") if k > _WRITTEN_OUT else (each("b#", k), each("a#*b#", k, "+"))
+    a = b.replace("b", "a")
+    return _compiled(
+        f"""
+def kernel(rows, others):
+    out = []
+    for {a} in rows:
+        out.append([{product} for {b} in others[:len(out) + 1]])
+    return out
+"""
+    )
+
+
+@cache
+def combinations(n: int) -> Callable[[Iterable[Row], Rows], list[list[float]]]:
+    """(c, rows) -> [Σ c[i][t] rows[t] over t, for i]: c (m, k) times rows (k, n), (m, n).
+
+    Zeros in c cost next to nothing, and a c[i] shorter than rows uses the first of them.
+    """
+    return _compiled(
+        f"""
+def kernel(coefficients, rows):
+    out = []
+    for row in coefficients:
+        {each("s#", n, "=")} = 0.0
+        for c, x in zip(row, rows):
+            if c:
+                {each("x#", n)} = x
+                {each("s#+=c*x#", n, ";")}
+        out.append([{each("s#", n)}])
+    return out
+"""
+    )
+
+
+@cache
+def normalize(n: int) -> Callable[[Rows], tuple[list[list[float]], list[float]]]:
+    """x (t, n) -> (y, scale): y = x scale, scale = (mean(x²) + eps) ** -0.5, row by row."""
+    return _compiled(
+        f"""
+def kernel(rows):
+    out, scales = [], []
+    for {each("x#", n)} in rows:
+        scale = (({each("x#*x#", n, "+")}) / {n} + {RMS_EPS}) ** -0.5
+        scales.append(scale)
+        out.append([{each("x#*scale", n)}])
+    return out, scales
+"""
+    )
+
+
+@cache
+def normalize_backward(n: int) -> Callable[[Rows, Row, Rows, Rows], list[list[float]]]:
+    """(y, scale, dy, residual) -> residual + dx, where y = normalize(x).
+
+    dx = scale (dy - y mean(y dy)): moving along y itself changes nothing, for y is rescaled.
+    """
+    return _compiled(
+        f"""
+def kernel(rows, scales, gradients, residuals):
+    out = []
+    for ({each("y#", n)}), scale, ({each("g#", n)}), ({each("r#", n)}) in zip(
+        rows, scales, gradients, residuals
+    ):
+        mean = ({each("y#*g#", n, "+")}) / {n}
+        out.append([{each("r#+scale*(g#-y#*mean)", n)}])
+    return out
+"""
+    )
+
+
+@cache
+def mlp(n: int) -> Callable[[Rows, Rows, Rows, Rows], tuple[list[list[float]], list[list[float]]]]:
+    """(x, residual, fc1, fc2 transposed) -> (f, out): f = relu(fc1 x), out = residual + fc2 f.
+
+    Seen from a hidden unit j: it reads x through row j of fc1, and if it fires it writes row j of
+    fc2 transposed. Half of them do not fire, and cost only the reading.
+    """
+    read, product = _reading(n)
+    return _compiled(
+        f"""
+def kernel(rows, residuals, fc1, fc2_t):
+    activations, out = [], []
+    for {read.replace("w", "x")}, ({each("s#", n)}) in zip(rows, residuals):
+        f = []
+        for {read}, writes in zip(fc1, fc2_t):
+            z = {product}
+            if z <= 0:  # nan is not: it goes on, to be seen
+                f.append(0.0)
+            else:
+                f.append(z)
+                {each("w#", n)} = writes
+                {each("s#+=z*w#", n, ";")}
+        activations.append(f)
+        out.append([{each("s#", n)}])
+    return activations, out
+"""
+    )
+
+
+@cache
+def mlp_backward(
+    n: int,
+) -> Callable[[Rows, Rows, Rows, Rows], tuple[list[list[float]], list[list[float]]]]:
+    """(dout, f, fc1, fc2 transposed) -> (dz, dx): back through fc2, relu and fc1.
+
+    dz_j = fc2_t[j] · dout where unit j fired, else 0; dx = Σ dz_j fc1[j].
+    """
+    read, product = _reading(n)
+    return _compiled(
+        f"""
+def kernel(gradients, activations, fc1, fc2_t):
+    dz, dx = [], []
+    for {read.replace("w", "x")}, f in zip(gradients, activations):
+        {each("s#", n, "=")} = 0.0
+        row = []
+        for fired, w, reads in zip(f, fc2_t, fc1):
+            if fired:
+                {"" if read == "w" else read + " = w"}
+                z = {product}
+                row.append(z)
+                {each("w#", n)} = reads
+                {each("s#+=z*w#", n, ";")}
+            else:
+                row.append(0.0)
+        dz.append(row)
+        dx.append([{each("s#", n)}])
+    return dz, dx
+"""
+    )
+
+
+@cache
+def adam(n: int) -> Callable[..., tuple[list[Row], list[Row], list[Row]]]:
+    """(p, g, m, v, beta1, beta2, rate, eps) -> the new p, m, v, row by row.
+
+    m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g²;  p = p - rate m / (√v + eps)
+    """
+    return _compiled(
+        f"""
+def kernel(weights, gradients, first, second, beta1, beta2, rate, eps):
+    ps, ms, vs = [], [], []
+    c1, c2 = 1 - beta1, 1 - beta2
+    for ({each("p#", n)}), ({each("g#", n)}), ({each("m#", n)}), ({each("v#", n)}) in zip(
+        weights, gradients, first, second
+    ):
+        ms.append([{each("(m#:=beta1*m#+c1*g#)", n)}])
+        vs.append([{each("(v#:=beta2*v#+c2*g#*g#)", n)}])
+        ps.append([{each("p#-rate*m#/(sqrt(v#)+eps)", n)}])
+    return ps, ms, vs
+"""
+    )
+
+
+def each(term: str, n: int, separator: str = ",") -> str:
+    """`term` n times, # counting from 0; a comma also at the end, so that one is still a tuple."""
+    terms = [term.replace("#", str(i)) for i in range(n)]
+    if separator == "+":  # summed in groups, for Python limits how deep an expression nests
+        groups = ["+".join(terms[i : i + 64]) for i in range(0, n, 64)]
+        return groups[0] if len(groups) == 1 else "+".join(f"({group})" for group in groups)
+    return separator.join(terms) + ("," if separator == "," else "")
+
+
+def _reading(n: int) -> tuple[str, str]:
+    """How a loop takes a row w (n), and the product w · x: written out, or whole."""
+    if n > _WRITTEN_OUT:
+        return "w", "dot(x, w)"
+    return f"({each('w#', n)})", each("x#*w#", n, "+")
+
+
+def _compiled(source: str) -> Callable[..., Any]:
+    namespace: dict[str, Any] = {"dot": _sumprod or dot, "sqrt": math.sqrt}
+    exec(source, namespace)
+    kernel: Callable[..., Any] = namespace["kernel"]
+    return kernel
