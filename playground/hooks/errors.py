@@ -191,7 +191,7 @@ def excerpt(value: object) -> str:
 def traceback_text(error: BaseException) -> str:
     """The traceback from where the plugin's own code begins."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None and _is_ours(trace):
+    while trace is not None and _is_ours(trace):
         trace = trace.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))

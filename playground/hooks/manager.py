@@ -27,7 +27,7 @@ from playground.api import PROJECT_NAME, Contribution
 from playground.catalog import BUILTIN, Kind, Plugin, Problem
 from playground.hooks import specs
 from playground.hooks.builtins import MODULES
-from playground.hooks.checking import entry_of, why
+from playground.hooks.checking import ContributionError, entry_of, why
 from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
 from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import (
@@ -266,7 +266,7 @@ class _Loader:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            detail = traceback_text(error)
+            detail = "" if isinstance(error, ContributionError) else traceback_text(error)
             self.problems.append(Problem(plugin, origin, "contribution", why(error), detail))
             return
         for other in self.registered:
@@ -301,7 +301,7 @@ class _Loader:
             if owner is entry:
                 continue
             says = (
-                f"the bare name means the built-in, {entry.qualified!r} this one"
+                f"the bare name means the built-in one, {entry.qualified!r} this one"
                 if owner.plugin == BUILTIN
                 else f"say {owner.qualified!r} or {entry.qualified!r}"
             )
