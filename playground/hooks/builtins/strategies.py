@@ -104,6 +104,7 @@ class RepetitionKnobs(Knobs):
         le=3,
         step=0.05,
         neutral=1.0,
+        label="repetition",
         help="how much less likely tokens become that are there already; 1 leaves them",
     )
     window: int = Knob(

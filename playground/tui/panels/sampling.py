@@ -85,13 +85,16 @@ class SamplingPanel(Panel):
                 continue
             knobs = entry.controls if entry is not None else ()
             for control in knobs:
+                value = link.options.get(control.name, control.default)
+                if control is not knobs[0] and value == control.neutral:
+                    continue  # found in the chain editor; here only what has an effect
                 spoken = control.name.replace("_", " ")
                 short = link.name if control.label == spoken else control.label
-                if len(knobs) > 1 and control.label == spoken:
-                    short = f"{link.name} {control.label}"
+                if control is not knobs[0]:
+                    short = f"· {control.label}"
                 line = knob_line(
                     control,
-                    link.options.get(control.name, control.default),
+                    value,
                     label_width=self.LABEL_WIDTH,
                     name=f"{place}:{control.name}",
                     label=short,

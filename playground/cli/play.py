@@ -1,0 +1,92 @@
+"""Starting the playground: the worker first, then the screen."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from playground.hooks.sources import PluginSources
+
+NO_TERMINAL = """\
+microgpt-play: this is not a terminal.
+The playground draws on a screen and reads keys, and its output or input is redirected here.
+To train without a screen: microgpt-play train [FILE] --json"""
+
+
+def open_playground(
+    said: Mapping[str, Any],
+    sources: PluginSources,
+    *,
+    checkpoint: Path | None = None,
+    theme: str | None = None,
+) -> int:
+    """Run the playground until it is left; returns the exit code.
+
+    said: fields of RunSpec by dotted name, as the options gave them.
+    checkpoint: a .safetensors file to go on from, instead of a new run.
+    """
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        print(NO_TERMINAL, file=sys.stderr)
+        return 1
+    from playground.lab.process import spawn_worker
+
+    problem = _unreadable(said, checkpoint)
+    if problem is not None:
+        print(f"microgpt-play: {problem}", file=sys.stderr)
+        return 1
+    saved = None
+    if checkpoint is not None:
+        from playground.lab.checkpoint import CheckpointError, read_checkpoint
+
+        try:
+            saved = read_checkpoint(checkpoint)
+        except CheckpointError as error:
+            print(f"microgpt-play: {error}", file=sys.stderr)
+            return 1
+    spec = saved.spec if saved is not None else _spec(said, sources)
+    worker = spawn_worker(sources)
+    try:
+        # From here on the worker loads on one core and Textual on the other.
+        from playground.lab.client import Lab
+        from playground.tui.app import PlaygroundApp
+
+        app = PlaygroundApp(
+            lambda listener: Lab(sources, listener=listener, prewarmed=worker),
+            spec,
+            checkpoint=saved,
+            theme=theme,
+        )
+        code = app.run()
+        return app.return_code or code or 0
+    finally:
+        worker.kill()
+
+
+def _spec(said: Mapping[str, Any], sources: PluginSources) -> str:
+    """RunSpec as JSON text. Without options, or with no more than a file, the worker validates
+    it, and pydantic's import is not waited for here."""
+    if not said:
+        return "{}"
+    if set(said) == {"dataset"} and isinstance(said["dataset"], dict):
+        return json.dumps(dict(said))
+    from playground.cli.options import make_spec
+
+    return make_spec(said, sources).to_json()
+
+
+def _unreadable(said: Mapping[str, Any], checkpoint: Path | None) -> str | None:
+    """What is plainly wrong with the file named on the command line, before a screen is drawn."""
+    dataset = said.get("dataset")
+    path = checkpoint
+    if path is None and isinstance(dataset, dict):
+        path = Path(dataset["options"]["path"])
+    if path is None:
+        return None
+    if not path.exists():
+        return f"there is no file {str(path)!r}. Check the path; a shell's ~ needs no quotes."
+    if path.is_dir():
+        return f"{str(path)!r} is a folder. Name a text file in it."
+    return None
