@@ -43,6 +43,11 @@ def bar_cells(value: float, width: int) -> str:
     return "█" * full + (EIGHTHS[rest] if rest else "")
 
 
+def share(value: float | None) -> float:
+    """`value` held to 0..1; nothing at all and what is no number count as 0."""
+    return min(value, 1.0) if value is not None and value > 0 else 0.0
+
+
 def summary(rows: Sequence[Bar]) -> str:
     """One line for the rows that did not fit: how many, and their sum."""
     return f"… {len(rows)} more, {sum(row.value for row in rows):.2f} in all"
@@ -118,8 +123,8 @@ class Bars(LineWidget):
             max(1, (width - number_width) // 3),
         )
         room = max(0, width - label_width - 3 - number_width)
-        longest = max(max(row.value, row.ghost or 0.0) for row in self._rows)
-        scale = 1 / longest if longest > 0 else 0.0
+        longest = max(max(share(row.value), share(row.ghost)) for row in self._rows)
+        scale = 1 / longest if longest > 1e-9 else 0.0
         lines: list[Strip] = []
         for row, label in zip(shown, labels, strict=True):
             name = self.ink("bars--mark" if row.mark else "bars--label")
@@ -137,11 +142,11 @@ class Bars(LineWidget):
     def _bar(self, row: Bar, room: int, scale: float, ink: Style) -> list[Run]:
         """The bar and its ghost in exactly `room + 1` cells: a ghost beyond the longest bar's
         last cell has a cell of its own."""
-        bar = bar_cells(row.value * scale, room)
+        bar = bar_cells(share(row.value) * scale, room)
         at = len(bar)
         if row.ghost is None or not row.ghost >= 0 or not room:
             return [(bar + " " * (room + 1 - at), ink)]
-        tick = min(int(row.ghost * scale * room), room)
+        tick = min(int(share(row.ghost) * scale * room), room)
         if tick >= at:
             space = " " * (tick - at)
             return [(bar + space, ink), (GHOST + " " * (room - tick), self.ink("bars--ghost"))]

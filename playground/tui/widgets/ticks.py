@@ -46,31 +46,32 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def tick_texts(ticks: list[float]) -> list[str]:
-    """The ticks written with the decimals that tell them apart, large ones as 10k and 2M."""
+    """The ticks written with the decimals that tell them apart, large ones as 10k and 2M where
+    that is no longer than the plain number."""
     if not ticks:
         return []
     largest = max(abs(tick) for tick in ticks)
-    for limit, divisor, suffix in ((1e15, 0, ""), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+    if largest >= 1e15:
+        return [f"{tick:.3e}" for tick in ticks]
+    for limit, divisor, suffix in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if largest >= limit:
-            if not divisor:
-                return [f"{tick:.1e}" for tick in ticks]
-            texts = _fixed([tick / divisor for tick in ticks], 2)
-            return [text + suffix if float(text) else text for text in texts]
+            parts = [tick / divisor for tick in ticks]
+            places = _places(parts, 2)
+            if places is not None:
+                return [f"{part + 0.0:.{places}f}{suffix}" if part else "0" for part in parts]
     if largest and largest < 1e-4:
         return [f"{tick:.0e}".replace("e-0", "e-") for tick in ticks]
-    return _fixed(ticks, 7)
+    places = _places(ticks, 9)
+    return [f"{tick + 0.0:.{9 if places is None else places}f}" for tick in ticks]
 
 
-def _fixed(numbers: list[float], most: int) -> list[str]:
-    places = next(
-        (
-            p
-            for p in range(most)
-            if all(abs(n - round(n, p)) <= 1e-6 * max(abs(n), 1e-9) for n in numbers)
-        ),
-        most,
-    )
-    return [f"{number + 0.0:.{places}f}" for number in numbers]
+def _places(numbers: list[float], most: int) -> int | None:
+    """How many decimals write all `numbers` as they are; None where `most` do not suffice."""
+    slack = 1e-9 * max(map(abs, numbers))
+    for places in range(most + 1):
+        if all(abs(n - round(n, places)) <= slack for n in numbers):
+            return places
+    return None
 
 
 def value_text(value: float) -> str:

@@ -1,0 +1,230 @@
+"""The chart shows curves, levels to beat, and what stands under the cursor."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from playground.tui.widgets import plot
+from playground.tui.widgets.braille import cells, run
+from playground.tui.widgets.chart import Baseline, Chart, Series
+from playground.tui.widgets.curve import Curve
+
+LEVELS = [Baseline("uniform", 3.296), Baseline("unigram", 2.83), Baseline("bigram", 2.45)]
+
+
+def is_braille(glyph: str) -> bool:
+    return 0x2800 < ord(glyph) <= 0x28FF
+
+
+def falling(count: int) -> list[Series]:
+    raw, ema, val = Curve(), Curve(), Curve()
+    for step in range(count):
+        level = 2.3 + math.exp(-step / 150)
+        raw.append(step, level + 0.3 * math.sin(step * 1.7))
+        ema.append(step, level)
+        if step % 50 == 0:
+            val.append(step, level)
+    return [
+        Series("loss", raw, "envelope", "raw"),
+        Series("ema", ema, "line", "ema"),
+        Series("val", val, "points", "val"),
+    ]
+
+
+async def shown(stage: Any, chart: Chart, size: tuple[int, int], *data: Any) -> list[str]:
+    async with stage(chart, size) as app:
+        chart.set_data(*data)
+        app.check_widths()
+        return list(app.lines)
+
+
+async def test_an_empty_chart_says_so(stage: Any) -> None:
+    lines = await shown(stage, Chart(), (40, 12), [], [])
+    assert any("no data yet" in line for line in lines)
+
+
+async def test_a_falling_curve_starts_high_and_ends_low(stage: Any) -> None:
+    series = Series.of("ema", range(100), [3 - step / 50 for step in range(100)], "line", "ema")
+    lines = await shown(stage, Chart(), (60, 16), [series], [])
+    rows = [y for y, line in enumerate(lines) if any(map(is_braille, line))]
+    first, last = lines[rows[0]], lines[rows[-1]]
+    where = [[x for x, glyph in enumerate(line) if is_braille(glyph)] for line in (first, last)]
+    assert max(where[0]) < min(where[1])
+    assert rows == list(range(rows[0], rows[-1] + 1))  # connected
+
+
+async def test_legend_ticks_and_labelled_levels_are_all_there(stage: Any) -> None:
+    lines = await shown(stage, Chart(), (100, 25), falling(1000), LEVELS)
+    assert lines[0].rstrip().endswith("⡇ loss  ━ ema  ◆ val")
+    text = "\n".join(lines)
+    for label in ("uniform 3.296", "unigram 2.830", "bigram 2.450"):
+        assert text.count(label) == 1
+    assert "┄┄┄" in text and "◆" in text
+    assert "2.5 ┤" in text and "3.0 ┤" in text
+    assert "200" in lines[-1] and "800" in lines[-1]
+
+
+@pytest.mark.parametrize("height", [8, 9, 10, 12, 18])
+async def test_labels_stay_whole_and_in_order_when_crowded(stage: Any, height: int) -> None:
+    lines = await shown(stage, Chart(), (36, height), falling(400), LEVELS)
+    at = [
+        next((y for y, line in enumerate(lines) if label in line), None)
+        for label in ("uniform 3.296", "unigram 2.830", "bigram 2.450")
+    ]
+    present = [y for y in at if y is not None]
+    assert present == sorted(set(present)) and present
+
+
+async def test_far_away_levels_do_not_flatten_the_curve(stage: Any) -> None:
+    series = Series.of("ema", range(100), [1 + step / 100 for step in range(100)])
+    lines = await shown(stage, Chart(), (60, 16), [series], [Baseline("far", 40.0)])
+    assert not any("far" in line for line in lines)
+    few = Series.of("ema", range(5), [1, 1.1, 1.2, 1.1, 1])
+    lines = await shown(stage, Chart(), (60, 16), [few], [Baseline("far", 40.0)])
+    assert any("far 40.00" in line for line in lines)  # at the start it tells what to beat
+
+
+async def test_one_wild_point_is_pointed_at_and_does_not_flatten_the_rest(stage: Any) -> None:
+    ys = [2 + 0.5 * math.sin(i) for i in range(1000)]
+    ys[400] = 80.0
+    series = Series.of("loss", range(1000), ys, "envelope", "raw")
+    lines = await shown(stage, Chart(), (60, 16), [series], [])
+    assert sum(line.count("▴") for line in lines) == 1
+    assert sum(any(map(is_braille, line)) for line in lines) > 8
+
+
+async def test_gaps_and_infinities_are_left_out(stage: Any) -> None:
+    ys = [1.0, math.nan, 2.0, math.inf, -math.inf, 1.5]
+    for kind in ("line", "envelope", "points"):
+        chart = Chart(log_y=True)
+        await shown(stage, chart, (40, 12), [Series.of("x", range(6), ys, kind)], [])
+    nothing = [Series.of("x", range(6), [math.nan] * 6), Series.of("y", [1], [-1.0])]
+    await shown(stage, Chart(log_y=True), (40, 12), nothing, [Baseline("zero", 0.0)])
+
+
+async def test_a_line_is_broken_where_a_value_is_missing(stage: Any) -> None:
+    ys = [1.0] * 20 + [math.nan] * 20 + [1.0] * 20
+    lines = await shown(stage, Chart(), (60, 8), [Series.of("x", range(60), ys)], [])
+    drawn = next(line for line in lines if sum(map(is_braille, line)) > 5)
+    middle = drawn[28:38]
+    assert not any(map(is_braille, middle))
+
+
+async def test_the_cursor_reads_every_curve(stage: Any) -> None:
+    chart = Chart()
+    async with stage(chart, (60, 16), Chart.CursorMoved) as app:
+        chart.set_data(falling(101), LEVELS)
+        await app.pilot.press("home")
+        assert chart.cursor == 0
+        assert "loss 3.300  ━ ema 3.300  ◆ val 3.300" in app.lines[0]
+        await app.pilot.press("end")
+        assert chart.cursor == 100 and " 100" in app.lines[-1]
+        await app.pilot.press("left", "shift+left")
+        assert 0 < chart.cursor < 98
+        assert sum("│" in line[8:] for line in app.lines) >= 5
+        await app.pilot.press("escape")
+        assert chart.cursor is None
+        assert [m.x for m in app.posted][:2] == [0, 100] and app.posted[-1].x is None
+
+
+async def test_the_cursor_stops_at_points_even_where_they_are_rare(stage: Any) -> None:
+    chart = Chart()
+    async with stage(chart, (60, 16)) as app:
+        chart.set_data([Series.of("x", [0, 10, 20], [1, 2, 3])], [])
+        await app.pilot.press("home", "right")
+        assert chart.cursor == 10
+        await app.pilot.press("right", "right", "right")
+        assert chart.cursor == 20
+        await app.pilot.press("left")
+        assert chart.cursor == 10
+
+
+async def test_the_mouse_points_and_a_click_stays(stage: Any) -> None:
+    chart = Chart()
+    async with stage(chart, (60, 16), Chart.CursorMoved) as app:
+        chart.set_data(falling(101))
+        await app.pilot.hover(chart, offset=(30, 6))
+        assert chart.cursor is not None
+        await app.pilot.click(chart, offset=(40, 6))
+        here = chart.cursor
+        await app.pilot.hover(chart, offset=(20, 6))
+        assert chart.cursor != here
+        await app.pilot.hover(chart, offset=(0, 6))  # off the plot
+        assert chart.cursor == here
+
+
+async def test_only_the_last_n_are_shown_when_asked(stage: Any) -> None:
+    chart = Chart(last_n=100)
+    lines = await shown(stage, chart, (60, 16), falling(1000), [])
+    assert "900" in lines[-1] and "500" not in lines[-1]
+
+
+async def test_a_log_axis_has_a_tick_for_each_decade(stage: Any) -> None:
+    series = Series.of("x", range(100), [10 ** (step / 25) for step in range(100)])
+    lines = await shown(stage, Chart(log_y=True), (60, 20), [series], [])
+    ticks = [line.split("┤")[0].strip() for line in lines if "┤" in line]
+    assert len(ticks) >= 4
+
+
+async def test_the_same_data_is_not_drawn_twice(stage: Any) -> None:
+    chart = Chart()
+    async with stage(chart, (60, 16)):
+        series = falling(50)
+        chart.set_data(series, LEVELS)
+        before = chart.render_line(3)
+        chart.set_data(list(series), list(LEVELS))
+        assert chart.render_line(3) is before
+        series[0].curve.append(50, 2.0)
+        chart.set_data(series, LEVELS)
+        assert chart.render_line(3) is not before
+
+
+@pytest.mark.parametrize("width", [1, 2, 5, 11, 19, 21, 40, 130])
+@pytest.mark.parametrize("height", [1, 2, 3, 6, 7, 8, 30])
+async def test_every_size_is_filled_exactly(stage: Any, width: int, height: int) -> None:
+    chart = Chart()
+    async with stage(chart, (width, height)) as app:
+        for count in (0, 1, 2, 300):
+            chart.set_data(falling(count), [*LEVELS, Baseline("日本\x1b[0m", 3.0)])
+            app.check_widths()
+            chart.cursor = count / 2
+            app.check_widths()
+
+
+extents = st.none() | st.tuples(st.floats(-5, 5), st.floats(0, 5)).map(
+    lambda pair: (pair[0], pair[0] + pair[1])
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(extents, min_size=2, max_size=40), st.booleans(), st.booleans())
+def test_traces_never_leave_the_frame(found: list[Any], joined: bool, over: bool) -> None:
+    frame = plot.Frame(0, 1, -1, 1, len(found) // 2 + 1, 5)
+    columns = plot.trace_extents(found, frame, joined, over)
+    assert all(0 <= column < 1 << frame.dots for column in columns)
+    for extent, column in zip(found, columns, strict=True):
+        if extent is not None:  # the whole of the extent is drawn
+            low, high = frame.dot(extent[0]), frame.dot(extent[1])
+            assert column & run(low, high) == run(low, high)
+
+
+@given(st.lists(st.integers(0, (1 << 12) - 1), max_size=30))
+def test_braille_shows_exactly_the_dots(columns: list[int]) -> None:
+    lines = cells(columns, 3)
+    dots = sum((ord(c) - 0x2800).bit_count() for line in lines for c in line if c != " ")
+    assert dots == sum(column.bit_count() for column in columns)
+    assert all(len(line) == (len(columns) + 1) // 2 for line in lines)
+
+
+def test_labels_keep_their_order_and_avoid_what_is_dear() -> None:
+    free = [[0.0] * 10 for _ in range(6)]
+    assert plot.place_labels([(2, 4), (2, 4), (3, 4)], free, 10) in ([1, 2, 3], [2, 3, 4])
+    dear = [[0.0] * 10 for _ in range(6)]
+    dear[2] = [3.0] * 10
+    assert plot.place_labels([(2, 4)], dear, 10) in ([1], [3])
+    assert plot.place_labels([(0, 40)], free, 10) == [None]

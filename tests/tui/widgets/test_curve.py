@@ -1,0 +1,85 @@
+"""The curve's pyramid says exactly what looking at every point would say."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from playground.tui.widgets.curve import BLOCK, Curve
+
+values = st.floats(allow_nan=True, allow_infinity=True, width=32)
+gaps = st.integers(0, 3)
+
+
+def brute_extent(ys: list[float]) -> tuple[float, float] | None:
+    finite = [y for y in ys if math.isfinite(y)]
+    return (min(finite), max(finite)) if finite else None
+
+
+def test_the_extremes_of_any_stretch_of_a_long_curve_are_exact() -> None:
+    count = BLOCK * BLOCK * 3 + 77
+    ys = [math.sin(i * i % 977) * (i % 131) for i in range(count)]
+    curve = Curve(range(count), ys)
+    for start, stop in ((0, count), (1, count - 1), (63, 64), (64, 8192), (4095, 12290), (9, 9)):
+        assert curve.extent(start, stop) == brute_extent(ys[start:stop])
+
+
+@given(st.lists(st.tuples(gaps, values), max_size=400), st.integers(1, 40), st.data())
+def test_the_envelope_is_what_brute_force_finds(
+    steps: list[tuple[int, float]], columns: int, data: st.DataObject
+) -> None:
+    xs: list[float] = []
+    for gap, _ in steps:
+        xs.append((xs[-1] if xs else 0) + gap)
+    ys = [y for _, y in steps]
+    curve = Curve(xs, ys)
+    x0 = data.draw(st.integers(-5, 50))
+    x1 = x0 + data.draw(st.integers(1, 600))
+    width = (x1 - x0) / columns
+    for column, found in enumerate(curve.envelope(x0, x1, columns)):
+        low, high = x0 + column * width, x0 + (column + 1) * width
+        last = column == columns - 1
+        inside = [
+            y for x, y in zip(xs, ys, strict=True) if low <= x and (x <= x1 if last else x < high)
+        ]
+        assert found == brute_extent(inside)
+
+
+@given(st.lists(values, max_size=300), st.integers(-1, 300))
+def test_what_is_cut_off_leaves_a_curve_as_if_never_longer(ys: list[float], x: int) -> None:
+    curve = Curve(range(len(ys)), ys)
+    curve.truncate_after(x)
+    kept = ys[: max(0, x + 1)]
+    assert len(curve) == len(kept)
+    assert curve.extent(0, len(kept)) == brute_extent(kept)
+    curve.extend(range(len(kept), len(kept) + 200), [1e9] * 200)
+    assert curve.extent(0, len(curve)) == brute_extent([*kept, 1e9])
+
+
+def test_a_value_holds_until_the_next_point() -> None:
+    curve = Curve([0, 10, 20], [1.0, 2.0, math.nan])
+    assert curve.value_at(-1) is None
+    assert curve.value_at(0) == 1.0
+    assert curve.value_at(19.9) == 2.0
+    assert curve.value_at(25) is None  # not finite: a gap
+
+
+def test_time_does_not_run_backwards() -> None:
+    curve = Curve([1, 2], [0, 0])
+    with pytest.raises(ValueError, match="must not decrease"):
+        curve.append(1.5, 0)
+    with pytest.raises(ValueError, match="must not decrease"):
+        curve.append(math.nan, 0)
+
+
+def test_every_change_is_told_by_the_revision() -> None:
+    curve = Curve()
+    seen = {curve.revision}
+    for change in (lambda: curve.append(0, 1), lambda: curve.append(0, 1), curve.clear):
+        change()
+        assert curve.revision not in seen
+        seen.add(curve.revision)
+    assert len(curve) == 0 and curve.envelope(0, 1, 3) == [None] * 3

@@ -1,0 +1,101 @@
+"""Numbers on axes and texts in cells."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.ticks import (
+    linear_ticks,
+    log_ticks,
+    nice_step,
+    place_text,
+    tick_texts,
+    value_text,
+)
+
+numbers = st.floats(-1e9, 1e9)
+
+
+@given(numbers, st.floats(1e-6, 1e9), st.integers(1, 20))
+def test_ticks_lie_within_and_are_few(low: float, span: float, most: int) -> None:
+    if span < abs(low) * 1e-6:  # below what the numbers themselves can tell apart
+        return
+    high = low + span
+    ticks = linear_ticks(low, high, most)
+    slack = span * 1e-6
+    assert len(ticks) <= most + 2
+    assert all(low - slack <= tick <= high + slack for tick in ticks)
+    assert ticks == sorted(ticks)
+
+
+@given(st.floats(1e-9, 1e6), st.floats(1.001, 1e9), st.integers(1, 12))
+def test_log_ticks_lie_within_and_are_few(low: float, ratio: float, most: int) -> None:
+    ticks = log_ticks(low, low * ratio, most)
+    assert len(ticks) <= most + 3
+    assert all(low * 0.99999 <= tick <= low * ratio * 1.00001 for tick in ticks)
+
+
+@given(numbers, st.floats(1e-3, 1e9), st.integers(2, 12))
+def test_no_two_ticks_read_the_same(low: float, span: float, most: int) -> None:
+    if span < abs(low) * 1e-6:
+        return
+    texts = tick_texts(linear_ticks(low, low + span, most))
+    assert len(set(texts)) == len(texts)
+
+
+def test_steps_are_round() -> None:
+    assert [nice_step(span, 5) for span in (1, 2, 4, 10, 0.03)] == [0.2, 0.5, 1, 2, 0.01]
+
+
+def test_ticks_have_the_decimals_that_tell_them_apart() -> None:
+    assert tick_texts([2.0, 2.5, 3.0]) == ["2.0", "2.5", "3.0"]
+    assert tick_texts([0.0, 5000.0, 10_000.0]) == ["0", "5k", "10k"]
+    assert tick_texts([0.0, 500_000.0, 1e6]) == ["0", "0.5M", "1.0M"]
+    assert tick_texts([20_000, 20_001]) == ["20000", "20001"]
+    assert linear_ticks(0, 3, 10, whole=True) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(3.2958, "3.296"), (31.4159, "31.42"), (0.0, "0.000"), (1e-5, "1.00e-05"), (math.nan, "nan")],
+)
+def test_values_are_read_off_with_four_digits(value: float, text: str) -> None:
+    assert value_text(value) == text
+    assert place_text(312.0) == "312"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (" the", "␠the"),
+        ("a\nb\tc", "a↵b⇥c"),
+        ("\x07\x1b[31m", "\\x07\\x1b[31m"),
+        ("[bold]", "[bold]"),
+        ("\u0301", "◌\u0301"),
+        ("e\u0301", "e\u0301"),
+        ("\u200b\u202e", "\\u200b\\u202e"),
+        ("\ud800", "\\ud800"),
+        ("日本", "日本"),
+        ("\xa0", "\\xa0"),
+    ],
+)
+def test_what_cannot_be_seen_has_a_stand_in(text: str, shown: str) -> None:
+    assert visible(text, spaces=True) == shown
+
+
+@given(st.text(st.characters(exclude_categories=())))
+def test_no_text_reaches_the_terminal_that_it_would_obey(text: str) -> None:
+    shown = visible(text)
+    assert not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in shown)
+    shown.encode()  # no lone surrogates either
+
+
+@given(st.text(), st.integers(0, 30), st.booleans())
+def test_fitted_text_has_exactly_its_cells(text: str, width: int, right: bool) -> None:
+    assert cell_len(fit(visible(text), width, right)) == width
