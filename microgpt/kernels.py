@@ -48,22 +48,6 @@ def kernel(a, b):
 
 
 @cache
-def causal_dots(k: int) -> Callable[[Rows, Rows], list[list[float]]]:
-    """(a, b) -> [[a[t] · b[u] for u in 0 ... t] for t]: the lower triangle of `dots(k)`."""
-    b, product = ("b", "dot(a, b)") if k > _WRITTEN_OUT else (each("b#", k), each("a#*b#", k, "+"))
-    a = b.replace("b", "a")
-    return _compiled(
-        f"""
-def kernel(rows, others):
-    out = []
-    for {a} in rows:
-        out.append([{product} for {b} in others[:len(out) + 1]])
-    return out
-"""
-    )
-
-
-@cache
 def combinations(n: int) -> Callable[[Iterable[Row], Rows], list[list[float]]]:
     """(c, rows) -> [Σ c[i][t] rows[t] over t, for i]: c (m, k) times rows (k, n), (m, n).
 
@@ -183,23 +167,106 @@ def kernel(gradients, activations, fc1, fc2_t):
 
 
 @cache
-def adam(n: int) -> Callable[..., tuple[list[Row], list[Row], list[Row]]]:
-    """(p, g, m, v, beta1, beta2, rate, eps) -> the new p, m, v, row by row.
+def attention(n_head: int, head_dim: int) -> Callable[[Rows], tuple[list[list[Row]], Rows]]:
+    """q, k, v side by side (T, 3C) -> (a, out): what each head looks at, and what it finds.
+
+    a[t][u] (H) = softmax of q_t · k_u / √D over u = 0 ... t, head by head (Vaswani et al. 2017,
+    arXiv:1706.03762, equation 1); out[t] (C) = Σ a[t][u] v_u, the heads side by side.
+    """
+    n = n_head * head_dim
+    return _compiled(
+        f"""
+def kernel(qkv):
+    weights, out = [], []
+    keys, values = [row[{n}:{2 * n}] for row in qkv], [row[{2 * n}:] for row in qkv]
+    for {each("q#", n)} *_ in qkv:
+        t = len(out) + 1
+        logits = []
+        for {each("k#", n)} in keys[:t]:
+            logits.append(({_by_head("({})*" + str(head_dim**-0.5), "q#*k#", n_head, head_dim)}))
+        {each("max#", n_head)} = map(max, zip(*logits))
+        exps = [({each("exp(l#-max#)", n_head)}) for {each("l#", n_head)} in logits]
+        {each("sum#", n_head)} = map(sum, zip(*exps))
+        looks = [({each("e#/sum#", n_head)}) for {each("e#", n_head)} in exps]
+        {each("s#", n, "=")} = 0.0
+        for ({each("a#", n_head)}), ({each("v#", n)}) in zip(looks, values):
+            {_heads("s#+=a@*v#", n_head, head_dim)}
+        weights.append(looks)
+        out.append([{each("s#", n)}])
+    return weights, out
+"""
+    )
+
+
+@cache
+def attention_backward(
+    n_head: int, head_dim: int
+) -> Callable[[Rows, Sequence[Sequence[Row]], Rows], list[list[float]]]:
+    """(qkv, a, dout) -> dqkv: (T, 3C), (T, 1 ... T, H), (T, C) -> (T, 3C), back through attention.
+
+    With s = q · k / √D and a = softmax(s): da[t][u] = dout_t · v_u, head by head, and
+    ds = a (da - Σ a da), since the weights of a row always sum to 1. Then
+    dq_t = Σ ds[t][u] k_u / √D, dk_u = Σ ds[t][u] q_t / √D, dv_u = Σ a[t][u] dout_t.
+    """
+    n = n_head * head_dim
+    scaled = "a#*(d#-mean#)*" + str(head_dim**-0.5)
+    return _compiled(
+        f"""
+def kernel(qkv, weights, gradients):
+    out, ds = [], []
+    keys, values = [row[{n}:{2 * n}] for row in qkv], [row[{2 * n}:] for row in qkv]
+    for looks, ({each("g#", n)}) in zip(weights, gradients):
+        da = []
+        for _, ({each("v#", n)}) in zip(looks, values):
+            da.append(({_by_head("{}", "g#*v#", n_head, head_dim)}))
+        {each("mean#", n_head, "=")} = 0.0
+        for ({each("a#", n_head)}), ({each("d#", n_head)}) in zip(looks, da):
+            {each("mean#+=a#*d#", n_head, ";")}
+        row = []
+        {each("s#", n, "=")} = 0.0
+        for ({each("a#", n_head)}), ({each("d#", n_head)}), ({each("k#", n)}) in zip(
+            looks, da, keys
+        ):
+            {each("d#=" + scaled, n_head, ";")}
+            row.append(({each("d#", n_head)}))
+            {_heads("s#+=d@*k#", n_head, head_dim)}
+        ds.append(row)
+        out.append([{each("s#", n)}])
+    for u, dq in enumerate(out):
+        {each("s#", n, "=")} = 0.0
+        {each("r#", n, "=")} = 0.0
+        for t in range(u, len(qkv)):
+            {each("d#", n_head)} = ds[t][u]
+            {each("a#", n_head)} = weights[t][u]
+            {each("q#", n)} *_ = qkv[t]
+            {each("g#", n)} = gradients[t]
+            {_heads("s#+=d@*q#", n_head, head_dim)}
+            {_heads("r#+=a@*g#", n_head, head_dim)}
+        dq += ({each("s#", n)} {each("r#", n)})
+    return out
+"""
+    )
+
+
+@cache
+def adam(n: int) -> Callable[..., None]:
+    """(p, g, m, v, beta1, beta2, rate, eps): puts new rows in the place of p's, m's and v's.
 
     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g²;  p = p - rate m / (√v + eps)
     """
     return _compiled(
         f"""
 def kernel(weights, gradients, first, second, beta1, beta2, rate, eps):
-    ps, ms, vs = [], [], []
     c1, c2 = 1 - beta1, 1 - beta2
+    i = 0
     for ({each("p#", n)}), ({each("g#", n)}), ({each("m#", n)}), ({each("v#", n)}) in zip(
         weights, gradients, first, second
     ):
-        ms.append([{each("(m#:=beta1*m#+c1*g#)", n)}])
-        vs.append([{each("(v#:=beta2*v#+c2*g#*g#)", n)}])
-        ps.append([{each("p#-rate*m#/(sqrt(v#)+eps)", n)}])
-    return ps, ms, vs
+        # Row by row in place: the memory of the old numbers serves for the next ones.
+        first[i] = [{each("(m#:=beta1*m#+c1*g#)", n)}]
+        second[i] = [{each("(v#:=beta2*v#+c2*g#*g#)", n)}]
+        weights[i] = [{each("p#-rate*m#/(sqrt(v#)+eps)", n)}]
+        i += 1
 """
     )
 
@@ -213,6 +280,19 @@ def each(term: str, n: int, separator: str = ",") -> str:
     return separator.join(terms) + ("," if separator == "," else "")
 
 
+def _heads(term: str, n_head: int, head_dim: int) -> str:
+    """Statements: `term` for each column, # its number and @ that of its head."""
+    columns = range(n_head * head_dim)
+    return ";".join(term.replace("#", str(i)).replace("@", str(i // head_dim)) for i in columns)
+
+
+def _by_head(around: str, term: str, n_head: int, head_dim: int) -> str:
+    """A tuple's items: for each head the sum of `term` over its columns, put into `around`."""
+    columns = each(term, n_head * head_dim, " ").split()
+    sums = ("+".join(columns[h * head_dim : (h + 1) * head_dim]) for h in range(n_head))
+    return "".join(around.format(total) + "," for total in sums)
+
+
 def _reading(n: int) -> tuple[str, str]:
     """How a loop takes a row w (n), and the product w · x: written out, or whole."""
     if n > _WRITTEN_OUT:
@@ -221,7 +301,7 @@ def _reading(n: int) -> tuple[str, str]:
 
 
 def _compiled(source: str) -> Callable[..., Any]:
-    namespace: dict[str, Any] = {"dot": _sumprod or dot, "sqrt": math.sqrt}
+    namespace: dict[str, Any] = {"dot": _sumprod or dot, "exp": math.exp, "sqrt": math.sqrt}
     exec(source, namespace)
     kernel: Callable[..., Any] = namespace["kernel"]
     return kernel

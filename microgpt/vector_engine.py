@@ -17,8 +17,7 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
-from operator import mul
+from itertools import chain
 
 from microgpt import kernels
 from microgpt.checks import check_length, check_second_moment, check_token, inputs_and_targets
@@ -47,21 +46,14 @@ class BlockTape:
 
     x_attn: Rows  # (N, C), normalized
     scale_attn: Row  # (N)
-    heads: list[list[Head]]  # per document, per head
+    qkv: Rows  # (N, 3C)
+    looks: list[
+        Sequence[Rows]
+    ]  # per document (T, 1 ... T, H): how much each token looks at those before
     attended: Rows  # (N, C), what the heads found
     x_mlp: Rows  # (N, C), normalized
     scale_mlp: Row  # (N)
     activations: Rows  # (N, 4C), after relu
-
-
-@dataclass(slots=True)
-class Head:
-    """One head on one document."""
-
-    q: Rows  # (T, D)
-    k: Rows  # (T, D)
-    v: Rows  # (T, D)
-    weights: list[list[float]]  # (T, 1 ... T): how much each token looks at those up to it
 
 
 class VectorEngine:
@@ -82,7 +74,7 @@ class VectorEngine:
             self._places[spec.name] = slice(start, stop)
             start = stop
         zeros = array("d", bytes(8 * len(weights)))
-        self._rows: dict[StateKind, Rows] = {}
+        self._rows: dict[StateKind, list[Row]] = {}
         for kind in STATE_KINDS:
             self.write(kind, weights if kind == "weights" else zeros)
 
@@ -93,8 +85,8 @@ class VectorEngine:
             raise ValueError("a batch needs at least one document")
         x0, scale0 = self._embed(batch)
         x: Rows = x0
-        tapes = []
-        for block in self._blocks:
+        blocks, tapes = self._blocks(), []
+        for block in blocks:
             x, tape = self._forward_block(block, x, batch)
             tapes.append(tape)
         losses, dlogits = _cross_entropy(self._logits(x), batch.targets)
@@ -105,7 +97,7 @@ class VectorEngine:
         gradients[places["lm_head"]] = _product_backward(dlogits, x)
         dx = kernels.dots(self.config.vocab_size)(dlogits, _transposed(lm_head))  # (N, C)
         for layer in reversed(range(self.config.n_layer)):
-            dx, block_gradients = self._backward_block(self._blocks[layer], tapes[layer], dx, batch)
+            dx, block_gradients = self._backward_block(blocks[layer], tapes[layer], dx, batch)
             first, last = places[f"layer{layer}.attn_wq"], places[f"layer{layer}.mlp_fc2"]
             gradients[first.start : last.stop] = block_gradients
         self._backward_embed(batch, x0, scale0, dx, gradients)
@@ -115,10 +107,11 @@ class VectorEngine:
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
         """See Engine."""
         losses = []
+        blocks = self._blocks()
         for start in range(0, len(documents), _EVALUATED_AT_ONCE):
             batch = Batch(documents[start : start + _EVALUATED_AT_ONCE], self.config)
             x, _ = self._embed(batch)
-            for block in self._blocks:
+            for block in blocks:
                 x, _ = self._forward_block(block, x, batch)
             losses += batch.by_document(_cross_entropy(self._logits(x), batch.targets)[0])
         return losses
@@ -156,36 +149,28 @@ class VectorEngine:
         """One transformer block: x + attention, then x + MLP. (N, C) -> (N, C)"""
         n_embd, head_dim = self.config.n_embd, self.config.head_dim
         dots, normalize = kernels.dots(n_embd), kernels.normalize(n_embd)
-        causal_dots, combinations = kernels.causal_dots(head_dim), kernels.combinations(head_dim)
+        attention = kernels.attention(self.config.n_head, head_dim)
         x_attn, scale_attn = normalize(x)
         qkv = dots(x_attn, block.qkv)  # (N, 3C)
-        heads = []
-        attended: list[list[float]] = []
+        looks = []
+        attended: list[Row] = []
         for document in batch.documents:
-            rows = qkv[document]  # (T, 3C)
-            found = []
-            document_heads = []
-            for i in range(0, n_embd, head_dim):
-                q, k, v = (
-                    [row[j : j + head_dim] for row in rows] for j in (i, i + n_embd, i + 2 * n_embd)
-                )
-                head = Head(q, k, v, [_softmax(row, head_dim) for row in causal_dots(q, k)])
-                found.append(combinations(head.weights, v))  # (T, D)
-                document_heads.append(head)
-            heads.append(document_heads)
-            attended += map(list, map(chain.from_iterable, zip(*found, strict=True)))
+            document_looks, found = attention(qkv[document])  # (T, 1 ... T, H), (T, C)
+            looks.append(document_looks)
+            attended += found
         x = _sum(x, dots(attended, block.wo))
         x_mlp, scale_mlp = normalize(x)
         activations, x = kernels.mlp(n_embd)(x_mlp, x, block.fc1, block.fc2_t)
-        return x, BlockTape(x_attn, scale_attn, heads, attended, x_mlp, scale_mlp, activations)
+        return x, BlockTape(x_attn, scale_attn, qkv, looks, attended, x_mlp, scale_mlp, activations)
 
     def _backward_block(
         self, block: Block, tape: BlockTape, dx: Rows, batch: Batch
     ) -> tuple[Rows, list[Row]]:
         """d/d(output) -> d/d(input), and the gradients of the block's rows in their order."""
-        n_embd, head_dim = self.config.n_embd, self.config.head_dim
+        n_embd = self.config.n_embd
         combinations = kernels.combinations(n_embd)
         normalize_backward = kernels.normalize_backward(n_embd)
+        attention_backward = kernels.attention_backward(self.config.n_head, self.config.head_dim)
 
         d_fc2_t = combinations(_transposed(tape.activations), dx)  # (4C, C)
         dz, dy = kernels.mlp_backward(n_embd)(dx, tape.activations, block.fc1, block.fc2_t)
@@ -194,15 +179,9 @@ class VectorEngine:
 
         d_wo = _product_backward(dx, tape.attended)
         d_attended = kernels.dots(n_embd)(dx, _transposed(block.wo))
-        d_qkv: list[list[float]] = []
-        for document, heads in zip(batch.documents, tape.heads, strict=True):
-            d_found = d_attended[document]
-            parts: list[list[Rows]] = [[], [], []]  # of q, of k, of v: per head (T, D)
-            for h, head in enumerate(heads):
-                d_head = [row[h * head_dim : (h + 1) * head_dim] for row in d_found]
-                for part, d in zip(parts, _attention_backward(head, d_head), strict=True):
-                    part.append(d)
-            d_qkv += map(list, map(chain.from_iterable, zip(*chain(*parts), strict=True)))
+        d_qkv: list[Row] = []
+        for document, looks in zip(batch.documents, tape.looks, strict=True):
+            d_qkv += attention_backward(tape.qkv[document], looks, d_attended[document])
         d_w_qkv = _product_backward(d_qkv, tape.x_attn)
         dy = kernels.dots(3 * n_embd)(d_qkv, _transposed(block.qkv))
         dx = normalize_backward(tape.x_attn, tape.scale_attn, dy, dx)
@@ -214,9 +193,7 @@ class VectorEngine:
         optimizer, rows = self.optimizer, self._rows
         correction1 = 1 - optimizer.beta1 ** (step + 1)
         root2 = math.sqrt(1 - optimizer.beta2 ** (step + 1))
-        rows["weights"], rows["first_moment"], rows["second_moment"] = kernels.adam(
-            self.config.n_embd
-        )(
+        kernels.adam(self.config.n_embd)(
             rows["weights"],
             rows["gradients"],
             rows["first_moment"],
@@ -226,7 +203,6 @@ class VectorEngine:
             learning_rate * root2 / correction1,
             optimizer.eps * root2 or 5e-324,
         )
-        self._take_weights()
 
     def decoder(self) -> VectorDecoder:
         """See Engine."""
@@ -236,7 +212,7 @@ class VectorEngine:
             weights[places["wte"]],
             weights[places["wpe"]],
             weights[places["lm_head"]],
-            self._blocks,
+            self._blocks(),
         )
 
     def read(self, kind: StateKind) -> array[float]:
@@ -258,13 +234,11 @@ class VectorEngine:
             matrix = [flat[i : i + spec.columns] for i in range(0, spec.size, spec.columns)]
             rows += _transposed(matrix) if spec.name.endswith("mlp_fc2") else matrix
         self._rows[kind] = rows
-        if kind == "weights":
-            self._take_weights()
 
-    def _take_weights(self) -> None:
-        """Look at the new rows as layers."""
+    def _blocks(self) -> list[Block]:
+        """The weights as they are now, as layers."""
         rows, places = self._rows["weights"], self._places
-        self._blocks = [
+        return [
             Block(
                 rows[places[f"layer{i}.attn_wq"].start : places[f"layer{i}.attn_wv"].stop],
                 rows[places[f"layer{i}.attn_wo"]],
@@ -304,27 +278,6 @@ def _softmax(products: Row, head_dim: int) -> list[float]:
     exps = [math.exp((product - largest) * scale) for product in products]
     total = sum(exps)
     return [e / total for e in exps]
-
-
-def _attention_backward(head: Head, dout: Rows) -> tuple[Rows, Rows, Rows]:
-    """d/d(what the head found) -> d/dq, d/dk, d/dv, all (T, D).
-
-    out = a v, a = softmax(s), s = q · k / √D. So da = dout · v, dv = aᵀ dout;
-    ds = a (da - Σ a da), since the weights of a row always sum to 1; dq = ds k / √D,
-    dk = dsᵀ q / √D.
-    """
-    head_dim = len(dout[0])
-    scale = 1 / math.sqrt(head_dim)
-    ds = []
-    for a, da in zip(head.weights, kernels.causal_dots(head_dim)(dout, head.v), strict=True):
-        mean = sum(map(mul, a, da))
-        ds.append([ai * (di - mean) * scale for ai, di in zip(a, da, strict=True)])
-    combinations = kernels.combinations(head_dim)
-    return (
-        combinations(ds, head.k),
-        combinations(zip_longest(*ds, fillvalue=0.0), head.q),
-        combinations(zip_longest(*head.weights, fillvalue=0.0), dout),
-    )
 
 
 def _cross_entropy(
