@@ -272,16 +272,17 @@ class Chart(LineWidget, can_focus=True):
         rows = height - top - bottom
         x0, x1 = self._span()
         y0, y1 = self._range(x0, x1, max(1, width), rows)
+        parts = max(3, rows // 3) if rows >= 6 else 2
         if self._log_y:
-            ticks = log_ticks(10**y0, 10**y1, max(2, rows // 3))
+            ticks = log_ticks(10 ** max(y0, -307.0), 10 ** min(y1, 307.0), parts)
         else:
-            ticks = linear_ticks(y0, y1, max(2, rows // 3))
+            ticks = linear_ticks(y0, y1, parts)
         texts = tick_texts(ticks)
         gutter = max(map(len, texts), default=0) + 2 if width >= 20 else 0
         labels = [label_of(line) for line in self._baselines]
         room = width - gutter
         margin = max(map(cell_len, labels), default=0) + 2 if room >= 72 and labels else 0
-        end = x1 if x1 > x0 else x0 + 1
+        end = x1 if x1 > x0 else x0 + max(1.0, abs(x0) * 1e-6)
         frame = plot.Frame(x0, end, y0, y1, max(1, room - margin), rows, self._log_y)
         self._frame, self._plot_left = frame, gutter
 

@@ -57,9 +57,11 @@ class Curve:
         return self._holes > 0
 
     def append(self, x: float, y: float) -> None:
-        """Add a point at the end; `x` must not lie before the last one, nor be NaN."""
-        if not (x >= self._xs[-1] if self._xs else x == x):
-            raise ValueError(f"x must not decrease: {x:g} after {self._xs[-1:].tolist()}")
+        """Add a point at the end; `x` must be finite and not lie before the last one."""
+        if not math.isfinite(x) or (self._xs and x < self._xs[-1]):
+            raise ValueError(
+                f"x must be finite and not decrease: {x:g} after {self._xs[-1:].tolist()}"
+            )
         index = len(self._xs)
         self._xs.append(x)
         self._ys.append(y)

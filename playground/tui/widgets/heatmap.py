@@ -102,7 +102,7 @@ class HeatMap(LineWidget, can_focus=True):
     ]  # fmt: skip
 
     class CellHighlighted(Message):
-        """The cursor is on another cell, or its cell has another value after `set_matrix`."""
+        """The cursor is on another cell. New values beneath it are not told: see `value`."""
 
         def __init__(self, heatmap: HeatMap, row: int, col: int, value: float) -> None:
             super().__init__()

@@ -40,6 +40,7 @@ class LineWidget(Widget):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes, disabled=disabled)
         self._lines: Sequence[Strip] | None = None
+        self._painted_size = (0, 0)
         self._line_key: object = None
         self._inks: dict[tuple[str, ...], Style] = {}
 
@@ -93,8 +94,6 @@ class LineWidget(Widget):
         if 0 <= y < len(self._lines):
             return self._lines[y]
         return Strip.blank(width, self.ink())
-
-    _painted_size: tuple[int, int] = (0, 0)
 
     def forget(self) -> None:
         """Drop all that was derived from colours; subclasses add what they keep themselves."""

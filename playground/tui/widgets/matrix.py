@@ -20,7 +20,7 @@ Matrix = Sequence[float]
 def levels(values: Sequence[float], scale: float) -> list[int]:
     """Each value's level: 0 for -`scale` and below, `ZERO` for 0, 2 * `STEPS` for +`scale` and
     above, `HOLE` for NaN. A value that is not 0 may still round to the level of 0."""
-    if not (scale > 0 and math.isfinite(scale)):
+    if not 1e-300 < scale < math.inf:
         scale = 1.0
     factor = STEPS / scale
     middle, top, hole = STEPS + 0.5, 2 * STEPS, HOLE

@@ -16,6 +16,8 @@ from playground.tui.widgets.ticks import nice_step
 
 Extents = Sequence[Extent | None]
 
+LARGEST = 1e300
+"""What is larger is drawn as this, so that differences stay finite."""
 LEFT_OUT = 100.0
 """What it costs to leave a label out."""
 
@@ -62,10 +64,12 @@ class Frame:
 
     def dot(self, y: float) -> int | None:
         """The dot of a value, 0 at the bottom, held within the frame; None if it has no place."""
+        if y != y:
+            return None
         if self.log:
             if y <= 0:
                 return None
-            y = math.log10(y)
+            y = math.log10(y) if y < math.inf else self.y1
         span = self.y1 - self.y0
         at = (y - self.y0) / span * (self.dots - 1) if span > 0 else 0.0
         return 0 if at <= 0 else self.dots - 1 if at >= self.dots - 1 else int(at + 0.5)
@@ -84,7 +88,7 @@ def scale(y: float, log: bool) -> float | None:
     if not math.isfinite(y):
         return None
     if not log:
-        return y
+        return min(max(y, -LARGEST), LARGEST)
     return math.log10(y) if y > 0 else None
 
 

@@ -228,3 +228,26 @@ def test_labels_keep_their_order_and_avoid_what_is_dear() -> None:
     dear[2] = [3.0] * 10
     assert plot.place_labels([(2, 4)], dear, 10) in ([1], [3])
     assert plot.place_labels([(0, 40)], free, 10) == [None]
+
+
+async def test_no_number_is_too_odd_to_draw(stage: Any) -> None:
+    odd = [0.0, -0.0, 1e308, -1e308, 5e-324, 1e-9, 1.0, 1.0 + 1e-15, math.nan, math.inf, 1e15]
+    chart = Chart()
+    async with stage(chart, (48, 12)) as app:
+        for log in (False, True):
+            chart.log_y = log
+            for first in odd:
+                for second in odd:
+                    data = [
+                        Series.of("a", [0, 1, 2], [first, second, first], "envelope", "raw"),
+                        Series.of("b", range(400), [first, second] * 200, "line", "ema"),
+                        Series.of("c", [-1e300, 0, 1e300], [second, first, second], "points"),
+                    ]
+                    chart.set_data(data[:2], [Baseline("x", second)])
+                    app.check_widths()
+                    chart.set_data(data, [Baseline("x", first)])
+                    app.check_widths()
+                    chart.set_data(
+                        [Series.of("d", [first], [second])] if math.isfinite(first) else []
+                    )
+                    app.check_widths()
