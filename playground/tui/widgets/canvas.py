@@ -62,13 +62,17 @@ class Canvas:
             column += wide
 
     def runs(self, row: int) -> Iterator[tuple[str, str]]:
-        """A line as stretches of one ink: (text, name of the ink)."""
+        """A line as stretches of one ink: (text, name of the ink). Blanks join what they follow,
+        so that a line has few stretches."""
         glyphs, inks = self.glyphs[row], self.inks[row]
-        start = 0
-        for column in range(1, self.width + 1):
-            if column == self.width or inks[column] != inks[start]:
-                yield "".join(glyphs[start:column]), inks[start]
-                start = column
+        start, ink = 0, ""
+        for column, here in enumerate(inks):
+            if here and here != ink:
+                if column > start:
+                    yield "".join(glyphs[start:column]), ink
+                start, ink = column, here
+        if self.width > start:
+            yield "".join(glyphs[start:]), ink
 
 
 def label_of(baseline: Baseline) -> str:

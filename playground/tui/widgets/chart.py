@@ -300,8 +300,8 @@ class Chart(LineWidget, can_focus=True):
                 text = marks.get(row, "")
                 runs.append((text.rjust(gutter - 2), self.ink("chart--tick")))
                 runs.append((" ┤" if text else " │", self.ink("chart--axis")))
-            runs += ((text, self.ink(*filter(None, [ink]))) for text, ink in canvas.runs(row))
-            lines.append(strip_of(runs, width, self.ink()))
+            runs += self._inked(canvas, row)
+            lines.append(strip_of(runs, width, self.ink(), known=gutter + canvas.width))
         if bottom:
             lines += self._x_axis(frame, gutter, width)
         return lines
@@ -337,14 +337,11 @@ class Chart(LineWidget, can_focus=True):
             self._clear(canvas, start, start + len(text))
             canvas.write(1, start, text, "chart--cursor-place")
             canvas.put(0, gutter + at, "┴", "chart--cursor-place")
-        return [
-            strip_of(
-                ((text, self.ink(*filter(None, [ink]))) for text, ink in canvas.runs(row)),
-                width,
-                self.ink(),
-            )
-            for row in range(2)
-        ]
+        return [strip_of(self._inked(canvas, row), width, self.ink()) for row in range(2)]
+
+    def _inked(self, canvas: Canvas, row: int) -> list[Run]:
+        """A line of the canvas with its inks for the names of them."""
+        return [(text, self.ink(ink) if ink else self.ink()) for text, ink in canvas.runs(row)]
 
     @staticmethod
     def _clear(canvas: Canvas, start: int, stop: int) -> None:

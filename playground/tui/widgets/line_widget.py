@@ -19,9 +19,10 @@ Run = tuple[str, Style]
 """A piece of a line: its text and its style."""
 
 
-def strip_of(runs: Iterable[Run], width: int, fill: Style) -> Strip:
-    """A strip exactly `width` cells wide made of `runs`, cropped or padded with `fill`."""
-    strip = Strip([Segment(text, style) for text, style in runs if text])
+def strip_of(runs: Iterable[Run], width: int, fill: Style, known: int | None = None) -> Strip:
+    """A strip exactly `width` cells wide made of `runs`, cropped or padded with `fill`. `known`:
+    how many cells the runs take, where the caller knows."""
+    strip = Strip([Segment(text, style) for text, style in runs if text], known)
     return strip.adjust_cell_length(width, fill)
 
 

@@ -8,20 +8,22 @@ from playground.tui.widgets.matrix import STEPS
 
 BLUE, ORANGE = Color(0x1F, 0x77, 0xC8), Color(0xF2, 0x8E, 0x2B)
 """The ends of the scale where a theme's own are too much alike."""
-APART = 45.0
-"""How far two ends must lie apart on Lab's blue-yellow axis, the one that every common kind of
-colour blindness leaves."""
+BLUISH, YELLOWISH = -15.0, 25.0
+"""How far along Lab's blue-yellow axis an end must lie to count as blue or as orange: it is the
+axis that every common kind of colour blindness leaves."""
 
 
 def diverging(negative: Color, zero: Color, positive: Color) -> list[Color]:
     """2 * `STEPS` + 1 colours from `negative` over `zero` to `positive`.
 
     The ends are brought to one lightness, well apart from that of `zero`, so that neither sign
-    looks greater than the other, on a light ground and on a dark one. Ends that lie too close
-    together give way to blue and orange.
+    looks greater than the other, on a light ground and on a dark one. An end that is not bluish
+    (`negative`) or yellowish (`positive`) enough gives way to blue or orange.
     """
-    if abs(rgb_to_lab(negative).b - rgb_to_lab(positive).b) < APART:
-        negative, positive = BLUE, ORANGE
+    if rgb_to_lab(negative).b > BLUISH:
+        negative = BLUE
+    if rgb_to_lab(positive).b < YELLOWISH:
+        positive = ORANGE
     lightness = 70.0 if rgb_to_lab(zero).L < 50 else 46.0
     ends = [_at_lightness(end, lightness) for end in (negative, positive)]
     below = [zero.blend(ends[0], _ease(step / STEPS)) for step in range(STEPS, 0, -1)]
