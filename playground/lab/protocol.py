@@ -301,9 +301,17 @@ class Checkpoint:
     base_learning_rate: float
     tokens_seen: int = 0
     losses: bytes = b""
-    """The losses so far, for the chart; may be empty."""
+    """The losses of the steps after `since_step`, float64, for the chart; may be empty."""
     learning_rates: bytes = b""
     evaluations: tuple[tuple[int, float], ...] = ()
+    edits: tuple[tuple[int, float], ...] = ()
+    """(step, base learning rate) pairs: what was set by hand after that many steps."""
+    data: str = ""
+    """A fingerprint of the documents: going back before `step` needs the very same ones."""
+    since_step: int = 0
+    """The series hold the steps after this one."""
+    epoch: int = 0
+    """The frame epoch that the series belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +398,9 @@ class GetCheckpoint:
 
     series: bool = True
     """With the losses so far."""
+    since_step: int = 0
+    """Only those after this step, if the epoch is still `epoch`; otherwise all of them."""
+    epoch: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,12 +416,41 @@ class GetCatalog:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """Are you there, and what are you at? -> Pong, from a thread of its own, at once."""
+
+
+ActivityKind = Literal["idle", "own", "plugin", "prepare", "engine"]
+"""Whose code is at work, which decides how long it may go without a sign of progress: our own,
+a plugin's, a data set's `prepare` (which may wait for a network), an engine's step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """What the worker's main thread is doing."""
+
+    kind: ActivityKind
+    label: str
+    """Whose code: "tokenizer 'slow' (file /x/slow.py)"."""
+    place: str
+    """Which part of it: "train"."""
+    seconds: float
+    """How long since it last gave a sign of progress."""
+    count: int
+    """Goes up with every sign of progress."""
+    contribution: str = ""
+    """"strategy:cold", "tokenizer:slow": which contribution is at work, if one is."""
+    stack: str = ""
+    """Where it stands, innermost line last; only when it has been there for long."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """End the process -> Done."""
 
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | Sample | GetPreview | Edit
-    | GetCheckpoint | Save | GetCatalog | Close
+    | GetCheckpoint | Save | GetCatalog | Ping | Close
 )  # fmt: skip
-Reply = Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Failure
+Reply = Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Failure | Pong

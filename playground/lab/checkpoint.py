@@ -1,0 +1,308 @@
+"""Checkpoints on disk: one .safetensors file that every other tool reads too.
+
+The tensors are named as Karpathy's matrices (wte, wpe, lm_head, layer0.attn_wq ...), each again
+as first_moment.* and second_moment.* for Adam, all float64; the series as series.losses and
+series.learning_rates. Everything else is text in the header's metadata.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import struct
+import sys
+import tempfile
+from array import array
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from microgpt.config import ModelConfig
+from microgpt.parameters import parameter_layout
+from playground.lab.protocol import Checkpoint
+from playground.lab.spec import RunSpec, SpecError
+
+FORMAT = "microgpt-play"
+VERSION = 1
+MAX_BYTES = 4 << 30
+_MAX_HEADER = 100_000_000
+_MOMENTS = ("first_moment", "second_moment")
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be read, written or used: what happened, why, what to do."""
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(f"{title}: {message}")
+        self.title = title
+        self.message = message
+
+
+def as_array(data: bytes) -> array[float]:
+    """Little-endian float64 bytes as numbers. Raises CheckpointError for half a number."""
+    if len(data) % 8:
+        raise CheckpointError("The checkpoint is damaged", "It ends in the middle of a number.")
+    values = array("d")
+    values.frombytes(data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
+def as_bytes(values: array[float]) -> bytes:
+    """Numbers as little-endian float64 bytes."""
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+# ---------------------------------------------------------------- writing
+
+
+def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Path:
+    """Write it whole or not at all; a file of that name is replaced in one go.
+
+    Returns the path written to. Raises CheckpointError.
+    """
+    target = Path(path).expanduser()
+    if target.is_dir():
+        raise CheckpointError(
+            "This is a folder",
+            f"{target} is a folder. Name a file in it: {target / 'model'}.safetensors",
+        )
+    if not target.parent.is_dir():
+        raise CheckpointError(
+            "There is no such folder",
+            f"{target.parent} does not exist. Make it first, or choose another place.",
+        )
+    data = to_bytes(checkpoint)
+    try:
+        _replace(target, data)
+    except PermissionError as error:
+        raise CheckpointError(
+            "The file may not be written",
+            f"You have no permission to write {target}. Choose another place.",
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CheckpointError("The file could not be written", f"{target}: {reason}.") from error
+    return target
+
+
+def _replace(target: Path, data: bytes) -> None:
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError
+    descriptor, draft = tempfile.mkstemp(
+        prefix=f".{target.name[:50]}-", suffix=".tmp", dir=target.parent
+    )
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.name == "posix":
+            Path(draft).chmod(_mode(target))
+        Path(draft).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(draft).unlink()
+        raise
+    if os.name == "posix":
+        with contextlib.suppress(OSError):  # the name, too, shall survive a power cut
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _mode(target: Path) -> int:
+    """The permissions of the file that is replaced, or those that a new one would get."""
+    with contextlib.suppress(OSError):
+        return target.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def to_bytes(checkpoint: Checkpoint) -> bytes:
+    """The file's contents."""
+    import safetensors  # 5 ms, only when something is saved or opened
+
+    spec = RunSpec.parse(checkpoint.spec)
+    kept: list[bytes] = []  # alive until it is serialized: the library is given addresses
+    tensors: dict[str, Any] = {}
+
+    def add(name: str, data: bytes, *shape: int) -> None:
+        if data:
+            kept.append(data)
+            tensors[name] = safetensors.TensorSpec(
+                dtype="float64", shape=list(shape), data_ptr=_address(data), data_len=len(data)
+            )
+
+    config = _config_of(spec, len(checkpoint.weights) // 8)
+    for prefix, data in (
+        ("", checkpoint.weights),
+        ("first_moment.", checkpoint.first_moment),
+        ("second_moment.", checkpoint.second_moment),
+    ):
+        for matrix in parameter_layout(config):
+            part = data[8 * matrix.offset : 8 * (matrix.offset + matrix.size)]
+            add(prefix + matrix.name, part, matrix.rows, matrix.columns)
+    add("series.losses", checkpoint.losses, len(checkpoint.losses) // 8)
+    add("series.learning_rates", checkpoint.learning_rates, len(checkpoint.learning_rates) // 8)
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "spec": checkpoint.spec,
+        "tokenizer": checkpoint.tokenizer,
+        "step": str(checkpoint.step),
+        "tokens_seen": str(checkpoint.tokens_seen),
+        "base_learning_rate": repr(checkpoint.base_learning_rate),
+        "edits": json.dumps(checkpoint.edits),
+        "evaluations": json.dumps(checkpoint.evaluations),
+        "since_step": str(checkpoint.since_step),
+        "data": checkpoint.data,
+    }
+    return bytes(safetensors.serialize(tensors, metadata))
+
+
+def _address(data: bytes) -> int:
+    """Where the bytes lie in memory, for as long as the object lives."""
+    import ctypes
+
+    return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
+
+
+def _config_of(spec: RunSpec, count: int) -> ModelConfig:
+    """The model of `count` parameters that this spec describes; the vocabulary follows."""
+    smallest = spec.model.config(1)
+    last = parameter_layout(smallest)[-1]
+    vocabulary, rest = divmod(count - last.offset - last.size, 2 * smallest.n_embd)
+    if rest or vocabulary < 0:
+        raise CheckpointError(
+            "The checkpoint does not fit",
+            f"{count:,} weights cannot be those of a model of its settings.",
+        )
+    return spec.model.config(1 + vocabulary)
+
+
+# ---------------------------------------------------------------- reading
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """A saved run. Raises CheckpointError saying what is wrong with the file."""
+    source = Path(path).expanduser()
+    return from_bytes(_read(source), str(source))
+
+
+def _read(source: Path) -> bytes:
+    try:
+        if source.is_dir():
+            raise CheckpointError("This is a folder", f"{source} is a folder, not a checkpoint.")
+        if source.stat().st_size > MAX_BYTES:
+            raise CheckpointError("The file is too large", f"{source} is no checkpoint of ours.")
+        return source.read_bytes()
+    except FileNotFoundError:
+        raise CheckpointError(
+            "There is no such file", f"{source} does not exist. Check the path."
+        ) from None
+    except PermissionError:
+        raise CheckpointError(
+            "The file may not be read", f"You have no permission to read {source}."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError("The file cannot be read", f"{source}: {error}.") from error
+
+
+def from_bytes(data: bytes, name: str = "the checkpoint") -> Checkpoint:
+    """A checkpoint from a file's contents; `name` is for the messages."""
+    import safetensors
+
+    metadata = _metadata(data, name)
+    try:
+        tensors = dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(
+            "The checkpoint is damaged", f"{name} was cut short or altered: {error}."
+        ) from error
+    try:
+        return _assemble(metadata, tensors)
+    except (KeyError, ValueError, TypeError, SpecError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise CheckpointError("The checkpoint is damaged", f"{name}: {what}.") from error
+    except CheckpointError as error:
+        raise CheckpointError(error.title, f"{name}: {error.message}") from error
+
+
+def _metadata(data: bytes, name: str) -> Mapping[str, str]:
+    """The text in the header: the library's own reader wants a tensor framework for it."""
+    try:
+        (length,) = struct.unpack_from("<Q", data)
+        if length > min(_MAX_HEADER, len(data)):
+            raise ValueError
+        metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
+    except (struct.error, ValueError, AttributeError, RecursionError):
+        raise CheckpointError(
+            "This is not a checkpoint",
+            f"{name} is not a .safetensors file, or was cut short. "
+            "`microgpt-play train --save` makes one.",
+        ) from None
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            "This is not a checkpoint of microgpt-play",
+            f"{name} is a .safetensors file, but of some other program.",
+        )
+    version = str(metadata.get("version"))
+    if not version.isdigit() or int(version) > VERSION:
+        raise CheckpointError(
+            "The checkpoint is newer than this program",
+            f"{name} has format version {version}; this program knows {VERSION}. Update it.",
+        )
+    return {str(key): str(value) for key, value in metadata.items()}
+
+
+def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkpoint:
+    spec = RunSpec.parse(metadata["spec"])
+    vocabulary = tensors["wte"]["shape"][0]
+    layout = parameter_layout(spec.model.config(vocabulary))
+
+    def flat(prefix: str) -> bytes:
+        parts = []
+        for matrix in layout:
+            tensor = tensors[prefix + matrix.name]
+            if tensor["dtype"] != "F64" or list(tensor["shape"]) != [matrix.rows, matrix.columns]:
+                raise CheckpointError(
+                    "The checkpoint does not fit",
+                    f"{prefix}{matrix.name} is {tensor['dtype']} of shape {tensor['shape']}; its "
+                    f"settings want F64 of shape [{matrix.rows}, {matrix.columns}].",
+                )
+            parts.append(bytes(tensor["data"]))
+        return b"".join(parts)
+
+    def series(name: str) -> bytes:
+        tensor = tensors.get(f"series.{name}")
+        return bytes(tensor["data"]) if tensor else b""
+
+    def pairs(name: str) -> tuple[tuple[int, float], ...]:
+        given = json.loads(metadata.get(name, "[]"))
+        return tuple((int(step), float(value)) for step, value in given)
+
+    return Checkpoint(
+        spec=metadata["spec"],
+        step=int(metadata["step"]),
+        weights=flat(""),
+        first_moment=flat(_MOMENTS[0] + "."),
+        second_moment=flat(_MOMENTS[1] + "."),
+        tokenizer=metadata["tokenizer"],
+        base_learning_rate=float(metadata["base_learning_rate"]),
+        tokens_seen=int(metadata.get("tokens_seen", 0)),
+        losses=series("losses"),
+        learning_rates=series("learning_rates"),
+        evaluations=pairs("evaluations"),
+        edits=pairs("edits"),
+        data=metadata.get("data", ""),
+        since_step=int(metadata.get("since_step", 0)),
+    )

@@ -1,0 +1,440 @@
+"""The Lab: what the screen holds. It opens runs, asks them things, and keeps them alive.
+
+Every run has a worker process of its own, and opening another run starts another process: until
+that has succeeded, the open run is untouched by whatever happens. If the worker of the open
+run dies or hangs, the Lab says so, starts a fresh one and goes on from the last checkpoint it
+holds; training is deterministic, so the losses that follow are the ones that would have been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+
+from playground.catalog import Catalog, KnobValue
+from playground.hooks.sources import PluginSources
+from playground.lab.events import (
+    LabError,
+    LabEvent,
+    Limits,
+    OpenProgress,
+    WorkerBack,
+    WorkerGone,
+    WorkerLost,
+)
+from playground.lab.link import Link
+from playground.lab.process import WorkerProcess, spawn_worker
+from playground.lab.protocol import (
+    Advance,
+    Checkpoint,
+    Command,
+    Done,
+    Edit,
+    Failure,
+    Frame,
+    FrameRequest,
+    GetCatalog,
+    GetCheckpoint,
+    GetFrame,
+    GetPreview,
+    GoTo,
+    Open,
+    Pause,
+    Preview,
+    Progress,
+    Run,
+    RunInfo,
+    Sample,
+    SampleBatch,
+    Sampling,
+    Save,
+    SetSampling,
+)
+from playground.lab.recovery import Keeper, Lives, without
+
+__all__ = [
+    "Lab",
+    "LabError",
+    "LabEvent",
+    "Limits",
+    "OpenProgress",
+    "WorkerBack",
+    "WorkerGone",
+    "WorkerLost",
+]
+
+R = TypeVar("R")
+
+_NOTHING_OPEN = Failure("No run is open", "Open one first.", kind="dead")
+_DOWN = Failure(
+    "The training process is being restarted", "It will be back in a moment.", kind="dead"
+)
+_CANCELLED = Failure("Opening was cancelled", "The run stays as it was.", kind="cancelled")
+_CLOSED = Failure("The playground is closing", "There is nothing left to ask.", kind="dead")
+
+
+class Lab:
+    """Runs, each in a process of its own. Belongs to one event loop; no method blocks it.
+
+    listener: called in the event loop with each LabEvent.
+    prewarmed: a worker started earlier with `spawn_worker`, for the first run.
+    Every method that asks the worker something raises LabError, at once if there is no worker.
+    """
+
+    def __init__(
+        self,
+        sources: PluginSources | None = None,
+        *,
+        listener: Callable[[LabEvent], None] = lambda _: None,
+        prewarmed: WorkerProcess | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.sources = sources or PluginSources()
+        """Where plugins come from; may be replaced, the next process takes the new ones."""
+        self.info: RunInfo | None = None
+        """The open run, also while its worker is being restarted."""
+        self.catalog: Catalog | None = None
+        """What the newest worker can make."""
+        self._listener = listener
+        self._limits = limits or Limits()
+        self._prewarmed = prewarmed
+        self._current: Link | None = None
+        self._idle: Link | None = None
+        """A worker without a run: for catalogues, and for the next run if it is still fresh."""
+        self._opening: Link | None = None
+        self._busy_opening = False
+        self._cancelled = False
+        self._closed = False
+        self._down: Failure | None = None
+        """Why the open run has no worker just now."""
+        self._sampling = Sampling()
+        self._running = False
+        self._speed: float | None = None
+        self._epoch = 0
+        """Added to the worker's epochs, so that none comes twice."""
+        self._last_epoch = 0
+        self._last_step = 0
+        self._keeper = Keeper(self._limits)
+        self._lives = Lives(self._limits)
+        self._links: set[Link] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    # ------------------------------------------------------------ opening
+
+    async def open(
+        self,
+        spec: str,
+        *,
+        checkpoint: Checkpoint | None = None,
+        sampling: Sampling | None = None,
+    ) -> RunInfo:
+        """Open a run in a fresh worker; the one before is closed when that has succeeded.
+
+        spec: RunSpec as JSON. Raises LabError, with the open run untouched: for bad settings or
+        data, a plugin that fails or hangs, `cancel_open`, or another opening under way.
+        """
+        if self._busy_opening:
+            raise LabError(Failure("Another run is being opened", "Wait for it, or cancel it."))
+        sampling = sampling or Sampling()
+        self._busy_opening, self._cancelled = True, False
+        try:
+            link = self._opening = await self._fresh_link()
+            self._check_cancelled()
+            info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
+            self._check_cancelled()
+        except BaseException as error:
+            if self._opening is not None:
+                self._opening.kill(_CANCELLED)
+            if self._current is None and not self._closed and isinstance(error, LabError):
+                self._spawn_task(self._prepare_idle())
+            raise
+        finally:
+            self._opening, self._busy_opening = None, False
+        self._take(link, info, catalog)
+        self._sampling = sampling
+        self._running, self._speed = False, None
+        self._last_step = info.resumed_at
+        self._keeper.reset(spec, checkpoint)
+        self._lives.reset()
+        return info
+
+    def cancel_open(self) -> bool:
+        """Give up the opening under way, whatever it is at; `open` then raises LabError with
+        kind "cancelled". False if there is none."""
+        if not self._busy_opening:
+            return False
+        self._cancelled = True
+        if self._opening is not None:
+            self._opening.kill(_CANCELLED)
+        return True
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled:
+            raise LabError(_CLOSED if self._closed else _CANCELLED)
+
+    async def _open_in(self, link: Link, command: Open) -> tuple[RunInfo, Catalog]:
+        def tell(progress: Progress) -> None:
+            self._listener(OpenProgress(progress))
+
+        info, catalog = await asyncio.gather(
+            link.request(command, tell), link.request(GetCatalog()), return_exceptions=True
+        )
+        if isinstance(catalog, Catalog):
+            self.catalog = catalog
+        for outcome in (info, catalog):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        assert isinstance(info, RunInfo) and isinstance(catalog, Catalog)
+        return info, catalog
+
+    def _take(self, link: Link, info: RunInfo, catalog: Catalog) -> None:
+        """From now on, this is the open run."""
+        old, self._current = self._current, link
+        self.info, self.catalog, self._down = info, catalog, None
+        self._epoch = self._last_epoch = self._last_epoch + 1
+        if old is not None:
+            self._spawn_task(self._retire(old))
+        self._spawn_task(self._keep_checkpoints(link))
+
+    # ------------------------------------------------------------ asking
+
+    async def frame(self, request: FrameRequest | None = None) -> Frame:
+        """A picture of the run, with what is new since the one before."""
+        frame = await self._ask(GetFrame(request or FrameRequest()), Frame)
+        if frame.state != "running":
+            self._set_running(False)
+        self._last_step = frame.step
+        self._last_epoch = max(self._last_epoch, self._epoch + frame.epoch)
+        return dataclasses.replace(frame, epoch=self._epoch + frame.epoch)
+
+    async def advance(self, steps: int = 1) -> None:
+        """Do so many steps, then pause. Returns when they are done."""
+        self._set_running(False)
+        await self._change(Advance(steps))
+
+    async def run(self, speed: float | None = None) -> None:
+        """Train from now on, at so many steps a second or flat out."""
+        await self._change(Run(speed))
+        self._set_running(True, speed)
+
+    async def pause(self) -> None:
+        """Stop after the step under way."""
+        await self._change(Pause())
+        self._set_running(False)
+
+    async def go_to(self, step: int) -> None:
+        """Put the run back (or on) to where it is after `step` steps, exactly, and pause."""
+        self._set_running(False)
+        await self._change(GoTo(step))
+
+    async def set_sampling(self, sampling: Sampling) -> None:
+        """How texts are sampled from now on."""
+        await self._ask(SetSampling(sampling), Done)
+        self._sampling = sampling
+
+    async def sample(self) -> SampleBatch:
+        """A batch of texts, now."""
+        return await self._ask(Sample(), SampleBatch)
+
+    async def preview(self, limit: int = 64) -> Preview:
+        """What may follow the prompt."""
+        return await self._ask(GetPreview(limit), Preview)
+
+    async def edit(self, changes: Mapping[str, KnobValue]) -> None:
+        """Change live settings, by dotted field."""
+        await self._change(Edit(dict(changes)))
+
+    async def checkpoint(self) -> Checkpoint:
+        """The whole state of the run."""
+        return await self._ask(GetCheckpoint(), Checkpoint)
+
+    async def save(self, path: str) -> None:
+        """Write the run to a .safetensors file."""
+        await self._ask(Save(path), Done)
+
+    async def get_catalog(self, *, fresh: bool = False) -> Catalog:
+        """What there is to choose from. fresh: read the plugins anew, in a new process."""
+        if fresh or self._current is None or not self._current.alive:
+            if fresh and self._idle is not None:
+                self._spawn_task(self._retire(self._idle))
+                self._idle = None
+            link = await self._fresh_link() if self._idle is None else self._idle
+            self._idle = link
+        else:
+            link = self._current
+        reply = await link.request(GetCatalog())
+        assert isinstance(reply, Catalog)
+        self.catalog = reply
+        return reply
+
+    async def _ask(self, command: Command, expected: type[R]) -> R:
+        if self._closed:
+            raise LabError(_CLOSED)
+        if self._down is not None:
+            raise LabError(self._down)
+        if self._current is None:
+            raise LabError(_NOTHING_OPEN)
+        reply = await self._current.request(command)
+        assert isinstance(reply, expected), reply
+        return reply
+
+    async def _change(self, command: Command) -> None:
+        self._keeper.stale = True
+        await self._ask(command, Done)
+        self._keeper.stale = True
+
+    def _set_running(self, running: bool, speed: float | None = None) -> None:
+        self._running, self._speed = running, speed
+        if self._current is not None:
+            self._current.watched = running
+
+    # ------------------------------------------------------------ processes
+
+    async def _fresh_link(self) -> Link:
+        """A worker that has not been told anything, so that its plugins are read now."""
+        if self._closed:
+            raise LabError(_CLOSED)
+        if self._idle is not None and self._idle.alive and self._idle.process.fresh:
+            link, self._idle = self._idle, None
+            return link
+        process, self._prewarmed = self._prewarmed, None
+        if process is None or process.popen.poll() is not None:
+            if process is not None:
+                process.discard_log()
+            process = await self._spawn()
+        if self._closed:
+            process.kill()
+            process.discard_log()
+            raise LabError(_CLOSED)
+        link = Link(process, self._limits, self._on_lost)
+        self._links.add(link)
+        return link
+
+    async def _spawn(self) -> WorkerProcess:
+        job = asyncio.ensure_future(asyncio.to_thread(spawn_worker, self.sources, eager=False))
+        try:
+            return await asyncio.shield(job)
+        except asyncio.CancelledError:
+            job.add_done_callback(_throw_away)
+            raise
+        except OSError as error:
+            raise LabError(
+                Failure("No training process could be started", str(error), kind="internal")
+            ) from error
+
+    async def _retire(self, link: Link) -> None:
+        await link.close()
+        self._links.discard(link)
+
+    async def _prepare_idle(self) -> None:
+        """Have a worker ready for the next run."""
+        if self._idle is None:
+            with contextlib.suppress(LabError):
+                self._idle = await self._fresh_link()
+
+    def _on_lost(self, link: Link, failure: Failure) -> None:
+        self._links.discard(link)
+        if link is self._idle:
+            self._idle = None
+        if link is self._current and not self._closed:
+            self._current = None
+            self._spawn_task(self._recover(link, failure))
+
+    # ------------------------------------------------------------ recovery
+
+    async def _keep_checkpoints(self, link: Link) -> None:
+        """Hold a recent state of the run, at a pace that costs it next to nothing."""
+        delay = self._limits.checkpoint
+        while link is self._current and link.alive:
+            await asyncio.sleep(delay)
+            if link is not self._current or not (self._running or self._keeper.stale):
+                continue
+            self._keeper.stale = False
+            with contextlib.suppress(LabError):
+                reply = await link.request(self._keeper.request())
+                assert isinstance(reply, Checkpoint)
+                self._keeper.keep(reply)
+                delay = max(self._limits.checkpoint, link.spent / self._limits.share)
+
+    async def _recover(self, lost: Link, failure: Failure) -> None:
+        assert self.info is not None
+        running, speed, seen = self._running and lost.external, self._speed, self._last_step
+        self._set_running(False)
+        checkpoint, spec = self._keeper.latest(), self._keeper.spec
+        step = checkpoint.step if checkpoint else 0
+        if not self._lives.spend():
+            self._give_up(failure)
+            return
+        self._down = _DOWN
+        self._listener(WorkerLost(failure, step))
+        sampling, note = without(self._sampling, lost.blamed)
+        link: Link | None = None
+        try:
+            link = await self._fresh_link()
+            info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
+            if lost.external and seen > step:
+                await link.request(GoTo(seen))
+                step = seen
+            if running:
+                await link.request(Run(speed))
+        except LabError as error:
+            if link is not None:
+                link.kill(_DOWN)
+            if not self._closed and self._current is None:
+                self._give_up(error.failure)
+            return
+        if self._closed or self._current is not None:  # another run was opened meanwhile
+            self._spawn_task(self._retire(link))
+            return
+        self._take(link, info, catalog)
+        self._sampling = sampling
+        self._last_step = step
+        self._set_running(running, speed)
+        self._lives.begin()
+        self._listener(WorkerBack(info, step, running, note))
+
+    def _give_up(self, failure: Failure) -> None:
+        again = "Open the run again to go on from the last state that is known."
+        self._down = dataclasses.replace(failure, message=f"{failure.message} {again}")
+        self._listener(WorkerGone(self._down))
+
+    @property
+    def last_checkpoint(self) -> Checkpoint | None:
+        """What a run that went down can be opened from again."""
+        return self._keeper.latest()
+
+    # ------------------------------------------------------------ the end
+
+    async def close(self) -> None:
+        """End every process, within two seconds whatever they do."""
+        self._closed = True
+        self._down = _CLOSED
+        self._cancelled = True
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        if self._prewarmed is not None:
+            self._prewarmed.kill()
+            await asyncio.to_thread(self._prewarmed.reap, 1.0)
+            self._prewarmed.discard_log()
+            self._prewarmed = None
+        await asyncio.gather(*(link.close() for link in self._links))
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._links.clear()
+        self._current = self._idle = None
+
+    def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _throw_away(job: asyncio.Future[WorkerProcess]) -> None:
+    """A process that nobody waits for any more."""
+    if not job.cancelled() and job.exception() is None:
+        process = job.result()
+        process.kill()
+        process.discard_log()

@@ -1,0 +1,40 @@
+"""Loss on documents that are never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from microgpt.engine import Engine
+from microgpt.sampling import log_softmax
+from playground.lab.data import Encoder
+
+LOOKED_AT = 32
+"""Held-out documents in one evaluation, always the same ones."""
+
+
+class Evaluator:
+    """Mean loss over the first held-out documents, nats a token. False if there are none."""
+
+    def __init__(self, engine: Engine, encoder: Encoder, heldout: Sequence[str]) -> None:
+        self._engine = engine
+        self._encoder = encoder
+        self._texts = heldout[:LOOKED_AT]
+        self._documents: list[list[int]] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._texts)
+
+    def loss(self) -> float:
+        """Forward only; the engine's state stays as it is. Raises PluginError."""
+        if self._documents is None:
+            self._documents = [self._encoder.document(text) for text in self._texts]
+        if hasattr(self._engine, "losses"):
+            losses = self._engine.losses(self._documents)
+        else:  # an engine written before there was `losses`
+            losses = [self._by_decoder(document) for document in self._documents]
+        return sum(map(sum, losses)) / sum(map(len, losses))
+
+    def _by_decoder(self, document: Sequence[int]) -> list[float]:
+        decoder = self._engine.decoder()
+        reach = min(self._encoder.block_size, len(document) - 1)
+        return [-log_softmax(decoder.push(document[i]))[document[i + 1]] for i in range(reach)]

@@ -1,0 +1,94 @@
+"""What a Lab tells its listener, what it raises, and how patient it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playground.lab.protocol import ActivityKind, Failure, Progress, RunInfo
+
+
+class LabError(Exception):
+    """Something could not be done; `failure` says it in words for a person."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.title}: {failure.message}")
+        self.failure = failure
+
+    def __reduce__(self) -> tuple[type[LabError], tuple[Failure]]:
+        return LabError, (self.failure,)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a worker may take, in seconds, before it is given up."""
+
+    plugin: float = 4.0
+    """A plugin's code, without a sign of progress."""
+    prepare: float = 60.0
+    """A data set's `prepare`, which may wait for a network, without calling progress."""
+    engine: float = 600.0
+    """One step of a plugin's engine."""
+    silence: float = 4.0
+    """No answer to a ping: not even the thread that answers them can run."""
+    start: float = 30.0
+    """Until the first answer of a new process."""
+    ping: float = 0.5
+    """Between two pings."""
+    close: float = 0.4
+    """A worker that is asked to end; then it is ended."""
+    checkpoint: float = 2.0
+    """Between two checkpoints kept for recovery; more if they are costly."""
+    share: float = 0.01
+    """Of a worker's time, the most that those checkpoints may cost."""
+    settle: float = 10.0
+    """A recovered worker that dies sooner is not recovered again."""
+    steady: float = 60.0
+    """After so long without trouble, earlier deaths are forgotten."""
+    deaths: int = 3
+    """So many deaths in a row, and the run stays down."""
+
+    def patience(self, kind: ActivityKind) -> float:
+        """How long one piece of work may go without a sign of progress."""
+        if kind == "plugin":
+            return self.plugin
+        if kind == "prepare":
+            return self.prepare
+        return self.engine if kind == "engine" else float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProgress:
+    """How far the opening of a run is."""
+
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """The worker of the open run died or hung; a fresh one is being started."""
+
+    failure: Failure
+    step: int
+    """The step that will be gone on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBack:
+    """The run is open again, in a fresh worker."""
+
+    info: RunInfo
+    step: int
+    running: bool
+    """It trains on; otherwise it is paused."""
+    note: str = ""
+    """What is different now, if anything, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGone:
+    """It was given up: the run stays down until it is opened again."""
+
+    failure: Failure
+
+
+LabEvent = OpenProgress | WorkerLost | WorkerBack | WorkerGone

@@ -1,0 +1,256 @@
+"""From a RunSpec to everything a session needs: data, tokenizer, engine, a first survey."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from microgpt.config import ConfigError, ModelConfig
+from microgpt.engine import Engine
+from microgpt.parameters import initial_weights, parameter_count, parameter_layout
+from microgpt.trainer import shuffle
+from playground.api import DatasetError, UnknownTextError
+from playground.catalog import Kind
+from playground.hooks.errors import KIND_WORDS, KnobError, PluginError, UnknownNameError, one_line
+from playground.hooks.registry import Registry
+from playground.lab.activity import Activity
+from playground.lab.checkpoint import CheckpointError, as_array
+from playground.lab.data import Encoder, Report, TokenDocuments, read
+from playground.lab.events import LabError
+from playground.lab.guard import Guard, failure_of
+from playground.lab.places import data_folder
+from playground.lab.protocol import Checkpoint, Failure, Matrix, Notice, Progress, RunInfo
+from playground.lab.spec import Choice, RunSpec, SpecError
+from playground.lab.survey import notices, survey
+
+MAX_PARAMETERS = 50_000_000
+MAX_DISPLAYED = 1024
+MAX_VOCABULARY = 200_000
+
+
+@dataclass(slots=True)
+class Opened:
+    """All the parts of a session, fitting each other."""
+
+    spec: RunSpec
+    info: RunInfo
+    config: ModelConfig
+    engine: Engine
+    engine_guard: Guard
+    encoder: Encoder
+    train: Sequence[str]
+    heldout: Sequence[str]
+    documents: TokenDocuments
+    known: frozenset[str]
+    initial: array[float]
+    """The weights of step 0."""
+    fingerprint: str
+    same_data: bool
+    """The checkpoint it was opened from, if any, was made on the very same documents."""
+
+
+def open_run(
+    spec: RunSpec,
+    registry: Registry,
+    checkpoint: Checkpoint | None,
+    report: Report,
+    activity: Activity,
+) -> Opened:
+    """Do all of it. Raises LabError for whatever cannot be; what `report` raises goes through."""
+    try:
+        return _open(spec, registry, checkpoint, report, activity)
+    except UnknownNameError as error:
+        name = error.kind if error.kind == "engine" else f"{error.kind}.name"
+        raise _failed(
+            f"There is no such {KIND_WORDS[error.kind]}", error.message, {name: error.message}
+        ) from error
+    except DatasetError as error:
+        raise _failed(error.title, error.message) from error
+    except PluginError as error:
+        raise LabError(failure_of(error)) from error
+    except CheckpointError as error:
+        raise _failed(error.title, error.message) from error
+    except (SpecError, ConfigError) as error:
+        problems = error.problems if isinstance(error, SpecError) else {error.field: error.message}
+        raise _failed("These settings cannot be", str(error), problems) from error
+    except MemoryError as error:
+        raise _failed(
+            "There is not enough memory", "The data or the model are too large for this machine."
+        ) from error
+
+
+def _open(
+    spec: RunSpec,
+    registry: Registry,
+    checkpoint: Checkpoint | None,
+    report: Report,
+    activity: Activity,
+) -> Opened:
+    follows = spec.model.model_dump()
+    # Everything that can be refused at once is refused before anything takes time.
+    engine_guard = Guard(registry.entry("engine", spec.engine), activity)
+    dataset, data_guard = _make(registry, "dataset", spec.dataset, follows, activity)
+    tokenizer, tokenizer_guard = _make(registry, "tokenizer", spec.tokenizer, follows, activity)
+
+    report(Progress(f"reading {spec.dataset.name}", 0, 0))
+    documents = read(dataset, data_guard, _cache(data_guard), report)
+    texts = documents.texts
+    report(Progress(f"tokenizer {spec.tokenizer.name}", 0, 0))
+    if checkpoint is None:
+        with tokenizer_guard.at("train"):
+            tokenizer.train(texts if tokenizer_guard.trusted else activity.watched(texts))
+    else:
+        load_tokenizer(tokenizer, tokenizer_guard, checkpoint.tokenizer)
+    encoder = Encoder(tokenizer, tokenizer_guard, spec.model.block_size)
+    config = _config(spec, encoder)
+
+    report(Progress("shuffling", 0, 0))
+    known = frozenset(texts)
+    rng = shuffle(texts, spec.seed)
+    initial = initial_weights(config, rng)
+    held = min(round(spec.holdout * len(texts)), len(texts) - 1)
+    cut = len(texts) - held
+    train, heldout = texts[:cut], texts[cut:]
+
+    report(Progress("measuring baselines", 0, 0))
+    try:
+        look = survey(train, encoder, report)
+    except UnknownTextError as error:
+        raise _unknown(error, encoder, checkpoint) from error
+    with engine_guard.at("__init__", kind="engine"):
+        engine = registry.make_engine(spec.engine, config, spec.optimizer.config(), initial)
+    same_data = checkpoint is None or checkpoint.data == documents.fingerprint
+    found = notices(spec, documents, cut, held, config.vocab_size, look, spec.holdout)
+    if not same_data:
+        found = (
+            Notice("the data are not those that the saved run learnt from; it goes on with these"),
+            *found,
+        )
+    return Opened(
+        spec=spec,
+        info=RunInfo(
+            spec=spec.to_json(),
+            dataset_title=_title(spec.dataset),
+            source=documents.provenance.source,
+            licence=documents.provenance.licence,
+            documents=len(texts),
+            train_documents=cut,
+            heldout_documents=held,
+            longest=look.longest,
+            vocabulary=tuple(
+                encoder.display(token) for token in range(min(config.vocab_size, MAX_DISPLAYED))
+            ),
+            vocab_size=config.vocab_size,
+            bos_id=encoder.bos_id,
+            matrices=tuple(Matrix(m.name, m.rows, m.columns) for m in parameter_layout(config)),
+            parameter_count=parameter_count(config),
+            block_size=config.block_size,
+            n_head=config.n_head,
+            baselines=look.baselines,
+            notices=found,
+            resumed_at=checkpoint.step if checkpoint else 0,
+        ),
+        config=config,
+        engine=engine,
+        engine_guard=engine_guard,
+        encoder=encoder,
+        train=train,
+        heldout=heldout,
+        documents=TokenDocuments(train, encoder),
+        known=known,
+        initial=initial,
+        fingerprint=documents.fingerprint,
+        same_data=same_data,
+    )
+
+
+def _make(
+    registry: Registry, kind: Kind, choice: Choice, follows: dict[str, Any], activity: Activity
+) -> tuple[Any, Guard]:
+    guard = Guard(registry.entry(kind, choice.name), activity)
+    make: Callable[..., Any] = registry.make
+    try:
+        with guard.doing("__init__"):
+            return make(kind, choice.name, choice.options, follows), guard
+    except KnobError as error:
+        field = f"{kind}.options.{error.field}" if error.field else f"{kind}.options"
+        raise _failed("These settings cannot be", str(error), {field: error.message}) from error
+
+
+def load_tokenizer(tokenizer: Any, guard: Guard, state: str) -> None:
+    """Put a tokenizer into a saved state. Raises PluginError, CheckpointError."""
+    try:
+        values = json.loads(state)
+    except ValueError as error:
+        raise CheckpointError(
+            "The checkpoint is damaged", f"Its tokenizer state is not JSON: {error}."
+        ) from error
+    with guard.at("load_state_dict"):
+        tokenizer.load_state_dict(values)
+
+
+def _config(spec: RunSpec, encoder: Encoder) -> ModelConfig:
+    if encoder.vocab_size > MAX_VOCABULARY:
+        raise _failed(
+            "The vocabulary is too large",
+            f"{encoder.guard.label} makes {encoder.vocab_size:,} tokens of these data; "
+            f"{MAX_VOCABULARY:,} is the most that pure Python can carry.",
+        )
+    config = spec.model.config(encoder.vocab_size)
+    count = parameter_count(config)
+    if count > MAX_PARAMETERS:
+        raise _failed(
+            "The model is too large",
+            f"It would have {count:,} parameters; {MAX_PARAMETERS:,} is the most. "
+            "Use fewer layers or a smaller width.",
+            {"model.n_embd": f"{count:,} parameters are too many"},
+        )
+    return config
+
+
+def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
+    """Raise CheckpointError if its weights are not of this shape."""
+    count = parameter_count(config)
+    for name in ("weights", "first_moment", "second_moment"):
+        size = len(as_array(getattr(checkpoint, name)))
+        if size != count:
+            raise CheckpointError(
+                "The checkpoint does not fit",
+                f"It holds {size:,} numbers for {name.replace('_', ' ')}; a model of these "
+                f"settings has {count:,}. Open it with the settings it was saved with.",
+            )
+
+
+def _cache(guard: Guard) -> Path:
+    """A folder of the data set's own that stays; made when it is first written to."""
+    path = data_folder() / "datasets" / guard.entry.plugin / guard.entry.name
+    if not guard.trusted:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _failed("The cache folder cannot be made", f"{path}: {error}.") from error
+    return path
+
+
+def _title(choice: Choice) -> str:
+    path = choice.options.get("path")
+    return Path(path).name if isinstance(path, str) and path else choice.name
+
+
+def _unknown(error: UnknownTextError, encoder: Encoder, checkpoint: Checkpoint | None) -> LabError:
+    if checkpoint is not None:
+        return _failed(
+            "The data have changed",
+            f"{one_line(str(error))}, as it was saved. Train a new run on these data.",
+        )
+    return LabError(
+        failure_of(encoder.guard.broken("encode", f"unknown text in its own training: {error}"))
+    )
+
+
+def _failed(title: str, message: str, problems: dict[str, str] | None = None) -> LabError:
+    return LabError(Failure(title, message, problems=problems or {}))

@@ -1,0 +1,273 @@
+"""The worker's loop: commands between steps, steps between commands."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from playground.hooks.errors import traceback_text
+from playground.hooks.manager import load
+from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
+from playground.lab.activity import Activity
+from playground.lab.events import LabError
+from playground.lab.protocol import (
+    Advance,
+    Close,
+    Command,
+    Done,
+    Edit,
+    Failure,
+    GetCatalog,
+    GetCheckpoint,
+    GetFrame,
+    GetPreview,
+    GoTo,
+    Open,
+    Pause,
+    Progress,
+    Reply,
+    Run,
+    Sample,
+    Save,
+    SetSampling,
+)
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec, SpecError
+
+Answer = Callable[[int, Any, float], None]
+
+
+class March:
+    """Steps on the way to a target, one at a time between other commands."""
+
+    def __init__(self, request: int, target: int, replay: bool) -> None:
+        self.request = request
+        self.target = target
+        self.replay = replay
+        self.began = time.perf_counter()
+
+
+class Service:
+    """One session, driven by commands. Runs in the worker's main thread."""
+
+    def __init__(
+        self,
+        sources: PluginSources,
+        activity: Activity,
+        inbox: SimpleQueue[tuple[int, Command]],
+        answer: Answer,
+    ) -> None:
+        self._sources = sources
+        self._activity = activity
+        self._inbox = inbox
+        self._answer = answer
+        self._registry: Registry | None = None
+        self._session: Session | None = None
+        self._march: March | None = None
+        self._due = 0.0
+        """When the next paced step is to be made."""
+        self._mark: float | None = None
+        """When the step before ended, while running."""
+        self._handlers: dict[type[Any], Callable[[int, Any], Reply | None]] = {
+            Open: self._open,
+            Advance: self._advance,
+            Run: self._run,
+            Pause: lambda *_: self._halt(),
+            GoTo: self._go_to,
+            GetFrame: lambda _, command: self._get().frame(command.request),
+            SetSampling: self._set_sampling,
+            Sample: lambda *_: self._get().sample(),
+            GetPreview: lambda _, command: self._get().preview(command.limit),
+            Edit: self._edit,
+            GetCheckpoint: lambda _, command: self._get().checkpoint(
+                command.series, command.since_step, command.epoch
+            ),
+            Save: self._save,
+            GetCatalog: lambda *_: self.load_plugins().catalog(),
+        }
+
+    def load_plugins(self) -> Registry:
+        """Import the plugins, unless that is done."""
+        if self._registry is None:
+            with self._activity.doing("plugin", "a plugin", "its import"):
+                self._registry = load(self._sources)
+        return self._registry
+
+    def run(self) -> int:
+        """Serve until told to close; the number of that request."""
+        while True:
+            item = self._next()
+            if item is None:
+                self._step()
+                continue
+            request, command = item
+            if isinstance(command, Close):
+                return request
+            self._serve(request, command)
+
+    def _next(self) -> tuple[int, Command] | None:
+        """The next command; None when it is time for a step."""
+        inbox, session = self._inbox, self._session
+        if not inbox.empty():
+            return inbox.get()
+        if self._march is not None:
+            return None
+        if session is None or not session.running:
+            return inbox.get()
+        if session.speed is not None:
+            wait = self._due - time.perf_counter()
+            if wait > 0:
+                try:
+                    return inbox.get(timeout=wait)
+                except Empty:
+                    return None
+        return None
+
+    def _serve(self, request: int, command: Command) -> None:
+        began = time.perf_counter()
+        reply: Reply | None
+        try:
+            with self._activity.doing("own", type(command).__name__):
+                reply = self._handlers[type(command)](request, command)
+        except LabError as error:
+            reply = error.failure
+        except SpecError as error:
+            reply = Failure("These settings cannot be", str(error), problems=error.problems)
+        except MemoryError:
+            reply = Failure("There is not enough memory", "Use less data, or a smaller model.")
+        except (Exception, SystemExit) as error:
+            reply = Failure(
+                "Something unforeseen went wrong",
+                f"{type(error).__name__}: {error}",
+                kind="internal",
+                detail=traceback_text(error),
+            )
+        if reply is not None:
+            self._answer(request, reply, time.perf_counter() - began)
+
+    # ------------------------------------------------------------ steps
+
+    def _step(self) -> None:
+        session = self._get()
+        march = self._march
+        if march is None:
+            done = session.advance()
+        else:
+            done = session.replay() if march.replay else session.advance()
+        now = time.perf_counter()
+        last = session.last
+        if self._mark is not None and done and last is not None:
+            session.speedometer.add(now - self._mark, last.tokens)
+        self._mark = now
+        if march is not None:
+            if not done or session.step >= march.target:
+                self._end_march()
+        elif not done or session.finished:
+            self._halt()
+        elif session.speed is not None:
+            # No catching up after a slow step: that would be a burst.
+            self._due = max(self._due + 1 / session.speed, now)
+
+    def _begin_march(self, request: int, target: int, replay: bool) -> None:
+        self._march = March(request, target, replay)
+        self._mark = time.perf_counter()
+        self._get().running = True
+
+    def _end_march(self) -> None:
+        """Reply to whoever asked for it, and stand still."""
+        march, self._march = self._march, None
+        session = self._get()
+        session.running, self._mark = False, None
+        if march is None:
+            return
+        reply: Reply = Done()
+        if march.replay and session.trouble is not None:
+            reply = session.trouble
+        self._answer(march.request, reply, time.perf_counter() - march.began)
+
+    def _halt(self) -> Reply:
+        session = self._get()
+        self._end_march()
+        session.running, self._mark = False, None
+        return Done()
+
+    # ------------------------------------------------------------ commands
+
+    def _get(self) -> Session:
+        if self._session is None:
+            raise LabError(Failure("No run is open", "Open one first.", kind="internal"))
+        return self._session
+
+    def _open(self, request: int, command: Open) -> Reply:
+        if self._session is not None:
+            raise LabError(Failure("A run is open already", "Start another worker."))
+        spec = RunSpec.parse(command.spec)
+        told = 0.0
+
+        def report(progress: Progress) -> None:
+            nonlocal told
+            self._activity.alive()
+            now = time.monotonic()
+            if now - told > 0.04 or progress.done == 0:
+                told = now
+                self._answer(request, progress, 0.0)
+
+        self._session = Session.open(
+            spec,
+            self.load_plugins(),
+            checkpoint=command.checkpoint,
+            sampling=command.sampling,
+            progress=report,
+            activity=self._activity,
+        )
+        gc.collect()
+        gc.freeze()  # millions of documents need not be looked through ever again
+        return self._session.info
+
+    def _advance(self, request: int, command: Advance) -> Reply | None:
+        session = self._get()
+        self._halt()
+        target = min(session.step + command.steps, session.spec.steps)
+        if target <= session.step:
+            return Done()
+        self._begin_march(request, target, replay=False)
+        return None
+
+    def _run(self, _: int, command: Run) -> Reply:
+        session = self._get()
+        if command.speed is not None and not 0 < command.speed < float("inf"):
+            raise LabError(Failure("That speed cannot be", f"{command.speed} steps a second."))
+        self._end_march()
+        if session.finished:
+            return Done()
+        session.running, session.speed = True, command.speed
+        self._mark = self._due = time.perf_counter()
+        return Done()
+
+    def _go_to(self, request: int, command: GoTo) -> Reply | None:
+        session = self._get()
+        self._halt()
+        session.seek(command.step)
+        if session.step >= command.step:
+            return Done()
+        self._begin_march(request, command.step, replay=True)
+        return None
+
+    def _set_sampling(self, _: int, command: SetSampling) -> Reply:
+        self._get().set_sampling(command.sampling)
+        return Done()
+
+    def _edit(self, _: int, command: Edit) -> Reply:
+        session = self._get()
+        if self._march is not None and self._march.replay:
+            self._end_march()
+        session.edit(command.changes)
+        return Done()
+
+    def _save(self, _: int, command: Save) -> Reply:
+        self._get().save(command.path)
+        return Done()

@@ -1,0 +1,132 @@
+"""The process in which a run trains: `python -m playground.lab.worker`, started by process.py.
+
+The two pipes to the screen are kept under private descriptors; 0, 1 and 2 then lead to the null
+device and the log, so nothing that a plugin prints or reads can come between. A thread reads
+the commands: it answers pings itself, whatever the main thread is at, and ends the process
+when the screen is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from queue import SimpleQueue
+from typing import BinaryIO, NoReturn
+
+from playground.lab import wire
+from playground.lab.activity import Activity
+from playground.lab.process import Hello
+from playground.lab.protocol import Command, Done, Failure, Ping, Progress, Reply
+
+LOG_LIMIT = 4 * 1024 * 1024
+"""Bytes of log after which a plugin that floods it loses the beginning."""
+
+Item = tuple[int, Command]
+
+
+class Channel:
+    """The pipes to the screen. Replies may come from both threads."""
+
+    def __init__(self, commands: BinaryIO, replies: BinaryIO) -> None:
+        self.commands = commands
+        self._replies = replies
+        self._lock = threading.Lock()
+
+    def reply(self, request: int, reply: Reply | Progress, seconds: float = 0.0) -> None:
+        """Answer a request. seconds: the time that the worker spent on it."""
+        try:
+            data = wire.pack((request, seconds, reply))
+        except Exception as error:  # something of a plugin's that cannot travel
+            failure = Failure(
+                "The answer could not be sent",
+                f"{type(error).__name__}: {error}",
+                kind="internal",
+            )
+            data = wire.pack((request, seconds, failure))
+        with self._lock:
+            try:
+                wire.send(self._replies, data)
+            except OSError:
+                os._exit(0)  # nobody is there to hear it
+
+
+def take_pipes() -> Channel:
+    """Keep the standard pipes for ourselves; leave the null device and the log to the rest."""
+    commands, replies = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    with contextlib.suppress(AttributeError, OSError):
+        # A line at a time, so that the last words are there when the process is killed.
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    return Channel(os.fdopen(commands, "rb"), os.fdopen(replies, "wb"))
+
+
+def listen(
+    channel: Channel, inbox: SimpleQueue[Item], activity: Activity, main: int, log: str
+) -> None:
+    """Commands into the inbox, pings answered on the spot, for as long as there is a screen."""
+    try:
+        while True:
+            request, command = wire.receive(channel.commands)
+            if isinstance(command, Ping):
+                channel.reply(request, activity.pong(main))
+                _cut_log()
+            else:
+                inbox.put((request, command))
+    except BaseException:  # the screen is gone, or speaks another language: nothing left to do
+        _leave(log)
+
+
+def _leave(log: str) -> NoReturn:
+    with contextlib.suppress(OSError):
+        os.unlink(log)  # noqa: PTH108 - no pathlib at the end of the world
+    os._exit(0)
+
+
+def _cut_log() -> None:
+    with contextlib.suppress(OSError):
+        if os.fstat(2).st_size > LOG_LIMIT:
+            os.ftruncate(2, 0)
+
+
+def main() -> None:
+    """Serve one screen until it is done."""
+    with contextlib.suppress(ValueError, OSError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        faulthandler.enable()
+    channel = take_pipes()
+    sys.setswitchinterval(0.001)  # the reading thread is let in within a millisecond
+    try:
+        hello: Hello = wire.receive(channel.commands)
+    except EOFError:
+        os._exit(0)
+    inbox: SimpleQueue[Item] = SimpleQueue()
+    activity = Activity()
+    threading.Thread(
+        target=listen,
+        args=(channel, inbox, activity, threading.get_ident(), hello.log),
+        name="listener",
+        daemon=True,
+    ).start()
+
+    # Only now what takes long to import, so that pings are answered meanwhile.
+    from playground.lab.service import Service
+
+    service = Service(hello.sources, activity, inbox, channel.reply)
+    if hello.eager:
+        service.load_plugins()
+    request = service.run()
+    channel.reply(request, Done())
+    sys.stdout.flush()
+    os._exit(0)  # a plugin's threads are not waited for
+
+
+if __name__ == "__main__":
+    main()

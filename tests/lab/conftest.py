@@ -1,0 +1,151 @@
+"""Runs and plugins for the tests of the lab. Real processes, no sleeps: tests await events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from playground.hooks.manager import load
+from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
+from playground.lab.client import Lab
+from playground.lab.events import LabEvent, Limits
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+
+T = TypeVar("T")
+WORDS = [
+    "ant",
+    "bee",
+    "cat",
+    "dog",
+    "elk",
+    "fox",
+    "gnu",
+    "hen",
+    "ibis",
+    "jay",
+    "kiwi",
+    "lark",
+    "mole",
+    "newt",
+    "owl",
+    "pig",
+    "rat",
+    "seal",
+    "toad",
+]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test writes to where the user keeps things."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("MICROGPT_PLAY_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def registry() -> Registry:
+    """The built-ins."""
+    return load(PluginSources(entry_points=False))
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    """A small text file, one word a line."""
+    path = tmp_path / "words.txt"
+    path.write_text("\n".join(WORDS) + "\n", encoding="utf-8")
+    return path
+
+
+def text_run(path: Path, **changes: Any) -> RunSpec:
+    """A small, fast run on a text file."""
+    return RunSpec.parse(
+        {
+            "dataset": {"name": "text-file", "options": {"path": str(path)}},
+            "model": {"n_embd": 8, "n_head": 2, "n_layer": 1, "block_size": 8},
+            "steps": 400,
+            "seed": 7,
+            "eval_every": 20,
+            **changes,
+        }
+    )
+
+
+@pytest.fixture
+def spec(words: Path) -> RunSpec:
+    return text_run(words)
+
+
+@pytest.fixture
+def session(spec: RunSpec, registry: Registry) -> Session:
+    return Session.open(spec, registry)
+
+
+QUICK = Limits(ping=0.1, plugin=1.0, silence=1.5, checkpoint=0.1, share=1.0)
+"""Less patient than for people."""
+
+
+class Watched:
+    """A Lab, with the events it sent."""
+
+    def __init__(self, sources: PluginSources, limits: Limits) -> None:
+        self.events: list[LabEvent] = []
+        self._arrived = asyncio.Event()
+        self.lab = Lab(sources, listener=self._hear, limits=limits)
+
+    def _hear(self, event: LabEvent) -> None:
+        self.events.append(event)
+        self._arrived.set()
+
+    async def event(self, kind: type[T], seconds: float = 10.0) -> T:
+        """The next event of a kind, those already there included."""
+        async with asyncio.timeout(seconds):
+            while True:
+                for event in self.events:
+                    if isinstance(event, kind):
+                        self.events.remove(event)
+                        return event
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    async def reaches(self, step: int, seconds: float = 20.0) -> None:
+        """Until the run has done so many steps."""
+        async with asyncio.timeout(seconds):
+            while (await self.lab.frame()).step < step:
+                pass
+
+
+MakeLab = Callable[..., Watched]
+
+
+@pytest.fixture
+async def labs() -> AsyncIterator[MakeLab]:
+    """Makes Labs, and closes them after the test."""
+    made: list[Watched] = []
+
+    def make(*plugins: Path, limits: Limits = QUICK) -> Watched:
+        sources = PluginSources(files=tuple(map(str, plugins)), entry_points=False)
+        made.append(Watched(sources, limits))
+        return made[-1]
+
+    yield make
+    await asyncio.gather(*(watched.lab.close() for watched in made))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Yield to the event loop until something is so."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def within(seconds: float, work: Awaitable[T]) -> T:
+    """The result, if it comes in time."""
+    async with asyncio.timeout(seconds):
+        return await work

@@ -1,0 +1,284 @@
+"""What a session does, without a process around it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from microgpt import CharTokenizer, ModelConfig, OptimizerConfig, Trainer, VectorEngine, load_names
+from microgpt.trainer import shuffle_and_init
+from playground.hooks.registry import Registry
+from playground.lab.client import LabError
+from playground.lab.protocol import FrameRequest, Link, MatrixView, Progress, Sampling
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+from tests.lab.conftest import text_run
+
+
+def losses(session: Session) -> list[float]:
+    return list(session.frame().metrics.losses)
+
+
+def walk(session: Session, steps: int) -> None:
+    for _ in range(steps):
+        assert session.advance()
+
+
+def test_default_run_has_the_losses_of_the_plain_trainer(registry: Registry) -> None:
+    documents = load_names()
+    tokenizer = CharTokenizer()
+    tokenizer.train(documents)
+    config = ModelConfig(tokenizer.vocab_size)
+    weights, _ = shuffle_and_init(documents, config, 42)
+    bos = tokenizer.bos_id
+    tokens = [[bos, *tokenizer.encode(text), bos] for text in documents[:50]]
+    plain = Trainer(
+        VectorEngine(config, OptimizerConfig(), weights), tokens, OptimizerConfig(), 1000
+    )
+    expected = [plain.advance().loss for _ in range(40)]
+
+    session = Session.open(RunSpec(), registry, sampling=Sampling(every=7))
+    walk(session, 40)
+
+    assert losses(session) == expected
+
+
+def test_what_is_held_out_changes_neither_order_nor_first_weights(
+    words: Path, registry: Registry
+) -> None:
+    without = Session.open(text_run(words, holdout=0), registry)
+    half = Session.open(text_run(words, holdout=0.5), registry)
+    assert (without.info.heldout_documents, half.info.heldout_documents) == (0, 10)
+    walk(without, 5)
+    walk(half, 5)
+    assert losses(without) == losses(half)
+
+
+def test_a_single_document_is_trained_on_and_that_is_said(
+    tmp_path: Path, registry: Registry
+) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text("alone\n", encoding="utf-8")
+    session = Session.open(text_run(path), registry)
+    assert (session.info.train_documents, session.info.heldout_documents) == (1, 0)
+    assert any("too few documents" in notice.text for notice in session.info.notices)
+    walk(session, 3)
+    assert session.frame().metrics.evaluations == ()
+
+
+def test_baselines_are_those_of_the_tokens_the_model_sees(
+    tmp_path: Path, registry: Registry
+) -> None:
+    path = tmp_path / "ab.txt"
+    path.write_text("ab\nab\nab\n", encoding="utf-8")
+    info = Session.open(text_run(path, holdout=0), registry).info
+    nats = {baseline.name: baseline.nats for baseline in info.baselines}
+    assert nats["uniform"] == pytest.approx(math.log(3))
+    assert nats["unigram"] == pytest.approx(math.log(3))  # a, b and BOS equally often
+    assert nats["bigram"] == pytest.approx(0.0)  # each is certain after the one before
+
+
+def test_hold_out_loss_is_taken_at_the_start_every_n_steps_and_at_the_end(
+    words: Path, registry: Registry
+) -> None:
+    session = Session.open(text_run(words, steps=45, eval_every=20), registry)
+    walk(session, 45)
+    assert [step for step, _ in session.frame().metrics.evaluations] == [0, 20, 40, 45]
+
+
+def test_looking_and_sampling_change_nothing(spec: RunSpec, registry: Registry) -> None:
+    plain = Session.open(spec, registry, sampling=Sampling(every=0))
+    watched = Session.open(spec, registry, sampling=Sampling(every=3))
+    walk(plain, 30)
+    views = tuple(
+        MatrixView("wte", kind)
+        for kind in ("weights", "gradients", "update", "first_moment", "second_moment")
+    )
+    for _ in range(30):
+        assert watched.advance()
+        watched.frame(FrameRequest(matrices=views))
+        watched.preview()
+        watched.sample()
+    assert losses(plain) == losses(watched)
+
+
+def test_a_frame_holds_only_what_is_new_and_only_what_was_asked_for(session: Session) -> None:
+    session.set_sampling(Sampling(every=5, count=2))
+    walk(session, 10)
+    frame = session.frame(FrameRequest(since_step=6, since_batch=1, document=False))
+    assert frame.metrics.first_step == 7
+    assert len(frame.metrics.losses) == len(frame.metrics.learning_rates) == 4
+    assert [(batch.number, batch.step) for batch in frame.batches] == [(2, 10)]
+    assert frame.document is None and frame.matrices == ()
+
+
+def test_the_document_frame_is_what_the_last_step_learnt_from(session: Session) -> None:
+    before = session.frame().document
+    assert before is not None and before.position == 0 and before.losses == ()
+    walk(session, 1)
+    frame = session.frame()
+    document = frame.document
+    assert document is not None and document.tokens == before.tokens
+    assert document.tokens[-1] == "·" and len(document.losses) == len(document.tokens)
+    assert sum(document.losses) / len(document.losses) == pytest.approx(frame.metrics.losses[-1])
+
+
+def test_update_is_what_the_last_step_added(session: Session) -> None:
+    walk(session, 9)
+    view = FrameRequest(matrices=(MatrixView("wte", "weights"),))
+    before = session.frame(view).matrices[0].values
+    walk(session, 1)
+    now, update = session.frame(
+        FrameRequest(matrices=(MatrixView("wte", "weights"), MatrixView("wte", "update")))
+    ).matrices
+    assert [a - b for a, b in zip(now.values, before, strict=True)] == list(update.values)
+    walk(session, 1)  # now the weights before were kept, not found again
+    later, again = session.frame(
+        FrameRequest(matrices=(MatrixView("wte", "weights"), MatrixView("wte", "update")))
+    ).matrices
+    assert [a - b for a, b in zip(later.values, now.values, strict=True)] == list(again.values)
+
+
+def test_a_text_of_the_data_is_told_from_a_new_one(tmp_path: Path, registry: Registry) -> None:
+    path = tmp_path / "same.txt"
+    path.write_text("ab\n" * 30, encoding="utf-8")
+    session = Session.open(text_run(path, steps=150), registry)
+    new = session.sample()
+    walk(session, 150)
+    greedy = Sampling(chain=(Link("temperature", {"temperature": 0.05}),), count=3)
+    session.set_sampling(greedy)
+    batch = session.sample()
+    assert [(text.text, text.in_data, text.complete) for text in batch.texts] == [
+        ("ab", True, True)
+    ] * 3
+    assert any(not text.in_data for text in new.texts)
+
+
+def test_sampling_again_gives_other_texts_and_the_same_seed_the_same(
+    spec: RunSpec, registry: Registry
+) -> None:
+    one, two = Session.open(spec, registry), Session.open(spec, registry)
+    first, second = one.sample(), one.sample()
+    assert first.texts != second.texts
+    assert (two.sample().texts, two.sample().texts) == (first.texts, second.texts)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "field"),
+    [
+        (Sampling(prompt="Ω"), "prompt"),
+        (Sampling(prompt="antbeecat"), "prompt"),
+        (Sampling(count=0), "count"),
+        (Sampling(every=-1), "every"),
+        (Sampling(chain=(Link("temperature", {"temperature": -1}),)), "temperature.temperature"),
+        (Sampling(chain=(Link("temprature"),)), "temprature"),
+    ],
+)
+def test_sampling_that_cannot_be_is_refused_and_the_old_one_stays(
+    session: Session, sampling: Sampling, field: str
+) -> None:
+    with pytest.raises(LabError) as caught:
+        session.set_sampling(sampling)
+    assert field in caught.value.failure.problems
+    assert session.sampling == Sampling()
+    assert session.sample().texts
+
+
+def test_preview_gives_chances_before_and_after_the_chain(session: Session) -> None:
+    session.set_sampling(Sampling(chain=(Link("top-k", {"top_k": 2}),)))
+    preview = session.preview(limit=3)
+    assert len(preview.chances) == 3
+    assert [chance.after > 0 for chance in preview.chances] == [True, True, False]
+    assert sum(chance.after for chance in preview.chances) + preview.rest == pytest.approx(1)
+    assert preview.rest_count == session.info.vocab_size - 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"optimizer.learning_rate": -1.0}, "optimizer.learning_rate"),
+        ({"optimizer.learning_rate": "fast"}, "optimizer.learning_rate"),
+        ({"model.n_embd": 32}, "model.n_embd"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+)
+def test_an_edit_that_cannot_be_names_its_field(
+    session: Session, changes: dict[str, float | str], field: str
+) -> None:
+    with pytest.raises(LabError) as caught:
+        session.edit(changes)
+    assert field in caught.value.failure.problems
+
+
+def test_an_edited_learning_rate_holds_from_the_next_step(session: Session) -> None:
+    walk(session, 2)
+    session.edit({"optimizer.learning_rate": 0.1})
+    assert session.frame().base_learning_rate == 0.1
+    walk(session, 1)
+    assert list(session.frame().metrics.learning_rates)[-1] == pytest.approx(0.1 * (1 - 2 / 400))
+
+
+def test_it_stops_at_the_last_step(words: Path, registry: Registry) -> None:
+    session = Session.open(text_run(words, steps=2), registry)
+    assert session.state == "ready"
+    walk(session, 2)
+    assert session.state == "finished"
+    assert not session.advance() and session.step == 2
+
+
+def test_progress_tells_each_stage_and_its_exception_cancels(
+    spec: RunSpec, registry: Registry
+) -> None:
+    stages: list[str] = []
+    Session.open(spec, registry, progress=lambda progress: stages.append(progress.stage))
+    assert stages[0].startswith("reading") and stages[-1] == "measuring baselines"
+    assert any(stage.startswith("tokenizer") for stage in stages)
+
+    def cancel(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Session.open(spec, registry, progress=cancel)
+
+
+# ---------------------------------------------------------------- divergence
+
+
+def test_divergence_puts_back_to_the_last_good_step_and_everything_works_from_there(
+    spec: RunSpec, registry: Registry
+) -> None:
+    healthy = Session.open(spec, registry)
+    walk(healthy, 10)
+    session = Session.open(spec, registry)
+    walk(session, 10)
+    session.edit({"optimizer.learning_rate": 1e9})
+    while session.advance():
+        assert session.step < 60, "a learning rate of 1e9 should tear it apart"
+    failure = session.trouble
+    assert failure is not None and failure.kind == "diverged"
+    assert session.state == "failed"
+    assert "1e+09" in failure.message and "magnitude" in failure.message
+    assert f"put back to step {session.step:,}" in failure.message
+    good = session.step
+    assert math.isfinite(session.frame().metrics.losses[-1])
+    assert session.sample().texts
+    session.go_to(10)
+    assert session.state == "paused"
+    assert losses(session) == losses(healthy)
+    session.edit({"optimizer.learning_rate": 0.01})
+    walk(session, good + 5)
+    assert math.isfinite(session.frame().metrics.losses[-1])
+
+
+def test_the_loss_from_the_state_it_was_put_back_to_is_a_number(
+    spec: RunSpec, registry: Registry
+) -> None:
+    session = Session.open(spec, registry)
+    session.edit({"optimizer.learning_rate": 1e9})
+    while session.advance():
+        assert session.step < 60
+    session.edit({"optimizer.learning_rate": 0.0})
+    assert session.advance()
+    assert math.isfinite(session.frame().metrics.losses[-1])
