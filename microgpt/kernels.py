@@ -256,7 +256,7 @@ def adam(n: int) -> Callable[..., None]:
     """
     return _compiled(
         f"""
-def kernel(weights, gradients, first, second, beta1, beta2, rate, eps):
+def kernel(weights, gradients, first, second, beta1, beta2, rate, eps, sqrt=sqrt):
     c1, c2 = 1 - beta1, 1 - beta2
     i = 0
     for ({each("p#", n)}), ({each("g#", n)}), ({each("m#", n)}), ({each("v#", n)}) in zip(

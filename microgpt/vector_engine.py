@@ -217,11 +217,13 @@ class VectorEngine:
 
     def read(self, kind: StateKind) -> array[float]:
         """See Engine."""
-        rows = list(self._rows[kind])
+        flat = array("d")
         for name, place in self._places.items():
-            if name.endswith("mlp_fc2"):
-                rows[place] = _transposed(rows[place])
-        return array("d", chain.from_iterable(rows))
+            rows = self._rows[kind][place]
+            flat.extend(
+                chain.from_iterable(_transposed(rows) if name.endswith("mlp_fc2") else rows)
+            )
+        return flat
 
     def write(self, kind: StateKind, values: array[float]) -> None:
         """See Engine."""
