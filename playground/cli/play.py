@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +61,27 @@ def open_playground(
             checkpoint=saved,
             theme=theme,
         )
-        code = app.run()
+        with _drawing_on_the_terminal():
+            code = app.run()
         return app.return_code or code or 0
     finally:
         worker.kill()
+
+
+@contextlib.contextmanager
+def _drawing_on_the_terminal() -> Iterator[None]:
+    """Textual draws on standard error. Where that goes to a file (`2>log`), lend it the
+    terminal of standard output for as long as the screen is up."""
+    if os.isatty(2):
+        yield
+        return
+    kept = os.dup(2)
+    os.dup2(1, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _spec(said: Mapping[str, Any], sources: PluginSources) -> str:

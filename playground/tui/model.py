@@ -94,9 +94,7 @@ class PlaygroundModel:
     def request(self) -> FrameRequest:
         """The frame that shows what is on screen and has not been seen yet."""
         batch = self.batches[0].number if self.batches else 0
-        return FrameRequest(
-            self._last_step, batch, self._views(), history=min(self.neighbours, 60)
-        )
+        return FrameRequest(self._last_step, batch, self._views(), history=min(self.neighbours, 60))
 
     def _views(self) -> tuple[MatrixView, ...]:
         if self.info is None:

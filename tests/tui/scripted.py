@@ -130,6 +130,7 @@ class ScriptedLab:
         self.saved: list[str] = []
 
     async def open(self, spec, *, checkpoint=None, sampling=None) -> RunInfo:
+        self.sampling = sampling or Sampling()
         self.calls.append(("open", spec))
         if self.fail_open is not None:
             failure, self.fail_open = self.fail_open, None
@@ -187,9 +188,7 @@ class ScriptedLab:
         for view in request.matrices:
             shape = next(m for m in self.info.matrices if m.name == view.name)
             wobble = random.Random(view.name + view.kind)
-            values = array(
-                "d", [wobble.gauss(0, 0.1) for _ in range(shape.rows * shape.columns)]
-            )
+            values = array("d", [wobble.gauss(0, 0.1) for _ in range(shape.rows * shape.columns)])
             matrices.append(MatrixFrame(view.name, view.kind, shape.rows, shape.columns, values))
         return Frame(
             state=self.state,
@@ -223,9 +222,9 @@ class ScriptedLab:
                 after=tuple(NAMES[(self.step + 1 + i) % 9] for i in range(request.history)),
             ),
             matrices=tuple(matrices),
-            batches=tuple(
-                b for b in reversed(self.batches) if b.number > request.since_batch
-            )[::-1],
+            batches=tuple(b for b in reversed(self.batches) if b.number > request.since_batch)[
+                ::-1
+            ],
         )
 
     async def advance(self, steps: int = 1) -> None:
@@ -274,7 +273,7 @@ class ScriptedLab:
         return Preview(
             self.step,
             self.sampling.prompt,
-            tuple(TokenChance(i, (LETTERS + "·")[i], before[i], after[i]) for i in order),
+            tuple(TokenChance(i, (LETTERS + "·")[i], before[i], after[i]) for i in order[:limit]),
         )
 
     async def edit(self, changes) -> None:

@@ -55,7 +55,8 @@ class Documents(Vertical, can_focus=True):
         )
         self._lines("#dataset-after", number + 1, document.after[: room - above], width)
 
-        text = "".join(token for token in document.tokens[: len(document.losses) or None])
+        # The last token shown is BOS, unless the document was cut off before it.
+        text = "".join(document.tokens if document.beyond else document.tokens[:-1])
         mean = (
             f"{sum(document.losses) / len(document.losses):.2f} nats"
             if document.losses
@@ -64,7 +65,9 @@ class Documents(Vertical, can_focus=True):
         space = max(4, width - NUMBER_WIDTH - len(mean) - 1)
         self.query_one("#dataset-current", Static).update(
             Content.assemble(
-                (f"{number:>6,} ", POINTED), (fit(visible(text), space), STRONG), (f" {mean}", MUTED)
+                (f"{number:>6,} ", POINTED),
+                (fit(visible(text), space), STRONG),
+                (f" {mean}", MUTED),
             )
         )
 
@@ -73,9 +76,7 @@ class Documents(Vertical, can_focus=True):
         lines.display = bool(texts)
         lines.update(
             Content("\n").join(
-                Content.styled(
-                    f"{first + i:>6,} {fit(visible(text), width - NUMBER_WIDTH)}", MUTED
-                )
+                Content.styled(f"{first + i:>6,} {fit(visible(text), width - NUMBER_WIDTH)}", MUTED)
                 for i, text in enumerate(texts)
             )
         )
@@ -114,8 +115,8 @@ class DatasetPanel(Panel):
         self.query_one("#dataset-counts", Static).update(
             Content.assemble((title, STRONG), f"  {count}")
         )
-        held = f" · {info.heldout_documents:,} held out" if info.heldout_documents else ""
-        self.border_subtitle = f"{info.train_documents:,} to train on{held}"
+        held = f" · {info.heldout_documents:,} held" if info.heldout_documents else ""
+        self.border_subtitle = f"{info.train_documents:,} train{held}"
         notices = self.query_one("#dataset-notices", Static)
         notices.display = bool(info.notices)
         notices.update(

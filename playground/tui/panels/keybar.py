@@ -33,6 +33,7 @@ class KeyBar(Static):
 
     def show_bindings(self, bindings: list[Binding], running: bool) -> None:
         """The bindings in their order, the least important left out where room runs out."""
+        width = self.size.width or self.app.size.width - 2
         keys = [
             (
                 IMPORTANCE.get(binding.action, len(IMPORTANCE)),
@@ -43,7 +44,7 @@ class KeyBar(Static):
             for binding in bindings
         ]
         for _, key, words, _ in sorted(keys, reverse=True):
-            if sum(len(key) + len(words) + 3 for _, key, words, _ in keys) <= self.size.width + 1:
+            if sum(len(key) + len(words) + 3 for _, key, words, _ in keys) <= width + 1:
                 break
             keys = [item for item in keys if item[1:3] != (key, words)]
         parts: list[str | tuple[str, str]] = []

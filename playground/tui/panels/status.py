@@ -84,7 +84,8 @@ class TitleLine(Static):
             (2, Content(f"{spec['engine']} engine")),
             (3, Content(f"seed {spec['seed']}")),
         ]
-        line = assemble(pieces[1:], self.size.width - 17, " · ")
+        width = self.size.width or self.app.size.width - 2
+        line = assemble(pieces[1:], width - 17, " · ")
         self.update(Content.assemble(name[1], "   ", line))
 
 
@@ -92,7 +93,7 @@ class StatusLine(Static):
     """State, progress, losses, speed, time left; or what is wrong."""
 
     def show(self, model: PlaygroundModel) -> None:
-        width = self.size.width
+        width = self.size.width or self.app.size.width - 2
         if model.opening is not None:
             self.update(self._opening(model, width))
             return

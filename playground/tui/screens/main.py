@@ -29,8 +29,17 @@ class MainScreen(Screen[None]):
     """Panels and keys. State is the model's, work is the controller's."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(MAIN_BINDINGS)
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (104, "-normal"), (160, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (32, "-medium"), (48, "-tall")]
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (104, "-normal"),
+        (160, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-tiny"),
+        (22, "-low"),
+        (32, "-medium"),
+        (48, "-tall"),
+    ]
     AUTO_FOCUS = "#loss-chart"
 
     def __init__(self, model: PlaygroundModel) -> None:
@@ -62,6 +71,8 @@ class MainScreen(Screen[None]):
 
     def draw(self) -> None:
         """Draw the model. Called at most once a frame."""
+        if not self.query(KeyBar):
+            return  # not composed yet, or being taken down
         self.query_one(TitleLine).show(self.model)
         self.query_one(StatusLine).show(self.model)
         for panel in self.query(Panel):

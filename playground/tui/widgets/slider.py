@@ -18,6 +18,8 @@ from playground.tui.widgets.line_widget import Run, strip_of
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.values import Scale, Track
 
+_NUMERIC = "0123456789.-e"
+
 COARSE = 10
 """How many stops a shifted arrow key moves."""
 
@@ -121,6 +123,11 @@ class Slider(Control):
         return self._value
 
     @property
+    def integer(self) -> bool:
+        """Are its values whole numbers?"""
+        return self._track.integer
+
+    @property
     def editing(self) -> bool:
         """Is a number being typed?"""
         return self._typed is not None
@@ -195,17 +202,20 @@ class Slider(Control):
 
     @override
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        return character is not None and character in "0123456789.-"
+        return self.editing and character is not None and character in _NUMERIC
 
     def on_key(self, event: events.Key) -> None:
-        """Digits begin or continue an entry; while one is open, its keys are its own."""
+        """Enter begins an entry; while one is open, its keys are its own. Not before: a digit
+        may mean something to the screen around."""
         character = event.character
-        if character is not None and character in "0123456789.-":
-            self._type((self._typed or "") + character)
-        elif self._typed is None:
-            return
+        if self._typed is None:
+            if event.key != "enter":
+                return
+            self._type("")
+        elif character is not None and character in _NUMERIC:
+            self._type(self._typed + character)
         elif event.key == "backspace":
-            self._type(self._typed[:-1] or None)
+            self._type(self._typed[:-1])
         elif event.key == "escape":
             self._type(None)
         elif event.key in ("enter", "tab", "shift+tab"):
@@ -222,12 +232,14 @@ class Slider(Control):
 
     def _type(self, text: str | None) -> None:
         if text != self._typed:
-            self._typed = text[:12] if text else None
+            self._typed = None if text is None else text[:12]
             self.changed()
 
     def _commit(self) -> None:
         text, self._typed = self._typed or "", None
         self.changed()
+        if not text:
+            return
         try:
             value = float(text)
         except ValueError:

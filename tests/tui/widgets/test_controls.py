@@ -51,7 +51,7 @@ async def test_arrows_step_shifted_arrows_leap_home_and_end_go_all_the_way(stage
 async def test_a_number_typed_and_entered_becomes_the_value(stage: Any) -> None:
     slider = temperature()
     async with stage(slider, (40, 1), Slider.Changed, Slider.Rejected) as app:
-        await app.pilot.press("1", ".", "2", "7", "backspace")
+        await app.pilot.press("enter", "1", ".", "2", "7", "backspace")
         assert slider.editing and app.lines[0].endswith("1.2 ")
         assert slider.value == 0.5
         await app.pilot.press("enter")
@@ -62,7 +62,7 @@ async def test_a_number_typed_and_entered_becomes_the_value(stage: Any) -> None:
 async def test_escape_leaves_the_value_alone(stage: Any) -> None:
     slider = temperature()
     async with stage(slider, (40, 1), Slider.Changed, Slider.Rejected) as app:
-        await app.pilot.press("9", "escape")
+        await app.pilot.press("enter", "9", "escape")
         assert slider.value == 0.5 and app.lines[0].endswith("0.50")
         assert app.posted == []
 
@@ -80,7 +80,7 @@ async def test_what_cannot_be_is_refused_with_the_reason(
 ) -> None:
     slider = temperature()
     async with stage(slider, (40, 1), Slider.Changed, Slider.Rejected) as app:
-        await app.pilot.press(*typed, "enter")
+        await app.pilot.press("enter", *typed, "enter")
         assert slider.value == 0.5
         assert [(m.text, m.reason) for m in app.posted] == [(typed, reason)]
 
@@ -88,7 +88,7 @@ async def test_what_cannot_be_is_refused_with_the_reason(
 async def test_half_a_token_is_refused_where_whole_numbers_are_asked(stage: Any) -> None:
     slider = top_k(5)
     async with stage(slider, (40, 1), Slider.Rejected) as app:
-        await app.pilot.press("2", ".", "5", "enter")
+        await app.pilot.press("enter", "2", ".", "5", "enter")
         assert slider.value == 5
         assert app.posted[0].reason == "top-k: 2.5 is not a whole number"
 
@@ -103,7 +103,7 @@ async def test_off_is_a_value_below_the_lowest(stage: Any) -> None:
         assert slider.value == 0
         await app.pilot.press("end", "delete")
         assert slider.value == 0 and app.lines[0].endswith("off")
-        await app.pilot.press("7", "enter", "0", "enter")
+        await app.pilot.press("enter", "7", "enter", "enter", "0", "enter")
         assert slider.value == 0
 
 

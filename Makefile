@@ -1,0 +1,54 @@
+# Two commands do everything on a machine with only Python 3.11+ and make:
+#   make play     sets up, and opens the playground
+#   make test     sets up, and runs everything that CI runs
+
+PYTHON ?= $(shell tools/pythons.sh | head -n 1)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+FILE ?=
+
+.PHONY: play test check unit others bench shots names clean
+
+play: $(VENV)/.playing
+	@$(BIN)/microgpt-play $(FILE)
+
+test: check unit others
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.playing: pyproject.toml $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.testing: pyproject.toml $(VENV)/bin/python
+	$(PIP) --editable '.[test,dev]'
+	@touch $@ $(VENV)/.playing
+
+# What is true of the code without running it: style, types, the direction of every import.
+check: $(VENV)/.testing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# The whole suite, the real command in a real terminal included (that part needs tmux).
+unit: $(VENV)/.testing
+	@command -v tmux >/dev/null || { echo "The end-to-end tests need tmux: install it with your system's package manager." >&2; exit 1; }
+	$(BIN)/pytest -n 2 --dist loadscope
+
+# Core, hooks and lab on every other Python that this machine has.
+others:
+	@tools/others.sh $(BIN)/python
+
+bench: $(VENV)/.testing
+	@$(BIN)/python tools/bench.py
+
+# The picture at the top of the README, made by the app itself.
+shots: $(VENV)/.testing
+	$(BIN)/python tools/make_shots.py
+
+clean:
+	rm -rf .venv .venv-* build *.egg-info

@@ -1,0 +1,126 @@
+"""A real terminal for tests: tmux runs the command, keys go in, the screen comes out.
+
+Nothing sleeps: tmux copies whatever the program prints into a pipe, and `wait_for` looks at
+the screen again each time something arrives there, until what it waits for is seen or the
+deadline passes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shlex
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+class Terminal:
+    """One program in a terminal of so many columns and rows."""
+
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        size: tuple[int, int],
+        folder: Path,
+        env: Mapping[str, str],
+    ) -> None:
+        self.socket = f"e2e-{uuid.uuid4().hex[:12]}"
+        self.size = size
+        self.exit_file = folder / f"{self.socket}.exit"
+        self.error_file = folder / f"{self.socket}.err"
+        self._pipe = folder / f"{self.socket}.pipe"
+        os.mkfifo(self._pipe)
+        self._bytes = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
+        # Held open by ourselves too, so that a reader is never told "end" between writers.
+        self._hold = os.open(self._pipe, os.O_WRONLY)
+        gate = folder / f"{self.socket}.gate"
+        os.mkfifo(gate)
+        script = (
+            f"read go < {shlex.quote(str(gate))}; {shlex.join(command)} "
+            f"2> {shlex.quote(str(self.error_file))}; "
+            f"echo $? > {shlex.quote(str(self.exit_file))}; printf '\\nended\\n'; read end"
+        )
+        settings = [f"{name}={value}" for name, value in env.items()]
+        self._tmux(
+            "-f", "/dev/null", "new-session", "-d", "-s", "main", "-x", str(size[0]),
+            "-y", str(size[1]), "env", *settings, "sh", "-c", script,
+        )  # fmt: skip
+        self._tmux("set-option", "-g", "status", "off")
+        # `status off` gives the last row to the program; ask for the very size again.
+        self._tmux("resize-window", "-x", str(size[0]), "-y", str(size[1]))
+        self._tmux("pipe-pane", "-O", f"exec cat > {shlex.quote(str(self._pipe))}")
+        self.started = time.monotonic()
+        with gate.open("w") as stream:
+            stream.write("go\n")
+
+    def _tmux(self, *words: str) -> str:
+        return subprocess.run(
+            ["tmux", "-L", self.socket, *words], check=True, capture_output=True, text=True
+        ).stdout
+
+    def press(self, *keys: str) -> None:
+        """Send keys by tmux's names: "s", "Space", "Enter", "C-q", "Right"."""
+        self._tmux("send-keys", *keys)
+
+    def type(self, text: str) -> None:
+        """Send text as it is."""
+        self._tmux("send-keys", "-l", text)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
+
+    @property
+    def screen(self) -> str:
+        """What is on the screen now."""
+        return self._tmux("capture-pane", "-p")
+
+    def wait_for(
+        self, what: str | re.Pattern[str] | Callable[[str], object], seconds: float = 15
+    ) -> str:
+        """The screen on which `what` (text, pattern or condition) is first seen."""
+        deadline = time.monotonic() + seconds
+        while True:
+            screen = self.screen
+            if isinstance(what, str):
+                seen: object = what in screen
+            elif isinstance(what, re.Pattern):
+                seen = what.search(screen)
+            else:
+                seen = what(screen)
+            if seen:
+                return screen
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise AssertionError(
+                    f"{what!r} was not seen within {seconds} s. The screen:\n{screen}\n"
+                    f"standard error:\n{self.errors[-2000:]}"
+                )
+            select.select([self._bytes], [], [], min(left, 1))
+            self._drain()
+
+    def _drain(self) -> None:
+        try:
+            while os.read(self._bytes, 65536):
+                pass
+        except BlockingIOError:
+            pass
+
+    def wait_for_exit(self, seconds: float = 10) -> int:
+        """The exit code of the program."""
+        self.wait_for(lambda _: self.exit_file.exists() and self.exit_file.read_text(), seconds)
+        return int(self.exit_file.read_text())
+
+    @property
+    def errors(self) -> str:
+        """What the program wrote to standard error."""
+        return self.error_file.read_text() if self.error_file.exists() else ""
+
+    def close(self) -> None:
+        subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True, check=False)
+        os.close(self._bytes)
+        os.close(self._hold)

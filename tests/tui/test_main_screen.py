@@ -1,0 +1,226 @@
+"""The main screen as a person uses it: keys in, words and pictures out."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Input
+
+from playground.lab.events import WorkerBack, WorkerLost
+from playground.lab.protocol import Failure
+from playground.tui.widgets.bars import Bars
+from playground.tui.widgets.slider import Slider
+from tests.tui.watched import playing, seen
+
+
+async def test_opening_shows_what_is_trained_and_that_nothing_ran_yet() -> None:
+    async with playing() as (app, _):
+        assert "names · char, 27 tokens · 4,192 parameters" in app.text("#title")
+        assert "seed 42" in app.text("#title")
+        assert "ready" in app.text("#status")
+        assert "step 0/1,000" in app.text("#status")
+        assert "32,469 documents" in app.text("#dataset-counts")
+        assert "27 tokens" in app.text("#dataset-vocabulary")
+
+
+async def test_s_does_one_step_and_shows_its_loss() -> None:
+    async with playing() as (app, pilot):
+        for _ in range(3):
+            await pilot.press("s")
+        await seen(pilot, lambda: "step 3/1,000" in app.text("#status"))
+        assert "loss" in app.text("#status")
+        assert list(app.model.loss.xs) == [1, 2, 3]
+
+
+async def test_space_runs_and_pauses() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("space")
+        await seen(pilot, lambda: "steps/s" in app.text("#status"))
+        await seen(pilot, lambda: app.model.step > 20)
+        await pilot.press("space")
+        await seen(pilot, lambda: "paused" in app.text("#status"))
+        assert app.lab.calls[-1] == ("pause",)
+
+
+async def test_b_goes_back_one_step_and_the_curve_follows() -> None:
+    async with playing() as (app, pilot):
+        for _ in range(4):
+            await pilot.press("s")
+        await seen(pilot, lambda: app.model.step == 4)
+        await pilot.press("b")
+        await seen(pilot, lambda: app.model.step == 3)
+        assert list(app.model.loss.xs) == [1, 2, 3]
+
+
+async def test_b_at_the_beginning_says_so() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("b")
+        await pilot.pause()
+        assert "beginning" in app.said
+
+
+async def test_a_finished_run_says_what_can_be_done() -> None:
+    async with playing() as (app, pilot):
+        app.lab.stride = 600
+        await pilot.press("space")
+        await seen(pilot, lambda: "finished" in app.text("#status"))
+        await pilot.press("s")
+        await pilot.pause()
+        assert "All 1,000 steps are done" in app.said
+        assert app.model.step == 1000
+
+
+async def test_plus_and_minus_change_the_speed_within_its_ends() -> None:
+    async with playing() as (app, pilot):
+        for _ in range(3):
+            await pilot.press("plus")
+        await seen(pilot, lambda: "flat out" in app.text("#status"))
+        for _ in range(9):
+            await pilot.press("minus")
+        await seen(pilot, lambda: "speed 1 a second" in app.text("#status"))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+async def test_numbers_choose_panels_and_z_gives_one_the_screen(number: int) -> None:
+    async with playing() as (app, pilot):
+        await pilot.press(str(number))
+        panel = app.main.focused_panel
+        assert panel is not None
+        assert number == panel.NUMBER
+        await pilot.press("z")
+        await pilot.pause()
+        assert [p.NUMBER for p in app.main.query("Panel") if p.display] == [number]
+        assert panel.size.width > 110
+        await pilot.press("z")
+        await pilot.pause()
+        assert all(p.display for p in app.main.query("Panel"))
+
+
+async def test_numbers_choose_panels_even_from_a_slider() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("4")
+        assert isinstance(app.focused, Slider)
+        await pilot.press("2")
+        assert app.main.focused_panel is app.main.panel(2)
+
+
+async def test_moving_the_temperature_moves_the_bars() -> None:
+    async with playing() as (app, pilot):
+        await seen(pilot, lambda: app.model.preview is not None)
+        before = app.main.query_one(Bars).rows
+        await pilot.press("4")
+        assert isinstance(app.focused, Slider)
+        for _ in range(6):
+            await pilot.press("right")
+        await seen(pilot, lambda: app.main.query_one(Bars).rows != before)
+        assert app.model.sampling.chain[0].options["temperature"] == pytest.approx(0.8)
+        assert app.main.query_one(Bars).rows[0].value < before[0].value
+
+
+async def test_a_prompt_is_typed_without_keys_being_commands() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("slash", *"sam")
+        await seen(pilot, lambda: app.model.preview and app.model.preview.prompt == "sam")
+        assert app.model.step == 0
+        await pilot.press("enter")
+        await seen(pilot, lambda: "samkamon" in app.text("#sampling-texts"))
+        await pilot.press("escape", "s")
+        await seen(pilot, lambda: app.model.step == 1)
+        assert app.main.query_one("#sampling-prompt", Input).value == "sam"
+
+
+async def test_a_prompt_outside_the_vocabulary_is_explained_in_place() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("slash", "é")
+        await seen(pilot, lambda: "not in the vocabulary" in app.text("#sampling-next"))
+        await pilot.press("backspace")
+        await seen(pilot, lambda: "next token" in app.text("#sampling-next"))
+
+
+async def test_samples_are_marked_new_or_in_the_data() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("g")
+        await seen(pilot, lambda: "kamon" in app.text("#sampling-texts"))
+        lines = app.text("#sampling-texts").splitlines()
+        assert next(line for line in lines if "kamon" in line).rstrip().endswith("new")
+        assert next(line for line in lines if "mia" in line).rstrip().endswith("in data")
+
+
+async def test_brackets_and_v_choose_matrix_and_view() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("right_square_bracket")
+        await seen(pilot, lambda: "wpe 16×16" in app.text("#parameters-line"))
+        await pilot.press("v")
+        await seen(pilot, lambda: "‹grads›" in app.text("#parameters-line"))
+        assert "position 0" in app.text("#parameters-readout")
+
+
+async def test_a_lost_worker_is_said_and_the_screen_goes_on() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("s")
+        await seen(pilot, lambda: app.model.step == 1)
+        failure = Failure("The training process died", "It was killed (signal 9).", kind="dead")
+        app.lab.listener(WorkerLost(failure, 1))
+        await seen(pilot, lambda: "training process died" in app.text("#status"))
+        assert app.lab.info is not None
+        app.lab.listener(WorkerBack(app.lab.info, 1, False))
+        await seen(pilot, lambda: "died" not in app.text("#status"))
+        assert "fresh worker" in app.said
+
+
+async def test_a_data_set_that_cannot_be_opened_leaves_the_run() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("s", "s")
+        await seen(pilot, lambda: app.model.step == 2)
+        app.lab.fail_open = Failure("novel.txt is empty", "There is no text in it.")
+        opened = await app.controller.open('{"dataset": {"name": "text-file"}}')
+        assert not opened
+        assert "novel.txt is empty" in app.said
+        assert app.model.step == 2
+        assert "names" in app.text("#title")
+
+
+async def test_u_brings_the_run_before_back() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("s", "s")
+        await seen(pilot, lambda: app.model.step == 2)
+        await app.controller.open('{"seed": 7}')
+        await seen(pilot, lambda: "seed 7" in app.text("#title"))
+        await pilot.press("u")
+        await seen(pilot, lambda: "seed 42" in app.text("#title"))
+        await seen(pilot, lambda: app.model.step == 2)
+
+
+async def test_leaving_keeps_the_run(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
+    async with playing() as (app, pilot):
+        await pilot.press("s")
+        await seen(pilot, lambda: app.model.step == 1)
+        await pilot.press("q")
+        await pilot.pause()
+        assert app.lab.saved == [str(tmp_path / "data" / "last-run.safetensors")]
+        assert ("close",) in app.lab.calls
+
+
+async def test_markup_in_a_file_name_is_shown_as_it_is() -> None:
+    spec = '{"dataset": {"name": "text-file", "options": {"path": "/tmp/[red]a[/].txt"}}}'
+    async with playing(spec=spec) as (app, _):
+        assert "a[/].txt" not in app.text("#title") or "[red]" in app.text("#dataset-counts")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 16), (100, 30)])
+async def test_every_panel_is_there_at_every_size(size: tuple[int, int]) -> None:
+    async with playing(size=size) as (app, pilot):
+        await pilot.press("s")
+        await seen(pilot, lambda: app.model.step == 1)
+        for panel in app.main.query("Panel"):
+            assert panel.display
+            assert panel.region.right <= size[0]
+            assert panel.region.bottom <= size[1] - 1
+            assert panel.size.height >= 3
+
+
+async def test_the_footer_shows_the_keys_and_drops_the_least_important() -> None:
+    async with playing(size=(80, 24)) as (app, _):
+        assert "? help" in app.text("#keys")
+        assert "s step" in app.text("#keys")
+        assert len(app.text("#keys")) <= 80

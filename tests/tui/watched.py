@@ -1,0 +1,67 @@
+"""The real app over a scripted lab, and a way to wait for what it draws."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from textual.content import Content
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from playground.tui.app import PlaygroundApp
+from tests.tui.scripted import ScriptedLab
+
+
+class WatchedApp(PlaygroundApp):
+    """Says when it has drawn."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.drawn = asyncio.Event()
+        self.said = ""
+        """The toasts so far."""
+
+    def notify(self, message: str, *, title: str = "", **kwargs: Any) -> None:
+        self.said += f"{title} {message}\n"
+        super().notify(message, title=title, **kwargs)
+
+    def _draw_now(self) -> None:
+        super()._draw_now()
+        self.drawn.set()
+
+    @property
+    def lab(self) -> ScriptedLab:
+        lab = self.controller.lab
+        assert isinstance(lab, ScriptedLab)
+        return lab
+
+    def text(self, selector: str) -> str:
+        """What a text widget of the main screen says."""
+        content = self.main.query_one(selector, Static).content
+        return content.plain if isinstance(content, Content) else str(content)
+
+
+@asynccontextmanager
+async def playing(
+    size: tuple[int, int] = (120, 40), spec: str = "{}"
+) -> AsyncIterator[tuple[WatchedApp, Pilot[int]]]:
+    """The app with a run open and its first frame drawn."""
+    app = WatchedApp(lambda listener: ScriptedLab(listener), spec)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        await asyncio.wait_for(app.controller.ready.wait(), 10)
+        await seen(pilot, lambda: "ready" in app.text("#status"))
+        yield app, pilot
+
+
+async def seen(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until the condition holds; it is looked at after each drawing."""
+    app = pilot.app
+    assert isinstance(app, WatchedApp)
+    async with asyncio.timeout(seconds):
+        while not condition():
+            app.drawn.clear()
+            await app.drawn.wait()
+            await pilot.pause()
