@@ -11,7 +11,8 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from types import TracebackType
+from pathlib import Path
+from types import FrameType, TracebackType
 
 from playground.lab.protocol import ActivityKind, Pong
 
@@ -93,10 +94,34 @@ class Activity:
         doing, seconds = self.current, time.monotonic() - self.since
         if doing is None:
             return Pong("idle", "", "", seconds, self.count)
-        stack = ""
+        label, stack = doing.label, ""
         if seconds > _LONG and doing.kind != "own":
             frame = sys._current_frames().get(main_thread)
-            stack = "".join(traceback.format_stack(frame, 12)) if frame else ""
+            if frame is not None:
+                label = label or _culprit(frame)
+                stack = "".join(traceback.format_stack(frame, 12))
         return Pong(
-            doing.kind, doing.label, doing.place, seconds, self.count, doing.contribution, stack
+            doing.kind,
+            label or "a plugin",
+            doing.place,
+            seconds,
+            self.count,
+            doing.contribution,
+            stack,
         )
+
+
+_OURS = ("playground", "microgpt", "importlib", "runpy", "pluggy", "__main__")
+
+
+def _culprit(frame: FrameType) -> str:
+    """The file of the outermost code that is neither ours nor Python's way to import."""
+    found = ""
+    current: FrameType | None = frame
+    while current is not None:
+        module = str(current.f_globals.get("__name__", ""))
+        builtin = current.f_code.co_filename.startswith("<frozen")
+        if not builtin and module.partition(".")[0] not in _OURS:
+            found = current.f_code.co_filename
+        current = current.f_back
+    return f"plugin {Path(found).stem!r} (file {found})" if found else ""

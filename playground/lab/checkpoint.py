@@ -1,8 +1,8 @@
 """Checkpoints on disk: one .safetensors file that every other tool reads too.
 
 The tensors are named as Karpathy's matrices (wte, wpe, lm_head, layer0.attn_wq ...), each again
-as first_moment.* and second_moment.* for Adam, all float64; the series as series.losses and
-series.learning_rates. Everything else is text in the header's metadata.
+as first_moment.* and second_moment.* for Adam and as gradients.* for the screen, all float64;
+the series as series.losses and series.learning_rates. Everything else is text in the header's metadata.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ FORMAT = "microgpt-play"
 VERSION = 1
 MAX_BYTES = 4 << 30
 _MAX_HEADER = 100_000_000
-_MOMENTS = ("first_moment", "second_moment")
 
 
 class CheckpointError(Exception):
@@ -147,6 +146,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         ("", checkpoint.weights),
         ("first_moment.", checkpoint.first_moment),
         ("second_moment.", checkpoint.second_moment),
+        ("gradients.", checkpoint.gradients),
     ):
         for matrix in parameter_layout(config):
             part = data[8 * matrix.offset : 8 * (matrix.offset + matrix.size)]
@@ -294,9 +294,10 @@ def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkp
         spec=metadata["spec"],
         step=int(metadata["step"]),
         weights=flat(""),
-        first_moment=flat(_MOMENTS[0] + "."),
-        second_moment=flat(_MOMENTS[1] + "."),
+        first_moment=flat("first_moment."),
+        second_moment=flat("second_moment."),
         tokenizer=metadata["tokenizer"],
+        gradients=flat("gradients.") if "gradients.wte" in tensors else b"",
         base_learning_rate=float(metadata["base_learning_rate"]),
         tokens_seen=int(metadata.get("tokens_seen", 0)),
         losses=series("losses"),

@@ -23,6 +23,7 @@ BEYOND = 64
 """Tokens past the model's reach that are still shown."""
 LONG = 20_000
 """Characters from which a document is encoded only as far as the model can see."""
+_RECENT = 64
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -169,9 +170,18 @@ class TokenDocuments(Sequence[list[int]]):
     def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
         self._texts = texts
         self._encoder = encoder
+        self._recent: dict[int, list[int]] = {}
 
     def __len__(self) -> int:
         return len(self._texts)
 
     def __getitem__(self, index: int) -> list[int]:  # type: ignore[override]
-        return self._encoder.document(self._texts[index])
+        tokens = self._encoder.document(self._texts[index])
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent[index] = tokens
+        return tokens
+
+    def shown(self, index: int) -> list[int]:
+        """The same for the screen, which mostly asks for what was just learnt from."""
+        return self._recent.get(index) or self._encoder.document(self._texts[index])

@@ -18,13 +18,15 @@ _SHOWN = 200
 """Characters of a neighbouring document that are shown."""
 
 
-def document_frame(opened: Opened, last: StepResult | None, history: int) -> DocumentFrame | None:
-    """The document that `last` learnt from, or the first one, and its neighbours."""
+def document_frame(
+    opened: Opened, last: StepResult | None, coming: int, history: int
+) -> DocumentFrame | None:
+    """The document that `last` learnt from, or the one to come, and its neighbours."""
     texts, encoder = opened.train, opened.encoder
-    index = last.document_indices[0] if last else 0
+    index = last.document_indices[0] if last else coming
     losses = last.token_losses[0] if last else ()
     try:
-        ids = encoder.document(texts[index])[1:]
+        ids = opened.documents.shown(index)[1:]
         reach = min(opened.config.block_size, len(ids))
         shown = tuple(map(encoder.display, ids[:reach]))
         beyond = tuple(map(encoder.display, ids[reach:-1][:BEYOND]))

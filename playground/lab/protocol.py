@@ -306,6 +306,8 @@ class Checkpoint:
     evaluations: tuple[tuple[int, float], ...] = ()
     edits: tuple[tuple[int, float], ...] = ()
     """(step, base learning rate) pairs: what was set by hand after that many steps."""
+    gradients: bytes = b""
+    """Those of the last step, for the screen; training does not depend on them."""
     data: str = ""
     """A fingerprint of the documents: going back before `step` needs the very same ones."""
     since_step: int = 0

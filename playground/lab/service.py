@@ -93,7 +93,7 @@ class Service:
     def load_plugins(self) -> Registry:
         """Import the plugins, unless that is done."""
         if self._registry is None:
-            with self._activity.doing("plugin", "a plugin", "its import"):
+            with self._activity.doing("plugin", "", "its import"):
                 self._registry = load(self._sources)
         return self._registry
 

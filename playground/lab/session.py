@@ -12,7 +12,6 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 
 from microgpt.config import linear_decay
-from microgpt.engine import STATE_KINDS
 from microgpt.trainer import DivergedError, StepResult, Trainer
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError, traceback_text
@@ -319,7 +318,12 @@ class Session:
             tokens_per_second=self.speedometer.tokens_per_second,
             speed=self.speed,
             document=(
-                document_frame(self._opened, self._last, request.history)
+                document_frame(
+                    self._opened,
+                    self._last,
+                    self._trainer.document_indices(step)[0],
+                    request.history,
+                )
                 if request.document
                 else None
             ),
@@ -380,17 +384,16 @@ class Session:
         first, losses, rates, evaluations = self._series.between(since, self.step)
         if not series:
             losses, rates, evaluations = array("d"), array("d"), ()
-        weights, moment, second = (
-            as_bytes(self.engine.read(kind)) for kind in STATE_KINDS if kind != "gradients"
-        )
+        read = self.engine.read
         with plugin_failures(), self._opened.encoder.guard.at("state_dict"):
             tokenizer = json.dumps(self._opened.encoder.tokenizer.state_dict())
         return Checkpoint(
             spec=self.spec.to_json(),
             step=self.step,
-            weights=weights,
-            first_moment=moment,
-            second_moment=second,
+            weights=as_bytes(read("weights")),
+            first_moment=as_bytes(read("first_moment")),
+            second_moment=as_bytes(read("second_moment")),
+            gradients=as_bytes(read("gradients")),
             tokenizer=tokenizer,
             base_learning_rate=self._timeline.rate_at(self.step),
             tokens_seen=self.tokens_seen,
@@ -415,6 +418,7 @@ class Session:
                 as_array(checkpoint.second_moment),
             )
             losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
+            gradients = as_array(checkpoint.gradients)
         except CheckpointError as error:
             raise LabError(Failure(error.title, error.message)) from error
         timeline = Timeline(self.spec.optimizer.learning_rate)
@@ -433,6 +437,8 @@ class Session:
         self._timeline, self._series, self.trouble = timeline, series, None
         self.epoch += 1
         self._stand_at(keyframe)
+        if checkpoint.gradients:
+            self.engine.write("gradients", gradients)
         with plugin_failures():
             self._evaluate()
 

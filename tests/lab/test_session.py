@@ -236,7 +236,7 @@ def test_progress_tells_each_stage_and_its_exception_cancels(
     assert stages[0].startswith("reading") and stages[-1] == "measuring baselines"
     assert any(stage.startswith("tokenizer") for stage in stages)
 
-    def cancel(progress: Progress) -> None:
+    def cancel(_: Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
