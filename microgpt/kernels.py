@@ -214,6 +214,7 @@ def attention_backward(
         f"""
 def kernel(qkv, weights, gradients):
     out, ds = [], []
+    queries = [row[:{n}] for row in qkv]
     keys, values = [row[{n}:{2 * n}] for row in qkv], [row[{2 * n}:] for row in qkv]
     for looks, ({each("g#", n)}) in zip(weights, gradients):
         da = []
@@ -238,7 +239,7 @@ def kernel(qkv, weights, gradients):
         for t in range(u, len(qkv)):
             {each("d#", n_head)} = ds[t][u]
             {each("a#", n_head)} = weights[t][u]
-            {each("q#", n)} *_ = qkv[t]
+            {each("q#", n)} = queries[t]
             {each("g#", n)} = gradients[t]
             {_heads("s#+=d@*q#", n_head, head_dim)}
             {_heads("r#+=a@*g#", n_head, head_dim)}

@@ -47,9 +47,7 @@ class BlockTape:
     x_attn: Rows  # (N, C), normalized
     scale_attn: Row  # (N)
     qkv: Rows  # (N, 3C)
-    looks: list[
-        Sequence[Rows]
-    ]  # per document (T, 1 ... T, H): how much each token looks at those before
+    looks: Sequence[Sequence[Rows]]  # per document (T, 1 ... T, H): who looks at whom how much
     attended: Rows  # (N, C), what the heads found
     x_mlp: Rows  # (N, C), normalized
     scale_mlp: Row  # (N)
@@ -84,7 +82,7 @@ class VectorEngine:
         if not batch.inputs:
             raise ValueError("a batch needs at least one document")
         x0, scale0 = self._embed(batch)
-        x: Rows = x0
+        x = x0
         blocks, tapes = self._blocks(), []
         for block in blocks:
             x, tape = self._forward_block(block, x, batch)
@@ -152,7 +150,7 @@ class VectorEngine:
         attention = kernels.attention(self.config.n_head, head_dim)
         x_attn, scale_attn = normalize(x)
         qkv = dots(x_attn, block.qkv)  # (N, 3C)
-        looks = []
+        looks: list[Sequence[Rows]] = []
         attended: list[Row] = []
         for document in batch.documents:
             document_looks, found = attention(qkv[document])  # (T, 1 ... T, H), (T, C)
