@@ -2,7 +2,8 @@
 
 The tensors are named as Karpathy's matrices (wte, wpe, lm_head, layer0.attn_wq ...), each again
 as first_moment.* and second_moment.* for Adam and as gradients.* for the screen, all float64;
-the series as series.losses and series.learning_rates. Everything else is text in the header's metadata.
+the series as series.losses and series.learning_rates. Everything else is text in the header's
+metadata.
 """
 
 from __future__ import annotations

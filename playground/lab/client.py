@@ -143,7 +143,7 @@ class Lab:
         try:
             link = self._opening = await self._fresh_link()
             self._check_cancelled()
-            info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
+            info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling), self._tell)
             self._check_cancelled()
         except BaseException as error:
             if self._opening is not None:
@@ -175,10 +175,12 @@ class Lab:
         if self._cancelled:
             raise LabError(_CLOSED if self._closed else _CANCELLED)
 
-    async def _open_in(self, link: Link, command: Open) -> tuple[RunInfo, Catalog]:
-        def tell(progress: Progress) -> None:
-            self._listener(OpenProgress(progress))
+    def _tell(self, progress: Progress) -> None:
+        self._listener(OpenProgress(progress))
 
+    async def _open_in(
+        self, link: Link, command: Open, tell: Callable[[Progress], None] | None = None
+    ) -> tuple[RunInfo, Catalog]:
         info, catalog = await asyncio.gather(
             link.request(command, tell), link.request(GetCatalog()), return_exceptions=True
         )
@@ -246,6 +248,8 @@ class Lab:
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings, by dotted field."""
         await self._change(Edit(dict(changes)))
+        if self._current is not None:  # the one thing that a replay cannot know of
+            await self._keep_checkpoint(self._current)
 
     async def checkpoint(self) -> Checkpoint:
         """The whole state of the run."""
@@ -282,9 +286,10 @@ class Lab:
         return reply
 
     async def _change(self, command: Command) -> None:
-        self._keeper.stale = True
-        await self._ask(command, Done)
-        self._keeper.stale = True
+        try:
+            await self._ask(command, Done)
+        finally:
+            self._keeper.changed.set()
 
     def _set_running(self, running: bool, speed: float | None = None) -> None:
         self._running, self._speed = running, speed
@@ -347,17 +352,21 @@ class Lab:
 
     async def _keep_checkpoints(self, link: Link) -> None:
         """Hold a recent state of the run, at a pace that costs it next to nothing."""
-        delay = self._limits.checkpoint
+        keeper = self._keeper
         while link is self._current and link.alive:
-            await asyncio.sleep(delay)
-            if link is not self._current or not (self._running or self._keeper.stale):
-                continue
-            self._keeper.stale = False
-            with contextlib.suppress(LabError):
-                reply = await link.request(self._keeper.request())
-                assert isinstance(reply, Checkpoint)
-                self._keeper.keep(reply)
-                delay = max(self._limits.checkpoint, link.spent / self._limits.share)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(keeper.changed.wait(), self._limits.checkpoint)
+            if link is self._current and (self._running or keeper.changed.is_set()):
+                with contextlib.suppress(LabError):
+                    await self._keep_checkpoint(link)
+                await asyncio.sleep(link.spent / self._limits.share)
+
+    async def _keep_checkpoint(self, link: Link) -> None:
+        keeper = self._keeper
+        keeper.changed.clear()
+        reply = await link.request(keeper.request())
+        if link is self._current and isinstance(reply, Checkpoint):
+            keeper.keep(reply)
 
     async def _recover(self, lost: Link, failure: Failure) -> None:
         assert self.info is not None
@@ -375,7 +384,7 @@ class Lab:
         try:
             link = await self._fresh_link()
             info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
-            if lost.external and seen > step:
+            if lost.external and seen != step:
                 await link.request(GoTo(seen))
                 step = seen
             if running:
@@ -394,6 +403,7 @@ class Lab:
         self._last_step = step
         self._set_running(running, speed)
         self._lives.begin()
+        self._keeper.changed.set()
         self._listener(WorkerBack(info, step, running, note))
 
     def _give_up(self, failure: Failure) -> None:

@@ -305,7 +305,8 @@ class Checkpoint:
     learning_rates: bytes = b""
     evaluations: tuple[tuple[int, float], ...] = ()
     edits: tuple[tuple[int, float], ...] = ()
-    """(step, base learning rate) pairs: what was set by hand after that many steps."""
+    """(step, base learning rate) pairs: what was set by hand after that many steps, those in a
+    recorded future included."""
     gradients: bytes = b""
     """Those of the last step, for the screen; training does not depend on them."""
     data: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 from array import array
@@ -17,8 +18,8 @@ class Keeper:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.spec = ""
-        self.stale = False
-        """The run has changed since the checkpoint was made."""
+        self.changed = asyncio.Event()
+        """Something was done to the run since the checkpoint was made."""
         self._latest: Checkpoint | None = None
         self._losses = array("d")
         self._rates = array("d")

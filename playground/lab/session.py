@@ -193,18 +193,18 @@ class Session:
         self._series.record(result.step, result.loss, result.learning_rate)
         if self._timeline.wants(result.step):
             self._timeline.keep(self._keyframe())
-        every = self.spec.eval_every
-        if every and (result.step % every == 0 or self.finished):
-            try:
-                self._evaluate()
-            except PluginError as error:
-                self.trouble = failure_of(error)
+        try:
+            self._evaluate()
+        except PluginError as error:
+            self.trouble = failure_of(error)
         return True
 
     def _evaluate(self) -> None:
         """Hold-out loss here, unless it is known from an earlier visit."""
-        if self.spec.eval_every and self._evaluator and self.step not in self._series.evaluations:
-            self._series.evaluations[self.step] = self._evaluator.loss()
+        every, known = self.spec.eval_every, self._series.evaluations
+        due = every and (self.step % every == 0 or self.finished)
+        if due and self._evaluator and self.step not in known:
+            known[self.step] = self._evaluator.loss()
 
     def _put_back(self, failure: Failure, good: int) -> None:
         """Return to the last good step, and say why."""
@@ -400,7 +400,7 @@ class Session:
             losses=as_bytes(losses),
             learning_rates=as_bytes(rates),
             evaluations=evaluations,
-            edits=tuple(sorted((s, r) for s, r in self._timeline.edits.items() if s <= self.step)),
+            edits=tuple(sorted(self._timeline.edits.items())),
             data=self._opened.fingerprint,
             since_step=first - 1,
             epoch=self.epoch,

@@ -31,7 +31,8 @@ def gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    return False
+    stat = Path(f"/proc/{pid}/stat")  # an orphan may wait for its last rites
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 async def opened(labs: MakeLab, spec: RunSpec, *files: Path) -> Watched:

@@ -1,0 +1,181 @@
+"""Going back and on: always the bytes that the straight path gives."""
+
+from __future__ import annotations
+
+import time
+from array import array
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from playground.hooks.registry import Registry
+from playground.lab.client import LabError
+from playground.lab.protocol import FrameRequest, MatrixView
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+from playground.lab.timeline import RECENT, SPACING, Keyframe, Timeline
+from tests.lab.conftest import text_run
+from tests.lab.test_session import walk
+
+STEPS = 90
+LOOK = FrameRequest(
+    document=True,
+    matrices=tuple(
+        MatrixView("wte", kind)
+        for kind in ("weights", "gradients", "update", "first_moment", "second_moment")
+    ),
+)
+
+
+def picture(session: Session) -> tuple[object, ...]:
+    """All that may be seen of a state."""
+    frame = session.frame(LOOK)
+    return (
+        frame.step, frame.metrics, frame.matrices, frame.document, frame.tokens_seen,
+        frame.learning_rate, frame.base_learning_rate, session.checkpoint().weights,
+    )  # fmt: skip
+
+
+Edits = tuple[tuple[int, float], ...]
+
+
+class Straight:
+    """The same run without any going back, for comparison."""
+
+    def __init__(self, words: Path, registry: Registry) -> None:
+        @cache
+        def at(step: int, edits: Edits) -> tuple[object, ...]:
+            session = Session.open(text_run(words, steps=STEPS), registry)
+            for number in range(step + 1):
+                for where, rate in edits:
+                    if where == number:
+                        session.edit({"optimizer.learning_rate": rate})
+                if number < step:
+                    session.frame(LOOK)
+                    assert session.advance()
+            return picture(session)
+
+        self.at = at
+
+
+moves = st.lists(
+    st.one_of(
+        st.tuples(st.just("advance"), st.integers(1, 40)),
+        st.tuples(st.just("go_to"), st.integers(0, STEPS)),
+        st.tuples(st.just("edit"), st.sampled_from([0.001, 0.02, 0.05])),
+        st.tuples(st.just("look"), st.just(0)),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(moves=moves)
+def test_any_walk_ends_where_the_straight_path_does(
+    moves: list[tuple[str, float]], words: Path, registry: Registry
+) -> None:
+    session = Session.open(text_run(words, steps=STEPS), registry)
+    edits: dict[int, float] = {}
+    for move, value in moves:
+        if move == "advance":
+            for _ in range(int(value)):
+                session.advance()
+        elif move == "go_to":
+            session.go_to(int(value))
+        elif move == "edit":
+            session.edit({"optimizer.learning_rate": value})
+            edits = {at: rate for at, rate in edits.items() if at < session.step}
+            edits[session.step] = value
+        else:
+            session.frame(LOOK)
+    made = tuple(sorted((at, rate) for at, rate in edits.items() if at <= session.step))
+    assert picture(session) == Straight(words, registry).at(session.step, made)
+
+
+def test_the_recorded_future_is_repeated_with_its_edits(session: Session) -> None:
+    walk(session, 30)
+    session.edit({"optimizer.learning_rate": 0.05})
+    walk(session, 30)
+    seen = session.frame()
+    session.go_to(10)
+    assert session.frame().base_learning_rate == 0.01
+    walk(session, 50)
+    again = session.frame()
+    assert again.metrics == seen.metrics and again.base_learning_rate == 0.05
+
+
+def test_a_new_edit_makes_another_future(session: Session) -> None:
+    walk(session, 30)
+    session.edit({"optimizer.learning_rate": 0.05})
+    walk(session, 30)
+    session.go_to(10)
+    session.edit({"optimizer.learning_rate": 0.002})
+    walk(session, 50)
+    frame = session.frame()
+    assert frame.base_learning_rate == 0.002
+    assert len(frame.metrics.losses) == 60
+
+
+def test_gradients_and_update_at_the_start_are_zero(session: Session) -> None:
+    walk(session, 30)
+    session.go_to(0)
+    frame = session.frame(LOOK)
+    assert all(not any(m.values) for m in frame.matrices if m.kind in ("gradients", "update"))
+
+
+@pytest.mark.parametrize("step", [-1, 401])
+def test_a_step_outside_the_run_is_refused_and_nothing_moves(session: Session, step: int) -> None:
+    walk(session, 5)
+    with pytest.raises(LabError):
+        session.go_to(step)
+    assert session.step == 5
+
+
+def test_anywhere_within_a_thousand_steps_of_the_default_run_is_quick(registry: Registry) -> None:
+    session = Session.open(RunSpec(), registry)
+    began = time.perf_counter()
+    walk(session, 500)
+    each = (time.perf_counter() - began) / 500
+    slowest = 0.0
+    for step in (0, 1, 24, 25, 26, 50, 249, 475, 499):
+        began = time.perf_counter()
+        session.go_to(step)
+        slowest = max(slowest, time.perf_counter() - began)
+        session.go_to(500)
+    assert slowest < max(0.3, 40 * each)
+
+
+def keyframe(step: int, numbers: int) -> Keyframe:
+    values = array("d", bytes(8 * numbers))
+    return Keyframe(step, step, values, values, values)
+
+
+def test_keyframes_stay_within_the_budget_dense_where_it_is_recent() -> None:
+    numbers = 4192
+    timeline = Timeline(0.01)
+    for step in range(0, 100_001, SPACING):
+        timeline.keep(keyframe(step, numbers))
+    steps = timeline.steps
+    assert len(steps) * keyframe(0, numbers).size <= 64 * 1024 * 1024
+    assert steps[0] == 0 and steps[-1] == 100_000
+    gaps = {b: b - a for a, b in pairwise(steps)}
+    assert max(gap for at, gap in gaps.items() if at > 100_000 - RECENT) <= 60
+    assert max(gaps.values()) < 2_000
+
+
+def test_a_model_too_large_for_the_budget_keeps_a_few() -> None:
+    timeline = Timeline(0.01, budget=1)
+    for step in range(0, 1001, SPACING):
+        timeline.keep(keyframe(step, 10))
+    assert timeline.earliest == 0 and len(timeline.steps) == 4
+    assert timeline.steps[-1] == 1000
