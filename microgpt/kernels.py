@@ -135,33 +135,35 @@ def kernel(rows, residuals, fc1, fc2_t):
 
 
 @cache
-def mlp_backward(
-    n: int,
-) -> Callable[[Rows, Rows, Rows, Rows], tuple[list[list[float]], list[list[float]]]]:
-    """(dout, f, fc1, fc2 transposed) -> (dz, dx): back through fc2, relu and fc1.
+def mlp_backward(n: int) -> Callable[[Rows, Rows, Rows, Rows], tuple[list[list[float]], ...]]:
+    """(dout, f transposed, x, fc2 transposed) -> (dz transposed, d_fc1, d_fc2 transposed).
 
-    dz_j = fc2_t[j] · dout where unit j fired, else 0; dx = Σ dz_j fc1[j].
+    Again unit by unit: where unit j fired on token t, dz[t][j] = fc2_t[j] · dout[t], else 0;
+    d_fc1[j] = Σ dz[t][j] x[t], d_fc2_t[j] = Σ f[t][j] dout[t].
     """
     read, product = _reading(n)
     return _compiled(
         f"""
-def kernel(gradients, activations, fc1, fc2_t):
-    dz, dx = [], []
-    for {read.replace("w", "x")}, f in zip(gradients, activations):
+def kernel(gradients, activations, rows, fc2_t):
+    dz, d_fc1, d_fc2_t = [], [], []
+    for {read}, fired in zip(fc2_t, activations):
+        column = []
+        {each("r#", n, "=")} = 0.0
         {each("s#", n, "=")} = 0.0
-        row = []
-        for fired, w, reads in zip(f, fc2_t, fc1):
-            if fired:
-                {"" if read == "w" else read + " = w"}
+        for f, x, row in zip(fired, gradients, rows):
+            if f:
+                {each("x#", n)} = x
                 z = {product}
-                row.append(z)
-                {each("w#", n)} = reads
-                {each("s#+=z*w#", n, ";")}
+                column.append(z)
+                {each("s#+=f*x#", n, ";")}
+                {each("x#", n)} = row
+                {each("r#+=z*x#", n, ";")}
             else:
-                row.append(0.0)
-        dz.append(row)
-        dx.append([{each("s#", n)}])
-    return dz, dx
+                column.append(0.0)
+        dz.append(column)
+        d_fc1.append([{each("r#", n)}])
+        d_fc2_t.append([{each("s#", n)}])
+    return dz, d_fc1, d_fc2_t
 """
     )
 

@@ -89,17 +89,16 @@ class VectorEngine:
             tapes.append(tape)
         losses, dlogits = _cross_entropy(self._logits(x), batch.targets)
 
-        gradients: list[Row] = [()] * len(self._rows["weights"])
-        places = self._places
+        # Matrix by matrix in place, so that the memory of the old gradients serves for the new.
+        gradients, places = self._rows["gradients"], self._places
         lm_head = self._rows["weights"][places["lm_head"]]
         gradients[places["lm_head"]] = _product_backward(dlogits, x)
-        dx = kernels.dots(self.config.vocab_size)(dlogits, _transposed(lm_head))  # (N, C)
+        dx: Rows = kernels.dots(self.config.vocab_size)(dlogits, _transposed(lm_head))  # (N, C)
         for layer in reversed(range(self.config.n_layer)):
             dx, block_gradients = self._backward_block(blocks[layer], tapes[layer], dx, batch)
             first, last = places[f"layer{layer}.attn_wq"], places[f"layer{layer}.mlp_fc2"]
             gradients[first.start : last.stop] = block_gradients
         self._backward_embed(batch, x0, scale0, dx, gradients)
-        self._rows["gradients"] = gradients
         return batch.by_document(losses)
 
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -166,13 +165,13 @@ class VectorEngine:
     ) -> tuple[Rows, list[Row]]:
         """d/d(output) -> d/d(input), and the gradients of the block's rows in their order."""
         n_embd = self.config.n_embd
-        combinations = kernels.combinations(n_embd)
         normalize_backward = kernels.normalize_backward(n_embd)
         attention_backward = kernels.attention_backward(self.config.n_head, self.config.head_dim)
 
-        d_fc2_t = combinations(_transposed(tape.activations), dx)  # (4C, C)
-        dz, dy = kernels.mlp_backward(n_embd)(dx, tape.activations, block.fc1, block.fc2_t)
-        d_fc1 = combinations(_transposed(dz), tape.x_mlp)  # (4C, C)
+        dz_t, d_fc1, d_fc2_t = kernels.mlp_backward(n_embd)(
+            dx, _transposed(tape.activations), tape.x_mlp, block.fc2_t
+        )
+        dy = kernels.combinations(n_embd)(_transposed(dz_t), block.fc1)  # (N, C)
         dx = normalize_backward(tape.x_mlp, tape.scale_mlp, dy, dx)
 
         d_wo = _product_backward(dx, tape.attended)
