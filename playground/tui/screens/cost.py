@@ -1,0 +1,103 @@
+"""What a run's settings cost: parameters, and time, as far as it can be told beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from textual.content import Content
+
+from microgpt.config import ModelConfig
+from microgpt.parameters import parameter_count
+from playground.tui.model import PlaygroundModel
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one set of settings."""
+
+    parameters: int
+    step_ms: float | None
+    """Milliseconds a step; None if nobody can tell."""
+    steps: int
+
+    @classmethod
+    def of(cls, model: PlaygroundModel, values: Mapping[str, Any]) -> Cost:
+        """values: valid settings by dotted field; the vocabulary is that of the open run."""
+        config = ModelConfig(
+            model.info.vocab_size if model.info else 27,
+            **{
+                name: values[f"model.{name}"]
+                for name in ("n_embd", "n_head", "n_layer", "block_size")
+            },
+        )
+        tokens = tokens_per_document(model, config.block_size)
+        step_ms = _estimate(config, tokens, str(values["engine"]), int(values["batch_size"]))
+        return cls(parameter_count(config), step_ms, int(values["steps"]))
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.step_ms is None else self.step_ms * self.steps / 1000
+
+
+def tokens_per_document(model: PlaygroundModel, block_size: int) -> float:
+    """Mean positions of a document under a context length, as the open run has seen them."""
+    info, frame = model.info, model.frame
+    if info is None:
+        return float(min(8, block_size))
+    longest = info.longest + 1  # the closing BOS is predicted too
+    if frame is None or frame.step == 0 or frame.tokens_seen == 0:
+        return float(min(longest, block_size))
+    mean: float = frame.tokens_seen / frame.step / max(1, model.spec.get("batch_size", 1))
+    if mean > info.block_size - 0.5:  # cut everywhere: a longer context sees more
+        return float(min(longest, block_size))
+    return float(min(mean, block_size))
+
+
+def _estimate(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> float | None:
+    """Milliseconds a step, if this build can tell."""
+    try:
+        estimate = import_module("playground.lab.estimate").estimate_step_ms
+    except (ImportError, AttributeError):
+        return None
+    try:
+        return float(estimate(config, tokens, engine, batch_size))
+    except (TypeError, ValueError, ArithmeticError):
+        return None
+
+
+def duration(seconds: float) -> str:
+    """Words for a time: 4 s, 12 min, 3.5 h, 9 days."""
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 129_600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:,.0f} days"
+
+
+def milliseconds(value: float) -> str:
+    return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def cost_words(now: Cost, then: Cost) -> Content:
+    """`4,192 → 10,240 parameters   about 2.6 → 5.1 ms a step   about 5 s for 1,000 steps`."""
+    same = now.parameters == then.parameters
+    count = f"{now.parameters:,}" if same else f"{now.parameters:,} → {then.parameters:,}"
+    parts = [Content.assemble((count, "bold"), " parameters")]
+    if now.step_ms is not None and then.step_ms is not None:
+        old, new = milliseconds(now.step_ms), milliseconds(then.step_ms)
+        each = new if old == new else f"{old} → {new}"
+        parts.append(Content.assemble("about ", (each, "bold"), " ms a step"))
+    if then.seconds is not None:
+        parts.append(
+            Content.assemble(
+                "about ", (duration(then.seconds), "bold"), f" for {then.steps:,} steps"
+            )
+        )
+    return Content("   ").join(parts)

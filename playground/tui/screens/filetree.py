@@ -1,0 +1,79 @@
+"""Folders and text files to choose from."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.widgets import DirectoryTree
+
+from playground.tui.widgets.text import visible
+
+MOST = 5_000
+"""Entries of one folder that are listed; the path line reaches the others."""
+
+
+class FileTree(DirectoryTree):
+    """Folders and regular files; names are shown as they are, whatever they hold."""
+
+    ICON_NODE = "▸ "
+    ICON_NODE_EXPANDED = "▾ "
+    ICON_FILE = "  "
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("full_stop", "toggle_hidden", "hidden files", key_display=".", id="files.hidden",
+                tooltip="Show or hide files whose names begin with a dot"),
+        Binding("backspace", "parent", "folder above", id="files.parent",
+                tooltip="Go to the folder above"),
+    ]  # fmt: skip
+    DEFAULT_CSS = """
+    FileTree {
+        background: transparent;
+        scrollbar-size: 1 1;
+        overflow-x: hidden;
+        padding: 0;
+        &:focus { background-tint: transparent; }
+        & > .directory-tree--folder { text-style: none; color: $text-primary; }
+        & > .directory-tree--extension { text-style: none; }
+        & > .directory-tree--hidden { color: $text-muted; }
+        & > .tree--guides { color: $foreground 20%; }
+        & > .tree--cursor { background: $foreground 10%; color: $foreground; text-style: none; }
+        &:focus > .tree--cursor { background: $primary 25%; text-style: bold; }
+        &:ansi:focus > .tree--cursor { text-style: reverse; }
+    }
+    """
+
+    def __init__(self, path: Path, *, id: str | None = None) -> None:
+        self._hidden = False
+        super().__init__(path, id=id)
+        self.guide_depth = 2
+        self.show_guides = False
+
+    def process_label(self, label: str | Text) -> Text:
+        return Text(visible(label if isinstance(label, str) else label.plain), no_wrap=True)
+
+    def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
+        wanted = (path for path in paths if self._wanted(path))
+        return islice(wanted, MOST)
+
+    def _wanted(self, path: Path) -> bool:
+        if path.name.startswith(".") and not self._hidden:
+            return False
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            return False
+        return stat.S_ISDIR(mode) or stat.S_ISREG(mode)
+
+    def action_toggle_hidden(self) -> None:
+        self._hidden = not self._hidden
+        self.reload()
+
+    def action_parent(self) -> None:
+        folder = Path(self.path).absolute()
+        if folder.parent != folder:
+            self.path = folder.parent

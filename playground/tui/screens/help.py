@@ -1,0 +1,163 @@
+"""Every key, and what one is looking at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from playground.tui.screens.dialog import Dialog, Line, key_name
+from playground.tui.widgets.text import fit, visible
+
+LOOKING_AT: dict[int, tuple[str, str]] = {
+    1: (
+        "Data set",
+        "The text the model learns from, cut into documents; here a document is one name, line or "
+        "window. Each training step takes one of them. The model reads it piece by piece (the "
+        "pieces are called tokens) and guesses each next one. The number under a token says how "
+        "surprised it was, in nats: 0 is no surprise at all, 0.7 a coin toss, 3.3 a blind guess "
+        "among 27. The dot · marks where a text begins and ends.",
+    ),
+    2: (
+        "Loss",
+        "The mean surprise of each step: the lower, the better the model guesses. One document is "
+        "easy and the next hard, so the loss jumps; the line through it is its moving average "
+        "(ema). The diamonds are the loss on held-out documents that are never trained on: if "
+        "they rise while the average falls, the model learns by heart. The dotted lines are what "
+        "simple counting reaches: uniform knows nothing, unigram how common each token is, bigram "
+        "which token follows which. A model below bigram has learnt something.",
+    ),
+    3: (
+        "Parameters",
+        "The numbers the model is made of, one coloured cell each: everything it has learnt is in "
+        "them. wte holds a row for each token, wpe one for each position, attention (wq, wk, wv, "
+        "wo) looks back at earlier tokens, the mlp works on what it found, and lm_head turns the "
+        "result into a score for each possible next token. grads say in which direction each "
+        "number should move to lower the loss; update is how far the last step moved it.",
+    ),
+    4: (
+        "Sampling",
+        "How the model writes. It gives every possible next token a score (its logit), the scores "
+        "become chances, and one token is drawn; then again, until it draws the end. The bars are "
+        "those chances after your prompt. Low temperature makes the likely likelier and the texts "
+        "plainer, high temperature makes them bolder. top-k, top-p and min-p leave out unlikely "
+        "tokens. None of this changes the model. A text marked new is not in the data.",
+    ),
+}
+
+
+class HelpScreen(Dialog[None]):
+    """The keys by group, made from the bindings, and a paragraph on the panel."""
+
+    HEADING = "Help"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark,q,f1,enter", "cancel", "close", show=False, id="help.close"),
+        Binding("escape", "cancel", "close", key_display="esc", id="help.escape"),
+        Binding("down", "scroll(1)", "scroll", key_display="↑↓", id="help.down"),
+    ]
+    DEFAULT_CSS = """
+    HelpScreen {
+        #dialog { max-width: 124; }
+        &.-low #dialog { height: 100%; }
+        &.-low #dialog-body { height: 1fr; }
+        #dialog-body { height: auto; max-height: 100%; }
+        #help-scroll { height: auto; max-height: 100%; }
+        &.-low #help-scroll { height: 1fr; }
+        #help-about { max-width: 92; margin: 0 0 1 0; }
+        #help-columns { height: auto; }
+        .help-column { width: 1fr; height: auto; }
+        .help-column.-second { display: none; }
+        &.-roomy .help-column.-second { display: block; margin: 0 0 0 3; }
+        .-only-narrow { display: block; }
+        &.-roomy .-only-narrow { display: none; }
+        .-only-roomy { display: none; }
+        &.-roomy .-only-roomy { display: block; }
+    }
+    """
+
+    def __init__(self, bindings: Sequence[Binding], panel_number: int) -> None:
+        super().__init__()
+        self._groups = grouped(bindings)
+        self._panel = panel_number
+
+    def body(self) -> Iterable[Widget]:
+        title, text = LOOKING_AT.get(self._panel, ("", ""))
+        about = Content.assemble(
+            (f"{self._panel} {title}", "bold $text-primary"), ("   what you are looking at\n",
+             "$text-muted"), text,
+        ) if text else Content("")  # fmt: skip
+        first, second = halves(self._groups)
+        yield VerticalScroll(
+            Line(about, id="help-about"),
+            KeyTable(self._groups, classes="-only-narrow"),
+            Horizontal(
+                KeyTable(first, classes="help-column"),
+                KeyTable(second, classes="help-column -second"),
+                id="help-columns",
+                classes="-only-roomy",
+            ),
+            id="help-scroll",
+            can_focus=True,
+        )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.query_one("#help-scroll").focus()
+
+    def action_scroll(self, by: int) -> None:
+        self.query_one("#help-scroll").scroll_relative(y=by)
+
+
+Group = tuple[str, tuple[tuple[str, str], ...]]
+"""A heading, and (key, words) pairs."""
+
+
+class KeyTable(Static):
+    """Groups of keys, the words aligned."""
+
+    DEFAULT_CSS = "KeyTable { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }"
+
+    def __init__(self, groups: Sequence[Group], *, classes: str = "") -> None:
+        width = max((cell_len(key) for _, rows in groups for key, _ in rows), default=0)
+        lines: list[Content] = []
+        for title, rows in groups:
+            if lines:
+                lines.append(Content(""))
+            lines.append(Content.styled(visible(title), "bold"))
+            for key, words in rows:
+                lines.append(
+                    Content.assemble((fit(key, width, right=True), "$text-primary"), f"  {words}")
+                )
+        super().__init__(Content("\n").join(lines), classes=classes, markup=False)
+
+
+def grouped(bindings: Sequence[Binding]) -> tuple[Group, ...]:
+    """The keys by group in the order in which the groups appear; the widget's own first."""
+    groups: dict[str, dict[str, str]] = {}
+    for binding in bindings:
+        words = visible(binding.tooltip or binding.description)
+        if not words:
+            continue
+        name = binding.group.description if binding.group is not None else ""
+        title = name[:1].upper() + name[1:] if name else "Here"
+        groups.setdefault(title, {}).setdefault(key_name(binding), words)
+    return tuple((title, tuple(rows.items())) for title, rows in groups.items())
+
+
+def halves(groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
+    """Two columns of groups, in order, as equal in height as can be."""
+
+    def height(part: Sequence[Group]) -> int:
+        return sum(len(rows) + 2 for _, rows in part)
+
+    cut = min(
+        range(len(groups) + 1),
+        key=lambda at: max(height(groups[:at]), height(groups[at:])),
+    )
+    return tuple(groups[:cut]), tuple(groups[cut:])

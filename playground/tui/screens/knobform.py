@@ -1,0 +1,118 @@
+"""The knobs of one contribution in a dialog, and the values they stand at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual import on
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import Input
+
+from playground.catalog import Control, KnobValue
+from playground.tui.knobs import knob_value, option_widgets
+from playground.tui.screens.dialog import Line
+from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.slider import Slider
+from playground.tui.widgets.text import visible
+
+
+class KnobForm(Vertical):
+    """Controls for a contribution's knobs. `options` holds the values."""
+
+    DEFAULT_CSS = """
+    KnobForm {
+        height: auto;
+        Input { margin: 0 0 0 2; }
+        .knob-help { color: $text-muted; }
+    }
+    """
+
+    class Changed(Message):
+        """A knob was moved."""
+
+        def __init__(self, form: KnobForm) -> None:
+            super().__init__()
+            self.form = form
+
+        @property
+        def control(self) -> KnobForm:
+            return self.form
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.options: dict[str, KnobValue] = {}
+        self._controls: dict[str, Control] = {}
+        self._round = 0  # messages of controls that are already gone carry an older number
+
+    async def show(self, controls: tuple[Control, ...], options: Mapping[str, KnobValue]) -> None:
+        """Draw these knobs instead of the ones before."""
+        self._round += 1
+        self._controls = {control.name: control for control in controls}
+        self.options = {
+            control.name: options.get(control.name, control.default) for control in controls
+        }
+        await self.remove_children()
+        widgets = option_widgets(controls, self.options, f"{self._round}:")
+        notes = [
+            f"{visible(control.label)}: {visible(control.help)}"
+            for control in controls
+            if control.help
+        ]
+        if notes:
+            widgets.append(Line("\n".join(notes), classes="knob-help"))
+        if widgets:
+            await self.mount_all(widgets)
+
+    def changed(self) -> dict[str, KnobValue]:
+        """The values that are not the defaults."""
+        return {
+            name: value
+            for name, value in self.options.items()
+            if value != self._controls[name].default
+        }
+
+    @on(Slider.Changed)
+    @on(Choice.Changed)
+    @on(Toggle.Changed)
+    def _moved(self, event: Message) -> None:
+        event.stop()
+        moved = knob_value(event)
+        if moved is not None:
+            self._set(*moved)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._set(event.input.name or "", event.value)
+
+    @on(Slider.Rejected)
+    def _rejected(self, event: Slider.Rejected) -> None:
+        event.stop()
+        self.notify(event.reason, severity="warning", markup=False)
+
+    def _set(self, name: str, value: KnobValue) -> None:
+        number, _, knob = name.partition(":")
+        control = self._controls.get(knob)
+        if control is None or number != str(self._round):
+            return
+        value = _as_declared(control, value)
+        if value != self.options[knob]:
+            self.options[knob] = value
+            self.post_message(self.Changed(self))
+
+
+def _as_declared(control: Control, value: KnobValue) -> KnobValue:
+    """A line of text as the kind of value that the knob's default is."""
+    if control.kind != "text" or not isinstance(value, str):
+        return value
+    if value == "" and control.default is None:
+        return None
+    try:
+        if control.integer:
+            return int(value)
+        if isinstance(control.default, float):
+            return float(value)
+    except ValueError:
+        pass  # the declared model says what is wrong with it
+    return value

@@ -1,0 +1,115 @@
+"""The beginning of a text file, cut into documents: pure, bounded, for a thread."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from microgpt import documents as texts
+
+HEAD = 64 * 1024
+"""Bytes looked at."""
+TOO_LARGE = 256 * texts.MIB
+"""What `read_text` refuses to read."""
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TextPreview:
+    """What a person sees of a file before opening it."""
+
+    size: int
+    """Bytes of the whole file."""
+    documents: tuple[str, ...]
+    """The first few."""
+    count: int
+    """Documents in what was read."""
+    whole: bool
+    """The whole file was read, so that `count` is exact."""
+    estimate: int
+    """Documents in the whole file; `count` if it is known."""
+    unseen: float
+    """Share of the text beyond the first block_size characters of its document, 0..1."""
+    endless: bool
+    """One document fills all that was read."""
+
+
+def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPreview:
+    """Look into a file. Raises microgpt.documents.DocumentsError in a person's words.
+
+    window: characters in one, for split == "windows". Never blocks on pipes and devices.
+    """
+    size = _size(path)
+    if size <= HEAD:
+        text, whole = texts.read_text(path, max_bytes=HEAD), True
+    elif size > TOO_LARGE:
+        raise texts.DocumentsError(
+            "The file is too large",
+            f"{path} has {size:,} bytes, the limit is {TOO_LARGE:,}. Train on a part of it.",
+        )
+    else:
+        text, whole = _head(path), False
+    if split == "lines":
+        parts = texts.split_lines(text)
+    elif split == "paragraphs":
+        parts = texts.split_paragraphs(text)
+    else:
+        parts = texts.split_windows(text, max(1, window))
+    endless = not whole and len(parts) == 1
+    if not whole and len(parts) > 1:
+        parts.pop()  # cut in the middle by the limit
+    stats = texts.describe(parts, block_size)
+    estimate = len(parts) if whole else round(len(parts) * size / max(1, len(text.encode())))
+    return TextPreview(
+        size, tuple(parts[:SHOWN]), len(parts), whole, estimate, stats.unseen_share, endless
+    )
+
+
+def _size(path: Path) -> int:
+    """Bytes of a regular file; for anything else 0, so that `read_text` says what it is."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
+def _head(path: Path) -> str:
+    """The first HEAD bytes as text; a character cut at the end is left out."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            data = file.read(HEAD) or b""
+    except PermissionError:
+        raise texts.DocumentsError(
+            "The file may not be read",
+            f"You have no permission to read {path}. Its owner can grant it: chmod +r {path}",
+        ) from None
+    except OSError as problem:
+        raise texts.DocumentsError("The file cannot be opened", f"{path}: {problem}.") from problem
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise texts.DocumentsError(
+            "The file is UTF-16", f"{path} begins like UTF-16, but UTF-8 is needed. Convert it."
+        )
+    if b"\0" in data:
+        raise texts.DocumentsError(
+            "The file looks binary",
+            f"{path} holds a NUL byte at offset {data.index(0):,}. Choose a text file.",
+        )
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(data, final=False)
+    except UnicodeDecodeError as problem:
+        raise texts.DocumentsError(
+            "The file is not UTF-8",
+            f"{path} holds the byte 0x{data[problem.start]:02x} at offset {problem.start:,}, "
+            "which cannot stand there in UTF-8. If it is Latin-1, convert it with iconv.",
+        ) from None
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    if not text or text.isspace():
+        raise texts.DocumentsError(
+            "The file begins with no text", f"The first {HEAD:,} bytes of {path} are blank."
+        )
+    return text

@@ -1,0 +1,129 @@
+"""Where to save the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from playground.tui.screens.dialog import Dialog, Line, error, warning
+from playground.tui.screens.paths import PathInput, absolute
+from playground.tui.widgets.text import visible
+
+SUFFIX = ".safetensors"
+
+
+class SaveScreen(Dialog[str | None]):
+    """Asks for a path; dismissed with it, absolute, or with None."""
+
+    HEADING = "Save the model"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "save", "save", id="save.save", tooltip="Write the file"),
+    ]
+    DEFAULT_CSS = """
+    SaveScreen {
+        #dialog { max-width: 90; }
+        #save-path { margin: 1 0; }
+        #save-state { min-height: 2; }
+    }
+    """
+
+    def __init__(self, suggested: str) -> None:
+        super().__init__()
+        self._suggested = suggested
+        self._confirmed = ""
+        """The existing file that the next enter replaces."""
+
+    def body(self) -> Iterable[Widget]:
+        yield Line(
+            "One file with the weights, Adam's moments, the settings and the tokenizer. It opens "
+            "here again, and with the safetensors library anywhere else."
+        )
+        yield PathInput(self._suggested, placeholder="path of the file", id="save-path")
+        yield Line(id="save-state")
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Save", variant="primary", compact=True, id="save-button")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        field = self.query_one(PathInput)
+        field.focus()
+        field.cursor_position = len(self._suggested)
+        self._say()
+
+    def _path(self) -> Path | None:
+        """The file to write; None if nothing was typed."""
+        typed = self.query_one(PathInput).value.strip()
+        if not typed:
+            return None
+        path = absolute(typed)
+        if typed.endswith("/") or path.suffix:
+            return path
+        return path.with_name(path.name + SUFFIX)
+
+    def _say(self) -> bool:
+        """Show what enter would do; True if it can be done."""
+        state = self.query_one("#save-state", Line)
+        path = self._path()
+        trouble = "Type the path of a file." if path is None else obstacle(path)
+        if path is None or trouble:
+            state.say(error(trouble))
+        elif self._confirmed == str(path):
+            state.say(
+                warning(f"{visible(path.name)} exists already. Press enter again to replace it.")
+            )
+        elif path.exists():
+            state.say(warning(f"{visible(path.name)} exists already; saving replaces it."))
+        else:
+            state.say(Content.styled(f"Will write {visible(str(path))}", "$text-muted"))
+        return not trouble
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._confirmed = ""
+        self._say()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_save()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_save()
+
+    def action_save(self) -> None:
+        path = self._path()
+        if not self._say() or path is None:
+            self.query_one(PathInput).focus()
+            return
+        if path.exists() and self._confirmed != str(path):
+            self._confirmed = str(path)
+            self._say()
+            return
+        self.dismiss(str(path))
+
+
+def obstacle(path: Path) -> str:
+    """Why no file can be written there, in a sentence; empty if one can."""
+    try:
+        if path.is_dir():
+            return f"{visible(str(path))} is a folder. Add a file name."
+        if path.exists() and not path.is_file():
+            return f"{visible(str(path))} is a pipe, a socket or a device. Choose another name."
+        folder = path.parent
+        if not folder.is_dir():
+            return f"There is no folder {visible(str(folder))}. Make it first, or choose another."
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return f"You may not write into {visible(str(folder))}. Choose another folder."
+        if path.exists() and not os.access(path, os.W_OK):
+            return f"You may not replace {visible(path.name)}. Choose another name."
+    except (OSError, ValueError) as problem:
+        return f"This path cannot be used: {visible(str(problem))}."
+    return ""
