@@ -384,11 +384,11 @@ class Lab:
         try:
             link = await self._fresh_link()
             info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
-            if lost.external and seen != step:
-                await link.request(GoTo(seen))
-                step = seen
             if running:
                 await link.request(Run(speed))
+            elif lost.external and seen > step:
+                await link.request(GoTo(seen))
+                step = seen
         except LabError as error:
             if link is not None:
                 link.kill(_DOWN)

@@ -3,7 +3,6 @@ been."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.lab.client import LabError, Limits, WorkerBack, WorkerGone, WorkerLost
+from playground.lab.client import Lab, LabError, Limits, WorkerBack, WorkerGone, WorkerLost
 from playground.lab.protocol import Link, Sampling
 from playground.lab.recovery import Lives
 from playground.lab.session import Session
@@ -19,6 +18,15 @@ from playground.lab.spec import RunSpec
 from tests.lab import plugins
 from tests.lab.conftest import MakeLab, text_run, until, within
 from tests.lab.test_lab import opened, pid_of
+
+
+async def kept(lab: Lab) -> None:
+    """Until the Lab holds the present state."""
+    await until(
+        lambda: (
+            not lab._keeper.changed.is_set() and lab._current is not None and not lab._current.busy
+        )
+    )
 
 
 async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkilled_run(
@@ -38,7 +46,7 @@ async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkill
     assert caught.value.failure.kind == "dead"
 
     back = await watched.event(WorkerBack)
-    assert back.running and back.step >= 80
+    assert back.running and back.step > 0
     assert lab.info is not None and lab.info.resumed_at > 0, "it went on from a checkpoint"
     await watched.reaches(400)
     while session.advance():
@@ -58,6 +66,7 @@ async def test_a_worker_killed_while_paused_comes_back_paused_at_the_same_step(
     await lab.advance(7)
     await lab.go_to(33)
     before = await lab.frame()
+    await kept(lab)
     os.kill(pid_of(lab), signal.SIGKILL)
     back = await watched.event(WorkerBack)
     assert (back.step, back.running) == (33, False)
@@ -184,12 +193,10 @@ async def test_long_series_are_kept_piece_by_piece(labs: MakeLab, spec: RunSpec)
     await lab.run(250)
     await watched.reaches(300)
     await lab.pause()
-    async with asyncio.timeout(5):
-        while lab._keeper.changed.is_set() or lab._current.busy:
-            await asyncio.sleep(0.01)
-    kept = lab.last_checkpoint
-    assert kept is not None
-    assert len(kept.losses) == 8 * kept.step and sum(asked) == kept.step and len(asked) > 3
+    await kept(lab)
+    last = lab.last_checkpoint
+    assert last is not None
+    assert len(last.losses) == 8 * last.step and sum(asked) == last.step and len(asked) > 3
 
 
 @pytest.mark.parametrize(
