@@ -16,10 +16,18 @@ from textual.widgets import Button, Input, OptionList, Static
 from playground.catalog import Entry, KnobValue
 from playground.lab.protocol import Link
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import Dialog, Line, warning
+from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
 from playground.tui.screens.knobform import KnobForm
 from playground.tui.screens.lists import PickList, details, entry_line, entry_name, name_column
 from playground.tui.widgets.text import fit, visible
+
+
+class Strategies(PickList):
+    """What may be added to the chain."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "add", id="chain.choose", tooltip="Add it to the chain"),
+    ]
 
 
 class ChainScreen(Dialog[tuple[Link, ...] | None]):
@@ -39,6 +47,7 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
     ]  # fmt: skip
     DEFAULT_CSS = """
     ChainScreen {
+        &.-low #dialog-foot { margin: 0; }
         #dialog { max-width: 108; height: 100%; max-height: 34; }
         #dialog-body { height: 1fr; }
         #chain-columns { height: 1fr; }
@@ -70,12 +79,12 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
             for entry, name in zip(self._entries, names, strict=True)
         ]
         left = Vertical(
-            Static("The chain, from logits to the next token", classes="chain-title", markup=False),
+            Static("In order, from logits to token", classes="chain-title", markup=False),
             PickList(id="chain-links", compact=True),
             Line(id="chain-empty"),
-            Static("To add, below the link marked above", classes="chain-title",
+            Static("To add below the link chosen above", classes="chain-title",
                    id="chain-more-title", markup=False),
-            PickList(*lines, id="chain-strategies", compact=True),
+            Strategies(*lines, id="chain-strategies", compact=True),
             id="chain-left",
         )  # fmt: skip
         right = VerticalScroll(
@@ -84,10 +93,9 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
         yield Horizontal(left, right, id="chain-columns")
 
     def buttons(self) -> Iterable[Widget]:
-        yield Button("Apply", variant="primary", compact=True, id="chain-apply")
+        yield Button("Apply", compact=True, id="chain-apply")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self._list(0)
         self.query_one("#chain-links", PickList).focus()
 
@@ -111,14 +119,14 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
 
     def _line(self, number: int, link: Link, width: int) -> Content:
         entry = self._model.entry(link)
-        tone = "" if link.enabled else "$text-muted"
+        tone = "" if link.enabled else MUTED
         if entry is None:
             tail = Content.styled("  ! not installed", "$text-warning")
         else:
-            tail = Content.styled(f"  {_values(entry, link)}", "$text-muted")
+            tail = Content.styled(f"  {_values(entry, link)}", MUTED)
         return Content.assemble(
-            (f"{number:>2} ", "$text-muted"),
-            ("● ", "$text-primary") if link.enabled else ("○ ", "$text-muted"),
+            (f"{number:>2} ", MUTED),
+            ("● ", "$text-primary") if link.enabled else ("○ ", MUTED),
             (fit(visible(link.name), width), tone),
             tail,
         )
@@ -194,25 +202,27 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
 
     # ------------------------------------------------------------ keys
 
-    def _in_chain(self) -> int | None:
-        """The link that a key means; None while something else has the focus."""
-        return self.place if self.query_one("#chain-links", PickList).has_focus else None
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys for a link work while the chain has the focus, and are only shown then."""
+        if action in ("switch", "move", "remove"):
+            return self.focused is not None and self.focused.id == "chain-links"
+        return super().check_action(action, parameters)
 
     def action_switch(self) -> None:
-        place = self._in_chain()
+        place = self.place
         if place is not None:
             link = self._links[place]
             self._links[place] = replace(link, enabled=not link.enabled)
             self._list(place)
 
     def action_move(self, by: int) -> None:
-        place = self._in_chain()
+        place = self.place
         if place is not None and 0 <= place + by < len(self._links):
             self._links.insert(place + by, self._links.pop(place))
             self._list(place + by)
 
     def action_remove(self) -> None:
-        place = self._in_chain()
+        place = self.place
         if place is not None:
             del self._links[place]
             self._list(place)

@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from microgpt.documents import DocumentsError
 from playground.catalog import Control, Entry, Kind, KnobValue
-from playground.tui.screens.dialog import Line, error, warning
+from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.filetree import FileTree
 from playground.tui.screens.lists import PickList
 from playground.tui.screens.paths import PathInput, absolute, here
@@ -29,8 +29,10 @@ class DatasetScreen(ContributionPicker):
 
     HEADING = "Data set"
     KIND: ClassVar[Kind] = "dataset"
+    NOTES = False  # the room is the preview's
     DEFAULT_CSS = """
     DatasetScreen {
+        &.-low #dialog-foot { margin: 0; }
         #dataset-path-line { height: 1; margin: 0 0 1 0; }
         #dataset-path-label { width: auto; margin: 0 2 0 0; }
         #dataset-path { width: 1fr; }
@@ -39,7 +41,7 @@ class DatasetScreen(ContributionPicker):
         #dataset-documents {
             height: auto;
             margin: 1 0 0 0;
-            padding: 0 0 0 1;
+            padding: 0 1;
             border-left: outer $foreground 20%;
             text-wrap: nowrap;
             text-overflow: ellipsis;
@@ -132,8 +134,10 @@ class DatasetScreen(ContributionPicker):
         info = self.model.info
         present = entry == self._find(self.present.get("name", ""))
         self.query_one("#dataset-preview", Line).say(
-            f"In the open run: {info.documents:,} documents. {visible(info.source)}; "
-            f"{visible(info.licence)}."
+            Content.assemble(
+                (f"In the open run: {info.documents:,} documents\n", MUTED),
+                f"{visible(info.source)}\n{visible(info.licence)}",
+            )
             if info is not None and present
             else ""
         )
@@ -144,9 +148,7 @@ class DatasetScreen(ContributionPicker):
             self.query_one("#dataset-documents", Line),
         )
         if not typed.strip():
-            words.say(
-                Content.styled("Type a path above, or choose a file on the left.", "$text-muted")
-            )
+            words.say(Content.styled("Type a path above, or choose a file on the left.", MUTED))
             documents.say("")
             return
         split = str(options.get("split", "lines"))
@@ -158,9 +160,7 @@ class DatasetScreen(ContributionPicker):
             preview = await asyncio.to_thread(preview_text, path, split, size, block_size)
         except DocumentsError as problem:
             words.say(
-                Content.assemble(
-                    error(problem.title), "\n", (_shown(problem.message), "$text-muted")
-                )
+                Content.assemble(error(problem.title), "\n", (_shown(problem.message), MUTED))
             )
             documents.say("")
             return
@@ -193,7 +193,7 @@ def _describe(path: Path, preview: TextPreview, split: str, block_size: int) -> 
     about = "" if preview.whole else "about "
     parts: list[Content | tuple[str, str] | str] = [
         (visible(path.name), "bold"),
-        (f"   {_bytes(preview.size)}, {about}{preview.estimate:,} {what}", "$text-muted"),
+        (f"   {_bytes(preview.size)}, {about}{preview.estimate:,} {what}", MUTED),
     ]
     if preview.endless:
         text = f"one {split[:-1]} fills all of the first 64 KB; split it into windows"

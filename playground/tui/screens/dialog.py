@@ -26,6 +26,10 @@ from playground.tui.widgets.text import visible
 
 Result = TypeVar("Result")
 
+MUTED = "$foreground 60%"
+"""For less important words inside a Content, where Textual's `$text-muted`, which is relative to
+the background, comes out in full strength."""
+
 _WORDS = {"enter": "enter", "backspace": "backspace", "delete": "delete"}
 
 
@@ -45,18 +49,14 @@ class KeyLine(Widget):
         width: 1fr;
         height: auto;
         color: $text-muted;
-        link-color: $text-muted;
-        link-style: none;
-        link-background: transparent;
-        link-color-hover: $text-primary;
-        link-background-hover: transparent;
-        link-style-hover: underline;
+        pointer: pointer;
     }
     """
     GAP = 3
 
     def __init__(self) -> None:
         super().__init__()
+        self.auto_links = False  # the colours say what is a key and what is a word
         self._keys: list[tuple[str, str, str]] = []
 
     def on_mount(self) -> None:
@@ -66,12 +66,20 @@ class KeyLine(Widget):
     def _collect(self) -> None:
         if not self.is_attached or not self.screen.is_attached:
             return
-        # The dialog's own keys, even where the focused widget passes them on (enter in an input
-        # is its "submit"); then those of the widgets that have the focus.
         own = [item for kind in type(self.screen).__mro__ for item in _declared(kind)]
-        active = [item.binding for item in self.screen.active_bindings.values() if item.enabled]
+        active = {
+            key: item.binding for key, item in self.screen.active_bindings.items() if item.enabled
+        }
         shown: dict[str, Binding] = {}
-        for binding in [*own, *active]:
+        for binding in own:
+            now = active.get(binding.key.split(",")[0])
+            if now is not None and now.show and now.description:
+                binding = now  # the widget with the focus has another use for the key
+            elif now is None or (now != binding and binding.key != "enter"):
+                continue  # an input "submits" on enter, which the dialog takes up; others do not
+            if binding.show and binding.description:
+                shown.setdefault(binding.action, binding)
+        for binding in active.values():
             if binding.show and binding.description:
                 shown.setdefault(binding.action, binding)
         # The way out stands last, where one looks for it.
@@ -143,11 +151,10 @@ class Dialog(ModalScreen[Result], Generic[Result]):
             border-subtitle-color: $text-muted;
             padding: 0 1;
         }
-        &.-high #dialog { padding: 1 2; max-height: 92%; }
+        &.-high #dialog { padding: 1 2; }
 
         #dialog-body { height: auto; }
         #dialog-foot { height: auto; margin: 1 0 0 0; }
-        &.-low #dialog-foot { margin: 0; }
 
         .muted { color: $text-muted; }
         .heading { color: $foreground; text-style: bold; height: auto; }
@@ -157,10 +164,31 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         Input:focus { background: $foreground 14%; }
         Input:ansi { text-style: underline; }
 
-        Button { min-width: 0; width: auto; padding: 0 2; margin: 0 0 0 2; }
-        Button:focus { text-style: bold reverse; }
+        /* The colour follows the focus, so that one button at most stands out. */
+        #dialog-foot Button {
+            min-width: 0;
+            width: auto;
+            padding: 0 2;
+            margin: 0 0 0 2;
+            color: $foreground;
+            background: $foreground 12%;
+            text-style: none;
+        }
+        #dialog-foot Button:hover { background: $foreground 20%; }
+        #dialog-foot Button:focus { background: $primary 45%; text-style: bold underline; }
+        #dialog-foot Button:ansi { background: ansi_default; color: ansi_default; }
+        #dialog-foot Button:ansi:focus { text-style: reverse; }
 
-        VerticalScroll { scrollbar-size-vertical: 1; }
+        VerticalScroll > * { padding: 0 1 0 0; } /* between the words and the scrollbar */
+        VerticalScroll, PickList, FileTree {
+            scrollbar-size: 1 1;
+            scrollbar-background: $surface;
+            scrollbar-background-hover: $surface;
+            scrollbar-background-active: $surface;
+            scrollbar-color: $foreground 25%;
+            scrollbar-color-hover: $foreground 40%;
+            scrollbar-color-active: $primary;
+        }
     }
     """
 
@@ -181,13 +209,19 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         return ()
 
     def on_mount(self) -> None:
-        self.set_heading(self.HEADING)
-
-    def set_heading(self, title: str, subtitle: str = "") -> None:
-        """Plain text in the frame."""
         frame = self.query_one("#dialog")
-        frame.border_title = Content(visible(title)).markup
-        frame.border_subtitle = Content(visible(subtitle)).markup
+        frame.border_title = Content(visible(self.heading)).markup
+        frame.border_subtitle = Content(visible(self.remark)).markup
+
+    @property
+    def heading(self) -> str:
+        """The title in the frame, plain text."""
+        return self.HEADING
+
+    @property
+    def remark(self) -> str:
+        """What the lower edge of the frame says, plain text."""
+        return ""
 
     def action_cancel(self) -> None:
         self.dismiss(None)

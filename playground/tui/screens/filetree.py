@@ -8,9 +8,12 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DirectoryTree
+from textual.widgets.directory_tree import DirEntry
+from textual.widgets.tree import TreeNode
 
 from playground.tui.widgets.text import visible
 
@@ -37,12 +40,12 @@ class FileTree(DirectoryTree):
         overflow-x: hidden;
         padding: 0;
         &:focus { background-tint: transparent; }
-        & > .directory-tree--folder { text-style: none; color: $text-primary; }
+        & > .directory-tree--folder { text-style: none; }
         & > .directory-tree--extension { text-style: none; }
         & > .directory-tree--hidden { color: $text-muted; }
         & > .tree--guides { color: $foreground 20%; }
         & > .tree--cursor { background: $foreground 10%; color: $foreground; text-style: none; }
-        &:focus > .tree--cursor { background: $primary 25%; text-style: bold; }
+        &:focus > .tree--cursor { background: $primary 25%; text-style: none; }
         &:ansi:focus > .tree--cursor { text-style: reverse; }
     }
     """
@@ -55,6 +58,13 @@ class FileTree(DirectoryTree):
 
     def process_label(self, label: str | Text) -> Text:
         return Text(visible(label if isinstance(label, str) else label.plain), no_wrap=True)
+
+    def render_label(self, node: TreeNode[DirEntry], base_style: Style, style: Style) -> Text:
+        if node is not self.root or node.data is None:
+            return super().render_label(node, base_style, style)
+        prefix = self.ICON_NODE_EXPANDED if node.is_expanded else self.ICON_NODE
+        folder = visible(str(node.data.path.absolute()))  # the whole of it, not only its name
+        return Text.assemble((prefix, base_style + Style(meta={"toggle": True})), (folder, style))
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         wanted = (path for path in paths if self._wanted(path))

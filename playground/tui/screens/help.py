@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -9,10 +10,11 @@ from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.widget import Widget
-from textual.widgets import Static
+from typing_extensions import override
 
-from playground.tui.screens.dialog import Dialog, Line, key_name
+from playground.tui.screens.dialog import MUTED, Dialog, Line, key_name
 from playground.tui.widgets.text import fit, visible
 
 LOOKING_AT: dict[int, tuple[str, str]] = {
@@ -63,12 +65,12 @@ class HelpScreen(Dialog[None]):
     ]
     DEFAULT_CSS = """
     HelpScreen {
+        &.-low #dialog-foot { margin: 0; }
         #dialog { max-width: 124; }
         &.-low #dialog { height: 100%; }
         &.-low #dialog-body { height: 1fr; }
-        #dialog-body { height: auto; max-height: 100%; }
-        #help-scroll { height: auto; max-height: 100%; }
-        &.-low #help-scroll { height: 1fr; }
+        #help-scroll { height: auto; max-height: 80vh; }
+        &.-low #help-scroll { height: 1fr; max-height: 100%; }
         #help-about { max-width: 92; margin: 0 0 1 0; }
         #help-columns { height: auto; }
         .help-column { width: 1fr; height: auto; }
@@ -90,7 +92,7 @@ class HelpScreen(Dialog[None]):
         title, text = LOOKING_AT.get(self._panel, ("", ""))
         about = Content.assemble(
             (f"{self._panel} {title}", "bold $text-primary"), ("   what you are looking at\n",
-             "$text-muted"), text,
+             MUTED), text,
         ) if text else Content("")  # fmt: skip
         first, second = halves(self._groups)
         yield VerticalScroll(
@@ -107,7 +109,6 @@ class HelpScreen(Dialog[None]):
         )
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query_one("#help-scroll").focus()
 
     def action_scroll(self, by: int) -> None:
@@ -118,23 +119,37 @@ Group = tuple[str, tuple[tuple[str, str], ...]]
 """A heading, and (key, words) pairs."""
 
 
-class KeyTable(Static):
-    """Groups of keys, the words aligned."""
+class KeyTable(Widget):
+    """Groups of keys, the words aligned; words that do not fit go on in their own column."""
 
-    DEFAULT_CSS = "KeyTable { height: auto; text-wrap: nowrap; text-overflow: ellipsis; }"
+    DEFAULT_CSS = "KeyTable { height: auto; }"
 
     def __init__(self, groups: Sequence[Group], *, classes: str = "") -> None:
-        width = max((cell_len(key) for _, rows in groups for key, _ in rows), default=0)
+        super().__init__(classes=classes)
+        self._groups = groups
+        self._keys = max((cell_len(key) for _, rows in groups for key, _ in rows), default=0)
+
+    def _lines(self, width: int) -> list[Content]:
         lines: list[Content] = []
-        for title, rows in groups:
+        room = max(12, width - self._keys - 2)
+        for title, rows in self._groups:
             if lines:
                 lines.append(Content(""))
             lines.append(Content.styled(visible(title), "bold"))
             for key, words in rows:
-                lines.append(
-                    Content.assemble((fit(key, width, right=True), "$text-primary"), f"  {words}")
-                )
-        super().__init__(Content("\n").join(lines), classes=classes, markup=False)
+                first, *rest = textwrap.wrap(words, room) or [""]
+                shown = fit(key, self._keys, right=True)
+                lines.append(Content.assemble((shown, "$text-primary"), f"  {first}"))
+                lines += [Content(" " * (self._keys + 2) + more) for more in rest]
+        return lines
+
+    @override
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self._lines(width))
+
+    @override
+    def render(self) -> Content:
+        return Content("\n").join(self._lines(self.content_size.width))
 
 
 def grouped(bindings: Sequence[Binding]) -> tuple[Group, ...]:

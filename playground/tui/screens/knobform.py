@@ -39,8 +39,10 @@ class KnobForm(Vertical):
         def control(self) -> KnobForm:
             return self.form
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, notes: bool = True, id: str | None = None) -> None:
+        """notes: explain all the knobs at all times, not only the one with the focus."""
         super().__init__(id=id)
+        self._notes = notes
         self.options: dict[str, KnobValue] = {}
         self._controls: dict[str, Control] = {}
         self._round = 0  # messages of controls that are already gone carry an older number
@@ -53,16 +55,29 @@ class KnobForm(Vertical):
             control.name: options.get(control.name, control.default) for control in controls
         }
         await self.remove_children()
+        self.display = bool(controls)
         widgets = option_widgets(controls, self.options, f"{self._round}:")
-        notes = [
-            f"{visible(control.label)}: {visible(control.help)}"
-            for control in controls
-            if control.help
-        ]
-        if notes:
-            widgets.append(Line("\n".join(notes), classes="knob-help"))
-        if widgets:
-            await self.mount_all(widgets)
+        widgets.append(Line(classes="knob-help"))
+        await self.mount_all(widgets)
+        self._explain()
+
+    def _explain(self) -> None:
+        focused = self.screen.focused
+        name = (focused.name or "") if focused is not None and self in focused.ancestors else ""
+        knob = name.partition(":")[2]
+        self.query_one(".knob-help", Line).say(
+            "\n".join(
+                f"{visible(control.label)}: {visible(control.help)}"
+                for control in self._controls.values()
+                if control.help and (self._notes or control.name == knob)
+            )
+        )
+
+    def on_descendant_focus(self) -> None:
+        self._explain()
+
+    def on_descendant_blur(self) -> None:
+        self.call_later(self._explain)
 
     def changed(self) -> dict[str, KnobValue]:
         """The values that are not the defaults."""

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 
 from playground.catalog import Entry
+from playground.tui.screens.dialog import MUTED
 from playground.tui.widgets.text import fit, visible
 
 
@@ -26,7 +27,8 @@ class PickList(OptionList):
     PickList {
         height: auto;
         background: transparent;
-        scrollbar-size-vertical: 1;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
         &:focus { background-tint: transparent; }
         & > .option-list--option-highlighted {
             background: $foreground 10%;
@@ -36,7 +38,7 @@ class PickList(OptionList):
         &:focus > .option-list--option-highlighted {
             background: $primary 25%;
             color: $foreground;
-            text-style: bold;
+            text-style: none;
         }
         & > .option-list--option-disabled { color: $text-muted; }
         &:ansi > .option-list--option-highlighted { background: ansi_default; }
@@ -82,7 +84,7 @@ def entry_line(entry: Entry, name: str, width: int, sign: str = " ") -> Content:
     return Content.assemble(
         (f"{sign} ", "$text-primary"),
         (fit(visible(name), width), ""),
-        (f"  {visible(entry.summary)}", "$text-muted"),
+        (f"  {visible(entry.summary)}", MUTED),
     )
 
 
@@ -90,6 +92,6 @@ def details(entry: Entry) -> Content:
     """What a contribution is and where it comes from, in two paragraphs."""
     return Content.assemble(
         (visible(entry.name), "bold"),
-        (f"  {visible(entry.origin)}\n", "$text-muted"),
+        (f"  {visible(entry.origin)}\n", MUTED),
         visible(entry.summary),
     )

@@ -18,24 +18,25 @@ class MessageScreen(Dialog[str | None]):
     """Says what happened; dismissed with the id of the choice, None for escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,up", "app.focus_previous", "previous choice", show=False),
-        Binding("right,down", "app.focus_next", "next choice", show=False),
+        Binding("left", "app.focus_previous", "previous choice", show=False),
+        Binding("right", "app.focus_next", "next choice", show=False),
+        Binding("up", "scroll_by(-1)", "up", show=False),
+        Binding("down", "scroll_by(1)", "down", show=False),
+        Binding("pageup", "scroll_by(-10)", "page up", show=False),
+        Binding("pagedown", "scroll_by(10)", "page down", show=False),
         Binding("escape", "cancel", "close", key_display="esc", id="message.close"),
     ]
     DEFAULT_CSS = """
     MessageScreen {
         #dialog { max-width: 80; }
+        #message-scroll { height: auto; max-height: 68vh; }
         #message-detail {
             height: auto;
-            max-height: 14;
             margin: 1 0 0 0;
             padding: 0 1;
             color: $text-muted;
             border-left: outer $foreground 20%;
         }
-        &.-high #message-detail { max-height: 28; }
-        &.-low #message-detail { max-height: 12; }
-        #message-detail Static { height: auto; }
     }
     """
 
@@ -48,28 +49,32 @@ class MessageScreen(Dialog[str | None]):
     ) -> None:
         """choices: (id, words) pairs; the first has the focus."""
         super().__init__()
-        self._title, self._message, self._detail = title, message, detail
+        self._heading, self._message, self._detail = title, message, detail
         self._choices = tuple(choices)
 
     def body(self) -> Iterable[Widget]:
-        yield Line(_lines(self._message), id="message-text")
+        parts: list[Widget] = [Line(_lines(self._message), id="message-text")]
         if self._detail:
-            yield VerticalScroll(
-                Static(_lines(self._detail), markup=False), id="message-detail", can_focus=True
-            )
+            parts.append(Static(_lines(self._detail), id="message-detail", markup=False))
+        yield VerticalScroll(*parts, id="message-scroll", can_focus=False)
 
     def buttons(self) -> Iterable[Widget]:
         for place, (_, words) in enumerate(self._choices):
             yield Button(
                 visible(words),
-                variant="default" if place else "primary",
                 name=str(place),
                 compact=True,
             )
 
+    @property
+    def heading(self) -> str:
+        return self._heading
+
     def on_mount(self) -> None:
-        self.set_heading(self._title)
         self.query(Button).first().focus()
+
+    def action_scroll_by(self, lines: int) -> None:
+        self.query_one("#message-scroll").scroll_relative(y=lines)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from playground.catalog import Entry, Kind, KnobValue
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import Dialog, Line, warning
+from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
 from playground.tui.screens.knobform import KnobForm
 from playground.tui.screens.lists import PickList, details, entry_line, entry_name, name_column
 from playground.tui.widgets.text import visible
@@ -28,7 +28,8 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
     """
 
     KIND: ClassVar[Kind]
-    LIST_TITLE: ClassVar[str] = ""
+    NOTES: ClassVar[bool] = True
+    """Explain all the knobs, not only the one with the focus."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", "open", id="picker.open", tooltip="Open a run with this"),
     ]
@@ -82,7 +83,7 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
         with_list: list[Widget] = [PickList(*self._lines(), id="picker-list", compact=True)]
         right = VerticalScroll(
             Line(id="picker-details"),
-            KnobForm(id="picker-knobs"),
+            KnobForm(notes=self.NOTES, id="picker-knobs"),
             *self.more(),
             id="picker-right",
             can_focus=False,
@@ -102,8 +103,12 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
         """Widgets below the knobs."""
         return (Line(id="picker-more"),)
 
+    @property
+    def remark(self) -> str:
+        return "● in the open run"
+
     def buttons(self) -> Iterable[Widget]:
-        yield Button("Open", variant="primary", compact=True, id="picker-open")
+        yield Button("Open", compact=True, id="picker-open")
 
     def _lines(self) -> list[Option]:
         names = [entry_name(entry, self.entries) for entry in self.entries]
@@ -115,8 +120,6 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
         ]
 
     def on_mount(self) -> None:
-        super().on_mount()
-        self.query_one("#dialog").border_subtitle = "● in the open run"
         picks = self.query_one("#picker-list", PickList)
         present = self._find(self.present.get("name", ""))
         if self.entries:
@@ -197,4 +200,4 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
 
 def paragraph(title: str, text: str) -> Content:
     """A muted heading and its text."""
-    return Content.assemble((f"{title}\n", "$text-muted"), text)
+    return Content.assemble((f"{title}\n", MUTED), text)

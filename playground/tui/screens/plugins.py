@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -12,7 +13,7 @@ from textual.widgets import Static
 from textual.widgets.option_list import Option
 
 from playground.catalog import KINDS, Catalog, Entry, Kind, Problem
-from playground.tui.screens.dialog import Dialog
+from playground.tui.screens.dialog import MUTED, Dialog
 from playground.tui.screens.lists import PickList, name_column
 from playground.tui.screens.message import MessageScreen
 from playground.tui.widgets.text import fit, visible
@@ -43,12 +44,12 @@ class PluginsScreen(Dialog[None]):
     ]  # fmt: skip
     DEFAULT_CSS = """
     PluginsScreen {
+        &.-low #dialog-foot { margin: 0; }
         #dialog { max-width: 120; }
         &.-low #dialog { height: 100%; }
         &.-low #dialog-body { height: 1fr; }
-        #dialog-body { height: auto; max-height: 100%; }
-        #plugins-list { height: auto; max-height: 100%; }
-        &.-low #plugins-list { height: 1fr; }
+        #plugins-list { height: auto; max-height: 68vh; }
+        &.-low #plugins-list { height: 1fr; max-height: 100%; }
         #plugins-how { height: auto; color: $text-muted; margin: 1 0 0 0; }
     }
     """
@@ -75,11 +76,13 @@ class PluginsScreen(Dialog[None]):
             markup=False,
         )
 
-    def on_mount(self) -> None:
-        super().on_mount()
+    @property
+    def remark(self) -> str:
         count, bad = len(self._catalog.entries), len(self._catalog.problems)
-        found = f"{count} contributions" + (f", {bad} problems" if bad > 1 else "")
-        self.query_one("#dialog").border_subtitle = found + (", 1 problem" if bad == 1 else "")
+        found = f"{count} contributions"
+        return found + (f", {bad} problem{'s' if bad > 1 else ''}" if bad else "")
+
+    def on_mount(self) -> None:
         picks = self.query_one(PickList)
         picks.focus()
         first = next((at for at, thing in enumerate(self._things) if thing is not None), None)
@@ -103,7 +106,7 @@ class PluginsScreen(Dialog[None]):
             options.append(Option(_problem_line(problem)))
             self._things.append(problem)
         width = name_column([entry.name for entry in self._catalog.entries], 22)
-        origins = name_column([entry.origin for entry in self._catalog.entries], 30)
+        origins = name_column([_source(entry) for entry in self._catalog.entries], 24)
         for kind in KINDS:
             entries = self._catalog.of(kind)
             if entries:
@@ -144,7 +147,7 @@ def _problem_line(problem: Problem) -> Content:
     return Content.assemble(
         ("✗ ", "bold $text-error"),
         (visible(problem.plugin), "bold"),
-        (f" {STAGES[problem.stage]}: ", "$text-muted"),
+        (f" {STAGES[problem.stage]}: ", MUTED),
         visible(problem.message),
     )
 
@@ -152,9 +155,15 @@ def _problem_line(problem: Problem) -> Content:
 def _entry_line(entry: Entry, width: int, origins: int) -> Content:
     return Content.assemble(
         f"  {fit(visible(entry.name), width)}  ",
-        (f"{fit(visible(entry.origin), origins)}  ", "$text-muted"),
-        (visible(entry.summary), "$text-muted"),
+        (f"{fit(_source(entry), origins)}  ", MUTED),
+        visible(entry.summary),
     )
+
+
+def _source(entry: Entry) -> str:
+    """The origin in short: of a file only its name, which tells more than its first folders."""
+    kind, _, path = entry.origin.partition(" ")
+    return visible(f"file {Path(path).name}" if kind == "file" else entry.origin)
 
 
 def _knob_line(entry: Entry) -> Iterable[str]:

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from playground.tui.screens.dialog import Dialog, Line, error, warning
+from playground.tui.screens.dialog import MUTED, Dialog, Line, error, warning
 from playground.tui.screens.paths import PathInput, absolute
 from playground.tui.widgets.text import visible
 
@@ -49,10 +49,9 @@ class SaveScreen(Dialog[str | None]):
         yield Line(id="save-state")
 
     def buttons(self) -> Iterable[Widget]:
-        yield Button("Save", variant="primary", compact=True, id="save-button")
+        yield Button("Save", compact=True, id="save-button")
 
     def on_mount(self) -> None:
-        super().on_mount()
         field = self.query_one(PathInput)
         field.focus()
         field.cursor_position = len(self._suggested)
@@ -82,7 +81,7 @@ class SaveScreen(Dialog[str | None]):
         elif path.exists():
             state.say(warning(f"{visible(path.name)} exists already; saving replaces it."))
         else:
-            state.say(Content.styled(f"Will write {visible(str(path))}", "$text-muted"))
+            state.say(Content.styled(f"Will write {visible(str(path))}", MUTED))
         return not trouble
 
     def on_input_changed(self, event: Input.Changed) -> None:

@@ -16,14 +16,14 @@ from textual.widgets import Button, Input, Static
 from playground.catalog import KnobValue
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens import settings_fields as form
-from playground.tui.screens.dialog import Dialog, Line, error
+from playground.tui.screens.dialog import MUTED, Dialog, Line, error
 from playground.tui.screens.lists import entry_name
 from playground.tui.screens.settings_fields import ENGINE, Setting
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.text import fit, visible
 
 LABEL = 19
-ALLOWED = 16
+ALLOWED = 15
 
 
 class NumberInput(Input):
@@ -65,7 +65,7 @@ class Field(Vertical):
         .field-label { width: 23; }
         .field-range { width: 1fr; margin: 0 0 0 2; color: $text-muted; text-wrap: nowrap;
                        text-overflow: ellipsis; }
-        NumberInput { width: 12; }
+        NumberInput { width: 10; }
         .field-problem { height: auto; margin: 0 0 0 23; }
         &:focus-within .field-label { text-style: bold; }
     }
@@ -110,13 +110,12 @@ class Field(Vertical):
         setting, value = self.setting, self.value
         is_changed = value != self._present
         first = f"was {form.written(self._present)}" if is_changed else setting.allowed_text
-        usual: tuple[str, str] = (setting.usual_text, "")
+        usual = (f"  {setting.usual_text}", "")
         if not problem and setting.usual_text and setting.unusual(value):
             usual = (f"! {setting.usual_text}", "$text-warning")
         self._range.update(
             Content.assemble(
                 (fit(first, max(ALLOWED, cell_len(first))), "$text-primary" if is_changed else ""),
-                "  " if usual[0] else "",
                 usual,
             )
         )
@@ -147,12 +146,12 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
     ]  # fmt: skip
     DEFAULT_CSS = """
     SettingsScreen {
+        &.-low #dialog-foot { margin: 0; }
         #dialog { max-width: 92; }
-        #dialog-body { height: auto; max-height: 100%; }
         &.-low #dialog { height: 100%; }
         &.-low #dialog-body { height: 1fr; }
-        #settings-scroll { height: auto; max-height: 100%; }
-        &.-low #settings-scroll { height: 1fr; }
+        #settings-scroll { height: auto; max-height: 60vh; }
+        &.-low #settings-scroll { height: 1fr; max-height: 100%; }
         .settings-group { margin: 1 0 0 0; text-style: bold; }
         .-first { margin: 0; }
         #settings-help { height: 2; color: $text-muted; margin: 1 0 0 0; }
@@ -210,10 +209,9 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         return names if present in names else [present, *names]
 
     def buttons(self) -> Iterable[Widget]:
-        yield Button("Apply", variant="primary", compact=True, id="settings-apply")
+        yield Button("Apply", compact=True, id="settings-apply")
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.query(NumberInput).first().focus()
         self._check()
 
@@ -296,7 +294,7 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         cost.update(cost_words(now, then))
         labels = {name: setting.label for name, setting in form.settings().items()}
         words = form.consequence(self._changes(), labels, self._model.step)
-        effect.update(Content.styled(words, "" if self._changes() else "$text-muted"))
+        effect.update(Content.styled(words, "" if self._changes() else MUTED))
 
     # ------------------------------------------------------------ answers
 

@@ -209,5 +209,5 @@ def consequence(changes: Mapping[str, Any], names: Mapping[str, str], step: int)
         return f"Applies at once, to the run that is open: {', '.join(live)}."
     count = len(changes)
     starts = "1 change starts" if count == 1 else f"{count} changes start"
-    kept = "; the present run is kept, u brings it back" if step else ""
+    kept = "; u brings the present run back" if step else ""
     return f"{starts} the run anew at step 0{kept}."

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from playground.catalog import Entry, Kind
-from playground.tui.screens.dialog import Line
+from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.picker import ContributionPicker
 
 EXAMPLE = "naïve cats"
@@ -44,8 +44,7 @@ class TokenizerScreen(ContributionPicker):
         #dialog-body { height: auto; }
         #picker-columns { height: auto; }
         #picker-left { height: auto; width: 1fr; }
-        #picker-right { height: auto; max-height: 17; width: 1fr; }
-        &.-high #picker-right { max-height: 30; }
+        #picker-right { height: auto; max-height: 68vh; width: 1fr; }
         #picker-list { max-height: 14; }
         #tokenizer-note { color: $text-muted; margin: 1 0 0 0; }
     }
@@ -63,7 +62,7 @@ class TokenizerScreen(ContributionPicker):
         else:
             more.say(
                 Content.assemble(
-                    (f"“{EXAMPLE}” becomes\n", "$text-muted"), (means[0], "bold"), "\n", means[1]
+                    (f"“{EXAMPLE}” becomes\n", MUTED), (means[0], "bold"), "\n", means[1]
                 )
             )
         self.query_one("#tokenizer-note", Line).say(self._cost(entry))
