@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -48,7 +49,9 @@ class PlaygroundApp(App[int]):
     ) -> None:
         super().__init__()
         self.model = PlaygroundModel()
-        self.controller = Controller(lab_factory, self.model, changed=self.redraw, say=self.say)
+        self.controller = Controller(
+            lab_factory, self.model, changed=self.redraw, say=self.say, failed=self.fail
+        )
         self.dialogs = Dialogs(self)
         self._spec = spec
         self._checkpoint = checkpoint
@@ -97,10 +100,19 @@ class PlaygroundApp(App[int]):
             markup=False,
         )
 
+    def fail(self, error: BaseException) -> None:
+        """A defect of the playground itself: end with the traceback, after keeping the run."""
+
+        async def raise_here() -> None:
+            await self._keep_run()
+            raise error
+
+        self.call_later(raise_here)
+
     # ------------------------------------------------------------ size
 
-    def on_resize(self) -> None:
-        small = self.size.width < SMALLEST[0] or self.size.height < SMALLEST[1]
+    def on_resize(self, event: events.Resize) -> None:
+        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
         if small and self._small is None:
             from playground.tui.screens.toosmall import TooSmallScreen
 

@@ -1,14 +1,16 @@
 """Between the keys and the worker: it carries out what a person asks for, and pulls frames.
 
-The controller owns the Lab and the model. It knows no widget: it reports by two callbacks,
-`changed` (draw again) and `say` (tell the person), which the app supplies.
+The controller owns the Lab and the model. It knows no widget: it reports by three callbacks,
+`changed` (draw again), `say` (tell the person) and `failed` (a defect: leave with its
+traceback), which the app supplies.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,14 +54,17 @@ class Controller:
         *,
         changed: Callable[[], None],
         say: Callable[[Remark], None],
+        failed: Callable[[BaseException], None],
     ) -> None:
         self.model = model
         self.lab = lab_factory(self._heard)
         self.changed = changed
         self.say = say
+        self.failed = failed
         self.previous: Checkpoint | None = None
         """The run before this one, for undo."""
         self._wanted = asyncio.Event()
+        self._turn = asyncio.Lock()
         self._preview_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sampling_sent: Sampling | None = None
@@ -82,8 +87,14 @@ class Controller:
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        """A task that fell over is a defect of ours: it is shown, never swallowed."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failed(error)
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Carry out work in the background; what fails is said, never lost."""
@@ -125,8 +136,26 @@ class Controller:
         self._sampling_sent = self.model.sampling
         if self.model.catalog is None:
             self.model.catalog = await self.lab.get_catalog()
+            self._tell_problems()
         self.touch()
         return True
+
+    def _tell_problems(self) -> None:
+        """Plugins that could not be loaded are said once; the plugins screen has the rest."""
+        problems = self.model.catalog.problems if self.model.catalog else ()
+        if not problems:
+            return
+        first = problems[0]
+        more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
+        self.say(
+            Remark(
+                f"Plugin {first.plugin} could not be loaded"
+                if first.stage != "clash"
+                else f"Plugin {first.plugin} clashes",
+                f"{first.message}{more} Press p for all of it.",
+                "warning",
+            )
+        )
 
     async def _keep(self) -> Checkpoint | None:
         """The open run as it stands, if anything was trained."""
@@ -152,44 +181,53 @@ class Controller:
 
     # ------------------------------------------------------------ training
 
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """One command after the other, each from the state that the one before led to: five
+        quick presses are five steps."""
+        async with self._turn:
+            yield
+            await self._pull()
+            self.changed()
+
     async def step(self, steps: int = 1) -> None:
         """Exactly so many steps, then pause."""
-        if self._at_end():
-            return
-        await self.lab.advance(steps)
-        self.touch()
+        async with self._in_turn():
+            if not self._at_end():
+                await self.lab.advance(steps)
 
     async def back(self, steps: int = 1) -> None:
         """Exactly so many steps back."""
-        if self.model.step == 0:
-            self.say(Remark("This is the beginning", "No step has been done yet."))
-            return
-        await self.go_to(max(0, self.model.step - steps))
-
-    async def go_to(self, step: int) -> None:
-        """The state after `step` steps, exactly."""
-        await self.lab.go_to(step)
-        self.touch()
+        async with self._in_turn():
+            await self._go_back(max(0, self.model.step - steps))
 
     async def reset(self) -> None:
         """Back to step 0. Nothing is lost: the same steps come again."""
+        async with self._in_turn():
+            await self._go_back(0)
+
+    async def _go_back(self, step: int) -> None:
         if self.model.step == 0:
             self.say(Remark("This is the beginning", "No step has been done yet."))
-            return
-        await self.go_to(0)
+        else:
+            await self.lab.go_to(step)
 
     async def toggle(self) -> None:
         """Run, or pause."""
-        if self.model.running:
-            await self.lab.pause()
-        elif not self._at_end():
-            await self.lab.run(SPEEDS[self.model.speed])
+        async with self._in_turn():
+            if self.model.running:
+                await self.lab.pause()
+            elif not self._at_end():
+                await self.lab.run(SPEEDS[self.model.speed])
         self.touch()
 
     def _at_end(self) -> bool:
         frame = self.model.frame
-        if frame is None or frame.state != "finished":
-            return frame is None
+        if frame is None:
+            self.say(Remark("One moment", "The run is still being opened."))
+            return True
+        if frame.state != "finished":
+            return False
         self.say(
             Remark(
                 f"All {frame.steps:,} steps are done",
@@ -201,14 +239,15 @@ class Controller:
     async def set_speed(self, speed: int) -> None:
         """An index into SPEEDS; ends are kept to."""
         self.model.speed = min(max(speed, 0), len(SPEEDS) - 1)
-        if self.model.running:
-            await self.lab.run(SPEEDS[self.model.speed])
+        async with self._in_turn():
+            if self.model.running:
+                await self.lab.run(SPEEDS[self.model.speed])
         self.touch()
 
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings at once."""
-        await self.lab.edit(changes)
-        self.touch()
+        async with self._in_turn():
+            await self.lab.edit(changes)
 
     async def save(self, path: str) -> bool:
         """Write a checkpoint; says where it went, or why not."""

@@ -224,3 +224,15 @@ async def test_the_footer_shows_the_keys_and_drops_the_least_important() -> None
         assert "? help" in app.text("#keys")
         assert "s step" in app.text("#keys")
         assert len(app.text("#keys")) <= 80
+
+
+async def test_a_terminal_too_small_is_told_and_growing_it_brings_the_panels_back() -> None:
+    async with playing(size=(100, 30)) as (app, pilot):
+        await pilot.resize_terminal(20, 5)
+        await pilot.pause()
+        assert app.screen is not app.main
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause()
+        assert app.screen is app.main
+        await pilot.press("s")
+        await seen(pilot, lambda: app.model.step == 1)

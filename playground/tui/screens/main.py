@@ -46,6 +46,8 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.model = model
         self._zoomed: Panel | None = None
+        self._chosen = 2
+        """The panel that was last gone to; the focus follows a moment later."""
 
     @property
     def playground(self) -> PlaygroundApp:
@@ -73,12 +75,15 @@ class MainScreen(Screen[None]):
         """Draw the model. Called at most once a frame."""
         if not self.query(KeyBar):
             return  # not composed yet, or being taken down
+        neighbours = self.model.neighbours
         self.query_one(TitleLine).show(self.model)
         self.query_one(StatusLine).show(self.model)
         for panel in self.query(Panel):
             if panel.display:
                 panel.show(self.model)
         self._draw_keys()
+        if self.model.neighbours != neighbours:
+            self.playground.controller.touch()  # there is room for more than was asked for
 
     def _draw_keys(self) -> None:
         bindings = [binding for binding in MAIN_BINDINGS if binding.show]
@@ -98,6 +103,7 @@ class MainScreen(Screen[None]):
 
     def action_panel(self, number: int) -> None:
         panel = self.panel(number)
+        self._chosen = number
         if self._zoomed is not None and self._zoomed is not panel:
             self._zoom(panel)
         target = panel.target()
@@ -105,7 +111,12 @@ class MainScreen(Screen[None]):
             target.focus()
 
     def action_zoom(self) -> None:
-        self._zoom(None if self._zoomed else self.focused_panel or self.panel(2))
+        self._zoom(None if self._zoomed else self.panel(self._chosen))
+
+    def on_descendant_focus(self) -> None:
+        panel = self.focused_panel
+        if panel is not None:
+            self._chosen = panel.NUMBER
 
     def _zoom(self, zoomed: Panel | None) -> None:
         self._zoomed = zoomed

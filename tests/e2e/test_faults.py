@@ -1,0 +1,214 @@
+"""What goes wrong on a stranger's machine: each is said, and the screen stays usable."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Launch
+from tests.e2e.terminal import Terminal
+from tests.e2e.test_walk import step_of
+
+pytestmark = pytest.mark.e2e
+
+HANGING_TOKENIZER = """
+from playground.api import Contribution, hookimpl
+
+class Slow:
+    vocab_size, bos_id = 2, 1
+    def train(self, documents):
+        while True:
+            pass
+    def encode(self, text): return [0]
+    def decode(self, ids): return ""
+    def display(self, token_id): return "?"
+    def state_dict(self): return {}
+    def load_state_dict(self, state): pass
+
+@hookimpl
+def microgpt_tokenizers():
+    yield Contribution(name="slow", summary="never comes back", factory=Slow)
+"""
+
+
+def workers_of(terminal: Terminal) -> list[int]:
+    """The worker processes under this terminal."""
+    listing = subprocess.run(
+        ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
+    parents = {int(pid): int(parent) for pid, parent, _ in rows}
+    server = int(terminal._tmux("display-message", "-p", "#{pane_pid}"))
+
+    def below(pid: int) -> bool:
+        while pid in parents:
+            if pid == server:
+                return True
+            pid = parents[pid]
+        return False
+
+    return [int(pid) for pid, _, words in rows if "lab.worker" in words and below(int(pid))]
+
+
+def test_a_killed_worker_is_said_and_replaced(launch: Launch) -> None:
+    terminal = launch()
+    terminal.wait_for("step 0/")
+    terminal.press("Space")
+    terminal.wait_for(lambda s: step_of(s) > 60)
+    (worker,) = workers_of(terminal)
+    os.kill(worker, signal.SIGKILL)
+    terminal.wait_for(re.compile("fresh worker|process (died|was killed|ended)"), 5)
+    before = step_of(terminal.screen)
+    terminal.wait_for(lambda s: step_of(s) > before + 20, 20)
+    assert workers_of(terminal) != [worker]
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+
+
+def test_a_tokenizer_that_never_returns_costs_five_seconds_and_no_run(
+    launch: Launch, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "slow_tokenizer.py"
+    plugin.write_text(HANGING_TOKENIZER)
+    terminal = launch("--plugin", str(plugin))
+    terminal.wait_for("step 0/")
+    terminal.press("s", "s")
+    terminal.wait_for("step 2/")
+    terminal.press("t")
+    terminal.wait_for("never comes back")
+    terminal.press("End", "Enter")
+    terminal.wait_for(re.compile(r"slow.*(has not|does not|never) "), 8)
+    terminal.press("s")
+    terminal.wait_for("step 3/")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+
+
+def test_started_with_a_tokenizer_that_never_returns(launch: Launch, tmp_path: Path) -> None:
+    plugin = tmp_path / "slow_tokenizer.py"
+    plugin.write_text(HANGING_TOKENIZER)
+    terminal = launch("--plugin", str(plugin), "--tokenizer", "slow")
+    terminal.wait_for(re.compile(r"slow.*(has not|does not|never) "), 10)
+    terminal.wait_for("32,469 documents", 10)
+    terminal.press("s")
+    terminal.wait_for("step 1/")
+
+
+def bad_texts(folder: Path) -> dict[str, tuple[Path, str]]:
+    """name -> (path, what must be said of it)"""
+    made = {
+        "missing": (folder / "nowhere.txt", "no such file|does not exist"),
+        "directory": (folder, "folder|directory"),
+        "empty": (folder / "empty.txt", "is empty|no text"),
+        "blank": (folder / "blank.txt", "blank|no text"),
+        "latin": (folder / "latin.txt", "byte 13|offset 13|position 13"),
+        "nul": (folder / "nul.txt", "NUL"),
+        "long": (folder / "long.txt", "windows"),
+    }
+    made["empty"][0].write_bytes(b"")
+    made["blank"][0].write_bytes(b"\n \n\t\n")
+    made["latin"][0].write_bytes("plain\nthe caf\xe9\n".encode("latin-1"))
+    made["nul"][0].write_bytes(b"one\ntwo\x00three\n")
+    made["long"][0].write_bytes(b"abcdefghij" * 1_000_000)
+    return made
+
+
+def test_bad_files_are_explained_and_the_run_stays(launch: Launch, tmp_path: Path) -> None:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    terminal = launch(size=(120, 40))
+    terminal.wait_for("step 0/")
+    terminal.press("s", "s")
+    terminal.wait_for("step 2/")
+    for name, (path, said) in bad_texts(folder).items():
+        terminal.press("d")
+        terminal.wait_for("path of a text file")
+        terminal.type(str(path))
+        terminal.press("Enter")
+        screen = terminal.wait_for(re.compile(said, re.IGNORECASE), 15)
+        assert "Traceback" not in screen, name
+        for _ in range(3):
+            if "path of a text file" not in terminal.screen:
+                break
+            terminal.press("Escape")
+            terminal.wait_for(lambda s: True)
+        terminal.wait_for("step 2/1,000")
+    terminal.press("s")
+    terminal.wait_for("step 3/")
+
+
+def test_two_million_lines_open(launch: Launch, tmp_path: Path) -> None:
+    path = tmp_path / "many.txt"
+    path.write_text("".join(f"line {i % 977}\n" for i in range(2_000_000)))
+    terminal = launch(str(path))
+    terminal.wait_for("2,000,000 documents", 60)
+    terminal.press("s")
+    terminal.wait_for("step 1/", 20)
+
+
+def test_a_learning_rate_far_too_high_is_named_and_the_last_good_step_kept(
+    launch: Launch,
+) -> None:
+    terminal = launch("--learning-rate", "1e9")
+    terminal.wait_for("step 0/")
+    terminal.press("Space")
+    screen = terminal.wait_for(re.compile(r"diverged at step 2"), 10)
+    assert "learning rate" in screen
+    assert "failed" in screen
+    assert "step 0/" in screen
+
+
+def test_without_a_terminal_it_says_so_and_names_train() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "microgpt-play")],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "not a terminal" in done.stderr
+    assert "train" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_tiny_terminal_is_told_and_comes_back(launch: Launch) -> None:
+    terminal = launch(size=(20, 5))
+    terminal.wait_for("20x5")
+    terminal.resize(100, 30)
+    terminal.wait_for("step 0/")
+    terminal.press("s")
+    terminal.wait_for("step 1/")
+    terminal.resize(20, 5)
+    terminal.wait_for("20x5")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+
+
+def test_a_plugin_with_a_syntax_error_is_named_and_nothing_else_suffers(
+    launch: Launch, tmp_path: Path
+) -> None:
+    plugin = tmp_path / "broken.py"
+    plugin.write_text("def oops(:\n")
+    terminal = launch("--plugin", str(plugin))
+    terminal.wait_for("step 0/")
+    terminal.wait_for("broken")
+    terminal.press("p")
+    terminal.wait_for(re.compile("syntax", re.IGNORECASE))
+    terminal.press("Escape", "s")
+    terminal.wait_for("step 1/")
+
+
+def test_standard_error_may_go_to_a_file(launch: Launch) -> None:
+    # The terminal of these tests sends standard error to a file already.
+    terminal = launch(size=(80, 24))
+    assert "microgpt-play" in terminal.wait_for("step 0/")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+    assert terminal.errors == ""

@@ -1,0 +1,86 @@
+"""A program in a pseudo-terminal, for benchmarks: keys in, bytes out, each with its time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Callable, Mapping
+
+
+class PtyProgram:
+    """Runs a command on a pty of its own; answers nothing that the program asks of it."""
+
+    def __init__(
+        self, command: list[str], *, size: tuple[int, int] = (120, 40), env: Mapping[str, str]
+    ) -> None:
+        self.started = time.monotonic()
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.execvpe(command[0], command, dict(env))
+        columns, rows = size
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.output = b""
+
+    def press(self, keys: str) -> float:
+        """Send keys; returns the moment."""
+        os.write(self._fd, keys.encode())
+        return time.monotonic()
+
+    def wait(
+        self, seen: bytes | Callable[[bytes], bool], seconds: float = 30, since: int = 0
+    ) -> float:
+        """The moment at which the output from position `since` on first holds `seen`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = seen(self.output[since:]) if callable(seen) else seen in self.output[since:]
+            if found:
+                return time.monotonic()
+            left = deadline - time.monotonic()
+            if left <= 0 or not self.read(left):
+                raise TimeoutError(f"{seen!r} did not come within {seconds} s")
+
+    def read(self, seconds: float) -> bool:
+        """Take what comes within so many seconds; False at the end of the program."""
+        ready, _, _ = select.select([self._fd], [], [], seconds)
+        if ready:
+            try:
+                data = os.read(self._fd, 1 << 16)
+            except OSError:
+                return False
+            self.output += data
+            return bool(data)
+        return True
+
+    def wait_end(self, seconds: float = 10) -> None:
+        """Until the program has ended by itself."""
+        deadline = time.monotonic() + seconds
+        while self.read(max(0.0, deadline - time.monotonic())):
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"it did not end within {seconds} s")
+
+    def close(self) -> None:
+        """End it, if it has not ended."""
+        try:
+            os.kill(self.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            pass
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            if not self.read(0.1):
+                break
+            done, _ = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                os.close(self._fd)
+                return
+        try:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
+        os.close(self._fd)
