@@ -40,6 +40,9 @@ from playground.lab.spec import RunSpec, SpecError
 
 Answer = Callable[[int, Any, float], None]
 
+_IN_A_ROW = 4
+"""Commands served before a step that is due: who asks without end shall not stop training."""
+
 
 class March:
     """Steps on the way to a target, one at a time between other commands."""
@@ -68,6 +71,7 @@ class Service:
         self._registry: Registry | None = None
         self._session: Session | None = None
         self._march: March | None = None
+        self._served = 0
         self._due = 0.0
         """When the next paced step is to be made."""
         self._mark: float | None = None
@@ -102,8 +106,10 @@ class Service:
         while True:
             item = self._next()
             if item is None:
+                self._served = 0
                 self._step()
                 continue
+            self._served += 1
             request, command = item
             if isinstance(command, Close):
                 return request
@@ -112,15 +118,17 @@ class Service:
     def _next(self) -> tuple[int, Command] | None:
         """The next command; None when it is time for a step."""
         inbox, session = self._inbox, self._session
-        if not inbox.empty():
+        if not inbox.empty() and self._served < _IN_A_ROW:
             return inbox.get()
         if self._march is not None:
             return None
         if session is None or not session.running:
+            self._served = 0
             return inbox.get()
         if session.speed is not None:
             wait = self._due - time.perf_counter()
             if wait > 0:
+                self._served = 0
                 try:
                     return inbox.get(timeout=wait)
                 except Empty:
