@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from textual.content import Content
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from playground.tui.app import PlaygroundApp
+from playground.tui.widgets.words import Words
 from tests.tui.scripted import ScriptedLab
 
 
@@ -40,8 +39,7 @@ class WatchedApp(PlaygroundApp):
 
     def text(self, selector: str) -> str:
         """What a text widget of the main screen says."""
-        content = self.main.query_one(selector, Static).content
-        return content.plain if isinstance(content, Content) else str(content)
+        return self.main.query_one(selector, Words).words
 
 
 @asynccontextmanager

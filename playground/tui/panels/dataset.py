@@ -5,7 +5,6 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
 
 from playground.lab.protocol import DocumentFrame, RunInfo
 from playground.tui.model import PlaygroundModel
@@ -13,6 +12,7 @@ from playground.tui.panels.panel import Panel
 from playground.tui.styles import CAUTION, MUTED, POINTED, STRONG
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.tiles import Tile, TokenTiles
+from playground.tui.widgets.words import Words
 
 SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""
@@ -24,11 +24,11 @@ class Documents(Vertical, can_focus=True):
     """The stream of documents: earlier ones, the one learnt from as tiles, those to come."""
 
     def compose(self) -> ComposeResult:
-        yield Static(id="dataset-before", markup=False)
-        yield Static(id="dataset-current", markup=False)
+        yield Words(id="dataset-before")
+        yield Words(id="dataset-current")
         yield TokenTiles(id="dataset-tiles")
-        yield Static(id="dataset-beyond", markup=False)
-        yield Static(id="dataset-after", markup=False)
+        yield Words(id="dataset-beyond")
+        yield Words(id="dataset-after")
 
     def show(self, document: DocumentFrame) -> None:
         """Draw the document and as many neighbours as there is room for."""
@@ -40,10 +40,10 @@ class Documents(Vertical, can_focus=True):
             [Tile(text, nats) for text, nats in zip(document.tokens, losses, strict=False)],
             SURPRISE_SCALE,
         )
-        beyond = self.query_one("#dataset-beyond", Static)
+        beyond = self.query_one("#dataset-beyond", Words)
         beyond.display = bool(document.beyond)
         tail = fit(visible("".join(document.beyond)), max(4, width - 20)).rstrip()
-        beyond.update(Content.assemble((f"{'':7}not seen: ", MUTED), (tail, f"{MUTED} strike")))
+        beyond.say(Content.assemble((f"{'':7}not seen: ", MUTED), (tail, f"{MUTED} strike")))
 
         room = max(0, self.size.height - 1 - max(1, tiles.size.height) - len(document.beyond[:1]))
         above = min(len(document.before), room // 3 + 1 if room > 2 else room // 2)
@@ -63,7 +63,7 @@ class Documents(Vertical, can_focus=True):
             else "up next"
         )
         space = max(4, width - NUMBER_WIDTH - len(mean) - 1)
-        self.query_one("#dataset-current", Static).update(
+        self.query_one("#dataset-current", Words).say(
             Content.assemble(
                 (f"{number:>6,} ", POINTED),
                 (fit(visible(text), space), STRONG),
@@ -72,9 +72,9 @@ class Documents(Vertical, can_focus=True):
         )
 
     def _lines(self, selector: str, first: int, texts: tuple[str, ...], width: int) -> None:
-        lines = self.query_one(selector, Static)
+        lines = self.query_one(selector, Words)
         lines.display = bool(texts)
-        lines.update(
+        lines.say(
             Content("\n").join(
                 Content.styled(f"{first + i:>6,} {fit(visible(text), width - NUMBER_WIDTH)}", MUTED)
                 for i, text in enumerate(texts)
@@ -91,10 +91,10 @@ class DatasetPanel(Panel):
     _shown: tuple[RunInfo, int] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="dataset-counts", markup=False)
-        yield Static(id="dataset-notices", markup=False)
+        yield Words(id="dataset-counts")
+        yield Words(id="dataset-notices")
         yield Documents(id="dataset-documents")
-        yield Static(id="dataset-vocabulary", markup=False)
+        yield Words(id="dataset-vocabulary")
 
     def show(self, model: PlaygroundModel) -> None:
         info = model.info
@@ -112,14 +112,14 @@ class DatasetPanel(Panel):
         width = max(12, self.size.width - 4)
         count = f"{info.documents:,} documents"
         title = fit(visible(info.dataset_title), max(4, width - len(count) - 2)).rstrip()
-        self.query_one("#dataset-counts", Static).update(
+        self.query_one("#dataset-counts", Words).say(
             Content.assemble((title, STRONG), f"  {count}")
         )
         held = f" · {info.heldout_documents:,} held" if info.heldout_documents else ""
-        self.border_subtitle = f"{info.train_documents:,} train{held}"
-        notices = self.query_one("#dataset-notices", Static)
+        self.subtitle(f"{info.train_documents:,} train{held}")
+        notices = self.query_one("#dataset-notices", Words)
         notices.display = bool(info.notices)
-        notices.update(
+        notices.say(
             Content("\n").join(
                 Content.assemble(("! ", f"bold {CAUTION}"), (notice.text, CAUTION))
                 for notice in info.notices
@@ -127,7 +127,7 @@ class DatasetPanel(Panel):
         )
         tokens = [visible(token, spaces=True) for token in info.vocabulary[:SHOWN_TOKENS]]
         more = info.vocab_size - len(tokens)
-        self.query_one("#dataset-vocabulary", Static).update(
+        self.query_one("#dataset-vocabulary", Words).say(
             Content.assemble(
                 (f"vocabulary  {info.vocab_size:,} tokens\n", MUTED),
                 " ".join(tokens),

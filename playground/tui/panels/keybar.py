@@ -6,10 +6,9 @@ from textual import events
 from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from playground.tui.styles import MUTED, POINTED
-
+from playground.tui.widgets.words import Words
 
 IMPORTANCE = {
     action: place
@@ -21,7 +20,7 @@ IMPORTANCE = {
 """Which keys are shown when not all fit: help first."""
 
 
-class KeyBar(Static):
+class KeyBar(Words):
     """As many keys as fit; a click does what the key does."""
 
     class Pressed(Message):
@@ -54,7 +53,7 @@ class KeyBar(Static):
             parts += [(key, POINTED), (f" {words}", MUTED), "  "]
             self._places.append((x, x + len(key) + len(words) + 1, action))
             x += len(key) + len(words) + 3
-        self.update(Content.assemble(*parts))
+        self.say(Content.assemble(*parts))
 
     def on_click(self, event: events.Click) -> None:
         for start, end, action in getattr(self, "_places", []):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from textual.app import ComposeResult
-from textual.content import Content
 
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
@@ -43,7 +42,7 @@ class LossPanel(Panel):
     def _read_out(self) -> None:
         cursor = self.query_one(Chart).cursor
         if cursor is None:
-            self.border_subtitle = "nats a token"
+            self.subtitle("nats a token")
             return
         step = round(cursor)
         parts = [f"step {step:,}"]
@@ -55,7 +54,7 @@ class LossPanel(Panel):
             value = curve.value_at(step)
             if value is not None and math.isfinite(value):
                 parts.append(f"{name} {value:.3f}")
-        self.border_subtitle = Content("  ".join(parts)).markup
+        self.subtitle("  ".join(parts))
 
     def toggle_log(self) -> bool:
         """Switch the axis; True if it is logarithmic now."""

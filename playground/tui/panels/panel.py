@@ -23,6 +23,14 @@ class Panel(Vertical):
             (f"{self.NUMBER} ", MUTED), self.TITLE
         ).markup  # our own words, never a file's
 
+    def subtitle(self, text: str) -> None:
+        """Plain words in the lower frame. Setting it draws the whole panel, so only if new."""
+        if text != self._subtitle:
+            self._subtitle = text
+            self.border_subtitle = Content(text).markup
+
+    _subtitle = ""
+
     def show(self, model: PlaygroundModel) -> None:
         """Draw the model as it is now."""
         raise NotImplementedError

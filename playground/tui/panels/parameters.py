@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static
 
 from playground.lab.protocol import MatrixKind
 from playground.tui.model import (
@@ -22,6 +21,7 @@ from playground.tui.model import (
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
+from playground.tui.widgets.words import Words
 
 
 class ParametersPanel(Panel):
@@ -41,7 +41,7 @@ class ParametersPanel(Panel):
         yield MatrixLine(id="parameters-line")
         with Horizontal(id="parameters-body"):
             yield HeatMap(id="parameters-map")
-            yield Static(id="parameters-readout", markup=False)
+            yield Words(id="parameters-readout")
 
     def show(self, model: PlaygroundModel) -> None:
         self._model = model
@@ -94,12 +94,14 @@ class ParametersPanel(Panel):
             Content.assemble(("row  ", MUTED), meaning[0]),
             Content.assemble(("col  ", MUTED), meaning[1]),
         ]
-        self.query_one("#parameters-readout", Static).update(Content("\n").join(lines))
+        self.query_one("#parameters-readout", Words).say(Content("\n").join(lines))
         weight, gradient = numbers.get("weights", ""), numbers.get("gradients", "")
-        self.border_subtitle = Content(f"[{row},{column}] {weight}  grad {gradient}").markup
+        # Where there is room, the readout beside the map says it.
+        beside = self.query_one("#parameters-readout").display
+        self.subtitle("" if beside else f"[{row},{column}] {weight}  grad {gradient}")
 
 
-class MatrixLine(Static):
+class MatrixLine(Words):
     """Which matrix, its shape, and which view of it; each view can be clicked."""
 
     def show(self, model: PlaygroundModel) -> None:
@@ -122,7 +124,7 @@ class MatrixLine(Static):
             parts.append((text, POINTED if chosen else MUTED))
             self._places.append((x, x + len(text), kind))
             x += len(text)
-        self.update(Content.assemble(*parts))
+        self.say(Content.assemble(*parts))
 
     def on_click(self, event: events.Click) -> None:
         for start, end, kind in getattr(self, "_places", []):

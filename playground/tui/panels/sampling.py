@@ -22,6 +22,10 @@ from playground.tui.widgets.bars import Bar, Bars
 from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.words import Words
+
+SHOWN_LINES = 120
+"""Of the samples; older ones scroll out."""
 
 
 class SamplingPanel(Panel):
@@ -52,10 +56,10 @@ class SamplingPanel(Panel):
         with Horizontal(id="sampling-prompt-line"):
             yield Static("prompt", id="sampling-prompt-label")
             yield Input(id="sampling-prompt", compact=True, placeholder="press / to type")
-        yield Static(id="sampling-next", markup=False)
+        yield Words(id="sampling-next")
         yield Bars(id="sampling-bars")
         with VerticalScroll(id="sampling-scroll", can_focus=True):
-            yield Static(id="sampling-texts", markup=False)
+            yield Words(id="sampling-texts")
 
     def show(self, model: PlaygroundModel) -> None:
         self._show_chain(model)
@@ -158,11 +162,11 @@ class SamplingPanel(Panel):
     # ------------------------------------------------------------ the next token
 
     def _show_chances(self, model: PlaygroundModel) -> None:
-        head = self.query_one("#sampling-next", Static)
+        head = self.query_one("#sampling-next", Words)
         bars = self.query_one(Bars)
         trouble = model.preview_trouble
         if trouble is not None:
-            head.update(
+            head.say(
                 Content.assemble(
                     ("! ", CAUTION),
                     (f"{trouble.title}. {trouble.message}", CAUTION),
@@ -175,7 +179,7 @@ class SamplingPanel(Panel):
             return
         prompt = visible(preview.prompt)
         where = f"after “{fit(prompt, 14).rstrip()}”" if prompt else "at the beginning"
-        head.update(Content.assemble("next token ", (where, MUTED)))
+        head.say(Content.assemble("next token ", (where, MUTED)))
         bars.set_rows(
             [
                 Bar(visible(chance.display, spaces=True), chance.after, chance.before)
@@ -194,6 +198,8 @@ class SamplingPanel(Panel):
         width = max(12, self.size.width - 8)
         lines: list[Content] = []
         for batch in batches:
+            if len(lines) >= SHOWN_LINES:
+                break
             lines.append(Content.styled(f"step {batch.step:,}", MUTED))
             if batch.note:
                 lines.append(Content.styled(f" {batch.note}", CAUTION))
@@ -208,6 +214,4 @@ class SamplingPanel(Panel):
                     )
                 )
         empty = Content.styled("g samples now; every 100 steps too", MUTED)
-        self.query_one("#sampling-texts", Static).update(
-            Content("\n").join(lines) if lines else empty
-        )
+        self.query_one("#sampling-texts", Words).say(Content("\n").join(lines) if lines else empty)

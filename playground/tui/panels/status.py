@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from textual.content import Content
-from textual.widgets import Static
 
 from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
 from playground.tui.widgets.gauge import progress_cells
 from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.words import Words
 
 STATE_GLYPHS = {
     "ready": ("○", MUTED),
@@ -58,14 +58,14 @@ def speed_text(speed: float | None) -> str:
     return "flat out" if speed is None else f"{speed:g} a second"
 
 
-class TitleLine(Static):
+class TitleLine(Words):
     """Program, data set, tokenizer, size, engine, seed."""
 
     def show(self, model: PlaygroundModel) -> None:
         name: Piece = (0, Content.styled("microgpt-play", POINTED))
         info = model.info
         if info is None:
-            self.update(name[1])
+            self.say(name[1])
             return
         spec = model.spec
         shape = spec["model"]
@@ -86,21 +86,21 @@ class TitleLine(Static):
         ]
         width = self.size.width or self.app.size.width - 2
         line = assemble(pieces[1:], width - 17, " · ")
-        self.update(Content.assemble(name[1], "   ", line))
+        self.say(Content.assemble(name[1], "   ", line))
 
 
-class StatusLine(Static):
+class StatusLine(Words):
     """State, progress, losses, speed, time left; or what is wrong."""
 
     def show(self, model: PlaygroundModel) -> None:
         width = self.size.width or self.app.size.width - 2
         if model.opening is not None:
-            self.update(self._opening(model, width))
+            self.say(self._opening(model, width))
             return
         frame = model.frame
         if frame is None:
             trouble = model.trouble
-            self.update(
+            self.say(
                 Content.styled(f"✗ {trouble.title}", BAD)
                 if trouble
                 else Content.styled("starting …", MUTED)
@@ -136,7 +136,7 @@ class StatusLine(Static):
             pieces.append((3, Content.styled(f"speed {speed_text(SPEEDS[model.speed])}", MUTED)))
         if model.trouble is not None:
             pieces.insert(2, (1, Content.styled(model.trouble.title, BAD)))
-        self.update(assemble(pieces, width))
+        self.say(assemble(pieces, width))
 
     @staticmethod
     def _opening(model: PlaygroundModel, width: int) -> Content:

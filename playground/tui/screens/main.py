@@ -54,14 +54,14 @@ class MainScreen(Screen[None]):
         return cast("PlaygroundApp", self.app)
 
     def compose(self) -> ComposeResult:
-        yield TitleLine(id="title", markup=False)
-        yield StatusLine(id="status", markup=False)
+        yield TitleLine(id="title")
+        yield StatusLine(id="status")
         with Container(id="panels"):
             yield DatasetPanel(id="panel-1")
             yield LossPanel(id="panel-2")
             yield SamplingPanel(id="panel-4")
             yield ParametersPanel(id="panel-3")
-        yield KeyBar(id="keys", markup=False)
+        yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
         self.draw()
