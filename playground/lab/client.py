@@ -154,7 +154,7 @@ class Lab:
         finally:
             self._opening, self._busy_opening = None, False
         self._take(link, info, catalog)
-        self._sampling = sampling
+        self._sampling = info.sampling
         self._running, self._speed = False, None
         self._last_step = info.resumed_at
         self._keeper.reset(spec, checkpoint)

@@ -163,7 +163,7 @@ class Link:
         """The pipe is closed and the process over."""
         self._ended.set()
         if self.failure is None:
-            self.external = code is not None and code in (-signal.SIGKILL, -signal.SIGTERM)
+            self.external = code is not None and code in (-9, -15)  # SIGKILL, SIGTERM
             self.give_up(_death(code, self.process.log_tail(), self.external))
         self.process.discard_log()
 

@@ -159,6 +159,8 @@ class RunInfo:
     notices: tuple[Notice, ...] = ()
     resumed_at: int = 0
     """The step at which it was opened: 0, or that of a checkpoint."""
+    sampling: Sampling = field(default_factory=Sampling)
+    """How texts are sampled at first: as was asked for, or as much of that as fits these data."""
 
 
 # ---------------------------------------------------------------- frames

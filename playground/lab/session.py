@@ -6,10 +6,11 @@ depends on the RunSpec and the edits alone: looking, sampling and going back cha
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from microgpt.config import linear_decay
 from microgpt.trainer import DivergedError, StepResult, Trainer
@@ -17,18 +18,20 @@ from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError, traceback_text
 from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
-from playground.lab.checkpoint import CheckpointError, as_array, as_bytes, write_checkpoint
+from playground.lab.checkpoint import CheckpointError, as_bytes, write_checkpoint
 from playground.lab.evaluation import Evaluator
 from playground.lab.events import LabError
 from playground.lab.guard import failure_of, plugin_failures
-from playground.lab.opening import Opened, check_fits, open_run
+from playground.lab.opening import Opened, open_run
 from playground.lab.picture import document_frame, matrix_frames
 from playground.lab.protocol import (
+    DEFAULT_CHAIN,
     Checkpoint,
     Failure,
     Frame,
     FrameRequest,
     Metrics,
+    Notice,
     Preview,
     Progress,
     RunInfo,
@@ -36,10 +39,11 @@ from playground.lab.protocol import (
     Sampling,
     SessionState,
 )
+from playground.lab.resume import past_of, start_of
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 from playground.lab.speed import Speedometer
-from playground.lab.timeline import Keyframe, Series, Timeline
+from playground.lab.timeline import Keyframe, Series
 from playground.lab.trouble import diverged, unexpected
 
 KEPT_BATCHES = 200
@@ -85,8 +89,8 @@ class Session:
             registry, opened.engine, opened.encoder, opened.config, activity, opened.known
         )
         self._stepping = opened.engine_guard.doing("a step", "engine")
-        self._timeline = Timeline(opened.spec.optimizer.learning_rate)
-        self._series = Series()
+        past = start_of(opened)
+        self._timeline, self._series = past.timeline, past.series
         self._last: StepResult | None = None
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
@@ -94,7 +98,6 @@ class Session:
         self._before: tuple[int, array[float]] | None = None
         """(step, the weights before it)."""
         self._update_wanted = 0.0
-        self._timeline.keep(self._start())
 
     @classmethod
     def open(
@@ -115,7 +118,7 @@ class Session:
         opened = open_run(spec, registry, checkpoint, progress, activity)
         session = cls(opened, registry, activity)
         if sampling is not None:
-            session.set_sampling(sampling)
+            session._take_sampling(sampling)
         if checkpoint is not None:
             session.restore(checkpoint)
         else:
@@ -271,11 +274,6 @@ class Session:
             read("second_moment"),
         )
 
-    def _start(self) -> Keyframe:
-        """The state before the first step."""
-        zeros = array("d", bytes(8 * len(self._opened.initial)))
-        return Keyframe(0, 0, self._opened.initial, zeros, zeros)
-
     def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings from the next step on. Raises LabError with `problems`."""
         problems = {
@@ -349,6 +347,21 @@ class Session:
         """Sample like this from now on. Raises LabError naming what cannot be."""
         self._sampler.set(sampling)
 
+    def _take_sampling(self, wanted: Sampling) -> None:
+        """As much of it as fits these data; what does not is no reason not to open them."""
+        refused: list[str] = []
+        chain = dataclasses.replace(wanted, prompt="")
+        for sampling in (wanted, chain, dataclasses.replace(chain, chain=DEFAULT_CHAIN)):
+            try:
+                self.set_sampling(sampling)
+                break
+            except LabError as error:
+                refused.append(error.failure.message)
+        notices = tuple(Notice(f"sampling was changed: {text}") for text in refused[:1])
+        self.info = dataclasses.replace(
+            self.info, notices=(*self.info.notices, *notices), sampling=self.sampling
+        )
+
     def sample(self) -> SampleBatch:
         """A batch of texts; another one each time. Raises LabError."""
         at, count = self._on_demand
@@ -408,37 +421,12 @@ class Session:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take on the state of a checkpoint of this very run. Raises LabError."""
-        try:
-            check_fits(checkpoint, self._opened.config)
-            keyframe = Keyframe(
-                checkpoint.step,
-                checkpoint.tokens_seen,
-                as_array(checkpoint.weights),
-                as_array(checkpoint.first_moment),
-                as_array(checkpoint.second_moment),
-            )
-            losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
-            gradients = as_array(checkpoint.gradients)
-        except CheckpointError as error:
-            raise LabError(Failure(error.title, error.message)) from error
-        timeline = Timeline(self.spec.optimizer.learning_rate)
-        timeline.edits = dict(checkpoint.edits)
-        explained = timeline.rate_at(checkpoint.step) == checkpoint.base_learning_rate
-        if not explained:
-            timeline.edits[checkpoint.step] = checkpoint.base_learning_rate
-        if self._opened.same_data and explained:
-            timeline.keep(self._start())
-        timeline.keep(keyframe)
-        series = Series(checkpoint.step)
-        if checkpoint.since_step + len(losses) == checkpoint.step and len(losses) == len(rates):
-            series = Series(checkpoint.since_step)
-            series.losses, series.learning_rates = losses, rates
-        series.evaluations = dict(checkpoint.evaluations)
-        self._timeline, self._series, self.trouble = timeline, series, None
+        past = past_of(checkpoint, self._opened)
+        self._timeline, self._series, self.trouble = past.timeline, past.series, None
         self.epoch += 1
-        self._stand_at(keyframe)
-        if checkpoint.gradients:
-            self.engine.write("gradients", gradients)
+        self._stand_at(past.keyframe)
+        if past.gradients is not None:
+            self.engine.write("gradients", past.gradients)
         with plugin_failures():
             self._evaluate()
 
@@ -448,7 +436,3 @@ class Session:
             write_checkpoint(path, self.checkpoint())
         except CheckpointError as error:
             raise LabError(Failure(error.title, error.message)) from error
-
-    def known_steps(self) -> Sequence[int]:
-        """Where the keyframes are."""
-        return self._timeline.steps

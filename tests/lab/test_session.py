@@ -9,11 +9,14 @@ import pytest
 
 from microgpt import CharTokenizer, ModelConfig, OptimizerConfig, Trainer, VectorEngine, load_names
 from microgpt.trainer import shuffle_and_init
+from playground.hooks.manager import load
 from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
 from playground.lab.client import LabError
 from playground.lab.protocol import FrameRequest, Link, MatrixView, Progress, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from tests.lab import plugins
 from tests.lab.conftest import text_run
 
 
@@ -282,3 +285,82 @@ def test_the_loss_from_the_state_it_was_put_back_to_is_a_number(
     session.edit({"optimizer.learning_rate": 0.0})
     assert session.advance()
     assert math.isfinite(session.frame().metrics.losses[-1])
+
+
+# ---------------------------------------------------------------- what does not fit
+
+
+def test_a_prompt_that_the_new_data_cannot_spell_does_not_keep_them_closed(
+    spec: RunSpec, registry: Registry
+) -> None:
+    session = Session.open(spec, registry, sampling=Sampling(prompt="Ω", count=2, every=3))
+    assert session.info.sampling == Sampling(count=2, every=3)
+    assert any("Ω" in notice.text for notice in session.info.notices)
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ("return iter(())", "empty"),
+        ("yield 3", "int"),
+        ("yield 'fine'\n        raise RuntimeError('torn')", "torn"),
+        ("raise DatasetError('The well is dry', 'Dig deeper.')\n        yield", "well is dry"),
+    ],
+)
+def test_a_data_set_that_is_no_good_is_refused_in_words(
+    tmp_path: Path, body: str, word: str
+) -> None:
+    file = plugins.dataset(tmp_path, "odd", body)
+    found = load(PluginSources(files=(str(file),), entry_points=False))
+    with pytest.raises(LabError) as caught:
+        Session.open(RunSpec.parse({"dataset": {"name": "odd"}}), found)
+    failure = caught.value.failure
+    assert word in failure.title + failure.message
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "word", "action"),
+    [
+        ("abcdefghijkl\n" * 5, {}, "33%", "split:windows"),
+        ("abcdefghijkl\n" * 5, {"split": "windows"}, "", ""),
+        ("ab\x07c\nde\n" * 9, {}, "U+0007", ""),
+        ("a\nb\nc\n", {}, "by heart", ""),
+        ("".join(f"{i}\n" for i in range(9000)), {}, "4.9 % of them", ""),
+    ],
+)
+def test_what_should_be_known_of_the_data_is_said(
+    tmp_path: Path, registry: Registry, text: str, options: dict[str, str], word: str, action: str
+) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(text, encoding="utf-8")
+    spec = text_run(path)
+    spec = spec.replace({f"dataset.options.{key}": value for key, value in options.items()})
+    info = Session.open(spec, registry).info
+    found = {notice.text: notice.action for notice in info.notices}
+    if word:
+        assert [action for text, action in found.items() if word in text] == [action]
+    else:
+        assert not any("beyond" in text for text in found)
+
+
+def test_a_very_long_document_is_read_only_as_far_as_the_model_sees(
+    tmp_path: Path, registry: Registry
+) -> None:
+    path = tmp_path / "long.txt"
+    path.write_text("abcdefghij" * 9_000 + "\nshort\n", encoding="utf-8")
+    session = Session.open(text_run(path, holdout=0), registry)
+    assert session.info.longest == pytest.approx(90_000, rel=0.01)
+    walk(session, 4)
+    document = session.frame().document
+    assert document is not None
+    walk(session, 1)
+    other = session.frame().document
+    assert other is not None and {len(document.beyond), len(other.beyond)} == {0, 64}
+
+
+def test_ids_outside_the_vocabulary_are_refused(tmp_path: Path, words: Path) -> None:
+    file = plugins.tokenizer(tmp_path, "wild", encode="return [999]")
+    found = load(PluginSources(files=(str(file),), entry_points=False))
+    with pytest.raises(LabError) as caught:
+        Session.open(text_run(words, tokenizer={"name": "wild"}), found)
+    assert "999" in caught.value.failure.message
