@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TextIO
 
 import click
 
+from playground.cli.failures import fail, fail_with
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.checkpoint import CheckpointError, read_checkpoint
 from playground.lab.events import LabError
-from playground.lab.protocol import DEFAULT_CHAIN, Failure, Progress, Sampling
+from playground.lab.protocol import DEFAULT_CHAIN, Progress, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec, SpecError
 
@@ -53,19 +58,19 @@ def train_run(
             progress=report.opening,
         )
     except (CheckpointError, SpecError) as error:
-        return _fail(str(error))
+        return fail(str(error))
     except LabError as error:
-        return _fail_with(error.failure)
+        return fail_with(error.failure)
     except KeyboardInterrupt:
         return 130
     report.opened(session)
     code = 0
-    try:
-        _train(session, report, as_json)
-        if session.trouble is not None:
-            report.end()
-            code = _fail_with(session.trouble)
-    except KeyboardInterrupt:
+    with _interrupts() as interrupted:
+        _train(session, report, as_json, interrupted)
+    if session.trouble is not None:
+        report.end()
+        code = fail_with(session.trouble)
+    elif interrupted.is_set():
         report.end()
         click.echo(f"Interrupted after step {session.step:,}.", err=True)
         code = 130
@@ -83,9 +88,26 @@ def _sampling(count: int, temperature: float) -> Sampling:
     return Sampling(chain=(link, *rest), count=max(count, 1), every=0, seed=42)
 
 
-def _train(session: Session, report: Report, as_json: bool) -> None:
+@contextmanager
+def _interrupts() -> Iterator[Event]:
+    """Ctrl+C sets the event, and never cuts a step in two; a second one ends at once."""
+    interrupted = Event()
+
+    def note(_number: int, _frame: object) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _train(session: Session, report: Report, as_json: bool, interrupted: Event) -> None:
     write = sys.stdout.write
-    while session.advance():
+    while not interrupted.is_set() and session.advance():
         result = session.last
         assert result is not None
         if as_json:
@@ -103,7 +125,7 @@ def _save(session: Session, path: Path) -> int:
     try:
         session.save(str(path))
     except (CheckpointError, LabError) as error:
-        return _fail(str(error))
+        return fail(str(error))
     click.echo(f"Saved step {session.step:,} to {path}", err=True)
     return 0
 
@@ -112,7 +134,7 @@ def _print_samples(session: Session, as_json: bool) -> int:
     try:
         batch = session.sample()
     except LabError as error:
-        return _fail_with(error.failure)
+        return fail_with(error.failure)
     texts = [text.text for text in batch.texts]
     if as_json:
         print(json.dumps({"samples": texts}))
@@ -122,17 +144,6 @@ def _print_samples(session: Session, as_json: bool) -> int:
     if batch.note:
         click.echo(batch.note, err=True)
     return 0
-
-
-def _fail(message: str) -> int:
-    click.echo(f"microgpt-play: {message}", err=True)
-    return 1
-
-
-def _fail_with(failure: Failure) -> int:
-    if failure.detail:
-        click.echo(failure.detail.rstrip(), err=True)
-    return _fail(f"{failure.title}. {failure.message}")
 
 
 class Report:

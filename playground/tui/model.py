@@ -102,7 +102,7 @@ class PlaygroundModel:
         name = self.matrix_name
         # The cursor reads weights and gradients out beside whatever is viewed.
         kinds = dict.fromkeys((self.kind, "weights", "gradients"))
-        return tuple(MatrixView(name, kind) for kind in kinds)  # type: ignore[arg-type]
+        return tuple(MatrixView(name, kind) for kind in kinds)
 
     # ------------------------------------------------------------ what came
 

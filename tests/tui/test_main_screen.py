@@ -236,3 +236,12 @@ async def test_a_terminal_too_small_is_told_and_growing_it_brings_the_panels_bac
         assert app.screen is app.main
         await pilot.press("s")
         await seen(pilot, lambda: app.model.step == 1)
+
+
+async def test_the_cursor_of_the_heat_map_reads_out_the_number_and_what_it_means() -> None:
+    async with playing() as (app, pilot):
+        await seen(pilot, lambda: "[0, 0]" in app.text("#parameters-readout"))
+        await pilot.press("3", "down", "right", "right")
+        await seen(pilot, lambda: "[1, 2]" in app.text("#parameters-readout"))
+        assert "token b" in app.text("#parameters-readout")
+        assert "channel 2" in app.text("#parameters-readout")

@@ -13,7 +13,7 @@ from playground.tui.widgets.words import Words
 IMPORTANCE = {
     action: place
     for place, action in enumerate(
-        ("help", "step", "toggle", "datasets", "settings", "sample", "speed(1)", "zoom", "leave",
+        ("help", "step", "run", "datasets", "settings", "sample", "speed(1)", "zoom", "leave",
          "tokenizers", "back", "plugins", "reset")
     )
 }  # fmt: skip
@@ -37,7 +37,7 @@ class KeyBar(Words):
             (
                 IMPORTANCE.get(binding.action, len(IMPORTANCE)),
                 binding.key_display or binding.key,
-                "pause" if binding.action == "toggle" and running else binding.description,
+                "pause" if binding.action == "run" and running else binding.description,
                 binding.action,
             )
             for binding in bindings

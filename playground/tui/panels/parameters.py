@@ -67,7 +67,7 @@ class ParametersPanel(Panel):
 
     def on_heat_map_cell_highlighted(self, event: HeatMap.CellHighlighted) -> None:
         event.stop()
-        self._model.cell = (event.row, event.column)
+        self._model.cell = (event.row, event.col)
         self._read_out()
 
     def _read_out(self) -> None:

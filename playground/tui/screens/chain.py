@@ -206,6 +206,8 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
         """Keys for a link work while the chain has the focus, and are only shown then."""
         if action in ("switch", "move", "remove"):
             return self.focused is not None and self.focused.id == "chain-links"
+        if action == "add":  # in the list of strategies it is enter that adds
+            return not isinstance(self.focused, Strategies)
         return super().check_action(action, parameters)
 
     def action_switch(self) -> None:
@@ -228,14 +230,11 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
             self._list(place)
 
     def action_add(self) -> None:
-        """Go to the list of strategies; there, add the one that is highlighted."""
-        strategies = self.query_one("#chain-strategies", PickList)
-        if strategies.has_focus:
-            self._add(strategies.highlighted)
-        else:
-            strategies.focus()
-            if strategies.highlighted is None and self._entries:
-                strategies.highlighted = 0
+        """Go to the list of strategies."""
+        strategies = self.query_one(Strategies)
+        strategies.focus()
+        if strategies.highlighted is None and self._entries:
+            strategies.highlighted = 0
 
     def _add(self, index: int | None) -> None:
         if index is None:

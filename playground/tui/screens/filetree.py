@@ -46,7 +46,8 @@ class FileTree(DirectoryTree):
         & > .tree--guides { color: $foreground 20%; }
         & > .tree--cursor { background: $foreground 10%; color: $foreground; text-style: none; }
         &:focus > .tree--cursor { background: $primary 25%; text-style: none; }
-        &:ansi:focus > .tree--cursor { text-style: reverse; }
+        &:ansi > .tree--cursor { text-style: bold; background: ansi_default; }
+        &:ansi:focus > .tree--cursor { text-style: bold underline; }
     }
     """
 

@@ -54,6 +54,14 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
 }
 
 
+class Scroller(VerticalScroll):
+    """Names its key, so that the key line shows it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "scroll_down", "scroll", key_display="↑↓", id="help.scroll"),
+    ]
+
+
 class HelpScreen(Dialog[None]):
     """The keys by group, made from the bindings, and a paragraph on the panel."""
 
@@ -61,7 +69,6 @@ class HelpScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,q,f1,enter", "cancel", "close", show=False, id="help.close"),
         Binding("escape", "cancel", "close", key_display="esc", id="help.escape"),
-        Binding("down", "scroll(1)", "scroll", key_display="↑↓", id="help.down"),
     ]
     DEFAULT_CSS = """
     HelpScreen {
@@ -95,7 +102,7 @@ class HelpScreen(Dialog[None]):
              MUTED), text,
         ) if text else Content("")  # fmt: skip
         first, second = halves(self._groups)
-        yield VerticalScroll(
+        yield Scroller(
             Line(about, id="help-about"),
             KeyTable(self._groups, classes="-only-narrow"),
             Horizontal(
@@ -110,9 +117,6 @@ class HelpScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         self.query_one("#help-scroll").focus()
-
-    def action_scroll(self, by: int) -> None:
-        self.query_one("#help-scroll").scroll_relative(y=by)
 
 
 Group = tuple[str, tuple[tuple[str, str], ...]]

@@ -41,8 +41,11 @@ class PickList(OptionList):
             text-style: none;
         }
         & > .option-list--option-disabled { color: $text-muted; }
-        &:ansi > .option-list--option-highlighted { background: ansi_default; }
-        &:ansi:focus > .option-list--option-highlighted { text-style: reverse; }
+        &:ansi > .option-list--option-highlighted {
+            background: ansi_default;
+            text-style: bold;
+        }
+        &:ansi:focus > .option-list--option-highlighted { text-style: bold underline; }
     }
     """
 

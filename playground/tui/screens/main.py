@@ -29,12 +29,12 @@ class MainScreen(Screen[None]):
     """Panels and keys. State is the model's, work is the controller's."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(MAIN_BINDINGS)
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [
         (0, "-narrow"),
         (104, "-normal"),
         (160, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
         (0, "-tiny"),
         (22, "-low"),
         (32, "-medium"),
@@ -147,7 +147,7 @@ class MainScreen(Screen[None]):
     def action_back(self) -> None:
         self.playground.controller.do(self.playground.controller.back())
 
-    def action_toggle(self) -> None:
+    def action_run(self) -> None:
         self.playground.controller.do(self.playground.controller.toggle())
 
     def action_speed(self, by: int) -> None:

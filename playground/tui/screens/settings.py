@@ -30,8 +30,8 @@ class NumberInput(Input):
     """One number. Shifted arrows change it, plain ones move to the fields above and below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("shift+up,ctrl+up", "nudge(1)", "more", id="settings.more", show=False,
-                tooltip="The next value up"),
+        Binding("shift+up,ctrl+up", "nudge(1)", "nudge", key_display="shift+↑↓",
+                id="settings.more", tooltip="The next sensible value"),
         Binding("shift+down,ctrl+down", "nudge(-1)", "less", id="settings.less", show=False,
                 tooltip="The next value down"),
     ]  # fmt: skip
@@ -138,9 +138,6 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
     HEADING = "Settings"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "apply", "apply", id="settings.apply", tooltip="Apply the changes"),
-        Binding("down", "app.focus_next", "move", key_display="↑↓", id="settings.move"),
-        Binding("up", "app.focus_previous", "move up", show=False, id="settings.move-up"),
-        Binding("shift+up", "nothing", "nudge", key_display="shift+↑↓", id="settings.nudge"),
         Binding("ctrl+r", "defaults", "defaults", id="settings.defaults",
                 tooltip="Every setting as microgpt has it"),
     ]  # fmt: skip
@@ -322,6 +319,3 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         engine = self.query_one(EngineChoice)
         engine.set_value("vector")
         self._check()
-
-    def action_nothing(self) -> None:
-        """A nudge belongs to the field with the focus; without one there is nothing to do."""
