@@ -55,6 +55,8 @@ class Link:
         """It was ended from outside, by a signal; neither the run nor a plugin is to blame."""
         self.blamed = ""
         """"strategy:cold": the contribution that hung."""
+        self.stage = ""
+        """The stage of opening that was last reported, while it opens."""
         self.spent = 0.0
         """Seconds that the last answered request cost the worker."""
         self._lost = lost
@@ -154,9 +156,11 @@ class Link:
         if future is None or future.done():
             return
         if isinstance(reply, Progress):
+            self.stage = reply.stage
             if progress is not None:
                 progress(reply)
         else:
+            self.stage = ""
             future.set_result((seconds, reply))
 
     def _gone(self, code: int | None) -> None:
@@ -229,7 +233,10 @@ class _Watchdog:
             if self._asked:
                 patience = limits.silence if self._greeted else limits.start
                 if self._silent >= patience:
-                    link.give_up(_silence(self._silent, link.process.log_tail()))
+                    link.process.dump_stack()
+                    await asyncio.sleep(0.1)  # for it to be written
+                    tail = link.process.log_tail(40)
+                    link.give_up(_silence(self._silent, link.stage, tail))
                     return
             else:
                 self._asked, self._silent = True, 0.0
@@ -278,11 +285,12 @@ def _signal_name(number: int) -> str:
         return str(number)
 
 
-def _silence(seconds: float, tail: str) -> Failure:
+def _silence(seconds: float, stage: str, tail: str) -> Failure:
+    last = f" The last it told of was: {stage}." if stage else ""
     return Failure(
         "The training process does not answer",
         f"Nothing was heard of it for {seconds:.0f} s. It is stopped, or compiled code in a "
-        "plugin does not let go.",
+        f"plugin does not let go.{last}",
         kind="hung",
         detail=tail,
     )

@@ -29,8 +29,6 @@ class Hello:
     sources: PluginSources
     eager: bool
     """Load the plugins now; otherwise when a command first needs them."""
-    log: str = ""
-    """Its log, for it to remove if the screen dies."""
 
 
 @dataclass(eq=False, slots=True)
@@ -65,6 +63,12 @@ class WorkerProcess:
                 os.killpg(self.popen.pid, signal.SIGKILL)
         with contextlib.suppress(OSError):
             self.popen.kill()
+
+    def dump_stack(self) -> None:
+        """Have it write to its log where its code stands, even if that never lets go."""
+        if hasattr(signal, "SIGUSR1") and self.popen.poll() is None:
+            with contextlib.suppress(OSError):
+                self.popen.send_signal(signal.SIGUSR1)
 
     def reap(self, timeout: float | None = None) -> int | None:
         """Its exit code (negative: a signal); None if it has not ended after `timeout`."""
@@ -102,7 +106,7 @@ def spawn_worker(sources: PluginSources | None = None, *, eager: bool = True) ->
     try:
         popen = subprocess.Popen(
             # -P: a random.py, or a folder named microgpt, where the user stands is theirs.
-            [sys.executable, "-P", "-m", "playground.lab.worker"],
+            [sys.executable, "-P", "-m", "playground.lab.worker", log],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=stderr,
@@ -115,7 +119,7 @@ def spawn_worker(sources: PluginSources | None = None, *, eager: bool = True) ->
         os.close(stderr)
     process = WorkerProcess(popen, Path(log))
     with contextlib.suppress(OSError):  # dead already: whoever asks it something will be told
-        wire.send(process.stdin, wire.pack(Hello(sources or PluginSources(), eager, log)))
+        wire.send(process.stdin, wire.pack(Hello(sources or PluginSources(), eager)))
     return process
 
 

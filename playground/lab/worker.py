@@ -32,8 +32,9 @@ Item = tuple[int, Command]
 class Channel:
     """The pipes to the screen. Replies may come from both threads."""
 
-    def __init__(self, commands: BinaryIO, replies: BinaryIO) -> None:
+    def __init__(self, commands: BinaryIO, replies: BinaryIO, log: str) -> None:
         self.commands = commands
+        self.log = log
         self._replies = replies
         self._lock = threading.Lock()
 
@@ -52,10 +53,16 @@ class Channel:
             try:
                 wire.send(self._replies, data)
             except OSError:
-                os._exit(0)  # nobody is there to hear it
+                self.leave()  # nobody is there to hear it
+
+    def leave(self) -> NoReturn:
+        """The screen is gone without a word: end, and clear up what it would have."""
+        with contextlib.suppress(OSError):
+            os.unlink(self.log)  # noqa: PTH108 - no pathlib at the end of the world
+        os._exit(0)
 
 
-def take_pipes() -> Channel:
+def take_pipes(log: str) -> Channel:
     """Keep the standard pipes for ourselves; leave the null device and the log to the rest."""
     commands, replies = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
@@ -66,12 +73,10 @@ def take_pipes() -> Channel:
         # A line at a time, so that the last words are there when the process is killed.
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    return Channel(os.fdopen(commands, "rb"), os.fdopen(replies, "wb"))
+    return Channel(os.fdopen(commands, "rb"), os.fdopen(replies, "wb"), log)
 
 
-def listen(
-    channel: Channel, inbox: SimpleQueue[Item], activity: Activity, main: int, log: str
-) -> None:
+def listen(channel: Channel, inbox: SimpleQueue[Item], activity: Activity, main: int) -> None:
     """Commands into the inbox, pings answered on the spot, for as long as there is a screen."""
     try:
         while True:
@@ -82,13 +87,7 @@ def listen(
             else:
                 inbox.put((request, command))
     except BaseException:  # the screen is gone, or speaks another language: nothing left to do
-        _leave(log)
-
-
-def _leave(log: str) -> NoReturn:
-    with contextlib.suppress(OSError):
-        os.unlink(log)  # noqa: PTH108 - no pathlib at the end of the world
-    os._exit(0)
+        channel.leave()
 
 
 def _cut_log() -> None:
@@ -97,23 +96,25 @@ def _cut_log() -> None:
             os.ftruncate(2, 0)
 
 
-def main() -> None:
-    """Serve one screen until it is done."""
+def main(log: str) -> None:
+    """Serve one screen until it is done. log: to be removed if the screen dies."""
     with contextlib.suppress(ValueError, OSError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         faulthandler.enable()
-    channel = take_pipes()
+        if hasattr(signal, "SIGUSR1"):
+            faulthandler.register(signal.SIGUSR1)  # see WorkerProcess.dump_stack
+    channel = take_pipes(log)
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
     sys.setswitchinterval(0.001)  # the reading thread is let in within a millisecond
     try:
         hello: Hello = wire.receive(channel.commands)
     except EOFError:
-        os._exit(0)
+        channel.leave()
     inbox: SimpleQueue[Item] = SimpleQueue()
     activity = Activity()
     threading.Thread(
         target=listen,
-        args=(channel, inbox, activity, threading.get_ident(), hello.log),
+        args=(channel, inbox, activity, threading.get_ident()),
         name="listener",
         daemon=True,
     ).start()
@@ -131,4 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

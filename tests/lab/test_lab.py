@@ -356,6 +356,19 @@ async def test_a_hanging_opening_is_named_and_leaves_the_open_run_training(
     await watched.reaches(frame.step + 5)
 
 
+async def test_compiled_code_that_does_not_let_go_is_found_and_located(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    endless = "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')"  # holds the interpreter's lock
+    file = plugins.tokenizer(tmp_path, "tight", train=endless)
+    lab = labs(file).lab
+    with pytest.raises(LabError) as caught:
+        await within(10, lab.open(spec.replace({"tokenizer.name": "tight"}).to_json()))
+    failure = caught.value.failure
+    assert failure.kind == "hung" and "tokenizer tight" in failure.message
+    assert "tight.py" in failure.detail
+
+
 async def test_a_plugin_that_hangs_when_imported_is_named(
     labs: MakeLab, spec: RunSpec, tmp_path: Path
 ) -> None:
