@@ -26,7 +26,7 @@ from playground.lab.events import (
     WorkerLost,
 )
 from playground.lab.link import Link
-from playground.lab.process import WorkerProcess, spawn_worker
+from playground.lab.process import WorkerProcess
 from playground.lab.protocol import (
     Advance,
     Checkpoint,
@@ -54,6 +54,7 @@ from playground.lab.protocol import (
     SetSampling,
 )
 from playground.lab.recovery import Keeper, Lives, without
+from playground.lab.workers import CLOSED, Workers
 
 __all__ = [
     "Lab",
@@ -73,7 +74,6 @@ _DOWN = Failure(
     "The training process is being restarted", "It will be back in a moment.", kind="dead"
 )
 _CANCELLED = Failure("Opening was cancelled", "The run stays as it was.", kind="cancelled")
-_CLOSED = Failure("The playground is closing", "There is nothing left to ask.", kind="dead")
 
 
 class Lab:
@@ -92,22 +92,17 @@ class Lab:
         prewarmed: WorkerProcess | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self.sources = sources or PluginSources()
-        """Where plugins come from; may be replaced, the next process takes the new ones."""
         self.info: RunInfo | None = None
         """The open run, also while its worker is being restarted."""
         self.catalog: Catalog | None = None
         """What the newest worker can make."""
         self._listener = listener
         self._limits = limits or Limits()
-        self._prewarmed = prewarmed
+        self._workers = Workers(sources or PluginSources(), prewarmed, self._limits, self._on_lost)
         self._current: Link | None = None
-        self._idle: Link | None = None
-        """A worker without a run: for catalogues, and for the next run if it is still fresh."""
         self._opening: Link | None = None
         self._busy_opening = False
         self._cancelled = False
-        self._closed = False
         self._down: Failure | None = None
         """Why the open run has no worker just now."""
         self._sampling = Sampling()
@@ -119,8 +114,16 @@ class Lab:
         self._last_step = 0
         self._keeper = Keeper(self._limits)
         self._lives = Lives(self._limits)
-        self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    @property
+    def sources(self) -> PluginSources:
+        """Where plugins come from; may be replaced, the next process takes the new ones."""
+        return self._workers.sources
+
+    @sources.setter
+    def sources(self, sources: PluginSources) -> None:
+        self._workers.sources = sources
 
     # ------------------------------------------------------------ opening
 
@@ -141,15 +144,15 @@ class Lab:
         sampling = sampling or Sampling()
         self._busy_opening, self._cancelled = True, False
         try:
-            link = self._opening = await self._fresh_link()
+            link = self._opening = await self._workers.fresh()
             self._check_cancelled()
             info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling), self._tell)
             self._check_cancelled()
         except BaseException as error:
             if self._opening is not None:
                 self._opening.kill(_CANCELLED)
-            if self._current is None and not self._closed and isinstance(error, LabError):
-                self._spawn_task(self._prepare_idle())
+            if self._current is None and not self._workers.closed and isinstance(error, LabError):
+                self._spawn_task(self._workers.prepare())
             raise
         finally:
             self._opening, self._busy_opening = None, False
@@ -173,7 +176,7 @@ class Lab:
 
     def _check_cancelled(self) -> None:
         if self._cancelled:
-            raise LabError(_CLOSED if self._closed else _CANCELLED)
+            raise LabError(CLOSED if self._workers.closed else _CANCELLED)
 
     def _tell(self, progress: Progress) -> None:
         self._listener(OpenProgress(progress))
@@ -198,7 +201,7 @@ class Lab:
         self.info, self.catalog, self._down = info, catalog, None
         self._epoch = self._last_epoch = self._last_epoch + 1
         if old is not None:
-            self._spawn_task(self._retire(old))
+            self._spawn_task(self._workers.retire(old))
         self._spawn_task(self._keep_checkpoints(link))
 
     # ------------------------------------------------------------ asking
@@ -262,11 +265,11 @@ class Lab:
     async def get_catalog(self, *, fresh: bool = False) -> Catalog:
         """What there is to choose from. fresh: read the plugins anew, in a new process."""
         if fresh or self._current is None or not self._current.alive:
-            if fresh and self._idle is not None:
-                self._spawn_task(self._retire(self._idle))
-                self._idle = None
-            link = await self._fresh_link() if self._idle is None else self._idle
-            self._idle = link
+            if fresh and self._workers.idle is not None:
+                self._spawn_task(self._workers.retire(self._workers.idle))
+                self._workers.idle = None
+            link = await self._workers.fresh() if self._workers.idle is None else self._workers.idle
+            self._workers.idle = link
         else:
             link = self._current
         reply = await link.request(GetCatalog())
@@ -275,8 +278,8 @@ class Lab:
         return reply
 
     async def _ask(self, command: Command, expected: type[R]) -> R:
-        if self._closed:
-            raise LabError(_CLOSED)
+        if self._workers.closed:
+            raise LabError(CLOSED)
         if self._down is not None:
             raise LabError(self._down)
         if self._current is None:
@@ -296,56 +299,9 @@ class Lab:
         if self._current is not None:
             self._current.watched = running
 
-    # ------------------------------------------------------------ processes
-
-    async def _fresh_link(self) -> Link:
-        """A worker that has not been told anything, so that its plugins are read now."""
-        if self._closed:
-            raise LabError(_CLOSED)
-        if self._idle is not None and self._idle.alive and self._idle.process.fresh:
-            link, self._idle = self._idle, None
-            return link
-        process, self._prewarmed = self._prewarmed, None
-        if process is None or process.popen.poll() is not None:
-            if process is not None:
-                process.discard_log()
-            process = await self._spawn()
-        if self._closed:
-            process.kill()
-            process.discard_log()
-            raise LabError(_CLOSED)
-        link = Link(process, self._limits, self._on_lost)
-        self._links.add(link)
-        return link
-
-    async def _spawn(self) -> WorkerProcess:
-        job = asyncio.ensure_future(asyncio.to_thread(spawn_worker, self.sources, eager=False))
-        try:
-            return await asyncio.shield(job)
-        except asyncio.CancelledError:
-            job.add_done_callback(_throw_away)
-            raise
-        except OSError as error:
-            raise LabError(
-                Failure("No training process could be started", str(error), kind="internal")
-            ) from error
-
-    async def _retire(self, link: Link) -> None:
-        await link.close()
-        self._links.discard(link)
-
-    async def _prepare_idle(self) -> None:
-        """Have a worker ready for the next run."""
-        if self._idle is None:
-            with contextlib.suppress(LabError):
-                self._idle = await self._fresh_link()
-
     def _on_lost(self, link: Link, failure: Failure) -> None:
-        self._links.discard(link)
-        if link is self._idle:
-            self._idle = None
-        if link is self._current and not self._closed:
-            self._current = None
+        if link is self._current and not self._workers.closed:
+            self._current, self._down = None, _DOWN
             self._spawn_task(self._recover(link, failure))
 
     # ------------------------------------------------------------ recovery
@@ -377,12 +333,11 @@ class Lab:
         if not self._lives.spend():
             self._give_up(failure)
             return
-        self._down = _DOWN
         self._listener(WorkerLost(failure, step))
         sampling, note = without(self._sampling, lost.blamed)
         link: Link | None = None
         try:
-            link = await self._fresh_link()
+            link = await self._workers.fresh()
             info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
             if running:
                 await link.request(Run(speed))
@@ -392,11 +347,11 @@ class Lab:
         except LabError as error:
             if link is not None:
                 link.kill(_DOWN)
-            if not self._closed and self._current is None:
+            if not self._workers.closed and self._current is None:
                 self._give_up(error.failure)
             return
-        if self._closed or self._current is not None:  # another run was opened meanwhile
-            self._spawn_task(self._retire(link))
+        if self._workers.closed or self._current is not None:  # another run was opened meanwhile
+            self._spawn_task(self._workers.retire(link))
             return
         self._take(link, info, catalog)
         self._sampling = sampling
@@ -420,31 +375,16 @@ class Lab:
 
     async def close(self) -> None:
         """End every process, within two seconds whatever they do."""
-        self._closed = True
-        self._down = _CLOSED
-        self._cancelled = True
+        self._workers.closed = self._cancelled = True
+        self._down = CLOSED
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
             task.cancel()
-        if self._prewarmed is not None:
-            self._prewarmed.kill()
-            await asyncio.to_thread(self._prewarmed.reap, 1.0)
-            self._prewarmed.discard_log()
-            self._prewarmed = None
-        await asyncio.gather(*(link.close() for link in self._links))
+        await self._workers.close()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._links.clear()
-        self._current = self._idle = None
+        self._current = None
 
     def _spawn_task(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _throw_away(job: asyncio.Future[WorkerProcess]) -> None:
-    """A process that nobody waits for any more."""
-    if not job.cancelled() and job.exception() is None:
-        process = job.result()
-        process.kill()
-        process.discard_log()

@@ -226,8 +226,8 @@ async def test_after_a_refused_first_run_the_next_one_opens(labs: MakeLab, spec:
     lab = labs().lab
     with pytest.raises(LabError):
         await within(20, lab.open('{"engine": "nosuch"}'))
-    await until(lambda: lab._idle is not None)
-    ready = lab._idle
+    await until(lambda: lab._workers.idle is not None)
+    ready = lab._workers.idle
     await within(20, lab.open(spec.to_json()))
     assert lab._current is ready
     assert (await lab.frame()).state == "ready"
