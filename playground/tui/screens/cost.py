@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from textual.content import Content
@@ -57,15 +57,14 @@ def tokens_per_document(model: PlaygroundModel, block_size: int) -> float:
 
 
 def _estimate(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> float | None:
-    """Milliseconds a step, if this build can tell."""
+    """Milliseconds a step; None for engines that nobody has measured."""
+    from playground.lab.estimate import estimate_step_ms  # measures this machine: only if asked
+
     try:
-        estimate = import_module("playground.lab.estimate").estimate_step_ms
-    except (ImportError, AttributeError):
+        value = estimate_step_ms(config, tokens, engine, batch_size)
+    except ArithmeticError:
         return None
-    try:
-        return float(estimate(config, tokens, engine, batch_size))
-    except (TypeError, ValueError, ArithmeticError):
-        return None
+    return value if math.isfinite(value) else None
 
 
 def duration(seconds: float) -> str:
@@ -82,22 +81,20 @@ def duration(seconds: float) -> str:
 
 
 def milliseconds(value: float) -> str:
+    if value < 1:
+        return f"{value:.2g}"
     return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
 
 
 def cost_words(now: Cost, then: Cost) -> Content:
-    """`4,192 → 10,240 parameters   about 2.6 → 5.1 ms a step   about 5 s for 1,000 steps`."""
+    """`4,192 → 10,240 parameters   about 2.6 → 5.1 ms a step, 5 s in all`."""
     same = now.parameters == then.parameters
     count = f"{now.parameters:,}" if same else f"{now.parameters:,} → {then.parameters:,}"
-    parts = [Content.assemble((count, "bold"), " parameters")]
-    if now.step_ms is not None and then.step_ms is not None:
-        old, new = milliseconds(now.step_ms), milliseconds(then.step_ms)
+    parts: list[tuple[str, str] | str] = [(count, "bold"), " parameters"]
+    if then.step_ms is not None and then.seconds is not None:
+        new = milliseconds(then.step_ms)
+        old = milliseconds(now.step_ms) if now.step_ms is not None else new
         each = new if old == new else f"{old} → {new}"
-        parts.append(Content.assemble("about ", (each, "bold"), " ms a step"))
-    if then.seconds is not None:
-        parts.append(
-            Content.assemble(
-                "about ", (duration(then.seconds), "bold"), f" for {then.steps:,} steps"
-            )
-        )
-    return Content("   ").join(parts)
+        parts += ["   about ", (each, "bold"), " ms a step, "]
+        parts += [(duration(then.seconds), "bold"), f" for {then.steps:,} steps"]
+    return Content.assemble(*parts)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import on
+from textual import events, on
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
@@ -18,7 +18,7 @@ from playground.catalog import Control, Entry, Kind, KnobValue
 from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.filetree import FileTree
 from playground.tui.screens.lists import PickList
-from playground.tui.screens.paths import PathInput, absolute, here
+from playground.tui.screens.paths import PathInput, absolute, here, is_folder
 from playground.tui.screens.picker import ContributionPicker
 from playground.tui.screens.preview import TextPreview, preview_text
 from playground.tui.widgets.text import visible
@@ -60,7 +60,7 @@ class DatasetScreen(ContributionPicker):
 
     def below(self) -> Iterable[Widget]:
         folder = absolute(self._path).parent if self._path else here()
-        yield FileTree(folder if folder.is_dir() else here(), id="dataset-files")
+        yield FileTree(folder if is_folder(folder) else here(), id="dataset-files")
 
     def more(self) -> Iterable[Widget]:
         yield Line(id="dataset-preview")
@@ -116,6 +116,20 @@ class DatasetScreen(ContributionPicker):
         if path.isprintable():  # a name with a line break has no place in one line
             field.value = path
             field.cursor_position = len(path)
+
+    def on_key(self, event: events.Key) -> None:
+        """Whoever types means a path, wherever the focus is."""
+        character = event.character
+        if isinstance(self.focused, Input) or character is None or not event.is_printable:
+            return
+        if character.isspace() or character in "+-":
+            return
+        if character == "." and isinstance(self.focused, FileTree):
+            return  # there it means hidden files
+        event.stop()
+        field = self.query_one(PathInput)
+        field.focus()
+        field.insert_text_at_cursor(character)
 
     # ------------------------------------------------------------ preview
 

@@ -58,6 +58,8 @@ class KeyLine(Widget):
         super().__init__()
         self.auto_links = False  # the colours say what is a key and what is a word
         self._keys: list[tuple[str, str, str]] = []
+        self._most: dict[int, int] = {}
+        """The most lines it had, by width."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._collect())
@@ -103,7 +105,10 @@ class KeyLine(Widget):
 
     @override
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self._rows(width))
+        # It never shrinks: a button must not move away under the mouse because pressing it took
+        # the focus, and with it some keys, from elsewhere.
+        self._most[width] = max(self._most.get(width, 1), len(self._rows(width)))
+        return self._most[width]
 
     @override
     def render(self) -> Content:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import events
+from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
@@ -61,11 +62,12 @@ class PickList(OptionList):
             return self.pick_list
 
     def action_choose(self) -> None:
-        if self.highlighted is not None:
-            self.post_message(self.Chosen(self, self.highlighted))
+        if self.highlighted is None:
+            raise SkipAction  # nothing to choose: enter is the dialog's
+        self.post_message(self.Chosen(self, self.highlighted))
 
     def on_click(self, event: events.Click) -> None:
-        if event.chain == 2:
+        if event.chain == 2 and self.highlighted is not None:
             self.action_choose()
 
 

@@ -36,6 +36,14 @@ def here() -> Path:
         return Path.home()
 
 
+def is_folder(path: Path) -> bool:
+    """Path.is_dir, but False for names that cannot be."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def candidates(typed: str) -> list[str]:
     """What the typed path may go on to be, folders with a slash at the end, sorted.
 

@@ -44,7 +44,7 @@ def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPr
     """
     size = _size(path)
     if size <= HEAD:
-        text, whole = texts.read_text(path, max_bytes=HEAD), True
+        text, whole = _whole(path), True
     elif size > TOO_LARGE:
         raise texts.DocumentsError(
             "The file is too large",
@@ -66,6 +66,13 @@ def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPr
     return TextPreview(
         size, tuple(parts[:SHOWN]), len(parts), whole, estimate, stats.unseen_share, endless
     )
+
+
+def _whole(path: Path) -> str:
+    try:
+        return texts.read_text(path, max_bytes=HEAD)
+    except (OSError, ValueError) as problem:  # a name longer than any, a NUL in it
+        raise texts.DocumentsError("The file cannot be opened", f"{problem}.") from problem
 
 
 def _size(path: Path) -> int:

@@ -13,7 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error, warning
-from playground.tui.screens.paths import PathInput, absolute
+from playground.tui.screens.paths import PathInput, absolute, is_folder
 from playground.tui.widgets.text import visible
 
 SUFFIX = ".safetensors"
@@ -63,7 +63,7 @@ class SaveScreen(Dialog[str | None]):
         if not typed:
             return None
         path = absolute(typed)
-        if typed.endswith("/") or path.suffix:
+        if typed.endswith("/") or path.suffix or is_folder(path):
             return path
         return path.with_name(path.name + SUFFIX)
 

@@ -122,6 +122,12 @@ def build_model(**spec: Any) -> PlaygroundModel:
 
 
 @pytest.fixture
+def make_model() -> Callable[..., PlaygroundModel]:
+    """Changes of the RunSpec by dotted name -> a model of that run."""
+    return build_model
+
+
+@pytest.fixture
 def model() -> PlaygroundModel:
     return build_model()
 
