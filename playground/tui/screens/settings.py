@@ -24,6 +24,8 @@ from playground.tui.widgets.text import fit, visible
 
 LABEL = 19
 ALLOWED = 15
+NARROW = 68
+"""Cells below which there is no room for the usual range beside the allowed one."""
 
 
 class NumberInput(Input):
@@ -77,6 +79,7 @@ class Field(Vertical):
         self.input = NumberInput(form.written(present), name=setting.dotted, compact=True)
         self._label = Static(classes="field-label", markup=False)
         self._range = Static(classes="field-range", markup=False)
+        self._sentence = ""
         self.problem = Line(classes="field-problem")
 
     def compose(self) -> Iterable[Widget]:
@@ -105,17 +108,26 @@ class Field(Vertical):
         """What is typed, as a number where it is one."""
         return form.parsed(self.setting, self.input.value)
 
+    def on_resize(self) -> None:
+        self.show(self._sentence)
+
     def show(self, problem: str) -> None:
         """The range, what it was before, and the sentence of a problem."""
+        self._sentence = problem
         setting, value = self.setting, self.value
         is_changed = value != self._present
         first = f"was {form.written(self._present)}" if is_changed else setting.allowed_text
         usual = (f"  {setting.usual_text}", "")
         if not problem and setting.usual_text and setting.unusual(value):
             usual = (f"! {setting.usual_text}", "$text-warning")
+        if 0 < self.size.width < NARROW:  # one of the two has to do
+            first, usual = ("", usual) if usual[1] else (first, ("", ""))
         self._range.update(
             Content.assemble(
-                (fit(first, max(ALLOWED, cell_len(first))), "$text-primary" if is_changed else ""),
+                (
+                    fit(first, max(ALLOWED if first else 0, cell_len(first))),
+                    "$text-primary" if is_changed else "",
+                ),
                 usual,
             )
         )
