@@ -125,7 +125,7 @@ def watched(log: str, words: list[str]) -> None:
     from playground.tui.screens.main import MainScreen
 
     handle = MainScreen.action_matrix
-    with open(log, "w") as stream:
+    with Path(log).open("w") as stream:
 
         def noted(self: MainScreen, by: int) -> None:
             stream.write(f"{time.monotonic()}\n")

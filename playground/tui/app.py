@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -24,9 +23,6 @@ from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
 
 if TYPE_CHECKING:
     from playground.lab.client import Lab
-
-SMALLEST = (60, 16)
-"""Columns and rows below which the panels make no sense."""
 
 
 class PlaygroundApp(App[int]):
@@ -57,7 +53,6 @@ class PlaygroundApp(App[int]):
         self._checkpoint = checkpoint
         self._redraw_due = False
         self._leaving = False
-        self._small: Screen[Any] | None = None
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = choose_theme(theme, self.available_themes)
@@ -108,19 +103,6 @@ class PlaygroundApp(App[int]):
             raise error
 
         self.call_later(raise_here)
-
-    # ------------------------------------------------------------ size
-
-    def on_resize(self, event: events.Resize) -> None:
-        small = event.size.width < SMALLEST[0] or event.size.height < SMALLEST[1]
-        if small and self._small is None:
-            from playground.tui.screens.toosmall import TooSmallScreen
-
-            self._small = TooSmallScreen(SMALLEST)
-            self.push_screen(self._small)
-        elif not small and self._small is not None:
-            self._small.dismiss()
-            self._small = None
 
     # ------------------------------------------------------------ leaving
 

@@ -48,7 +48,8 @@ class Terminal:
         settings = [f"{name}={value}" for name, value in env.items()]
         self._tmux(
             "-f", "/dev/null", "new-session", "-d", "-s", "main", "-x", str(size[0]),
-            "-y", str(size[1]), "env", "-u", "COLUMNS", "-u", "LINES", *settings, "sh", "-c", script,
+            "-y", str(size[1]), "env", "-u", "COLUMNS", "-u", "LINES", *settings,
+            "sh", "-c", script,
         )  # fmt: skip
         self._tmux("set-option", "-g", "status", "off")
         # `status off` gives the last row to the program; ask for the very size again.

@@ -230,12 +230,20 @@ async def test_a_terminal_too_small_is_told_and_growing_it_brings_the_panels_bac
     async with playing(size=(100, 30)) as (app, pilot):
         await pilot.resize_terminal(20, 5)
         await pilot.pause()
-        assert app.screen is not app.main
+        assert "20x5" in app.text("#too-small")
+        assert not app.main.query_one("#panels").display
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
-        assert app.screen is app.main
+        assert app.main.query_one("#panels").display
         await pilot.press("s")
         await seen(pilot, lambda: app.model.step == 1)
+
+
+async def test_started_in_a_terminal_too_small_it_still_opens() -> None:
+    async with playing(size=(20, 5)) as (app, pilot):
+        assert "60x16" in app.text("#too-small")
+        await pilot.resize_terminal(100, 30)
+        await seen(pilot, lambda: "step 0/1,000" in app.text("#status"))
 
 
 async def test_the_cursor_of_the_heat_map_reads_out_the_number_and_what_it_means() -> None:

@@ -65,13 +65,13 @@ class KnobForm(Vertical):
         focused = self.screen.focused
         name = (focused.name or "") if focused is not None and self in focused.ancestors else ""
         knob = name.partition(":")[2]
-        self.query_one(".knob-help", Line).say(
-            "\n".join(
-                f"{visible(control.label)}: {visible(control.help)}"
-                for control in self._controls.values()
-                if control.help and (self._notes or control.name == knob)
-            )
+        text = "\n".join(
+            f"{visible(control.label)}: {visible(control.help)}"
+            for control in self._controls.values()
+            if control.help and (self._notes or control.name == knob)
         )
+        for line in self.query(".knob-help").results(Line):  # none while the knobs are changing
+            line.say(text)
 
     def on_descendant_focus(self) -> None:
         self._explain()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
@@ -20,6 +20,7 @@ from playground.tui.panels.panel import Panel
 from playground.tui.panels.parameters import ParametersPanel
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import StatusLine, TitleLine
+from playground.tui.panels.toosmall import TooSmall, too_small
 
 if TYPE_CHECKING:
     from playground.tui.app import PlaygroundApp
@@ -29,7 +30,7 @@ class MainScreen(Screen[None]):
     """Panels and keys. State is the model's, work is the controller's."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(MAIN_BINDINGS)
-    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-narrow"),
         (104, "-normal"),
         (160, "-wide"),
@@ -54,6 +55,7 @@ class MainScreen(Screen[None]):
         return cast("PlaygroundApp", self.app)
 
     def compose(self) -> ComposeResult:
+        yield TooSmall(id="too-small")
         yield TitleLine(id="title")
         yield StatusLine(id="status")
         with Container(id="panels"):
@@ -66,7 +68,10 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         self.draw()
 
-    def on_resize(self) -> None:
+    def on_resize(self, event: events.Resize) -> None:
+        width, height = event.size
+        self.set_class(too_small(width, height), "-too-small")
+        self.query_one(TooSmall).show(width, height)
         self.call_after_refresh(self.draw)
 
     # ------------------------------------------------------------ drawing

@@ -12,6 +12,7 @@ from textual.widgets import Button, Static
 
 from playground.catalog import Catalog
 from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.panels.toosmall import fitting_words
 from playground.tui.screens.chain import ChainScreen
 from playground.tui.screens.datasets import DatasetScreen
 from playground.tui.screens.dialog import KeyLine, Line, key_name
@@ -22,7 +23,6 @@ from playground.tui.screens.plugins import PluginsScreen
 from playground.tui.screens.save import SaveScreen
 from playground.tui.screens.settings import SettingsScreen
 from playground.tui.screens.tokenizers import TokenizerScreen
-from playground.tui.screens.toosmall import TooSmallScreen, fitting_words
 
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
 
@@ -233,18 +233,3 @@ def test_what_is_said_fits_into_whatever_there_is(size: tuple[int, int]) -> None
     lines = fitting_words(*size, (60, 16)).splitlines()
     assert len(lines) <= size[1]
     assert all(len(line) <= size[0] for line in lines) or size < (6, 1)
-
-
-async def test_the_small_screen_says_both_sizes_and_quits(host: Callable[..., Any]) -> None:
-    app = host(TooSmallScreen((60, 16)))
-    async with app.run_test(size=(40, 10)) as pilot:
-        await pilot.pause()
-        text = " ".join(str(app.screen.query_one("#toosmall", Static).content).split())
-        assert "This terminal is 40x10. microgpt-play needs 60x16" in text
-        assert "The run goes on" in text
-        await pilot.resize_terminal(20, 5)
-        await pilot.pause()
-        assert "60x16" in str(app.screen.query_one("#toosmall", Static).content)
-        await pilot.press("q")
-        await pilot.pause()
-    assert app.left

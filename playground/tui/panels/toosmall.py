@@ -1,0 +1,50 @@
+"""What is shown instead of the panels while the terminal is too small for them.
+
+Not a screen of its own: pushing one while Textual resizes makes two sizes chase each other.
+"""
+
+from __future__ import annotations
+
+import textwrap
+
+from textual.content import Content
+
+from playground.tui.widgets.words import Words
+
+SMALLEST = (60, 16)
+"""Columns and rows below which the panels make no sense."""
+
+
+def too_small(width: int, height: int) -> bool:
+    """Is there no room for the panels?"""
+    return width < SMALLEST[0] or height < SMALLEST[1]
+
+
+class TooSmall(Words):
+    """Says what is needed in as many words as fit."""
+
+    def show(self, width: int, height: int) -> None:
+        self.say(Content(fitting_words(width, height, SMALLEST)))
+
+
+def fitting_words(width: int, height: int, needed: tuple[int, int]) -> str:
+    """The fullest message that fits into width x height cells, wrapped between words."""
+    here, wanted = f"{width}x{height}", f"{needed[0]}x{needed[1]}"
+    messages = (
+        f"This terminal is {here}. microgpt-play needs {wanted}; enlarge it or zoom out.\n"
+        "The run goes on. q quits",
+        f"This terminal is {here}; microgpt-play needs {wanted}.\nq quits",
+        f"{here} is too small, {wanted} is needed.\nq quits",
+        f"needs {wanted}\nq quits",
+        f"needs {wanted}",
+        f"{wanted}",
+    )
+    for message in messages:
+        lines = [
+            line
+            for part in message.split("\n")
+            for line in textwrap.wrap(part, max(1, min(width, 56)), break_long_words=False)
+        ]
+        if len(lines) <= height and all(len(line) <= width for line in lines):
+            return "\n".join(lines)
+    return "q quits"
