@@ -68,6 +68,8 @@ class Controller:
         self._preview_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._sampling_sent: Sampling | None = None
+        self._told: Failure | None = None
+        """The trouble that was said last; once is enough."""
         self.ready = asyncio.Event()
         """Set once the first frame of a run is in the model."""
 
@@ -328,6 +330,9 @@ class Controller:
         if not self.model.take(frame):
             frame = await self.lab.frame(self.model.request())
             self.model.take(frame)
+        if frame.trouble is not None and frame.trouble != self._told:
+            self.say(Remark(frame.trouble.title, frame.trouble.message, "error"))
+        self._told = frame.trouble
         if frame.state == "running":
             self._wanted.set()
         if (self.model.step, False) != before:

@@ -70,11 +70,10 @@ def test_the_first_minutes(launch: Launch, tmp_path: Path, size: tuple[int, int]
     terminal.press("Enter")
     terminal.wait_for(re.compile(r"\bni\w* +(new|in data)"))
     terminal.press("Escape")
+    terminal.wait_for("› temperature")
 
     # Move the temperature.
-    terminal.press("4")
-    terminal.wait_for("0.50")
-    terminal.press("Right", "Right")
+    terminal.press("2", "4", "Right", "Right")
     terminal.wait_for("0.60")
 
     # Quit.

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import events, on
+from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.widget import Widget
@@ -30,6 +31,12 @@ class DatasetScreen(ContributionPicker):
     HEADING = "Data set"
     KIND: ClassVar[Kind] = "dataset"
     NOTES = False  # the room is the preview's
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "look(-1)", "the one above", id="datasets.up", show=False,
+                tooltip="Look at the data set above"),
+        Binding("down", "look(1)", "the one below", id="datasets.down", show=False,
+                tooltip="Look at the data set below"),
+    ]  # fmt: skip
     DEFAULT_CSS = """
     DatasetScreen {
         &.-low #dialog-foot { margin: 0; }
@@ -117,19 +124,20 @@ class DatasetScreen(ContributionPicker):
             field.value = path
             field.cursor_position = len(path)
 
-    def on_key(self, event: events.Key) -> None:
-        """Whoever types means a path, wherever the focus is."""
-        character = event.character
-        if isinstance(self.focused, Input) or character is None or not event.is_printable:
-            return
-        if character.isspace() or character in "+-":
-            return
-        if character == "." and isinstance(self.focused, FileTree):
-            return  # there it means hidden files
-        event.stop()
+    def begin(self) -> None:
+        """The path has the focus: whoever opens this dialog either types, or moves the list
+        beneath with the arrow keys, which the path has no use for."""
         field = self.query_one(PathInput)
-        field.focus()
-        field.insert_text_at_cursor(character)
+        self.set_focus(field)
+        field.select_all()
+
+    def action_look(self, by: int) -> None:
+        """Move the highlight of the list, whatever has the focus."""
+        picks = self.query_one("#picker-list", PickList)
+        if by < 0:
+            picks.action_cursor_up()
+        else:
+            picks.action_cursor_down()
 
     # ------------------------------------------------------------ preview
 

@@ -66,9 +66,7 @@ class PluginsScreen(Dialog[None]):
             Content.assemble(
                 "A plugin is one Python file with a hook in it. Put it into\n",
                 (folder, "$foreground"),
-                "\nand start again; ",
-                ("microgpt-play plugins new", "$foreground"),
-                " writes one to begin with. Plugins run with your rights.",
+                "\nand start again. Plugins are code, and run with your rights.",
             )
             if folder
             else "",
