@@ -30,8 +30,9 @@ class PtyProgram:
 
     def press(self, keys: str) -> float:
         """Send keys; returns the moment."""
+        now = time.monotonic()
         os.write(self._fd, keys.encode())
-        return time.monotonic()
+        return now
 
     def wait(
         self, seen: bytes | Callable[[bytes], bool], seconds: float = 30, since: int = 0

@@ -131,7 +131,7 @@ def notices(
                 f"{drawn / train:,.0f} times: it may learn them by heart"
             )
         )
-    elif train > 20 * drawn:
+    elif train > 100 * drawn:
         found.append(
             Notice(f"{train:,} documents; {spec.steps:,} steps see {_percent(drawn / train)}")
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -64,6 +64,7 @@ class Controller:
         self.previous: Checkpoint | None = None
         """The run before this one, for undo."""
         self._wanted = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._turn = asyncio.Lock()
         self._preview_wanted = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -306,8 +307,15 @@ class Controller:
     # ------------------------------------------------------------ frames
 
     def touch(self) -> None:
-        """Something changed over there: look again."""
+        """A person did something that changes what is seen: look again, at once."""
         self._wanted.set()
+        self._hurry.set()
+
+    async def _breathe(self, seconds: float) -> None:
+        """The pace of the pictures, which a person's key cuts short."""
+        self._hurry.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), seconds)
 
     async def _pump(self) -> None:
         while True:
@@ -322,7 +330,7 @@ class Controller:
                     self._complain(error.failure)
                 continue
             self.changed()
-            await asyncio.sleep(1 / FRAMES_PER_SECOND)
+            await self._breathe(1 / FRAMES_PER_SECOND)
 
     async def _pull(self) -> None:
         before = self.model.step, self.model.frame is None

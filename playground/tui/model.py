@@ -172,6 +172,11 @@ class PlaygroundModel:
         return None
 
     @property
+    def beside(self) -> MatrixKind:
+        """The view that stands beside the chosen one where there is room for two."""
+        return "weights" if self.kind == "gradients" else "gradients"
+
+    @property
     def running(self) -> bool:
         return self.frame is not None and self.frame.state == "running"
 

@@ -6,7 +6,7 @@ from array import array
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 
@@ -30,6 +30,10 @@ class ParametersPanel(Panel):
     NUMBER = 3
     TITLE = "Parameters"
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._scales: dict[str, tuple[object, float]] = {}
+
     class KindChosen(Message):
         """The person clicked on another view."""
 
@@ -40,7 +44,12 @@ class ParametersPanel(Panel):
     def compose(self) -> ComposeResult:
         yield MatrixLine(id="parameters-line")
         with Horizontal(id="parameters-body"):
-            yield HeatMap(id="parameters-map")
+            with Vertical(id="parameters-chosen"):
+                yield Words(id="parameters-name")
+                yield HeatMap(id="parameters-map")
+            with Vertical(id="parameters-other"):
+                yield Words(id="parameters-other-name")
+                yield HeatMap(id="parameters-other-map")
             yield Words(id="parameters-readout")
 
     def show(self, model: PlaygroundModel) -> None:
@@ -48,27 +57,43 @@ class ParametersPanel(Panel):
         if model.info is None:
             return
         self.query_one(MatrixLine).show(model)
-        matrix = model.matrix_frame(model.kind)
-        if matrix is not None:
-            self.query_one(HeatMap).set_matrix(
-                matrix.values, matrix.rows, matrix.columns, self._scale(model, matrix.values)
-            )
+        self._show_map("#parameters-map", model.kind)
+        if self.query_one("#parameters-other").display:
+            for selector, kind in (
+                ("#parameters-name", model.kind),
+                ("#parameters-other-name", model.beside),
+            ):
+                self.query_one(selector, Words).say(Content.styled(KIND_NAMES[kind], MUTED))
+            self._show_map("#parameters-other-map", model.beside)
         self._read_out()
 
-    def _scale(self, model: PlaygroundModel, values: array[float]) -> float:
+    def _show_map(self, selector: str, kind: MatrixKind) -> None:
+        matrix = self._model.matrix_frame(kind)
+        if matrix is None:
+            return
+        heat_map = self.query_one(selector, HeatMap)
+        scale = self._scale(selector, kind, matrix.values)
+        heat_map.set_matrix(matrix.values, matrix.rows, matrix.columns, scale)
+        if heat_map.cursor != self._model.cell:
+            with self.prevent(HeatMap.CellHighlighted):
+                heat_map.cursor = self._model.cell
+
+    def _scale(self, place: str, kind: MatrixKind, values: array[float]) -> float:
         """Fixed per view: it grows with the numbers and never twitches back."""
         largest = max(max(values, default=0.0), -min(values, default=0.0))
-        key = (model.info, model.matrix_name, model.kind)
-        if getattr(self, "_scale_of", None) != key:
-            self._scale_of, self._scale_value = key, 0.0
-        if largest > self._scale_value or largest < self._scale_value / 4:
-            self._scale_value = largest * 1.1
-        return self._scale_value or 1.0
+        key = (self._model.info, self._model.matrix_name, kind)
+        known, scale = self._scales.get(place, (None, 0.0))
+        if known != key:
+            scale = 0.0
+        if largest > scale or largest < scale / 4:
+            scale = largest * 1.1
+        self._scales[place] = (key, scale)
+        return scale or 1.0
 
     def on_heat_map_cell_highlighted(self, event: HeatMap.CellHighlighted) -> None:
         event.stop()
         self._model.cell = (event.row, event.col)
-        self._read_out()
+        self.show(self._model)
 
     def _read_out(self) -> None:
         model = self._model

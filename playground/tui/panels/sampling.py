@@ -55,7 +55,7 @@ class SamplingPanel(Panel):
         yield VerticalScroll(id="sampling-chain", can_focus=False)
         with Horizontal(id="sampling-prompt-line"):
             yield Static("prompt", id="sampling-prompt-label")
-            yield Input(id="sampling-prompt", compact=True, placeholder="press / to type")
+            yield Input(id="sampling-prompt", compact=True, placeholder="/ to type")
         yield Words(id="sampling-next")
         yield Bars(id="sampling-bars")
         with VerticalScroll(id="sampling-scroll", can_focus=True):

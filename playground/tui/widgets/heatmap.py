@@ -33,6 +33,8 @@ POSITIVE = " ·░▒▓█"
 NEGATIVE = " ╌─═≡▤"
 """Six glyphs from 0 to the end of the scale, for each sign."""
 _CURSOR, _NONE = LEVELS, LEVELS + 1  # beyond the levels: the cursor, and no cell at all
+LARGEST = 4
+"""How far cells are magnified where there is room."""
 LEAP = 8
 """How many cells a shifted arrow key moves."""
 
@@ -240,7 +242,11 @@ class HeatMap(LineWidget, can_focus=True):
             self._block = (-(-rows // room), -(-cols // width))
             values = pool(values, rows, cols, *self._block)
             rows, cols = -(-rows // self._block[0]), -(-cols // self._block[1])
-        self._cell_width = 2 if 2 * cols <= width else 1
+        # Whole cells, magnified as far as all of them stay in sight.
+        zoom = min(room // rows, width // (2 * cols), LARGEST)
+        zoom = max(1, zoom)
+        self._cell_width = 2 * zoom if 2 * cols <= width else 1
+        self._lines_per_row *= zoom
         shown_rows, shown_cols = min(rows, room), min(cols, width // self._cell_width)
         row, col = self._cursor[0] // self._block[0], self._cursor[1] // self._block[1]
         top = window(row, self._first[0], shown_rows, rows)
@@ -256,18 +262,20 @@ class HeatMap(LineWidget, can_focus=True):
             for r in range(top, top + shown_rows)
         ]
         at = (row - top, col - left)
-        out = self._glyph_lines(grid, at, width) if glyphs else self._half_lines(grid, at, width)
+        if glyphs:
+            out = self._glyph_lines(grid, at, width, zoom)
+        else:
+            if 0 <= at[0] < len(grid) and 0 <= at[1] < len(grid[at[0]]):
+                grid[at[0]][at[1]] = _CURSOR
+            out = self._half_lines([line for line in grid for _ in range(zoom)], width)
         if legend:
             out.append(self._legend(width, rows, cols))
         return out
 
-    def _half_lines(self, grid: list[list[int]], at: tuple[int, int], width: int) -> list[Strip]:
+    def _half_lines(self, grid: list[list[int]], width: int) -> list[Strip]:
         """Two rows of levels to a line; the upper one is the ink of ▀, the lower its ground."""
         if len(grid) % 2:
             grid = [*grid, [_NONE] * len(grid[0])]
-        row, col = at
-        if 0 <= row < len(grid) and 0 <= col < len(grid[row]):
-            grid[row][col] = _CURSOR
         cell = "▀" * self._cell_width
         out = []
         for upper, lower in zip(grid[::2], grid[1::2], strict=True):
@@ -284,8 +292,10 @@ class HeatMap(LineWidget, can_focus=True):
             out.append(Strip(segments, width))
         return out
 
-    def _glyph_lines(self, grid: list[list[int]], at: tuple[int, int], width: int) -> list[Strip]:
-        """One row of levels to a line, sign and size told by the glyph."""
+    def _glyph_lines(
+        self, grid: list[list[int]], at: tuple[int, int], width: int, zoom: int
+    ) -> list[Strip]:
+        """One row of levels to a line (`zoom` lines), sign and size told by the glyph."""
         out = []
         for row, line in enumerate(grid):
             runs: list[Run] = []
@@ -294,7 +304,7 @@ class HeatMap(LineWidget, can_focus=True):
                 if (row, col) == at:
                     style = self.ink("heatmap--cursor") + Style(reverse=True)
                 runs.append((glyph_of(level) * self._cell_width, style))
-            out.append(strip_of(runs, width, self.ink()))
+            out += [strip_of(runs, width, self.ink())] * zoom
         return out
 
     def _sign_ink(self, level: int) -> Style:

@@ -121,7 +121,7 @@ async def test_without_colour_glyphs_tell_sign_and_size(
 
 async def test_an_ansi_theme_has_glyphs_too(stage: Any) -> None:
     heatmap = HeatMap()
-    async with stage(heatmap, (20, 6)) as app:
+    async with stage(heatmap, (6, 3)) as app:
         heatmap.set_matrix([1.0, -1.0], 1, 2, 1.0)
         assert "▀" in app.lines[0]
         app.theme = "ansi-dark"
@@ -222,3 +222,15 @@ def test_numbers_carry_their_sign() -> None:
     assert [signed(x) for x in (0.31, -0.0812, 0.0, 1e-5, math.nan)] == [
         "+0.31", "-0.081", "0", "+1.0e-5", "nan",
     ]  # fmt: skip
+
+
+async def test_a_small_matrix_is_magnified_whole_cells_and_all_of_it_in_sight(stage: Any) -> None:
+    heatmap = HeatMap()
+    async with stage(heatmap, (34, 10)) as app:
+        heatmap.set_matrix([1.0, -1.0, 0.5, 0.0, 0.2, -0.3], 3, 2, 1.0)
+        # 3 rows fill 18 half lines up to 4 times, 2 columns 34 cells up to 4 times as well.
+        assert sum("▀" in line for line in app.lines) == 6
+        assert app.lines[0].count("▀") == 2 * 8
+        await app.pilot.press("down", "right")
+        assert heatmap.cursor == (1, 1)
+        app.check_widths()
