@@ -45,7 +45,7 @@ MAIN_BINDINGS = [
     _key("s", "step", "step", "Do one training step", RUN),
     _key("b", "back", "back", "Go back one training step", RUN),
     _key("space", "run", "run", "Train on, or pause", RUN, display="space"),
-    _key("plus,equals_sign", "speed(1)", "speed", "More steps a second", RUN, display="+/-"),
+    _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN, display="+/-"),
     _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, show=False,
          display="-"),
     _key("r", "reset", "reset", "Return to step 0; the same steps come again", RUN),

@@ -130,8 +130,9 @@ class PlaygroundModel:
             if step > known:
                 self.evaluations.append(step, value)
         self._last_step = max(self._last_step, frame.step)
-        for batch in frame.batches:
-            self.batches.insert(0, batch)
+        for batch in frame.batches:  # two frames under way may bring the same
+            if not self.batches or batch.number > self.batches[0].number:
+                self.batches.insert(0, batch)
         del self.batches[KEPT_BATCHES:]
         self.frame = frame
         self.trouble = frame.trouble
