@@ -6,6 +6,8 @@ PYTHON ?= $(shell tools/pythons.sh | head -n 1)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+# An editable install is compiled at its first start; do that now, not while someone waits.
+COMPILE := $(BIN)/python -m compileall -q microgpt playground
 FILE ?=
 
 .PHONY: play test check unit others bench shots names clean
@@ -21,10 +23,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.playing: pyproject.toml $(VENV)/bin/python
 	$(PIP) --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.testing: pyproject.toml $(VENV)/bin/python
 	$(PIP) --editable '.[test,dev]'
+	@$(COMPILE)
 	@touch $@ $(VENV)/.playing
 
 # What is true of the code without running it: style, types, the direction of every import.
