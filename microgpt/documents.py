@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import re
 import stat
@@ -77,11 +78,11 @@ def read_text(
 def _read_bytes(
     name: str, progress: Callable[[int, int], None] | None, max_bytes: int
 ) -> bytearray:
-    if Path(name).is_dir():
-        raise DocumentsError(
-            "This is a directory", f"{name} is a directory. Choose one file in it."
-        )
     try:
+        if Path(name).is_dir():
+            raise DocumentsError(
+                "This is a directory", f"{name} is a directory. Choose one file in it."
+            )
         # Without O_NONBLOCK, opening a named pipe would wait for a writer for ever.
         descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
@@ -94,6 +95,11 @@ def _read_bytes(
             f"You have no permission to read {name}. Its owner can grant it: chmod +r {name}",
         ) from None
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            raise DocumentsError(
+                "The file's name is too long",
+                f"No system has a file of such a name: {name[:60]}... Check the path.",
+            ) from None
         raise DocumentsError("The file cannot be opened", f"{name}: {error}.") from error
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)

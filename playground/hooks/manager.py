@@ -17,7 +17,6 @@ import importlib
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any, Literal
 
@@ -33,6 +32,7 @@ from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import (
     Found,
     PluginSources,
+    expanded,
     folder_plugins,
     found_at,
     import_path,
@@ -100,13 +100,13 @@ class _Loader:
 
     def _found(self) -> Iterator[Found]:
         if self.sources.folder:
-            folder = Path(self.sources.folder).expanduser()
+            folder = expanded(self.sources.folder)
             try:
                 yield from folder_plugins(folder)
             except OSError as error:
                 self._problem(folder.name, str(folder), "import", error)
         for file in self.sources.files:
-            yield found_at(Path(file).expanduser())
+            yield found_at(expanded(file))
 
     def _file(self, found: Found) -> None:
         aliases = {found.name, str(found.path), same_place(found.path)}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -69,6 +70,12 @@ def plugin_name(text: str) -> str:
     """A name that can stand before a colon, made of what the file is called."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
     return name[:60] or "plugin"
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """With ~ as the home folder. Where there is no such home it stays as written, and whoever
+    opens it says that it is not there; Path.expanduser raises RuntimeError instead."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def same_place(path: Path) -> str:

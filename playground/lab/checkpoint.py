@@ -15,12 +15,13 @@ import struct
 import sys
 import tempfile
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
+from playground.hooks.sources import expanded
 from playground.lab.protocol import Checkpoint
 from playground.lab.spec import RunSpec, SpecError
 
@@ -66,34 +67,55 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Pa
 
     Returns the path written to. Raises CheckpointError.
     """
-    target = Path(path).expanduser()
-    if target.is_dir():
-        raise CheckpointError(
-            "This is a folder",
-            f"{target} is a folder. Name a file in it: {target / 'model'}.safetensors",
-        )
-    if not target.parent.is_dir():
-        raise CheckpointError(
-            "There is no such folder",
-            f"{target.parent} does not exist. Make it first, or choose another place.",
-        )
+    target = check_place(path)
     data = to_bytes(checkpoint)
-    try:
+    with _explained(target):
         _replace(target, data)
+    return target
+
+
+def check_place(path: str | os.PathLike[str]) -> Path:
+    """Where a checkpoint of this name would be written. Raises CheckpointError if it could not
+    be, as far as one can tell without writing."""
+    target = expanded(path)
+    with _explained(target):
+        target = target.resolve() if target.is_symlink() else target  # the link stays one
+        if target.is_dir():
+            raise CheckpointError(
+                "This is a folder",
+                f"{target} is a folder. Name a file in it: {target / 'model'}.safetensors",
+            )
+        if not target.parent.is_dir():
+            raise CheckpointError(
+                "There is no such folder",
+                f"{target.parent} does not exist. Make it first, or choose another place.",
+            )
+        # A file is replaced by rename(2), and that would replace /dev/null as well.
+        if target.exists() and not target.is_file():
+            raise CheckpointError(
+                "This is not a file", f"{target} is a pipe, a socket or a device. Name a file."
+            )
+        if not os.access(target if target.exists() else target.parent, os.W_OK):
+            raise PermissionError
+    return target
+
+
+@contextlib.contextmanager
+def _explained(target: Path) -> Iterator[None]:
+    """What the system refuses, in words."""
+    try:
+        yield
     except PermissionError as error:
         raise CheckpointError(
             "The file may not be written",
             f"You have no permission to write {target}. Choose another place.",
         ) from error
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise CheckpointError("The file could not be written", f"{target}: {reason}.") from error
-    return target
 
 
 def _replace(target: Path, data: bytes) -> None:
-    if target.exists() and not os.access(target, os.W_OK):
-        raise PermissionError
     descriptor, draft = tempfile.mkstemp(
         prefix=f".{target.name[:50]}-", suffix=".tmp", dir=target.parent
     )
@@ -195,7 +217,7 @@ def _config_of(spec: RunSpec, count: int) -> ModelConfig:
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """A saved run. Raises CheckpointError saying what is wrong with the file."""
-    source = Path(path).expanduser()
+    source = expanded(path)
     return from_bytes(_read(source), str(source))
 
 
@@ -203,6 +225,10 @@ def _read(source: Path) -> bytes:
     try:
         if source.is_dir():
             raise CheckpointError("This is a folder", f"{source} is a folder, not a checkpoint.")
+        if source.exists() and not source.is_file():
+            raise CheckpointError(
+                "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
+            )
         if source.stat().st_size > MAX_BYTES:
             raise CheckpointError("The file is too large", f"{source} is no checkpoint of ours.")
         return source.read_bytes()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from playground.hooks.sources import expanded
+
 APP = "microgpt-play"
 
 
 def _home() -> Path | None:
     home = os.environ.get("MICROGPT_PLAY_HOME")
-    return Path(home).expanduser() if home else None
+    return expanded(home) if home else None
 
 
 def data_folder() -> Path:

@@ -180,13 +180,18 @@ def explain(error: ValidationError) -> dict[str, str]:
     return problems
 
 
+def _bound(value: float) -> str:
+    """In full, so that what is said to be allowed is allowed."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
 def _sentence(kind: str, context: Mapping[str, Any], value: object, fallback: str) -> str:
     shown = repr(value)
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
     if kind == "greater_than_equal":
-        return f"must be {context['ge']:g} or more, not {shown}"
+        return f"must be {_bound(context['ge'])} or more, not {shown}"
     if kind == "less_than_equal":
-        return f"must be {context['le']:g} or less, not {shown}"
+        return f"must be {_bound(context['le'])} or less, not {shown}"
     if kind in ("int_parsing", "int_type", "int_from_float"):
         return f"must be a whole number, not {shown}"
     if kind in ("float_parsing", "float_type"):

@@ -240,3 +240,36 @@ async def test_a_worker_saves_and_opens_too(labs: MakeLab, spec: RunSpec, tmp_pa
     await lab.open(saved.spec, checkpoint=saved)
     frame = await lab.frame()
     assert (frame.step, frame.state, len(frame.metrics.losses)) == (10, "paused", 10)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_is_no_file_is_neither_replaced_nor_waited_for(
+    trained: Session, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(CheckpointError, match="This is not a file"):
+        write_checkpoint(pipe, trained.checkpoint())
+    with pytest.raises(CheckpointError, match="This is not a file"):
+        read_checkpoint(pipe)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are a privilege here")
+def test_a_link_stays_a_link(trained: Session, tmp_path: Path) -> None:
+    real, link = tmp_path / "real.safetensors", tmp_path / "link.safetensors"
+    link.symlink_to(real)
+    write_checkpoint(link, trained.checkpoint())
+    assert link.is_symlink()
+    assert read_checkpoint(real).step == 33
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/run.safetensors", "a" * 300])
+def test_a_place_that_cannot_be_is_said(
+    trained: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError):
+        write_checkpoint(name, trained.checkpoint())
+    with pytest.raises(CheckpointError):
+        read_checkpoint(name)

@@ -84,6 +84,13 @@ def test_a_directory(tmp_path):
     assert refusal(tmp_path).title == "This is a directory"
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000])
+def test_a_name_that_is_too_long(tmp_path, name):
+    said = refusal(tmp_path / name)
+    assert said.title == "The file's name is too long"
+    assert len(said.message) < 200
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_named_pipe_is_refused_without_waiting_for_a_writer(tmp_path):
     path = tmp_path / "pipe"

@@ -18,6 +18,7 @@ from playground.api import (
     Provenance,
     hookimpl,
 )
+from playground.hooks.sources import expanded
 
 NAMES_SHA256 = "91691165b471c338ee35387260590f0fdc23fcb50509b9ccfe1c879c7ac39a1e"
 DEFAULT_WINDOW = 16
@@ -85,7 +86,7 @@ class TextFile:
 
     def __init__(self, knobs: TextFileKnobs) -> None:
         self._knobs = knobs
-        self._path = Path(knobs.path).expanduser() if knobs.path else None
+        self._path = expanded(knobs.path) if knobs.path else None
         self._window = knobs.window or DEFAULT_WINDOW
         self._text = ""
         self._parts: list[str] | None = None
@@ -116,7 +117,7 @@ class TextFile:
                 f"The file is one endless {self._knobs.split[:-1]}",
                 f"{self._path} has a single {self._knobs.split[:-1]} of {len(parts[0]):,} "
                 "characters, of which the model would only ever see the beginning. Split it into "
-                f"windows: text-file:path={self._path},split=windows",
+                "windows: split=windows, on the command line --split windows.",
             )
         self._sha256 = self._digest(self._path)
         self._parts, self._text = parts, text if self._knobs.split == "windows" else ""
