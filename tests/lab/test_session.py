@@ -325,8 +325,9 @@ def test_a_data_set_that_is_no_good_is_refused_in_words(
         ("abcdefghijkl\n" * 5, {"split": "windows"}, "", ""),
         ("ab\x07c\nde\n" * 9, {}, "U+0007", ""),
         ("a\nb\nc\n", {}, "by heart", ""),
-        ("".join(f"{i}\n" for i in range(9000)), {}, "4.9 % of them", ""),
+        ("".join(f"{i}\n" for i in range(50_000)), {}, "0.89 % of them", ""),
     ],
+    ids=["cut off", "windows", "control characters", "few", "many"],
 )
 def test_what_should_be_known_of_the_data_is_said(
     tmp_path: Path, registry: Registry, text: str, options: dict[str, str], word: str, action: str
