@@ -84,11 +84,11 @@ def test_a_directory(tmp_path):
     assert refusal(tmp_path).title == "This is a directory"
 
 
-@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000])
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000], ids=["name", "path"])
 def test_a_name_that_is_too_long(tmp_path, name):
-    said = refusal(tmp_path / name)
-    assert said.title == "The file's name is too long"
-    assert len(said.message) < 200
+    with pytest.raises(DocumentsError, match="The file's name is too long") as caught:
+        read_text(tmp_path / name)
+    assert len(caught.value.message) < 200
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
