@@ -140,7 +140,7 @@ async def test_pipes_devices_and_missing_files_are_named_and_never_waited_for(
             ("/dev/zero", "This is not a file"),
             ("nowhere.txt", "There is no such file"),
             (".", "This is a directory"),
-            ("x" * 400, "cannot be opened"),
+            ("x" * 400, "too long"),
         ):
             app.screen.query_one(PathInput).value = path
             await pilot.pause()
