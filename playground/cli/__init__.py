@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 
 def main() -> None:
     """Entry point of `microgpt-play`."""
-    from playground.cli.commands import run
+    try:
+        from playground.cli.commands import cli
+        from playground.cli.running import run
 
-    run()
+        code = run(cli)
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

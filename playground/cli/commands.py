@@ -6,29 +6,16 @@ the worker and the screen load side by side.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
+from playground.cli.help import CONTEXT, KNOBS, PlayOrCommand, option
 from playground.cli.options import changes, make_spec, plugin_options, run_options, sources
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-
-
-class PlayOrCommand(click.Group):
-    """`microgpt-play names.txt` plays; `microgpt-play train names.txt` trains."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and (args[0] in self.commands or args[0] in ("-h", "--help", "--version")):
-            return super().parse_args(ctx, args)
-        return super().parse_args(ctx, ["play", *args])
-
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_usage(ctx.command_path, "[FILE] [OPTIONS]")
-        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", prefix="       ")
+_RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
 
 
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -50,11 +37,11 @@ def cli() -> None:
     """
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @run_options
 @plugin_options
-@click.option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
+@option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
 def play(
     file: Path | None,
     plugins: tuple[Path, ...],
@@ -62,42 +49,49 @@ def play(
     without: tuple[str, ...],
     theme: str | None,
     **values: Any,
-) -> None:
-    """Open the playground (also without the word "play")."""
+) -> int:
+    """Open the playground (also without the word "play").
+
+    On FILE, on the embedded names, or on from a saved run (a .safetensors FILE).
+    """
     from playground.cli.play import open_playground
 
     where = sources(plugins, no_plugins, without)
-    said = changes(None if _is_checkpoint(file) else file, values)
     checkpoint = file if _is_checkpoint(file) else None
-    sys.exit(open_playground(said, where, checkpoint=checkpoint, theme=theme))
+    said = {} if checkpoint else changes(file, values)
+    _leave_out(checkpoint, values)
+    return open_playground(said, where, checkpoint=checkpoint, theme=theme)
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @run_options
-@plugin_options
-@click.option(
+@option(
     "--save",
     type=click.Path(path_type=Path),
     metavar="PATH",
+    section="Output",
     help="Write the model to PATH (.safetensors) at the end, or when interrupted.",
 )
-@click.option(
+@option(
     "--samples",
     type=click.IntRange(0, 10_000),
     default=20,
-    show_default=True,
-    help="Texts to sample at the end.",
+    metavar="N",
+    section="Output",
+    help="Texts to sample at the end (20).",
 )
-@click.option(
+@option(
     "--temperature",
-    type=click.FloatRange(0, min_open=True),
+    type=float,
     default=0.5,
-    show_default=True,
-    help="Of those samples.",
+    metavar="X",
+    section="Output",
+    help="Of those samples, 0.05 to 5 (0.5).",
 )
-@click.option("--json", "as_json", is_flag=True,
-              help="One JSON object a line: each step, then the samples.")  # fmt: skip
+@option("--json", "as_json", is_flag=True, section="Output",
+        help="One JSON object a line: each step, then the samples.")  # fmt: skip
+@plugin_options
 def train(
     file: Path | None,
     plugins: tuple[Path, ...],
@@ -108,7 +102,7 @@ def train(
     temperature: float,
     as_json: bool,
     **values: Any,
-) -> None:
+) -> int:
     """Train without a screen.
 
     On FILE, on the embedded names, or on from a saved run (a .safetensors FILE).
@@ -117,50 +111,59 @@ def train(
 
     where = sources(plugins, no_plugins, without)
     checkpoint = file if _is_checkpoint(file) else None
-    said = changes(None if checkpoint else file, values)
-    if checkpoint is not None and said:
-        raise click.UsageError("A saved run brings its own settings: leave the options out.")
-    spec = None if checkpoint is not None else make_spec(said, where)
-    sys.exit(
-        train_run(
-            spec,
-            where,
-            checkpoint=checkpoint,
-            save=save,
-            samples=samples,
-            temperature=temperature,
-            as_json=as_json,
-        )
+    _leave_out(checkpoint, values)
+    spec = None if checkpoint else make_spec(changes(file, values), where)
+    return train_run(
+        spec,
+        where,
+        checkpoint=checkpoint,
+        save=save,
+        samples=samples,
+        temperature=temperature,
+        as_json=as_json,
     )
 
 
-@cli.command(context_settings=CONTEXT)
+@cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play strategies`"))
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option(
+@option(
     "-n",
     "--count",
     type=click.IntRange(1, 1_000_000),
     default=20,
-    show_default=True,
-    help="How many texts.",
+    metavar="N",
+    section="Texts",
+    help="How many texts (20).",
 )
-@click.option("--prompt", default="", help="What every text begins with.")
-@click.option(
+@option(
+    "--prompt", default="", metavar="TEXT", section="Texts", help="What every text begins with."
+)
+@option(
+    "--seed",
+    type=int,
+    default=42,
+    metavar="N",
+    section="Texts",
+    help="The same seed gives the same texts (42).",
+)
+@option("--json", "as_json", is_flag=True, section="Texts", help="One JSON object a line.")
+@option(
     "--temperature",
-    type=click.FloatRange(0, min_open=True),
+    type=float,
     default=None,
-    help="Short for --strategy temperature:temperature=... (0.5).",
+    metavar="X",
+    section="Sampling",
+    help="Below 1 the likely grows likelier, 0.05 to 5 (0.5).",
 )
-@click.option(
+@option(
     "--strategy",
     "strategies",
     multiple=True,
-    metavar="NAME[:KNOB=VALUE,...]",
-    help="A link of the chain from logits to token, in order (may be repeated).",
+    metavar="NAME[:KNOBS]",
+    section="Sampling",
+    help="A link of the chain from logits to token, in this order (may be repeated).",
 )
-@click.option("--seed", type=int, default=42, show_default=True, help="The same texts again.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@plugin_options
+@plugin_options  # fmt: skip
 def sample(
     checkpoint: Path,
     count: int,
@@ -172,78 +175,89 @@ def sample(
     plugins: tuple[Path, ...],
     no_plugins: bool,
     without: tuple[str, ...],
-) -> None:
+) -> int:
     """Sample text from a saved model.
 
     CHECKPOINT is a .safetensors file, written by `train --save` or by ctrl+s in the playground.
+    The data it learnt from are not needed.
     """
     from playground.cli.sample import sample_texts
 
-    where = sources(plugins, no_plugins, without)
-    sys.exit(
-        sample_texts(
-            checkpoint,
-            where,
-            count=count,
-            prompt=prompt,
-            temperature=temperature,
-            strategies=strategies,
-            seed=seed,
-            as_json=as_json,
-        )
+    return sample_texts(
+        checkpoint,
+        sources(plugins, no_plugins, without),
+        count=count,
+        prompt=prompt,
+        temperature=temperature,
+        strategies=strategies,
+        seed=seed,
+        as_json=as_json,
     )
 
 
-def _listing(kind: str, plural: str) -> None:
-    @cli.command(plural, context_settings=CONTEXT, help=f"List {plural} and their knobs.")
-    @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def _listing(kind: str, plural: str, words: str) -> None:
+    @cli.command(plural, context_settings=CONTEXT, help=f"List the {words} and their knobs.")
+    @option("--json", "as_json", is_flag=True, help="As JSON.")
     @plugin_options
     def listing(
         as_json: bool, plugins: tuple[Path, ...], no_plugins: bool, without: tuple[str, ...]
-    ) -> None:
+    ) -> int:
         from playground.cli.listing import list_entries
 
-        where = sources(plugins, no_plugins, without)
-        sys.exit(list_entries(kind, where, as_json=as_json))
+        return list_entries(kind, sources(plugins, no_plugins, without), as_json=as_json)
 
 
-for _kind, _plural in (
-    ("dataset", "datasets"),
-    ("tokenizer", "tokenizers"),
-    ("strategy", "strategies"),
-    ("engine", "engines"),
+for _kind, _plural, _words in (
+    ("dataset", "datasets", "data sets"),
+    ("tokenizer", "tokenizers", "tokenizers"),
+    ("strategy", "strategies", "sampling strategies"),
+    ("engine", "engines", "engines"),
 ):
-    _listing(_kind, _plural)
+    _listing(_kind, _plural, _words)
 
 
-@cli.group(context_settings=CONTEXT)
-def plugins() -> None:
+@cli.group(context_settings=CONTEXT, invoke_without_command=True)
+@click.pass_context
+def plugins(ctx: click.Context) -> int:
     """What plugins there are, and what is wrong with them."""
+    return 0 if ctx.invoked_subcommand else int(ctx.invoke(plugins_list))
 
 
-@plugins.command("list", context_settings=CONTEXT)
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@plugins.command("list", context_settings=CONTEXT,
+                 short_help="List them, with what they contribute.")  # fmt: skip
+@option("--json", "as_json", is_flag=True, help="As JSON.")
 @plugin_options
 def plugins_list(
     as_json: bool, plugins: tuple[Path, ...], no_plugins: bool, without: tuple[str, ...]
-) -> None:
-    """List plugins, what they contribute, and those that could not be loaded."""
+) -> int:
+    """List plugins, what they contribute, and what is wrong with them.
+
+    Ends with exit code 1 if one of them could not be used in full.
+    """
     from playground.cli.listing import list_plugins
 
-    sys.exit(list_plugins(sources(plugins, no_plugins, without), as_json=as_json))
+    return list_plugins(sources(plugins, no_plugins, without), as_json=as_json)
+
+
+def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:
+    """A saved run has settings of its own. Raises click.UsageError."""
+    given = [name for name, value in values.items() if value is not None]
+    if checkpoint is not None and given:
+        flags = ", ".join("--" + name.rpartition("__")[2].replace("_", "-") for name in given)
+        raise click.UsageError(
+            f"A saved run goes on with the settings it was saved with: leave out {flags}."
+        )
 
 
 def _is_checkpoint(file: Path | None) -> bool:
-    return file is not None and file.suffix == ".safetensors"
-
-
-def run() -> None:
-    """Parse the command line and do it. Exit codes: 0, 1 failure, 2 usage, 130 interrupted."""
+    """By its name, or else by how such a file begins: a length and a JSON object."""
+    if file is None or file.suffix == ".safetensors":
+        return file is not None
     try:
-        cli.main(prog_name="microgpt-play", standalone_mode=True)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read has gone (`| head`): no more output, and no complaint at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        if not file.is_file():  # no look into a pipe: what is read from it is gone
+            return False
+        with file.open("rb") as opened:
+            head = opened.read(9)
+        return head[8:] == b"{" and int.from_bytes(head[:8], "little") < file.stat().st_size
+    except OSError:
+        return False

@@ -4,75 +4,107 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import sys
+import textwrap
+from collections.abc import Iterable
 from typing import cast
 
 import click
 
-from playground.catalog import KINDS, Catalog, Entry, Kind
+from playground.catalog import BUILTIN, KINDS, Catalog, Control, Kind
+from playground.cli.failures import printable, warn
+from playground.hooks.errors import KIND_WORDS
 from playground.hooks.manager import load
 from playground.hooks.names import range_of
 from playground.hooks.sources import PluginSources
 
-KIND_PLURALS: dict[Kind, str] = {
-    "dataset": "data sets",
-    "tokenizer": "tokenizers",
-    "strategy": "sampling strategies",
-    "engine": "engines",
-}
+UNLIMITED = 10_000
+MIN_TEXT = 24
+"""Columns that a text gets at least, beside what is named."""
+
+Row = tuple[str, str]
+"""What is named, indented; what is said of it."""
 
 
 def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
-    """Print the contributions of one kind."""
+    """Print the contributions of one kind, under those who contribute them."""
     catalog = load(sources).catalog()
     entries = catalog.of(cast(Kind, kind))
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2))
     else:
-        _print_table(entries)
+        rows: list[Row] = []
+        origin = ""
         for entry in entries:
-            _print_knobs(entry)
-    _warn(catalog)
+            if entry.origin != origin:
+                origin = entry.origin
+                rows.append((_whose(entry.plugin, origin), ""))
+            rows.append((f"  {entry.name}", entry.summary))
+            rows.extend(_knob(control) for control in entry.controls)
+        _print(rows)
+    warn(catalog.problems)
     return 0
 
 
 def list_plugins(sources: PluginSources, *, as_json: bool) -> int:
-    """Print every plugin with what it contributes. Exit code 1 if one could not be loaded."""
+    """Print every plugin with what it contributes. Exit code 1 if one has a problem."""
     catalog = load(sources).catalog()
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(catalog), indent=2, default=str))
+        click.echo(json.dumps(dataclasses.asdict(catalog), indent=2))
     else:
-        for kind in KINDS:
-            entries = catalog.of(kind)
-            if entries:
-                click.echo(f"{KIND_PLURALS[kind]}:")
-                _print_table(entries, indent=2)
-    _warn(catalog)
+        rows: list[Row] = []
+        for plugin in catalog.plugins:
+            state = {"loaded": "", "disabled": " (switched off)", "failed": " (failed)"}
+            rows.append((_whose(plugin.name, plugin.origin) + state[plugin.state], ""))
+            rows.extend(_contributed(catalog, plugin.name))
+        _print(rows)
+    warn(catalog.problems)
     return 1 if catalog.problems else 0
 
 
-def _print_table(entries: tuple[Entry, ...], indent: int = 0) -> None:
-    # Whoever reads from a pipe wants the whole line.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    names = max((len(entry.name) for entry in entries), default=0)
-    origins = max((len(entry.origin) for entry in entries), default=0)
-    for entry in entries:
-        line = f"{' ' * indent}{entry.name:<{names}}  {entry.origin:<{origins}}  {entry.summary}"
-        click.echo(line if len(line) <= width else line[: max(width - 1, 20)] + "…")
+def _whose(plugin: str, origin: str) -> str:
+    return origin if plugin == BUILTIN else f"{plugin}, {origin}"
 
 
-def _print_knobs(entry: Entry) -> None:
-    for control in entry.controls:
-        value = "none" if control.default in ("", None) else control.default
-        allowed = range_of(control)
-        click.echo(
-            f"  {entry.name}:{control.name}={value}"
-            + (f"  ({allowed})" if allowed else "")
-            + (f"  {control.help}" if control.help else "")
-        )
+def _contributed(catalog: Catalog, plugin: str) -> Iterable[Row]:
+    for kind in KINDS:
+        names = [entry.name for entry in catalog.of(kind) if entry.plugin == plugin]
+        if names:
+            yield f"  {KIND_WORDS[kind]}", ", ".join(names)
 
 
-def _warn(catalog: Catalog) -> None:
-    for problem in catalog.problems:
-        click.echo(f"! {problem.plugin} ({problem.origin}): {problem.message}", err=True)
+def _knob(control: Control) -> Row:
+    """As it is typed, and what it allows and does."""
+    off = control.neutral is not None and control.default == control.neutral
+    value = "off" if off and control.kind == "slider" else control.default
+    shown = "..." if value in ("", None) else str(value).lower() if value is True else value
+    allowed = " ".join(filter(None, (range_of(control), control.unit)))
+    return f"    {control.name}={shown}", "; ".join(filter(None, (allowed, control.help)))
+
+
+def _print(rows: list[Row]) -> None:
+    """Two columns; a long text goes on under its beginning."""
+    width = _width()
+    named = max((len(name) for name, text in rows if text), default=0)
+    named = min(named, max(width - MIN_TEXT - 2, 8))
+    for name, text in rows:
+        name, text = printable(name), printable(text)
+        if not text:
+            click.echo(name)
+            continue
+        lines = textwrap.wrap(text, max(width - named - 2, MIN_TEXT)) or [""]
+        if len(name) > named:
+            click.echo(name)
+            name = ""
+        for line in lines:
+            click.echo(f"{name:<{named}}  {line}")
+            name = ""
+
+
+def _width() -> int:
+    """Whoever reads from a pipe wants whole lines, unless COLUMNS says how long."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return max(shutil.get_terminal_size().columns, 20)
+    return UNLIMITED

@@ -8,42 +8,59 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from playground.hooks.sources import PluginSources
+from playground.cli.failures import printable, warn
+from playground.cli.help import option
+from playground.hooks.sources import PluginSources, expanded
 from playground.lab.places import plugin_folder
 
 if TYPE_CHECKING:
+    from playground.hooks.registry import Registry
     from playground.lab.spec import RunSpec
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# option -> (dotted field of RunSpec, type, help)
-_SETTINGS: tuple[tuple[str, str, type, str], ...] = (
-    ("--steps", "steps", int, "Optimizer updates in the whole run (1000)."),
-    ("--learning-rate", "optimizer.learning_rate", float, "Of the first step; falls to 0 (0.01)."),
-    ("--batch-size", "batch_size", int, "Documents a step learns from (1)."),
-    ("--n-embd", "model.n_embd", int, "Embedding width, a multiple of the heads (16)."),
-    ("--n-head", "model.n_head", int, "Attention heads (4)."),
-    ("--n-layer", "model.n_layer", int, "Transformer blocks (1)."),
-    ("--block-size", "model.block_size", int, "Context length in tokens (16)."),
-    ("--seed", "seed", int, "Order of the documents and first weights (42)."),
-    ("--holdout", "holdout", float, "Share of the documents never trained on (0.1)."),
-    ("--eval-every", "eval_every", int, "Steps between hold-out losses; 0 for never (100)."),
-    ("--engine", "engine", str, "What does the arithmetic (vector)."),
-)
+# option, dotted field of RunSpec, type, metavar, section, help
+_SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
+    ("--n-embd", "model.n_embd", int, "N", "Model",
+     "Embedding width, a multiple of the heads (16)."),
+    ("--n-head", "model.n_head", int, "N", "Model", "Attention heads (4)."),
+    ("--n-layer", "model.n_layer", int, "N", "Model", "Transformer blocks (1)."),
+    ("--block-size", "model.block_size", int, "N", "Model", "Context length in tokens (16)."),
+    ("--steps", "steps", int, "N", "Training", "Optimizer updates in the whole run (1000)."),
+    ("--learning-rate", "optimizer.learning_rate", float, "X", "Training",
+     "Of the first step; falls linearly to 0 (0.01)."),
+    ("--batch-size", "batch_size", int, "N", "Training", "Documents a step learns from (1)."),
+    ("--seed", "seed", int, "N", "Training",
+     "Decides the order of the documents and the first weights (42)."),
+    ("--holdout", "holdout", float, "X", "Training",
+     "Share of the documents never trained on, 0 to 0.9 (0.1)."),
+    ("--eval-every", "eval_every", int, "N", "Training",
+     "Steps between two hold-out losses; 0 for never (100)."),
+    ("--engine", "engine", str, "NAME", "Training",
+     "What does the arithmetic: vector or scalar (vector)."),
+)  # fmt: skip
+
+CHOICES = ("dataset", "tokenizer", "engine")
+"""Settings that name a contribution."""
+_KNOWN_ENGINES = ("vector", "scalar")
+"""Named without a look at the plugins."""
 
 
 def run_options(command: F) -> F:
     """Add every option that determines a run."""
-    for flag, field, kind, text in reversed(_SETTINGS):
+    for flag, field, kind, metavar, section, text in reversed(_SETTINGS):
         name = field.replace(".", "__")
-        command = click.option(flag, name, type=kind, default=None, help=text)(command)
+        command = option(
+            flag, name, type=kind, default=None, metavar=metavar, section=section, help=text
+        )(command)
     for decorator in (
-        click.option("--split", type=click.Choice(["lines", "paragraphs", "windows"]),
-                     help="What a document of FILE is (lines)."),
-        click.option("--tokenizer", metavar="NAME[:KNOB=VALUE,...]",
-                     help="How text becomes tokens (char)."),
-        click.option("--dataset", metavar="NAME[:KNOB=VALUE,...]",
-                     help="A data set by name, instead of FILE (names)."),
+        option("--split", section="Data", metavar="KIND",
+               type=click.Choice(["lines", "paragraphs", "windows"]),
+               help="What a document of FILE is: lines, paragraphs or windows (lines)."),
+        option("--tokenizer", section="Data", metavar="NAME[:KNOBS]",
+               help="How text becomes tokens (char)."),
+        option("--dataset", section="Data", metavar="NAME[:KNOBS]",
+               help="A data set by its name, instead of FILE (names)."),
     ):  # fmt: skip
         command = decorator(command)
     return command
@@ -52,12 +69,13 @@ def run_options(command: F) -> F:
 def plugin_options(command: F) -> F:
     """Add what decides which plugins are loaded."""
     for decorator in (
-        click.option("--no-plugins", is_flag=True, help="Built-ins only: import no plugin."),
-        click.option("--without", multiple=True, metavar="NAME",
-                     help="Do not import this plugin (may be repeated)."),
-        click.option("--plugin", "plugins", multiple=True, metavar="FILE",
-                     type=click.Path(path_type=Path),
-                     help="Load a plugin from a Python file (may be repeated)."),
+        option("--no-plugins", section="Plugins", is_flag=True,
+               help="Built-ins only: import no plugin."),
+        option("--without", section="Plugins", multiple=True, metavar="NAME",
+               help="Do not import this plugin (may be repeated)."),
+        option("--plugin", "plugins", section="Plugins", multiple=True, metavar="FILE",
+               type=click.Path(path_type=Path),
+               help="Load a plugin from a Python file (may be repeated)."),
     ):  # fmt: skip
         command = decorator(command)
     return command
@@ -68,15 +86,49 @@ def sources(
 ) -> PluginSources:
     """Where plugins come from, as the options say."""
     if no_plugins:
+        if plugins:
+            raise click.UsageError("--plugin and --no-plugins contradict each other.")
         return PluginSources(entry_points=False, folder=None)
-    for path in plugins:
-        if not path.exists():
-            raise click.BadParameter(f"there is no file {str(path)!r}", param_hint="--plugin")
     return PluginSources(
-        files=tuple(str(path.resolve()) for path in plugins),
+        files=tuple(_plugin_file(path) for path in plugins),
         folder=str(plugin_folder()),
         disabled=without,
     )
+
+
+def _plugin_file(path: Path) -> str:
+    try:
+        # Path.exists raises for a name that is too long; any other doubt is left to the import.
+        there = expanded(path).exists()
+    except OSError:
+        there = False
+    if not there:
+        shown = printable(str(path))
+        raise click.BadParameter(
+            f"there is no file '{shown[:200]}'. Check the path.", param_hint="--plugin"
+        )
+    return absolute(path)
+
+
+def absolute(path: Path) -> str:
+    """The path from the root. Raises ClickException where it cannot be: the folder one stands
+    in may be gone, and a name may be no text at all, which RunSpec as JSON cannot hold."""
+    try:
+        text = str((path if path.exists() else expanded(path)).resolve())
+    except FileNotFoundError:
+        raise click.ClickException(
+            "The folder you are in has been deleted. Go to another one: cd"
+        ) from None
+    except (OSError, RuntimeError):  # a name too long, a loop of links: said when it is opened
+        text = str(expanded(path))
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise click.ClickException(
+            f"The name {printable(text)} holds bytes that are no text in UTF-8. Rename the "
+            "file, or its folder."
+        ) from None
+    return text
 
 
 def changes(file: Path | None, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,21 +136,23 @@ def changes(file: Path | None, values: Mapping[str, Any]) -> dict[str, Any]:
     said = {
         name.replace("__", "."): value
         for name, value in values.items()
-        if value is not None and name not in ("split", "dataset", "tokenizer")
+        if value is not None and name != "split"
     }
     split = values.get("split")
     if file is not None:
-        if values.get("dataset"):
+        if "dataset" in said:
             raise click.UsageError("FILE and --dataset both name a data set: give one of them.")
-        options = {"path": str(file.expanduser().resolve())}
+        if str(file) == "-" and not file.exists():
+            raise click.UsageError(
+                "FILE cannot be standard input: a run must find its data again. "
+                "Write them to a file first."
+            )
+        options = {"path": absolute(file)}
         said["dataset"] = {"name": "text-file", "options": options}
         if split:
             options["split"] = split
     elif split:
         raise click.UsageError("--split is for a text FILE: name one.")
-    for field in ("dataset", "tokenizer"):
-        if values.get(field):
-            said[field] = values[field]
     return said
 
 
@@ -108,26 +162,36 @@ def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec
 
     said = dict(said)
     texts = {
-        field: said[field] for field in ("dataset", "tokenizer") if isinstance(said.get(field), str)
+        field: said[field]
+        for field in CHOICES
+        if isinstance(said.get(field), str) and said[field] not in _KNOWN_ENGINES
     }
     if texts:
-        from playground.hooks.errors import KnobError, UnknownNameError
         from playground.hooks.manager import load
 
         registry = load(plugin_sources)
         for field, text in texts.items():
-            try:
-                entry, options = registry.parse_choice(field, text)  # type: ignore[arg-type]
-            except (KnobError, UnknownNameError) as error:
-                raise click.BadParameter(str(error), param_hint=f"--{field}") from None
-            bare = text.partition(":")[0] == entry.name
-            said[field] = {"name": entry.name if bare else entry.qualified, "options": options}
+            said[field] = _chosen(registry, field, text)
     try:
         return RunSpec().replace(said)
     except SpecError as error:
-        lines = [f"{_flag(field)}: {text}" for field, text in error.problems.items()]
+        lines = [f"{_flag(field)} {text}" for field, text in error.problems.items()]
         raise click.UsageError("\n".join(lines)) from None
 
 
+def _chosen(registry: Registry, field: Any, text: str) -> Any:
+    """What RunSpec holds for "char" or "word:lower=true". Raises click.BadParameter."""
+    from playground.hooks.errors import KnobError, UnknownNameError
+
+    try:
+        entry, options = registry.parse_choice(field, text)
+        registry.validate(field, entry.qualified, options)
+    except (KnobError, UnknownNameError) as error:
+        warn(registry.problems)  # it may be in one of these
+        raise click.BadParameter(str(error), param_hint=f"--{field}") from None
+    name = entry.name if text.strip().partition(":")[0] == entry.name else entry.qualified
+    return name if field == "engine" else {"name": name, "options": options}
+
+
 def _flag(field: str) -> str:
-    return next((flag for flag, dotted, _, _ in _SETTINGS if dotted == field), field)
+    return next((setting[0] for setting in _SETTINGS if setting[1] == field), field)

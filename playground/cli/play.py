@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
 
 NO_TERMINAL = """\
@@ -37,8 +38,7 @@ def open_playground(
 
     problem = _unreadable(said, checkpoint)
     if problem is not None:
-        print(f"microgpt-play: {problem}", file=sys.stderr)
-        return 1
+        return fail(problem)
     saved = None
     if checkpoint is not None:
         from playground.lab.checkpoint import CheckpointError, read_checkpoint
@@ -46,8 +46,7 @@ def open_playground(
         try:
             saved = read_checkpoint(checkpoint)
         except CheckpointError as error:
-            print(f"microgpt-play: {error}", file=sys.stderr)
-            return 1
+            return fail(str(error))
     spec = saved.spec if saved is not None else _spec(said, sources)
     worker = spawn_worker(sources)
     try:
@@ -104,8 +103,11 @@ def _unreadable(said: Mapping[str, Any], checkpoint: Path | None) -> str | None:
         path = Path(dataset["options"]["path"])
     if path is None:
         return None
-    if not path.exists():
-        return f"there is no file {str(path)!r}. Check the path; a shell's ~ needs no quotes."
-    if path.is_dir():
-        return f"{str(path)!r} is a folder. Name a text file in it."
+    try:
+        if not path.exists():
+            return f"there is no file {str(path)!r}. Check the path; a shell's ~ needs no quotes."
+        if path.is_dir():
+            return f"{str(path)!r} is a folder. Name a text file in it."
+    except OSError as error:  # a name that is too long
+        return f"{str(path)[:200]!r} cannot be opened: {error.strerror}. Check the path."
     return None

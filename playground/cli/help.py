@@ -1,0 +1,92 @@
+"""Help with its options in sections, and commands in the order in which one needs them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from playground.cli.running import output_errors
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+KNOBS = "KNOBS are KNOB=VALUE,KNOB=VALUE ...; see what there is with {commands}."
+
+
+class _Option(click.Option):
+    """An option that knows the section of the help it belongs to."""
+
+    def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Only the help: ranges and defaults stand in it in words."""
+        record = super().get_help_record(ctx)
+        return record and (record[0], self.help or "")
+
+
+def option(*names: str, section: str = "Options", **kwargs: Any) -> Callable[[Any], Any]:
+    """click.option, in a section of the help."""
+    return click.option(*names, cls=_Option, section=section, **kwargs)
+
+
+class Command(click.Command):
+    """A command whose help has sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None and isinstance(param, click.Option):
+                sections.setdefault(getattr(param, "section", "Options"), []).append(record)
+        # All sections in one column, and what every command has last.
+        longest = max(len(names) for rows in sections.values() for names, _ in rows)
+        sections["Options"] = sections.pop("Options", [])
+        for title, rows in sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(names.ljust(min(longest, 30)), text) for names, text in rows])
+
+
+class Group(click.Group):
+    """A group that lists its commands in the order they were declared."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+
+class PlayOrCommand(Group):
+    """`microgpt-play names.txt` plays; `microgpt-play train names.txt` trains."""
+
+    group_class = Group
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with output_errors():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with output_errors():
+            return super().invoke(ctx)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and (args[0] in self.commands or args[0] in ("-h", "--help", "--version")):
+            return super().parse_args(ctx, args)
+        if args:
+            self._meant(ctx, args[0])
+        return super().parse_args(ctx, ["play", *args])
+
+    def _meant(self, ctx: click.Context, word: str) -> None:
+        """Refuse what is no file and looks like a command."""
+        close = difflib.get_close_matches(word.lower(), self.commands, n=1, cutoff=0.7)
+        if close and not Path(word).exists():
+            raise click.UsageError(
+                f"There is no command and no file '{word}'. Did you mean '{close[0]}'?", ctx
+            )
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, "[OPTIONS] [FILE]")
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...", prefix="       ")

@@ -1,0 +1,95 @@
+"""Around every command: the streams as they should be, and an exit code for whatever happens.
+
+0 done, 1 a failure explained on standard error, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import sys
+from collections.abc import Iterator
+
+import click
+
+from playground.cli.failures import fail
+
+
+class OutputLost(Exception):
+    """Standard output or error takes nothing more; `args[0]` is the OSError.
+
+    Not an OSError itself: click would end the program with 1 for a closed pipe.
+    """
+
+
+@contextlib.contextmanager
+def output_errors() -> Iterator[None]:
+    """A system error that names no file comes from writing to the terminal, a pipe or a full
+    disk: every other one has been put into words where it happened."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise OutputLost(error) from error
+        raise
+
+
+def prepare_streams() -> None:
+    """Let no closed or narrow stream stop a command.
+
+    A stream closed by the caller (`>&-`) is None in Python: what is written to it is dropped.
+    A character that an encoding does not have is shown as \\u2501 instead of raising.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def run(command: click.Command) -> int:
+    """Parse the command line and do what it says; returns the exit code."""
+    prepare_streams()
+    try:
+        with output_errors():
+            code = command.main(prog_name="microgpt-play", standalone_mode=False)
+            sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.UsageError as error:
+        with contextlib.suppress(OSError):
+            error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        return fail(error.format_message())
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except OutputLost as lost:
+        return _explain(lost.args[0])
+    except OSError as error:
+        return fail(f"The system refused: {error.strerror}: {error.filename}.")
+    finally:
+        _let_go()
+
+
+def _explain(error: OSError) -> int:
+    if error.errno == errno.EPIPE:
+        return 0  # whoever read has seen enough (`| head`)
+    with contextlib.suppress(OSError):  # it may be standard error that is full
+        text = f"microgpt-play: The output could not be written: {error.strerror or error}."
+        sys.stderr.write(text + "\n")
+    return 1
+
+
+def _let_go() -> None:
+    """What cannot be written any more shall not be tried, and complained of, again at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
