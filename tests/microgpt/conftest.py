@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,16 @@ from microgpt import (
     VectorEngine,
     initial_weights,
 )
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """As in the worker, which collects seldom: every Value would be counted again and again."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
 
 ENGINES = {"scalar": ScalarEngine, "vector": VectorEngine}
 DATA = Path(__file__).parent / "data"

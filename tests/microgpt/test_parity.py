@@ -69,7 +69,7 @@ def test_a_whole_run_gives_microgpt_losses_weights_and_samples(name):
     assert samples == run["samples"]
 
 
-@pytest.mark.parametrize(("name", "steps"), [("one-layer", 40), ("two-layers", 4)])
+@pytest.mark.parametrize(("name", "steps"), [("one-layer", 200), ("two-layers", 15)])
 def test_the_reference_engine_begins_like_microgpt(name, steps):
     run = RUNS[name]
     trainer, _, _ = start(run, "scalar")
