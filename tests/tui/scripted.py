@@ -159,6 +159,7 @@ class ScriptedLab:
             matrices=tuple(Matrix(m.name, m.rows, m.columns) for m in parameter_layout(config)),
             parameter_count=parameter_count(config),
             block_size=config.block_size,
+            sampling=self.sampling,
             n_head=config.n_head,
             baselines=(
                 Baseline("uniform", math.log(27)),
@@ -167,6 +168,10 @@ class ScriptedLab:
             ),
         )
         return self.info
+
+    @property
+    def last_checkpoint(self) -> Checkpoint | None:
+        return None
 
     def cancel_open(self) -> bool:
         return False
