@@ -26,7 +26,7 @@ class Dialogs:
         self._app = app
         self._model = app.model
 
-    def _open(self, changes: Mapping[str, Any]) -> None:
+    def start(self, changes: Mapping[str, Any]) -> None:
         """A new run, the open one with some fields changed."""
         from playground.lab.spec import RunSpec, SpecError
 
@@ -52,7 +52,7 @@ class Dialogs:
 
     def _dataset_chosen(self, choice: dict[str, Any] | None) -> None:
         if choice is not None:
-            self._open({"dataset": choice})
+            self.start({"dataset": choice})
 
     def tokenizers(self) -> None:
         from playground.tui.screens.tokenizers import TokenizerScreen
@@ -62,7 +62,7 @@ class Dialogs:
 
     def _tokenizer_chosen(self, choice: dict[str, Any] | None) -> None:
         if choice is not None:
-            self._open({"tokenizer": choice})
+            self.start({"tokenizer": choice})
 
     def settings(self) -> None:
         from playground.tui.screens.settings import SettingsScreen
@@ -79,7 +79,7 @@ class Dialogs:
         if set(changes) <= LIVE_FIELDS:
             controller.do(controller.edit(changes))
         else:
-            self._open(changes)
+            self.start(changes)
 
     def windows(self) -> None:
         """Split the text that is open into windows."""
@@ -95,7 +95,7 @@ class Dialogs:
             )
             return
         split = "lines" if dataset["options"].get("split") == "windows" else "windows"
-        self._open({"dataset": {**dataset, "options": {**dataset["options"], "split": split}}})
+        self.start({"dataset": {**dataset, "options": {**dataset["options"], "split": split}}})
 
     def chain(self) -> None:
         from playground.tui.screens.chain import ChainScreen

@@ -253,3 +253,21 @@ async def test_the_cursor_of_the_heat_map_reads_out_the_number_and_what_it_means
         await seen(pilot, lambda: "[1, 2]" in app.text("#parameters-readout"))
         assert "token b" in app.text("#parameters-readout")
         assert "channel 2" in app.text("#parameters-readout")
+
+
+async def test_the_palette_finds_keys_speeds_matrices_and_everything_in_the_catalog() -> None:
+    async with playing() as (app, pilot):
+        titles = [command.title for command in app.get_system_commands(app.main)]
+        for title in (
+            "Step (s)",
+            "Speed: flat out",
+            "Matrix: layer0.mlp_fc1",
+            "Parameters: show gradient",
+            "Data set: names",
+            "Tokenizer: byte",
+            "Engine: scalar",
+            "Theme",
+        ):
+            assert title in titles
+        await pilot.press("ctrl+p", *"scalar", "enter")
+        await seen(pilot, lambda: "scalar engine" in app.text("#title"))

@@ -11,8 +11,9 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input
 
+from playground.lab.protocol import MatrixKind
 from playground.tui.bindings import MAIN_BINDINGS
-from playground.tui.model import KIND_LABELS, MATRIX_KINDS, PlaygroundModel
+from playground.tui.model import MATRIX_KINDS, PlaygroundModel
 from playground.tui.panels.dataset import DatasetPanel
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
@@ -178,18 +179,21 @@ class MainScreen(Screen[None]):
 
     def action_matrix(self, by: int) -> None:
         if self.model.info is not None:
-            self.model.matrix = (self.model.matrix + by) % len(self.model.info.matrices)
-            self.playground.controller.touch()
+            self.show_matrix((self.model.matrix + by) % len(self.model.info.matrices))
 
     def action_kind(self) -> None:
         at = MATRIX_KINDS.index(self.model.kind)
-        self._show_kind(MATRIX_KINDS[(at + 1) % len(KIND_LABELS)])
+        self.show_matrix(kind=MATRIX_KINDS[(at + 1) % len(MATRIX_KINDS)])
 
     def on_parameters_panel_kind_chosen(self, event: ParametersPanel.KindChosen) -> None:
-        self._show_kind(event.kind)
+        self.show_matrix(kind=event.kind)
 
-    def _show_kind(self, kind: str) -> None:
-        self.model.kind = kind  # type: ignore[assignment]
+    def show_matrix(self, place: int | None = None, kind: MatrixKind | None = None) -> None:
+        """Another matrix, another view of it, or both."""
+        if place is not None:
+            self.model.matrix = place
+        if kind is not None:
+            self.model.kind = kind
         self.playground.controller.touch()
 
     # ------------------------------------------------------------ sampling
