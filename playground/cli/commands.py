@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from playground.cli.help import CONTEXT, KNOBS, PlayOrCommand, option
+from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, option
 from playground.cli.options import changes, make_spec, plugin_options, run_options, sources
 
 _RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
@@ -38,7 +38,7 @@ def cli() -> None:
 
 
 @cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=PATH)
 @run_options
 @plugin_options
 @option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
@@ -64,11 +64,11 @@ def play(
 
 
 @cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
-@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=PATH)
 @run_options
 @option(
     "--save",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="PATH",
     section="Output",
     help="Write the model to PATH (.safetensors) at the end, or when interrupted.",
@@ -125,7 +125,7 @@ def train(
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play strategies`"))
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=PATH)
 @option(
     "-n",
     "--count",

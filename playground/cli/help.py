@@ -14,6 +14,9 @@ from playground.cli.running import output_errors
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 KNOBS = "KNOBS are KNOB=VALUE,KNOB=VALUE ...; see what there is with {commands}."
 
+PATH = click.Path(path_type=Path, readable=False)
+"""Any path: that it cannot be read is said where it is read, and is not wrong usage."""
+
 
 class _Option(click.Option):
     """An option that knows the section of the help it belongs to."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from playground.cli.failures import printable, warn
-from playground.cli.help import option
+from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.places import plugin_folder
 
@@ -74,7 +74,7 @@ def plugin_options(command: F) -> F:
         option("--without", section="Plugins", multiple=True, metavar="NAME",
                help="Do not import this plugin (may be repeated)."),
         option("--plugin", "plugins", section="Plugins", multiple=True, metavar="FILE",
-               type=click.Path(path_type=Path),
+               type=PATH,
                help="Load a plugin from a Python file (may be repeated)."),
     ):  # fmt: skip
         command = decorator(command)

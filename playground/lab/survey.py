@@ -147,4 +147,6 @@ def notices(
 
 def _percent(share: float) -> str:
     percent = 100 * share
+    if percent < 0.01:
+        return "less than 0.01 % of them"
     return f"{percent:.2g} % of them" if percent < 10 else f"{percent:.0f} % of them"

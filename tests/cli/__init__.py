@@ -1,0 +1,1 @@
+"""The command line, mostly as a person meets it."""

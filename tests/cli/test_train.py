@@ -1,0 +1,147 @@
+"""Training without a screen, and what can be done with the result."""
+
+from __future__ import annotations
+
+import gc
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.lab.checkpoint import read_checkpoint
+from tests.cli.conftest import COMMAND, SMALL, STEPS, Done, Play
+
+
+def steps(done: Done | str) -> list[dict[str, Any]]:
+    """The step lines of --json."""
+    text = done if isinstance(done, str) else done.out
+    return [line for line in map(json.loads, text.splitlines()) if "step" in line]
+
+
+def test_json_is_an_object_a_line_with_floats_in_full(words: Path, play: Play) -> None:
+    done = play("train", words, *STEPS, "--json")
+    assert (done.code, done.err) == (0, "")
+    *lines, last = map(json.loads, done.out.splitlines())
+    assert [line["step"] for line in lines] == [1, 2, 3]
+    assert lines[1]["learning_rate"] == 0.01 * (1 - 1 / 3)
+    assert all(repr(line["loss"]) in done.out for line in lines)
+    assert max(len(repr(line["loss"])) for line in lines) >= 17
+    assert len(last["samples"]) == 2
+
+
+@pytest.mark.parametrize("holdout", ["0", "0.1", "0.3"])
+def test_it_trains_as_the_gpt_alone_does(words: Path, play: Play, holdout: str) -> None:
+    options = [*SMALL, "--steps", "10", "--seed", "7", "--json"]
+    alone = subprocess.run(
+        [sys.executable, "-m", "microgpt", words, *options], capture_output=True, text=True
+    )
+    here = play("train", words, *options, "--holdout", holdout)
+    assert [line["loss"] for line in steps(here)] == [line["loss"] for line in steps(alone.stdout)]
+
+
+def test_without_json_it_says_what_it_does_and_prints_samples(words: Path, play: Play) -> None:
+    done = play("train", words, *STEPS)
+    assert done.code == 0
+    assert done.err.startswith("words.txt: 16 documents, 21 tokens, ")
+    assert "step 3/3 ━━━━━━━━━━━━━━━━━━━━━━━━ loss " in done.err
+    assert [line[:6] for line in done.out.splitlines()] == ["   1  ", "   2  "]
+    assert "\x1b" not in done.out + done.err
+
+
+def test_no_samples_if_none_are_wanted(words: Path, play: Play) -> None:
+    assert play("train", words, *STEPS, "--samples", 0).out == ""
+
+
+def test_the_collector_stays_out_of_the_scalar_engines_way(words: Path, play: Play) -> None:
+    play("train", words, *STEPS, "--engine", "scalar")
+    assert gc.get_threshold()[0] == 200_000
+
+
+def test_a_name_may_have_spaces_markup_lines_and_letters_of_anywhere(
+    words: Path, play: Play
+) -> None:
+    odd = words.with_name("a b\n[bold]é漢\x1b[31m.txt")
+    words.rename(odd)
+    done = play("train", odd, *STEPS, "--save", "a [b] é.safetensors")
+    assert done.code == 0
+    assert done.err.startswith("a b\\n[bold]é漢\\x1b[31m.txt: 16 documents")
+    assert play("sample", "a [b] é.safetensors", "-n", 1).code == 0
+
+
+def test_a_file_named_like_a_command(words: Path, play: Play) -> None:
+    words.rename(words.with_name("train"))
+    assert play("train", "train", *STEPS).code == 0
+    assert play("train", "./train", *STEPS).code == 0
+    words.with_name("train").rename(words.with_name("-"))
+    assert play("train", "-", *STEPS).code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to send")
+def test_interrupted_saved_and_gone_on_with_equals_uninterrupted(words: Path, play: Play) -> None:
+    path = words.with_name("model")  # a saved model is known by its contents as well
+    options = [str(words), *SMALL, "--engine", "scalar", "--steps", "300", "--json"]
+    with subprocess.Popen(
+        [COMMAND, "train", *options, "--save", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    done = steps(first + rest)
+    assert 0 < len(done) < 300
+    assert "samples" not in rest
+    assert f"Interrupted after step {len(done)}" in said
+    assert f"microgpt-play train {path} --save {path}" in said
+    assert read_checkpoint(path).step == len(done)
+
+    again = play("train", path, "--json", "--save", path)
+    assert again.code == 0
+    assert done + steps(again) == steps(play("train", *options))
+    over = play("train", path, "--samples", 0)
+    assert (over.code, over.out) == (0, "")
+    assert "All 300 steps of this run are done" in over.err
+
+
+def test_sampling_needs_the_model_alone_and_going_on_says_what_it_needs(
+    saved: Path, words: Path, play: Play
+) -> None:
+    words.unlink()
+    done = play("sample", saved, "-n", 5, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert {"text", "complete"} == set(json.loads(done.out.splitlines()[4]))
+    assert play("sample", saved, "-n", 5, "--json").out == done.out
+    assert play("sample", saved, "-n", 5, "--json", "--seed", 1).out != done.out
+    gone = play("train", saved)
+    assert gone.code == 1
+    assert str(words) in gone.err
+    assert "microgpt-play sample" in gone.err
+
+
+def test_a_saved_run_brings_its_own_settings(saved: Path, play: Play) -> None:
+    done = play("train", saved, "--n-embd", 8, "--split", "lines")
+    assert done.code == 2
+    assert "leave out --n-embd, --split." in done.err
+
+
+def test_a_run_that_diverges_is_saved_where_it_was_well(words: Path, play: Play) -> None:
+    done = play("train", words, *STEPS, "--learning-rate", "1e9", "--save", "m.safetensors")
+    assert done.code == 1
+    assert "diverged at step" in done.err and "Traceback" not in done.err
+    assert "0.1 or less" in done.err
+    assert read_checkpoint(words.with_name("m.safetensors")).step < 3
+
+
+def test_two_million_lines(words: Path, play: Play) -> None:
+    words.write_text("ab\nba\n" * 1_000_000)
+    done = play("train", words, *SMALL, "--steps", 1)
+    assert done.code == 0
+    assert "2,000,000 documents" in done.err
+    assert "1 steps see less than 0.01 % of them" in done.err
