@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,12 +10,11 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from playground.lab.events import LabError, LabEvent
-from playground.lab.places import last_run
+from playground.lab.events import LabEvent
 from playground.lab.protocol import Checkpoint
-from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.controller import Controller, Remark
 from playground.tui.dialogs import Dialogs
+from playground.tui.leaving import keep_run, leave_surely, on_signals
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
@@ -33,6 +31,7 @@ class PlaygroundApp(App[int]):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "leave", "quit", show=False, system=True, priority=True),
+        Binding("ctrl+z", "suspend_process", "suspend", show=False, system=True),
     ]
 
     def __init__(
@@ -64,6 +63,9 @@ class PlaygroundApp(App[int]):
     def on_mount(self) -> None:
         self.controller.start()
         self.controller.do(self._begin())
+        on_signals(self._leave_soon)
+        # Textual draws only what changed, and the shell has drawn over all of it.
+        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
 
     async def _begin(self) -> None:
@@ -106,44 +108,35 @@ class PlaygroundApp(App[int]):
 
     # ------------------------------------------------------------ leaving
 
+    def _leave_soon(self, code: int) -> None:
+        self.call_later(self.leave, code)
+
     async def action_leave(self) -> None:
         await self.leave()
 
-    async def leave(self) -> None:
+    async def leave(self, code: int = 0) -> None:
         """Quit; the run is kept for next time."""
         if self._leaving:
             return
         self._leaving = True
         await self._keep_run()
         await self.controller.close()
-        self.exit(0)
+        if code:
+            leave_surely(code)
+        self.exit(code)
 
     async def _keep_run(self) -> None:
-        if self.model.info is None or self.model.step == 0:
-            return
-        # A full disk must not keep anyone from leaving.
-        with contextlib.suppress(LabError, OSError):
-            path = last_run()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            await self.controller.lab.save(str(path))
+        if self.model.info is not None and self.model.step > 0:
+            wait = Remark("Keeping the run for next time", "Then the playground closes.")
+            await keep_run(self.controller.lab, lambda: self.say(wait))
 
     # ------------------------------------------------------------ palette
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Everything there is, from the same table as the footer and the help."""
+        """Everything there is; in a dialog only what belongs everywhere."""
         if screen is self.main:
-            for binding in MAIN_BINDINGS:
-                if binding.action != "escape":
-                    key = binding.key_display or binding.key
-                    yield SystemCommand(
-                        f"{binding.description.capitalize()} ({key})",
-                        binding.tooltip,
-                        self._runner(binding.action),
-                    )
-        yield SystemCommand("Theme", "Change the colours", self.search_themes)
+            from playground.tui.palette import commands
 
-    def _runner(self, action: str) -> Callable[[], None]:
-        def run() -> None:
-            self.call_later(self.main.run_action, action)
-
-        return run
+            yield from commands(self)
+        else:
+            yield SystemCommand("Theme", "Change the colours", self.search_themes)

@@ -23,14 +23,15 @@ from playground.lab.events import (
     WorkerGone,
     WorkerLost,
 )
-from playground.lab.protocol import Checkpoint, Failure, Sampling
+from playground.lab.protocol import Checkpoint, Failure, Progress, Sampling
 from playground.tui.model import SPEEDS, PlaygroundModel
+from playground.tui.patience import Patience
+from playground.tui.previews import Previews
 
 if TYPE_CHECKING:
     from playground.lab.client import Lab
 
 FRAMES_PER_SECOND = 15
-PREVIEWS_PER_SECOND = 6
 
 Severity = Literal["information", "warning", "error"]
 
@@ -66,11 +67,14 @@ class Controller:
         self._wanted = asyncio.Event()
         self._hurry = asyncio.Event()
         self._turn = asyncio.Lock()
-        self._preview_wanted = asyncio.Event()
+        self._previews = Previews(self.lab, model, changed)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._sampling_sent: Sampling | None = None
         self._told: Failure | None = None
         """The trouble that was said last; once is enough."""
+        self._opening = False
+        self._gone = False
+        """The worker was given up: the next key that needs one opens the run again."""
+        self._patience = Patience(self._wait)
         self.ready = asyncio.Event()
         """Set once the first frame of a run is in the model."""
 
@@ -79,7 +83,7 @@ class Controller:
     def start(self) -> None:
         """Begin pulling. Call once, inside the event loop."""
         self._spawn(self._pump())
-        self._spawn(self._pump_previews())
+        self._spawn(self._previews.pump())
 
     async def close(self) -> None:
         """End everything."""
@@ -110,8 +114,12 @@ class Controller:
             self._complain(error.failure)
 
     def _complain(self, failure: Failure) -> None:
-        if failure.kind not in ("cancelled", "dead"):  # a death is told by its event
+        if failure.kind not in ("cancelled", "dead", "hung"):  # a death is told by its event
             self.say(Remark(failure.title, failure.message, "error"))
+
+    def _wait(self, seconds: float) -> None:
+        self.model.waiting = seconds
+        self.changed()
 
     # ------------------------------------------------------------ opening
 
@@ -119,29 +127,50 @@ class Controller:
         self, spec: Mapping[str, Any] | str, *, checkpoint: Checkpoint | None = None
     ) -> bool:
         """Open a run; the one before it stays until this one is there. False if it failed."""
-        kept = await self._keep()
-        text = spec if isinstance(spec, str) else json.dumps(dict(spec))
+        last = self.lab.last_checkpoint if self.model.step else None
+        keeping = asyncio.ensure_future(self._keep())
         try:
-            info = await self.lab.open(text, checkpoint=checkpoint, sampling=self.model.sampling)
-        except LabError as error:
-            self.model.opening = None
-            if error.failure.kind == "cancelled":
-                self.say(Remark("Cancelled", "The run stays as it was."))
-            else:
-                self.say(Remark(error.failure.title, error.failure.message, "error"))
-            if self.model.info is None:
-                self.model.trouble = error.failure
-            self.changed()
+            # The old worker may be busy with a long step, or stopped: it is not waited for.
+            await asyncio.wait({keeping}, timeout=0.05)
+            opened = await self._open(spec, checkpoint)
+            if opened and (kept := keeping.result() if keeping.done() else last) is not None:
+                self.previous = kept
+        finally:
+            keeping.cancel()
+        return opened
+
+    async def _open(self, spec: Mapping[str, Any] | str, checkpoint: Checkpoint | None) -> bool:
+        if self._opening:
+            self.say(Remark("One moment", "Another run is being opened; esc cancels that."))
             return False
-        if kept is not None:
-            self.previous = kept
+        text = spec if isinstance(spec, str) else json.dumps(dict(spec))
+        sampling = self.model.sampling
+        self._opening, self.model.opening = True, Progress("starting", 0, 0)
+        self.changed()
+        try:
+            info = await self.lab.open(text, checkpoint=checkpoint, sampling=sampling)
+        except LabError as error:
+            self._not_opened(error.failure)
+            return False
+        finally:
+            self._opening, self.model.opening = False, None
+            self.changed()
+        self._gone = False
         self.model.opened(info)
-        self._sampling_sent = self.model.sampling
+        self._previews.taken(sampling, info.sampling)
         if self.model.catalog is None:
             self.model.catalog = await self.lab.get_catalog()
             self._tell_problems()
         self.touch()
         return True
+
+    def _not_opened(self, failure: Failure) -> None:
+        if failure.kind == "cancelled":
+            self.say(Remark("Cancelled", "The run stays as it was."))
+        else:
+            self.say(Remark(failure.title, failure.message, "error"))
+        if self.model.info is None:
+            self.model.trouble = failure
 
     def _tell_problems(self) -> None:
         """Plugins that could not be loaded are said once; the plugins screen has the rest."""
@@ -189,15 +218,24 @@ class Controller:
         """One command after the other, each from the state that the one before led to: five
         quick presses are five steps."""
         async with self._turn:
+            await self._revive()
             yield
             await self._pull()
             self.changed()
+
+    async def _revive(self) -> None:
+        """Open the run again whose worker was given up, where it is known to have been."""
+        info = self.model.info
+        if self._gone and info is not None:
+            if not await self._open(info.spec, self.lab.last_checkpoint):
+                raise LabError(Failure("The run stays down", "", kind="cancelled"))
+            await self._pull()
 
     async def step(self, steps: int = 1) -> None:
         """Exactly so many steps, then pause."""
         async with self._in_turn():
             if not self._at_end():
-                await self.lab.advance(steps)
+                await self._patience.for_(self.lab.advance(steps))
 
     async def back(self, steps: int = 1) -> None:
         """Exactly so many steps back."""
@@ -213,15 +251,15 @@ class Controller:
         if self.model.step == 0:
             self.say(Remark("This is the beginning", "No step has been done yet."))
         else:
-            await self.lab.go_to(step)
+            await self._patience.for_(self.lab.go_to(step))
 
     async def toggle(self) -> None:
         """Run, or pause."""
         async with self._in_turn():
             if self.model.running:
-                await self.lab.pause()
+                await self._patience.for_(self.lab.pause())
             elif not self._at_end():
-                await self.lab.run(SPEEDS[self.model.speed])
+                await self._patience.for_(self.lab.run(SPEEDS[self.model.speed]))
         self.touch()
 
     def _at_end(self) -> bool:
@@ -244,18 +282,19 @@ class Controller:
         self.model.speed = min(max(speed, 0), len(SPEEDS) - 1)
         async with self._in_turn():
             if self.model.running:
-                await self.lab.run(SPEEDS[self.model.speed])
+                await self._patience.for_(self.lab.run(SPEEDS[self.model.speed]))
         self.touch()
 
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings at once."""
         async with self._in_turn():
-            await self.lab.edit(changes)
+            await self._patience.for_(self.lab.edit(changes))
 
     async def save(self, path: str) -> bool:
         """Write a checkpoint; says where it went, or why not."""
         try:
-            await self.lab.save(path)
+            await self._revive()
+            await self._patience.for_(self.lab.save(path))
         except LabError as error:
             self._complain(error.failure)
             return False
@@ -267,7 +306,7 @@ class Controller:
     def set_sampling(self, sampling: Sampling) -> None:
         """From now on sample like this; the bars follow at once."""
         self.model.sampling = sampling
-        self._preview_wanted.set()
+        self._previews.want()
         self.changed()
 
     def set_prompt(self, prompt: str) -> None:
@@ -275,34 +314,12 @@ class Controller:
 
     async def sample(self) -> None:
         """A batch of texts now."""
-        await self._send_sampling()
-        batch = await self.lab.sample()
+        await self._revive()
+        await self._previews.send()
+        batch = await self._patience.for_(self.lab.sample())
         if batch.note:
             self.say(Remark("No samples", batch.note, "warning"))
         self.touch()
-
-    async def _send_sampling(self) -> None:
-        sampling = self.model.sampling
-        if sampling != self._sampling_sent:
-            await self.lab.set_sampling(sampling)
-            self._sampling_sent = sampling
-
-    async def _pump_previews(self) -> None:
-        while True:
-            await self._preview_wanted.wait()
-            self._preview_wanted.clear()
-            if self.model.info is None:
-                continue
-            try:
-                await self._send_sampling()
-                self.model.preview = await self.lab.preview()
-                self.model.preview_trouble = None
-            except LabError as error:
-                if error.failure.kind in ("dead", "hung"):
-                    continue
-                self.model.preview_trouble = error.failure
-            self.changed()
-            await asyncio.sleep(1 / PREVIEWS_PER_SECOND)
 
     # ------------------------------------------------------------ frames
 
@@ -334,7 +351,7 @@ class Controller:
 
     async def _pull(self) -> None:
         before = self.model.step, self.model.frame is None
-        frame = await self.lab.frame(self.model.request())
+        frame = await self._patience.for_(self.lab.frame(self.model.request()))
         if not self.model.take(frame):
             frame = await self.lab.frame(self.model.request())
             self.model.take(frame)
@@ -344,7 +361,7 @@ class Controller:
         if frame.state == "running":
             self._wanted.set()
         if (self.model.step, False) != before:
-            self._preview_wanted.set()
+            self._previews.want()
         self.ready.set()
 
     # ------------------------------------------------------------ what the lab reports
@@ -358,13 +375,15 @@ class Controller:
                 self.say(Remark(failure.title, failure.message, "error"))
             case WorkerBack(info, step, running, note):
                 self.model.opened(info)
-                self._sampling_sent = None
+                self._previews.taken(None, info.sampling)
                 goes = "It trains on" if running else "It waits, paused,"
                 self.say(
                     Remark("A fresh worker has taken over", f"{goes} from step {step:,}. {note}")
                 )
                 self.touch()
             case WorkerGone(failure):
-                self.model.trouble = failure
-                self.say(Remark(failure.title, failure.message, "error"))
+                self._gone = True
+                self.model.went_down(failure)
+                words = f"{failure.message} Press s or space for that."
+                self.say(Remark(failure.title, words, "error"))
         self.changed()

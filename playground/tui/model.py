@@ -85,6 +85,10 @@ class PlaygroundModel:
     """What is wrong with the worker or the run; None when all is well."""
     preview_trouble: Failure | None = None
     """Why there is no preview: a prompt outside the vocabulary, a knob out of range."""
+    adopted: int = 0
+    """How often the sampling was changed by a worker, not by the person."""
+    waiting: float = 0.0
+    """Seconds for which the worker has not answered; 0 while it answers at once."""
     _epoch: int = -1
     _last_step: int = 0
     _average: float = math.nan
@@ -113,6 +117,12 @@ class PlaygroundModel:
         self.batches.clear()
         self.matrix = min(self.matrix, len(info.matrices) - 1)
         self._rewind(-1)
+
+    def went_down(self, failure: Failure) -> None:
+        """The run has no worker any more, and gets none by itself."""
+        self.trouble, self.waiting = failure, 0.0
+        if self.frame is not None:
+            self.frame = replace(self.frame, state="failed", trouble=failure)
 
     def take(self, frame: Frame) -> bool:
         """A frame has come. Returns False if the series were rewound and must be asked anew."""
@@ -205,6 +215,11 @@ class PlaygroundModel:
         link = links[place]
         links[place] = replace(link, options={**link.options, knob: value})
         return replace(self.sampling, chain=tuple(links))
+
+    def adopt(self, sampling: Sampling) -> None:
+        """The worker could not take what was set, and samples like this."""
+        self.sampling = sampling
+        self.adopted += 1
 
     def with_chain(self, chain: Sequence[Link]) -> Sampling:
         return replace(self.sampling, chain=tuple(chain))

@@ -61,8 +61,15 @@ class SamplingPanel(Panel):
         with VerticalScroll(id="sampling-scroll", can_focus=True):
             yield Words(id="sampling-texts")
 
+    _adopted = 0
+
     def show(self, model: PlaygroundModel) -> None:
         self._show_chain(model)
+        if self._adopted != model.adopted:
+            self._adopted = model.adopted
+            field = self.query_one("#sampling-prompt", Input)
+            with field.prevent(Input.Changed):
+                field.value = model.sampling.prompt
         self._show_chances(model)
         self._show_texts(model.batches)
 

@@ -134,6 +134,9 @@ class StatusLine(Words):
                 pieces.append((3, Content(f"{duration(left)} left")))
         else:
             pieces.append((3, Content.styled(f"speed {speed_text(SPEEDS[model.speed])}", MUTED)))
+        if model.waiting:
+            words = f"waiting for its answer, {model.waiting:.0f} s"
+            pieces.insert(1, (0, Content.styled(words, MUTED)))
         if model.trouble is not None:
             pieces.insert(2, (1, Content.styled(model.trouble.title, BAD)))
         self.say(assemble(pieces, width))
@@ -143,13 +146,15 @@ class StatusLine(Words):
         progress = model.opening
         assert progress is not None
         if progress.total <= 0:
-            amount = f"{progress.done:,}" if progress.done else ""
-            return Content.assemble(("◌ ", POINTED), f"{progress.stage} {amount}")
+            amount = f"{progress.done:,}  " if progress.done else " "
+            return Content.assemble(
+                ("◌ ", POINTED), f"{visible(progress.stage)} {amount}", ("esc cancels", MUTED)
+            )
         fraction = min(1.0, progress.done / progress.total)
         done, rest = progress_cells(fraction, max(8, min(40, width // 3)))
         return Content.assemble(
             ("◌ ", POINTED),
-            f"{fit(progress.stage, 24)} ",
+            f"{fit(visible(progress.stage), 24)} ",
             (done, "$primary"),
             (rest, FAINT),
             f" {fraction:4.0%}  ",
