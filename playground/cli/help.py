@@ -78,7 +78,7 @@ class PlayOrCommand(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and (args[0] in self.commands or args[0] in ("-h", "--help", "--version")):
             return super().parse_args(ctx, args)
-        if args:
+        if args and not args[0].startswith("-"):
             self._meant(ctx, args[0])
         return super().parse_args(ctx, ["play", *args])
 
