@@ -1,0 +1,102 @@
+"""In a terminal: the line that is rewritten, texts that would steer it, and what is refused
+before a screen is drawn."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import COMMAND, SMALL, STEPS, Done, Play
+
+if sys.platform == "win32":
+    pytest.skip("no pseudo-terminals here", allow_module_level=True)
+
+import fcntl
+import struct
+import termios
+
+
+def in_terminal(*arguments: object, columns: int = 80, term: str = "xterm") -> Done:
+    """The real command with all its streams in a terminal; what it wrote there is `out`."""
+    ours, its = os.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with subprocess.Popen(
+        [COMMAND, *map(str, arguments)],
+        stdin=its, stdout=its, stderr=its, env={**os.environ, "TERM": term},
+    ) as process:  # fmt: skip
+        os.close(its)
+        written = b""
+        while chunk := _read(ours):
+            written += chunk
+        code = process.wait(timeout=30)
+    os.close(ours)
+    return Done(code, written.decode().replace("\r\n", "\n"), "")
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
+
+
+@pytest.mark.parametrize("columns", [24, 50, 80, 200])
+def test_the_line_of_progress_never_wraps(words: Path, columns: int) -> None:
+    done = in_terminal("train", words, *SMALL, "--steps", "1000", columns=columns)
+    assert done.code == 0
+    lines = [line.replace("\x1b[K", "") for line in done.out.replace("\r", "\n").splitlines()]
+    drawn = [line for line in lines if line.startswith("step ")]
+    assert drawn and max(map(len, drawn)) < columns
+    assert drawn[-1].startswith("step 1,000/1,000 ")
+    assert ("━" in drawn[-1]) == (columns >= 80)
+    assert "loss" in drawn[-1]
+
+
+def test_a_terminal_that_cannot_rewrite_gets_lines(words: Path) -> None:
+    done = in_terminal("train", words, *SMALL, "--steps", "30", term="dumb")
+    assert done.code == 0 and "\x1b" not in done.out
+    assert len([line for line in done.out.splitlines() if line.startswith("step ")]) == 10
+
+
+def test_what_was_saved_has_a_line_of_its_own(words: Path) -> None:
+    done = in_terminal("train", words, *STEPS, "--save", "m.safetensors")
+    assert "\nSaved step 3 to m.safetensors\n" in done.out
+
+
+def test_a_text_with_escape_sequences_is_shown_and_not_obeyed(words: Path, play: Play) -> None:
+    words.write_text("\x1b[31m\n" * 20)
+    options = ["--steps", "30", "--n-embd", "4", "--n-head", "2", "--save", "m.safetensors"]
+    done = in_terminal("train", words, *options)
+    assert "\x1b[31m" not in done.out and "\\x1b" in done.out
+    shown = in_terminal("sample", "m.safetensors", "-n", "5")
+    assert "\x1b" not in shown.out and "\\x1b" in shown.out
+    assert "\x1b" in play("sample", "m.safetensors", "-n", "5").out  # a file gets what was made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nowhere.txt"], 1, "there is no file"),
+        (["a" * 300], 1, "cannot be opened"),
+        (["."], 1, "is a folder"),
+        (["damaged.safetensors"], 1, "not a .safetensors file, or was cut short"),
+        (["nowhere.safetensors"], 1, "there is no file"),
+        (["--engine", "vectr"], 2, "did you mean 'vector'?"),
+        (["words.txt", "--n-head", "3"], 2, "--n-embd 16 cannot be divided among 3 heads"),
+        (["--tokenizer", "chra"], 2, "did you mean 'char'?"),
+        (["-"], 2, "standard input"),
+    ],
+    ids=lambda value: " ".join(value)[:25] if isinstance(value, list) else "",
+)
+def test_what_is_refused_before_a_screen_is_drawn(
+    words: Path, arguments: list[str], code: int, said: str
+) -> None:
+    words.with_name("damaged.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{")
+    done = in_terminal(*arguments)
+    assert done.code == code
+    assert said in " ".join(done.out.split())
+    assert "\x1b" not in done.out and "Traceback" not in done.out
