@@ -46,7 +46,7 @@ def open_playground(
         try:
             saved = read_checkpoint(checkpoint)
         except CheckpointError as error:
-            return fail(str(error))
+            return fail(f"{error.title}. {error.message}")
     spec = saved.spec if saved is not None else _spec(said, sources)
     worker = spawn_worker(sources)
     try:

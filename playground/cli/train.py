@@ -16,7 +16,7 @@ from playground.cli.report import Report
 from playground.cli.sample import heat, printable_in_terminal
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
-from playground.hooks.sources import PluginSources
+from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, check_place, read_checkpoint
 from playground.lab.events import LabError
 from playground.lab.protocol import DEFAULT_CHAIN, Link, Sampling
@@ -45,11 +45,14 @@ def train_run(
     report = Report(sys.stderr, quiet=as_json)
     try:
         if save is not None:
-            check_place(save)  # before an hour of training, not after it
+            _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
         session = _open(spec, checkpoint, registry, _sampling(link, samples), report)
-    except (CheckpointError, SpecError) as error:
+    except CheckpointError as error:
         report.clear()
-        return fail(str(error))
+        return fail(f"{error.title}. {error.message}")
+    except SpecError as error:
+        report.clear()
+        return fail(f"The saved settings cannot be. {error}.")
     except LabError as error:
         report.clear()
         code = fail_with(error.failure)
@@ -92,6 +95,19 @@ def _open(
     run = spec if saved is None else RunSpec.parse(saved.spec)
     assert run is not None
     return Session.open(run, registry, checkpoint=saved, sampling=sampling, progress=report.opening)
+
+
+def _spare_the_data(target: Path, spec: RunSpec | None) -> None:
+    """Raise CheckpointError if the model would be written over what it learns from."""
+    data = spec.dataset.options.get("path") if spec is not None else None
+    if isinstance(data, str) and data and target.exists():
+        source = expanded(data)
+        if source.exists() and source.samefile(target):
+            raise CheckpointError(
+                "The data would be overwritten",
+                f"{target} is the text to learn from. Give the model another name: "
+                f"{target.with_suffix('.safetensors')}",
+            )
 
 
 def _sampling(link: tuple[Link, ...], count: int) -> Sampling:

@@ -170,6 +170,14 @@ def test_a_place_that_cannot_be_is_refused_before_the_training(
     assert "step" not in done.err
 
 
+def test_the_data_are_never_overwritten_by_the_model(words: Path, play: Play) -> None:
+    before = words.read_bytes()
+    words.with_name("link.txt").symlink_to(words)
+    for name in ("words.txt", "./words.txt", "link.txt"):
+        refused(play("train", words, *STEPS, "--save", name), "another name", ".safetensors")
+    assert words.read_bytes() == before
+
+
 def test_a_folder_that_may_not_be_written(
     words: Path, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
