@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a failure explained on standard error, 2 wrong usage, 130 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -112,13 +113,17 @@ def run(arguments: argparse.Namespace) -> None:
 
 def emit(**fields: Any) -> None:
     """One JSON object on a line of its own; floats as Python writes them, in full."""
-    print(json.dumps(fields, ensure_ascii=False))
+    print(json.dumps(fields))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     p = parser()
     arguments = p.parse_args(argv)
+    if sys.stdout is None:  # closed by the caller (`>&-`): what is written is dropped
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # no letter stops a run
     try:
         run(arguments)
         sys.stdout.flush()
@@ -134,6 +139,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read us has seen enough (`| head`); the interpreter must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a full disk: reading has words of its own
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"{p.prog}: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         _flush_quietly()
         print(f"\n{p.prog}: interrupted", file=sys.stderr)
@@ -144,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _flush_quietly() -> None:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -127,3 +128,30 @@ def test_importing_needs_the_standard_library_only():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def redirected(redirection, *arguments, **env):
+    script = f'exec "$0" "$@" {redirection}'
+    words = ["sh", "-c", script, *COMMAND, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, env={**os.environ, **env})
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device")  # noqa: PTH110
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_a_full_disk_is_said_in_words(words, option):
+    done = redirected(">/dev/full", words, *SMALL, "--steps", 3, *option)
+    assert done.returncode == 1
+    assert done.stderr.startswith("python -m microgpt: the output cannot be written: No space")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a POSIX shell")
+def test_a_closed_output_and_one_without_letters_stop_nothing(words):
+    words.write_text("\u00e9\u6f22\n\u00f1\u00f6\n", encoding="utf-8")
+    closed = redirected(">&-", words, *SMALL, "--steps", 3)
+    assert (closed.returncode, closed.stderr) == (0, "")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for option in ([], ["--json"]):
+        done = redirected("", words, *SMALL, "--steps", 3, *option, **plain)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.isascii()
