@@ -139,10 +139,10 @@ async def labs() -> AsyncIterator[MakeLab]:
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Yield to the event loop until something is so."""
+    """Let the event loop go round until something is so."""
     async with asyncio.timeout(seconds):
         while not condition():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
 
 
 async def within(seconds: float, work: Awaitable[T]) -> T:
