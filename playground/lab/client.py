@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from playground.catalog import Catalog, KnobValue
 from playground.hooks.sources import PluginSources
 from playground.lab.events import (
+    CLOSED_RUN,
+    RESTARTING,
     LabError,
     LabEvent,
     Limits,
@@ -70,9 +72,6 @@ __all__ = [
 R = TypeVar("R")
 
 _NOTHING_OPEN = Failure("No run is open", "Open one first.", kind="dead")
-_DOWN = Failure(
-    "The training process is being restarted", "It will be back in a moment.", kind="dead"
-)
 _CANCELLED = Failure("Opening was cancelled", "The run stays as it was.", kind="cancelled")
 
 
@@ -208,7 +207,10 @@ class Lab:
 
     async def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the run, with what is new since the one before."""
+        link = self._current
         frame = await self._ask(GetFrame(request or FrameRequest()), Frame)
+        if link is not self._current:  # of the run before: another was opened meanwhile
+            raise LabError(CLOSED_RUN)
         if frame.state != "running":
             self._set_running(False)
         self._last_step = frame.step
@@ -301,7 +303,7 @@ class Lab:
 
     def _on_lost(self, link: Link, failure: Failure) -> None:
         if link is self._current and not self._workers.closed:
-            self._current, self._down = None, _DOWN
+            self._current, self._down = None, RESTARTING
             self._spawn_task(self._recover(link, failure))
 
     # ------------------------------------------------------------ recovery
@@ -346,7 +348,7 @@ class Lab:
                 step = seen
         except LabError as error:
             if link is not None:
-                link.kill(_DOWN)
+                link.kill(RESTARTING)
             if not self._workers.closed and self._current is None:
                 self._give_up(error.failure)
             return

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 
 from playground.lab.protocol import ActivityKind, Failure, Progress, RunInfo
 
+RESTARTING = Failure(
+    "The training process is being restarted", "It will be back in a moment.", kind="dead"
+)
+"""What is answered between WorkerLost and WorkerBack."""
+CLOSED_RUN = Failure("The run was closed", "Another one is open now.", kind="cancelled")
+
 
 class LabError(Exception):
     """Something could not be done; `failure` says it in words for a person."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from playground.catalog import KnobValue
 from playground.lab.events import (
+    RESTARTING,
     LabError,
     LabEvent,
     OpenProgress,
@@ -114,7 +115,9 @@ class Controller:
             self._complain(error.failure)
 
     def _complain(self, failure: Failure) -> None:
-        if failure.kind not in ("cancelled", "dead", "hung"):  # a death is told by its event
+        if failure == RESTARTING:
+            self.say(Remark("One moment", failure.title + "."))
+        elif failure.kind not in ("cancelled", "dead", "hung"):  # a death is told by its event
             self.say(Remark(failure.title, failure.message, "error"))
 
     def _wait(self, seconds: float) -> None:

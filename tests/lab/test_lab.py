@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -24,6 +25,18 @@ from tests.lab.conftest import MakeLab, Watched, text_run, until, within
 def pid_of(lab: Lab) -> int:
     assert lab._current is not None
     return lab._current.process.pid
+
+
+def ended(pid: int, seconds: float) -> None:
+    """Wait for the end of a process that need not be our child."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        select.select([handle], [], [], seconds)
+    finally:
+        os.close(handle)
 
 
 def gone(pid: int) -> bool:
@@ -142,6 +155,20 @@ async def test_opening_another_run_closes_the_first_process(
     await within(20, lab.open(text_run(words, seed=8).to_json()))
     await until(lambda: gone(first))
     assert (await lab.frame()).epoch > epoch
+
+
+async def test_a_frame_of_the_run_before_is_not_taken_for_one_of_the_new(
+    labs: MakeLab, spec: RunSpec
+) -> None:
+    lab = (await opened(labs, spec)).lab
+    await lab.advance(7)
+    os.kill(pid_of(lab), signal.SIGSTOP)  # busy with a long step, as it were
+    old, late = pid_of(lab), asyncio.create_task(lab.frame())
+    await within(20, lab.open(spec.replace({"seed": 2}).to_json()))
+    os.kill(old, signal.SIGCONT)
+    with pytest.raises(LabError):
+        await within(5, late)
+    assert (await lab.frame()).step == 0
 
 
 async def test_two_labs_at_once_do_not_know_of_each_other(
@@ -428,7 +455,7 @@ async def main():
     lab = Lab(PluginSources(files=({str(file)!r},)), listener=hear)
     await lab.open({spec.replace({"tokenizer.name": "busy", "steps": 10_000_000}).to_json()!r})
     await lab.run()
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 
 asyncio.run(main())
 """
@@ -436,9 +463,7 @@ asyncio.run(main())
         assert screen.stdout is not None
         pid, log = screen.stdout.readline().decode().split()
         screen.kill()
-    deadline = time.monotonic() + 5
-    while not gone(int(pid)) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    ended(int(pid), 5)
     assert gone(int(pid))
     assert not Path(log).exists()
 

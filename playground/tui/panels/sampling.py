@@ -164,7 +164,7 @@ class SamplingPanel(Panel):
         self.post_message(self.SampleWanted())
 
     def focus_prompt(self) -> None:
-        self.query_one("#sampling-prompt", Input).focus()
+        self.screen.set_focus(self.query_one("#sampling-prompt", Input))
 
     # ------------------------------------------------------------ the next token
 
@@ -191,7 +191,8 @@ class SamplingPanel(Panel):
             [
                 Bar(visible(chance.display, spaces=True), chance.after, chance.before)
                 for chance in preview.chances
-            ]
+            ],
+            rest=(preview.rest_count, preview.rest),
         )
 
     # ------------------------------------------------------------ texts
@@ -202,7 +203,7 @@ class SamplingPanel(Panel):
         if getattr(self, "_texts_key", None) == key:
             return
         self._texts_key = key
-        width = max(12, self.size.width - 8)
+        width = max(16, self.size.width - 1)  # the scroll bar's
         lines: list[Content] = []
         for batch in batches:
             if len(lines) >= SHOWN_LINES:
@@ -213,7 +214,7 @@ class SamplingPanel(Panel):
             for text in batch.texts:
                 mark = "in data" if text.in_data else "new"
                 shown = visible(text.text) + ("" if text.complete else "…")
-                shown = fit(shown or "(empty)", width - 8)
+                shown = fit(shown or "(empty)", width - 10)
                 lines.append(
                     Content.assemble(
                         f" {shown} ",

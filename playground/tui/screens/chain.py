@@ -97,7 +97,7 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
 
     def on_mount(self) -> None:
         self._list(0)
-        self.query_one("#chain-links", PickList).focus()
+        self.set_focus(self.query_one("#chain-links", PickList))
 
     @property
     def place(self) -> int | None:
@@ -232,7 +232,7 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
     def action_add(self) -> None:
         """Go to the list of strategies."""
         strategies = self.query_one(Strategies)
-        strategies.focus()
+        self.set_focus(strategies)
         if strategies.highlighted is None and self._entries:
             strategies.highlighted = 0
 
@@ -245,7 +245,7 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
         place = len(self._links) if self.place is None else self.place + 1
         self._links.insert(place, link)
         self._list(place)
-        self.query_one("#chain-links", PickList).focus()
+        self.set_focus(self.query_one("#chain-links", PickList))
 
     @on(PickList.Chosen)
     def _chosen(self, event: PickList.Chosen) -> None:

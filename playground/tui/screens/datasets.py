@@ -196,7 +196,7 @@ class DatasetScreen(ContributionPicker):
     def accept(self, entry: Entry, options: dict[str, Any]) -> None:
         if entry == self.text_file:
             if not self._path.strip():
-                self.query_one(PathInput).focus()
+                self.set_focus(self.query_one(PathInput))
                 self.query_one("#dataset-preview", Line).say(
                     error("Type a path first, or choose a file.")
                 )

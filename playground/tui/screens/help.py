@@ -116,7 +116,7 @@ class HelpScreen(Dialog[None]):
         )
 
     def on_mount(self) -> None:
-        self.query_one("#help-scroll").focus()
+        self.set_focus(self.query_one("#help-scroll"))
 
 
 Group = tuple[str, tuple[tuple[str, str], ...]]

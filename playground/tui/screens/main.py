@@ -114,7 +114,7 @@ class MainScreen(Screen[None]):
             self._zoom(panel)
         target = panel.target()
         if target is not None:
-            target.focus()
+            self.set_focus(target)  # at once: the next key is for it
 
     def action_zoom(self) -> None:
         self._zoom(None if self._zoomed else self.panel(self._chosen))
@@ -139,7 +139,7 @@ class MainScreen(Screen[None]):
         if isinstance(self.focused, Input):
             panel = self.focused_panel
             target = panel.target() if panel else None
-            (target or self.query_one("#loss-chart")).focus()
+            self.set_focus(target or self.query_one("#loss-chart"))
         elif self.query_one(LossPanel).clear_cursor():
             return
         elif self._zoomed is not None:

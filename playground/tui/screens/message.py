@@ -71,7 +71,7 @@ class MessageScreen(Dialog[str | None]):
         return self._heading
 
     def on_mount(self) -> None:
-        self.query(Button).first().focus()
+        self.set_focus(self.query(Button).first())
 
     def action_scroll_by(self, lines: int) -> None:
         self.query_one("#message-scroll").scroll_relative(y=lines)

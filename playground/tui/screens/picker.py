@@ -132,7 +132,7 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
 
     def begin(self) -> None:
         """Set the focus."""
-        self.query_one("#picker-list", PickList).focus()
+        self.set_focus(self.query_one("#picker-list", PickList))
 
     # ------------------------------------------------------------ what is chosen
 

@@ -82,7 +82,7 @@ class PluginsScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         picks = self.query_one(PickList)
-        picks.focus()
+        self.set_focus(picks)
         first = next((at for at, thing in enumerate(self._things) if thing is not None), None)
         picks.highlighted = first
         picks.scroll_home(animate=False)

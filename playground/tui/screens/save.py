@@ -53,7 +53,7 @@ class SaveScreen(Dialog[str | None]):
 
     def on_mount(self) -> None:
         field = self.query_one(PathInput)
-        field.focus()
+        self.set_focus(field)
         field.cursor_position = len(self._suggested)
         self._say()
 
@@ -100,7 +100,7 @@ class SaveScreen(Dialog[str | None]):
     def action_save(self) -> None:
         path = self._path()
         if not self._say() or path is None:
-            self.query_one(PathInput).focus()
+            self.set_focus(self.query_one(PathInput))
             return
         if path.exists() and self._confirmed != str(path):
             self._confirmed = str(path)

@@ -221,7 +221,7 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         yield Button("Apply", compact=True, id="settings-apply")
 
     def on_mount(self) -> None:
-        self.query(NumberInput).first().focus()
+        self.set_focus(self.query(NumberInput).first())
         self._check()
 
     # ------------------------------------------------------------ checking
@@ -320,7 +320,7 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         if self._problems:
             bad = [field for field in self.query(Field) if field.problem.display]
             if bad:
-                bad[0].input.focus()
+                self.set_focus(bad[0].input)
             self.app.bell()
             return
         self.dismiss(self._changes() or None)

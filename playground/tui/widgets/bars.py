@@ -48,9 +48,11 @@ def share(value: float | None) -> float:
     return min(value, 1.0) if value is not None and value > 0 else 0.0
 
 
-def summary(rows: Sequence[Bar]) -> str:
-    """One line for the rows that did not fit: how many, and their sum."""
-    return f"… {len(rows)} more, {sum(row.value for row in rows):.2f} in all"
+def summary(rows: Sequence[Bar], rest: tuple[int, float] = (0, 0.0)) -> str:
+    """One line for the rows that did not fit: how many, and their sum. rest: the same for those
+    that are not even among the rows."""
+    count, total = len(rows) + rest[0], sum(row.value for row in rows) + rest[1]
+    return f"… {count:,} more, {total:.2f} in all"
 
 
 class Bars(LineWidget):
@@ -88,6 +90,7 @@ class Bars(LineWidget):
         """`placeholder` is shown while there are no rows."""
         super().__init__(name=name, id=id, classes=classes)
         self._rows = tuple(rows)
+        self._rest = (0, 0.0)
         self._placeholder = visible(placeholder)
 
     @property
@@ -95,17 +98,17 @@ class Bars(LineWidget):
         """The rows shown, first at the top."""
         return self._rows
 
-    def set_rows(self, rows: Sequence[Bar]) -> None:
-        """Show `rows`, first at the top."""
+    def set_rows(self, rows: Sequence[Bar], rest: tuple[int, float] = (0, 0.0)) -> None:
+        """Show `rows`, first at the top. rest: how many more there are, and their sum."""
         rows = tuple(rows)
-        if rows != self._rows:
+        if rows != self._rows or rest != self._rest:
             layout = len(rows) != len(self._rows)
-            self._rows = rows
+            self._rows, self._rest = rows, rest
             self.changed(layout)
 
     @override
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return max(1, len(self._rows))
+        return max(1, len(self._rows) + (self._rest[0] > 0))
 
     @override
     def paint(self, width: int, height: int) -> Sequence[Strip]:
@@ -113,7 +116,7 @@ class Bars(LineWidget):
         if not self._rows:
             return [strip_of([(fit(self._placeholder, width), rest)], width, self.ink())]
         shown = self._rows
-        if len(shown) > height:
+        if len(shown) + (self._rest[0] > 0) > height:
             shown = shown[: height - 1]
         labels = [visible(row.label, spaces=row.label.isspace()) for row in shown]
         number_width = 5 if width >= 12 else 0
@@ -134,8 +137,8 @@ class Bars(LineWidget):
                 number = f" {row.value:.2f}"
                 runs.append((number, self.ink("bars--mark" if row.mark else "bars--number")))
             lines.append(strip_of(runs, width, self.ink()))
-        if len(shown) < len(self._rows):
-            left_over = summary(self._rows[len(shown) :])
+        if len(shown) < len(self._rows) or self._rest[0]:
+            left_over = summary(self._rows[len(shown) :], self._rest)
             lines.append(strip_of([(fit(" " + left_over, width), rest)], width, self.ink()))
         return lines
 

@@ -66,9 +66,13 @@ class Track:
         nearest = round(position)
         if abs(position - nearest) > slack:
             nearest = math.floor(position) if steps > 0 else math.ceil(position)
-        moved = self._stop(nearest + steps)
+        moved, one = self._stop(nearest + steps), 1 if steps > 0 else -1
+        for further in range(1, 20):  # stops so near each other that they are written alike
+            if moved != value or self.integer:
+                break
+            moved = self._stop(nearest + steps + one * further)
         if self.integer and moved == value:
-            moved = self.clamp(value + (1 if steps > 0 else -1))
+            moved = self.clamp(value + one)
         return moved
 
     def _stop(self, index: int) -> float:

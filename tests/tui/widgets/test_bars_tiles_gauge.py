@@ -45,6 +45,14 @@ async def test_rows_without_room_are_summed_up(stage: Any) -> None:
         assert app.lines[3].strip() == "… 12 more, 0.12 in all"
 
 
+async def test_what_is_not_even_among_the_rows_is_counted_too(stage: Any) -> None:
+    bars = Bars()
+    async with stage(bars, (40, 2)) as app:
+        bars.set_rows([Bar("a", 0.2), Bar("b", 0.1)], rest=(2998, 0.7))
+        await app.pilot.pause()
+        assert app.lines[1].strip() == "… 2,999 more, 0.80 in all"
+
+
 async def test_labels_are_data_not_markup(stage: Any) -> None:
     async with stage(Bars([Bar("[b]\x1b", 0.5), Bar(" ", 0.5), Bar("日", 0.5)]), (60, 3)) as app:
         assert "[b]\\x1b" in app.lines[0]

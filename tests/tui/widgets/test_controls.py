@@ -235,6 +235,10 @@ def test_moving_stays_on_the_track_and_goes_the_right_way(
     assert moved != value or value in ends
 
 
+def test_stops_that_are_written_alike_are_passed_over() -> None:
+    assert Track(1.0, 1.5, 0.0625, "log").move(1.2, -1) == 1.0
+
+
 def test_a_track_that_makes_no_sense_is_refused() -> None:
     for wrong in ((2, 1, 0.1), (0, 1, 0), (0, float("inf"), 1)):
         with pytest.raises(ValueError):
