@@ -18,6 +18,8 @@ SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""
 NUMBER_WIDTH = 7
 SHOWN_TOKENS = 400
+HINTS = {"split:windows": "press w: "}
+"""What to press, by the action that a notice names."""
 
 
 class Documents(Vertical, can_focus=True):
@@ -109,7 +111,7 @@ class DatasetPanel(Panel):
             documents.show(model.frame.document)
 
     def _show_info(self, info: RunInfo) -> None:
-        width = max(12, self.size.width - 4)
+        width = max(12, self.size.width)
         count = f"{info.documents:,} documents"
         title = fit(visible(info.dataset_title), max(4, width - len(count) - 2)).rstrip()
         self.query_one("#dataset-counts", Words).say(
@@ -121,7 +123,9 @@ class DatasetPanel(Panel):
         notices.display = bool(info.notices)
         notices.say(
             Content("\n").join(
-                Content.assemble(("! ", f"bold {CAUTION}"), (notice.text, CAUTION))
+                Content.assemble(
+                    ("! ", f"bold {CAUTION}"), (HINTS.get(notice.action, "") + notice.text, CAUTION)
+                )
                 for notice in info.notices
             )
         )

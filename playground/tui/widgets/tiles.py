@@ -135,7 +135,12 @@ class TokenTiles(LineWidget):
 
     @override
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return max(1, 2 * len(flow(self._tiles, width)))
+        return max(1, (2 if self._numbered else 1) * len(flow(self._tiles, width)))
+
+    @property
+    def _numbered(self) -> bool:
+        """Is there any number to be put beneath?"""
+        return any(tile.value is not None for tile in self._tiles)
 
     @override
     def forget(self) -> None:
@@ -145,8 +150,8 @@ class TokenTiles(LineWidget):
     @override
     def paint(self, width: int, height: int) -> Sequence[Strip]:
         lines = flow(self._tiles, width)
-        numbered = height >= 2
-        fitting = height // 2 if numbered else 1
+        numbered = height >= 2 and self._numbered
+        fitting = height // 2 if numbered else height
         shown, more = lines[:fitting], ""
         if len(lines) > fitting:
             last = shown[-1]
