@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from microgpt.engine import Engine
 from microgpt.sampling import log_softmax
 from playground.lab.data import Encoder
+from playground.lab.looking import Looking
 
 LOOKED_AT = 32
 """Held-out documents in one evaluation, always the same ones."""
@@ -15,7 +15,7 @@ LOOKED_AT = 32
 class Evaluator:
     """Mean loss over the first held-out documents, nats a token. False if there are none."""
 
-    def __init__(self, engine: Engine, encoder: Encoder, heldout: Sequence[str]) -> None:
+    def __init__(self, engine: Looking, encoder: Encoder, heldout: Sequence[str]) -> None:
         self._engine = engine
         self._encoder = encoder
         self._texts = heldout[:LOOKED_AT]

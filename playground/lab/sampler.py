@@ -7,7 +7,6 @@ from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from microgpt.config import ModelConfig
-from microgpt.engine import Engine
 from microgpt.sampling import generate
 from playground.api import SampleContext, UnknownTextError
 from playground.hooks.chain import Chain, ChainError, LogitsError
@@ -17,6 +16,7 @@ from playground.lab.activity import Activity, Doing
 from playground.lab.data import Encoder
 from playground.lab.events import LabError
 from playground.lab.guard import Guard, failure_of
+from playground.lab.looking import Looking
 from playground.lab.protocol import (
     Failure,
     Preview,
@@ -35,7 +35,7 @@ class Sampler:
     def __init__(
         self,
         registry: Registry,
-        engine: Engine,
+        engine: Looking,
         encoder: Encoder,
         config: ModelConfig,
         activity: Activity,

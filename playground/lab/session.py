@@ -22,6 +22,7 @@ from playground.lab.checkpoint import CheckpointError, as_bytes, write_checkpoin
 from playground.lab.evaluation import Evaluator
 from playground.lab.events import LabError
 from playground.lab.guard import failure_of, plugin_failures
+from playground.lab.looking import looking
 from playground.lab.opening import Opened, open_run
 from playground.lab.picture import document_frame, matrix_frames
 from playground.lab.protocol import (
@@ -84,9 +85,10 @@ class Session:
             opened.spec.steps,
             opened.spec.batch_size,
         )
-        self._evaluator = Evaluator(opened.engine, opened.encoder, opened.heldout)
+        engine = looking(opened.engine)
+        self._evaluator = Evaluator(engine, opened.encoder, opened.heldout)
         self._sampler = Sampler(
-            registry, opened.engine, opened.encoder, opened.config, activity, opened.known
+            registry, engine, opened.encoder, opened.config, activity, opened.known
         )
         self._stepping = opened.engine_guard.doing("a step", "engine")
         past = start_of(opened)
@@ -94,6 +96,7 @@ class Session:
         self._last: StepResult | None = None
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
+        self._sampling_trouble: Failure | None = None
         self._on_demand: tuple[int, int] = (0, 0)
         self._before: tuple[int, array[float]] | None = None
         """(step, the weights before it)."""
@@ -116,6 +119,7 @@ class Session:
         """
         activity = activity or Activity()
         opened = open_run(spec, registry, checkpoint, progress, activity)
+        progress(Progress("measuring the held-out loss", 0, 0))
         session = cls(opened, registry, activity)
         if sampling is not None:
             session._take_sampling(sampling)
@@ -346,6 +350,8 @@ class Session:
     def set_sampling(self, sampling: Sampling) -> None:
         """Sample like this from now on. Raises LabError naming what cannot be."""
         self._sampler.set(sampling)
+        if self.trouble is not None and self.trouble is self._sampling_trouble:
+            self.trouble = None  # it was about the chain before
 
     def _take_sampling(self, wanted: Sampling) -> None:
         """As much of it as fits these data; what does not is no reason not to open them."""
@@ -378,7 +384,7 @@ class Session:
         try:
             self._batch("automatic")
         except PluginError as error:
-            self.trouble = failure_of(error)
+            self.trouble = self._sampling_trouble = failure_of(error)
 
     def _batch(self, occasion: str) -> SampleBatch:
         self._batch_number += 1

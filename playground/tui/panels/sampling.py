@@ -172,6 +172,8 @@ class SamplingPanel(Panel):
         head = self.query_one("#sampling-next", Words)
         bars = self.query_one(Bars)
         trouble = model.preview_trouble
+        head.set_class(trouble is not None, "-trouble")
+        bars.display = trouble is None
         if trouble is not None:
             head.say(
                 Content.assemble(

@@ -1,0 +1,147 @@
+"""Ways to leave that are not `q`: none of them may lose the run, or leave anything behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Launch
+from tests.e2e.terminal import Terminal
+from tests.e2e.test_faults import workers_of
+from tests.e2e.test_walk import step_of
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for processes as Linux does"),
+]
+
+
+def playground_of(terminal: Terminal) -> int:
+    """The process that draws."""
+    shell = terminal._tmux("display-message", "-p", "#{pane_pid}").strip()
+    listing = subprocess.run(
+        ["ps", "--ppid", shell, "-o", "pid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    (pid,) = [int(line.split()[0]) for line in listing.splitlines() if "microgpt-play" in line]
+    return pid
+
+
+def ends(pid: int, seconds: float) -> bool:
+    """Whether the process ends in time."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], seconds)[0])
+    finally:
+        os.close(handle)
+
+
+def kept(launch: Launch) -> int:
+    """The step at which the run that was left is gone on with."""
+    terminal = launch()
+    terminal.wait_for("step 0/")
+    terminal.press("o")
+    terminal.wait_for("Welcome back")
+    return step_of(terminal.wait_for(lambda s: step_of(s) > 0))
+
+
+def test_a_polite_kill_puts_the_terminal_in_order_and_keeps_the_run(launch: Launch) -> None:
+    terminal = launch()
+    terminal.wait_for("step 0/")
+    terminal.press("s", "s", "s")
+    terminal.wait_for("step 3/")
+    (worker,) = workers_of(terminal)
+    os.kill(playground_of(terminal), signal.SIGTERM)
+    assert terminal.wait_for_exit() == 128 + signal.SIGTERM
+    assert terminal._tmux("display-message", "-p", "#{alternate_on}#{mouse_any_flag}") == "00\n"
+    assert ends(worker, 5)
+    assert kept(launch) == 3
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["at work", "worker stopped"])
+def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
+    launch: Launch, stopped: bool
+) -> None:
+    terminal = launch()
+    terminal.wait_for("step 0/")
+    terminal.press("+", "Space")
+    terminal.wait_for(lambda s: step_of(s) > 100, 30)
+    (worker,), playground = workers_of(terminal), playground_of(terminal)
+    if stopped:
+        os.kill(worker, signal.SIGSTOP)
+    terminal._tmux("kill-server")
+    assert ends(playground, 8)
+    assert ends(worker, 8)
+    assert kept(launch) > 0
+
+
+def test_a_worker_that_is_killed_again_and_again_is_said_and_a_key_brings_it_back(
+    launch: Launch,
+) -> None:
+    terminal = launch()
+    terminal.wait_for("step 0/")
+    terminal.press("s", "s")
+    terminal.wait_for("step 2/")
+    dead: set[int] = set()
+    for _ in range(2):
+        terminal.wait_for(lambda _: set(workers_of(terminal)) - dead)
+        terminal.wait_for("step 2/")
+        (worker,) = set(workers_of(terminal)) - dead
+        dead.add(worker)
+        os.kill(worker, signal.SIGKILL)
+        if len(dead) == 1:
+            terminal.wait_for("fresh worker")
+    terminal.wait_for("Press s or space")
+    terminal.wait_for("failed")
+    terminal.press("s")
+    terminal.wait_for("step 3/")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+
+
+def test_a_slow_engine_is_waited_for_in_sight_and_opens_at_once(
+    launch: Launch, tmp_path: Path
+) -> None:
+    text = tmp_path / "long.txt"
+    text.write_text("the quick brown fox jumps over the lazy dog " * 200)
+    terminal = launch(
+        str(text), "--split", "windows", "--engine", "scalar", "--n-embd", "64", "--n-layer", "2",
+        "--block-size", "32",
+    )  # fmt: skip
+    terminal.wait_for("step 0/", 20)
+    terminal.press("s")
+    terminal.wait_for("waiting for its answer", 5)
+    terminal.press("q")
+    assert terminal.wait_for_exit(5) == 0
+
+
+def test_suspended_and_brought_back_it_draws_the_whole_screen(tmp_path: Path) -> None:
+    shell = Terminal(
+        ["sh", "-c", "exec bash --norc -i 2> /dev/tty"], size=(100, 30), folder=tmp_path,
+        env={"MICROGPT_PLAY_HOME": str(tmp_path), "LANG": "C.UTF-8", "PS1": "ready> ",
+             "TERM": "xterm-256color", "PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    command = Path(sys.executable).parent / "microgpt-play"
+    try:
+        shell.wait_for("ready>")
+        shell.type(f"{command}\n")
+        shell.wait_for("step 0/")
+        shell.press("C-z")
+        shell.wait_for("Stopped")
+        shell.type("fg\n")
+        shell.wait_for("1 Data set")
+        screen = shell.wait_for("step 0/")
+        assert screen.count("╭") == screen.count("╰") == 4
+        assert "microgpt-play" in screen.splitlines()[0]
+        shell.press("s")
+        shell.wait_for("step 1/")
+    finally:
+        shell.close()
