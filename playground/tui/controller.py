@@ -219,9 +219,13 @@ class Controller:
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[None]:
         """One command after the other, each from the state that the one before led to: five
-        quick presses are five steps."""
+        quick presses are five steps, also while the run is still being opened."""
         async with self._turn:
+            if self.model.info is None:
+                await self.ready.wait()
             await self._revive()
+            if self.model.frame is None:
+                await self._pull()
             yield
             await self._pull()
             self.changed()
@@ -267,10 +271,7 @@ class Controller:
 
     def _at_end(self) -> bool:
         frame = self.model.frame
-        if frame is None:
-            self.say(Remark("One moment", "The run is still being opened."))
-            return True
-        if frame.state != "finished":
+        if frame is None or frame.state != "finished":
             return False
         self.say(
             Remark(

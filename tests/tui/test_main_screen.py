@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual.widgets import Input
 
@@ -9,7 +11,8 @@ from playground.lab.events import WorkerBack, WorkerLost
 from playground.lab.protocol import Failure
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.slider import Slider
-from tests.tui.watched import playing, seen
+from tests.tui.scripted import ScriptedLab
+from tests.tui.watched import WatchedApp, playing, seen
 
 
 async def test_opening_shows_what_is_trained_and_that_nothing_ran_yet() -> None:
@@ -271,3 +274,24 @@ async def test_the_palette_finds_keys_speeds_matrices_and_everything_in_the_cata
             assert title in titles
         await pilot.press("ctrl+p", *"scalar", "enter")
         await seen(pilot, lambda: "scalar engine" in app.text("#title"))
+
+
+class GatedLab(ScriptedLab):
+    """Opens a run only when it is let."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, **kwargs)
+        self.gate = asyncio.Event()
+
+    async def open(self, spec, **kwargs):
+        await self.gate.wait()
+        return await super().open(spec, **kwargs)
+
+
+async def test_keys_pressed_before_the_run_is_open_are_not_lost() -> None:
+    app = WatchedApp(lambda listener: GatedLab(listener), "{}")  # type: ignore[arg-type]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("s", "s", "s")
+        assert app.model.info is None
+        app.lab.gate.set()
+        await seen(pilot, lambda: "step 3/1,000" in app.text("#status"))
