@@ -18,6 +18,11 @@ microgpt-play: this is not a terminal.
 The playground draws on a screen and reads keys, and its output or input is redirected here.
 To train without a screen: microgpt-play train [FILE] --json"""
 
+DUMB_TERMINAL = """\
+microgpt-play: TERM is "dumb": such a terminal can be written to, but not drawn on.
+Set TERM to what the terminal is, for example TERM=xterm-256color microgpt-play
+To train without a screen: microgpt-play train [FILE] --json"""
+
 
 def open_playground(
     said: Mapping[str, Any],
@@ -33,6 +38,9 @@ def open_playground(
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
         print(NO_TERMINAL, file=sys.stderr)
+        return 1
+    if os.environ.get("TERM") == "dumb":
+        print(DUMB_TERMINAL, file=sys.stderr)
         return 1
     from playground.lab.process import spawn_worker
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding
+from textual.screen import Screen
 
 from playground.lab.places import last_run, plugin_folder
 from playground.tui.controller import Remark
@@ -38,6 +39,10 @@ class Dialogs:
             return
         controller.do(controller.open(spec.to_json()))
 
+    def _push(self, screen: Screen[Any], done: Callable[[Any], None] | None = None) -> None:
+        self._app.clear_notifications()  # what they say would lie over what the dialog says
+        self._app.push_screen(screen, done)
+
     def _ready(self) -> bool:
         if self._model.info is None or self._model.catalog is None:
             self._app.controller.say(Remark("One moment", "The run is still being opened."))
@@ -48,7 +53,7 @@ class Dialogs:
         from playground.tui.screens.datasets import DatasetScreen
 
         if self._ready():
-            self._app.push_screen(DatasetScreen(self._model), self._dataset_chosen)
+            self._push(DatasetScreen(self._model), self._dataset_chosen)
 
     def _dataset_chosen(self, choice: dict[str, Any] | None) -> None:
         if choice is not None:
@@ -58,7 +63,7 @@ class Dialogs:
         from playground.tui.screens.tokenizers import TokenizerScreen
 
         if self._ready():
-            self._app.push_screen(TokenizerScreen(self._model), self._tokenizer_chosen)
+            self._push(TokenizerScreen(self._model), self._tokenizer_chosen)
 
     def _tokenizer_chosen(self, choice: dict[str, Any] | None) -> None:
         if choice is not None:
@@ -68,7 +73,7 @@ class Dialogs:
         from playground.tui.screens.settings import SettingsScreen
 
         if self._ready():
-            self._app.push_screen(SettingsScreen(self._model), self._settings_chosen)
+            self._push(SettingsScreen(self._model), self._settings_chosen)
 
     def _settings_chosen(self, changes: dict[str, Any] | None) -> None:
         from playground.lab.spec import LIVE_FIELDS
@@ -101,7 +106,7 @@ class Dialogs:
         from playground.tui.screens.chain import ChainScreen
 
         if self._ready():
-            self._app.push_screen(ChainScreen(self._model), self._chain_chosen)
+            self._push(ChainScreen(self._model), self._chain_chosen)
 
     def _chain_chosen(self, chain: Any) -> None:
         if chain is not None:
@@ -111,21 +116,22 @@ class Dialogs:
         from playground.tui.screens.plugins import PluginsScreen
 
         if self._ready() and self._model.catalog is not None:
-            self._app.push_screen(PluginsScreen(self._model.catalog, str(plugin_folder())))
+            self._push(PluginsScreen(self._model.catalog, str(plugin_folder())))
 
     def help(self, bindings: list[Binding], panel: int) -> None:
         from playground.tui.screens.help import HelpScreen
 
-        self._app.push_screen(HelpScreen(bindings, panel))
+        self._push(HelpScreen(bindings, panel))
 
     def save(self) -> None:
+        from playground.tui.screens.paths import here
         from playground.tui.screens.save import SaveScreen
 
         if not self._ready() or self._model.info is None:
             return
         title = Path(self._model.info.dataset_title).stem or "model"
         name = f"{title}-step{self._model.step}.safetensors"
-        self._app.push_screen(SaveScreen(str(Path.cwd() / name)), self._save_chosen)
+        self._push(SaveScreen(str(here() / name)), self._save_chosen)
 
     def _save_chosen(self, path: str | None) -> None:
         if path is not None:

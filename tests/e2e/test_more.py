@@ -137,11 +137,17 @@ def test_suspended_and_brought_back_it_draws_the_whole_screen(tmp_path: Path) ->
         shell.press("C-z")
         shell.wait_for("Stopped")
         shell.type("fg\n")
-        shell.wait_for("1 Data set")
-        screen = shell.wait_for("step 0/")
-        assert screen.count("╭") == screen.count("╰") == 4
+        screen = shell.wait_for(lambda s: s.count("╭") == s.count("╰") == 4)
         assert "microgpt-play" in screen.splitlines()[0]
+        assert "step 0/" in screen
         shell.press("s")
         shell.wait_for("step 1/")
     finally:
         shell.close()
+
+
+def test_a_terminal_that_cannot_be_drawn_on_is_told_so(launch: Launch) -> None:
+    terminal = launch(TERM="dumb")
+    assert terminal.wait_for_exit() == 1
+    assert "xterm-256color" in terminal.errors
+    assert "microgpt-play train" in terminal.errors

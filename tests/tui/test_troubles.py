@@ -16,9 +16,11 @@ from playground.lab.events import LabError, WorkerBack, WorkerGone, WorkerLost
 from playground.lab.protocol import Checkpoint, Failure, Link, RunInfo, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from playground.tui.controller import Remark
 from playground.tui.leaving import keep_run
+from playground.tui.screens.settings_fields import written
 from tests.tui.scripted import ScriptedLab
-from tests.tui.watched import playing, seen
+from tests.tui.watched import WatchedApp, playing, seen
 
 DIED = Failure("The training process crashed", "It died of signal SIGSEGV.", kind="dead")
 HANGS = Failure("A plugin hangs: strategy 'slow'", "It has not returned for 4 s.", kind="hung")
@@ -148,3 +150,36 @@ async def test_leaving_a_worker_that_does_not_answer_keeps_the_run_as_it_was_las
     assert waited
     kept = read_checkpoint(tmp_path / "data" / "last-run.safetensors")
     assert kept.step == 3
+
+
+async def test_toasts_do_not_lie_over_a_dialog_that_is_opened_after_them() -> None:
+    app = WatchedApp(lambda listener: ScriptedLab(listener), "{}")  # type: ignore[arg-type]
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await asyncio.wait_for(app.controller.ready.wait(), 10)
+        app.controller.say(Remark("A toast", "of many words", "error"))
+        await pilot.pause()
+        assert app.screen.query("Toast")
+        await seen(pilot, lambda: app.model.catalog is not None)
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert app.screen is not app.main
+        assert not app.screen.query("Toast")
+
+
+async def test_saving_is_offered_even_where_the_working_folder_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    async with playing() as (app, pilot):
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert app.screen.query_one(Input).value.startswith(str(Path.home()))
+
+
+def test_a_large_number_is_written_so_that_its_field_shows_all_of_it() -> None:
+    assert written(1e9) == "1e9"
+    assert written(1234567.0) == "1234567"
+    assert written(0.01) == "0.01"

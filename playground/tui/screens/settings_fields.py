@@ -108,6 +108,9 @@ def number(value: float) -> str:
 def written(value: object) -> str:
     """A value as it stands in its field, to be edited."""
     if isinstance(value, float):
+        short = f"{value:g}"
+        if abs(value) >= 1e6 and float(short) == value:  # all of it is to be seen in its field
+            return tidy(short).replace("e+", "e")
         return tidy(repr(value).removesuffix(".0")).replace("e+", "e")
     return str(value)
 
