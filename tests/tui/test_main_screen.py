@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from textual import events
+from textual.geometry import Size
 from textual.widgets import Input
 
 from playground.lab.events import WorkerBack, WorkerLost
@@ -295,3 +297,15 @@ async def test_keys_pressed_before_the_run_is_open_are_not_lost() -> None:
         assert app.model.info is None
         app.lab.gate.set()
         await seen(pilot, lambda: "step 3/1,000" in app.text("#status"))
+
+
+async def test_a_size_of_a_moment_ago_is_laid_aside() -> None:
+    async with playing(size=(100, 30)) as (app, pilot):
+        stale = Size(70, 20)
+        app.main.post_message(events.Resize(stale, stale))
+        await pilot.pause()
+        assert app.main.size == Size(100, 30)
+        await pilot.press("question_mark")
+        app.screen.post_message(events.Resize(stale, stale))
+        await pilot.pause()
+        assert app.screen.size == Size(100, 30)

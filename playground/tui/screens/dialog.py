@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -22,6 +23,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 from typing_extensions import override
 
+from playground.tui.screens.steady import passed
 from playground.tui.widgets.text import visible
 
 Result = TypeVar("Result")
@@ -196,6 +198,9 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         }
     }
     """
+
+    def on_resize(self, event: events.Resize) -> None:
+        passed(self, event)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):

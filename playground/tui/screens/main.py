@@ -22,6 +22,7 @@ from playground.tui.panels.parameters import ParametersPanel
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import StatusLine, TitleLine
 from playground.tui.panels.toosmall import TooSmall, too_small
+from playground.tui.screens.steady import passed
 
 if TYPE_CHECKING:
     from playground.tui.app import PlaygroundApp
@@ -70,6 +71,8 @@ class MainScreen(Screen[None]):
         self.draw()
 
     def on_resize(self, event: events.Resize) -> None:
+        if passed(self, event):
+            return
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
         self.query_one(TooSmall).show(width, height)
