@@ -343,7 +343,7 @@ class Lab:
             info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
             if running:
                 await link.request(Run(speed))
-            elif lost.external and seen > step:
+            elif (lost.external or note) and seen > step:  # training is not to blame
                 await link.request(GoTo(seen))
                 step = seen
         except LabError as error:

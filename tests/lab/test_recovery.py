@@ -133,6 +133,25 @@ async def test_a_strategy_that_hangs_is_switched_off(
     assert (await lab.sample()).texts
 
 
+async def test_a_strategy_that_hangs_costs_no_step(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    file = plugins.strategy(tmp_path, "lost", "while True: pass")
+    seldom = Limits(ping=0.1, plugin=1.0, silence=1.5, checkpoint=60.0)
+    watched = labs(file, limits=seldom)
+    lab = watched.lab
+    await lab.open(spec.to_json())
+    await lab.run(200)
+    await watched.reaches(30)
+    await lab.pause()
+    seen = (await lab.frame()).step
+    await lab.set_sampling(Sampling(chain=(Link("lost"),)))
+    with pytest.raises(LabError):
+        await within(5, lab.sample())
+    back = await watched.event(WorkerBack)
+    assert back.step == (await lab.frame()).step == seen
+
+
 async def test_a_stopped_worker_counts_as_hung(labs: MakeLab, spec: RunSpec) -> None:
     watched = await opened(labs, spec)
     os.kill(pid_of(watched.lab), signal.SIGSTOP)
