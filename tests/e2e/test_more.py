@@ -72,6 +72,8 @@ def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
 ) -> None:
     terminal = launch()
     terminal.wait_for("step 0/")
+    terminal.press("s", "s")  # from now on there is a state that is held against accidents
+    terminal.wait_for("step 2/")
     terminal.press("+", "Space")
     terminal.wait_for(lambda s: step_of(s) > 100, 30)
     (worker,), playground = workers_of(terminal), playground_of(terminal)
