@@ -44,8 +44,10 @@ def gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    stat = Path(f"/proc/{pid}/stat")  # an orphan may wait for its last rites
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    try:  # an orphan may wait for its last rites
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return Path("/proc/self").exists()  # gone this moment; without /proc there is no telling
 
 
 async def opened(labs: MakeLab, spec: RunSpec, *files: Path) -> Watched:
