@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 # An editable install is compiled at its first start; do that now, not while someone waits.
 COMPILE := $(BIN)/python -m compileall -q microgpt playground
+# Four at a time on two cores: the end-to-end tests mostly wait for their terminals.
+PARALLEL := -n 4 --dist worksteal
 FILE ?=
 
 .PHONY: play test check unit others bench shots names clean
@@ -41,11 +43,11 @@ check: $(VENV)/.testing
 # The whole suite, the real command in a real terminal included (that part needs tmux).
 unit: $(VENV)/.testing
 	@command -v tmux >/dev/null || { echo "The end-to-end tests need tmux: install it with your system's package manager." >&2; exit 1; }
-	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest $(PARALLEL)
 
-# Core, hooks and lab on every other Python that this machine has.
+# Core and lab on every other Python that this machine has.
 others:
-	@tools/others.sh $(BIN)/python
+	@tools/others.sh $(BIN)/python $(PARALLEL)
 
 bench: $(VENV)/.testing
 	@$(BIN)/python tools/bench.py
