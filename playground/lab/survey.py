@@ -127,13 +127,16 @@ def notices(
     if drawn > 3 * train:
         found.append(
             Notice(
-                f"{train:,} documents; {spec.steps:,} steps see each about "
+                f"{_count(train, 'document')}; {_count(spec.steps, 'step')} see each about "
                 f"{drawn / train:,.0f} times: it may learn them by heart"
             )
         )
     elif train > 100 * drawn:
         found.append(
-            Notice(f"{train:,} documents; {spec.steps:,} steps see {_percent(drawn / train)}")
+            Notice(
+                f"{_count(train, 'document')}; {_count(spec.steps, 'step')} see "
+                f"{_percent(drawn / train)}"
+            )
         )
     if vocab_size > 2000:
         found.append(
@@ -150,3 +153,8 @@ def _percent(share: float) -> str:
     if percent < 0.01:
         return "less than 0.01 % of them"
     return f"{percent:.2g} % of them" if percent < 10 else f"{percent:.0f} % of them"
+
+
+def _count(number: int, thing: str) -> str:
+    """ "1 document", "1,000 documents"."""
+    return f"{number:,} {thing}{'s' if number != 1 else ''}"

@@ -32,7 +32,7 @@ from playground.tui.previews import Previews
 if TYPE_CHECKING:
     from playground.lab.client import Lab
 
-FRAMES_PER_SECOND = 15
+FRAMES_PER_SECOND = 12
 
 Severity = Literal["information", "warning", "error"]
 

@@ -59,6 +59,7 @@ class Documents(Vertical, can_focus=True):
 
         # The last token shown is BOS, unless the document was cut off before it.
         text = "".join(document.tokens if document.beyond else document.tokens[:-1])
+        text = text.replace("␠", " ")  # on the tiles a space needs a sign; in a line it does not
         mean = (
             f"{sum(document.losses) / len(document.losses):.2f} nats"
             if document.losses
@@ -112,13 +113,14 @@ class DatasetPanel(Panel):
 
     def _show_info(self, info: RunInfo) -> None:
         width = max(12, self.size.width)
-        count = f"{info.documents:,} documents"
+        count = f"{info.documents:,} document{'s'[: info.documents != 1]}"
         title = fit(visible(info.dataset_title), max(4, width - len(count) - 2)).rstrip()
         self.query_one("#dataset-counts", Words).say(
             Content.assemble((title, STRONG), f"  {count}")
         )
         held = f" · {info.heldout_documents:,} held" if info.heldout_documents else ""
-        self.subtitle(f"{info.train_documents:,} train{held}")
+        train = f"{info.train_documents:,} train"
+        self.subtitle(train + held, train)
         notices = self.query_one("#dataset-notices", Words)
         notices.display = bool(info.notices)
         notices.say(

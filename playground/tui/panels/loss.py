@@ -54,7 +54,8 @@ class LossPanel(Panel):
             value = curve.value_at(step)
             if value is not None and math.isfinite(value):
                 parts.append(f"{name} {value:.3f}")
-        self.subtitle("  ".join(parts))
+        # What does not fit is left out from the end.
+        self.subtitle(*("  ".join(parts[:count]) for count in range(len(parts), 0, -1)))
 
     def toggle_log(self) -> bool:
         """Switch the axis; True if it is logarithmic now."""

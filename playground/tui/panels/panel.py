@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
@@ -23,8 +24,13 @@ class Panel(Vertical):
             (f"{self.NUMBER} ", MUTED), self.TITLE
         ).markup  # our own words, never a file's
 
-    def subtitle(self, text: str) -> None:
-        """Plain words in the lower frame. Setting it draws the whole panel, so only if new."""
+    def subtitle(self, *texts: str) -> None:
+        """Plain words in the lower frame: the first of these that fits, else none.
+
+        Setting it draws the whole panel, so it is set only if it is new.
+        """
+        room = self.size.width - 2  # beside the corners of the frame
+        text = next((text for text in texts if cell_len(text) <= room), "")
         if text != self._subtitle:
             self._subtitle = text
             self.border_subtitle = Content(text).markup

@@ -123,7 +123,8 @@ class ParametersPanel(Panel):
         weight, gradient = numbers.get("weights", ""), numbers.get("gradients", "")
         # Where there is room, the readout beside the map says it.
         beside = self.query_one("#parameters-readout").display
-        self.subtitle("" if beside else f"[{row},{column}] {weight}  grad {gradient}")
+        cell = f"[{row},{column}] {weight}"
+        self.subtitle(*([] if beside else [f"{cell}  grad {gradient}", cell]))
 
 
 class MatrixLine(Words):
