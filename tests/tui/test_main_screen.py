@@ -207,9 +207,10 @@ async def test_leaving_keeps_the_run(tmp_path, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def test_markup_in_a_file_name_is_shown_as_it_is() -> None:
-    spec = '{"dataset": {"name": "text-file", "options": {"path": "/tmp/[red]a[/].txt"}}}'
+    spec = '{"dataset": {"name": "text-file", "options": {"path": "/tmp/[red]a.txt"}}}'
     async with playing(spec=spec) as (app, _):
-        assert "a[/].txt" not in app.text("#title") or "[red]" in app.text("#dataset-counts")
+        assert "[red]a.txt" in app.text("#title")
+        assert "[red]a.txt" in app.text("#dataset-counts")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 16), (100, 30)])
