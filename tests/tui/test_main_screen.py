@@ -210,7 +210,7 @@ async def test_markup_in_a_file_name_is_shown_as_it_is() -> None:
     spec = '{"dataset": {"name": "text-file", "options": {"path": "/tmp/[red]a.txt"}}}'
     async with playing(spec=spec) as (app, _):
         assert "[red]a.txt" in app.text("#title")
-        assert "[red]a.txt" in app.text("#dataset-counts")
+        assert "[red]a" in app.text("#dataset-counts")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 16), (100, 30)])
