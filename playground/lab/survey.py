@@ -127,16 +127,13 @@ def notices(
     if drawn > 3 * train:
         found.append(
             Notice(
-                f"{_count(train, 'document')}; {_count(spec.steps, 'step')} see each about "
+                f"{_count(train, 'document')}; {_steps(spec.steps)} each about "
                 f"{drawn / train:,.0f} times: it may learn them by heart"
             )
         )
     elif train > 100 * drawn:
         found.append(
-            Notice(
-                f"{_count(train, 'document')}; {_count(spec.steps, 'step')} see "
-                f"{_percent(drawn / train)}"
-            )
+            Notice(f"{_count(train, 'document')}; {_steps(spec.steps)} {_percent(drawn / train)}")
         )
     if vocab_size > 2000:
         found.append(
@@ -158,3 +155,8 @@ def _percent(share: float) -> str:
 def _count(number: int, thing: str) -> str:
     """ "1 document", "1,000 documents"."""
     return f"{number:,} {thing}{'s' if number != 1 else ''}"
+
+
+def _steps(number: int) -> str:
+    """ "1 step sees", "1,000 steps see"."""
+    return _count(number, "step") + (" see" if number != 1 else " sees")

@@ -144,4 +144,4 @@ def test_two_million_lines(words: Path, play: Play) -> None:
     done = play("train", words, *SMALL, "--steps", 1)
     assert done.code == 0
     assert "2,000,000 documents" in done.err
-    assert "1 steps see less than 0.01 % of them" in done.err
+    assert "1 step sees less than 0.01 % of them" in done.err
