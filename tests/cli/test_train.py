@@ -84,16 +84,23 @@ def test_a_file_named_like_a_command(words: Path, play: Play) -> None:
 def test_interrupted_saved_and_gone_on_with_equals_uninterrupted(words: Path, play: Play) -> None:
     path = words.with_name("model")  # a saved model is known by its contents as well
     options = [str(words), *SMALL, "--engine", "scalar", "--steps", "300", "--json"]
-    with subprocess.Popen(
-        [COMMAND, "train", *options, "--save", str(path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    log = words.with_name("said")
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [COMMAND, "train", *options, "--save", str(path)],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        rest, said = process.communicate(timeout=30)
+        # Not communicate(): it would pass over the lines that readline has buffered.
+        rest = process.stdout.read()
+        process.wait(timeout=30)
+    said = log.read_text()
     assert process.returncode == 130
     done = steps(first + rest)
     assert 0 < len(done) < 300
