@@ -17,7 +17,16 @@ from microgpt.documents import (
     split_paragraphs,
     split_windows,
 )
-from microgpt.engine import STATE_KINDS, Decoder, Engine, EngineFactory, StateKind
+from microgpt.engine import (
+    STATE_KINDS,
+    BulkEngine,
+    Decoder,
+    Engine,
+    EngineFactory,
+    PreparedEngine,
+    StateKind,
+    Steps,
+)
 from microgpt.parameters import MatrixSpec, initial_weights, parameter_count, parameter_layout
 from microgpt.scalar_engine import ScalarEngine
 from microgpt.tokenizer import CharTokenizer, UnknownTextError
@@ -33,6 +42,7 @@ from microgpt.vector_engine import VectorEngine
 
 __all__ = [
     "STATE_KINDS",
+    "BulkEngine",
     "CharTokenizer",
     "ConfigError",
     "Decoder",
@@ -44,9 +54,11 @@ __all__ = [
     "MatrixSpec",
     "ModelConfig",
     "OptimizerConfig",
+    "PreparedEngine",
     "ScalarEngine",
     "StateKind",
     "StepResult",
+    "Steps",
     "Trainer",
     "UnknownTextError",
     "VectorEngine",

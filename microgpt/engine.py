@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 from microgpt.config import ModelConfig, OptimizerConfig
@@ -67,8 +68,53 @@ class Engine(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What several steps in one call did."""
+
+    losses: array[float]
+    """The mean loss of each step over its tokens, in nats. If the last one is not finite, its
+    update was not made, and the steps after it were not tried."""
+    token_losses: list[list[float]]
+    """Of the last step in `losses`: per document, per predicted token, in nats."""
+    tokens: int
+    """Tokens predicted in all these steps."""
+
+
+@runtime_checkable
+class BulkEngine(Engine, Protocol):
+    """An engine so fast that a call for each step would cost more than the step."""
+
+    def train(
+        self, documents: Sequence[Sequence[int]], learning_rates: Sequence[float], step: int
+    ) -> Steps:
+        """As many steps as there are learning rates, from `step` (counted from 0) on.
+
+        documents: those of all the steps, in order, the same number for each. Does, bit for
+        bit, what `loss_and_gradients` and `adam_step` do in turns, and leaves the gradients of
+        the last step behind. Raises ValueError as `loss_and_gradients` does, or if the documents
+        cannot be shared out evenly; nothing is changed then.
+        """
+
+
+Progress = Callable[[str, int, int], None]
+"""progress(what, done, total): called now and then by long work; total 0 if unknown. It raises
+to cancel: let it pass through."""
+
+
+@runtime_checkable
+class PreparedEngine(Engine, Protocol):
+    """An engine that has something to do once, before it is first used: to compile itself."""
+
+    def prepare(self, progress: Progress) -> None:
+        """Called once, before any other method. May take long, and says how far it is."""
+
+
 class EngineFactory(Protocol):
-    """Makes an engine: called with the shapes, the optimizer's constants, the first weights."""
+    """Makes an engine: called with the shapes, the optimizer's constants, the first weights.
+
+    A heavy library is imported here and not when the plugin is, and an ImportError may leave.
+    """
 
     def __call__(
         self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]

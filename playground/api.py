@@ -35,12 +35,21 @@ import pluggy
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
-from microgpt.engine import Decoder, Engine, EngineFactory
+from microgpt.engine import (
+    BulkEngine,
+    Decoder,
+    Engine,
+    EngineFactory,
+    PreparedEngine,
+    Progress,
+    Steps,
+)
 from microgpt.tokenizer import UnknownTextError
 from playground.catalog import Control, ControlKind, KnobValue
 
 __all__ = [
     "API_VERSION",
+    "BulkEngine",
     "Contribution",
     "Control",
     "Dataset",
@@ -52,9 +61,11 @@ __all__ = [
     "KnobValue",
     "Knobs",
     "PickStrategy",
+    "PreparedEngine",
     "Progress",
     "Provenance",
     "SampleContext",
+    "Steps",
     "Strategy",
     "Tokenizer",
     "TransformStrategy",
@@ -192,11 +203,9 @@ class Contribution(Generic[T_co]):
     """Called as factory(knobs) if `knobs` is declared, else as factory(). Engines: see
     EngineFactory."""
     knobs: type[Knobs] | None = None
-
-
-Progress = Callable[[str, int, int], None]
-"""progress(what, done, total): called now and then by long work; total 0 if unknown. It raises
-to cancel: let it pass through."""
+    requires: tuple[str, ...] = ()
+    """Modules that `factory` imports and that may be missing: ("numpy",). They are looked for,
+    not imported; without them the contribution is listed together with what it lacks."""
 
 
 # ---------------------------------------------------------------- tokenizers
