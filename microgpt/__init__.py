@@ -33,6 +33,7 @@ from microgpt.tokenizer import CharTokenizer, UnknownTextError
 from microgpt.trainer import (
     DivergedError,
     StepResult,
+    Stretch,
     Trainer,
     gradient_norm,
     shuffle,
@@ -59,6 +60,7 @@ __all__ = [
     "StateKind",
     "StepResult",
     "Steps",
+    "Stretch",
     "Trainer",
     "UnknownTextError",
     "VectorEngine",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgpt.config import ModelConfig, OptimizerConfig, linear_decay
-from microgpt.engine import Engine
+from microgpt.engine import BulkEngine, Engine
 from microgpt.parameters import initial_weights
 
 
@@ -55,6 +55,22 @@ class StepResult:
     """Tokens predicted in this step."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What several training steps in a row did."""
+
+    losses: array[float]
+    """One a step, as StepResult.loss; all finite."""
+    learning_rates: array[float]
+    """The one used in each step."""
+    tokens: int
+    """Tokens predicted in all of them."""
+    last: StepResult | None
+    """The last of them; None if there was none."""
+    diverged: DivergedError | None = None
+    """Why there are fewer than were asked for."""
+
+
 class Trainer:
     """Feeds documents to an engine, `batch_size` a step, round and round.
 
@@ -76,6 +92,7 @@ class Trainer:
             if value < 1:
                 raise ValueError(f"{name} must be 1 or more, not {value}")
         self.engine = engine
+        """May be exchanged between two steps, for one in the same state."""
         self.documents = documents
         self.learning_rate = optimizer.learning_rate
         """At the start of the decay; may be changed at any time."""
@@ -113,6 +130,54 @@ class Trainer:
             learning_rate=learning_rate,
             tokens=tokens,
         )
+
+    def train(self, steps: int) -> Stretch:
+        """So many steps in a row; in one call, if the engine takes many at once.
+
+        Stops before a step whose loss is not finite: see `advance`.
+        """
+        engine, first = self.engine, self.step
+        if isinstance(engine, BulkEngine):
+            return self._train_at_once(engine, first, steps)
+        losses, rates = array("d"), array("d")
+        tokens, last = 0, None
+        for _ in range(steps):
+            try:
+                last = self.advance()
+            except DivergedError as error:
+                return Stretch(losses, rates, tokens, last, error)
+            losses.append(last.loss)
+            rates.append(last.learning_rate)
+            tokens += last.tokens
+        return Stretch(losses, rates, tokens, last)
+
+    def _train_at_once(self, engine: BulkEngine, first: int, steps: int) -> Stretch:
+        rates = array(
+            "d", [linear_decay(self.learning_rate, first + i, self.steps) for i in range(steps)]
+        )
+        count, size = len(self.documents), self.batch_size
+        indices = [i % count for i in range(first * size, (first + steps) * size)]
+        done = engine.train([self.documents[i] for i in indices], rates, first)
+        losses, token_losses, tokens = done.losses, done.token_losses, done.tokens
+        if not len(losses):
+            return Stretch(losses, rates[:0], 0, None)
+        at = len(losses) - 1
+        result = StepResult(
+            step=first + at + 1,
+            loss=losses[at],
+            token_losses=tuple(map(tuple, token_losses)),
+            document_indices=tuple(indices[at * size : (at + 1) * size]),
+            learning_rate=rates[at],
+            tokens=sum(map(len, token_losses)),
+        )
+        if math.isfinite(result.loss):
+            self.step = result.step
+            return Stretch(losses, rates[: at + 1], tokens, result)
+        self.step = first + at
+        error = DivergedError(
+            result.step, result.loss, token_losses, result.document_indices, rates[at]
+        )
+        return Stretch(losses[:at], rates[:at], tokens - result.tokens, None, error)
 
 
 def gradient_norm(engine: Engine) -> float:

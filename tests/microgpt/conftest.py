@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import random
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from microgpt import (
     ModelConfig,
     OptimizerConfig,
     ScalarEngine,
+    Steps,
     VectorEngine,
     initial_weights,
 )
@@ -28,6 +31,27 @@ def collector() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+class Bulk(VectorEngine):
+    """The vector engine, taking many steps a call."""
+
+    def train(
+        self, documents: Sequence[Sequence[int]], learning_rates: Sequence[float], step: int
+    ) -> Steps:
+        size = len(documents) // max(1, len(learning_rates))
+        losses = array("d")
+        token_losses: list[list[float]] = []
+        tokens = 0
+        for i, rate in enumerate(learning_rates):
+            token_losses = self.loss_and_gradients(documents[i * size : (i + 1) * size])
+            count = sum(map(len, token_losses))
+            losses.append(sum(map(sum, token_losses)) / count)
+            tokens += count
+            if not math.isfinite(losses[-1]):
+                break
+            self.adam_step(rate, step + i)
+        return Steps(losses, token_losses, tokens)
 
 
 ENGINES = {"scalar": ScalarEngine, "vector": VectorEngine}

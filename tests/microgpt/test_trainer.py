@@ -21,7 +21,7 @@ from microgpt import (
     parameter_count,
     shuffle_and_init,
 )
-from tests.microgpt.conftest import make_engine
+from tests.microgpt.conftest import Bulk, make_engine
 
 CONFIG = ModelConfig(vocab_size=5, n_embd=4, n_head=2, block_size=6)
 DOCUMENTS = [[4, 0, 1, 4], [4, 2, 4], [4, 3, 3, 3, 4]]
@@ -104,6 +104,41 @@ def test_a_diverged_step_is_not_applied(weight):
     assert run.step == 1
     for kind in ("weights", "first_moment", "second_moment"):
         assert run.engine.read(kind).tobytes() == before[kind]
+
+
+@pytest.mark.parametrize("factory", [VectorEngine, Bulk])
+def test_a_stretch_is_the_same_steps_in_a_row(factory):
+    def run() -> Trainer:
+        return Trainer(make_engine(factory, CONFIG), DOCUMENTS, OptimizerConfig(), 9, 2)
+
+    single, stretched = run(), run()
+    results = [single.advance() for _ in range(7)]
+    parts = [stretched.train(4), stretched.train(3)]
+    assert [*parts[0].losses, *parts[1].losses] == [result.loss for result in results]
+    rates = [*parts[0].learning_rates, *parts[1].learning_rates]
+    assert rates == [result.learning_rate for result in results]
+    assert sum(part.tokens for part in parts) == sum(result.tokens for result in results)
+    assert (parts[0].last, parts[1].last) == (results[3], results[6])
+    assert stretched.step == 7
+    assert stretched.engine.read("weights") == single.engine.read("weights")
+    assert stretched.train(0).last is None
+
+
+@pytest.mark.parametrize("factory", [VectorEngine, Bulk])
+def test_a_stretch_ends_before_the_step_that_diverges(factory):
+    run = Trainer(make_engine(factory, CONFIG), DOCUMENTS, OptimizerConfig(learning_rate=1e160), 99)
+    stretch = run.train(50)
+    assert stretch.diverged is not None
+    assert 0 < run.step < 50
+    assert run.step == len(stretch.losses) == len(stretch.learning_rates)
+    assert all(map(math.isfinite, stretch.losses))
+    assert stretch.diverged.step == run.step + 1
+    assert not math.isfinite(stretch.diverged.loss)
+    other = Trainer(make_engine(VectorEngine, CONFIG), DOCUMENTS, OptimizerConfig(1e160), 99)
+    tokens = sum(other.advance().tokens for _ in range(run.step))
+    assert stretch.tokens == tokens
+    for kind in ("weights", "first_moment", "second_moment"):
+        assert run.engine.read(kind).tobytes() == other.engine.read(kind).tobytes()
 
 
 def test_what_cannot_be_trained_is_refused():
