@@ -1,0 +1,141 @@
+"""From a plugin to the checks of all that it contributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from playground.api import PROJECT_NAME, Contribution
+from playground.catalog import Kind
+from playground.testing.contract import Check, ContractError
+from playground.testing.engines import engine_checks
+
+HOOKS: dict[str, Kind] = {
+    "microgpt_tokenizers": "tokenizer",
+    "microgpt_datasets": "dataset",
+    "microgpt_sampling_strategies": "strategy",
+    "microgpt_engines": "engine",
+}
+"""The hooks and what each contributes; those of playground.hooks.specs, which lies above."""
+
+_PREFIX = "microgpt_"
+_MARK = f"{PROJECT_NAME}_impl"
+"""The attribute that @hookimpl leaves on a function: pluggy's way."""
+
+
+def _engine(contribution: Contribution[Any]) -> tuple[Check, ...]:
+    return engine_checks(contribution.factory, contribution.name)
+
+
+_CONTRACTS: dict[Kind, Callable[[Contribution[Any]], tuple[Check, ...]]] = {
+    "engine": _engine,
+    # The contracts of strategies, tokenizers and data sets belong here.
+}
+
+
+def contribution_checks(kind: Kind, contribution: Contribution[Any]) -> tuple[Check, ...]:
+    """The contract of one contribution; empty for a kind that has none yet."""
+    contract = _CONTRACTS.get(kind)
+    return contract(contribution) if contract is not None else ()
+
+
+def checks_of(
+    source: ModuleType | Iterable[Contribution[Any]], kind: Kind = "engine"
+) -> tuple[Check, ...]:
+    """The checks of everything that a plugin contributes.
+
+    source: a plugin's module (hooks are found by @hookimpl, or by a name that begins with
+    "microgpt_"), or contributions of one `kind`. The hooks are called here; one that fails is
+    not raised but is a check that fails: the first one, about the module itself.
+    """
+    if isinstance(source, Iterable):
+        return tuple(check for item in source for check in contribution_checks(kind, item))
+    mistakes: list[ContractError] = []
+    checks: list[Check] = []
+    found = False
+    for hook, function, marked in _hooks(source):
+        found = True
+        if hook not in HOOKS:
+            mistakes.append(_mistake(f"{hook} is none", "rename it to one of " + ", ".join(HOOKS)))
+            continue
+        if not marked:
+            mistakes.append(
+                _mistake(
+                    f"{hook} is not marked, so the playground passes it over",
+                    "put @hookimpl above it (from playground.api import hookimpl)",
+                )
+            )
+        for item in _contributions(hook, function, mistakes):
+            checks += contribution_checks(HOOKS[hook], item)
+    if not found:
+        mistakes.append(_mistake("there is none", "write one of " + ", ".join(HOOKS)))
+
+    def declared() -> None:
+        if mistakes:
+            raise mistakes[0]
+
+    name = source.__name__.rpartition(".")[2]
+    return (Check("hooks", _HOOKS_PROMISE, declared, name), *checks)
+
+
+_HOOKS_PROMISE = "the module declares what it contributes in hook functions, marked with @hookimpl"
+
+
+def _mistake(found: str, advice: str) -> ContractError:
+    return ContractError(found, advice, _HOOKS_PROMISE)
+
+
+def _hooks(module: ModuleType) -> Iterator[tuple[str, Callable[[], object], bool]]:
+    """(hook, function, whether it is marked) of each, in the order they were written."""
+    for name, value in vars(module).items():
+        mark = getattr(value, _MARK, None)
+        if isinstance(mark, dict):
+            yield mark.get("specname") or name, value, True
+        elif (
+            name.startswith(_PREFIX)
+            and isinstance(value, FunctionType)
+            and value.__module__ == module.__name__
+        ):
+            yield name, value, False
+
+
+def _contributions(
+    hook: str, function: Callable[[], Any], mistakes: list[ContractError]
+) -> Iterator[Contribution[Any]]:
+    """What one hook gives; whatever goes wrong is written down instead of raised."""
+    advice = "yield Contributions, or return a list of them"
+    try:
+        for item in function():
+            if isinstance(item, Contribution):
+                yield item
+            else:
+                mistakes.append(_mistake(f"{hook} gave a {type(item).__name__}", advice))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        mistake = _mistake(f"{hook} raised {type(error).__name__}: {error}", advice)
+        mistake.__cause__ = error
+        mistakes.append(mistake)
+
+
+def contract_tests(
+    source: ModuleType | Iterable[Contribution[Any]], kind: Kind = "engine"
+) -> Callable[[Check], None]:
+    """A pytest test function, parametrized: every contribution of `source` x every check.
+
+    Assign it to a name that pytest collects: `test_contract = contract_tests(my_plugin)`.
+    A check that does not apply (`train` of an engine that has none) is a skipped test that says
+    why. Arguments as for `checks_of`. Needs pytest.
+    """
+    import pytest
+
+    checks = checks_of(source, kind)
+
+    @pytest.mark.parametrize("check", checks, ids=[str(check) for check in checks])
+    def test_contract(check: Check) -> None:
+        reason = check()
+        if reason:
+            pytest.skip(reason)
+
+    return test_contract

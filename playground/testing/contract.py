@@ -1,0 +1,131 @@
+"""What a contract is made of, whatever it is about: checks, and what came of them."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from microgpt.engine import Progress
+
+Outcome = Literal["passed", "failed", "skipped"]
+
+
+class ContractError(AssertionError):
+    """A promise that was not kept. Each part is a clause without its full stop."""
+
+    def __init__(self, found: str, advice: str, promised: str = "") -> None:
+        super().__init__(found, advice, promised)  # all three, so that it can be pickled
+        self.found = found
+        self.advice = advice
+        self.promised = promised
+        """Left open by whoever raises it within a check, which adds its description."""
+
+    def __str__(self) -> str:
+        return f"Promised: {self.promised}. Found: {self.found}. To do: {self.advice}."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One promise, ready to be put to the test: call it."""
+
+    name: str
+    """Short, lower case, words joined by hyphens: "decoder-is-the-forward-pass"."""
+    description: str
+    """The promise itself, in one sentence without its full stop."""
+    test: Callable[[], str | None] = field(repr=False)
+    """Returns None, or why there was nothing to test; raises ContractError, or whatever the
+    tested code raises."""
+    subject: str = ""
+    """Whose promise: the name of the contribution."""
+    essential: bool = False
+    """If it fails, the checks of the same subject after it would only fail likewise."""
+
+    def __str__(self) -> str:
+        return f"{self.subject}-{self.name}" if self.subject else self.name
+
+    def __call__(self) -> str:
+        """Why there was nothing to test; "" if there was, and the promise is kept.
+
+        Raises ContractError, also in place of anything that the tested code raised, which is
+        then its cause.
+        """
+        try:
+            return self.test() or ""
+        except ContractError as error:
+            error.promised = error.promised or self.description
+            raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too, and the panics of compiled code
+            name = type(error).__name__
+            raise ContractError(
+                f"{name}: {error}" if str(error) else name,
+                "the traceback of this exception shows the call that must not fail",
+                self.description,
+            ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What came of one check."""
+
+    check: Check
+    outcome: Outcome
+    """skipped: there was nothing to test, or no time was left, as `message` says."""
+    message: str = ""
+    """What was promised, found, and is to be done; or why the check was skipped."""
+    seconds: float = 0.0
+    traceback: str = ""
+    """Of a failure."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the promise was tested and is kept."""
+        return self.outcome == "passed"
+
+
+def run_checks(
+    checks: Iterable[Check],
+    budget: float | None = None,
+    progress: Progress | None = None,
+) -> list[Finding]:
+    """Run checks one after the other; a finding for each, in their order.
+
+    budget: seconds after which no further check is begun (the one at work is not cut short);
+    those left out are findings too, skipped. progress: called before each check with (its name,
+    checks done, checks in all); what it raises passes through, and so ends the run. After a
+    failed essential check, the others of its subject are skipped.
+    """
+    listed = list(checks)
+    findings: list[Finding] = []
+    broken: dict[str, Check] = {}
+    began = time.perf_counter()
+    for done, check in enumerate(listed):
+        if progress is not None:
+            progress(str(check), done, len(listed))
+        if check.subject in broken:
+            reason = f"it can only fail: {broken[check.subject].name} has"
+            findings.append(Finding(check, "skipped", reason))
+        elif budget is not None and time.perf_counter() - began >= budget:
+            reason = f"the {budget:g} seconds for all checks were used up"
+            findings.append(Finding(check, "skipped", reason))
+        else:
+            findings.append(_run(check))
+            if check.essential and findings[-1].outcome == "failed":
+                broken[check.subject] = check
+    return findings
+
+
+def _run(check: Check) -> Finding:
+    began = time.perf_counter()
+    try:
+        reason = check()
+    except ContractError as error:
+        seconds = time.perf_counter() - began
+        trace = "".join(traceback.format_exception(error))
+        return Finding(check, "failed", str(error), seconds, trace)
+    outcome: Outcome = "skipped" if reason else "passed"
+    return Finding(check, outcome, reason, time.perf_counter() - began)

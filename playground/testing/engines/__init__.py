@@ -1,0 +1,77 @@
+"""The contract of an engine: what `microgpt.engine.Engine` promises, put to the test.
+
+The reference is the scalar engine, which is microgpt.py line by line; where it would take too
+long (larger models, 200 steps), the vector engine, which is held to it by this same contract.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from microgpt.engine import EngineFactory
+from playground.testing.contract import Check
+from playground.testing.engines.arithmetic import CLAUSES as ARITHMETIC
+from playground.testing.engines.bulk import CLAUSES as BULK
+from playground.testing.engines.decoding import CLAUSES as DECODING
+from playground.testing.engines.making import CLAUSES as MAKING
+from playground.testing.engines.manners import CLAUSES as MANNERS
+from playground.testing.engines.moves import check_moves, move_checks
+from playground.testing.engines.nonfinite import CLAUSES as NONFINITE
+from playground.testing.engines.refusals import CLAUSES as REFUSALS
+from playground.testing.engines.state import CLAUSES as STATE
+from playground.testing.engines.subject import Clause, Subject
+
+__all__ = ["CLAUSES", "check_moves", "engine_checks", "move_checks"]
+
+CLAUSES: tuple[Clause, ...] = (
+    *MAKING,
+    *ARITHMETIC,
+    *DECODING,
+    *STATE,
+    *REFUSALS,
+    *NONFINITE,
+    *MANNERS,
+    *BULK,
+)
+"""What most often tells comes first, for a run that has little time."""
+
+
+def engine_checks(
+    factory: EngineFactory, name: str = "", small: bool | None = None
+) -> tuple[Check, ...]:
+    """The contract of one engine. Makes no engine yet: that is for the checks to do.
+
+    name: stands before the names of the checks. small: fewer and smaller models, shorter runs,
+    for an engine that needs tens of milliseconds a step; by default a step of it is timed.
+    """
+    subject = Subject(factory, name, small)
+    return tuple(
+        Check(
+            clause.name,
+            clause.description,
+            partial(_run, clause.test, subject),
+            name,
+            clause.essential,
+        )
+        for clause in CLAUSES
+    )
+
+
+def _run(test: Callable[[Subject], str | None], subject: Subject) -> str | None:
+    with _collector_paused():
+        return test(subject)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """As in the worker, which collects seldom: it would count every Value again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

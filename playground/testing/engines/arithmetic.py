@@ -1,0 +1,206 @@
+"""Losses, gradients and the update: the numbers of the scalar engine, and those of the paper."""
+
+from __future__ import annotations
+
+import math
+import random
+from array import array
+from collections.abc import Sequence
+
+from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.parameters import parameter_count
+from microgpt.scalar_engine import ScalarEngine
+from microgpt.vector_engine import VectorEngine
+from playground.testing.contract import ContractError
+from playground.testing.engines.cases import (
+    NAMES_STEPS,
+    SCALAR_WORK,
+    VECTOR_WORK,
+    Case,
+    cases,
+    expected,
+    names,
+    names_losses,
+    names_run,
+)
+from playground.testing.engines.comparing import (
+    check_gradients,
+    check_numbers,
+    check_rows,
+    close,
+)
+from playground.testing.engines.subject import BATCH, SMALL, Subject, clause
+
+_READ_SCALAR = "compare, operation by operation, with microgpt/scalar_engine.py"
+
+
+def _compare(subject: Subject, drawn: Sequence[Case]) -> None:
+    for case in drawn:
+        losses, gradients = expected(case)
+        engine = subject.make(case.config, case.weights())
+        given = engine.loss_and_gradients(case.batch)
+        check_rows(f"with {case}: the losses", given, losses, _READ_SCALAR)
+        mine = engine.read("gradients")
+        check_gradients(f"with {case}", case.config, mine, gradients, _READ_SCALAR)
+
+
+@clause(
+    "losses-and-gradients",
+    "for random small models and batches, losses and gradients are the scalar engine's to 1e-9",
+)
+def losses_and_gradients(subject: Subject) -> None:
+    """Shapes, heads, layers, batches, documents shorter and longer than the block."""
+    _compare(subject, cases(2017, 24, SCALAR_WORK)[: subject.size(24, 10)])
+
+
+@clause(
+    "larger-models",
+    "for random larger models and batches, losses and gradients are the vector engine's to 1e-9",
+)
+def larger_models(subject: Subject) -> None:
+    """Where loops are unrolled, tiled or given to another library."""
+    if subject.small:
+        _compare(subject, cases(1980, 1, 2 * SCALAR_WORK))
+    else:
+        _compare(subject, cases(1706, 10, VECTOR_WORK))
+
+
+@clause(
+    "mean-over-all-tokens",
+    "the gradients of a batch are those of the mean over all its tokens, not over its documents",
+)
+def mean_over_all_tokens(subject: Subject) -> None:
+    """From the engine's own gradients of each document, weighted by its tokens."""
+    engine = subject.make()
+    together = engine.loss_and_gradients(BATCH)
+    mine = engine.read("gradients")
+    tokens = sum(map(len, together))
+    sums = [0.0] * len(mine)
+    alone: list[list[float]] = []
+    for document in BATCH:
+        (row,) = engine.loss_and_gradients([document])
+        alone.append(row)
+        share = len(row) / tokens
+        sums = [s + share * g for s, g in zip(sums, engine.read("gradients"), strict=True)]
+    advice = "divide the gradient of every token by the number of tokens in the whole batch"
+    check_rows("the losses of a batch, against its documents one by one", together, alone, advice)
+    what = f"documents of {', '.join(str(len(row)) for row in alone)} tokens"
+    check_gradients(what, SMALL, mine, array("d", sums), advice)
+
+
+@clause(
+    "one-token-documents",
+    "a document with a single token to predict has one loss, and gradients as any other",
+)
+def one_token_documents(subject: Subject) -> None:
+    """Attention to one token only, whose queries and keys have gradients of 0."""
+    for vocab_size, block_size in ((5, 6), (5, 1), (1, 1)):
+        config = ModelConfig(vocab_size, n_embd=6, n_head=3, n_layer=2, block_size=block_size)
+        last = vocab_size - 1
+        _compare(
+            subject,
+            [
+                Case(config, ((last, 0),), 11, 0.3),
+                Case(config, ((last, last), (0, last), (last, 0)), 12, 0.3),
+            ],
+        )
+
+
+@clause(
+    "cut-off-at-block-size",
+    "of a document longer than block_size + 1 only the first block_size predictions count",
+)
+def cut_off_at_block_size(subject: Subject) -> None:
+    """The same losses and gradients as for the beginning alone."""
+    rng = random.Random(5)
+    document = [rng.randrange(SMALL.vocab_size) for _ in range(3 * SMALL.block_size)]
+    cut = document[: SMALL.block_size + 1]
+    engine, other = subject.make(), subject.make()
+    advice = "read document[: block_size + 1] and no more"
+    long, short = engine.loss_and_gradients([document, BATCH[0]]), [cut, list(BATCH[0])]
+    check_rows("the losses", long, other.loss_and_gradients(short), advice, 1e-12)
+    mine, whole = engine.read("gradients"), other.read("gradients")
+    check_gradients("a document that is too long", SMALL, mine, whole, advice)
+    check_rows("losses()", engine.losses([document]), other.losses([cut]), advice, 1e-12)
+
+
+_OPTIMIZERS = (
+    OptimizerConfig(),
+    OptimizerConfig(beta1=0.9, beta2=0.999),
+    OptimizerConfig(beta1=0.8, beta2=0.9, eps=1e-3),
+    OptimizerConfig(beta1=0.0, beta2=0.0, eps=1e-2),
+)
+
+
+@clause(
+    "adam",
+    "the update is Adam's (Kingma & Ba 2014, algorithm 1), with the constants of OptimizerConfig",
+)
+def adam(subject: Subject) -> None:
+    """Weights and moments after each of several steps, step 0 or not, learning rate 0 or not."""
+    count = parameter_count(SMALL)
+    rng = random.Random(8)
+    for optimizer in _OPTIMIZERS:
+        beta1, beta2, eps = optimizer.beta1, optimizer.beta2, optimizer.eps
+        weights = array("d", [rng.gauss(0, 1) for _ in range(count)])
+        engine = subject.make(weights=weights, optimizer=optimizer)
+        m, v, w = [0.0] * count, [0.0] * count, list(weights)
+        # Learning rate and step: steps in a row, a jump ahead (a run that was opened), no rate.
+        for rate, step in ((0.1, 0), (0.05, 1), (0.01, 2), (0.01, 40), (0.0, 41)):
+            gradients = array("d", [rng.gauss(0, 10 ** rng.uniform(-4, 0)) for _ in range(count)])
+            if step == 2:
+                gradients = array("d", bytes(8 * count))
+            engine.write("gradients", gradients)
+            engine.adam_step(rate, step)
+            for i, g in enumerate(gradients):
+                m[i] = beta1 * m[i] + (1 - beta1) * g
+                v[i] = beta2 * v[i] + (1 - beta2) * g * g
+                m_hat = m[i] / (1 - beta1 ** (step + 1))
+                v_hat = v[i] / (1 - beta2 ** (step + 1))
+                w[i] -= rate * m_hat / (math.sqrt(v_hat) + eps)
+            where = f"after adam_step({rate}, {step}) with beta1 {beta1}, beta2 {beta2}, eps {eps}"
+            advice = (
+                "m = β1 m + (1 - β1) g; v = β2 v + (1 - β2) g²; w -= α m̂ / (√v̂ + ε), where"
+                " m̂ = m / (1 - β1^(step + 1)), v̂ = v / (1 - β2^(step + 1)), and step is the one"
+                " that is given"
+            )
+            check_numbers(f"{where}: the weights", engine.read("weights"), w, advice, 1e-12)
+            for what, mine, theirs in (
+                ("first moment", engine.read("first_moment"), m),
+                ("second moment", engine.read("second_moment"), v),
+            ):
+                check_numbers(f"{where}: the {what}", mine, theirs, advice, 1e-12, 1e-18)
+            check_numbers(
+                f"{where}: the gradients", engine.read("gradients"), gradients, advice, 0, 0
+            )
+
+
+@clause(
+    "names-trajectory",
+    "200 training steps on the embedded names give the reference's losses to 1e-9",
+)
+def names_trajectory(subject: Subject) -> None:
+    """The default run: the beginning against the scalar engine, all against the vector engine."""
+    config, weights, _ = names()
+    steps = subject.size(NAMES_STEPS, 40)
+    mine = names_run(subject.make(config, weights), steps)
+    beginning = names_losses(ScalarEngine, 5)
+    for reference in (beginning, names_losses(VectorEngine, NAMES_STEPS)):
+        for step, (a, b) in enumerate(zip(mine, reference, strict=False)):
+            if not close(a, b):
+                raise ContractError(
+                    f"the loss of step {step} is {a!r} instead of {b!r}",
+                    "see whether the checks losses-and-gradients and adam pass; if both do, look"
+                    " at what is kept from one step to the next",
+                )
+
+
+CLAUSES = (
+    losses_and_gradients,
+    adam,
+    one_token_documents,
+    cut_off_at_block_size,
+    mean_over_all_tokens,
+    larger_models,
+    names_trajectory,
+)

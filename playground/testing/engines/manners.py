@@ -1,0 +1,264 @@
+"""Deterministic, quiet, and careful with what belongs to others."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import random
+import sys
+import tempfile
+import threading
+import warnings
+from array import array
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+from microgpt.engine import STATE_KINDS, BulkEngine, Engine
+from microgpt.parameters import initial_weights
+from playground.testing.contract import ContractError
+from playground.testing.engines.comparing import check_numbers, check_rows
+from playground.testing.engines.nonfinite import huge_weights, possible_and_impossible
+from playground.testing.engines.subject import BATCH, SMALL, Subject, clause, state_of
+
+
+def _use(engine: Engine, batch: Sequence[Sequence[int]] = BATCH) -> list[list[float]]:
+    """Call every method; all the numbers that come back."""
+    numbers: list[list[float]] = []
+    for step in range(4):
+        numbers += engine.loss_and_gradients(batch)
+        engine.adam_step(0.02, step)
+    if isinstance(engine, BulkEngine):
+        numbers.append(list(engine.train([*batch, *batch], [0.02, 0.01], 4).losses))
+    numbers += engine.losses(batch)
+    decoder = engine.decoder()
+    numbers += [decoder.push(4), decoder.push(1)]
+    for kind in STATE_KINDS:
+        engine.write(kind, engine.read(kind))
+        numbers.append(engine.read(kind).tolist())
+    return numbers
+
+
+@clause("same-run-same-bits", "the same run twice gives the same bits")
+def same_run_same_bits(subject: Subject) -> None:
+    """Whatever other programs draw from the global random stream, and however often."""
+    kept = random.getstate()
+    try:
+        runs = []
+        for seed in (1, 2):
+            random.seed(seed)
+            runs.append(_use(subject.make()))
+    finally:
+        random.setstate(kept)
+    first, second = runs
+    advice = "take sums in a fixed order (no parallel reduction), and draw no random numbers"
+    check_rows("what the second of two runs gives", second, first, advice, 0, 0)
+
+
+def _numpy_state() -> bytes:
+    """The state of NumPy's global random stream; empty while nobody has imported it."""
+    numpy: Any = sys.modules.get("numpy")
+    return pickle.dumps(numpy.random.get_state()) if numpy is not None else b""
+
+
+@clause(
+    "global-random-state",
+    "the global random streams (random's, and numpy.random's if it is loaded) stay as they are",
+)
+def global_random_state(subject: Subject) -> None:
+    """From the factory's call to the last method's."""
+    advice = "an engine needs no random numbers: its first weights are given to it"
+    state = random.getstate()
+    engine = subject.make()
+    numpy_state = _numpy_state()  # only now: the factory may be the first to import it
+    try:
+        _use(engine)
+        _use(subject.make())
+        if random.getstate() != state:
+            raise ContractError("the state of the random module has changed", advice)
+    finally:
+        random.setstate(state)
+    if _numpy_state() != numpy_state:
+        raise ContractError("the state of numpy.random has changed", advice)
+
+
+@contextmanager
+def _captured() -> Iterator[list[str]]:
+    """What is written to standard output and standard error: by Python, and, as compilers and
+    compiled code do, to the file descriptors. Filled in at the end."""
+    written: list[str] = []
+    texts = (io.StringIO(), io.StringIO())
+    with ExitStack() as stack:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        file = stack.enter_context(tempfile.TemporaryFile())
+        kept: list[tuple[int, int]] = []
+        try:
+            for descriptor in (1, 2):
+                try:
+                    kept.append((descriptor, os.dup(descriptor)))
+                except OSError:  # a process that has none
+                    continue
+                os.dup2(file.fileno(), descriptor)
+            with redirect_stdout(texts[0]), redirect_stderr(texts[1]):
+                yield written
+        finally:
+            for descriptor, copy in kept:
+                os.dup2(copy, descriptor)
+                os.close(copy)
+        file.seek(0)
+        written += [text.getvalue() for text in texts]
+        written.append(file.read().decode(errors="replace"))
+
+
+@clause("quiet", "nothing is written to standard output or standard error")
+def quiet(subject: Subject) -> None:
+    """By any method, prepare included, with ordinary numbers and with huge ones."""
+    with _captured() as written:
+        _use(subject.make())
+        _use_with_huge(subject)
+    for text in written:
+        if text:
+            beginning = text.strip()[:80]
+            raise ContractError(
+                f"{beginning!r} was printed",
+                "print nothing: the screen belongs to the playground; prepare has its progress",
+            )
+
+
+def _use_with_huge(subject: Subject) -> None:
+    for i, (_, weights) in enumerate(huge_weights(subject)):
+        if i % 4 == 0:
+            engine = subject.make(weights=weights)
+            engine.loss_and_gradients(BATCH)
+            engine.adam_step(0.01, 0)
+            engine.decoder().push(4)
+    possible_and_impossible(subject).loss_and_gradients([[2, 1]])
+
+
+@clause(
+    "no-runtime-warnings",
+    "no RuntimeWarning is given, not even for numbers that overflow or are undefined",
+)
+def no_runtime_warnings(subject: Subject) -> None:
+    """Huge and impossible numbers are part of training: see the checks huge-weights and others."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        _use(subject.make())
+        _use_with_huge(subject)
+    for warning in caught:
+        if issubclass(warning.category, RuntimeWarning):
+            raise ContractError(
+                f"{warning.category.__name__}: {warning.message} ({warning.filename},"
+                f" line {warning.lineno})",
+                "compute within numpy.errstate(all='ignore'), or without what warns",
+            )
+
+
+@clause(
+    "arguments-stay-as-they-are",
+    "documents, learning rates and arrays that are given are not changed",
+)
+def arguments_stay_as_they_are(subject: Subject) -> None:
+    """Lists and arrays, looked at after each call."""
+    advice = "work on a copy"
+    weights = initial_weights(SMALL, random.Random(1))
+    kept = array("d", weights)
+    engine = subject.make(weights=weights)
+    batch = [list(document) for document in BATCH] + [[4, 0, 1, 2, 3, 0, 1, 2, 3, 4]]
+    as_given = [list(document) for document in batch]
+    rates = [0.02, 0.01]
+
+    def same(what: str) -> None:
+        if batch != as_given:
+            raise ContractError(f"{what} has changed the documents", advice)
+        if weights != kept:
+            raise ContractError(f"{what} has changed the array of first weights", advice)
+
+    engine.loss_and_gradients(batch)
+    same("loss_and_gradients")
+    engine.losses(batch)
+    same("losses")
+    engine.adam_step(0.1, 0)
+    same("adam_step")
+    if isinstance(engine, BulkEngine):
+        engine.train(batch, rates, 1)
+        same("train")
+        if rates != [0.02, 0.01]:
+            raise ContractError("train has changed the learning rates", advice)
+    for kind in STATE_KINDS:
+        values = array("d", map(abs, kept))
+        engine.write(kind, values)
+        engine.loss_and_gradients(batch)
+        engine.adam_step(0.1, 3)
+        what = f"an array that was written as {kind}, two calls later"
+        check_numbers(what, values, array("d", map(abs, kept)), advice, 0, 0)
+
+
+@clause(
+    "losses-are-new-lists",
+    "losses come as lists of floats, one a document, that no later call changes",
+)
+def losses_are_new_lists(subject: Subject) -> None:
+    """For documents given as lists, tuples and arrays alike."""
+    engine = subject.make()
+    for method in (engine.loss_and_gradients, engine.losses):
+        first = method([list(document) for document in BATCH])
+        name = method.__name__
+        for row in (first, *first):
+            if type(row) is not list:
+                raise ContractError(
+                    f"{name} gives a {type(row).__name__}",
+                    "give lists of floats; arrays have tolist() for it",
+                )
+        for number in (number for row in first for number in row):
+            if not isinstance(number, float):
+                raise ContractError(f"{name} gives a {type(number).__name__}", "give floats")
+        before = [list(row) for row in first]
+        method([[4, 2, 2, 1], [4, 4, 4, 4, 4, 4], [2, 3]])
+        advice = "return a copy, not the buffer itself"
+        check_rows(f"losses of {name}, looked at after its next call", first, before, advice, 0, 0)
+        advice = "take any sequence of ids: lists, tuples, arrays"
+        for given in (BATCH, [array("q", document) for document in BATCH]):
+            what = f"{name} of documents that are of type {type(given[0]).__name__}"
+            check_rows(what, method(given), before, advice, 0, 0)
+
+
+@clause("other-threads", "an engine made and used in another thread gives the same bits")
+def other_threads(subject: Subject) -> None:
+    """In one thread only, from beginning to end, but not in the main one."""
+    results: list[tuple[list[list[float]], dict[Any, bytes]]] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            engine = subject.make()
+            results.append((_use(engine), state_of(engine)))
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="contract of an engine")
+    thread.start()
+    thread.join()
+    if errors:
+        raise ContractError(
+            f"{type(errors[0]).__name__}: {errors[0]}",
+            "keep nothing that belongs to one thread (locals, signal handlers, event loops)",
+        ) from errors[0]
+    engine = subject.make()
+    here = _use(engine)
+    advice = "keep nothing that belongs to one thread"
+    check_rows("what the other thread gives", results[0][0], here, advice, 0, 0)
+
+
+CLAUSES = (
+    same_run_same_bits,
+    arguments_stay_as_they_are,
+    losses_are_new_lists,
+    global_random_state,
+    quiet,
+    no_runtime_warnings,
+    other_threads,
+)

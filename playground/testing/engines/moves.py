@@ -1,0 +1,56 @@
+"""Runs moved from one engine to another in mid-run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from microgpt.engine import EngineFactory
+from playground.testing.contract import Check
+from playground.testing.engines.comparing import check_numbers
+from playground.testing.engines.subject import BATCH, Subject, move, take_steps
+
+_BEFORE = tuple((document,) for document in BATCH) * 2
+_AFTER = (BATCH, *_BEFORE)
+
+_PROMISE = "a run moved from one engine to another in mid-run has the losses that it would have had"
+
+
+def move_checks(factories: Mapping[str, EngineFactory]) -> tuple[Check, ...]:
+    """A check for every ordered pair of engines, under the names they have in `factories`."""
+    return tuple(
+        Check(
+            f"moved-to-{target}",
+            _PROMISE,
+            partial(_moved, Subject(factories[source]), Subject(factories[target])),
+            source,
+        )
+        for source in factories
+        for target in factories
+        if source != target
+    )
+
+
+def check_moves(factories: Mapping[str, EngineFactory]) -> None:
+    """All of `move_checks`; raises the first ContractError, which names the pair."""
+    for check in move_checks(factories):
+        check()
+
+
+def _moved(source: Subject, target: Subject) -> None:
+    """Losses to 1e-9 after the move, by the gradients that were moved too."""
+    stays, goes = source.make(), target.make(seed=99)
+    take_steps(stays, _BEFORE, 0)
+    stays.loss_and_gradients(BATCH)
+    move(stays, goes)
+    for engine in (stays, goes):
+        engine.adam_step(0.01, len(_BEFORE))
+    first = len(_BEFORE) + 1
+    mine, expected = take_steps(goes, _AFTER, first), take_steps(stays, _AFTER, first)
+    check_numbers(
+        "the losses after the move",
+        mine,
+        expected,
+        "run engine_checks on both: the one that fails state-is-read-as-it-was-written or"
+        " moved-in-mid-run is at fault",
+    )

@@ -1,0 +1,184 @@
+"""Weights, gradients and moments: read, written, moved, and evaluated without being touched."""
+
+from __future__ import annotations
+
+import random
+from array import array
+
+from microgpt.engine import STATE_KINDS, Engine, StateKind
+from microgpt.parameters import parameter_count
+from microgpt.scalar_engine import ScalarEngine
+from microgpt.vector_engine import VectorEngine
+from playground.testing.contract import ContractError
+from playground.testing.engines.comparing import check_numbers, check_rows
+from playground.testing.engines.subject import (
+    BATCH,
+    SMALL,
+    Subject,
+    clause,
+    move,
+    state_of,
+    take_steps,
+)
+
+_COUNT = parameter_count(SMALL)
+_BATCHES = tuple((document,) for document in BATCH) * 5
+
+
+def _random_state(kind: StateKind, seed: int) -> array[float]:
+    """Numbers of all sizes that a float64 can have; none below 0 for a second moment."""
+    rng = random.Random(seed)
+    values = array("d", [rng.gauss(0, 1) * 10 ** rng.randint(-300, 300) for _ in range(_COUNT)])
+    return array("d", map(abs, values)) if kind == "second_moment" else values
+
+
+@clause(
+    "state-is-read-as-it-was-written",
+    "read returns an array('d') of parameter_count numbers, bit for bit as written; each kind of"
+    " state is written for itself",
+)
+def state_is_read_as_it_was_written(subject: Subject) -> None:
+    """Each of the four kinds, and the three others unchanged by it."""
+    engine = subject.make()
+    take_steps(engine, _BATCHES[:2], 0)
+    for seed, kind in enumerate(STATE_KINDS):
+        before = state_of(engine)
+        values = _random_state(kind, seed)
+        engine.write(kind, values)
+        out = engine.read(kind)
+        if not isinstance(out, array) or out.typecode != "d":
+            raise ContractError(
+                f"read({kind!r}) gave a {type(out).__name__}", "return an array('d')"
+            )
+        advice = "keep float64, in the order of microgpt.parameters.parameter_layout"
+        check_numbers(f"{kind} after being written", out, values, advice, 0, 0)
+        after = state_of(engine)
+        for other in STATE_KINDS:
+            if other != kind and after[other] != before[other]:
+                raise ContractError(
+                    f"write({kind!r}, ...) has changed the {other.replace('_', ' ')}",
+                    "let write change the one kind only",
+                )
+
+
+@clause(
+    "state-is-copied",
+    "arrays are copied on the way in and on the way out: nobody shares memory with the engine",
+)
+def state_is_copied(subject: Subject) -> None:
+    """The first weights, and read and write of each kind."""
+    first = array("d", [0.5] * _COUNT)
+    engine = subject.make(weights=first)
+    first[0] = -1.0
+    if engine.read("weights")[0] != 0.5:
+        raise ContractError(
+            "the engine's weights follow the array that the factory was given", "copy it"
+        )
+    for kind in STATE_KINDS:
+        mine = array("d", [0.5] * _COUNT)
+        engine.write(kind, mine)
+        mine[3] = 7.0
+        if engine.read(kind)[3] != 0.5:
+            raise ContractError(f"the {kind} follow the array that was written", "copy it in write")
+        out = engine.read(kind)
+        out[4] = 7.0
+        if engine.read(kind)[4] != 0.5:
+            raise ContractError(f"the {kind} follow the array that was read", "copy it in read")
+        # What is read must not follow the engine either.
+        out = engine.read(kind)
+        engine.write(kind, array("d", [0.25] * _COUNT))
+        if out[5] != 0.5:
+            raise ContractError(f"the {kind} that were read follow the engine", "copy them in read")
+    before = engine.read("weights")
+    kept = array("d", before)
+    take_steps(engine, _BATCHES[:1], 0)
+    check_numbers("weights read before a step, looked at after it", before, kept, "copy", 0, 0)
+
+
+@clause(
+    "what-follows-depends-on-the-state-alone",
+    "after write, losses, gradients and updates are those of an engine that began in that state",
+)
+def what_follows_depends_on_the_state_alone(subject: Subject) -> None:
+    """A fresh engine of the same factory, put into the state of another, goes on bit for bit."""
+    engine = subject.make()
+    take_steps(engine, _BATCHES[:5], 0)
+    copy = subject.make(seed=7)
+    take_steps(copy, _BATCHES[3:5], 0, 0.1)  # so that it has something to forget
+    move(engine, copy)
+    advice = "compute nothing ahead that write does not compute anew"
+    check_rows("losses()", copy.losses(BATCH), engine.losses(BATCH), advice, 0, 0)
+    copy.adam_step(0.02, 5)  # by gradients, moments and weights that were written
+    engine.adam_step(0.02, 5)
+    losses, others = take_steps(copy, _BATCHES[6:12], 6), take_steps(engine, _BATCHES[6:12], 6)
+    check_numbers("the losses of the steps that follow", losses, others, advice, 0, 0)
+    if state_of(copy) != state_of(engine):
+        raise ContractError("another state after the steps that follow", advice)
+
+
+@clause(
+    "moved-in-mid-run",
+    "a run moved to the vector engine, back, to the scalar engine and back goes on to 1e-9 as if"
+    " nothing had happened",
+)
+def moved_in_mid_run(subject: Subject) -> None:
+    """Three steps in each of five engines, against fifteen in the scalar engine."""
+    reference = Subject(ScalarEngine, small=True)
+    whole = take_steps(reference.make(), _BATCHES, 0)
+    engine: Engine = subject.make()
+    route = (subject.factory, VectorEngine, subject.factory, ScalarEngine, subject.factory)
+    step = 0
+    for stop, factory in enumerate(route):
+        moved = Subject(factory).make(seed=99)
+        if stop == 0:
+            moved = engine
+        else:
+            move(engine, moved)
+        engine = moved
+        batches = _BATCHES[step : step + 3]
+        losses = take_steps(engine, batches, step)
+        start = sum(len(document) - 1 for (document,) in _BATCHES[:step])
+        check_numbers(
+            f"the losses from step {step} on, in the {stop + 1}. engine of the route",
+            losses,
+            whole[start : start + len(losses)],
+            "read and write each kind in the order of parameter_layout, gradients and both"
+            " moments too",
+        )
+        step += 3
+
+
+@clause(
+    "losses-touch-nothing",
+    "losses() gives the losses of loss_and_gradients to 1e-12 and leaves all state as it is;"
+    " losses([]) is []",
+)
+def losses_touch_nothing(subject: Subject) -> None:
+    """For few documents and for many."""
+    engine = subject.make()
+    take_steps(engine, _BATCHES[:3], 0)
+    expected = engine.loss_and_gradients(BATCH)
+    before = state_of(engine)
+    many = 14
+    given = engine.losses(BATCH * many)
+    advice = "run the forward pass only, with the weights of now"
+    check_rows("losses() of 42 documents", given, expected * many, advice, 1e-12, 1e-15)
+    empty = engine.losses([])
+    if empty != []:
+        raise ContractError(f"losses([]) is {empty!r}", "give a list for each document: none")
+    after = state_of(engine)
+    for kind in STATE_KINDS:
+        if after[kind] != before[kind]:
+            raise ContractError(
+                f"losses() has changed the {kind.replace('_', ' ')}",
+                "keep what the forward pass leaves behind apart from the state",
+            )
+
+
+CLAUSES = (
+    state_is_read_as_it_was_written,
+    what_follows_depends_on_the_state_alone,
+    state_is_copied,
+    losses_touch_nothing,
+    moved_in_mid_run,
+)
