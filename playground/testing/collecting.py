@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from playground.api import PROJECT_NAME, Contribution
 from playground.catalog import Kind
@@ -49,12 +49,18 @@ def checks_of(
     "microgpt_"), or contributions of one `kind`. The hooks are called here; one that fails is
     not raised but is a check that fails: the first one, about the module itself.
     """
-    if isinstance(source, Iterable):
-        return tuple(check for item in source for check in contribution_checks(kind, item))
+    if isinstance(source, ModuleType):
+        return _module_checks(source)
+    contributions = cast("Iterable[Contribution[Any]]", source)  # mypy narrows no ModuleType away
+    return tuple(check for item in contributions for check in contribution_checks(kind, item))
+
+
+def _module_checks(module: ModuleType) -> tuple[Check, ...]:
+    """That it declares what it contributes, and then the contract of each contribution."""
     mistakes: list[ContractError] = []
     checks: list[Check] = []
     found = False
-    for hook, function, marked in _hooks(source):
+    for hook, function, marked in _hooks(module):
         found = True
         if hook not in HOOKS:
             mistakes.append(_mistake(f"{hook} is none", "rename it to one of " + ", ".join(HOOKS)))
@@ -75,7 +81,7 @@ def checks_of(
         if mistakes:
             raise mistakes[0]
 
-    name = source.__name__.rpartition(".")[2]
+    name = module.__name__.rpartition(".")[2]
     return (Check("hooks", _HOOKS_PROMISE, declared, name), *checks)
 
 
