@@ -1,0 +1,32 @@
+"""The hook: it names the engine. NumPy is imported when an engine is made, not before."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+
+from playground.api import Contribution, Engine, hookimpl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from microgpt.config import ModelConfig, OptimizerConfig
+
+
+def make_engine(config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]) -> Engine:
+    """An engine with these shapes, constants and first weights. See `EngineFactory`.
+
+    Raises ValueError if `weights` is not parameter_count long, ImportError without NumPy.
+    """
+    from microgpt_play_numpy.engine import NumpyEngine
+
+    return NumpyEngine(config, optimizer, weights)
+
+
+@hookimpl
+def microgpt_engines() -> Iterator[Contribution[Engine]]:
+    yield Contribution(
+        name="numpy",
+        summary="whole matrices at a time with NumPy, in float64",
+        factory=make_engine,
+        requires=("numpy",),
+    )
