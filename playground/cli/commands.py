@@ -216,6 +216,72 @@ for _kind, _plural, _words in (
     _listing(_kind, _plural, _words)
 
 
+@cli.command(context_settings=CONTEXT)
+@option(
+    "--engine",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    section="Measuring",
+    help="Only this engine (may be repeated).",
+)
+@option(
+    "--quick",
+    is_flag=True,
+    section="Measuring",
+    help="Only the default model, and less of it: about 8 seconds.",
+)
+@option(
+    "--rounds",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    section="Measuring",
+    help="How often each engine has its turn (9; 5 if quick).",
+)
+@option(
+    "--seconds",
+    type=click.FloatRange(0.001, 60),
+    metavar="X",
+    section="Measuring",
+    help="How long a turn is, one step at least (0.2; 0.15 if quick).",
+)
+@option(
+    "--check",
+    is_flag=True,
+    section="Measuring",
+    help="Compare 1,000 losses of the slow engines, too: minutes.",
+)
+@option("--json", "as_json", is_flag=True, section="Output", help="All figures as JSON.")
+@plugin_options  # fmt: skip
+def bench(
+    names: tuple[str, ...],
+    rounds: int | None,
+    seconds: float | None,
+    quick: bool,
+    check: bool,
+    as_json: bool,
+    plugins: tuple[Path, ...],
+    no_plugins: bool,
+    without: tuple[str, ...],
+) -> int:
+    """Measure the engines: how many times as fast as the scalar engine is each, here?
+
+    They train the same names in turns, so that the ratios hold on a busy machine, too; and
+    their losses are compared. Ends with exit code 1 if one of them computes something else.
+    """
+    from playground.cli import bench as ladder
+
+    return ladder.bench(
+        sources(plugins, no_plugins, without),
+        names=names,
+        rounds=rounds,
+        seconds=seconds,
+        quick=quick,
+        check=check,
+        as_json=as_json,
+    )
+
+
 @cli.group(context_settings=CONTEXT, invoke_without_command=True)
 @click.pass_context
 def plugins(ctx: click.Context) -> int:
