@@ -137,7 +137,7 @@ class Trainer:
         Stops before a step whose loss is not finite: see `advance`.
         """
         engine, first = self.engine, self.step
-        if isinstance(engine, BulkEngine):
+        if steps > 0 and isinstance(engine, BulkEngine):
             return self._train_at_once(engine, first, steps)
         losses, rates = array("d"), array("d")
         tokens, last = 0, None

@@ -59,6 +59,8 @@ class Entry:
     """In words: "built in", "package llm-words 1.2", the path of a file."""
     summary: str
     controls: tuple[Control, ...] = ()
+    missing: str = ""
+    """Why it cannot be used here, and how that is changed; "" if it can."""
 
     @property
     def qualified(self) -> str:
@@ -100,10 +102,16 @@ class Catalog:
     problems: tuple[Problem, ...] = ()
     plugins: tuple[Plugin, ...] = ()
     """In the order they were loaded, those switched off included."""
+    offers: tuple[Entry, ...] = ()
+    """What the gallery would add; each says how."""
 
     def of(self, kind: Kind) -> tuple[Entry, ...]:
         """The contributions of one kind, built-ins first, in the order they were declared."""
         return tuple(entry for entry in self.entries if entry.kind == kind)
+
+    def listed(self, kind: Kind) -> tuple[Entry, ...]:
+        """The same, and what the gallery would add."""
+        return self.of(kind) + tuple(entry for entry in self.offers if entry.kind == kind)
 
     def find(self, kind: Kind, name: str) -> Entry | None:
         """The entry that a bare or qualified name means; None if there is none, or if a bare

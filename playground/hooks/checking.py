@@ -9,6 +9,7 @@ from typing import Any
 from playground.api import Contribution, Control, Knobs, controls
 from playground.catalog import Entry, Kind
 from playground.hooks.errors import describe, excerpt, one_line
+from playground.hooks.gallery import lacking
 from playground.hooks.knobs import make_knobs
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -19,7 +20,7 @@ METHODS: dict[Kind, tuple[str, ...]] = {
     "tokenizer": ("train", "encode", "decode", "display", "state_dict", "load_state_dict"),
     "dataset": ("prepare", "documents", "count"),
     "strategy": (),
-    "engine": ("loss_and_gradients", "adam_step", "decoder", "read", "write"),
+    "engine": ("loss_and_gradients", "losses", "adam_step", "decoder", "read", "write"),
 }
 """What the objects can do, by the protocols of playground.api. Attributes are left alone:
 a vocab_size may come into being only in `train`."""
@@ -58,7 +59,18 @@ def entry_of(kind: Kind, plugin: str, origin: str, given: object) -> Entry:
         origin=origin,
         summary=one_line(given.summary, MAX_SUMMARY),
         controls=_checked_controls(kind, name, plugin, origin, given.knobs),
+        missing=lacking(_checked_requires(name, given.requires)),
     )
+
+
+def _checked_requires(name: str, requires: Any) -> tuple[str, ...]:
+    modules = (requires,) if isinstance(requires, str) else tuple(requires)
+    for module in modules:
+        if not isinstance(module, str) or not all(
+            part.isidentifier() for part in module.split(".")
+        ):
+            raise ContributionError(f"{name}: requires {excerpt(module)}, which names no module")
+    return modules
 
 
 def _checked_controls(

@@ -72,8 +72,21 @@ class UnknownNameError(LookupError):
         self.known = tuple(known)
         """The names that would do."""
 
+    @property
+    def title(self) -> str:
+        """What happened, in a few words."""
+        return f"There is no such {KIND_WORDS[self.kind]}"
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return UnknownNameError, (self.kind, self.name, self.message, self.known)
+        return type(self), (self.kind, self.name, self.message, self.known)
+
+
+class MissingError(UnknownNameError):
+    """A contribution that is known, and cannot be used here: something must be installed."""
+
+    @property
+    def title(self) -> str:
+        return f"The {KIND_WORDS[self.kind]} {self.name!r} cannot be used here"
 
 
 class plugin_call:

@@ -28,6 +28,7 @@ from playground.hooks import specs
 from playground.hooks.builtins import MODULES
 from playground.hooks.checking import ContributionError, entry_of, why
 from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
+from playground.hooks.gallery import offers
 from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import (
     Found,
@@ -75,7 +76,9 @@ class _Loader:
                 seen.add(key)
                 self._file(found)
         self._say_clashes()
-        return Registry(self.registered, self.problems, self.plugins)
+        entries = [item.entry for item in self.registered]
+        more = offers(entries, self.plugins, self.problems) if self.sources.entry_points else ()
+        return Registry(self.registered, self.problems, self.plugins, more)
 
     # ------------------------------------------------------------ where they are
 

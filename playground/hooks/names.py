@@ -16,17 +16,20 @@ from __future__ import annotations
 import difflib
 
 from playground.catalog import Catalog, Control, Entry, Kind, KnobValue
-from playground.hooks.errors import KIND_WORDS, KnobError, UnknownNameError
+from playground.hooks.errors import KIND_WORDS, KnobError, MissingError, UnknownNameError
 
 
 def resolve(catalog: Catalog, kind: Kind, name: str) -> Entry:
     """The entry that a bare or qualified name means.
 
     A bare name that several plugins use means the built-in; without one it is an error.
-    Raises UnknownNameError.
+    Raises UnknownNameError; MissingError for one that cannot be used here.
     """
-    found = catalog.find(kind, name)
+    found = catalog.find(kind, name) or _offer(catalog, kind, name)
     if found is not None:
+        if found.missing:
+            message = f"{KIND_WORDS[kind]} {name!r}: {found.missing}"
+            raise MissingError(kind, name, message, [entry.name for entry in catalog.of(kind)])
         return found
     owners = [entry for entry in catalog.of(kind) if entry.name == name]
     word = KIND_WORDS[kind]
@@ -40,6 +43,16 @@ def resolve(catalog: Catalog, kind: Kind, name: str) -> Entry:
             choices,
         )
     raise _unknown(catalog, kind, name)
+
+
+def _offer(catalog: Catalog, kind: Kind, name: str) -> Entry | None:
+    """What the gallery would add under this name, if nobody else has it."""
+    if any(entry.name == name for entry in catalog.of(kind)):
+        return None
+    for entry in catalog.offers:
+        if entry.kind == kind and name in (entry.name, entry.qualified):
+            return entry
+    return None
 
 
 def _unknown(catalog: Catalog, kind: Kind, name: str) -> UnknownNameError:

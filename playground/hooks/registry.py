@@ -37,6 +37,7 @@ class Registry:
         registered: Iterable[Registered],
         problems: Iterable[Problem],
         plugins: Iterable[Plugin],
+        offers: Iterable[Entry] = (),
     ) -> None:
         items = list(registered)
         self._by_entry = {
@@ -46,6 +47,7 @@ class Registry:
             entries=tuple(item.entry for item in items),
             problems=tuple(problems),
             plugins=tuple(plugins),
+            offers=tuple(offers),
         )
 
     def catalog(self) -> Catalog:

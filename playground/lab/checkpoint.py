@@ -15,15 +15,17 @@ import struct
 import sys
 import tempfile
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
 from playground.lab.protocol import Checkpoint
 from playground.lab.spec import RunSpec, SpecError
+
+T = TypeVar("T")
 
 FORMAT = "microgpt-play"
 VERSION = 1
@@ -185,6 +187,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         "tokens_seen": str(checkpoint.tokens_seen),
         "base_learning_rate": repr(checkpoint.base_learning_rate),
         "edits": json.dumps(checkpoint.edits),
+        "engines": json.dumps(checkpoint.engines),
         "evaluations": json.dumps(checkpoint.evaluations),
         "since_step": str(checkpoint.since_step),
         "data": checkpoint.data,
@@ -313,9 +316,9 @@ def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkp
         tensor = tensors.get(f"series.{name}")
         return bytes(tensor["data"]) if tensor else b""
 
-    def pairs(name: str) -> tuple[tuple[int, float], ...]:
+    def pairs(name: str, kind: Callable[[Any], T]) -> tuple[tuple[int, T], ...]:
         given = json.loads(metadata.get(name, "[]"))
-        return tuple((int(step), float(value)) for step, value in given)
+        return tuple((int(step), kind(value)) for step, value in given)
 
     return Checkpoint(
         spec=metadata["spec"],
@@ -329,8 +332,9 @@ def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkp
         tokens_seen=int(metadata.get("tokens_seen", 0)),
         losses=series("losses"),
         learning_rates=series("learning_rates"),
-        evaluations=pairs("evaluations"),
-        edits=pairs("edits"),
+        evaluations=pairs("evaluations", float),
+        edits=pairs("edits", float),
+        engines=pairs("engines", str),
         data=metadata.get("data", ""),
         since_step=int(metadata.get("since_step", 0)),
     )

@@ -54,8 +54,9 @@ from playground.lab.protocol import (
     Sampling,
     Save,
     SetSampling,
+    UseEngine,
 )
-from playground.lab.recovery import Keeper, Lives, without
+from playground.lab.recovery import Keeper, Lives, without, without_engine
 from playground.lab.workers import CLOSED, Workers
 
 __all__ = [
@@ -111,6 +112,8 @@ class Lab:
         """Added to the worker's epochs, so that none comes twice."""
         self._last_epoch = 0
         self._last_step = 0
+        self._engine = ""
+        """The one at work when last seen."""
         self._keeper = Keeper(self._limits)
         self._lives = Lives(self._limits)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -213,7 +216,7 @@ class Lab:
             raise LabError(CLOSED_RUN)
         if frame.state != "running":
             self._set_running(False)
-        self._last_step = frame.step
+        self._last_step, self._engine = frame.step, frame.engine
         self._last_epoch = max(self._last_epoch, self._epoch + frame.epoch)
         return dataclasses.replace(frame, epoch=self._epoch + frame.epoch)
 
@@ -256,6 +259,17 @@ class Lab:
         if self._current is not None:  # the one thing that a replay cannot know of
             await self._keep_checkpoint(self._current)
 
+    async def use_engine(self, name: str, tell: Callable[[Progress], None]) -> None:
+        """Let another engine go on, in the same state, as soon as it is made; tell: how far
+        that is. Training goes on meanwhile, and a failure leaves the engine that is at work."""
+        link = self._current
+        if link is not None:  # compiled code may take the process with it
+            await self._keep_checkpoint(link)
+        await self._ask(UseEngine(name), Done, tell)
+        if link is not None and link is self._current:
+            self._engine = name
+            await self._keep_checkpoint(link)
+
     async def checkpoint(self) -> Checkpoint:
         """The whole state of the run."""
         return await self._ask(GetCheckpoint(), Checkpoint)
@@ -279,14 +293,16 @@ class Lab:
         self.catalog = reply
         return reply
 
-    async def _ask(self, command: Command, expected: type[R]) -> R:
+    async def _ask(
+        self, command: Command, expected: type[R], tell: Callable[[Progress], None] | None = None
+    ) -> R:
         if self._workers.closed:
             raise LabError(CLOSED)
         if self._down is not None:
             raise LabError(self._down)
         if self._current is None:
             raise LabError(_NOTHING_OPEN)
-        reply = await self._current.request(command)
+        reply = await self._current.request(command, tell)
         assert isinstance(reply, expected), reply
         return reply
 
@@ -337,13 +353,18 @@ class Lab:
             return
         self._listener(WorkerLost(failure, step))
         sampling, note = without(self._sampling, lost.blamed)
+        blameless = lost.external or note != ""
+        if not blameless and lost.blamed.partition(":")[0] in ("", "engine"):
+            engine = self.catalog.find("engine", self._engine) if self.catalog else None
+            spec, checkpoint, note = without_engine(spec, checkpoint, engine)
+            self._keeper.spec = spec
         link: Link | None = None
         try:
             link = await self._workers.fresh()
             info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
             if running:
                 await link.request(Run(speed))
-            elif (lost.external or note) and seen > step:  # training is not to blame
+            elif blameless and seen > step:  # training is not to blame
                 await link.request(GoTo(seen))
                 step = seen
         except LabError as error:

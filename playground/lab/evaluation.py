@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from microgpt.sampling import log_softmax
 from playground.lab.data import Encoder
 from playground.lab.looking import Looking
 
@@ -28,13 +27,5 @@ class Evaluator:
         """Forward only; the engine's state stays as it is. Raises PluginError."""
         if self._documents is None:
             self._documents = [self._encoder.document(text) for text in self._texts]
-        if hasattr(self._engine, "losses"):
-            losses = self._engine.losses(self._documents)
-        else:  # an engine written before there was `losses`
-            losses = [self._by_decoder(document) for document in self._documents]
+        losses = self._engine.losses(self._documents)
         return sum(map(sum, losses)) / sum(map(len, losses))
-
-    def _by_decoder(self, document: Sequence[int]) -> list[float]:
-        decoder = self._engine.decoder()
-        reach = min(self._encoder.block_size, len(document) - 1)
-        return [-log_softmax(decoder.push(document[i]))[document[i + 1]] for i in range(reach)]

@@ -10,20 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from microgpt.config import ConfigError, ModelConfig
-from microgpt.engine import Engine
 from microgpt.parameters import initial_weights, parameter_count, parameter_layout
 from microgpt.trainer import shuffle
 from playground.api import DatasetError, UnknownTextError
-from playground.catalog import Kind
-from playground.hooks.errors import KIND_WORDS, KnobError, PluginError, UnknownNameError, one_line
+from playground.catalog import BUILTIN, Kind
+from playground.hooks.errors import KnobError, PluginError, UnknownNameError, one_line
 from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
 from playground.lab.checkpoint import CheckpointError, as_array
 from playground.lab.data import Encoder, Report, TokenDocuments, read
+from playground.lab.engines import Engines, Made
 from playground.lab.events import LabError
 from playground.lab.guard import Guard, failure_of
 from playground.lab.places import data_folder
-from playground.lab.protocol import Checkpoint, Failure, Matrix, Notice, Progress, RunInfo
+from playground.lab.protocol import (
+    FALLBACK_ENGINE,
+    Checkpoint,
+    Failure,
+    Matrix,
+    Notice,
+    Progress,
+    RunInfo,
+)
 from playground.lab.spec import Choice, RunSpec, SpecError
 from playground.lab.survey import notices, survey
 
@@ -39,8 +47,11 @@ class Opened:
     spec: RunSpec
     info: RunInfo
     config: ModelConfig
-    engine: Engine
-    engine_guard: Guard
+    engines: Engines
+    made: Made
+    """The engine that begins, or that goes on from the checkpoint."""
+    fell_back: bool
+    """The engine of the checkpoint cannot work here; another goes on."""
     encoder: Encoder
     train: Sequence[str]
     heldout: Sequence[str]
@@ -65,9 +76,7 @@ def open_run(
         return _open(spec, registry, checkpoint, report, activity)
     except UnknownNameError as error:
         name = error.kind if error.kind == "engine" else f"{error.kind}.name"
-        raise _failed(
-            f"There is no such {KIND_WORDS[error.kind]}", error.message, {name: error.message}
-        ) from error
+        raise _failed(error.title, error.message, {name: error.message}) from error
     except DatasetError as error:
         raise _failed(error.title, error.message) from error
     except PluginError as error:
@@ -92,7 +101,9 @@ def _open(
 ) -> Opened:
     follows = spec.model.model_dump()
     # Everything that can be refused at once is refused before anything takes time.
-    engine_guard = Guard(registry.entry("engine", spec.engine), activity)
+    name = engine_of(spec, checkpoint)
+    if checkpoint is None:
+        registry.entry("engine", name)
     dataset, data_guard = _make(registry, "dataset", spec.dataset, follows, activity)
     tokenizer, tokenizer_guard = _make(registry, "tokenizer", spec.tokenizer, follows, activity)
 
@@ -121,10 +132,12 @@ def _open(
         look = survey(train, encoder, report)
     except UnknownTextError as error:
         raise _unknown(error, encoder, checkpoint) from error
-    with engine_guard.at("__init__", kind="engine"):
-        engine = registry.make_engine(spec.engine, config, spec.optimizer.config(), initial)
+    engines = Engines(registry, config, spec.optimizer.config(), initial, activity)
+    made, refused = _engine(engines, name, checkpoint is not None, report)
     same_data = checkpoint is None or checkpoint.data == documents.fingerprint
     found = notices(spec, documents, cut, held, config.vocab_size, look, spec.holdout)
+    if refused:
+        found = (Notice(f"the {FALLBACK_ENGINE} engine goes on: {refused}"), *found)
     if not same_data:
         found = (
             Notice("the data are not those that the saved run learnt from; it goes on with these"),
@@ -155,8 +168,9 @@ def _open(
             resumed_at=checkpoint.step if checkpoint else 0,
         ),
         config=config,
-        engine=engine,
-        engine_guard=engine_guard,
+        engines=engines,
+        made=made,
+        fell_back=bool(refused),
         encoder=encoder,
         train=train,
         heldout=heldout,
@@ -166,6 +180,30 @@ def _open(
         fingerprint=documents.fingerprint,
         same_data=same_data,
     )
+
+
+def engine_of(spec: RunSpec, checkpoint: Checkpoint | None) -> str:
+    """The engine at work at the start of a run, or at its checkpoint."""
+    taken = (
+        [name for step, name in sorted(checkpoint.engines) if step <= checkpoint.step]
+        if (checkpoint)
+        else []
+    )
+    return taken[-1] if taken else spec.engine
+
+
+def _engine(engines: Engines, name: str, go_on: bool, report: Report) -> tuple[Made, str]:
+    """The engine, and why it is not the one that was wanted. A saved run goes on all the same;
+    a new one is refused. Raises UnknownNameError, PluginError."""
+    try:
+        if engines.entry(name).plugin != BUILTIN:
+            report(Progress(f"engine {name}", 0, 0))
+        return engines.get(name, report), ""
+    except (UnknownNameError, PluginError) as error:
+        if not go_on:
+            raise
+        reason = error.message if isinstance(error, UnknownNameError) else str(error)
+        return engines.get(FALLBACK_ENGINE, report), reason
 
 
 def _make(

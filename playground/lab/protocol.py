@@ -18,6 +18,9 @@ SessionState = Literal["ready", "running", "paused", "finished", "failed"]
 MatrixKind = Literal["weights", "gradients", "update", "first_moment", "second_moment"]
 """`update` is what the last step added to the weights."""
 
+FALLBACK_ENGINE = "vector"
+"""The engine that goes on where another cannot: built in, and fast enough."""
+
 # ---------------------------------------------------------------- sampling
 
 
@@ -247,6 +250,8 @@ class Frame:
     """Of the step to come."""
     base_learning_rate: float
     """The one that is set, from which it decays."""
+    engine: str
+    """The engine that makes the step to come."""
     tokens_seen: int
     steps_per_second: float
     tokens_per_second: float
@@ -309,6 +314,8 @@ class Checkpoint:
     edits: tuple[tuple[int, float], ...] = ()
     """(step, base learning rate) pairs: what was set by hand after that many steps, those in a
     recorded future included."""
+    engines: tuple[tuple[int, str], ...] = ()
+    """(step, engine) pairs: which one took over after that many steps from the spec's."""
     gradients: bytes = b""
     """Those of the last step, for the screen; training does not depend on them."""
     data: str = ""
@@ -398,6 +405,16 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class UseEngine:
+    """Let another engine go on, in the same state, as soon as it is made -> Done, after
+    Progress while it is made; training goes on meanwhile. A Failure leaves the engine that is
+    at work. A new UseEngine takes the place of one that is under way; naming the engine at
+    work gives that up."""
+
+    engine: str
+
+
+@dataclass(frozen=True, slots=True)
 class GetCheckpoint:
     """-> Checkpoint"""
 
@@ -456,6 +473,6 @@ class Close:
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | Sample | GetPreview | Edit
-    | GetCheckpoint | Save | GetCatalog | Ping | Close
+    | UseEngine | GetCheckpoint | Save | GetCatalog | Ping | Close
 )  # fmt: skip
 Reply = Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Failure | Pong

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import time
 from array import array
 
+from playground.catalog import BUILTIN, Entry
 from playground.lab.events import Limits
-from playground.lab.protocol import Checkpoint, GetCheckpoint, Sampling
+from playground.lab.protocol import FALLBACK_ENGINE, Checkpoint, GetCheckpoint, Sampling
 
 
 class Keeper:
@@ -108,3 +110,18 @@ def without(sampling: Sampling, blamed: str) -> tuple[Sampling, str]:
         dataclasses.replace(sampling, chain=chain),
         f"The strategy {bare!r} hung and is switched off.",
     )
+
+
+def without_engine(
+    spec: str, checkpoint: Checkpoint | None, engine: Entry | None
+) -> tuple[str, Checkpoint | None, str]:
+    """The same run, with an engine of our own going on in the place of a plugin's that hung or
+    crashed; and a sentence about it, empty if it was ours."""
+    if engine is None or engine.plugin == BUILTIN:
+        return spec, checkpoint, ""
+    note = f"The engine {engine.name!r} was at work; {FALLBACK_ENGINE} goes on in its place."
+    if checkpoint is None:
+        return json.dumps({**json.loads(spec), "engine": FALLBACK_ENGINE}), None, note
+    kept = tuple(pair for pair in checkpoint.engines if pair[0] < checkpoint.step)
+    engines = (*kept, (checkpoint.step, FALLBACK_ENGINE))
+    return spec, dataclasses.replace(checkpoint, engines=engines), note

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from playground.lab.checkpoint import CheckpointError, as_array
 from playground.lab.events import LabError
 from playground.lab.opening import Opened, check_fits
-from playground.lab.protocol import Checkpoint, Failure
+from playground.lab.protocol import FALLBACK_ENGINE, Checkpoint, Failure
 from playground.lab.timeline import Keyframe, Series, Timeline
 
 
@@ -27,7 +27,7 @@ def start_of(opened: Opened) -> Past:
     """A run before its first step."""
     zeros = array("d", bytes(8 * len(opened.initial)))
     start = Keyframe(0, 0, opened.initial, zeros, zeros)
-    timeline = Timeline(opened.spec.optimizer.learning_rate)
+    timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
     timeline.keep(start)
     return Past(timeline, Series(), start)
 
@@ -36,7 +36,7 @@ def past_of(checkpoint: Checkpoint, opened: Opened) -> Past:
     """What the checkpoint tells. Raises LabError if it does not fit the run.
 
     The start is only kept, to go back to before the checkpoint, if what led from there to here
-    is known: the same documents, and every edit.
+    is known, and can be done again: the same documents, every edit, the same engines.
     """
     try:
         check_fits(checkpoint, opened.config)
@@ -51,12 +51,15 @@ def past_of(checkpoint: Checkpoint, opened: Opened) -> Past:
         gradients = as_array(checkpoint.gradients)
     except CheckpointError as error:
         raise LabError(Failure(error.title, error.message)) from error
-    timeline = Timeline(opened.spec.optimizer.learning_rate)
+    timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
     timeline.edits = dict(checkpoint.edits)
+    timeline.engines = dict(checkpoint.engines)
     explained = timeline.rate_at(checkpoint.step) == checkpoint.base_learning_rate
     if not explained:
         timeline.edits[checkpoint.step] = checkpoint.base_learning_rate
-    if explained and opened.same_data:
+    if opened.fell_back:
+        timeline.switch(checkpoint.step, FALLBACK_ENGINE)
+    if explained and opened.same_data and not opened.fell_back:
         timeline.keep(start_of(opened).keyframe)
     timeline.keep(keyframe)
     series = Series(checkpoint.step)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from playground.hooks.errors import traceback_text
+from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.activity import Activity
+from playground.lab.engines import Made, Making
 from playground.lab.events import LabError
+from playground.lab.guard import failure_of
 from playground.lab.protocol import (
     Advance,
     Close,
@@ -34,9 +37,13 @@ from playground.lab.protocol import (
     Sample,
     Save,
     SetSampling,
+    UseEngine,
 )
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec, SpecError
+from playground.lab.speed import Speedometer
+
+_GIVEN_UP = Failure("Changing the engine was given up", "", kind="cancelled")
 
 Answer = Callable[[int, Any, float], None]
 
@@ -54,6 +61,13 @@ class March:
         self.began = time.perf_counter()
 
 
+@dataclass(frozen=True, slots=True)
+class _EngineMade:
+    """What the thread that made an engine puts among the commands."""
+
+    making: Making
+
+
 class Service:
     """One session, driven by commands. Runs in the worker's main thread."""
 
@@ -61,7 +75,7 @@ class Service:
         self,
         sources: PluginSources,
         activity: Activity,
-        inbox: SimpleQueue[tuple[int, Command]],
+        inbox: SimpleQueue[tuple[int, Any]],
         answer: Answer,
     ) -> None:
         self._sources = sources
@@ -71,6 +85,8 @@ class Service:
         self._registry: Registry | None = None
         self._session: Session | None = None
         self._march: March | None = None
+        self._making: tuple[int, Making] | None = None
+        """An engine in the making, and who asked for it."""
         self._served = 0
         self._due = 0.0
         """When the next paced step is to be made."""
@@ -87,6 +103,8 @@ class Service:
             Sample: lambda *_: self._get().sample(),
             GetPreview: lambda _, command: self._get().preview(command.limit),
             Edit: self._edit,
+            UseEngine: self._use_engine,
+            _EngineMade: self._engine_made,
             GetCheckpoint: lambda _, command: self._get().checkpoint(
                 command.series, command.since_step, command.epoch
             ),
@@ -115,7 +133,7 @@ class Service:
                 return request
             self._serve(request, command)
 
-    def _next(self) -> tuple[int, Command] | None:
+    def _next(self) -> tuple[int, Command | _EngineMade] | None:
         """The next command; None when it is time for a step."""
         inbox, session = self._inbox, self._session
         if not inbox.empty() and self._served < _IN_A_ROW:
@@ -135,7 +153,7 @@ class Service:
                     return None
         return None
 
-    def _serve(self, request: int, command: Command) -> None:
+    def _serve(self, request: int, command: Command | _EngineMade) -> None:
         began = time.perf_counter()
         reply: Reply | None
         try:
@@ -143,6 +161,10 @@ class Service:
                 reply = self._handlers[type(command)](request, command)
         except LabError as error:
             reply = error.failure
+        except PluginError as error:
+            reply = failure_of(error)
+        except UnknownNameError as error:
+            reply = Failure(error.title, error.message)
         except SpecError as error:
             reply = Failure("These settings cannot be", str(error), problems=error.problems)
         except MemoryError:
@@ -161,15 +183,16 @@ class Service:
 
     def _step(self) -> None:
         session = self._get()
-        march = self._march
+        march, before, seen = self._march, session.step, session.tokens_seen
         if march is None:
-            done = session.advance()
+            done = session.advance(1 if session.speed is not None else session.spec.steps)
         else:
-            done = session.replay() if march.replay else session.advance()
+            rest = march.target - before
+            done = session.replay(rest) if march.replay else session.advance(rest)
         now = time.perf_counter()
-        last = session.last
-        if self._mark is not None and done and last is not None:
-            session.speedometer.add(now - self._mark, last.tokens)
+        if self._mark is not None and session.step > before:
+            tokens = session.tokens_seen - seen
+            session.speedometer.add(now - self._mark, tokens, session.step - before)
         self._mark = now
         if march is not None:
             if not done or session.step >= march.target:
@@ -274,6 +297,49 @@ class Service:
         if self._march is not None and self._march.replay:
             self._end_march()
         session.edit(command.changes)
+        return Done()
+
+    def _use_engine(self, request: int, command: UseEngine) -> Reply | None:
+        engines, inbox = self._get().engines, self._inbox
+        self._give_up_making()
+        name = engines.full_name(command.engine)
+        if engines.known(name) is not None:
+            return self._take_engine(name, None)
+        self._making = (
+            request,
+            Making(
+                engines,
+                name,
+                lambda progress: self._answer(request, progress, 0.0),
+                lambda making: inbox.put((request, _EngineMade(making))),
+            ),
+        )
+        return None
+
+    def _give_up_making(self) -> None:
+        if self._making is not None:
+            request, making = self._making
+            self._making = None
+            making.cancel()
+            self._answer(request, _GIVEN_UP, 0.0)
+
+    def _engine_made(self, _: int, command: _EngineMade) -> Reply | None:
+        if self._making is None or self._making[1] is not command.making:
+            return None  # another was asked for meanwhile
+        self._making = None
+        making = command.making
+        if isinstance(making.error, (Exception, SystemExit)):
+            raise making.error
+        if making.error is not None:  # what only a plugin thinks of
+            raise SystemExit(repr(making.error)) from making.error
+        return self._take_engine(making.name, making.made)
+
+    def _take_engine(self, name: str, made: Made | None) -> Reply:
+        session = self._get()
+        if self._march is not None and self._march.replay:
+            self._end_march()
+        session.use_engine(name, made)
+        session.speedometer = Speedometer()
         return Done()
 
     def _save(self, _: int, command: Save) -> Reply:

@@ -13,16 +13,16 @@ from array import array
 from collections.abc import Callable, Mapping
 
 from microgpt.config import linear_decay
-from microgpt.trainer import DivergedError, StepResult, Trainer
+from microgpt.engine import Engine
+from microgpt.trainer import StepResult
 from playground.catalog import KnobValue
-from playground.hooks.errors import PluginError, traceback_text
+from playground.hooks.errors import PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
 from playground.lab.checkpoint import CheckpointError, as_bytes, write_checkpoint
-from playground.lab.evaluation import Evaluator
+from playground.lab.engines import Made
 from playground.lab.events import LabError
 from playground.lab.guard import failure_of, plugin_failures
-from playground.lab.looking import looking
 from playground.lab.opening import Opened, open_run
 from playground.lab.picture import document_frame, matrix_frames
 from playground.lab.protocol import (
@@ -40,16 +40,12 @@ from playground.lab.protocol import (
     Sampling,
     SessionState,
 )
-from playground.lab.resume import past_of, start_of
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
-from playground.lab.speed import Speedometer
-from playground.lab.timeline import Keyframe, Series
-from playground.lab.trouble import diverged, unexpected
+from playground.lab.speed import Ration, Speedometer
+from playground.lab.training import Training
 
 KEPT_BATCHES = 200
-_RECENTLY = 3.0
-"""Seconds after a look at the last update during which each step keeps what it needs."""
 
 
 def _ignore(progress: Progress) -> None:
@@ -66,41 +62,22 @@ class Session:
     def __init__(self, opened: Opened, registry: Registry, activity: Activity) -> None:
         self.spec = opened.spec
         self.info: RunInfo = opened.info
-        self.engine = opened.engine
-        self.trouble: Failure | None = None
-        """Why the last step failed; None if it did not."""
+        self.training = Training(opened)
+        self.engines = opened.engines
         self.running = False
         """For the frame: set by whoever drives the session."""
         self.speed: float | None = None
         """For the frame: steps a second that were asked for."""
         self.speedometer = Speedometer()
-        self.epoch = 0
-        self.tokens_seen = 0
         self._opened = opened
-        self._activity = activity
-        self._trainer = Trainer(
-            opened.engine,
-            opened.documents,
-            opened.spec.optimizer.config(),
-            opened.spec.steps,
-            opened.spec.batch_size,
-        )
-        engine = looking(opened.engine)
-        self._evaluator = Evaluator(engine, opened.encoder, opened.heldout)
         self._sampler = Sampler(
-            registry, engine, opened.encoder, opened.config, activity, opened.known
+            registry, self.training.eyes, opened.encoder, opened.config, activity, opened.known
         )
-        self._stepping = opened.engine_guard.doing("a step", "engine")
-        past = start_of(opened)
-        self._timeline, self._series = past.timeline, past.series
-        self._last: StepResult | None = None
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
+        self._ration = Ration()
         self._sampling_trouble: Failure | None = None
         self._on_demand: tuple[int, int] = (0, 0)
-        self._before: tuple[int, array[float]] | None = None
-        """(step, the weights before it)."""
-        self._update_wanted = 0.0
 
     @classmethod
     def open(
@@ -127,7 +104,7 @@ class Session:
             session.restore(checkpoint)
         else:
             with plugin_failures():
-                session._evaluate()
+                session.training.evaluate()
         return session
 
     # ------------------------------------------------------------ where it stands
@@ -135,11 +112,21 @@ class Session:
     @property
     def step(self) -> int:
         """Steps done."""
-        return self._trainer.step
+        return self.training.step
 
     @property
     def finished(self) -> bool:
-        return self.step >= self.spec.steps
+        return self.training.finished
+
+    @property
+    def trouble(self) -> Failure | None:
+        """Why the last step failed; None if it did not."""
+        return self.training.trouble
+
+    @property
+    def engine(self) -> Engine:
+        """The one at work."""
+        return self.training.engine
 
     @property
     def state(self) -> SessionState:
@@ -154,7 +141,11 @@ class Session:
     @property
     def last(self) -> StepResult | None:
         """What the last step did; None before the first."""
-        return self._last
+        return self.training.last
+
+    @property
+    def tokens_seen(self) -> int:
+        return self.training.tokens_seen
 
     @property
     def sampling(self) -> Sampling:
@@ -162,121 +153,33 @@ class Session:
 
     # ------------------------------------------------------------ forward
 
-    def advance(self) -> bool:
-        """One step, and what is due after it. False if there was none to do, or it failed:
-        `trouble` then says why."""
-        if self.finished or not self._step():
+    def advance(self, most: int = 1) -> bool:
+        """Up to `most` steps, as many as the engine makes in one go, and what is due after
+        them. False if there was none to do, or it failed: `trouble` then says why."""
+        every, began = self.sampling.every, time.perf_counter()
+        if every:
+            most = min(most, every - self.step % every)
+        if self.finished or not self.training.forward(most):
             return False
-        every = self.sampling.every
-        if every and self.step % every == 0:
+        self._ration.earn(time.perf_counter() - began)
+        if every and self.step % every == 0 and self._ration.left:
             self._sample_by_itself()
         return self.trouble is None
-
-    def _step(self) -> bool:
-        """Train one step, with the edits made here before; all but the sampling."""
-        trainer = self._trainer
-        at = trainer.step
-        trainer.learning_rate = self._timeline.rate_at(at)
-        before = None
-        if self._update_wanted and time.monotonic() - self._update_wanted < _RECENTLY:
-            before = self.engine.read("weights")
-        try:
-            with self._stepping:
-                result = trainer.advance()
-        except DivergedError as error:
-            self._put_back(diverged(self.engine, error, trainer.learning_rate), max(0, at - 1))
-            return False
-        except PluginError as error:
-            self.trouble = failure_of(error)
-            return False
-        except (Exception, SystemExit) as error:
-            failure = unexpected(self._opened.engine_guard, error, traceback_text(error))
-            self._put_back(failure, at)
-            return False
-        self.trouble = None
-        self._last = result
-        self._before = (result.step, before) if before is not None else None
-        self.tokens_seen += result.tokens
-        self._series.record(result.step, result.loss, result.learning_rate)
-        if self._timeline.wants(result.step):
-            self._timeline.keep(self._keyframe())
-        try:
-            self._evaluate()
-        except PluginError as error:
-            self.trouble = failure_of(error)
-        return True
-
-    def _evaluate(self) -> None:
-        """Hold-out loss here, unless it is known from an earlier visit."""
-        every, known = self.spec.eval_every, self._series.evaluations
-        due = every and (self.step % every == 0 or self.finished)
-        if due and self._evaluator and self.step not in known:
-            known[self.step] = self._evaluator.loss()
-
-    def _put_back(self, failure: Failure, good: int) -> None:
-        """Return to the last good step, and say why."""
-        try:
-            self.go_to(good)
-        except Exception:  # the replay fails as well: then from a keyframe, unreplayed
-            self._stand_at(self._timeline.before(good))
-        self.trouble = failure
 
     # ------------------------------------------------------------ to and fro
 
     def go_to(self, step: int) -> None:
         """Stand where the run is after `step` steps, bit for bit. Raises LabError."""
-        self.seek(step)
-        while self.step < step and self.replay():
-            pass
-        if self.trouble is not None:
-            raise LabError(self.trouble)
+        self.training.go_to(step)
 
     def seek(self, step: int) -> None:
         """The first half of `go_to`: stand at the nearest known state from where `replay`
         leads to `step`. Raises LabError for a step that cannot be reached."""
-        earliest, latest = self._timeline.earliest, self.spec.steps
-        if not earliest <= step <= latest:
-            raise LabError(
-                Failure(
-                    f"Step {step:,} cannot be reached",
-                    f"This run goes from step {earliest:,} to step {latest:,}.",
-                    problems={"step": f"must be between {earliest} and {latest}"},
-                )
-            )
-        keyframe = self._timeline.before(step)
-        recorded = step <= self._series.head
-        if step <= self.step or (recorded and keyframe.step > self.step):
-            if step < self.step:
-                self.epoch += 1
-            self._stand_at(keyframe)
-        self.trouble = None
+        self.training.seek(step)
 
-    def replay(self) -> bool:
-        """One step without the sampling that goes with training. False if it failed."""
-        return self._step()
-
-    def _stand_at(self, keyframe: Keyframe) -> None:
-        write = self.engine.write
-        write("weights", keyframe.weights)
-        write("first_moment", keyframe.first_moment)
-        write("second_moment", keyframe.second_moment)
-        write("gradients", array("d", bytes(8 * len(keyframe.weights))))
-        self._trainer.step = keyframe.step
-        self.tokens_seen = keyframe.tokens_seen
-        self._last = self._before = None
-        if keyframe.step < self._series.first:  # what lies between was never recorded
-            self._series = Series(keyframe.step)
-            self._timeline.forget_frames_after(keyframe.step)
-
-    def _keyframe(self) -> Keyframe:
-        read = self.engine.read
-        return Keyframe(
-            self.step,
-            self.tokens_seen,
-            read("weights"),
-            read("first_moment"),
-            read("second_moment"),
-        )
+    def replay(self, most: int = 1) -> bool:
+        """As `advance`, without the sampling that goes with training."""
+        return self.training.forward(most)
 
     def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings from the next step on. Raises LabError with `problems`."""
@@ -293,57 +196,52 @@ class Session:
             text = "; ".join(f"{field} {problem}" for field, problem in problems.items())
             raise LabError(Failure("These settings cannot be", text, problems=problems))
         if "optimizer.learning_rate" in changes:
-            self._timeline.edit(self.step, edited.optimizer.learning_rate)
-            self._series.forget_after(self.step)
-            self.trouble = None
+            self.training.set_rate(edited.optimizer.learning_rate)
+
+    def use_engine(self, name: str, made: Made | None = None) -> None:
+        """Let another engine go on from here, in the same state. made: what was made of that
+        name with `engines.make`. Raises LabError; the engine before then stays at work."""
+        try:
+            made = made or self.engines.get(name, _ignore)
+            self.training.use(self.engines.full_name(name), made)
+        except UnknownNameError as error:
+            raise LabError(Failure(error.title, error.message)) from error
+        except PluginError as error:
+            raise LabError(failure_of(error)) from error
 
     # ------------------------------------------------------------ looking
 
     def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the session."""
         request = request or FrameRequest()
-        step = self.step
-        first, losses, rates, evaluations = self._series.between(request.since_step, step)
-        base = self._timeline.rate_at(step)
-        if any(view.kind == "update" for view in request.matrices):
-            self._know_update()
+        training, step = self.training, self.step
+        first, losses, rates, evaluations = training.series.between(request.since_step, step)
+        base = training.timeline.rate_at(step)
+        shows_update = any(view.kind == "update" for view in request.matrices)
+        before = training.weights_before() if shows_update else None
+        document = None
+        if request.document:
+            coming = training.documents_to_come()[0]
+            document = document_frame(self._opened, training.last, coming, request.history)
         return Frame(
             state=self.state,
             step=step,
             steps=self.spec.steps,
-            epoch=self.epoch,
+            epoch=training.epoch,
             metrics=Metrics(first, losses, rates, evaluations),
             learning_rate=linear_decay(base, step, self.spec.steps),
             base_learning_rate=base,
-            tokens_seen=self.tokens_seen,
+            engine=training.engine_name,
+            tokens_seen=training.tokens_seen,
             steps_per_second=self.speedometer.steps_per_second,
             tokens_per_second=self.speedometer.tokens_per_second,
             speed=self.speed,
-            document=(
-                document_frame(
-                    self._opened,
-                    self._last,
-                    self._trainer.document_indices(step)[0],
-                    request.history,
-                )
-                if request.document
-                else None
-            ),
-            matrices=matrix_frames(
-                self.engine, request.matrices, self._before[1] if self._before else None
-            ),
+            document=document,
+            matrices=matrix_frames(self.engine, request.matrices, before),
             batches=tuple(b for b in self._batches if b.number > request.since_batch),
             trouble=self.trouble,
-            earliest=self._timeline.earliest,
+            earliest=training.timeline.earliest,
         )
-
-    def _know_update(self) -> None:
-        """Have the weights before the last step, by doing that step again if need be."""
-        self._update_wanted = time.monotonic()
-        step, trouble, epoch = self.step, self.trouble, self.epoch
-        if self._before is None and step > self._timeline.earliest:
-            self.go_to(step)
-            self.trouble, self.epoch = trouble, epoch
 
     # ------------------------------------------------------------ sampling
 
@@ -351,7 +249,7 @@ class Session:
         """Sample like this from now on. Raises LabError naming what cannot be."""
         self._sampler.set(sampling)
         if self.trouble is not None and self.trouble is self._sampling_trouble:
-            self.trouble = None  # it was about the chain before
+            self.training.trouble = None  # it was about the chain before
 
     def _take_sampling(self, wanted: Sampling) -> None:
         """As much of it as fits these data; what does not is no reason not to open them."""
@@ -381,10 +279,12 @@ class Session:
             return self._sampler.preview(self.step, limit)
 
     def _sample_by_itself(self) -> None:
+        began = time.perf_counter()
         try:
             self._batch("automatic")
         except PluginError as error:
-            self.trouble = self._sampling_trouble = failure_of(error)
+            self.training.trouble = self._sampling_trouble = failure_of(error)
+        self._ration.spend(time.perf_counter() - began)
 
     def _batch(self, occasion: str) -> SampleBatch:
         self._batch_number += 1
@@ -399,8 +299,9 @@ class Session:
     ) -> Checkpoint:
         """The whole state. series: with the losses after `since_step`, or with all of them if
         the metrics were rewound since `epoch`."""
-        since = since_step if epoch is None or epoch == self.epoch else 0
-        first, losses, rates, evaluations = self._series.between(since, self.step)
+        training, timeline = self.training, self.training.timeline
+        since = since_step if epoch is None or epoch == training.epoch else 0
+        first, losses, rates, evaluations = training.series.between(since, self.step)
         if not series:
             losses, rates, evaluations = array("d"), array("d"), ()
         read = self.engine.read
@@ -414,27 +315,22 @@ class Session:
             second_moment=as_bytes(read("second_moment")),
             gradients=as_bytes(read("gradients")),
             tokenizer=tokenizer,
-            base_learning_rate=self._timeline.rate_at(self.step),
-            tokens_seen=self.tokens_seen,
+            base_learning_rate=timeline.rate_at(self.step),
+            tokens_seen=training.tokens_seen,
             losses=as_bytes(losses),
             learning_rates=as_bytes(rates),
             evaluations=evaluations,
-            edits=tuple(sorted(self._timeline.edits.items())),
+            edits=tuple(sorted(timeline.edits.items())),
+            engines=tuple(sorted(timeline.engines.items())),
             data=self._opened.fingerprint,
             since_step=first - 1,
-            epoch=self.epoch,
+            epoch=training.epoch,
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take on the state of a checkpoint of this very run. Raises LabError."""
-        past = past_of(checkpoint, self._opened)
-        self._timeline, self._series, self.trouble = past.timeline, past.series, None
-        self.epoch += 1
-        self._stand_at(past.keyframe)
-        if past.gradients is not None:
-            self.engine.write("gradients", past.gradients)
         with plugin_failures():
-            self._evaluate()
+            self.training.restore(checkpoint)
 
     def save(self, path: str) -> None:
         """Write a .safetensors file. Raises LabError."""

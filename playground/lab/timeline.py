@@ -2,18 +2,22 @@
 
 Training is deterministic, so any step is a keyframe at or before it plus a replay. Keyframes
 are close together over the last thousand steps and ever farther apart before that, within a
-budget of memory. Edits are kept by step and made again by the replay, until a new edit at an
-earlier step makes another future.
+budget of memory. Edits, of the learning rate or of the engine, are kept by step and made again
+by the replay, until a new edit at an earlier step makes another future.
 """
 
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_right, insort
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 SPACING = 25
-"""Steps between keyframes before any are thinned out."""
+"""Steps between keyframes before any are thinned out, with an engine that is not very fast."""
 RECENT = 1000
 """Steps over which keyframes stay as dense as that, if memory allows."""
 BUDGET = 64 * 1024 * 1024
@@ -38,32 +42,44 @@ class Keyframe:
 
 
 class Timeline:
-    """Keyframes by step, within a budget; edits of the base learning rate by step."""
+    """Keyframes by step, within a budget; edits of the base learning rate and of the engine."""
 
-    def __init__(self, learning_rate: float, budget: int = BUDGET) -> None:
+    def __init__(self, learning_rate: float, engine: str = "", budget: int = BUDGET) -> None:
         self.learning_rate = learning_rate
         """The base learning rate before any edit."""
+        self.engine = engine
+        """The engine before any edit, by name."""
         self.edits: dict[int, float] = {}
-        """What was set after so many steps."""
+        """Which learning rate was set after so many steps."""
+        self.engines: dict[int, str] = {}
+        """Which engine took over after so many steps."""
+        self.spacing = SPACING
+        """Steps between keyframes from now on. A fast engine goes far in the time that keeping
+        one takes, and goes over it again as quickly."""
         self._budget = budget
         self._frames: dict[int, Keyframe] = {}
+        self._steps: list[int] = []
 
     @property
     def earliest(self) -> int:
         """The first step that can be gone back to."""
-        return min(self._frames)
+        return self._steps[0]
 
     @property
     def steps(self) -> list[int]:
-        """Where the keyframes are."""
-        return sorted(self._frames)
+        """Where the keyframes are, in order."""
+        return self._steps
 
-    def wants(self, step: int) -> bool:
-        """There should be a keyframe here, and is none."""
-        return step % SPACING == 0 and step not in self._frames
+    def next_wanted(self, step: int) -> int:
+        """The first step after `step` where there should be a keyframe, and is none."""
+        place = bisect_right(self._steps, step)
+        wanted = self._steps[place - 1] + self.spacing if place else 0
+        return max(wanted, step + 1)
 
     def keep(self, frame: Keyframe) -> None:
         """Take a keyframe; the least useful one goes if there is no room."""
+        if frame.step not in self._frames:
+            insort(self._steps, frame.step)
         self._frames[frame.step] = frame
         most = max(_FEWEST, self._budget // max(1, frame.size))
         while len(self._frames) > most:
@@ -71,7 +87,7 @@ class Timeline:
 
     def _drop_one(self) -> None:
         """Drop the keyframe whose absence is felt least: the smallest gap for its age."""
-        steps = self.steps
+        steps = self._steps
         newest = steps[-1]
         least, victim = float("inf"), steps[1]
         for before, step, after in zip(steps, steps[1:], steps[2:], strict=False):
@@ -79,32 +95,55 @@ class Timeline:
             if felt < least:
                 least, victim = felt, step
         del self._frames[victim]
+        steps.remove(victim)
 
     def before(self, step: int) -> Keyframe:
         """The last keyframe before `step`, so that step itself is done again; at the earliest
         step that one."""
-        steps = self.steps
-        place = bisect_right(steps, step - 1)
-        return self._frames[steps[max(0, place - 1)]]
+        place = bisect_right(self._steps, step - 1)
+        return self._frames[self._steps[max(0, place - 1)]]
+
+    # ------------------------------------------------------------ edits
 
     def rate_at(self, step: int) -> float:
         """The base learning rate after `step` steps and the edits made there."""
-        made = [at for at in self.edits if at <= step]
-        return self.edits[max(made)] if made else self.learning_rate
+        return _latest(self.edits, step, self.learning_rate)
+
+    def engine_at(self, step: int) -> str:
+        """The engine after `step` steps and the edits made there."""
+        return _latest(self.engines, step, self.engine)
+
+    def next_edit(self, step: int) -> float:
+        """The first step after `step` at which something was set; inf if there is none."""
+        return min((at for at in (*self.edits, *self.engines) if at > step), default=float("inf"))
 
     def edit(self, step: int, learning_rate: float) -> None:
         """Set the base learning rate after `step` steps. What was recorded after it is void."""
         self.forget_after(step)
         self.edits[step] = learning_rate
 
+    def switch(self, step: int, engine: str) -> None:
+        """Another engine takes over after `step` steps. What was recorded after it is void: it
+        would differ in the last bits."""
+        self.forget_after(step)
+        self.engines[step] = engine
+
     def forget_after(self, step: int) -> None:
         """Another future begins here."""
         self.edits = {at: rate for at, rate in self.edits.items() if at <= step}
+        self.engines = {at: name for at, name in self.engines.items() if at <= step}
         self.forget_frames_after(step)
 
     def forget_frames_after(self, step: int) -> None:
         """Drop the keyframes after `step`; the same future is to be gone through again."""
         self._frames = {at: frame for at, frame in self._frames.items() if at <= step}
+        self._steps = sorted(self._frames)
+
+
+def _latest(edits: Mapping[int, T], step: int, first: T) -> T:
+    """What the last edit up to `step` set; `first` if there was none."""
+    made = [at for at in edits if at <= step]
+    return edits[max(made)] if made else first
 
 
 class Series:
@@ -122,15 +161,12 @@ class Series:
         """The last step recorded."""
         return self.first + len(self.losses)
 
-    def record(self, step: int, loss: float, learning_rate: float) -> None:
-        """The next step; or one recorded before, which was done again."""
-        place = step - self.first - 1
-        if place < len(self.losses):
-            self.losses[place] = loss
-            self.learning_rates[place] = learning_rate
-        else:
-            self.losses.append(loss)
-            self.learning_rates.append(learning_rate)
+    def record(self, step: int, losses: array[float], learning_rates: array[float]) -> None:
+        """What followed `step`; as much of it as was recorded before was done again."""
+        begin = step - self.first
+        part = slice(begin, begin + len(losses))
+        self.losses[part] = losses
+        self.learning_rates[part] = learning_rates
 
     def forget_after(self, step: int) -> None:
         """Drop what came after `step`."""

@@ -16,17 +16,18 @@ import signal
 import sys
 import threading
 from queue import SimpleQueue
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from playground.lab import wire
 from playground.lab.activity import Activity
 from playground.lab.process import Hello
-from playground.lab.protocol import Command, Done, Failure, Ping, Progress, Reply
+from playground.lab.protocol import Done, Failure, Ping, Progress, Reply
 
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes of log after which a plugin that floods it loses the beginning."""
 
-Item = tuple[int, Command]
+Item = tuple[int, Any]
+"""The number of a request, and the Command; or what a thread of the service tells it."""
 
 
 class Channel:

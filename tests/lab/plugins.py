@@ -54,6 +54,46 @@ def microgpt_datasets():
     yield Contribution(name="{name}", summary="not well", factory=Bad)
 """
 
+_ENGINE = """
+import os, threading, time
+from array import array
+from microgpt.engine import Steps
+from microgpt.vector_engine import VectorEngine
+from playground.api import Contribution, hookimpl
+
+class Quick(VectorEngine):
+    "The vector engine, many steps a call."
+    steps = 0
+    def __init__(self, config, optimizer, weights):
+        {make}
+        super().__init__(config, optimizer, weights)
+    def prepare(self, progress):
+        {prepare}
+    def loss_and_gradients(self, documents):
+        {step}
+        Quick.steps += 1
+        return super().loss_and_gradients(documents)
+    def write(self, kind, values):
+        {write}
+        super().write(kind, values)
+    def train(self, documents, learning_rates, step):
+        size = len(documents) // len(learning_rates)
+        losses, tokens = array("d"), 0
+        for i, rate in enumerate(learning_rates):
+            each = self.loss_and_gradients(documents[i * size : (i + 1) * size])
+            count = sum(map(len, each))
+            losses.append(sum(map(sum, each)) / count)
+            tokens += count
+            if losses[-1] - losses[-1] != 0:
+                break
+            self.adam_step(rate, step + i)
+        return Steps(losses, each, tokens)
+
+@hookimpl
+def microgpt_engines():
+    yield Contribution(name="{name}", summary="many at once", factory=Quick, requires={requires})
+"""
+
 
 def _write(folder: Path, name: str, text: str) -> Path:
     path = folder / f"{name}.py"
@@ -74,3 +114,23 @@ def strategy(folder: Path, name: str, transform: str) -> Path:
 def dataset(folder: Path, name: str, documents: str, prepare: str = "pass") -> Path:
     """A data set with these lines for a body."""
     return _write(folder, name, _DATASET.format(name=name, documents=documents, prepare=prepare))
+
+
+def engine(
+    folder: Path,
+    name: str = "quick",
+    *,
+    make: str = "pass",
+    prepare: str = "pass",
+    step: str = "pass",
+    write: str = "pass",
+    requires: tuple[str, ...] = (),
+) -> Path:
+    """An engine that takes many steps a call; each argument is a statement in one method."""
+    return _write(
+        folder,
+        name,
+        _ENGINE.format(
+            name=name, make=make, prepare=prepare, step=step, write=write, requires=requires
+        ),
+    )

@@ -1,0 +1,106 @@
+"""What the gallery would add, for those who have not installed it: named, with the way to get it.
+
+The gallery's plugins are distributions of their own, for they need what the playground does
+not. A person who never heard of them finds them in the picker, where they would be.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from playground.catalog import Entry, Kind, Plugin, Problem
+from playground.hooks.errors import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A contribution of the gallery."""
+
+    kind: Kind
+    name: str
+    distribution: str
+    """As it is installed by name."""
+    folder: str
+    """In the project's plugins/."""
+    summary: str
+
+
+GALLERY = (
+    Offer(
+        "engine", "numpy", "microgpt-play-numpy", "numpy-engine",
+        "matrix by matrix, on NumPy: about a thousand times the scalar engine",
+    ),
+    Offer(
+        "engine", "numba", "microgpt-play-numba", "numba-engine",
+        "compiled to machine code by Numba: the fastest",
+    ),
+)  # fmt: skip
+
+_PLUGINS = Path(__file__).parents[2] / "plugins"
+"""Beside the packages, if this is the project's own folder and not an installed copy."""
+
+
+def offers(
+    entries: Iterable[Entry], plugins: Sequence[Plugin], problems: Sequence[Problem]
+) -> tuple[Entry, ...]:
+    """What of the gallery is not there, as entries whose `missing` says why."""
+    there = {(entry.kind, entry.name) for entry in entries}
+    found = {plugin.name: plugin for plugin in plugins}
+    return tuple(
+        Entry(
+            offer.kind,
+            offer.name,
+            offer.distribution,
+            "gallery",
+            offer.summary,
+            missing=_why(offer, found.get(offer.distribution), problems),
+        )
+        for offer in GALLERY
+        if (offer.kind, offer.name) not in there
+    )
+
+
+def _why(offer: Offer, plugin: Plugin | None, problems: Sequence[Problem]) -> str:
+    if plugin is None:
+        folder = _PLUGINS / offer.folder
+        what = _shorter(folder) if (folder / "pyproject.toml").is_file() else offer.distribution
+        return f"not installed; to add it: {install(what)}"
+    if plugin.state == "disabled":
+        return f"the plugin {plugin.name} is switched off"
+    said = next((problem.message for problem in problems if problem.plugin == plugin.name), "")
+    return f"the plugin {plugin.name} could not be loaded: {said or 'it contributes nothing'}"
+
+
+def lacking(requires: Sequence[str]) -> str:
+    """Which of these modules cannot be found, in a sentence; "" if all are there. Nothing is
+    imported, so of "a.b" only a is looked for."""
+    for module in dict.fromkeys(name.partition(".")[0] for name in requires):
+        try:
+            if importlib.util.find_spec(module) is None:
+                return f"needs {module}, which is not installed; to add it: {install(module)}"
+        except (ImportError, ValueError, AttributeError) as error:
+            return f"needs {module}, which cannot be looked for ({describe(error)})"
+    return ""
+
+
+def install(what: str) -> str:
+    """The command that adds a distribution to the Python that this runs on."""
+    python = shlex.quote(_shorter(Path(sys.executable)))
+    if importlib.util.find_spec("pip") is None:  # an environment that uv made
+        return f"uv pip install --python {python} {shlex.quote(what)}"
+    return f"{python} -m pip install {shlex.quote(what)}"
+
+
+def _shorter(path: Path) -> str:
+    """From here, if it lies below."""
+    try:
+        here = Path.cwd()
+        return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)
+    except OSError:
+        return str(path)

@@ -1,0 +1,315 @@
+"""A run's way through its steps: forward, back, and forward again to the same bits.
+
+All that training depends on is here: the engine at work, the documents' turn, the edits.
+Going anywhere is a keyframe and a replay.
+"""
+
+from __future__ import annotations
+
+import time
+from array import array
+
+from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
+from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer
+from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
+from playground.lab.engines import Eyes, Made, move
+from playground.lab.evaluation import Evaluator
+from playground.lab.events import LabError
+from playground.lab.guard import failure_of
+from playground.lab.opening import Opened
+from playground.lab.protocol import Checkpoint, Failure, Progress
+from playground.lab.resume import past_of, start_of
+from playground.lab.timeline import SPACING, Keyframe, Series
+from playground.lab.trouble import diverged, unexpected
+
+AT_A_TIME = 0.01
+"""Seconds of steps that a fast engine makes in one call: commands wait for no longer."""
+_BETWEEN_KEYFRAMES = 0.02
+"""Seconds of steps that it may take to be anywhere between two keyframes of a fast engine."""
+_RECENTLY = 3.0
+"""Seconds after a look at the last update during which each step keeps what it needs."""
+
+
+class Training:
+    """Not thread-safe. After a failed step it stands at the last good one, and `trouble` says
+    what happened; everything works from there."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.spec = opened.spec
+        self.trouble: Failure | None = None
+        """Why the last step failed; None if it did not."""
+        self.epoch = 0
+        """Goes up when the series were rewound."""
+        self.tokens_seen = 0
+        self.last: StepResult | None = None
+        """What the last step did; None at the start, and after a jump."""
+        self.eyes = Eyes(opened.made)
+        self._opened = opened
+        self._engines = opened.engines
+        self._made = opened.made
+        self._trainer = Trainer(
+            opened.made.engine,
+            opened.documents,
+            opened.spec.optimizer.config(),
+            opened.spec.steps,
+            opened.spec.batch_size,
+        )
+        self._evaluator = Evaluator(self.eyes, opened.encoder, opened.heldout)
+        past = start_of(opened)
+        self.timeline, self.series = past.timeline, past.series
+        self._pace = AT_A_TIME
+        """Seconds a step, as it went lately."""
+        self._before: array[float] | None = None
+        """The weights before the last step, if they were kept."""
+        self._update_wanted = 0.0
+        self._work_with(opened.made)
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return self._trainer.step
+
+    @property
+    def finished(self) -> bool:
+        return self.step >= self.spec.steps
+
+    @property
+    def engine(self) -> Engine:
+        """The one at work."""
+        return self._made.engine
+
+    @property
+    def engine_name(self) -> str:
+        """The engine of the step to come."""
+        return self.timeline.engine_at(self.step)
+
+    def documents_to_come(self) -> list[int]:
+        """Places of the documents of the next step."""
+        return self._trainer.document_indices(self.step)
+
+    # ------------------------------------------------------------ forward
+
+    def forward(self, most: int) -> bool:
+        """Up to `most` steps, as many as make one stretch: to the next edit, evaluation or
+        keyframe, and not for long. False if the last one failed: `trouble` then says why."""
+        at = self.step
+        try:
+            self._take_turns(at)
+            count = self._stretch(at, most)
+            self._trainer.learning_rate = self.timeline.rate_at(at)
+            began = time.perf_counter()
+            with self._stepping:
+                stretch = self._train(count)
+            self._pace = (time.perf_counter() - began) / max(1, self.step - at)
+        except PluginError as error:
+            self.trouble = failure_of(error)
+            return False
+        except UnknownNameError as error:
+            self.trouble = Failure(error.title, error.message)
+            return False
+        except (Exception, SystemExit) as error:
+            failure = unexpected(self._made.guard, error, traceback_text(error))
+            self._put_back(failure, at)
+            return False
+        self.trouble = None
+        self.series.record(at, stretch.losses, stretch.learning_rates)
+        self.tokens_seen += stretch.tokens
+        if stretch.last is not None:
+            self.last = stretch.last
+        if stretch.diverged is not None:
+            self._diverged(stretch.diverged)
+            return False
+        if self.step >= self.timeline.next_wanted(at):
+            self.timeline.keep(self.keyframe())
+        try:
+            self.evaluate()
+        except PluginError as error:
+            self.trouble = failure_of(error)
+        return True
+
+    def _take_turns(self, at: int) -> None:
+        """Let the engine work whose turn it is."""
+        name = self.timeline.engine_at(at)
+        entry = self._engines.entry(name)
+        if entry != self._made.entry:
+            made = self._engines.get(name, _unheard)
+            with made.guard.at("write", kind="engine"):
+                move(self.engine, made.engine)
+            self._work_with(made)
+
+    def _stretch(self, at: int, most: int) -> int:
+        """How many steps to make in one call."""
+        if not isinstance(self.engine, BulkEngine):
+            return min(most, 1)
+        timeline = self.timeline
+        quickly = int(AT_A_TIME / self._pace) if self._pace > 0 else most
+        timeline.spacing = max(SPACING, int(_BETWEEN_KEYFRAMES / max(self._pace, 1e-9)))
+        stop = min(at + max(1, quickly), timeline.next_wanted(at), timeline.next_edit(at))
+        if every := self.spec.eval_every:
+            stop = min(stop, at - at % every + every)
+        return int(min(most, self.spec.steps - at, stop - at))
+
+    def _train(self, count: int) -> Stretch:
+        """So many steps; if somebody looks at the last update, with the weights before it."""
+        trainer = self._trainer
+        if not (self._update_wanted and time.monotonic() - self._update_wanted < _RECENTLY):
+            self._before = None
+            return trainer.train(count)
+        first = trainer.train(count - 1)
+        if first.diverged is not None:
+            return first
+        before = self.engine.read("weights")
+        last = trainer.train(1)
+        self._before = before if last.last is not None else None
+        return Stretch(
+            first.losses + last.losses,
+            first.learning_rates + last.learning_rates,
+            first.tokens + last.tokens,
+            last.last,
+            last.diverged,
+        )
+
+    def _diverged(self, error: DivergedError) -> None:
+        rate = self._trainer.learning_rate
+        self._put_back(diverged(self.engine, error, rate), max(0, error.step - 2))
+
+    def evaluate(self) -> None:
+        """Hold-out loss here, if it is due and not known from an earlier visit."""
+        every, known = self.spec.eval_every, self.series.evaluations
+        due = every and (self.step % every == 0 or self.finished)
+        if due and self._evaluator and self.step not in known:
+            known[self.step] = self._evaluator.loss()
+
+    def _put_back(self, failure: Failure, good: int) -> None:
+        """Return to the last good step, and say why."""
+        try:
+            self.go_to(good)
+        except Exception:  # the replay fails as well: then from a keyframe, unreplayed
+            self.stand_at(self.timeline.before(good))
+        self.trouble = failure
+
+    # ------------------------------------------------------------ to and fro
+
+    def go_to(self, step: int) -> None:
+        """Stand where the run is after `step` steps, bit for bit. Raises LabError."""
+        self.seek(step)
+        while self.step < step and self.forward(step - self.step):
+            pass
+        if self.trouble is not None:
+            raise LabError(self.trouble)
+
+    def seek(self, step: int) -> None:
+        """The first half of `go_to`: stand at the nearest known state from where `forward`
+        leads to `step`. Raises LabError for a step that cannot be reached."""
+        earliest, latest = self.timeline.earliest, self.spec.steps
+        if not earliest <= step <= latest:
+            raise LabError(
+                Failure(
+                    f"Step {step:,} cannot be reached",
+                    f"This run goes from step {earliest:,} to step {latest:,}.",
+                    problems={"step": f"must be between {earliest} and {latest}"},
+                )
+            )
+        keyframe = self.timeline.before(step)
+        recorded = step <= self.series.head
+        if step <= self.step or (recorded and keyframe.step > self.step):
+            if step < self.step:
+                self.epoch += 1
+            self.stand_at(keyframe)
+        self.trouble = None
+
+    def stand_at(self, keyframe: Keyframe) -> None:
+        """Take on the state of a keyframe."""
+        write = self.engine.write
+        write("weights", keyframe.weights)
+        write("first_moment", keyframe.first_moment)
+        write("second_moment", keyframe.second_moment)
+        write("gradients", array("d", bytes(8 * len(keyframe.weights))))
+        self._trainer.step = keyframe.step
+        self.tokens_seen = keyframe.tokens_seen
+        self.last = self._before = None
+        if keyframe.step < self.series.first:  # what lies between was never recorded
+            self.series = Series(keyframe.step)
+            self.timeline.forget_frames_after(keyframe.step)
+
+    def keyframe(self) -> Keyframe:
+        """The present state."""
+        read = self.engine.read
+        return Keyframe(
+            self.step,
+            self.tokens_seen,
+            read("weights"),
+            read("first_moment"),
+            read("second_moment"),
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Take on the state of a checkpoint of this very run. Raises LabError, PluginError."""
+        past = past_of(checkpoint, self._opened)
+        self.timeline, self.series, self.trouble = past.timeline, past.series, None
+        self.epoch += 1
+        self.stand_at(past.keyframe)
+        if past.gradients is not None:
+            self.engine.write("gradients", past.gradients)
+        self.evaluate()
+
+    # ------------------------------------------------------------ edits
+
+    def set_rate(self, learning_rate: float) -> None:
+        """The base learning rate from here on."""
+        self.timeline.edit(self.step, learning_rate)
+        self._another_future()
+
+    def use(self, name: str, made: Made) -> None:
+        """Another engine from here on, in the same state. Raises PluginError if it does not
+        take that on; the engine before then goes on."""
+        if made.entry == self._engines.entry(self.engine_name):
+            return
+        with made.guard.at("write", kind="engine"):
+            state = self._state()
+            for kind, values in state.items():
+                made.engine.write(kind, values)
+        if not state:
+            self._engines.forget(self._made)
+        self._engines.keep(made)
+        self._work_with(made)
+        if not state:
+            self.epoch += 1
+            self.stand_at(self.timeline.before(self.step + 1))
+        self.timeline.switch(self.step, name)
+        self._another_future()
+
+    def _state(self) -> dict[StateKind, array[float]]:
+        """All that the engine holds; nothing, if it is broken."""
+        try:
+            return {kind: self.engine.read(kind) for kind in STATE_KINDS}
+        except Exception:
+            return {}
+
+    def _work_with(self, made: Made) -> None:
+        """The engine at work from now on; its state is that of the run."""
+        self._made = self.eyes.made = made
+        self._trainer.engine = made.engine
+        self._stepping = made.guard.doing("a step", "engine")
+        self._pace = AT_A_TIME
+        self.timeline.spacing = SPACING
+
+    def _another_future(self) -> None:
+        self.series.forget_after(self.step)
+        self.trouble = None
+
+    # ------------------------------------------------------------ looking
+
+    def weights_before(self) -> array[float] | None:
+        """The weights before the last step, by doing that step again if need be; None if no
+        step leads here that can be done again."""
+        self._update_wanted = time.monotonic()
+        step, trouble, epoch = self.step, self.trouble, self.epoch
+        if self._before is None and step > self.timeline.earliest:
+            self.go_to(step)
+            self.trouble, self.epoch = trouble, epoch
+        return self._before
+
+
+def _unheard(progress: Progress) -> None:
+    """An engine that was at work before is soon made again."""
