@@ -1,0 +1,99 @@
+"""The compiled functions: made once, kept on disk, shared by all engines of a process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numba
+from platformdirs import user_cache_path
+
+from microgpt.engine import Progress
+from microgpt_play_numba.entries import ENTRIES
+
+
+class Compiled(NamedTuple):
+    """The functions of `entries.py`, to be called with Python numbers."""
+
+    update: Callable[..., None]
+    batch_pass: Callable[..., None]
+    push: Callable[..., None]
+    train: Callable[..., int]
+
+
+_lock = threading.Lock()
+_compiled: Compiled | None = None
+
+
+def cache_folder() -> Path | None:
+    """Where compiled code is kept: NUMBA_CACHE_DIR, or a folder among the playground's caches.
+
+    The folder is named after the source, so that a new version never runs the old one's code.
+    None if nothing can be written there: then each process compiles for itself.
+    """
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(own) if own else user_cache_path("microgpt-play", appauthor=False) / "numba"
+    digest = sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    folder = base / f"microgpt-play-{digest.hexdigest()[:12]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None
+
+
+def compiled(progress: Progress) -> Compiled:
+    """The compiled functions; the first call of a process makes them, or loads them from disk.
+
+    progress is told of each function that has to be compiled, and may raise to cancel. Raises
+    RuntimeError, with Numba's own message, if Numba cannot compile them.
+    """
+    global _compiled
+    with _lock:
+        if _compiled is None:
+            _compiled = _make(progress)
+        return _compiled
+
+
+def _make(progress: Progress) -> Compiled:
+    folder = cache_folder()
+    functions: dict[str, Any] = {}
+    what = "loading compiled code"
+    for i, (name, (function, signature)) in enumerate(ENTRIES.items()):
+        if i:
+            progress(what, i, len(ENTRIES))
+        try:
+            functions[name], loaded = _one(function, signature, folder)
+        except numba.core.errors.NumbaError as error:
+            raise RuntimeError(f"Numba {numba.__version__} cannot compile {name}: {error}") from error
+        if not loaded:
+            what = "compiling, once"
+    progress(what, len(ENTRIES), len(ENTRIES))
+    return Compiled(**functions)
+
+
+def _one(function: Any, signature: Any, folder: Path | None) -> tuple[Any, bool]:
+    """A compiled function, and whether it came from the disk."""
+    before = numba.config.CACHE_DIR
+    try:
+        if folder is not None:
+            numba.config.CACHE_DIR = str(folder)  # read while the decorator runs, by it alone
+            try:
+                made = numba.njit(signature, nogil=True, cache=True)(function)
+            except OSError:  # the disk is full, say
+                return _one(function, signature, None)
+            hit = bool(sum(made.stats.cache_hits.values()))
+        else:
+            made, hit = numba.njit(signature, nogil=True)(function), False
+    finally:
+        numba.config.CACHE_DIR = before
+    (result,) = made.overloads.values()
+    return result.entry_point, hit

@@ -1,0 +1,278 @@
+"""The engine: checks what comes in, lays it out for the compiled functions, and calls them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from microgpt.checks import check_length, check_second_moment, check_token, inputs_and_targets
+from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.engine import STATE_KINDS, Progress, StateKind, Steps
+from microgpt.parameters import MatrixSpec, parameter_layout
+from microgpt_play_numba.compiled import Compiled, compiled
+from microgpt_play_numba.shape import Memory, cache_room, padded, push_room, room_for, shape_of
+
+Numbers = NDArray[np.float64]
+
+_EVALUATED_AT_ONCE = 16
+"""Documents that `losses` takes through the model together: enough, without filling memory."""
+
+
+class Buffer:
+    """float64 numbers at an address that is a multiple of 64, one cache line; zeros at first."""
+
+    def __init__(self, size: int) -> None:
+        whole = np.zeros(size + 8)
+        first = -whole.ctypes.data % 64 // 8
+        self.numbers: Numbers = whole[first : first + size]
+        self.address = int(self.numbers.ctypes.data)
+
+
+class Batches:
+    """Documents end to end, each cut to block_size predictions, and checked.
+
+    Raises ValueError as `microgpt.checks.inputs_and_targets` does.
+    """
+
+    def __init__(self, documents: Sequence[Sequence[int]], config: ModelConfig) -> None:
+        most = config.block_size + 1
+        lengths = list(map(len, documents))
+        if max(lengths, default=0) > most:
+            documents = [d if len(d) <= most else d[:most] for d in documents]
+            lengths = list(map(len, documents))
+        try:
+            self.tokens = array("q", chain.from_iterable(documents))
+        except (OverflowError, TypeError):
+            self._refuse(documents, config)
+            raise
+        if lengths and (
+            min(lengths) < 2 or min(self.tokens) < 0 or max(self.tokens) >= config.vocab_size
+        ):
+            self._refuse(documents, config)
+        self.starts = array("q", accumulate(lengths, initial=0))
+        self.lengths = [length - 1 for length in lengths]
+        """Tokens to predict, document by document."""
+
+    @staticmethod
+    def _refuse(documents: Sequence[Sequence[int]], config: ModelConfig) -> None:
+        for document in documents:
+            inputs_and_targets(document, config)
+
+    @property
+    def addresses(self) -> tuple[int, int]:
+        """Of the tokens, and of the index of each document's first."""
+        return self.tokens.buffer_info()[0], self.starts.buffer_info()[0]
+
+
+class NumbaEngine:
+    """Compiled engine. Fulfils `BulkEngine` and `PreparedEngine` of `microgpt.engine`.
+
+    weights: parameter_count float64 in parameter order; copied. ValueError for another length.
+    """
+
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        self.config = config
+        self.optimizer = optimizer
+        self._shape = shape_of(config)
+        self._state: dict[StateKind, Buffer] = {
+            kind: Buffer(self._shape.size) for kind in STATE_KINDS
+        }
+        self._turned = Buffer(self._shape.size)
+        self._code: Compiled | None = None
+        self._make_room(1, 1, 1)
+        self.write("weights", weights)
+
+    def prepare(self, progress: Progress) -> None:
+        """See PreparedEngine. Once for all models: later engines of this process are ready."""
+        self._code = compiled(progress)
+
+    @property
+    def _ready(self) -> Compiled:
+        if self._code is None:
+            self._code = compiled(lambda *_: None)
+        return self._code
+
+    def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        """See Engine."""
+        batch = Batches(documents, self.config)
+        if not batch.lengths:
+            raise ValueError("a batch needs at least one document")
+        return self._pass(batch, derive=1)
+
+    def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        """See Engine."""
+        losses: list[list[float]] = []
+        for first in range(0, len(documents), _EVALUATED_AT_ONCE):
+            chunk = documents[first : first + _EVALUATED_AT_ONCE]
+            losses += self._pass(Batches(chunk, self.config), derive=0)
+        return losses
+
+    def adam_step(self, learning_rate: float, step: int) -> None:
+        """See Engine."""
+        optimizer = self.optimizer
+        self._ready.update(
+            self._shape, self._memory, learning_rate, step,
+            optimizer.beta1, optimizer.beta2, optimizer.eps,
+        )  # fmt: skip
+
+    def train(
+        self, documents: Sequence[Sequence[int]], learning_rates: Sequence[float], step: int
+    ) -> Steps:
+        """See BulkEngine."""
+        steps = len(learning_rates)
+        if not steps:
+            if documents:
+                raise ValueError(f"{len(documents)} documents came for no steps")
+            return Steps(array("d"), [], 0)
+        each, left = divmod(len(documents), steps)
+        if left:
+            raise ValueError(
+                f"{len(documents)} documents cannot be shared out evenly among {steps} steps"
+            )
+        if not each:
+            raise ValueError("a batch needs at least one document")
+        batch = Batches(documents, self.config)
+        lengths = batch.lengths
+        if each == 1:
+            tokens = max(lengths)
+        else:
+            tokens = max(sum(lengths[i : i + each]) for i in range(0, len(lengths), each))
+        self._make_room(tokens, each, max(lengths))
+        rates, means = array("d", learning_rates), array("d", bytes(8 * steps))
+        optimizer = self.optimizer
+        done = self._ready.train(
+            self._shape, self._room, self._memory, *batch.addresses, each,
+            rates.buffer_info()[0], steps, step,
+            optimizer.beta1, optimizer.beta2, optimizer.eps,
+            means.buffer_info()[0], self._losses.address,
+        )  # fmt: skip
+        last = lengths[(done - 1) * each : done * each]
+        return Steps(means[:done], self._by_document(last), sum(lengths[: done * each]))
+
+    def decoder(self) -> NumbaDecoder:
+        """See Engine. It sees the weights as they are at each push."""
+        return NumbaDecoder(
+            self.config,
+            self._ready,
+            self._state["weights"],
+            self._turned,
+        )
+
+    def read(self, kind: StateKind) -> array[float]:
+        """See Engine."""
+        numbers = self._state[kind].numbers
+        flat = array("d")
+        for _, matrix in self._matrices(numbers):
+            flat.frombytes(matrix.tobytes())
+        return flat
+
+    def write(self, kind: StateKind, values: array[float]) -> None:
+        """See Engine."""
+        check_length(values, self.config)
+        if kind == "second_moment":
+            check_second_moment(values)
+        numbers = self._state[kind].numbers
+        numbers[:] = 0.0  # the padding too: it may hold what a diverged run left there
+        given = np.array(values, dtype=np.float64)
+        for spec, matrix in self._matrices(numbers):
+            matrix[:] = given[spec.slice].reshape(spec.rows, spec.columns)
+        if kind == "weights":
+            self._turn()
+
+    def _matrices(self, numbers: Numbers) -> Iterator[tuple[MatrixSpec, Numbers]]:
+        """Each matrix, as a view (rows, columns) of a padded buffer, in parameter order."""
+        start = 0
+        for spec in parameter_layout(self.config):
+            rows, columns = padded(spec.rows), padded(spec.columns)
+            whole = numbers[start : start + rows * columns].reshape(rows, columns)
+            yield spec, whole[: spec.rows, : spec.columns]
+            start += rows * columns
+
+    def _turn(self) -> None:
+        """As `model.turn`, which the compiled functions do after each of their updates. Matrices
+        that lie below one another and are as wide, attn_wq, attn_wk and attn_wv, are one there."""
+        shape, weights, turned = self._shape, self._state["weights"].numbers, self._turned.numbers
+
+        def one(place: int, rows: int, columns: int) -> int:
+            end = place + rows * columns
+            matrix = weights[place:end].reshape(rows, columns)
+            turned[place:end].reshape(columns, rows)[:] = matrix.T
+            return end
+
+        one(shape.lm_head, shape.logits, shape.row)
+        place = shape.layers
+        for _ in range(shape.n_layer):
+            place = one(place, 3 * shape.row, shape.row)
+            place = one(place, shape.row, shape.row)
+            place = one(place, shape.hidden, shape.row)
+            place = one(place, shape.row, shape.hidden)
+
+    def _pass(self, batch: Batches, derive: int) -> list[list[float]]:
+        """One batch forward, and backward if derive is 1: its losses."""
+        lengths = batch.lengths
+        self._make_room(sum(lengths), len(lengths), max(lengths))
+        self._ready.batch_pass(
+            self._shape, self._room, self._memory, *batch.addresses, len(lengths),
+            self._losses.address, derive,
+        )  # fmt: skip
+        return self._by_document(lengths)
+
+    def _by_document(self, lengths: Sequence[int]) -> list[list[float]]:
+        """The token losses that the last batch left, one list a document."""
+        losses: list[float] = self._losses.numbers[: sum(lengths)].tolist()
+        if len(lengths) == 1:
+            return [losses]
+        ends = list(accumulate(lengths))
+        return [losses[end - n : end] for n, end in zip(lengths, ends, strict=True)]
+
+    def _make_room(self, tokens: int, documents: int, longest: int) -> None:
+        """See to it that a batch of these measures has room; what there is, is kept."""
+        need = (tokens, documents, longest)
+        have = getattr(self, "_holds", (0, 0, 0))
+        if all(n <= h for n, h in zip(need, have, strict=True)):
+            return
+        self._holds = tuple(map(max, need, have))
+        self._room = room_for(self._shape, *self._holds)
+        self._space = Buffer(self._room.size)
+        self._losses = Buffer(self._holds[0])
+        self._memory = Memory(
+            **{kind: buffer.address for kind, buffer in self._state.items()},
+            turned=self._turned.address,
+            space=self._space.address,
+        )
+
+
+class NumbaDecoder:
+    """One text being continued. Fulfils `microgpt.engine.Decoder`."""
+
+    def __init__(
+        self, config: ModelConfig, code: Compiled, weights: Buffer, turned: Buffer
+    ) -> None:
+        self._config = config
+        self._shape = shape_of(config)
+        self._push = code.push
+        self._position = 0
+        self._buffers = (
+            weights,
+            turned,
+            Buffer(cache_room(self._shape)),
+            Buffer(cache_room(self._shape)),
+            Buffer(push_room(self._shape)),
+        )
+        self._addresses = [buffer.address for buffer in self._buffers]
+        self._logits = self._buffers[-1].numbers[: config.vocab_size]
+
+    def push(self, token: int) -> list[float]:
+        """See Decoder."""
+        check_token(token, self._position, self._config)
+        self._push(self._shape, *self._addresses, token, self._position)
+        self._position += 1
+        logits: list[float] = self._logits.tolist()
+        return logits
+

@@ -1,0 +1,162 @@
+"""What Python calls: four functions, compiled once for every shape of model there is.
+
+They take addresses (`Memory`), not arrays: an array costs a microsecond to unpack. Whoever calls
+them keeps the memory alive, and has checked every token id.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba import typeof, types
+
+from microgpt_play_numba.lanes import WIDTH, at, int_at, int_pointer, load, maximum, pointer, splat, store
+from microgpt_play_numba.model import adam, backward, forward, turn
+from microgpt_play_numba.products import normalize, product, softmax_row
+from microgpt_play_numba.shape import Memory, Room, Shape
+
+
+def batch_pass(  # type: ignore[no-untyped-def]
+    shape, room, memory, tokens, starts, documents, losses, derive
+):
+    """One batch forward, and backward too if derive is 1. Writes the token losses."""
+    weights, space = pointer(memory.weights), pointer(memory.space)
+    tokens_, starts_ = int_pointer(tokens), int_pointer(starts)
+    n = forward(
+        shape, room, weights, pointer(memory.turned), space, tokens_, starts_, documents,
+        pointer(losses),
+    )  # fmt: skip
+    if derive:
+        gradients = pointer(memory.gradients)
+        backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
+
+
+def update(shape, memory, rate, step, beta1, beta2, eps):  # type: ignore[no-untyped-def]
+    """One step of Adam, and the turned weights made anew."""
+    weights = pointer(memory.weights)
+    adam(
+        weights, pointer(memory.gradients), pointer(memory.first_moment),
+        pointer(memory.second_moment), shape.size, rate, step, beta1, beta2, eps,
+    )  # fmt: skip
+    turn(shape, weights, pointer(memory.turned))
+
+
+def train(  # type: ignore[no-untyped-def]
+    shape, room, memory, tokens, starts, documents, rates, steps, step, beta1, beta2, eps,
+    means, losses,
+):  # fmt: skip
+    """So many steps of so many documents each. Returns how many have a mean loss.
+
+    If the last of those is not finite, its update was not made. losses: of the last step.
+    """
+    weights, gradients = pointer(memory.weights), pointer(memory.gradients)
+    first_moment, second_moment = pointer(memory.first_moment), pointer(memory.second_moment)
+    turned, space, losses_ = pointer(memory.turned), pointer(memory.space), pointer(losses)
+    tokens_, rates_, means_ = int_pointer(tokens), pointer(rates), pointer(means)
+    for i in range(steps):
+        starts_ = int_at(int_pointer(starts), i * documents)
+        n = forward(
+            shape, room, weights, turned, space, tokens_, starts_, documents, losses_
+        )
+        backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
+        mean, first = 0.0, 0
+        for j in range(documents):
+            of_document = 0.0
+            for _ in range(starts_[j + 1] - starts_[j] - 1):
+                of_document += losses_[first]
+                first += 1
+            mean += of_document
+        mean /= n
+        means_[i] = mean
+        if not math.isfinite(mean):
+            return i + 1
+        adam(
+            weights, gradients, first_moment, second_moment, shape.size, rates_[i], step + i,
+            beta1, beta2, eps,
+        )  # fmt: skip
+        turn(shape, weights, turned)
+    return steps
+
+
+def push(  # type: ignore[no-untyped-def]
+    shape, weights, turned, keys, values, work, token, position
+):
+    """One token more of a text: its logits, at the beginning of `work`.
+
+    keys: (n_layer, C, block_size), a token a column; values: (n_layer, block_size, C); both
+    padded. work: of `push_room` numbers.
+    """
+    zero, one = types.int64(0), types.int64(1)
+    row, hidden, c, d = shape.row, shape.hidden, shape.n_embd, shape.head_dim
+    columns = (shape.block_size + WIDTH - 1) // WIDTH * WIDTH
+    seen = position + 1
+    weights_, turned_, logits = pointer(weights), pointer(turned), pointer(work)
+    stream = at(logits, shape.logits)
+    normed = at(stream, row)
+    scale = at(normed, row)
+    qkv = at(scale, WIDTH)
+    look = at(qkv, 3 * row)
+    found = at(look, columns)
+    activations = at(found, row + WIDTH)
+    for j in range(0, row, WIDTH):
+        position_row = load(weights_, shape.wpe + position * row + j)
+        store(stream, j, load(weights_, token * row + j) + position_row)
+    normalize(stream, stream, scale, one, row, c)
+    for layer in range(shape.n_layer):
+        w = at(turned_, shape.layers + layer * shape.layer)
+        layer_keys = at(pointer(keys), layer * row * columns)
+        layer_values = at(pointer(values), layer * (row * columns + WIDTH))
+        normalize(stream, normed, scale, one, row, c)
+        product(normed, row, one, w, 3 * row, qkv, 3 * row, one, c, 3 * row, zero)  # (3C)
+        for j in range(row):
+            layer_keys[j * columns + position] = qkv[row + j]
+            layer_values[position * row + j] = qkv[2 * row + j]
+        for h in range(shape.n_head):
+            head = h * d
+            product(
+                at(qkv, head), row, one, at(layer_keys, head * columns), columns, look, columns,
+                one, d, seen, zero,
+            )  # fmt: skip
+            softmax_row(look, seen, 1.0 / math.sqrt(d))
+            product(  # writes up to 7 beyond the head; the next head comes after
+                look, columns, one, at(layer_values, head), row, at(found, head), row,
+                one, seen, d, zero,
+            )  # fmt: skip
+        w = at(w, 3 * row * row)
+        product(found, row, one, w, row, stream, row, one, c, row, one)  # (C)
+        w = at(w, row * row)
+        normalize(stream, normed, scale, one, row, c)
+        product(normed, row, one, w, hidden, activations, hidden, one, c, hidden, zero)  # (4C)
+        for j in range(0, hidden, WIDTH):
+            store(activations, j, maximum(splat(0.0), load(activations, j)))
+        w = at(w, hidden * row)
+        product(activations, hidden, one, w, row, stream, row, one, 4 * c, row, one)  # (C)
+    head = at(turned_, shape.lm_head)
+    product(stream, row, one, head, shape.logits, logits, row, one, c, shape.logits, zero)  # (V)
+
+
+_shape = typeof(Shape(*[0] * len(Shape._fields)))
+_room = typeof(Room(*[0] * len(Room._fields)))
+_memory = typeof(Memory(*[0] * len(Memory._fields)))
+_int, _float = types.int64, types.float64
+
+ENTRIES: dict[str, tuple[Any, Any]] = {
+    "update": (
+        update,
+        types.void(_shape, _memory, _float, _int, _float, _float, _float),
+    ),
+    "batch_pass": (
+        batch_pass,
+        types.void(_shape, _room, _memory, _int, _int, _int, _int, _int),
+    ),
+    "push": (push, types.void(_shape, _int, _int, _int, _int, _int, _int, _int)),
+    "train": (
+        train,
+        _int(
+            _shape, _room, _memory, _int, _int, _int, _int, _int, _int, _float, _float, _float,
+            _int, _int,
+        ),
+    ),
+}  # fmt: skip
+"""Name -> the function, and the one signature that it is compiled for."""

@@ -1,0 +1,183 @@
+"""Where everything lies in memory: the matrices of a model, padded, and the room for a batch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from microgpt.config import ModelConfig
+
+WIDTH = 8
+
+
+def padded(n: int) -> int:
+    """n, rounded up to a multiple of eight: the length of a row in memory."""
+    return -(-n // WIDTH) * WIDTH
+
+
+class Shape(NamedTuple):
+    """A model's measures, as the kernels need them. All offsets count float64 numbers."""
+
+    n_layer: int
+    n_head: int
+    head_dim: int
+    n_embd: int
+    vocab_size: int
+    block_size: int
+    row: int
+    """n_embd, padded."""
+    hidden: int
+    """4 n_embd, padded."""
+    logits: int
+    """vocab_size, padded."""
+    wpe: int
+    """Where it begins; wte begins at 0."""
+    lm_head: int
+    layers: int
+    """Where the first layer begins."""
+    layer: int
+    """Numbers in a layer: attn_wq, attn_wk, attn_wv, attn_wo, mlp_fc1, mlp_fc2."""
+    size: int
+    """Numbers in all."""
+
+
+def shape_of(config: ModelConfig) -> Shape:
+    """Each matrix has padded rows and a padded number of them, one after the other."""
+    row, hidden = padded(config.n_embd), padded(4 * config.n_embd)
+    logits = padded(config.vocab_size)
+    wpe = logits * row
+    lm_head = wpe + padded(config.block_size) * row
+    layers = lm_head + logits * row
+    layer = 4 * row * row + 2 * hidden * row
+    return Shape(
+        n_layer=config.n_layer,
+        n_head=config.n_head,
+        head_dim=config.head_dim,
+        n_embd=config.n_embd,
+        vocab_size=config.vocab_size,
+        block_size=config.block_size,
+        row=row,
+        hidden=hidden,
+        logits=logits,
+        wpe=wpe,
+        lm_head=lm_head,
+        layers=layers,
+        layer=layer,
+        size=layers + config.n_layer * layer,
+    )
+
+
+class Memory(NamedTuple):
+    """Addresses, of float64 where nothing else is said."""
+
+    weights: int
+    gradients: int
+    first_moment: int
+    second_moment: int
+    turned: int
+    """The weights, each matrix transposed."""
+    space: int
+    """What `Room` divides up."""
+
+
+class Room(NamedTuple):
+    """Where the kernels write while a batch goes through the model, for so many tokens.
+
+    Offsets into one buffer; what is said of N tokens has eight rows more, for blocks of eight
+    that reach beyond the end. What the backward pass needs is kept once a layer.
+    """
+
+    stream: int
+    """(N, row): the residual stream."""
+    embedded: int
+    """(N, row): the embeddings, normalized."""
+    scales: int
+    """(N): of that."""
+    logits: int
+    """(N, logits), then their derivatives."""
+    d_stream: int
+    d_normed: int
+    d_attended: int
+    """(N, row) each"""
+    d_qkv: int
+    """(N, 3 row)"""
+    d_hidden: int
+    """(N, hidden)"""
+    turned: int
+    """Four of (row, T): what one document's attention reads and finds, a token a column."""
+    turned_size: int
+    """Numbers in each of the four."""
+    d_looks: int
+    looks_turned: int
+    """(T, T) each, one head's."""
+    tapes: int
+    """Where the first layer's tape begins."""
+    tape: int
+    """Numbers in one layer's tape. Within it:"""
+    tape_scales: int
+    """(N), of the normalization before attention; before it, at 0, (N, row) normalized."""
+    tape_qkv: int
+    """(N, 3 row)"""
+    tape_attended: int
+    """(N, row)"""
+    tape_mlp: int
+    """(N, row), normalized before the MLP"""
+    tape_mlp_scales: int
+    tape_hidden: int
+    """(N, hidden), after relu"""
+    tape_looks: int
+    """Per document (H, T, T): who is looked at, by whom, how much."""
+    size: int
+
+
+def room_for(shape: Shape, tokens: int, documents: int, longest: int) -> Room:
+    """Room for a batch of so many tokens to predict in so many documents, the longest of which
+    has `longest`."""
+    n, t, row = padded(tokens) + WIDTH, padded(longest), shape.row
+    end = 0
+
+    def take(size: int) -> int:
+        nonlocal end
+        start, end = end, end + padded(size)
+        return start
+
+    shared = {
+        "stream": take(n * row),
+        "embedded": take(n * row),
+        "scales": take(n),
+        "logits": take(n * shape.logits),
+        "d_stream": take(n * row),
+        "d_normed": take(n * row),
+        "d_attended": take(n * row),
+        "d_qkv": take(n * 3 * row),
+        "d_hidden": take(n * shape.hidden),
+        "turned": take(4 * row * t),
+        "turned_size": row * t,
+        "d_looks": take(t * t),
+        "looks_turned": take(t * t),
+        "tapes": end,
+    }
+    end = 0
+    take(n * row)
+    tape = {
+        "tape_scales": take(n),
+        "tape_qkv": take(n * 3 * row),
+        "tape_attended": take(n * row),
+        "tape_mlp": take(n * row),
+        "tape_mlp_scales": take(n),
+        "tape_hidden": take(n * shape.hidden),
+        "tape_looks": take(documents * shape.n_head * t * t),
+        "tape": end,
+    }
+    return Room(**shared, **tape, size=shared["tapes"] + shape.n_layer * end)
+
+
+def push_room(shape: Shape) -> int:
+    """Numbers that `entries.push` writes on."""
+    wide = shape.logits + 6 * shape.row + shape.hidden + padded(shape.block_size)
+    return wide + 2 * WIDTH
+
+
+def cache_room(shape: Shape) -> int:
+    """Numbers in a decoder's keys, or its values: eight more a layer, as a head of fewer than
+    eight is read with what follows it."""
+    return shape.n_layer * (shape.row * padded(shape.block_size) + WIDTH)
