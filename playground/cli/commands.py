@@ -217,42 +217,18 @@ for _kind, _plural, _words in (
 
 
 @cli.command(context_settings=CONTEXT)
-@option(
-    "--engine",
-    "names",
-    multiple=True,
-    metavar="NAME",
-    section="Measuring",
-    help="Only this engine (may be repeated).",
-)
-@option(
-    "--quick",
-    is_flag=True,
-    section="Measuring",
-    help="Only the default model, and less of it: about 8 seconds.",
-)
-@option(
-    "--rounds",
-    type=click.IntRange(1, 1000),
-    metavar="N",
-    section="Measuring",
-    help="How often each engine has its turn (9; 5 if quick).",
-)
-@option(
-    "--seconds",
-    type=click.FloatRange(0.001, 60),
-    metavar="X",
-    section="Measuring",
-    help="How long a turn is, one step at least (0.2; 0.15 if quick).",
-)
-@option(
-    "--check",
-    is_flag=True,
-    section="Measuring",
-    help="Compare 1,000 losses of the slow engines, too: minutes.",
-)
+@option("--engine", "names", section="Measuring", multiple=True, metavar="NAME",
+        help="Only this engine (may be repeated).")  # fmt: skip
+@option("--quick", is_flag=True, section="Measuring",
+        help="Only the default model, and less of it: about 8 seconds.")  # fmt: skip
+@option("--rounds", section="Measuring", type=click.IntRange(1, 1000), metavar="N",
+        help="How often each engine has its turn (9; 5 if quick).")  # fmt: skip
+@option("--seconds", section="Measuring", type=click.FloatRange(0.001, 60), metavar="X",
+        help="How long a turn is, one step at least (0.2; 0.15 if quick).")  # fmt: skip
+@option("--check", is_flag=True, section="Measuring",
+        help="Compare 1,000 losses of the slow engines, too: minutes.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, section="Output", help="All figures as JSON.")
-@plugin_options  # fmt: skip
+@plugin_options
 def bench(
     names: tuple[str, ...],
     rounds: int | None,
@@ -264,10 +240,11 @@ def bench(
     no_plugins: bool,
     without: tuple[str, ...],
 ) -> int:
-    """Measure the engines: how many times as fast as the scalar engine is each, here?
+    """Measure how fast each engine is here.
 
-    They train the same names in turns, so that the ratios hold on a busy machine, too; and
-    their losses are compared. Ends with exit code 1 if one of them computes something else.
+    How many times as fast as the scalar engine: they train the same names in turns, so that
+    these ratios mean something on a busy machine, too. Their losses are compared as well; the
+    exit code is 1 if one of them computes something else.
     """
     from playground.cli import bench as ladder
 

@@ -18,6 +18,8 @@ MAX_NAME = 24
 """Columns for the name of an engine; a longer one ends in an ellipsis."""
 MAX_WIDTH = 100
 """Columns; a chart gains nothing from more."""
+MIN_WIDTH = 24
+"""Columns; where there are fewer, lines wrap."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -37,7 +39,7 @@ class Paper:
     def of(cls, stream: TextIO) -> Paper:
         """As wide as the terminal, or as COLUMNS says; in colour unless NO_COLOR is set."""
         terminal = stream.isatty()
-        width = max(min(shutil.get_terminal_size().columns, MAX_WIDTH), 20)
+        width = max(min(shutil.get_terminal_size().columns, MAX_WIDTH), MIN_WIDTH)
         fixed = terminal or os.environ.get("COLUMNS", "").isdigit()
         try:
             (EIGHTHS + "µ…").encode(stream.encoding or "ascii")

@@ -27,7 +27,7 @@ TIMED = 60
 """Steps' worth of documents that the rounds go through."""
 DOCUMENTS = 1000
 """Steps' worth of documents that the losses are compared on."""
-_PATIENCE = 10
+_PATIENCE = 30
 """Times Plan.check_seconds, after which even `least_checked` losses are not waited for."""
 _RESTING_RATE = 1e-9
 """Learning rate while the clock runs: all the work of an update, but thousands of rounds on the
