@@ -13,9 +13,12 @@ from microgpt.scalar_engine import ScalarEngine
 from microgpt.vector_engine import VectorEngine
 from playground.testing.contract import ContractError
 from playground.testing.engines.cases import (
+    EDGES,
     NAMES_STEPS,
     SCALAR_WORK,
     VECTOR_WORK,
+    WIDE,
+    WIDEST,
     Case,
     cases,
     expected,
@@ -50,7 +53,8 @@ def _compare(subject: Subject, drawn: Sequence[Case]) -> None:
 )
 def losses_and_gradients(subject: Subject) -> None:
     """Shapes, heads, layers, batches, documents shorter and longer than the block."""
-    _compare(subject, cases(2017, 24, SCALAR_WORK)[: subject.size(24, 10)])
+    drawn = cases(2017, 20, SCALAR_WORK)
+    _compare(subject, (*EDGES, *drawn[: subject.size(20, 8)]))
 
 
 @clause(
@@ -59,10 +63,7 @@ def losses_and_gradients(subject: Subject) -> None:
 )
 def larger_models(subject: Subject) -> None:
     """Where loops are unrolled, tiled or given to another library."""
-    if subject.small:
-        _compare(subject, cases(1980, 1, 2 * SCALAR_WORK))
-    else:
-        _compare(subject, cases(1706, 10, VECTOR_WORK))
+    _compare(subject, subject.size((WIDE, WIDEST, *cases(1706, 8, VECTOR_WORK)), (WIDE,)))
 
 
 @clause(
@@ -182,10 +183,10 @@ def adam(subject: Subject) -> None:
 def names_trajectory(subject: Subject) -> None:
     """The default run: the beginning against the scalar engine, all against the vector engine."""
     config, weights, _ = names()
-    steps = subject.size(NAMES_STEPS, 40)
+    steps = subject.size(NAMES_STEPS, 20)
     mine = names_run(subject.make(config, weights), steps)
     beginning = names_losses(ScalarEngine, 5)
-    for reference in (beginning, names_losses(VectorEngine, NAMES_STEPS)):
+    for reference in (beginning, names_losses(VectorEngine, steps)):
         for step, (a, b) in enumerate(zip(mine, reference, strict=False)):
             if not close(a, b):
                 raise ContractError(

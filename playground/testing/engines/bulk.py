@@ -142,7 +142,7 @@ def train_refuses_what_cannot_be(subject: Subject) -> str | None:
     check("no documents for 2 steps", [], [0.1, 0.1])
     for what, batch in IMPOSSIBLE.items():
         documents = [good[0]] * (4 * len(batch)) + batch
-        check(f"{what}, in the last of 5 steps,", documents, [0.1] * 5)
+        check(f"{what} in the last of 5 steps", documents, [0.1] * 5)
     steps = bulk.train([], [], 1)
     if len(steps.losses) or len(steps.token_losses) or steps.tokens:
         raise ContractError(

@@ -54,6 +54,28 @@ class Case:
         )
 
 
+EDGES = (
+    Case(ModelConfig(1, n_embd=1, n_head=1, block_size=1), ((0, 0), (0, 0, 0)), 1, 0.3),
+    Case(ModelConfig(2, n_embd=7, n_head=7, block_size=16), ((1, 0, 1, 1, 0) * 4,), 2, 0.3),
+    Case(
+        ModelConfig(40, n_embd=16, n_head=8, n_layer=3, block_size=2),
+        ((39, 0, 39), (7, 39)),
+        3,
+        0.3,
+    ),
+)
+"""The ends of every range, at a size for the scalar engine."""
+
+WIDE = Case(ModelConfig(27, n_embd=32, block_size=8), ((26, 4, 12, 12, 0, 26),), 4, 0.3)
+WIDEST = Case(
+    ModelConfig(40, n_embd=64, n_head=8, n_layer=3),
+    (tuple(range(20, 40)), (39, 0), tuple(range(12))),
+    5,
+    0.08,
+)
+"""Too wide for the scalar engine; the first one for a slow engine all the same."""
+
+
 @lru_cache(maxsize=8)
 def cases(seed: int, count: int, limit: int) -> tuple[Case, ...]:
     """`count` cases of at most `limit` work; the same for the same arguments.
@@ -123,7 +145,7 @@ def names_run(engine: Engine, steps: int) -> list[float]:
     return losses
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def names_losses(reference: type[ScalarEngine] | type[VectorEngine], steps: int) -> list[float]:
     """What a built-in engine makes of the run; not to be changed, for it is kept."""
     config, weights, _ = names()

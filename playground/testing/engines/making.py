@@ -7,9 +7,10 @@ import time
 from array import array
 
 from microgpt.config import OptimizerConfig
-from microgpt.engine import Engine, PreparedEngine
+from microgpt.engine import STATE_KINDS, Engine, PreparedEngine
 from microgpt.parameters import initial_weights, parameter_count
 from playground.testing.contract import ContractError
+from playground.testing.engines.comparing import check_numbers
 from playground.testing.engines.subject import SMALL, Subject, clause
 
 _METHODS = ("loss_and_gradients", "losses", "adam_step", "decoder", "read", "write")
@@ -53,16 +54,12 @@ def begins_with_the_weights_given(subject: Subject) -> None:
     """What is read before the first step."""
     weights = initial_weights(SMALL, random.Random(3))
     engine = subject.make(weights=weights)
-    if engine.read("weights") != weights:
-        raise ContractError(
-            "other weights", "take them over as float64, in the order of parameter_layout"
-        )
+    advice = "take them over as float64, in the order of parameter_layout"
+    check_numbers("the weights", engine.read("weights"), weights, advice, 0, 0)
     zeros = array("d", bytes(8 * parameter_count(SMALL)))
-    for kind in ("gradients", "first_moment", "second_moment"):
-        if engine.read(kind) != zeros:
-            raise ContractError(
-                f"{kind.replace('_', ' ')} other than 0", "begin with as many zeros as weights"
-            )
+    advice = "begin with as many zeros as weights"
+    for kind in STATE_KINDS[1:]:
+        check_numbers(f"the {kind.replace('_', ' ')}", engine.read(kind), zeros, advice, 0, 0)
 
 
 class _Cancelled(Exception):

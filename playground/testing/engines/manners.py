@@ -12,7 +12,7 @@ import threading
 import warnings
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import Any
 
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine
@@ -116,7 +116,8 @@ def _captured() -> Iterator[list[str]]:
 @clause("quiet", "nothing is written to standard output or standard error")
 def quiet(subject: Subject) -> None:
     """By any method, prepare included, with ordinary numbers and with huge ones."""
-    with _captured() as written:
+    with warnings.catch_warnings(), _captured() as written:
+        warnings.simplefilter("ignore")  # another check's matter
         _use(subject.make())
         _use_with_huge(subject)
     for text in written:
@@ -131,11 +132,13 @@ def quiet(subject: Subject) -> None:
 def _use_with_huge(subject: Subject) -> None:
     for i, (_, weights) in enumerate(huge_weights(subject)):
         if i % 4 == 0:
-            engine = subject.make(weights=weights)
-            engine.loss_and_gradients(BATCH)
-            engine.adam_step(0.01, 0)
-            engine.decoder().push(4)
-    possible_and_impossible(subject).loss_and_gradients([[2, 1]])
+            with suppress(Exception):  # which is for the check huge-weights to tell
+                engine = subject.make(weights=weights)
+                engine.loss_and_gradients(BATCH)
+                engine.adam_step(0.01, 0)
+                engine.decoder().push(4)
+    with suppress(Exception):
+        possible_and_impossible(subject).loss_and_gradients([[2, 1]])
 
 
 @clause(

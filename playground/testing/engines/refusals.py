@@ -37,12 +37,12 @@ def refuse(engine: Engine, what: str, call: Callable[[], object], advice: str) -
     except ValueError:
         pass
     else:
-        raise ContractError(f"{what} is taken", advice)
+        raise ContractError(f"no ValueError for {what}", advice)
     after = state_of(engine)
     for kind in STATE_KINDS:
         if after[kind] != before[kind]:
             raise ContractError(
-                f"{what} is refused, but the {kind.replace('_', ' ')} have changed",
+                f"ValueError for {what}, but the {kind.replace('_', ' ')} have changed",
                 "check all that is given before anything is changed",
             )
 
@@ -66,8 +66,8 @@ def impossible_batches_are_refused(subject: Subject) -> None:
         def evaluate(batch: list[list[int]] = batch) -> object:
             return engine.losses(batch)
 
-        refuse(engine, f"{what}, in loss_and_gradients,", train, advice)
-        refuse(engine, f"{what}, in losses,", evaluate, advice)
+        refuse(engine, f"{what} in loss_and_gradients", train, advice)
+        refuse(engine, f"{what} in losses", evaluate, advice)
 
 
 @clause(
@@ -88,9 +88,9 @@ def impossible_states_are_refused(subject: Subject) -> None:
             def write(kind: str = kind, values: array[float] = values) -> object:
                 return engine.write(kind, values)  # type: ignore[arg-type,func-returns-value]
 
-            what = f"an array of {length} numbers as {kind}, where there are {count},"
+            what = f"an array of {length} numbers as {kind}, where there are {count}"
             refuse(engine, what, write, advice)
-        what = f"the factory: an array of {length} first weights, where there are {count},"
+        what = f"an array of {length} first weights, where there are {count}"
         refuse(
             engine,
             what,

@@ -84,9 +84,10 @@ def state_is_copied(subject: Subject) -> None:
         out[4] = 7.0
         if engine.read(kind)[4] != 0.5:
             raise ContractError(f"the {kind} follow the array that was read", "copy it in read")
-        # What is read must not follow the engine either.
+        # What is read must not follow the engine either, not even when it is read again.
         out = engine.read(kind)
         engine.write(kind, array("d", [0.25] * _COUNT))
+        engine.read(kind)
         if out[5] != 0.5:
             raise ContractError(f"the {kind} that were read follow the engine", "copy them in read")
     before = engine.read("weights")

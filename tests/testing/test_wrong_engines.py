@@ -1,0 +1,171 @@
+"""The kit can fail: every fault is caught by the check that is about it."""
+
+from __future__ import annotations
+
+import random
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from playground.testing import engine_checks, run_checks
+from playground.testing.engines import CLAUSES
+from tests.testing import wrong_engines as wrong
+from tests.testing import wrong_manners as manners
+
+TRAINING = ("names-trajectory", "moved-in-mid-run")
+NUMBERS = ("losses-and-gradients", "larger-models", "one-token-documents")
+TRAIN = ("train-is-single-steps", "train-stops-where-the-loss-is-not-finite")
+
+WRONG = [
+    # (the engine, the check that is about its fault, checks that may notice it too)
+    (manners.NoLosses, "is-an-engine", ()),
+    (manners.needs_what_is_not_there, "is-an-engine", ()),
+    (manners.BeginsWithMoments, "begins-with-the-weights-given", ("adam", *TRAINING)),
+    (manners.CannotBeCancelled, "prepare-says-how-far-it-is", ()),
+    (manners.SaysPercent, "prepare-says-how-far-it-is", ()),
+    (wrong.DoublesAMatrix, "losses-and-gradients", (*NUMBERS, *TRAINING)),
+    (wrong.SlipsWhereItIsWide, "larger-models", ()),
+    (
+        wrong.NothingToLearnFromOne,
+        "one-token-documents",
+        ("mean-over-all-tokens", *NUMBERS, *TRAINING),
+    ),
+    (wrong.MeanOverDocuments, "mean-over-all-tokens", (*NUMBERS, *TRAINING)),
+    (wrong.ReadsTheEnd, "cut-off-at-block-size", NUMBERS),
+    (wrong.NoEps, "adam", TRAINING),
+    (wrong.SecondMomentNotCorrected, "adam", TRAINING),
+    (wrong.EpsUnderTheRoot, "adam", TRAINING),
+    (wrong.StepsFromOne, "adam", TRAINING),
+    (wrong.CountsForItself, "adam", ("what-follows-depends-on-the-state-alone", *TRAINING)),
+    (wrong.microgpts_own_optimizer, "adam", ()),
+    (wrong.TiresAfterSixteenSteps, "names-trajectory", ()),
+    (wrong.DecoderOneOff, "decoder-is-the-forward-pass", ()),
+    (
+        wrong.OneCacheForAll,
+        "decoders-do-not-disturb-each-other",
+        (
+            "decoder-has-the-weights-of-now",
+            "decoder-ends-with-the-block",
+            "logits-are-a-new-list",
+        ),
+    ),
+    (wrong.WeightsOfTheBeginning, "decoder-has-the-weights-of-now", ()),
+    (wrong.EndlessDecoder, "decoder-ends-with-the-block", ()),
+    (wrong.TakesAnyId, "decoder-ends-with-the-block", ()),
+    (wrong.OneBufferForLogits, "logits-are-a-new-list", ("decoders-do-not-disturb-each-other",)),
+    (wrong.SharesItsState, "state-is-copied", ("mean-over-all-tokens",)),
+    (
+        wrong.KeepsFloat32,
+        "state-is-read-as-it-was-written",
+        (
+            "begins-with-the-weights-given",
+            "adam",
+            "decoder-is-the-forward-pass",
+            "decoder-has-the-weights-of-now",
+            "what-follows-depends-on-the-state-alone",
+            *NUMBERS,
+            *TRAINING,
+        ),
+    ),
+    (wrong.ForgetsTheMoments, "state-is-read-as-it-was-written", TRAINING),
+    (
+        wrong.LosesASign,
+        "state-is-read-as-it-was-written",
+        ("moved-in-mid-run", "what-follows-depends-on-the-state-alone"),
+    ),
+    (
+        wrong.TransposesWhatItKeeps,
+        "moved-in-mid-run",
+        ("decoder-is-the-forward-pass", *NUMBERS, *TRAINING),
+    ),
+    (wrong.LossesLeaveGradients, "losses-touch-nothing", ()),
+    (wrong.EvaluatesOldWeights, "what-follows-depends-on-the-state-alone", ()),
+    (manners.TakesNegativeIds, "impossible-batches-are-refused", ()),
+    (manners.ChangesThenRefuses, "impossible-batches-are-refused", ()),
+    (manners.TakesNegativeMoments, "impossible-states-are-refused", ()),
+    (manners.NeverInfinite, "impossible-tokens-cost-inf", ()),
+    (manners.RaisesOnNan, "huge-weights", ()),
+    (manners.HidesNan, "huge-weights", ()),
+    (manners.ChecksItsGradients, "huge-gradients", ("huge-weights",)),
+    (
+        manners.NeverTheSame,
+        "same-run-same-bits",
+        ("what-follows-depends-on-the-state-alone", "other-threads"),
+    ),
+    (manners.DrawsRandomNumbers, "global-random-state", ()),
+    (manners.Talks, "quiet", ()),
+    (manners.TalksAsCompilersDo, "quiet", ()),
+    (manners.Warns, "no-runtime-warnings", ()),
+    (manners.CutsTheDocumentsGiven, "arguments-stay-as-they-are", ()),
+    (manners.GivesArrays, "losses-are-new-lists", ()),
+    (manners.MainThreadOnly, "other-threads", ()),
+    (manners.OneRateLate, "train-is-single-steps", TRAIN),
+    (manners.OneStepLate, "train-is-single-steps", TRAIN),
+    (manners.LossesOfTheFirstStep, "train-is-single-steps", TRAIN),
+    (manners.CountsOneStep, "train-is-single-steps", TRAIN),
+    (manners.UpdatesAllTheSame, "train-stops-where-the-loss-is-not-finite", ()),
+    (manners.KeepsQuietAboutTheLast, "train-stops-where-the-loss-is-not-finite", ()),
+    (manners.LeavesTheRest, "train-refuses-what-cannot-be", ()),
+    (manners.FindsOutLate, "train-refuses-what-cannot-be", TRAIN),
+]
+
+NAMES = [engine.__name__ for engine, _, _ in WRONG]
+
+
+def failures(factory) -> dict[str, str]:
+    """What the whole contract finds: the names of failed checks and their messages."""
+    findings = run_checks(engine_checks(factory, small=True))
+    return {found.check.name: found.message for found in findings if found.outcome == "failed"}
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize(("factory", "about", "also"), WRONG, ids=NAMES)
+def test_a_fault_is_caught_by_the_check_that_is_about_it(factory, about, also):
+    failed = failures(factory)
+    assert about in failed
+    assert set(failed) <= {about, *also}
+    assert "Promised: " in failed[about]
+    assert "Found: " in failed[about]
+    assert "To do: " in failed[about]
+
+
+def test_every_check_can_fail():
+    assert {about for _, about, _ in WRONG} == {clause.name for clause in CLAUSES}
+
+
+@pytest.mark.parametrize("factory", [wrong.OwnAdam, manners.Bulk, manners.Prepared])
+def test_what_the_wrong_engines_are_made_of_is_right(factory):
+    assert failures(factory) == {}
+
+
+def test_numpys_random_state_is_watched_where_numpy_is_loaded(monkeypatch):
+    stream = random.Random(1)
+    fake = SimpleNamespace(random=SimpleNamespace(get_state=stream.getstate, random=stream.random))
+    monkeypatch.setitem(sys.modules, "numpy", fake)
+    (check,) = [
+        check
+        for check in engine_checks(manners.DrawsFromNumpy)
+        if check.name == "global-random-state"
+    ]
+    with pytest.raises(AssertionError, match=r"the state of numpy\.random has changed"):
+        check()
+
+
+def test_an_engine_that_wrongs_the_random_stream_does_not_leave_it_changed():
+    random.seed(5)
+    before = random.getstate()
+    failures(manners.Talks)
+    assert random.getstate() == before
+
+
+def test_messages_name_the_place_and_what_to_do():
+    message = failures(wrong.DoublesAMatrix)["losses-and-gradients"]
+    assert "the gradient of layer0.attn_wk[0, 0] is " in message
+    assert "n_layer" in message
+    assert "microgpt/scalar_engine.py" in message
+    assert "the weights, number 0" in failures(wrong.NoEps)["adam"]
+    assert (
+        "No module named 'no_such_library'"
+        in failures(manners.needs_what_is_not_there)["is-an-engine"]
+    )

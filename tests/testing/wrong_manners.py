@@ -1,0 +1,288 @@
+"""More engines with one fault each: in what they refuse, in their manners, in `train`."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import signal
+import sys
+import threading
+import warnings
+from array import array
+from collections.abc import Callable, Sequence
+
+from microgpt import Decoder, ModelConfig, OptimizerConfig, StateKind, Steps, VectorEngine
+from microgpt.checks import inputs_and_targets
+
+Documents = Sequence[Sequence[int]]
+
+
+# ---------------------------------------------------------------- refusals, numbers not finite
+
+
+class TakesNegativeIds(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        size = self.config.vocab_size
+        fitting = [[t + size if -size <= t < 0 else t for t in d] for d in documents]
+        return super().loss_and_gradients(fitting)
+
+
+class ChangesThenRefuses(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        self.write("gradients", array("d", bytes(8 * len(self.read("gradients")))))
+        return super().loss_and_gradients(documents)
+
+
+class TakesNegativeMoments(VectorEngine):
+    def write(self, kind: StateKind, values: array[float]) -> None:
+        if kind == "second_moment":
+            values = array("d", map(abs, values))
+        super().write(kind, values)
+
+
+class RaisesOnNan(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        losses = super().loss_and_gradients(documents)
+        if any(math.isnan(loss) for row in losses for loss in row):
+            raise FloatingPointError("not a number")
+        return losses
+
+
+class HidesNan(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        losses = super().loss_and_gradients(documents)
+        return [[1e30 if math.isnan(loss) else loss for loss in row] for row in losses]
+
+
+class NeverInfinite(VectorEngine):
+    """As with log-sum-exp: finite for whatever the logits are."""
+
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        losses = super().loss_and_gradients(documents)
+        return [[min(loss, 2000.0) if loss == loss else loss for loss in row] for row in losses]
+
+
+class ChecksItsGradients(VectorEngine):
+    def adam_step(self, learning_rate: float, step: int) -> None:
+        if not all(map(math.isfinite, self.read("gradients"))):
+            raise ArithmeticError("the gradients are not finite")
+        super().adam_step(learning_rate, step)
+
+
+# ---------------------------------------------------------------- manners
+
+
+class DrawsRandomNumbers(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        random.random()
+        return super().loss_and_gradients(documents)
+
+
+class DrawsFromNumpy(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        sys.modules["numpy"].random.random()
+        return super().loss_and_gradients(documents)
+
+
+class NeverTheSame(VectorEngine):
+    """In the last bit, as from sums taken in parallel."""
+
+    noise = random.Random()
+
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        losses = super().loss_and_gradients(documents)
+        gradients = self.read("gradients")
+        wobble = 1 + self.noise.randrange(9) * 2.0**-51
+        self.write("gradients", array("d", [g * wobble for g in gradients]))
+        return losses
+
+
+class Talks(VectorEngine):
+    def adam_step(self, learning_rate: float, step: int) -> None:
+        print("step", step)
+        super().adam_step(learning_rate, step)
+
+
+class TalksAsCompilersDo(VectorEngine):
+    def decoder(self) -> Decoder:
+        os.write(2, b"warning: unused variable\n")
+        return super().decoder()
+
+
+class Warns(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        losses = super().loss_and_gradients(documents)
+        if not all(map(math.isfinite, self.read("gradients"))):
+            warnings.warn("overflow encountered in matmul", RuntimeWarning, stacklevel=2)
+        return losses
+
+
+class CutsTheDocumentsGiven(VectorEngine):
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        for document in documents:
+            if isinstance(document, list):
+                del document[self.config.block_size + 1 :]
+        return super().loss_and_gradients(documents)
+
+
+class GivesArrays(VectorEngine):
+    def losses(self, documents: Documents) -> list[list[float]]:
+        return [array("d", row) for row in super().losses(documents)]  # type: ignore[misc]
+
+
+class MainThreadOnly(VectorEngine):
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        super().__init__(config, optimizer, weights)
+        if threading.current_thread() is threading.main_thread():
+            return
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# ---------------------------------------------------------------- many steps a call
+
+
+class Bulk(VectorEngine):
+    """As it should be, with its parts apart for the faulty ones below."""
+
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        count = len(learning_rates)
+        if len(documents) % count if count else documents:
+            raise ValueError(f"{len(documents)} documents cannot be shared out to {count} steps")
+        if count and not documents:
+            raise ValueError("a batch needs at least one document")
+        for document in documents:
+            inputs_and_targets(document, self.config)
+        size = len(documents) // max(1, count)
+        losses, rows, tokens = array("d"), [], 0
+        for i, rate in enumerate(learning_rates):
+            rows = self.loss_and_gradients(documents[i * size : (i + 1) * size])
+            losses.append(sum(map(sum, rows)) / sum(map(len, rows)))
+            tokens += sum(map(len, rows))
+            if not math.isfinite(losses[-1]):
+                break
+            self.adam_step(rate, step + i)
+        return Steps(losses, rows, tokens)
+
+
+class OneRateLate(Bulk):
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        late = [*learning_rates[:1], *learning_rates[:-1]]
+        return super().train(documents, late, step)
+
+
+class OneStepLate(Bulk):
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        return super().train(documents, learning_rates, step + 1)
+
+
+class LossesOfTheFirstStep(Bulk):
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        size = len(documents) // max(1, len(learning_rates))
+        rows = self.losses(documents[:size])
+        steps = super().train(documents, learning_rates, step)
+        return Steps(steps.losses, rows, steps.tokens)
+
+
+class CountsOneStep(Bulk):
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        steps = super().train(documents, learning_rates, step)
+        return Steps(steps.losses, steps.token_losses, sum(map(len, steps.token_losses)))
+
+
+class UpdatesAllTheSame(Bulk):
+    """Makes the update of a loss of inf, and stops only then."""
+
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        steps = super().train(documents, learning_rates, step)
+        if len(steps.losses) and not math.isfinite(steps.losses[-1]):
+            self.adam_step(learning_rates[len(steps.losses) - 1], step + len(steps.losses) - 1)
+        return steps
+
+
+class KeepsQuietAboutTheLast(Bulk):
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        steps = super().train(documents, learning_rates, step)
+        if len(steps.losses) and not math.isfinite(steps.losses[-1]):
+            return Steps(steps.losses[:-1], steps.token_losses, steps.tokens)
+        return steps
+
+
+class LeavesTheRest(Bulk):
+    """Trains on as many documents as can be shared out."""
+
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        count = len(learning_rates)
+        even = len(documents) - len(documents) % count if count else 0
+        return super().train(documents[: even or len(documents)], learning_rates, step)
+
+
+class FindsOutLate(Bulk):
+    """Looks at the documents of a step only when the step has come."""
+
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        count = len(learning_rates)
+        if count and documents and len(documents) % count == 0:
+            size = len(documents) // count
+            for i in range(count - 1):
+                one = documents[i * size : (i + 1) * size]
+                super().train(one, learning_rates[i : i + 1], step + i)
+        return super().train(documents, learning_rates, step)
+
+
+# ---------------------------------------------------------------- prepare
+
+
+class Prepared(VectorEngine):
+    """As it should be."""
+
+    def prepare(self, progress: Callable[[str, int, int], None]) -> None:
+        for done in range(3):
+            progress("compiling", done, 3)
+
+
+class CannotBeCancelled(VectorEngine):
+    def prepare(self, progress: Callable[[str, int, int], None]) -> None:
+        try:
+            progress("compiling", 0, 1)
+        except Exception:
+            return
+
+
+class SaysPercent(VectorEngine):
+    def prepare(self, progress: Callable[[str, int, int], None]) -> None:
+        progress("compiling", 0.5, 1)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- hardly an engine
+
+
+class NoLosses:
+    """Written for an engine protocol of long ago."""
+
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        inner = VectorEngine(config, optimizer, weights)
+        self.config = config
+        for name in ("loss_and_gradients", "adam_step", "decoder", "read", "write"):
+            setattr(self, name, getattr(inner, name))
+
+
+def needs_what_is_not_there(
+    config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+) -> VectorEngine:
+    """Its heavy library is not installed."""
+    import no_such_library  # type: ignore[import-not-found]
+
+    return no_such_library.Engine(config, optimizer, weights)  # type: ignore[no-any-return]
+
+
+class BeginsWithMoments(VectorEngine):
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        super().__init__(config, optimizer, weights)
+        self.write("second_moment", array("d", [1e-12] * len(weights)))
