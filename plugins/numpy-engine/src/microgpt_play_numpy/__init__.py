@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from microgpt.config import ModelConfig, OptimizerConfig
 from playground.api import Contribution, Engine, hookimpl
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from microgpt.config import ModelConfig, OptimizerConfig
+    from microgpt_play_numpy.engine import NumpyEngine
 
 
-def make_engine(config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]) -> Engine:
+def make_engine(
+    config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+) -> NumpyEngine:
     """An engine with these shapes, constants and first weights. See `EngineFactory`.
 
     Raises ValueError if `weights` is not parameter_count long, ImportError without NumPy.
@@ -24,6 +27,7 @@ def make_engine(config: ModelConfig, optimizer: OptimizerConfig, weights: array[
 
 @hookimpl
 def microgpt_engines() -> Iterator[Contribution[Engine]]:
+    """One engine: see `playground.api`."""
     yield Contribution(
         name="numpy",
         summary="whole matrices at a time with NumPy, in float64",

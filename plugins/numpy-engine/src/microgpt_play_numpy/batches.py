@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ _TOKENS_AT_ONCE = 1 << 16
 """Index arrays are made for about this many tokens at a time, whatever the number of steps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):  # made faster than a dataclass, and one is made for each step
     """The documents of one step, side by side: B of them, each filled up to T tokens.
 
     What is filled up repeats the last token. Nothing before it sees it, since attention looks

@@ -32,10 +32,21 @@ itself tells; the row maxima would cost six times as much."""
 _ONE_HOT = 16384
 """Up to this many floats, N V, tokens are gathered by a product with a one-hot matrix."""
 
+_FEW = 512
+"""Up to this many numbers, a mean is made as many times as it is used: the product that makes
+them costs less than a division of an array by a column."""
+
 
 def constant(value: float) -> Array:
     """As an array without dimensions, which a ufunc takes faster than a Python float."""
     return np.array(value)
+
+
+def filled(value: float, *shape: int) -> Array:
+    """That value everywhere; with it, a product takes sums."""
+    array = aligned(*shape)
+    array.fill(value)
+    return array
 
 
 def norm(arena: Arena, x: Array, y: Array, dy: Array) -> tuple[Formula, Callable[[Array], None]]:
@@ -46,25 +57,28 @@ def norm(arena: Arena, x: Array, y: Array, dy: Array) -> tuple[Formula, Callable
     """
     rows, n_embd = x.shape
     multiply, add, divide, sqrt = np.multiply, np.add, np.divide, np.sqrt
-    products, root = arena.take(rows, n_embd), arena.take(rows)
-    mean, root_column = arena.take(rows), root[:, None]
-    mean_column = mean[:, None]
-    eps, mean_of, minus_mean_of = constant(1e-5), aligned(n_embd), aligned(n_embd)
-    mean_of[:], minus_mean_of[:] = 1 / n_embd, -1 / n_embd
+    width = n_embd if x.size <= _FEW else 1
+    products, root, mean = (
+        arena.take(rows, n_embd),
+        arena.take(rows, width),
+        arena.take(rows, width),
+    )
+    mean_of, minus_mean_of = (filled(sign / n_embd, n_embd, width) for sign in (1, -1))
+    eps = constant(1e-5)
 
     def forward() -> None:
         multiply(x, x, products)
-        products.dot(mean_of, root)  # (N)
+        products.dot(mean_of, root)  # (N, 1), or the same in all of (N, C)
         add(root, eps, root)
         sqrt(root, root)
-        divide(x, root_column, y)
+        divide(x, root, y)
 
     def backward(out: Array) -> None:
         multiply(dy, y, products)
-        products.dot(minus_mean_of, mean)  # (N)
-        multiply(y, mean_column, products)
+        products.dot(minus_mean_of, mean)
+        multiply(y, mean, products)
         add(products, dy, products)
-        divide(products, root_column, out)
+        divide(products, root, out)
 
     return forward, backward
 
@@ -77,8 +91,7 @@ def softmax(scores: Array, totals: Array, mask: Array | None = None) -> Formula:
     exp, multiply, divide = np.exp, np.multiply, np.divide
     flat, rows = scores.ravel(), scores.reshape(-1, scores.shape[-1])
     totals_flat, totals_column = totals.ravel(), totals[..., None]
-    ones = aligned(scores.shape[-1])
-    ones[:] = 1
+    ones = filled(1, scores.shape[-1])
     hidden = None if mask is None else np.where(mask > 0, 0.0, -np.inf)
 
     def without_maximum() -> None:
@@ -165,12 +178,10 @@ def attention(
 
     y, dy, qkv, d_qkv = (arena.take(rows, width * n_embd) for width in (1, 1, 3, 3))
     attended, d_attended, out = (arena.take(rows, n_embd) for _ in range(3))
-    looks, d_looks = (arena.take(batch, n_head, length, length) for _ in range(2))
+    looks, d_looks, products = (arena.take(batch, n_head, length, length) for _ in range(3))
     totals = arena.take(batch, n_head, length)
-    means = arena.take(rows * n_head)
-    means_column = means.reshape(batch, length, n_head).swapaxes(1, 2)[..., None]
-    products = arena.take(rows, n_embd)
-    products_by_head = products.reshape(rows * n_head, head_dim)
+    totals_flat, totals_column = totals.ravel(), totals[..., None]
+    products_rows = products.reshape(-1, length)
 
     def by_head(matrix: Array, part: int = 0) -> Array:
         """(N, C) or one third of (N, 3C) -> (B, H, T, D), a view."""
@@ -186,8 +197,7 @@ def attention(
     softmax_forward = softmax(looks, totals, np.tri(length))
     norm_forward, norm_backward = norm(arena, x_before, y, dy)
     qkv_w, wo, d_qkv_w, d_wo = block.qkv, block.wo, d_block.qkv, d_block.wo
-    ones = aligned(head_dim)
-    ones[:] = 1
+    ones = filled(1, length)
 
     def forward() -> None:
         norm_forward()
@@ -204,10 +214,9 @@ def attention(
         dx.dot(wo, d_attended)  # (N, C)
         matmul(looks_t, d_attended_h, dv)
         matmul(d_attended_h, v_t, d_looks)  # (B, H, T, T)
-        # d(softmax): looks (d_looks - Σ looks d_looks), and that sum is attended · d_attended.
-        multiply(attended, d_attended, products)
-        products_by_head.dot(ones, means)
-        subtract(d_looks, means_column, d_looks)  # (B, H, T, 1)
+        multiply(looks, d_looks, products)
+        products_rows.dot(ones, totals_flat)
+        subtract(d_looks, totals_column, d_looks)  # d(softmax): looks (d_looks - Σ looks d_looks)
         multiply(d_looks, looks, d_looks)
         multiply(d_looks, scale, d_looks)
         matmul(d_looks, k, dq)
@@ -226,7 +235,7 @@ def mlp(arena: Arena, block: Block, d_block: Block, x: Array, dx: Array) -> Pair
     multiply, add, maximum, sign = np.multiply, np.add, np.maximum, np.sign
     y, dy, out = (arena.take(rows, n_embd) for _ in range(3))
     hidden, d_hidden = (arena.take(rows, 4 * n_embd) for _ in range(2))
-    zero = constant(0.0)
+    zeros = aligned(rows, 4 * n_embd)  # an array: four times as fast as a number here
     norm_forward, norm_backward = norm(arena, x, y, dy)
     fc1, fc2, d_fc1, d_fc2 = block.fc1, block.fc2, d_block.fc1, d_block.fc2
     fc1_t, fc2_t, dx_t, d_hidden_t = fc1.T, fc2.T, dx.T, d_hidden.T
@@ -234,7 +243,7 @@ def mlp(arena: Arena, block: Block, d_block: Block, x: Array, dx: Array) -> Pair
     def forward() -> None:
         norm_forward()
         y.dot(fc1_t, hidden)  # (N, 4C)
-        maximum(hidden, zero, out=hidden)  # relu
+        maximum(hidden, zeros, out=hidden)  # relu
         hidden.dot(fc2_t, out)  # (N, C)
         add(x, out, x)
 
