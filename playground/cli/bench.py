@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from playground.catalog import BUILTIN, Entry
-from playground.cli.failures import fail, printable, say, warn
+from playground.cli.failures import fail, say, warn
 from playground.cli.ladder_text import Paper, chart, difference, model_words, step_time, table
 from playground.cli.report import Report
 from playground.hooks.errors import UnknownNameError
@@ -32,6 +32,8 @@ ROUNDS, QUICK_ROUNDS, LARGER_ROUNDS = 9, 5, 3
 SECONDS, QUICK_SECONDS = 0.2, 0.15
 QUIET_SECONDS = 0.5
 """What is over sooner needs no line of progress."""
+WORTH_SAYING = 0.05
+"""Seconds that getting ready took."""
 BUSY = 0.4
 """Load average for each CPU, from which on others were at work."""
 LIBRARIES = ("numpy", "numba", "llvmlite", "torch", "jax")
@@ -117,7 +119,7 @@ def _plans(
     else:
         # About as long as all the rounds of an engine, and what a slow one needs.
         least, patience = (25, 1.0) if quick else (50, 2.0)
-        least, patience = (least, patience) if seconds >= 0.1 else (2, 10 * seconds)
+        least, patience = (least, patience) if seconds >= 0.1 else (2, max(seconds, 0.1))
     plans = [(DEFAULT, Plan(rounds, seconds, least, DOCUMENTS, patience))]
     if not quick:
         # Two losses: the second one is that of an update.
@@ -164,7 +166,7 @@ def _text(
     lines.append("")
     for paragraph in _remarks(ladders, plans, machine, origins):
         lines += paper.wrapped(paragraph)
-    return [printable(line, keep="\x1b") for line in lines]
+    return lines
 
 
 def _remarks(
@@ -181,7 +183,7 @@ def _remarks(
     ready = [
         f"{rung.engine} in {step_time(rung.prepare_seconds)}"
         for rung in ladders[0].rungs
-        if rung.prepare_seconds
+        if rung.prepare_seconds > WORTH_SAYING
     ]
     if ready:
         first += f". Got ready, apart from that: {', '.join(ready)}"

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import click
 
+from playground.cli.failures import printable
 from playground.lab.course import Model
 from playground.lab.ladder import DEFAULT, Ladder, Rung
 
@@ -52,11 +53,15 @@ class Paper:
     def wrapped(self, text: str, indent: str = "") -> list[str]:
         """A paragraph; what goes on does so under its beginning."""
         return textwrap.wrap(
-            text, self.text_width, initial_indent=indent, subsequent_indent=indent + "  "
+            printable(text),
+            self.text_width,
+            initial_indent=indent,
+            subsequent_indent=indent + "  ",
         )
 
     def short(self, name: str) -> str:
         """A name that leaves room for what is said of it."""
+        name = printable(name)
         most = min(MAX_NAME, max(self.width // 3, 6))
         if len(name) <= most:
             return name
@@ -102,7 +107,7 @@ def difference(rung: Rung) -> str:
 def model_words(model: Model) -> str:
     """What was trained, as the title of its table."""
     if model != DEFAULT:
-        return model.name[0].upper() + model.name[1:]
+        return f"With {model.name}"
     return (
         f"The default model (n_embd {model.n_embd}, {model.n_layer} layer, "
         f"block_size {model.block_size}, one name a step)"

@@ -176,8 +176,8 @@ def _run(
     state: dict[StateKind, array[float]] = {}
     for runner in [reference or hidden, *(r for r in runners if r is not reference)]:
         try:
-            for done in runner.first_losses(plan):
-                progress(f"{title}: losses of {runner.name}", done, plan.most_checked)
+            for done in runner.first_losses(plan):  # how many it will be, its speed decides
+                progress(f"{title}: losses of {runner.name}", done, 0)
             state = state or {kind: runner.engine.read(kind) for kind in _STATE}
             runner.rest_at(state)
         except EngineFailed as error:
@@ -230,11 +230,11 @@ def _relative(loss: float, right: float) -> float:
 
 def _ladder(course: Course, runners: Sequence[Runner], left_out: Sequence[LeftOut]) -> Ladder:
     """The figures, the slowest engine first."""
-    slowest_first = sorted(runners, key=lambda r: statistics.median(r.seconds), reverse=True)
+    slowest = max(runners, key=lambda r: statistics.median(r.seconds), default=None)
     bases = [r for name in ("scalar", "vector") for r in runners if _is(r, name)]
-    base = next(iter([*bases, *slowest_first]), None)
+    base = bases[0] if bases else slowest
     rungs = []
-    for runner in slowest_first:
+    for runner in runners:
         assert base is not None and runner.entry is not None
         ratios = [b / own for b, own in zip(base.seconds, runner.seconds, strict=True)]
         seconds = statistics.median(runner.seconds)
@@ -257,7 +257,7 @@ def _ladder(course: Course, runners: Sequence[Runner], left_out: Sequence[LeftOu
         model=course.model,
         parameters=parameter_count(course.config),
         base=base.name if base is not None else "",
-        rungs=tuple(rungs),
+        rungs=tuple(sorted(rungs, key=lambda rung: rung.ratio)),
         left_out=tuple(left_out),
     )
 
