@@ -141,14 +141,6 @@ def test_losses_that_are_no_numbers_are_still_json(play: Play, mine: Any) -> Non
     assert left["engine"] == "mine" and "diverged" in left["reason"]
 
 
-def test_the_name_of_a_plugin_steers_no_terminal(play: Play, mine: Any) -> None:
-    _, path, *engine = mine("pass")
-    odd = path.rename(path.with_name("a\x1b[31m.py"))
-    done = play(*TINY, "--plugin", odd, *engine)
-    assert done.code == 0
-    assert "\x1b" not in done.out and "a\\x1b[31m.py" in done.out
-
-
 def test_what_an_engine_prints_is_no_figure(play: Play, mine: Any) -> None:
     done = play(*TINY, *mine("def prepare(self, progress): print('compiling')"), "--json")
     assert engines(done)["mine"]["prepare_seconds"] > 0
