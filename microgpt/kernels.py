@@ -23,8 +23,12 @@ RMS_EPS = 1e-5
 """Added to the mean square before the root. Source: microgpt.py, `rmsnorm`."""
 
 _sumprod: Callable[[Row, Row], float] | None = getattr(math, "sumprod", None)  # Python 3.12
-_WRITTEN_OUT = 16 if _sumprod else 64
+_WRITTEN_OUT = 16 if _sumprod else 192
 """Up to this length a dot product is written out; beyond it, C code that loops is faster."""
+
+
+SMALL = 256
+"""So many numbers fit into the local variables of `product` before Python's instructions grow."""
 
 
 def dot(a: Row, b: Row) -> float:
@@ -48,6 +52,39 @@ def kernel(a, b):
 
 
 @cache
+def product(k: int, n: int) -> Callable[[Rows, Rows], list[Row]]:
+    """(a, b) -> a b: a (m, k) times b (k, n), (m, n).
+
+    All of b waits in local variables, so that only the rows of a are taken apart: for a small b.
+    """
+    columns = (each(f"a#*b#_{column}", k, "+") for column in range(n))
+    return _compiled(
+        f"""
+def kernel(a, b):
+    {"".join(f"({each(f'b{row}_#', n)})," for row in range(k))} = b
+    out = []
+    for {each("a#", k)} in a:
+        out.append(({"".join(column + "," for column in columns)}))
+    return out
+"""
+    )
+
+
+@cache
+def add(n: int) -> Callable[[Iterable[Row], Iterable[Row]], list[Row]]:
+    """(a, b) -> a + b, element by element, both (t, n)."""
+    return _compiled(
+        f"""
+def kernel(a, b):
+    out = []
+    for ({each("a#", n)}), ({each("b#", n)}) in zip(a, b):
+        out.append(({each("a#+b#", n)}))
+    return out
+"""
+    )
+
+
+@cache
 def combinations(n: int) -> Callable[[Iterable[Row], Rows], list[list[float]]]:
     """(c, rows) -> [Σ c[i][t] rows[t] over t, for i]: c (m, k) times rows (k, n), (m, n).
 
@@ -63,7 +100,7 @@ def kernel(coefficients, rows):
             if c:
                 {each("x#", n)} = x
                 {each("s#+=c*x#", n, ";")}
-        out.append([{each("s#", n)}])
+        out.append(({each("s#", n)}))
     return out
 """
     )
@@ -79,7 +116,7 @@ def kernel(rows):
     for {each("x#", n)} in rows:
         scale = (({each("x#*x#", n, "+")}) / {n} + {RMS_EPS}) ** -0.5
         scales.append(scale)
-        out.append([{each("x#*scale", n)}])
+        out.append(({each("x#*scale", n)}))
     return out, scales
 """
     )
@@ -99,7 +136,7 @@ def kernel(rows, scales, gradients, residuals):
         rows, scales, gradients, residuals
     ):
         mean = ({each("y#*g#", n, "+")}) / {n}
-        out.append([{each("r#+scale*(g#-y#*mean)", n)}])
+        out.append(({each("r#+scale*(g#-y#*mean)", n)}))
     return out
 """
     )
@@ -128,25 +165,31 @@ def kernel(rows, residuals, fc1, fc2_t):
                 {each("w#", n)} = writes
                 {each("s#+=z*w#", n, ";")}
         activations.append(f)
-        out.append([{each("s#", n)}])
+        out.append(({each("s#", n)}))
     return activations, out
 """
     )
 
 
 @cache
-def mlp_backward(n: int) -> Callable[[Rows, Rows, Rows, Rows], tuple[list[list[float]], ...]]:
-    """(dout, f transposed, x, fc2 transposed) -> (dz transposed, d_fc1, d_fc2 transposed).
+def mlp_backward(n: int) -> Callable[[Rows, Rows, Rows, Rows, Row], tuple[list[Row], ...]]:
+    """(dout, f transposed, x, fc2 transposed, zero) -> (dz transposed, d_fc1, d_fc2 transposed).
 
     Again unit by unit: where unit j fired on token t, dz[t][j] = fc2_t[j] · dout[t], else 0;
-    d_fc1[j] = Σ dz[t][j] x[t], d_fc2_t[j] = Σ f[t][j] dout[t].
+    d_fc1[j] = Σ dz[t][j] x[t], d_fc2_t[j] = Σ f[t][j] dout[t]. A unit that fired on no token gets
+    `zero` itself, for `adam` to know it by.
     """
     read, product = _reading(n)
     return _compiled(
         f"""
-def kernel(gradients, activations, rows, fc2_t):
+def kernel(gradients, activations, rows, fc2_t, zero):
     dz, d_fc1, d_fc2_t = [], [], []
     for {read}, fired in zip(fc2_t, activations):
+        if not any(fired):
+            dz.append(fired)
+            d_fc1.append(zero)
+            d_fc2_t.append(zero)
+            continue
         column = []
         {each("r#", n, "=")} = 0.0
         {each("s#", n, "=")} = 0.0
@@ -161,40 +204,48 @@ def kernel(gradients, activations, rows, fc2_t):
             else:
                 column.append(0.0)
         dz.append(column)
-        d_fc1.append([{each("r#", n)}])
-        d_fc2_t.append([{each("s#", n)}])
+        d_fc1.append(({each("r#", n)}))
+        d_fc2_t.append(({each("s#", n)}))
     return dz, d_fc1, d_fc2_t
 """
     )
 
 
 @cache
-def attention(n_head: int, head_dim: int) -> Callable[[Rows], tuple[list[list[Row]], Rows]]:
-    """q, k, v side by side (T, 3C) -> (a, out): what each head looks at, and what it finds.
+def attention(
+    n_head: int, head_dim: int
+) -> Callable[[Rows, Rows, Rows], tuple[list[list[Row]], list[Row]]]:
+    """(q, k, v), each (T, C) -> (a, out): what each head looks at, and what it finds.
 
     a[t][u] (H) = softmax of q_t · k_u / √D over u = 0 ... t, head by head (Vaswani et al. 2017,
     arXiv:1706.03762, equation 1); out[t] (C) = Σ a[t][u] v_u, the heads side by side.
     """
     n = n_head * head_dim
+    logits = _by_head("({})*" + str(head_dim**-0.5), "q#*k#", n_head, head_dim)
+    keep_largest = "\n            ".join(f"if l{h} > max{h}: max{h} = l{h}" for h in range(n_head))
     return _compiled(
         f"""
-def kernel(qkv):
+def kernel(queries, keys, values):
     weights, out = [], []
-    keys, values = [row[{n}:{2 * n}] for row in qkv], [row[{2 * n}:] for row in qkv]
-    for {each("q#", n)} *_ in qkv:
-        t = len(out) + 1
-        logits = []
-        for {each("k#", n)} in keys[:t]:
-            logits.append(({_by_head("({})*" + str(head_dim**-0.5), "q#*k#", n_head, head_dim)}))
-        {each("max#", n_head)} = map(max, zip(*logits))
-        exps = [({each("exp(l#-max#)", n_head)}) for {each("l#", n_head)} in logits]
-        {each("sum#", n_head)} = map(sum, zip(*exps))
-        looks = [({each("e#/sum#", n_head)}) for {each("e#", n_head)} in exps]
+    for {each("q#", n)} in queries:
+        logits, exps, looks = [], [], []
+        {each("max#", n_head, "=")} = -inf
+        for {each("k#", n)} in keys[:len(out) + 1]:
+            {each("l#", n_head)} = row = ({logits})
+            logits.append(row)
+            {keep_largest}
+        {each("sum#", n_head, "=")} = 0.0
+        for {each("l#", n_head)} in logits:
+            {each("l#", n_head)} = row = ({each("exp(l#-max#)", n_head)})
+            exps.append(row)
+            {each("sum#+=l#", n_head, ";")}
         {each("s#", n, "=")} = 0.0
-        for ({each("a#", n_head)}), ({each("v#", n)}) in zip(looks, values):
+        for ({each("a#", n_head)}), ({each("v#", n)}) in zip(exps, values):
+            {each("a#", n_head)} = row = ({each("a#/sum#", n_head)})
+            looks.append(row)
             {_heads("s#+=a@*v#", n_head, head_dim)}
         weights.append(looks)
-        out.append([{each("s#", n)}])
+        out.append(({each("s#", n)}))
     return weights, out
 """
     )
@@ -203,8 +254,8 @@ def kernel(qkv):
 @cache
 def attention_backward(
     n_head: int, head_dim: int
-) -> Callable[[Rows, Sequence[Sequence[Row]], Rows], list[list[float]]]:
-    """(qkv, a, dout) -> dqkv: (T, 3C), (T, 1 ... T, H), (T, C) -> (T, 3C), back through attention.
+) -> Callable[[Rows, Rows, Rows, Sequence[Sequence[Row]], Rows], list[Row]]:
+    """(q, k, v, a, dout) -> dq, dk, dv side by side: (T, 3C), back through attention.
 
     With s = q · k / √D and a = softmax(s): da[t][u] = dout_t · v_u, head by head, and
     ds = a (da - Σ a da), since the weights of a row always sum to 1. Then
@@ -212,40 +263,34 @@ def attention_backward(
     """
     n = n_head * head_dim
     scaled = "a#*(d#-mean#)*" + str(head_dim**-0.5)
+    back = f"({each('d#', n_head)} {each('a#', n_head)}), ({each('q#', n)}), ({each('g#', n)})"
     return _compiled(
         f"""
-def kernel(qkv, weights, gradients):
-    out, ds = [], []
-    queries = [row[:{n}] for row in qkv]
-    keys, values = [row[{n}:{2 * n}] for row in qkv], [row[{2 * n}:] for row in qkv]
+def kernel(queries, keys, values, weights, gradients):
+    d_queries, out = [], []
+    columns = [[] for _ in keys]  # of each key: ds and a of those who looked at it
     for looks, ({each("g#", n)}) in zip(weights, gradients):
         da = []
-        for _, ({each("v#", n)}) in zip(looks, values):
-            da.append(({_by_head("{}", "g#*v#", n_head, head_dim)}))
         {each("mean#", n_head, "=")} = 0.0
-        for ({each("a#", n_head)}), ({each("d#", n_head)}) in zip(looks, da):
+        for ({each("a#", n_head)}), ({each("v#", n)}) in zip(looks, values):
+            {each("d#", n_head)} = row = ({_by_head("{}", "g#*v#", n_head, head_dim)})
+            da.append(row)
             {each("mean#+=a#*d#", n_head, ";")}
-        row = []
         {each("s#", n, "=")} = 0.0
-        for ({each("a#", n_head)}), ({each("d#", n_head)}), ({each("k#", n)}) in zip(
-            looks, da, keys
+        for ({each("a#", n_head)}), ({each("d#", n_head)}), ({each("k#", n)}), column in zip(
+            looks, da, keys, columns
         ):
             {each("d#=" + scaled, n_head, ";")}
-            row.append(({each("d#", n_head)}))
+            column.append(({each("d#", n_head)} {each("a#", n_head)}))
             {_heads("s#+=d@*k#", n_head, head_dim)}
-        ds.append(row)
-        out.append([{each("s#", n)}])
-    for u, dq in enumerate(out):
+        d_queries.append(({each("s#", n)}))
+    for u, (dq, column) in enumerate(zip(d_queries, columns)):
         {each("s#", n, "=")} = 0.0
         {each("r#", n, "=")} = 0.0
-        for t in range(u, len(qkv)):
-            {each("d#", n_head)} = ds[t][u]
-            {each("a#", n_head)} = weights[t][u]
-            {each("q#", n)} = queries[t]
-            {each("g#", n)} = gradients[t]
+        for {back} in zip(column, queries[u:], gradients[u:]):
             {_heads("s#+=d@*q#", n_head, head_dim)}
             {_heads("r#+=a@*g#", n_head, head_dim)}
-        dq += ({each("s#", n)} {each("r#", n)})
+        out.append((*dq, {each("s#", n)} {each("r#", n)}))
     return out
 """
     )
@@ -253,23 +298,38 @@ def kernel(qkv, weights, gradients):
 
 @cache
 def adam(n: int) -> Callable[..., None]:
-    """(p, g, m, v, beta1, beta2, rate, eps): puts new rows in the place of p's, m's and v's.
+    """(p, g, m, v, zero, beta1, beta2, rate, eps): puts new rows in the place of p's, m's and v's.
 
     m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g²;  p = p - rate m / (√v + eps)
+
+    written so that Python makes few numbers only to throw them away: m = (m beta1/(1 - beta1) + g)
+    (1 - beta1), and the rate comes last.
+
+    Where the row of g is the very object `zero`, there is less to do, with the same result; where
+    those of m and v are too, nothing: a token or a position that was never seen.
     """
     return _compiled(
         f"""
-def kernel(weights, gradients, first, second, beta1, beta2, rate, eps, sqrt=sqrt):
+def kernel(weights, gradients, first, second, zero, beta1, beta2, rate, eps, sqrt=sqrt):
     c1, c2 = 1 - beta1, 1 - beta2
-    i = 0
-    for ({each("p#", n)}), ({each("g#", n)}), ({each("m#", n)}), ({each("v#", n)}) in zip(
-        weights, gradients, first, second
-    ):
-        # Row by row in place: the memory of the old numbers serves for the next ones.
-        first[i] = [{each("(m#:=beta1*m#+c1*g#)", n)}]
-        second[i] = [{each("(v#:=beta2*v#+c2*g#*g#)", n)}]
-        weights[i] = [{each("p#-rate*m#/(sqrt(v#)+eps)", n)}]
-        i += 1
+    ratio = beta1 / c1
+    for i, (p, g, m, v) in enumerate(zip(weights, gradients, first, second)):
+        if g is zero:
+            if m is zero and v is zero:
+                continue
+            {each("m#", n)} = m
+            {each("v#", n)} = v
+            first[i] = ({each("(m#:=m#*ratio*c1)", n)})
+            second[i] = ({each("(v#:=beta2*v#)", n)})
+        else:
+            {each("g#", n)} = g
+            {each("m#", n)} = m
+            {each("v#", n)} = v
+            # Row by row, so that the numbers of a row lie side by side in memory.
+            first[i] = ({each("(m#:=(m#*ratio+g#)*c1)", n)})
+            second[i] = ({each("(v#:=beta2*v#+c2*g#*g#)", n)})
+        {each("p#", n)} = p
+        weights[i] = ({each("p#-m#/(sqrt(v#)+eps)*rate", n)})
 """
     )
 
@@ -304,7 +364,12 @@ def _reading(n: int) -> tuple[str, str]:
 
 
 def _compiled(source: str) -> Callable[..., Any]:
-    namespace: dict[str, Any] = {"dot": _sumprod or dot, "exp": math.exp, "sqrt": math.sqrt}
+    namespace: dict[str, Any] = {
+        "dot": _sumprod or dot,
+        "exp": math.exp,
+        "sqrt": math.sqrt,
+        "inf": math.inf,
+    }
     exec(source, namespace)
     kernel: Callable[..., Any] = namespace["kernel"]
     return kernel

@@ -46,7 +46,9 @@ class BlockTape:
 
     x_attn: Rows  # (N, C), normalized
     scale_attn: Row  # (N)
-    qkv: Rows  # (N, 3C)
+    queries: Rows  # (N, C)
+    keys: Rows  # (N, C)
+    values: Rows  # (N, C)
     looks: Sequence[Sequence[Rows]]  # per document (T, 1 ... T, H): who looks at whom how much
     attended: Rows  # (N, C), what the heads found
     x_mlp: Rows  # (N, C), normalized
@@ -71,6 +73,9 @@ class VectorEngine:
             stop = start + spec.size // config.n_embd
             self._places[spec.name] = slice(start, stop)
             start = stop
+        self._zero: Row = (0.0,) * config.n_embd
+        """Stands for every row of zeros in `_rows`, so that `adam` sees at once where there is
+        nothing to do."""
         zeros = array("d", bytes(8 * len(weights)))
         self._rows: dict[StateKind, list[Row]] = {}
         for kind in STATE_KINDS:
@@ -117,25 +122,24 @@ class VectorEngine:
         """Token and position embeddings, summed and normalized: (N, C), and their scales."""
         weights, places = self._rows["weights"], self._places
         wte, wpe = weights[places["wte"]], weights[places["wpe"]]
-        summed = [
-            [t + p for t, p in zip(wte[token], wpe[position], strict=True)]
-            for token, position in zip(batch.inputs, batch.positions, strict=True)
-        ]
-        return kernels.normalize(self.config.n_embd)(summed)
+        tokens, positions = [wte[i] for i in batch.inputs], [wpe[i] for i in batch.positions]
+        n_embd = self.config.n_embd
+        return kernels.normalize(n_embd)(kernels.add(n_embd)(tokens, positions))
 
     def _backward_embed(
         self, batch: Batch, x0: Rows, scale0: Row, dx: Rows, gradients: list[Row]
     ) -> None:
         """Each token's gradient belongs to its row of wte and to its row of wpe."""
-        zero = [0.0] * self.config.n_embd
-        dx = kernels.normalize_backward(self.config.n_embd)(x0, scale0, dx, [zero] * len(dx))
+        n_embd, zero = self.config.n_embd, self._zero
+        add = kernels.add(n_embd)
+        dx = kernels.normalize_backward(n_embd)(x0, scale0, dx, [zero] * len(dx))
         for name, ids in (("wte", batch.inputs), ("wpe", batch.positions)):
             place = self._places[name]
-            sums: dict[int, Row] = {}
+            sums = [zero] * (place.stop - place.start)
             for i, row in zip(ids, dx, strict=True):
-                known = sums.get(i)
-                sums[i] = row if known is None else list(map(sum, zip(known, row, strict=True)))
-            gradients[place] = [sums.get(i, zero) for i in range(place.stop - place.start)]
+                known = sums[i]
+                sums[i] = row if known is zero else add([known], [row])[0]
+            gradients[place] = sums
 
     def _logits(self, x: Rows) -> list[list[float]]:
         """(N, C) -> (N, V)"""
@@ -148,17 +152,32 @@ class VectorEngine:
         dots, normalize = kernels.dots(n_embd), kernels.normalize(n_embd)
         attention = kernels.attention(self.config.n_head, head_dim)
         x_attn, scale_attn = normalize(x)
-        qkv = dots(x_attn, block.qkv)  # (N, 3C)
+        queries, keys, values = (  # (N, C) each
+            dots(x_attn, block.qkv[i : i + n_embd]) for i in (0, n_embd, 2 * n_embd)
+        )
         looks: list[Sequence[Rows]] = []
         attended: list[Row] = []
         for document in batch.documents:
-            document_looks, found = attention(qkv[document])  # (T, 1 ... T, H), (T, C)
+            document_looks, found = attention(  # (T, 1 ... T, H), (T, C)
+                queries[document], keys[document], values[document]
+            )
             looks.append(document_looks)
             attended += found
-        x = _sum(x, dots(attended, block.wo))
+        x = kernels.add(n_embd)(x, dots(attended, block.wo))
         x_mlp, scale_mlp = normalize(x)
         activations, x = kernels.mlp(n_embd)(x_mlp, x, block.fc1, block.fc2_t)
-        return x, BlockTape(x_attn, scale_attn, qkv, looks, attended, x_mlp, scale_mlp, activations)
+        return x, BlockTape(
+            x_attn=x_attn,
+            scale_attn=scale_attn,
+            queries=queries,
+            keys=keys,
+            values=values,
+            looks=looks,
+            attended=attended,
+            x_mlp=x_mlp,
+            scale_mlp=scale_mlp,
+            activations=activations,
+        )
 
     def _backward_block(
         self, block: Block, tape: BlockTape, dx: Rows, batch: Batch
@@ -169,7 +188,7 @@ class VectorEngine:
         attention_backward = kernels.attention_backward(self.config.n_head, self.config.head_dim)
 
         dz_t, d_fc1, d_fc2_t = kernels.mlp_backward(n_embd)(
-            dx, _transposed(tape.activations), tape.x_mlp, block.fc2_t
+            dx, _transposed(tape.activations), tape.x_mlp, block.fc2_t, self._zero
         )
         dy = kernels.combinations(n_embd)(_transposed(dz_t), block.fc1)  # (N, C)
         dx = normalize_backward(tape.x_mlp, tape.scale_mlp, dy, dx)
@@ -178,7 +197,13 @@ class VectorEngine:
         d_attended = kernels.dots(n_embd)(dx, _transposed(block.wo))
         d_qkv: list[Row] = []
         for document, looks in zip(batch.documents, tape.looks, strict=True):
-            d_qkv += attention_backward(tape.qkv[document], looks, d_attended[document])
+            d_qkv += attention_backward(
+                tape.queries[document],
+                tape.keys[document],
+                tape.values[document],
+                looks,
+                d_attended[document],
+            )
         d_w_qkv = _product_backward(d_qkv, tape.x_attn)
         dy = kernels.dots(3 * n_embd)(d_qkv, _transposed(block.qkv))
         dx = normalize_backward(tape.x_attn, tape.scale_attn, dy, dx)
@@ -195,6 +220,7 @@ class VectorEngine:
             rows["gradients"],
             rows["first_moment"],
             rows["second_moment"],
+            self._zero,
             optimizer.beta1,
             optimizer.beta2,
             learning_rate * root2 / correction1,
@@ -229,10 +255,10 @@ class VectorEngine:
             check_second_moment(values)
         rows: list[Row] = []
         for spec in parameter_layout(self.config):
-            flat = values[spec.slice].tolist()
+            flat = tuple(values[spec.slice])
             matrix = [flat[i : i + spec.columns] for i in range(0, spec.size, spec.columns)]
             rows += _transposed(matrix) if spec.name.endswith("mlp_fc2") else matrix
-        self._rows[kind] = rows
+        self._rows[kind] = [row if any(row) else self._zero for row in rows]
 
     def _blocks(self) -> list[Block]:
         """The weights as they are now, as layers."""
@@ -301,19 +327,17 @@ def _cross_entropy(
     return losses, dlogits
 
 
-def _product_backward(dy: Rows, x: Rows) -> list[list[float]]:
+def _product_backward(dy: Rows, x: Rows) -> Rows:
     """y = x wᵀ: dw = dyᵀ x. (N, out), (N, in) -> (out, in)"""
-    return kernels.dots(len(x))(_transposed(dy), _transposed(x))
+    tokens, n = len(x), len(x[0])
+    if tokens * n <= kernels.SMALL:
+        return kernels.product(tokens, n)(_transposed(dy), x)
+    return kernels.dots(tokens)(_transposed(dy), _transposed(x))
 
 
 def _transposed(rows: Rows) -> list[Row]:
     """(n, m) -> (m, n)"""
     return list(zip(*rows, strict=True))
-
-
-def _sum(a: Rows, b: Rows) -> Rows:
-    """a + b, element by element."""
-    return [[x + y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]
 
 
 class VectorDecoder:
@@ -336,10 +360,9 @@ class VectorDecoder:
         n_embd, head_dim = self._config.n_embd, self._config.head_dim
         check_token(token, self._position, self._config)
         dots, normalize = kernels.dots(n_embd), kernels.normalize(n_embd)
-        embeddings = zip(self._wte[token], self._wpe[self._position], strict=True)
+        x: Rows = kernels.add(n_embd)([self._wte[token]], [self._wpe[self._position]])
         self._position += 1
-        x: Rows
-        x, _ = normalize([[t + p for t, p in embeddings]])  # (1, C)
+        x, _ = normalize(x)  # (1, C)
         for block, heads in self._layers:
             (qkv,) = dots(normalize(x)[0], block.qkv)  # (3C)
             attended: list[float] = []
@@ -349,6 +372,6 @@ class VectorDecoder:
                 values.append(v)
                 weights = _softmax(kernels.dots(head_dim)([q], keys)[0], head_dim)
                 attended += kernels.combinations(head_dim)([weights], values)[0]
-            x = _sum(x, dots([attended], block.wo))
+            x = kernels.add(n_embd)(x, dots([attended], block.wo))
             _, x = kernels.mlp(n_embd)(normalize(x)[0], x, block.fc1, block.fc2_t)
         return dots(x, self._lm_head)[0]
