@@ -73,7 +73,9 @@ def _make(progress: Progress) -> Compiled:
         try:
             functions[name], loaded = _one(function, signature, folder)
         except numba.core.errors.NumbaError as error:
-            raise RuntimeError(f"Numba {numba.__version__} cannot compile {name}: {error}") from error
+            raise RuntimeError(
+                f"Numba {numba.__version__} cannot compile {name}: {error}"
+            ) from error
         if not loaded:
             what = "compiling, once"
     progress(what, len(ENTRIES), len(ENTRIES))
@@ -82,10 +84,11 @@ def _make(progress: Progress) -> Compiled:
 
 def _one(function: Any, signature: Any, folder: Path | None) -> tuple[Any, bool]:
     """A compiled function, and whether it came from the disk."""
-    before = numba.config.CACHE_DIR
+    config: Any = numba.config  # which gets its names when it is imported
+    before = config.CACHE_DIR
     try:
         if folder is not None:
-            numba.config.CACHE_DIR = str(folder)  # read while the decorator runs, by it alone
+            config.CACHE_DIR = str(folder)  # read while the decorator runs, by it alone
             try:
                 made = numba.njit(signature, nogil=True, cache=True)(function)
             except OSError:  # the disk is full, say
@@ -94,6 +97,6 @@ def _one(function: Any, signature: Any, folder: Path | None) -> tuple[Any, bool]
         else:
             made, hit = numba.njit(signature, nogil=True)(function), False
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
     (result,) = made.overloads.values()
     return result.entry_point, hit

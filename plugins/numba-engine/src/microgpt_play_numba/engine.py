@@ -275,4 +275,3 @@ class NumbaDecoder:
         self._position += 1
         logits: list[float] = self._logits.tolist()
         return logits
-

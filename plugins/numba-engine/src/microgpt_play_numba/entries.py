@@ -11,10 +11,19 @@ from typing import Any
 
 from numba import typeof, types
 
-from microgpt_play_numba.lanes import WIDTH, at, int_at, int_pointer, load, maximum, pointer, splat, store
+from microgpt_play_numba.lanes import (
+    at,
+    int_at,
+    int_pointer,
+    load,
+    maximum,
+    pointer,
+    splat,
+    store,
+)
 from microgpt_play_numba.model import adam, backward, forward, turn
 from microgpt_play_numba.products import normalize, product, softmax_row
-from microgpt_play_numba.shape import Memory, Room, Shape
+from microgpt_play_numba.shape import WIDTH, Memory, Room, Shape
 
 
 def batch_pass(  # type: ignore[no-untyped-def]
@@ -56,9 +65,7 @@ def train(  # type: ignore[no-untyped-def]
     tokens_, rates_, means_ = int_pointer(tokens), pointer(rates), pointer(means)
     for i in range(steps):
         starts_ = int_at(int_pointer(starts), i * documents)
-        n = forward(
-            shape, room, weights, turned, space, tokens_, starts_, documents, losses_
-        )
+        n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_)
         backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
         mean, first = 0.0, 0
         for j in range(documents):
@@ -108,32 +115,36 @@ def push(  # type: ignore[no-untyped-def]
         layer_keys = at(pointer(keys), layer * row * columns)
         layer_values = at(pointer(values), layer * (row * columns + WIDTH))
         normalize(stream, normed, scale, one, row, c)
-        product(normed, row, one, w, 3 * row, qkv, 3 * row, one, c, 3 * row, zero)  # (3C)
+        product(logits, normed, row, one, w, 3 * row, qkv, 3 * row, one, c, 3 * row, zero)  # (3C)
         for j in range(row):
             layer_keys[j * columns + position] = qkv[row + j]
             layer_values[position * row + j] = qkv[2 * row + j]
         for h in range(shape.n_head):
             head = h * d
             product(
-                at(qkv, head), row, one, at(layer_keys, head * columns), columns, look, columns,
-                one, d, seen, zero,
+                logits, at(qkv, head), row, one, at(layer_keys, head * columns), columns,
+                look, columns, one, d, seen, zero,
             )  # fmt: skip
             softmax_row(look, seen, 1.0 / math.sqrt(d))
             product(  # writes up to 7 beyond the head; the next head comes after
-                look, columns, one, at(layer_values, head), row, at(found, head), row,
+                logits, look, columns, one, at(layer_values, head), row, at(found, head), row,
                 one, seen, d, zero,
             )  # fmt: skip
         w = at(w, 3 * row * row)
-        product(found, row, one, w, row, stream, row, one, c, row, one)  # (C)
+        product(logits, found, row, one, w, row, stream, row, one, c, row, one)  # (C)
         w = at(w, row * row)
         normalize(stream, normed, scale, one, row, c)
-        product(normed, row, one, w, hidden, activations, hidden, one, c, hidden, zero)  # (4C)
+        product(
+            logits, normed, row, one, w, hidden, activations, hidden, one, c, hidden, zero
+        )  # (4C)
         for j in range(0, hidden, WIDTH):
             store(activations, j, maximum(splat(0.0), load(activations, j)))
         w = at(w, hidden * row)
-        product(activations, hidden, one, w, row, stream, row, one, 4 * c, row, one)  # (C)
+        product(logits, activations, hidden, one, w, row, stream, row, one, 4 * c, row, one)  # (C)
     head = at(turned_, shape.lm_head)
-    product(stream, row, one, head, shape.logits, logits, row, one, c, shape.logits, zero)  # (V)
+    product(
+        logits, stream, row, one, head, shape.logits, logits, row, one, c, shape.logits, zero
+    )  # (V)
 
 
 _shape = typeof(Shape(*[0] * len(Shape._fields)))

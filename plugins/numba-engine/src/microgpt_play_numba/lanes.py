@@ -22,8 +22,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, overload, register_model
 
-WIDTH = 8
-"""Numbers in one Lanes. Rows are padded to a multiple of it."""
+from microgpt_play_numba.shape import WIDTH
 
 Floats = types.CPointer(types.float64)
 Ints = types.CPointer(types.int64)
@@ -60,7 +59,7 @@ Emit = Callable[[ir.IRBuilder, Any], Any]
 def _instruction(signature: Any, emit: Emit) -> Any:
     """An intrinsic of that signature, for which `emit(builder, args)` writes the LLVM code."""
 
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:  # noqa: ARG001
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         result = emit(builder, args)
         return context.get_dummy_value() if signature.return_type == types.void else result
 
@@ -105,7 +104,9 @@ def _call(builder: ir.IRBuilder, name: str, *args: Any) -> Any:
 def _highest(builder: ir.IRBuilder, value: Any) -> Any:
     for half in (4, 2, 1):
         low = _shuffle(builder, value, value, list(range(half)))
-        value = _maximum(builder, (low, _shuffle(builder, value, value, list(range(half, 2 * half)))))
+        value = _maximum(
+            builder, (low, _shuffle(builder, value, value, list(range(half, 2 * half))))
+        )
     return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
 
@@ -168,9 +169,7 @@ def _transpose_block(builder: ir.IRBuilder, args: Any) -> None:
         _store(builder, row, target, builder.mul(target_row, ir.Constant(_LONG, i)))
 
 
-apart = _instruction(
-    types.void(), lambda builder, args: builder.function.attributes.add("noinline")
-)
+apart = _instruction(types.void(), lambda builder, _: builder.function.attributes.add("noinline"))
 """apart(): the function that says this is called, not copied into each place that calls it. Copies
 of `product` in twenty places take twenty times as long to compile, and are no faster."""
 pointer = _instruction(
@@ -181,9 +180,13 @@ int_pointer = _instruction(
     Ints(types.int64), lambda builder, args: builder.inttoptr(args[0], _LONG.as_pointer())
 )
 """int_pointer(address) -> Ints"""
-at = _instruction(Floats(Floats, types.int64), lambda builder, args: builder.gep(args[0], [args[1]]))
+at = _instruction(
+    Floats(Floats, types.int64), lambda builder, args: builder.gep(args[0], [args[1]])
+)
 """at(floats, i) -> Floats, from its i-th number on"""
-int_at = _instruction(Ints(Ints, types.int64), lambda builder, args: builder.gep(args[0], [args[1]]))
+int_at = _instruction(
+    Ints(Ints, types.int64), lambda builder, args: builder.gep(args[0], [args[1]])
+)
 """int_at(ints, i) -> Ints, from its i-th on"""
 load = _instruction(Lanes(Floats, types.int64), lambda builder, args: _load(builder, *args))
 """load(floats, i) -> the eight numbers from the i-th on"""
@@ -260,9 +263,7 @@ def make_tile(rows: int, vectors: int) -> Any:
             for r in range(rows):
                 for slot, step in zip(sums[r], steps, strict=True):
                     builder.store(_load(builder, outs[r], step), slot)
-        starts = [
-            builder.gep(a, [builder.mul(a_row, ir.Constant(_LONG, r))]) for r in range(rows)
-        ]
+        starts = [builder.gep(a, [builder.mul(a_row, ir.Constant(_LONG, r))]) for r in range(rows)]
         with cgutils.for_range(builder, k) as loop:
             b_start = builder.gep(b, [builder.mul(loop.index, b_row)])
             b_vectors = [_load(builder, b_start, step) for step in steps]

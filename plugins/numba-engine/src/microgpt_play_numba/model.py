@@ -15,7 +15,6 @@ import math
 from numba import int64, njit
 
 from microgpt_play_numba.lanes import (
-    WIDTH,
     apart,
     at,
     int_at,
@@ -36,6 +35,7 @@ from microgpt_play_numba.products import (
     softmax_columns_backward,
     transpose,
 )
+from microgpt_play_numba.shape import WIDTH
 
 
 @njit
@@ -83,11 +83,33 @@ def attend(shape, room, space, qkv, looks, attended, t):  # type: ignore[no-unty
         head, turned = h * d, h * d * columns
         look, keys, values = at(looks, h * columns * columns), at(qkv, row), at(qkv, 2 * row)
         product(
-            at(keys, head), 3 * row, one, at(queries, turned), columns, look, columns, t, d, t, zero
+            space,
+            at(keys, head),
+            3 * row,
+            one,
+            at(queries, turned),
+            columns,
+            look,
+            columns,
+            t,
+            d,
+            t,
+            zero,
         )
         softmax_columns(look, t, columns, 1.0 / math.sqrt(d))
         product(
-            at(values, head), one, 3 * row, look, columns, at(found, turned), columns, d, t, t, zero
+            space,
+            at(values, head),
+            one,
+            3 * row,
+            look,
+            columns,
+            at(found, turned),
+            columns,
+            d,
+            t,
+            t,
+            zero,
         )
     transpose(found, columns, attended, row, row, t)
 
@@ -113,19 +135,54 @@ def attend_backward(  # type: ignore[no-untyped-def]
         head, turned = h * d, h * d * columns
         look = at(looks, h * columns * columns)
         queries, keys, values = at(qkv, head), at(qkv, row + head), at(qkv, 2 * row + head)
-        product(values, 3 * row, one, at(d_found, turned), columns, d_look, columns, t, d, t, zero)
+        product(
+            space,
+            values,
+            3 * row,
+            one,
+            at(d_found, turned),
+            columns,
+            d_look,
+            columns,
+            t,
+            d,
+            t,
+            zero,
+        )
         transpose(look, columns, turned_look, columns, t, t)
         product(
-            at(d_attended, head), one, row, turned_look, columns,
+            space, at(d_attended, head), one, row, turned_look, columns,
             at(d_values, turned), columns, d, t, t, zero,
         )  # fmt: skip
         softmax_columns_backward(look, d_look, t, columns, 1.0 / math.sqrt(d))
         product(
-            keys, one, 3 * row, d_look, columns, at(d_queries, turned), columns, d, t, t, zero
+            space,
+            keys,
+            one,
+            3 * row,
+            d_look,
+            columns,
+            at(d_queries, turned),
+            columns,
+            d,
+            t,
+            t,
+            zero,
         )
         transpose(d_look, columns, turned_look, columns, t, t)
         product(
-            queries, one, 3 * row, turned_look, columns, at(d_keys, turned), columns, d, t, t, zero
+            space,
+            queries,
+            one,
+            3 * row,
+            turned_look,
+            columns,
+            at(d_keys, turned),
+            columns,
+            d,
+            t,
+            t,
+            zero,
         )
     transpose(d_queries, columns, d_qkv, 3 * row, row, t)
     transpose(d_keys, columns, at(d_qkv, row), 3 * row, row, t)
@@ -161,7 +218,7 @@ def forward(  # type: ignore[no-untyped-def]
         tape = at(space, room.tapes + layer * room.tape)
         qkv, attended = at(tape, room.tape_qkv), at(tape, room.tape_attended)
         normalize(stream, tape, at(tape, room.tape_scales), n, row, c)
-        product(tape, row, one, w, 3 * row, qkv, 3 * row, n, c, 3 * row, zero)  # (N, 3C)
+        product(space, tape, row, one, w, 3 * row, qkv, 3 * row, n, c, 3 * row, zero)  # (N, 3C)
         first, looks = 0, at(tape, room.tape_looks)
         for i in range(documents):
             t = starts[i + 1] - starts[i] - 1
@@ -172,18 +229,22 @@ def forward(  # type: ignore[no-untyped-def]
             looks = at(looks, shape.n_head * columns * columns)
             first += t
         w = at(w, 3 * row * row)
-        product(attended, row, one, w, row, stream, row, n, c, row, one)  # (N, C)
+        product(space, attended, row, one, w, row, stream, row, n, c, row, one)  # (N, C)
         w = at(w, row * row)
         normed, activations = at(tape, room.tape_mlp), at(tape, room.tape_hidden)
         normalize(stream, normed, at(tape, room.tape_mlp_scales), n, row, c)
-        product(normed, row, one, w, hidden, activations, hidden, n, c, hidden, zero)  # (N, 4C)
+        product(
+            space, normed, row, one, w, hidden, activations, hidden, n, c, hidden, zero
+        )  # (N, 4C)
         for i in range(0, n * hidden, WIDTH):
             store(activations, i, maximum(splat(0.0), load(activations, i)))
         w = at(w, hidden * row)
-        product(activations, hidden, one, w, row, stream, row, n, 4 * c, row, one)  # (N, C)
+        product(space, activations, hidden, one, w, row, stream, row, n, 4 * c, row, one)  # (N, C)
 
     logits, v = at(space, room.logits), shape.logits
-    product(stream, row, one, at(turned, shape.lm_head), v, logits, v, n, c, v, zero)  # (N, V)
+    product(
+        space, stream, row, one, at(turned, shape.lm_head), v, logits, v, n, c, v, zero
+    )  # (N, V)
     first = 0
     for i in range(documents):
         t = starts[i + 1] - starts[i] - 1
@@ -207,8 +268,23 @@ def backward(  # type: ignore[no-untyped-def]
     d_hidden, d_qkv = at(space, room.d_hidden), at(space, room.d_qkv)
     d_attended = at(space, room.d_attended)
     vocab_size = shape.vocab_size
-    product(d_logits, one, v, stream, row, at(gradients, shape.lm_head), row, vocab_size, n, row, zero)
-    product(d_logits, v, one, at(weights, shape.lm_head), row, dx, row, n, vocab_size, row, zero)
+    product(
+        space,
+        d_logits,
+        one,
+        v,
+        stream,
+        row,
+        at(gradients, shape.lm_head),
+        row,
+        vocab_size,
+        n,
+        row,
+        zero,
+    )
+    product(
+        space, d_logits, v, one, at(weights, shape.lm_head), row, dx, row, n, vocab_size, row, zero
+    )
 
     for layer in range(shape.n_layer - 1, -1, -1):
         place = shape.layers + layer * shape.layer
@@ -217,17 +293,21 @@ def backward(  # type: ignore[no-untyped-def]
         fc2 = fc1 + hidden * row
 
         normed, activations = at(tape, room.tape_mlp), at(tape, room.tape_hidden)
-        product(dx, one, row, activations, hidden, at(gradients, fc2), hidden, c, n, hidden, zero)
-        product(dx, row, one, at(weights, fc2), hidden, d_hidden, hidden, n, c, hidden, zero)
+        product(
+            space, dx, one, row, activations, hidden, at(gradients, fc2), hidden, c, n, hidden, zero
+        )
+        product(space, dx, row, one, at(weights, fc2), hidden, d_hidden, hidden, n, c, hidden, zero)
         for i in range(0, n * hidden, WIDTH):
             store(d_hidden, i, where_positive(load(activations, i), load(d_hidden, i)))
-        product(d_hidden, one, hidden, normed, row, at(gradients, fc1), row, 4 * c, n, row, zero)
-        product(d_hidden, hidden, one, at(weights, fc1), row, dy, row, n, 4 * c, row, zero)
+        product(
+            space, d_hidden, one, hidden, normed, row, at(gradients, fc1), row, 4 * c, n, row, zero
+        )
+        product(space, d_hidden, hidden, one, at(weights, fc1), row, dy, row, n, 4 * c, row, zero)
         normalize_backward(normed, at(tape, room.tape_mlp_scales), dy, dx, dx, n, row, c)
 
         qkv, attended = at(tape, room.tape_qkv), at(tape, room.tape_attended)
-        product(dx, one, row, attended, row, at(gradients, wo), row, c, n, row, zero)
-        product(dx, row, one, at(weights, wo), row, d_attended, row, n, c, row, zero)
+        product(space, dx, one, row, attended, row, at(gradients, wo), row, c, n, row, zero)
+        product(space, dx, row, one, at(weights, wo), row, d_attended, row, n, c, row, zero)
         first, looks = 0, at(tape, room.tape_looks)
         for i in range(documents):
             t = starts[i + 1] - starts[i] - 1
@@ -238,14 +318,14 @@ def backward(  # type: ignore[no-untyped-def]
             columns = (t + WIDTH - 1) // WIDTH * WIDTH
             looks = at(looks, shape.n_head * columns * columns)
             first += t
-        product(d_qkv, one, 3 * row, tape, row, at(gradients, place), row, 3 * row, n, row, zero)
-        product(d_qkv, 3 * row, one, at(weights, place), row, dy, row, n, 3 * row, row, zero)
+        product(
+            space, d_qkv, one, 3 * row, tape, row, at(gradients, place), row, 3 * row, n, row, zero
+        )
+        product(space, d_qkv, 3 * row, one, at(weights, place), row, dy, row, n, 3 * row, row, zero)
         normalize_backward(tape, at(tape, room.tape_scales), dy, dx, dx, n, row, c)
 
     clear(dy, 0, n * row)
-    normalize_backward(
-        at(space, room.embedded), at(space, room.scales), dx, dy, dx, n, row, c
-    )
+    normalize_backward(at(space, room.embedded), at(space, room.scales), dx, dy, dx, n, row, c)
     clear(gradients, 0, shape.lm_head)  # wte and wpe: each token adds to a row of either
     first = 0
     for i in range(documents):

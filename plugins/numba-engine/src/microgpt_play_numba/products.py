@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
+from numba import int64, njit
 
 from microgpt_play_numba.lanes import (
     ROUNDING,
-    WIDTH,
     apart,
     at,
     from_lane,
@@ -28,7 +27,10 @@ from microgpt_play_numba.lanes import (
     total,
     transpose_block,
 )
+from microgpt_play_numba.shape import COPIED_ROWS, WIDTH
 
+_WORTH_COPYING = 32
+"""So many rows of the left matrix must use a copy of the right one before it pays."""
 _PER_LN2 = 1 / math.log(2)
 _LN2_HIGH = 0.6931471803691238  # ln 2 in two parts, the first with zeros at its end (fdlibm)
 _LN2_LOW = 1.9082149292705877e-10
@@ -47,13 +49,19 @@ def _make_panel(vectors: int) -> Any:
         apart()
         r = 0
         while r + 4 <= m:
-            tile4(at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto)
+            tile4(
+                at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto
+            )
             r += 4
         if r + 2 <= m:
-            tile2(at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto)
+            tile2(
+                at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto
+            )
             r += 2
         if r < m:
-            tile1(at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto)
+            tile1(
+                at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto
+            )
 
     return panel
 
@@ -63,18 +71,35 @@ _panel4, _panel2, _panel1 = (_make_panel(vectors) for vectors in (4, 2, 1))
 
 @njit
 def product(  # type: ignore[no-untyped-def]
-    a, a_row, a_column, b, b_row, out, out_row, m, k, n, onto
+    scratch, a, a_row, a_column, b, b_row, out, out_row, m, k, n, onto
 ):
     """out (m, n) = a (m, k) times b (k, n), added to what is there if onto is 1.
 
     a[r][i] lies at r * a_row + i * a_column: with the two exchanged, a is read transposed.
-    b and out are read and written up to the next multiple of eight columns.
+    b and out are read and written up to the next multiple of eight columns. scratch: room for
+    SCRATCH numbers.
     """
     apart()
     left = (n + WIDTH - 1) // WIDTH
     c = 0
     while left >= 4:
-        _panel4(a, a_row, a_column, at(b, c), b_row, at(out, c), out_row, m, k, onto)
+        if m < _WORTH_COPYING:
+            _panel4(a, a_row, a_column, at(b, c), b_row, at(out, c), out_row, m, k, onto)
+        else:
+            # Rows of b that lie a power of two apart share few places in the processor's cache;
+            # side by side they stay there for all the rows of a.
+            begun = onto
+            for first in range(0, k, COPIED_ROWS):
+                some = min(COPIED_ROWS, k - first)
+                for i in range(some):
+                    for j in range(0, 4 * WIDTH, WIDTH):
+                        store(scratch, i * 4 * WIDTH + j, load(b, (first + i) * b_row + c + j))
+                part = at(a, first * a_column)
+                _panel4(
+                    part, a_row, a_column, scratch, int64(4 * WIDTH), at(out, c), out_row, m,
+                    some, begun,
+                )  # fmt: skip
+                begun = int64(1)
         c += 4 * WIDTH
         left -= 4
     if left >= 2:
@@ -92,7 +117,10 @@ def transpose(source, source_row, target, target_row, rows, columns):  # type: i
     for r in range(0, rows, WIDTH):
         for c in range(0, columns, WIDTH):
             transpose_block(
-                at(source, r * source_row + c), source_row, at(target, c * target_row + r), target_row
+                at(source, r * source_row + c),
+                source_row,
+                at(target, c * target_row + r),
+                target_row,
             )
 
 
@@ -191,7 +219,8 @@ def softmax_row(a, n, scale):  # type: ignore[no-untyped-def]
 def cross_entropy(logits, row, v, targets, losses, rows, n):  # type: ignore[no-untyped-def]
     """Losses (rows) in nats, -log softmax(logits)[target]; logits (rows, v) -> their derivatives.
 
-    That of the mean over n losses is (p - 1 at the target) / n. A probability that underflows to 0 has loss inf.
+    That of the mean over n losses is (p - 1 at the target) / n. A probability that underflows to
+    0 has loss inf.
     """
     apart()
     for t in range(rows):

@@ -7,6 +7,10 @@ from typing import NamedTuple
 from microgpt.config import ModelConfig
 
 WIDTH = 8
+"""Numbers that the kernels take at once."""
+COPIED_ROWS = 128
+SCRATCH = COPIED_ROWS * 4 * WIDTH
+"""Numbers that `products.product` needs room for: 32 KB, what fits the nearest cache."""
 
 
 def padded(n: int) -> int:
@@ -82,8 +86,9 @@ class Memory(NamedTuple):
 class Room(NamedTuple):
     """Where the kernels write while a batch goes through the model, for so many tokens.
 
-    Offsets into one buffer; what is said of N tokens has eight rows more, for blocks of eight
-    that reach beyond the end. What the backward pass needs is kept once a layer.
+    Offsets into one buffer, which begins with SCRATCH numbers for `product`. What is said of N
+    tokens has eight rows more, for blocks of eight that reach beyond the end. What the backward
+    pass needs is kept once a layer.
     """
 
     stream: int
@@ -141,7 +146,7 @@ def room_for(shape: Shape, tokens: int, documents: int, longest: int) -> Room:
         return start
 
     shared = {
-        "stream": take(n * row),
+        "stream": take(SCRATCH + n * row) + SCRATCH,
         "embedded": take(n * row),
         "scales": take(n),
         "logits": take(n * shape.logits),
