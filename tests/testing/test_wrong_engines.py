@@ -8,13 +8,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from playground.testing import engine_checks, run_checks
+from playground.testing import ContractError, engine_checks, run_checks
 from playground.testing.engines import CLAUSES
 from tests.testing import wrong_engines as wrong
 from tests.testing import wrong_manners as manners
 
 TRAINING = ("names-trajectory", "moved-in-mid-run")
-NUMBERS = ("losses-and-gradients", "larger-models", "one-token-documents")
+NUMBERS = (
+    "one-token-documents",
+    "mean-over-all-tokens",
+    "batches-of-any-size",
+    "losses-and-gradients",
+    "larger-models",
+)
 TRAIN = ("train-is-single-steps", "train-stops-where-the-loss-is-not-finite")
 
 WRONG = [
@@ -33,6 +39,7 @@ WRONG = [
     ),
     (wrong.MeanOverDocuments, "mean-over-all-tokens", (*NUMBERS, *TRAINING)),
     (wrong.ReadsTheEnd, "cut-off-at-block-size", NUMBERS),
+    (wrong.SixteenAtMost, "batches-of-any-size", ()),
     (wrong.NoEps, "adam", TRAINING),
     (wrong.SecondMomentNotCorrected, "adam", TRAINING),
     (wrong.EpsUnderTheRoot, "adam", TRAINING),
@@ -103,6 +110,8 @@ WRONG = [
     (manners.OneRateLate, "train-is-single-steps", TRAIN),
     (manners.OneStepLate, "train-is-single-steps", TRAIN),
     (manners.LossesOfTheFirstStep, "train-is-single-steps", TRAIN),
+    (manners.TrainsApart, "train-is-single-steps", ()),
+    (manners.DecodesAsBefore, "train-is-single-steps", TRAIN),
     (manners.CountsOneStep, "train-is-single-steps", TRAIN),
     (manners.UpdatesAllTheSame, "train-stops-where-the-loss-is-not-finite", ()),
     (manners.KeepsQuietAboutTheLast, "train-stops-where-the-loss-is-not-finite", ()),
@@ -159,13 +168,19 @@ def test_an_engine_that_wrongs_the_random_stream_does_not_leave_it_changed():
     assert random.getstate() == before
 
 
+def message_of(name: str, factory) -> str:
+    (check,) = [check for check in engine_checks(factory, small=True) if check.name == name]
+    with pytest.raises(ContractError) as caught:
+        check()
+    return str(caught.value)
+
+
 def test_messages_name_the_place_and_what_to_do():
-    message = failures(wrong.DoublesAMatrix)["losses-and-gradients"]
+    message = message_of("losses-and-gradients", wrong.DoublesAMatrix)
     assert "the gradient of layer0.attn_wk[0, 0] is " in message
     assert "n_layer" in message
     assert "microgpt/scalar_engine.py" in message
-    assert "the weights, number 0" in failures(wrong.NoEps)["adam"]
-    assert (
-        "No module named 'no_such_library'"
-        in failures(manners.needs_what_is_not_there)["is-an-engine"]
-    )
+    assert "the weights, number 0" in message_of("adam", wrong.NoEps)
+    message = message_of("is-an-engine", manners.needs_what_is_not_there)
+    assert "No module named 'no_such_library'" in message
+    assert "install what the engine imports" in message

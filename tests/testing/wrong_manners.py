@@ -12,7 +12,15 @@ import warnings
 from array import array
 from collections.abc import Callable, Sequence
 
-from microgpt import Decoder, ModelConfig, OptimizerConfig, StateKind, Steps, VectorEngine
+from microgpt import (
+    STATE_KINDS,
+    Decoder,
+    ModelConfig,
+    OptimizerConfig,
+    StateKind,
+    Steps,
+    VectorEngine,
+)
 from microgpt.checks import inputs_and_targets
 
 Documents = Sequence[Sequence[int]]
@@ -176,6 +184,53 @@ class OneRateLate(Bulk):
 class OneStepLate(Bulk):
     def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
         return super().train(documents, learning_rates, step + 1)
+
+
+class TrainsApart(Bulk):
+    """Has what it trains on a device of its own, and copies only the results back."""
+
+    device: Bulk | None = None
+
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        if self.device is None:
+            self.device = Bulk(self.config, self.optimizer, self.read("weights"))
+            for kind in STATE_KINDS:
+                self.device.write(kind, self.read(kind))
+        steps = self.device.train(documents, learning_rates, step)
+        for kind in STATE_KINDS:
+            self.write(kind, self.device.read(kind))
+        return steps
+
+
+class DecodesAsBefore(Bulk):
+    """Copies the weights for its decoders where they change, but for `train`."""
+
+    copy: VectorEngine | None = None
+    training = False
+
+    def decoder(self) -> Decoder:
+        if self.copy is None:
+            self.copy = VectorEngine(self.config, self.optimizer, self.read("weights"))
+        return VectorEngine.decoder(self.copy)
+
+    def adam_step(self, learning_rate: float, step: int) -> None:
+        super().adam_step(learning_rate, step)
+        self.changed()
+
+    def write(self, kind: StateKind, values: array[float]) -> None:
+        super().write(kind, values)
+        self.changed()
+
+    def changed(self) -> None:
+        if not self.training:
+            self.copy = None
+
+    def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
+        self.decoder()
+        self.training = True
+        steps = super().train(documents, learning_rates, step)
+        self.training = False
+        return steps
 
 
 class LossesOfTheFirstStep(Bulk):

@@ -14,6 +14,7 @@ from functools import partial
 from microgpt.engine import EngineFactory
 from playground.testing.contract import Check
 from playground.testing.engines.arithmetic import CLAUSES as ARITHMETIC
+from playground.testing.engines.arithmetic import LONG_CLAUSES
 from playground.testing.engines.bulk import CLAUSES as BULK
 from playground.testing.engines.decoding import CLAUSES as DECODING
 from playground.testing.engines.making import CLAUSES as MAKING
@@ -35,8 +36,9 @@ CLAUSES: tuple[Clause, ...] = (
     *NONFINITE,
     *MANNERS,
     *BULK,
+    *LONG_CLAUSES,
 )
-"""What most often tells comes first, for a run that has little time."""
+"""What most often tells comes first and what takes longest last: a run may have little time."""
 
 
 def engine_checks(

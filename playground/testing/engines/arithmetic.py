@@ -125,6 +125,25 @@ def cut_off_at_block_size(subject: Subject) -> None:
     check_rows("losses()", engine.losses([document]), other.losses([cut]), advice, 1e-12)
 
 
+@clause(
+    "batches-of-any-size",
+    "one engine takes batches of one document and of many, in any order",
+)
+def batches_of_any_size(subject: Subject) -> None:
+    """Nothing of a large batch is left in the small one after it."""
+    rng = random.Random(4)
+    engine = subject.make()
+    other = VectorEngine(SMALL, OptimizerConfig(), engine.read("weights"))
+    for count in (1, subject.size(70, 20), 2, 1, 33):
+        batch = [[rng.randrange(5) for _ in range(rng.randint(2, 7))] for _ in range(count)]
+        what = f"a batch of {count} documents"
+        advice = "make room for each batch, and leave out what is left there of others"
+        given = engine.loss_and_gradients(batch)
+        check_rows(f"{what}: the losses", given, other.loss_and_gradients(batch), advice)
+        mine, others = engine.read("gradients"), other.read("gradients")
+        check_gradients(what, SMALL, mine, others, advice)
+
+
 _OPTIMIZERS = (
     OptimizerConfig(),
     OptimizerConfig(beta1=0.9, beta2=0.999),
@@ -197,11 +216,11 @@ def names_trajectory(subject: Subject) -> None:
 
 
 CLAUSES = (
-    losses_and_gradients,
-    adam,
     one_token_documents,
     cut_off_at_block_size,
     mean_over_all_tokens,
-    larger_models,
-    names_trajectory,
+    batches_of_any_size,
+    adam,
+    losses_and_gradients,
 )
+LONG_CLAUSES = (larger_models, names_trajectory)

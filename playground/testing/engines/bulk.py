@@ -13,7 +13,14 @@ from playground.testing.contract import ContractError
 from playground.testing.engines.comparing import check_numbers, check_rows
 from playground.testing.engines.nonfinite import possible_and_impossible
 from playground.testing.engines.refusals import IMPOSSIBLE, refuse
-from playground.testing.engines.subject import BATCH, SMALL, Subject, clause, take_steps
+from playground.testing.engines.subject import (
+    BATCH,
+    SMALL,
+    Subject,
+    clause,
+    move,
+    take_steps,
+)
 
 _NOT_BULK = "the engine has no train"
 
@@ -44,7 +51,12 @@ def _one_by_one(
 
 
 def _compare(
-    what: str, many: BulkEngine, single: Engine, documents: Documents, rates: list[float], step: int
+    what: str,
+    many: BulkEngine,
+    single: Engine,
+    documents: Documents,
+    rates: Sequence[float],
+    step: int,
 ) -> None:
     """train of the one against single steps of the other, which is in the same state."""
     steps = many.train(documents, rates, step)
@@ -65,6 +77,10 @@ def _compare(
     for kind in STATE_KINDS:
         where = f"{what}: the {kind.replace('_', ' ')} afterwards"
         check_numbers(where, many.read(kind), single.read(kind), advice, 0, 0)
+    where = f"{what}: losses() afterwards"
+    check_rows(where, many.losses(documents), single.losses(documents), advice, 0, 0)
+    where = f"{what}: the logits of a decoder afterwards"
+    check_numbers(where, many.decoder().push(0), single.decoder().push(0), advice, 0, 0)
 
 
 @clause(
@@ -72,9 +88,10 @@ def _compare(
     "train gives, bit for bit, the losses, weights, moments and gradients of single steps",
 )
 def train_is_single_steps(subject: Subject) -> str | None:
-    """With one document a step and with three, in several calls, single steps between them."""
+    """With one document a step and with three, in several calls, single steps between them, and
+    at last in an engine into which the run was moved."""
     configs = [SMALL, ModelConfig(9, n_embd=15, n_head=3, n_layer=1, block_size=7)]
-    for config in configs:
+    for config in configs[: subject.size(2, 1)]:
         for size in (1, 3):
             rng = random.Random(size)
             many, single = subject.make(config), subject.make(config)
@@ -82,12 +99,18 @@ def train_is_single_steps(subject: Subject) -> str | None:
                 return _NOT_BULK
             step = 0
             for count in (5, 1, 4):
+                if count == 4:
+                    fresh = subject.make(config, seed=9)
+                    assert isinstance(fresh, BulkEngine)
+                    fresh.train([[0, 0]], [0.1], 0)  # so that it has something to forget
+                    move(many, fresh)
+                    many = fresh
                 documents = [
                     [rng.randrange(config.vocab_size) for _ in range(rng.randint(2, 10))]
                     for _ in range(size * count)
                 ]
                 # Rates as irregular as knobs that a person turns; one of them 0.
-                rates = [rng.choice((0.0, 0.003, 0.02, 0.05)) for _ in range(count)]
+                rates = array("d", [rng.choice((0.0, 0.003, 0.02, 0.05)) for _ in range(count)])
                 what = f"{count} steps from step {step}, {size} documents each"
                 _compare(what, many, single, documents, rates, step)
                 step += count
