@@ -87,6 +87,24 @@ def test_engines_agree_on_wide_models(n_embd):
     assert_same_gradients(vector, scalar)
 
 
+def test_the_gradient_of_a_model_hundreds_wide_is_the_slope_of_its_loss():
+    config = ModelConfig(vocab_size=3, n_embd=256, n_head=64, block_size=2)
+    engine = VectorEngine(config, OptimizerConfig(), array("d", [0.0]) * parameter_count(config))
+    layout = {spec.name: spec for spec in parameter_layout(config)}
+    weights = engine.read("weights")
+    rng = random.Random(4)
+    for name in ("wte", "lm_head", "layer0.attn_wv", "layer0.attn_wo"):
+        for i in range(layout[name].offset, layout[name].slice.stop):
+            weights[i] = rng.gauss(0, 0.05)
+    engine.write("weights", weights)
+    (before,) = engine.loss_and_gradients([[2, 0, 1]])
+    slope = sum(g * g for g in engine.read("gradients"))
+    moved = zip(weights, engine.read("gradients"), strict=True)
+    engine.write("weights", array("d", [w - 1e-6 * g for w, g in moved]))
+    (after,) = engine.losses([[2, 0, 1]])
+    assert (sum(before) - sum(after)) / 2 == pytest.approx(1e-6 * slope, rel=1e-3)
+
+
 def test_a_large_batch_is_the_mean_of_its_documents():
     config = ModelConfig(vocab_size=9, n_embd=8, n_head=2, block_size=12)
     rng = random.Random(3)
@@ -248,6 +266,36 @@ def test_adam_does_what_the_paper_says(factory):
         assert engine.read("weights") == pytest.approx([weight] * count, rel=1e-12)
         assert engine.read("first_moment") == pytest.approx([m] * count, rel=1e-12)
         assert engine.read("second_moment") == pytest.approx([v] * count, rel=1e-12)
+
+
+def test_a_token_no_longer_seen_moves_on_as_adam_says_and_one_never_seen_stays():
+    scalar, vector = (make_engine(factory, SMALL) for factory in ENGINES.values())
+    place = parameter_layout(SMALL)[0].slice  # wte, a row for each token
+
+    def row(engine: Engine, token: int) -> array:
+        n_embd = SMALL.n_embd
+        return engine.read("weights")[place][token * n_embd : (token + 1) * n_embd]
+
+    first = {token: row(vector, token) for token in (0, 3)}
+    for engine in (scalar, vector):
+        engine.loss_and_gradients([[4, 0, 4]])
+        engine.adam_step(0.01, 0)
+    seen_once = row(vector, 0)
+    copy = make_engine(VectorEngine, SMALL, seed=9)
+    for kind in STATE_KINDS:
+        copy.write(kind, vector.read(kind))
+    for step in (1, 2):
+        for engine in (scalar, vector, copy):
+            engine.loss_and_gradients([[4, 1, 2]])
+            engine.adam_step(0.01, step)
+    assert row(vector, 0) != seen_once
+    assert row(vector, 0) == pytest.approx(row(scalar, 0), rel=1e-9)
+    assert seen_once != first[0]
+    assert row(vector, 3) == first[3]
+    for kind in STATE_KINDS:
+        assert copy.read(kind) == vector.read(kind)
+    for kind in ("first_moment", "second_moment"):
+        assert vector.read(kind) == pytest.approx(scalar.read(kind), rel=1e-6, abs=1e-15)
 
 
 HUGE = [1e9, 1e150, 1e154, 1e200, 1e300, 1.7e308, math.inf, -math.inf, math.nan]
