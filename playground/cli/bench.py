@@ -61,7 +61,7 @@ def bench(
     plans = _plans(rounds, seconds, quick=quick, check=check)
     if load_before is not None and load_before > BUSY * (os.cpu_count() or 1):
         say(
-            f"! This machine is busy (load average {load_before:.1f} on {os.cpu_count()} CPUs): "
+            f"! This machine is busy (load average {load_before:.1f} on {_cpus()}): "
             "the ratios hold roughly, the times do not."
         )
     report, began = Report(sys.stderr, quiet=False), time.monotonic()
@@ -192,7 +192,7 @@ def _remarks(
         f"{machine['implementation']} {machine['python']}",
         machine["system"],
         machine["processor"],
-        f"{machine['cpus']} CPUs",
+        _cpus(),
         "" if load_average is None else f"load average {load_average:.2f}",
     ]
     versions = [f"{name} {version}" for name, version in machine["libraries"].items()]
@@ -249,6 +249,11 @@ def _machine(load_average: float | None) -> dict[str, Any]:
         "load_average": load_average,
         "libraries": libraries,
     }
+
+
+def _cpus() -> str:
+    count = os.cpu_count() or 1
+    return f"{count} CPU" + ("s" if count > 1 else "")
 
 
 def _load_average() -> float | None:
