@@ -150,7 +150,7 @@ class NumbaEngine:
             self._shape, self._room, self._memory, *batch.addresses, each,
             rates.buffer_info()[0], steps, step,
             optimizer.beta1, optimizer.beta2, optimizer.eps,
-            means.buffer_info()[0], self._losses.address,
+            means.buffer_info()[0], self._losses.address, self._sums.address,
         )  # fmt: skip
         last = lengths[(done - 1) * each : done * each]
         return Steps(means[:done], self._by_document(last), sum(lengths[: done * each]))
@@ -241,6 +241,7 @@ class NumbaEngine:
         self._room = room_for(self._shape, *self._holds)
         self._space = Buffer(self._room.size)
         self._losses = Buffer(self._holds[0])
+        self._sums = Buffer(self._holds[1])
         self._memory = Memory(
             **{kind: buffer.address for kind, buffer in self._state.items()},
             turned=self._turned.address,

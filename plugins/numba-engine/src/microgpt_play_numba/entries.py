@@ -7,11 +7,13 @@ them keeps the memory alive, and has checked every token id.
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
-from numba import typeof, types
+from numba import njit, typeof, types
 
 from microgpt_play_numba.lanes import (
+    apart,
     at,
     int_at,
     int_pointer,
@@ -51,30 +53,47 @@ def update(shape, memory, rate, step, beta1, beta2, eps):  # type: ignore[no-unt
     turn(shape, weights, pointer(memory.turned))
 
 
+_COMPENSATED = sys.version_info >= (3, 12)
+"""Whether `sum` keeps what rounding loses, so that the means here are those of Python code."""
+
+
+@njit
+def sum_of(numbers, n):  # type: ignore[no-untyped-def]
+    """The sum of n numbers, bit for bit what `sum` says on this Python."""
+    apart()
+    result, lost = 0.0, 0.0
+    for i in range(n):
+        x = numbers[i]
+        larger = result + x
+        lost += (result - larger) + x if abs(result) >= abs(x) else (x - larger) + result
+        result = larger
+    return result + lost if _COMPENSATED and math.isfinite(lost) else result
+
+
 def train(  # type: ignore[no-untyped-def]
     shape, room, memory, tokens, starts, documents, rates, steps, step, beta1, beta2, eps,
-    means, losses,
+    means, losses, sums,
 ):  # fmt: skip
     """So many steps of so many documents each. Returns how many have a mean loss.
 
     If the last of those is not finite, its update was not made. losses: of the last step.
+    sums: room for one number a document.
     """
     weights, gradients = pointer(memory.weights), pointer(memory.gradients)
     first_moment, second_moment = pointer(memory.first_moment), pointer(memory.second_moment)
-    turned, space, losses_ = pointer(memory.turned), pointer(memory.space), pointer(losses)
+    turned, space = pointer(memory.turned), pointer(memory.space)
+    losses_, sums_ = pointer(losses), pointer(sums)
     tokens_, rates_, means_ = int_pointer(tokens), pointer(rates), pointer(means)
     for i in range(steps):
         starts_ = int_at(int_pointer(starts), i * documents)
         n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_)
         backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
-        mean, first = 0.0, 0
+        first = 0
         for j in range(documents):
-            of_document = 0.0
-            for _ in range(starts_[j + 1] - starts_[j] - 1):
-                of_document += losses_[first]
-                first += 1
-            mean += of_document
-        mean /= n
+            some = starts_[j + 1] - starts_[j] - 1
+            sums_[j] = sum_of(at(losses_, first), some)
+            first += some
+        mean = sum_of(sums_, documents) / n
         means_[i] = mean
         if not math.isfinite(mean):
             return i + 1
@@ -166,7 +185,7 @@ ENTRIES: dict[str, tuple[Any, Any]] = {
         train,
         _int(
             _shape, _room, _memory, _int, _int, _int, _int, _int, _int, _float, _float, _float,
-            _int, _int,
+            _int, _int, _int,
         ),
     ),
 }  # fmt: skip

@@ -201,14 +201,15 @@ def forward(  # type: ignore[no-untyped-def]
     zero, one = int64(0), int64(1)
     row, hidden, c = shape.row, shape.hidden, shape.n_embd
     stream, embedded = at(space, room.stream), at(space, room.embedded)
-    n = 0
+    n = starts[documents] - starts[0] - documents
+    first = 0
     for i in range(documents):
         for position in range(starts[i + 1] - starts[i] - 1):
             token = tokens[starts[i] + position]
             for j in range(0, row, WIDTH):
                 position_row = load(weights, shape.wpe + position * row + j)
-                store(stream, n * row + j, load(weights, token * row + j) + position_row)
-            n += 1
+                store(stream, first + j, load(weights, token * row + j) + position_row)
+            first += row
     normalize(stream, embedded, at(space, room.scales), n, row, c)
     for i in range(0, n * row, WIDTH):
         store(stream, i, load(embedded, i))
@@ -324,9 +325,9 @@ def backward(  # type: ignore[no-untyped-def]
         product(space, d_qkv, 3 * row, one, at(weights, place), row, dy, row, n, 3 * row, row, zero)
         normalize_backward(tape, at(tape, room.tape_scales), dy, dx, dx, n, row, c)
 
-    clear(dy, 0, n * row)
+    clear(dy, zero, n * row)
     normalize_backward(at(space, room.embedded), at(space, room.scales), dx, dy, dx, n, row, c)
-    clear(gradients, 0, shape.lm_head)  # wte and wpe: each token adds to a row of either
+    clear(gradients, zero, shape.lm_head)  # wte and wpe: each token adds to a row of either
     first = 0
     for i in range(documents):
         for position in range(starts[i + 1] - starts[i] - 1):
