@@ -7,8 +7,8 @@ arithmetic in it, so nothing is made, sliced or transposed in the formulas; ever
 into an array that is there already.
 
 Shapes: B documents, T tokens of each, N = B T, V vocab_size, C n_embd, H n_head, D head_dim.
-`x.dot(w_t, y)` is y = x wᵀ; then dx = dy w, and dw = dyᵀ x. `x` is the residual stream (N, C)
-and `dx` is d(mean loss)/dx; both are changed in place, from block to block.
+`product(x, w.T, y)` is y = x wᵀ; then dx = dy w, and dw = dyᵀ x. `x` is the residual stream
+(N, C) and `dx` is d(mean loss)/dx; both are changed in place, from block to block.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from collections.abc import Callable
 import numpy as np
 
 from microgpt_play_numpy.memory import Arena, Array, Block, Ids, aligned
+from microgpt_play_numpy.products import MULTIPLICATIONS_BY_VECTOR, product
 
 Formula = Callable[[], None]
 Pair = tuple[Formula, Formula]
 """Forward, backward."""
 
-_SAFE = 600.0**2
-"""Scores whose squares add up to less than this all lie within ±600: exp can neither overflow
-nor all of a row underflow, and the maximum need not be taken off first. One product with
-itself tells; the row maxima would cost six times as much."""
+_SAFE = 600.0
+"""Of scores within ±600, exp can neither overflow nor all of a row underflow, and the maximum
+need not be taken off first. Of few scores, one product with themselves tells: the sum of their
+squares. The row maxima would cost six times as much."""
 
 _ONE_HOT = 16384
 """Up to this many floats, N V, tokens are gathered by a product with a one-hot matrix."""
@@ -49,6 +50,12 @@ def filled(value: float, *shape: int) -> Array:
     return array
 
 
+def row_sums(array: Array, sums: Array) -> Callable[[], object]:
+    """sums (..., 1) = the sums over the last axis of (..., n)."""
+    n = array.shape[-1]
+    return product(array.reshape(-1, n), filled(1, n, 1), sums.reshape(-1, 1))
+
+
 def norm(arena: Arena, x: Array, y: Array, dy: Array) -> tuple[Formula, Callable[[Array], None]]:
     """RMSNorm (Zhang & Sennrich 2019, arXiv:1910.07467; no gain): y = x / √(mean(x²) + 1e-5).
 
@@ -63,19 +70,20 @@ def norm(arena: Arena, x: Array, y: Array, dy: Array) -> tuple[Formula, Callable
         arena.take(rows, width),
         arena.take(rows, width),
     )
-    mean_of, minus_mean_of = (filled(sign / n_embd, n_embd, width) for sign in (1, -1))
+    mean_of_squares = product(products, filled(1 / n_embd, n_embd, width), root)
+    minus_mean = product(products, filled(-1 / n_embd, n_embd, width), mean)
     eps = constant(1e-5)
 
     def forward() -> None:
         multiply(x, x, products)
-        products.dot(mean_of, root)  # (N, 1), or the same in all of (N, C)
+        mean_of_squares()  # (N, 1), or the same in all of (N, C)
         add(root, eps, root)
         sqrt(root, root)
         divide(x, root, y)
 
     def backward(out: Array) -> None:
         multiply(dy, y, products)
-        products.dot(minus_mean_of, mean)
+        minus_mean()
         multiply(y, mean, products)
         add(products, dy, products)
         divide(products, root, out)
@@ -83,15 +91,16 @@ def norm(arena: Arena, x: Array, y: Array, dy: Array) -> tuple[Formula, Callable
     return forward, backward
 
 
-def softmax(scores: Array, totals: Array, mask: Array | None = None) -> Formula:
+def softmax(arena: Arena, scores: Array, mask: Array | None = None) -> Formula:
     """Over the last axis, in place: e^score / Σ e^score.
 
-    totals: room for a sum a row. mask: (T, T), 1 where a token may look and 0 elsewhere.
+    mask: (T, T), 1 where a token may look and 0 elsewhere.
     """
     exp, multiply, divide = np.exp, np.multiply, np.divide
-    flat, rows = scores.ravel(), scores.reshape(-1, scores.shape[-1])
-    totals_flat, totals_column = totals.ravel(), totals[..., None]
-    ones = filled(1, scores.shape[-1])
+    flat = scores.ravel()
+    totals = arena.take(*scores.shape[:-1], 1)
+    total = row_sums(scores, totals)
+    few = len(flat) <= MULTIPLICATIONS_BY_VECTOR
     hidden = None if mask is None else np.where(mask > 0, 0.0, -np.inf)
 
     def without_maximum() -> None:
@@ -101,13 +110,14 @@ def softmax(scores: Array, totals: Array, mask: Array | None = None) -> Formula:
         np.subtract(scores, scores.max(axis=-1, keepdims=True), scores)
 
     def forward() -> None:
-        if not flat.dot(flat) < _SAFE:  # NaN is not safe either
+        # NaN is not safe, and compares so.
+        if not (flat.dot(flat) < _SAFE**2 if few else -_SAFE < flat.min() <= flat.max() < _SAFE):
             without_maximum()
         exp(scores, scores)
         if mask is not None:
             multiply(scores, mask, scores)
-        rows.dot(ones, totals_flat)
-        divide(scores, totals_column, scores)
+        total()
+        divide(scores, totals, scores)
 
     return forward
 
@@ -133,7 +143,8 @@ def embedding(
     d_by_document = d_summed.reshape(batch, length, n_embd)
     one, zero = np.ones(1), np.zeros(1)
     one_hot = aligned(rows, len(wte) if rows * len(wte) <= _ONE_HOT else 0)
-    one_hot_t, first = one_hot.T, np.arange(rows) * len(wte)
+    first = np.arange(rows) * len(wte)
+    gather = product(one_hot.T, d_summed, d_wte)
     norm_forward, norm_backward = norm(arena, summed, y, dy)
 
     def forward(tokens: Ids) -> None:
@@ -149,7 +160,7 @@ def embedding(
         if one_hot.size:
             at = first + tokens
             one_hot.put(at, one)
-            one_hot_t.dot(d_summed, d_wte)  # (V, C)
+            gather()  # (V, C)
             one_hot.put(at, zero)
         else:
             d_wte.fill(0)
@@ -174,14 +185,13 @@ def attention(
     """
     rows, n_embd = x.shape
     length, head_dim = rows // batch, n_embd // n_head
-    multiply, add, subtract, matmul = np.multiply, np.add, np.subtract, np.matmul
+    multiply, add, subtract = np.multiply, np.add, np.subtract
 
     y, dy, qkv, d_qkv = (arena.take(rows, width * n_embd) for width in (1, 1, 3, 3))
     attended, d_attended, out = (arena.take(rows, n_embd) for _ in range(3))
     looks, d_looks, products = (arena.take(batch, n_head, length, length) for _ in range(3))
-    totals = arena.take(batch, n_head, length)
-    totals_flat, totals_column = totals.ravel(), totals[..., None]
-    products_rows = products.reshape(-1, length)
+    sums = arena.take(batch, n_head, length, 1)
+    scale = constant(1 / math.sqrt(head_dim))
 
     def by_head(matrix: Array, part: int = 0) -> Array:
         """(N, C) or one third of (N, 3C) -> (B, H, T, D), a view."""
@@ -191,38 +201,48 @@ def attention(
     q, k, v = (by_head(qkv, part) for part in range(3))
     dq, dk, dv = (by_head(d_qkv, part) for part in range(3))
     attended_h, d_attended_h = by_head(attended), by_head(d_attended)
-    k_t, v_t, looks_t, d_looks_t = (a.swapaxes(2, 3) for a in (k, v, looks, d_looks))
-    qkv_t, wo_t, d_qkv_t, dx_t = block.qkv.T, block.wo.T, d_qkv.T, dx.T
-    scale = constant(1 / math.sqrt(head_dim))
-    softmax_forward = softmax(looks, totals, np.tri(length))
+    looks_t, d_looks_t = looks.swapaxes(2, 3), d_looks.swapaxes(2, 3)
+
     norm_forward, norm_backward = norm(arena, x_before, y, dy)
-    qkv_w, wo, d_qkv_w, d_wo = block.qkv, block.wo, d_block.qkv, d_block.wo
-    ones = filled(1, length)
+    make_qkv = product(y, block.qkv.T, qkv)  # (N, 3C)
+    compare = product(q, k.swapaxes(2, 3), looks)  # (B, H, T, T): who looks at whom how much
+    softmax_forward = softmax(arena, looks, np.tri(length))
+    attend = product(looks, v, attended_h)  # (B, H, T, D), which is (N, C)
+    project = product(attended, block.wo.T, out)  # (N, C)
+
+    project_dw = product(dx.T, attended, d_block.wo)  # (C, C)
+    project_dx = product(dx, block.wo, d_attended)  # (N, C)
+    attend_dv = product(looks_t, d_attended_h, dv)
+    attend_d_looks = product(d_attended_h, v.swapaxes(2, 3), d_looks)  # (B, H, T, T)
+    sum_products = row_sums(products, sums)  # (B, H, T, 1)
+    compare_dq, compare_dk = product(d_looks, k, dq), product(d_looks_t, q, dk)
+    make_qkv_dw = product(d_qkv.T, y, d_block.qkv)  # (3C, C)
+    make_qkv_dx = product(d_qkv, block.qkv, dy)  # (N, C)
 
     def forward() -> None:
         norm_forward()
-        y.dot(qkv_t, qkv)  # (N, 3C)
-        matmul(q, k_t, looks)  # (B, H, T, T): who looks at whom how much
+        make_qkv()
+        compare()
         multiply(looks, scale, looks)
         softmax_forward()
-        matmul(looks, v, attended_h)  # (B, H, T, D), which is (N, C)
-        attended.dot(wo_t, out)
+        attend()
+        project()
         add(x_before, out, x)
 
     def backward() -> None:
-        dx_t.dot(attended, d_wo)  # (C, C)
-        dx.dot(wo, d_attended)  # (N, C)
-        matmul(looks_t, d_attended_h, dv)
-        matmul(d_attended_h, v_t, d_looks)  # (B, H, T, T)
+        project_dw()
+        project_dx()
+        attend_dv()
+        attend_d_looks()
         multiply(looks, d_looks, products)
-        products_rows.dot(ones, totals_flat)
-        subtract(d_looks, totals_column, d_looks)  # d(softmax): looks (d_looks - Σ looks d_looks)
+        sum_products()
+        subtract(d_looks, sums, d_looks)  # d(softmax): looks (d_looks - Σ looks d_looks)
         multiply(d_looks, looks, d_looks)
         multiply(d_looks, scale, d_looks)
-        matmul(d_looks, k, dq)
-        matmul(d_looks_t, q, dk)
-        d_qkv_t.dot(y, d_qkv_w)  # (3C, C)
-        d_qkv.dot(qkv_w, dy)  # (N, C)
+        compare_dq()
+        compare_dk()
+        make_qkv_dw()
+        make_qkv_dx()
         norm_backward(dy)
         add(dx, dy, dx)
 
@@ -237,23 +257,27 @@ def mlp(arena: Arena, block: Block, d_block: Block, x: Array, dx: Array) -> Pair
     hidden, d_hidden = (arena.take(rows, 4 * n_embd) for _ in range(2))
     zeros = aligned(rows, 4 * n_embd)  # an array: four times as fast as a number here
     norm_forward, norm_backward = norm(arena, x, y, dy)
-    fc1, fc2, d_fc1, d_fc2 = block.fc1, block.fc2, d_block.fc1, d_block.fc2
-    fc1_t, fc2_t, dx_t, d_hidden_t = fc1.T, fc2.T, dx.T, d_hidden.T
+    widen = product(y, block.fc1.T, hidden)  # (N, 4C)
+    narrow = product(hidden, block.fc2.T, out)  # (N, C)
+    narrow_dw = product(dx.T, hidden, d_block.fc2)  # (C, 4C)
+    narrow_dx = product(dx, block.fc2, d_hidden)  # (N, 4C)
+    widen_dw = product(d_hidden.T, y, d_block.fc1)  # (4C, C)
+    widen_dx = product(d_hidden, block.fc1, dy)  # (N, C)
 
     def forward() -> None:
         norm_forward()
-        y.dot(fc1_t, hidden)  # (N, 4C)
+        widen()
         maximum(hidden, zeros, out=hidden)  # relu
-        hidden.dot(fc2_t, out)  # (N, C)
+        narrow()
         add(x, out, x)
 
     def backward() -> None:
-        dx_t.dot(hidden, d_fc2)  # (C, 4C)
-        dx.dot(fc2, d_hidden)  # (N, 4C)
+        narrow_dw()
+        narrow_dx()
         sign(hidden, hidden)  # d(relu): 1 where it let through, 0 elsewhere
         multiply(d_hidden, hidden, d_hidden)
-        d_hidden_t.dot(y, d_fc1)  # (4C, C)
-        d_hidden.dot(fc1, dy)  # (N, C)
+        widen_dw()
+        widen_dx()
         norm_backward(dy)
         add(dx, dy, dx)
 
@@ -270,13 +294,15 @@ def head(
     """
     rows, vocab_size = x.shape[0], lm_head.shape[0]
     multiply, subtract, log = np.multiply, np.subtract, np.log
-    probs, at_target, totals = arena.take(rows, vocab_size), arena.take(rows), arena.take(rows)
-    lm_head_t, probs_t = lm_head.T, probs.T
+    probs, at_target = arena.take(rows, vocab_size), arena.take(rows)
     zero, one = constant(0.0), constant(1.0)
-    softmax_forward = softmax(probs, totals)
+    make_logits = product(x, lm_head.T, probs)  # (N, V)
+    softmax_forward = softmax(arena, probs)
+    make_logits_dw = product(probs.T, x, d_lm_head)  # (V, C)
+    make_logits_dx = product(probs, lm_head, dx)  # (N, C)
 
     def forward(targets: Ids) -> None:
-        x.dot(lm_head_t, probs)  # (N, V)
+        make_logits()
         softmax_forward()
         probs.take(targets, None, at_target, "clip")
         log(at_target, losses)
@@ -287,7 +313,7 @@ def head(
         subtract(at_target, one, at_target)
         probs.put(targets, at_target)
         multiply(probs, weight, probs)
-        probs_t.dot(x, d_lm_head)  # (V, C)
-        probs.dot(lm_head, dx)  # (N, C)
+        make_logits_dw()
+        make_logits_dx()
 
     return forward, backward
