@@ -59,6 +59,8 @@ class Opened:
     known: frozenset[str]
     initial: array[float]
     """The weights of step 0."""
+    tokens_per_document: float
+    """Predicted tokens of a training document, on average."""
     fingerprint: str
     same_data: bool
     """The checkpoint it was opened from, if any, was made on the very same documents."""
@@ -177,6 +179,7 @@ def _open(
         documents=TokenDocuments(train, encoder),
         known=known,
         initial=initial,
+        tokens_per_document=look.tokens_per_document,
         fingerprint=documents.fingerprint,
         same_data=same_data,
     )

@@ -264,6 +264,11 @@ class Frame:
     """Why the state is `failed`."""
     earliest: int = 0
     """The earliest step that can be gone back to."""
+    step_ms: float = 0.0
+    """Milliseconds that the engine takes for a step, the waiting that a pace asks for left out;
+    0 while that is not known."""
+    scalar_ratio: float = 0.0
+    """How many times as fast as the scalar engine that is on this machine, about."""
 
 
 # ---------------------------------------------------------------- replies that are not frames

@@ -21,6 +21,7 @@ from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
 from playground.lab.checkpoint import CheckpointError, as_bytes, write_checkpoint
 from playground.lab.engines import Made
+from playground.lab.estimate import estimate_step_ms
 from playground.lab.events import LabError
 from playground.lab.guard import failure_of, plugin_failures
 from playground.lab.opening import Opened, open_run
@@ -78,6 +79,7 @@ class Session:
         self._ration = Ration()
         self._sampling_trouble: Failure | None = None
         self._on_demand: tuple[int, int] = (0, 0)
+        self._scalar_estimate: float | None = None
 
     @classmethod
     def open(
@@ -197,6 +199,8 @@ class Session:
             raise LabError(Failure("These settings cannot be", text, problems=problems))
         if "optimizer.learning_rate" in changes:
             self.training.set_rate(edited.optimizer.learning_rate)
+        if "engine" in changes:
+            self.use_engine(edited.engine)
 
     def use_engine(self, name: str, made: Made | None = None) -> None:
         """Let another engine go on from here, in the same state. made: what was made of that
@@ -216,7 +220,7 @@ class Session:
         request = request or FrameRequest()
         training, step = self.training, self.step
         first, losses, rates, evaluations = training.series.between(request.since_step, step)
-        base = training.timeline.rate_at(step)
+        base, rate = training.timeline.rate_at(step), training.work.steps_per_second
         shows_update = any(view.kind == "update" for view in request.matrices)
         before = training.weights_before() if shows_update else None
         document = None
@@ -241,7 +245,18 @@ class Session:
             batches=tuple(b for b in self._batches if b.number > request.since_batch),
             trouble=self.trouble,
             earliest=training.timeline.earliest,
+            step_ms=1000 / rate if rate else 0.0,
+            scalar_ratio=rate * self._scalar_ms() / 1000 if rate else 0.0,
         )
+
+    def _scalar_ms(self) -> float:
+        """About what a step would take with the scalar engine."""
+        opened = self._opened
+        if self._scalar_estimate is None:
+            self._scalar_estimate = estimate_step_ms(
+                opened.config, opened.tokens_per_document, "scalar", self.spec.batch_size
+            )
+        return self._scalar_estimate
 
     # ------------------------------------------------------------ sampling
 

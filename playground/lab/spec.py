@@ -160,7 +160,7 @@ class RunSpec(_Frozen):
         return RunSpec.parse(values)
 
 
-LIVE_FIELDS = frozenset({"optimizer.learning_rate"})
+LIVE_FIELDS = frozenset({"optimizer.learning_rate", "engine"})
 """Settings that a running session takes at once; every other one needs a new run."""
 
 

@@ -19,6 +19,7 @@ from playground.lab.guard import failure_of
 from playground.lab.opening import Opened
 from playground.lab.protocol import Checkpoint, Failure, Progress
 from playground.lab.resume import past_of, start_of
+from playground.lab.speed import Speedometer
 from playground.lab.timeline import SPACING, Keyframe, Series
 from playground.lab.trouble import diverged, unexpected
 
@@ -43,6 +44,8 @@ class Training:
         self.tokens_seen = 0
         self.last: StepResult | None = None
         """What the last step did; None at the start, and after a jump."""
+        self.work = Speedometer()
+        """How fast the engine makes its steps, while it makes them."""
         self.eyes = Eyes(opened.made)
         self._opened = opened
         self._engines = opened.engines
@@ -100,7 +103,7 @@ class Training:
             began = time.perf_counter()
             with self._stepping:
                 stretch = self._train(count)
-            self._pace = (time.perf_counter() - began) / max(1, self.step - at)
+            seconds = time.perf_counter() - began
         except PluginError as error:
             self.trouble = failure_of(error)
             return False
@@ -112,6 +115,9 @@ class Training:
             self._put_back(failure, at)
             return False
         self.trouble = None
+        if self.step > at:
+            self._pace = seconds / (self.step - at)
+            self.work.add(seconds, stretch.tokens, self.step - at)
         self.series.record(at, stretch.losses, stretch.learning_rates)
         self.tokens_seen += stretch.tokens
         if stretch.last is not None:
@@ -292,6 +298,7 @@ class Training:
         self._trainer.engine = made.engine
         self._stepping = made.guard.doing("a step", "engine")
         self._pace = AT_A_TIME
+        self.work = Speedometer()
         self.timeline.spacing = SPACING
 
     def _another_future(self) -> None:

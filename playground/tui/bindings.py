@@ -52,6 +52,7 @@ MAIN_BINDINGS = [
     _key("r", "reset", "reset", "Return to step 0; the same steps come again", RUN),
     _key("d", "datasets", "data set", "Choose a data set or a text file of your own", DATA),
     _key("t", "tokenizers", "tokenizer", "Choose how text becomes tokens", DATA),
+    _key("e", "engines", "engine", "Let another engine go on with this run", DATA, show=False),
     _key("h", "settings", "settings", "Model, optimizer and run: every hyperparameter", DATA),
     _key("g", "sample", "sample", "Sample texts from the model now", DATA),
     _key("c", "chain", "chain", "Add, remove and order sampling strategies", DATA, show=False),

@@ -73,6 +73,8 @@ class Controller:
         self._told: Failure | None = None
         """The trouble that was said last; once is enough."""
         self._opening = False
+        self._making: Progress | None = None
+        """What was told first of the engine that was asked for last."""
         self._gone = False
         """The worker was given up: the next key that needs one opens the run again."""
         self._patience = Patience(self._wait)
@@ -293,6 +295,43 @@ class Controller:
         """Change live settings at once."""
         async with self._in_turn():
             await self._patience.for_(self.lab.edit(changes))
+
+    async def use_engine(self, name: str) -> None:
+        """Let another engine go on, in the state of the run, as soon as it is made. The run
+        goes on meanwhile; a failure leaves it the engine it had."""
+        model = self.model
+        entry = model.catalog.find("engine", name) if model.catalog else None
+        key = entry.qualified if entry else name
+
+        def tell(progress: Progress) -> None:
+            # The worker tells the full name; the person chose a shorter one.
+            stage = progress.stage.removeprefix(key).removeprefix(name).removeprefix(": ")
+            model.making = replace(progress, stage=f"{name}: {stage}")
+            self.changed()
+
+        async with self._in_turn():
+            pass  # what was asked for before is done, and there is a worker
+        mine = model.making = Progress(f"{name}: getting ready", 0, 0)
+        self._making = mine
+        self.changed()
+        try:
+            await self.lab.use_engine(name, tell)
+        except LabError as error:
+            self._engine_refused(key, error.failure)
+        else:
+            model.engine_troubles.pop(key, None)
+            self.say(Remark(f"The {name} engine goes on", "in the same state as before."))
+        finally:
+            if self._making is mine:
+                model.making = None
+        self.touch()
+
+    def _engine_refused(self, key: str, failure: Failure) -> None:
+        if failure.kind == "cancelled":
+            return
+        self.model.engine_troubles[key] = failure.message
+        words = f"{failure.message} The run goes on with the {self.model.engine} engine."
+        self.say(Remark(failure.title, words, "error"))
 
     async def save(self, path: str) -> bool:
         """Write a checkpoint; says where it went, or why not."""

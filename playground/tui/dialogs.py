@@ -32,6 +32,8 @@ class Dialogs:
         from playground.lab.spec import RunSpec, SpecError
 
         controller = self._app.controller
+        if self._model.frame is not None:  # it may have been changed while running
+            changes = {"engine": self._model.engine, **changes}
         try:
             spec = RunSpec.parse(self._model.spec).replace(changes)
         except SpecError as error:
@@ -69,6 +71,21 @@ class Dialogs:
         if choice is not None:
             self.start({"tokenizer": choice})
 
+    def engines(self) -> None:
+        from playground.tui.screens.engines import EngineScreen
+
+        if self._ready():
+            self._push(EngineScreen(self._model), self._engine_chosen)
+
+    def _engine_chosen(self, choice: dict[str, Any] | None) -> None:
+        if choice is not None:
+            self.use_engine(choice["name"])
+
+    def use_engine(self, name: str) -> None:
+        """Go on with another engine; with the one at work, if another is getting ready."""
+        if name != self._model.engine or self._model.making is not None:
+            self._app.controller.do(self._app.controller.use_engine(name))
+
     def settings(self) -> None:
         from playground.tui.screens.settings import SettingsScreen
 
@@ -81,10 +98,14 @@ class Dialogs:
         if not changes:
             return
         controller = self._app.controller
-        if set(changes) <= LIVE_FIELDS:
-            controller.do(controller.edit(changes))
-        else:
+        if not set(changes) <= LIVE_FIELDS:
             self.start(changes)
+            return
+        engine = changes.pop("engine", None)
+        if changes:
+            controller.do(controller.edit(changes))
+        if engine is not None:
+            self.use_engine(engine)
 
     def windows(self) -> None:
         """Split the text that is open into windows."""

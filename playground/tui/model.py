@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,6 +61,16 @@ EMA_DECAY = 0.95
 KEPT_BATCHES = 100
 
 
+@dataclass(frozen=True, slots=True)
+class EngineSpeed:
+    """How fast an engine went on the open model."""
+
+    step_ms: float
+    """Milliseconds a step."""
+    scalar_ratio: float
+    """How many times as fast as the scalar engine, about."""
+
+
 @dataclass
 class PlaygroundModel:
     """The state of the whole screen."""
@@ -81,6 +92,12 @@ class PlaygroundModel:
     """Documents wanted before and after the current one: as many as there is room for."""
     speed: int = SPEEDS.index(50)
     opening: Progress | None = None
+    making: Progress | None = None
+    """How far the engine is that is to take over."""
+    engine_troubles: dict[str, str] = field(default_factory=dict)
+    """Why an engine could not be made when it was last tried, by qualified name."""
+    engine_speeds: dict[str, EngineSpeed] = field(default_factory=dict)
+    """How fast those went that have been at work on the open run, by qualified name."""
     trouble: Failure | None = None
     """What is wrong with the worker or the run; None when all is well."""
     preview_trouble: Failure | None = None
@@ -113,7 +130,8 @@ class PlaygroundModel:
     def opened(self, info: RunInfo) -> None:
         """Another run, or the same one in a fresh worker: everything from the beginning."""
         self.info, self.frame, self.preview = info, None, None
-        self.opening, self.trouble = None, None
+        self.opening, self.making, self.trouble = None, None, None
+        self.engine_speeds.clear()
         self.batches.clear()
         self.matrix = min(self.matrix, len(info.matrices) - 1)
         self._rewind(-1)
@@ -132,12 +150,11 @@ class PlaygroundModel:
             if stale:
                 return False
         metrics = frame.metrics
-        for step, value in enumerate(metrics.losses, metrics.first_step):
-            if step > self._last_step:
-                self._add_loss(step, value)
-        known = self.evaluations.xs[-1] if len(self.evaluations) else -1
+        known = max(0, self._last_step + 1 - metrics.first_step)
+        self._add_losses(metrics.first_step + known, metrics.losses[known:])
+        latest = self.evaluations.xs[-1] if len(self.evaluations) else -1
         for step, value in metrics.evaluations:
-            if step > known:
+            if step > latest:
                 self.evaluations.append(step, value)
         self._last_step = max(self._last_step, frame.step)
         for batch in frame.batches:  # two frames under way may bring the same
@@ -146,14 +163,24 @@ class PlaygroundModel:
         del self.batches[KEPT_BATCHES:]
         self.frame = frame
         self.trouble = frame.trouble
+        entry = self.catalog.find("engine", frame.engine) if self.catalog else None
+        if entry is not None and frame.step_ms:
+            self.engine_speeds[entry.qualified] = EngineSpeed(frame.step_ms, frame.scalar_ratio)
         return True
 
-    def _add_loss(self, step: int, value: float) -> None:
-        self.loss.append(step, value)
-        if not math.isfinite(self._average):
-            self._average = value
-        self._average = EMA_DECAY * self._average + (1 - EMA_DECAY) * value
-        self.ema.append(step, self._average)
+    def _add_losses(self, first: int, losses: array[float]) -> None:
+        """Thousands at once, when the engine is fast."""
+        if not losses:
+            return
+        average = self._average if math.isfinite(self._average) else losses[0]
+        averages = array("d")
+        for value in losses:
+            average = EMA_DECAY * average + (1 - EMA_DECAY) * value
+            averages.append(average)
+        self._average = average
+        steps = array("d", range(first, first + len(losses)))
+        self.loss.extend(steps, losses)
+        self.ema.extend(steps, averages)
 
     def _rewind(self, epoch: int) -> None:
         self._epoch = epoch
@@ -169,6 +196,15 @@ class PlaygroundModel:
     def spec(self) -> dict[str, Any]:
         """The open run's RunSpec as JSON values; empty if none is open."""
         return json.loads(self.info.spec) if self.info else {}
+
+    @property
+    def engine(self) -> str:
+        """The engine at work, by the shortest name that means it."""
+        full = self.frame.engine if self.frame else str(self.spec.get("engine", ""))
+        entry = self.catalog.find("engine", full) if self.catalog else None
+        if self.catalog is None or entry is None:
+            return full
+        return entry.name if self.catalog.find("engine", entry.name) == entry else entry.qualified
 
     @property
     def matrix_name(self) -> str:

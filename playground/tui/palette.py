@@ -72,7 +72,8 @@ def _views(app: PlaygroundApp) -> Iterable[SystemCommand]:
 
 
 def _entries(app: PlaygroundApp) -> Iterable[SystemCommand]:
-    """Data sets, tokenizers and engines: choosing one starts the run anew; `u` undoes it."""
+    """Data sets and tokenizers: choosing one starts the run anew; `u` undoes it. Engines: the
+    run goes on with it."""
     catalog = app.model.catalog
     if catalog is None:
         return
@@ -96,9 +97,9 @@ def _entries(app: PlaygroundApp) -> Iterable[SystemCommand]:
             visible(entry.summary),
             choose("tokenizer", {"name": name_of(entry), "options": {}}),
         )
-    for entry in catalog.of("engine"):
+    for entry in (entry for entry in catalog.of("engine") if not entry.missing):
         yield SystemCommand(
             f"Engine: {visible(entry.name)}",
             visible(entry.summary),
-            choose("engine", name_of(entry)),
+            _later(app, partial(app.dialogs.use_engine, name_of(entry))),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import random
@@ -24,6 +25,7 @@ from playground.lab.protocol import (
     MatrixFrame,
     Metrics,
     Preview,
+    Progress,
     RunInfo,
     SampleBatch,
     SampleText,
@@ -122,6 +124,11 @@ class ScriptedLab:
         self.info: RunInfo | None = None
         self.calls: list[tuple[object, ...]] = []
         self.fail_open: Failure | None = None
+        self.engine = "vector"
+        self.engine_trouble: Failure | None = None
+        """Why the next engine cannot be made."""
+        self.engine_gate: asyncio.Event | None = None
+        """What the next engine waits for."""
         self.state = "ready"
         self.step = 0
         self.epoch = 0
@@ -143,6 +150,7 @@ class ScriptedLab:
         self.state, self.step = "ready", checkpoint.step if checkpoint else 0
         self.epoch += 1
         self.batches = []
+        self.engine = run.engine
         path = str(run.dataset.options.get("path", ""))
         self.info = RunInfo(
             spec=run.to_json(),
@@ -212,6 +220,7 @@ class ScriptedLab:
             ),
             learning_rate=0.01 * (1 - self.step / steps),
             base_learning_rate=0.01,
+            engine=self.engine,
             tokens_seen=self.step * 7,
             steps_per_second=391.0,
             tokens_per_second=2800.0,
@@ -280,6 +289,15 @@ class ScriptedLab:
             self.sampling.prompt,
             tuple(TokenChance(i, (LETTERS + "·")[i], before[i], after[i]) for i in order[:limit]),
         )
+
+    async def use_engine(self, name: str, tell) -> None:
+        self.calls.append(("use_engine", name))
+        tell(Progress(f"{name}: compiling, once", 1, 3))
+        if self.engine_gate is not None:
+            await self.engine_gate.wait()
+        if self.engine_trouble is not None:
+            raise LabError(self.engine_trouble)
+        self.engine = name
 
     async def edit(self, changes) -> None:
         self.calls.append(("edit", dict(changes)))

@@ -6,6 +6,7 @@ import math
 
 from textual.content import Content
 
+from playground.lab.protocol import Progress
 from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
 from playground.tui.widgets.gauge import progress_cells
@@ -54,6 +55,14 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
+def times(ratio: float) -> str:
+    """4583.2 as "4,600": two places, for it is an estimate."""
+    if ratio < 10:
+        return f"{ratio:.1f}"
+    unit = 10 ** (len(str(int(ratio))) - 2)
+    return f"{round(ratio / unit) * unit:,}"
+
+
 def speed_text(speed: float | None) -> str:
     return "flat out" if speed is None else f"{speed:g} a second"
 
@@ -81,7 +90,7 @@ class TitleLine(Words):
                     f"{shape['n_head']} heads, {shape['n_embd']} wide"
                 ),
             ),
-            (2, Content(f"{spec['engine']} engine")),
+            (2, Content(f"{fit(visible(model.engine), 24).rstrip()} engine")),
             (3, Content(f"seed {spec['seed']}")),
         ]
         width = self.size.width or self.app.size.width - 2
@@ -129,17 +138,28 @@ class StatusLine(Words):
         if model.running:
             pieces.append((1, Content(f"{short_number(frame.steps_per_second):>4} steps/s")))
             pieces.append((4, Content(f"{short_number(frame.tokens_per_second):>4} tok/s")))
+            if frame.scalar_ratio and model.engine != "scalar":
+                pieces.append((4, Content(f"{times(frame.scalar_ratio)}× scalar")))
             left = model.seconds_left
             if left is not None:
                 pieces.append((3, Content(f"{duration(left)} left")))
         else:
             pieces.append((3, Content.styled(f"speed {speed_text(SPEEDS[model.speed])}", MUTED)))
+        if model.making is not None:
+            pieces.insert(1, (0, self._making(model.making)))
         if model.waiting:
             words = f"waiting for its answer, {model.waiting:.0f} s"
             pieces.insert(1, (0, Content.styled(words, MUTED)))
         if model.trouble is not None:
             pieces.insert(2, (1, Content.styled(model.trouble.title, BAD)))
         self.say(assemble(pieces, width))
+
+    @staticmethod
+    def _making(progress: Progress) -> Content:
+        """The engine that is to take over: "◌ numba: compiling, once 3/7"."""
+        amount = f" {progress.done}/{progress.total}" if progress.total else ""
+        stage = fit(visible(progress.stage), 40).rstrip()
+        return Content.assemble(("◌ ", POINTED), f"{stage}{amount}")
 
     @staticmethod
     def _opening(model: PlaygroundModel, width: int) -> Content:

@@ -223,6 +223,9 @@ class MainScreen(Screen[None]):
     def action_tokenizers(self) -> None:
         self.playground.dialogs.tokenizers()
 
+    def action_engines(self) -> None:
+        self.playground.dialogs.engines()
+
     def action_settings(self) -> None:
         self.playground.dialogs.settings()
 

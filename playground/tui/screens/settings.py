@@ -208,11 +208,12 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         frame = self._model.frame
         if frame is not None:  # it may have been changed while running
             self._present["optimizer.learning_rate"] = frame.base_learning_rate
+            self._present[ENGINE] = self._model.engine
         self._typed = dict(self._present)
 
     def _engines(self) -> list[str]:
         catalog = self._model.catalog
-        entries = catalog.of("engine") if catalog else ()
+        entries = tuple(e for e in catalog.of("engine") if not e.missing) if catalog else ()
         names = [entry_name(entry, entries) for entry in entries]
         present = str(self._present[ENGINE])
         return names if present in names else [present, *names]

@@ -11,10 +11,13 @@ import math
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from operator import gt
 
 BLOCK = 64
 """Points in a block, and blocks in a block of the next level."""
 LEVELS = 2
+_FEW = 8
+"""Points that are quicker added one by one."""
 
 Extent = tuple[float, float]
 """The lowest and the highest value of a stretch."""
@@ -80,9 +83,38 @@ class Curve:
                     highs[index] = y
 
     def extend(self, xs: Iterable[float], ys: Iterable[float]) -> None:
-        """Add points at the end, as many as both hold; see `append`."""
-        for x, y in zip(xs, ys, strict=True):
-            self.append(x, y)
+        """Add points at the end, as many as both hold; see `append`. All or, after a ValueError,
+        none of them; a thousand cost little more than a few."""
+        more, values = array("d", xs), array("d", ys)
+        if len(more) != len(values):
+            raise ValueError(f"{len(more)} places for {len(values)} values")
+        if len(more) < _FEW:
+            for x, y in zip(more, values, strict=True):
+                self.append(x, y)
+            return
+        joined = self._xs[-1:] + more
+        if not all(map(math.isfinite, more)) or any(map(gt, joined, joined[1:])):
+            raise ValueError("every x must be finite and not lie before the one before it")
+        start = len(self._xs)
+        self._xs += more
+        self._ys += values
+        self._revision += 1
+        self._holes += len(values) - sum(map(math.isfinite, values))
+        lows = highs = self._ys
+        for level in range(LEVELS):
+            first = start // BLOCK
+            self._fold(level, first, lows, highs)
+            start, lows, highs = first, self._lows[level], self._highs[level]
+
+    def _fold(self, level: int, first: int, lows: array[float], highs: array[float]) -> None:
+        """Find the extremes of the blocks from `first` on anew, from those of the level below."""
+        del self._lows[level][first:], self._highs[level][first:]
+        for at in range(first * BLOCK, len(lows), BLOCK):
+            low, high = lows[at : at + BLOCK], highs[at : at + BLOCK]
+            if level == 0 and self._holes:
+                low = high = array("d", filter(math.isfinite, low))
+            self._lows[level].append(min(low, default=math.inf))
+            self._highs[level].append(max(high, default=-math.inf))
 
     def clear(self) -> None:
         """Drop all points."""

@@ -112,6 +112,7 @@ def build_model(**spec: Any) -> PlaygroundModel:
             metrics=Metrics(1, array("d"), array("d"), ()),
             learning_rate=0.0069,
             base_learning_rate=0.01,
+            engine=RunSpec().replace(spec).engine,
             tokens_seen=2250,
             steps_per_second=391,
             tokens_per_second=2800,

@@ -59,6 +59,31 @@ def test_what_is_cut_off_leaves_a_curve_as_if_never_longer(ys: list[float], x: i
     assert curve.extent(0, len(curve)) == brute_extent([*kept, 1e9])
 
 
+@given(st.lists(st.lists(values, max_size=200), max_size=5), st.integers(0, 900), gaps)
+def test_many_points_at_once_are_the_same_as_one_by_one(
+    pieces: list[list[float]], start: int, width: int
+) -> None:
+    at_once, one_by_one = Curve(), Curve()
+    for piece in pieces:
+        xs = range(len(at_once), len(at_once) + len(piece))
+        at_once.extend(xs, piece)
+        for x, y in zip(xs, piece, strict=True):
+            one_by_one.append(x, y)
+    assert at_once.has_gaps == one_by_one.has_gaps
+    for stop in (start + width, start + 100, len(at_once)):
+        assert at_once.extent(start, stop) == one_by_one.extent(start, stop)
+
+
+def test_points_out_of_order_change_nothing() -> None:
+    curve = Curve(range(20), [1.0] * 20)
+    for xs in ([*range(20, 40), 39, 38], [5, *range(20, 40)], [*range(20, 40), math.nan]):
+        with pytest.raises(ValueError, match="finite and not lie before"):
+            curve.extend(xs, [0.0] * len(xs))
+    with pytest.raises(ValueError, match="2 places for 1 value"):
+        curve.extend([30, 31], [0.0])
+    assert len(curve) == 20 and curve.extent(0, 20) == (1.0, 1.0)
+
+
 def test_a_value_holds_until_the_next_point() -> None:
     curve = Curve([0, 10, 20], [1.0, 2.0, math.nan])
     assert curve.value_at(-1) is None
