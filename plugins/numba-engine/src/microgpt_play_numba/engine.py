@@ -85,6 +85,8 @@ class NumbaEngine:
         }
         self._turned = Buffer(self._shape.size)
         self._code: Compiled | None = None
+        self._holds = (0, 0, 0)
+        """Tokens, documents and tokens of the longest that there is room for."""
         self._make_room(1, 1, 1)
         self.write("weights", weights)
 
@@ -234,14 +236,16 @@ class NumbaEngine:
     def _make_room(self, tokens: int, documents: int, longest: int) -> None:
         """See to it that a batch of these measures has room; what there is, is kept."""
         need = (tokens, documents, longest)
-        have = getattr(self, "_holds", (0, 0, 0))
-        if all(n <= h for n, h in zip(need, have, strict=True)):
+        if all(n <= h for n, h in zip(need, self._holds, strict=True)):
             return
-        self._holds = tuple(map(max, need, have))
-        self._room = room_for(self._shape, *self._holds)
+        self._holds = tokens, documents, longest = (
+            max(tokens, self._holds[0]), max(documents, self._holds[1]),
+            max(longest, self._holds[2]),
+        )  # fmt: skip
+        self._room = room_for(self._shape, tokens, documents, longest)
         self._space = Buffer(self._room.size)
-        self._losses = Buffer(self._holds[0])
-        self._sums = Buffer(self._holds[1])
+        self._losses = Buffer(tokens)
+        self._sums = Buffer(documents)
         self._memory = Memory(
             **{kind: buffer.address for kind, buffer in self._state.items()},
             turned=self._turned.address,
