@@ -37,7 +37,7 @@ _SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
     ("--eval-every", "eval_every", int, "N", "Training",
      "Steps between two hold-out losses; 0 for never (100)."),
     ("--engine", "engine", str, "NAME", "Training",
-     "What does the arithmetic: vector or scalar (vector)."),
+     "What does the arithmetic; `engines` lists them (vector)."),
 )  # fmt: skip
 
 CHOICES = ("dataset", "tokenizer", "engine")

@@ -181,7 +181,7 @@ async def test_the_engine_alone_changed_in_the_settings_goes_on_with_the_run() -
         assert app.model.step == 1
 
 
-async def test_speed_and_ratio_to_the_scalar_engine_stand_in_the_status_line() -> None:
+async def test_speed_and_ratio_to_the_scalar_engine_are_on_screen() -> None:
     async with playing(size=(200, 50)) as (app, pilot):
         plain = app.lab.frame
 
@@ -190,6 +190,6 @@ async def test_speed_and_ratio_to_the_scalar_engine_stand_in_the_status_line() -
 
         app.lab.frame = frame  # type: ignore[method-assign]
         await pilot.press("space")
-        await seen(pilot, lambda: "4,700× scalar" in app.text("#status"))
+        await seen(pilot, lambda: "vector engine, 4,700× scalar" in app.text("#title"))
         assert "steps/s" in app.text("#status") and "tok/s" in app.text("#status")
         assert app.model.engine_speeds["builtin:vector"].step_ms == 0.015

@@ -14,7 +14,7 @@ def microgpt_engines() -> Iterator[Contribution[Engine]]:
     """The factories are the classes themselves: (config, optimizer, weights)."""
     yield Contribution(
         name="vector",
-        summary="row by row, backward derived by hand: the fast one",
+        summary="row by row, backward derived by hand: fast, with no library",
         factory=VectorEngine,
     )
     yield Contribution(

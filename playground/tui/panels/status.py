@@ -67,6 +67,12 @@ def speed_text(speed: float | None) -> str:
     return "flat out" if speed is None else f"{speed:g} a second"
 
 
+def _ratio(model: PlaygroundModel) -> str:
+    """", 4,600× scalar", once it is known."""
+    ratio = model.frame.scalar_ratio if model.frame else 0.0
+    return f", {times(ratio)}× scalar" if ratio and model.engine != "scalar" else ""
+
+
 class TitleLine(Words):
     """Program, data set, tokenizer, size, engine, seed."""
 
@@ -90,7 +96,7 @@ class TitleLine(Words):
                     f"{shape['n_head']} heads, {shape['n_embd']} wide"
                 ),
             ),
-            (2, Content(f"{fit(visible(model.engine), 24).rstrip()} engine")),
+            (2, Content(f"{visible(model.engine)[:24]} engine{_ratio(model)}")),
             (3, Content(f"seed {spec['seed']}")),
         ]
         width = self.size.width or self.app.size.width - 2
@@ -117,7 +123,7 @@ class StatusLine(Words):
             return
         glyph, style = STATE_GLYPHS[frame.state]
         fraction = frame.step / max(frame.steps, 1)
-        bar_width = max(8, min(30, width // 6))
+        bar_width = max(8, min(30, width // 8))
         done, rest = progress_cells(fraction, bar_width)
         pieces: list[Piece] = [
             (
@@ -137,9 +143,7 @@ class StatusLine(Words):
         pieces.append((5, Content(f"lr {frame.learning_rate:.3g}")))
         if model.running:
             pieces.append((1, Content(f"{short_number(frame.steps_per_second):>4} steps/s")))
-            pieces.append((4, Content(f"{short_number(frame.tokens_per_second):>4} tok/s")))
-            if frame.scalar_ratio and model.engine != "scalar":
-                pieces.append((4, Content(f"{times(frame.scalar_ratio)}× scalar")))
+            pieces.append((2, Content(f"{short_number(frame.tokens_per_second):>4} tok/s")))
             left = model.seconds_left
             if left is not None:
                 pieces.append((3, Content(f"{duration(left)} left")))

@@ -157,7 +157,8 @@ def trace(curve: Curve, frame: Frame, line: bool) -> list[int]:
 
 
 def markers(curve: Curve, frame: Frame) -> list[tuple[int, int]]:
-    """(cell column, line) of the last point in each cell column; points out of sight left out."""
+    """(cell column, line) of the last point in each cell column; points out of sight left out.
+    Where that would be a thick line over all else, of one in every few columns."""
     start, stop = curve.index_range(frame.x0, frame.x1)
     if stop - start <= 4 * frame.width:
         indices = list(range(start, stop))
@@ -172,7 +173,17 @@ def markers(curve: Curve, frame: Frame) -> list[tuple[int, int]]:
         row = frame.row(y) if math.isfinite(y) else None
         if cell is not None and row is not None:
             last[cell] = row
-    return list(last.items())
+    if len(last) <= frame.width // 3:
+        return list(last.items())
+    apart: list[tuple[int, int]] = []
+    for cell, row in sorted(last.items()):
+        if not apart or cell - apart[-1][0] >= APART:
+            apart.append((cell, row))
+    return apart
+
+
+APART = 4
+"""Cell columns from one marker to the next, where there are very many."""
 
 
 def robust(extents: Extents, log: bool) -> Extent | None:
