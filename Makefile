@@ -12,12 +12,12 @@ COMPILE := $(BIN)/python -m compileall -q microgpt playground
 PARALLEL := -n 4 --dist worksteal
 FILE ?=
 
-.PHONY: play test check unit others bench shots names clean
+.PHONY: play test check unit gallery others bench shots names clean
 
 play: $(VENV)/.playing
 	@$(BIN)/microgpt-play $(FILE)
 
-test: check unit others
+test: check unit gallery others
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or say make PYTHON=/path/to/python3" >&2; exit 1; }
@@ -44,6 +44,10 @@ check: $(VENV)/.testing
 unit: $(VENV)/.testing
 	@command -v tmux >/dev/null || { echo "The end-to-end tests need tmux: install it with your system's package manager." >&2; exit 1; }
 	$(BIN)/pytest $(PARALLEL)
+
+# Every distribution of plugins/, installed and tested in an environment of its own.
+gallery: $(VENV)/.testing
+	@tools/gallery.sh $(BIN)/python
 
 # Core and lab on every other Python that this machine has.
 others:

@@ -92,8 +92,9 @@ class BulkEngine(Engine, Protocol):
 
         documents: those of all the steps, in order, the same number for each. Does, bit for
         bit, what `loss_and_gradients` and `adam_step` do in turns, and leaves the gradients of
-        the last step behind. Raises ValueError as `loss_and_gradients` does, or if the documents
-        cannot be shared out evenly; nothing is changed then.
+        the last step behind. Neither documents nor learning rates: nothing is done. Raises
+        ValueError as `loss_and_gradients` does, or if the documents cannot be shared out evenly;
+        nothing is changed then.
         """
 
 

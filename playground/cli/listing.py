@@ -16,6 +16,7 @@ import click
 from playground.catalog import BUILTIN, KINDS, Catalog, Control, Kind
 from playground.cli.failures import printable, warn
 from playground.hooks.errors import KIND_WORDS
+from playground.hooks.gallery import ORIGIN as GALLERY_ORIGIN
 from playground.hooks.manager import load
 from playground.hooks.names import range_of
 from playground.hooks.sources import PluginSources
@@ -31,7 +32,7 @@ Row = tuple[str, str]
 def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
     """Print the contributions of one kind, under those who contribute them."""
     catalog = load(sources).catalog()
-    entries = catalog.of(cast(Kind, kind))
+    entries = catalog.listed(cast(Kind, kind))
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2))
     else:
@@ -42,6 +43,8 @@ def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
                 origin = entry.origin
                 rows.append((_whose(entry.plugin, origin), ""))
             rows.append((f"  {entry.name}", entry.summary))
+            if entry.missing:
+                rows.append(("", entry.missing))
             rows.extend(_knob(control) for control in entry.controls)
         _print(rows)
     warn(catalog.problems)
@@ -65,7 +68,7 @@ def list_plugins(sources: PluginSources, *, as_json: bool) -> int:
 
 
 def _whose(plugin: str, origin: str) -> str:
-    return origin if plugin == BUILTIN else f"{plugin}, {origin}"
+    return origin if plugin == BUILTIN or origin == GALLERY_ORIGIN else f"{plugin}, {origin}"
 
 
 def _contributed(catalog: Catalog, plugin: str) -> Iterable[Row]:

@@ -31,6 +31,8 @@ class Offer:
     summary: str
 
 
+ORIGIN = "the gallery, not in use"
+
 GALLERY = (
     Offer(
         "engine", "numpy", "microgpt-play-numpy", "numpy-engine",
@@ -57,7 +59,7 @@ def offers(
             offer.kind,
             offer.name,
             offer.distribution,
-            "gallery",
+            ORIGIN,
             offer.summary,
             missing=_why(offer, found.get(offer.distribution), problems),
         )

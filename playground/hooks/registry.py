@@ -137,7 +137,7 @@ class Registry:
         """An engine at work on these weights. Raises UnknownNameError, PluginError."""
         entry = self.entry("engine", name)
         factory = self.contribution("engine", name).factory
-        with plugin_call(entry, "making", config):
+        with plugin_call(entry, "making"):
             made = factory(config, optimizer, weights)
             missing = check_made("engine", made)
         return cast(Engine, _whole(entry, made, missing))

@@ -143,6 +143,7 @@ class Making:
     ) -> None:
         """tell, done: called in that thread; nothing is told after `cancel`."""
         self.name = name
+        self.entry = engines.entry(name)
         self.made: Made | None = None
         self.error: BaseException | None = None
         """What it failed with."""

@@ -328,6 +328,9 @@ class Service:
             return None  # another was asked for meanwhile
         self._making = None
         making = command.making
+        if isinstance(making.error, PluginError):
+            title = f"The engine {making.entry.name!r} cannot be used"
+            return Failure(title, making.error.reason, kind="plugin", detail=making.error.detail)
         if isinstance(making.error, (Exception, SystemExit)):
             raise making.error
         if making.error is not None:  # what only a plugin thinks of

@@ -320,7 +320,9 @@ class Controller:
             self._engine_refused(key, error.failure)
         else:
             model.engine_troubles.pop(key, None)
-            self.say(Remark(f"The {name} engine goes on", "It took over the weights and Adam's moments."))
+            self.say(
+                Remark(f"The {name} engine goes on", "It took over the weights and Adam's moments.")
+            )
         finally:
             if self._making is mine:
                 model.making = None

@@ -193,3 +193,15 @@ async def test_speed_and_ratio_to_the_scalar_engine_are_on_screen() -> None:
         await seen(pilot, lambda: "vector engine, 4,700× scalar" in app.text("#title"))
         assert "steps/s" in app.text("#status") and "tok/s" in app.text("#status")
         assert app.model.engine_speeds["builtin:vector"].step_ms == 0.015
+
+
+async def test_two_answers_at_once_are_one_and_the_first_counts() -> None:
+    async with playing(size=(120, 40)) as (app, pilot):
+        await pilot.press("e")
+        await seen(pilot, lambda: isinstance(app.screen, EngineScreen))
+        await pilot.pause()
+        screen = app.screen
+        for number in range(3):
+            screen.dismiss({"name": "scalar" if number == 0 else "vector", "options": {}})
+        await seen(pilot, lambda: app.model.engine == "scalar")
+        assert app.screen is app.main

@@ -68,7 +68,7 @@ def speed_text(speed: float | None) -> str:
 
 
 def _ratio(model: PlaygroundModel) -> str:
-    """", 4,600× scalar", once it is known."""
+    """ ", 4,600× scalar", once it is known."""
     ratio = model.frame.scalar_ratio if model.frame else 0.0
     return f", {times(ratio)}× scalar" if ratio and model.engine != "scalar" else ""
 

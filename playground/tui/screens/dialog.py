@@ -12,6 +12,7 @@ from typing import ClassVar, Generic, TypeVar
 from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -198,6 +199,17 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         }
     }
     """
+
+    _answered = False
+
+    @override
+    def dismiss(self, result: Result | None = None) -> AwaitComplete:
+        """Only the first answer counts: a second enter may be under way before it is heard, and
+        would take the screen below away."""
+        if self._answered:
+            return AwaitComplete()
+        self._answered = True
+        return super().dismiss(result)
 
     def on_resize(self, event: events.Resize) -> None:
         passed(self, event)

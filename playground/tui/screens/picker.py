@@ -178,7 +178,8 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
 
     def on_pick_list_chosen(self, event: PickList.Chosen) -> None:
         event.stop()
-        self.action_accept()
+        entry = self.entries[event.index]  # the highlight may have moved on meanwhile
+        self.accept(entry, self.options_of(entry))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
