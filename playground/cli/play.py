@@ -61,12 +61,14 @@ def open_playground(
         # From here on the worker loads on one core and Textual on the other.
         from playground.lab.client import Lab
         from playground.tui.app import PlaygroundApp
+        from playground.tui.leaving import leave_surely
 
         app = PlaygroundApp(
             lambda listener: Lab(sources, listener=listener, prewarmed=worker),
             spec,
             checkpoint=saved,
             theme=theme,
+            leave_surely=leave_surely,
         )
         with _drawing_on_the_terminal():
             code = app.run()

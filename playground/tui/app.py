@@ -14,7 +14,7 @@ from playground.lab.events import LabEvent
 from playground.lab.protocol import Checkpoint
 from playground.tui.controller import Controller, Remark
 from playground.tui.dialogs import Dialogs
-from playground.tui.leaving import keep_run, leave_surely, on_signals
+from playground.tui.leaving import keep_run, on_signals
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
@@ -41,7 +41,10 @@ class PlaygroundApp(App[int]):
         *,
         checkpoint: Checkpoint | None = None,
         theme: str | None = None,
+        leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """leave_surely: called with the exit code before the screen is taken down, which may
+        hang; see leaving.py."""
         super().__init__()
         self.model = PlaygroundModel()
         self.controller = Controller(
@@ -52,6 +55,7 @@ class PlaygroundApp(App[int]):
         self._checkpoint = checkpoint
         self._redraw_due = False
         self._leaving = False
+        self._leave_surely = leave_surely
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = choose_theme(theme, self.available_themes)
@@ -121,8 +125,7 @@ class PlaygroundApp(App[int]):
         self._leaving = True
         await self._keep_run()
         await self.controller.close()
-        if code:
-            leave_surely(code)
+        self._leave_surely(code)
         self.exit(code)
 
     async def _keep_run(self) -> None:

@@ -54,8 +54,10 @@ def on_signals(leave: Callable[[int], None]) -> None:
                 loop.add_signal_handler(number, leave, 128 + number)
 
 
-def leave_surely(code: int, seconds: float = 1.0) -> None:
-    """End the process after so long, even if a terminal that is gone keeps its driver waiting."""
+def leave_surely(code: int) -> None:
+    """End the process in a moment, even if a terminal that is gone keeps its driver waiting. It
+    may go after `q` as well, while the screen is taken down: then nothing else would end us."""
+    seconds = 1.0 if code else 3.0
     timer = threading.Timer(seconds, os._exit, [code])
     timer.daemon = True
     timer.start()
