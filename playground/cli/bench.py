@@ -30,6 +30,8 @@ from playground.lab.protocol import Progress
 
 ROUNDS, QUICK_ROUNDS, LARGER_ROUNDS = 9, 5, 3
 SECONDS, QUICK_SECONDS = 0.2, 0.15
+SLOWEST_STEP, PATIENT_STEP = 3.0, 30.0
+"""Seconds; an engine whose step would take longer is left out of a larger model."""
 QUIET_SECONDS = 0.5
 """What is over sooner needs no line of progress."""
 WORTH_SAYING = 0.05
@@ -123,7 +125,8 @@ def _plans(
     plans = [(DEFAULT, Plan(rounds, seconds, least, DOCUMENTS, patience))]
     if not quick:
         # Two losses: the second one is that of an update.
-        larger = Plan(min(rounds, LARGER_ROUNDS), seconds, 2, 50, seconds)
+        slowest = PATIENT_STEP if check else SLOWEST_STEP
+        larger = Plan(min(rounds, LARGER_ROUNDS), seconds, 2, 50, seconds, slowest)
         plans += [(model, larger) for model in LARGER]
     return plans
 

@@ -57,6 +57,8 @@ class Plan:
     most_checked: int = DOCUMENTS
     check_seconds: float = 1.0
     """After so long no further losses are compared than `least_checked`."""
+    slowest_step: float = 3.0
+    """Seconds; an engine whose step would take longer is left out of a model."""
 
 
 class EngineFailed(Exception):

@@ -29,8 +29,6 @@ from playground.lab.course import TIMED, Course, EngineFailed, Model, Plan, Runn
 
 TOLERANCE = 1e-9
 """Relative difference of a loss, above which an engine computes something else."""
-SLOWEST_STEP = 3.0
-"""Seconds; an engine whose step would take longer is left out of a model."""
 _STATE: tuple[StateKind, ...] = ("weights", "first_moment", "second_moment")
 
 DEFAULT = Model("the default model")
@@ -129,7 +127,7 @@ def climb(
                 continue
             if entry.missing:
                 left_out.append(LeftOut(name, entry.missing, True))
-            elif expected > SLOWEST_STEP:
+            elif expected > plan.slowest_step:
                 reason = f"a step would take about {expected:.0f} s"
                 left_out.append(LeftOut(name, reason, False))
             else:

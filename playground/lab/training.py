@@ -23,7 +23,7 @@ from playground.lab.speed import Speedometer
 from playground.lab.timeline import SPACING, Keyframe, Series
 from playground.lab.trouble import diverged, unexpected
 
-AT_A_TIME = 0.01
+AT_A_TIME = 0.005
 """Seconds of steps that a fast engine makes in one call: commands wait for no longer."""
 _BETWEEN_KEYFRAMES = 0.02
 """Seconds of steps that it may take to be anywhere between two keyframes of a fast engine."""

@@ -7,6 +7,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import pytest
@@ -16,7 +17,7 @@ from microgpt.engine import Engine, EngineFactory, Progress
 from playground.api import Contribution
 from playground.catalog import Entry
 from playground.hooks.registry import Registered, Registry
-from playground.lab import course, ladder
+from playground.lab import course
 from playground.lab.course import Model, Plan
 from playground.lab.ladder import Ladder, climb
 
@@ -235,9 +236,9 @@ def test_an_engine_that_fails_in_the_middle_of_the_rounds_takes_nobody_with_it()
     assert [left.reason for left in done.left_out] == ["RuntimeError: tired"]
 
 
-def test_a_step_that_would_take_too_long_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ladder, "SLOWEST_STEP", 0.0)
-    tiny, wider = ladders(TINY, WIDER, vector=Timed)
+def test_a_step_that_would_take_too_long_is_not_tried() -> None:
+    plan = replace(PLAN, slowest_step=0.0)
+    tiny, wider = ladders(TINY, WIDER, plan=plan, vector=Timed)
     assert tiny.rungs and not wider.rungs and wider.base == ""
     (left,) = wider.left_out
     assert not left.failed and left.reason.startswith("a step would take about ")
