@@ -226,7 +226,7 @@ for _kind, _plural, _words in (
 @option("--seconds", section="Measuring", type=click.FloatRange(0.001, 60), metavar="X",
         help="How long a turn is, one step at least (0.2; 0.15 if quick).")  # fmt: skip
 @option("--check", is_flag=True, section="Measuring",
-        help="Also what takes minutes: 1,000 losses of every engine, steps of up to 30 s.")  # fmt: skip
+        help="Also what takes minutes: 1,000 losses of each, steps of 30 s.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, section="Output", help="All figures as JSON.")
 @plugin_options
 def bench(

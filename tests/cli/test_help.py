@@ -65,6 +65,8 @@ def test_listings_are_aligned_and_wrapped(play: Play, words: list[str]) -> None:
     texts = {len(line) - len(line.lstrip()) for line in lines if line.startswith(" " * 6)}
     assert len(texts) <= 1  # what goes on does so under where it began
     for line in lines:
+        if not line.startswith(" "):
+            continue  # whose the next ones are
         column = next(iter(texts), None)
         assert column is None or line[column - 2 : column] == "  "
 
