@@ -47,6 +47,8 @@ from playground.lab.speed import Ration, Speedometer
 from playground.lab.training import Training
 
 KEPT_BATCHES = 200
+_ENOUGH = 0.2
+"""Seconds of work after which it can be said how fast an engine is."""
 
 
 def _ignore(progress: Progress) -> None:
@@ -220,7 +222,8 @@ class Session:
         request = request or FrameRequest()
         training, step = self.training, self.step
         first, losses, rates, evaluations = training.series.between(request.since_step, step)
-        base, rate = training.timeline.rate_at(step), training.work.steps_per_second
+        base, work = training.timeline.rate_at(step), training.work
+        rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
         shows_update = any(view.kind == "update" for view in request.matrices)
         before = training.weights_before() if shows_update else None
         document = None

@@ -30,9 +30,14 @@ class Speedometer:
                 total -= self._buckets.popleft()[0]
 
     def _rate(self, place: int, open_bucket: int) -> float:
-        seconds = self._seconds + sum(bucket[0] for bucket in self._buckets)
+        seconds = self.seconds
         amount = open_bucket + sum(int(bucket[place]) for bucket in self._buckets)
         return amount / seconds if seconds > 0 else 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been fed, up to about a second."""
+        return self._seconds + sum(bucket[0] for bucket in self._buckets)
 
     @property
     def steps_per_second(self) -> float:
