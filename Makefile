@@ -49,7 +49,7 @@ unit: $(VENV)/.testing
 gallery: $(VENV)/.testing
 	@tools/gallery.sh $(BIN)/python
 
-# Core and lab on every other Python that this machine has.
+# The core on every other Python that this machine has, on the newest the lab as well.
 others:
 	@tools/others.sh $(BIN)/python $(PARALLEL)
 

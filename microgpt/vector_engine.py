@@ -1,6 +1,6 @@
 """The same mathematics as scalar_engine.py, row by row, with the backward pass derived by hand.
 
-Where the reference has a graph of 57,000 Values, this has lists of rows, and for each operation
+Where the reference has a graph of 55,000 Values, this has lists of rows, and for each operation
 of the forward pass the formula of its derivative, in reverse order. Three habits make it fast:
 the inner loops are written out (kernels.py); the tokens of a batch are one matrix (N, C), so that
 each operation runs once a batch; and hidden units that relu silenced are skipped.

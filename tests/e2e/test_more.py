@@ -86,16 +86,15 @@ def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
 
 
 def test_a_terminal_closed_in_the_moment_of_leaving_leaves_no_process(launch: Launch) -> None:
-    for _ in range(3):
-        terminal = launch("--steps", "100000")
-        terminal.wait_for("step 0/")
-        terminal.press("+", "+", "Space")
-        terminal.wait_for(lambda s: step_of(s) > 20)
-        (worker,), playground = workers_of(terminal), playground_of(terminal)
-        terminal.press("q")
-        terminal._tmux("kill-server")
-        assert ends(playground, 8)
-        assert ends(worker, 8)
+    terminal = launch("--steps", "100000")
+    terminal.wait_for("step 0/")
+    terminal.press("+", "+", "Space")
+    terminal.wait_for(lambda s: step_of(s) > 20)
+    (worker,), playground = workers_of(terminal), playground_of(terminal)
+    terminal.press("q")
+    terminal._tmux("kill-server")
+    assert ends(playground, 8)
+    assert ends(worker, 8)
 
 
 def test_a_worker_that_is_killed_again_and_again_is_said_and_a_key_brings_it_back(

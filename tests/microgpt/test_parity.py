@@ -75,7 +75,7 @@ SHORT = "MICROGPT_SHORT" in os.environ
 
 
 @pytest.mark.parametrize(
-    ("name", "steps"), [("one-layer", 40 if SHORT else 200), ("two-layers", 4 if SHORT else 20)]
+    ("name", "steps"), [("one-layer", 30 if SHORT else 100), ("two-layers", 3 if SHORT else 10)]
 )
 def test_the_reference_engine_goes_like_microgpt(name, steps):
     run = RUNS[name]
