@@ -42,8 +42,24 @@ class Control:
     help: str = ""
 
 
-Kind = Literal["tokenizer", "dataset", "strategy", "engine"]
-KINDS: tuple[Kind, ...] = ("dataset", "tokenizer", "strategy", "engine")
+Kind = Literal[
+    "tokenizer", "dataset", "strategy", "engine", "schedule", "metric", "panel", "exporter"
+]
+KINDS: tuple[Kind, ...] = (
+    "dataset", "tokenizer", "strategy", "engine", "schedule", "metric", "panel", "exporter",
+)  # fmt: skip
+
+HOOKS: dict[str, Kind] = {
+    "microgpt_tokenizers": "tokenizer",
+    "microgpt_datasets": "dataset",
+    "microgpt_sampling_strategies": "strategy",
+    "microgpt_engines": "engine",
+    "microgpt_schedules": "schedule",
+    "microgpt_metrics": "metric",
+    "microgpt_panels": "panel",
+    "microgpt_exporters": "exporter",
+}
+"""Every hook, and the kind of thing it contributes."""
 
 
 @dataclass(frozen=True, slots=True)

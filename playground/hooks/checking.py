@@ -21,9 +21,19 @@ METHODS: dict[Kind, tuple[str, ...]] = {
     "dataset": ("prepare", "documents", "count"),
     "strategy": (),
     "engine": ("loss_and_gradients", "losses", "adam_step", "decoder", "read", "write"),
+    "schedule": ("factor",),
+    "metric": (),
+    "panel": ("render",),
+    "exporter": ("export",),
 }
 """What the objects can do, by the protocols of playground.api. Attributes are left alone:
 a vocab_size may come into being only in `train`."""
+
+_EITHER: dict[Kind, tuple[str, str, str]] = {
+    "strategy": ("transform", "pick", "strategies"),
+    "metric": ("of_step", "of_samples", "metrics"),
+}
+"""Kinds whose objects have one of two methods."""
 
 
 class ContributionError(Exception):
@@ -142,12 +152,13 @@ def check_made(kind: Kind, made: object) -> str:
     for method in METHODS[kind]:
         if not callable(getattr(made, method, None)):
             return f"{what} has no method {method!r}"
-    if kind == "strategy":
-        both = [word for word in ("transform", "pick") if callable(getattr(made, word, None))]
+    if kind in _EITHER:
+        first, second, plural = _EITHER[kind]
+        both = [word for word in (first, second) if callable(getattr(made, word, None))]
         if not both:
-            return f"{what} has neither 'transform' nor 'pick'"
+            return f"{what} has neither {first!r} nor {second!r}"
         if len(both) == 2:
-            return f"{what} has both 'transform' and 'pick'; make it two strategies"
+            return f"{what} has both {first!r} and {second!r}; make it two {plural}"
     return ""
 
 

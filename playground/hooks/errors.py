@@ -18,6 +18,10 @@ KIND_WORDS: dict[Kind, str] = {
     "tokenizer": "tokenizer",
     "strategy": "sampling strategy",
     "engine": "engine",
+    "schedule": "learning-rate schedule",
+    "metric": "metric",
+    "panel": "panel",
+    "exporter": "exporter",
 }
 """The kinds as a person reads them."""
 

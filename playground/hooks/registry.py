@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, overload
 
 from microgpt.config import ModelConfig, OptimizerConfig
-from playground.api import Contribution, Dataset, Engine, KnobValue, Strategy, Tokenizer
+from playground.api import (
+    Contribution,
+    Dataset,
+    Engine,
+    Exporter,
+    KnobValue,
+    Metric,
+    Panel,
+    Schedule,
+    Strategy,
+    Tokenizer,
+)
 from playground.catalog import Catalog, Entry, Kind, Plugin, Problem
 from playground.hooks.chain import Chain
 from playground.hooks.checking import check_made
@@ -109,6 +120,38 @@ class Registry:
         options: Options | None = None,
         follows: Mapping[str, KnobValue] | None = None,
     ) -> Strategy: ...
+    @overload
+    def make(
+        self,
+        kind: Literal["schedule"],
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Schedule: ...
+    @overload
+    def make(
+        self,
+        kind: Literal["metric"],
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Metric: ...
+    @overload
+    def make(
+        self,
+        kind: Literal["panel"],
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Panel: ...
+    @overload
+    def make(
+        self,
+        kind: Literal["exporter"],
+        name: str,
+        options: Options | None = None,
+        follows: Mapping[str, KnobValue] | None = None,
+    ) -> Exporter: ...
     def make(
         self,
         kind: Kind,

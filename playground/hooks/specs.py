@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from playground.api import Contribution, Dataset, Engine, Strategy, Tokenizer, hookspec
-from playground.catalog import Kind
+from playground.api import (
+    Contribution,
+    Dataset,
+    Engine,
+    Exporter,
+    Metric,
+    Panel,
+    Schedule,
+    Strategy,
+    Tokenizer,
+    hookspec,
+)
+from playground.catalog import HOOKS
 
-HOOKS: dict[str, Kind] = {
-    "microgpt_tokenizers": "tokenizer",
-    "microgpt_datasets": "dataset",
-    "microgpt_sampling_strategies": "strategy",
-    "microgpt_engines": "engine",
-}
-"""Every hook, and the kind of thing it contributes."""
+__all__ = ["HOOKS"]
 
 
 @hookspec
@@ -168,6 +173,109 @@ def microgpt_engines() -> Iterable[Contribution[Engine]]:
         def microgpt_engines():
             yield Contribution(
                 name="loud", summary="scalar, with a line a step", factory=LoudEngine
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_schedules() -> Iterable[Contribution[Schedule]]:
+    """Ways for the learning rate to change over a run. The factory makes an object with
+    `factor(step, steps)`, which the base learning rate is multiplied by.
+
+    A complete plugin:
+
+        from playground.api import Contribution, Knob, Knobs, hookimpl
+
+        class StairsKnobs(Knobs):
+            stairs: int = Knob(4, ge=1, le=20, help="how many times it is halved")
+
+        class Stairs:
+            def __init__(self, knobs):
+                self.stairs = knobs.stairs
+
+            def factor(self, step, steps):
+                return 0.5 ** (step * (self.stairs + 1) // steps)
+
+        @hookimpl
+        def microgpt_schedules():
+            yield Contribution(
+                name="stairs",
+                summary="halved again and again",
+                factory=Stairs,
+                knobs=StairsKnobs,
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_metrics() -> Iterable[Contribution[Metric]]:
+    """Numbers drawn as series beside the loss. The factory makes an object with
+    `of_step(step)`, a number for a step, or with `of_samples(samples)`, one for a batch of
+    sampled texts; None where there is none.
+
+    A complete plugin:
+
+        from playground.api import Contribution, hookimpl
+
+        class WorstSurprise:
+            def of_step(self, step):
+                return max(max(losses) for losses in step.token_losses)
+
+        @hookimpl
+        def microgpt_metrics():
+            yield Contribution(
+                name="worst-surprise",
+                summary="the token that the step foresaw least, in nats",
+                factory=WorstSurprise,
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_panels() -> Iterable[Contribution[Panel]]:
+    """Pictures of the run. The factory makes an object with `render(facts, width, height)`,
+    which gives lines of plain text. It runs in the run's own process, never in the screen's.
+
+    A complete plugin:
+
+        from playground.api import Contribution, hookimpl
+
+        class Countdown:
+            def render(self, facts, width, height):
+                left = facts.steps - facts.step
+                return [f"{left:,} steps to go", "#" * (width * facts.step // facts.steps)]
+
+        @hookimpl
+        def microgpt_panels():
+            yield Contribution(
+                name="countdown", summary="how far it is to the end", factory=Countdown
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_exporters() -> Iterable[Contribution[Exporter]]:
+    """Ways to take a run elsewhere. The factory makes an object with
+    `export(run, path, progress)`, which writes a file or a folder.
+
+    A complete plugin:
+
+        import json
+
+        from playground.api import Contribution, hookimpl
+
+        class LossList:
+            def export(self, run, path, progress):
+                path.write_text(json.dumps(list(run.losses)), encoding="utf-8")
+
+        @hookimpl
+        def microgpt_exporters():
+            yield Contribution(
+                name="loss-list", summary="the losses as a JSON list", factory=LossList
             )
     """
     raise NotImplementedError

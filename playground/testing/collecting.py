@@ -7,17 +7,9 @@ from types import FunctionType, ModuleType
 from typing import Any, cast
 
 from playground.api import PROJECT_NAME, Contribution
-from playground.catalog import Kind
+from playground.catalog import HOOKS, Kind
 from playground.testing.contract import Check, ContractError
 from playground.testing.engines import engine_checks
-
-HOOKS: dict[str, Kind] = {
-    "microgpt_tokenizers": "tokenizer",
-    "microgpt_datasets": "dataset",
-    "microgpt_sampling_strategies": "strategy",
-    "microgpt_engines": "engine",
-}
-"""The hooks and what each contributes; those of playground.hooks.specs, which lies above."""
 
 _PREFIX = "microgpt_"
 _MARK = f"{PROJECT_NAME}_impl"

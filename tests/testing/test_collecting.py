@@ -12,8 +12,7 @@ import pytest
 
 from microgpt import VectorEngine
 from playground.api import Contribution, hookimpl
-from playground.hooks import specs
-from playground.testing import checks_of, collecting, contract_tests, engine_checks, run_checks
+from playground.testing import checks_of, contract_tests, engine_checks, run_checks
 
 ROOT = Path(__file__).parents[2]
 FAST = Contribution("fast", "an engine", VectorEngine)
@@ -42,10 +41,6 @@ def first_finding(plugin: ModuleType):
     assert str(check) == "mine-hooks"
     (finding,) = run_checks([check])
     return finding
-
-
-def test_the_hooks_are_those_of_the_playground():
-    assert collecting.HOOKS == specs.HOOKS
 
 
 def test_every_contribution_is_held_to_every_check():

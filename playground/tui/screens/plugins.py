@@ -23,6 +23,10 @@ TITLES: dict[Kind, str] = {
     "tokenizer": "Tokenizers",
     "strategy": "Sampling strategies",
     "engine": "Engines",
+    "schedule": "Learning-rate schedules",
+    "metric": "Metrics",
+    "panel": "Panels",
+    "exporter": "Exporters",
 }
 STAGES = {
     "import": "could not be imported",

@@ -1,0 +1,39 @@
+"""What a hook yields, and the marks that make a function a hook."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import pluggy
+
+from playground.api.knobs import Knobs
+
+API_VERSION = 1
+"""Grows when a plugin written for an older version may have to change."""
+
+PROJECT_NAME = "microgpt_play"
+"""pluggy's project name, and the entry-point group of installed plugins."""
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Contribution(Generic[T_co]):
+    """What a hook yields: something there is, and how to make it."""
+
+    name: str
+    """Short, lower case, words joined by hyphens: "min-p". Unique within its plugin."""
+    summary: str
+    """One line for lists and pickers; plain text, never markup."""
+    factory: Callable[..., T_co]
+    """Called as factory(knobs) if `knobs` is declared, else as factory(). Engines: see
+    EngineFactory."""
+    knobs: type[Knobs] | None = None
+    requires: tuple[str, ...] = ()
+    """Modules that `factory` imports and that may be missing: ("numpy",). They are looked for,
+    not imported; without them the contribution is listed together with what it lacks."""

@@ -1,0 +1,151 @@
+"""What looks at a run, steers it, or takes it elsewhere: four protocols."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from microgpt.engine import Progress, StateKind
+
+# ---------------------------------------------------------------- learning-rate schedules
+
+
+@runtime_checkable
+class Schedule(Protocol):
+    """How the learning rate changes over a run. Part of what determines the run: no randomness,
+    no clock, no state."""
+
+    def factor(self, step: int, steps: int) -> float:
+        """What the base learning rate is multiplied by at 0-based `step` of `steps`: finite, 0 or
+        more. microgpt.py's own: 1 - step / steps."""
+
+
+# ---------------------------------------------------------------- metrics
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """A step that was just done, as a metric sees it."""
+
+    step: int
+    """Its number, counted from 1."""
+    loss: float
+    """Mean over its tokens, in nats, before the update."""
+    learning_rate: float
+    token_losses: Sequence[Sequence[float]]
+    """Per document, per predicted token, in nats."""
+    shapes: Mapping[str, tuple[int, int]]
+    """(rows, columns) of each matrix, in the flat order: wte, wpe, lm_head, layer0.attn_wq ..."""
+    read: Callable[[StateKind], array[float]] = field(compare=False, repr=False)
+    """A copy of the weights, gradients or moments, flat, float64. Costs time: only if needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFacts:
+    """A batch of texts that was just sampled, as a metric sees it."""
+
+    step: int
+    """Training steps done."""
+    texts: tuple[str, ...]
+    """Prompt included."""
+    in_data: tuple[bool, ...]
+    """Whether the very text is a document of the data set."""
+
+
+@runtime_checkable
+class StepMetric(Protocol):
+    """A number that a step has, drawn as a series beside the loss."""
+
+    def of_step(self, step: StepFacts) -> float | None:
+        """The number; None if this step has none."""
+
+
+@runtime_checkable
+class SampleMetric(Protocol):
+    """A number that a batch of samples has, drawn as a series beside the loss."""
+
+    def of_samples(self, samples: SampleFacts) -> float | None:
+        """The number; None if this batch has none."""
+
+
+Metric = StepMetric | SampleMetric
+
+
+# ---------------------------------------------------------------- panels
+
+
+@dataclass(frozen=True, slots=True)
+class PanelFacts:
+    """The run at this moment, as a panel sees it."""
+
+    step: int
+    """Steps done."""
+    steps: int
+    """In the whole run."""
+    losses: Sequence[float]
+    """Of the last steps, at most 1,000, oldest first."""
+    vocabulary: tuple[str, ...]
+    """Display of each token, by id."""
+    document: tuple[str, ...]
+    """Displays of the tokens that the last step predicted."""
+    token_losses: tuple[float, ...]
+    """Surprise at each of them, in nats; empty before the first step."""
+    shapes: Mapping[str, tuple[int, int]]
+    """As in StepFacts."""
+    read: Callable[[StateKind], array[float]] = field(compare=False, repr=False)
+    """As in StepFacts."""
+
+
+@runtime_checkable
+class Panel(Protocol):
+    """A picture made of lines of text, drawn anew as the run goes on."""
+
+    def render(self, facts: PanelFacts, width: int, height: int) -> Sequence[str]:
+        """At most `height` lines; what is longer than `width` cells is cut off. Plain text:
+        never markup. It runs beside the training, so it must be quick: 10 ms."""
+
+
+# ---------------------------------------------------------------- exporters
+
+
+@dataclass(frozen=True, slots=True)
+class RunExport:
+    """A run as it is taken elsewhere."""
+
+    spec: Mapping[str, Any]
+    """The RunSpec, as JSON values."""
+    step: int
+    losses: Sequence[float]
+    """Of the steps `first_step`, `first_step` + 1, ..."""
+    learning_rates: Sequence[float]
+    first_step: int
+    evaluations: Sequence[tuple[int, float]]
+    """(step, hold-out loss) pairs, nats a token."""
+    series: Mapping[str, Sequence[tuple[int, float]]]
+    """Each metric's (step, value) pairs, by its name."""
+    samples: Sequence[tuple[int, str]]
+    """(step, text) pairs."""
+    matrices: Mapping[str, tuple[int, int]]
+    """(rows, columns) of each matrix, in the flat order."""
+    weights: array[float]
+    """Flat, float64."""
+
+
+@runtime_checkable
+class Exporter(Protocol):
+    """Writes a run to a file or folder, in a format of others."""
+
+    def export(self, run: RunExport, path: Path, progress: Progress) -> None:
+        """Write it; what was there is replaced. Raises ExportError or OSError."""
+
+
+class ExportError(Exception):
+    """A run that cannot be exported. title: what happened; message: why, and what to do."""
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(f"{title}: {message}")
+        self.title = title
+        self.message = message
