@@ -54,6 +54,7 @@ others:
 	@tools/others.sh $(BIN)/python $(PARALLEL)
 
 bench: $(VENV)/.testing
+	@tools/gallery.sh $(BIN)/python --install
 	@$(BIN)/python tools/bench.py
 
 # The picture at the top of the README, made by the app itself.

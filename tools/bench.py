@@ -12,7 +12,7 @@ import bench_widgets
 def main() -> int:
     """Print all of it; the exit code is that of `microgpt-play bench`."""
     print("== Engines", flush=True)
-    code = subprocess.run([bench_screen.COMMAND, "bench"], check=False).returncode
+    code = subprocess.run([bench_screen.WITH_GALLERY, "-m", "playground", "bench"]).returncode
     if code > 1:
         return code  # interrupted
     print("\n== Widgets, CPU ms a refresh")

@@ -21,6 +21,9 @@ from terminal import PtyProgram
 
 HERE = Path(__file__).resolve()
 COMMAND = str(Path(sys.executable).parent / "microgpt-play")
+_GALLERY = HERE.parents[1] / ".venv-gallery/bin/python"
+WITH_GALLERY = str(_GALLERY) if _GALLERY.exists() else sys.executable
+"""A Python that has the gallery's engines, if `make gallery` made one."""
 
 
 @contextmanager
@@ -57,15 +60,15 @@ def launch(rounds: int = 7) -> dict[str, float]:
     }
 
 
-def keys(count: int = 200) -> dict[str, float]:
+def keys(engine: str = "vector", count: int = 200) -> dict[str, float]:
     """Milliseconds from a key to its handler and to the screen, while training flat out."""
+    python = sys.executable if engine == "vector" else WITH_GALLERY
+    words = ("--steps", "9000000", "--engine", engine)
     with tempfile.NamedTemporaryFile("w+") as log:
-        with _program(
-            sys.executable, str(HERE), "watched", log.name, "--steps", "1000000"
-        ) as program:
-            program.wait(b"step 0/")
+        with _program(python, str(HERE), "watched", log.name, *words) as program:
+            program.wait(b"step 0/", 60)
             program.press("++ ")
-            program.wait(b"running")
+            program.wait(b"steps/s")
             sent, painted = [], []
             for index in range(count):
                 mark = len(program.output)
@@ -77,11 +80,12 @@ def keys(count: int = 200) -> dict[str, float]:
             program.wait_end()
         handled = [float(line) for line in Path(log.name).read_text().split()]
     delays = [arrival - sending for sending, arrival in zip(sent, handled, strict=True)]
+    label = "key to" if engine == "vector" else f"{engine}: key to"
     return {
-        "key to handler ms p50": 1000 * statistics.median(delays),
-        "key to handler ms p95": 1000 * statistics.quantiles(delays, n=20)[-1],
-        "key to paint ms p50": 1000 * statistics.median(painted),
-        "key to paint ms p95": 1000 * statistics.quantiles(painted, n=20)[-1],
+        f"{label} handler ms p50": 1000 * statistics.median(delays),
+        f"{label} handler ms p95": 1000 * statistics.quantiles(delays, n=20)[-1],
+        f"{label} paint ms p50": 1000 * statistics.median(painted),
+        f"{label} paint ms p95": 1000 * statistics.quantiles(painted, n=20)[-1],
     }
 
 
@@ -180,7 +184,10 @@ def alone(steps: int) -> None:
 
 def main() -> dict[str, float]:
     """All of it."""
-    return {**launch(), **keys(), **throughput()}
+    figures = {**launch(), **keys()}
+    if sys.executable != WITH_GALLERY:
+        figures |= keys("numba")
+    return {**figures, **throughput()}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs every distribution of plugins/ into an environment of its own (.venv-gallery), on top
-# of that of the Python given, and tests each. The words after it go to pytest.
+# of that of the Python given, and tests each. The words after it go to pytest; a lone --install
+# leaves the tests out.
 #
 # The environment sees what the main one has installed and adds only what the plugins need, so
 # that the tests of the playground itself go on running without NumPy and Numba.
@@ -27,6 +28,8 @@ newest=$(ls -t plugins/*/pyproject.toml pyproject.toml | head -n 1)
 if [ ! -e "$venv/.installed" ] || [ "$newest" -nt "$venv/.installed" ]; then
     install
 fi
+
+[ "${1-}" = --install ] && exit
 
 echo "== The gallery in the playground"
 "$python" -m pytest "$@" tests/gallery </dev/null
