@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from array import array
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Callable, MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ class StepResult:
     document_indices: tuple[int, ...]
     """Which documents these were."""
     learning_rate: float
-    """The one used for this update, decay included."""
+    """The one used for this update, its schedule included."""
     tokens: int
     """Tokens predicted in this step."""
 
@@ -71,10 +71,16 @@ class Stretch:
     """Why there are fewer than were asked for."""
 
 
+def linear_factor(step: int, steps: int) -> float:
+    """microgpt.py's schedule: what the learning rate is multiplied by at 0-based `step`."""
+    return linear_decay(1.0, step, steps)
+
+
 class Trainer:
     """Feeds documents to an engine, `batch_size` a step, round and round.
 
     documents: token ids with BOS at both ends; may encode lazily, each is asked for once a step.
+    factor: (0-based step, steps) -> what the base learning rate is multiplied by.
     Raises ValueError if there are none, or steps or batch_size is below 1.
     """
 
@@ -85,6 +91,7 @@ class Trainer:
         optimizer: OptimizerConfig,
         steps: int,
         batch_size: int = 1,
+        factor: Callable[[int, int], float] = linear_factor,
     ) -> None:
         if not len(documents):
             raise ValueError("there are no documents to train on")
@@ -95,9 +102,10 @@ class Trainer:
         """May be exchanged between two steps, for one in the same state."""
         self.documents = documents
         self.learning_rate = optimizer.learning_rate
-        """At the start of the decay; may be changed at any time."""
+        """Before its schedule; may be changed at any time."""
+        self.factor = factor
         self.steps = steps
-        """Where the decay reaches 0. Training may go on, at learning rate 0."""
+        """Where the schedule ends. Training may go on, linearly: at learning rate 0."""
         self.batch_size = batch_size
         self.step = 0
         """Steps completed."""
@@ -117,7 +125,7 @@ class Trainer:
         token_losses = self.engine.loss_and_gradients([self.documents[i] for i in indices])
         tokens = sum(map(len, token_losses))
         loss = sum(map(sum, token_losses)) / tokens
-        learning_rate = linear_decay(self.learning_rate, self.step, self.steps)
+        learning_rate = self.learning_rate * self.factor(self.step, self.steps)
         if not math.isfinite(loss):
             raise DivergedError(self.step + 1, loss, token_losses, indices, learning_rate)
         self.engine.adam_step(learning_rate, self.step)
@@ -152,9 +160,8 @@ class Trainer:
         return Stretch(losses, rates, tokens, last)
 
     def _train_at_once(self, engine: BulkEngine, first: int, steps: int) -> Stretch:
-        rates = array(
-            "d", [linear_decay(self.learning_rate, first + i, self.steps) for i in range(steps)]
-        )
+        base, factor, end = self.learning_rate, self.factor, self.steps
+        rates = array("d", [base * factor(first + i, end) for i in range(steps)])
         count, size = len(self.documents), self.batch_size
         indices = [i % count for i in range(first * size, (first + steps) * size)]
         done = engine.train([self.documents[i] for i in indices], rates, first)

@@ -212,6 +212,8 @@ for _kind, _plural, _words in (
     ("tokenizer", "tokenizers", "tokenizers"),
     ("strategy", "strategies", "sampling strategies"),
     ("engine", "engines", "engines"),
+    ("schedule", "schedules", "learning-rate schedules"),
+    ("metric", "metrics", "metrics"),
 ):
     _listing(_kind, _plural, _words)
 

@@ -28,7 +28,7 @@ _SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
     ("--block-size", "model.block_size", int, "N", "Model", "Context length in tokens (16)."),
     ("--steps", "steps", int, "N", "Training", "Optimizer updates in the whole run (1000)."),
     ("--learning-rate", "optimizer.learning_rate", float, "X", "Training",
-     "Of the first step; falls linearly to 0 (0.01)."),
+     "Before its schedule (0.01)."),
     ("--batch-size", "batch_size", int, "N", "Training", "Documents a step learns from (1)."),
     ("--seed", "seed", int, "N", "Training",
      "Decides the order of the documents and the first weights (42)."),
@@ -40,7 +40,7 @@ _SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
      "What does the arithmetic; `engines` lists them (vector)."),
 )  # fmt: skip
 
-CHOICES = ("dataset", "tokenizer", "engine")
+CHOICES = ("dataset", "tokenizer", "schedule", "engine")
 """Settings that name a contribution."""
 _KNOWN_ENGINES = ("vector", "scalar")
 """Named without a look at the plugins."""
@@ -54,6 +54,8 @@ def run_options(command: F) -> F:
             flag, name, type=kind, default=None, metavar=metavar, section=section, help=text
         )(command)
     for decorator in (
+        option("--schedule", section="Training", metavar="NAME[:KNOBS]",
+               help="How the learning rate changes over the run; `schedules` lists them (linear)."),
         option("--split", section="Data", metavar="KIND",
                type=click.Choice(["lines", "paragraphs", "windows"]),
                help="What a document of FILE is: lines, paragraphs or windows (lines)."),

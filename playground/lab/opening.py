@@ -33,6 +33,7 @@ from playground.lab.protocol import (
     RunInfo,
 )
 from playground.lab.spec import Choice, RunSpec, SpecError
+from playground.lab.steering import Steering
 from playground.lab.survey import notices, survey
 
 MAX_PARAMETERS = 50_000_000
@@ -52,6 +53,7 @@ class Opened:
     """The engine that begins, or that goes on from the checkpoint."""
     fell_back: bool
     """The engine of the checkpoint cannot work here; another goes on."""
+    steering: Steering
     encoder: Encoder
     train: Sequence[str]
     heldout: Sequence[str]
@@ -108,6 +110,7 @@ def _open(
         registry.entry("engine", name)
     dataset, data_guard = _make(registry, "dataset", spec.dataset, follows, activity)
     tokenizer, tokenizer_guard = _make(registry, "tokenizer", spec.tokenizer, follows, activity)
+    schedule, schedule_guard = _make(registry, "schedule", spec.schedule, follows, activity)
 
     report(Progress(f"reading {spec.dataset.name}", 0, 0))
     documents = read(dataset, data_guard, _cache(data_guard), report)
@@ -173,6 +176,7 @@ def _open(
         engines=engines,
         made=made,
         fell_back=bool(refused),
+        steering=Steering(schedule, schedule_guard, spec.steps),
         encoder=encoder,
         train=train,
         heldout=heldout,

@@ -12,7 +12,6 @@ import time
 from array import array
 from collections.abc import Callable, Mapping
 
-from microgpt.config import linear_decay
 from microgpt.engine import Engine
 from microgpt.trainer import StepResult
 from playground.catalog import KnobValue
@@ -236,7 +235,7 @@ class Session:
             steps=self.spec.steps,
             epoch=training.epoch,
             metrics=Metrics(first, losses, rates, evaluations),
-            learning_rate=linear_decay(base, step, self.spec.steps),
+            learning_rate=base * training.steering.shown(step),
             base_learning_rate=base,
             engine=training.engine_name,
             tokens_seen=training.tokens_seen,

@@ -74,7 +74,7 @@ class ModelSpec(_Frozen):
 
 
 class OptimizerSpec(_Frozen):
-    """Adam, with a learning rate that falls linearly to 0 at the last step."""
+    """Adam; its learning rate then follows the run's schedule."""
 
     learning_rate: float = setting(
         0.01, ge=0, le=1e12, usual=(0.0001, 0.1), label="learning rate",
@@ -105,9 +105,10 @@ class RunSpec(_Frozen):
     tokenizer: Choice = Choice(name="char")
     model: ModelSpec = ModelSpec()
     optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: Choice = Choice(name="linear")
     steps: int = setting(
         1000, ge=1, le=10_000_000, usual=(100, 20_000), label="steps",
-        help="optimizer updates in the whole run; the learning rate reaches 0 there",
+        help="optimizer updates in the whole run; the learning rate's schedule ends there",
     )  # fmt: skip
     batch_size: int = setting(
         1, ge=1, le=1024, usual=(1, 16), label="batch size",

@@ -20,6 +20,7 @@ from playground.lab.opening import Opened
 from playground.lab.protocol import Checkpoint, Failure, Progress
 from playground.lab.resume import past_of, start_of
 from playground.lab.speed import Speedometer
+from playground.lab.steering import steering_failed
 from playground.lab.timeline import SPACING, Keyframe, Series
 from playground.lab.trouble import diverged, unexpected
 
@@ -56,7 +57,9 @@ class Training:
             opened.spec.optimizer.config(),
             opened.spec.steps,
             opened.spec.batch_size,
+            opened.steering.factor,
         )
+        self.steering = opened.steering
         self._evaluator = Evaluator(self.eyes, opened.encoder, opened.heldout)
         past = start_of(opened)
         self.timeline, self.series = past.timeline, past.series
@@ -99,6 +102,11 @@ class Training:
         try:
             self._take_turns(at)
             count = self._stretch(at, most)
+            try:
+                count = self.steering.ready(at, count)
+            except PluginError as error:
+                self.trouble = steering_failed(error)
+                return False
             self._trainer.learning_rate = self.timeline.rate_at(at)
             began = time.perf_counter()
             with self._stepping:

@@ -5,5 +5,8 @@ MODULES = (
     "playground.hooks.builtins.tokenizers",
     "playground.hooks.builtins.strategies",
     "playground.hooks.builtins.engines",
+    "playground.hooks.builtins.schedules",
+    "playground.hooks.builtins.panels",
+    "playground.hooks.builtins.exporters",
 )
 """Imported in this order, each in its own guard."""
