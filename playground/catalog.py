@@ -77,11 +77,19 @@ class Entry:
     controls: tuple[Control, ...] = ()
     missing: str = ""
     """Why it cannot be used here, and how that is changed; "" if it can."""
+    stale: str = ""
+    """What is wrong with the file as it was saved last, so that the version before it is still
+    in use; "" if this is the newest."""
 
     @property
     def qualified(self) -> str:
         """ "plugin:name", which always resolves."""
         return f"{self.plugin}:{self.name}"
+
+
+Stage = Literal["import", "hook", "contribution", "clash", "version", "crash", "disabled"]
+"""Where a plugin failed. version: written for another API; crash: it ended the process when it
+was last loaded; disabled: what was to be switched off is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ class Problem:
 
     plugin: str
     origin: str
-    stage: Literal["import", "hook", "contribution", "clash"]
+    stage: Stage
     message: str
     """One line: what and why."""
     detail: str = ""
@@ -103,8 +111,9 @@ class Plugin:
 
     name: str
     origin: str
-    state: Literal["loaded", "disabled", "failed"]
-    """failed: its code, or a part of it, could not be imported."""
+    state: Literal["loaded", "disabled", "failed", "crashed"]
+    """failed: its code, or a part of it, could not be imported. crashed: it ended the process
+    when it was last loaded, and so was not tried again."""
     contributions: int = 0
     seconds: float = 0.0
     """Time its import and its hooks took."""

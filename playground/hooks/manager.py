@@ -54,6 +54,13 @@ def load(sources: PluginSources | None = None) -> Registry:
     return _Loader(sources or PluginSources()).load()
 
 
+def load_one(name: str, origin: str, bring_in: Callable[[], object]) -> Registry:
+    """One plugin on its own, brought in by `bring_in`. Never raises for its sake."""
+    loader = _Loader(PluginSources(entry_points=False))
+    loader._plugin(name, origin, bring_in)
+    return Registry(loader.registered, loader.problems, loader.plugins)
+
+
 class _Loader:
     def __init__(self, sources: PluginSources) -> None:
         self.sources = sources

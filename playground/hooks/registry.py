@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,16 +51,46 @@ class Registry:
         plugins: Iterable[Plugin],
         offers: Iterable[Entry] = (),
     ) -> None:
-        items = list(registered)
+        self._take(
+            tuple(registered),
+            Catalog(problems=tuple(problems), plugins=tuple(plugins), offers=tuple(offers)),
+        )
+
+    def _take(self, items: tuple[Registered, ...], rest: Catalog) -> None:
+        self.items = items
+        """Every contribution, in the order of the catalog."""
         self._by_entry = {
             (item.entry.kind, item.entry.qualified): item.contribution for item in items
         }
-        self._catalog = Catalog(
-            entries=tuple(item.entry for item in items),
-            problems=tuple(problems),
-            plugins=tuple(plugins),
-            offers=tuple(offers),
+        self._catalog = dataclasses.replace(rest, entries=tuple(item.entry for item in items))
+
+    def exchange(
+        self, name: str, items: Sequence[Registered], problems: Sequence[Problem], *plugin: Plugin
+    ) -> None:
+        """Put what a plugin gives now in the place of what it gave before. Objects that were
+        made of that are untouched. plugin: its record; none takes it out altogether."""
+        before, kept = self._catalog, [item for item in self.items if item.entry.plugin != name]
+        owners = [item.entry.plugin for item in self.items]
+        at = owners.index(name) if name in owners else len(kept)
+        plugins = [known for known in before.plugins if known.name != name]
+        names = [known.name for known in before.plugins]
+        place = names.index(name) if name in names else len(plugins)
+        self._take(
+            (*kept[:at], *items, *kept[at:]),
+            dataclasses.replace(
+                before,
+                problems=(*(p for p in before.problems if p.plugin != name), *problems),
+                plugins=(*plugins[:place], *plugin, *plugins[place:]),
+            ),
         )
+
+    def snapshot(self) -> tuple[tuple[Registered, ...], Catalog]:
+        """All there is, for `restore`."""
+        return self.items, self._catalog
+
+    def restore(self, snapshot: tuple[tuple[Registered, ...], Catalog]) -> None:
+        """Be as it was then."""
+        self._take(*snapshot)
 
     def catalog(self) -> Catalog:
         """All of it as plain data."""

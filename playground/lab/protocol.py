@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from playground.catalog import Catalog, KnobValue
+from playground.catalog import Catalog, KnobValue, Problem
 
 SessionState = Literal["ready", "running", "paused", "finished", "failed"]
 MatrixKind = Literal["weights", "gradients", "update", "first_moment", "second_moment"]
@@ -285,6 +285,8 @@ class Failure:
     """A traceback, where there is one."""
     problems: Mapping[str, str] = field(default_factory=dict)
     """Bad settings by dotted field, where it is about settings."""
+    contribution: str = ""
+    """"strategy:hot:hot": what failed, if it was a plugin's and is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +331,34 @@ class Checkpoint:
     """The series hold the steps after this one."""
     epoch: int = 0
     """The frame epoch that the series belong to."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlugin:
+    """A plugin's file as it is now, after its trial."""
+
+    path: str
+    """As the sources spell it, which is the plugin's origin."""
+    source: bytes | None = None
+    """The newest version that passed its trial; None if none is known, and for a package,
+    which is read from disk."""
+    problems: tuple[Problem, ...] = ()
+    """What is wrong with the version saved last; empty if that is the one to use."""
+    gone: bool = False
+    """There is no such file any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What became of plugins that were saved."""
+
+    catalog: Catalog
+    sampling: Sampling | None = None
+    """How texts are sampled now, knobs that are no more left out; None if no run is open."""
+    remarks: tuple[str, ...] = ()
+    """What a person should know of it, a sentence each."""
+    refused: Mapping[str, Problem] = field(default_factory=dict)
+    """Versions that passed their trial and could not be used all the same, by path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -443,6 +473,13 @@ class GetCatalog:
 
 
 @dataclass(frozen=True, slots=True)
+class Reload:
+    """Take plugins as they were saved -> Reloaded. What is wrong with one is in its answer."""
+
+    plugins: tuple[SavedPlugin, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Are you there, and what are you at? -> Pong, from a thread of its own, at once."""
 
@@ -478,6 +515,9 @@ class Close:
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | Sample | GetPreview | Edit
-    | UseEngine | GetCheckpoint | Save | GetCatalog | Ping | Close
+    | UseEngine | GetCheckpoint | Save | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
-Reply = Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Failure | Pong
+Reply = (
+    Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Reloaded | Failure
+    | Pong
+)  # fmt: skip
