@@ -36,9 +36,10 @@ def typical(logits: Sequence[float], mass: float) -> list[float]:
     """Keep the fewest tokens, the most typical first, whose probabilities reach `mass` together.
 
     The information of a token y after the text so far is -ln p(y), and what is expected of it is
-    the entropy H = -sum p ln p (equation 3 of the paper). The tokens kept are the smallest set
-    that minimizes the sum of |H + ln p(y)| and has at least `mass` (equation 10). So the
-    likeliest token, too, is ruled out where it would say less than a typical one.
+    the entropy H = -sum p(y) ln p(y). Of all sets of tokens with a probability of at least `mass`
+    (tau in the paper), the one kept is that with the least sum of |H + ln p(y)|, found as there:
+    tokens are taken in the order of |H + ln p(y)|. So the likeliest token, too, is ruled out
+    where it says less than a typical one.
 
     logits: (vocab_size). At least one token stays; of equally typical ones the lower id goes
     first. Raises ValueError for NaN, or without logits.
