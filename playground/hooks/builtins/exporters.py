@@ -1,0 +1,75 @@
+"""Exporters: the series of a run as a table, or as one JSON object a line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from microgpt.engine import Progress
+from playground.api import Contribution, Exporter, RunExport, hookimpl
+
+_EVERY = 10_000
+"""Steps between two signs of progress."""
+
+
+def rows(run: RunExport, progress: Progress) -> Iterator[dict[str, Any]]:
+    """What is known of each step, in order: "step", and "loss", "learning_rate", "held_out" and
+    the metrics where the step has them. The hold-out loss before the first step is step 0."""
+    extra: dict[int, dict[str, float]] = {}
+    for name, pairs in {"held_out": run.evaluations, **run.series}.items():
+        for step, value in pairs:
+            extra.setdefault(step, {})[name] = value
+    last = run.first_step + len(run.losses)
+    for step in sorted(step for step in extra if step < run.first_step):
+        yield {"step": step, **extra[step]}
+    for place, step in enumerate(range(run.first_step, last)):
+        if place % _EVERY == 0:
+            progress("writing the steps", place, len(run.losses))
+        yield {
+            "step": step,
+            "loss": run.losses[place],
+            "learning_rate": run.learning_rates[place],
+            **extra.get(step, {}),
+        }
+    for step in sorted(step for step in extra if step >= last):
+        yield {"step": step, **extra[step]}
+
+
+class Csv:
+    """One row a step, numbers in full; what a step does not have stays empty."""
+
+    def export(self, run: RunExport, path: Path, progress: Progress) -> None:
+        columns = ["step", "loss", "learning_rate", "held_out", *run.series]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows(run, progress))
+
+
+class JsonLines:
+    """One object a line, as `microgpt-play train --json` prints them: the steps, then samples."""
+
+    def export(self, run: RunExport, path: Path, progress: Progress) -> None:
+        batches: dict[int, list[str]] = {}
+        for step, text in run.samples:
+            batches.setdefault(step, []).append(text)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            for row in rows(run, progress):
+                file.write(json.dumps(row) + "\n")
+            for step, texts in sorted(batches.items()):
+                file.write(json.dumps({"step": step, "samples": texts}) + "\n")
+
+
+@hookimpl
+def microgpt_exporters() -> Iterator[Contribution[Exporter]]:
+    yield Contribution(
+        name="csv", summary="a table, one row a step: losses and learning rates", factory=Csv
+    )
+    yield Contribution(
+        name="json-lines",
+        summary="one JSON object a line: the steps, then the samples",
+        factory=JsonLines,
+    )
