@@ -178,6 +178,17 @@ class MatrixView:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelView:
+    """A contributed panel that is on screen, and the room it has."""
+
+    name: str
+    options: Mapping[str, KnobValue] = field(default_factory=dict)
+    width: int = 0
+    """In cells; so is the height."""
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FrameRequest:
     """What the screen wants to see."""
 
@@ -190,6 +201,8 @@ class FrameRequest:
     """Also the current document with its losses, and its neighbours."""
     history: int = 2
     """Documents before and after the current one."""
+    panel: PanelView | None = None
+    """A contributed panel that is to be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +248,20 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelFrame:
+    """What a contributed panel drew."""
+
+    name: str
+    """As it was asked for."""
+    step: int
+    """Steps done when it was drawn: fewer than the frame's if it takes its time."""
+    lines: tuple[str, ...] = ()
+    """Untrusted text: control characters, any width."""
+    trouble: Failure | None = None
+    """Why there is nothing to see."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """An immutable picture of a session."""
 
@@ -269,6 +296,8 @@ class Frame:
     0 while that is not known."""
     scalar_ratio: float = 0.0
     """How many times as fast as the scalar engine that is on this machine, about."""
+    panel: PanelFrame | None = None
+    """The panel that was asked for."""
 
 
 # ---------------------------------------------------------------- replies that are not frames
@@ -468,6 +497,15 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Export:
+    """Write the run with an exporter -> Done, after Progress while it is at work."""
+
+    path: str
+    name: str
+    options: Mapping[str, KnobValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class GetCatalog:
     """-> Catalog. May be asked before a run is open."""
 
@@ -515,7 +553,7 @@ class Close:
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | Sample | GetPreview | Edit
-    | UseEngine | GetCheckpoint | Save | GetCatalog | Reload | Ping | Close
+    | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Reloaded | Failure
