@@ -23,6 +23,7 @@ from playground.lab.protocol import (
     Command,
     Done,
     Edit,
+    Export,
     Failure,
     GetCatalog,
     GetCheckpoint,
@@ -109,6 +110,7 @@ class Service:
                 command.series, command.since_step, command.epoch
             ),
             Save: self._save,
+            Export: self._export,
             GetCatalog: lambda *_: self.load_plugins().catalog(),
         }
 
@@ -236,7 +238,20 @@ class Service:
     def _open(self, request: int, command: Open) -> Reply:
         if self._session is not None:
             raise LabError(Failure("A run is open already", "Start another worker."))
-        spec = RunSpec.parse(command.spec)
+        self._session = Session.open(
+            RunSpec.parse(command.spec),
+            self.load_plugins(),
+            checkpoint=command.checkpoint,
+            sampling=command.sampling,
+            progress=self._reporter(request),
+            activity=self._activity,
+        )
+        gc.collect()
+        gc.freeze()  # millions of documents need not be looked through ever again
+        return self._session.info
+
+    def _reporter(self, request: int) -> Callable[[Progress], None]:
+        """What tells of progress, as often as it can be read."""
         told = 0.0
 
         def report(progress: Progress) -> None:
@@ -247,17 +262,7 @@ class Service:
                 told = now
                 self._answer(request, progress, 0.0)
 
-        self._session = Session.open(
-            spec,
-            self.load_plugins(),
-            checkpoint=command.checkpoint,
-            sampling=command.sampling,
-            progress=report,
-            activity=self._activity,
-        )
-        gc.collect()
-        gc.freeze()  # millions of documents need not be looked through ever again
-        return self._session.info
+        return report
 
     def _advance(self, request: int, command: Advance) -> Reply | None:
         session = self._get()
@@ -347,4 +352,8 @@ class Service:
 
     def _save(self, _: int, command: Save) -> Reply:
         self._get().save(command.path)
+        return Done()
+
+    def _export(self, request: int, command: Export) -> Reply:
+        self._get().export(command.path, command.name, command.options, self._reporter(request))
         return Done()

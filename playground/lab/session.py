@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 from microgpt.engine import Engine
 from microgpt.trainer import StepResult
+from playground.api import PanelFacts
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError, UnknownNameError
 from playground.hooks.registry import Registry
@@ -22,8 +23,10 @@ from playground.lab.checkpoint import CheckpointError, as_bytes, write_checkpoin
 from playground.lab.engines import Made
 from playground.lab.estimate import estimate_step_ms
 from playground.lab.events import LabError
+from playground.lab.exporting import export, run_export
 from playground.lab.guard import failure_of, plugin_failures
 from playground.lab.opening import Opened, open_run
+from playground.lab.panels import LOSSES, Panels
 from playground.lab.picture import document_frame, matrix_frames
 from playground.lab.protocol import (
     DEFAULT_CHAIN,
@@ -78,6 +81,8 @@ class Session:
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
         self._ration = Ration()
+        self._panels = Panels(registry, activity)
+        self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
         self._on_demand: tuple[int, int] = (0, 0)
         self._scalar_estimate: float | None = None
@@ -249,6 +254,24 @@ class Session:
             earliest=training.timeline.earliest,
             step_ms=1000 / rate if rate else 0.0,
             scalar_ratio=rate * self._scalar_ms() / 1000 if rate else 0.0,
+            panel=self._panels.draw(request.panel, step, training.epoch, self._panel_facts)
+            if request.panel
+            else None,
+        )
+
+    def _panel_facts(self) -> PanelFacts:
+        """The run at this moment, as a panel sees it; its own to change."""
+        info, last, step = self.info, self.last, self.step
+        shown = document_frame(self._opened, last, 0, 0) if last is not None else None
+        return PanelFacts(
+            step=step,
+            steps=self.spec.steps,
+            losses=self.training.series.between(max(0, step - LOSSES), step)[1],
+            vocabulary=info.vocabulary,
+            document=shown.tokens if shown else (),
+            token_losses=shown.losses if shown else (),
+            shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
+            read=lambda kind: self.engine.read(kind)[:],
         )
 
     def _scalar_ms(self) -> float:
@@ -355,3 +378,14 @@ class Session:
             write_checkpoint(path, self.checkpoint())
         except CheckpointError as error:
             raise LabError(Failure(error.title, error.message)) from error
+
+    def export(
+        self,
+        path: str,
+        name: str,
+        options: Mapping[str, KnobValue],
+        progress: Callable[[Progress], None] = _ignore,
+    ) -> None:
+        """Write the run with an exporter. Raises LabError."""
+        run = run_export(self.checkpoint(), self._batches)
+        export(self._registry, name, options, run, path, progress, self._activity)
