@@ -106,6 +106,39 @@ class Preview:
     rest_count: int = 0
 
 
+# ---------------------------------------------------------------- metrics
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChoice:
+    """A metric by name, and the values of its knobs."""
+
+    name: str
+    options: Mapping[str, KnobValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """Which metrics are on. Never touches training."""
+
+    metrics: tuple[MetricChoice, ...] = ()
+    every: int = 10
+    """Steps between two measurements of what is measured of steps; fewer are made where they
+    would take more than about a tenth of the time. Batches of samples are measured as they
+    come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A metric that was asked for, at work or switched off because it failed."""
+
+    choice: MetricChoice
+    label: str
+    """Its name, and the knobs that are not at their defaults: the name of its series."""
+    trouble: Failure | None = None
+    """Why it was switched off."""
+
+
 # ---------------------------------------------------------------- what a run is
 
 
@@ -245,6 +278,9 @@ class Metrics:
     learning_rates: array[float]
     evaluations: tuple[tuple[int, float], ...]
     """(step, mean loss over held-out documents) pairs, nats a token."""
+    measured: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
+    """(step, value) pairs of each metric, by its label; the last step of the frame before may
+    come again, for samples that were measured there since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +332,8 @@ class Frame:
     0 while that is not known."""
     scalar_ratio: float = 0.0
     """How many times as fast as the scalar engine that is on this machine, about."""
+    meters: tuple[Meter, ...] = ()
+    """The metrics that were asked for, in their order."""
     panel: PanelFrame | None = None
     """The panel that was asked for."""
 
@@ -360,6 +398,9 @@ class Checkpoint:
     """The series hold the steps after this one."""
     epoch: int = 0
     """The frame epoch that the series belong to."""
+    measured: tuple[tuple[str, bytes], ...] = ()
+    """What each metric gave, by its label: step, value, step, value ..., float64, from
+    `since_step` on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +447,7 @@ class Open:
     checkpoint: Checkpoint | None = None
     """Go on from here. Its weights must fit the spec."""
     sampling: Sampling = field(default_factory=Sampling)
+    measuring: Measuring = field(default_factory=Measuring)
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,6 +489,13 @@ class SetSampling:
     """How texts are sampled from now on -> Done, or a Failure that names the knob."""
 
     sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class SetMetrics:
+    """Which metrics are on from now on -> Done, or a Failure that names the knob."""
+
+    measuring: Measuring
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,8 +601,8 @@ class Close:
 
 
 Command = (
-    Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | Sample | GetPreview | Edit
-    | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
+    Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | SetMetrics | Sample | GetPreview
+    | Edit | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Reloaded | Failure

@@ -9,8 +9,8 @@ by the replay, until a new edit at an earlier step makes another future.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right, insort
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -146,8 +146,41 @@ def _latest(edits: Mapping[int, T], step: int, first: T) -> T:
     return edits[max(made)] if made else first
 
 
+class Measured:
+    """What one metric gave, by step, in the order of the steps."""
+
+    def __init__(self, pairs: Iterable[tuple[int, float]] = ()) -> None:
+        """pairs: in any order; of two of one step the later one counts."""
+        known = sorted(dict(pairs).items())
+        self.steps = array("q", [step for step, _ in known])
+        self.values = array("d", [value for _, value in known])
+
+    def at(self, step: int) -> float | None:
+        """The value at exactly this step; None if it was not measured there."""
+        place = bisect_left(self.steps, step)
+        found = place < len(self.steps) and self.steps[place] == step
+        return self.values[place] if found else None
+
+    def record(self, step: int, value: float) -> None:
+        """Note a value for a step that has none."""
+        place = bisect_left(self.steps, step)
+        self.steps.insert(place, step)
+        self.values.insert(place, value)
+
+    def forget_after(self, step: int) -> None:
+        """Drop what came after `step`."""
+        place = bisect_right(self.steps, step)
+        del self.steps[place:], self.values[place:]
+
+    def between(self, first: int, last: int) -> tuple[tuple[int, float], ...]:
+        """(step, value) pairs from `first` to `last`, both included."""
+        part = slice(bisect_left(self.steps, first), bisect_right(self.steps, last))
+        return tuple(zip(self.steps[part], self.values[part], strict=True))
+
+
 class Series:
-    """Loss and learning rate of every step recorded, and the hold-out losses."""
+    """Loss and learning rate of every step recorded, the hold-out losses, and what metrics
+    gave."""
 
     def __init__(self, first: int = 0) -> None:
         self.first = first
@@ -155,6 +188,8 @@ class Series:
         self.losses = array("d")
         self.learning_rates = array("d")
         self.evaluations: dict[int, float] = {}
+        self.measured: dict[str, Measured] = {}
+        """By the metric's label."""
 
     @property
     def head(self) -> int:
@@ -174,6 +209,14 @@ class Series:
         del self.losses[place:]
         del self.learning_rates[place:]
         self.evaluations = {at: loss for at, loss in self.evaluations.items() if at <= step}
+        for measured in self.measured.values():
+            measured.forget_after(step)
+
+    def measured_between(self, first: int, last: int) -> dict[str, tuple[tuple[int, float], ...]]:
+        """Each metric's (step, value) pairs from `first` to `last`, both included; a metric
+        without any is left out."""
+        found = {label: one.between(first, last) for label, one in self.measured.items()}
+        return {label: pairs for label, pairs in found.items() if pairs}
 
     def between(
         self, since: int, step: int

@@ -6,6 +6,7 @@ MODULES = (
     "playground.hooks.builtins.strategies",
     "playground.hooks.builtins.engines",
     "playground.hooks.builtins.schedules",
+    "playground.hooks.builtins.metrics",
     "playground.hooks.builtins.panels",
     "playground.hooks.builtins.exporters",
 )
