@@ -12,7 +12,7 @@ COMPILE := $(BIN)/python -m compileall -q microgpt playground
 PARALLEL := -n 4 --dist worksteal
 FILE ?=
 
-.PHONY: play test check unit gallery others bench shots names clean
+.PHONY: play test check unit gallery others bench docs shots names clean
 
 play: $(VENV)/.playing
 	@$(BIN)/microgpt-play $(FILE)
@@ -56,6 +56,10 @@ others:
 bench: $(VENV)/.testing
 	@tools/gallery.sh $(BIN)/python --install
 	@$(BIN)/python tools/bench.py
+
+# The reference page of each hook, from its specification and the protocols.
+docs: $(VENV)/.testing
+	$(BIN)/python tools/make_hook_docs.py
 
 # The picture at the top of the README, made by the app itself.
 shots: $(VENV)/.testing
