@@ -11,7 +11,7 @@ import click
 from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
-from playground.lab.places import plugin_folder
+from playground.lab.places import config_file, loading_folder, plugin_folder
 
 if TYPE_CHECKING:
     from playground.hooks.registry import Registry
@@ -95,6 +95,8 @@ def sources(
         files=tuple(_plugin_file(path) for path in plugins),
         folder=str(plugin_folder()),
         disabled=without,
+        config=str(config_file()),
+        loading=str(loading_folder()),
     )
 
 

@@ -15,31 +15,24 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from types import FunctionType, SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import pluggy
 
-from playground.api import PROJECT_NAME, Contribution
-from playground.catalog import BUILTIN, Kind, Plugin, Problem
-from playground.hooks import specs
+from playground.api import API_VERSION, PROJECT_NAME, Contribution
+from playground.catalog import BUILTIN, Entry, Kind, Plugin, Problem, Stage
+from playground.hooks import specs, versions
 from playground.hooks.builtins import MODULES
 from playground.hooks.checking import ContributionError, entry_of, why
 from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
+from playground.hooks.finding import BUILT_IN, Candidate, Finder
 from playground.hooks.gallery import offers
+from playground.hooks.quarantine import Quarantine
 from playground.hooks.registry import Registered, Registry
-from playground.hooks.sources import (
-    Found,
-    PluginSources,
-    expanded,
-    folder_plugins,
-    found_at,
-    import_path,
-    plugin_name,
-    same_place,
-)
+from playground.hooks.sources import PluginSources, expanded
 
 MAX_CONTRIBUTIONS = 1000
 """From one hook of one plugin: a generator that never ends must not be waited for."""
@@ -64,7 +57,6 @@ def load_one(name: str, origin: str, bring_in: Callable[[], object]) -> Registry
 class _Loader:
     def __init__(self, sources: PluginSources) -> None:
         self.sources = sources
-        self.disabled = set(sources.disabled)
         self.registered: list[Registered] = []
         self.problems: list[Problem] = []
         self.plugins: list[Plugin] = []
@@ -73,84 +65,53 @@ class _Loader:
 
     def load(self) -> Registry:
         for module in MODULES:
-            self._plugin(BUILTIN, "built in", partial(importlib.import_module, module))
-        if self.sources.entry_points:
-            self._entry_points()
-        seen: set[str] = set()
-        for found in self._found():
-            key = same_place(found.path)
-            if key not in seen:
-                seen.add(key)
-                self._file(found)
+            self._plugin(BUILTIN, BUILT_IN, partial(importlib.import_module, module))
+        finder = Finder(self.sources)
+        candidates = finder.find()
+        self.problems += finder.problems
+        folder = self.sources.loading
+        kept = Quarantine(expanded(folder)) if folder and candidates else None
+        if kept is not None:
+            kept.look_back()
+        for candidate in candidates:
+            self._candidate(candidate, kept)
+        if kept is not None:
+            kept.close()
         self._say_clashes()
         entries = [item.entry for item in self.registered]
         more = offers(entries, self.plugins, self.problems) if self.sources.entry_points else ()
         return Registry(self.registered, self.problems, self.plugins, more)
 
-    # ------------------------------------------------------------ where they are
-
-    def _entry_points(self) -> None:
-        import importlib.metadata  # 10 ms, unless pydantic was here first
-
-        try:
-            points = list(importlib.metadata.entry_points(group=PROJECT_NAME))
-        except Exception as error:
-            self._problem(PROJECT_NAME, "installed packages", "import", error)
-            return
-        for point in sorted(points, key=lambda point: (point.name, point.value)):
-            plugin, origin = plugin_name(point.name), f"entry point {point.value}"
-            try:
-                if point.dist is not None:
-                    plugin = plugin_name(point.dist.name)
-                    origin = one_line(f"package {point.dist.name} {point.dist.version}")
-            except Exception as error:  # a damaged dist-info: the code may be well
-                self._problem(plugin, origin, "import", error)
-            aliases = {plugin, point.name, f"{plugin}:{point.name}"}
-            self._plugin(self._unique(plugin, origin, aliases), origin, point.load, aliases)
-
-    def _found(self) -> Iterator[Found]:
-        if self.sources.folder:
-            folder = expanded(self.sources.folder)
-            try:
-                yield from folder_plugins(folder)
-            except OSError as error:
-                self._problem(folder.name, str(folder), "import", error)
-        for file in self.sources.files:
-            yield found_at(expanded(file))
-
-    def _file(self, found: Found) -> None:
-        aliases = {found.name, str(found.path), same_place(found.path)}
-        name = self._unique(found.name, found.origin, aliases)
-        self._plugin(name, found.origin, partial(import_path, found.path), aliases)
-
-    def _unique(self, wanted: str, origin: str, aliases: set[str]) -> str:
-        """A plugin name that nobody else has; one package may have several entry points."""
-        owners = {plugin.name: plugin.origin for plugin in self.plugins}
-        name, count = wanted, 1
-        while owners.get(name, origin) != origin:
-            count += 1
-            name = f"{wanted}-{count}"
-        if count > 1 and not aliases & self.disabled:
-            message = (
-                f"there is already a plugin named {wanted!r} ({owners[wanted]});"
-                f" this one is called {name!r}"
-            )
-            self._problem(name, origin, "clash", message)
-        return name
-
     # ------------------------------------------------------------ one plugin
 
-    def _plugin(
-        self,
-        name: str,
-        origin: str,
-        bring_in: Callable[[], object],
-        aliases: set[str] | frozenset[str] = frozenset(),
-    ) -> None:
-        """Import it and call its hooks, each in its own guard."""
-        if aliases & self.disabled:
-            self._record(Plugin(name, origin, "disabled"))
+    def _candidate(self, found: Candidate, kept: Quarantine | None) -> None:
+        """Load it, unless that is known not to go well."""
+        if found.disabled:
+            self._record(Plugin(found.name, found.origin, "disabled"))
             return
+        try:
+            versions.check(found.versions(), API_VERSION)
+        except versions.VersionError as error:
+            self._problem(found.name, found.origin, "version", str(error))
+            self._record(Plugin(found.name, found.origin, "failed"))
+            return
+        if kept is None:
+            self._plugin(found.name, found.origin, found.bring_in)
+            return
+        key, stamp = found.key, found.stamp()
+        if kept.crashed(key, stamp):
+            self._problem(found.name, found.origin, "crash", crashed(found.name))
+            self._record(Plugin(found.name, found.origin, "crashed"))
+            return
+        try:
+            with kept.loading(key, stamp):
+                self._plugin(found.name, found.origin, found.bring_in)
+        except BaseException:  # only the keyboard: the plugin is not to blame
+            kept.close()
+            raise
+
+    def _plugin(self, name: str, origin: str, bring_in: Callable[[], object]) -> None:
+        """Import it and call its hooks, each in its own guard."""
         began = time.perf_counter()
         before = len(self.registered)
         try:
@@ -292,7 +253,7 @@ class _Loader:
         self,
         plugin: str,
         origin: str,
-        stage: Literal["import", "hook", "contribution", "clash"],
+        stage: Stage,
         what: BaseException | str,
         place: str = "",
     ) -> None:
@@ -304,24 +265,38 @@ class _Loader:
             self.problems.append(Problem(plugin, origin, stage, message, traceback_text(what)))
 
     def _say_clashes(self) -> None:
-        first: dict[tuple[Kind, str], Registered] = {}
-        for item in self.registered:
-            entry = item.entry
-            owner = first.setdefault((entry.kind, entry.name), item).entry
-            if owner is entry:
-                continue
-            says = (
-                f"the bare name means the built-in one, {entry.qualified!r} this one"
-                if owner.plugin == BUILTIN
-                else f"say {owner.qualified!r} or {entry.qualified!r}"
-            )
-            self._problem(
-                entry.plugin,
-                entry.origin,
-                "clash",
-                f"the {KIND_WORDS[entry.kind]} {entry.name!r} also comes from plugin"
-                f" {owner.plugin!r} ({owner.origin}); {says}",
-            )
+        for entry, owner in clashes(item.entry for item in self.registered):
+            self._problem(entry.plugin, entry.origin, "clash", clash_message(entry, owner))
+
+
+def crashed(name: str) -> str:
+    """Why a plugin was passed over, and how it is tried again."""
+    return (
+        "it ended the process when it was last loaded, so it is passed over; it is tried again"
+        f" once it changes, or after: microgpt-play plugins enable {name}"
+    )
+
+
+def clashes(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """(a contribution, the one before it of the same kind and name), for all that have one."""
+    first: dict[tuple[Kind, str], Entry] = {}
+    for entry in entries:
+        owner = first.setdefault((entry.kind, entry.name), entry)
+        if owner is not entry:
+            yield entry, owner
+
+
+def clash_message(entry: Entry, owner: Entry) -> str:
+    """Who else contributes what an entry does, and how each is meant."""
+    says = (
+        f"the bare name means the built-in one, {entry.qualified!r} this one"
+        if owner.plugin == BUILTIN
+        else f"say {owner.qualified!r} or {entry.qualified!r}"
+    )
+    return (
+        f"the {KIND_WORDS[entry.kind]} {entry.name!r} also comes from plugin"
+        f" {owner.plugin!r} ({owner.origin}); {says}"
+    )
 
 
 def _checked_iterator(hook: str, result: Any) -> Iterator[object]:

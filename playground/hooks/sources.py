@@ -37,6 +37,13 @@ class PluginSources:
     disabled: tuple[str, ...] = ()
     """Names of plugins that are not even imported: a distribution, an entry point, a file's
     stem or its path."""
+    only: tuple[str, ...] = ()
+    """If there are any: names of the only plugins to import."""
+    config: str | None = None
+    """The configuration file, which may switch plugins off; see playground.hooks.settings."""
+    loading: str | None = None
+    """A folder to remember in what was being loaded when a process ended; see
+    playground.hooks.quarantine."""
 
 
 @dataclass(frozen=True, slots=True)

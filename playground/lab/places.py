@@ -40,6 +40,16 @@ def plugin_folder() -> Path:
     return config_folder() / "plugins"
 
 
+def config_file() -> Path:
+    """What the person decided; see playground.hooks.settings."""
+    return config_folder() / "config.json"
+
+
+def loading_folder() -> Path:
+    """What was being loaded when a process ended; see playground.hooks.quarantine."""
+    return data_folder() / "loading"
+
+
 def last_run() -> Path:
     """The run that was open when the playground was left."""
     return data_folder() / "last-run.safetensors"

@@ -39,6 +39,8 @@ class WorkerProcess:
     log: Path
     fresh: bool = field(default=True)
     """It has not been told to do anything yet."""
+    loading: str | None = None
+    """Where it says which plugin it is loading; see playground.hooks.quarantine."""
 
     @property
     def stdin(self) -> BinaryIO:
@@ -58,6 +60,10 @@ class WorkerProcess:
         """End it, and whatever it started, at once. Harmless if it is over."""
         if self.popen.poll() is not None:
             return
+        if self.loading:  # leaving while a plugin loads says nothing against the plugin
+            from playground.hooks.quarantine import forgive
+
+            forgive(Path(self.loading), self.popen.pid)
         if os.name == "posix":
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.popen.pid, signal.SIGKILL)
@@ -117,9 +123,10 @@ def spawn_worker(sources: PluginSources | None = None, *, eager: bool = True) ->
         raise
     finally:
         os.close(stderr)
-    process = WorkerProcess(popen, Path(log))
+    sources = sources or PluginSources()
+    process = WorkerProcess(popen, Path(log), loading=sources.loading)
     with contextlib.suppress(OSError):  # dead already: whoever asks it something will be told
-        wire.send(process.stdin, wire.pack(Hello(sources or PluginSources(), eager)))
+        wire.send(process.stdin, wire.pack(Hello(sources, eager)))
     return process
 
 

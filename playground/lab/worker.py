@@ -15,9 +15,11 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NoReturn
 
+from playground.hooks.quarantine import forgive
 from playground.lab import wire
 from playground.lab.activity import Activity
 from playground.lab.process import Hello
@@ -36,6 +38,8 @@ class Channel:
     def __init__(self, commands: BinaryIO, replies: BinaryIO, log: str) -> None:
         self.commands = commands
         self.log = log
+        self.loading: str | None = None
+        """Where it is said which plugin is being loaded."""
         self._replies = replies
         self._lock = threading.Lock()
 
@@ -58,6 +62,9 @@ class Channel:
 
     def leave(self) -> NoReturn:
         """The screen is gone without a word: end, and clear up what it would have."""
+        if self.loading:  # it is not the plugin's fault
+            with contextlib.suppress(Exception):
+                forgive(Path(self.loading), os.getpid())
         with contextlib.suppress(OSError):
             os.unlink(self.log)  # noqa: PTH108 - no pathlib at the end of the world
         os._exit(0)
@@ -111,6 +118,7 @@ def main(log: str) -> None:
         hello: Hello = wire.receive(channel.commands)
     except EOFError:
         channel.leave()
+    channel.loading = hello.sources.loading
     inbox: SimpleQueue[Item] = SimpleQueue()
     activity = Activity()
     threading.Thread(

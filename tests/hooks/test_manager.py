@@ -36,7 +36,8 @@ def test_the_builtins_load_alone_and_quickly():
     registry = load(PluginSources(entry_points=False))
     assert registry.problems == ()
     (plugin,) = registry.plugins
-    assert (plugin.name, plugin.state, plugin.contributions) == ("builtin", "loaded", 13)
+    assert (plugin.name, plugin.state) == ("builtin", "loaded")
+    assert plugin.contributions == len(registry.catalog().entries) >= 13
     assert 0 < plugin.seconds < 2
 
 

@@ -1,0 +1,176 @@
+"""Remembers which plugin was being loaded, so that one which ends the process does so once.
+
+While a third-party plugin is imported and its hooks are called, a marker file named after the
+process says which one. A process that ends meanwhile (a segmentation fault, os._exit, an endless
+import ended by the watchdog) leaves its marker behind; the next start finds it, sees that the
+process is gone, and keeps a record: that plugin is passed over until it changes, or until a
+person switches it on again. A marker whose process lives means nothing.
+
+One file a process, written over for each plugin and removed at the end: ten plugins cost well
+under a millisecond. Where nothing can be written (a full disk, a folder of somebody else) there
+is no quarantine, and everything else goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+FORGIVEN_SECONDS = 3.5
+"""A process that is ended on purpose while a plugin loads says nothing against the plugin,
+unless it had taken longer than this. Less than the watchdog's patience."""
+
+MAX_FILES = 200
+"""Of a package, that are looked at for a change."""
+
+_MARKER, _RECORD = ".loading", ".crashed"
+
+
+class Quarantine:
+    """The markers of this process, and the records of all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._marker = folder / f"{os.getpid()}{_MARKER}"
+        self._file: int | None = None
+
+    def crashed(self, key: str, stamp: str) -> bool:
+        """Whether this plugin, as it is now, ended a process. A changed one is given a new
+        chance: its record is removed."""
+        record = _read(self._record(key))
+        if not record:
+            return False
+        if record.get("stamp") == stamp:
+            return True
+        self.pardon(key)
+        return False
+
+    def pardon(self, key: str) -> bool:
+        """Try it again at the next start; whether there was a record."""
+        try:
+            self._record(key).unlink()
+        except OSError:
+            return False
+        return True
+
+    def look_back(self) -> None:
+        """Turn the markers of processes that are gone into records."""
+        try:
+            left = [item for item in self._folder.iterdir() if item.suffix == _MARKER]
+        except OSError:
+            return  # nothing was ever loaded, or the folder cannot be read
+        for path in left:
+            said = _read(path)
+            birth = _birth(int(path.stem)) if path.stem.isdecimal() else None
+            ours = path == self._marker  # left by an earlier process of the same number
+            if birth is not None and not ours and (not said or said.get("birth") == birth):
+                continue  # it lives
+            with contextlib.suppress(OSError):  # another start may have been quicker
+                if isinstance(said.get("key"), str):
+                    path.replace(self._record(said["key"]))
+                else:
+                    path.unlink()  # it ended between two plugins
+
+    @contextlib.contextmanager
+    def loading(self, key: str, stamp: str) -> Iterator[None]:
+        """Around the import and the hooks of one plugin."""
+        pid = os.getpid()
+        said = {"pid": pid, "birth": _birth(pid), "key": key, "stamp": stamp}
+        self._say(json.dumps(said).encode())
+        try:
+            yield
+        finally:
+            self._say(b"")
+
+    def close(self) -> None:
+        """All plugins are loaded."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._file)
+            with contextlib.suppress(OSError):
+                self._marker.unlink()
+            self._file = None
+
+    def _say(self, data: bytes) -> None:
+        with contextlib.suppress(OSError):
+            if self._file is None:
+                if not data:
+                    return
+                self._folder.mkdir(parents=True, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+                self._file = os.open(self._marker, flags, 0o600)
+            os.ftruncate(self._file, 0)
+            os.lseek(self._file, 0, os.SEEK_SET)
+            os.write(self._file, data)
+
+    def _record(self, key: str) -> Path:
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+        return self._folder / f"{digest[:24]}{_RECORD}"
+
+
+def forgive(folder: Path, pid: int) -> None:
+    """A process is ended on purpose: what it was loading is not to blame, unless it took long."""
+    marker = folder / f"{pid}{_MARKER}"
+    with contextlib.suppress(OSError):
+        if time.time() - marker.stat().st_mtime < FORGIVEN_SECONDS:
+            marker.unlink()
+
+
+def stamp_of(path: Path) -> str:
+    """Changes when a plugin's code does: time and size of its files. "" if it is not there."""
+    try:
+        if not path.is_dir():
+            return _stamp(path)
+        files = sorted(path.rglob("*.py"))[:MAX_FILES]
+        joined = "\n".join(f"{file} {_stamp(file)}" for file in files)
+    except OSError:
+        return ""
+    return hashlib.sha256(joined.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _stamp(path: Path) -> str:
+    status = path.stat()
+    return f"{status.st_mtime_ns}:{status.st_size}"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a marker says; {} for one that is not there, empty or damaged."""
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _birth(pid: int) -> str | None:
+    """When a process began, as far as the system tells; None if there is none of that number."""
+    if sys.platform == "win32":
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)
+        if not handle:
+            return None
+        code = ctypes.c_ulong()
+        ctypes.windll.kernel32.GetExitCodeProcess(handle, ctypes.byref(code))
+        ctypes.windll.kernel32.CloseHandle(handle)
+        return "" if code.value == 259 else None
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        fields = status.rpartition(")")[2].split()
+        return None if fields[0] in "ZX" else fields[19]  # a zombie is over
+    except (OSError, IndexError):
+        pass
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except (PermissionError, OverflowError):
+        pass
+    return ""

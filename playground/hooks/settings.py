@@ -1,0 +1,88 @@
+"""Which plugins the person switched off: a list in the configuration file.
+
+    {"plugins": {"disabled": ["bad", "llm-words"]}}
+
+The file is JSON because it is written by the playground as well as by hand; whatever else
+stands in it is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(Exception):
+    """A configuration file that cannot be read or written; the message says what to do."""
+
+
+def read_disabled(path: Path) -> tuple[str, ...]:
+    """The names in the file; none if there is no file. Raises SettingsError."""
+    return _disabled(_read(path), path)
+
+
+def set_enabled(path: Path, name: str, enabled: bool) -> bool:
+    """Switch a plugin on or off from the next start on; whether that changed anything.
+
+    A file that is damaged is left as it is, for a person to mend. Raises SettingsError.
+    """
+    content = _read(path)
+    disabled = list(_disabled(content, path))
+    if enabled == (name not in disabled):
+        return False
+    disabled = [other for other in disabled if other != name] + ([] if enabled else [name])
+    content.setdefault("plugins", {})["disabled"] = disabled
+    _write(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    return True
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(
+            f"{path} cannot be read ({error.strerror}). Make it readable, or remove it."
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(
+            f"{path} is damaged ({error}). Mend it, or remove it to begin anew."
+        ) from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} holds no JSON object. Mend it, or remove it to begin anew.")
+    return content
+
+
+def _disabled(content: dict[str, Any], path: Path) -> tuple[str, ...]:
+    plugins = content.get("plugins", {})
+    names = plugins.get("disabled", []) if isinstance(plugins, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(
+            f'{path} must hold {{"plugins": {{"disabled": ["name", ...]}}}}. Mend it, or remove'
+            " it to begin anew."
+        )
+    return tuple(names)
+
+
+def _write(path: Path, text: str) -> None:
+    """All or nothing: whoever reads it meanwhile sees the old one or the new one."""
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        target = path.resolve()  # a link to a file kept elsewhere stays a link
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=target.parent)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(target)
+    except (OSError, UnicodeEncodeError, RuntimeError) as error:
+        if temporary:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+        raise SettingsError(
+            f"{path} cannot be written ({error}). Make room, or the folder writable."
+        ) from None
