@@ -35,6 +35,7 @@ from playground.lab.protocol import (
     Command,
     Done,
     Edit,
+    Export,
     Failure,
     Frame,
     FrameRequest,
@@ -43,6 +44,7 @@ from playground.lab.protocol import (
     GetFrame,
     GetPreview,
     GoTo,
+    Measuring,
     Open,
     Pause,
     Preview,
@@ -53,10 +55,18 @@ from playground.lab.protocol import (
     SampleBatch,
     Sampling,
     Save,
+    SetMetrics,
     SetSampling,
     UseEngine,
 )
-from playground.lab.recovery import Keeper, Lives, without, without_engine
+from playground.lab.recovery import (
+    Keeper,
+    Lives,
+    PanelWatch,
+    without,
+    without_engine,
+    wrote_nothing,
+)
 from playground.lab.workers import CLOSED, Workers
 
 __all__ = [
@@ -106,6 +116,7 @@ class Lab:
         self._down: Failure | None = None
         """Why the open run has no worker just now."""
         self._sampling = Sampling()
+        self._measuring = Measuring()
         self._running = False
         self._speed: float | None = None
         self._epoch = 0
@@ -116,6 +127,8 @@ class Lab:
         """The one at work when last seen."""
         self._keeper = Keeper(self._limits)
         self._lives = Lives(self._limits)
+        self.panels = PanelWatch()
+        """Which panels are switched off, because they took a worker with them."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
@@ -135,6 +148,7 @@ class Lab:
         *,
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
+        measuring: Measuring | None = None,
     ) -> RunInfo:
         """Open a run in a fresh worker; the one before is closed when that has succeeded.
 
@@ -143,12 +157,13 @@ class Lab:
         """
         if self._busy_opening:
             raise LabError(Failure("Another run is being opened", "Wait for it, or cancel it."))
-        sampling = sampling or Sampling()
+        sampling, measuring = sampling or Sampling(), measuring or Measuring()
         self._busy_opening, self._cancelled = True, False
         try:
             link = self._opening = await self._workers.fresh()
             self._check_cancelled()
-            info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling), self._tell)
+            opening = Open(spec, checkpoint, sampling, measuring)
+            info, catalog = await self._open_in(link, opening, self._tell)
             self._check_cancelled()
         except BaseException as error:
             if self._opening is not None:
@@ -159,7 +174,7 @@ class Lab:
         finally:
             self._opening, self._busy_opening = None, False
         self._take(link, info, catalog)
-        self._sampling = info.sampling
+        self._sampling, self._measuring = info.sampling, measuring
         self._running, self._speed = False, None
         self._last_step = info.resumed_at
         self._keeper.reset(spec, checkpoint)
@@ -211,14 +226,16 @@ class Lab:
     async def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the run, with what is new since the one before."""
         link = self._current
-        frame = await self._ask(GetFrame(request or FrameRequest()), Frame)
+        with self.panels.asked(request or FrameRequest()) as (wanted, instead):
+            frame = await self._ask(GetFrame(wanted), Frame)
         if link is not self._current:  # of the run before: another was opened meanwhile
             raise LabError(CLOSED_RUN)
         if frame.state != "running":
             self._set_running(False)
         self._last_step, self._engine = frame.step, frame.engine
         self._last_epoch = max(self._last_epoch, self._epoch + frame.epoch)
-        return dataclasses.replace(frame, epoch=self._epoch + frame.epoch)
+        panel = dataclasses.replace(instead, step=frame.step) if instead else frame.panel
+        return dataclasses.replace(frame, epoch=self._epoch + frame.epoch, panel=panel)
 
     async def advance(self, steps: int = 1) -> None:
         """Do so many steps, then pause. Returns when they are done."""
@@ -244,6 +261,11 @@ class Lab:
         """How texts are sampled from now on."""
         await self._ask(SetSampling(sampling), Done)
         self._sampling = sampling
+
+    async def set_metrics(self, measuring: Measuring) -> None:
+        """Which metrics are on from now on."""
+        await self._ask(SetMetrics(measuring), Done)
+        self._measuring = measuring
 
     async def sample(self) -> SampleBatch:
         """A batch of texts, now."""
@@ -277,6 +299,16 @@ class Lab:
     async def save(self, path: str) -> None:
         """Write the run to a .safetensors file."""
         await self._ask(Save(path), Done)
+
+    async def export(
+        self,
+        path: str,
+        name: str,
+        options: Mapping[str, KnobValue],
+        tell: Callable[[Progress], None],
+    ) -> None:
+        """Write the run with an exporter; tell: how far that is."""
+        await self._ask(Export(path, name, dict(options)), Done, tell)
 
     async def get_catalog(self, *, fresh: bool = False) -> Catalog:
         """What there is to choose from. fresh: read the plugins anew, in a new process."""
@@ -320,7 +352,10 @@ class Lab:
     def _on_lost(self, link: Link, failure: Failure) -> None:
         if link is self._current and not self._workers.closed:
             self._current, self._down = None, RESTARTING
-            self._spawn_task(self._recover(link, failure))
+            # Now: the requests under way, which tell what was being drawn, are about to end.
+            panel = self.panels.culprit(link.blamed, failure, self.catalog)
+            aside = self.panels.switch_off(panel, failure) or wrote_nothing(link.blamed)
+            self._spawn_task(self._recover(link, failure, aside))
 
     # ------------------------------------------------------------ recovery
 
@@ -342,9 +377,10 @@ class Lab:
         if link is self._current and isinstance(reply, Checkpoint):
             keeper.keep(reply)
 
-    async def _recover(self, lost: Link, failure: Failure) -> None:
+    async def _recover(self, lost: Link, failure: Failure, aside: str) -> None:
+        """aside: a sentence about what took the worker down without being part of the run."""
         assert self.info is not None
-        running, speed, seen = self._running and lost.external, self._speed, self._last_step
+        running, speed, seen = self._running, self._speed, self._last_step
         self._set_running(False)
         checkpoint, spec = self._keeper.latest(), self._keeper.spec
         step = checkpoint.step if checkpoint else 0
@@ -353,6 +389,10 @@ class Lab:
             return
         self._listener(WorkerLost(failure, step))
         sampling, note = without(self._sampling, lost.blamed)
+        measuring, off = without_metric(self._measuring, lost.blamed)
+        aside = aside or off
+        running = running and (lost.external or aside != "")  # what looks on stops no training
+        note = note or aside
         blameless = lost.external or note != ""
         if not blameless and lost.blamed.partition(":")[0] in ("", "engine"):
             engine = self.catalog.find("engine", self._engine) if self.catalog else None
@@ -361,7 +401,7 @@ class Lab:
         link: Link | None = None
         try:
             link = await self._workers.fresh()
-            info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling))
+            info, catalog = await self._open_in(link, Open(spec, checkpoint, sampling, measuring))
             if running:
                 await link.request(Run(speed))
             elif blameless and seen > step:  # training is not to blame
@@ -377,7 +417,7 @@ class Lab:
             self._spawn_task(self._workers.retire(link))
             return
         self._take(link, info, catalog)
-        self._sampling = sampling
+        self._sampling, self._measuring = sampling, measuring
         self._last_step = step
         self._set_running(running, speed)
         self._lives.begin()

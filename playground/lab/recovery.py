@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import time
 from array import array
+from collections.abc import Iterator
+from itertools import chain
 
-from playground.catalog import BUILTIN, Entry
+from playground.catalog import BUILTIN, Catalog, Entry
 from playground.lab.events import Limits
-from playground.lab.protocol import FALLBACK_ENGINE, Checkpoint, GetCheckpoint, Sampling
+from playground.lab.protocol import (
+    FALLBACK_ENGINE,
+    Checkpoint,
+    Failure,
+    FrameRequest,
+    GetCheckpoint,
+    Measuring,
+    PanelFrame,
+    Sampling,
+)
 
 
 class Keeper:
@@ -26,6 +38,7 @@ class Keeper:
         self._losses = array("d")
         self._rates = array("d")
         self._evaluations: list[tuple[int, float]] = []
+        self._measured: dict[str, dict[float, float]] = {}
         self._first = 0
         """The series begin after this step."""
         self._epoch = -1
@@ -45,15 +58,19 @@ class Keeper:
         """Take in what came back."""
         if checkpoint.since_step != self._first + len(self._losses):
             self._losses, self._rates = array("d"), array("d")
-            self._evaluations = []
+            self._evaluations, self._measured = [], {}
             self._first = checkpoint.since_step
         self._losses.frombytes(checkpoint.losses)
         self._rates.frombytes(checkpoint.learning_rates)
         known = {step for step, _ in self._evaluations}
         self._evaluations += [pair for pair in checkpoint.evaluations if pair[0] not in known]
+        for label, data in checkpoint.measured:
+            pairs = array("d", data)
+            values = self._measured.setdefault(label, {})
+            values.update(zip(pairs[::2], pairs[1::2], strict=True))
         self._epoch = checkpoint.epoch
         self._latest = dataclasses.replace(
-            checkpoint, losses=b"", learning_rates=b"", evaluations=()
+            checkpoint, losses=b"", learning_rates=b"", evaluations=(), measured=()
         )
 
     def latest(self) -> Checkpoint | None:
@@ -66,6 +83,10 @@ class Keeper:
             learning_rates=self._rates.tobytes(),
             evaluations=tuple(self._evaluations),
             since_step=self._first,
+            measured=tuple(
+                (label, array("d", chain.from_iterable(known.items())).tobytes())
+                for label, known in self._measured.items()
+            ),
         )
 
 
@@ -110,6 +131,83 @@ def without(sampling: Sampling, blamed: str) -> tuple[Sampling, str]:
         dataclasses.replace(sampling, chain=chain),
         f"The strategy {bare!r} hung and is switched off.",
     )
+
+
+def without_metric(measuring: Measuring, blamed: str) -> tuple[Measuring, str]:
+    """The same metrics without the one that hung, and a sentence about it."""
+    kind, _, name = blamed.partition(":")
+    rest = tuple(one for one in measuring.metrics if one.name not in (name, _bare(name)))
+    if kind != "metric" or len(rest) == len(measuring.metrics):
+        return measuring, ""
+    return (
+        dataclasses.replace(measuring, metrics=rest),
+        f"The metric {_bare(name)!r} hung and is switched off.",
+    )
+
+
+class PanelWatch:
+    """Which contributed panels may be drawn. One that hung, or was being drawn when its worker
+    crashed, is switched off until a person chooses it again: it would take the next one too."""
+
+    def __init__(self) -> None:
+        self._off: dict[str, Failure] = {}
+        """Why, by the panel's name."""
+        self._asked: list[str] = []
+        """Panels of the frames that are under way."""
+
+    def allow(self, name: str) -> None:
+        """Draw it again."""
+        self._off.pop(_bare(name), None)
+
+    @contextlib.contextmanager
+    def asked(self, request: FrameRequest) -> Iterator[tuple[FrameRequest, PanelFrame | None]]:
+        """The frame to ask for, and what to show in the place of a panel that is off."""
+        view = request.panel
+        if view is None:
+            yield request, None
+        elif (failure := self._off.get(_bare(view.name))) is not None:
+            yield (
+                dataclasses.replace(request, panel=None),
+                PanelFrame(view.name, 0, trouble=failure),
+            )
+        else:
+            self._asked.append(view.name)
+            try:
+                yield request, None
+            finally:
+                self._asked.remove(view.name)
+
+    def culprit(self, blamed: str, lost: Failure, catalog: Catalog | None) -> str:
+        """The panel that took a worker down; "" if none did. A crash names nobody: then it is
+        the plugin's panel that was being drawn, if there was one."""
+        kind, _, name = blamed.partition(":")
+        if kind == "panel":
+            return name
+        if blamed or lost.kind != "dead" or not self._asked:
+            return ""
+        entry = catalog.find("panel", self._asked[-1]) if catalog else None
+        return entry.qualified if entry is not None and entry.plugin != BUILTIN else ""
+
+    def switch_off(self, name: str, lost: Failure) -> str:
+        """Draw this panel no more; a sentence about it. "" for ""."""
+        bare = _bare(name)
+        if not bare:
+            return ""
+        self._off[bare] = Failure(
+            f"The panel {bare!r} is switched off", lost.message, kind=lost.kind, detail=lost.detail
+        )
+        return f"The panel {bare!r} is switched off; choosing it again (5) gives it another try."
+
+
+def wrote_nothing(blamed: str) -> str:
+    """A sentence about an exporter that hung; empty if none did."""
+    kind, _, name = blamed.partition(":")
+    return f"The exporter {_bare(name)!r} hung, and wrote nothing." if kind == "exporter" else ""
+
+
+def _bare(name: str) -> str:
+    """ "spark" for "file:spark"."""
+    return name.rpartition(":")[2]
 
 
 def without_engine(

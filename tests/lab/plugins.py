@@ -37,6 +37,30 @@ def microgpt_sampling_strategies():
     yield Contribution(name="{name}", summary="not well", factory=Bad)
 """
 
+_PANEL = """
+from playground.api import Contribution, hookimpl
+
+class Mine:
+    def render(self, facts, width, height):
+        {render}
+
+@hookimpl
+def microgpt_panels():
+    yield Contribution(name="{name}", summary="not well", factory=Mine)
+"""
+
+_EXPORTER = """
+from playground.api import Contribution, ExportError, hookimpl
+
+class Mine:
+    def export(self, run, path, progress):
+        {export}
+
+@hookimpl
+def microgpt_exporters():
+    yield Contribution(name="{name}", summary="not well", factory=Mine)
+"""
+
 _DATASET = """
 from playground.api import Contribution, DatasetError, Provenance, hookimpl
 
@@ -109,6 +133,16 @@ def tokenizer(folder: Path, name: str, train: str = "pass", encode: str = "pass"
 def strategy(folder: Path, name: str, transform: str) -> Path:
     """A strategy that changes nothing, but does something first."""
     return _write(folder, name, _STRATEGY.format(name=name, transform=transform))
+
+
+def panel(folder: Path, name: str, render: str) -> Path:
+    """A panel with this for a body."""
+    return _write(folder, name, _PANEL.format(name=name, render=render))
+
+
+def exporter(folder: Path, name: str, export: str) -> Path:
+    """An exporter with this for a body."""
+    return _write(folder, name, _EXPORTER.format(name=name, export=export))
 
 
 def dataset(folder: Path, name: str, documents: str, prepare: str = "pass") -> Path:
