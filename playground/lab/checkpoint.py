@@ -2,7 +2,8 @@
 
 The tensors are named as Karpathy's matrices (wte, wpe, lm_head, layer0.attn_wq ...), each again
 as first_moment.* and second_moment.* for Adam and as gradients.* for the screen, all float64;
-the series as series.losses and series.learning_rates. Everything else is text in the header's
+the series as series.losses and series.learning_rates, what metrics gave as metric.* with
+(step, value) in each row. Everything else is text in the header's
 metadata.
 """
 
@@ -30,6 +31,7 @@ T = TypeVar("T")
 FORMAT = "microgpt-play"
 VERSION = 1
 MAX_BYTES = 4 << 30
+METRIC = "metric."
 _MAX_HEADER = 100_000_000
 
 
@@ -51,6 +53,15 @@ def as_array(data: bytes) -> array[float]:
     if sys.byteorder == "big":
         values.byteswap()
     return values
+
+
+def pairs_of(data: bytes) -> list[tuple[int, float]]:
+    """(step, value) pairs from float64 bytes. Raises CheckpointError if they are none."""
+    values = as_array(data)
+    steps = values[::2]
+    if len(values) % 2 or not all(step.is_integer() and 0 <= step < 2**53 for step in steps):
+        raise CheckpointError("The checkpoint is damaged", "What a metric gave has no steps.")
+    return [(int(step), value) for step, value in zip(steps, values[1::2], strict=True)]
 
 
 def as_bytes(values: array[float]) -> bytes:
@@ -178,6 +189,8 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
             add(prefix + matrix.name, part, matrix.rows, matrix.columns)
     add("series.losses", checkpoint.losses, len(checkpoint.losses) // 8)
     add("series.learning_rates", checkpoint.learning_rates, len(checkpoint.learning_rates) // 8)
+    for label, pairs in checkpoint.measured:
+        add(METRIC + label, pairs, len(pairs) // 16, 2)
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -337,4 +350,9 @@ def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkp
         engines=pairs("engines", str),
         data=metadata.get("data", ""),
         since_step=int(metadata.get("since_step", 0)),
+        measured=tuple(
+            (name.removeprefix(METRIC), bytes(tensor["data"]))
+            for name, tensor in sorted(tensors.items())
+            if name.startswith(METRIC) and tensor["dtype"] == "F64"
+        ),
     )

@@ -65,6 +65,7 @@ from playground.lab.recovery import (
     PanelWatch,
     without,
     without_engine,
+    without_metric,
     wrote_nothing,
 )
 from playground.lab.workers import CLOSED, Workers

@@ -5,11 +5,11 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
-from playground.lab.checkpoint import CheckpointError, as_array
+from playground.lab.checkpoint import CheckpointError, as_array, pairs_of
 from playground.lab.events import LabError
 from playground.lab.opening import Opened, check_fits
 from playground.lab.protocol import FALLBACK_ENGINE, Checkpoint, Failure
-from playground.lab.timeline import Keyframe, Series, Timeline
+from playground.lab.timeline import Keyframe, Measured, Series, Timeline
 
 
 @dataclass(slots=True)
@@ -49,6 +49,7 @@ def past_of(checkpoint: Checkpoint, opened: Opened) -> Past:
         )
         losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
         gradients = as_array(checkpoint.gradients)
+        measured = {label: Measured(pairs_of(data)) for label, data in checkpoint.measured}
     except CheckpointError as error:
         raise LabError(Failure(error.title, error.message)) from error
     timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
@@ -67,4 +68,5 @@ def past_of(checkpoint: Checkpoint, opened: Opened) -> Past:
         series = Series(checkpoint.since_step)
         series.losses, series.learning_rates = losses, rates
     series.evaluations = dict(checkpoint.evaluations)
+    series.measured = measured
     return Past(timeline, series, keyframe, gradients or None)

@@ -33,16 +33,19 @@ from playground.lab.protocol import (
     Open,
     Pause,
     Progress,
+    Reload,
     Reply,
     Run,
     Sample,
     Save,
+    SetMetrics,
     SetSampling,
     UseEngine,
 )
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.speed import Speedometer
+from playground.lab.swapping import Swapper
 
 _GIVEN_UP = Failure("Changing the engine was given up", "", kind="cancelled")
 
@@ -84,6 +87,7 @@ class Service:
         self._inbox = inbox
         self._answer = answer
         self._registry: Registry | None = None
+        self._swapper: Swapper | None = None
         self._session: Session | None = None
         self._march: March | None = None
         self._making: tuple[int, Making] | None = None
@@ -101,6 +105,7 @@ class Service:
             GoTo: self._go_to,
             GetFrame: lambda _, command: self._get().frame(command.request),
             SetSampling: self._set_sampling,
+            SetMetrics: self._set_metrics,
             Sample: lambda *_: self._get().sample(),
             GetPreview: lambda _, command: self._get().preview(command.limit),
             Edit: self._edit,
@@ -112,6 +117,7 @@ class Service:
             Save: self._save,
             Export: self._export,
             GetCatalog: lambda *_: self.load_plugins().catalog(),
+            Reload: self._reload,
         }
 
     def load_plugins(self) -> Registry:
@@ -243,6 +249,7 @@ class Service:
             self.load_plugins(),
             checkpoint=command.checkpoint,
             sampling=command.sampling,
+            measuring=command.measuring,
             progress=self._reporter(request),
             activity=self._activity,
         )
@@ -297,6 +304,10 @@ class Service:
         self._get().set_sampling(command.sampling)
         return Done()
 
+    def _set_metrics(self, _: int, command: SetMetrics) -> Reply:
+        self._get().set_metrics(command.measuring)
+        return Done()
+
     def _edit(self, _: int, command: Edit) -> Reply:
         session = self._get()
         if self._march is not None and self._march.replay:
@@ -349,6 +360,11 @@ class Service:
         session.use_engine(name, made)
         session.speedometer = Speedometer()
         return Done()
+
+    def _reload(self, _: int, command: Reload) -> Reply:
+        if self._swapper is None:
+            self._swapper = Swapper(self.load_plugins(), self._activity)
+        return self._swapper.take(command.plugins, self._session)
 
     def _save(self, _: int, command: Save) -> Reply:
         self._get().save(command.path)

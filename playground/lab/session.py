@@ -7,6 +7,7 @@ depends on the RunSpec and the edits alone: looking, sampling and going back cha
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import time
 from array import array
@@ -25,6 +26,7 @@ from playground.lab.estimate import estimate_step_ms
 from playground.lab.events import LabError
 from playground.lab.exporting import export, run_export
 from playground.lab.guard import failure_of, plugin_failures
+from playground.lab.measuring import Measurer
 from playground.lab.opening import Opened, open_run
 from playground.lab.panels import LOSSES, Panels
 from playground.lab.picture import document_frame, matrix_frames
@@ -34,6 +36,7 @@ from playground.lab.protocol import (
     Failure,
     Frame,
     FrameRequest,
+    Measuring,
     Metrics,
     Notice,
     Preview,
@@ -78,6 +81,7 @@ class Session:
         self._sampler = Sampler(
             registry, self.training.eyes, opened.encoder, opened.config, activity, opened.known
         )
+        self.measurer = Measurer(registry, self.training.eyes, opened.config, activity)
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
         self._ration = Ration()
@@ -95,6 +99,7 @@ class Session:
         *,
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
+        measuring: Measuring | None = None,
         progress: Callable[[Progress], None] = _ignore,
         activity: Activity | None = None,
     ) -> Session:
@@ -108,6 +113,8 @@ class Session:
         session = cls(opened, registry, activity)
         if sampling is not None:
             session._take_sampling(sampling)
+        if measuring is not None:
+            session._take_measuring(measuring)
         if checkpoint is not None:
             session.restore(checkpoint)
         else:
@@ -167,9 +174,14 @@ class Session:
         every, began = self.sampling.every, time.perf_counter()
         if every:
             most = min(most, every - self.step % every)
+        most = min(most, self.measurer.until(self.step))
         if self.finished or not self.training.forward(most):
             return False
-        self._ration.earn(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        self._ration.earn(seconds)
+        self.measurer.earn(seconds)
+        if self.last is not None:
+            self.measurer.after_step(self.last, self.finished, self.training.series)
         if every and self.step % every == 0 and self._ration.left:
             self._sample_by_itself()
         return self.trouble is None
@@ -226,6 +238,7 @@ class Session:
         request = request or FrameRequest()
         training, step = self.training, self.step
         first, losses, rates, evaluations = training.series.between(request.since_step, step)
+        measured = training.series.measured_between(request.since_step, step)
         base, work = training.timeline.rate_at(step), training.work
         rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
         shows_update = any(view.kind == "update" for view in request.matrices)
@@ -239,7 +252,7 @@ class Session:
             step=step,
             steps=self.spec.steps,
             epoch=training.epoch,
-            metrics=Metrics(first, losses, rates, evaluations),
+            metrics=Metrics(first, losses, rates, evaluations, measured),
             learning_rate=base * training.steering.shown(step),
             base_learning_rate=base,
             engine=training.engine_name,
@@ -254,6 +267,7 @@ class Session:
             earliest=training.timeline.earliest,
             step_ms=1000 / rate if rate else 0.0,
             scalar_ratio=rate * self._scalar_ms() / 1000 if rate else 0.0,
+            meters=self.measurer.meters,
             panel=self._panels.draw(request.panel, step, training.epoch, self._panel_facts)
             if request.panel
             else None,
@@ -282,6 +296,22 @@ class Session:
                 opened.config, opened.tokens_per_document, "scalar", self.spec.batch_size
             )
         return self._scalar_estimate
+
+    # ------------------------------------------------------------ metrics
+
+    def set_metrics(self, measuring: Measuring) -> None:
+        """Measure these from now on. Raises LabError naming what cannot be."""
+        self.measurer.set(measuring)
+
+    def _take_measuring(self, wanted: Measuring) -> None:
+        """Those that there are here; what is missing is no reason not to open a run."""
+        for choice in wanted.metrics:
+            metrics = (*self.measurer.measuring.metrics, choice)
+            try:
+                self.set_metrics(dataclasses.replace(wanted, metrics=metrics))
+            except LabError as error:
+                notice = Notice(f"the metric {choice.name} is off: {error.failure.message}")
+                self.info = dataclasses.replace(self.info, notices=(*self.info.notices, notice))
 
     # ------------------------------------------------------------ sampling
 
@@ -330,6 +360,7 @@ class Session:
         self._batch_number += 1
         batch = self._sampler.batch(self._batch_number, self.step, occasion)
         self._batches = [*self._batches[-KEPT_BATCHES + 1 :], batch]
+        self.measurer.after_samples(batch, self.training.series)
         return batch
 
     # ------------------------------------------------------------ state
@@ -342,8 +373,9 @@ class Session:
         training, timeline = self.training, self.training.timeline
         since = since_step if epoch is None or epoch == training.epoch else 0
         first, losses, rates, evaluations = training.series.between(since, self.step)
+        measured = training.series.measured_between(since, self.step)
         if not series:
-            losses, rates, evaluations = array("d"), array("d"), ()
+            losses, rates, evaluations, measured = array("d"), array("d"), (), {}
         read = self.engine.read
         with plugin_failures(), self._opened.encoder.guard.at("state_dict"):
             tokenizer = json.dumps(self._opened.encoder.tokenizer.state_dict())
@@ -365,6 +397,10 @@ class Session:
             data=self._opened.fingerprint,
             since_step=first - 1,
             epoch=training.epoch,
+            measured=tuple(
+                (label, as_bytes(array("d", itertools.chain.from_iterable(pairs))))
+                for label, pairs in sorted(measured.items())
+            ),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
