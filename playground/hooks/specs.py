@@ -162,17 +162,19 @@ def microgpt_engines() -> Iterable[Contribution[Engine]]:
         from microgpt.scalar_engine import ScalarEngine
         from playground.api import Contribution, hookimpl
 
-        class LoudEngine(ScalarEngine):
-            '''The reference engine, with every step said.'''
+        class CountingEngine(ScalarEngine):
+            '''The reference engine, which knows how often it was updated.'''
+
+            updates = 0
 
             def adam_step(self, learning_rate, step):
-                print("step", step, "learning rate", learning_rate)
                 super().adam_step(learning_rate, step)
+                self.updates += 1
 
         @hookimpl
         def microgpt_engines():
             yield Contribution(
-                name="loud", summary="scalar, with a line a step", factory=LoudEngine
+                name="counting", summary="scalar, counts its updates", factory=CountingEngine
             )
     """
     raise NotImplementedError
