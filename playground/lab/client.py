@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -23,6 +24,8 @@ from playground.lab.events import (
     LabEvent,
     Limits,
     OpenProgress,
+    PluginSaved,
+    PluginsUnwatched,
     WorkerBack,
     WorkerGone,
     WorkerLost,
@@ -49,12 +52,15 @@ from playground.lab.protocol import (
     Pause,
     Preview,
     Progress,
+    Reload,
+    Reloaded,
     Run,
     RunInfo,
     Sample,
     SampleBatch,
     Sampling,
     Save,
+    SavedPlugin,
     SetMetrics,
     SetSampling,
     UseEngine,
@@ -68,6 +74,7 @@ from playground.lab.recovery import (
     without_metric,
     wrote_nothing,
 )
+from playground.lab.reload import Reloader
 from playground.lab.workers import CLOSED, Workers
 
 __all__ = [
@@ -131,6 +138,8 @@ class Lab:
         self.panels = PanelWatch()
         """Which panels are switched off, because they took a worker with them."""
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._reloader = Reloader(self.sources, time.time())
+        self._following = False
 
     @property
     def sources(self) -> PluginSources:
@@ -202,6 +211,9 @@ class Lab:
     async def _open_in(
         self, link: Link, command: Open, tell: Callable[[Progress], None] | None = None
     ) -> tuple[RunInfo, Catalog]:
+        standing = self._reloader.standing()
+        if standing:
+            await link.request(Reload(standing))
         info, catalog = await asyncio.gather(
             link.request(command, tell), link.request(GetCatalog()), return_exceptions=True
         )
@@ -211,6 +223,11 @@ class Lab:
             if isinstance(outcome, BaseException):
                 raise outcome
         assert isinstance(info, RunInfo) and isinstance(catalog, Catalog)
+        while standing != (standing := self._reloader.standing()):  # saved meanwhile
+            reloaded = await link.request(Reload(standing))
+            assert isinstance(reloaded, Reloaded)
+            catalog = reloaded.catalog
+        self.catalog = catalog
         return info, catalog
 
     def _take(self, link: Link, info: RunInfo, catalog: Catalog) -> None:
@@ -325,6 +342,33 @@ class Lab:
         assert isinstance(reply, Catalog)
         self.catalog = reply
         return reply
+
+    # ------------------------------------------------------------ plugins that are saved
+
+    def follow_plugins(self) -> None:
+        """From now on, plugin files that are saved are used at once; the listener hears of
+        each. Call when a run is open."""
+        if not self._following and self._reloader.wanted and self.catalog is not None:
+            self._following = True
+            self._spawn_task(self._follow_plugins(self.catalog))
+
+    async def _follow_plugins(self, catalog: Catalog) -> None:
+        reloader, sources = self._reloader, self.sources
+        async with contextlib.aclosing(reloader.changes(catalog)) as changes:
+            async for saved in changes:
+                self.sources = reloader.sources(sources)
+                with contextlib.suppress(LabError):  # the next worker is told when it opens
+                    await self._reload(saved)
+        self._listener(PluginsUnwatched(reloader.trouble))
+
+    async def _reload(self, saved: SavedPlugin) -> None:
+        reloaded = await self._ask(Reload((saved,)), Reloaded)
+        for path, problem in reloaded.refused.items():
+            saved = self._reloader.refuse(path, problem)
+        if reloaded.sampling is not None:
+            self._sampling = reloaded.sampling
+        self.catalog = reloaded.catalog
+        self._listener(PluginSaved(saved, reloaded))
 
     async def _ask(
         self, command: Command, expected: type[R], tell: Callable[[Progress], None] | None = None

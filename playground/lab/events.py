@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from playground.lab.protocol import ActivityKind, Failure, Progress, RunInfo
+from playground.lab.protocol import (
+    ActivityKind,
+    Failure,
+    Progress,
+    Reloaded,
+    RunInfo,
+    SavedPlugin,
+)
 
 RESTARTING = Failure(
     "The training process is being restarted", "It will be back in a moment.", kind="dead"
@@ -97,4 +104,19 @@ class WorkerGone:
     failure: Failure
 
 
-LabEvent = OpenProgress | WorkerLost | WorkerBack | WorkerGone
+@dataclass(frozen=True, slots=True)
+class PluginSaved:
+    """A plugin's file was saved, or is gone, and the worker has done what it could with it."""
+
+    saved: SavedPlugin
+    reloaded: Reloaded
+
+
+@dataclass(frozen=True, slots=True)
+class PluginsUnwatched:
+    """Plugin files are not followed any more: a change is seen at the next start."""
+
+    reason: str
+
+
+LabEvent = OpenProgress | WorkerLost | WorkerBack | WorkerGone | PluginSaved | PluginsUnwatched
