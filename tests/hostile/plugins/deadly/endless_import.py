@@ -1,0 +1,4 @@
+"""It never ends its import."""
+
+while True:
+    pass

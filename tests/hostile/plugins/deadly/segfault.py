@@ -1,0 +1,5 @@
+"""It reads where nothing is."""
+
+import ctypes
+
+ctypes.string_at(0)

@@ -1,0 +1,3 @@
+"""It raises what only the keyboard should."""
+
+raise KeyboardInterrupt

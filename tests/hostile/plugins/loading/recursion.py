@@ -1,0 +1,8 @@
+"""It calls itself without end."""
+
+
+def again():
+    again()
+
+
+again()

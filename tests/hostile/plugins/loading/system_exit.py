@@ -1,0 +1,3 @@
+"""It leaves at import."""
+
+raise SystemExit(3)
