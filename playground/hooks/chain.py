@@ -73,7 +73,8 @@ class Chain:
             if link.trusted:
                 values = link.strategy.transform(values, context)
             else:
-                values = _guarded_transform(link, values, context)
+                with _named(link):
+                    values = _guarded_transform(link, values, context)
         return values
 
     def choose(self, logits: Sequence[float], context: SampleContext) -> int:
@@ -85,7 +86,8 @@ class Chain:
         if link.trusted:
             token: int = link.strategy.pick(probs, context)
             return token
-        return _guarded_pick(link, probs, context)
+        with _named(link):
+            return _guarded_pick(link, probs, context)
 
     def probabilities(
         self, logits: Sequence[float], context: SampleContext
@@ -118,6 +120,22 @@ def _checked_input(logits: Sequence[float]) -> list[float]:
         if max(values) == -math.inf:
             raise LogitsError("the model rules out every token: its weights have diverged")
     return values
+
+
+class _named:
+    """A PluginError inside also says which strategy it is about."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: _Link) -> None:
+        self._link = link
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, PluginError):
+            error.contribution = f"strategy:{self._link.name}"
 
 
 def _guarded_transform(link: _Link, values: list[float], context: SampleContext) -> list[float]:

@@ -42,6 +42,8 @@ class PluginError(Exception):
         """One line: the type and the message of what was raised, or what was wrong."""
         self.detail = detail or ("" if isinstance(cause, str) else traceback_text(cause))
         """The plugin's part of the traceback."""
+        self.contribution = ""
+        """"strategy:hot:hot": which contribution of the plugin, where that is known."""
         super().__init__(f"plugin {plugin!r} failed {place}: {self.reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -142,7 +144,10 @@ class plugin_call:
             plugin = self.owner
         if self.given is not None:
             place += f" given {excerpt(self.given)}"
-        raise PluginError(plugin, place, error) from error
+        failure = PluginError(plugin, place, error)
+        if isinstance(self.owner, Entry):
+            failure.contribution = f"{self.owner.kind}:{self.owner.qualified}"
+        raise failure from error
 
 
 def _in_contract(error: BaseException) -> bool:

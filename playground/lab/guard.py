@@ -44,7 +44,9 @@ class Guard:
 
     def broken(self, method: str, wrong: str) -> PluginError:
         """What to raise if it gave something that its contract rules out."""
-        return PluginError(self.entry.plugin, f"in {method} ({self.label})", wrong)
+        error = PluginError(self.entry.plugin, f"in {method} ({self.label})", wrong)
+        error.contribution = f"{self.entry.kind}:{self.entry.qualified}"
+        return error
 
 
 class _At:
@@ -85,6 +87,7 @@ def failure_of(error: PluginError) -> Failure:
         f"{error.place[:1].upper()}{error.place[1:]}: {error.reason}",
         kind="plugin",
         detail=error.detail,
+        contribution=error.contribution,
     )
 
 

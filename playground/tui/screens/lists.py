@@ -89,6 +89,7 @@ def entry_line(entry: Entry, name: str, width: int, sign: str = " ") -> Content:
     return Content.assemble(
         (f"{sign} ", "$text-primary"),
         (fit(visible(name), width), ""),
+        ("  ! stale" if entry.stale else "", "$text-warning"),
         (f"  {visible(entry.summary)}", MUTED),
     )
 
@@ -99,4 +100,7 @@ def details(entry: Entry) -> Content:
         (visible(entry.name), "bold"),
         (f"  {visible(entry.origin)}\n", MUTED),
         visible(entry.summary),
+        (f"\n! stale, an earlier version is in use: {visible(entry.stale)}", "$text-warning")
+        if entry.stale
+        else "",
     )
