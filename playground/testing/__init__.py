@@ -31,11 +31,17 @@ any one to any other goes on as if nothing had happened.
 
 What is drawn at random is drawn from seeds of the kit's own, so every run checks the same. The
 kit needs nothing beside the playground itself: pytest is imported inside `contract_tests` only.
-So far there is a contract for engines (`playground.testing.engines`); contributions of other
-kinds are held only to being declared rightly.
+There is a contract for every kind of contribution: engines, tokenizers, data sets, strategies,
+schedules, metrics, panels, exporters. `contribution_checks` gives that of a single one;
+`smoke_checks` the part that takes a moment only.
 """
 
-from playground.testing.collecting import checks_of, contract_tests, contribution_checks
+from playground.testing.collecting import (
+    checks_of,
+    contract_tests,
+    contribution_checks,
+    smoke_checks,
+)
 from playground.testing.contract import Check, ContractError, Finding, Outcome, run_checks
 from playground.testing.engines import check_moves, engine_checks, move_checks
 
@@ -51,4 +57,5 @@ __all__ = [
     "engine_checks",
     "move_checks",
     "run_checks",
+    "smoke_checks",
 ]

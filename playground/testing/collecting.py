@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any, cast
 
 from playground.api import PROJECT_NAME, Contribution
 from playground.catalog import HOOKS, Kind
 from playground.testing.contract import Check, ContractError
+from playground.testing.datasets import CLAUSES as DATASETS
 from playground.testing.engines import engine_checks
+from playground.testing.exporters import CLAUSES as EXPORTERS
+from playground.testing.looking import METRIC_CLAUSES, PANEL_CLAUSES, SCHEDULE_CLAUSES
+from playground.testing.strategies import CLAUSES as STRATEGIES
+from playground.testing.subject import Subject, checks
+from playground.testing.tokenizers import CLAUSES as TOKENIZERS
 
 _PREFIX = "microgpt_"
 _MARK = f"{PROJECT_NAME}_impl"
 """The attribute that @hookimpl leaves on a function: pluggy's way."""
 
 
-def _engine(contribution: Contribution[Any]) -> tuple[Check, ...]:
-    return engine_checks(contribution.factory, contribution.name)
+def _engine(subject: Subject) -> tuple[Check, ...]:
+    every = engine_checks(subject.contribution.factory, subject.name)
+    marked = tuple(replace(check, smoke=check.name in _SMOKE_OF_ENGINES) for check in every)
+    return tuple(check for check in marked if check.smoke) if subject.smoke else marked
 
 
-_CONTRACTS: dict[Kind, Callable[[Contribution[Any]], tuple[Check, ...]]] = {
+_SMOKE_OF_ENGINES = ("is-an-engine", "begins-with-the-weights-given", "one-token-documents")
+
+_CONTRACTS: dict[Kind, Callable[[Subject], tuple[Check, ...]]] = {
     "engine": _engine,
-    # The contracts of strategies, tokenizers and data sets belong here.
+    "tokenizer": partial(checks, TOKENIZERS),
+    "dataset": partial(checks, DATASETS),
+    "strategy": partial(checks, STRATEGIES),
+    "schedule": partial(checks, SCHEDULE_CLAUSES),
+    "metric": partial(checks, METRIC_CLAUSES),
+    "panel": partial(checks, PANEL_CLAUSES),
+    "exporter": partial(checks, EXPORTERS),
 }
 
 
-def contribution_checks(kind: Kind, contribution: Contribution[Any]) -> tuple[Check, ...]:
-    """The contract of one contribution; empty for a kind that has none yet."""
-    contract = _CONTRACTS.get(kind)
-    return contract(contribution) if contract is not None else ()
+def contribution_checks(
+    kind: Kind, contribution: Contribution[Any], network: bool = False
+) -> tuple[Check, ...]:
+    """The contract of one contribution. Makes nothing of it yet: that is for the checks to do.
+
+    network: whether `prepare` of a data set may download. Without it, a data set that must is
+    held to saying so, and its documents are not looked at.
+    """
+    return _CONTRACTS[kind](Subject(contribution, network=network))
+
+
+def smoke_checks(kind: Kind, contribution: Contribution[Any]) -> tuple[Check, ...]:
+    """The part of the contract that takes a moment only, on smaller inputs and without network:
+    for whenever the plugin's file is saved."""
+    return _CONTRACTS[kind](Subject(contribution, smoke=True))
 
 
 def checks_of(
@@ -50,7 +79,7 @@ def checks_of(
 def _module_checks(module: ModuleType) -> tuple[Check, ...]:
     """That it declares what it contributes, and then the contract of each contribution."""
     mistakes: list[ContractError] = []
-    checks: list[Check] = []
+    contracts: list[Check] = []
     found = False
     for hook, function, marked in _hooks(module):
         found = True
@@ -65,7 +94,7 @@ def _module_checks(module: ModuleType) -> tuple[Check, ...]:
                 )
             )
         for item in _contributions(hook, function, mistakes):
-            checks += contribution_checks(HOOKS[hook], item)
+            contracts += contribution_checks(HOOKS[hook], item)
     if not found:
         mistakes.append(_mistake("there is none", "write one of " + ", ".join(HOOKS)))
 
@@ -74,7 +103,7 @@ def _module_checks(module: ModuleType) -> tuple[Check, ...]:
             raise mistakes[0]
 
     name = module.__name__.rpartition(".")[2]
-    return (Check("hooks", _HOOKS_PROMISE, declared, name), *checks)
+    return (Check("hooks", _HOOKS_PROMISE, declared, name), *contracts)
 
 
 _HOOKS_PROMISE = "the module declares what it contributes in hook functions, marked with @hookimpl"
@@ -128,9 +157,9 @@ def contract_tests(
     """
     import pytest
 
-    checks = checks_of(source, kind)
+    every = checks_of(source, kind)
 
-    @pytest.mark.parametrize("check", checks, ids=[str(check) for check in checks])
+    @pytest.mark.parametrize("check", every, ids=[str(check) for check in every])
     def test_contract(check: Check) -> None:
         reason = check()
         if reason:

@@ -27,6 +27,16 @@ class ContractError(AssertionError):
         return f"Promised: {self.promised}. Found: {self.found}. To do: {self.advice}."
 
 
+def said(error: BaseException) -> str:
+    """The type of an exception and what it says, even where its own __str__ fails."""
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except Exception:
+        return f"{name}, whose text cannot be had"
+    return f"{name}: {text}" if text else name
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One promise, ready to be put to the test: call it."""
@@ -42,6 +52,8 @@ class Check:
     """Whose promise: the name of the contribution."""
     essential: bool = False
     """If it fails, the checks of the same subject after it would only fail likewise."""
+    smoke: bool = False
+    """Quick, and telling: run whenever the plugin's file is saved. See `smoke_checks`."""
 
     def __str__(self) -> str:
         return f"{self.subject}-{self.name}" if self.subject else self.name
@@ -60,9 +72,8 @@ class Check:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit too, and the panics of compiled code
-            name = type(error).__name__
             raise ContractError(
-                f"{name}: {error}" if str(error) else name,
+                said(error),
                 "the traceback of this exception shows the call that must not fail",
                 self.description,
             ) from error

@@ -12,7 +12,15 @@ import pytest
 
 from microgpt import VectorEngine
 from playground.api import Contribution, hookimpl
-from playground.testing import checks_of, contract_tests, engine_checks, run_checks
+from playground.catalog import KINDS
+from playground.testing import (
+    checks_of,
+    contract_tests,
+    contribution_checks,
+    engine_checks,
+    run_checks,
+    smoke_checks,
+)
 
 ROOT = Path(__file__).parents[2]
 FAST = Contribution("fast", "an engine", VectorEngine)
@@ -58,10 +66,21 @@ def test_a_hook_may_have_another_name_than_its_function():
     assert len(checks_of(plugin)) > 20
 
 
-def test_a_plugin_of_another_kind_is_held_to_its_hooks_only():
+def test_each_hook_has_the_contract_of_its_kind():
     plugin = module(microgpt_tokenizers=hookimpl(engines(FAST)))
-    assert [check.name for check in checks_of(plugin)] == ["hooks"]
+    names = [check.name for check in checks_of(plugin)]
+    assert names[0] == "hooks"
+    assert "round-trip" in names
+    assert "adam" not in names
     assert first_finding(plugin).passed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_contract_and_a_smoke_test_of_the_same_checks(kind):
+    every = {check.name: check for check in contribution_checks(kind, FAST)}
+    smoke = [check.name for check in smoke_checks(kind, FAST)]
+    assert len(smoke) >= 3
+    assert smoke == [name for name, check in every.items() if check.smoke]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,19 @@ def test_whatever_the_tested_code_raises_breaks_the_promise():
         assert type(error).__name__ in caught.value.found
 
 
+def test_an_exception_that_cannot_say_itself_is_named_all_the_same():
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    def raises() -> None:
+        raise Mute
+
+    (finding,) = run_checks([check(raises)])
+    assert "Found: Mute, whose text cannot be had." in finding.message
+    assert finding.traceback
+
+
 def test_a_keyboard_interrupt_is_the_persons_own():
     def interrupted() -> None:
         raise KeyboardInterrupt

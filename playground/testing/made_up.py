@@ -1,0 +1,135 @@
+"""A run that never was, for what looks at runs: its steps, samples, pictures, and its export."""
+
+from __future__ import annotations
+
+import math
+import random
+from array import array
+
+from microgpt.config import ModelConfig
+from microgpt.engine import StateKind
+from microgpt.parameters import parameter_count, parameter_layout
+from playground.api import PanelFacts, RunExport, SampleFacts, StepFacts
+
+MODEL = ModelConfig(vocab_size=5, n_embd=4, n_head=2, n_layer=1, block_size=4)
+SHAPES = {spec.name: (spec.rows, spec.columns) for spec in parameter_layout(MODEL)}
+_DISPLAYS = ("a", "b", "[bold]", "語", "·")
+
+
+def numbers(kind: StateKind = "weights") -> array[float]:
+    """A copy of what the model has of this kind."""
+    rng = random.Random(kind)
+    values = array("d", [rng.gauss(0, 0.08) for _ in range(parameter_count(MODEL))])
+    return array("d", [x * x for x in values]) if kind == "second_moment" else values
+
+
+def step_facts() -> dict[str, StepFacts]:
+    """Steps by what is odd about them; new ones each time."""
+    token_losses = {
+        "an ordinary step": [[3.2, 2.1, 0.5, 1.25]],
+        "a document of one token": [[1.5]],
+        "several documents": [[1.0, 2.0], [0.25], [3.0, 0.0, 1.5]],
+        "a loss of 0": [[0.0, 0.0]],
+        "a token that costs inf": [[1.0, math.inf]],
+        "losses that are NaN": [[math.nan, math.nan, math.nan]],
+    }
+    made = {}
+    for number, (words, losses) in enumerate(token_losses.items(), 1):
+        flat = [loss for row in losses for loss in row]
+        made[words] = StepFacts(
+            step=number,
+            loss=sum(flat) / len(flat),
+            learning_rate=0.0 if number == 4 else 0.01,
+            token_losses=losses,
+            shapes=dict(SHAPES),
+            read=numbers,
+        )
+    return made
+
+
+def sample_facts() -> dict[str, SampleFacts]:
+    """Batches of samples by what is odd about them."""
+    texts = {
+        "ordinary samples": ("anna", "kamon", "anna", "vialan"),
+        "one sample": ("ann",),
+        "an empty text": ("", "ann", ""),
+        "empty texts only": ("", ""),
+        "texts in many scripts": ("語語", "cafe\u0301", "👩‍👩‍👧", "a\nb"),
+        "no samples": (),
+    }
+    return {
+        words: SampleFacts(step=100, texts=batch, in_data=tuple(t == "ann" for t in batch))
+        for words, batch in texts.items()
+    }
+
+
+def panel_facts() -> dict[str, PanelFacts]:
+    """Moments of a run; new ones each time."""
+    rng = random.Random(1)
+    losses = [3.3 - 0.001 * i + rng.gauss(0, 0.2) for i in range(1000)]
+    document = ("a", "語", "[bold]", "·")
+    tokens = (2.5, 0.0, 1.25, 3.0)
+    moments: dict[str, tuple[int, int, list[float], tuple[str, ...], tuple[float, ...]]] = {
+        "before the first step": (0, 1000, [], (), ()),
+        "after the first step": (1, 1000, [3.3], document, tokens),
+        "in mid-run": (5000, 10_000, losses, document, tokens),
+        "at the end of a run of one step": (1, 1, [3.3], ("·",), (3.3,)),
+        "losses that are not finite": (3, 10, [3.3, math.inf, math.nan], document, (math.inf,) * 4),
+    }
+    return {
+        words: PanelFacts(
+            step=step,
+            steps=steps,
+            losses=list(seen),
+            vocabulary=_DISPLAYS,
+            document=shown,
+            token_losses=surprise,
+            shapes=dict(SHAPES),
+            read=numbers,
+        )
+        for words, (step, steps, seen, shown, surprise) in moments.items()
+    }
+
+
+def run_exports() -> dict[str, RunExport]:
+    """A run that has not begun, and one of 100 steps with names that a path cannot hold."""
+    names = ("loss/ema", "½ <b>[bold]", "..", "con:1", "語")
+    rng = random.Random(1)
+    steps = range(1, 101)
+    spec = {
+        "dataset": {"name": "names", "options": {}},
+        "tokenizer": {"name": "char", "options": {}},
+        "seed": 42,
+        "steps": 100,
+        "holdout": 0.1,
+        "note": "ä/[b]",
+    }
+    return {
+        "a run of 0 steps": RunExport(
+            spec={**spec},
+            step=0,
+            losses=[],
+            learning_rates=[],
+            first_step=1,
+            evaluations=[],
+            series={},
+            samples=[],
+            matrices=dict(SHAPES),
+            weights=numbers(),
+        ),
+        "a run of 100 steps": RunExport(
+            spec={**spec},
+            step=100,
+            losses=[rng.uniform(2, 3) for _ in steps],
+            learning_rates=[0.01 * (1 - i / 100) for i in range(100)],
+            first_step=1,
+            evaluations=[(50, 2.5), (100, 2.4)],
+            series={
+                name: [(step, rng.random()) for step in steps[:: number + 1]]
+                for number, name in enumerate(names)
+            },
+            samples=[(50, "anna"), (50, "[bold]\n語"), (100, "")],
+            matrices=dict(SHAPES),
+            weights=numbers(),
+        ),
+    }

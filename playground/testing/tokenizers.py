@@ -1,0 +1,404 @@
+"""The contract of a tokenizer: what `playground.api.Tokenizer` promises."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from playground.api import UnknownTextError
+from playground.testing.contract import ContractError, said
+from playground.testing.corpora import CORPORA, NAMES, STRANGERS, random_texts
+from playground.testing.subject import (
+    Clause,
+    Setting,
+    Subject,
+    clause,
+    made_with_every_setting,
+    manners,
+)
+from playground.testing.watching import global_random_at
+
+MANY = 2000
+SECONDS = 3.0
+"""What training on MANY names may take."""
+LONGEST = 64
+"""Characters of a display."""
+
+
+def _trainings(subject: Subject) -> Iterator[tuple[str, Setting, tuple[str, ...]]]:
+    """(words, setting, documents): every corpus with the defaults, one with every other setting."""
+    first, *others = subject.settings
+    for name, documents in CORPORA.items():
+        if not subject.smoke or name in ("names", "many scripts"):
+            yield f"trained on {name}", first, documents
+    for setting in others:
+        yield f"trained on names, {setting.words}", setting, NAMES
+
+
+def _trained(subject: Subject) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+    """(words, documents, tokenizer trained on them). Made once, for most checks change nothing of
+    what a tokenizer has learnt."""
+    if "trained" not in subject.memo:
+        subject.memo["trained"] = [
+            (words, documents, _train(subject, setting, documents))
+            for words, setting, documents in _trainings(subject)
+        ]
+    yield from subject.memo["trained"]
+
+
+def _train(subject: Subject, setting: Setting, documents: tuple[str, ...]) -> Any:
+    tokenizer = subject.make(setting)
+    tokenizer.train(iter(documents))  # an iterable, which is all that is promised
+    return tokenizer
+
+
+def _texts(subject: Subject, documents: tuple[str, ...], tokenizer: Any) -> list[str]:
+    """Documents, and random texts of their characters, that the tokenizer can spell."""
+    texts = [*documents]
+    if _fixed(subject):
+        texts = [text for text in texts if _spells(tokenizer, text)]
+        letters = sorted({c for text in documents for c in text})
+        own = [letter for letter in letters if _spells(tokenizer, letter)]
+        texts += random_texts(own, 20)
+    else:
+        some = random_texts(sorted({c for text in documents for c in text}), 20)
+        texts += [text for text in some if _spells(tokenizer, text)]
+    return texts
+
+
+def _spells(tokenizer: Any, text: str) -> bool:
+    try:
+        tokenizer.encode(text)
+    except UnknownTextError:
+        return False
+    return True
+
+
+def _fixed(subject: Subject) -> bool:
+    """Whether the vocabulary is the same whatever it was trained on: then documents may hold
+    characters that it does not have."""
+    sizes = {made.vocab_size for words, _, made in _trained(subject) if ", " not in words}
+    return len(sizes) == 1
+
+
+@clause(
+    "trains",
+    "train takes any iterable of documents, and there is a vocabulary after it",
+    essential=True,
+    smoke=True,
+)
+def trains(subject: Subject) -> None:
+    """On several small corpora, read once each."""
+    for words, _, tokenizer in _trained(subject):
+        size, bos = tokenizer.vocab_size, tokenizer.bos_id
+        for name, value in (("vocab_size", size), ("bos_id", bos)):
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise ContractError(
+                    f"{name} is {value!r} ({words})", "give an int; a property if it is computed"
+                )
+        if not 0 <= bos < size:
+            raise ContractError(
+                f"bos_id is {bos}, vocab_size {size} ({words})", "count BOS in vocab_size"
+            )
+
+
+@clause(
+    "round-trip",
+    "decode(encode(text)) is the text: of every document, and of other texts that encode takes",
+    essential=True,
+    smoke=True,
+)
+def round_trip(subject: Subject) -> None:
+    """Names, sentences, many scripts, emoji; and random texts of the same characters."""
+    for words, documents, tokenizer in _trained(subject):
+        texts = _texts(subject, documents, tokenizer)
+        if not texts:
+            texts = [chr(code) for code in range(32, 127) if _spells(tokenizer, chr(code))]
+            if not texts:
+                raise ContractError(
+                    f"no text can be encoded ({words})", "learn the characters of the documents"
+                )
+        for text in texts:
+            back = tokenizer.decode(tokenizer.encode(text))
+            if back != text:
+                raise ContractError(
+                    f"{text!r} comes back as {back!r} ({words})",
+                    "lose nothing: no normalizing, no stripping, no change of case",
+                )
+
+
+@clause("ids-in-range", "encode gives a list of ints from 0 up to vocab_size", smoke=True)
+def ids_in_range(subject: Subject) -> None:
+    """BOS is the matter of another check."""
+    for words, documents, tokenizer in _trained(subject):
+        size = tokenizer.vocab_size
+        for text in _texts(subject, documents, tokenizer):
+            ids = tokenizer.encode(text)
+            if not isinstance(ids, list):
+                raise ContractError(f"a {type(ids).__name__} ({words})", "return a list of ints")
+            for token in ids:
+                if type(token) is not int:
+                    raise ContractError(
+                        f"an id that is a {type(token).__name__} ({words})", "give plain ints"
+                    )
+                if not 0 <= token < size:
+                    raise ContractError(
+                        f"the id {token} of {text!r}, where vocab_size is {size} ({words})",
+                        "let vocab_size be the largest id and 1, BOS included",
+                    )
+
+
+@clause("bos-apart", "encode never gives BOS, and decode leaves it out", smoke=True)
+def bos_apart(subject: Subject) -> None:
+    """BOS before, after, and twice."""
+    for words, documents, tokenizer in _trained(subject):
+        bos = tokenizer.bos_id
+        for text in _texts(subject, documents, tokenizer):
+            ids = tokenizer.encode(text)
+            if bos in ids:
+                raise ContractError(
+                    f"the ids of {text!r} hold {bos}, which is BOS ({words})",
+                    "leave BOS to the playground, and give no text its id",
+                )
+            back = tokenizer.decode([bos, *ids, bos, bos])
+            if back != text:
+                raise ContractError(
+                    f"BOS and {text!r} are decoded as {back!r} ({words})", "pass over BOS in decode"
+                )
+        if tokenizer.decode([bos]) != "":
+            raise ContractError(
+                f"BOS alone is decoded as {tokenizer.decode([bos])!r} ({words})",
+                "pass over BOS in decode",
+            )
+
+
+@clause("empty-text", "the empty text has no ids, and no ids are the empty text", smoke=True)
+def empty_text(subject: Subject) -> None:
+    """For every corpus and setting."""
+    for words, _, tokenizer in _trained(subject):
+        ids, text = tokenizer.encode(""), tokenizer.decode([])
+        if ids != []:
+            raise ContractError(f"encode('') is {ids!r} ({words})", "return []")
+        if text != "":
+            raise ContractError(f"decode([]) is {text!r} ({words})", "return ''")
+
+
+@clause(
+    "same-documents-same-ids",
+    "training twice on the same documents gives the same ids",
+    smoke=True,
+)
+def same_documents_same_ids(subject: Subject) -> None:
+    """Whatever the global random stream and the order of sets."""
+    for (words, setting, documents), trained in zip(
+        _trainings(subject), _trained(subject), strict=True
+    ):
+        tokenizer = trained[2]
+        with global_random_at(len(words)):
+            other = _train(subject, setting, documents)
+        advice = "sort what comes out of sets, and break ties always alike"
+        _alike(subject, words, documents, tokenizer, other, advice)
+
+
+def _alike(
+    subject: Subject, words: str, documents: tuple[str, ...], mine: Any, other: Any, advice: str
+) -> None:
+    """Raise ContractError where two tokenizers differ in anything that can be seen."""
+    for name in ("vocab_size", "bos_id"):
+        a, b = getattr(mine, name), getattr(other, name)
+        if a != b:
+            raise ContractError(f"{name} is {a}, and then {b} ({words})", advice)
+    for text in _texts(subject, documents, mine):
+        ids = mine.encode(text)
+        try:
+            others = other.encode(text)
+        except UnknownTextError as error:
+            others = said(error)
+        if ids != others:
+            raise ContractError(f"{text!r} is {ids}, and then {others} ({words})", advice)
+        if other.decode(ids) != text:
+            raise ContractError(
+                f"{text!r} is decoded, and then {other.decode(ids)!r} ({words})", advice
+            )
+    for token in range(min(mine.vocab_size, 2000)):
+        if mine.display(token) != other.display(token):
+            raise ContractError(
+                f"token {token} is displayed as {mine.display(token)!r}, and then as"
+                f" {other.display(token)!r} ({words})",
+                advice,
+            )
+
+
+@clause(
+    "state-through-json",
+    "state_dict survives JSON, and a fresh object that loads it is the same tokenizer",
+    smoke=True,
+)
+def state_through_json(subject: Subject) -> None:
+    """As in a checkpoint, for every corpus."""
+    for (words, setting, documents), trained in zip(
+        _trainings(subject), _trained(subject), strict=True
+    ):
+        tokenizer = trained[2]
+        state = tokenizer.state_dict()
+        try:
+            text = json.dumps(dict(state), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ContractError(
+                f"json.dumps(state_dict()): {said(error)} ({words})",
+                "give dicts with text keys, lists, text, numbers, true, false and None",
+            ) from error
+        fresh = subject.make(setting)
+        fresh.load_state_dict(json.loads(text))
+        advice = "put into state_dict all that encode, decode and display need"
+        _alike(subject, f"{words}, saved and loaded", documents, tokenizer, fresh, advice)
+
+
+@clause(
+    "display-can-be-shown",
+    "display gives every token, BOS included, a short name of printable characters on one line",
+    smoke=True,
+)
+def display_can_be_shown(subject: Subject) -> None:
+    """Of any corpus, so also for combining marks and control characters."""
+    for words, _, tokenizer in _trained(subject):
+        for token in range(min(tokenizer.vocab_size, 5000)):
+            name = tokenizer.display(token)
+            where = f"token {token} ({words})"
+            if not isinstance(name, str):
+                raise ContractError(f"a {type(name).__name__} for {where}", "return text")
+            if not name:
+                raise ContractError(f"no name for {where}", "return a stand-in: '·', '␠'")
+            if not name.isprintable():
+                raise ContractError(
+                    f"{name!r} for {where}", "escape what is not printable, as repr does"
+                )
+            if len(name) > LONGEST:
+                raise ContractError(
+                    f"{len(name)} characters for {where}", f"cut it off: {LONGEST} at most"
+                )
+
+
+@clause(
+    "unknown-text",
+    "text that cannot be encoded raises UnknownTextError naming the text and the place; all other"
+    " text comes back from decode",
+    smoke=True,
+)
+def unknown_text(subject: Subject) -> None:
+    """A character that no document had: alone, before, after and between words."""
+    for words, documents, tokenizer in _trained(subject):
+        known = [text for text in _texts(subject, documents, tokenizer) if text][:3]
+        for stranger in STRANGERS:
+            for text in known:
+                for before, after in ((text, text), ("", text), (text, ""), ("", "")):
+                    _unknown(tokenizer, before, stranger, after, words)
+                if _spells(tokenizer, f"{text} ") and _spells(tokenizer, " "):
+                    _unknown(tokenizer, f"{text} ", stranger, f" {text}", words)
+
+
+def _unknown(tokenizer: Any, before: str, stranger: str, after: str, words: str) -> None:
+    text = before + stranger + after
+    place = len(before)
+    try:
+        ids = tokenizer.encode(text)
+    except UnknownTextError as error:
+        position = error.position
+        # Where units are words, the unknown one may begin before the strange character.
+        first = max(before.rfind(" ") + 1, 0)
+        if error.text != text or not first <= position <= place:
+            raise ContractError(
+                f"position {position} in {error.text!r} for {stranger!r} at {place} in {text!r}"
+                f" ({words})",
+                "raise UnknownTextError(text, position) with the whole text, and count from 0",
+            ) from None
+        with suppress(UnknownTextError):
+            tokenizer.encode(text[position:])
+            raise ContractError(
+                f"position {position} of {text!r}, but from there on it can be encoded ({words})",
+                "name the first place that cannot be encoded",
+            ) from None
+        return
+    except Exception as error:
+        raise ContractError(
+            f"{said(error)} for {stranger!r} in {text!r} ({words})",
+            "raise playground.api.UnknownTextError(text, position)",
+        ) from error
+    back = tokenizer.decode(ids)
+    if back != text:
+        raise ContractError(
+            f"{text!r} is encoded, and comes back as {back!r} ({words})",
+            "guess nothing: raise UnknownTextError for what is not in the vocabulary",
+        )
+
+
+@clause("vocabulary-stays", "vocab_size and bos_id stay the same after training")
+def vocabulary_stays(subject: Subject) -> None:
+    """Whatever is encoded, decoded and displayed, known or not."""
+    for documents in CORPORA.values():
+        tokenizer = _train(subject, subject.settings[0], documents)
+        before = tokenizer.vocab_size, tokenizer.bos_id
+        for text in (*documents, *STRANGERS, ""):
+            with suppress(UnknownTextError):
+                tokenizer.decode(tokenizer.encode(text))
+        tokenizer.display(tokenizer.bos_id)
+        after = tokenizer.vocab_size, tokenizer.bos_id
+        if after != before:
+            raise ContractError(
+                f"vocab_size and bos_id were {before} and are {after}",
+                "let only train and load_state_dict change the vocabulary",
+            )
+
+
+@clause("trains-quickly", f"training on {MANY:,} names takes less than {SECONDS:g} seconds")
+def trains_quickly(subject: Subject) -> None:
+    """The better of two attempts, if the first is too slow."""
+    rng = random.Random(2017)
+    names = [
+        "".join(rng.choice("aeinorstlmd") for _ in range(rng.randint(3, 10))) for _ in range(MANY)
+    ]
+    seconds = []
+    for _ in range(2):
+        tokenizer = subject.make()
+        began = time.perf_counter()
+        tokenizer.train(iter(names))
+        seconds.append(time.perf_counter() - began)
+        if seconds[-1] <= SECONDS:
+            return
+    raise ContractError(
+        f"{min(seconds):.1f} seconds", "count pairs and words once, not anew for each document"
+    )
+
+
+def _use(subject: Subject) -> None:
+    for setting in subject.settings:
+        tokenizer = _train(subject, setting, NAMES)
+        with suppress(UnknownTextError):
+            tokenizer.decode(tokenizer.encode(NAMES[0]))
+        with suppress(UnknownTextError):
+            tokenizer.encode(STRANGERS[0])
+        tokenizer.display(tokenizer.bos_id)
+        subject.make(setting).load_state_dict(tokenizer.state_dict())
+
+
+CLAUSES: tuple[Clause, ...] = (
+    made_with_every_setting(
+        "a tokenizer", ("train", "encode", "decode", "display", "state_dict", "load_state_dict")
+    ),
+    trains,
+    round_trip,
+    ids_in_range,
+    bos_apart,
+    empty_text,
+    unknown_text,
+    display_can_be_shown,
+    state_through_json,
+    same_documents_same_ids,
+    *manners(_use, "learn by counting; if chance is needed, use a random.Random(seed) of your own"),
+    vocabulary_stays,
+    trains_quickly,
+)
