@@ -135,10 +135,11 @@ def microgpt_sampling_strategies() -> Iterable[Contribution[Strategy]]:
             def transform(self, logits, context):
                 given = context.tokens[1:]  # without BOS, which must stay possible
                 barred = set(given[-self.last :]) if self.last else set()
-                return [
+                left = [
                     -math.inf if token in barred else logit
                     for token, logit in enumerate(logits)
                 ]
+                return left if max(left) > -math.inf else logits  # one token must stay
 
         @hookimpl
         def microgpt_sampling_strategies():
@@ -248,7 +249,8 @@ def microgpt_panels() -> Iterable[Contribution[Panel]]:
         class Countdown:
             def render(self, facts, width, height):
                 left = facts.steps - facts.step
-                return [f"{left:,} steps to go", "#" * (width * facts.step // facts.steps)]
+                bar = "#" * (width * facts.step // facts.steps)
+                return [f"{left:,} steps to go", bar][:height]
 
         @hookimpl
         def microgpt_panels():
