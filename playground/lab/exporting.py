@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from microgpt.config import ModelConfig
@@ -33,11 +33,7 @@ BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines"}
 """Which exporter a file's name asks for."""
 
 
-def run_export(
-    checkpoint: Checkpoint,
-    batches: Iterable[SampleBatch] = (),
-    series: Mapping[str, Sequence[tuple[int, float]]] | None = None,
-) -> RunExport:
+def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> RunExport:
     """A run as exporters see it. Raises LabError for a checkpoint that cannot be."""
     try:
         spec = RunSpec.parse(checkpoint.spec)
@@ -53,7 +49,7 @@ def run_export(
         learning_rates=as_array(checkpoint.learning_rates),
         first_step=checkpoint.since_step + 1,
         evaluations=tuple(checkpoint.evaluations),
-        series=dict(series or {}),
+        series={label: _pairs(data) for label, data in checkpoint.measured},
         samples=tuple((batch.step, text.text) for batch in batches for text in batch.texts),
         matrices={
             matrix.name: (matrix.rows, matrix.columns)
@@ -61,6 +57,12 @@ def run_export(
         },
         weights=weights,
     )
+
+
+def _pairs(data: bytes) -> tuple[tuple[int, float], ...]:
+    """(step, value) pairs from step, value, step, value ..."""
+    flat = as_array(data)
+    return tuple((int(step), value) for step, value in zip(flat[::2], flat[1::2], strict=True))
 
 
 def _config(spec: RunSpec, count: int) -> ModelConfig:

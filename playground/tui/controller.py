@@ -26,7 +26,7 @@ from playground.lab.events import (
 )
 from playground.lab.protocol import Checkpoint, Failure, Progress, Sampling
 from playground.tui.model import SPEEDS, PlaygroundModel
-from playground.tui.patience import Patience
+from playground.tui.patience import NOTICED, Patience
 from playground.tui.previews import Previews
 
 if TYPE_CHECKING:
@@ -346,6 +346,30 @@ class Controller:
         self.say(Remark(f"Saved step {self.model.step:,}", path))
         return True
 
+    async def export(self, path: str, name: str, options: Mapping[str, KnobValue]) -> bool:
+        """Write the run with an exporter; says where it went, or why not."""
+        model, told = self.model, asyncio.get_running_loop().time()
+
+        def tell(progress: Progress) -> None:
+            if asyncio.get_running_loop().time() - told > NOTICED:
+                model.making = progress
+                self.changed()
+
+        try:
+            await self._revive()
+            await self._patience.for_(self.lab.export(path, name, options, tell))
+        except LabError as error:
+            self._complain(error.failure)
+            return False
+        finally:
+            model.making = None
+        self.say(Remark(f"Exported step {model.step:,}", path))
+        return True
+
+    def allow_panel(self, name: str) -> None:
+        """A panel that was switched off for hanging is drawn again: a person chose it."""
+        self.lab.panels.allow(name)
+
     # ------------------------------------------------------------ sampling
 
     def set_sampling(self, sampling: Sampling) -> None:
@@ -403,7 +427,8 @@ class Controller:
         if frame.trouble is not None and frame.trouble != self._told:
             self.say(Remark(frame.trouble.title, frame.trouble.message, "error"))
         self._told = frame.trouble
-        if frame.state == "running":
+        late = frame.panel is not None and frame.panel.step != frame.step
+        if frame.state == "running" or late:  # a slow panel is drawn when its turn comes
             self._wanted.set()
         if (self.model.step, False) != before:
             self._previews.want()

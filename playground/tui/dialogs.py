@@ -133,6 +133,16 @@ class Dialogs:
         if chain is not None:
             self._app.controller.set_sampling(self._model.with_chain(chain))
 
+    def panels(self) -> None:
+        from playground.tui.screens.panels import PanelScreen
+
+        if self._ready():
+            self._push(PanelScreen(self._model), self._panel_chosen)
+
+    def _panel_chosen(self, choice: dict[str, Any] | None) -> None:
+        if choice is not None:
+            self._app.main.show_panel(choice["name"], choice["options"])
+
     def plugins(self) -> None:
         from playground.tui.screens.plugins import PluginsScreen
 
@@ -157,6 +167,17 @@ class Dialogs:
     def _save_chosen(self, path: str | None) -> None:
         if path is not None:
             self._app.controller.do(self._app.controller.save(path))
+
+    def export(self) -> None:
+        from playground.tui.screens.export import ExportScreen
+
+        if self._ready():
+            self._push(ExportScreen(self._model), self._export_chosen)
+
+    def _export_chosen(self, choice: dict[str, Any] | None) -> None:
+        if choice is not None:
+            controller = self._app.controller
+            controller.do(controller.export(choice["path"], choice["name"], choice["options"]))
 
     def resume(self) -> None:
         """The run that was open when the playground was last left."""

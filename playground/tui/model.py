@@ -22,6 +22,9 @@ from playground.lab.protocol import (
     MatrixFrame,
     MatrixKind,
     MatrixView,
+    Measuring,
+    Measuring,
+    PanelView,
     Preview,
     Progress,
     RunInfo,
@@ -83,6 +86,10 @@ class PlaygroundModel:
     loss: Curve = field(default_factory=Curve)
     ema: Curve = field(default_factory=Curve)
     evaluations: Curve = field(default_factory=Curve)
+    metrics: dict[str, Curve] = field(default_factory=dict)
+    """What each metric gave, by its label; those that are off now included."""
+    measuring: Measuring = field(default_factory=Measuring)
+    """Which metrics are on; one that fails is taken out."""
     batches: list[SampleBatch] = field(default_factory=list)
     """Newest first."""
     matrix: int = 0
@@ -90,6 +97,12 @@ class PlaygroundModel:
     cell: tuple[int, int] = (0, 0)
     neighbours: int = 4
     """Documents wanted before and after the current one: as many as there is room for."""
+    panel: PanelView = field(default_factory=lambda: PanelView("histogram"))
+    """The contributed panel that was chosen; the room it has is `panel_size`."""
+    panel_shown: bool = False
+    """It is on screen, in the place of the parameters."""
+    panel_size: tuple[int, int] = (0, 0)
+    """Columns and lines of the panel."""
     speed: int = SPEEDS.index(50)
     opening: Progress | None = None
     making: Progress | None = None
@@ -115,10 +128,22 @@ class PlaygroundModel:
     def request(self) -> FrameRequest:
         """The frame that shows what is on screen and has not been seen yet."""
         batch = self.batches[0].number if self.batches else 0
-        return FrameRequest(self._last_step, batch, self._views(), history=min(self.neighbours, 60))
+        return FrameRequest(
+            self._last_step,
+            batch,
+            self._views(),
+            history=min(self.neighbours, 60),
+            panel=self._panel(),
+        )
+
+    def _panel(self) -> PanelView | None:
+        if not self.panel_shown or 0 in self.panel_size:
+            return None
+        width, height = self.panel_size
+        return replace(self.panel, width=width, height=height)
 
     def _views(self) -> tuple[MatrixView, ...]:
-        if self.info is None:
+        if self.info is None or self.panel_shown:
             return ()
         name = self.matrix_name
         # The cursor reads weights and gradients out beside whatever is viewed.
@@ -156,6 +181,7 @@ class PlaygroundModel:
         for step, value in metrics.evaluations:
             if step > latest:
                 self.evaluations.append(step, value)
+        self._add_measured(frame)
         self._last_step = max(self._last_step, frame.step)
         for batch in frame.batches:  # two frames under way may bring the same
             if not self.batches or batch.number > self.batches[0].number:
@@ -167,6 +193,27 @@ class PlaygroundModel:
         if entry is not None and frame.step_ms:
             self.engine_speeds[entry.qualified] = EngineSpeed(frame.step_ms, frame.scalar_ratio)
         return True
+
+    def _add_measured(self, frame: Frame) -> None:
+        for label, pairs in frame.metrics.measured.items():
+            curve = self.metrics.setdefault(label, Curve())
+            latest = curve.xs[-1] if len(curve) else -1
+            new = [pair for pair in pairs if pair[0] > latest]
+            curve.extend((step for step, _ in new), (value for _, value in new))
+        failed = [meter.choice for meter in frame.meters if meter.trouble is not None]
+        if any(choice in failed for choice in self.measuring.metrics):
+            rest = tuple(one for one in self.measuring.metrics if one not in failed)
+            self.measuring = replace(self.measuring, metrics=rest)
+
+    @property
+    def measured(self) -> list[tuple[str, Curve]]:
+        """The metrics that are on, by label, with what they gave so far."""
+        meters = self.frame.meters if self.frame else ()
+        return [
+            (meter.label, self.metrics.setdefault(meter.label, Curve()))
+            for meter in meters
+            if meter.trouble is None
+        ]
 
     def _add_losses(self, first: int, losses: array[float]) -> None:
         """Thousands at once, when the engine is fast."""
@@ -188,6 +235,7 @@ class PlaygroundModel:
         self._average = math.nan
         for curve in (self.loss, self.ema, self.evaluations):
             curve.clear()
+        self.metrics.clear()
         self.batches.clear()
 
     # ------------------------------------------------------------ what is on screen

@@ -97,6 +97,12 @@ def _entries(app: PlaygroundApp) -> Iterable[SystemCommand]:
             visible(entry.summary),
             choose("tokenizer", {"name": name_of(entry), "options": {}}),
         )
+    for entry in catalog.of("panel"):
+        yield SystemCommand(
+            f"Panel: {visible(entry.name)}",
+            visible(entry.summary),
+            _later(app, partial(app.main.show_panel, name_of(entry))),
+        )
     for entry in (entry for entry in catalog.of("engine") if not entry.missing):
         yield SystemCommand(
             f"Engine: {visible(entry.name)}",

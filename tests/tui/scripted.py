@@ -24,6 +24,8 @@ from playground.lab.protocol import (
     Matrix,
     MatrixFrame,
     Metrics,
+    PanelFrame,
+    PanelView,
     Preview,
     Progress,
     RunInfo,
@@ -32,6 +34,7 @@ from playground.lab.protocol import (
     Sampling,
     TokenChance,
 )
+from playground.lab.recovery import PanelWatch
 from playground.lab.spec import RunSpec, SpecError
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
@@ -106,6 +109,18 @@ CATALOG = Catalog(
         Entry("strategy", "greedy", "builtin", "built in", "always the likeliest"),
         Entry("engine", "vector", "builtin", "built in", "row by row"),
         Entry("engine", "scalar", "builtin", "built in", "one Value a number"),
+        Entry(
+            "panel",
+            "histogram",
+            "builtin",
+            "built in",
+            "how the weights are spread",
+            (Control("of", "of", "choice", "weights", choices=("weights", "gradients")),),
+        ),
+        Entry("panel", "gradient-flow", "builtin", "built in", "gradient, matrix by matrix"),
+        Entry("panel", "mine", "mine", "/plugins/mine.py", "a panel of one's own"),
+        Entry("exporter", "csv", "builtin", "built in", "a table, one row a step"),
+        Entry("exporter", "json-lines", "builtin", "built in", "one JSON object a line"),
     )
 )
 
@@ -135,6 +150,10 @@ class ScriptedLab:
         self.batches: list[SampleBatch] = []
         self.sampling = Sampling()
         self.saved: list[str] = []
+        self.panels = PanelWatch()
+        self.panel_lines: tuple[str, ...] = ()
+        """What the panel draws; by default its name, knobs and size."""
+        self.panel_trouble: Failure | None = None
 
     async def open(self, spec, *, checkpoint=None, sampling=None) -> RunInfo:
         self.sampling = sampling or Sampling()
@@ -236,10 +255,22 @@ class ScriptedLab:
                 after=tuple(NAMES[(self.step + 1 + i) % 9] for i in range(request.history)),
             ),
             matrices=tuple(matrices),
+            panel=self._draw(request.panel) if request.panel else None,
             batches=tuple(b for b in reversed(self.batches) if b.number > request.since_batch)[
                 ::-1
             ],
         )
+
+    def _draw(self, view: PanelView) -> PanelFrame:
+        if self.panel_trouble is not None:
+            return PanelFrame(view.name, self.step, trouble=self.panel_trouble)
+        knobs = " ".join(f"{name}={value}" for name, value in view.options.items())
+        lines = self.panel_lines or (
+            f"{view.name} {knobs}".strip(),
+            f"{view.width}x{view.height} at step {self.step}",
+            *("▁▂▃▄▅▆▇█" * view.width)[: view.width].split("\n"),
+        )
+        return PanelFrame(view.name, self.step, lines)
 
     async def advance(self, steps: int = 1) -> None:
         self.calls.append(("advance", steps))
@@ -308,6 +339,10 @@ class ScriptedLab:
 
     async def save(self, path: str) -> None:
         self.saved.append(path)
+
+    async def export(self, path: str, name: str, options, tell) -> None:
+        self.calls.append(("export", name, dict(options), path))
+        tell(Progress(f"{name}: writing the steps", 1, 3))
 
     async def close(self) -> None:
         self.calls.append(("close",))

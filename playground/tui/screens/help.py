@@ -51,6 +51,14 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "plainer, high temperature makes them bolder. top-k, top-p and min-p leave out unlikely "
         "tokens. None of this changes the model. A text marked new is not in the data.",
     ),
+    5: (
+        "Panel",
+        "A picture of the run that was contributed: by the playground itself, or by a plugin of "
+        "yours. The histogram counts how many weights are how large; in gradient-flow, a bar that "
+        "is very short beside the others says that hardly anything is learnt there. A panel that "
+        "takes long is drawn less often, and one that fails is switched off without harm to the "
+        "run. 5 chooses another, 3 returns to the parameters.",
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events, on
@@ -11,7 +12,8 @@ from textual.containers import Container
 from textual.screen import Screen
 from textual.widgets import Input
 
-from playground.lab.protocol import MatrixKind
+from playground.catalog import KnobValue
+from playground.lab.protocol import MatrixKind, PanelView
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.model import MATRIX_KINDS, PlaygroundModel
 from playground.tui.panels.dataset import DatasetPanel
@@ -19,6 +21,7 @@ from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
 from playground.tui.panels.panel import Panel
 from playground.tui.panels.parameters import ParametersPanel
+from playground.tui.panels.plugin import PluginPanel
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import StatusLine, TitleLine
 from playground.tui.panels.toosmall import TooSmall, too_small
@@ -65,9 +68,11 @@ class MainScreen(Screen[None]):
             yield LossPanel(id="panel-2")
             yield SamplingPanel(id="panel-4")
             yield ParametersPanel(id="panel-3")
+            yield PluginPanel(id="panel-5")
         yield KeyBar(id="keys")
 
     def on_mount(self) -> None:
+        self._arrange()
         self.draw()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -84,14 +89,14 @@ class MainScreen(Screen[None]):
         """Draw the model. Called at most once a frame."""
         if not self.query(KeyBar):
             return  # not composed yet, or being taken down
-        neighbours = self.model.neighbours
+        neighbours, panel_size = self.model.neighbours, self.model.panel_size
         self.query_one(TitleLine).show(self.model)
         self.query_one(StatusLine).show(self.model)
         for panel in self.query(Panel):
             if panel.display:
                 panel.show(self.model)
         self._draw_keys()
-        if self.model.neighbours != neighbours:
+        if self.model.neighbours != neighbours or self.model.panel_size != panel_size:
             self.playground.controller.touch()  # there is room for more than was asked for
 
     def _draw_keys(self) -> None:
@@ -112,12 +117,32 @@ class MainScreen(Screen[None]):
 
     def action_panel(self, number: int) -> None:
         panel = self.panel(number)
+        if number in (3, 5) and self.model.panel_shown != (number == 5):
+            self.model.panel_shown = number == 5
+            if self._zoomed is None:
+                self._arrange()
+            self.playground.controller.touch()
         self._chosen = number
         if self._zoomed is not None and self._zoomed is not panel:
             self._zoom(panel)
         target = panel.target()
         if target is not None:
             self.set_focus(target)  # at once: the next key is for it
+
+    def action_plugin_panel(self) -> None:
+        """Show the contributed panel; if it has the focus already, choose which."""
+        focused = self.focused_panel
+        if focused is not None and focused.NUMBER == 5:
+            self.playground.dialogs.panels()
+        else:
+            self.action_panel(5)
+
+    def show_panel(self, name: str, options: Mapping[str, KnobValue] | None = None) -> None:
+        """Another contributed panel, now."""
+        self.model.panel = PanelView(name, dict(options or {}))
+        self.playground.controller.allow_panel(name)
+        self.action_panel(5)
+        self.playground.controller.touch()
 
     def action_zoom(self) -> None:
         self._zoom(None if self._zoomed else self.panel(self._chosen))
@@ -129,8 +154,13 @@ class MainScreen(Screen[None]):
 
     def _zoom(self, zoomed: Panel | None) -> None:
         self._zoomed = zoomed
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """The zoomed panel alone, or four: the contributed one shares a place with the third."""
+        zoomed, hidden = self._zoomed, 3 if self.model.panel_shown else 5
         for panel in self.query(Panel):
-            panel.display = zoomed is None or panel is zoomed
+            panel.display = panel is zoomed if zoomed else hidden != panel.NUMBER
             panel.set_class(panel is zoomed, "-zoomed")
         self.query_one("#panels").set_class(zoomed is not None, "-zoomed")
         self.call_after_refresh(self.draw)
@@ -147,6 +177,8 @@ class MainScreen(Screen[None]):
             return
         elif self._zoomed is not None:
             self._zoom(None)
+        elif self.model.panel_shown:
+            self.action_panel(3)
 
     # ------------------------------------------------------------ training
 
@@ -240,6 +272,9 @@ class MainScreen(Screen[None]):
 
     def action_save(self) -> None:
         self.playground.dialogs.save()
+
+    def action_export(self) -> None:
+        self.playground.dialogs.export()
 
     def action_resume(self) -> None:
         self.playground.dialogs.resume()

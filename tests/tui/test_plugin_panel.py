@@ -1,0 +1,124 @@
+"""Panel 5: a contributed panel in the place of the parameters, and a notice where it fails."""
+
+from __future__ import annotations
+
+import pytest
+from textual.pilot import Pilot
+
+from playground.lab.protocol import Failure
+from playground.tui.panels.plugin import PanelLines, PluginPanel, cut
+from tests.tui.watched import WatchedApp, playing, seen
+
+
+def lines(app: WatchedApp) -> str:
+    return app.main.query_one(PanelLines).text
+
+
+def on_screen(app: WatchedApp) -> list[str]:
+    """The panels that are displayed."""
+    return [panel.id for panel in app.main.query("Panel") if panel.display]  # type: ignore[misc]
+
+
+async def shown(app: WatchedApp, pilot: Pilot[int]) -> None:
+    await pilot.press("5")
+    await seen(pilot, lambda: "step" in lines(app))
+
+
+async def test_5_shows_the_panel_in_the_place_of_the_parameters_and_3_brings_them_back() -> None:
+    async with playing() as (app, pilot):
+        assert on_screen(app) == ["panel-1", "panel-2", "panel-4", "panel-3"]
+        place = app.main.panel(3).region
+        await shown(app, pilot)
+        assert on_screen(app) == ["panel-1", "panel-2", "panel-4", "panel-5"]
+        assert app.main.panel(5).region == place
+        assert lines(app).startswith("histogram")
+        assert app.main.focused_panel is app.main.panel(5)
+        await pilot.press("3")
+        await seen(pilot, lambda: "panel-3" in on_screen(app))
+        assert "panel-5" not in on_screen(app)
+        assert app.main.focused_panel is app.main.panel(3)
+
+
+async def test_escape_brings_the_parameters_back_too() -> None:
+    async with playing() as (app, pilot):
+        await shown(app, pilot)
+        await pilot.press("escape")
+        assert "panel-3" in on_screen(app) and "panel-5" not in on_screen(app)
+
+
+async def test_the_panel_follows_the_run() -> None:
+    async with playing() as (app, pilot):
+        await shown(app, pilot)
+        await pilot.press("s")
+        await seen(pilot, lambda: "at step 1" in lines(app))
+
+
+async def test_the_panel_is_told_how_much_room_it_has() -> None:
+    async with playing() as (app, pilot):
+        await shown(app, pilot)
+        room = app.main.query_one(PanelLines).size
+        assert f"{room.width}x{room.height} at" in lines(app)
+        await pilot.press("z")
+        await seen(pilot, lambda: f"{room.width}x{room.height} at" not in lines(app))
+        room = app.main.query_one(PanelLines).size
+        await seen(pilot, lambda: f"{room.width}x{room.height} at" in lines(app))
+        assert on_screen(app) == ["panel-5"] and room.width > 100
+
+
+async def test_5_again_chooses_another_panel_and_its_knobs() -> None:
+    async with playing() as (app, pilot):
+        await shown(app, pilot)
+        await pilot.press("5")
+        await pilot.pause()
+        assert type(app.screen).__name__ == "PanelScreen"
+        await pilot.press("down", "down", "enter")
+        await seen(pilot, lambda: lines(app).startswith("mine"))
+        assert "mine" in str(app.main.query_one(PluginPanel).border_title)
+
+
+async def test_while_no_panel_is_chosen_none_is_asked_for() -> None:
+    async with playing() as (app, pilot):
+        assert app.model.request().panel is None
+        assert app.model.request().matrices
+        await shown(app, pilot)
+        assert app.model.request().panel is not None
+        assert not app.model.request().matrices, "nobody sees them"
+
+
+async def test_a_panel_that_fails_is_a_notice_in_its_place_and_the_run_goes_on() -> None:
+    async with playing() as (app, pilot):
+        app.lab.panel_trouble = Failure(
+            "The plugin 'mine' failed", "In render: ValueError: [red]no ink[/]", kind="plugin"
+        )
+        await pilot.press("5")
+        await seen(pilot, lambda: "no ink" in app.text("#plugin-notice"))
+        said = app.text("#plugin-notice")
+        assert "'mine' failed" in said and "[red]no ink[/]" in said, "as it is, never as markup"
+        assert "3 switches" in said and "5 chooses another" in said
+        await pilot.press("s", "s")
+        await seen(pilot, lambda: "step 2/" in app.text("#status"))
+        assert "failed" not in app.text("#status")
+        app.lab.panel_trouble = None
+        await pilot.press("s")
+        await seen(pilot, lambda: "at step 3" in lines(app))
+        assert not app.main.query_one("#plugin-notice").display
+
+
+async def test_what_a_panel_writes_is_never_obeyed() -> None:
+    async with playing() as (app, pilot):
+        app.lab.panel_lines = ("\x1b[2J[bold]wiped[/]", "x" * 500, "\r\n")
+        await pilot.press("5")
+        await seen(pilot, lambda: "wiped" in lines(app))
+        widget = app.main.query_one(PanelLines)
+        painted = ["".join(s.text for s in widget.render_line(y)) for y in range(3)]
+        assert painted[0].startswith("\\x1b[2J[bold]wiped[/]")
+        assert painted[1] == "x" * widget.size.width
+        assert painted[2].strip() == "\\x0d↵"
+
+
+@pytest.mark.parametrize(
+    ("line", "width", "shown"),
+    [("abc", 5, "abc"), ("abcdef", 3, "abc"), ("日本語", 5, "日本 "), ("\x07a", 9, "\\x07a")],
+)
+def test_lines_are_cut_by_cells(line: str, width: int, shown: str) -> None:
+    assert cut(line, width) == shown
