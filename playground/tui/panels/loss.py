@@ -1,4 +1,4 @@
-"""Panel 2: the loss, its average, the held-out loss, and what it must beat."""
+"""Panel 2: the loss, its average, the held-out loss, what it must beat; below, the metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from textual.app import ComposeResult
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
 from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.lanes import Lane
 from playground.tui.widgets.series import Baseline, Series
+from playground.tui.widgets.text import visible
 
 WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
 
@@ -32,6 +34,7 @@ class LossPanel(Panel):
                 Series("held out", model.evaluations, "points", "val"),
             ],
             [Baseline(line.name, line.nats) for line in model.info.baselines] if model.info else [],
+            [Lane(label, curve) for label, curve in model.measured],
         )
         self._read_out()
 
@@ -50,6 +53,7 @@ class LossPanel(Panel):
             ("loss", self._model.loss),
             ("ema", self._model.ema),
             ("held out", self._model.evaluations),
+            *((visible(label), curve) for label, curve in self._model.measured),
         ):
             value = curve.value_at(step)
             if value is not None and math.isfinite(value):

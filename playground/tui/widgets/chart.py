@@ -16,6 +16,7 @@ from typing_extensions import override
 from playground.tui.widgets import plot
 from playground.tui.widgets.canvas import Canvas, draw, label_of
 from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.lanes import Lane, LanePlot, share
 from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
 from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series
 from playground.tui.widgets.text import visible
@@ -30,7 +31,7 @@ from playground.tui.widgets.ticks import (
 EARLY = 24
 """With fewer points than this every baseline is shown, wherever it lies."""
 
-__all__ = ["Baseline", "Chart", "Kind", "Role", "Series"]
+__all__ = ["Baseline", "Chart", "Kind", "Lane", "Role", "Series"]
 
 CURSOR = Binding.Group("cursor", compact=True)
 
@@ -117,6 +118,7 @@ class Chart(LineWidget, can_focus=True):
         self._placeholder = visible(placeholder)
         self._series: tuple[Series, ...] = ()
         self._baselines: tuple[Baseline, ...] = ()
+        self._lanes: tuple[Lane, ...] = ()
         self._seen: object = None  # what set_data was given last, curves by their revision
         self._pinned: float | None = None
         self._hover: float | None = None
@@ -125,14 +127,21 @@ class Chart(LineWidget, can_focus=True):
 
     # -- data ----------------------------------------------------------------------------------
 
-    def set_data(self, series: Sequence[Series], baselines: Sequence[Baseline] = ()) -> None:
-        """Draw `series` over `baselines`; redraws only if one of them changed."""
-        seen = (tuple(series), tuple(s.curve.revision for s in series), tuple(baselines))
+    def set_data(
+        self,
+        series: Sequence[Series],
+        baselines: Sequence[Baseline] = (),
+        lanes: Sequence[Lane] = (),
+    ) -> None:
+        """Draw `series` over `baselines`, and `lanes` below; redraws only if one changed."""
+        curves = [*(one.curve for one in series), *(lane.curve for lane in lanes)]
+        revisions = tuple(curve.revision for curve in curves)
+        seen = (tuple(series), tuple(baselines), tuple(lanes), revisions)
         if seen == self._seen:
             return
         self._seen = seen
         self._series = tuple(series)
-        self._baselines = tuple(baselines)
+        self._baselines, self._lanes = tuple(baselines), tuple(lanes)
         self.changed()
 
     @property
@@ -170,7 +179,9 @@ class Chart(LineWidget, can_focus=True):
 
     def values_at(self, x: float) -> dict[str, float | None]:
         """The value of each series at `x`, by name: that of its last point at or before it."""
-        return {series.name: series.curve.value_at(x) for series in self._series}
+        named = [(one.name, one.curve) for one in self._series]
+        named += [(lane.name, lane.curve) for lane in self._lanes]
+        return {name: curve.value_at(x) for name, curve in named}
 
     def action_cursor(self, columns: int) -> None:
         x0, x1 = self._span()
@@ -269,8 +280,10 @@ class Chart(LineWidget, can_focus=True):
     def paint(self, width: int, height: int) -> Sequence[Strip]:
         top = 1 if height >= 8 and width >= 16 and self._series else 0
         bottom = 2 if height >= 6 and width >= 12 else 0
-        rows = height - top - bottom
         x0, x1 = self._span()
+        count, each = share(len(self._lanes), height)
+        lanes = [LanePlot.of(one, (x0, x1), width, each) for one in self._lanes[:count]]
+        rows = height - top - bottom - count * each
         y0, y1 = self._range(x0, x1, max(1, width), rows)
         parts = max(3, rows // 3) if rows >= 6 else 2
         if self._log_y:
@@ -278,7 +291,8 @@ class Chart(LineWidget, can_focus=True):
         else:
             ticks = linear_ticks(y0, y1, parts)
         texts = tick_texts(ticks)
-        gutter = max(map(len, texts), default=0) + 2 if width >= 20 else 0
+        written = [*texts, *(end for lane in lanes for end in lane.ends)]
+        gutter = max(map(len, written), default=0) + 2 if width >= 20 else 0
         labels = [label_of(line) for line in self._baselines]
         room = width - gutter
         margin = max(map(cell_len, labels), default=0) + 2 if room >= 72 and labels else 0
@@ -302,6 +316,10 @@ class Chart(LineWidget, can_focus=True):
                 runs.append((" ┤" if text else " │", self.ink("chart--axis")))
             runs += self._inked(canvas, row)
             lines.append(strip_of(runs, width, self.ink(), known=gutter + canvas.width))
+        for lane in lanes:
+            for pieces in lane.picture(frame, gutter, width, self.cursor):
+                inked = [(text, self.ink(ink) if ink else self.ink()) for text, ink in pieces]
+                lines.append(strip_of(inked, width, self.ink()))
         if bottom:
             lines += self._x_axis(frame, gutter, width)
         return lines

@@ -1,0 +1,125 @@
+"""Lanes: thin plots below a chart, over the same x, each with a scale of its own.
+
+What has another unit than the chart's curves goes into a lane: a headline with its name and
+value, and a few lines of curve. Where there is little room, name and curve share one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from playground.tui.widgets import plot
+from playground.tui.widgets.canvas import draw
+from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.series import GLYPHS, Role, Series
+from playground.tui.widgets.text import visible
+from playground.tui.widgets.ticks import tick_texts, value_text
+
+INK: Role = "accent2"
+TALLEST = 5
+"""Lines of a lane at most, its headline included."""
+_CHART = 8
+"""Lines that the chart above keeps, its legend and its axis included."""
+_SHARE = 0.45
+"""Of the height, that all lanes together may take, unless each has but one line."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A named curve in a lane of its own. It may grow in place, as a Series may."""
+
+    name: str
+    curve: Curve
+
+
+def share(lanes: int, height: int) -> tuple[int, int]:
+    """(how many lanes there is room for, the lines of each) below a chart; `height` is that of
+    both together. A lane of more than one line has a headline."""
+    spare = height - _CHART
+    for lines in range(TALLEST, 1, -1):
+        if lanes * lines <= min(spare, _SHARE * height):
+            return lanes, lines
+    return max(0, min(lanes, spare)), 1
+
+
+def value_of(lane: Lane, cursor: float | None) -> str:
+    """The value at the cursor, or the last one: "0.823"; "–" where there is none."""
+    curve = lane.curve
+    value = curve.value_at(cursor) if cursor is not None else curve.ys[-1] if curve else None
+    return "–" if value is None else value_text(value)
+
+
+Pieces = list[tuple[str, str]]
+"""A line as pieces of text, each with the name of its ink ("" for none)."""
+
+
+@dataclass(frozen=True)
+class LanePlot:
+    """A lane, and the scale it is drawn at."""
+
+    lane: Lane
+    y0: float
+    y1: float
+    lines: int
+    """Of the whole lane."""
+
+    @classmethod
+    def of(cls, lane: Lane, span: tuple[float, float], columns: int, lines: int) -> LanePlot:
+        """At the scale that fits what is in sight from x to x."""
+        found = plot.robust(lane.curve.envelope(*span, max(1, columns)), False)
+        y0, y1 = plot.y_range([found] if found else [], [], False, 2 * lines)
+        return cls(lane, y0, y1, lines)
+
+    @property
+    def _rows(self) -> int:
+        """Lines of curve."""
+        return self.lines - 1 or 1
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The ends of the scale in writing, lower and upper; empty on a single line, and where
+        there is nothing to see."""
+        if self._rows < 2 or not self.lane.curve:
+            return "", ""
+        low, high = tick_texts([self.y0, self.y1])
+        return low, high
+
+    def picture(
+        self, above: plot.Frame, gutter: int, width: int, cursor: float | None
+    ) -> Iterator[Pieces]:
+        """The lines of the lane: the curve beneath `above`, column under column."""
+        frame = plot.Frame(above.x0, above.x1, self.y0, self.y1, above.width, self._rows)
+        room = max(1, width - gutter)
+        canvas = draw(
+            frame, room, [Series(self.lane.name, self.lane.curve, "line", INK)], (), cursor
+        )
+        head = self._headline(room, cursor)
+        if self.lines > 1:
+            yield [(" " * (gutter - 1) + "├", "chart--axis"), *head] if gutter else head
+        else:
+            start = 0
+            for text, ink in head[:2]:
+                canvas.write(0, start, text, ink)
+                start += cell_len(text)
+        low, high = self.ends
+        for row in range(self._rows):
+            text = high if row == 0 else low if row == self._rows - 1 else ""
+            pieces = [(text.rjust(gutter - 2), "chart--tick")] if gutter else []
+            pieces += [(" ┤" if text else " │", "chart--axis")] if gutter else []
+            yield [*pieces, *canvas.runs(row)]
+
+    def _headline(self, width: int, cursor: float | None) -> Pieces:
+        """Glyph, name, value, and a thin line to the end."""
+        name, value = visible(self.lane.name), value_of(self.lane, cursor)
+        words = f" {name} {value} "
+        if cell_len(words) + 3 > width:  # the value is what one wants to see
+            words = f" {value} "
+        rest = max(0, width - cell_len(words) - 1)
+        return [
+            (GLYPHS["line"], f"chart--{INK}"),
+            (words, "chart--legend"),
+            ("╌" * rest, "chart--axis"),
+        ]
