@@ -6,6 +6,9 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
+import sys
+import tomllib
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,17 +20,23 @@ import pytest
 from microgpt import ModelConfig, OptimizerConfig, initial_weights
 from playground import api
 from playground.catalog import HOOKS
+from playground.hooks import settings, versions
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
-from playground.hooks.sources import PluginSources
+from playground.hooks.sources import PluginSources, import_path
+from playground.lab.events import Limits
 from playground.testing import contribution_checks, run_checks
 from tests.docs_helpers import (
     ROOT,
     assert_links_lead_somewhere,
+    assert_understood,
     blocks,
+    commands,
     tool,
 )
 
+GUIDE = ROOT / "docs" / "plugins.md"
+TEXT = GUIDE.read_text(encoding="utf-8")
 HOOK_PAGES = ROOT / "docs" / "hooks"
 CONFIG = ModelConfig(vocab_size=3, n_embd=4, n_head=2, block_size=4)
 
@@ -197,3 +206,157 @@ def test_the_example_of_the_page_keeps_its_contract(hook: str, maker: ModuleType
     checks = contribution_checks(HOOKS[hook], contribution)
     broken = [finding for finding in run_checks(checks, 5) if finding.outcome == "failed"]
     assert broken == []
+
+
+# ---------------------------------------------------------------- the guide
+
+
+PLUGINS = [code for code in blocks(TEXT, "python") if "@hookimpl" in code]
+FIXED, TURNED = PLUGINS
+LOGITS = [0.0, 2.0, 1.0]
+
+
+def the_block(kind: str, with_word: str) -> str:
+    (code,) = [code for code in blocks(TEXT, kind) if with_word in code]
+    return code
+
+
+@pytest.fixture
+def handicap(tmp_path: Path) -> Iterator[ModuleType]:
+    """The plugin of the tutorial, as `import handicap` finds it in the tests of a package."""
+    path = tmp_path / "handicap.py"
+    path.write_text(TURNED, encoding="utf-8")
+    module = sys.modules["handicap"] = import_path(path)
+    try:
+        yield module
+    finally:
+        del sys.modules["handicap"]
+
+
+def test_the_first_strategy_of_the_tutorial_holds_the_favourite_back(tmp_path: Path) -> None:
+    chain = registry_of(FIXED, tmp_path, "handicap.py").make_chain([("handicap:handicap", {})])
+    assert chain.apply(LOGITS, context(3)) == [0.0, -1.0, 1.0]
+
+
+def test_the_knob_of_the_tutorial_moves_the_bars(tmp_path: Path) -> None:
+    registry = registry_of(TURNED, tmp_path, "handicap.py")
+    (amount,) = registry.entry("strategy", "handicap").controls
+    assert (amount.kind, amount.minimum, amount.maximum, amount.neutral) == ("slider", 0, 10, 0)
+
+    def favourite(setting: float) -> float:
+        chain = registry.make_chain([("handicap", {"amount": setting})])
+        return chain.probabilities(LOGITS, context(3))[1][1]
+
+    assert favourite(0) > favourite(0.5) > favourite(3) > favourite(10)
+    assert registry.make_chain([("handicap", {"amount": 0})]).apply(LOGITS, context(3)) == LOGITS
+
+
+@pytest.mark.parametrize("code", PLUGINS, ids=["fixed", "with a knob"])
+def test_strategies_of_the_tutorial_keep_their_contract(code: str, tmp_path: Path) -> None:
+    registry = registry_of(code, tmp_path, "handicap.py")
+    findings = run_checks(
+        contribution_checks("strategy", registry.contribution("strategy", "handicap"))
+    )
+    assert [finding for finding in findings if finding.outcome == "failed"] == []
+
+
+@pytest.mark.usefixtures("handicap")
+def test_the_contract_test_of_the_tutorial_runs_every_check() -> None:
+    names: dict[str, Any] = {}
+    exec(the_block("python", "contract_tests"), names)
+    (mark,) = names["test_contract"].pytestmark
+    checks = mark.args[1]
+    assert checks
+    for check in checks:
+        check()
+
+
+@pytest.mark.usefixtures("handicap")
+def test_the_kit_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(the_block("python", "run_checks"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines
+    assert all(line.startswith(("passed ", "skipped ")) for line in lines), lines
+
+
+def test_knobs_become_the_controls_of_the_table(tmp_path: Path) -> None:
+    file = tmp_path / "many.py"
+    file.write_text(the_block("python", "ManyKnobs"), encoding="utf-8")
+    knobs: type[api.Knobs] = import_path(file).ManyKnobs
+    rows = re.findall(r"^\| .*? \| (\w[\w ]*) \| `(\w+)=(\S+)` \|$", TEXT, re.MULTILINE)
+    words = {"slider": "slider", "switch": "switch", "choice": "choice", "text": "line of text"}
+    drawn = api.controls(knobs)
+    assert len(rows) == len(drawn) == 5
+    for (word, name, value), control in zip(rows, drawn, strict=True):
+        whole = " of whole numbers" if control.integer else ""
+        assert (control.name, words[control.kind] + whole) == (name, word)
+        knobs.model_validate_strings({name: value})
+
+
+def test_the_configuration_it_shows_switches_a_plugin_off(tmp_path: Path) -> None:
+    config = tmp_path / "config.json"
+    config.write_text(the_block("json", "disabled"), encoding="utf-8")
+    assert settings.read_disabled(config) == ("handicap",)
+    file = tmp_path / "handicap.py"
+    file.write_text("raise SystemExit", encoding="utf-8")
+    sources = PluginSources(files=(str(file),), entry_points=False, config=str(config))
+    assert [(p.name, p.state) for p in load(sources).plugins][-1] == ("handicap", "disabled")
+
+
+def test_entry_points_and_versions_are_those_that_are_read(tmp_path: Path) -> None:
+    groups = {
+        group: values
+        for code in blocks(TEXT, "toml")
+        for group, values in tomllib.loads(code)["project"]["entry-points"].items()
+    }
+    assert groups.keys() == {api.PROJECT_NAME, versions.GROUP}
+    assert versions.of_text(groups[versions.GROUP]["versions"]) == (1, 2)
+    file = tmp_path / "dated.py"
+    file.write_text(the_block("python", "MICROGPT_API"), encoding="utf-8")
+    assert versions.of_path(file) == (api.API_VERSION, api.API_VERSION)
+    assert f"`playground.api.API_VERSION`, now {api.API_VERSION}," in TEXT
+
+
+@pytest.mark.parametrize("command", sorted(set(commands(TEXT))))
+def test_the_command_line_takes_every_command_of_the_guide(command: str) -> None:
+    assert_understood(command)
+
+
+def test_every_code_block_of_the_guide_is_of_a_kind_that_is_tested() -> None:
+    fences = re.findall(r"^```(\w*)$", TEXT, re.MULTILINE)
+    assert set(fences) <= {"", "sh", "python", "toml", "json"}
+    tested = [code for code in blocks(TEXT, "python") if "@hookimpl" in code]
+    tested += [
+        the_block("python", word)
+        for word in ("contract_tests", "run_checks", "ManyKnobs", "MICROGPT_API")
+    ]
+    assert sorted(tested) == sorted(blocks(TEXT, "python"))
+
+
+def test_the_patience_it_promises_is_that_of_the_watchdog() -> None:
+    limits = Limits()
+    assert f"after {limits.plugin:.0f} seconds without a sign" in TEXT
+    assert f"has {limits.prepare:.0f} seconds" in TEXT
+    assert f"engine {limits.engine / 60:.0f} minutes" in TEXT
+
+
+def test_the_guide_leads_to_every_hook_and_its_links_somewhere() -> None:
+    assert_links_lead_somewhere(GUIDE)
+    for hook in HOOKS:
+        assert f"(hooks/{hook}.md)" in TEXT
+
+
+def test_the_gallery_is_listed_as_it_is() -> None:
+    there = {path.parent.name: path.parent for path in (ROOT / "plugins").glob("*/README.md")}
+    rows = re.findall(r"^\| \[`([\w-]+)`\]\(\.\./plugins/\1\) \| (.*?) \|", TEXT, re.MULTILINE)
+    assert {folder for folder, _ in rows} == there.keys()
+    for folder, adds in rows:
+        code = "".join(
+            path.read_text(encoding="utf-8") for path in there[folder].glob("src/**/*.py")
+        )
+        for name in re.findall(r"`([\w-]+)`", adds):
+            assert f'"{name}"' in code, f"{folder} contributes no {name}"
+
+
+def test_it_says_plainly_what_plugins_may_do() -> None:
+    assert "Plugins are code, and run with your rights." in TEXT.partition("## ")[0]
