@@ -195,6 +195,37 @@ def sample(
     )
 
 
+@cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play exporters`"))
+@click.argument("checkpoint", type=PATH)
+@click.argument("path", type=PATH)
+@option(
+    "--as",
+    "wanted",
+    default=None,
+    metavar="NAME[:KNOBS]",
+    section="Output",
+    help="The format (csv for .csv, json-lines for .jsonl).",
+)
+@plugin_options
+def export(
+    checkpoint: Path,
+    path: Path,
+    wanted: str | None,
+    plugins: tuple[Path, ...],
+    no_plugins: bool,
+    without: tuple[str, ...],
+) -> int:
+    """Write a saved run in a format of others.
+
+    CHECKPOINT is a .safetensors file, written by `train --save` or by ctrl+s in the playground;
+    PATH is the file to write (some formats make a folder). The data it learnt from are not
+    needed.
+    """
+    from playground.cli.export import export_run
+
+    return export_run(checkpoint, path, sources(plugins, no_plugins, without), wanted=wanted)
+
+
 def _listing(kind: str, plural: str, words: str) -> None:
     @cli.command(plural, context_settings=CONTEXT, help=f"List the {words} and their knobs.")
     @option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -212,6 +243,8 @@ for _kind, _plural, _words in (
     ("tokenizer", "tokenizers", "tokenizers"),
     ("strategy", "strategies", "sampling strategies"),
     ("engine", "engines", "engines"),
+    ("panel", "panels", "panels"),
+    ("exporter", "exporters", "exporters"),
     ("schedule", "schedules", "learning-rate schedules"),
     ("metric", "metrics", "metrics"),
 ):

@@ -1,0 +1,98 @@
+"""`microgpt-play export`: a saved run in a format of others."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from playground.cli.failures import fail, fail_with, printable, say, warn
+from playground.hooks.errors import KnobError, UnknownNameError
+from playground.hooks.manager import load
+from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources, expanded
+from playground.lab.checkpoint import CheckpointError, read_checkpoint
+from playground.lab.events import LabError
+from playground.lab.exporting import BY_SUFFIX, export, run_export
+from playground.lab.protocol import Progress
+
+_NOTICED = 0.5
+"""Seconds after which a person wonders."""
+
+
+def export_run(checkpoint: Path, path: Path, sources: PluginSources, *, wanted: str | None) -> int:
+    """Write the run to `path`; returns the exit code. wanted: "csv", "mine:knob=value"."""
+    registry = load(sources)
+    warn(registry.problems)
+    name, options = _chosen(registry, wanted, path)
+    try:
+        _spare(checkpoint, path)
+        run = run_export(read_checkpoint(checkpoint))
+        with _Telling() as tell:
+            target = export(registry, name, options, run, path, tell)
+    except CheckpointError as error:
+        return fail(f"{error.title}. {error.message}")
+    except LabError as error:
+        return fail_with(error.failure)
+    say(f"Exported step {run.step:,} to {target}")
+    if not run.losses and run.step:
+        say("The saved run holds no losses of its steps, so there are none in it.")
+    return 0
+
+
+def _chosen(registry: Registry, wanted: str | None, path: Path) -> tuple[str, dict[str, object]]:
+    """The exporter and its knobs. Raises click.UsageError."""
+    if wanted is None:
+        wanted = BY_SUFFIX.get(path.suffix.lower())
+    if wanted is None:
+        there = ", ".join(entry.name for entry in registry.catalog().of("exporter"))
+        suffixes = " or ".join(BY_SUFFIX)
+        raise click.UsageError(
+            f"'{printable(path.name)}' does not say which format: end it in {suffixes}, or name "
+            f"one with --as ({there})."
+        )
+    try:
+        entry, options = registry.parse_choice("exporter", wanted)
+        registry.validate("exporter", entry.qualified, options)
+    except (KnobError, UnknownNameError) as error:
+        raise click.BadParameter(str(error), param_hint="--as") from None
+    return entry.qualified, dict(options)
+
+
+def _spare(checkpoint: Path, path: Path) -> None:
+    """Raise CheckpointError if the run would be written over the model it is in."""
+    source, target = expanded(checkpoint), expanded(path)
+    try:
+        same = source.exists() and target.exists() and source.samefile(target)
+    except OSError:
+        return  # said when it is opened
+    if same:
+        raise CheckpointError(
+            "The model would be overwritten", f"{target} is the saved model itself. Name another."
+        )
+
+
+class _Telling:
+    """How far it is, on one line of a terminal, if it takes long enough to wonder."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._last = 0.0
+        self._shown = False
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        if not sys.stderr.isatty() or now - self._began < _NOTICED or now - self._last < 0.1:
+            return
+        self._last, self._shown = now, True
+        amount = f" {progress.done:,}/{progress.total:,}" if progress.total else ""
+        click.echo(f"\r\x1b[K{printable(progress.stage)}{amount}", nl=False, err=True)
+
+    def __enter__(self) -> _Telling:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            click.echo("\r\x1b[K", nl=False, err=True)
