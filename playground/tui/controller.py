@@ -20,14 +20,17 @@ from playground.lab.events import (
     LabError,
     LabEvent,
     OpenProgress,
+    PluginSaved,
+    PluginsUnwatched,
     WorkerBack,
     WorkerGone,
     WorkerLost,
 )
-from playground.lab.protocol import Checkpoint, Failure, Progress, Sampling
+from playground.lab.protocol import Checkpoint, Failure, Measuring, Progress, Sampling
 from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.patience import NOTICED, Patience
 from playground.tui.previews import Previews
+from playground.tui.reloads import Reloads, cure
 
 if TYPE_CHECKING:
     from playground.lab.client import Lab
@@ -69,9 +72,15 @@ class Controller:
         self._hurry = asyncio.Event()
         self._turn = asyncio.Lock()
         self._previews = Previews(self.lab, model, changed)
+        self._reloads = Reloads(
+            model, self._previews, lambda title, text, severity: say(Remark(title, text, severity))
+        )
+        self._interrupted = False
+        """The run was running when its trouble came."""
         self._tasks: set[asyncio.Task[Any]] = set()
         self._told: Failure | None = None
         """The trouble that was said last; once is enough."""
+        self._told_of_metrics: list[Failure] = []
         self._opening = False
         self._making: Progress | None = None
         """What was told first of the engine that was asked for last."""
@@ -149,11 +158,13 @@ class Controller:
             self.say(Remark("One moment", "Another run is being opened; esc cancels that."))
             return False
         text = spec if isinstance(spec, str) else json.dumps(dict(spec))
-        sampling = self.model.sampling
+        sampling, measuring = self.model.sampling, self.model.measuring
         self._opening, self.model.opening = True, Progress("starting", 0, 0)
         self.changed()
         try:
-            info = await self.lab.open(text, checkpoint=checkpoint, sampling=sampling)
+            info = await self.lab.open(
+                text, checkpoint=checkpoint, sampling=sampling, measuring=measuring
+            )
         except LabError as error:
             self._not_opened(error.failure)
             return False
@@ -163,9 +174,11 @@ class Controller:
         self._gone = False
         self.model.opened(info)
         self._previews.taken(sampling, info.sampling)
-        if self.model.catalog is None:
-            self.model.catalog = await self.lab.get_catalog()
+        first = self.model.catalog is None
+        self.model.catalog = await self.lab.get_catalog()
+        if first:
             self._tell_problems()
+        self.lab.follow_plugins()
         self.touch()
         return True
 
@@ -378,8 +391,26 @@ class Controller:
         self._previews.want()
         self.changed()
 
+    async def go_on_without(self, strategy: str) -> None:
+        """Switch a strategy off, by its qualified name, and train on if it was that which
+        stopped the run."""
+        self.set_sampling(self.model.without_strategy(strategy))
+        async with self._in_turn():
+            await self._previews.send()
+            if self._interrupted:
+                self._interrupted = False
+                await self._patience.for_(self.lab.run(SPEEDS[self.model.speed]))
+        self.touch()
+
     def set_prompt(self, prompt: str) -> None:
         self.set_sampling(replace(self.model.sampling, prompt=prompt))
+
+    async def set_metrics(self, measuring: Measuring) -> None:
+        """From now on measure these, and draw them below the loss."""
+        async with self._in_turn():
+            await self._patience.for_(self.lab.set_metrics(measuring))
+            self.model.measuring = measuring
+        self.touch()
 
     async def sample(self) -> None:
         """A batch of texts now."""
@@ -419,14 +450,20 @@ class Controller:
             await self._breathe(1 / FRAMES_PER_SECOND)
 
     async def _pull(self) -> None:
-        before = self.model.step, self.model.frame is None
+        before, running = (self.model.step, self.model.frame is None), self.model.running
         frame = await self._patience.for_(self.lab.frame(self.model.request()))
         if not self.model.take(frame):
             frame = await self.lab.frame(self.model.request())
             self.model.take(frame)
         if frame.trouble is not None and frame.trouble != self._told:
-            self.say(Remark(frame.trouble.title, frame.trouble.message, "error"))
+            self._interrupted = running
+            words = frame.trouble.message + cure(frame.trouble)
+            self.say(Remark(frame.trouble.title, words, "error"))
         self._told = frame.trouble
+        for meter in frame.meters:  # the worker keeps it off; it is said once
+            if meter.trouble is not None and meter.trouble not in self._told_of_metrics:
+                self._told_of_metrics.append(meter.trouble)
+                self.say(Remark(meter.trouble.title, meter.trouble.message, "warning"))
         late = frame.panel is not None and frame.panel.step != frame.step
         if frame.state == "running" or late:  # a slow panel is drawn when its turn comes
             self._wanted.set()
@@ -440,11 +477,15 @@ class Controller:
         match event:
             case OpenProgress(progress):
                 self.model.opening = progress
+            case PluginSaved() | PluginsUnwatched():
+                self._reloads.heard(event)
+                self.touch()
             case WorkerLost(failure, step):
                 self.model.trouble = failure
                 self.say(Remark(failure.title, failure.message, "error"))
             case WorkerBack(info, step, running, note):
                 self.model.opened(info)
+                self.model.catalog = self.lab.catalog or self.model.catalog
                 self._previews.taken(None, info.sampling)
                 goes = "It trains on" if running else "It waits, paused,"
                 self.say(

@@ -143,6 +143,31 @@ class Dialogs:
         if choice is not None:
             self._app.main.show_panel(choice["name"], choice["options"])
 
+    def metrics(self) -> None:
+        from playground.tui.screens.metrics import MetricsScreen
+
+        if self._ready():
+            self._push(MetricsScreen(self._model), self._metrics_chosen)
+
+    def _metrics_chosen(self, measuring: Any) -> None:
+        if measuring is not None:
+            self._app.controller.do(self._app.controller.set_metrics(measuring))
+
+    def wrong(self) -> None:
+        """What is wrong with a plugin, and a way on."""
+        from playground.tui.screens.stale import WITHOUT, failing_strategy, wrong_screen
+
+        screen, strategy = wrong_screen(self._model), failing_strategy(self._model)
+        if screen is None:
+            self._app.controller.say(Remark("Nothing is wrong", "Every plugin does its work."))
+            return
+
+        def done(choice: str | None) -> None:
+            if choice == WITHOUT:
+                self._app.controller.do(self._app.controller.go_on_without(strategy))
+
+        self._push(screen, done)
+
     def plugins(self) -> None:
         from playground.tui.screens.plugins import PluginsScreen
 

@@ -111,6 +111,8 @@ class PlaygroundModel:
     """Why an engine could not be made when it was last tried, by qualified name."""
     engine_speeds: dict[str, EngineSpeed] = field(default_factory=dict)
     """How fast those went that have been at work on the open run, by qualified name."""
+    newest_problem: tuple[str, str] = ("", "")
+    """Plugin and message of what was wrong with the file that was saved last."""
     trouble: Failure | None = None
     """What is wrong with the worker or the run; None when all is well."""
     preview_trouble: Failure | None = None
@@ -292,6 +294,21 @@ class PlaygroundModel:
     def entry(self, link: Link) -> Entry | None:
         """What the catalog says of a strategy in the chain."""
         return self.catalog.find("strategy", link.name) if self.catalog else None
+
+    def of_file(self, path: str) -> tuple[Entry, ...]:
+        """What a plugin's file contributes."""
+        entries = self.catalog.entries if self.catalog else ()
+        return tuple(entry for entry in entries if entry.origin == path)
+
+    def without_strategy(self, qualified: str) -> Sampling:
+        """The sampling with one strategy switched off."""
+        links = [
+            replace(link, enabled=False)
+            if (entry := self.entry(link)) is not None and entry.qualified == qualified
+            else link
+            for link in self.sampling.chain
+        ]
+        return replace(self.sampling, chain=tuple(links))
 
     def with_knob(self, place: int, knob: str, value: KnobValue) -> Sampling:
         """The sampling with one knob of one link changed."""

@@ -23,6 +23,8 @@ from playground.lab.protocol import (
     FrameRequest,
     Matrix,
     MatrixFrame,
+    Measuring,
+    Meter,
     Metrics,
     PanelFrame,
     PanelView,
@@ -62,6 +64,25 @@ CATALOG = Catalog(
                     "split", "split", "choice", "lines", choices=("lines", "paragraphs", "windows")
                 ),
             ),
+        ),
+        Entry("schedule", "linear", "builtin", "built in", "straight down to 0"),
+        Entry(
+            "schedule",
+            "cosine",
+            "builtin",
+            "built in",
+            "gently down",
+            (slider("warmup", 0, 0, 1000, 10, 0),),
+        ),
+        Entry("metric", "gradient-norm", "builtin", "built in", "how strongly a step pulls"),
+        Entry("metric", "perplexity", "builtin", "built in", "exp of the loss"),
+        Entry(
+            "metric",
+            "new-share",
+            "builtin",
+            "built in",
+            "share of new texts",
+            (slider("length", 1, 1, 9, 1, None),),
         ),
         Entry("tokenizer", "char", "builtin", "built in", "one token a character"),
         Entry("tokenizer", "byte", "builtin", "built in", "one token a UTF-8 byte"),
@@ -137,6 +158,7 @@ class ScriptedLab:
         self.listener = listener
         self.stride = stride
         self.info: RunInfo | None = None
+        self.catalog: Catalog | None = CATALOG
         self.calls: list[tuple[object, ...]] = []
         self.fail_open: Failure | None = None
         self.engine = "vector"
@@ -149,14 +171,17 @@ class ScriptedLab:
         self.epoch = 0
         self.batches: list[SampleBatch] = []
         self.sampling = Sampling()
+        self.measuring = Measuring()
+        self.metric_trouble: Failure | None = None
+        """Why the first metric that is on was switched off."""
         self.saved: list[str] = []
         self.panels = PanelWatch()
         self.panel_lines: tuple[str, ...] = ()
         """What the panel draws; by default its name, knobs and size."""
         self.panel_trouble: Failure | None = None
 
-    async def open(self, spec, *, checkpoint=None, sampling=None) -> RunInfo:
-        self.sampling = sampling or Sampling()
+    async def open(self, spec, *, checkpoint=None, sampling=None, measuring=None) -> RunInfo:
+        self.sampling, self.measuring = sampling or Sampling(), measuring or Measuring()
         self.calls.append(("open", spec))
         if self.fail_open is not None:
             failure, self.fail_open = self.fail_open, None
@@ -203,6 +228,9 @@ class ScriptedLab:
     def cancel_open(self) -> bool:
         return False
 
+    def follow_plugins(self) -> None:
+        self.calls.append(("follow_plugins",))
+
     async def get_catalog(self) -> Catalog:
         return CATALOG
 
@@ -236,6 +264,14 @@ class ScriptedLab:
                     for s in range(0, self.step + 1, 100)
                     if s > request.since_step or s == request.since_step == 0
                 ),
+                {
+                    meter.label: tuple(
+                        (s, 1.5 + math.sin(s / 40) / (1 + s / 200))
+                        for s in range(10, self.step + 1, 10)
+                        if s >= request.since_step
+                    )
+                    for meter in self._meters()
+                },
             ),
             learning_rate=0.01 * (1 - self.step / steps),
             base_learning_rate=0.01,
@@ -256,6 +292,7 @@ class ScriptedLab:
             ),
             matrices=tuple(matrices),
             panel=self._draw(request.panel) if request.panel else None,
+            meters=self._meters(),
             batches=tuple(b for b in reversed(self.batches) if b.number > request.since_batch)[
                 ::-1
             ],
@@ -293,6 +330,16 @@ class ScriptedLab:
     async def set_sampling(self, sampling: Sampling) -> None:
         self.calls.append(("set_sampling", sampling))
         self.sampling = sampling
+
+    def _meters(self) -> tuple[Meter, ...]:
+        return tuple(
+            Meter(choice, choice.name, None if place else self.metric_trouble)
+            for place, choice in enumerate(self.measuring.metrics)
+        )
+
+    async def set_metrics(self, measuring: Measuring) -> None:
+        self.calls.append(("set_metrics", measuring))
+        self.measuring = measuring
 
     async def sample(self) -> SampleBatch:
         texts = tuple(

@@ -17,6 +17,7 @@ from playground.lab.protocol import SampleBatch
 from playground.tui.knobs import align, knob_line, knob_value
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
+from playground.tui.reloads import cure
 from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import Bar, Bars
 from playground.tui.widgets.control import Choice, Toggle
@@ -94,6 +95,9 @@ class SamplingPanel(Panel):
             entry = model.entry(link)
             if not link.enabled:
                 continue
+            if entry is not None and entry.stale:
+                badge = Content.styled(f"! {visible(link.name)} is stale; ! tells why", CAUTION)
+                lines.append(Static(badge, classes="chain-plain chain-stale"))
             knobs = entry.controls if entry is not None else ()
             for control in knobs:
                 value = link.options.get(control.name, control.default)
@@ -178,7 +182,7 @@ class SamplingPanel(Panel):
             head.say(
                 Content.assemble(
                     ("! ", CAUTION),
-                    (f"{trouble.title}. {trouble.message}", CAUTION),
+                    (f"{trouble.title}. {trouble.message}{cure(trouble)}", CAUTION),
                 )
             )
             bars.set_rows([])

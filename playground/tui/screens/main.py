@@ -264,8 +264,14 @@ class MainScreen(Screen[None]):
     def action_chain(self) -> None:
         self.playground.dialogs.chain()
 
+    def action_metrics(self) -> None:
+        self.playground.dialogs.metrics()
+
     def action_plugins(self) -> None:
         self.playground.dialogs.plugins()
+
+    def action_wrong(self) -> None:
+        self.playground.dialogs.wrong()
 
     def action_windows(self) -> None:
         self.playground.dialogs.windows()
