@@ -23,7 +23,6 @@ from playground.lab.protocol import (
     MatrixKind,
     MatrixView,
     Measuring,
-    Measuring,
     PanelView,
     Preview,
     Progress,

@@ -30,8 +30,7 @@ class CosineKnobs(Knobs):
         le=1000,
         step=10,
         neutral=0,
-        unit="steps",
-        label="warm-up",
+        label="warm-up steps",
         help="steps over which the learning rate first rises; 0 begins at its full size",
     )
     floor: float = Knob(

@@ -16,7 +16,7 @@ from typing_extensions import override
 from playground.tui.widgets import plot
 from playground.tui.widgets.canvas import Canvas, draw, label_of
 from playground.tui.widgets.curve import Curve
-from playground.tui.widgets.lanes import Lane, LanePlot, share
+from playground.tui.widgets.lanes import Lane, LanePlot, share, values_line
 from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
 from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series
 from playground.tui.widgets.text import visible
@@ -283,7 +283,8 @@ class Chart(LineWidget, can_focus=True):
         x0, x1 = self._span()
         count, each = share(len(self._lanes), height)
         lanes = [LanePlot.of(one, (x0, x1), width, each) for one in self._lanes[:count]]
-        rows = height - top - bottom - count * each
+        rest = self._lanes[count:] if height >= 7 else ()
+        rows = height - top - bottom - count * each - bool(rest)
         y0, y1 = self._range(x0, x1, max(1, width), rows)
         parts = max(3, rows // 3) if rows >= 6 else 2
         if self._log_y:
@@ -320,6 +321,9 @@ class Chart(LineWidget, can_focus=True):
             for pieces in lane.picture(frame, gutter, width, self.cursor):
                 inked = [(text, self.ink(ink) if ink else self.ink()) for text, ink in pieces]
                 lines.append(strip_of(inked, width, self.ink()))
+        if rest:
+            values = values_line(rest, width, self.cursor)
+            lines.append(strip_of([(values, self.ink("chart--legend"))], width, self.ink()))
         if bottom:
             lines += self._x_axis(frame, gutter, width)
         return lines

@@ -6,7 +6,7 @@ value, and a few lines of curve. Where there is little room, name and curve shar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -23,6 +23,8 @@ TALLEST = 5
 """Lines of a lane at most, its headline included."""
 _CHART = 8
 """Lines that the chart above keeps, its legend and its axis included."""
+_SMALL_CHART = 6
+"""The same beside lanes of one line each."""
 _SHARE = 0.45
 """Of the height, that all lanes together may take, unless each has but one line."""
 
@@ -37,12 +39,13 @@ class Lane:
 
 def share(lanes: int, height: int) -> tuple[int, int]:
     """(how many lanes there is room for, the lines of each) below a chart; `height` is that of
-    both together. A lane of more than one line has a headline."""
-    spare = height - _CHART
+    both together. A lane of more than one line has a headline. Where there is no room for all,
+    one line is left for the values of the rest."""
     for lines in range(TALLEST, 1, -1):
-        if lanes * lines <= min(spare, _SHARE * height):
+        if lanes * lines <= min(height - _CHART, _SHARE * height):
             return lanes, lines
-    return max(0, min(lanes, spare)), 1
+    spare = max(0, height - _SMALL_CHART)
+    return lanes if lanes <= spare else max(0, spare - 1), 1
 
 
 def value_of(lane: Lane, cursor: float | None) -> str:
@@ -50,6 +53,17 @@ def value_of(lane: Lane, cursor: float | None) -> str:
     curve = lane.curve
     value = curve.value_at(cursor) if cursor is not None else curve.ys[-1] if curve else None
     return "–" if value is None else value_text(value)
+
+
+def values_line(lanes: Sequence[Lane], width: int, cursor: float | None) -> str:
+    """The names and values of lanes without a line of their own; what has no room is counted."""
+    words = [f"{visible(lane.name)} {value_of(lane, cursor)}" for lane in lanes]
+    for count in range(len(words), 0, -1):
+        more = [f"+{len(words) - count}"] if count < len(words) else []
+        text = "  ".join([*words[:count], *more])
+        if cell_len(text) < width:
+            return f" {text}"
+    return f" +{len(words)}"[:width]
 
 
 Pieces = list[tuple[str, str]]
