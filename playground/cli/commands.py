@@ -14,6 +14,7 @@ import click
 
 from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, option
 from playground.cli.options import changes, make_spec, plugin_options, run_options, sources
+from playground.cli.plugins import plugins as plugins_group
 
 _RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
 
@@ -294,27 +295,7 @@ def bench(
     )
 
 
-@cli.group(context_settings=CONTEXT, invoke_without_command=True)
-@click.pass_context
-def plugins(ctx: click.Context) -> int:
-    """What plugins there are, and what is wrong with them."""
-    return 0 if ctx.invoked_subcommand else int(ctx.invoke(plugins_list))
-
-
-@plugins.command("list", context_settings=CONTEXT,
-                 short_help="List them, with what they contribute.")  # fmt: skip
-@option("--json", "as_json", is_flag=True, help="As JSON.")
-@plugin_options
-def plugins_list(
-    as_json: bool, plugins: tuple[Path, ...], no_plugins: bool, without: tuple[str, ...]
-) -> int:
-    """List plugins, what they contribute, and what is wrong with them.
-
-    Ends with exit code 1 if one of them could not be used in full.
-    """
-    from playground.cli.listing import list_plugins
-
-    return list_plugins(sources(plugins, no_plugins, without), as_json=as_json)
+cli.add_command(plugins_group)
 
 
 def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:

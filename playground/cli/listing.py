@@ -8,16 +8,13 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable
 from typing import cast
 
 import click
 
-from playground.catalog import BUILTIN, KINDS, Catalog, Control, Kind
+from playground.catalog import BUILTIN, Control, Kind
 from playground.cli.failures import printable, warn
-from playground.hooks.errors import KIND_WORDS
 from playground.hooks.gallery import ORIGIN as GALLERY_ORIGIN
-from playground.hooks.manager import load
 from playground.hooks.names import range_of
 from playground.hooks.sources import PluginSources
 
@@ -31,6 +28,8 @@ Row = tuple[str, str]
 
 def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
     """Print the contributions of one kind, under those who contribute them."""
+    from playground.hooks.manager import load
+
     catalog = load(sources).catalog()
     entries = catalog.listed(cast(Kind, kind))
     if as_json:
@@ -46,36 +45,13 @@ def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
             if entry.missing:
                 rows.append(("", entry.missing))
             rows.extend(_knob(control) for control in entry.controls)
-        _print(rows)
+        print_rows(rows)
     warn(catalog.problems)
     return 0
 
 
-def list_plugins(sources: PluginSources, *, as_json: bool) -> int:
-    """Print every plugin with what it contributes. Exit code 1 if one has a problem."""
-    catalog = load(sources).catalog()
-    if as_json:
-        click.echo(json.dumps(dataclasses.asdict(catalog), indent=2))
-    else:
-        rows: list[Row] = []
-        for plugin in catalog.plugins:
-            state = {"loaded": "", "disabled": " (switched off)", "failed": " (failed)"}
-            rows.append((_whose(plugin.name, plugin.origin) + state[plugin.state], ""))
-            rows.extend(_contributed(catalog, plugin.name))
-        _print(rows)
-    warn(catalog.problems)
-    return 1 if catalog.problems else 0
-
-
 def _whose(plugin: str, origin: str) -> str:
     return origin if plugin == BUILTIN or origin == GALLERY_ORIGIN else f"{plugin}, {origin}"
-
-
-def _contributed(catalog: Catalog, plugin: str) -> Iterable[Row]:
-    for kind in KINDS:
-        names = [entry.name for entry in catalog.of(kind) if entry.plugin == plugin]
-        if names:
-            yield f"  {KIND_WORDS[kind]}", ", ".join(names)
 
 
 def _knob(control: Control) -> Row:
@@ -87,7 +63,7 @@ def _knob(control: Control) -> Row:
     return f"    {control.name}={shown}", "; ".join(filter(None, (allowed, control.help)))
 
 
-def _print(rows: list[Row]) -> None:
+def print_rows(rows: list[Row]) -> None:
     """Two columns; a long text goes on under its beginning."""
     width = _width()
     named = max((len(name) for name, text in rows if text), default=0)

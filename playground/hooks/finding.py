@@ -181,7 +181,7 @@ class Finder:
             if name == BUILTIN:
                 message = "the built-ins cannot be switched off"
             else:
-                message = f"there is no plugin {excerpt(name)} to switch off{_hint(name, known)}"
+                message = f"there is no plugin {excerpt(name)} to switch off{close_to(name, known)}"
             self._say(who, where or "command line", "disabled", message)
 
     def _say(self, plugin: str, origin: str, stage: Any, what: Exception | str) -> None:
@@ -190,7 +190,8 @@ class Finder:
         self.problems.append(Problem(plugin, one_line(origin), stage, message, detail))
 
 
-def _hint(name: str, known: list[str]) -> str:
+def close_to(name: str, known: list[str]) -> str:
+    """The end of a sentence that a name means nothing: which one was meant, or all there are."""
     import difflib
 
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

@@ -30,7 +30,7 @@ from playground.hooks.checking import ContributionError, entry_of, why
 from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
 from playground.hooks.finding import BUILT_IN, Candidate, Finder
 from playground.hooks.gallery import offers
-from playground.hooks.quarantine import Quarantine
+from playground.hooks.quarantine import Quarantine, crashed
 from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import PluginSources, expanded
 
@@ -104,7 +104,7 @@ class _Loader:
             self._record(Plugin(found.name, found.origin, "crashed"))
             return
         try:
-            with kept.loading(key, stamp):
+            with kept.loading(key, stamp, found.name):
                 self._plugin(found.name, found.origin, found.bring_in)
         except BaseException:  # only the keyboard: the plugin is not to blame
             kept.close()
@@ -267,14 +267,6 @@ class _Loader:
     def _say_clashes(self) -> None:
         for entry, owner in clashes(item.entry for item in self.registered):
             self._problem(entry.plugin, entry.origin, "clash", clash_message(entry, owner))
-
-
-def crashed(name: str) -> str:
-    """Why a plugin was passed over, and how it is tried again."""
-    return (
-        "it ended the process when it was last loaded, so it is passed over; it is tried again"
-        f" once it changes, or after: microgpt-play plugins enable {name}"
-    )
 
 
 def clashes(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:

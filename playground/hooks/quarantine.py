@@ -60,6 +60,15 @@ class Quarantine:
             return False
         return True
 
+    def pardon_named(self, name: str) -> bool:
+        """The same for all plugins of a name, wherever they are."""
+        try:
+            records = [item for item in self._folder.iterdir() if item.suffix == _RECORD]
+        except OSError:
+            return False
+        keys = [said["key"] for said in map(_read, records) if said.get("name") == name]
+        return any([self.pardon(key) for key in keys if isinstance(key, str)])
+
     def look_back(self) -> None:
         """Turn the markers of processes that are gone into records."""
         try:
@@ -79,10 +88,10 @@ class Quarantine:
                     path.unlink()  # it ended between two plugins
 
     @contextlib.contextmanager
-    def loading(self, key: str, stamp: str) -> Iterator[None]:
-        """Around the import and the hooks of one plugin."""
+    def loading(self, key: str, stamp: str, name: str = "") -> Iterator[None]:
+        """Around the import and the hooks of one plugin. name: as a person calls it."""
         pid = os.getpid()
-        said = {"pid": pid, "birth": _birth(pid), "key": key, "stamp": stamp}
+        said = {"pid": pid, "birth": _birth(pid), "key": key, "stamp": stamp, "name": name}
         self._say(json.dumps(said).encode())
         try:
             yield
@@ -113,6 +122,14 @@ class Quarantine:
     def _record(self, key: str) -> Path:
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         return self._folder / f"{digest[:24]}{_RECORD}"
+
+
+def crashed(name: str) -> str:
+    """Why a plugin was passed over, and how it is tried again."""
+    return (
+        "it ended the process when it was last loaded, so it is passed over; it is tried again"
+        f" once it changes, or after: microgpt-play plugins enable {name}"
+    )
 
 
 def forgive(folder: Path, pid: int) -> None:

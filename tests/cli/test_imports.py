@@ -33,7 +33,15 @@ def modules(code: str, cwd: Path | None = None) -> set[str]:
 
 @pytest.mark.parametrize(
     "words",
-    [["--help"], ["train", "--help"], ["--version"], ["train", "--bogus"], ["trian"], []],
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["plugins", "doctor", "--help"],
+        ["--version"],
+        ["train", "--bogus"],
+        ["trian"],
+        [],
+    ],
     ids=" ".join,
 )
 def test_help_and_wrong_usage_load_next_to_nothing(words: list[str]) -> None:
@@ -44,7 +52,7 @@ def test_help_and_wrong_usage_load_next_to_nothing(words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [["plugins", "list"], ["train", "nowhere.txt"], ["train", "--engine", "vectr"],
+    [["strategies"], ["train", "nowhere.txt"], ["train", "--engine", "vectr"],
      ["sample", "nowhere.safetensors"], ["train", "words.txt", *STEPS]],
     ids=" ".join,
 )  # fmt: skip
@@ -53,6 +61,11 @@ def test_what_draws_nothing_does_not_load_the_screen(words: list[str], tmp_path:
     loaded = modules(ASK.format(words=words), cwd=tmp_path)
     assert loaded.isdisjoint({"textual", "rich"})
     assert "pydantic" in loaded
+
+
+def test_plugins_are_listed_without_what_they_are_made_with() -> None:
+    loaded = modules(ASK.format(words=["plugins", "list"]))
+    assert loaded.isdisjoint({"textual", "rich", "pydantic", "pluggy", "numpy"})
 
 
 @pytest.mark.parametrize(

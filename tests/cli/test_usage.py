@@ -163,9 +163,9 @@ def test_a_plugin_that_cannot_be_used_is_said_and_harms_nothing(
     run = play("train", words, *STEPS, "--plugin", plugin)
     assert run.code == 0
     assert run.err.startswith("! mine") and said in run.err and "\x1b" not in run.err
-    listed = play("plugins", "list", "--plugin", plugin)
-    assert listed.code == 1
-    assert said in listed.err
+    seen = play("plugins", "doctor", "--plugin", plugin)
+    assert seen.code == 1
+    assert said in seen.out and "\x1b" not in seen.out
     unknown = play("train", words, "--tokenizer", "mine", "--plugin", plugin)
     assert unknown.code == 2
     assert said in unknown.err  # it may be what was meant
