@@ -92,6 +92,9 @@ def play(
 )
 @option("--json", "as_json", is_flag=True, section="Output",
         help="One JSON object a line: each step, then the samples.")  # fmt: skip
+@option("--metric", "metrics", multiple=True, section="Output", metavar="NAME[:KNOBS]",
+        help="Measure this as well, every 10 steps, or of samples every 100 (may be "
+             "repeated).")  # fmt: skip
 @plugin_options
 def train(
     file: Path | None,
@@ -102,6 +105,7 @@ def train(
     samples: int,
     temperature: float,
     as_json: bool,
+    metrics: tuple[str, ...],
     **values: Any,
 ) -> int:
     """Train without a screen.
@@ -122,6 +126,7 @@ def train(
         samples=samples,
         temperature=temperature,
         as_json=as_json,
+        metrics=metrics,
     )
 
 

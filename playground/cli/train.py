@@ -6,22 +6,29 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
+
+import click
 
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.report import Report
 from playground.cli.sample import heat, printable_in_terminal
+from playground.hooks.errors import KnobError, UnknownNameError
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, check_place, read_checkpoint
 from playground.lab.events import LabError
-from playground.lab.protocol import DEFAULT_CHAIN, Link, Sampling
+from playground.lab.protocol import DEFAULT_CHAIN, Link, Measuring, MetricChoice, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec, SpecError
+
+SAMPLED_EVERY = 100
+"""Steps between batches of samples, for the metrics that are measured of them."""
 
 
 def train_run(
@@ -33,20 +40,23 @@ def train_run(
     samples: int,
     temperature: float,
     as_json: bool,
+    metrics: Sequence[str] = (),
 ) -> int:
     """Train to the end, save, print samples; returns the exit code.
 
-    spec: the run, or None to go on from `checkpoint`.
+    spec: the run, or None to go on from `checkpoint`; metrics: "name" or "name:knob=value".
     """
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
     registry = load(sources)
     warn(registry.problems)
     link = heat(registry, temperature)
+    measuring = Measuring(tuple(_metric(registry, text) for text in metrics))
     report = Report(sys.stderr, quiet=as_json)
     try:
         if save is not None:
             _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
         session = _open(spec, checkpoint, registry, _sampling(link, samples), report)
+        _measure(session, measuring)
     except CheckpointError as error:
         report.clear()
         return fail(f"{error.title}. {error.message}")
@@ -114,6 +124,34 @@ def _sampling(link: tuple[Link, ...], count: int) -> Sampling:
     return Sampling(chain=(*link, *DEFAULT_CHAIN[1:]), count=max(count, 1), every=0, seed=42)
 
 
+def _metric(registry: Registry, text: str) -> MetricChoice:
+    """What "name:knob=value" means. Raises click.BadParameter."""
+    try:
+        entry, options = registry.parse_choice("metric", text)
+        registry.validate("metric", entry.qualified, options)
+    except (KnobError, UnknownNameError) as error:
+        raise click.BadParameter(str(error), param_hint="--metric") from None
+    bare = text.strip().partition(":")[0] == entry.name
+    return MetricChoice(entry.name if bare else entry.qualified, options)
+
+
+def _measure(session: Session, measuring: Measuring) -> None:
+    """Switch the metrics on; and the sampling, if one of them is measured of samples."""
+    if measuring.metrics:
+        session.set_metrics(measuring)
+        if session.measurer.of_samples:
+            session.set_sampling(replace(session.sampling, every=SAMPLED_EVERY))
+
+
+def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:
+    """A metric that fails is off; the run goes on."""
+    for meter in session.measurer.meters:
+        if meter.trouble is not None and meter.label not in told:
+            told.add(meter.label)
+            report.clear()
+            say(printable(f"{meter.trouble.title}. {meter.trouble.message}"))
+
+
 @contextmanager
 def _interrupts() -> Iterator[Event]:
     """Ctrl+C sets the event, and never cuts a step in two; a second one ends at once."""
@@ -133,18 +171,23 @@ def _interrupts() -> Iterator[Event]:
 
 def _train(session: Session, report: Report, as_json: bool, interrupted: Event) -> None:
     write, flush = sys.stdout.write, sys.stdout.flush
+    told: set[str] = set()
     while not interrupted.is_set() and session.advance():
         result = session.last
         assert result is not None
         if as_json:
-            line = {
+            line: dict[str, object] = {
                 "step": result.step,
                 "loss": result.loss,
                 "learning_rate": result.learning_rate,
                 "tokens": result.tokens,
             }
+            measured = session.training.series.measured_between(result.step, result.step)
+            if measured:
+                line["metrics"] = {label: pairs[-1][1] for label, pairs in measured.items()}
             write(json.dumps(line) + "\n")
             flush()  # a microsecond, and whoever plots it sees it now
+        _tell_of_metrics(session, told, report)
         report.step(session, result.loss)
 
 

@@ -207,7 +207,7 @@ class Measurer:
             one.trouble = dataclasses.replace(
                 failure,
                 title=f"The metric {one.label!r} is switched off",
-                message=f"{failure.message}. The run goes on; m switches the metric on again.",
+                message=f"{failure.message}. The run goes on without it.",
             )
 
     def _read(self, kind: StateKind) -> array[float]:
