@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import re
+import subprocess
 import sys
 import tomllib
 from array import array
@@ -26,6 +28,7 @@ from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, import_path
 from playground.lab.events import Limits
 from playground.testing import contribution_checks, run_checks
+from playground.tui.bindings import MAIN_BINDINGS
 from tests.docs_helpers import (
     ROOT,
     assert_links_lead_somewhere,
@@ -37,6 +40,7 @@ from tests.docs_helpers import (
 
 GUIDE = ROOT / "docs" / "plugins.md"
 TEXT = GUIDE.read_text(encoding="utf-8")
+SCRIPT = Path(sys.executable).parent / "microgpt-play"
 HOOK_PAGES = ROOT / "docs" / "hooks"
 CONFIG = ModelConfig(vocab_size=3, n_embd=4, n_head=2, block_size=4)
 
@@ -187,6 +191,11 @@ AT_WORK: dict[str, Callable[[Registry, Path], None]] = {
 """What a reader who copies the example of a page can do with it."""
 
 
+SLOW_ON_SCALARS = ("names-trajectory", "losses-and-gradients", "huge-weights")
+"""Seconds each; the engine of the example computes as the scalar one does, and that one is held to
+them elsewhere."""
+
+
 def test_every_hook_is_exercised() -> None:
     assert AT_WORK.keys() == HOOKS.keys()
 
@@ -203,8 +212,13 @@ def test_the_example_of_the_page_contributes_and_works(hook: str, tmp_path: Path
 @pytest.mark.parametrize("hook", HOOKS)
 def test_the_example_of_the_page_keeps_its_contract(hook: str, maker: ModuleType) -> None:
     (contribution,) = maker.contributed(maker.hook(hook))
-    checks = contribution_checks(HOOKS[hook], contribution)
-    broken = [finding for finding in run_checks(checks, 5) if finding.outcome == "failed"]
+    checks = [
+        check
+        for check in contribution_checks(HOOKS[hook], contribution)
+        if check.name not in SLOW_ON_SCALARS
+    ]
+    broken = [finding for finding in run_checks(checks) if finding.outcome == "failed"]
+    assert checks
     assert broken == []
 
 
@@ -222,15 +236,16 @@ def the_block(kind: str, with_word: str) -> str:
 
 
 @pytest.fixture
-def handicap(tmp_path: Path) -> Iterator[ModuleType]:
-    """The plugin of the tutorial, as `import handicap` finds it in the tests of a package."""
-    path = tmp_path / "handicap.py"
+def installed(tmp_path: Path) -> Iterator[None]:
+    """The package of the tutorial, as its tests import it."""
+    name = "microgpt_play_handicap"
+    path = tmp_path / f"{name}.py"
     path.write_text(TURNED, encoding="utf-8")
-    module = sys.modules["handicap"] = import_path(path)
+    sys.modules[name] = import_path(path)
     try:
-        yield module
+        yield
     finally:
-        del sys.modules["handicap"]
+        del sys.modules[name]
 
 
 def test_the_first_strategy_of_the_tutorial_holds_the_favourite_back(tmp_path: Path) -> None:
@@ -260,7 +275,7 @@ def test_strategies_of_the_tutorial_keep_their_contract(code: str, tmp_path: Pat
     assert [finding for finding in findings if finding.outcome == "failed"] == []
 
 
-@pytest.mark.usefixtures("handicap")
+@pytest.mark.usefixtures("installed")
 def test_the_contract_test_of_the_tutorial_runs_every_check() -> None:
     names: dict[str, Any] = {}
     exec(the_block("python", "contract_tests"), names)
@@ -271,7 +286,7 @@ def test_the_contract_test_of_the_tutorial_runs_every_check() -> None:
         check()
 
 
-@pytest.mark.usefixtures("handicap")
+@pytest.mark.usefixtures("installed")
 def test_the_kit_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     exec(the_block("python", "run_checks"), {})
     lines = capsys.readouterr().out.splitlines()
@@ -317,6 +332,43 @@ def test_entry_points_and_versions_are_those_that_are_read(tmp_path: Path) -> No
     assert f"`playground.api.API_VERSION`, now {api.API_VERSION}," in TEXT
 
 
+def test_keys_of_the_guide_are_those_of_the_main_screen() -> None:
+    """Beside each hook stands the key that leads to what it adds."""
+    rows = re.findall(r"^\| \[`(\w+)`\]\(hooks/.*\| `(\w)` \|$", TEXT, re.MULTILINE)
+    assert [hook for hook, _ in rows] == list(HOOKS)
+    bound = {binding.key: binding.action for binding in MAIN_BINDINGS}
+    leads = [bound[key].split("(")[0] for _, key in rows]
+    assert leads == ["tokenizers", "datasets", "chain", "engines", "settings", "metrics",
+                     "plugin_panel", "export"]  # fmt: skip
+
+
+def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:
+    environment = {**os.environ, "MICROGPT_PLAY_HOME": str(tmp_path)}
+    folder = tmp_path / "config" / "plugins"
+
+    def run(line: str, where: Path) -> str:
+        assert line in commands(TEXT)
+        words = [str(SCRIPT), *line.split()[1:]]
+        done = subprocess.run(
+            words, cwd=where, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert "handicap.py" in run("microgpt-play plugins new strategy handicap", tmp_path)
+    for code in PLUGINS:
+        (folder / "handicap.py").write_text(code, encoding="utf-8")
+        assert ", 0 broken" in run("microgpt-play plugins check handicap.py", folder)
+    (folder / "handicap.py").unlink()
+    run("microgpt-play plugins new strategy handicap --package", tmp_path)
+    made = tmp_path / "microgpt-play-handicap"
+    assert (made / "src" / "microgpt_play_handicap" / "__init__.py").exists()
+    assert (made / "README.md").exists()
+    assert the_block("toml", "entry-points.microgpt_play]") in (made / "pyproject.toml").read_text()
+    shown = the_block("python", "contract_tests").partition("\n")[2]
+    assert shown in (made / "tests" / "test_contract.py").read_text()
+
+
 @pytest.mark.parametrize("command", sorted(set(commands(TEXT))))
 def test_the_command_line_takes_every_command_of_the_guide(command: str) -> None:
     assert_understood(command)
@@ -347,7 +399,7 @@ def test_the_guide_leads_to_every_hook_and_its_links_somewhere() -> None:
 
 
 def test_the_gallery_is_listed_as_it_is() -> None:
-    there = {path.parent.name: path.parent for path in (ROOT / "plugins").glob("*/README.md")}
+    there = {path.parent.name: path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml")}
     rows = re.findall(r"^\| \[`([\w-]+)`\]\(\.\./plugins/\1\) \| (.*?) \|", TEXT, re.MULTILINE)
     assert {folder for folder, _ in rows} == there.keys()
     for folder, adds in rows:
