@@ -45,6 +45,11 @@ def _export(subject: Subject, setting: Setting, words: str, path: Path) -> Expor
     return None
 
 
+def _is_empty(words: str) -> bool:
+    """Whether this run has no steps: then there may be nothing to write but an empty file."""
+    return " 0 " in words
+
+
 def _size(path: Path) -> int:
     """Bytes of a file, or of all files below a folder; 0 if there is nothing."""
     if path.is_dir():
@@ -68,7 +73,7 @@ def writes_something(subject: Subject) -> None:
                 where = f"({words}; {setting.words})"
                 if refusal is not None:
                     _check_refusal(refusal, words, where)
-                elif not _size(path):
+                elif not (path.exists() if _is_empty(words) else _size(path)):
                     raise ContractError(
                         f"nothing at the path {where}",
                         "write to `path` itself: a file, or a folder of files",
@@ -82,7 +87,7 @@ def _check_refusal(refusal: ExportError, words: str, where: str) -> None:
                 f"an ExportError whose {name} is {value!r} {where}",
                 "say what happened in the title; why, and what to do, in the message",
             )
-    if " 0 " not in words:
+    if not _is_empty(words):
         raise ContractError(
             f"ExportError: {refusal.title} {where}", "an ordinary run must be exported"
         )

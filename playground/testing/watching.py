@@ -64,16 +64,14 @@ def captured() -> Iterator[list[str]]:
 def check_global_random(use: Use, advice: str) -> None:
     """Raise ContractError if `use` draws from, or seeds, the global random streams.
 
-    They are put back where they were, whatever happens.
+    Python's is put back where it was, whatever happens.
     """
     state = random.getstate()
     numpy_state = _numpy_state()
-    try:
+    with global_random_kept():
         use()
         if random.getstate() != state:
             raise ContractError("the state of the random module has changed", advice)
-    finally:
-        random.setstate(state)
     if numpy_state and _numpy_state() != numpy_state:
         raise ContractError("the state of numpy.random has changed", advice)
 
@@ -85,14 +83,21 @@ def _numpy_state() -> bytes:
 
 
 @contextmanager
-def global_random_at(seed: int) -> Iterator[None]:
-    """The global random stream at this seed, for a while."""
+def global_random_kept() -> Iterator[None]:
+    """Afterwards the global random stream is where it was before."""
     state = random.getstate()
-    random.seed(seed)
     try:
         yield
     finally:
         random.setstate(state)
+
+
+@contextmanager
+def global_random_at(seed: int) -> Iterator[None]:
+    """The global random stream at this seed, for a while."""
+    with global_random_kept():
+        random.seed(seed)
+        yield
 
 
 @contextmanager

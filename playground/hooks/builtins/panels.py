@@ -38,13 +38,20 @@ class Histogram:
             return [f"None of the {count:,} {_UNITS[self.of]} is a number any more."]
         mean = math.fsum(looked) / len(looked)
         spread = math.sqrt(math.fsum((value - mean) ** 2 for value in looked) / len(looked))
-        head = f"{count:,} {_UNITS[self.of]}  mean {mean:+.2g}  spread {spread:.2g}"
+        parts = (f"{count:,} {_UNITS[self.of]}", f"spread {spread:.2g}", f"mean {mean:+.2g}")
+        head = _as_many_as_fit(parts, width)
         largest = max(max(looked), -min(looked))
         if largest == 0:
-            return [head, "", "All of them are 0."]
+            return [head, "", "All of them are 0."][:height]
         shares = _shares(looked, largest, width)
         bars = _columns(shares, max(1, height - 2))
-        return [head, *bars, _axis(largest, width)]
+        return [head, *bars, _axis(largest, width)][:height]
+
+
+def _as_many_as_fit(parts: Sequence[str], width: int) -> str:
+    """The first of these side by side: a number that is cut would be another number."""
+    lines = ("  ".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((line for line in lines if len(line) <= width), "")
 
 
 def _shares(values: Sequence[float], largest: float, columns: int) -> list[float]:
@@ -108,7 +115,7 @@ class GradientFlow:
             if both:
                 line += " " + _cell(_bar(weight, tops[1], bar), room)
             lines.append(line.rstrip())
-        return lines + rest
+        return (lines + rest)[:height]
 
 
 _NUMBER = 7
