@@ -191,7 +191,13 @@ AT_WORK: dict[str, Callable[[Registry, Path], None]] = {
 """What a reader who copies the example of a page can do with it."""
 
 
-SLOW_ON_SCALARS = ("names-trajectory", "losses-and-gradients", "huge-weights")
+SLOW_ON_SCALARS = (
+    "names-trajectory",
+    "losses-and-gradients",
+    "larger-models",
+    "batches-of-any-size",
+    "huge-weights",
+)
 """Seconds each; the engine of the example computes as the scalar one does, and that one is held to
 them elsewhere."""
 

@@ -293,7 +293,8 @@ def section(name: str, page: str, home: dict[str, str]) -> str:
             lines += [prose_of(ast.get_docstring(method) or "", page, home, parameters), ""]
     elif isinstance(node, ast.FunctionDef):
         parameters = [argument.arg for argument in all_arguments(node)]
-        arguments = ast.unparse(node.args).replace(", ", ",\n    ")
+        arguments = re.sub(r"(: [^,=]+)=", r"\1 = ", ast.unparse(node.args))
+        arguments = arguments.replace(", ", ",\n    ")
         lines += ["```python", f"{name}(\n    {arguments},\n)", "```", ""]
         lines += [prose_of(named.doc, page, home, parameters), ""]
     else:
