@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from microgpt.engine import Progress
-from playground.api import Contribution, Exporter, RunExport, hookimpl
+from playground.api import Contribution, Exporter, ExportError, RunExport, hookimpl
 
 _EVERY = 10_000
 """Steps between two signs of progress."""
@@ -56,6 +56,8 @@ class JsonLines:
         batches: dict[int, list[str]] = {}
         for step, text in run.samples:
             batches.setdefault(step, []).append(text)
+        if not (run.losses or run.evaluations or batches or any(run.series.values())):
+            raise ExportError("There is nothing to write yet", "The run has no step: train some.")
         with path.open("w", encoding="utf-8", newline="") as file:
             for row in rows(run, progress):
                 file.write(json.dumps(row) + "\n")

@@ -42,7 +42,6 @@ class ExportScreen(ContributionPicker):
         #picker-left { height: auto; width: 100%; margin: 0; }
         #picker-right { height: auto; max-height: 40vh; width: 100%; }
         #picker-list { max-height: 8; }
-        #picker-details { display: none; }
         #export-path { margin: 1 0 0 0; }
         #export-state { min-height: 2; margin: 1 0 0 0; }
     }
@@ -74,6 +73,7 @@ class ExportScreen(ContributionPicker):
 
     def describe(self, entry: Entry) -> None:
         """Another format has another suffix, unless the person has typed a name."""
+        self.query_one("#picker-details", Line).display = False  # the list says it all
         field = self.query_one("#export-path", PathInput)
         if field.value == self._suggested:
             self._suggested = field.value = str(here() / self._name_for(entry))
