@@ -62,21 +62,24 @@ def smoke_checks(kind: Kind, contribution: Contribution[Any]) -> tuple[Check, ..
 
 
 def checks_of(
-    source: ModuleType | Iterable[Contribution[Any]], kind: Kind = "engine"
+    source: ModuleType | Iterable[Contribution[Any]], kind: Kind = "engine", network: bool = False
 ) -> tuple[Check, ...]:
     """The checks of everything that a plugin contributes.
 
     source: a plugin's module (hooks are found by @hookimpl, or by a name that begins with
-    "microgpt_"), or contributions of one `kind`. The hooks are called here; one that fails is
-    not raised but is a check that fails: the first one, about the module itself.
+    "microgpt_"), or contributions of one `kind`. network: as for contribution_checks. The hooks
+    are called here; one that fails is not raised but is a check that fails: the first one, about
+    the module itself.
     """
     if isinstance(source, ModuleType):
-        return _module_checks(source)
+        return _module_checks(source, network)
     contributions = cast("Iterable[Contribution[Any]]", source)  # mypy narrows no ModuleType away
-    return tuple(check for item in contributions for check in contribution_checks(kind, item))
+    return tuple(
+        check for item in contributions for check in contribution_checks(kind, item, network)
+    )
 
 
-def _module_checks(module: ModuleType) -> tuple[Check, ...]:
+def _module_checks(module: ModuleType, network: bool) -> tuple[Check, ...]:
     """That it declares what it contributes, and then the contract of each contribution."""
     mistakes: list[ContractError] = []
     contracts: list[Check] = []
@@ -94,7 +97,7 @@ def _module_checks(module: ModuleType) -> tuple[Check, ...]:
                 )
             )
         for item in _contributions(hook, function, mistakes):
-            contracts += contribution_checks(HOOKS[hook], item)
+            contracts += contribution_checks(HOOKS[hook], item, network)
     if not found:
         mistakes.append(_mistake("there is none", "write one of " + ", ".join(HOOKS)))
 
@@ -147,7 +150,7 @@ def _contributions(
 
 
 def contract_tests(
-    source: ModuleType | Iterable[Contribution[Any]], kind: Kind = "engine"
+    source: ModuleType | Iterable[Contribution[Any]], kind: Kind = "engine", network: bool = False
 ) -> Callable[[Check], None]:
     """A pytest test function, parametrized: every contribution of `source` x every check.
 
@@ -157,7 +160,7 @@ def contract_tests(
     """
     import pytest
 
-    every = checks_of(source, kind)
+    every = checks_of(source, kind, network)
 
     @pytest.mark.parametrize("check", every, ids=[str(check) for check in every])
     def test_contract(check: Check) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,7 +73,8 @@ def _all_prepared(subject: Subject) -> list[_Prepared]:
     """With the defaults, and with every choice and switch one at a time: lists of a data set are
     often such. Prepared once, each in a cache folder that stays as long as the checks."""
     if "prepared" not in subject.memo:
-        cache = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        cache = Path(tempfile.mkdtemp())
+        weakref.finalize(subject, shutil.rmtree, cache, ignore_errors=True)
         names = {item.name for item in subject.controls if item.kind in ("choice", "switch")}
         first, *others = subject.settings
         used = [first]
@@ -83,10 +86,8 @@ def _all_prepared(subject: Subject) -> list[_Prepared]:
             }
             if len(changed) == 1 and changed <= names and not subject.smoke:
                 used.append(setting)
-        subject.memo["cache"] = cache  # kept, so that the folder is
-        subject.memo["prepared"] = [
-            _prepare(subject, setting, Path(cache.name)) for setting in used
-        ]
+        subject.memo["cache"] = cache
+        subject.memo["prepared"] = [_prepare(subject, setting, cache) for setting in used]
     prepared: list[_Prepared] = subject.memo["prepared"]
     return prepared
 
@@ -205,9 +206,8 @@ def prepared_again_alike(subject: Subject) -> str | None:
     """As in the next run."""
     ready, reason = _ready(subject)
     if ready:
-        cache = Path(subject.memo["cache"].name)
         documents, whole = _some(ready[0].dataset.documents(), 20_000)
-        other = _prepare(subject, subject.settings[0], cache)
+        other = _prepare(subject, subject.settings[0], subject.memo["cache"])
         if other.refusal is not None:
             raise ContractError(
                 f"DatasetError the second time: {other.refusal.title}",
@@ -372,7 +372,7 @@ def prepare_can_be_cancelled(subject: Subject) -> str | None:
     )
 
 
-@clause("writes-to-its-cache-only", "files are written to the cache folder only", smoke=True)
+@clause("writes-to-its-cache-only", "files are written to the cache folder only")
 def writes_to_its_cache_only(subject: Subject) -> str | None:
     """Looked for in the current folder, which is an empty one for this."""
     if not _ready(subject)[0]:

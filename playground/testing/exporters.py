@@ -103,7 +103,7 @@ def replaces_what_was_there(subject: Subject) -> None:
             raise ContractError("nothing at the path after the second", "write it anew")
 
 
-@clause("writes-nowhere-else", "nothing is written but the path that is given", smoke=True)
+@clause("writes-nowhere-else", "nothing is written but the path that is given")
 def writes_nowhere_else(subject: Subject) -> None:
     """Looked for beside it, and in the current folder, which is an empty one for this."""
     with empty_folder() as here, _target() as path:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +16,7 @@ from playground.api import Contribution
 from playground.catalog import KINDS
 from playground.testing import (
     ContractError,
+    checks_of,
     contribution_checks,
     datasets,
     run_checks,
@@ -291,11 +294,21 @@ def test_a_data_set_is_downloaded_only_if_that_is_allowed(monkeypatch):
 
     monkeypatch.setattr(socket, "create_connection", connect)
     item = contribution(data.Downloads)
-    findings = run_checks(contribution_checks("dataset", item, network=True))
+    findings = run_checks(checks_of([item], "dataset", network=True))
     assert {found.outcome for found in findings} == {"passed", "skipped"}
     assert dialled
     skipped = [found.message for found in findings if found.outcome == "skipped"]
     assert set(skipped) == {"prepare says: No network"}
+
+
+def test_what_a_data_set_kept_is_removed_with_its_checks(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    checks = contribution_checks("dataset", contribution(data.Right))
+    run_checks(checks)
+    assert [path.name for path in tmp_path.rglob("*.txt")] == ["words.txt"]
+    del checks
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_sockets_work_again_after_the_contract():
