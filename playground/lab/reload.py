@@ -264,8 +264,9 @@ class Reloader:
     def _begin(self, catalog: Catalog) -> None:
         """Know the files as they are, and as what they were loaded."""
         failed = {problem.origin for problem in catalog.problems}
-        loaded = {plugin.origin for plugin in catalog.plugins} - failed
-        for found in self._found():
+        loaded = {p.origin for p in catalog.plugins if p.state == "loaded"} - failed
+        there = self._found()
+        for found in there:
             path = str(found.path)
             mark = _mark(found.path)
             if mark is None or _saved_at(mark) > self._since:
@@ -273,6 +274,10 @@ class Reloader:
             self._marks[path] = mark
             if found.origin in loaded and (source := _read(found.path)):
                 self._good[path] = source
+        ours = {str(expanded(file)) for file in self._sources.files}
+        folder = str(expanded(self._sources.folder or "")) + os.sep
+        gone = loaded - {found.origin for found in there}
+        self._marks.update((p, ()) for p in gone if p in ours or p.startswith(folder))
 
     def _changed(self) -> list[Found]:
         """What is new, saved, or gone since the last look."""
