@@ -13,12 +13,13 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 
-from playground.catalog import KnobValue
+from playground.catalog import Entry, Kind, KnobValue
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens import settings_fields as form
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error
+from playground.tui.screens.knobform import KnobForm
 from playground.tui.screens.lists import entry_name
-from playground.tui.screens.settings_fields import ENGINE, Setting
+from playground.tui.screens.settings_fields import ENGINE, SCHEDULE, Setting
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.text import fit, visible
 
@@ -49,12 +50,20 @@ class NumberInput(Input):
         self.post_message(self.Nudged(self, direction))
 
 
-class EngineChoice(Choice):
-    """Which engine computes; enter applies, as in every other field."""
+class RowChoice(Choice):
+    """One of several; enter applies, as in every other field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "screen.apply", "apply", show=False, id="settings.engine-apply"),
     ]
+
+
+class EngineChoice(RowChoice):
+    """Which engine computes."""
+
+
+class ScheduleChoice(RowChoice):
+    """How the learning rate changes over the run."""
 
 
 class Field(Vertical):
@@ -187,10 +196,12 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
                 Static(group, classes="settings-group" + ("" if lines else " -first"), markup=False)
             )
             lines += [Field(known[name], self._present[name]) for name in names]
+            if group == form.SCHEDULED:
+                lines += self._schedule_rows()
         lines.append(
             EngineChoice(
-                "engine", self._engines(), str(self._present[ENGINE]), label_width=LABEL,
-                name=ENGINE,
+                ENGINE, self._names("engine", str(self._present[ENGINE])),
+                str(self._present[ENGINE]), label_width=LABEL, name=ENGINE,
             )
         )  # fmt: skip
         yield VerticalScroll(Fields(*lines), id="settings-scroll", can_focus=False)
@@ -198,12 +209,21 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         yield Static(id="settings-cost", markup=False)
         yield Static(id="settings-effect", markup=False)
 
+    def _schedule_rows(self) -> Iterable[Widget]:
+        present = str(self._present[SCHEDULE]["name"])
+        yield ScheduleChoice(
+            SCHEDULE, self._names("schedule", present), present, label_width=LABEL, name=SCHEDULE
+        )
+        knobs = KnobForm(notes=False, id="settings-schedule-knobs")
+        knobs.display = False
+        yield knobs
+
     def _read_present(self) -> None:
         from playground.lab.spec import RunSpec
 
         values = RunSpec.parse(self._model.spec).model_dump()
         names = [name for _, group in form.GROUPS for name in group]
-        self._present = {name: form.value_at(values, name) for name in [*names, ENGINE]}
+        self._present = {name: form.value_at(values, name) for name in [*names, SCHEDULE, ENGINE]}
         self._spec = dict(self._present)
         frame = self._model.frame
         if frame is not None:  # it may have been changed while running
@@ -211,11 +231,11 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
             self._present[ENGINE] = self._model.engine
         self._typed = dict(self._present)
 
-    def _engines(self) -> list[str]:
+    def _names(self, kind: Kind, present: str) -> list[str]:
+        """What may be chosen, with what is there now."""
         catalog = self._model.catalog
-        entries = tuple(e for e in catalog.of("engine") if not e.missing) if catalog else ()
+        entries = tuple(e for e in catalog.of(kind) if not e.missing) if catalog else ()
         names = [entry_name(entry, entries) for entry in entries]
-        present = str(self._present[ENGINE])
         return names if present in names else [present, *names]
 
     def buttons(self) -> Iterable[Widget]:
@@ -223,6 +243,7 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
 
     def on_mount(self) -> None:
         self.set_focus(self.query(NumberInput).first())
+        self.call_later(self._show_schedule)
         self._check()
 
     # ------------------------------------------------------------ checking
@@ -231,9 +252,44 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
         event.stop()
         self._check()
 
-    def on_choice_changed(self, event: Choice.Changed) -> None:
+    async def on_choice_changed(self, event: Choice.Changed) -> None:
+        event.stop()
+        if event.choice.name == SCHEDULE:
+            await self._show_schedule()
+        self._check()
+
+    def on_knob_form_changed(self, event: KnobForm.Changed) -> None:
         event.stop()
         self._check()
+
+    async def _show_schedule(self) -> None:
+        """The knobs of the schedule that is chosen."""
+        entry = self._entry("schedule", self.query_one(ScheduleChoice).value)
+        present = self._present[SCHEDULE]
+        is_present = self.query_one(ScheduleChoice).value == present["name"]
+        options = present["options"] if is_present else {}
+        knobs, controls = self.query_one(KnobForm), entry.controls if entry else ()
+        if controls or knobs.options:  # else there is nothing to draw, and nothing to take away
+            await knobs.show(controls, options)
+            self._check()
+
+    def _schedule(self) -> Any:
+        """The schedule as RunSpec holds it; the very same as now if nothing was turned."""
+        knobs, present = self.query_one(KnobForm), self._present[SCHEDULE]
+        name = self.query_one(ScheduleChoice).value or present["name"]
+        if name == present["name"]:
+            turned = {
+                key
+                for key, value in knobs.options.items()
+                if value != present["options"].get(key, value) or key in knobs.changed()
+            }
+            if all(knobs.options[key] == present["options"].get(key) for key in turned):
+                return present
+        return {"name": name, "options": knobs.changed()}
+
+    def _entry(self, kind: Kind, name: object) -> Entry | None:
+        catalog = self._model.catalog
+        return catalog.find(kind, str(name)) if catalog else None
 
     def on_number_input_nudged(self, event: NumberInput.Nudged) -> None:
         event.stop()
@@ -247,6 +303,7 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
 
         fields = {str(field.name): field for field in self.query(Field)}
         self._typed = {name: field.value for name, field in fields.items()}
+        self._typed[SCHEDULE] = self._schedule()
         self._typed[ENGINE] = self.query_one(EngineChoice).value or self._present[ENGINE]
         self._problems = {}
         try:
@@ -272,16 +329,17 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
             sentence = setting.help[:1].upper() + setting.help[1:]
             words.update(f"{sentence}. Allowed: {setting.allowed_text}{usual}.")
         elif name == ENGINE:
-            words.update(self._engine_words())
+            words.update(self._entry_words("engine", self._typed.get(ENGINE, "")))
+        elif name == SCHEDULE:
+            chosen = self.query_one(ScheduleChoice).value
+            words.update(self._entry_words("schedule", chosen))
         else:
             words.update("")
 
-    def _engine_words(self) -> str:
-        catalog = self._model.catalog
-        chosen = str(self._typed.get(ENGINE, ""))
-        entry = catalog.find("engine", chosen) if catalog else None
+    def _entry_words(self, kind: Kind, chosen: object) -> str:
+        entry = self._entry(kind, chosen)
         if entry is None:
-            return f"{visible(chosen)} is not installed"
+            return f"{visible(str(chosen))} is not installed"
         return f"{visible(entry.name)}: {visible(entry.summary)} ({visible(entry.origin)})"
 
     def _changes(self) -> dict[str, Any]:
@@ -331,4 +389,5 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
             field.input.value = form.written(field.setting.default)
         engine = self.query_one(EngineChoice)
         engine.set_value("vector")
+        self.query_one(ScheduleChoice).set_value("linear")
         self._check()

@@ -25,6 +25,9 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """Every number of RunSpec, in the order of the form."""
 ENGINE = "engine"
+SCHEDULE = "schedule"
+SCHEDULED = "Training"
+"""The group that the schedule stands in."""
 
 _STEPS = {"holdout": 0.05, "optimizer.beta1": 0.01, "optimizer.beta2": 0.001, "seed": 1.0}
 """What a nudge adds, where it is not a tenth of the number's size."""

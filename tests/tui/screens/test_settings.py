@@ -124,7 +124,7 @@ async def test_every_field_can_be_reached_by_arrows_and_scrolls_into_sight(
     app = host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
         seen = []
-        for _ in range(14):
+        for _ in range(15):
             focused = app.focused
             assert focused is not None
             seen.append(focused.name)
