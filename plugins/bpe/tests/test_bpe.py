@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import microgpt_play_bpe
 from microgpt import load_names
-from microgpt_play_bpe import BytePairKnobs, make_tokenizer
+from microgpt_play_bpe import BytePairKnobs, bpe, make_tokenizer
 from microgpt_play_bpe.bpe import BytePairTokenizer
 from playground.api import UnknownTextError
 
@@ -251,6 +252,26 @@ def test_the_documents_are_read_one_by_one_and_their_errors_pass_through():
         tokenizer.train(documents())
     assert len(read) == 5_001
     assert tokenizer.decode(tokenizer.encode("before")) == "before"
+
+
+def test_of_large_data_the_beginning_decides_and_the_rest_can_be_spelt(monkeypatch):
+    monkeypatch.setattr(bpe, "_LEARNT_FROM", 100)
+    first = [f"{number:x}" for number in range(200)]
+    tokenizer = trained([*first, *["zzzz yyyy"] * 50])
+    merges = tokenizer.state_dict()["merges"]
+    assert merges and not any("z" in "".join(pair) for pair in merges)
+    assert tokenizer.decode(tokenizer.encode("zzzz yyyy")) == "zzzz yyyy"
+    assert list(bpe._to_learn_from(iter(["zy"] * 500))) == ["zy"] * 500, (
+        "words that come again cost nothing, and all of them count"
+    )
+
+
+@pytest.mark.parametrize("length", [16, 1_000_000])
+def test_data_in_which_nothing_comes_again_do_not_take_for_ever(length):
+    rng = random.Random(1)
+    documents = ("".join(rng.choices("acgt", k=length)) for _ in range(1_000_000 // length))
+    given = sum(map(len, bpe._to_learn_from(documents)))
+    assert bpe._LEARNT_FROM <= given <= bpe._LEARNT_FROM + bpe._AT_ONCE + 4
 
 
 def test_an_id_that_is_none_is_refused(of_names):

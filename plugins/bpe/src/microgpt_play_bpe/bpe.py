@@ -26,6 +26,13 @@ _WORDS = r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+
 """No pair is merged across these: words with the space before them, numbers, signs, space.
 Source: GPT-2's pattern, with marks (M) kept on the letters that they sit on."""
 
+_LEARNT_FROM = 500_000
+"""Characters, in words that differ, that merges are learnt from. The library's work after the
+last document grows with them, and gives no sign of life: at this many it is about a second,
+whatever the data. English has that many in some millions of words."""
+_AT_ONCE = 10_000
+"""Characters of a document that are looked at together."""
+
 
 class BytePairTokenizer:
     """Tokens from merges learnt in `train`; BOS is the last id."""
@@ -47,8 +54,9 @@ class BytePairTokenizer:
     def train(self, documents: Iterable[str]) -> None:
         """Learn the merges, from one pass over the documents, which are not kept.
 
-        The same documents give the same merges, in any order: of pairs that are equally
-        frequent, the one with the lower ids comes first. A pair that occurs once is not merged.
+        The same documents give the same merges: of pairs that are equally frequent, the one with
+        the lower ids comes first. A pair that occurs once is not merged. Of large data, the
+        beginning decides the merges; the rest still adds its characters to the alphabet.
         Raises UnknownTextError for a lone surrogate.
         """
         library = Tokenizer(BPE())
@@ -59,7 +67,7 @@ class BytePairTokenizer:
             show_progress=False,
             initial_alphabet=list(BYTE_OF) if self._alphabet == "bytes" else [],
         )
-        library.train_from_iterator(_checked_texts(documents), trainer)
+        library.train_from_iterator(_to_learn_from(documents), trainer)
         model = json.loads(library.to_str())["model"]
         tokens = sorted(model["vocab"], key=model["vocab"].__getitem__)
         self._use(self._alphabet, tokens, [_pair(merge) for merge in model["merges"]])
@@ -149,10 +157,24 @@ def _pre_tokenizer(alphabet: Alphabet) -> PreTokenizer:
     return Steps([words, ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-def _checked_texts(documents: Iterable[str]) -> Iterator[str]:
-    for text in documents:
-        _check_utf8(text)
-        yield text
+def _to_learn_from(documents: Iterable[str]) -> Iterator[str]:
+    """The documents until there are enough different words in them; from there on, only each
+    character that is new, on its own."""
+    words: set[str] = set()
+    characters: set[str] = set()
+    learnt = 0
+    for document in documents:
+        _check_utf8(document)
+        for start in range(0, len(document), _AT_ONCE):
+            text = document[start : start + _AT_ONCE]
+            if learnt < _LEARNT_FROM:
+                new = set(text.split()) - words
+                words |= new
+                learnt += sum(map(len, new))
+                yield text
+            else:
+                yield from sorted(set(text) - characters)
+            characters.update(text)
 
 
 def _check_utf8(text: str) -> None:
