@@ -368,6 +368,9 @@ class Lab:
         if reloaded.sampling is not None:
             self._sampling = reloaded.sampling
         self.catalog = reloaded.catalog
+        for entry in reloaded.catalog.of("panel"):
+            if entry.origin == saved.path:
+                self.panels.allow(entry.name)  # it may have been mended
         self._listener(PluginSaved(saved, reloaded))
 
     async def _ask(

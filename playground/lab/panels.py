@@ -49,11 +49,13 @@ class Panels:
         self._clock = clock
         self._panel: Panel | None = None
         self._guard: Guard | None = None
-        self._made: tuple[str, dict[str, Any]] | None = None
-        """Name and options of what `_panel` was made with."""
+        self._made: tuple[object, str, dict[str, Any]] | None = None
+        """What `_panel` was made of: a contribution, by its name, with these options."""
         self._drawn: PanelFrame | None = None
         self._view: PanelView | None = None
         """What `_drawn` shows."""
+        self._source: object = None
+        """The contribution that drew it: another one once its file was saved anew."""
         self._epoch = -1
         self._ration = _PanelRation()
         self._seen: float | None = None
@@ -72,15 +74,21 @@ class Panels:
             self._ration.earn(now - self._seen)
         self._seen = now
         drawn = self._drawn
-        if drawn is not None and view == self._view:
+        if drawn is not None and view == self._view and self._source is self._find(view.name):
             current = (drawn.step, self._epoch) == (step, epoch)
             if current or not self._ration.left:
                 return drawn
         began = self._clock()
         self._drawn = self._frame(view, facts())
-        self._view, self._epoch = view, epoch
+        self._view, self._epoch, self._source = view, epoch, self._find(view.name)
         self._ration.spend(self._clock() - began)
         return self._drawn
+
+    def _find(self, name: str) -> object:
+        try:
+            return self._registry.contribution("panel", name)
+        except UnknownNameError:
+            return None
 
     def _frame(self, view: PanelView, facts: PanelFacts) -> PanelFrame:
         try:
@@ -97,7 +105,7 @@ class Panels:
         return PanelFrame(view.name, facts.step, lines)
 
     def _get(self, view: PanelView) -> tuple[Panel, Guard]:
-        wanted = (view.name, dict(view.options))
+        wanted = (self._find(view.name), view.name, dict(view.options))
         if self._panel is None or self._guard is None or self._made != wanted:
             guard = Guard(self._registry.entry("panel", view.name), self._activity)
             with guard.doing("__init__"):

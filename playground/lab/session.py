@@ -285,7 +285,7 @@ class Session:
             document=shown.tokens if shown else (),
             token_losses=shown.losses if shown else (),
             shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
-            read=lambda kind: self.engine.read(kind)[:],
+            read=lambda kind: self.engine.read(kind),
         )
 
     def _scalar_ms(self) -> float:

@@ -201,6 +201,21 @@ def test_nothing_is_drawn_twice_for_the_same_step(registry: Registry, session: S
     assert len(drawings) == 3
 
 
+def test_a_panel_that_was_saved_anew_is_drawn_anew(tmp_path: Path, session: Session) -> None:
+    def loaded(words: str) -> Registry:
+        path = plugins.panel(tmp_path, "mine", f"return [{words!r}]")
+        return load(PluginSources(files=(str(path),), entry_points=False))
+
+    registry, mended = loaded("as it was"), loaded("mended, and longer")
+    panels, view = Panels(registry, Activity()), PanelView("mine", {}, 20, 3)
+    assert panels.draw(view, 0, 0, session._panel_facts).lines == ("as it was",)
+    items = [item for item in mended.items if item.entry.plugin == "mine"]
+    registry.exchange("mine", items, ())
+    assert panels.draw(view, 0, 0, session._panel_facts).lines == ("mended, and longer",)
+    registry.exchange("mine", (), ())
+    assert "no such panel" in str(panels.draw(view, 0, 0, session._panel_facts).trouble)
+
+
 # ---------------------------------------------------------------- what takes the worker with it
 
 
