@@ -256,7 +256,7 @@ def test_the_documents_are_read_one_by_one_and_their_errors_pass_through():
 
 def test_of_large_data_the_beginning_decides_and_the_rest_can_be_spelt(monkeypatch):
     monkeypatch.setattr(bpe, "_LEARNT_FROM", 100)
-    first = [f"{number:x}" for number in range(200)]
+    first = ["abab"] * 20 + [f"{number:x}" for number in range(200)]
     tokenizer = trained([*first, *["zzzz yyyy"] * 50])
     merges = tokenizer.state_dict()["merges"]
     assert merges and not any("z" in "".join(pair) for pair in merges)
