@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from playground.api import DatasetError, Provenance
+from playground.api import Provenance
 from playground.testing.contract import ContractError
+from playground.testing.preparing import Prepared, all_prepared, prepared_by, ready_ones
 from playground.testing.subject import (
     Clause,
-    Setting,
     Subject,
     clause,
     made_with_every_setting,
@@ -35,71 +31,6 @@ PASS = 0.5
 BATCH = 256
 """Documents between two looks at the clock."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def _no_progress(what: str, done: int, total: int) -> None:
-    """Progress that nobody looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A data set after `prepare`."""
-
-    words: str
-    dataset: Any
-    refusal: DatasetError | None
-    """What prepare said instead of preparing it."""
-    offline: bool
-    """Whether that is because it may not download."""
-
-
-def _prepare(subject: Subject, setting: Setting, cache: Path) -> _Prepared:
-    dataset = subject.make(setting)
-    if subject.network:
-        try:
-            dataset.prepare(cache, _no_progress)
-        except DatasetError as error:
-            return _Prepared(setting.words, dataset, error, False)
-        return _Prepared(setting.words, dataset, None, False)
-    with without_network() as tried:
-        try:
-            dataset.prepare(cache, _no_progress)
-        except DatasetError as error:
-            return _Prepared(setting.words, dataset, error, bool(tried))
-    return _Prepared(setting.words, dataset, None, False)
-
-
-def _all_prepared(subject: Subject) -> list[_Prepared]:
-    """With the defaults, and with every choice and switch one at a time: lists of a data set are
-    often such. Prepared once, each in a cache folder that stays as long as the checks."""
-    if "prepared" not in subject.memo:
-        cache = Path(tempfile.mkdtemp())
-        weakref.finalize(subject, shutil.rmtree, cache, ignore_errors=True)
-        names = {item.name for item in subject.controls if item.kind in ("choice", "switch")}
-        first, *others = subject.settings
-        used = [first]
-        for setting in others:
-            changed = {
-                name
-                for name, value in (setting.knobs or first.knobs or {})
-                if value != getattr(first.knobs, name)
-            }
-            if len(changed) == 1 and changed <= names and not subject.smoke:
-                used.append(setting)
-        subject.memo["cache"] = cache
-        subject.memo["prepared"] = [_prepare(subject, setting, cache) for setting in used]
-    prepared: list[_Prepared] = subject.memo["prepared"]
-    return prepared
-
-
-def _ready(subject: Subject) -> tuple[list[_Prepared], str]:
-    """Those that could be prepared; and if there are none, why."""
-    every = _all_prepared(subject)
-    ready = [item for item in every if item.refusal is None]
-    if ready:
-        return ready, ""
-    refusal = every[0].refusal
-    return [], f"prepare says: {refusal.title if refusal else ''}"
 
 
 def _some(iterator: Iterator[str], most: int = COUNTED + 1) -> tuple[list[str], bool]:
@@ -122,7 +53,7 @@ def _some(iterator: Iterator[str], most: int = COUNTED + 1) -> tuple[list[str], 
 )
 def prepares_or_says_why(subject: Subject) -> None:
     """Without network, unless it is allowed."""
-    for item in _all_prepared(subject):
+    for item in all_prepared(subject):
         if item.refusal is None:
             continue
         title, message = item.refusal.title, item.refusal.message
@@ -141,7 +72,7 @@ def prepares_or_says_why(subject: Subject) -> None:
 )
 def documents_are_texts(subject: Subject) -> str | None:
     """As many as half a second gives."""
-    ready, reason = _ready(subject)
+    ready, reason = ready_ones(subject)
     for item in ready:
         iterator = item.dataset.documents()
         if not hasattr(iterator, "__next__"):
@@ -165,7 +96,7 @@ def documents_are_texts(subject: Subject) -> str | None:
 @clause("first-document-soon", f"after prepare, the first document comes within {FIRST:g} s")
 def first_document_soon(subject: Subject) -> str | None:
     """The rest may be streamed."""
-    ready, reason = _ready(subject)
+    ready, reason = ready_ones(subject)
     for item in ready:
         began = time.perf_counter()
         next(item.dataset.documents())
@@ -184,7 +115,7 @@ def first_document_soon(subject: Subject) -> str | None:
 )
 def iterated_again_alike(subject: Subject) -> str | None:
     """One after the other, two in turns, and from another object with the same cache."""
-    ready, reason = _ready(subject)
+    ready, reason = ready_ones(subject)
     for item in ready:
         dataset = item.dataset
         documents, whole = _some(dataset.documents(), 20_000)
@@ -204,10 +135,10 @@ def iterated_again_alike(subject: Subject) -> str | None:
 @clause("prepared-again-alike", "another object, prepared from the same cache, gives the same")
 def prepared_again_alike(subject: Subject) -> str | None:
     """As in the next run."""
-    ready, reason = _ready(subject)
+    ready, reason = ready_ones(subject)
     if ready:
         documents, whole = _some(ready[0].dataset.documents(), 20_000)
-        other = _prepare(subject, subject.settings[0], subject.memo["cache"])
+        other = prepared_by(subject, subject.settings[0], subject.memo["cache"])
         if other.refusal is not None:
             raise ContractError(
                 f"DatasetError the second time: {other.refusal.title}",
@@ -229,7 +160,7 @@ def _same(expected: list[str], given: list[str], what: str, advice: str) -> None
 @clause("closed-early", "an iterator that is closed early does no harm to the next", smoke=True)
 def closed_early(subject: Subject) -> str | None:
     """By close() where there is one, and by nobody wanting more."""
-    ready, reason = _ready(subject)
+    ready, reason = ready_ones(subject)
     for item in ready:
         first = next(item.dataset.documents())
         iterator = item.dataset.documents()
@@ -251,7 +182,7 @@ def closed_early(subject: Subject) -> str | None:
 )  # fmt: skip
 def count_is_true(subject: Subject) -> str | None:
     """Compared with a whole pass, where that is short."""
-    ready, reason = _ready(subject)
+    ready, reason = ready_ones(subject)
     for item in ready:
         count = item.dataset.count()
         if count is not None and (not isinstance(count, int) or isinstance(count, bool)):
@@ -274,8 +205,8 @@ def count_is_true(subject: Subject) -> str | None:
 )
 def provenance_is_said(subject: Subject) -> None:
     """Before and after prepare."""
-    fresh = _Prepared("before prepare", subject.make(), None, False)
-    for item in (fresh, *_all_prepared(subject)):
+    fresh = Prepared("before prepare", subject.make(), None, False)
+    for item in (fresh, *all_prepared(subject)):
         given = item.dataset.provenance
         if not isinstance(given, Provenance):
             raise ContractError(
@@ -298,7 +229,7 @@ def provenance_is_said(subject: Subject) -> None:
 
 def _without_prepare(subject: Subject) -> None:
     subject.make()
-    for item in _ready(subject)[0]:
+    for item in ready_ones(subject)[0]:
         list(islice(item.dataset.documents(), 1000))
         item.dataset.count()
         str(item.dataset.provenance)
@@ -311,7 +242,7 @@ def _without_prepare(subject: Subject) -> None:
 )
 def no_network_outside_prepare(subject: Subject) -> None:
     """Even where the failure would be hidden."""
-    _all_prepared(subject)  # before anything is watched
+    all_prepared(subject)  # before anything is watched
     with without_network() as tried, suppress(Exception):  # which is for other checks to tell
         _without_prepare(subject)
     if tried:
@@ -332,7 +263,7 @@ class _Cancelled(Exception):
 )
 def prepare_can_be_cancelled(subject: Subject) -> str | None:
     """In an empty cache, so that there is something to do."""
-    ready, reason = _ready(subject)
+    ready, reason = ready_ones(subject)
     if not ready:
         return reason
     calls: list[tuple[object, object, object]] = []
@@ -375,10 +306,10 @@ def prepare_can_be_cancelled(subject: Subject) -> str | None:
 @clause("writes-to-its-cache-only", "files are written to the cache folder only")
 def writes_to_its_cache_only(subject: Subject) -> str | None:
     """Looked for in the current folder, which is an empty one for this."""
-    if not _ready(subject)[0]:
-        return _ready(subject)[1]
+    if not ready_ones(subject)[0]:
+        return ready_ones(subject)[1]
     with empty_folder() as here, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-        item = _prepare(subject, subject.settings[0], Path(cache))
+        item = prepared_by(subject, subject.settings[0], Path(cache))
         if item.refusal is None:
             list(islice(item.dataset.documents(), 100))
             item.dataset.count()
@@ -389,7 +320,7 @@ def writes_to_its_cache_only(subject: Subject) -> str | None:
 def _use(subject: Subject) -> None:
     _without_prepare(subject)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:
-        _prepare(subject, subject.settings[0], Path(cache))
+        prepared_by(subject, subject.settings[0], Path(cache))
 
 
 CLAUSES: tuple[Clause, ...] = (

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from microgpt.sampling import softmax
-from playground.api import SampleContext
+from playground.testing.cases import Case, cases_of
 from playground.testing.contract import ContractError, said
 from playground.testing.subject import Clause, Setting, Subject, clause, made_with_every_setting
 from playground.testing.subject import manners as manners_of
@@ -25,87 +22,6 @@ SECONDS = {27: 0.002, 5000: 0.05}
 """What one call may take, on average over a few, by size of the vocabulary."""
 NEUTRAL = 1e-9
 """How far apart probabilities may be that count as the same."""
-BLOCK = 16
-
-
-def _random(size: int, rng: random.Random, spread: float = 3.0) -> list[float]:
-    return [rng.gauss(0, spread) for _ in range(size)]
-
-
-def _dominant(size: int, rng: random.Random) -> list[float]:
-    logits = _random(size, rng, 1.0)
-    logits[rng.randrange(size)] = 50.0
-    return logits
-
-
-def _masked(size: int, rng: random.Random) -> list[float]:
-    kept = rng.randrange(size)
-    return [
-        logit if i == kept or rng.random() < 0.4 else -math.inf
-        for i, logit in enumerate(_random(size, rng))
-    ]
-
-
-def _all_but_one(size: int, rng: random.Random) -> list[float]:
-    logits = [-math.inf] * size
-    logits[rng.randrange(size)] = rng.gauss(0, 1)
-    return logits
-
-
-KINDS: dict[str, Callable[[int, random.Random], list[float]]] = {
-    "random logits": _random,
-    "logits of which many are -inf": _masked,
-    "logits that are all equal": lambda size, _: [0.0] * size,
-    "logits that are all -inf but one": _all_but_one,
-    "logits of which one is far above the others": _dominant,
-    "logits far above 0": lambda size, rng: [x + 2000 for x in _random(size, rng)],
-    "logits far below 0": lambda size, rng: [x - 2000 for x in _random(size, rng)],
-    "logits around 1e100": lambda size, rng: _random(size, rng, 1e100),
-    "logits around 1e-100": lambda size, rng: _random(size, rng, 1e-100),
-}
-
-
-def _text(size: int, length: int, rng: random.Random) -> tuple[int, ...]:
-    """BOS, and `length` tokens that repeat themselves as texts do."""
-    few = [rng.randrange(size) for _ in range(4)]
-    return (size - 1, *(rng.choice(few) for _ in range(length)))
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One call, but for the strategy: what it is given."""
-
-    words: str
-    logits: tuple[float, ...]
-    tokens: tuple[int, ...]
-
-    def context(self, seed: int = 1) -> SampleContext:
-        """With a random stream of its own, each time from the beginning."""
-        return SampleContext(
-            tokens=self.tokens,
-            prompt_length=min(3, len(self.tokens)),
-            bos_id=len(self.logits) - 1,
-            vocab_size=len(self.logits),
-            block_size=BLOCK,
-            step=100,
-            rng=random.Random(seed),
-        )
-
-
-@lru_cache(maxsize=8)
-def _cases(size: int, few: bool) -> tuple[Case, ...]:
-    """Every kind of logits, after texts of several lengths: BOS alone, a few tokens, more than
-    block_size. few: only the most telling kinds."""
-    rng = random.Random(size)
-    cases = []
-    for number, (kind, make) in enumerate(list(KINDS.items())[: 4 if few else None]):
-        for length in (0, 5, BLOCK - 1, 3 * BLOCK)[number % 2 :: 2]:
-            text = _text(size, length, rng)
-            words = f"{size:,} {'token' if size == 1 else 'tokens'}, {kind}, a text of {length}"
-            cases.append(Case(words, tuple(make(size, rng)), text))
-            if few:
-                break
-    return tuple(cases)
 
 
 def _trials(subject: Subject) -> Iterator[tuple[Setting, Any, Case]]:
@@ -117,7 +33,7 @@ def _trials(subject: Subject) -> Iterator[tuple[Setting, Any, Case]]:
             if size > 27 and number >= SETTINGS_OF_MANY:
                 break
             strategy = subject.make(setting)
-            for case in _cases(size, few=size != 27):
+            for case in cases_of(size, few=size != 27):
                 yield setting, strategy, case
 
 
@@ -342,7 +258,7 @@ def neutral_changes_nothing(subject: Subject) -> str | None:
         return "no knobs, or a knob without a neutral value"
     strategy = subject.make(setting)
     for size in VOCABULARIES[: 2 if subject.smoke else 3]:
-        for case in _cases(size, few=size != 27):
+        for case in cases_of(size, few=size != 27):
             before, after = softmax(case.logits), softmax(_call(strategy, case))
             for token, (a, b) in enumerate(zip(before, after, strict=True)):
                 if not abs(a - b) <= NEUTRAL:
@@ -361,7 +277,7 @@ def neutral_changes_nothing(subject: Subject) -> str | None:
 def quick_enough(subject: Subject) -> None:
     """On average over a few calls; the best of three attempts."""
     for size, limit in SECONDS.items():
-        cases = _cases(size, few=True)[:2]
+        cases = cases_of(size, few=True)[:2]
         for setting in subject.settings[:6]:
             strategy = subject.make(setting)
             best = _average(strategy, cases)
@@ -386,7 +302,7 @@ def _average(strategy: Any, cases: Sequence[Case]) -> float:
 def _use(subject: Subject) -> None:
     for setting in subject.settings:
         strategy = subject.make(setting)
-        for case in _cases(27, few=True):
+        for case in cases_of(27, few=True):
             _call(strategy, case)
 
 

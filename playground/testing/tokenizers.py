@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from playground.api import UnknownTextError
 from playground.testing.contract import ContractError, said
-from playground.testing.corpora import CORPORA, NAMES, STRANGERS, random_texts
+from playground.testing.corpora import CORPORA, NAMES, STRANGERS
 from playground.testing.subject import (
     Clause,
-    Setting,
     Subject,
     clause,
     made_with_every_setting,
     manners,
 )
+from playground.testing.trained import spells, texts_for, train, trained_ones, trainings
 from playground.testing.watching import global_random_at
 
 MANY = 2000
@@ -27,62 +26,6 @@ SECONDS = 3.0
 """What training on MANY names may take."""
 LONGEST = 64
 """Characters of a display."""
-
-
-def _trainings(subject: Subject) -> Iterator[tuple[str, Setting, tuple[str, ...]]]:
-    """(words, setting, documents): every corpus with the defaults, one with every other setting."""
-    first, *others = subject.settings
-    for name, documents in CORPORA.items():
-        if not subject.smoke or name in ("names", "many scripts"):
-            yield f"trained on {name}", first, documents
-    for setting in others:
-        yield f"trained on names, {setting.words}", setting, NAMES
-
-
-def _trained(subject: Subject) -> Iterator[tuple[str, tuple[str, ...], Any]]:
-    """(words, documents, tokenizer trained on them). Made once, for most checks change nothing of
-    what a tokenizer has learnt."""
-    if "trained" not in subject.memo:
-        subject.memo["trained"] = [
-            (words, documents, _train(subject, setting, documents))
-            for words, setting, documents in _trainings(subject)
-        ]
-    yield from subject.memo["trained"]
-
-
-def _train(subject: Subject, setting: Setting, documents: tuple[str, ...]) -> Any:
-    tokenizer = subject.make(setting)
-    tokenizer.train(iter(documents))  # an iterable, which is all that is promised
-    return tokenizer
-
-
-def _texts(subject: Subject, documents: tuple[str, ...], tokenizer: Any) -> list[str]:
-    """Documents, and random texts of their characters, that the tokenizer can spell."""
-    texts = [*documents]
-    if _fixed(subject):
-        texts = [text for text in texts if _spells(tokenizer, text)]
-        letters = sorted({c for text in documents for c in text})
-        own = [letter for letter in letters if _spells(tokenizer, letter)]
-        texts += random_texts(own, 20)
-    else:
-        some = random_texts(sorted({c for text in documents for c in text}), 20)
-        texts += [text for text in some if _spells(tokenizer, text)]
-    return texts
-
-
-def _spells(tokenizer: Any, text: str) -> bool:
-    try:
-        tokenizer.encode(text)
-    except UnknownTextError:
-        return False
-    return True
-
-
-def _fixed(subject: Subject) -> bool:
-    """Whether the vocabulary is the same whatever it was trained on: then documents may hold
-    characters that it does not have."""
-    sizes = {made.vocab_size for words, _, made in _trained(subject) if ", " not in words}
-    return len(sizes) == 1
 
 
 @clause(
@@ -93,7 +36,7 @@ def _fixed(subject: Subject) -> bool:
 )
 def trains(subject: Subject) -> None:
     """On several small corpora, read once each."""
-    for words, _, tokenizer in _trained(subject):
+    for words, _, tokenizer in trained_ones(subject):
         size, bos = tokenizer.vocab_size, tokenizer.bos_id
         for name, value in (("vocab_size", size), ("bos_id", bos)):
             if not isinstance(value, int) or isinstance(value, bool):
@@ -114,10 +57,10 @@ def trains(subject: Subject) -> None:
 )
 def round_trip(subject: Subject) -> None:
     """Names, sentences, many scripts, emoji; and random texts of the same characters."""
-    for words, documents, tokenizer in _trained(subject):
-        texts = _texts(subject, documents, tokenizer)
+    for words, documents, tokenizer in trained_ones(subject):
+        texts = texts_for(subject, documents, tokenizer)
         if not texts:
-            texts = [chr(code) for code in range(32, 127) if _spells(tokenizer, chr(code))]
+            texts = [chr(code) for code in range(32, 127) if spells(tokenizer, chr(code))]
             if not texts:
                 raise ContractError(
                     f"no text can be encoded ({words})", "learn the characters of the documents"
@@ -134,9 +77,9 @@ def round_trip(subject: Subject) -> None:
 @clause("ids-in-range", "encode gives a list of ints from 0 up to vocab_size", smoke=True)
 def ids_in_range(subject: Subject) -> None:
     """BOS is the matter of another check."""
-    for words, documents, tokenizer in _trained(subject):
+    for words, documents, tokenizer in trained_ones(subject):
         size = tokenizer.vocab_size
-        for text in _texts(subject, documents, tokenizer):
+        for text in texts_for(subject, documents, tokenizer):
             ids = tokenizer.encode(text)
             if not isinstance(ids, list):
                 raise ContractError(f"a {type(ids).__name__} ({words})", "return a list of ints")
@@ -155,9 +98,9 @@ def ids_in_range(subject: Subject) -> None:
 @clause("bos-apart", "encode never gives BOS, and decode leaves it out", smoke=True)
 def bos_apart(subject: Subject) -> None:
     """BOS before, after, and twice."""
-    for words, documents, tokenizer in _trained(subject):
+    for words, documents, tokenizer in trained_ones(subject):
         bos = tokenizer.bos_id
-        for text in _texts(subject, documents, tokenizer):
+        for text in texts_for(subject, documents, tokenizer):
             ids = tokenizer.encode(text)
             if bos in ids:
                 raise ContractError(
@@ -179,7 +122,7 @@ def bos_apart(subject: Subject) -> None:
 @clause("empty-text", "the empty text has no ids, and no ids are the empty text", smoke=True)
 def empty_text(subject: Subject) -> None:
     """For every corpus and setting."""
-    for words, _, tokenizer in _trained(subject):
+    for words, _, tokenizer in trained_ones(subject):
         ids, text = tokenizer.encode(""), tokenizer.decode([])
         if ids != []:
             raise ContractError(f"encode('') is {ids!r} ({words})", "return []")
@@ -195,11 +138,11 @@ def empty_text(subject: Subject) -> None:
 def same_documents_same_ids(subject: Subject) -> None:
     """Whatever the global random stream and the order of sets."""
     for (words, setting, documents), trained in zip(
-        _trainings(subject), _trained(subject), strict=True
+        trainings(subject), trained_ones(subject), strict=True
     ):
         tokenizer = trained[2]
         with global_random_at(len(words)):
-            other = _train(subject, setting, documents)
+            other = train(subject, setting, documents)
         advice = "sort what comes out of sets, and break ties always alike"
         _alike(subject, words, documents, tokenizer, other, advice)
 
@@ -212,7 +155,7 @@ def _alike(
         a, b = getattr(mine, name), getattr(other, name)
         if a != b:
             raise ContractError(f"{name} is {a}, and then {b} ({words})", advice)
-    for text in _texts(subject, documents, mine):
+    for text in texts_for(subject, documents, mine):
         ids = mine.encode(text)
         try:
             others = other.encode(text)
@@ -241,7 +184,7 @@ def _alike(
 def state_through_json(subject: Subject) -> None:
     """As in a checkpoint, for every corpus."""
     for (words, setting, documents), trained in zip(
-        _trainings(subject), _trained(subject), strict=True
+        trainings(subject), trained_ones(subject), strict=True
     ):
         tokenizer = trained[2]
         state = tokenizer.state_dict()
@@ -265,7 +208,7 @@ def state_through_json(subject: Subject) -> None:
 )
 def display_can_be_shown(subject: Subject) -> None:
     """Of any corpus, so also for combining marks and control characters."""
-    for words, _, tokenizer in _trained(subject):
+    for words, _, tokenizer in trained_ones(subject):
         for token in range(min(tokenizer.vocab_size, 5000)):
             name = tokenizer.display(token)
             where = f"token {token} ({words})"
@@ -291,13 +234,13 @@ def display_can_be_shown(subject: Subject) -> None:
 )
 def unknown_text(subject: Subject) -> None:
     """A character that no document had: alone, before, after and between words."""
-    for words, documents, tokenizer in _trained(subject):
-        known = [text for text in _texts(subject, documents, tokenizer) if text][:3]
+    for words, documents, tokenizer in trained_ones(subject):
+        known = [text for text in texts_for(subject, documents, tokenizer) if text][:3]
         for stranger in STRANGERS:
             for text in known:
                 for before, after in ((text, text), ("", text), (text, ""), ("", "")):
                     _unknown(tokenizer, before, stranger, after, words)
-                if _spells(tokenizer, f"{text} ") and _spells(tokenizer, " "):
+                if spells(tokenizer, f"{text} ") and spells(tokenizer, " "):
                     _unknown(tokenizer, f"{text} ", stranger, f" {text}", words)
 
 
@@ -340,7 +283,7 @@ def _unknown(tokenizer: Any, before: str, stranger: str, after: str, words: str)
 def vocabulary_stays(subject: Subject) -> None:
     """Whatever is encoded, decoded and displayed, known or not."""
     for documents in CORPORA.values():
-        tokenizer = _train(subject, subject.settings[0], documents)
+        tokenizer = train(subject, subject.settings[0], documents)
         before = tokenizer.vocab_size, tokenizer.bos_id
         for text in (*documents, *STRANGERS, ""):
             with suppress(UnknownTextError):
@@ -376,7 +319,7 @@ def trains_quickly(subject: Subject) -> None:
 
 def _use(subject: Subject) -> None:
     for setting in subject.settings:
-        tokenizer = _train(subject, setting, NAMES)
+        tokenizer = train(subject, setting, NAMES)
         with suppress(UnknownTextError):
             tokenizer.decode(tokenizer.encode(NAMES[0]))
         with suppress(UnknownTextError):

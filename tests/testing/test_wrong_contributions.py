@@ -298,7 +298,14 @@ def test_a_data_set_is_downloaded_only_if_that_is_allowed(monkeypatch):
     assert {found.outcome for found in findings} == {"passed", "skipped"}
     assert dialled
     skipped = [found.message for found in findings if found.outcome == "skipped"]
-    assert set(skipped) == {"prepare says: No network"}
+    assert set(skipped) == {"prepare cannot, and says: No network"}
+
+
+def test_a_data_set_that_needs_the_network_is_held_to_saying_so():
+    findings = run_checks(contribution_checks("dataset", contribution(data.Downloads)))
+    skipped = {found.message for found in findings if found.outcome == "skipped"}
+    assert skipped == {"prepare needs the network, and says: No network"}
+    assert "failed" not in {found.outcome for found in findings}
 
 
 def test_what_a_data_set_kept_is_removed_with_its_checks(monkeypatch, tmp_path):
