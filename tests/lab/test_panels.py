@@ -12,6 +12,7 @@ from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.activity import Activity
 from playground.lab.client import WorkerBack, WorkerLost
+from playground.lab.events import PluginSaved
 from playground.lab.panels import Panels
 from playground.lab.protocol import FrameRequest, PanelFrame, PanelView
 from playground.lab.session import Session
@@ -239,6 +240,12 @@ async def test_a_panel_that_hangs_is_named_and_switched_off_and_the_run_goes_on(
     frame = await lab.frame(request)
     assert frame.panel is not None and frame.panel.trouble is not None
     assert "switched off" in frame.panel.trouble.title
+
+    lab.follow_plugins()
+    plugins.panel(tmp_path, "stuck", "return ['mended']")
+    assert not (await watched.event(PluginSaved)).saved.problems
+    frame = await lab.frame(request)
+    assert frame.panel is not None and frame.panel.lines == ("mended",), "it has another chance"
 
 
 async def test_a_panel_that_crashes_the_process_is_switched_off_too(
