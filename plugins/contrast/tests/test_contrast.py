@@ -112,6 +112,10 @@ def test_presence_counts_once_and_frequency_each_time():
     assert penalized(0, 1, 0, presence=0.5, frequency=0.25) == [0, 0.25, 1, 1, 1, 1]
 
 
+def test_at_zero_both_penalties_are_off():
+    assert penalized(0, 1, 0, presence=0, frequency=0) == [1.0] * SIZE
+
+
 def test_below_zero_what_is_there_is_welcome():
     assert penalized(2, presence=-1, frequency=0) == [1, 1, 2, 1, 1, 1]
 
