@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import subprocess
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -56,6 +58,15 @@ def failure(url: str, cache: Path, patience: float = 20) -> DatasetError:
 def test_the_playground_finds_it_as_an_installed_plugin():
     (entry,) = (e for e in entry_points(group="microgpt_play") if e.name == "makemore")
     assert entry.load() is microgpt_play_makemore
+
+
+def test_what_the_network_needs_is_not_imported_before_there_is_something_to_fetch():
+    code = (
+        "import sys, playground.api, microgpt_play_makemore as plugin\n"
+        "(it,) = plugin.microgpt_datasets(); it.factory(it.knobs())\n"
+        "sys.exit('http.client' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_names_arrive_with_progress_and_are_kept_whole(server, tmp_path):

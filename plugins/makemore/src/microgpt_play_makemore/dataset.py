@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from microgpt_play_makemore.download import Download, DownloadError, readable
 from playground.api import DatasetError, Knob, Knobs, Progress, Provenance
 
 URL = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
@@ -79,6 +78,9 @@ class MakemoreNames:
         return self._names
 
     def _fetch(self, path: Path, progress: Progress) -> bytes:
+        # Here, since Python's network modules take longer to import than all the rest.
+        from microgpt_play_makemore.download import Download, DownloadError, readable
+
         download = Download(
             self._url,
             expected=SIZE,
