@@ -42,6 +42,10 @@ GALLERY = (
         "engine", "numba", "microgpt-play-numba", "numba-engine",
         "compiled to machine code by Numba: the fastest",
     ),
+    Offer(
+        "exporter", "tensorboard", "microgpt-play-tensorboard", "tensorboard",
+        "a folder for TensorBoard: losses, metrics, weights, samples",
+    ),
 )  # fmt: skip
 
 _PLUGINS = Path(__file__).parents[2] / "plugins"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from textual.pilot import Pilot
 
 from playground.lab.protocol import Failure
 from playground.tui.panels.plugin import PanelLines, PluginPanel, cut
+from tests.tui.test_pictures import app as pictured
+from tests.tui.test_pictures import same_everywhere as same_everywhere
+from tests.tui.test_pictures import some_steps
 from tests.tui.watched import WatchedApp, playing, seen
 
 
@@ -122,3 +127,18 @@ async def test_what_a_panel_writes_is_never_obeyed() -> None:
 )
 def test_lines_are_cut_by_cells(line: str, width: int, shown: str) -> None:
     assert cut(line, width) == shown
+
+
+# ---------------------------------------------------------------- how it looks
+
+
+def test_the_panel_in_a_small_terminal(snap_compare: Any) -> None:
+    async def with_panel(pilot: Pilot[int]) -> None:
+        await some_steps(pilot)
+        await pilot.press("5")
+        playing = pilot.app
+        assert isinstance(playing, WatchedApp)
+        await seen(pilot, lambda: "at step 300" in lines(playing))
+        await pilot.pause()
+
+    assert snap_compare(pictured(), terminal_size=(80, 24), run_before=with_panel)

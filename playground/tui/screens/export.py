@@ -49,6 +49,7 @@ class ExportScreen(ContributionPicker):
 
     def __init__(self, model: PlaygroundModel) -> None:
         super().__init__(model)
+        self.entries = model.catalog.listed("exporter") if model.catalog else ()
         self._suggested = ""
         self._confirmed = ""
         """The existing file that the next enter replaces."""
@@ -73,7 +74,10 @@ class ExportScreen(ContributionPicker):
 
     def describe(self, entry: Entry) -> None:
         """Another format has another suffix, unless the person has typed a name."""
-        self.query_one("#picker-details", Line).display = False  # the list says it all
+        # The list says it all, but for how one gets what is not there.
+        self.query_one("#picker-details", Line).say(
+            warning(visible(entry.missing)) if entry.missing else ""
+        )
         field = self.query_one("#export-path", PathInput)
         if field.value == self._suggested:
             self._suggested = field.value = str(here() / self._name_for(entry))
@@ -117,6 +121,9 @@ class ExportScreen(ContributionPicker):
         self._say()
 
     def accept(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+        if entry.missing:
+            self.app.bell()  # the line below says why
+            return
         path = self._path()
         if not self._say() or path is None:
             self.set_focus(self.query_one("#export-path", PathInput))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
+from playground.catalog import Entry
 from playground.tui.screens.dialog import Line
 from playground.tui.screens.paths import PathInput
 from tests.tui.watched import WatchedApp, playing, seen
@@ -80,4 +82,19 @@ async def test_a_folder_that_is_not_there_is_said() -> None:
         assert "There is no folder" in state(app)
         await pilot.press("enter")
         await pilot.pause()
+        assert exported(app) == [] and type(app.screen).__name__ == "ExportScreen"
+
+
+async def test_what_is_not_installed_says_how_to_get_it_and_is_not_used() -> None:
+    offer = Entry(
+        "exporter", "board", "microgpt-play-board", "the gallery", "curves",
+        missing="not installed; to add it: pip install board",
+    )  # fmt: skip
+    async with playing() as (app, pilot):
+        assert app.model.catalog is not None
+        app.model.catalog = replace(app.model.catalog, offers=(offer,))
+        await dialog(app, pilot)
+        await pilot.press("end", "enter")
+        await pilot.pause()
+        assert "pip install board" in app.screen.query_one("#picker-details", Line).words
         assert exported(app) == [] and type(app.screen).__name__ == "ExportScreen"
