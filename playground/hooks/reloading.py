@@ -11,23 +11,22 @@ import dataclasses
 import hashlib
 import importlib.util
 import itertools
-import random
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
 
-from playground.api import SampleContext
 from playground.catalog import Plugin, Problem
-from playground.hooks.chain import Chain
-from playground.hooks.errors import KIND_WORDS, describe, one_line, traceback_text
+from playground.hooks.errors import KIND_WORDS, one_line
 from playground.hooks.manager import load_one
 from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import PRIVATE_PREFIX, expanded, found_at, import_path, same_place
+
+BUDGET = 1.0
+"""Seconds after which no further promise of a contribution is tested."""
 
 _versions = itertools.count(1)
 
@@ -100,59 +99,25 @@ def tried(path: str, source: bytes | None) -> tuple[Problem, ...]:
     registry = load_aside(found.name, path, source)
     problems = list(registry.problems)
     for item in registry.items if not problems else ():
-        problem = smoke(registry, item)
+        problem = smoke(item)
         if problem is not None:
             problems.append(problem)
     return tuple(problems)
 
 
-def smoke(registry: Registry, item: Registered) -> Problem | None:
-    """What a contribution does wrong at once, when it is made with its defaults and used."""
+def smoke(item: Registered) -> Problem | None:
+    """The first promise that a contribution breaks, of those that take a moment to test."""
+    from playground.testing import run_checks, smoke_checks
+
     entry = item.entry
-    if entry.missing:
-        return None  # it is listed with what it lacks
-    try:
-        _smoke(registry, item)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        word = f"{KIND_WORDS[entry.kind]} {entry.name!r}"
-        reason = getattr(error, "reason", "") or describe(error)
-        detail = getattr(error, "detail", "") or traceback_text(error)
-        message = one_line(f"{word}: {reason}")
-        return Problem(entry.plugin, entry.origin, "contribution", message, detail)
+    if entry.missing or entry.kind == "engine":
+        return None  # it says itself what it lacks; and an engine may take a compiler's time
+    for finding in run_checks(smoke_checks(entry.kind, item.contribution), BUDGET):
+        if finding.outcome == "failed":
+            message = one_line(f"{KIND_WORDS[entry.kind]} {entry.name!r}: {finding.message}")
+            detail = f"{finding.message}\n\n{finding.traceback}"
+            return Problem(entry.plugin, entry.origin, "contribution", message, detail)
     return None
-
-
-def _smoke(registry: Registry, item: Registered) -> None:
-    entry = item.entry
-    if entry.kind == "engine":
-        return  # may take a compiler's time
-    make: Callable[..., Any] = registry.make
-    made = make(entry.kind, entry.qualified)
-    if entry.kind == "strategy":
-        chain = Chain([(entry.qualified, made)])
-        logits = [0.5, -1.0, 2.0, 0.0, 1.0]
-        chain.probabilities(logits, _context(len(logits)))
-        chain.choose(logits, _context(len(logits)))
-    elif entry.kind == "tokenizer":
-        texts = ["ava", "eve", "via"]
-        made.train(texts)
-        for text in texts:
-            if made.decode(made.encode(text)) != text:
-                raise ValueError(f"{text!r} does not come back from encode and decode")
-
-
-def _context(size: int) -> SampleContext:
-    return SampleContext(
-        tokens=(size - 1, 0, 2),
-        prompt_length=1,
-        bos_id=size - 1,
-        vocab_size=size,
-        block_size=8,
-        step=1,
-        rng=random.Random(0),
-    )
 
 
 # ---------------------------------------------------------------- in the registry

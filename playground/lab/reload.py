@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,11 @@ _START = 30.0
 """Seconds that the trial's process may take to begin."""
 _HALF_WRITTEN = 0.25
 """Seconds that an empty file is given: some editors empty it before they write."""
-_SETTLE = 0.2
-"""Seconds after which a new watch is surely at work; what was saved meanwhile is looked for."""
 MAX_BYTES = 4 << 20
 
 Mark = tuple[Any, ...]
+Places = tuple[tuple[str, int], ...]
+"""Folders with their inodes."""
 
 
 class Trial:
@@ -128,6 +128,26 @@ class _Alarm:
         self._timer.cancel()
 
 
+class _Stop:
+    """The event that ends a watch. It is asked for the first time when the watch is at work,
+    which nothing else tells; that happens in the watch's own thread."""
+
+    def __init__(self, begun: Callable[[], object]) -> None:
+        self._begun: Callable[[], object] | None = begun
+        self._stopped = False
+
+    def is_set(self) -> bool:
+        """Whether it shall end."""
+        if self._begun is not None:
+            self._begun()
+            self._begun = None
+        return self._stopped
+
+    def set(self) -> None:
+        """Have it end."""
+        self._stopped = True
+
+
 class Reloader:
     """Follows the plugin files of one playground. Belongs to one event loop."""
 
@@ -179,41 +199,54 @@ class Reloader:
         """Every saved version, after its trial, until `trouble`. catalog: what was loaded at
         first."""
         await asyncio.to_thread(self._begin, catalog)
-        places: tuple[tuple[str, int], ...] = ()
+        places: Places = ()
         try:
             while True:
                 self._stir.clear()
+                # Once more after each new watch: a folder may have been made meanwhile.
+                while not self.trouble and places != (now := await self._there()):
+                    places = now
+                    await self._listen(places)
                 if self.trouble:
                     return
-                now = await asyncio.to_thread(self._places)
-                patience = None
-                if now != places:
-                    places, patience = now, _SETTLE
-                    await self._listen(now)
                 for found in await asyncio.to_thread(self._changed):
                     saved = await self._try(found)
                     if saved is not None:
                         yield saved
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stir.wait(), patience)
+                await self._stir.wait()
         finally:
             if self._trial is not None:
                 self._trial.kill()
             if self._listening is not None:
                 self._listening.cancel()
 
-    async def _listen(self, places: tuple[tuple[str, int], ...]) -> None:
+    async def _there(self) -> Places:
+        return await asyncio.to_thread(self._places)
+
+    async def _listen(self, places: Places) -> None:
+        """Returns when the watch is at work, so that nothing that follows is missed."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
-        hearing = self._hear([place for place, _ in places])
-        self._listening = asyncio.get_running_loop().create_task(hearing)
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+        stop = _Stop(lambda: loop.call_soon_threadsafe(begun.set))
+        self._listening = loop.create_task(self._hear([place for place, _ in places], stop))
+        beginning = loop.create_task(begun.wait())
+        try:
+            await asyncio.wait({beginning, self._listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            beginning.cancel()
 
-    async def _hear(self, places: list[str]) -> None:
+    async def _hear(self, places: list[str], stop: _Stop) -> None:
         watchfiles = await asyncio.to_thread(importlib.import_module, "watchfiles")
         try:
             async for _ in watchfiles.awatch(
-                *places, watch_filter=None, debounce=200, step=50, recursive=False
+                *places,
+                watch_filter=None,
+                debounce=200,
+                step=50,
+                recursive=False,
+                stop_event=stop,
             ):
                 self._stir.set()
         except FileNotFoundError:  # it went away meanwhile; another place is found for it
@@ -222,7 +255,7 @@ class Reloader:
             self.trouble = one_line(str(error))
             self._stir.set()
 
-    def _places(self) -> tuple[tuple[str, int], ...]:
+    def _places(self) -> Places:
         """The folders to listen at, each with its inode: one that was made anew is another."""
         folders: dict[Path, None] = {}
         if self._sources.folder:

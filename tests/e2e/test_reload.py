@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.calibrated import a_second
 from tests.e2e.conftest import Launch
 
 pytestmark = pytest.mark.e2e
@@ -18,7 +16,7 @@ WARMTH = """
 from playground.api import Contribution, Knob, Knobs, hookimpl
 
 class WarmthKnobs(Knobs):
-    warmth: float = Knob(1.0, ge=0.0, le=9.0, step=1.0, neutral=1.0, help="how sure it is")
+    warmth: float = Knob(1.0, ge=1.0, le=9.0, step=1.0, neutral=1.0, help="how sure it is")
 
 class Warmth:
     def __init__(self, knobs):
@@ -37,16 +35,6 @@ def highest_bar(screen: str) -> float:
     chances = re.findall(r"[█▉▊▋▌▍▎▏ ] (0\.\d\d|1\.00)\b", screen)
     assert chances, screen
     return max(map(float, chances))
-
-
-def a_second() -> float:
-    """A second, on a machine that is not busy with other things as well: what a fresh process
-    takes there to load the plugin system is about a quarter of it."""
-    began = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-c", "import playground.hooks.reloading"], check=True, timeout=60
-    )
-    return max(1.0, 6 * (time.monotonic() - began))
 
 
 def test_a_strategy_is_written_steered_broken_and_mended_while_the_run_goes_on(

@@ -18,6 +18,7 @@ from playground.lab.reload import Trial
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from playground.lab.swapping import Swapper
+from tests.calibrated import a_second
 from tests.lab.conftest import QUICK, text_run, within
 
 SHIFT = """
@@ -184,7 +185,7 @@ def test_nothing_else_in_the_catalog_moves(bench: Bench) -> None:
         ("import os; os._exit(3)", "exit code 3"),
         ("while True: pass", "had not returned"),
         ("x = 1", "no hook function"),
-        (shift("return logits[:-1]"), "for 5 tokens"),
+        (shift("return logits[:-1]"), "26 logits for 27 tokens"),
         (shift("raise ValueError('oh')"), "oh"),
         (shift("return [float('nan') for x in logits]"), "NaN"),
         (shift("while True: pass"), "had not returned"),
@@ -252,11 +253,12 @@ async def author(tmp_path: Path) -> AsyncIterator[Author]:
 async def test_a_new_file_in_a_new_folder_is_there_within_a_second(
     author: Author, spec: RunSpec
 ) -> None:
+    second = a_second()
     lab = await author.opens(spec)
-    await lab.run()
+    await lab.run(50)
     author.folder.mkdir(parents=True)
     author.file.write_text(shift())
-    await author.hears(1.0)
+    await author.hears(second)
     await lab.set_sampling(Sampling(chain=(Link("shift"),)))
     low = next(c.after for c in (await lab.preview()).chances if c.token == 0)
     await lab.set_sampling(Sampling(chain=(Link("shift", {"by": 5.0}),)))
