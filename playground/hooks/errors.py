@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from playground.catalog import Entry, Kind
+from playground.hooks.surroundings import Interrupted
 
 KIND_WORDS: dict[Kind, str] = {
     "dataset": "data set",
@@ -182,7 +183,7 @@ def _describe_syntax(error: SyntaxError) -> str:
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except KeyboardInterrupt:
+    except Interrupted:
         raise
     except BaseException as broken:
         return f"(its message cannot be shown: __str__ raised {type(broken).__name__})"
@@ -204,7 +205,7 @@ def excerpt(value: object) -> str:
             head = ", ".join(repr(item) for item in value[:8])
             return one_line(f"[{head}, … {len(value)} in all]", 2 * MAX_EXCERPT)
         return one_line(repr(value), 2 * MAX_EXCERPT)
-    except KeyboardInterrupt:
+    except Interrupted:
         raise
     except BaseException:
         return f"a {type(value).__name__}"
@@ -220,7 +221,7 @@ def traceback_text(error: BaseException) -> str:
         return "".join(
             ch if ch.isprintable() or ch in "\n\t" else "\N{REPLACEMENT CHARACTER}" for ch in text
         )
-    except KeyboardInterrupt:
+    except Interrupted:
         raise
     except BaseException:
         return describe(error)

@@ -33,6 +33,7 @@ from playground.hooks.gallery import offers
 from playground.hooks.quarantine import Quarantine, crashed
 from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import PluginSources, expanded
+from playground.hooks.surroundings import Interrupted, put_back, undisturbed
 
 MAX_CONTRIBUTIONS = 1000
 """From one hook of one plugin: a generator that never ends must not be waited for."""
@@ -41,10 +42,10 @@ _MARK = PROJECT_NAME + "_impl"
 _HOOK_PREFIX = "microgpt_"
 
 
-def load(sources: PluginSources | None = None) -> Registry:
+def load(sources: PluginSources | None = None, *, silent: bool = True) -> Registry:
     """Import all plugins, call all hooks. Never raises for a plugin's sake; what went wrong
-    is in `Registry.problems`."""
-    return _Loader(sources or PluginSources()).load()
+    is in `Registry.problems`. silent: what they print meanwhile goes nowhere."""
+    return _Loader(sources or PluginSources(), silent).load()
 
 
 def load_one(name: str, origin: str, bring_in: Callable[[], object]) -> Registry:
@@ -55,8 +56,9 @@ def load_one(name: str, origin: str, bring_in: Callable[[], object]) -> Registry
 
 
 class _Loader:
-    def __init__(self, sources: PluginSources) -> None:
+    def __init__(self, sources: PluginSources, silent: bool = True) -> None:
         self.sources = sources
+        self.silent = silent
         self.registered: list[Registered] = []
         self.problems: list[Problem] = []
         self.plugins: list[Plugin] = []
@@ -111,12 +113,22 @@ class _Loader:
             raise
 
     def _plugin(self, name: str, origin: str, bring_in: Callable[[], object]) -> None:
+        """Import it and call its hooks, and put back what it changed of what all share."""
+        if name == BUILTIN:
+            self._bring(name, origin, bring_in)
+            return
+        with undisturbed(silent=self.silent) as changed:
+            self._bring(name, origin, bring_in)
+        if changed:
+            self._problem(name, origin, "import", put_back(changed))
+
+    def _bring(self, name: str, origin: str, bring_in: Callable[[], object]) -> None:
         """Import it and call its hooks, each in its own guard."""
         began = time.perf_counter()
         before = len(self.registered)
         try:
             module = bring_in()
-        except KeyboardInterrupt:
+        except Interrupted:
             raise
         except BaseException as error:
             self._problem(name, origin, "import", error)
@@ -144,7 +156,7 @@ class _Loader:
         found = False
         try:
             attributes = dir(module)
-        except KeyboardInterrupt:
+        except Interrupted:
             raise
         except BaseException as error:  # a module may have a __dir__ of its own
             self._problem(plugin, origin, "hook", error)
@@ -153,7 +165,7 @@ class _Loader:
             try:
                 function = getattr(module, attribute)
                 options = self.pluggy.parse_hookimpl_opts(module, attribute)
-            except KeyboardInterrupt:
+            except Interrupted:
                 raise
             except BaseException as error:
                 if attribute.startswith(_HOOK_PREFIX):
@@ -200,7 +212,7 @@ class _Loader:
                 raise TypeError(f"{hook} is a wrapper, but there is nothing to wrap")
             result = implementation.function()
             iterator = _checked_iterator(hook, result)
-        except KeyboardInterrupt:
+        except Interrupted:
             raise
         except pluggy.PluginValidationError as error:
             reason = one_line(str(error).rsplit("\n", 1)[-1])
@@ -219,7 +231,7 @@ class _Loader:
                 given = next(iterator)
             except StopIteration:
                 return
-            except KeyboardInterrupt:
+            except Interrupted:
                 raise
             except BaseException as error:  # what it had yielded before stays
                 self._problem(plugin, origin, "hook", error, hook)
@@ -234,7 +246,7 @@ class _Loader:
         try:
             entry = entry_of(kind, plugin, origin, given)
             assert isinstance(given, Contribution)
-        except KeyboardInterrupt:
+        except Interrupted:
             raise
         except BaseException as error:
             detail = "" if isinstance(error, ContributionError) else traceback_text(error)

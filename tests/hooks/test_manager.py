@@ -96,7 +96,7 @@ def test_an_exception_with_a_broken_message_is_survived(load_plugin):
 
 
 def test_the_keyboard_still_interrupts(write_plugin):
-    path = write_plugin("raise KeyboardInterrupt")
+    path = write_plugin("import signal; signal.raise_signal(signal.SIGINT)")
     with pytest.raises(KeyboardInterrupt):
         load(PluginSources(files=(str(path),), entry_points=False))
 

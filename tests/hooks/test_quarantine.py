@@ -138,7 +138,7 @@ def test_nothing_is_left_behind_by_a_start_that_went_well(folder: Path):
 
 
 def test_the_keyboard_is_not_the_plugins_fault(folder: Path):
-    (folder / "bad.py").write_text("raise KeyboardInterrupt")
+    (folder / "bad.py").write_text("import signal; signal.raise_signal(signal.SIGINT)")
     with pytest.raises(KeyboardInterrupt):
         load(sources(folder))
     assert list((folder.parent / "loading").iterdir()) == []
