@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
         if request["plugins"]:
             load(PluginSources(entry_points=False))
         tell("loading")
-        registry = load(PluginSources(**sources))
+        registry = load(PluginSources(**sources), silent=False)  # what it prints is read
         catalog = dataclasses.asdict(registry.catalog())
         tell("loaded", **{name: catalog[name] for name in ("entries", "problems", "plugins")})
         if request["contract"]:

@@ -22,13 +22,13 @@ from playground.lab.places import plugin_folder
 
 MAX_NAME = 40
 _USES: dict[str, str] = {
-    "strategy": "press 4, then c, and add it to the chain",
+    "strategy": "press c and add it to the chain",
     "tokenizer": "press t and choose it",
     "dataset": "press d and choose it",
-    "metric": "its line joins the loss panel",
+    "metric": "press m and choose it",
     "schedule": "press h and choose it as the schedule",
     "panel": "choose it among the panels",
-    "exporter": "choose it when a run is exported",
+    "exporter": "press x and choose it",
     "engine": "press e and choose it",
 }
 """What to do in the playground, by kind."""

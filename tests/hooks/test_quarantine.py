@@ -31,7 +31,7 @@ LOAD = """
 import sys
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
-load(PluginSources(folder=sys.argv[1], entry_points=False, loading=sys.argv[2]))
+load(PluginSources(folder=sys.argv[1], entry_points=False, loading=sys.argv[2]), silent=False)
 """
 
 
@@ -49,13 +49,14 @@ def sources(folder: Path) -> PluginSources:
     return PluginSources(folder=str(folder), entry_points=False, loading=loading)
 
 
-def start(folder: Path, *, code: str = LOAD) -> subprocess.Popen[bytes]:
+def start(folder: Path, *pipes: int) -> subprocess.Popen[bytes]:
     """Another process that loads the same plugins."""
     place = str(folder.parent / "loading")
     return subprocess.Popen(
-        [sys.executable, "-c", code, str(folder), place],
-        stdout=subprocess.PIPE,
+        [sys.executable, "-c", LOAD, str(folder), place],
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        pass_fds=pipes,
     )
 
 
@@ -93,9 +94,12 @@ def test_a_mended_plugin_is_tried_again_by_itself(folder: Path):
 
 
 def test_a_process_that_still_loads_means_nothing_until_it_is_killed(folder: Path):
-    (folder / "slow.py").write_text("print('here', flush=True)\nwhile True: pass")
-    other = start(folder)
-    assert other.stdout is not None and other.stdout.readline()  # it is in the middle of it
+    hear, say = os.pipe()
+    (folder / "slow.py").write_text(f"import os; os.write({say}, b'x')\nwhile True: pass")
+    other = start(folder, say)
+    os.close(say)
+    assert os.read(hear, 1)  # it is in the middle of it
+    os.close(hear)
     kept = Quarantine(folder.parent / "loading")
     slow = folder / "slow.py"
     kept.look_back()
@@ -104,7 +108,6 @@ def test_a_process_that_still_loads_means_nothing_until_it_is_killed(folder: Pat
     other.wait(30)
     kept.look_back()
     assert kept.crashed(str(slow), stamp(slow))
-    other.stdout.close()
 
 
 def stamp(path: Path) -> str:
