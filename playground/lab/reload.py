@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,10 +180,12 @@ class Reloader:
 
     def sources(self, sources: PluginSources) -> PluginSources:
         """The same for a fresh worker, which must not import a version that was not tried."""
-        known = tuple(path for path, saved in self.saved.items() if saved.source is not None)
-        return PluginSources(
-            sources.files, sources.folder, sources.entry_points, (*sources.disabled, *known)
+        known = tuple(
+            path
+            for path, saved in self.saved.items()
+            if (saved.source is not None or saved.problems) and not saved.gone
         )
+        return replace(sources, disabled=(*sources.disabled, *known))
 
     def refuse(self, path: str, problem: Problem) -> SavedPlugin:
         """The worker could not use the version that passed its trial last; it goes on with the

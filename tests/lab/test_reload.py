@@ -348,6 +348,19 @@ async def test_a_file_that_loops_for_ever_does_not_hold_the_run_up(
     assert (await lab.frame()).step > 50  # it trained all the while
 
 
+async def test_a_new_file_that_loops_for_ever_does_not_keep_the_next_run_from_opening(
+    author: Author, spec: RunSpec
+) -> None:
+    author.folder.mkdir(parents=True)
+    lab = await author.opens(spec)
+    author.file.write_text("while True:\n    pass\n")
+    assert (await author.hears(10)).saved.problems
+    await within(20, lab.open(spec.to_json()))
+    assert lab.catalog is not None
+    (problem,) = lab.catalog.problems
+    assert "had not returned" in problem.message and problem.plugin == "shift"
+
+
 async def test_a_file_of_the_command_line_is_followed_by_the_path_as_it_was_given(
     tmp_path: Path, spec: RunSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:

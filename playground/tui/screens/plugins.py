@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,11 +12,14 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.widgets.option_list import Option
 
-from playground.catalog import KINDS, Catalog, Entry, Kind, Problem
+from playground.catalog import BUILTIN, KINDS, Catalog, Entry, Kind, Plugin, Problem
 from playground.tui.screens.dialog import MUTED, Dialog
 from playground.tui.screens.lists import PickList, name_column
 from playground.tui.screens.message import MessageScreen
 from playground.tui.widgets.text import fit, visible
+
+Switch = Callable[[str, bool], str]
+"""Switches the plugin of a name on (True) or off; says why it could not, "" if it could."""
 
 TITLES: dict[Kind, str] = {
     "dataset": "Data sets",
@@ -33,6 +36,9 @@ STAGES = {
     "hook": "a hook of it failed",
     "contribution": "offers something that cannot be used",
     "clash": "clashes with another",
+    "version": "is for another version",
+    "crash": "was passed over",
+    "disabled": "names no plugin",
 }
 
 
@@ -43,6 +49,8 @@ class PluginsScreen(Dialog[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "look", "look closer", id="plugins.look",
                 tooltip="The whole of it: knobs, origin, or the traceback of a problem"),
+        Binding("space", "switch", "on/off", key_display="space", id="plugins.switch",
+                tooltip="Switch the plugin off, or on again, from the next run on"),
         Binding("escape", "cancel", "close", key_display="esc", id="plugins.close"),
         Binding("q,p", "cancel", "close", show=False, id="plugins.close-too"),
     ]  # fmt: skip
@@ -58,10 +66,13 @@ class PluginsScreen(Dialog[None]):
     }
     """
 
-    def __init__(self, catalog: Catalog, folder: str = "") -> None:
+    def __init__(self, catalog: Catalog, folder: str = "", switch: Switch | None = None) -> None:
+        """switch: see Switch; without it nothing can be switched here."""
         super().__init__()
-        self._catalog, self._folder = catalog, folder
-        self._things: list[Entry | Problem | None] = []
+        self._catalog, self._folder, self._switch = catalog, folder, switch
+        self._things: list[Entry | Problem | Plugin | None] = []
+        self._switched: dict[str, bool] = {}
+        """What was switched here, and is not yet so: a plugin's name, and whether it is on."""
 
     def body(self) -> Iterable[Widget]:
         yield PickList(*self._lines(), id="plugins-list", compact=True)
@@ -70,7 +81,7 @@ class PluginsScreen(Dialog[None]):
             Content.assemble(
                 "A plugin is one Python file with a hook in it. Put it into\n",
                 (folder, "$foreground"),
-                "\nand start again. Plugins are code, and run with your rights.",
+                "\nand it is there at once. Plugins are code, and run with your rights.",
             )
             if folder
             else "",
@@ -107,6 +118,13 @@ class PluginsScreen(Dialog[None]):
         for problem in problems:
             options.append(Option(_problem_line(problem)))
             self._things.append(problem)
+        others = [plugin for plugin in self._catalog.plugins if plugin.name != BUILTIN]
+        if others:
+            heading("Plugins")
+        names = name_column([plugin.name for plugin in others], 22)
+        for plugin in others:
+            options.append(Option(self._plugin_line(plugin, names)))
+            self._things.append(plugin)
         width = name_column([entry.name for entry in self._catalog.entries], 22)
         origins = name_column([_source(entry) for entry in self._catalog.entries], 24)
         for kind in KINDS:
@@ -118,14 +136,76 @@ class PluginsScreen(Dialog[None]):
                 self._things.append(entry)
         return options
 
+    def _plugin_line(self, plugin: Plugin, width: int) -> Content:
+        on = plugin.state not in ("disabled", "crashed")
+        later = self._switched.get(plugin.name, on)
+        sign = "●" if later else "○"
+        soon = "" if later == on else f"{'on' if later else 'off'} from the next run  "
+        made = f"{plugin.contributions} contribution{'' if plugin.contributions == 1 else 's'}"
+        facts = {
+            "loaded": f"{made}, {1000 * plugin.seconds:,.1f} ms",
+            "disabled": "switched off",
+            "failed": "failed",
+            "crashed": "passed over",
+        }[plugin.state]
+        return Content.assemble(
+            f"{sign} {fit(visible(plugin.name), width)}  ",
+            (soon, "bold $text-warning"),
+            f"{facts}  ",
+            (visible(_short(plugin.origin)), MUTED),
+        )
+
+    def _highlighted(self) -> Entry | Problem | Plugin | None:
+        at = self.query_one(PickList).highlighted
+        return self._things[at] if at is not None else None
+
+    def action_switch(self) -> None:
+        """Of whatever is highlighted, the plugin it belongs to."""
+        thing = self._highlighted()
+        name = thing.plugin if isinstance(thing, (Entry, Problem)) else thing.name if thing else ""
+        found = next((item for item in self._catalog.plugins if item.name == name), None)
+        if found is None or self._switch is None:
+            return
+        if name == BUILTIN:
+            self.notify("Built-ins are always there.", title="Nothing to switch", markup=False)
+            return
+        on = self._switched.get(name, found.state not in ("disabled", "crashed"))
+        problem = self._switch(name, not on)
+        if problem:
+            self.notify(visible(problem), title="Not switched", severity="error", markup=False)
+            return
+        self._switched[name] = not on
+        picks = self.query_one(PickList)
+        at = self._things.index(found)
+        names = [item.name for item in self._catalog.plugins if item.name != BUILTIN]
+        line = self._plugin_line(found, name_column(names, 22))
+        picks.replace_option_prompt_at_index(at, line)
+        word = "on" if not on else "off"
+        self.notify(
+            f"{visible(name)} is {word} from the next run on.", title="Plugins", markup=False
+        )
+
     def on_pick_list_chosen(self, event: PickList.Chosen) -> None:
         event.stop()
         self.action_look()
 
     def action_look(self) -> None:
-        at = self.query_one(PickList).highlighted
-        thing = self._things[at] if at is not None else None
-        if isinstance(thing, Problem):
+        thing = self._highlighted()
+        if isinstance(thing, Plugin):
+            said = [item for item in self._catalog.problems if item.plugin == thing.name]
+            own = [item for item in self._catalog.entries if item.plugin == thing.name]
+            lines = [f"{item.kind} {item.name}: {item.summary}" for item in own]
+            for item in said:
+                lines += ["", item.message, item.detail]
+            self.app.push_screen(
+                MessageScreen(
+                    thing.name,
+                    f"{thing.state}, {1000 * thing.seconds:,.1f} ms\n{thing.origin}",
+                    "\n".join(lines),
+                    [("ok", "Close")],
+                )
+            )
+        elif isinstance(thing, Problem):
             self.app.push_screen(
                 MessageScreen(
                     f"{thing.plugin} {STAGES[thing.stage]}",
@@ -166,6 +246,11 @@ def _source(entry: Entry) -> str:
     """The origin in short: of a file only its name, which tells more than its first folders."""
     kind, _, path = entry.origin.partition(" ")
     return visible(f"file {Path(path).name}" if kind == "file" else entry.origin)
+
+
+def _short(origin: str) -> str:
+    """Of a path its end, which tells more than its first folders."""
+    return f"file {Path(origin).name}" if Path(origin).is_absolute() else origin
 
 
 def _knob_line(entry: Entry) -> Iterable[str]:
