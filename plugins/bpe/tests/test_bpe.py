@@ -80,6 +80,11 @@ def test_no_token_reaches_from_one_word_into_the_next():
     assert pieces(tokenizer, "of the of the") == ["of", " the", " of", " the"]
 
 
+def test_a_mark_stays_with_the_letter_that_it_sits_on():
+    tokenizer = trained(["e\u0301te\u0301"] * 9)
+    assert pieces(tokenizer, "e\u0301te\u0301") == ["e\u0301te\u0301"]
+
+
 def test_the_vocabulary_has_the_size_that_was_asked_for(of_names):
     assert of_names.vocab_size == 200
     assert of_names.bos_id == 199

@@ -156,6 +156,7 @@ def test_what_an_older_model_made_of_the_text_is_not_taken_for_this_ones():
     strategy = mirostat(2.5)
     strategy.transform([-0.25 * token for token in range(27)], context(0, step=1))
     assert strategy.limit(context(0, 3, step=2)) == 5
+    assert strategy.limit(context(0, 3, step=1)) != 5
 
 
 def test_what_it_remembers_does_not_grow_without_end(monkeypatch):

@@ -86,8 +86,7 @@ class Mirostat:
         It begins anew, too, where the place before is not known: see the README.
         """
         start = 2 * self.target
-        if len(context.tokens) <= context.prompt_length:
-            return start
+        # With the length of the prompt: a place inside it was never one to choose a token at.
         before = self._places.get((context.step, context.prompt_length, context.tokens[:-1]))
         if before is None or context.tokens[-1] >= len(before.surprises):
             return start
