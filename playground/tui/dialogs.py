@@ -172,7 +172,7 @@ class Dialogs:
         from playground.tui.screens.plugins import PluginsScreen
 
         if self._ready() and self._model.catalog is not None:
-            self._push(PluginsScreen(self._model.catalog, str(plugin_folder())))
+            self._push(PluginsScreen(self._model.catalog, str(plugin_folder()), _switch_plugin))
 
     def help(self, bindings: list[Binding], panel: int) -> None:
         from playground.tui.screens.help import HelpScreen
@@ -225,3 +225,18 @@ class Dialogs:
             spec = json.loads(checkpoint.spec)
             name = spec["dataset"]["name"]
             controller.say(Remark("Welcome back", f"{name}, step {checkpoint.step:,}."))
+
+
+def _switch_plugin(name: str, on: bool) -> str:
+    """Switch a plugin on or off from the next run on; why that could not be, "" if it could."""
+    from playground.hooks.quarantine import Quarantine
+    from playground.hooks.settings import SettingsError, set_enabled
+    from playground.lab.places import config_file, loading_folder
+
+    try:
+        set_enabled(config_file(), name, on)
+    except SettingsError as error:
+        return str(error)
+    if on:
+        Quarantine(loading_folder()).pardon_named(name)
+    return ""
