@@ -11,6 +11,7 @@ import math
 import operator
 import random
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from microgpt.sampling import draw, softmax
@@ -142,7 +143,8 @@ def _guarded_transform(link: _Link, values: list[float], context: SampleContext)
     # A tuple, so that a strategy which changes its argument finds out.
     with plugin_call(link.name.partition(":")[0], f"in transform of {link.name}", values):
         given = link.strategy.transform(tuple(values), context)
-        result = list(given)
+        # One more than there are tokens tells enough of a generator that never ends.
+        result = list(islice(given, len(values) + 1))
         if not set(map(type, result)) <= {float}:
             result = [_as_float(value) for value in result]
     wrong = _wrong(result, len(values))
@@ -159,7 +161,9 @@ def _as_float(value: Any) -> float:
 
 def _wrong(result: list[float], size: int) -> str:
     """What is wrong with what a transform returned; "" if nothing."""
-    if len(result) != size:
+    if len(result) > size:
+        return f"it returned more than {size} logits for {size} tokens"
+    if len(result) < size:
         return f"it returned {len(result)} logits for {size} tokens"
     if math.isfinite(sum(result)):
         return ""

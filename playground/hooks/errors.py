@@ -28,6 +28,7 @@ KIND_WORDS: dict[Kind, str] = {
 
 MAX_EXCERPT = 60
 MAX_MESSAGE = 500
+MAX_TRACEBACK = 20_000
 
 
 class PluginError(Exception):
@@ -218,6 +219,9 @@ def traceback_text(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
+        if len(text) > MAX_TRACEBACK:  # of both ends: where it began, and what it was
+            half = MAX_TRACEBACK // 2
+            text = f"{text[:half]}\n[...]\n{text[-half:]}"
         return "".join(
             ch if ch.isprintable() or ch in "\n\t" else "\N{REPLACEMENT CHARACTER}" for ch in text
         )

@@ -68,7 +68,7 @@ def test_two_that_pick_are_refused_by_name(builtins):
     ("result", "said"),
     [
         ([1.0], "1 logits for 3 tokens"),
-        ([1.0] * 4, "4 logits for 3 tokens"),
+        ([1.0] * 4, "more than 3 logits for 3 tokens"),
         ([0.0, math.nan, 0.0], "token 1 is NaN"),
         ([-math.inf] * 3, "rules out every token"),
         ([0.0, 0.0, math.inf], "token 2 is +inf"),
