@@ -31,7 +31,7 @@ LOAD = """
 import sys
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
-load(PluginSources(folder=sys.argv[1], entry_points=False, loading=sys.argv[2]), silent=False)
+load(PluginSources(folder=sys.argv[1], entry_points=False, loading=sys.argv[2]))
 """
 
 
