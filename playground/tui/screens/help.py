@@ -33,7 +33,8 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "(ema). The diamonds are the loss on held-out documents that are never trained on: if "
         "they rise while the average falls, the model learns by heart. The dotted lines are what "
         "simple counting reaches: uniform knows nothing, unigram how common each token is, bigram "
-        "which token follows which. A model below bigram has learnt something.",
+        "which token follows which. A model below bigram has learnt something. m draws metrics "
+        "below, each at a scale of its own.",
     ),
     3: (
         "Parameters",

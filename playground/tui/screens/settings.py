@@ -243,7 +243,9 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
 
     def on_mount(self) -> None:
         self.set_focus(self.query(NumberInput).first())
-        self.call_later(self._show_schedule)
+        entry = self._entry("schedule", self._present[SCHEDULE]["name"])
+        if entry is not None and entry.controls:
+            self.call_later(self._show_schedule)
         self._check()
 
     # ------------------------------------------------------------ checking
