@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import bench_plugins
 import bench_screen
 import bench_widgets
 
@@ -17,6 +18,9 @@ def main() -> int:
         return code  # interrupted
     print("\n== Widgets, CPU ms a refresh")
     bench_widgets.main()
+    print("\n== Plugins at the start, CPU ms")
+    for name, value in bench_plugins.main().items():
+        print(f"  {name:<34} {value:10.2f}")
     print("\n== The screen, in a pseudo-terminal of 120x40")
     print("(launch from the command to the panels; keys and throughput under a flat-out run)")
     for name, value in bench_screen.main().items():

@@ -164,6 +164,9 @@ class _Loader:
         for attribute in attributes:
             try:
                 function = getattr(module, attribute)
+                marked = getattr(function, _MARK, None) is not None
+                if not marked and not attribute.startswith(_HOOK_PREFIX):
+                    continue  # nearly all: to ask pluggy costs a quarter of a load
                 options = self.pluggy.parse_hookimpl_opts(module, attribute)
             except Interrupted:
                 raise

@@ -40,6 +40,7 @@ class Quarantine:
         self._folder = folder
         self._marker = folder / f"{os.getpid()}{_MARKER}"
         self._file: int | None = None
+        self._birth: str | None = None
 
     def crashed(self, key: str, stamp: str) -> bool:
         """Whether this plugin, as it is now, ended a process. A changed one is given a new
@@ -67,7 +68,8 @@ class Quarantine:
         except OSError:
             return False
         keys = [said["key"] for said in map(_read, records) if said.get("name") == name]
-        return any([self.pardon(key) for key in keys if isinstance(key, str)])
+        done = [self.pardon(key) for key in keys if isinstance(key, str)]  # each of them
+        return any(done)
 
     def look_back(self) -> None:
         """Turn the markers of processes that are gone into records."""
@@ -91,7 +93,8 @@ class Quarantine:
     def loading(self, key: str, stamp: str, name: str = "") -> Iterator[None]:
         """Around the import and the hooks of one plugin. name: as a person calls it."""
         pid = os.getpid()
-        said = {"pid": pid, "birth": _birth(pid), "key": key, "stamp": stamp, "name": name}
+        self._birth = self._birth or _birth(pid)
+        said = {"pid": pid, "birth": self._birth, "key": key, "stamp": stamp, "name": name}
         self._say(json.dumps(said).encode())
         try:
             yield
