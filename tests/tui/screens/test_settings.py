@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from playground.catalog import Control, Entry
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens import settings_fields as form
 from playground.tui.screens.cost import Cost, duration
-from playground.tui.screens.settings import Field, SettingsScreen
+from playground.tui.screens.settings import Field, ScheduleChoice, SettingsScreen
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -248,3 +250,30 @@ def test_an_engine_nobody_has_measured_has_no_time(model: PlaygroundModel) -> No
     values |= {"steps": 1000, "batch_size": 1, "engine": "of-a-plugin"}
     cost = Cost.of(model, values)
     assert (cost.parameters, cost.step_ms, cost.seconds) == (4192, None, None)
+
+
+async def test_a_schedule_is_chosen_with_its_knobs_and_starts_anew(
+    model: PlaygroundModel, host: Callable[..., Any]
+) -> None:
+    assert model.catalog is not None
+    warmup = Control("warmup", "warm-up", "slider", 0, 0, 100, 10, integer=True, help="steps")
+    more = (
+        Entry("schedule", "linear", "builtin", "built in", "straight down"),
+        Entry("schedule", "cosine", "builtin", "built in", "gently down", (warmup,)),
+    )
+    model.catalog = replace(model.catalog, entries=(*model.catalog.entries, *more))
+    screen = SettingsScreen(model)
+    app = host(screen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen.query_one(ScheduleChoice).focus()
+        await pilot.press("right")
+        await pilot.pause()
+        assert "gently down" in words(screen, "#settings-help")
+        screen.query_one("KnobForm Slider").focus()
+        await pilot.press("right")
+        await pilot.pause()
+        assert "anew" in words(screen, "#settings-effect")
+        screen.query_one(ScheduleChoice).focus()
+        await pilot.press("enter")
+        await pilot.pause()
+    assert app.answer == {"schedule": {"name": "cosine", "options": {"warmup": 10}}}
