@@ -41,11 +41,14 @@ class Quarantine:
         self._marker = folder / f"{os.getpid()}{_MARKER}"
         self._file: int | None = None
         self._birth: str | None = None
+        self._records: set[str] | None = None
+        """Names of the records there are, once somebody looked."""
 
     def crashed(self, key: str, stamp: str) -> bool:
         """Whether this plugin, as it is now, ended a process. A changed one is given a new
         chance: its record is removed."""
-        record = _read(self._record(key))
+        path = self._record(key)
+        record = _read(path) if self._records is None or path.name in self._records else {}
         if not record:
             return False
         if record.get("stamp") == stamp:
@@ -74,18 +77,24 @@ class Quarantine:
     def look_back(self) -> None:
         """Turn the markers of processes that are gone into records."""
         try:
-            left = [item for item in self._folder.iterdir() if item.suffix == _MARKER]
+            there = list(self._folder.iterdir())
         except OSError:
+            self._records = set()
             return  # nothing was ever loaded, or the folder cannot be read
-        for path in left:
+        self._records = {item.name for item in there if item.suffix == _RECORD}
+        for path in there:
+            if path.suffix != _MARKER:
+                continue
             said = _read(path)
             birth = _birth(int(path.stem)) if path.stem.isdecimal() else None
             ours = path == self._marker  # left by an earlier process of the same number
             if birth is not None and not ours and (not said or said.get("birth") == birth):
                 continue  # it lives
-            with contextlib.suppress(OSError):  # another start may have been quicker
+            with contextlib.suppress(OSError):
                 if isinstance(said.get("key"), str):
-                    path.replace(self._record(said["key"]))
+                    record = self._record(said["key"])
+                    self._records.add(record.name)  # also if another start was quicker
+                    path.replace(record)
                 else:
                     path.unlink()  # it ended between two plugins
 
