@@ -144,6 +144,11 @@ def crashed(name: str) -> str:
     )
 
 
+def died_loading(folder: Path, pid: int) -> bool:
+    """Whether a process that is gone left word that it was loading a plugin."""
+    return "key" in _read(folder / f"{pid}{_MARKER}")
+
+
 def forgive(folder: Path, pid: int) -> None:
     """A process is ended on purpose: what it was loading is not to blame, unless it took long."""
     marker = folder / f"{pid}{_MARKER}"

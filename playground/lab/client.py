@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
@@ -93,6 +94,9 @@ R = TypeVar("R")
 _NOTHING_OPEN = Failure("No run is open", "Open one first.", kind="dead")
 _CANCELLED = Failure("Opening was cancelled", "The run stays as it was.", kind="cancelled")
 
+MOST_DEADLY = 8
+"""Plugins that may end a process each, one after the other, before an opening is given up."""
+
 
 class Lab:
     """Runs, each in a process of its own. Belongs to one event loop; no method blocks it.
@@ -170,10 +174,8 @@ class Lab:
         sampling, measuring = sampling or Sampling(), measuring or Measuring()
         self._busy_opening, self._cancelled = True, False
         try:
-            link = self._opening = await self._workers.fresh()
-            self._check_cancelled()
             opening = Open(spec, checkpoint, sampling, measuring)
-            info, catalog = await self._open_in(link, opening, self._tell)
+            link, info, catalog = await self._open_afresh(opening)
             self._check_cancelled()
         except BaseException as error:
             if self._opening is not None:
@@ -207,6 +209,20 @@ class Lab:
 
     def _tell(self, progress: Progress) -> None:
         self._listener(OpenProgress(progress))
+
+    async def _open_afresh(self, opening: Open) -> tuple[Link, RunInfo, Catalog]:
+        """In a fresh worker; in the next one, if a plugin took that with it while it was loaded,
+        for that plugin is passed over then."""
+        for tries in itertools.count(1):
+            link = self._opening = await self._workers.fresh()
+            self._check_cancelled()
+            try:
+                return link, *await self._open_in(link, opening, self._tell)
+            except LabError:
+                if self._cancelled or tries > MOST_DEADLY or not link.lost_while_loading():
+                    raise
+                self._tell(Progress("a plugin ended the process; trying without it", 0, 0))
+        raise AssertionError("unreachable")
 
     async def _open_in(
         self, link: Link, command: Open, tell: Callable[[Progress], None] | None = None

@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -78,6 +79,14 @@ class Link:
     def busy(self) -> bool:
         """A request is outstanding."""
         return bool(self._waiting)
+
+    def lost_while_loading(self) -> bool:
+        """It died or hung while it loaded a plugin, which the next one will pass over."""
+        if self.failure is None or not self.process.loading:
+            return False
+        from playground.hooks.quarantine import died_loading
+
+        return died_loading(Path(self.process.loading), self.process.pid)
 
     # ------------------------------------------------------------ asking
 
