@@ -207,7 +207,7 @@ class _Loader:
         try:
             # Each implementation is a pluggy plugin of its own: pluggy checks its signature,
             # and a refusal costs only this one.
-            alone = SimpleNamespace(**{hook: function})
+            alone = _Alone(**{hook: function})
             self.pluggy.register(alone, key)
             caller = getattr(self.pluggy.hook, hook)
             implementation = next(i for i in caller.get_hookimpls() if i.plugin_name == key)
@@ -304,6 +304,13 @@ def clash_message(entry: Entry, owner: Entry) -> str:
         f"the {KIND_WORDS[entry.kind]} {entry.name!r} also comes from plugin"
         f" {owner.plugin!r} ({owner.origin}); {says}"
     )
+
+
+class _Alone(SimpleNamespace):
+    """One implementation, and nothing else for pluggy to look at: half the time of a load."""
+
+    def __dir__(self) -> list[str]:
+        return list(self.__dict__)
 
 
 def _checked_iterator(hook: str, result: Any) -> Iterator[object]:
