@@ -32,6 +32,8 @@ from playground.lab.timeline import Measured, Series
 
 MAX_METRICS = 50
 MAX_EVERY = 10_000_000
+_BETWEEN = 0.005
+"""Seconds of steps between two measurements at least: a fast engine takes many at once."""
 NEVER = MAX_EVERY + 1
 """More steps than a run has."""
 
@@ -71,6 +73,8 @@ class Measurer:
         self._shapes = {m.name: (m.rows, m.columns) for m in parameter_layout(config)}
         self._at_work: list[_AtWork] = []
         self._ration = Ration()
+        self._target = 0
+        """The step to be measured next."""
 
     @property
     def meters(self) -> tuple[Meter, ...]:
@@ -120,14 +124,21 @@ class Measurer:
 
     # ------------------------------------------------------------ measuring
 
-    def until(self, step: int) -> int:
-        """Steps from `step` to the next one that is to be measured, 1 or more."""
+    def until(self, step: int, pace: float = 1.0) -> int:
+        """Steps from `step` to the next one that is to be measured, 1 or more.
+
+        pace: seconds a step. A fast engine is interrupted no oftener than a command would.
+        """
         if not self._ration.left or not any(
             one.of_step and not one.trouble for one in self._at_work
         ):
             return NEVER
-        every = self.measuring.every
-        return 1 if step == 0 else every - step % every
+        if step == 0:
+            return 1
+        every, least = self.measuring.every, int(_BETWEEN / max(pace, 1e-9))
+        if not step < self._target <= step + every + least:
+            self._target = (step // every + max(1, round(least / every))) * every
+        return self._target - step
 
     def earn(self, seconds: float) -> None:
         """Training went on for so long."""

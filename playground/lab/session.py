@@ -174,7 +174,7 @@ class Session:
         every, began = self.sampling.every, time.perf_counter()
         if every:
             most = min(most, every - self.step % every)
-        most = min(most, self.measurer.until(self.step))
+        most = min(most, self.measurer.until(self.step, self.training.pace))
         if self.finished or not self.training.forward(most):
             return False
         seconds = time.perf_counter() - began

@@ -89,6 +89,11 @@ class Training:
         """The engine of the step to come."""
         return self.timeline.engine_at(self.step)
 
+    @property
+    def pace(self) -> float:
+        """Seconds a step, as it went lately."""
+        return self._pace
+
     def documents_to_come(self) -> list[int]:
         """Places of the documents of the next step."""
         return self._trainer.document_indices(self.step)

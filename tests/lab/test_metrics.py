@@ -249,7 +249,10 @@ def test_a_slow_metric_gets_a_share_of_the_time_and_no_more(
     assert list(measured(session, "worst")) == [1]
 
 
-def test_stretches_of_a_fast_engine_end_where_it_is_measured(tmp_path: Path, words: Path) -> None:
+def test_stretches_of_a_fast_engine_end_where_it_is_measured(
+    tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.lab.measuring._BETWEEN", 0.0)
     from tests.lab import plugins
 
     registry = with_plugin(plugins.engine(tmp_path, "quick"))
