@@ -1,0 +1,62 @@
+"""The playground in a real terminal, with every hostile plugin in its folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Launch, home, launch
+from tests.e2e.terminal import Terminal
+from tests.hostile.conftest import Home
+
+pytestmark = pytest.mark.e2e
+
+__all__ = ["home", "launch"]  # fixtures
+
+RUN = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--steps", "50")
+
+
+def trains_and_quits(terminal: Terminal) -> None:
+    """50 steps from wherever it stands, and out."""
+    terminal.wait_for("step 0/50")
+    terminal.press("+", "+", "+", "+", "+", "Space")
+    screen = terminal.wait_for(re.compile(r"step 50/50"), 30)
+    assert "SCRIBBLE" not in screen
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+    assert "SCRIBBLE" not in terminal.errors and "Traceback" not in terminal.errors
+
+
+def test_with_all_of_them_it_opens_trains_names_the_faults_and_quits(
+    launch: Launch, home: Path, names: Path
+) -> None:
+    Home(home).add("loading", "working")
+    terminal = launch(str(names), *RUN, size=(160, 50))
+    terminal.wait_for("step 0/50")
+    terminal.press("p")
+    screen = terminal.wait_for("closes_streams")
+    assert "__str__ raised RuntimeError" in screen
+    assert "SCRIBBLE" not in screen
+    terminal.press("End")
+    terminal.wait_for("wrong_types")
+    terminal.press("Escape")
+    title = terminal._tmux("display-message", "-p", "#{pane_title}")
+    trains_and_quits(terminal)
+    assert "title" not in title  # the flood would have set it
+
+
+def test_with_those_that_hang_or_end_the_process_it_opens_and_names_them(
+    launch: Launch, home: Path, names: Path
+) -> None:
+    Home(home).add("deadly")
+    terminal = launch(str(names), *RUN, size=(160, 50))
+    terminal.wait_for("step 0/50", 40)
+    terminal.press("p")
+    screen = terminal.wait_for("segfault")
+    for name in ("endless_import", "killed", "os_exit"):
+        assert name in screen
+    assert "ended the process when it was last loaded" in screen
+    terminal.press("Escape")
+    trains_and_quits(terminal)
