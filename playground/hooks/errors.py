@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from playground.catalog import Entry, Kind
-from playground.hooks.surroundings import Interrupted
+from playground.hooks.surroundings import Interrupted, by_keyboard
 
 KIND_WORDS: dict[Kind, str] = {
     "dataset": "data set",
@@ -106,7 +106,7 @@ class plugin_call:
     An exception comes out as PluginError naming the plugin, the place and the beginning of
     what it was given. What the contract provides for (DatasetError, UnknownTextError, a
     PluginError from further down) and the types in `passing` (the lab's way to cancel) go
-    through as they are, and so does KeyboardInterrupt.
+    through as they are, and so does KeyboardInterrupt, where there is a keyboard.
 
     A class rather than a generator, because it stands around every token.
     """
@@ -134,7 +134,7 @@ class plugin_call:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> Literal[False]:
-        if error is None or not isinstance(error, (Exception, SystemExit)):
+        if error is None or isinstance(error, GeneratorExit) or by_keyboard(error):
             return False
         if isinstance(error, self.passing) or _in_contract(error):
             return False

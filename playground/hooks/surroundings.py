@@ -35,6 +35,13 @@ class Interrupted(KeyboardInterrupt):
     """The keyboard it was, and not a plugin that raised KeyboardInterrupt."""
 
 
+def by_keyboard(error: BaseException) -> bool:
+    """Whether it may be Ctrl+C; in a worker, which does not hear that, it is a plugin's idea."""
+    if not isinstance(error, KeyboardInterrupt):
+        return False
+    return isinstance(error, Interrupted) or signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+
+
 @contextlib.contextmanager
 def undisturbed(*, silent: bool) -> Iterator[list[str]]:
     """What is loaded inside leaves the process as it was; the list then says what it did not.
