@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Container, Sequence
+from itertools import islice
 from typing import Any
 
 from microgpt.config import ModelConfig
@@ -202,7 +203,8 @@ class _WatchedTransform:
 
     def transform(self, logits: Sequence[float], context: SampleContext) -> Sequence[float]:
         with self._doing:
-            return list(self._call(logits, context))
+            # Read here, where the watchdog looks, and never more than tells that it is too much.
+            return list(islice(self._call(logits, context), len(logits) + 1))
 
 
 class _WatchedPick:
