@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.widgets import Input
@@ -80,10 +81,10 @@ async def test_a_prompt_that_new_data_do_not_know_leaves_the_field() -> None:
         open_run = app.lab.open
 
         async def open_without_prompt(
-            spec: str, *, checkpoint: Checkpoint | None = None, sampling: Sampling | None = None
+            spec: str, *, sampling: Sampling | None = None, **rest: Any
         ) -> RunInfo:
             plain = replace(sampling or Sampling(), prompt="")
-            return await open_run(spec, checkpoint=checkpoint, sampling=plain)
+            return await open_run(spec, sampling=plain, **rest)
 
         app.lab.open = open_without_prompt  # type: ignore[method-assign]
         await app.controller.open("{}")
