@@ -237,7 +237,9 @@ async def test_one_that_never_returns_is_named_and_the_lab_works_on(
     assert (await lab.frame()).step == 3
 
 
-@pytest.mark.parametrize(("name", "promise"), [("global-random", "random"), ("mutates", "input")])
+@pytest.mark.parametrize(
+    ("name", "promise"), [("global-random", "randomness-from"), ("mutates", "arguments-stay")]
+)
 def test_the_contract_finds_what_only_shows_in_how_it_works(
     working: Registry, name: str, promise: str
 ) -> None:
