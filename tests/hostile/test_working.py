@@ -238,7 +238,7 @@ async def test_one_that_never_returns_is_named_and_the_lab_works_on(
 
 
 @pytest.mark.parametrize(
-    ("name", "promise"), [("global-random", "randomness-from"), ("mutates", "arguments-stay")]
+    ("name", "promise"), [("global-random", "global-random-state"), ("mutates", "arguments-stay")]
 )
 def test_the_contract_finds_what_only_shows_in_how_it_works(
     working: Registry, name: str, promise: str
