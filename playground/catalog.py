@@ -87,9 +87,12 @@ class Entry:
         return f"{self.plugin}:{self.name}"
 
 
-Stage = Literal["import", "hook", "contribution", "clash", "version", "crash", "disabled"]
+Stage = Literal[
+    "import", "hook", "contribution", "clash", "version", "crash", "disabled", "conduct"
+]
 """Where a plugin failed. version: written for another API; crash: it ended the process when it
-was last loaded; disabled: what was to be switched off is not there."""
+was last loaded; disabled: what was to be switched off is not there; conduct: it was loaded, but
+changed what belongs to the whole process."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ class _Loader:
         with undisturbed(silent=self.silent) as changed:
             self._bring(name, origin, bring_in)
         if changed:
-            self._problem(name, origin, "import", put_back(changed))
+            self._problem(name, origin, "conduct", put_back(changed))
 
     def _bring(self, name: str, origin: str, bring_in: Callable[[], object]) -> None:
         """Import it and call its hooks, each in its own guard."""

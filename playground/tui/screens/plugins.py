@@ -39,6 +39,7 @@ STAGES = {
     "version": "is for another version",
     "crash": "was passed over",
     "disabled": "names no plugin",
+    "conduct": "was loaded, with side effects",
 }
 
 
