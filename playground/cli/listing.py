@@ -37,12 +37,12 @@ def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
     else:
         rows: list[Row] = []
         origin = ""
-        for entry in entries:
+        for entry, after in zip(entries, (*entries[1:], None), strict=True):
             if entry.origin != origin:
                 origin = entry.origin
                 rows.append((_whose(entry.plugin, origin), ""))
             rows.append((f"  {entry.name}", entry.summary))
-            if entry.missing:
+            if entry.missing and (after is None or after.missing != entry.missing):
                 rows.append(("", entry.missing))
             rows.extend(_knob(control) for control in entry.controls)
         print_rows(rows)
@@ -58,7 +58,9 @@ def _knob(control: Control) -> Row:
     """As it is typed, and what it allows and does."""
     off = control.neutral is not None and control.default == control.neutral
     value = "off" if off and control.kind == "slider" else control.default
-    shown = "..." if value in ("", None) else str(value).lower() if value is True else value
+    if isinstance(value, bool):
+        value = str(value).lower()
+    shown = "..." if value in ("", None) else value
     allowed = " ".join(filter(None, (range_of(control), control.unit)))
     return f"    {control.name}={shown}", "; ".join(filter(None, (allowed, control.help)))
 

@@ -42,6 +42,37 @@ GALLERY = (
         "engine", "numba", "microgpt-play-numba", "numba-engine",
         "compiled to machine code by Numba: the fastest",
     ),
+    *(
+        Offer("dataset", name, "microgpt-play-wordlists", "wordlists", summary)
+        for name, summary in (
+            ("elements", "118 chemical elements, in the order of their numbers"),
+            ("countries", "195 countries, by their common English names"),
+            ("dinosaurs", "256 genera of dinosaurs"),
+            ("rivers", "231 rivers of the world"),
+        )
+    ),
+    Offer(
+        "dataset", "makemore", "microgpt-play-makemore", "makemore",
+        "the 32,033 names of Karpathy's makemore; downloads 228 kB once",
+    ),
+    Offer(
+        "tokenizer", "bpe", "microgpt-play-bpe", "bpe",
+        "byte-pair encoding: what often stands together becomes one token",
+    ),
+    *(
+        Offer("strategy", name, "microgpt-play-typical", "typical", summary)
+        for name, summary in (
+            ("typical", "the tokens about as surprising as is to be expected here"),
+            ("mirostat", "holds the surprise of the whole text at a target"),
+        )
+    ),
+    *(
+        Offer("strategy", name, "microgpt-play-contrast", "contrast", summary)
+        for name, summary in (
+            ("no-repeat-ngram", "no run of n tokens comes twice in a text"),
+            ("presence-frequency", "a token is less likely for each time that it is there"),
+        )
+    ),
     Offer(
         "exporter", "tensorboard", "microgpt-play-tensorboard", "tensorboard",
         "a folder for TensorBoard: losses, metrics, weights, samples",
