@@ -10,6 +10,7 @@ metadata.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import struct
@@ -23,7 +24,7 @@ from typing import Any, TypeVar
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
-from playground.lab.protocol import Checkpoint
+from playground.lab.protocol import Checkpoint, Link, Sampling
 from playground.lab.spec import RunSpec, SpecError
 
 T = TypeVar("T")
@@ -204,8 +205,23 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         "evaluations": json.dumps(checkpoint.evaluations),
         "since_step": str(checkpoint.since_step),
         "data": checkpoint.data,
+        "repeatable": json.dumps(checkpoint.repeatable),
+        "sampling": json.dumps(checkpoint.sampling and dataclasses.asdict(checkpoint.sampling)),
     }
     return bytes(safetensors.serialize(tensors, metadata))
+
+
+def _sampling(text: str) -> Sampling | None:
+    """How texts were sampled. Raises ValueError, TypeError or KeyError for what is none."""
+    given = json.loads(text)
+    if given is None:
+        return None
+    links = tuple(
+        Link(str(one["name"]), dict(one["options"]), bool(one["enabled"])) for one in given["chain"]
+    )
+    return Sampling(
+        links, str(given["prompt"]), int(given["count"]), int(given["every"]), int(given["seed"])
+    )
 
 
 def _address(data: bytes) -> int:
@@ -348,6 +364,8 @@ def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkp
         evaluations=pairs("evaluations", float),
         edits=pairs("edits", float),
         engines=pairs("engines", str),
+        repeatable=json.loads(metadata.get("repeatable", "true")) is not False,
+        sampling=_sampling(metadata.get("sampling", "null")),
         data=metadata.get("data", ""),
         since_step=int(metadata.get("since_step", 0)),
         measured=tuple(

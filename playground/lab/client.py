@@ -73,6 +73,7 @@ from playground.lab.recovery import (
     without,
     without_engine,
     without_metric,
+    without_schedule,
     wrote_nothing,
 )
 from playground.lab.reload import Reloader
@@ -461,7 +462,9 @@ class Lab:
         if not blameless and lost.blamed.partition(":")[0] in ("", "engine"):
             engine = self.catalog.find("engine", self._engine) if self.catalog else None
             spec, checkpoint, note = without_engine(spec, checkpoint, engine)
-            self._keeper.spec = spec
+        elif not blameless:
+            spec, checkpoint, note = without_schedule(spec, checkpoint, lost.blamed)
+        self._keeper.spec = spec
         link: Link | None = None
         try:
             link = await self._workers.fresh()

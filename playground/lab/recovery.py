@@ -15,6 +15,7 @@ from playground.catalog import BUILTIN, Catalog, Entry
 from playground.lab.events import Limits
 from playground.lab.protocol import (
     FALLBACK_ENGINE,
+    FALLBACK_SCHEDULE,
     Checkpoint,
     Failure,
     FrameRequest,
@@ -208,6 +209,21 @@ def wrote_nothing(blamed: str) -> str:
 def _bare(name: str) -> str:
     """ "spark" for "file:spark"."""
     return name.rpartition(":")[2]
+
+
+def without_schedule(
+    spec: str, checkpoint: Checkpoint | None, blamed: str
+) -> tuple[str, Checkpoint | None, str]:
+    """The same run under microgpt's own schedule, in the place of one that hung; and a sentence
+    about it, empty if none did."""
+    kind, _, name = blamed.partition(":")
+    if kind != "schedule":
+        return spec, checkpoint, ""
+    spec = json.dumps({**json.loads(spec), "schedule": {"name": FALLBACK_SCHEDULE}})
+    if checkpoint is not None:
+        checkpoint = dataclasses.replace(checkpoint, spec=spec, repeatable=False)
+    words = f"The schedule {_bare(name)!r} hung; the {FALLBACK_SCHEDULE} one goes on in its place."
+    return spec, checkpoint, words
 
 
 def without_engine(

@@ -60,7 +60,8 @@ def past_of(checkpoint: Checkpoint, opened: Opened) -> Past:
         timeline.edits[checkpoint.step] = checkpoint.base_learning_rate
     if opened.fell_back:
         timeline.switch(checkpoint.step, FALLBACK_ENGINE)
-    if explained and opened.same_data and not opened.fell_back:
+    same = opened.same_data and checkpoint.repeatable and not opened.fell_back
+    if explained and same:
         timeline.keep(start_of(opened).keyframe)
     timeline.keep(keyframe)
     series = Series(checkpoint.step)

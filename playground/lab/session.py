@@ -395,6 +395,8 @@ class Session:
             edits=tuple(sorted(timeline.edits.items())),
             engines=tuple(sorted(timeline.engines.items())),
             data=self._opened.fingerprint,
+            repeatable=timeline.earliest == 0,
+            sampling=self.sampling,
             since_step=first - 1,
             epoch=training.epoch,
             measured=tuple(

@@ -73,7 +73,10 @@ class PlaygroundApp(App[int]):
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
 
     async def _begin(self) -> None:
-        opened = await self.controller.open(self._spec, checkpoint=self._checkpoint)
+        saved = self._checkpoint
+        opened = await self.controller.open(
+            self._spec, checkpoint=saved, sampling=saved.sampling if saved else None
+        )
         if not opened and self.model.info is None:
             # A file that cannot be read: say so, and show what can be.
             await self.controller.open("{}")

@@ -138,22 +138,34 @@ class Controller:
     # ------------------------------------------------------------ opening
 
     async def open(
-        self, spec: Mapping[str, Any] | str, *, checkpoint: Checkpoint | None = None
+        self,
+        spec: Mapping[str, Any] | str,
+        *,
+        checkpoint: Checkpoint | None = None,
+        sampling: Sampling | None = None,
     ) -> bool:
-        """Open a run; the one before it stays until this one is there. False if it failed."""
+        """Open a run; the one before it stays until this one is there. False if it failed.
+
+        sampling: how it samples; as the open run does if not given.
+        """
         last = self.lab.last_checkpoint if self.model.step else None
         keeping = asyncio.ensure_future(self._keep())
         try:
             # The old worker may be busy with a long step, or stopped: it is not waited for.
             await asyncio.wait({keeping}, timeout=0.05)
-            opened = await self._open(spec, checkpoint)
+            opened = await self._open(spec, checkpoint, sampling)
             if opened and (kept := keeping.result() if keeping.done() else last) is not None:
                 self.previous = kept
         finally:
             keeping.cancel()
         return opened
 
-    async def _open(self, spec: Mapping[str, Any] | str, checkpoint: Checkpoint | None) -> bool:
+    async def _open(
+        self,
+        spec: Mapping[str, Any] | str,
+        checkpoint: Checkpoint | None,
+        wanted: Sampling | None = None,
+    ) -> bool:
         if self._opening:
             self.say(Remark("One moment", "Another run is being opened; esc cancels that."))
             return False
@@ -163,7 +175,7 @@ class Controller:
         self.changed()
         try:
             info = await self.lab.open(
-                text, checkpoint=checkpoint, sampling=sampling, measuring=measuring
+                text, checkpoint=checkpoint, sampling=wanted or sampling, measuring=measuring
             )
         except LabError as error:
             self._not_opened(error.failure)

@@ -221,7 +221,9 @@ class Dialogs:
         except CheckpointError as error:
             controller.say(Remark("The last run cannot be opened", str(error), "error"))
             return
-        if await controller.open(checkpoint.spec, checkpoint=checkpoint):
+        if await controller.open(
+            checkpoint.spec, checkpoint=checkpoint, sampling=checkpoint.sampling
+        ):
             spec = json.loads(checkpoint.spec)
             name = spec["dataset"]["name"]
             controller.say(Remark("Welcome back", f"{name}, step {checkpoint.step:,}."))

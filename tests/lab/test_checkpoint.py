@@ -22,7 +22,7 @@ from playground.lab.checkpoint import (
     write_checkpoint,
 )
 from playground.lab.client import LabError
-from playground.lab.protocol import FrameRequest, MatrixView, Sampling
+from playground.lab.protocol import FrameRequest, Link, MatrixView, Sampling
 from playground.lab.saved_model import SavedModel
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
@@ -273,3 +273,15 @@ def test_a_place_that_cannot_be_is_said(
         write_checkpoint(name, trained.checkpoint())
     with pytest.raises(CheckpointError):
         read_checkpoint(name)
+
+
+def test_a_saved_run_keeps_its_chain_and_the_values_of_its_knobs(
+    session: Session, tmp_path: Path
+) -> None:
+    chain = (Link("top-k", {"top_k": 7}), Link("min-p", {"min_p": 0.2}, enabled=False))
+    sampling = Sampling(chain=chain, prompt="c", count=3, every=50, seed=9)
+    session.set_sampling(sampling)
+    session.advance()
+    path = tmp_path / "chain.safetensors"
+    session.save(str(path))
+    assert read_checkpoint(path).sampling == sampling

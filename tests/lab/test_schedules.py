@@ -180,11 +180,21 @@ def test_one_that_fails_stops_the_run_before_its_step_and_is_named(
 async def test_one_that_hangs_is_found_and_the_run_is_put_back(
     words: Path, plugin: Make, labs: MakeLab
 ) -> None:
-    from playground.lab.events import WorkerLost
+    from playground.lab.events import WorkerBack, WorkerLost
+    from tests.lab.test_recovery import kept
 
     watched: Watched = labs(plugin("while True: pass"))
-    await watched.lab.open(scheduled(words, "bad").to_json())
-    await watched.lab.run(None)
+    lab = watched.lab
+    await lab.open(scheduled(words, "bad").to_json())
+    await lab.advance(5)
+    await kept(lab)
+    await lab.run(None)
     lost = await watched.event(WorkerLost)
     assert lost.failure.kind == "hung"
     assert "'bad'" in lost.failure.title + lost.failure.message
+    back = await watched.event(WorkerBack)
+    assert "linear one goes on" in back.note
+    frame = await lab.frame()
+    assert (frame.step, frame.earliest) == (5, 5), "what it steered cannot be done again"
+    await lab.advance(60)
+    assert (await lab.frame()).step == 65

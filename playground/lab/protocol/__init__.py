@@ -45,6 +45,7 @@ from playground.lab.protocol.frames import (
 from playground.lab.protocol.outcomes import Done, Failure, Progress
 from playground.lab.protocol.run import (
     FALLBACK_ENGINE,
+    FALLBACK_SCHEDULE,
     Baseline,
     Checkpoint,
     Matrix,
@@ -71,6 +72,7 @@ from playground.lab.protocol.sampling import (
 __all__ = [
     "DEFAULT_CHAIN",
     "FALLBACK_ENGINE",
+    "FALLBACK_SCHEDULE",
     "ActivityKind",
     "Advance",
     "Baseline",

@@ -15,6 +15,8 @@ MatrixKind = Literal["weights", "gradients", "update", "first_moment", "second_m
 
 FALLBACK_ENGINE = "vector"
 """The engine that goes on where another cannot: built in, and fast enough."""
+FALLBACK_SCHEDULE = "linear"
+"""The schedule that goes on where another cannot: microgpt's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class Checkpoint:
     measured: tuple[tuple[str, bytes], ...] = ()
     """What each metric gave, by its label: step, value, step, value ..., float64, from
     `since_step` on."""
+    repeatable: bool = True
+    """The steps that led here can be done again from the start. Not so if something that
+    steered them was given up on the way."""
+    sampling: Sampling | None = None
+    """How texts were sampled; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
