@@ -19,7 +19,7 @@ from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from playground.lab.swapping import Swapper
 from tests.calibrated import a_second
-from tests.lab.conftest import QUICK, text_run, within
+from tests.lab.conftest import QUICK, text_run, until, within
 
 SHIFT = """
 from playground.api import Contribution, Knob, Knobs, hookimpl
@@ -217,6 +217,8 @@ class Author:
         self.lab = Lab(self._sources, listener=self._heard.put_nowait, limits=QUICK)
         await within(20, self.lab.open(spec.to_json()))
         self.lab.follow_plugins()
+        if self.file.exists():  # what lies there now is the version to fall back on
+            await until(lambda: str(self.file) in self.lab._reloader._marks)
         return self.lab
 
     async def hears(self, seconds: float = 5.0) -> PluginSaved:
