@@ -94,6 +94,18 @@ Stage = Literal[
 was last loaded; disabled: what was to be switched off is not there; conduct: it was loaded, but
 changed what belongs to the whole process."""
 
+STAGES: dict[Stage, str] = {
+    "import": "could not be imported",
+    "hook": "a hook of it failed",
+    "contribution": "offers something that cannot be used",
+    "clash": "clashes with another",
+    "version": "is for another version",
+    "crash": "was passed over",
+    "disabled": "names no plugin",
+    "conduct": "was loaded, with side effects",
+}
+"""The same as a person reads it, after the plugin's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from playground.catalog import KnobValue
+from playground.catalog import STAGES, KnobValue
 from playground.lab.events import (
     RESTARTING,
     LabError,
@@ -203,7 +203,7 @@ class Controller:
             self.model.trouble = failure
 
     def _tell_problems(self) -> None:
-        """Plugins that could not be loaded are said once; the plugins screen has the rest."""
+        """What is wrong with plugins is said once; the plugins screen has the rest."""
         problems = self.model.catalog.problems if self.model.catalog else ()
         if not problems:
             return
@@ -211,9 +211,7 @@ class Controller:
         more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
         self.say(
             Remark(
-                f"Plugin {first.plugin} could not be loaded"
-                if first.stage != "clash"
-                else f"Plugin {first.plugin} clashes",
+                f"Plugin {first.plugin} {STAGES[first.stage]}",
                 f"{first.message}{more} Press p for all of it.",
                 "warning",
             )

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.widgets.option_list import Option
 
-from playground.catalog import BUILTIN, KINDS, Catalog, Entry, Kind, Plugin, Problem
+from playground.catalog import BUILTIN, KINDS, STAGES, Catalog, Entry, Kind, Plugin, Problem
 from playground.tui.screens.dialog import MUTED, Dialog
 from playground.tui.screens.lists import PickList, name_column
 from playground.tui.screens.message import MessageScreen
@@ -30,16 +30,6 @@ TITLES: dict[Kind, str] = {
     "metric": "Metrics",
     "panel": "Panels",
     "exporter": "Exporters",
-}
-STAGES = {
-    "import": "could not be imported",
-    "hook": "a hook of it failed",
-    "contribution": "offers something that cannot be used",
-    "clash": "clashes with another",
-    "version": "is for another version",
-    "crash": "was passed over",
-    "disabled": "names no plugin",
-    "conduct": "was loaded, with side effects",
 }
 
 
@@ -244,9 +234,7 @@ def _entry_line(entry: Entry, width: int, origins: int) -> Content:
 
 
 def _source(entry: Entry) -> str:
-    """The origin in short: of a file only its name, which tells more than its first folders."""
-    kind, _, path = entry.origin.partition(" ")
-    return visible(f"file {Path(path).name}" if kind == "file" else entry.origin)
+    return visible(_short(entry.origin))
 
 
 def _short(origin: str) -> str:

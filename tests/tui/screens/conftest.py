@@ -37,7 +37,7 @@ CATALOG = Catalog(
         Entry("tokenizer", "byte", "builtin", "built in", "the bytes of UTF-8: no text is unknown"),
         Entry("tokenizer", "word", "builtin", "built in",
               "words, spaces and signs, as they occur in training"),
-        Entry("tokenizer", "bpe", "my-bpe", "file ~/.config/microgpt-play/plugins/bpe.py",
+        Entry("tokenizer", "bpe", "my-bpe", "/home/ann/.config/microgpt-play/plugins/bpe.py",
               "byte pairs merged by how often they meet",
               (Control("merges", "merges", "slider", 100, 1, 1000, 1, True,
                        help="how many pairs are merged"),)),
@@ -63,7 +63,7 @@ CATALOG = Catalog(
         Entry("engine", "scalar", "builtin", "built in", "one Value per number; slow, to be read"),
     ),
     problems=(
-        Problem("broken", "file ~/.config/microgpt-play/plugins/broken.py", "import",
+        Problem("broken", "/home/ann/.config/microgpt-play/plugins/broken.py", "import",
                 "SyntaxError: '(' was never closed (broken.py, line 3)",
                 'Traceback (most recent call last):\n  File "broken.py", line 3\n'
                 "    print(\n         ^\nSyntaxError: '(' was never closed"),
