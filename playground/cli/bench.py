@@ -19,9 +19,9 @@ import click
 from playground.catalog import BUILTIN, Entry
 from playground.cli.failures import fail, say, warn
 from playground.cli.ladder_text import Paper, chart, difference, model_words, step_time, table
+from playground.cli.loading import load
 from playground.cli.report import Report
 from playground.hooks.errors import UnknownNameError
-from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.course import DOCUMENTS, Model, Plan

@@ -28,7 +28,7 @@ Row = tuple[str, str]
 
 def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
     """Print the contributions of one kind, under those who contribute them."""
-    from playground.hooks.manager import load
+    from playground.cli.loading import load
 
     catalog = load(sources).catalog()
     entries = catalog.listed(cast(Kind, kind))

@@ -171,7 +171,7 @@ def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec
         if isinstance(said.get(field), str) and said[field] not in _KNOWN_ENGINES
     }
     if texts:
-        from playground.hooks.manager import load
+        from playground.cli.loading import load
 
         registry = load(plugin_sources)
         for field, text in texts.items():

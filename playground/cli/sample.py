@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from playground.cli.failures import fail, fail_with, printable, warn
+from playground.cli.loading import load
 from playground.hooks.errors import KnobError, UnknownNameError
-from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.events import LabError

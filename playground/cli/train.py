@@ -15,10 +15,10 @@ from threading import Event
 import click
 
 from playground.cli.failures import fail, fail_with, printable, say, warn
+from playground.cli.loading import load
 from playground.cli.report import Report
 from playground.cli.sample import heat, printable_in_terminal
 from playground.hooks.errors import KnobError, UnknownNameError
-from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, check_place, read_checkpoint

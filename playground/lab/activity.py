@@ -98,7 +98,7 @@ class Activity:
         if seconds > _LONG and doing.kind != "own":
             frame = sys._current_frames().get(main_thread)
             if frame is not None:
-                label = label or _culprit(frame)
+                label = label or culprit(frame)
                 stack = "".join(traceback.format_stack(frame, 12))
         return Pong(
             doing.kind,
@@ -111,10 +111,10 @@ class Activity:
         )
 
 
-_OURS = ("playground", "microgpt", "importlib", "runpy", "pluggy", "__main__")
+_OURS = ("playground", "click", "microgpt", "importlib", "runpy", "pluggy", "__main__")
 
 
-def _culprit(frame: FrameType) -> str:
+def culprit(frame: FrameType) -> str:
     """The file of the outermost code that is neither ours nor Python's way to import."""
     found = ""
     current: FrameType | None = frame

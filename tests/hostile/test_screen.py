@@ -40,7 +40,7 @@ def test_with_all_of_them_it_opens_trains_names_the_faults_and_quits(
     assert "__str__ raised RuntimeError" in screen
     assert "SCRIBBLE" not in screen
     terminal.press("End")
-    terminal.wait_for("wrong_types")
+    terminal.wait_for("json-lines")  # down to the last line
     terminal.press("Escape")
     title = terminal._tmux("display-message", "-p", "#{pane_title}")
     trains_and_quits(terminal)

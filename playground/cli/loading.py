@@ -1,0 +1,57 @@
+"""Bringing in the plugins, for commands that have no process beside them to watch over it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from playground.cli.failures import printable
+
+if TYPE_CHECKING:
+    from playground.hooks.registry import Registry
+    from playground.hooks.sources import PluginSources
+
+PATIENCE = 4.0
+"""Seconds of loading after which it is said what takes so long."""
+
+
+def load(sources: PluginSources) -> Registry:
+    """As playground.hooks.manager.load; one that never ends is named, so that a person knows
+    what to leave out."""
+    from playground.hooks.manager import load as load_all
+
+    with _named():
+        return load_all(sources)
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    try:
+        # One of our own: while a plugin is loaded, descriptor 2 leads nowhere.
+        terminal = os.dup(2)
+    except OSError:
+        yield
+        return
+    timer = threading.Timer(PATIENCE, _say, (terminal, threading.get_ident()))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        os.close(terminal)
+
+
+def _say(terminal: int, main: int) -> None:
+    from playground.lab.activity import culprit
+
+    frame = sys._current_frames().get(main)
+    who = (culprit(frame) if frame is not None else "") or "a plugin"
+    words = f"! {who} is still being loaded; ctrl+c ends this, --without NAME leaves it out\n"
+    with contextlib.suppress(OSError):
+        os.write(terminal, printable(words, keep="\n").encode())
