@@ -42,9 +42,13 @@ def cli() -> None:
 @click.argument("file", required=False, type=PATH)
 @run_options
 @plugin_options
+@option("--strategy", "strategies", multiple=True, section="Sampling", metavar="NAME[:KNOBS]",
+        help="A link of the chain from logits to token, in this order, as in "
+             "min-p:min_p=0.05; `strategies` lists them (may be repeated).")  # fmt: skip
 @option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
 def play(
     file: Path | None,
+    strategies: tuple[str, ...],
     plugins: tuple[Path, ...],
     no_plugins: bool,
     without: tuple[str, ...],
@@ -61,7 +65,7 @@ def play(
     checkpoint = file if _is_checkpoint(file) else None
     said = {} if checkpoint else changes(file, values)
     _leave_out(checkpoint, values)
-    return open_playground(said, where, checkpoint=checkpoint, theme=theme)
+    return open_playground(said, where, checkpoint=checkpoint, strategies=strategies, theme=theme)
 
 
 @cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)

@@ -8,10 +8,13 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
+
+if TYPE_CHECKING:
+    from playground.lab.protocol import Sampling
 
 NO_TERMINAL = """\
 microgpt-play: this is not a terminal.
@@ -29,12 +32,14 @@ def open_playground(
     sources: PluginSources,
     *,
     checkpoint: Path | None = None,
+    strategies: tuple[str, ...] = (),
     theme: str | None = None,
 ) -> int:
     """Run the playground until it is left; returns the exit code.
 
     said: fields of RunSpec by dotted name, as the options gave them.
     checkpoint: a .safetensors file to go on from, instead of a new run.
+    strategies: the sampling chain, each link as --strategy says it; the usual one if empty.
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
         print(NO_TERMINAL, file=sys.stderr)
@@ -56,6 +61,7 @@ def open_playground(
         except CheckpointError as error:
             return fail(f"{error.title}. {error.message}")
     spec = saved.spec if saved is not None else _spec(said, sources)
+    sampling = _sampling(strategies, sources) or (saved.sampling if saved is not None else None)
     worker = spawn_worker(sources)
     try:
         # From here on the worker loads on one core and Textual on the other.
@@ -67,6 +73,7 @@ def open_playground(
             lambda listener: Lab(sources, listener=listener, prewarmed=worker),
             spec,
             checkpoint=saved,
+            sampling=sampling,
             theme=theme,
             leave_surely=leave_surely,
         )
@@ -103,6 +110,17 @@ def _spec(said: Mapping[str, Any], sources: PluginSources) -> str:
     from playground.cli.options import make_spec
 
     return make_spec(said, sources).to_json()
+
+
+def _sampling(strategies: tuple[str, ...], sources: PluginSources) -> Sampling | None:
+    """The chain that --strategy spells out; None if nothing was said. Raises click.BadParameter."""
+    if not strategies:
+        return None
+    from playground.cli.chains import links
+    from playground.cli.loading import load
+    from playground.lab.protocol import Sampling
+
+    return Sampling(links(load(sources), strategies))
 
 
 def _unreadable(said: Mapping[str, Any], checkpoint: Path | None) -> str | None:

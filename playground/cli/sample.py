@@ -8,15 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import click
-
+from playground.cli.chains import heat, links
 from playground.cli.failures import fail, fail_with, printable, warn
 from playground.cli.loading import load
-from playground.hooks.errors import KnobError, UnknownNameError
-from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.events import LabError
-from playground.lab.protocol import DEFAULT_CHAIN, Link, Sampling
+from playground.lab.protocol import DEFAULT_CHAIN, Sampling
 from playground.lab.saved_model import SavedModel
 
 BATCH = 20
@@ -37,7 +34,7 @@ def sample_texts(
     """Print `count` texts; returns the exit code."""
     registry = load(sources)
     warn(registry.problems)
-    chain = (*heat(registry, temperature), *_links(registry, strategies))
+    chain = (*heat(registry, temperature), *links(registry, strategies))
     if not strategies:
         chain = (chain[0] if chain else DEFAULT_CHAIN[0], *DEFAULT_CHAIN[1:])
     shown = printable_in_terminal()
@@ -54,31 +51,6 @@ def sample_texts(
     except LabError as error:
         return fail_with(error.failure)
     return 0
-
-
-def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
-    """The link that --temperature stands for. Raises click.BadParameter."""
-    if temperature is None:
-        return ()
-    options = {"temperature": temperature}
-    try:
-        registry.validate("strategy", "temperature", options)
-    except KnobError as error:
-        raise click.BadParameter(error.message, param_hint="--temperature") from None
-    return (Link("temperature", options),)
-
-
-def _links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
-    """The links in the order given. Raises click.BadParameter."""
-    links = []
-    try:
-        for text in strategies:
-            entry, options = registry.parse_choice("strategy", text)
-            registry.validate("strategy", entry.qualified, options)
-            links.append(Link(entry.qualified, options))
-    except (KnobError, UnknownNameError) as error:
-        raise click.BadParameter(str(error), param_hint="--strategy") from None
-    return tuple(links)
 
 
 def printable_in_terminal() -> Callable[[str], str]:

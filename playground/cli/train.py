@@ -14,10 +14,11 @@ from threading import Event
 
 import click
 
+from playground.cli.chains import heat
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.report import Report
-from playground.cli.sample import heat, printable_in_terminal
+from playground.cli.sample import printable_in_terminal
 from playground.hooks.errors import KnobError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from playground.lab.events import LabEvent
-from playground.lab.protocol import Checkpoint
+from playground.lab.protocol import Checkpoint, Sampling
 from playground.tui.controller import Controller, Remark
 from playground.tui.dialogs import Dialogs
 from playground.tui.leaving import keep_run, on_signals
@@ -40,6 +40,7 @@ class PlaygroundApp(App[int]):
         spec: Mapping[str, Any] | str,
         *,
         checkpoint: Checkpoint | None = None,
+        sampling: Sampling | None = None,
         theme: str | None = None,
         leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -53,6 +54,7 @@ class PlaygroundApp(App[int]):
         self.dialogs = Dialogs(self)
         self._spec = spec
         self._checkpoint = checkpoint
+        self._sampling = sampling
         self._redraw_due = False
         self._leaving = False
         self._leave_surely = leave_surely
@@ -73,9 +75,8 @@ class PlaygroundApp(App[int]):
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
 
     async def _begin(self) -> None:
-        saved = self._checkpoint
         opened = await self.controller.open(
-            self._spec, checkpoint=saved, sampling=saved.sampling if saved else None
+            self._spec, checkpoint=self._checkpoint, sampling=self._sampling
         )
         if not opened and self.model.info is None:
             # A file that cannot be read: say so, and show what can be.

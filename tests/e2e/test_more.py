@@ -85,6 +85,29 @@ def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
     assert kept(launch) > 0
 
 
+def test_the_chain_is_said_on_the_command_line_and_kept_with_the_run(
+    launch: Launch,
+) -> None:
+    terminal = launch("--strategy", "min-p:min_p=0.25", "--strategy", "temperature:temperature=1.5")
+    terminal.wait_for("step 0/")
+    screen = terminal.wait_for("0.25")
+    assert screen.index("min-p") < screen.index("temperature")
+    assert "top-k" not in screen
+    terminal.press("s")
+    terminal.wait_for("step 1/")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+    again = launch()
+    again.wait_for("step 0/")
+    again.wait_for("top-k")
+    again.press("o")
+    again.wait_for("Welcome back")
+    assert "top-k" not in again.wait_for("0.25")
+    wrong = launch("--strategy", "min-p:min_p=7")
+    wrong.wait_for("ended")
+    assert "min_p" in wrong.errors and "Traceback" not in wrong.errors
+
+
 def test_a_terminal_closed_in_the_moment_of_leaving_leaves_no_process(launch: Launch) -> None:
     terminal = launch("--steps", "100000")
     terminal.wait_for("step 0/")
