@@ -59,9 +59,10 @@ class PluginPanel(Panel):
             self.subtitle(keys)
 
     def _entitle(self, name: str, room: int) -> None:
-        if name != self._titled:
-            self._titled = name
-            shown = fit(name, room).rstrip()
+        """Its name, as far as there is room; more than nothing also before there is a size."""
+        shown = fit(name, room).rstrip() if room > 1 else name[:16]
+        if shown != self._titled:
+            self._titled = shown
             self.border_title = Content.assemble((f"{self.NUMBER} ", MUTED), shown).markup
 
     _titled = ""
