@@ -47,10 +47,10 @@ def test_with_all_of_them_it_opens_trains_names_the_faults_and_quits(
     assert "title" not in title  # the flood would have set it
 
 
-def test_with_those_that_hang_or_end_the_process_it_opens_and_names_them(
+def test_with_those_that_hang_or_end_the_process_as_well_it_opens_and_names_them(
     launch: Launch, home: Path, names: Path
 ) -> None:
-    Home(home).add("deadly")
+    Home(home).add("loading", "working", "deadly")
     terminal = launch(str(names), *RUN, size=(160, 50))
     terminal.wait_for("step 0/50", 40)
     terminal.press("p")
