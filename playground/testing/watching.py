@@ -67,16 +67,16 @@ def check_global_random(use: Use, advice: str) -> None:
     Python's is put back where it was, whatever happens.
     """
     state = random.getstate()
-    numpy_state = _numpy_state()
+    numpy_before = numpy_state()
     with global_random_kept():
         use()
         if random.getstate() != state:
             raise ContractError("the state of the random module has changed", advice)
-    if numpy_state and _numpy_state() != numpy_state:
+    if numpy_before and numpy_state() != numpy_before:
         raise ContractError("the state of numpy.random has changed", advice)
 
 
-def _numpy_state() -> bytes:
+def numpy_state() -> bytes:
     """The state of NumPy's global random stream; empty while nobody has imported it."""
     numpy: Any = sys.modules.get("numpy")
     return pickle.dumps(numpy.random.get_state()) if numpy is not None else b""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import os
-import pickle
 import random
-import sys
-import tempfile
 import threading
 import warnings
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine
@@ -21,6 +16,7 @@ from playground.testing.contract import ContractError
 from playground.testing.engines.comparing import check_numbers, check_rows
 from playground.testing.engines.nonfinite import huge_weights, possible_and_impossible
 from playground.testing.engines.subject import BATCH, SMALL, Subject, clause, state_of
+from playground.testing.watching import captured, numpy_state
 
 
 def _use(engine: Engine, batch: Sequence[Sequence[int]] = BATCH) -> list[list[float]]:
@@ -56,12 +52,6 @@ def same_run_same_bits(subject: Subject) -> None:
     check_rows("what the second of two runs gives", second, first, advice, 0, 0)
 
 
-def _numpy_state() -> bytes:
-    """The state of NumPy's global random stream; empty while nobody has imported it."""
-    numpy: Any = sys.modules.get("numpy")
-    return pickle.dumps(numpy.random.get_state()) if numpy is not None else b""
-
-
 @clause(
     "global-random-state",
     "the global random streams (random's, and numpy.random's if it is loaded) stay as they are",
@@ -71,7 +61,7 @@ def global_random_state(subject: Subject) -> None:
     advice = "an engine needs no random numbers: its first weights are given to it"
     state = random.getstate()
     engine = subject.make()
-    numpy_state = _numpy_state()  # only now: the factory may be the first to import it
+    numpy_before = numpy_state()  # only now: the factory may be the first to import it
     try:
         _use(engine)
         _use(subject.make())
@@ -79,44 +69,14 @@ def global_random_state(subject: Subject) -> None:
             raise ContractError("the state of the random module has changed", advice)
     finally:
         random.setstate(state)
-    if _numpy_state() != numpy_state:
+    if numpy_state() != numpy_before:
         raise ContractError("the state of numpy.random has changed", advice)
-
-
-@contextmanager
-def _captured() -> Iterator[list[str]]:
-    """What is written to standard output and standard error: by Python, and, as compilers and
-    compiled code do, to the file descriptors. Filled in at the end."""
-    written: list[str] = []
-    texts = (io.StringIO(), io.StringIO())
-    with ExitStack() as stack:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        file = stack.enter_context(tempfile.TemporaryFile())
-        kept: list[tuple[int, int]] = []
-        try:
-            for descriptor in (1, 2):
-                try:
-                    kept.append((descriptor, os.dup(descriptor)))
-                except OSError:  # a process that has none
-                    continue
-                os.dup2(file.fileno(), descriptor)
-            with redirect_stdout(texts[0]), redirect_stderr(texts[1]):
-                yield written
-        finally:
-            for descriptor, copy in kept:
-                os.dup2(copy, descriptor)
-                os.close(copy)
-        file.seek(0)
-        written += [text.getvalue() for text in texts]
-        written.append(file.read().decode(errors="replace"))
 
 
 @clause("quiet", "nothing is written to standard output or standard error")
 def quiet(subject: Subject) -> None:
     """By any method, prepare included, with ordinary numbers and with huge ones."""
-    with warnings.catch_warnings(), _captured() as written:
+    with warnings.catch_warnings(), captured() as written:
         warnings.simplefilter("ignore")  # another check's matter
         _use(subject.make())
         _use_with_huge(subject)

@@ -72,6 +72,7 @@ class SamplingPanel(Panel):
             with field.prevent(Input.Changed):
                 field.value = model.sampling.prompt
         self._show_chances(model)
+        self.set_class(not model.batches, "-unsampled")  # the bars have the room
         self._show_texts(model.batches)
 
     # ------------------------------------------------------------ the chain
