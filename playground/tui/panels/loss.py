@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 from textual.app import ComposeResult
+from textual.content import Content
 
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
-from playground.tui.widgets.chart import Chart
+from playground.tui.styles import MUTED
+from playground.tui.widgets.chart import LEGEND_FROM, Chart
 from playground.tui.widgets.lanes import Lane
-from playground.tui.widgets.series import Baseline, Series
+from playground.tui.widgets.series import GLYPHS, Baseline, Series
 from playground.tui.widgets.text import visible
 
 WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
@@ -27,16 +29,29 @@ class LossPanel(Panel):
 
     def show(self, model: PlaygroundModel) -> None:
         self._model = model
-        self.query_one(Chart).set_data(
-            [
-                Series("loss", model.loss, "envelope", "raw"),
-                Series("ema", model.ema, "line", "ema"),
-                Series("held out", model.evaluations, "points", "val"),
-            ],
+        chart = self.query_one(Chart)
+        series = [
+            Series("loss", model.loss, "envelope", "raw"),
+            Series("ema", model.ema, "line", "ema"),
+            Series("held out", model.evaluations, "points", "val"),
+        ]
+        # Where the chart has no line for its legend, the frame has.
+        low = 0 < chart.size.height < LEGEND_FROM
+        self._entitle("  ".join(f"{GLYPHS[one.kind]} {one.name}" for one in series) if low else "")
+        chart.set_data(
+            series,
             [Baseline(line.name, line.nats) for line in model.info.baselines] if model.info else [],
             [Lane(label, curve) for label, curve in model.measured],
         )
         self._read_out()
+
+    def _entitle(self, legend: str) -> None:
+        if legend != self._legend:
+            self._legend = legend
+            title = Content.assemble((f"{self.NUMBER} ", MUTED), self.TITLE, (f"  {legend}", MUTED))
+            self.border_title = title.markup if legend else self.heading
+
+    _legend = ""
 
     def on_chart_cursor_moved(self, event: Chart.CursorMoved) -> None:
         event.stop()

@@ -19,10 +19,13 @@ class Panel(Vertical):
     NUMBER: ClassVar[int]
     TITLE: ClassVar[str]
 
+    @property
+    def heading(self) -> str:
+        """Number and title, as markup: our own words, never a file's."""
+        return Content.assemble((f"{self.NUMBER} ", MUTED), self.TITLE).markup
+
     def on_mount(self) -> None:
-        self.border_title = Content.assemble(
-            (f"{self.NUMBER} ", MUTED), self.TITLE
-        ).markup  # our own words, never a file's
+        self.border_title = self.heading
 
     def subtitle(self, *texts: str) -> None:
         """Plain words in the lower frame: the first of these that fits, else none.

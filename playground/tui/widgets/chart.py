@@ -28,6 +28,8 @@ from playground.tui.widgets.ticks import (
     value_text,
 )
 
+LEGEND_FROM = 8
+"""Lines from which there is one for the legend."""
 EARLY = 24
 """With fewer points than this every baseline is shown, wherever it lies."""
 
@@ -278,7 +280,7 @@ class Chart(LineWidget, can_focus=True):
 
     @override
     def paint(self, width: int, height: int) -> Sequence[Strip]:
-        top = 1 if height >= 8 and width >= 16 and self._series else 0
+        top = 1 if height >= LEGEND_FROM and width >= 16 and self._series else 0
         bottom = 2 if height >= 6 and width >= 12 else 0
         x0, x1 = self._span()
         count, each = share(len(self._lanes), height)
