@@ -67,8 +67,10 @@ class Track:
         if abs(position - nearest) > slack:
             nearest = math.floor(position) if steps > 0 else math.ceil(position)
         moved, one = self._stop(nearest + steps), 1 if steps > 0 else -1
-        for further in range(1, 20):  # stops so near each other that they are written alike
-            if moved != value or self.integer:
+        # Stops may be so near each other that they are written alike, and what is written may
+        # lie on the other side of a value that is none.
+        for further in range(1, 20):
+            if (moved - value) * one > 0 or self.integer:
                 break
             moved = self._stop(nearest + steps + one * further)
         if self.integer and moved == value:

@@ -239,6 +239,12 @@ def test_stops_that_are_written_alike_are_passed_over() -> None:
     assert Track(1.0, 1.5, 0.0625, "log").move(1.2, -1) == 1.0
 
 
+def test_an_end_that_no_stop_is_written_as_is_not_left_the_wrong_way() -> None:
+    track = Track(319.0, 638.0, 0.0625, "log")
+    assert track.move(319.0, -1) == 319.0
+    assert track.move(319.0, 1) > 319.0
+
+
 def test_a_track_that_makes_no_sense_is_refused() -> None:
     for wrong in ((2, 1, 0.1), (0, 1, 0), (0, float("inf"), 1)):
         with pytest.raises(ValueError):
