@@ -23,6 +23,7 @@ def _key(
     *,
     show: bool = True,
     display: str | None = None,
+    priority: bool = False,
 ) -> Binding:
     return Binding(
         key,
@@ -30,6 +31,7 @@ def _key(
         description,
         show=show,
         key_display=display,
+        priority=priority,
         tooltip=tooltip,
         id=f"main.{action.split('(')[0].replace('_', '-')}" + _suffix(action),
         group=group,
@@ -58,8 +60,9 @@ MAIN_BINDINGS = [
     _key("c", "chain", "chain", "Add, remove and order sampling strategies", DATA, show=False),
     _key("m", "metrics", "metrics", "Draw other numbers of the run below the loss", LOOK,
          show=False),
+    # At once: what is typed after it is for the prompt, however busy the screen is.
     _key("slash", "prompt", "prompt", "Type the prompt that samples begin with", DATA,
-         show=False, display="/"),
+         show=False, display="/", priority=True),
     _key("w", "windows", "windows", "Split a long text into windows of the context length", DATA,
          show=False),
     _key("u", "undo", "undo", "Return to the run before this one", DATA, show=False),

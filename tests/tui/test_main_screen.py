@@ -311,3 +311,15 @@ async def test_a_size_of_a_moment_ago_is_laid_aside() -> None:
         app.screen.post_message(events.Resize(stale, stale))
         await pilot.pause()
         assert app.screen.size == Size(100, 30)
+
+
+async def test_keys_typed_faster_than_the_screen_follows_each_do_their_own() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("space")
+        await seen(pilot, lambda: app.model.running)
+        for character in " /ni":  # all of them before the first one is looked at
+            key = {" ": "space", "/": "slash"}.get(character, character)
+            app.post_message(events.Key(key, character))
+        field = app.main.query_one("#sampling-prompt", Input)
+        await seen(pilot, lambda: field.value == "ni")
+        await seen(pilot, lambda: "paused" in app.text("#status"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -144,8 +145,8 @@ class DatasetScreen(ContributionPicker):
     def describe(self, entry: Entry) -> None:
         if entry == self.text_file:
             options = self._options.get(entry.qualified, {})
-            self.run_worker(
-                self._look(self._path, options),
+            self.run_worker(  # not the coroutine itself: nobody awaits it if we close first
+                functools.partial(self._look, self._path, options),
                 group="preview",
                 exclusive=True,
                 exit_on_error=False,

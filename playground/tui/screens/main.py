@@ -236,6 +236,16 @@ class MainScreen(Screen[None]):
     def action_prompt(self) -> None:
         self.query_one(SamplingPanel).focus_prompt()
 
+    async def on_key(self, event: events.Key) -> None:
+        """A field stops the characters that are for it. One that comes this far while a field
+        has the focus was typed before that, so it is a key of the table."""
+        focused = self.focused
+        if isinstance(focused, Input) and focused.check_consume_key(event.key, event.character):
+            for binding in MAIN_BINDINGS:
+                if event.key in binding.key.split(","):
+                    event.stop()
+                    await self.run_action(binding.action)
+
     def on_sampling_panel_knob_moved(self, event: SamplingPanel.KnobMoved) -> None:
         controller = self.playground.controller
         controller.set_sampling(self.model.with_knob(event.place, event.knob, event.value))
