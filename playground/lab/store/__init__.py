@@ -1,0 +1,1 @@
+"""The store of runs: SQLite, in the data folder."""
