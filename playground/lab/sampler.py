@@ -63,11 +63,13 @@ class Sampler:
             problems["every"] = f"must be 0 or more, not {sampling.every}"
         if problems:
             raise _refused("; ".join(f"{key} {text}" for key, text in problems.items()), problems)
-        prompt = self._encode_prompt(sampling.prompt)
+        prompt = self.encode_prompt(sampling.prompt)
         chain = self._make_chain(sampling)
         self.sampling, self._prompt, self._chain = sampling, prompt, chain
 
-    def _encode_prompt(self, prompt: str) -> list[int]:
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """Ids of a prompt, without BOS. Raises LabError for one that the model does not know,
+        or that leaves no room for a token more."""
         try:
             ids = self._encoder.encode(prompt) if prompt else []
         except UnknownTextError as error:
@@ -122,33 +124,39 @@ class Sampler:
         texts: list[SampleText] = []
         note = ""
         try:
-            for _ in range(sampling.count):
-                texts.append(self._text(step, rng))
-                self._activity.alive()
+            texts.extend(self.text(self._prompt, step, rng) for _ in range(sampling.count))
         except LogitsError as error:
             note = str(error)
         return SampleBatch(number, step, sampling.prompt, tuple(texts), note)
 
-    def _text(self, step: int, rng: random.Random) -> SampleText:
+    def text(self, prompt: Sequence[int], step: int, rng: random.Random) -> SampleText:
+        """One text by the present weights and the present chain, from a prompt of its own.
+
+        prompt: ids, from `encode_prompt`; rng: all the chance there is. Raises PluginError for
+        a strategy that fails, LogitsError for weights that are no numbers any more.
+        """
         config, bos = self._config, self._encoder.bos_id
-        tokens = [bos, *self._prompt]
+        tokens = [bos, *prompt]
         complete = False
 
         def choose(logits: Sequence[float]) -> int:
             nonlocal complete
-            token = self._chain.choose(logits, self._context(tokens, step, rng))
+            token = self._chain.choose(logits, self._context(tokens, len(prompt), step, rng))
             tokens.append(token)
             complete = token == bos
             return token
 
-        ids = generate(self._engine.decoder(), bos, config.block_size, choose, self._prompt)
+        ids = generate(self._engine.decoder(), bos, config.block_size, choose, prompt)
         text = self._encoder.decode(ids)
+        self._activity.alive()
         return SampleText(text, text in self._known, complete)
 
-    def _context(self, tokens: Sequence[int], step: int, rng: random.Random) -> SampleContext:
+    def _context(
+        self, tokens: Sequence[int], prompt_length: int, step: int, rng: random.Random
+    ) -> SampleContext:
         return SampleContext(
             tokens=tuple(tokens),
-            prompt_length=1 + len(self._prompt),
+            prompt_length=1 + prompt_length,
             bos_id=self._encoder.bos_id,
             vocab_size=self._config.vocab_size,
             block_size=self._config.block_size,
@@ -165,7 +173,8 @@ class Sampler:
             logits = decoder.push(token)
         rng = random.Random(f"{self.sampling.seed}:{step}:preview")
         try:
-            before, after = self._chain.probabilities(logits, self._context(tokens, step, rng))
+            context = self._context(tokens, len(self._prompt), step, rng)
+            before, after = self._chain.probabilities(logits, context)
         except LogitsError as error:
             raise LabError(Failure("There is nothing to sample", str(error), "diverged")) from error
         ranked = sorted(range(len(after)), key=lambda token: (-after[token], -before[token]))

@@ -43,6 +43,7 @@ from playground.lab.protocol.frames import (
     PanelView,
 )
 from playground.lab.protocol.outcomes import Done, Failure, Progress
+from playground.lab.protocol.probing import ProbeError, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import (
     FALLBACK_ENGINE,
     FALLBACK_SCHEDULE,
@@ -108,6 +109,8 @@ __all__ = [
     "Ping",
     "Pong",
     "Preview",
+    "ProbeError",
+    "ProbeSet",
     "Progress",
     "Reload",
     "Reloaded",
@@ -123,6 +126,7 @@ __all__ = [
     "SessionState",
     "SetMetrics",
     "SetSampling",
+    "SkippedPrompt",
     "TokenChance",
     "UseEngine",
 ]
