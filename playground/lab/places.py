@@ -53,3 +53,8 @@ def loading_folder() -> Path:
 def last_run() -> Path:
     """The run that was open when the playground was left."""
     return data_folder() / "last-run.safetensors"
+
+
+def store_file() -> Path:
+    """The runs that were recorded; see playground.lab.store."""
+    return data_folder() / "runs.sqlite"
