@@ -49,9 +49,8 @@ class ProbeSet:
             problems["every"] = f"must be between 1 and {MAX_EVERY:,} steps, not {self.every}"
         most = max(1, MAX_TEXTS // max(1, len(self.prompts)))
         if not 1 <= self.count <= most:
-            problems["count"] = (
-                f"must be between 1 and {most} for {len(self.prompts)} prompts, not {self.count}"
-            )
+            asked = f"{len(self.prompts)} prompt{'' if len(self.prompts) == 1 else 's'}"
+            problems["count"] = f"must be between 1 and {most} for {asked}, not {self.count}"
         if problems:
             raise ProbeError(problems)
 
