@@ -1,11 +1,22 @@
-"""Metrics: how strongly a step pulls, how uncertain the model is, and how new its texts are."""
+"""Metrics: how strongly a step pulls, how uncertain the model is, how new and how valid its texts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
-from playground.api import Contribution, Metric, SampleFacts, StepFacts, hookimpl
+from pydantic import field_validator
+
+from playground.api import (
+    Contribution,
+    Knob,
+    Knobs,
+    Metric,
+    SampleFacts,
+    StepFacts,
+    hookimpl,
+)
+from playground.hooks.builtins.rules import Rule
 
 _LARGEST = 700.0
 """Nats whose exponential is still a number."""
@@ -33,6 +44,33 @@ class NewShare:
         return samples.in_data.count(False) / len(samples.in_data) if samples.in_data else None
 
 
+class ValidShareKnobs(Knobs):
+    rule: str = Knob(
+        "[a-z]+",
+        help="regular expression that a whole text must match to be valid, prompt included",
+    )
+
+    @field_validator("rule")
+    @classmethod
+    def _is_rule(cls, rule: str) -> str:
+        Rule(rule)
+        return rule
+
+
+class ValidShare:
+    """Share of a batch that a rule of one's own allows, 0 to 1.
+
+    A rule that takes more than a quarter of a second for a batch fails, and the metric with it;
+    a text of more than 10,000 characters is not looked at and counts as not valid.
+    """
+
+    def __init__(self, knobs: ValidShareKnobs) -> None:
+        self._rule = Rule(knobs.rule)
+
+    def of_samples(self, samples: SampleFacts) -> float | None:
+        return self._rule.share(samples.texts)
+
+
 @hookimpl
 def microgpt_metrics() -> Iterator[Contribution[Metric]]:
     yield Contribution(
@@ -49,4 +87,10 @@ def microgpt_metrics() -> Iterator[Contribution[Metric]]:
         name="new-share",
         summary="share of the sampled texts that are not in the data, 0 to 1",
         factory=NewShare,
+    )
+    yield Contribution(
+        name="valid-share",
+        summary="share of the sampled texts that a rule of yours allows, 0 to 1",
+        factory=ValidShare,
+        knobs=ValidShareKnobs,
     )
