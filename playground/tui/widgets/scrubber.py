@@ -125,6 +125,9 @@ class Scrubber(LineWidget, can_focus=True):
         &:disabled {
             & > .scrubber--recorded { color: $foreground 40%; }
             & > .scrubber--handle { color: $foreground 40%; }
+            & > .scrubber--edit { color: $foreground 40%; }
+            & > .scrubber--fork { color: $foreground 40%; }
+            & > .scrubber--sample { color: $foreground 40%; }
             & > .scrubber--text { color: $foreground 40%; }
         }
         &:ansi > .scrubber--ahead { text-style: dim; }
@@ -355,7 +358,7 @@ class Scrubber(LineWidget, can_focus=True):
             self._placed = (key, marked_columns(self._marks, self._scale))
         runs: list[Run] = [(pointer, self.ink("scrubber--handle"))]
         runs += self._cells(self._scale, place, self._placed[1])
-        runs.append((text.rjust(room), self.ink("scrubber--text")))
+        runs += [(" " * (room - len(text)), fill), (text, self.ink("scrubber--text"))]
         return [strip_of(runs, width, fill)]
 
     def _ahead(self, columns: int) -> list[Run]:
