@@ -1,0 +1,100 @@
+"""The commands of training: one after the other, each seen before the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from playground.catalog import KnobValue
+from playground.lab.protocol import Measuring
+from playground.tui.control.frames import Frames
+from playground.tui.control.opening import Opening
+from playground.tui.control.shared import Remark, Shared
+from playground.tui.model import SPEEDS
+
+
+class Training:
+    """Every method raises LabError if the worker could not do it."""
+
+    def __init__(self, shared: Shared, frames: Frames, opening: Opening) -> None:
+        self._shared = shared
+        self._frames = frames
+        self._opening = opening
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One command after the other, each from the state that the one before led to: five
+        quick presses are five steps, also while the run is still being opened."""
+        async with self._lock:
+            if self._shared.model.info is None:
+                await self._frames.ready.wait()
+            await self._opening.revive()
+            if self._shared.model.frame is None:
+                await self._frames.pull()
+            yield
+            await self._frames.pull()
+            self._shared.changed()
+
+    async def step(self, steps: int) -> None:
+        """Exactly so many steps, then pause."""
+        async with self.turn():
+            if not self._at_end():
+                await self._shared.patience.for_(self._shared.lab.advance(steps))
+
+    async def back(self, steps: int | None) -> None:
+        """Exactly so many steps back; None: to step 0."""
+        async with self.turn():
+            step = self._shared.model.step
+            if step == 0:
+                self._shared.say(Remark("This is the beginning", "No step has been done yet."))
+            else:
+                target = 0 if steps is None else max(0, step - steps)
+                await self._shared.patience.for_(self._shared.lab.go_to(target))
+
+    async def toggle(self) -> None:
+        """Run, or pause."""
+        async with self.turn():
+            if self._shared.model.running:
+                await self._shared.patience.for_(self._shared.lab.pause())
+            elif not self._at_end():
+                await self.run()
+        self._frames.touch()
+
+    async def run(self) -> None:
+        """Train on, at the speed that is set. Only within a turn."""
+        speed = SPEEDS[self._shared.model.speed]
+        await self._shared.patience.for_(self._shared.lab.run(speed))
+
+    def _at_end(self) -> bool:
+        frame = self._shared.model.frame
+        if frame is None or frame.state != "finished":
+            return False
+        self._shared.say(
+            Remark(
+                f"All {frame.steps:,} steps are done",
+                "b steps back, r returns to the beginning, h sets more steps.",
+            )
+        )
+        return True
+
+    async def set_speed(self, speed: int) -> None:
+        """An index into SPEEDS; ends are kept to."""
+        self._shared.model.speed = min(max(speed, 0), len(SPEEDS) - 1)
+        async with self.turn():
+            if self._shared.model.running:
+                await self.run()
+        self._frames.touch()
+
+    async def edit(self, changes: Mapping[str, KnobValue]) -> None:
+        """Change live settings at once."""
+        async with self.turn():
+            await self._shared.patience.for_(self._shared.lab.edit(changes))
+
+    async def set_metrics(self, measuring: Measuring) -> None:
+        """From now on measure these."""
+        async with self.turn():
+            await self._shared.patience.for_(self._shared.lab.set_metrics(measuring))
+            self._shared.model.measuring = measuring
+        self._frames.touch()
