@@ -8,17 +8,15 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from playground.catalog import BUILTIN, Entry, Kind, KnobValue
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import MUTED, Line, error, warning
+from playground.tui.screens.dialog import Line, warning
 from playground.tui.screens.lists import entry_name
-from playground.tui.screens.paths import PathInput, absolute, here
+from playground.tui.screens.paths import PathInput, absolute, here, say_target
 from playground.tui.screens.picker import ContributionPicker
-from playground.tui.screens.save import obstacle
 from playground.tui.widgets.text import visible
 
 _SUFFIXES = {"csv": ".csv", "json-lines": ".jsonl"}
@@ -100,19 +98,7 @@ class ExportScreen(ContributionPicker):
     def _say(self) -> bool:
         """Show what enter would do; True if it can be done."""
         state = self.query_one("#export-state", Line)
-        path = self._path()
-        trouble = "Type the path of a file." if path is None else obstacle(path)
-        if path is None or trouble:
-            state.say(error(trouble))
-        elif self._confirmed == str(path):
-            state.say(
-                warning(f"{visible(path.name)} exists already. Press enter again to replace it.")
-            )
-        elif path.exists():
-            state.say(warning(f"{visible(path.name)} exists already; exporting replaces it."))
-        else:
-            state.say(Content.styled(f"Will write {visible(str(path))}", MUTED))
-        return not trouble
+        return say_target(state, self._path(), self._confirmed, "exporting")
 
     @on(Input.Changed, "#export-path")
     def _typed(self, event: Input.Changed) -> None:

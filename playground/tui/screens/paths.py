@@ -1,4 +1,5 @@
-"""Paths as people type them: ~, completion by Tab, and a suggestion while typing."""
+"""Paths as people type them: ~, completion by Tab, a suggestion while typing, and a word about
+what writing there would do."""
 
 from __future__ import annotations
 
@@ -10,8 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.suggester import Suggester
 from textual.widgets import Input
+
+from playground.tui.screens.dialog import MUTED, Line, error, warning
+from playground.tui.widgets.text import visible
 
 LOOKED_AT = 20_000
 """Entries of one folder that completion looks through."""
@@ -42,6 +47,43 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def obstacle(path: Path) -> str:
+    """Why no file can be written there, in a sentence; empty if one can."""
+    try:
+        if path.is_dir():
+            return f"{visible(str(path))} is a folder. Add a file name."
+        if path.exists() and not path.is_file():
+            return f"{visible(str(path))} is a pipe, a socket or a device. Choose another name."
+        folder = path.parent
+        if not folder.is_dir():
+            return f"There is no folder {visible(str(folder))}. Make it first, or choose another."
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return f"You may not write into {visible(str(folder))}. Choose another folder."
+        if path.exists() and not os.access(path, os.W_OK):
+            return f"You may not replace {visible(path.name)}. Choose another name."
+    except (OSError, ValueError) as problem:
+        return f"This path cannot be used: {visible(str(problem))}."
+    return ""
+
+
+def say_target(line: Line, path: Path | None, confirmed: str, doing: str) -> bool:
+    """Show in `line` what enter would do with the file at `path`; True if it can be done.
+
+    path: None if nothing was typed. confirmed: the existing file that the next enter replaces.
+    doing: "saving", "exporting".
+    """
+    trouble = "Type the path of a file." if path is None else obstacle(path)
+    if path is None or trouble:
+        line.say(error(trouble))
+    elif confirmed == str(path):
+        line.say(warning(f"{visible(path.name)} exists already. Press enter again to replace it."))
+    elif path.exists():
+        line.say(warning(f"{visible(path.name)} exists already; {doing} replaces it."))
+    else:
+        line.say(Content.styled(f"Will write {visible(str(path))}", MUTED))
+    return not trouble
 
 
 def candidates(typed: str) -> list[str]:

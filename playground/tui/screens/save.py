@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from playground.tui.screens.dialog import MUTED, Dialog, Line, error, warning
-from playground.tui.screens.paths import PathInput, absolute, is_folder
-from playground.tui.widgets.text import visible
+from playground.tui.screens.dialog import Dialog, Line
+from playground.tui.screens.paths import PathInput, absolute, is_folder, say_target
 
 SUFFIX = ".safetensors"
 
@@ -70,19 +67,7 @@ class SaveScreen(Dialog[str | None]):
     def _say(self) -> bool:
         """Show what enter would do; True if it can be done."""
         state = self.query_one("#save-state", Line)
-        path = self._path()
-        trouble = "Type the path of a file." if path is None else obstacle(path)
-        if path is None or trouble:
-            state.say(error(trouble))
-        elif self._confirmed == str(path):
-            state.say(
-                warning(f"{visible(path.name)} exists already. Press enter again to replace it.")
-            )
-        elif path.exists():
-            state.say(warning(f"{visible(path.name)} exists already; saving replaces it."))
-        else:
-            state.say(Content.styled(f"Will write {visible(str(path))}", MUTED))
-        return not trouble
+        return say_target(state, self._path(), self._confirmed, "saving")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
@@ -107,22 +92,3 @@ class SaveScreen(Dialog[str | None]):
             self._say()
             return
         self.dismiss(str(path))
-
-
-def obstacle(path: Path) -> str:
-    """Why no file can be written there, in a sentence; empty if one can."""
-    try:
-        if path.is_dir():
-            return f"{visible(str(path))} is a folder. Add a file name."
-        if path.exists() and not path.is_file():
-            return f"{visible(str(path))} is a pipe, a socket or a device. Choose another name."
-        folder = path.parent
-        if not folder.is_dir():
-            return f"There is no folder {visible(str(folder))}. Make it first, or choose another."
-        if not os.access(folder, os.W_OK | os.X_OK):
-            return f"You may not write into {visible(str(folder))}. Choose another folder."
-        if path.exists() and not os.access(path, os.W_OK):
-            return f"You may not replace {visible(path.name)}. Choose another name."
-    except (OSError, ValueError) as problem:
-        return f"This path cannot be used: {visible(str(problem))}."
-    return ""
