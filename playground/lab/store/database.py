@@ -1,0 +1,149 @@
+"""One open database: who may use it when, and what goes wrong said in words."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from playground.lab.store.errors import damaged, explained
+from playground.lab.store.schema import (
+    check_header,
+    check_ours,
+    check_place,
+    create_tables,
+    migrate,
+    version_of,
+)
+
+WAL_LIMIT = 16 * 1024 * 1024
+"""Bytes that the write-ahead log keeps on the disk when it is empty."""
+
+
+class Database:
+    """A connection that threads take turns with. Transactions are `reading()` and `writing()`."""
+
+    def __init__(self, path: Path, create: bool, timeout: float) -> None:
+        """Raises StoreError."""
+        self.path = path
+        self._lock = threading.RLock()
+        with explained(path):
+            check_place(path, create)
+            if path.exists():
+                check_header(path)
+            self._connection = _connected(path, create, timeout)
+
+    def close(self) -> None:
+        """Closing twice does no harm."""
+        with self._lock, explained(self.path):
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """All of it sees one state of the store; writers are not held up. Raises StoreError,
+        also for what was read and cannot be understood."""
+        with self._lock:
+            try:
+                with explained(self.path), self._transaction("BEGIN") as connection:
+                    yield connection
+            except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+                raise damaged(
+                    self.path, f"what it holds makes no sense ({type(error).__name__}: {error})"
+                ) from error
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All of it is written, or nothing. Raises StoreError; other errors of the caller go
+        through, and nothing is written."""
+        with (
+            self._lock,
+            explained(self.path),
+            self._transaction("BEGIN IMMEDIATE") as connection,
+        ):
+            yield connection
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        if connection.in_transaction:  # within another one of the same thread
+            yield connection
+            return
+        connection.execute(begin)
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # SQLite itself rolls back when the disk is full
+                connection.execute("ROLLBACK")
+            raise
+
+    def execute(self, pragma: str) -> list[tuple[object, ...]]:
+        """A statement outside of any transaction."""
+        with self._lock, explained(self.path):
+            return list(self._connection.execute(pragma))
+
+
+def _connected(path: Path, create: bool, timeout: float) -> sqlite3.Connection:
+    mode = "rwc" if create else "rw"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.create_function("has", 2, has, deterministic=True)
+        if version_of(connection) == 0:
+            _create(connection, path)
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
+        _use_wal(connection, timeout)
+        migrate(connection, path)
+        connection.execute("SELECT max(id), max(touched) FROM runs").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(connection: sqlite3.Connection, path: Path) -> None:
+    """The tables, unless another process was quicker. The version is in the file itself, not
+    in its write-ahead log, from the first moment on."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        if version_of(connection) == 0:
+            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                check_ours(path, 0, 0)
+            create_tables(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    """Readers and a writer at once. Of two that open a new store only one can switch."""
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(0.005)
+
+
+def has(text: str | None, part: str) -> bool:
+    """SQLite's own LIKE knows upper and lower case of English letters only."""
+    return text is not None and part.casefold() in text.casefold()

@@ -1,0 +1,127 @@
+"""What can go wrong with a file that keeps runs, in words."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["newer", "damaged", "locked", "full", "read-only", "missing", "other"]
+
+
+class StoreError(Exception):
+    """The store cannot do what it was asked: what happened, why, what to do."""
+
+    def __init__(self, title: str, message: str, kind: Kind = "other") -> None:
+        super().__init__(f"{title}: {message}")
+        self.title = title
+        self.message = message
+        self.kind: Kind = kind
+
+
+def damaged(path: Path, what: str) -> StoreError:
+    """The file's contents are not what was written there."""
+    return StoreError(
+        "The store of runs is damaged",
+        f"{path}: {what}. Move that file away, together with those of its name that end in -wal "
+        "and -shm, and a new store is made; or put a copy in its place.",
+        "damaged",
+    )
+
+
+def full(path: Path) -> StoreError:
+    """There is no room to write."""
+    return StoreError(
+        "The disk is full",
+        f"There is no room left to write {path}. Free some, or delete runs that are not needed.",
+        "full",
+    )
+
+
+def read_only(path: Path) -> StoreError:
+    """There is no right to write."""
+    return StoreError(
+        "The store of runs may not be written",
+        f"You have no permission to write {path} or into its folder. Change that, or set "
+        "MICROGPT_PLAY_HOME to a folder that is yours.",
+        "read-only",
+    )
+
+
+def locked(path: Path) -> StoreError:
+    """Somebody else writes, and does not end."""
+    return StoreError(
+        "The store of runs is locked",
+        f"Another program has been writing {path} for long. Close other playgrounds and database "
+        "tools, then try again.",
+        "locked",
+    )
+
+
+def missing(title: str, message: str) -> StoreError:
+    """What was asked for is not there."""
+    return StoreError(title, message, "missing")
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """What SQLite or the system refuses, as StoreError."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _of_sqlite(error, path) from error
+    except OSError as error:
+        raise of_system(error, path) from error
+
+
+def of_system(error: OSError, path: Path) -> StoreError:
+    """What the system refused, in words."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return full(path)
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return read_only(path)
+    if error.errno == errno.ENOENT:
+        return missing("There is no such file", f"{path} does not exist. Check the path.")
+    reason = error.strerror or str(error)
+    return StoreError(
+        "The store of runs cannot be used", f"{path}: {reason}. Check the path and its folder."
+    )
+
+
+def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return full(path)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL):
+        return locked(path)
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return damaged(path, str(error))
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH):
+        return read_only(path)
+    if code == sqlite3.SQLITE_CANTOPEN and not _writable(path):
+        return read_only(path)
+    if code == sqlite3.SQLITE_IOERR and _is_full(path):
+        return full(path)
+    if str(error).startswith(("Could not decode", "no such table", "no such column")):
+        return damaged(path, str(error))
+    return StoreError(
+        "The store of runs cannot be used",
+        f"{path}: {error}. Is the disk still there? If so, close other programs that use it.",
+    )
+
+
+def _writable(path: Path) -> bool:
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+
+
+def _is_full(path: Path) -> bool:
+    """Some full disks are told as an error of input and output."""
+    try:
+        return shutil.disk_usage(path.parent).free < 1 << 20
+    except OSError:
+        return False

@@ -1,0 +1,142 @@
+"""What a person does with their runs: name, note, delete, take back, and clear away."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+
+from playground.lab.store.errors import missing
+from playground.lab.store.locks import is_open
+from playground.lab.store.packing import ROW_COLUMNS, clean
+from playground.lab.store.pieces import ROWS, in_pieces, last_of
+from playground.lab.store.reading import SEEN, Reading
+from playground.lab.store.records import RunRow
+from playground.lab.store.schema import OF_A_RUN
+
+WEEK = 7 * 86400.0
+_UNFINISHED = 86400.0
+"""Seconds after which a copy that did not become whole never will."""
+_SIZES = {
+    "chunks": "2 * length(losses)",
+    "measurements": "length(pairs)",
+    "samples": "length(body)",
+    "probes": "length(answers)",
+    "keyframes": "length(state)",
+}
+_PAGES = 256
+"""Pages that are given back to the system at once."""
+
+
+class Managing(Reading):
+    """Changes of what is shown, never of what was recorded."""
+
+    def rename(self, run: int, name: str) -> None:
+        """Raises StoreError."""
+        self._set(run, "name", name)
+
+    def annotate(self, run: int, note: str) -> None:
+        """Raises StoreError."""
+        self._set(run, "note", note)
+
+    def _set(self, run: int, column: str, text: str) -> None:
+        with self._database.writing() as db:
+            done = db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (clean(text), run))
+            if not done.rowcount:
+                raise missing("There is no such run", f"Run {run} is not in the store any more.")
+
+    def delete(self, runs: Iterable[int]) -> None:
+        """They are in no list from now on. `restore` takes that back until `purge`. Runs that
+        are not there are left out. Raises StoreError."""
+        now = time.time()
+        with self._database.writing() as db:
+            db.executemany(
+                "UPDATE runs SET deleted = ? WHERE id = ? AND deleted IS NULL",
+                [(now, run) for run in runs],
+            )
+
+    def restore(self, runs: Iterable[int]) -> None:
+        """Take a deletion back. Raises StoreError "missing" for runs that were purged; then
+        none is restored."""
+        with self._database.writing() as db:
+            for run in runs:
+                done = db.execute("UPDATE runs SET deleted = NULL WHERE id = ?", (run,))
+                if not done.rowcount:
+                    raise missing(
+                        "The run is gone for good",
+                        f"Run {run} was deleted too long ago to be taken back.",
+                    )
+
+    def purge(self, older_than: float = WEEK) -> int:
+        """Remove for good what was deleted so many seconds ago, and texts that no run learns
+        from any more; how many runs went. Others write meanwhile. Raises StoreError."""
+        now = time.time()
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT id FROM runs WHERE deleted <= ? OR (NOT ready AND created <= ?)",
+                (now - older_than, now - max(older_than, _UNFINISHED)),
+            ).fetchall()
+        for (run,) in found:
+            self._remove(run)
+        self._remove_texts(now - older_than)
+        self._give_back()
+        return len(found)
+
+    def _remove(self, run: int) -> None:
+        """In pieces. From the first one on it cannot be restored: its mark says ready = 0."""
+        with self._database.writing() as db:
+            db.execute("UPDATE runs SET ready = 0 WHERE id = ?", (run,))
+        for table in OF_A_RUN:
+            size = _SIZES.get(table, "100")
+
+            def piece(db: sqlite3.Connection, table: str = table, size: str = size) -> bool:
+                sizes = db.execute(
+                    f"SELECT rowid, {size} FROM {table} WHERE run = ? ORDER BY rowid LIMIT {ROWS}",
+                    (run,),
+                ).fetchall()
+                if not sizes:
+                    return False
+                db.execute(
+                    f"DELETE FROM {table} WHERE run = ? AND rowid <= ?", (run, last_of(sizes))
+                )
+                return True
+
+            in_pieces(self._database, piece)
+        with self._database.writing() as db:
+            db.execute("DELETE FROM runs WHERE id = ?", (run,))
+
+    def _remove_texts(self, before: float) -> None:
+        """One that was kept lately may be that of a run which is about to begin."""
+
+        def piece(db: sqlite3.Connection) -> bool:
+            done = db.execute(
+                "DELETE FROM texts WHERE sha256 = (SELECT sha256 FROM texts WHERE kept <= ? AND "
+                "sha256 NOT IN (SELECT text_sha256 FROM details) LIMIT 1)",
+                (before,),
+            )
+            return done.rowcount > 0
+
+        in_pieces(self._database, piece)
+
+    def _give_back(self) -> None:
+        """Room in the file that nothing is in any more."""
+
+        def piece(db: sqlite3.Connection) -> bool:
+            if not db.execute("PRAGMA freelist_count").fetchone()[0]:
+                return False
+            db.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+            return bool(db.execute("PRAGMA freelist_count").fetchone()[0])
+
+        if self._database.execute("PRAGMA auto_vacuum") == [(2,)]:
+            in_pieces(self._database, piece)
+
+    def interrupted(self) -> list[RunRow]:
+        """Runs that somebody opened and that no living process has open, newest first: their
+        process was killed, or the machine stopped. Raises StoreError."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND owner != '' "
+                "ORDER BY touched DESC, id DESC"
+            )
+            owned = [RunRow(*one) for one in found]
+        return [row for row in owned if not is_open(self.lock_folder, row.uid)]

@@ -1,0 +1,189 @@
+"""Which runs to show, in words: `lr>=0.01 dataset=names touched<2d "my notes"`."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import time
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from playground.lab.store.packing import ROW_FIELDS
+
+Operator = Literal["=", "!=", ">=", "<=", ">", "<", "~"]
+Value = int | float | str | None
+
+ALIASES = {
+    "lr": "learning_rate",
+    "data": "dataset",
+    "layers": "n_layer",
+    "heads": "n_head",
+    "width": "n_embd",
+    "context": "block_size",
+    "batch": "batch_size",
+    "val": "heldout",
+}
+TEXTS = frozenset({"uid", "name", "note", "dataset", "tokenizer", "engine", "schedule", "status",
+                   "owner"})  # fmt: skip
+AGES = frozenset({"created", "touched"})
+NULLABLE = frozenset({"parent", "fork_step", "loss", "heldout"})
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SEARCHED = ("name", "note", "dataset")
+_TOKEN = re.compile(r'(?:"[^"]*"?|[^\s"])+')
+_FILTER = re.compile(r"([^\s\"=!<>~]*)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
+
+
+class QueryError(ValueError):
+    """A query that cannot be understood: where, why, and what is allowed."""
+
+    def __init__(self, message: str, part: str, place: int) -> None:
+        super().__init__(message)
+        self.part = part
+        """The word that is wrong."""
+        self.place = place
+        """Where it begins, in characters from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One condition. An age in seconds for `created` and `touched`."""
+
+    field: str
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """All filters must hold and all words be found. Runs without the value sorted by come
+    last."""
+
+    filters: tuple[Filter, ...] = ()
+    words: tuple[str, ...] = ()
+    """Searched for in name, note and data set; upper and lower case are the same."""
+    sort: str = "created"
+    descending: bool = True
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.sort not in ROW_FIELDS:
+            resolved = _field(self.sort, self.sort, 0)
+            object.__setattr__(self, "sort", resolved)
+
+    @classmethod
+    def parse(
+        cls, text: str, *, sort: str = "created", descending: bool = True, limit: int | None = None
+    ) -> Query:
+        """From what a person typed. Raises QueryError."""
+        filters, words = [], []
+        for found in _TOKEN.finditer(text):
+            part, place = found.group(), found.start()
+            if part.count('"') % 2:
+                raise _wrong("the quote is not closed", part, place + part.rindex('"'))
+            match = None if part.startswith('"') else _FILTER.fullmatch(part)
+            if match is None:
+                word = part.replace('"', "")
+                if word:
+                    words.append(word)
+            else:
+                filters.append(_filter(match, part, place))
+        return cls(tuple(filters), tuple(words), sort, descending, limit)
+
+    def sql(self) -> tuple[str, str, tuple[Value, ...]]:
+        """(condition, order and limit, values for the question marks)."""
+        conditions, values = ["1"], []
+        for one in self.filters:
+            condition, value = _condition(one)
+            conditions.append(condition)
+            values.append(value)
+        for word in self.words:
+            places = " OR ".join(f"has(runs.{name}, ?)" for name in _SEARCHED)
+            conditions.append(f"({places})")
+            values.extend([word] * len(_SEARCHED))
+        column = f"runs.{self.sort}" + (" COLLATE NOCASE" if self.sort in TEXTS else "")
+        way = "DESC" if self.descending else "ASC"
+        order = f"ORDER BY runs.{self.sort} IS NULL, {column} {way}, runs.id {way}"
+        if self.limit is not None:
+            order += " LIMIT ?"
+            values.append(self.limit)
+        return " AND ".join(conditions), order, tuple(values)
+
+
+def _condition(one: Filter) -> tuple[str, Value]:
+    column = f"runs.{one.field}"
+    if one.operator == "~":
+        return f"has(CAST({column} AS TEXT), ?)", one.value
+    if one.field in AGES and isinstance(one.value, float):
+        return f"({_now()!r} - {column}) {one.operator} ?", one.value
+    same = {"=": "IS", "!=": "IS NOT"}.get(one.operator, one.operator)
+    if one.field in TEXTS:
+        return f"{column} {same} ? COLLATE NOCASE", one.value
+    return f"{column} {same} ?", one.value
+
+
+def _now() -> float:
+    return time.time()
+
+
+def _filter(match: re.Match[str], part: str, place: int) -> Filter:
+    name, text = match[1], match[3]
+    operator = cast(Operator, match[2])
+    field = _field(name, part, place)
+    at = place + match.start(3)
+    value = text.replace('"', "")
+    if operator == "~":
+        return Filter(field, "~", value)
+    if field in TEXTS:
+        if operator not in ("=", "!="):
+            raise _wrong(
+                f"{field} is a text: {operator} is for numbers; use = or != or ~ (contains)",
+                part,
+                place + match.start(2),
+            )
+        return Filter(field, operator, value)
+    if field in NULLABLE and value.lower() == "none" and operator in ("=", "!="):
+        return Filter(field, operator, None)
+    return Filter(
+        field, operator, _age(value, part, at) if field in AGES else _number(value, field, part, at)
+    )
+
+
+def _field(name: str, part: str, place: int) -> str:
+    wanted = name.lower().replace("-", "_")
+    field = ALIASES.get(wanted, wanted)
+    if field in ROW_FIELDS:
+        return field
+    known = sorted({*ROW_FIELDS, *ALIASES})
+    if not name:
+        raise _wrong("there is no field before the sign, as in lr>=0.01", part, place)
+    close = difflib.get_close_matches(wanted, known, n=1)
+    hint = f"; did you mean {close[0]!r}? There are: " if close else "; there are: "
+    raise _wrong(f"there is no field {name!r}{hint}{', '.join(known)}", part, place)
+
+
+def _number(text: str, field: str, part: str, place: int) -> int | float:
+    try:
+        value = float(text.replace(",", ""))
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise _wrong(f"{field} is a number, and {text!r} is none; as in {field}>=10", part, place)
+    whole = math.isfinite(value) and value.is_integer() and abs(value) < 2**53
+    return int(value) if whole else value
+
+
+def _age(text: str, part: str, place: int) -> float:
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", text.lower())
+    if match is None:
+        raise _wrong(
+            f"{text!r} is no age; as in 90s, 30m, 12h, 2d or 1w: touched<2d is what was touched "
+            "less than two days ago",
+            part,
+            place,
+        )
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _wrong(why: str, part: str, place: int) -> QueryError:
+    return QueryError(f"At {part!r} (character {place + 1}): {why}.", part, place)

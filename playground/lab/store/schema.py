@@ -1,0 +1,289 @@
+"""The tables. application_id says that a file is ours, user_version which tables it has.
+
+Every change of a table raises VERSION and adds a step to MIGRATIONS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import struct
+from pathlib import Path
+
+from playground.lab.store.errors import StoreError, damaged, missing
+
+APPLICATION_ID = 0x6D677074
+"""The letters "mgpt"."""
+VERSION = 2
+_MAGIC = b"SQLite format 3\x00"
+
+RUNS = """
+CREATE TABLE runs (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  uid TEXT NOT NULL UNIQUE,
+  name TEXT NOT NULL,
+  note TEXT NOT NULL DEFAULT '',
+  created REAL NOT NULL,
+  touched REAL NOT NULL,
+  parent INTEGER,
+  parent_uid TEXT,
+  fork_step INTEGER,
+  dataset TEXT NOT NULL,
+  tokenizer TEXT NOT NULL,
+  engine TEXT NOT NULL,
+  schedule TEXT NOT NULL,
+  seed INTEGER NOT NULL,
+  learning_rate REAL NOT NULL,
+  batch_size INTEGER NOT NULL,
+  n_embd INTEGER NOT NULL,
+  n_head INTEGER NOT NULL,
+  n_layer INTEGER NOT NULL,
+  block_size INTEGER NOT NULL,
+  parameters INTEGER NOT NULL,
+  steps INTEGER NOT NULL,
+  first INTEGER NOT NULL,
+  earliest INTEGER NOT NULL,
+  step INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  tokens_seen INTEGER NOT NULL DEFAULT 0,
+  seconds REAL NOT NULL DEFAULT 0,
+  loss REAL,
+  heldout REAL,
+  status TEXT NOT NULL,
+  owner TEXT NOT NULL DEFAULT '',
+  deleted REAL,
+  ready INTEGER NOT NULL DEFAULT 1
+)
+"""
+"""parent has no REFERENCES: a parent that was purged is shown as gone. ready is 0 while a fork
+or an import is being copied in pieces; such a run is seen by nobody."""
+
+DETAILS = """
+CREATE TABLE details (
+  run INTEGER PRIMARY KEY REFERENCES runs(id),
+  spec TEXT NOT NULL,
+  tokenizer_state TEXT NOT NULL,
+  data TEXT NOT NULL,
+  plugins TEXT NOT NULL,
+  settings TEXT NOT NULL,
+  text_sha256 TEXT NOT NULL DEFAULT ''
+)
+"""
+"""What lists do not show; apart, so that they need not read over it."""
+
+SERIES = (
+    """
+CREATE TABLE chunks (
+  run INTEGER NOT NULL REFERENCES runs(id),
+  first INTEGER NOT NULL,
+  losses BLOB NOT NULL,
+  learning_rates BLOB NOT NULL,
+  tokens_seen INTEGER NOT NULL,
+  seconds REAL NOT NULL,
+  PRIMARY KEY (run, first)
+)
+""",
+    """
+CREATE TABLE measurements (
+  id INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL REFERENCES runs(id),
+  label TEXT,
+  first INTEGER NOT NULL,
+  last INTEGER NOT NULL,
+  pairs BLOB NOT NULL
+)
+""",
+    "CREATE INDEX measurements_of ON measurements (run, id)",
+    """
+CREATE TABLE samples (
+  id INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL REFERENCES runs(id),
+  step INTEGER NOT NULL,
+  body TEXT NOT NULL
+)
+""",
+    "CREATE INDEX samples_of ON samples (run, step)",
+    """
+CREATE TABLE edits (
+  run INTEGER NOT NULL REFERENCES runs(id),
+  step INTEGER NOT NULL,
+  field TEXT NOT NULL,
+  value,
+  PRIMARY KEY (run, step, field)
+)
+""",
+    """
+CREATE TABLE keyframes (
+  run INTEGER NOT NULL REFERENCES runs(id),
+  step INTEGER NOT NULL,
+  tip INTEGER NOT NULL,
+  state BLOB NOT NULL,
+  PRIMARY KEY (run, step, tip)
+)
+""",
+)
+"""measurements.label is NULL for hold-out losses; pairs are step, value, step, value ..."""
+
+PROBES = """
+CREATE TABLE probes (
+  run INTEGER NOT NULL REFERENCES runs(id),
+  step INTEGER NOT NULL,
+  answers TEXT NOT NULL,
+  PRIMARY KEY (run, step)
+)
+"""
+TEXTS = """
+CREATE TABLE texts (
+  sha256 TEXT PRIMARY KEY,
+  kept REAL NOT NULL,
+  size INTEGER NOT NULL,
+  data BLOB NOT NULL
+)
+"""
+"""Files that runs learn from, zlib, by the SHA-256 of what they hold; size unpacked."""
+
+INDEXES = (
+    "CREATE INDEX runs_by_parent ON runs (parent)",
+    "CREATE INDEX runs_by_touched ON runs (touched)",
+)
+
+OF_A_RUN = ("chunks", "measurements", "samples", "probes", "edits", "keyframes", "details")
+"""Tables that have a column `run`."""
+
+MIGRATIONS: dict[int, tuple[str, ...]] = {
+    1: (
+        PROBES,
+        TEXTS,
+        "ALTER TABLE details ADD COLUMN text_sha256 TEXT NOT NULL DEFAULT ''",
+    ),
+}
+"""What makes the next version of each."""
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """All tables of the present version, within the caller's transaction."""
+    for statement in (RUNS, DETAILS, *SERIES, PROBES, TEXTS, *INDEXES):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Which version the tables have; 0 if there are none yet."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check_header(path: Path) -> None:
+    """Look at the file without opening it as a database, which could write to it.
+
+    Raises StoreError for what is no store, or one of a newer program; OSError.
+    """
+    with path.open("rb") as file:
+        head = file.read(100)
+    if not head or _has(path, "-journal"):  # to be made, or somebody is at it
+        return
+    if len(head) < 100 or not head.startswith(_MAGIC):
+        raise damaged(path, "this is not an SQLite database")
+    user_version, application_id = struct.unpack(">i4xi", head[60:72])
+    check_ours(path, application_id, user_version)
+    if _has(path, "-wal"):  # a newer program may have written its version there alone
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as look:
+            check_ours(path, application_id, version_of(look))
+
+
+def check_ours(path: Path, application_id: int, user_version: int) -> None:
+    """Raises StoreError for another program's database, and for a newer store."""
+    if application_id != APPLICATION_ID:
+        raise StoreError(
+            "This is not a store of runs",
+            f"{path} is the database of another program, and was left as it is. Choose another "
+            "place.",
+        )
+    if user_version > VERSION:
+        raise StoreError(
+            "The runs were kept by a newer version of this program",
+            f"{path} has version {user_version}; this program knows versions up to {VERSION}. It "
+            "was left as it is. Update microgpt-play.",
+            "newer",
+        )
+    if user_version < 1:
+        raise damaged(path, f"it says that it has version {user_version}, which never was")
+
+
+def _has(path: Path, ending: str) -> bool:
+    with contextlib.suppress(OSError):
+        return path.with_name(path.name + ending).stat().st_size > 0
+    return False
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring an older store up to date, in one transaction; a copy of it stays beside it.
+
+    Raises StoreError, sqlite3.Error, OSError; then the store is as it was.
+    """
+    if version_of(connection) >= VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")  # of two that open it, one migrates
+    try:
+        version = version_of(connection)
+        if version < VERSION:
+            complaint = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if complaint != "ok":
+                raise damaged(path, str(complaint))
+            _copy(path, version)
+            while version < VERSION:
+                for statement in MIGRATIONS[version]:
+                    connection.execute(statement)
+                version += 1
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _copy(path: Path, version: int) -> None:
+    """Keep what is there beside it, whole or not at all; no earlier copy is overwritten."""
+    target = path.with_name(f"{path.name}.v{version}.bak")
+    number = 2
+    while target.exists():
+        target = path.with_name(f"{path.name}.v{version}.{number}.bak")
+        number += 1
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    draft.unlink(missing_ok=True)
+    try:
+        with (
+            contextlib.closing(
+                sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            ) as source,
+            contextlib.closing(sqlite3.connect(draft)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def check_place(path: Path, create: bool) -> None:
+    """Raises StoreError where no store can be. Makes the folder if one is to be created."""
+    if path.is_dir():
+        raise StoreError(
+            "This is a folder",
+            f"{path} is a folder, and the store of runs must be a file. Move the folder away, or "
+            "set MICROGPT_PLAY_HOME to another place.",
+        )
+    if not path.exists():
+        if not create:
+            raise missing(
+                "There are no runs yet", f"{path} does not exist. Train something, and it will."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.is_file():
+        raise StoreError(
+            "This is not a file", f"{path} is a pipe, a socket or a device. Choose another place."
+        )
