@@ -21,7 +21,7 @@ STEPS = "steps"
 
 _LATER = ("optimizer", "schedule", STEPS, "batch_size", "eval_every", ENGINE, "seed")
 """What may also change after the first step; dotted names that begin with these as well."""
-_REPLAYED = frozenset({RATE, ENGINE, "eval_every"})
+REPLAYED = frozenset({RATE, ENGINE, "eval_every"})
 """What leaves the steps before the fork as they were: a replay knows of edits, and looking at
 the held-out documents changes nothing."""
 
@@ -133,7 +133,7 @@ def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Che
         edits=edits,
         engines=engines,
         base_learning_rate=asked.optimizer.learning_rate,
-        repeatable=checkpoint.repeatable and changed <= _REPLAYED,
+        repeatable=checkpoint.repeatable and changed <= REPLAYED,
     )
 
 
