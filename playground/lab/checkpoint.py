@@ -24,7 +24,8 @@ from typing import Any, TypeVar
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
-from playground.lab.protocol import Checkpoint, Link, Sampling
+from playground.lab.protocol import Checkpoint
+from playground.lab.protocol.sampling import sampling_of
 from playground.lab.spec import RunSpec, SpecError
 
 T = TypeVar("T")
@@ -211,19 +212,6 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
     return bytes(safetensors.serialize(tensors, metadata))
 
 
-def _sampling(text: str) -> Sampling | None:
-    """How texts were sampled. Raises ValueError, TypeError or KeyError for what is none."""
-    given = json.loads(text)
-    if given is None:
-        return None
-    links = tuple(
-        Link(str(one["name"]), dict(one["options"]), bool(one["enabled"])) for one in given["chain"]
-    )
-    return Sampling(
-        links, str(given["prompt"]), int(given["count"]), int(given["every"]), int(given["seed"])
-    )
-
-
 def _address(data: bytes) -> int:
     """Where the bytes lie in memory, for as long as the object lives."""
     import ctypes
@@ -365,7 +353,7 @@ def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkp
         edits=pairs("edits", float),
         engines=pairs("engines", str),
         repeatable=json.loads(metadata.get("repeatable", "true")) is not False,
-        sampling=_sampling(metadata.get("sampling", "null")),
+        sampling=sampling_of(json.loads(metadata.get("sampling", "null"))),
         data=metadata.get("data", ""),
         since_step=int(metadata.get("since_step", 0)),
         measured=tuple(

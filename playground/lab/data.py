@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 import zlib
@@ -24,6 +25,8 @@ BEYOND = 64
 LONG = 20_000
 """Characters from which a document is encoded only as far as the model can see."""
 _RECENT = 64
+_END = "\x1e"
+"""Between documents, for the fingerprint."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -33,8 +36,9 @@ class Documents:
 
     texts: list[str]
     provenance: Provenance
-    fingerprint: str
-    """Tells these documents from others; the same on every machine."""
+    fingerprints: tuple[str, ...]
+    """Tell these documents from others, the same on every machine: their SHA-256, and what
+    checkpoints had before that."""
     control: str
     """A control character found in them; "" if there is none."""
 
@@ -50,12 +54,14 @@ def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documen
         dataset.prepare(cache, progress)
         total = dataset.count() or 0
     texts: list[str] = []
-    crc, control, characters = 0, "", 0
+    crc, sha, control, characters = 0, hashlib.sha256(), "", 0
     stage = f"reading {guard.entry.name}"
     with guard.at("documents"):
         for chunk in _chunks(dataset.documents(), guard):
             joined = "\n".join(chunk)
             crc = zlib.crc32(joined.encode("utf-8", "surrogatepass"), crc)
+            # An end after each: how many come in a chunk depends on the machine.
+            sha.update(_END.join([*chunk, ""]).encode("utf-8", "surrogatepass"))
             if not control and not " ".join(chunk).isprintable():
                 found = _CONTROL.search(joined.replace("\n", " "))
                 control = found.group() if found else ""
@@ -75,7 +81,7 @@ def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documen
         raise LabError(
             Failure("The data set is empty", f"{guard.label} gave no documents. Choose another.")
         )
-    return Documents(texts, provenance, f"{len(texts)}:{crc:08x}", control)
+    return Documents(texts, provenance, (sha.hexdigest(), f"{len(texts)}:{crc:08x}"), control)
 
 
 def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:

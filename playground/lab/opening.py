@@ -64,6 +64,7 @@ class Opened:
     tokens_per_document: float
     """Predicted tokens of a training document, on average."""
     fingerprint: str
+    """SHA-256 of the documents."""
     same_data: bool
     """The checkpoint it was opened from, if any, was made on the very same documents."""
 
@@ -139,7 +140,7 @@ def _open(
         raise _unknown(error, encoder, checkpoint) from error
     engines = Engines(registry, config, spec.optimizer.config(), initial, activity)
     made, refused = _engine(engines, name, checkpoint is not None, report)
-    same_data = checkpoint is None or checkpoint.data == documents.fingerprint
+    same_data = checkpoint is None or checkpoint.data in documents.fingerprints
     found = notices(spec, documents, cut, held, config.vocab_size, look, spec.holdout)
     if refused:
         found = (Notice(f"the {FALLBACK_ENGINE} engine goes on: {refused}"), *found)
@@ -184,7 +185,7 @@ def _open(
         known=known,
         initial=initial,
         tokens_per_document=look.tokens_per_document,
-        fingerprint=documents.fingerprint,
+        fingerprint=documents.fingerprints[0],
         same_data=same_data,
     )
 
@@ -259,6 +260,8 @@ def _config(spec: RunSpec, encoder: Encoder) -> ModelConfig:
 
 def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
     """Raise CheckpointError if its weights are not of this shape."""
+    if checkpoint.at_start:
+        return
     count = parameter_count(config)
     for name in ("weights", "first_moment", "second_moment", "gradients"):
         size = len(as_array(getattr(checkpoint, name)))

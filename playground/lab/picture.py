@@ -1,18 +1,35 @@
-"""The parts of a frame that show the model and its data."""
+"""Frames: immutable pictures of a session, for the screen."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import sub
 
 from microgpt.engine import Engine
 from microgpt.parameters import parameter_layout
 from microgpt.trainer import StepResult
+from playground.api import PanelFacts
 from playground.hooks.errors import PluginError
 from playground.lab.data import BEYOND
+from playground.lab.estimate import estimate_step_ms
+from playground.lab.measuring import Measurer
 from playground.lab.opening import Opened
-from playground.lab.protocol import DocumentFrame, MatrixFrame, MatrixView
+from playground.lab.panels import LOSSES, Panels
+from playground.lab.protocol import (
+    DocumentFrame,
+    Frame,
+    FrameRequest,
+    MatrixFrame,
+    MatrixView,
+    Metrics,
+    RecordState,
+    RunInfo,
+    SampleBatch,
+    SessionState,
+)
+from playground.lab.speed import Speedometer
+from playground.lab.training import Training
 
 _SHOWN = 200
 """Characters of a neighbouring document that are shown."""
@@ -72,3 +89,103 @@ def matrix_frames(
             values = array("d", map(sub, values, old))
         frames.append(MatrixFrame(matrix.name, view.kind, matrix.rows, matrix.columns, values))
     return tuple(frames)
+
+
+_ENOUGH = 0.2
+"""Seconds of work after which it can be said how fast an engine is."""
+
+
+class Pictures:
+    """Makes the frames of one run."""
+
+    def __init__(
+        self, opened: Opened, training: Training, measurer: Measurer, panels: Panels
+    ) -> None:
+        self._opened = opened
+        self._training = training
+        self._measurer = measurer
+        self._panels = panels
+        self._scalar_estimate: float | None = None
+
+    def frame(
+        self,
+        request: FrameRequest,
+        state: SessionState,
+        info: RunInfo,
+        speed: float | None,
+        speedometer: Speedometer,
+        batches: Sequence[SampleBatch],
+        record: RecordState | None,
+    ) -> Frame:
+        """The run as it stands, with what is new since what the request has seen."""
+        training = self._training
+        step, timeline = training.step, training.timeline
+        first, losses, rates, evaluations = training.series.between(request.since_step, step)
+        measured = training.series.measured_between(request.since_step, step)
+        base, work = timeline.rate_at(step), training.work
+        rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
+        shows_update = any(view.kind == "update" for view in request.matrices)
+        before = training.weights_before() if shows_update else None
+        document = None
+        if request.document:
+            coming = training.documents_to_come()[0]
+            document = document_frame(self._opened, training.last, coming, request.history)
+        panel = None
+        if request.panel:
+            facts = self._panel_facts(info)
+            panel = self._panels.draw(request.panel, step, training.epoch, facts)
+        return Frame(
+            state=state,
+            step=step,
+            steps=training.spec.steps,
+            epoch=training.epoch,
+            metrics=Metrics(first, losses, rates, evaluations, measured),
+            learning_rate=base * training.steering.shown(step),
+            base_learning_rate=base,
+            engine=training.engine_name,
+            tokens_seen=training.tokens_seen,
+            steps_per_second=speedometer.steps_per_second,
+            tokens_per_second=speedometer.tokens_per_second,
+            speed=speed,
+            document=document,
+            matrices=matrix_frames(training.engine, request.matrices, before),
+            batches=tuple(b for b in batches if b.number > request.since_batch),
+            trouble=training.trouble,
+            earliest=timeline.earliest,
+            step_ms=1000 / rate if rate else 0.0,
+            scalar_ratio=rate * self._scalar_ms() / 1000 if rate else 0.0,
+            meters=self._measurer.meters,
+            panel=panel,
+            head=max(step, training.series.head),
+            edits=timeline.told(),
+            record=record,
+        )
+
+    def _panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:
+        """The run at this moment, as a panel sees it; its own to change."""
+        training = self._training
+
+        def facts() -> PanelFacts:
+            last, step = training.last, training.step
+            shown = document_frame(self._opened, last, 0, 0) if last is not None else None
+            return PanelFacts(
+                step=step,
+                steps=training.spec.steps,
+                losses=training.series.between(max(0, step - LOSSES), step)[1],
+                vocabulary=info.vocabulary,
+                document=shown.tokens if shown else (),
+                token_losses=shown.losses if shown else (),
+                shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
+                read=lambda kind: training.engine.read(kind),
+            )
+
+        return facts
+
+    def _scalar_ms(self) -> float:
+        """About what a step would take with the scalar engine."""
+        opened = self._opened
+        if self._scalar_estimate is None:
+            self._scalar_estimate = estimate_step_ms(
+                opened.config, opened.tokens_per_document, "scalar", opened.spec.batch_size
+            )
+        return self._scalar_estimate

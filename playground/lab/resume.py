@@ -47,6 +47,8 @@ def past_of(checkpoint: Checkpoint, opened: Opened) -> Past:
             as_array(checkpoint.first_moment),
             as_array(checkpoint.second_moment),
         )
+        if checkpoint.at_start:
+            keyframe = start_of(opened).keyframe
         losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
         gradients = as_array(checkpoint.gradients)
         measured = {label: Measured(pairs_of(data)) for label, data in checkpoint.measured}
@@ -65,7 +67,7 @@ def past_of(checkpoint: Checkpoint, opened: Opened) -> Past:
         timeline.keep(start_of(opened).keyframe)
     timeline.keep(keyframe)
     series = Series(checkpoint.step)
-    if checkpoint.since_step + len(losses) == checkpoint.step and len(losses) == len(rates):
+    if checkpoint.since_step + len(losses) >= checkpoint.step and len(losses) == len(rates):
         series = Series(checkpoint.since_step)
         series.losses, series.learning_rates = losses, rates
     series.evaluations = dict(checkpoint.evaluations)

@@ -15,21 +15,20 @@ from collections.abc import Callable, Mapping
 
 from microgpt.engine import Engine
 from microgpt.trainer import StepResult
-from playground.api import PanelFacts
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError, UnknownNameError
 from playground.hooks.registry import Registry
+from playground.lab.about import changed_since, new_run, plugins_of, settings_json
 from playground.lab.activity import Activity
 from playground.lab.checkpoint import CheckpointError, as_bytes, write_checkpoint
 from playground.lab.engines import Made
-from playground.lab.estimate import estimate_step_ms
 from playground.lab.events import LabError
 from playground.lab.exporting import export, run_export
 from playground.lab.guard import failure_of, plugin_failures
 from playground.lab.measuring import Measurer
 from playground.lab.opening import Opened, open_run
-from playground.lab.panels import LOSSES, Panels
-from playground.lab.picture import document_frame, matrix_frames
+from playground.lab.panels import Panels
+from playground.lab.picture import Pictures
 from playground.lab.protocol import (
     DEFAULT_CHAIN,
     Checkpoint,
@@ -37,23 +36,25 @@ from playground.lab.protocol import (
     Frame,
     FrameRequest,
     Measuring,
-    Metrics,
     Notice,
     Preview,
     Progress,
+    Recording,
     RunInfo,
     SampleBatch,
     Sampling,
     SessionState,
 )
+from playground.lab.recall import Recalled
+from playground.lab.recorder import Recorder
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 from playground.lab.speed import Ration, Speedometer
+from playground.lab.store.locks import RunLock
+from playground.lab.store.records import StoredSamples
 from playground.lab.training import Training
 
 KEPT_BATCHES = 200
-_ENOUGH = 0.2
-"""Seconds of work after which it can be said how fast an engine is."""
 
 
 def _ignore(progress: Progress) -> None:
@@ -85,11 +86,12 @@ class Session:
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
         self._ration = Ration()
-        self._panels = Panels(registry, activity)
+        self._pictures = Pictures(opened, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
         self._on_demand: tuple[int, int] = (0, 0)
-        self._scalar_estimate: float | None = None
+        self.recorder: Recorder | None = None
+        """Who records the run, if it is to be."""
 
     @classmethod
     def open(
@@ -121,6 +123,53 @@ class Session:
             with plugin_failures():
                 session.training.evaluate()
         return session
+
+    def recall(self, recalled: Recalled, progress: Callable[[Progress], None] = _ignore) -> None:
+        """Stand where a recorded run stood: the session was opened from its checkpoint. Raises
+        LabError."""
+        self._batches = list(recalled.batches)
+        self._batch_number = len(self._batches)
+        at = recalled.at
+
+        def alive() -> None:
+            progress(Progress(f"going to step {at:,}", self.step, at))
+
+        with plugin_failures():
+            exact = self.training.recall(recalled.keyframes, at, alive)
+        now = plugins_of(self._opened, self._registry)
+        self._notice(*changed_since(recalled.plugins, now))
+        if not exact:
+            self._notice(f"step {at:,} cannot be done again here; it goes on from {self.step:,}")
+        self.info = dataclasses.replace(self.info, resumed_at=self.step)
+
+    def record(
+        self,
+        recording: Recording,
+        lock: RunLock | None = None,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Have the run recorded from now on. lock, wake: see Recorder."""
+        path = self.spec.dataset.options.get("path")
+        self.recorder = recorder = Recorder(
+            recording,
+            self.training,
+            lambda: new_run(self._opened, self.training, self._registry, self._settings()),
+            self._settings,
+            text=path if isinstance(path, str) else "",
+            lock=lock,
+            wake=wake,
+        )
+        self.training.before_edit = lambda: recorder.branch(self.step, self.state)
+        if self._opened.fell_back or not self._opened.same_data:
+            recorder.differs_from(self.step)
+
+    def _settings(self) -> str:
+        return settings_json(self.sampling, self.measurer.measuring)
+
+    def _notice(self, *texts: str) -> None:
+        """Something a person should know of the run, beside what is known already."""
+        notices = (*self.info.notices, *map(Notice, texts))
+        self.info = dataclasses.replace(self.info, notices=notices)
 
     # ------------------------------------------------------------ where it stands
 
@@ -184,6 +233,9 @@ class Session:
             self.measurer.after_step(self.last, self.finished, self.training.series)
         if every and self.step % every == 0 and self._ration.left:
             self._sample_by_itself()
+        if self.recorder is not None:
+            self.recorder.seconds += seconds
+            self.recorder.note(self.state)
         return self.trouble is None
 
     # ------------------------------------------------------------ to and fro
@@ -235,67 +287,15 @@ class Session:
 
     def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the session."""
-        request = request or FrameRequest()
-        training, step = self.training, self.step
-        first, losses, rates, evaluations = training.series.between(request.since_step, step)
-        measured = training.series.measured_between(request.since_step, step)
-        base, work = training.timeline.rate_at(step), training.work
-        rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
-        shows_update = any(view.kind == "update" for view in request.matrices)
-        before = training.weights_before() if shows_update else None
-        document = None
-        if request.document:
-            coming = training.documents_to_come()[0]
-            document = document_frame(self._opened, training.last, coming, request.history)
-        return Frame(
-            state=self.state,
-            step=step,
-            steps=self.spec.steps,
-            epoch=training.epoch,
-            metrics=Metrics(first, losses, rates, evaluations, measured),
-            learning_rate=base * training.steering.shown(step),
-            base_learning_rate=base,
-            engine=training.engine_name,
-            tokens_seen=training.tokens_seen,
-            steps_per_second=self.speedometer.steps_per_second,
-            tokens_per_second=self.speedometer.tokens_per_second,
-            speed=self.speed,
-            document=document,
-            matrices=matrix_frames(self.engine, request.matrices, before),
-            batches=tuple(b for b in self._batches if b.number > request.since_batch),
-            trouble=self.trouble,
-            earliest=training.timeline.earliest,
-            step_ms=1000 / rate if rate else 0.0,
-            scalar_ratio=rate * self._scalar_ms() / 1000 if rate else 0.0,
-            meters=self.measurer.meters,
-            panel=self._panels.draw(request.panel, step, training.epoch, self._panel_facts)
-            if request.panel
-            else None,
+        return self._pictures.frame(
+            request or FrameRequest(),
+            self.state,
+            self.info,
+            self.speed,
+            self.speedometer,
+            self._batches,
+            self.recorder.state if self.recorder else None,
         )
-
-    def _panel_facts(self) -> PanelFacts:
-        """The run at this moment, as a panel sees it; its own to change."""
-        info, last, step = self.info, self.last, self.step
-        shown = document_frame(self._opened, last, 0, 0) if last is not None else None
-        return PanelFacts(
-            step=step,
-            steps=self.spec.steps,
-            losses=self.training.series.between(max(0, step - LOSSES), step)[1],
-            vocabulary=info.vocabulary,
-            document=shown.tokens if shown else (),
-            token_losses=shown.losses if shown else (),
-            shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
-            read=lambda kind: self.engine.read(kind),
-        )
-
-    def _scalar_ms(self) -> float:
-        """About what a step would take with the scalar engine."""
-        opened = self._opened
-        if self._scalar_estimate is None:
-            self._scalar_estimate = estimate_step_ms(
-                opened.config, opened.tokens_per_document, "scalar", self.spec.batch_size
-            )
-        return self._scalar_estimate
 
     # ------------------------------------------------------------ metrics
 
@@ -310,8 +310,8 @@ class Session:
             try:
                 self.set_metrics(dataclasses.replace(wanted, metrics=metrics))
             except LabError as error:
-                notice = Notice(f"the metric {choice.name} is off: {error.failure.message}")
-                self.info = dataclasses.replace(self.info, notices=(*self.info.notices, notice))
+                self._notice(f"the metric {choice.name} is off: {error.failure.message}")
+        self.info = dataclasses.replace(self.info, measuring=self.measurer.measuring)
 
     # ------------------------------------------------------------ sampling
 
@@ -331,10 +331,8 @@ class Session:
                 break
             except LabError as error:
                 refused.append(error.failure.message)
-        notices = tuple(Notice(f"sampling was changed: {text}") for text in refused[:1])
-        self.info = dataclasses.replace(
-            self.info, notices=(*self.info.notices, *notices), sampling=self.sampling
-        )
+        self._notice(*(f"sampling was changed: {text}" for text in refused[:1]))
+        self.info = dataclasses.replace(self.info, sampling=self.sampling)
 
     def sample(self) -> SampleBatch:
         """A batch of texts; another one each time. Raises LabError."""
@@ -360,6 +358,8 @@ class Session:
         self._batch_number += 1
         batch = self._sampler.batch(self._batch_number, self.step, occasion)
         self._batches = [*self._batches[-KEPT_BATCHES + 1 :], batch]
+        if self.recorder is not None:
+            self.recorder.samples.append(StoredSamples(occasion, batch))
         self.measurer.after_samples(batch, self.training.series)
         return batch
 
@@ -404,6 +404,16 @@ class Session:
                 for label, pairs in sorted(measured.items())
             ),
         )
+
+    def flush(self) -> None:
+        """Record what is new: the run pauses, or there is room again."""
+        if self.recorder is not None:
+            self.recorder.flush(self.state)
+
+    def close(self) -> None:
+        """Record what is left, and let go of the run."""
+        if self.recorder is not None:
+            self.recorder.close(self.state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take on the state of a checkpoint of this very run. Raises LabError."""

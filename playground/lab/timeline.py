@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -86,22 +86,24 @@ class Timeline:
             self._drop_one()
 
     def _drop_one(self) -> None:
-        """Drop the keyframe whose absence is felt least: the smallest gap for its age."""
-        steps = self._steps
-        newest = steps[-1]
-        least, victim = float("inf"), steps[1]
-        for before, step, after in zip(steps, steps[1:], steps[2:], strict=False):
-            felt = (after - before) / (newest - step + RECENT)
-            if felt < least:
-                least, victim = felt, step
+        victim = least_missed(self._steps)
         del self._frames[victim]
-        steps.remove(victim)
+        self._steps.remove(victim)
 
     def before(self, step: int) -> Keyframe:
         """The last keyframe before `step`, so that step itself is done again; at the earliest
         step that one."""
         place = bisect_right(self._steps, step - 1)
         return self._frames[self._steps[max(0, place - 1)]]
+
+    def begin_at(self, frame: Keyframe) -> None:
+        """Forget what was before this keyframe: it cannot be done again."""
+        self._frames, self._steps = {frame.step: frame}, [frame.step]
+
+    def after(self, step: int) -> Iterator[Keyframe]:
+        """The keyframes after `step`, in order."""
+        for at in self._steps[bisect_right(self._steps, step) :]:
+            yield self._frames[at]
 
     # ------------------------------------------------------------ edits
 
@@ -112,6 +114,12 @@ class Timeline:
     def engine_at(self, step: int) -> str:
         """The engine after `step` steps and the edits made there."""
         return _latest(self.engines, step, self.engine)
+
+    def told(self) -> tuple[tuple[int, str], ...]:
+        """The edits in words, by step."""
+        words = [(at, f"learning rate {rate:g}") for at, rate in self.edits.items()]
+        words += [(at, f"{name} engine") for at, name in self.engines.items()]
+        return tuple(sorted(words))
 
     def next_edit(self, step: int) -> float:
         """The first step after `step` at which something was set; inf if there is none."""
@@ -138,6 +146,18 @@ class Timeline:
         """Drop the keyframes after `step`; the same future is to be gone through again."""
         self._frames = {at: frame for at, frame in self._frames.items() if at <= step}
         self._steps = sorted(self._frames)
+
+
+def least_missed(steps: Sequence[int]) -> int:
+    """The keyframe whose absence is felt least: the smallest gap for its age. steps: three or
+    more, in order; the first and the last are never it."""
+    newest = steps[-1]
+    least, victim = float("inf"), steps[1]
+    for before, step, after in zip(steps, steps[1:], steps[2:], strict=False):
+        felt = (after - before) / (newest - step + RECENT)
+        if felt < least:
+            least, victim = felt, step
+    return victim
 
 
 def _latest(edits: Mapping[int, T], step: int, first: T) -> T:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from array import array
+from collections.abc import Callable, Iterable
 
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
 from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer
@@ -67,6 +68,9 @@ class Training:
         """Seconds a step, as it went lately."""
         self._before: array[float] | None = None
         """The weights before the last step, if they were kept."""
+        self.before_edit: Callable[[], None] = lambda: None
+        """Called before something is set by hand: what was recorded beyond here is about to
+        become another run's."""
         self._update_wanted = 0.0
         self._work_with(opened.made)
 
@@ -272,10 +276,32 @@ class Training:
             self.engine.write("gradients", past.gradients)
         self.evaluate()
 
+    def recall(self, keyframes: Iterable[Keyframe], at: int, alive: Callable[[], None]) -> bool:
+        """Stand where a recorded run stood, with all its keyframes; alive: called now and then.
+
+        False if what led there cannot be done again here, with these data and engines: then it
+        stands at the last known state before. Raises LabError, PluginError.
+        """
+        opened, timeline = self._opened, self.timeline
+        exact = opened.same_data and not opened.fell_back
+        frames = [frame for frame in keyframes if exact or frame.step <= at]
+        for frame in frames:
+            timeline.keep(frame)
+        if not exact:
+            if frames:
+                self.stand_at(frames[-1])
+                timeline.begin_at(frames[-1])
+            return self.step == at
+        self.seek(at)
+        while self.step < at and self.forward(at - self.step):
+            alive()
+        return self.step == at
+
     # ------------------------------------------------------------ edits
 
     def set_rate(self, learning_rate: float) -> None:
         """The base learning rate from here on."""
+        self.before_edit()
         self.timeline.edit(self.step, learning_rate)
         self._another_future()
 
@@ -295,6 +321,7 @@ class Training:
         if not state:
             self.epoch += 1
             self.stand_at(self.timeline.before(self.step + 1))
+        self.before_edit()
         self.timeline.switch(self.step, name)
         self._another_future()
 

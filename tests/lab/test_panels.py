@@ -174,7 +174,7 @@ def times_drawn(registry: Registry, session: Session, costs: float, frames: int)
         nonlocal count
         count += 1
         clock.now += costs
-        return session._panel_facts()
+        return session._pictures._panel_facts(session.info)()
 
     for step in range(frames):
         panels.draw(view, step, 0, facts)
@@ -194,7 +194,7 @@ def test_nothing_is_drawn_twice_for_the_same_step(registry: Registry, session: S
 
     def facts():
         drawings.append(1)
-        return session._panel_facts()
+        return session._pictures._panel_facts(session.info)()
 
     narrow, wide = PanelView("histogram", {}, 10, 3), PanelView("histogram", {}, 20, 3)
     for view in (narrow, narrow, wide, wide, narrow):

@@ -44,6 +44,7 @@ from playground.lab.protocol.frames import (
 )
 from playground.lab.protocol.outcomes import Done, Failure, Progress
 from playground.lab.protocol.probing import ProbeError, ProbeSet, SkippedPrompt
+from playground.lab.protocol.recording import Recording, RecordState
 from playground.lab.protocol.run import (
     FALLBACK_ENGINE,
     FALLBACK_SCHEDULE,
@@ -112,6 +113,8 @@ __all__ = [
     "ProbeError",
     "ProbeSet",
     "Progress",
+    "RecordState",
+    "Recording",
     "Reload",
     "Reloaded",
     "Reply",

@@ -9,6 +9,7 @@ from typing import Literal
 from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.outcomes import Done, Failure
+from playground.lab.protocol.recording import Recording
 from playground.lab.protocol.run import Checkpoint, Reloaded, RunInfo, SavedPlugin
 from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
 
@@ -22,6 +23,9 @@ class Open:
     """Go on from here. Its weights must fit the spec."""
     sampling: Sampling = field(default_factory=Sampling)
     measuring: Measuring = field(default_factory=Measuring)
+    recording: Recording | None = None
+    """Where to record it. With a `run` and no checkpoint, that run is gone on with, and the
+    spec is its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from playground.catalog import KnobValue
 from playground.lab.protocol.outcomes import Failure
+from playground.lab.protocol.recording import RecordState
 from playground.lab.protocol.run import MatrixKind, SessionState
 from playground.lab.protocol.sampling import Meter, SampleBatch
 
@@ -146,3 +147,9 @@ class Frame:
     """The metrics that were asked for, in their order."""
     panel: PanelFrame | None = None
     """The panel that was asked for."""
+    head: int = 0
+    """The last step that is recorded: more than `step` after going back."""
+    edits: tuple[tuple[int, str], ...] = ()
+    """What was set by hand, in words, after which step; in the order of the steps."""
+    record: RecordState | None = None
+    """How the recording stands; None if this run is not to be recorded."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.catalog import Catalog, Problem
-from playground.lab.protocol.sampling import Sampling
+from playground.lab.protocol.sampling import Measuring, Sampling
 
 SessionState = Literal["ready", "running", "paused", "finished", "failed"]
 MatrixKind = Literal["weights", "gradients", "update", "first_moment", "second_moment"]
@@ -74,6 +74,8 @@ class RunInfo:
     """The step at which it was opened: 0, or that of a checkpoint."""
     sampling: Sampling = field(default_factory=Sampling)
     """How texts are sampled at first: as was asked for, or as much of that as fits these data."""
+    measuring: Measuring = field(default_factory=Measuring)
+    """Which metrics are on at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,10 @@ class Checkpoint:
     gradients: bytes = b""
     """Those of the last step, for the screen; training does not depend on them."""
     data: str = ""
-    """A fingerprint of the documents: going back before `step` needs the very same ones."""
+    """SHA-256 of the documents: going back before `step` needs the very same ones."""
     since_step: int = 0
-    """The series hold the steps after this one."""
+    """The series hold the steps after this one, and may go on beyond `step`: a future that was
+    recorded."""
     epoch: int = 0
     """The frame epoch that the series belong to."""
     measured: tuple[tuple[str, bytes], ...] = ()
@@ -115,6 +118,11 @@ class Checkpoint:
     steered them was given up on the way."""
     sampling: Sampling | None = None
     """How texts were sampled; None if that is not known."""
+
+    @property
+    def at_start(self) -> bool:
+        """It is the very beginning of a run, whose weights follow from the seed."""
+        return self.step == 0 and not self.weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from playground.catalog import KnobValue
 from playground.lab.protocol.outcomes import Failure
@@ -119,3 +120,35 @@ class Meter:
     """Its name, and the knobs that are not at their defaults: the name of its series."""
     trouble: Failure | None = None
     """Why it was switched off."""
+
+
+# ---------------------------------------------------------------- as JSON gives them
+
+
+def sampling_of(given: Any) -> Sampling | None:
+    """From `dataclasses.asdict` and back through JSON; None for what is no Sampling."""
+    try:
+        links = tuple(
+            Link(str(one["name"]), dict(one["options"]), bool(one["enabled"]))
+            for one in given["chain"]
+        )
+        return Sampling(
+            links,
+            str(given["prompt"]),
+            int(given["count"]),
+            int(given["every"]),
+            int(given["seed"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def measuring_of(given: Any) -> Measuring | None:
+    """The same for a Measuring."""
+    try:
+        metrics = tuple(
+            MetricChoice(str(one["name"]), dict(one["options"])) for one in given["metrics"]
+        )
+        return Measuring(metrics, int(given["every"]))
+    except (KeyError, TypeError, ValueError):
+        return None

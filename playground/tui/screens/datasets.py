@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -144,9 +143,10 @@ class DatasetScreen(ContributionPicker):
 
     def describe(self, entry: Entry) -> None:
         if entry == self.text_file:
-            options = self._options.get(entry.qualified, {})
-            self.run_worker(  # not the coroutine itself: nobody awaits it if we close first
-                functools.partial(self._look, self._path, options),
+            path, options = self._path, self._options.get(entry.qualified, {})
+            # Not the coroutine itself: nobody awaits it if this closes first.
+            self.run_worker(
+                lambda: self._look(path, options),  # type: ignore[arg-type]  # two kinds fit
                 group="preview",
                 exclusive=True,
                 exit_on_error=False,

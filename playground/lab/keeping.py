@@ -1,0 +1,46 @@
+"""The texts that runs learn from, kept beside the record: a file may be edited or deleted, and
+the run that learnt from it must go on all the same."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from playground.hooks.sources import expanded
+from playground.lab.store.store import Store
+
+MOST = 16 * 1024 * 1024
+"""Bytes of a text file up to which it is kept."""
+
+
+def sha256_of(path: str) -> str:
+    """Of the file's bytes; "" if it cannot be read or is too large to be kept."""
+    data = text_of(path)
+    return hashlib.sha256(data).hexdigest() if data is not None else ""
+
+
+def text_of(path: str) -> bytes | None:
+    """The file's bytes, if it is one that is kept."""
+    with contextlib.suppress(OSError, ValueError):
+        source = expanded(path)
+        if source.is_file() and source.stat().st_size <= MOST:
+            return source.read_bytes()
+    return None
+
+
+def kept_copy(store: Store, sha256: str) -> Path | None:
+    """A file with the text that was kept; None if it was not. Raises StoreError."""
+    data = store.text(sha256)
+    if data is None or hashlib.sha256(data).hexdigest() != sha256:
+        return None
+    target = store.path.parent / "texts" / f"{sha256}.txt"
+    with contextlib.suppress(OSError):
+        if not target.is_file() or sha256_of(str(target)) != sha256:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+            draft.write_bytes(data)
+            draft.replace(target)
+        return target
+    return None

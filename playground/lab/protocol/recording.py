@@ -1,0 +1,38 @@
+"""Where a run is recorded, and how that goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playground.lab.protocol.outcomes import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What the worker is to record a run as."""
+
+    store: str
+    """Path of the store's file."""
+    run: int | None = None
+    """Go on with this recorded run; None for a new one, which is made with its first step."""
+    at: int | None = None
+    """Where to stand in a recorded run; where it stood last, if None."""
+    parent: int | None = None
+    """The new run is a fork of this one, and is made at once."""
+    fork_step: int | None = None
+    """The step after which it differs from its parent."""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordState:
+    """How the recording of the open run stands."""
+
+    run: int | None
+    """Its number in the store; None as long as there is nothing to record."""
+    uid: str = ""
+    name: str = ""
+    parent: int | None = None
+    fork_step: int | None = None
+    trouble: Failure | None = None
+    """Why it is not recorded just now; training goes on all the same."""

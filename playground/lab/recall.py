@@ -1,0 +1,161 @@
+"""From the store back to a run: what to open, and where to stand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from playground.lab.checkpoint import as_bytes
+from playground.lab.events import LabError
+from playground.lab.protocol import Checkpoint, Failure, Recording, SampleBatch
+from playground.lab.protocol.sampling import sampling_of
+from playground.lab.store.errors import StoreError
+from playground.lab.store.frames import keyframe_of
+from playground.lab.store.locks import RunLock
+from playground.lab.store.records import PluginUse, RunRecord
+from playground.lab.store.store import Store
+from playground.lab.timeline import Keyframe, Timeline
+
+KEPT_BATCHES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A recorded run, ready to be opened."""
+
+    spec: str
+    checkpoint: Checkpoint | None
+    """A known state before `at`, with all that is recorded; None for a run at its start."""
+    keyframes: tuple[Keyframe, ...]
+    at: int
+    """Where to stand."""
+    batches: tuple[SampleBatch, ...]
+    settings: Mapping[str, Any]
+    plugins: tuple[PluginUse, ...]
+    lock: RunLock
+
+
+def recall(recording: Recording) -> Recalled:
+    """Read a run and hold it as ours. Raises LabError: it is open elsewhere, or unreadable."""
+    assert recording.run is not None
+    try:
+        with contextlib.closing(Store.open(Path(recording.store))) as store:
+            return _recall(store, recording, recording.run)
+    except StoreError as error:
+        raise LabError(Failure(error.title, error.message)) from error
+
+
+def _recall(store: Store, recording: Recording, run: int) -> Recalled:
+    row = store.row(run)
+    lock = RunLock(Path(recording.store).parent, row.uid)
+    if not lock.acquire(2.0):
+        raise LabError(
+            Failure(
+                f"Run {run} is open elsewhere",
+                f"{row.owner or 'Another playground'} has it open. Close it there, or fork it "
+                "here: a fork starts from the same state and leaves it alone.",
+            )
+        )
+    try:
+        record = store.record(run)
+        frames = tuple(keyframe_of(stored) for stored in store.keyframes(run))
+        at = record.row.at if recording.at is None else recording.at
+        at = min(max(at, record.earliest), record.row.step)
+        batches = tuple(kept.batch for kept in store.samples(run)[-KEPT_BATCHES:])
+        return Recalled(
+            spec=_spec_with_its_text(store, record),
+            checkpoint=checkpoint_of(record, frames, at),
+            keyframes=frames,
+            at=at,
+            batches=tuple(replace(one, number=place + 1) for place, one in enumerate(batches)),
+            settings=_object(record.settings),
+            plugins=record.plugins,
+            lock=lock,
+        )
+    except BaseException:
+        lock.release()
+        raise
+
+
+def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> Checkpoint | None:
+    """The last known state before step `at`, from which a replay leads there, and the whole
+    record with it; None if that is the start of the run.
+
+    Raises LabError if there is no state to begin from.
+    """
+    before = [frame for frame in frames if frame.step < at or frame.step == record.earliest == at]
+    if not before and record.earliest == 0:
+        if record.row.step == 0:
+            return None
+        # All is replayed from the first weights, which follow from the seed.
+        return _checkpoint(record, Keyframe(0, 0, array("d"), array("d"), array("d")))
+    if not before:
+        raise LabError(
+            Failure(
+                "The run cannot be gone on with",
+                "Its record holds losses, but no weights to begin from.",
+            )
+        )
+    return _checkpoint(record, before[-1])
+
+
+def _checkpoint(record: RunRecord, frame: Keyframe) -> Checkpoint:
+    timeline = Timeline(record.row.learning_rate, record.row.engine)
+    for edit in record.edits:
+        if edit.field == "engine":
+            timeline.engines[edit.step] = str(edit.value)
+        else:
+            timeline.edits[edit.step] = float(edit.value)
+    settings = _object(record.settings)
+    return Checkpoint(
+        spec=record.spec,
+        step=frame.step,
+        weights=as_bytes(frame.weights),
+        first_moment=as_bytes(frame.first_moment),
+        second_moment=as_bytes(frame.second_moment),
+        tokenizer=record.tokenizer_state,
+        base_learning_rate=timeline.rate_at(frame.step),
+        tokens_seen=frame.tokens_seen,
+        losses=as_bytes(record.losses),
+        learning_rates=as_bytes(record.learning_rates),
+        evaluations=record.evaluations,
+        edits=tuple(sorted(timeline.edits.items())),
+        engines=tuple(sorted(timeline.engines.items())),
+        data=record.data,
+        since_step=record.first,
+        measured=tuple((label, as_bytes(pairs)) for label, pairs in record.measured.items()),
+        repeatable=record.earliest == 0,
+        sampling=sampling_of(settings.get("sampling")),
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        value = json.loads(text)
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _spec_with_its_text(store: Store, record: RunRecord) -> str:
+    """The spec; if the text file that it learnt from is gone or was changed, with the copy that
+    was kept in its place."""
+    spec = json.loads(record.spec)
+    options = spec.get("dataset", {}).get("options", {})
+    path = options.get("path")
+    if not record.text_sha256 or not isinstance(path, str):
+        return record.spec
+    from playground.lab.keeping import kept_copy, sha256_of
+
+    if sha256_of(path) == record.text_sha256:
+        return record.spec
+    copy = kept_copy(store, record.text_sha256)
+    if copy is None:
+        return record.spec
+    options["path"] = str(copy)
+    return json.dumps(spec)

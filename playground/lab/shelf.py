@@ -1,0 +1,68 @@
+"""Which of a run's keyframes are kept on disk.
+
+In memory keyframes are cheap and close together (timeline.py). On disk they stand as far apart
+as an engine goes in about a tenth of a second, and are thinned out by the same rule once they
+are larger than a budget: every place in a run stays a short replay away after it was closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from playground.lab.timeline import Keyframe, least_missed
+
+BUDGET = 16 * 1024 * 1024
+"""Bytes of keyframes that a run keeps on disk."""
+BETWEEN = 0.1
+"""Seconds of steps between two keyframes on disk, before they are thinned out."""
+RATE = 4 * 1024 * 1024
+"""Bytes of keyframes a second that are written at most, for large models."""
+_FEWEST = 4
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The steps whose keyframes are on disk, in order."""
+
+    steps: list[int] = field(default_factory=list)
+    _allowance: float = RATE
+
+    def earn(self, seconds: float) -> None:
+        """So much time went by since something was written."""
+        self._allowance = min(RATE, self._allowance + RATE * seconds)
+
+    def affords(self, size: int) -> bool:
+        """May so many bytes be written now? One that is larger than all that may be saved up is
+        written when all of that is."""
+        return self._allowance >= min(size, RATE)
+
+    def spend(self, size: int) -> None:
+        """They were."""
+        self._allowance -= size
+
+    def choose(self, frames: Iterable[Keyframe], pace: float) -> list[Keyframe]:
+        """Those of `frames`, in order, that are to be kept. pace: seconds a step."""
+        apart = max(1, int(BETWEEN / max(pace, 1e-9)))
+        chosen: list[Keyframe] = []
+        last = self.steps[-1] if self.steps else None
+        for frame in frames:
+            if last is not None and frame.step < last + apart:
+                continue
+            if not self.affords(frame.size):
+                break
+            self.spend(frame.size)
+            chosen.append(frame)
+            last = frame.step
+        self.steps += [frame.step for frame in chosen]
+        return chosen
+
+    def thin(self, size: int) -> tuple[int, ...]:
+        """Take out what is too much, at `size` bytes a keyframe; the steps that went."""
+        most = max(_FEWEST, BUDGET // max(1, size))
+        gone: list[int] = []
+        while len(self.steps) > most:
+            victim = least_missed(self.steps)
+            self.steps.remove(victim)
+            gone.append(victim)
+        return tuple(gone)
