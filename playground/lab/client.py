@@ -12,6 +12,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from playground.catalog import Catalog, KnobValue
 from playground.hooks.sources import PluginSources
@@ -51,6 +52,8 @@ from playground.lab.protocol import (
     Pause,
     Preview,
     Progress,
+    Recording,
+    RecordState,
     Run,
     RunInfo,
     Sample,
@@ -93,11 +96,14 @@ class Lab:
         listener: Callable[[LabEvent], None] = lambda _: None,
         prewarmed: WorkerProcess | None = None,
         limits: Limits | None = None,
+        store: Path | None = None,
     ) -> None:
+        """store: the file that runs are recorded in; None to record none."""
         limits = limits or Limits()
         self._workers = Workers(sources or PluginSources(), prewarmed, limits, self._on_lost)
         self._background = Background()
         self._open_run = OpenRun(self._workers, self._background)
+        self._open_run.store = str(store) if store else ""
         self._keeper = Keeper(limits)
         self.panels = PanelWatch()
         """Which panels are switched off, because they took a worker with them."""
@@ -147,22 +153,37 @@ class Lab:
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
         measuring: Measuring | None = None,
+        parent: tuple[int, int] | None = None,
     ) -> RunInfo:
         """Open a run in a fresh worker; the one before is closed when that has succeeded.
 
-        spec: RunSpec as JSON. Raises LabError, with the open run untouched: for bad settings or
-        data, a plugin that fails or hangs, `cancel_open`, or another opening under way.
+        spec: RunSpec as JSON. parent: the recorded run that this is a fork of, and the step.
+        Raises LabError, with the open run untouched: for bad settings or data, a plugin that
+        fails or hangs, `cancel_open`, or another opening under way.
         """
+        store, recording = self._open_run.store, None
+        if store:
+            run, step = parent or (None, None)
+            recording = Recording(store, parent=run, fork_step=step)
         sampling, measuring = sampling or Sampling(), measuring or Measuring()
-        opening = Open(spec, checkpoint, sampling, measuring)
+        return await self._open(Open(spec, checkpoint, sampling, measuring, recording))
+
+    async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
+        """Go on with a run of the store, at step `at` or where it stood. As `open`."""
+        recording = Recording(self._open_run.store, run, at)
+        return await self._open(Open("", recording=recording))
+
+    async def _open(self, opening: Open) -> RunInfo:
         link, info, catalog = await self._opener.open(opening)
         run = self._open_run
+        recording = opening.recording
         run.take(link, info, catalog)
+        run.record = RecordState(recording.run) if recording else None
         self._rescue.watch(link)
-        run.sampling, run.measuring = info.sampling, measuring
+        run.sampling, run.measuring = info.sampling, info.measuring
         run.step = info.resumed_at
         run.set_running(False)
-        self._rescue.reset(spec, checkpoint)
+        self._rescue.reset(info.spec, opening.checkpoint)
         return info
 
     def cancel_open(self) -> bool:

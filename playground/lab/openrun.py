@@ -16,6 +16,8 @@ from playground.lab.protocol import (
     Frame,
     Measuring,
     Progress,
+    Recording,
+    RecordState,
     RunInfo,
     Sampling,
 )
@@ -49,6 +51,10 @@ class OpenRun:
         """Where it was when last seen."""
         self.engine = ""
         """The one at work when last seen."""
+        self.store = ""
+        """Path of the store that runs are recorded in; "" if they are not."""
+        self.record: RecordState | None = None
+        """How the recording stood when last seen."""
         self._epoch = 0
         """Added to the worker's epochs, so that none comes twice."""
         self._last_epoch = 0
@@ -65,6 +71,12 @@ class OpenRun:
         self._epoch = self._last_epoch = self._last_epoch + 1
         if old is not None:
             self._background.spawn(self._workers.retire(old))
+
+    @property
+    def recording(self) -> Recording | None:
+        """What the next worker is to record it as."""
+        run = self.record.run if self.record else None
+        return Recording(self.store, run) if self.store else None
 
     async def ask(
         self, command: Command, expected: type[R], tell: Callable[[Progress], None] | None = None
@@ -90,7 +102,7 @@ class OpenRun:
         """Note what a frame of its worker tells; the frame, its epoch one that never came."""
         if frame.state != "running":
             self.set_running(False)
-        self.step, self.engine = frame.step, frame.engine
+        self.step, self.engine, self.record = frame.step, frame.engine, frame.record
         epoch = self._epoch + frame.epoch
         self._last_epoch = max(self._last_epoch, epoch)
         return dataclasses.replace(frame, epoch=epoch)

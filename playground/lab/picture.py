@@ -132,7 +132,7 @@ class Pictures:
             document = document_frame(self._opened, training.last, coming, request.history)
         panel = None
         if request.panel:
-            facts = self._panel_facts(info)
+            facts = self.panel_facts(info)
             panel = self._panels.draw(request.panel, step, training.epoch, facts)
         return Frame(
             state=state,
@@ -161,7 +161,7 @@ class Pictures:
             record=record,
         )
 
-    def _panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:
+    def panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:
         """The run at this moment, as a panel sees it; its own to change."""
         training = self._training
 

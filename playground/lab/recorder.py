@@ -39,7 +39,7 @@ from playground.lab.store.records import (
     StoredSamples,
 )
 from playground.lab.store.store import Store
-from playground.lab.timeline import Keyframe, Measured
+from playground.lab.timeline import Keyframe, Measured, Timeline
 from playground.lab.training import Training
 
 EVERY = 0.4
@@ -99,7 +99,7 @@ class Line:
         self.run = run
         self.parent = parent
         """The run that this session made before, from which it is forked."""
-        self.uid = self.name = ""
+        self.uid = self.name = self.spec = ""
         self.parent_run: int | None = None
         self.fork_step: int | None = None
         self.lock: RunLock | None = None
@@ -238,13 +238,9 @@ class Recorder:
             for label, one in series.measured.items()
             if (pairs := _unrecorded(one, marks.measured.get(label)))
         }
-        present: dict[tuple[int, str], float | str] = {
-            **{(at, "learning_rate"): rate for at, rate in timeline.edits.items()},
-            **{(at, "engine"): name for at, name in timeline.engines.items()},
-        }
         edits = tuple(
             Edit(at, name, value)  # type: ignore[arg-type]  # one of the two above
-            for (at, name), value in present.items()
+            for (at, name), value in _edits(timeline).items()
             if marks.edits.get((at, name)) != value
         )
         samples, self.samples = tuple(self.samples), []
@@ -311,14 +307,18 @@ class Recorder:
         self._line = Line(new, parent=line)
         self._prepare(self._line)
 
-    def differs_from(self, step: int) -> None:
-        """What comes after `step` is not what is recorded, though nothing was set by hand: other
-        data, another engine. A record that goes beyond stays, and this session is its fork."""
-        line = self._line
-        if line.run is None:
-            return
+    def check_future(self, step: int, exact: bool) -> None:
+        """A recorded run is gone on with at `step`. If what comes is not what is recorded (not
+        `exact`: other data, another engine; or something was given up on the way), the record
+        stays, and this session is its fork."""
         self._settle()
-        if line.marks is not None and line.marks.head > step:
+        line = self._line
+        if line.run is None or line.marks is None:
+            return
+        edits = _edits(self._training.timeline)
+        beyond = line.marks.head > step
+        same_edits = all(line.marks.edits.get(key) == value for key, value in edits.items())
+        if line.spec != self._about().spec or (beyond and not (exact and same_edits)):
             self._line = Line(replace(self._about(), parent=line.run, fork_step=step), parent=line)
             self._prepare(self._line)
 
@@ -364,7 +364,7 @@ class Recorder:
             self._create(store, line, line.new)
         assert line.run is not None
         record = store.record(line.run)
-        line.uid, line.name = record.row.uid, record.row.name
+        line.uid, line.name, line.spec = record.row.uid, record.row.name, record.spec
         line.parent_run, line.fork_step = record.row.parent, record.row.fork_step
         if line.lock is None:
             line.lock = RunLock(self._path.parent, line.uid)
@@ -434,6 +434,13 @@ class Recorder:
         self._put(lambda: self._release(self._open(), line) if line.run is not None else None)
         self._jobs.put(None)
         self._thread.join(2.0)
+
+
+def _edits(timeline: Timeline) -> dict[tuple[int, str], float | str]:
+    return {
+        **{(at, "learning_rate"): rate for at, rate in timeline.edits.items()},
+        **{(at, "engine"): name for at, name in timeline.engines.items()},
+    }
 
 
 def _unrecorded(one: Measured, known: tuple[int, int] | None) -> array[float]:

@@ -19,7 +19,7 @@ from playground.lab.events import (
 from playground.lab.link import Link
 from playground.lab.opener import Opener
 from playground.lab.openrun import OpenRun
-from playground.lab.protocol import Checkpoint, Failure, GoTo, Open, Run
+from playground.lab.protocol import Checkpoint, Failure, GoTo, Open, Recording, Run
 from playground.lab.recovery import (
     Keeper,
     Lives,
@@ -121,11 +121,14 @@ class Rescue:
             spec, checkpoint, note = without_engine(spec, checkpoint, engine)
         elif not blameless:
             spec, checkpoint, note = without_schedule(spec, checkpoint, lost.blamed)
+        recording = run.recording
+        if recording is not None and checkpoint is None and spec != self._keeper.spec:
+            recording = Recording(recording.store)  # not the run that took the worker with it
         self._keeper.spec = spec
         link: Link | None = None
         try:
             link = await self._workers.fresh()
-            opening = Open(spec, checkpoint, sampling, measuring)
+            opening = Open(spec, checkpoint, sampling, measuring, recording)
             info, catalog = await self._opener.open_in(link, opening)
             if running:
                 await link.request(Run(speed))

@@ -43,8 +43,9 @@ from playground.lab.protocol import (
     UseEngine,
 )
 from playground.lab.session import Session
-from playground.lab.spec import RunSpec, SpecError
+from playground.lab.spec import SpecError
 from playground.lab.speed import Speedometer
+from playground.lab.starting import open_session
 from playground.lab.swapping import Swapper
 
 _GIVEN_UP = Failure("Changing the engine was given up", "", kind="cancelled")
@@ -63,6 +64,10 @@ class March:
         self.target = target
         self.replay = replay
         self.began = time.perf_counter()
+
+
+class _Recorded:
+    """What the thread that records puts among the commands: it has room for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class Service:
             Edit: self._edit,
             UseEngine: self._use_engine,
             _EngineMade: self._engine_made,
+            _Recorded: self._recorded,
             GetCheckpoint: lambda _, command: self._get().checkpoint(
                 command.series, command.since_step, command.epoch
             ),
@@ -138,10 +144,12 @@ class Service:
             self._served += 1
             request, command = item
             if isinstance(command, Close):
+                if self._session is not None:
+                    self._session.close()
                 return request
             self._serve(request, command)
 
-    def _next(self) -> tuple[int, Command | _EngineMade] | None:
+    def _next(self) -> tuple[int, Command | _EngineMade | _Recorded] | None:
         """The next command; None when it is time for a step."""
         inbox, session = self._inbox, self._session
         if not inbox.empty() and self._served < _IN_A_ROW:
@@ -161,7 +169,7 @@ class Service:
                     return None
         return None
 
-    def _serve(self, request: int, command: Command | _EngineMade) -> None:
+    def _serve(self, request: int, command: Command | _EngineMade | _Recorded) -> None:
         began = time.perf_counter()
         reply: Reply | None
         try:
@@ -221,6 +229,7 @@ class Service:
         march, self._march = self._march, None
         session = self._get()
         session.running, self._mark = False, None
+        session.flush()
         if march is None:
             return
         reply: Reply = Done()
@@ -229,9 +238,8 @@ class Service:
         self._answer(march.request, reply, time.perf_counter() - march.began)
 
     def _halt(self) -> Reply:
-        session = self._get()
+        self._get()
         self._end_march()
-        session.running, self._mark = False, None
         return Done()
 
     # ------------------------------------------------------------ commands
@@ -244,14 +252,12 @@ class Service:
     def _open(self, request: int, command: Open) -> Reply:
         if self._session is not None:
             raise LabError(Failure("A run is open already", "Start another worker."))
-        self._session = Session.open(
-            RunSpec.parse(command.spec),
+        self._session = open_session(
+            command,
             self.load_plugins(),
-            checkpoint=command.checkpoint,
-            sampling=command.sampling,
-            measuring=command.measuring,
-            progress=self._reporter(request),
-            activity=self._activity,
+            self._reporter(request),
+            self._activity,
+            lambda: self._inbox.put((0, _Recorded())),
         )
         gc.collect()
         gc.freeze()  # millions of documents need not be looked through ever again
@@ -313,6 +319,7 @@ class Service:
         if self._march is not None and self._march.replay:
             self._end_march()
         session.edit(command.changes)
+        session.flush()
         return Done()
 
     def _use_engine(self, request: int, command: UseEngine) -> Reply | None:
@@ -359,7 +366,12 @@ class Service:
             self._end_march()
         session.use_engine(name, made)
         session.speedometer = Speedometer()
+        session.flush()
         return Done()
+
+    def _recorded(self, *_: object) -> None:
+        if self._session is not None and not self._session.running:
+            self._session.flush()
 
     def _reload(self, _: int, command: Reload) -> Reply:
         if self._swapper is None:

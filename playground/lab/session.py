@@ -86,7 +86,7 @@ class Session:
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
         self._ration = Ration()
-        self._pictures = Pictures(opened, self.training, self.measurer, Panels(registry, activity))
+        self.pictures = Pictures(opened, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
         self._on_demand: tuple[int, int] = (0, 0)
@@ -145,6 +145,7 @@ class Session:
     def record(
         self,
         recording: Recording,
+        *,
         lock: RunLock | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
@@ -160,8 +161,9 @@ class Session:
             wake=wake,
         )
         self.training.before_edit = lambda: recorder.branch(self.step, self.state)
-        if self._opened.fell_back or not self._opened.same_data:
-            recorder.differs_from(self.step)
+        if recording.run is not None:
+            exact = self._opened.same_data and not self._opened.fell_back
+            recorder.check_future(self.step, exact)
 
     def _settings(self) -> str:
         return settings_json(self.sampling, self.measurer.measuring)
@@ -287,7 +289,7 @@ class Session:
 
     def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the session."""
-        return self._pictures.frame(
+        return self.pictures.frame(
             request or FrameRequest(),
             self.state,
             self.info,

@@ -1,0 +1,56 @@
+"""Opening a run in the worker: a new one, one from a checkpoint, or one of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playground.hooks.registry import Registry
+from playground.lab.activity import Activity
+from playground.lab.protocol import Open, Progress
+from playground.lab.protocol.sampling import measuring_of, sampling_of
+from playground.lab.recall import recall
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+
+
+def open_session(
+    command: Open,
+    registry: Registry,
+    progress: Callable[[Progress], None],
+    activity: Activity,
+    wake: Callable[[], None] = lambda: None,
+) -> Session:
+    """The run that the command asks for, recorded if it is to be. wake: called in another thread
+    when there is room to record more. Raises LabError, SpecError."""
+    recording, recalled = command.recording, None
+    spec, checkpoint, sampling, measuring = (
+        command.spec,
+        command.checkpoint,
+        command.sampling,
+        command.measuring,
+    )
+    if recording is not None and recording.run is not None and checkpoint is None:
+        progress(Progress("reading the record", 0, 0))
+        recalled = recall(recording)
+        spec, checkpoint = recalled.spec, recalled.checkpoint
+        sampling = sampling_of(recalled.settings.get("sampling")) or sampling
+        measuring = measuring_of(recalled.settings.get("measuring")) or measuring
+    try:
+        session = Session.open(
+            RunSpec.parse(spec),
+            registry,
+            checkpoint=checkpoint,
+            sampling=sampling,
+            measuring=measuring,
+            progress=progress,
+            activity=activity,
+        )
+        if recalled is not None:
+            session.recall(recalled, progress)
+    except BaseException:
+        if recalled is not None:
+            recalled.lock.release()
+        raise
+    if recording is not None:
+        session.record(recording, lock=recalled.lock if recalled else None, wake=wake)
+    return session
