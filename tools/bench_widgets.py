@@ -20,14 +20,22 @@ from textual.widget import Widget
 
 from playground.tui.widgets.bars import Bar, Bars
 from playground.tui.widgets.chart import Baseline, Chart, Series
+from playground.tui.widgets.columns import Column
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.gauge import ProgressLine
 from playground.tui.widgets.heatmap import HeatMap
+from playground.tui.widgets.scrubber import Mark, Scrubber
 from playground.tui.widgets.slider import Slider
+from playground.tui.widgets.table import Cell, RowList, Sort
 from playground.tui.widgets.tiles import Tile, TokenTiles
 
 ROUNDS = 30
-BUDGETS = {"chart 100x25, 1,000 points": 4.0, "heat map 64x64": 8.0, "bars 27": 2.0}
+BUDGETS = {
+    "chart 100x25, 1,000 points": 4.0,
+    "heat map 64x64": 8.0,
+    "bars 27": 2.0,
+    "table 120x41, 10,000 rows": 20.0,
+}
 """Milliseconds, from the design."""
 
 Change = Callable[[int], None]
@@ -102,6 +110,40 @@ def _small() -> list[Case]:
     ]
 
 
+def _timelines() -> list[Case]:
+    """A handle that moves over marks that stay, and one whose marks are new every time."""
+    marks = [Mark(step, "edit" if step % 700 == 0 else "sample") for step in range(0, 10**6, 100)]
+    still, fresh = Scrubber(), Scrubber()
+
+    def renew(turn: int) -> None:
+        fresh.set_state(0, 10**6, 10**6, turn, [*marks, Mark(turn, "fork")])
+
+    kept = tuple(marks[:1_000])
+    return [
+        ("timeline, 1,000 marks", (120, 1), still,
+         lambda turn: still.set_state(0, 10**5 + turn, 10**6, turn * 1_000, kept)),
+        ("timeline, 10,000 new marks", (120, 1), fresh, renew),
+    ]  # fmt: skip
+
+
+def _tables() -> list[Case]:
+    """Rows given anew, as a search does, and a cursor that moves through them."""
+    names = ("name", "status", "steps", "loss", "data set", "note")
+    columns = [Column(name, name, 12, weight=i % 3, priority=-i) for i, name in enumerate(names)]
+    keys = list(range(10_000))
+    given, moved = RowList[int](), RowList[int]()
+
+    def cell(key: int, column: Column) -> Cell:
+        return Cell(f"{column.name} of {key}", "good" if key % 3 else "quiet")
+
+    moved.set_rows(keys, columns, cell)
+    return [
+        ("table 120x41, 10,000 rows", (120, 41), given,
+         lambda turn: given.set_rows(keys[turn:], columns, cell, sort=Sort("loss"))),
+        ("table 120x41, cursor", (120, 41), moved, lambda turn: moved.action_move(turn % 7)),
+    ]  # fmt: skip
+
+
 async def measure(case: Case) -> tuple[float, float]:
     """(best, median) CPU milliseconds from new data to the finished strips."""
     _, (width, height), widget, change = case
@@ -129,6 +171,7 @@ def main() -> dict[str, float]:
     os.environ.setdefault("COLORTERM", "truecolor")
     os.environ.setdefault("TERM", "xterm-256color")
     cases = [_chart(1_000, "chart 100x25, 1,000 points"), _heatmap(), _bars(), *_small()]
+    cases += [*_timelines(), *_tables()]
     cases.append(_chart(1_000_000, "chart 100x25, 1,000,000 points"))
     medians: dict[str, float] = {}
     for case in cases:
