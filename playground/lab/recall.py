@@ -52,7 +52,7 @@ def recall(recording: Recording) -> Recalled:
 
 def _recall(store: Store, recording: Recording, run: int) -> Recalled:
     row = store.row(run)
-    lock = RunLock(Path(recording.store).parent, row.uid)
+    lock = RunLock(store.lock_folder, row.uid)
     if not lock.acquire(2.0):
         raise LabError(
             Failure(

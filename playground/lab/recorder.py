@@ -367,7 +367,7 @@ class Recorder:
         line.uid, line.name, line.spec = record.row.uid, record.row.name, record.spec
         line.parent_run, line.fork_step = record.row.parent, record.row.fork_step
         if line.lock is None:
-            line.lock = RunLock(self._path.parent, line.uid)
+            line.lock = RunLock(store.lock_folder, line.uid)
             line.lock.acquire(2.0)
         store.set_owner(line.run, self._owner)
         self.seconds = max(self.seconds, record.seconds)

@@ -1,0 +1,117 @@
+"""The store as the screen's process uses it: read and managed in threads, so that no query and
+no lock holds the screen up. Nothing here records; that is the worker's."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from playground.lab.store.query import Query
+    from playground.lab.store.records import ProbeAnswers, RunRecord, RunRow, StoredSamples
+    from playground.lab.store.store import Store
+
+T = TypeVar("T")
+
+
+class Desk:
+    """The runs of one store. Every method raises StoreError; the store is opened when it is
+    first needed, and made if it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._store: Store | None = None
+        self._turn = asyncio.Lock()
+
+    async def _do(self, work: Callable[[Store], T]) -> T:
+        async with self._turn:
+            return await asyncio.to_thread(self._work, work)
+
+    def _work(self, work: Callable[[Store], T]) -> T:
+        if self._store is None:
+            from playground.lab.store.store import Store
+
+            self._store = Store.open(self.path)
+        return work(self._store)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    # ------------------------------------------------------------ reading
+
+    async def runs(self, query: Query | None = None) -> list[RunRow]:
+        """Those that fit, as the query sorts them."""
+        return await self._do(lambda store: store.runs(query))
+
+    async def row(self, run: int) -> RunRow:
+        """One of them."""
+        return await self._do(lambda store: store.row(run))
+
+    async def record(self, run: int) -> RunRecord:
+        """All that was recorded of one, but for states and samples."""
+        return await self._do(lambda store: store.record(run))
+
+    async def curve(self, run: int) -> tuple[int, array[float], array[float]]:
+        """The step before the first loss, the losses, the learning rates."""
+        return await self._do(lambda store: store.curve(run))
+
+    async def samples(self, run: int, since_step: int = 0) -> list[StoredSamples]:
+        """What it wrote."""
+        return await self._do(lambda store: store.samples(run, since_step))
+
+    async def probes(self, run: int) -> list[ProbeAnswers]:
+        """What it answered to its probes."""
+        return await self._do(lambda store: store.probes(run))
+
+    async def interrupted(self) -> list[RunRow]:
+        """Runs that were open in a process that is no more, newest first."""
+        return await self._do(lambda store: store.interrupted())
+
+    async def latest(self, but: int | None = None) -> RunRow | None:
+        """The run that was touched last, other than `but`."""
+        from playground.lab.store.query import Query
+
+        rows = await self.runs(Query(sort="touched", descending=True, limit=2))
+        return next((row for row in rows if row.id != but), None)
+
+    # ------------------------------------------------------------ managing
+
+    async def rename(self, run: int, name: str) -> None:
+        """Call it something."""
+        await self._do(lambda store: store.rename(run, name))
+
+    async def annotate(self, run: int, note: str) -> None:
+        """Write something to it."""
+        await self._do(lambda store: store.annotate(run, note))
+
+    async def delete(self, runs: Iterable[int]) -> None:
+        """Put them away; `restore` brings them back for a week."""
+        wanted = tuple(runs)
+        await self._do(lambda store: store.delete(wanted))
+
+    async def restore(self, runs: Iterable[int]) -> None:
+        """Bring them back."""
+        wanted = tuple(runs)
+        await self._do(lambda store: store.restore(wanted))
+
+    async def purge(self) -> int:
+        """Give up for good what was put away long ago; how many runs that were."""
+        return await self._do(lambda store: store.purge())
+
+    async def export_run(self, run: int, path: Path) -> None:
+        """Write a run as one file."""
+        from playground.lab.store.transfer import export_run
+
+        await self._do(lambda store: export_run(store, run, path))
+
+    async def import_run(self, path: Path) -> int:
+        """Take in a run from such a file."""
+        from playground.lab.store.transfer import import_run
+
+        return await self._do(lambda store: import_run(store, path))
