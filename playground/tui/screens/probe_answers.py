@@ -8,6 +8,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+from typing_extensions import override
 
 from playground.lab.probing import ProbeChange, compare, summary
 from playground.lab.store.records import ProbeAnswers
@@ -20,6 +23,8 @@ from playground.tui.widgets.text import fit, visible
 CHANGED, SAME, UNASKED = DIFFERENT, "=", "–"
 _PROMPT = 20
 """Cells for a prompt beside its answers."""
+_NARROWEST = 10
+"""Cells for an answer at least."""
 
 
 def prompt_words(prompt: str) -> str:
@@ -27,30 +32,33 @@ def prompt_words(prompt: str) -> str:
     return visible(prompt, spaces=True) if prompt.strip() != prompt else visible(prompt) or "·"
 
 
-def changes_content(
-    changes: Sequence[ProbeChange], reasons: Mapping[int, str] | None = None
-) -> Content:
-    """One line a text: a sign, the prompt's number, the prompt, and how the answer changed.
+def change_lines(
+    changes: Sequence[ProbeChange], width: int, reasons: Mapping[int, str] | None = None
+) -> list[Content]:
+    """A sign, the prompt's number, the prompt, and how its answers changed, one below the other;
+    what is longer than `width` cells goes on below itself.
 
     reasons: why a prompt was not asked, by its number.
     """
     if not changes:
-        return Content("")
+        return []
     shown = {change.number: prompt_words(change.prompt) for change in changes}
-    width = name_column(list(shown.values()), _PROMPT)
+    column = min(name_column(list(shown.values()), _PROMPT), max(1, width // 3))
     digits = len(str(max(shown)))
+    indent = " " * (2 + digits + 1 + column + 2)
+    room = max(_NARROWEST, width - len(indent))
     lines: list[Content] = []
     for change in changes:
         sign, style = _sign(change)
-        head = f"{change.number:>{digits}} {fit(shown[change.number], width)}  "
+        head = Content.assemble(
+            (f"{sign} ", style),
+            (f"{change.number:>{digits}} {fit(shown[change.number], column)}  ", MUTED),
+        )
         for before, after in change.pairs or (("", ""),):
-            lines.append(
-                Content.assemble(
-                    (f"{sign} ", style), (head, MUTED), _answer(change, before, after, reasons)
-                )
-            )
-            sign, head = " ", " " * len(head) if head.isascii() else fit("", digits + 3 + width)
-    return Content("\n").join(lines)
+            for part in _answer(change, before, after, reasons).wrap(room):
+                lines.append(Content.assemble(head, part))
+                head = Content(indent)
+    return lines
 
 
 def _sign(change: ProbeChange) -> tuple[str, str]:
@@ -62,6 +70,8 @@ def _sign(change: ProbeChange) -> tuple[str, str]:
 def _answer(
     change: ProbeChange, before: str, after: str, reasons: Mapping[int, str] | None
 ) -> Content:
+    if change.comparable and not before and not after:
+        return Content.styled("(nothing: the text ended at once)", MUTED)
     if change.comparable:
         return difference_content(before, after)
     if change.pairs:
@@ -69,6 +79,38 @@ def _answer(
         return Content.assemble(visible(before or after), (f"  (asked only {when})", MUTED))
     why = (reasons or {}).get(change.number, "")
     return Content.styled(f"not asked: {visible(why)}" if why else "not asked", MUTED)
+
+
+class ChangeList(Widget):
+    """Prompts, and how the answers to them changed, in as many lines as it takes."""
+
+    DEFAULT_CSS = "ChangeList { height: auto; }"
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._changes: tuple[ProbeChange, ...] = ()
+        self._reasons: Mapping[int, str] = {}
+        self._laid_out: tuple[int, list[Content]] | None = None
+        """The width, and the lines for it."""
+
+    def show(self, changes: Sequence[ProbeChange], reasons: Mapping[int, str]) -> None:
+        """Draw these. reasons: as in `change_lines`."""
+        self._changes, self._reasons, self._laid_out = tuple(changes), reasons, None
+        self.refresh(layout=True)
+
+    def lines(self, width: int) -> list[Content]:
+        """What it shows at this width."""
+        if self._laid_out is None or self._laid_out[0] != width:
+            self._laid_out = width, change_lines(self._changes, width, self._reasons)
+        return self._laid_out[1]
+
+    @override
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.lines(width))
+
+    @override
+    def render(self) -> Content:
+        return Content("\n").join(self.lines(self.content_size.width))
 
 
 class ProbeAnswersView(Vertical):
@@ -92,7 +134,7 @@ class ProbeAnswersView(Vertical):
         *,
         id: str | None = None,
     ) -> None:
-        """answers: in the order of their steps; reasons: as in `changes_content`."""
+        """answers: in the order of their steps; reasons: as in `change_lines`."""
         super().__init__(id=id)
         self._prompts = tuple(prompts)
         self._reasons = dict(reasons or {})
@@ -118,7 +160,7 @@ class ProbeAnswersView(Vertical):
             yield Toggle("only what changed", id="answers-changed")
         yield Line(id="answers-summary")
         with VerticalScroll(id="answers-scroll"):
-            yield Line(id="answers-lines")
+            yield ChangeList(id="answers-lines")
 
     def on_mount(self) -> None:
         if self._by_name:
@@ -138,7 +180,7 @@ class ProbeAnswersView(Vertical):
         self.query_one("#answers-summary", Line).say(self._summary(before, after, changes))
         if self.query_one("#answers-changed", Toggle).value:
             changes = tuple(change for change in changes if change.changed)
-        self.query_one("#answers-lines", Line).say(changes_content(changes, self._reasons))
+        self.query_one(ChangeList).show(changes, self._reasons)
         self.query_one("#answers-scroll", VerticalScroll).scroll_home(animate=False)
 
     def _summary(self, before: str, after: str, changes: Sequence[ProbeChange]) -> str:

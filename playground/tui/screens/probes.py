@@ -79,6 +79,7 @@ class ProbesScreen(Dialog[ProbeSet | None]):
     def body(self) -> Iterable[Widget]:
         probes = self._probes
         reasons = {skipped.number: skipped.reason for skipped in self._skipped}
+        yield Line(id="probes-trouble")
         with TabbedContent(initial=ANSWERED if self._answers else ASKED):
             with TabPane("Prompts", id=ASKED):
                 yield Line(
@@ -95,7 +96,6 @@ class ProbesScreen(Dialog[ProbeSet | None]):
                 yield self._slider("texts a prompt", probes.count, 1, _TEXTS)
                 yield self._slider("seed", probes.seed, 0, _SEED)
             with TabPane("Answers", id=ANSWERED):
-                yield Line(id="probes-trouble")
                 yield ProbeAnswersView(probes.prompts, self._answers, reasons)
 
     def _slider(
