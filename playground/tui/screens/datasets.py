@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -146,7 +147,7 @@ class DatasetScreen(ContributionPicker):
             path, options = self._path, self._options.get(entry.qualified, {})
             # Not the coroutine itself: nobody awaits it if this closes first.
             self.run_worker(
-                lambda: self._look(path, options),  # type: ignore[arg-type]  # two kinds fit
+                partial(self._look, path, options),  # type: ignore[arg-type]  # two kinds fit
                 group="preview",
                 exclusive=True,
                 exit_on_error=False,
