@@ -1,0 +1,43 @@
+"""docs/probes.md shows answers of the default run: they are asked for here."""
+
+from __future__ import annotations
+
+import json
+
+from playground.hooks.manager import load
+from playground.hooks.sources import PluginSources
+from playground.lab.activity import Activity
+from playground.lab.opening import open_run
+from playground.lab.prober import Prober
+from playground.lab.probing import compare
+from playground.lab.protocol import ProbeSet
+from playground.lab.sampler import Sampler
+from playground.lab.spec import RunSpec
+from playground.lab.training import Training
+from playground.tui.screens.probe_answers import change_lines
+from tests.docs_helpers import ROOT, blocks
+
+PAGE = ROOT / "docs" / "probes.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_the_default_run_answers_as_the_page_shows() -> None:
+    registry = load(PluginSources(entry_points=False))
+    opened = open_run(RunSpec(), registry, None, lambda _: None, Activity())
+    training = Training(opened)
+    sampler = Sampler(registry, training.eyes, opened.encoder, opened.config, Activity())
+    prober = Prober(sampler)
+    prober.set(ProbeSet.from_dict(json.loads(blocks(TEXT, "json")[0])))
+    answers = {}
+    for step in (0, 900, 1000):
+        while training.step < step:
+            assert training.forward(step - training.step)
+        answers[step] = prober.probe(step)
+    reasons = {one.number: one.reason for one in prober.skipped}
+    shown = []
+    for before, after in ((0, 1000), (900, 1000)):
+        one, other = answers[before], answers[after]
+        assert one is not None and other is not None
+        lines = change_lines(compare(one, other, prober.probes.prompts), 76, reasons)
+        shown.append("".join(f"{line.plain}\n" for line in lines))
+    assert shown == blocks(TEXT, "text")
