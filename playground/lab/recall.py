@@ -63,7 +63,8 @@ def _recall(store: Store, recording: Recording, run: int) -> Recalled:
         )
     try:
         record = store.record(run)
-        frames = tuple(keyframe_of(stored) for stored in store.keyframes(run))
+        stored = (one for one in store.keyframes(run) if one.step >= record.earliest)
+        frames = tuple(map(keyframe_of, stored))
         at = record.row.at if recording.at is None else recording.at
         at = min(max(at, record.earliest), record.row.step)
         batches = tuple(kept.batch for kept in store.samples(run)[-KEPT_BATCHES:])

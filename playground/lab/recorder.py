@@ -15,7 +15,7 @@ import platform
 import threading
 import time
 from array import array
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -255,6 +255,7 @@ class Recorder:
         shelf = marks.shelf
         last = shelf.steps[-1] if shelf.steps else -1
         frames = shelf.choose(timeline.after(last), training.pace) if losses else []
+        frames += self._the_first(marks)
         size = timeline.before(0).size
         tip = None
         at_head = training.step == series.head == head != marks.tip
@@ -285,6 +286,16 @@ class Recorder:
             marks.measured[label] = (len(steps), steps[-1])
         marks.edits.update({(edit.step, edit.field): edit.value for edit in edits})
         return batch, frames, tip
+
+    def _the_first(self, marks: Marks) -> list[Keyframe]:
+        """The state that all steps of the run are replayed from, if that is not the start and
+        not on disk yet."""
+        timeline, shelf = self._training.timeline, marks.shelf
+        if not timeline.earliest or timeline.earliest in shelf.steps:
+            return []
+        frame = timeline.before(timeline.earliest)
+        insort(shelf.steps, frame.step)
+        return [frame]
 
     # ------------------------------------------------------------ forks
 

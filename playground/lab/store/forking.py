@@ -45,7 +45,13 @@ TABLES = (
     _Copied("samples", "id", "step, body", "length(body)", "step <= :step"),
     _Copied("probes", "step", "step, answers", "length(answers)", "step <= :step"),
     _Copied("edits", "rowid", "step, field, value", "50", "step <= :step"),
-    _Copied("keyframes", "rowid", "step, tip, state", "length(state)", "step <= :step"),
+    _Copied(
+        "keyframes",
+        "rowid",
+        "step, tip, state",
+        "length(state)",
+        "step <= :step AND step >= :earliest",
+    ),
 )
 
 
@@ -66,10 +72,12 @@ def fork(
         first, earliest, end = found
         if not first <= step <= end:
             raise ValueError(f"run {parent} has a record of the steps {first} to {end}, not {step}")
+        # Under other settings the steps before the fork cannot be done again.
+        earliest = max(earliest, new.earliest)
         new = replace(new, parent=parent, fork_step=step, first=first, earliest=earliest)
         run = insert(db, new, owner, ready=False)
     for table in TABLES:
-        _copy(database, table, parent, run, step)
+        _copy(database, table, parent, run, step, earliest)
     with database.writing() as db:
         tokens_seen, seconds = _cut_chunk(db, parent, run, step)
         _cut_measurements(db, parent, run, step)
@@ -90,10 +98,10 @@ def fork(
     return run
 
 
-def _copy(database: Database, of: _Copied, parent: int, run: int, step: int) -> None:
+def _copy(database: Database, of: _Copied, parent: int, run: int, step: int, earliest: int) -> None:
     """The rows that end at `step` or before, whole."""
     rows = f"FROM {of.table} WHERE run = :parent AND {of.key} > :after AND {of.whole}"
-    values = {"parent": parent, "run": run, "step": step, "after": -1}
+    values = {"parent": parent, "run": run, "step": step, "earliest": earliest, "after": -1}
 
     def piece(db: sqlite3.Connection) -> bool:
         sizes = db.execute(
