@@ -1,0 +1,219 @@
+"""One side of a race: a Lab, what it has recorded, and what stands in its way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from playground.lab.events import LabError, LabEvent, WorkerBack, WorkerGone, WorkerLost
+from playground.lab.protocol import Failure, Frame, FrameRequest, SampleBatch, Sampling
+from playground.lab.race.comparing import Track
+from playground.lab.race.state import Entrant, SideState, SideStatus
+
+if TYPE_CHECKING:
+    from playground.lab.client import Lab
+
+R = TypeVar("R")
+
+LabFactory = Callable[[Callable[[LabEvent], None]], "Lab"]
+KEPT_NOTES = 3
+KEPT_BATCHES = 20
+
+
+class Side:
+    """Steps, and is recovered by its Lab as ever: whoever asks for something waits for that."""
+
+    def __init__(self, entrant: Entrant, make_lab: LabFactory, changed: Callable[[], None]) -> None:
+        self.entrant = entrant
+        self.lab = make_lab(self._heard)
+        self.track = Track()
+        self.frame: Frame | None = None
+        self.batches: list[SampleBatch] = []
+        """Those that came by themselves since they were last taken."""
+        self.rewound: Callable[[int], None] = lambda _: None
+        """Called with the last step up to which the series are as they were."""
+        self._changed = changed
+        self._opened = False
+        self._closing = False
+        self._down: Failure | None = None
+        self._restarting: Failure | None = None
+        self._notes: list[str] = []
+        self._settled = asyncio.Event()
+        """Not set while a lost worker has not been replaced or given up."""
+        self._settled.set()
+        self._epoch: int | None = None
+        self._batch = 0
+        self._stuck = False
+        """Its last step failed."""
+        self._sampled = (-1, 0)
+        """The step at which the worker was sampled last, and how often."""
+
+    # ------------------------------------------------------------ life
+
+    async def open(self, sampling: Sampling) -> None:
+        """Raises LabError."""
+        entrant, more = self.entrant, dict[str, Any]()
+        if entrant.recording is not None:
+            more["recording"] = entrant.recording
+        await self.lab.open(entrant.spec, checkpoint=entrant.checkpoint, sampling=sampling, **more)
+        self._opened = True
+        await self.pull()
+
+    async def close(self) -> None:
+        self._closing = True
+        self._settled.set()
+        await self.lab.close()
+
+    def _heard(self, event: LabEvent) -> None:
+        if isinstance(event, WorkerLost):
+            self._restarting = event.failure
+            self._settled.clear()
+            self._note(f"{event.failure.title}. It goes on from step {event.step:,}.")
+        elif isinstance(event, WorkerBack):
+            self._restarting, self._sampled = None, (-1, 0)
+            if event.note:
+                self._note(event.note)
+            self._settled.set()
+        elif isinstance(event, WorkerGone):
+            self._restarting, self._down = None, event.failure
+            self._settled.set()
+        else:
+            return
+        self._changed()
+
+    def _note(self, text: str) -> None:
+        if text not in self._notes:
+            self._notes = [*self._notes[1 - KEPT_NOTES :], text]
+
+    # ------------------------------------------------------------ where it stands
+
+    @property
+    def step(self) -> int:
+        return self.frame.step if self.frame is not None else 0
+
+    @property
+    def earliest(self) -> int:
+        return self.frame.earliest if self.frame is not None else 0
+
+    @property
+    def usable(self) -> bool:
+        """Can it be asked anything?"""
+        return self._opened and self._down is None
+
+    @property
+    def can_go(self) -> bool:
+        """Is there a step that it can be expected to make?"""
+        if self.frame is None or not self.usable:
+            return False
+        return self.frame.state != "finished" and not self._stuck
+
+    def try_again(self) -> None:
+        """Somebody wants it to go on, though its last step failed."""
+        self._stuck = False
+
+    @property
+    def status(self) -> SideStatus:
+        if self._down is not None:
+            return "down"
+        if self._restarting is not None:
+            return "restarting"
+        return self.frame.state if self.frame is not None else "opening"
+
+    def state(self) -> SideState:
+        """As it is now."""
+        frame, track = self.frame, self.track
+        trouble = self._down or self._restarting or (frame.trouble if frame is not None else None)
+        state = SideState(self.entrant.name, self.status, trouble=trouble, notes=(*self._notes,))
+        if frame is None:
+            return state
+        return replace(
+            state,
+            step=frame.step,
+            steps=frame.steps,
+            earliest=frame.earliest,
+            first=track.first,
+            losses=track.losses,
+            smoothed=track.smoothed,
+            evaluations=track.evaluations,
+            learning_rate=frame.learning_rate,
+            engine=frame.engine,
+            steps_per_second=frame.steps_per_second,
+            info=self.lab.info,
+        )
+
+    # ------------------------------------------------------------ asking
+
+    async def ask(self, question: Callable[[], Awaitable[R]]) -> R:
+        """The answer, of the next worker if this one is lost meanwhile. Raises LabError."""
+        while True:
+            try:
+                return await question()
+            except LabError as error:
+                lost = error.failure.kind in ("dead", "hung")
+                if not lost or self._down is not None or self._closing:
+                    raise
+                self._settled.clear()  # the Lab says a moment later that it was lost
+                await self._settled.wait()
+                if self._closing or self._down is not None:
+                    raise
+
+    async def pull(self) -> Frame:
+        """What is new. Raises LabError."""
+        since = self.track.end if self._epoch is not None else 0
+        frame = await self.ask(partial(self.lab.frame, _request(since, self._batch)))
+        if self._epoch in (None, frame.epoch):
+            self.track.grow(frame.metrics)
+        else:  # rewound, or in another worker, which counts its batches anew
+            self._batch = 0
+            frame = await self.ask(partial(self.lab.frame, _request(0, 0)))
+            self.rewound(self.track.again(frame.metrics))
+        self._epoch = frame.epoch
+        for batch in frame.batches:
+            if batch.number > self._batch:
+                self._batch = batch.number
+                self.batches.append(batch)
+        del self.batches[:-KEPT_BATCHES]
+        self.frame = frame
+        self._stuck = frame.state == "failed"
+        return frame
+
+    async def reach(self, target: int) -> None:
+        """Train up to `target` steps, or as far as it goes. Raises LabError if it is given up."""
+        while self.can_go and self.step < target:
+            before, worker = self.step, self._epoch
+            count = target - before
+            await self.ask(partial(self.lab.advance, count))
+            await self.pull()
+            if self.step <= before and self._epoch == worker:
+                return
+
+    async def go_to(self, step: int) -> None:
+        """Stand where the run is after `step` steps. Raises LabError."""
+        if step != self.step:
+            await self.ask(partial(self.lab.go_to, step))
+        await self.pull()
+
+    # ------------------------------------------------------------ sampling
+
+    @property
+    def sampled(self) -> int:
+        """How often it was sampled where it stands."""
+        at, count = self._sampled
+        return count if at == self.step else 0
+
+    async def sample(self, times: int) -> SampleBatch:
+        """The batch that a worker gives when it is asked for the `times`-th time at this step:
+        the same dice for whoever counts alike. Raises LabError."""
+        while True:
+            batch = await self.ask(self.lab.sample)
+            at, count = self._sampled
+            self._sampled = (batch.step, count + 1 if at == batch.step else 1)
+            if self._sampled[1] >= times:
+                return batch
+
+
+def _request(since_step: int, since_batch: int) -> FrameRequest:
+    return FrameRequest(since_step, since_batch, document=False)

@@ -1,0 +1,138 @@
+"""A race at one moment, as plain values."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from typing import Literal
+
+from playground.lab.forking import Setting
+from playground.lab.protocol import (
+    Checkpoint,
+    Failure,
+    Recording,
+    RunInfo,
+    SampleBatch,
+    Sampling,
+    SessionState,
+)
+
+Place = Literal[0, 1]
+"""Left or right, A or B."""
+SideStatus = SessionState | Literal["opening", "restarting", "down"]
+"""`restarting`: its worker was lost, and another one is being started; `down`: it was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """A run that takes part: from its start, or from a checkpoint on."""
+
+    name: str
+    """What tells it from the other, for people; untrusted."""
+    spec: str
+    """RunSpec as JSON."""
+    checkpoint: Checkpoint | None = None
+    sampling: Sampling | None = None
+    """How its texts are sampled. In a race both are sampled alike: as the left one, if that
+    says how."""
+    recording: Recording | None = None
+    """What its worker is to record it as; None to record nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Both losses of one step, nats a token."""
+
+    step: int
+    left: float
+    right: float
+
+    @property
+    def difference(self) -> float:
+        """Right minus left: below 0 the right one is better."""
+        return self.right - self.left
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePair:
+    """Texts of both, from the same prompt and the same seed, after the same step."""
+
+    step: int
+    prompt: str
+    left: SampleBatch | None
+    """None if that side could not be asked; so is the right one."""
+    right: SampleBatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class SideState:
+    """One of the two. The arrays grow in place: they are to be read, not changed."""
+
+    name: str
+    status: SideStatus
+    step: int = 0
+    steps: int = 0
+    """In its whole run."""
+    earliest: int = 0
+    first: int = 0
+    """`losses[0]` is the loss of step `first + 1`."""
+    losses: array[float] = field(default_factory=lambda: array("d"))
+    """Nats a token, one a step."""
+    smoothed: array[float] = field(default_factory=lambda: array("d"))
+    """An exponential moving average of them."""
+    evaluations: tuple[tuple[int, float], ...] = ()
+    """(step, hold-out loss) pairs."""
+    learning_rate: float = 0.0
+    """Of the step to come."""
+    engine: str = ""
+    steps_per_second: float = 0.0
+    trouble: Failure | None = None
+    """Why it does not go on."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of it: what its worker was lost to, what is different since."""
+    info: RunInfo | None = None
+
+    def heldout(self) -> tuple[int, float] | None:
+        """The latest hold-out loss, and its step."""
+        return self.evaluations[-1] if self.evaluations else None
+
+
+@dataclass(frozen=True, slots=True)
+class RaceState:
+    """Everything there is to see."""
+
+    sides: tuple[SideState, SideState]
+    running: bool
+    lockstep: bool
+    start: int
+    """The step at which the race began."""
+    step: int
+    """The last step that both have done."""
+    epoch: int
+    """Goes up whenever a series was rewound; what was drawn of them is then to be drawn anew."""
+    difference_first: int
+    """`difference[0]` is right minus left at step `difference_first + 1`."""
+    difference: array[float]
+    """Over the steps that both have a loss of; to be read, not changed."""
+    parted: Gap | None
+    """The first step at which the two losses are not the same bits; None if there is none."""
+    largest: Gap | None
+    """Where they are farthest apart; None while they are the same."""
+    average: Gap | None
+    """The smoothed losses at the last step that both have done."""
+    settings: tuple[Setting, ...]
+    """What differs, learning rates and engines that were set by hand included."""
+    samples: tuple[SamplePair, ...]
+    """Newest first."""
+    prompt: str
+    remarks: tuple[str, ...]
+    """What must be minded in comparing the two, a sentence each."""
+    trouble: Failure | None = None
+    """Why something that both were asked could not be done."""
+
+    @property
+    def ahead(self) -> Place | None:
+        """Whose smoothed loss is lower at the last common step; None if neither's is."""
+        if self.average is None or not self.average.difference:
+            return None
+        return 1 if self.average.difference < 0 else 0
