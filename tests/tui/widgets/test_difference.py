@@ -27,6 +27,8 @@ texts = st.text(odd, max_size=30) | st.text(max_size=12)
     [
         ("kamon", "karon", "ka[-m-]{+r+}on"),
         ("kamon", "kamona", "kamon{+a+}"),
+        ("abcde", "abxdy", "ab[-cde-]{+xdy+}"),  # one letter alone is no island
+        ("words here", "swords", "[-words here-]{+swords+}"),
         ("emma", "olivia", "[-emma-]{+olivia+}"),
         ("the cat sat on the mat", "the dog sat on a mat.",
          "the [-cat-]{+dog+} sat on [-the-]{+a+} mat{+.+}"),
@@ -95,6 +97,7 @@ def test_a_long_text_goes_on_in_the_next_line_with_nothing_lost() -> None:
     lines = [line.plain for line in side_by_side([text], [text], 33)]
     left = "".join(line[:15] for line in lines)
     assert left.split() == text.split() and len(lines) == 4
+    assert all(word in text.split() for line in lines for word in line[:15].split())
 
 
 @given(st.lists(texts, max_size=3), st.lists(texts, max_size=3), st.integers(7, 60))

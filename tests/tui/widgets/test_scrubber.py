@@ -190,6 +190,23 @@ async def test_a_click_on_a_mark_goes_to_its_very_step(stage: Any) -> None:
         assert scrubber.target == 654_321
 
 
+async def test_a_drag_whose_mouse_is_taken_away_ends_where_it_is(stage: Any) -> None:
+    scrubber = recorded(last=1000)
+    async with stage(scrubber, (60, 1), Scrubber.Moved) as app:
+        await app.pilot.mouse_down(scrubber, offset=(12, 0))
+        app.capture_mouse(None)
+        await app.pilot.pause()
+        (held, first), (kept, second) = wishes(app)
+        assert held == kept and (first, second) == (False, True) and not scrubber.dragging
+
+
+async def test_a_click_on_a_mark_still_to_come_goes_to_the_last_step(stage: Any) -> None:
+    scrubber = recorded(marks=[Mark(900, "fork")])
+    async with stage(scrubber, (60, 1), Scrubber.Moved) as app:
+        await app.pilot.click(scrubber, offset=(app.lines[0].index("┴"), 0))
+        assert wishes(app) == [(620, False), (620, True)]
+
+
 async def test_the_wheel_goes_a_step_a_notch(stage: Any) -> None:
     scrubber = recorded(at=300)
     async with stage(scrubber, (60, 1), Scrubber.Moved) as app:
