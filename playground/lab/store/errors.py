@@ -116,7 +116,12 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def _writable(path: Path) -> bool:
-    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+    effective = os.access in os.supports_effective_ids
+    return all(
+        os.access(place, os.W_OK, effective_ids=effective)
+        for place in (path.parent, path)
+        if place.exists()
+    )
 
 
 def _is_full(path: Path) -> bool:
