@@ -37,7 +37,8 @@ class Recalled:
     batches: tuple[SampleBatch, ...]
     settings: Mapping[str, Any]
     plugins: tuple[PluginUse, ...]
-    lock: RunLock
+    lock: RunLock | None = None
+    """Held, if the run is to be gone on with as the same one."""
 
 
 def recall(recording: Recording) -> Recalled:
@@ -62,25 +63,30 @@ def _recall(store: Store, recording: Recording, run: int) -> Recalled:
             )
         )
     try:
-        record = store.record(run)
-        stored = (one for one in store.keyframes(run) if one.step >= record.earliest)
-        frames = tuple(map(keyframe_of, stored))
-        at = record.row.at if recording.at is None else recording.at
-        at = min(max(at, record.earliest), record.row.step)
-        batches = tuple(kept.batch for kept in store.samples(run)[-KEPT_BATCHES:])
-        return Recalled(
-            spec=_spec_with_its_text(store, record),
-            checkpoint=checkpoint_of(record, frames, at),
-            keyframes=frames,
-            at=at,
-            batches=tuple(replace(one, number=place + 1) for place, one in enumerate(batches)),
-            settings=_object(record.settings),
-            plugins=record.plugins,
-            lock=lock,
-        )
+        return replace(look_up(store, run, recording.at), lock=lock)
     except BaseException:
         lock.release()
         raise
+
+
+def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
+    """A run as it was recorded, whoever has it open: nothing is held. at: where to stand; where
+    it stood last, if None. Raises StoreError, LabError."""
+    record = store.record(run)
+    stored = (one for one in store.keyframes(run) if one.step >= record.earliest)
+    frames = tuple(map(keyframe_of, stored))
+    at = record.row.at if at is None else at
+    at = min(max(at, record.earliest), record.row.step)
+    batches = tuple(kept.batch for kept in store.samples(run)[-KEPT_BATCHES:])
+    return Recalled(
+        spec=_spec_with_its_text(store, record),
+        checkpoint=checkpoint_of(record, frames, at),
+        keyframes=frames,
+        at=at,
+        batches=tuple(replace(one, number=place + 1) for place, one in enumerate(batches)),
+        settings=_object(record.settings),
+        plugins=record.plugins,
+    )
 
 
 def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> Checkpoint | None:
@@ -94,7 +100,7 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
         if record.row.step == 0:
             return None
         # All is replayed from the first weights, which follow from the seed.
-        return _checkpoint(record, Keyframe(0, 0, array("d"), array("d"), array("d")))
+        return checkpoint_at(record, Keyframe(0, 0, array("d"), array("d"), array("d")))
     if not before:
         raise LabError(
             Failure(
@@ -102,10 +108,11 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
                 "Its record holds losses, but no weights to begin from.",
             )
         )
-    return _checkpoint(record, before[-1])
+    return checkpoint_at(record, before[-1])
 
 
-def _checkpoint(record: RunRecord, frame: Keyframe) -> Checkpoint:
+def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
+    """The run standing at a known state, with all that was recorded of it, its future too."""
     timeline = Timeline(record.row.learning_rate, record.row.engine)
     for edit in record.edits:
         if edit.field == "engine":

@@ -48,7 +48,7 @@ def open_session(
         if recalled is not None:
             session.recall(recalled, progress)
     except BaseException:
-        if recalled is not None:
+        if recalled is not None and recalled.lock is not None:
             recalled.lock.release()
         raise
     if recording is not None:

@@ -31,6 +31,8 @@ from playground.lab.store.records import (
 )
 
 SEEN = "runs.deleted IS NULL AND runs.ready"
+PUT_AWAY = "runs.deleted IS NOT NULL AND runs.ready"
+"""Deleted, and not purged."""
 
 
 class Reading:
@@ -73,20 +75,23 @@ class Reading:
             )
             return [RunRow(*one) for one in found]
 
-    def find(self, words: str) -> RunRow:
-        """By number, by name, or by uid or at least four digits of its beginning.
+    def find(self, words: str, *, deleted: bool = False) -> RunRow:
+        """By number, by name, or by uid or at least four digits of its beginning. deleted: of
+        the runs that were deleted, and of those alone.
 
         Raises StoreError "missing", saying what there is.
         """
         wanted = words.strip()
+        seen = PUT_AWAY if deleted else SEEN
         with self._database.reading() as db:
             if wanted.isdecimal() and wanted.isascii() and len(wanted) < 19:
-                found = _where(db, "id = ?", int(wanted))
+                found = _where(db, "id = ?", int(wanted), seen=seen)
                 if found:
                     return found[0]
-            found = _where(db, "name = ?", wanted) if wanted else []
+            found = _where(db, "name = ?", wanted, seen=seen) if wanted else []
             if not found and len(wanted) >= 4 and wanted.isalnum():
-                found = _where(db, "substr(uid, 1, ?) = ?", len(wanted), wanted.lower())
+                begins = "substr(uid, 1, ?) = ?"
+                found = _where(db, begins, len(wanted), wanted.lower(), seen=seen)
             if len(found) == 1:
                 return found[0]
             if found:
@@ -94,7 +99,18 @@ class Reading:
                 raise missing(
                     "More than one run is meant", f"{words!r} fits the runs {numbers}. Say which."
                 )
+            if deleted:
+                raise missing("There is no such run", _what_was_deleted(db, words))
             raise missing("There is no such run", _what_there_is(db, words))
+
+    def deleted(self) -> list[tuple[RunRow, float]]:
+        """The runs that can be brought back, and when each was deleted, the latest first."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT deleted, {ROW_COLUMNS} FROM runs WHERE {PUT_AWAY} "
+                "ORDER BY deleted DESC, id DESC"
+            )
+            return [(RunRow(*row), when) for when, *row in found]
 
     def totals(self) -> tuple[int, int]:
         """Runs that are not deleted, and bytes on the disk."""
@@ -202,9 +218,11 @@ class Reading:
         return [one for one in found if one != "ok"] + broken
 
 
-def _where(db: sqlite3.Connection, condition: str, *values: object) -> list[RunRow]:
+def _where(
+    db: sqlite3.Connection, condition: str, *values: object, seen: str = SEEN
+) -> list[RunRow]:
     found = db.execute(
-        f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND {condition} ORDER BY id", values
+        f"SELECT {ROW_COLUMNS} FROM runs WHERE {seen} AND {condition} ORDER BY id", values
     )
     return [RunRow(*one) for one in found]
 
@@ -227,6 +245,18 @@ def _what_there_is(db: sqlite3.Connection, words: str) -> str:
     shown = ", ".join(f"{number} ({name})" if name else str(number) for number, name in rows[:5])
     rest = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
     return f"There is no run {words!r}.{hint} There are: {shown}{rest}."
+
+
+def _what_was_deleted(db: sqlite3.Connection, words: str) -> str:
+    there = _where(db, "(CAST(id AS TEXT) = ? OR name = ?)", words.strip(), words.strip())
+    if there:
+        return f"Run {words!r} is not deleted."
+    newest = db.execute(f"SELECT id FROM runs WHERE {PUT_AWAY} ORDER BY deleted DESC LIMIT 11")
+    numbers = [str(number) for (number,) in newest]
+    if not numbers:
+        return f"There is no deleted run {words!r}, and no other either."
+    rest = " and more" if len(numbers) > 10 else ""
+    return f"There is no deleted run {words!r}. There are: {', '.join(numbers[:10])}{rest}."
 
 
 def _of(

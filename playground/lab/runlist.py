@@ -1,0 +1,129 @@
+"""Recorded runs in words: how each stands, how old it is, and who was forked from whom.
+
+Pure and light: the screen of the runs and the command line say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from playground.lab.store.records import RunRow
+
+Place = Literal["", "here", "elsewhere", "nowhere"]
+"""Who has a run open: nobody (it was closed), this playground, another living process, or one
+that is no more."""
+
+_SIGNS = {"ready": "○", "running": "▶", "paused": "‖", "finished": "✓", "failed": "✗"}
+_AGES = ((60, "s"), (3600, "min"), (86400, "h"), (7 * 86400, "d"), (365 * 86400, "wk"))
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 7 * 86400}
+_DEEPEST = 16
+"""Characters of a branch; forks of forks of forks beyond that are drawn beside each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands, as a sign and in words."""
+
+    sign: str
+    words: str
+    """"paused", "running here", "interrupted"."""
+    kind: str
+    """A RunStatus, or "interrupted"."""
+
+
+def standing(row: RunRow, place: Place) -> Standing:
+    """How it stands. place: who has it open."""
+    if place == "nowhere":
+        return Standing("!", "interrupted", "interrupted")
+    if place:
+        return Standing(_SIGNS[row.status], f"{row.status} {place}", row.status)
+    # One that nobody has open runs no more, whatever was written down when it was exported.
+    status = "paused" if row.status == "running" else row.status
+    return Standing(_SIGNS[status], status, status)
+
+
+def age(seconds: float) -> str:
+    """How long ago: "now", "40 s", "2 min", "3 d", "2 y"."""
+    if seconds < 1:
+        return "now"
+    for end, unit in _AGES:
+        if seconds < end:
+            return f"{int(seconds // _SECONDS[unit])} {unit}"
+    return f"{int(seconds // (365 * 86400))} y"
+
+
+def shape(row: RunRow) -> str:
+    """The model in a word: layers, embedding width, heads, context length."""
+    return f"L{row.n_layer} W{row.n_embd} H{row.n_head} C{row.block_size}"
+
+
+def steps(row: RunRow) -> str:
+    """How many of how many."""
+    return f"{row.step:,}/{row.steps:,}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A loss; "" where there is none."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def size(count: int) -> str:
+    """Bytes as people say them: "812 B", "1.4 MB"."""
+    amount, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+
+
+def many(count: int, word: str = "run") -> str:
+    """ "1 run", "3 runs"."""
+    return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def branches(rows: Sequence[RunRow]) -> tuple[list[RunRow], dict[int, str]]:
+    """The rows with each fork below its parent, otherwise in the order given, and what is drawn
+    before a fork ("├ ", "│ └ ") by its id. A fork whose parent is not among them stands by
+    itself."""
+    known = {row.id for row in rows}
+    below: dict[int, list[RunRow]] = {}
+    tops: list[RunRow] = []
+    for row in rows:
+        # A parent is older than its fork; what an altered file says is no reason to go in circles.
+        if row.parent is not None and row.parent in known and row.parent < row.id:
+            below.setdefault(row.parent, []).append(row)
+        else:
+            tops.append(row)
+    if not below:
+        return tops, {}
+    ordered: list[RunRow] = []
+    drawn: dict[int, str] = {}
+    waiting: list[tuple[RunRow, str, str]] = [(row, "", "") for row in reversed(tops)]
+    while waiting:  # a chain of forks may be longer than Python's stack
+        row, own, lead = waiting.pop()
+        ordered.append(row)
+        if own:
+            drawn[row.id] = own
+        children = below.get(row.id, ())
+        for place, child in enumerate(reversed(children)):
+            branch, rest = ("└ ", "  ") if place == 0 else ("├ ", "│ ")
+            waiting.append((child, lead + branch, (lead + rest)[:_DEEPEST]))
+    return ordered, drawn
+
+
+def places(
+    rows: Iterable[RunRow], open_elsewhere: Mapping[int, bool], here: int | None = None
+) -> dict[int, Place]:
+    """Who has each run open that was not closed. open_elsewhere: by id, of those with an owner,
+    whether a living process holds it."""
+    found: dict[int, Place] = {}
+    for row in rows:
+        if row.id == here:
+            found[row.id] = "here"
+        elif row.owner:
+            found[row.id] = "elsewhere" if open_elsewhere.get(row.id) else "nowhere"
+    return found
