@@ -1,0 +1,223 @@
+"""Whatever is wrong with the file, the disk or the folder is said in words, and nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.lab.store.errors import StoreError
+from playground.lab.store.store import Store
+from tests.lab.store.conftest import everything, new_run, steps
+
+NOBODY = 65534
+
+
+def refused(path: Path, **options: object) -> StoreError:
+    """What is said when the store is opened."""
+    with pytest.raises(StoreError) as caught:
+        Store.open(path, **options)  # type: ignore[arg-type]
+    assert str(path.name) in caught.value.message
+    return caught.value
+
+
+@pytest.fixture
+def somebody() -> Iterator[Path]:
+    """A folder, and no special rights in it: the superuser may write anywhere."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    if os.name != "posix":
+        pytest.skip("permissions are those of POSIX")
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("data", [b"This is a text, and no database.\n" * 9, b"x", b"\0" * 5000])
+def test_a_file_that_is_no_database_is_refused_and_left_alone(path: Path, data: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(data)
+    error = refused(path)
+    assert error.kind == "damaged" and "not an SQLite database" in error.message
+    assert "Move that file away" in error.message
+    assert path.read_bytes() == data and len(list(path.parent.iterdir())) == 1
+
+
+def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE bookmarks (x)")
+    connection.close()
+    before = path.read_bytes()
+    error = refused(path)
+    assert error.kind == "other" and "another program" in error.message
+    assert path.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_store(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    with Store.open(path) as store:
+        assert store.runs() == []
+
+
+def test_a_folder_of_that_name_is_refused(path: Path) -> None:
+    path.mkdir(parents=True)
+    assert "is a folder" in refused(path).message
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(path: Path) -> None:
+    path.parent.write_text("")
+    assert refused(path).kind == "other"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_a_pipe_is_refused_at_once(path: Path) -> None:
+    path.parent.mkdir()
+    os.mkfifo(path)
+    assert "pipe" in refused(path).message
+
+
+def test_a_store_that_is_only_read_is_not_made(path: Path) -> None:
+    error = refused(path, create=False)
+    assert error.kind == "missing" and "Train something" in error.message
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("where", ["the middle", "the end"])
+def test_a_damaged_store_says_so_when_it_is_opened_or_read(path: Path, where: str) -> None:
+    with Store.open(path) as store:
+        run = store.create(new_run(), "")
+        for first in range(0, 20_000, 1000):
+            store.append(run, everything(first, 1000))
+    data = path.read_bytes()
+    half = len(data) // 2 // 4096 * 4096
+    if where == "the middle":
+        path.write_bytes(data[:half] + b"\xee" * 40_960 + data[half + 40_960 :])
+    else:
+        path.write_bytes(data[:half])
+    with pytest.raises(StoreError) as caught, Store.open(path) as store:
+        complaints = store.check()
+        assert complaints
+        store.record(run)
+    assert caught.value.kind == "damaged" and "damaged" in caught.value.title
+
+
+def test_values_that_make_no_sense_are_damage(store: Store) -> None:
+    run = store.create(new_run(), "")
+    store.append(run, everything(0, 10))
+    for statement in (
+        "UPDATE details SET plugins = '[{]'",
+        "UPDATE samples SET body = '{}'",
+        "UPDATE probes SET answers = '[1]'",
+        "UPDATE chunks SET losses = x'0011'",
+    ):
+        store._database.execute(statement)
+    for ask in (store.record, store.samples, store.probes, store.curve):
+        with pytest.raises(StoreError) as caught:
+            ask(run)
+        assert caught.value.kind == "damaged" and "makes no sense" in caught.value.message
+
+
+def test_a_full_disk_is_said_and_the_record_up_to_there_is_whole(store: Store) -> None:
+    run = store.create(new_run(), "")
+    store.append(run, everything(0, 10))
+    before = store.record(run)
+    pages = store._database.execute("PRAGMA page_count")[0][0]
+    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError) as caught:
+        store.append(run, steps(10, 100_000))
+    assert caught.value.kind == "full" and "Free some" in caught.value.message
+    assert store.record(run) == before
+    store._database.execute("PRAGMA max_page_count = 1000000")
+    store.append(run, steps(10, 100_000))
+    assert store.row(run).step == 100_010, "when there is room again, it goes on"
+
+
+def test_a_disk_too_full_for_the_folder_is_said(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", no_room)
+    assert refused(path).kind == "full"
+
+
+def test_a_folder_without_permission_is_said(somebody: Path) -> None:
+    with as_nobody():
+        for path in (somebody / "runs.sqlite", somebody / "new" / "runs.sqlite"):
+            error = refused(path)
+            assert error.kind == "read-only" and "MICROGPT_PLAY_HOME" in error.message
+
+
+def test_a_store_in_a_read_only_folder_is_said(somebody: Path) -> None:
+    path = somebody / "runs.sqlite"
+    Store.open(path).close()
+    with as_nobody():
+        assert refused(path).kind == "read-only"
+
+
+def test_a_read_only_file_can_be_read_and_says_why_it_is_not_written(somebody: Path) -> None:
+    path = somebody / "runs.sqlite"
+    with Store.open(path) as store:
+        run = store.create(new_run(), "")
+    path.chmod(0o444)
+    somebody.chmod(0o777)
+    with as_nobody(), Store.open(path) as store:
+        assert store.row(run).id == run
+        with pytest.raises(StoreError) as caught:
+            store.append(run, steps(0, 5))
+    assert caught.value.kind == "read-only"
+
+
+def test_a_file_that_may_not_be_read_is_said(somebody: Path) -> None:
+    path = somebody / "runs.sqlite"
+    Store.open(path).close()
+    path.chmod(0o000)
+    with as_nobody():
+        assert refused(path).kind == "read-only"
+
+
+def test_a_store_that_another_program_holds_locked_is_said_after_the_time_given(
+    path: Path,
+) -> None:
+    with Store.open(path, timeout=0.05) as store:
+        run = store.create(new_run(), "")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError) as caught:
+            store.append(run, steps(0, 5))
+        assert caught.value.kind == "locked" and "Close other" in caught.value.message
+        assert store.row(run).step == 0, "reading goes on"
+        other.execute("ROLLBACK")
+        store.append(run, steps(0, 5))
+        assert store.row(run).step == 5
+        other.close()
+
+
+def test_a_closed_store_says_that_it_is_closed(path: Path) -> None:
+    store = Store.open(path)
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.runs()

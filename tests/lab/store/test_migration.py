@@ -1,0 +1,132 @@
+"""Older stores are brought up to date, newer ones are left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from pathlib import Path
+
+import pytest
+
+from playground.lab.store import schema
+from playground.lab.store.errors import StoreError
+from playground.lab.store.records import Edit, ProbeAnswers
+from playground.lab.store.store import Store
+from tests.lab.store import version_1
+from tests.lab.store.conftest import loss_of, new_run, state, steps
+
+
+def version(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    connection.close()
+    return found
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("journal", ["WAL", "DELETE"])
+def test_an_older_store_opens_with_all_its_runs_and_can_do_what_is_new(
+    path: Path, journal: str
+) -> None:
+    version_1.make(path, journal)
+    with Store.open(path) as store:
+        record = store.record(1)
+        assert list(record.losses) == [loss_of(step) for step in range(1, 31)]
+        assert record.edits == (Edit(10, "learning_rate", 0.5),)
+        assert (record.row.name, record.row.uid) == ("old", version_1.UID)
+        assert record.text_sha256 == "" and store.probes(1) == []
+        assert store.keyframe(1, 30) == state(30)
+        answers = ProbeAnswers(35, (("a",),))
+        store.append(1, steps(30, 5, probes=(answers,)))
+        assert store.probes(1) == [answers]
+        assert store.text(store.keep_text(b"text")) == b"text"
+        assert store.check() == []
+    assert version(path) == schema.VERSION
+
+
+def test_a_copy_of_the_older_store_stays_beside_it(path: Path) -> None:
+    for _ in range(2):  # also if there is one already
+        version_1.make(path)
+        Store.open(path).close()
+        path.unlink()
+    for name in ("runs.sqlite.v1.bak", "runs.sqlite.v1.2.bak"):
+        copy = path.with_name(name)
+        assert version(copy) == 1
+        found = sqlite3.connect(copy).execute("SELECT losses FROM chunks").fetchone()[0]
+        assert array("d", found)[29] == loss_of(30)
+
+
+def test_the_tables_of_a_migrated_store_are_those_of_a_new_one(path: Path, tmp_path: Path) -> None:
+    version_1.make(path)
+    new = tmp_path / "new.sqlite"
+    found = []
+    for file in (path, new):
+        Store.open(file).close()
+        connection = sqlite3.connect(file)
+        tables = connection.execute("SELECT type, name FROM sqlite_schema ORDER BY name").fetchall()
+        columns = [
+            (name, connection.execute(f"PRAGMA table_info({name})").fetchall())
+            for kind, name in tables
+            if kind == "table"
+        ]
+        connection.close()
+        found.append((tables, columns))
+    assert found[0] == found[1]
+
+
+def test_a_migration_that_fails_leaves_the_older_store_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version_1.make(path)
+    before = path.read_bytes()
+    broken = (*schema.MIGRATIONS[1], "INSERT INTO nowhere VALUES (1)")
+    monkeypatch.setitem(schema.MIGRATIONS, 1, broken)
+    with pytest.raises(StoreError, match="nowhere"):
+        Store.open(path)
+    assert path.read_bytes() == before
+    monkeypatch.undo()
+    with Store.open(path) as store:
+        assert store.row(1).name == "old"
+
+
+def test_a_damaged_older_store_is_not_migrated(path: Path) -> None:
+    version_1.make(path, "DELETE")
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 4] = b"\xff" * 4096
+    path.write_bytes(data)
+    with pytest.raises(StoreError) as caught:
+        Store.open(path)
+    assert caught.value.kind == "damaged"
+    assert version(path) == 1
+
+
+def test_a_newer_store_is_refused_in_words_and_not_a_byte_of_it_changes(path: Path) -> None:
+    with Store.open(path) as store:
+        store.create(new_run(), "")
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 3")
+    connection.close()
+    before = contents(path.parent)
+    with pytest.raises(StoreError) as caught:
+        Store.open(path)
+    assert caught.value.kind == "newer"
+    assert "version 3" in caught.value.message and "Update microgpt-play" in caught.value.message
+    assert contents(path.parent) == before
+
+
+def test_a_newer_store_that_is_open_elsewhere_is_refused_too(path: Path) -> None:
+    Store.open(path).close()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("PRAGMA user_version = 3")  # is in the write-ahead log alone
+    other.execute("CREATE TABLE of_version_3 (x)")
+    before = {name: data for name, data in contents(path.parent).items() if "shm" not in name}
+    with pytest.raises(StoreError) as caught:
+        Store.open(path)
+    assert caught.value.kind == "newer"
+    after = {name: data for name, data in contents(path.parent).items() if "shm" not in name}
+    assert after == before
+    other.close()
