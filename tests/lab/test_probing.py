@@ -33,7 +33,9 @@ from playground.api import Contribution, hookimpl
 
 class Fragile:
     broken = False
+    prompts = set()
     def transform(self, logits, context):
+        Fragile.prompts.add(context.tokens[1:context.prompt_length])
         if Fragile.broken:
             raise ValueError("it [b]broke")
         return logits
@@ -85,7 +87,7 @@ def bench(spec: RunSpec, registry: Registry) -> Bench:
 def test_a_run_is_asked_at_its_start_and_every_so_many_steps(bench: Bench) -> None:
     bench.prober.set(ABC)
     bench.walk(25)
-    assert bench.prober.answers.steps == (0, 10, 20)
+    assert list(bench.prober.answers.steps) == [0, 10, 20]
     for step in (0, 10, 20):
         a, b, nothing = bench.answers(step)
         assert len(a) == len(b) == len(nothing) == 2
@@ -101,7 +103,7 @@ def test_the_last_step_is_asked_whatever_its_number_and_though_time_is_up(
     bench = Bench(text_run(words, steps=13), registry)
     bench.prober.set(ABC)
     bench.walk(13)
-    assert bench.prober.answers.steps == (0, 13)
+    assert list(bench.prober.answers.steps) == [0, 13]
 
 
 def test_the_same_weights_answer_the_same_at_whatever_step(bench: Bench) -> None:
@@ -109,7 +111,14 @@ def test_the_same_weights_answer_the_same_at_whatever_step(bench: Bench) -> None
     first, later = bench.prober.probe(0), bench.prober.probe(777)
     assert first is not None and later is not None
     assert first.answers == later.answers
-    assert len({*first.answers[0], *first.answers[2]}) > 1, "each text has dice of its own"
+
+
+def test_each_prompt_and_each_of_its_texts_has_dice_of_its_own(bench: Bench) -> None:
+    bench.prober.set(ProbeSet(("", ""), count=5))
+    found = bench.prober.probe(0)
+    assert found is not None
+    one, two = found.answers
+    assert len(set(one)) == len(set(two)) == 5 and one != two
 
 
 def test_two_runs_of_the_same_spec_answer_alike_and_other_weights_do_not(
@@ -184,9 +193,9 @@ def test_other_questions_void_the_answers_but_asking_oftener_does_not(bench: Ben
     bench.prober.set(ABC)
     bench.walk(10)
     assert not bench.prober.set(ProbeSet(ABC.prompts, ABC.seed, 5, ABC.count))
-    assert bench.prober.answers.steps == (0, 10)
+    assert list(bench.prober.answers.steps) == [0, 10]
     assert bench.prober.set(ProbeSet(("a", "c", ""), ABC.seed, 5, ABC.count))
-    assert bench.prober.answers.steps == ()
+    assert list(bench.prober.answers.steps) == []
 
 
 def test_a_set_that_cannot_be_is_refused_and_changes_nothing(bench: Bench) -> None:
@@ -207,16 +216,19 @@ def test_a_strategy_that_fails_is_said_and_asked_again_with_another_chain(
     bench.sampler.set(Sampling(chain=(Link("fragile"),)))
     bench.prober.set(ABC)
     bench.walk(10)
-    registry.contribution("strategy", "fragile").factory.broken = True  # type: ignore[attr-defined]
-    bench.walk(30)
+    fragile = registry.contribution("strategy", "fragile").factory
+    fragile.broken = True  # type: ignore[attr-defined]
+    bench.walk(10)
+    assert not bench.prober.asking and bench.prober.until(20) == NEVER, "it is left in peace"
+    bench.walk(20)
     assert bench.training.step == 40, "the run goes on"
-    assert bench.prober.answers.steps == (0, 10)
+    assert list(bench.prober.answers.steps) == [0, 10]
     trouble = bench.prober.trouble
     assert trouble is not None and "not asked any more" in trouble.title
     assert "it [b]broke" in trouble.message and "fragile" in trouble.message
     bench.sampler.set(Sampling())
     bench.walk(10)
-    assert bench.prober.answers.steps == (0, 10, 40, 50) and bench.prober.trouble is None
+    assert list(bench.prober.answers.steps) == [0, 10, 40, 50] and bench.prober.trouble is None
 
 
 def test_weights_that_are_no_numbers_give_no_answers_and_say_so(bench: Bench) -> None:
@@ -228,6 +240,19 @@ def test_weights_that_are_no_numbers_give_no_answers_and_say_so(bench: Bench) ->
     assert trouble is not None and trouble.kind == "diverged" and "step 0" in trouble.title
     bench.training.engine.write("weights", weights)
     assert bench.prober.probe(0) is not None and bench.prober.trouble is None
+
+
+def test_a_strategy_is_told_the_prompt_that_is_asked(tmp_path: Path, spec: RunSpec) -> None:
+    path = tmp_path / "fragile.py"
+    path.write_text(FRAGILE, encoding="utf-8")
+    registry = load(PluginSources(files=(str(path),), entry_points=False))
+    bench = Bench(spec, registry)
+    bench.sampler.set(Sampling(chain=(Link("fragile"),), prompt="cat"))
+    bench.prober.set(ProbeSet(("an", "")))
+    bench.prober.probe(0)
+    fragile = registry.contribution("strategy", "fragile").factory
+    an = tuple(bench.sampler.encode_prompt("an"))
+    assert fragile.prompts == {an, ()}  # type: ignore[attr-defined]
 
 
 # ---------------------------------------------------------------- keeping
@@ -242,8 +267,12 @@ def test_the_answers_of_a_moment_are_the_latest_before_it() -> None:
     assert kept.at(-1) is None
     assert [kept.at(step).step for step in (0, 9, 10, 19, 99)] == [0, 0, 10, 10, 20]  # type: ignore[union-attr]
     assert [one.step for one in kept.between(5, 20)] == [10, 20]
+    kept.keep(answers_at(10, "z"))
+    assert list(kept.steps) == [0, 10, 20] and kept.at(10) == answers_at(10, "z"), (
+        "the newer counts"
+    )
     kept.forget_after(10)
-    assert kept.steps == (0, 10) and kept.at(99) == answers_at(10, "x")
+    assert list(kept.steps) == [0, 10] and kept.at(99) == answers_at(10, "z")
 
 
 def test_a_long_run_keeps_the_first_the_newest_and_ever_fewer_between() -> None:
