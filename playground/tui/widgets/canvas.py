@@ -9,13 +9,13 @@ from rich.cells import cell_len
 from playground.tui.widgets import plot
 from playground.tui.widgets.braille import cells
 from playground.tui.widgets.curve import Curve
-from playground.tui.widgets.series import MARKER, Baseline, Series
+from playground.tui.widgets.series import GLYPHS, Baseline, Series
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import value_text
 
 CLIPPED = "▴"
 DASH = "┄"
-COSTS = {"envelope": 0.12, "line": 2.0, "points": 3.0}
+COSTS = {"envelope": 0.12, "line": 2.0, "dashed": 2.0, "points": 3.0, "hollow": 3.0}
 """What it costs a label to cover one cell of each kind of series."""
 
 
@@ -105,7 +105,7 @@ def draw(
     if column_at is not None:
         for row in range(frame.height):
             canvas.put(row, column_at, "│", "chart--cursor")
-    for kind in ("line", "points"):
+    for kind in ("line", "dashed", "points", "hollow"):
         for one in series:
             if one.kind == kind:
                 _curve(canvas, frame, one)
@@ -123,11 +123,14 @@ def draw(
 
 def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
     ink, cost = f"chart--{one.role}", COSTS[one.kind]
-    if one.kind == "points":
+    if one.kind in ("points", "hollow"):
         for column, row in plot.markers(one.curve, frame):
-            canvas.put(row, column, MARKER, ink, cost)
-    else:
-        canvas.dots(plot.trace(one.curve, frame, one.kind == "line"), ink, cost)
+            canvas.put(row, column, GLYPHS[one.kind], ink, cost)
+        return
+    columns = plot.trace(one.curve, frame, one.kind != "envelope")
+    if one.kind == "dashed":  # two cells drawn, one left out
+        columns = [0 if at // 2 % 3 == 2 else column for at, column in enumerate(columns)]
+    canvas.dots(columns, ink, cost)
 
 
 def _clipped(canvas: Canvas, frame: plot.Frame, curve: Curve) -> None:

@@ -8,11 +8,13 @@ from typing import Literal
 
 from playground.tui.widgets.curve import Curve
 
-Kind = Literal["envelope", "line", "points"]
+Kind = Literal["envelope", "line", "dashed", "points", "hollow"]
 Role = Literal["raw", "ema", "val", "accent2"]
 
-MARKER = "◆"
-GLYPHS: dict[Kind, str] = {"envelope": "⡇", "line": "━", "points": MARKER}
+MARKER, HOLLOW = "◆", "◇"
+GLYPHS: dict[Kind, str] = {
+    "envelope": "⡇", "line": "━", "dashed": "╍", "points": MARKER, "hollow": HOLLOW
+}  # fmt: skip
 """How each kind is shown in the legend."""
 
 

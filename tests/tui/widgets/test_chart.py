@@ -58,6 +58,23 @@ async def test_a_falling_curve_starts_high_and_ends_low(stage: Any) -> None:
     assert rows == list(range(rows[0], rows[-1] + 1))  # connected
 
 
+async def test_a_dashed_line_and_hollow_points_are_told_from_the_others_without_colour(
+    stage: Any,
+) -> None:
+    flat = [Series.of("a", range(100), [2.0] * 100, "line", "ema")]
+    dashed = [Series.of("b", range(100), [2.0] * 100, "dashed", "val")]
+    points = [Series.of("c", range(0, 100, 50), [2.0, 2.0], "hollow", "val")]
+
+    def drawn(lines: list[str]) -> str:
+        return next(line for line in lines if any(map(is_braille, line))).rstrip()
+
+    whole = drawn(await shown(stage, Chart(), (60, 16), flat, []))
+    parts = drawn(await shown(stage, Chart(), (60, 16), dashed, []))
+    assert " " not in whole.partition("┤")[2].strip() and len(parts.split()) > 10
+    both = "\n".join(await shown(stage, Chart(), (60, 16), [*flat, *dashed, *points], []))
+    assert "━ a  ╍ b  ◇ c" in both and both.count("◇") == 3
+
+
 async def test_legend_ticks_and_labelled_levels_are_all_there(stage: Any) -> None:
     lines = await shown(stage, Chart(), (100, 25), falling(1000), LEVELS)
     assert lines[0].rstrip().endswith("⡇ loss  ━ ema  ◆ val")
@@ -119,24 +136,34 @@ async def test_the_cursor_reads_every_curve(stage: Any) -> None:
     chart = Chart()
     async with stage(chart, (60, 16), Chart.CursorMoved) as app:
         chart.set_data(falling(101), LEVELS)
-        await app.pilot.press("home")
+        await app.pilot.press("right")
         assert chart.cursor == 0
         assert "loss 3.300  ━ ema 3.300  ◆ val 3.300" in app.lines[0]
-        await app.pilot.press("end")
+        await app.pilot.press("escape", "left")
         assert chart.cursor == 100 and " 100" in app.lines[-1]
         await app.pilot.press("left", "shift+left")
         assert 0 < chart.cursor < 98
         assert sum("│" in line[8:] for line in app.lines) >= 5
         await app.pilot.press("escape")
         assert chart.cursor is None
-        assert [m.x for m in app.posted][:2] == [0, 100] and app.posted[-1].x is None
+        assert [m.x for m in app.posted][:3] == [0, None, 100] and app.posted[-1].x is None
+
+
+async def test_enter_chooses_the_place_under_the_cursor(stage: Any) -> None:
+    chart = Chart()
+    async with stage(chart, (60, 16), Chart.Picked) as app:
+        chart.set_data(falling(101), LEVELS)
+        await app.pilot.press("enter")
+        assert app.posted == []
+        await app.pilot.press("right", "enter")
+        assert [message.x for message in app.posted] == [0]
 
 
 async def test_the_cursor_stops_at_points_even_where_they_are_rare(stage: Any) -> None:
     chart = Chart()
     async with stage(chart, (60, 16)) as app:
         chart.set_data([Series.of("x", [0, 10, 20], [1, 2, 3])], [])
-        await app.pilot.press("home", "right")
+        await app.pilot.press("right", "right")
         assert chart.cursor == 10
         await app.pilot.press("right", "right", "right")
         assert chart.cursor == 20
