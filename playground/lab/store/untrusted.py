@@ -50,6 +50,8 @@ _STATUS: dict[str, RunStatus] = {
 class Given:
     """What the file says of its run."""
 
+    run: int
+    """Its number in the file."""
     new: NewRun
     uid: str
     parent_uid: str | None
@@ -70,7 +72,7 @@ def given_of(file: sqlite3.Connection) -> Given:
     from playground.lab.spec import RunSpec  # refuses, with SpecError, a ValueError
 
     file.row_factory = sqlite3.Row
-    found = file.execute("SELECT * FROM runs JOIN details ON run = id LIMIT 2").fetchall()
+    found = file.execute("SELECT * FROM runs LEFT JOIN details ON run = id LIMIT 2").fetchall()
     file.row_factory = None
     if len(found) != 1:
         raise ValueError("it holds no run, or several")
@@ -104,6 +106,7 @@ def given_of(file: sqlite3.Connection) -> Given:
         text_sha256=text_sha256,
     )
     return Given(
+        _whole(row, "id"),
         new,
         uid,
         None if row["parent_uid"] is None else _text(row, "parent_uid", 32),
@@ -138,22 +141,22 @@ def text_of(file: sqlite3.Connection, given: Given) -> bytes | None:
 def rows_of(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
     """Everything else, as it is to be written."""
     yield from _chunks(file, given)
-    yield from _measurements(file, given.step)
-    for (body,) in file.execute("SELECT body FROM samples ORDER BY id"):
+    yield from _measurements(file, given)
+    for (body,) in _of(file, given, "body", "samples", "id"):
         samples = samples_of(_sized(body))
         step = _within(samples.batch.step, given.step)
         text = samples_text(samples)
         yield "INSERT INTO samples (run, step, body) VALUES (?, ?, ?)", (step, text), len(text)
-    for step, body in file.execute("SELECT step, answers FROM probes ORDER BY step"):
+    for step, body in _of(file, given, "step, answers", "probes", "step"):
         answers = answers_of(_within(step, given.step), _sized(body))
         text = json.dumps(answers.answers)
         yield "INSERT INTO probes VALUES (?, ?, ?)", (step, text), len(text)
-    for step, field, value in file.execute("SELECT step, field, value FROM edits ORDER BY rowid"):
+    for step, field, value in _of(file, given, "step, field, value", "edits", "rowid"):
         _check_edit(field, value)
         values = (_within(step, given.step), field, value)
         yield "INSERT INTO edits VALUES (?, ?, ?, ?)", values, 100
     tips = 0
-    for step, tip, state in file.execute("SELECT step, tip, state FROM keyframes ORDER BY step"):
+    for step, tip, state in _of(file, given, "step, tip, state", "keyframes", "step"):
         tips += bool(tip)
         _check_keyframe(StoredKeyframe(_within(step, given.step), _bytes(state)), given)
         values = (step, bool(tip), state)
@@ -162,11 +165,20 @@ def rows_of(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
         raise ValueError("it has two newest states")
 
 
+def _of(
+    file: sqlite3.Connection, given: Given, columns: str, table: str, order: str
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of the run. Those of another number are not looked at."""
+    return file.execute(
+        f"SELECT {columns} FROM {table} WHERE run = ? ORDER BY {order}", (given.run,)
+    )
+
+
 def _chunks(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
     end = given.new.first
     statement = "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
     columns = "first, losses, learning_rates, tokens_seen, seconds"
-    for row in file.execute(f"SELECT {columns} FROM chunks ORDER BY first"):
+    for row in _of(file, given, columns, "chunks", "first"):
         first, losses, rates, tokens_seen, seconds = row
         if first != end or len(_bytes(losses)) != len(_bytes(rates)) or not losses:
             raise ValueError(f"its losses have a gap at step {end}")
@@ -177,14 +189,14 @@ def _chunks(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
         raise ValueError(f"its losses end at step {end}, not at {given.step}")
 
 
-def _measurements(file: sqlite3.Connection, step: int) -> Iterator[Row]:
+def _measurements(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
     statement = "INSERT INTO measurements (run, label, first, last, pairs) VALUES (?, ?, ?, ?, ?)"
-    for label, pairs in file.execute("SELECT label, pairs FROM measurements ORDER BY id"):
+    for label, pairs in _of(file, given, "label, pairs", "measurements", "id"):
         values = floats_of(_bytes(pairs))
         steps = values[::2]
         if not steps or len(values) % 2:
             raise ValueError("what was measured has no steps")
-        if not all(one.is_integer() and 0 <= one <= step for one in steps):
+        if not all(one.is_integer() and 0 <= one <= given.step for one in steps):
             raise ValueError("something was measured at a step that is none")
         name = None if label is None else clean(_sized(label, _LONG))
         low, high = int(min(steps)), int(max(steps))

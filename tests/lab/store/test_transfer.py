@@ -1,0 +1,271 @@
+"""A run as a file: the same run elsewhere, and whatever is wrong with such a file is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.lab.store.errors import StoreError
+from playground.lab.store.records import RunRecord
+from playground.lab.store.store import Store
+from playground.lab.store.transfer import export_run, import_run
+from tests.lab.store import version_1
+from tests.lab.store.conftest import everything, loss_of, new_run, steps
+
+TEXT = b"anna\nbob\ncleo\n" * 99
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Store]:
+    """Another machine's store."""
+    with Store.open(tmp_path / "elsewhere" / "runs.sqlite") as opened:
+        yield opened
+        assert opened.check() == []
+
+
+@pytest.fixture
+def run(store: Store) -> int:
+    """A run that learns from a text."""
+    run = store.create(
+        dataclasses.replace(new_run("mine", "words.txt"), text_sha256=store.keep_text(TEXT)), "me"
+    )
+    store.append(run, everything(0, 100))
+    store.append(run, everything(100, 60))
+    store.annotate(run, "a note")
+    return run
+
+
+@pytest.fixture
+def file(store: Store, run: int, tmp_path: Path) -> Path:
+    """The run, exported."""
+    return export_run(store, run, tmp_path / "mine.microgpt-run")
+
+
+def of_the_run(record: RunRecord) -> dict[str, object]:
+    """A record, but for what it is only in its store."""
+    row = dataclasses.asdict(record.row)
+    for name in ("id", "touched", "owner", "status", "parent", "fork_step"):
+        del row[name]
+    rest = {one.name: getattr(record, one.name) for one in dataclasses.fields(record)}
+    return {**rest, "row": row}
+
+
+def same(store: Store, run: int, other: Store, there: int) -> None:
+    """The two are one run."""
+    assert of_the_run(other.record(there)) == of_the_run(store.record(run))
+    assert list(other.keyframes(there)) == list(store.keyframes(run))
+    assert other.samples(there) == store.samples(run)
+    assert other.probes(there) == store.probes(run)
+
+
+def refused(store: Store, file: Path) -> StoreError:
+    """What is said; the store is as it was."""
+    before = store.runs()
+    with pytest.raises(StoreError) as caught:
+        import_run(store, file)
+    assert str(file) in caught.value.message
+    assert store.runs() == before
+    assert store._database.execute("SELECT count(*) FROM runs") == [(len(before),)]
+    assert store._database.execute("SELECT count(*) FROM chunks WHERE run > 2") == [(0,)]
+    return caught.value
+
+
+def test_a_run_is_the_same_on_another_machine_and_goes_on_there(
+    store: Store, run: int, file: Path, elsewhere: Store
+) -> None:
+    there = import_run(elsewhere, file)
+    same(store, run, elsewhere, there)
+    row = elsewhere.row(there)
+    assert (row.owner, row.status, row.note) == ("", "paused", "a note")
+    assert elsewhere.text(elsewhere.record(there).text_sha256) == TEXT
+    elsewhere.append(there, steps(160, 10))
+    assert list(elsewhere.curve(there)[1]) == [loss_of(step) for step in range(1, 171)]
+    again = export_run(elsewhere, there, file)
+    back = import_run(store, again)
+    assert store.row(back).step == 170 and store.row(run).step == 160
+
+
+def test_nothing_but_the_file_is_left_and_the_ending_is_added(
+    store: Store, run: int, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    assert export_run(store, run, folder / "v1.2") == folder / "v1.2.microgpt-run"
+    export_run(store, run, folder / "v1.2.microgpt-run")
+    assert [one.name for one in folder.iterdir()] == ["v1.2.microgpt-run"]
+
+
+def test_a_run_that_is_there_already_is_imported_beside_it(
+    store: Store, run: int, file: Path
+) -> None:
+    first, second = import_run(store, file), import_run(store, file)
+    assert [store.row(one).name for one in (run, first, second)] == [
+        "mine", "mine (imported)", "mine (imported)"
+    ]  # fmt: skip
+    assert len({store.row(one).uid for one in (run, first, second)}) == 3
+
+
+def test_a_fork_finds_its_parent_again_if_that_is_there(
+    store: Store, run: int, file: Path, elsewhere: Store, tmp_path: Path
+) -> None:
+    fork = store.fork(run, 30, new_run("fork"), "")
+    exported = export_run(store, fork, tmp_path / "fork")
+    alone = elsewhere.row(import_run(elsewhere, exported))
+    assert (alone.parent, alone.fork_step) == (None, None)
+    parent = import_run(elsewhere, file)
+    beside = elsewhere.row(import_run(elsewhere, exported))
+    assert (beside.parent, beside.fork_step) == (parent, 30)
+
+
+def test_a_run_without_a_step_travels_too(store: Store, elsewhere: Store, tmp_path: Path) -> None:
+    empty = store.create(new_run(), "")
+    same(store, empty, elsewhere, import_run(elsewhere, export_run(store, empty, tmp_path / "x")))
+
+
+def test_only_the_run_is_in_the_file(store: Store, run: int, tmp_path: Path) -> None:
+    other = store.create(new_run("a secret name"), "")
+    store.append(other, everything(0, 50))
+    store.keep_text(b"a secret text")
+    data = export_run(store, run, tmp_path / "x").read_bytes()
+    assert b"secret" not in data
+    connection = sqlite3.connect(tmp_path / "x.microgpt-run")
+    for table in ("runs", "texts"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (1,)
+    connection.close()
+
+
+def test_an_export_that_cannot_be_says_why_and_leaves_what_was_there(
+    store: Store, run: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(StoreError, match="does not exist"):
+        export_run(store, run, tmp_path / "nowhere" / "x")
+    with pytest.raises(StoreError, match="folder"):
+        export_run(store, run, tmp_path)
+    with pytest.raises(StoreError, match="no run '77'"):
+        export_run(store, 77, tmp_path / "x")
+    file = tmp_path / "x.microgpt-run"
+    file.write_text("what was there")
+    monkeypatch.setattr("playground.lab.store.transfer.create_tables", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export_run(store, run, file)
+    assert file.read_text() == "what was there"
+    assert not [one for one in tmp_path.iterdir() if one.name.startswith(".")]
+
+
+# ---------------------------------------------------------------- files of others
+
+
+def test_a_run_of_an_older_version_is_imported_and_its_file_stays(
+    elsewhere: Store, tmp_path: Path
+) -> None:
+    old = tmp_path / "old.microgpt-run"
+    version_1.make(old, "DELETE")
+    before = old.read_bytes()
+    there = import_run(elsewhere, old)
+    assert list(elsewhere.curve(there)[1]) == [loss_of(step) for step in range(1, 31)]
+    assert elsewhere.row(there).uid == version_1.UID
+    assert old.read_bytes() == before
+
+
+def test_a_run_of_a_newer_version_is_refused_in_words(elsewhere: Store, file: Path) -> None:
+    change(file, "PRAGMA user_version = 3")
+    error = refused(elsewhere, file)
+    assert error.kind == "newer" and "Update microgpt-play" in error.message
+
+
+def change(file: Path, *statements: str) -> None:
+    connection = sqlite3.connect(file)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+WRONG: dict[str, str] = {
+    "another program's": "PRAGMA application_id = 7",
+    "a trigger": "CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM runs; END",
+    "a view": "CREATE VIEW v AS SELECT 1",
+    "a table of its own": "CREATE TABLE other (x)",
+    "a table that is missing": "DROP TABLE edits",
+    "two runs": "INSERT INTO runs SELECT 2, substr(uid, 2) || 'f', " + "{rest} FROM runs",
+    "no run": "DELETE FROM runs",
+    "a spec that cannot be": "UPDATE details SET spec = '{\"steps\": -1}'",
+    "a spec that is no JSON": "UPDATE details SET spec = 'x'",
+    "a deep spec": "UPDATE details SET settings = replace(hex(zeroblob(100000)), '0', '[')",
+    "settings that are no object": "UPDATE details SET settings = '[]'",
+    "plugins that are none": "UPDATE details SET plugins = '[1]'",
+    "a uid that is a path": "UPDATE runs SET uid = '../../../../etc/passwd'",
+    "steps that are missing": "DELETE FROM chunks WHERE first = 0",
+    "steps that are too many": "UPDATE runs SET step = 1000000000",
+    "steps that are no number": "UPDATE runs SET step = 'many'",
+    "a stand after the end": "UPDATE runs SET at = 161",
+    "half a number": "UPDATE chunks SET losses = substr(losses, 2)",
+    "losses that are a text": "UPDATE chunks SET losses = 'abcdefgh'",
+    "a status that is none": "UPDATE runs SET status = 'evil'",
+    "measurements without steps": "UPDATE measurements SET pairs = x'00'",
+    "measurements of no step": (
+        "UPDATE measurements SET pairs = x'000000000000e0bf0000000000000000'"
+    ),
+    "samples that are none": "UPDATE samples SET body = '{\"occasion\": 1}'",
+    "samples of a step to come": (
+        """UPDATE samples SET body = replace(body, '"step": 160', '"step": 161')"""
+    ),
+    "answers that are none": "UPDATE probes SET answers = '{\"a\": 1}'",
+    "an edit of something else": "UPDATE edits SET field = 'seed'",
+    "an edit that is no number": "UPDATE edits SET value = 'x' WHERE field = 'learning_rate'",
+    "a keyframe cut short": "UPDATE keyframes SET state = substr(state, 1, 100)",
+    "a keyframe of another model": "UPDATE runs SET parameters = 11",
+    "a text that is another": "UPDATE texts SET data = (SELECT spec FROM details)",
+    "a text of a false size": "UPDATE texts SET size = 3",
+    "a bomb": "UPDATE texts SET size = 1 << 60",
+    "a name that never ends": "UPDATE runs SET name = hex(zeroblob(100000))",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_file_that_was_tampered_with_is_refused_and_nothing_of_it_kept(
+    elsewhere: Store, file: Path, wrong: str
+) -> None:
+    connection = sqlite3.connect(file)
+    columns = [one[1] for one in connection.execute("PRAGMA table_info(runs)")]
+    connection.close()
+    change(file, WRONG[wrong].replace("{rest}", ", ".join(columns[2:])))
+    error = refused(elsewhere, file)
+    assert error.kind == "damaged" and "cannot be read as a run" in error.message
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"hello"),
+        lambda file: file.write_bytes(file.read_bytes()[: len(file.read_bytes()) // 2]),
+        lambda file: file.write_bytes(b"\xee".join(file.read_bytes().split(b"a"))),
+    ],
+    ids=["empty", "a text", "cut short", "garbled"],
+)
+def test_a_damaged_file_is_refused_in_words(
+    elsewhere: Store, file: Path, make: Callable[[Path], object]
+) -> None:
+    make(file)
+    assert refused(elsewhere, file).kind == "damaged"
+
+
+def test_what_is_no_file_is_refused(elsewhere: Store, tmp_path: Path) -> None:
+    assert refused(elsewhere, tmp_path / "nothing").kind == "missing"
+    assert "folder" in refused(elsewhere, tmp_path).message
+
+
+def test_only_known_columns_are_taken(elsewhere: Store, file: Path, store: Store, run: int) -> None:
+    change(
+        file,
+        "ALTER TABLE runs ADD COLUMN extra TEXT DEFAULT 'x'",
+        "UPDATE runs SET n_layer = 99, owner = 'somebody', deleted = 5, parent = 1, ready = 0",
+    )
+    there = elsewhere.row(import_run(elsewhere, file))
+    assert there.n_layer == store.row(run).n_layer, "what follows from the spec is not believed"
+    assert (there.owner, there.parent) == ("", None)
