@@ -42,7 +42,7 @@ class Plain:
             {at: loss for at, loss in self.evaluations.items() if at <= step},
             [pair for pair in self.measured if pair[0] <= step],
             {at: answers for at, answers in self.probes.items() if at <= step},
-            {at: rate for at, rate in self.edits.items() if at <= step},
+            {at: rate for at, rate in self.edits.items() if at < step},
             {at for at in self.frames if at <= step},
             self.tip if self.tip is not None and self.tip <= step else None,
         )

@@ -129,7 +129,7 @@ def test_a_fork_has_the_record_up_to_its_step_and_the_parent_stays_as_it_was(
     old, new = store.record(parent), store.record(run)
     assert new.losses == old.losses[:step] and new.learning_rates == old.learning_rates[:step]
     assert new.evaluations == tuple(pair for pair in old.evaluations if pair[0] <= step)
-    assert new.edits == tuple(edit for edit in old.edits if edit.step <= step)
+    assert new.edits == tuple(edit for edit in old.edits if edit.step < step)
     assert new.keyframes == tuple(at for at in old.keyframes if at <= step)
     assert all(frame == state(frame.step) for frame in store.keyframes(run))
     pairs = new.measured.get("weight norm", array("d"))

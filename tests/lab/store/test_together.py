@@ -1,0 +1,176 @@
+"""Several processes on one store, and processes that are killed while they write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.lab.store.locks import RunLock
+from playground.lab.store.store import Store
+from tests.lab.store.conftest import everything, loss_of, new_run, state, steps
+
+ROOT = Path(__file__).parents[3]
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from playground.lab.store.locks import RunLock
+from playground.lab.store.store import Store
+from tests.lab.store.conftest import everything, new_run
+
+path, batches = Path(sys.argv[1]), int(sys.argv[2])
+store = Store.open(path)
+run = store.create(new_run(sys.argv[3]), "the other process")
+lock = RunLock(store.lock_folder, store.row(run).uid)
+assert lock.acquire()
+print(run, flush=True)
+sys.stdin.readline()
+longest = 0.0
+for number in range(batches):
+    batch = everything(50 * number, 50)
+    began = time.perf_counter()
+    store.append(run, batch)
+    longest = max(longest, time.perf_counter() - began)
+    print(50 * number + 50, flush=True)
+print("longest", longest, flush=True)
+"""
+
+
+class Writer:
+    """A process that records a run of its own."""
+
+    def __init__(self, path: Path, batches: int, name: str = "") -> None:
+        words = [sys.executable, "-c", WRITER, str(path), str(batches), name]
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.run = int(self.process.stdout.readline())
+
+    def go(self) -> None:
+        """Begin to write."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+    def line(self) -> str:
+        """What it says next."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline().strip()
+
+    def kill(self) -> int:
+        """Kill it; the last step that it said was written."""
+        assert self.process.stdout is not None
+        self.process.send_signal(signal.SIGKILL)
+        said = self.process.stdout.read().split("\n")[:-1]
+        self.process.wait(10)
+        return int(said[-1]) if said else 0
+
+
+def whole(store: Store, run: int, batches: int) -> None:
+    """All of these batches are there."""
+    record = store.record(run)
+    count = 50 * batches
+    assert list(record.losses) == [loss_of(step) for step in range(1, count + 1)]
+    assert len(record.evaluations) == 2 * batches and len(record.edits) == 2 * batches
+    assert len(store.samples(run)) == len(store.probes(run)) == 2 * batches
+    assert store.keyframe(run, count) == state(count)
+
+
+def test_two_processes_open_a_new_store_at_once(path: Path) -> None:
+    writers = [Writer(path, 1, name) for name in ("one", "two", "three")]
+    for writer in writers:
+        writer.go()
+    for writer in writers:
+        writer.process.communicate(timeout=30)
+        assert writer.process.returncode == 0
+    with Store.open(path) as store:
+        assert {row.name for row in store.runs()} == {"one", "two", "three"}
+        for writer in writers:
+            whole(store, writer.run, 1)
+
+
+def test_two_processes_write_at_once_and_nothing_is_lost_and_nobody_waits(path: Path) -> None:
+    writers = [Writer(path, 150, name) for name in ("one", "two")]
+    for writer in writers:
+        writer.go()
+    with Store.open(path) as store:  # a screen that looks on, and manages
+        looks = 0
+        while writers[0].process.poll() is None and writers[0].line():
+            looks += 1
+            store.annotate(writers[1].run, f"look {looks}")
+            if looks % 10 == 0:
+                steps_there = [row.step for row in store.runs()]
+                assert all(step % 50 == 0 for step in steps_there)
+        for writer in writers:
+            said, _ = writer.process.communicate(timeout=30)
+            whole(store, writer.run, 150)
+            if writer is writers[1]:
+                longest = float(said.split("longest ")[1])
+                assert longest < 1.0, "tools/bench_store.py measures it on a quiet machine"
+        assert looks > 100 and store.check() == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_a_writer_that_is_killed_leaves_a_sound_store_and_a_record_up_to_some_batch(
+    path: Path,
+) -> None:
+    for number, lines in enumerate((1, 3, 8, 20, 33)):
+        writer = Writer(path, 100_000)
+        with Store.open(path) as store:
+            assert writer.run not in [row.id for row in store.interrupted()], "it lives"
+        writer.go()
+        for _ in range(lines):
+            writer.line()
+        said = max(writer.kill(), 50 * lines)
+        with Store.open(path) as store:
+            assert store.check() == []
+            step = store.row(writer.run).step
+            assert step in (said, said + 50), "what it said was written is there, and no half"
+            whole(store, writer.run, step // 50)
+            assert writer.run in [row.id for row in store.interrupted()]
+            lock = RunLock(store.lock_folder, store.row(writer.run).uid)
+            assert lock.acquire(), "the system freed it"
+            store.append(writer.run, everything(step, 50))
+            whole(store, writer.run, step // 50 + 1)
+            store.close_run(writer.run, step, "paused")
+            lock.release()
+            assert len(store.runs()) == number + 1
+
+
+def test_a_store_that_was_made_in_one_thread_is_used_in_others(store: Store) -> None:
+    runs = [store.create(new_run(), "") for _ in range(4)]
+    failed: list[Any] = []
+
+    def work(run: int) -> None:
+        try:
+            for first in range(0, 200, 20):
+                store.append(run, steps(first, 20))
+                assert store.row(run).step == first + 20
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed
+    assert [row.step for row in store.runs()] == [200] * 4
+
+
+def test_a_reader_sees_one_state_while_others_write(store: Store, path: Path) -> None:
+    run = store.create(new_run(), "")
+    store.append(run, everything(0, 20))
+    with Store.open(path) as screen, screen._database.reading():
+        before = screen.record(run)
+        store.append(run, everything(20, 20))
+        assert screen.record(run) == before
+    assert store.row(run).step == 40
