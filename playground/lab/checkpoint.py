@@ -14,7 +14,6 @@ import dataclasses
 import json
 import os
 import struct
-import sys
 import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,8 @@ from typing import Any, TypeVar
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
+from playground.lab.floats import as_bytes as as_bytes
+from playground.lab.floats import floats_of
 from playground.lab.protocol import Checkpoint
 from playground.lab.protocol.sampling import sampling_of
 from playground.lab.spec import RunSpec, SpecError
@@ -48,13 +49,12 @@ class CheckpointError(Exception):
 
 def as_array(data: bytes) -> array[float]:
     """Little-endian float64 bytes as numbers. Raises CheckpointError for half a number."""
-    if len(data) % 8:
-        raise CheckpointError("The checkpoint is damaged", "It ends in the middle of a number.")
-    values = array("d")
-    values.frombytes(data)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
+    try:
+        return floats_of(data)
+    except ValueError:
+        raise CheckpointError(
+            "The checkpoint is damaged", "It ends in the middle of a number."
+        ) from None
 
 
 def pairs_of(data: bytes) -> list[tuple[int, float]]:
@@ -64,14 +64,6 @@ def pairs_of(data: bytes) -> list[tuple[int, float]]:
     if len(values) % 2 or not all(step.is_integer() and 0 <= step < 2**53 for step in steps):
         raise CheckpointError("The checkpoint is damaged", "What a metric gave has no steps.")
     return [(int(step), value) for step, value in zip(steps, values[1::2], strict=True)]
-
-
-def as_bytes(values: array[float]) -> bytes:
-    """Numbers as little-endian float64 bytes."""
-    if sys.byteorder == "big":
-        values = values[:]
-        values.byteswap()
-    return values.tobytes()
 
 
 # ---------------------------------------------------------------- writing

@@ -5,6 +5,7 @@ A run whose owner is written down, and whose lock is free, was interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,12 @@ def is_open(folder: Path, uid: str) -> bool:
         return True
     lock.release(force=True)
     return False
+
+
+def remove_lock(folder: Path, uid: str) -> None:
+    """The lock file of a run that nobody can open any more."""
+    with contextlib.suppress(OSError):
+        _place(folder, uid).unlink(missing_ok=True)
 
 
 def _place(folder: Path, uid: str) -> Path:

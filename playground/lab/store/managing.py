@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 
 from playground.lab.store.errors import missing
-from playground.lab.store.locks import is_open
+from playground.lab.store.locks import is_open, remove_lock
 from playground.lab.store.packing import ROW_COLUMNS, clean
 from playground.lab.store.pieces import ROWS, in_pieces, last_of
 from playground.lab.store.reading import SEEN, Reading
@@ -26,6 +26,8 @@ _SIZES = {
 }
 _PAGES = 256
 """Pages that are given back to the system at once."""
+_WORTH_IT = 4
+"""Room is given back if more than one page in so many is free."""
 
 
 class Managing(Reading):
@@ -103,7 +105,10 @@ class Managing(Reading):
 
             in_pieces(self._database, piece)
         with self._database.writing() as db:
+            found = db.execute("SELECT uid FROM runs WHERE id = ?", (run,)).fetchone()
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
+        if found is not None:
+            remove_lock(self.lock_folder, found[0])
 
     def _remove_texts(self, before: float) -> None:
         """One that was kept lately may be that of a run which is about to begin."""
@@ -119,15 +124,18 @@ class Managing(Reading):
         in_pieces(self._database, piece)
 
     def _give_back(self) -> None:
-        """Room in the file that nothing is in any more."""
+        """Room in the file that nothing is in any more, if it is a good part of it: what comes
+        next goes there otherwise."""
 
         def piece(db: sqlite3.Connection) -> bool:
-            if not db.execute("PRAGMA freelist_count").fetchone()[0]:
-                return False
             db.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
             return bool(db.execute("PRAGMA freelist_count").fetchone()[0])
 
-        if self._database.execute("PRAGMA auto_vacuum") == [(2,)]:
+        pages, free = (
+            self._database.execute(f"PRAGMA {name}")[0][0]
+            for name in ("page_count", "freelist_count")
+        )
+        if int(str(free)) * _WORTH_IT > int(str(pages)):
             in_pieces(self._database, piece)
 
     def interrupted(self) -> list[RunRow]:
