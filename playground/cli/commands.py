@@ -15,6 +15,7 @@ import click
 from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, option
 from playground.cli.options import changes, make_spec, plugin_options, run_options, sources
 from playground.cli.plugins import plugins as plugins_group
+from playground.cli.runs import runs as runs_group
 
 _RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
 
@@ -305,6 +306,7 @@ def bench(
 
 
 cli.add_command(plugins_group)
+cli.add_command(runs_group)
 
 
 def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ def export_run(checkpoint: Path, path: Path, sources: PluginSources, *, wanted: 
     try:
         _spare(checkpoint, path)
         run = run_export(read_checkpoint(checkpoint))
-        with _Telling() as tell:
+        with Telling() as tell:
             target = export(registry, name, options, run, path, tell)
     except CheckpointError as error:
         return fail(f"{error.title}. {error.message}")
@@ -74,7 +74,7 @@ def _spare(checkpoint: Path, path: Path) -> None:
         )
 
 
-class _Telling:
+class Telling:
     """How far it is, on one line of a terminal, if it takes long enough to wonder."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class _Telling:
         amount = f" {progress.done:,}/{progress.total:,}" if progress.total else ""
         click.echo(f"\r\x1b[K{printable(progress.stage)}{amount}", nl=False, err=True)
 
-    def __enter__(self) -> _Telling:
+    def __enter__(self) -> Telling:
         return self
 
     def __exit__(self, *_: object) -> None:

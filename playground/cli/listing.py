@@ -67,7 +67,7 @@ def _knob(control: Control) -> Row:
 
 def print_rows(rows: list[Row]) -> None:
     """Two columns; a long text goes on under its beginning."""
-    width = _width()
+    width = terminal_width()
     named = max((len(name) for name, text in rows if text), default=0)
     named = min(named, max(width - MIN_TEXT - 2, 8))
     for name, text in rows:
@@ -84,7 +84,7 @@ def print_rows(rows: list[Row]) -> None:
             name = ""
 
 
-def _width() -> int:
+def terminal_width() -> int:
     """Whoever reads from a pipe wants whole lines, unless COLUMNS says how long."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         return max(shutil.get_terminal_size().columns, 20)

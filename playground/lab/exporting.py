@@ -53,7 +53,7 @@ def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> R
         samples=tuple((batch.step, text.text) for batch in batches for text in batch.texts),
         matrices={
             matrix.name: (matrix.rows, matrix.columns)
-            for matrix in parameter_layout(_config(spec, len(weights)))
+            for matrix in (parameter_layout(_config(spec, len(weights))) if weights else ())
         },
         weights=weights,
     )
