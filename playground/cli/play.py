@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
+from playground.lab.places import store_file
 
 if TYPE_CHECKING:
     from playground.lab.protocol import Sampling
@@ -34,11 +35,14 @@ def open_playground(
     checkpoint: Path | None = None,
     strategies: tuple[str, ...] = (),
     theme: str | None = None,
+    record: bool = True,
+    run: int | None = None,
 ) -> int:
     """Run the playground until it is left; returns the exit code.
 
     said: fields of RunSpec by dotted name, as the options gave them.
     checkpoint: a .safetensors file to go on from, instead of a new run.
+    record: keep the run in the store. run: one of the store's runs to go on with.
     strategies: the sampling chain, each link as --strategy says it; the usual one if empty.
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
@@ -69,11 +73,14 @@ def open_playground(
         from playground.tui.app import PlaygroundApp
         from playground.tui.leaving import leave_surely
 
+        store = store_file() if record else None
         app = PlaygroundApp(
-            lambda listener: Lab(sources, listener=listener, prewarmed=worker),
+            lambda listener: Lab(sources, listener=listener, prewarmed=worker, store=store),
             spec,
             checkpoint=saved,
             sampling=sampling,
+            store=store,
+            run=run,
             theme=theme,
             leave_surely=leave_surely,
         )

@@ -46,11 +46,14 @@ from playground.lab.protocol import (
     GetCheckpoint,
     GetFrame,
     GetPreview,
+    GetProbes,
     GoTo,
     Measuring,
     Open,
     Pause,
     Preview,
+    ProbeSet,
+    ProbesState,
     Progress,
     Recording,
     RecordState,
@@ -61,6 +64,7 @@ from playground.lab.protocol import (
     Sampling,
     Save,
     SetMetrics,
+    SetProbes,
     SetSampling,
     UseEngine,
 )
@@ -135,6 +139,11 @@ class Lab:
         self._workers.sources = sources
 
     @property
+    def store(self) -> str:
+        """Path of the file that runs are recorded in; "" if they are not."""
+        return self._open_run.store
+
+    @property
     def _current(self) -> Link | None:
         """To the worker of the open run."""
         return self._open_run.link
@@ -153,24 +162,29 @@ class Lab:
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
         measuring: Measuring | None = None,
-        parent: tuple[int, int] | None = None,
+        probes: ProbeSet | None = None,
+        recording: Recording | None = None,
     ) -> RunInfo:
         """Open a run in a fresh worker; the one before is closed when that has succeeded.
 
-        spec: RunSpec as JSON. parent: the recorded run that this is a fork of, and the step.
-        Raises LabError, with the open run untouched: for bad settings or data, a plugin that
-        fails or hangs, `cancel_open`, or another opening under way.
+        spec: RunSpec as JSON. recording: as what to record it, if not as a new run of the
+        Lab's store. Raises LabError, with the open run untouched: for bad settings or data, a
+        plugin that fails or hangs, `cancel_open`, or another opening under way.
         """
-        store, recording = self._open_run.store, None
-        if store:
-            run, step = parent or (None, None)
-            recording = Recording(store, parent=run, fork_step=step)
+        if recording is None and self.store:
+            recording = Recording(self.store)
         sampling, measuring = sampling or Sampling(), measuring or Measuring()
-        return await self._open(Open(spec, checkpoint, sampling, measuring, recording))
+        probes = probes or self._open_run.probes
+        return await self._open(Open(spec, checkpoint, sampling, measuring, probes, recording))
 
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
         """Go on with a run of the store, at step `at` or where it stood. As `open`."""
-        recording = Recording(self._open_run.store, run, at)
+        recording = Recording(self.store, run, at)
+        return await self._open(Open("", recording=recording))
+
+    async def look_at(self, run: int, at: int | None = None) -> RunInfo:
+        """The same, but nothing is recorded, and the run may be open elsewhere."""
+        recording = Recording(self.store, run, at, looking=True)
         return await self._open(Open("", recording=recording))
 
     async def _open(self, opening: Open) -> RunInfo:
@@ -180,7 +194,7 @@ class Lab:
         run.take(link, info, catalog)
         run.record = RecordState(recording.run) if recording else None
         self._rescue.watch(link)
-        run.sampling, run.measuring = info.sampling, info.measuring
+        run.sampling, run.measuring, run.probes = info.sampling, info.measuring, info.probes
         run.step = info.resumed_at
         run.set_running(False)
         self._rescue.reset(info.spec, opening.checkpoint)
@@ -234,6 +248,15 @@ class Lab:
         """Which metrics are on from now on."""
         await self._open_run.ask(SetMetrics(measuring), Done)
         self._open_run.measuring = measuring
+
+    async def set_probes(self, probes: ProbeSet) -> None:
+        """What is asked again and again from now on."""
+        await self._open_run.ask(SetProbes(probes), Done)
+        self._open_run.probes = probes
+
+    async def probes(self) -> ProbesState:
+        """What is asked, and what was answered so far."""
+        return await self._open_run.ask(GetProbes(), ProbesState)
 
     async def sample(self) -> SampleBatch:
         """A batch of texts, now."""

@@ -69,6 +69,10 @@ class Desk:
         """What it answered to its probes."""
         return await self._do(lambda store: store.probes(run))
 
+    async def children(self, run: int) -> list[RunRow]:
+        """Its forks."""
+        return await self._do(lambda store: store.children(run))
+
     async def interrupted(self) -> list[RunRow]:
         """Runs that were open in a process that is no more, newest first."""
         return await self._do(lambda store: store.interrupted())

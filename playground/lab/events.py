@@ -47,8 +47,8 @@ class Limits:
     """Until the first answer of a new process."""
     ping: float = 0.5
     """Between two pings."""
-    close: float = 0.4
-    """A worker that is asked to end; then it is ended."""
+    close: float = 0.8
+    """A worker that is asked to end, and writes what is left to be recorded; then it is ended."""
     checkpoint: float = 2.0
     """Between two checkpoints kept for recovery; more if they are costly."""
     share: float = 0.01

@@ -15,6 +15,7 @@ from playground.lab.protocol import (
     Failure,
     Frame,
     Measuring,
+    ProbeSet,
     Progress,
     Recording,
     RecordState,
@@ -44,6 +45,7 @@ class OpenRun:
         """What the newest worker can make."""
         self.sampling = Sampling()
         self.measuring = Measuring()
+        self.probes = ProbeSet()
         self.running = False
         self.speed: float | None = None
         """Steps a second while it runs; None: flat out."""

@@ -131,7 +131,7 @@ class Prober:
             return None
         finally:
             self._ration.spend(time.perf_counter() - began)
-        answers = ProbeAnswers(step, texts)
+        answers = ProbeAnswers(step, texts, self.probes.questions)
         self.answers.keep(answers)
         self.trouble = None
         return answers

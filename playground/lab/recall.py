@@ -12,7 +12,7 @@ from typing import Any
 
 from playground.lab.checkpoint import as_bytes
 from playground.lab.events import LabError
-from playground.lab.protocol import Checkpoint, Failure, Recording, SampleBatch
+from playground.lab.protocol import Checkpoint, Failure, ProbeAnswers, Recording, SampleBatch
 from playground.lab.protocol.sampling import sampling_of
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import keyframe_of
@@ -35,6 +35,7 @@ class Recalled:
     at: int
     """Where to stand."""
     batches: tuple[SampleBatch, ...]
+    probes: tuple[ProbeAnswers, ...]
     settings: Mapping[str, Any]
     plugins: tuple[PluginUse, ...]
     lock: RunLock | None = None
@@ -46,6 +47,8 @@ def recall(recording: Recording) -> Recalled:
     assert recording.run is not None
     try:
         with contextlib.closing(Store.open(Path(recording.store))) as store:
+            if recording.looking:
+                return look_up(store, recording.run, recording.at)
             return _recall(store, recording, recording.run)
     except StoreError as error:
         raise LabError(Failure(error.title, error.message)) from error
@@ -84,6 +87,7 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
         keyframes=frames,
         at=at,
         batches=tuple(replace(one, number=place + 1) for place, one in enumerate(batches)),
+        probes=tuple(store.probes(run)),
         settings=_object(record.settings),
         plugins=record.plugins,
     )

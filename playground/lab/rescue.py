@@ -128,7 +128,7 @@ class Rescue:
         link: Link | None = None
         try:
             link = await self._workers.fresh()
-            opening = Open(spec, checkpoint, sampling, measuring, recording)
+            opening = Open(spec, checkpoint, sampling, measuring, run.probes, recording)
             info, catalog = await self._opener.open_in(link, opening)
             if running:
                 await link.request(Run(speed))

@@ -29,6 +29,7 @@ from playground.lab.protocol import (
     GetCheckpoint,
     GetFrame,
     GetPreview,
+    GetProbes,
     GoTo,
     Open,
     Pause,
@@ -39,6 +40,7 @@ from playground.lab.protocol import (
     Sample,
     Save,
     SetMetrics,
+    SetProbes,
     SetSampling,
     UseEngine,
 )
@@ -111,6 +113,8 @@ class Service:
             GetFrame: lambda _, command: self._get().frame(command.request),
             SetSampling: self._set_sampling,
             SetMetrics: self._set_metrics,
+            SetProbes: self._set_probes,
+            GetProbes: lambda *_: self._get().probes(),
             Sample: lambda *_: self._get().sample(),
             GetPreview: lambda _, command: self._get().preview(command.limit),
             Edit: self._edit,
@@ -312,6 +316,12 @@ class Service:
 
     def _set_metrics(self, _: int, command: SetMetrics) -> Reply:
         self._get().set_metrics(command.measuring)
+        return Done()
+
+    def _set_probes(self, _: int, command: SetProbes) -> Reply:
+        session = self._get()
+        session.set_probes(command.probes)
+        session.flush()
         return Done()
 
     def _edit(self, _: int, command: Edit) -> Reply:

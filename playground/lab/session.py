@@ -6,6 +6,7 @@ depends on the RunSpec and the edits alone: looking, sampling and going back cha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -29,6 +30,8 @@ from playground.lab.measuring import Measurer
 from playground.lab.opening import Opened, open_run
 from playground.lab.panels import Panels
 from playground.lab.picture import Pictures
+from playground.lab.prober import Prober
+from playground.lab.probing import Answers
 from playground.lab.protocol import (
     DEFAULT_CHAIN,
     Checkpoint,
@@ -38,6 +41,8 @@ from playground.lab.protocol import (
     Measuring,
     Notice,
     Preview,
+    ProbeSet,
+    ProbesState,
     Progress,
     Recording,
     RunInfo,
@@ -83,12 +88,14 @@ class Session:
             registry, self.training.eyes, opened.encoder, opened.config, activity, opened.known
         )
         self.measurer = Measurer(registry, self.training.eyes, opened.config, activity)
+        self.prober = Prober(self._sampler)
         self._batches: list[SampleBatch] = []
         self._batch_number = 0
         self._ration = Ration()
         self.pictures = Pictures(opened, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
+        self.training.before_edit = self._before_edit
         self._on_demand: tuple[int, int] = (0, 0)
         self.recorder: Recorder | None = None
         """Who records the run, if it is to be."""
@@ -102,6 +109,7 @@ class Session:
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
         measuring: Measuring | None = None,
+        probes: ProbeSet | None = None,
         progress: Callable[[Progress], None] = _ignore,
         activity: Activity | None = None,
     ) -> Session:
@@ -117,6 +125,8 @@ class Session:
             session._take_sampling(sampling)
         if measuring is not None:
             session._take_measuring(measuring)
+        if probes is not None:
+            session._take_probes(probes)
         if checkpoint is not None:
             session.restore(checkpoint)
         else:
@@ -127,6 +137,8 @@ class Session:
     def recall(self, recalled: Recalled, progress: Callable[[Progress], None] = _ignore) -> None:
         """Stand where a recorded run stood: the session was opened from its checkpoint. Raises
         LabError."""
+        asked = self.prober.probes.questions
+        self.prober.answers = Answers(one for one in recalled.probes if one.questions == asked)
         self._batches = list(recalled.batches)
         self._batch_number = len(self._batches)
         at = recalled.at
@@ -160,13 +172,20 @@ class Session:
             lock=lock,
             wake=wake,
         )
-        self.training.before_edit = lambda: recorder.branch(self.step, self.state)
         if recording.run is not None:
             exact = self._opened.same_data and not self._opened.fell_back
             recorder.check_future(self.step, exact)
 
     def _settings(self) -> str:
-        return settings_json(self.sampling, self.measurer.measuring)
+        probes = self.prober.probes.to_dict()
+        return settings_json(self.sampling, self.measurer.measuring, probes=probes)
+
+    def _before_edit(self) -> None:
+        """Another future is about to begin here: what this one brought is the other run's."""
+        if self.recorder is not None:
+            self.recorder.branch(self.step, self.state)
+        self.prober.answers.forget_after(self.step)
+        self._batches = [batch for batch in self._batches if batch.step <= self.step]
 
     def _notice(self, *texts: str) -> None:
         """Something a person should know of the run, beside what is known already."""
@@ -222,23 +241,33 @@ class Session:
     def advance(self, most: int = 1) -> bool:
         """Up to `most` steps, as many as the engine makes in one go, and what is due after
         them. False if there was none to do, or it failed: `trouble` then says why."""
+        self._probe()
         every, began = self.sampling.every, time.perf_counter()
         if every:
             most = min(most, every - self.step % every)
         most = min(most, self.measurer.until(self.step, self.training.pace))
+        most = min(most, self.prober.until(self.step))
         if self.finished or not self.training.forward(most):
             return False
         seconds = time.perf_counter() - began
         self._ration.earn(seconds)
         self.measurer.earn(seconds)
+        self.prober.earn(seconds)
         if self.last is not None:
             self.measurer.after_step(self.last, self.finished, self.training.series)
         if every and self.step % every == 0 and self._ration.left:
             self._sample_by_itself()
+        self._probe()
         if self.recorder is not None:
             self.recorder.seconds += seconds
             self.recorder.note(self.state)
         return self.trouble is None
+
+    def _probe(self) -> None:
+        """Ask the probes, if it is this step's turn."""
+        answers = self.prober.after(self.step, self.finished) if self.trouble is None else None
+        if answers is not None and self.recorder is not None:
+            self.recorder.probes.append(answers)
 
     # ------------------------------------------------------------ to and fro
 
@@ -314,6 +343,25 @@ class Session:
             except LabError as error:
                 self._notice(f"the metric {choice.name} is off: {error.failure.message}")
         self.info = dataclasses.replace(self.info, measuring=self.measurer.measuring)
+
+    # ------------------------------------------------------------ probes
+
+    def _take_probes(self, wanted: ProbeSet) -> None:
+        with contextlib.suppress(LabError):  # a set that cannot be is none
+            self.set_probes(wanted)
+            self._notice(*(f"{one} is not asked" for one in self.prober.skipped[:1]))
+        self.info = dataclasses.replace(self.info, probes=self.prober.probes)
+
+    def set_probes(self, probes: ProbeSet) -> None:
+        """Ask these from now on; those that cannot be are left out, and said. Raises LabError
+        for a set that cannot be."""
+        self.prober.set(probes)
+
+    def probes(self) -> ProbesState:
+        """What is asked, and what was answered so far."""
+        prober = self.prober
+        answers = prober.answers.between(0, self.step)
+        return ProbesState(prober.probes, answers, prober.skipped, prober.trouble)
 
     # ------------------------------------------------------------ sampling
 

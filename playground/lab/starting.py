@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
-from playground.lab.protocol import Open, Progress
+from playground.lab.protocol import Open, ProbeError, ProbeSet, Progress
 from playground.lab.protocol.sampling import measuring_of, sampling_of
 from playground.lab.recall import recall
 from playground.lab.session import Session
@@ -23,18 +24,16 @@ def open_session(
     """The run that the command asks for, recorded if it is to be. wake: called in another thread
     when there is room to record more. Raises LabError, SpecError."""
     recording, recalled = command.recording, None
-    spec, checkpoint, sampling, measuring = (
-        command.spec,
-        command.checkpoint,
-        command.sampling,
-        command.measuring,
-    )
+    spec, checkpoint = command.spec, command.checkpoint
+    sampling, measuring, probes = command.sampling, command.measuring, command.probes
     if recording is not None and recording.run is not None and checkpoint is None:
         progress(Progress("reading the record", 0, 0))
         recalled = recall(recording)
         spec, checkpoint = recalled.spec, recalled.checkpoint
         sampling = sampling_of(recalled.settings.get("sampling")) or sampling
         measuring = measuring_of(recalled.settings.get("measuring")) or measuring
+        with suppress(ProbeError):
+            probes = ProbeSet.from_dict(recalled.settings.get("probes"))
     try:
         session = Session.open(
             RunSpec.parse(spec),
@@ -42,6 +41,7 @@ def open_session(
             checkpoint=checkpoint,
             sampling=sampling,
             measuring=measuring,
+            probes=probes,
             progress=progress,
             activity=activity,
         )
@@ -51,6 +51,6 @@ def open_session(
         if recalled is not None and recalled.lock is not None:
             recalled.lock.release()
         raise
-    if recording is not None:
+    if recording is not None and not recording.looking:
         session.record(recording, lock=recalled.lock if recalled else None, wake=wake)
     return session

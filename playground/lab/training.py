@@ -42,7 +42,7 @@ class Training:
         self.trouble: Failure | None = None
         """Why the last step failed; None if it did not."""
         self.epoch = 0
-        """Goes up when the series were rewound."""
+        """Goes up when what was recorded is not any more: another future began."""
         self.tokens_seen = 0
         self.last: StepResult | None = None
         """What the last step did; None at the start, and after a jump."""
@@ -236,8 +236,6 @@ class Training:
         keyframe = self.timeline.before(step)
         recorded = step <= self.series.head
         if step <= self.step or (recorded and keyframe.step > self.step):
-            if step < self.step:
-                self.epoch += 1
             self.stand_at(keyframe)
         self.trouble = None
 
@@ -252,6 +250,7 @@ class Training:
         self.tokens_seen = keyframe.tokens_seen
         self.last = self._before = None
         if keyframe.step < self.series.first:  # what lies between was never recorded
+            self.epoch += 1
             self.series = Series(keyframe.step)
             self.timeline.forget_frames_after(keyframe.step)
 
@@ -342,6 +341,8 @@ class Training:
         self.timeline.spacing = SPACING
 
     def _another_future(self) -> None:
+        if self.series.head > self.step:
+            self.epoch += 1
         self.series.forget_after(self.step)
         self.trouble = None
 

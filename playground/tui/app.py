@@ -41,16 +41,25 @@ class PlaygroundApp(App[int]):
         *,
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
+        store: Path | None = None,
+        run: int | None = None,
         theme: str | None = None,
         leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """leave_surely: called with the exit code before the screen is taken down, which may
+        """store: where the lab records runs, if it does. run: one of its runs to begin with.
+        leave_surely: called with the exit code before the screen is taken down, which may
         hang; see leaving.py."""
         super().__init__()
         self.model = PlaygroundModel()
         self.controller = Controller(
-            lab_factory, self.model, changed=self.redraw, say=self.say, failed=self.fail
+            lab_factory,
+            self.model,
+            changed=self.redraw,
+            say=self.say,
+            failed=self.fail,
+            store=store,
         )
+        self._run = run
         self.dialogs = Dialogs(self)
         self._spec = spec
         self._checkpoint = checkpoint
@@ -75,12 +84,16 @@ class PlaygroundApp(App[int]):
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
 
     async def _begin(self) -> None:
-        opened = await self.controller.open(
-            self._spec, checkpoint=self._checkpoint, sampling=self._sampling
-        )
+        if self._run is not None:
+            opened = await self.controller.open_recorded(self._run)
+        else:
+            opened = await self.controller.open(
+                self._spec, checkpoint=self._checkpoint, sampling=self._sampling
+            )
         if not opened and self.model.info is None:
             # A file that cannot be read: say so, and show what can be.
             await self.controller.open("{}")
+        await self.controller.runs.offer()
 
     # ------------------------------------------------------------ what the controller reports
 
@@ -133,6 +146,9 @@ class PlaygroundApp(App[int]):
         self.exit(code)
 
     async def _keep_run(self) -> None:
+        record = self.model.frame.record if self.model.frame else None
+        if record is not None and record.run is not None and record.trouble is None:
+            return  # its worker writes what is left when it is closed
         if self.model.info is not None and self.model.step > 0:
             wait = Remark("Keeping the run for next time", "Then the playground closes.")
             await keep_run(self.controller.lab, lambda: self.say(wait))

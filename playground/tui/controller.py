@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playground.catalog import KnobValue
@@ -26,7 +27,8 @@ from playground.lab.protocol import Checkpoint, Measuring, Sampling
 from playground.tui.control.chores import Chores
 from playground.tui.control.frames import FRAMES_PER_SECOND, Frames
 from playground.tui.control.making import Making
-from playground.tui.control.opening import Opening
+from playground.tui.control.opening import Earlier, Opening
+from playground.tui.control.runs import Runs
 from playground.tui.control.shared import Remark, Severity, Shared
 from playground.tui.control.training import Training
 from playground.tui.model import PlaygroundModel
@@ -50,7 +52,9 @@ class Controller:
         changed: Callable[[], None],
         say: Callable[[Remark], None],
         failed: Callable[[BaseException], None],
+        store: Path | None = None,
     ) -> None:
+        """store: the file that the lab records runs in; None if it records none."""
         self.model = model
         self.lab = lab_factory(self._heard)
         self.changed = changed
@@ -64,6 +68,8 @@ class Controller:
         self._frames = Frames(shared, self._previews)
         self._opening = Opening(shared, self._previews, self._frames)
         self._training = Training(shared, self._frames, self._opening)
+        self.runs = Runs(shared, self._opening, store)
+        self._frames.recorded = lambda: self.do(self.runs.follow())
         self._making = Making(shared, self._frames, self._opening, self._training)
         self.ready = self._frames.ready
         """Set once the first frame of a run is in the model."""
@@ -79,6 +85,7 @@ class Controller:
         """End everything."""
         self._chores.cancel()
         await self.lab.close()
+        self.runs.close()
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Carry out work in the background; what fails is said, never lost."""
@@ -91,7 +98,7 @@ class Controller:
     # ------------------------------------------------------------ opening
 
     @property
-    def previous(self) -> Checkpoint | None:
+    def previous(self) -> Earlier | None:
         """The run before this one, for undo."""
         return self._opening.previous
 
@@ -101,12 +108,24 @@ class Controller:
         *,
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
+        parent: tuple[int, int] | None = None,
     ) -> bool:
         """Open a run; the one before it stays until this one is there. False if it failed.
 
-        sampling: how it samples; as the open run does if not given.
+        sampling: how it samples; as the open run does if not given. parent: the recorded run
+        that it is a fork of, and the step.
         """
-        return await self._opening.open(spec, checkpoint=checkpoint, sampling=sampling)
+        return await self._opening.open(
+            spec, checkpoint=checkpoint, sampling=sampling, parent=parent
+        )
+
+    async def open_recorded(self, run: int, at: int | None = None) -> bool:
+        """Go on with a run of the store, at step `at` or where it stood; as `open`."""
+        return await self._opening.open_recorded(run, at)
+
+    async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
+        """Go on from this step as a new run, with these changes; the run before stays."""
+        await self.runs.fork(step, changes)
 
     async def undo(self) -> None:
         """Go back to the run before this one; doing it again swaps them back."""
@@ -129,6 +148,11 @@ class Controller:
     async def reset(self) -> None:
         """Back to step 0. Nothing is lost: the same steps come again."""
         await self._training.back(None)
+
+    async def seek(self, step: int) -> None:
+        """To a step of the record; while that takes its time, only the last one asked for
+        counts."""
+        await self._training.seek(step)
 
     async def toggle(self) -> None:
         """Run, or pause."""

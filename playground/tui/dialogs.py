@@ -205,17 +205,18 @@ class Dialogs:
             controller.do(controller.export(choice["path"], choice["name"], choice["options"]))
 
     def resume(self) -> None:
-        """The run that was open when the playground was last left."""
-        path = last_run()
-        if not path.exists():
-            self._app.controller.say(Remark("No earlier run", "Leaving keeps the run for `o`."))
-            return
-        self._app.controller.do(self._resume(path))
+        """The run that was at work last: of the store, or kept in a file where that failed."""
+        self._app.controller.do(self._resume(last_run()))
 
     async def _resume(self, path: Path) -> None:
         from playground.lab.checkpoint import CheckpointError, read_checkpoint
 
         controller = self._app.controller
+        if await controller.runs.resume(path):
+            return
+        if not path.exists():
+            controller.say(Remark("No earlier run", "What you train is kept for `o`."))
+            return
         try:
             checkpoint = read_checkpoint(path)
         except CheckpointError as error:

@@ -118,6 +118,12 @@ class PlaygroundModel:
     """Why there is no preview: a prompt outside the vocabulary, a knob out of range."""
     adopted: int = 0
     """How often the sampling was changed by a worker, not by the person."""
+    seeking: bool = False
+    """A step was asked for on the timeline that the run has not come to yet."""
+    forks: tuple[int, ...] = ()
+    """After which steps other runs were forked off this one."""
+    name: str = ""
+    """What the person called the open run."""
     waiting: float = 0.0
     """Seconds for which the worker has not answered; 0 while it answers at once."""
     _epoch: int = -1
@@ -175,6 +181,8 @@ class PlaygroundModel:
             self._rewind(frame.epoch)
             if stale:
                 return False
+        if frame.step < self._last_step:
+            self._go_back_to(frame.step)
         metrics = frame.metrics
         known = max(0, self._last_step + 1 - metrics.first_step)
         self._add_losses(metrics.first_step + known, metrics.losses[known:])
@@ -183,7 +191,7 @@ class PlaygroundModel:
             if step > latest:
                 self.evaluations.append(step, value)
         self._add_measured(frame)
-        self._last_step = max(self._last_step, frame.step)
+        self._last_step = frame.step
         for batch in frame.batches:  # two frames under way may bring the same
             if not self.batches or batch.number > self.batches[0].number:
                 self.batches.insert(0, batch)
@@ -229,6 +237,13 @@ class PlaygroundModel:
         steps = array("d", range(first, first + len(losses)))
         self.loss.extend(steps, losses)
         self.ema.extend(steps, averages)
+
+    def _go_back_to(self, step: int) -> None:
+        """Show what was known at this step. The same steps may come again."""
+        self._last_step = step
+        for curve in (self.loss, self.ema, self.evaluations, *self.metrics.values()):
+            curve.truncate_after(step)
+        self._average = self.ema.ys[-1] if len(self.ema) else math.nan
 
     def _rewind(self, epoch: int) -> None:
         self._epoch = epoch
@@ -279,6 +294,21 @@ class PlaygroundModel:
     @property
     def step(self) -> int:
         return self.frame.step if self.frame else 0
+
+    @property
+    def head(self) -> int:
+        """The last step that is recorded."""
+        return max(self.frame.head, self.frame.step) if self.frame else 0
+
+    @property
+    def run(self) -> int | None:
+        """The open run's number in the store; None if it is not recorded."""
+        return self.frame.record.run if self.frame and self.frame.record else None
+
+    @property
+    def texts(self) -> list[SampleBatch]:
+        """What was sampled up to the step that is shown, newest first."""
+        return [batch for batch in self.batches if batch.step <= self.step]
 
     @property
     def seconds_left(self) -> float | None:

@@ -115,7 +115,7 @@ async def test_going_back_and_on_gives_the_same_run(labs: MakeLab, spec: RunSpec
     await lab.go_to(37)
     there = await lab.frame()
     assert (there.step, there.state) == (37, "paused")
-    assert there.epoch > before.epoch
+    assert there.epoch == before.epoch and there.head == 100
     assert there.metrics.losses == before.metrics.losses[:37]
     await lab.go_to(100)
     assert (await lab.frame()).metrics == before.metrics

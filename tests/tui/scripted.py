@@ -30,6 +30,7 @@ from playground.lab.protocol import (
     PanelView,
     Preview,
     Progress,
+    RecordState,
     RunInfo,
     SampleBatch,
     SampleText,
@@ -167,8 +168,11 @@ class ScriptedLab:
         self.engine_gate: asyncio.Event | None = None
         """What the next engine waits for."""
         self.state = "ready"
-        self.step = 0
+        self.step = self.head = 0
         self.epoch = 0
+        self.edits: tuple[tuple[int, str], ...] = ()
+        self.record: RecordState | None = None
+        self.store = ""
         self.batches: list[SampleBatch] = []
         self.sampling = Sampling()
         self.measuring = Measuring()
@@ -180,7 +184,9 @@ class ScriptedLab:
         """What the panel draws; by default its name, knobs and size."""
         self.panel_trouble: Failure | None = None
 
-    async def open(self, spec, *, checkpoint=None, sampling=None, measuring=None) -> RunInfo:
+    async def open(
+        self, spec, *, checkpoint=None, sampling=None, measuring=None, recording=None
+    ) -> RunInfo:
         self.sampling, self.measuring = sampling or Sampling(), measuring or Measuring()
         self.calls.append(("open", spec))
         if self.fail_open is not None:
@@ -192,6 +198,7 @@ class ScriptedLab:
             raise LabError(Failure("These settings cannot be", str(error))) from None
         config = ModelConfig(27, **run.model.model_dump())
         self.state, self.step = "ready", checkpoint.step if checkpoint else 0
+        self.head = self.step
         self.epoch += 1
         self.batches = []
         self.engine = run.engine
@@ -212,6 +219,7 @@ class ScriptedLab:
             parameter_count=parameter_count(config),
             block_size=config.block_size,
             sampling=self.sampling,
+            measuring=self.measuring,
             n_head=config.n_head,
             baselines=(
                 Baseline("uniform", math.log(27)),
@@ -241,6 +249,7 @@ class ScriptedLab:
             self.step = min(self.step + self.stride, steps)
             if self.step == steps:
                 self.state = "finished"
+        self.head = max(self.head, self.step)
         first = request.since_step + 1
         name = NAMES[self.step % len(NAMES)]
         rng = random.Random(self.step)
@@ -292,6 +301,9 @@ class ScriptedLab:
             ),
             matrices=tuple(matrices),
             panel=self._draw(request.panel) if request.panel else None,
+            head=self.head,
+            edits=self.edits,
+            record=self.record,
             meters=self._meters(),
             batches=tuple(b for b in reversed(self.batches) if b.number > request.since_batch)[
                 ::-1
@@ -325,7 +337,6 @@ class ScriptedLab:
     async def go_to(self, step: int) -> None:
         self.calls.append(("go_to", step))
         self.step, self.state = step, "paused"
-        self.epoch += 1
 
     async def set_sampling(self, sampling: Sampling) -> None:
         self.calls.append(("set_sampling", sampling))

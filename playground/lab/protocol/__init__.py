@@ -18,17 +18,20 @@ from playground.lab.protocol.commands import (
     GetCheckpoint,
     GetFrame,
     GetPreview,
+    GetProbes,
     GoTo,
     Open,
     Pause,
     Ping,
     Pong,
+    ProbesState,
     Reload,
     Reply,
     Run,
     Sample,
     Save,
     SetMetrics,
+    SetProbes,
     SetSampling,
     UseEngine,
 )
@@ -43,7 +46,7 @@ from playground.lab.protocol.frames import (
     PanelView,
 )
 from playground.lab.protocol.outcomes import Done, Failure, Progress
-from playground.lab.protocol.probing import ProbeError, ProbeSet, SkippedPrompt
+from playground.lab.protocol.probing import ProbeAnswers, ProbeError, ProbeSet, SkippedPrompt
 from playground.lab.protocol.recording import Recording, RecordState
 from playground.lab.protocol.run import (
     FALLBACK_ENGINE,
@@ -92,6 +95,7 @@ __all__ = [
     "GetCheckpoint",
     "GetFrame",
     "GetPreview",
+    "GetProbes",
     "GoTo",
     "Link",
     "Matrix",
@@ -110,8 +114,10 @@ __all__ = [
     "Ping",
     "Pong",
     "Preview",
+    "ProbeAnswers",
     "ProbeError",
     "ProbeSet",
+    "ProbesState",
     "Progress",
     "RecordState",
     "Recording",
@@ -128,6 +134,7 @@ __all__ = [
     "SavedPlugin",
     "SessionState",
     "SetMetrics",
+    "SetProbes",
     "SetSampling",
     "SkippedPrompt",
     "TokenChance",

@@ -9,6 +9,7 @@ from typing import Literal
 from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.outcomes import Done, Failure
+from playground.lab.protocol.probing import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.recording import Recording
 from playground.lab.protocol.run import Checkpoint, Reloaded, RunInfo, SavedPlugin
 from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
@@ -23,6 +24,7 @@ class Open:
     """Go on from here. Its weights must fit the spec."""
     sampling: Sampling = field(default_factory=Sampling)
     measuring: Measuring = field(default_factory=Measuring)
+    probes: ProbeSet = field(default_factory=ProbeSet)
     recording: Recording | None = None
     """Where to record it. With a `run` and no checkpoint, that run is gone on with, and the
     spec is its own."""
@@ -74,6 +76,31 @@ class SetMetrics:
     """Which metrics are on from now on -> Done, or a Failure that names the knob."""
 
     measuring: Measuring
+
+
+@dataclass(frozen=True, slots=True)
+class SetProbes:
+    """What is asked again and again from now on -> Done, or a Failure with `problems`."""
+
+    probes: ProbeSet
+
+
+@dataclass(frozen=True, slots=True)
+class GetProbes:
+    """-> ProbesState"""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbesState:
+    """The probes of the open run, and what came of them."""
+
+    probes: ProbeSet
+    answers: tuple[ProbeAnswers, ...]
+    """In the order of the steps, up to where the run stands."""
+    skipped: tuple[SkippedPrompt, ...] = ()
+    """Prompts that this model cannot be asked."""
+    trouble: Failure | None = None
+    """Why the last probing gave nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +206,12 @@ class Close:
 
 
 Command = (
-    Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | SetMetrics | Sample | GetPreview
+    Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | SetMetrics | SetProbes
+    | GetProbes | Sample | GetPreview
     | Edit | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
-    Done | RunInfo | Frame | SampleBatch | Preview | Checkpoint | Catalog | Reloaded | Failure
+    Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
+    | Reloaded | Failure
     | Pong
 )  # fmt: skip

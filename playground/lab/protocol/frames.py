@@ -118,7 +118,8 @@ class Frame:
     steps: int
     """Steps in the whole run."""
     epoch: int
-    """Goes up when the metrics were rewound: the screen then asks again from step 0."""
+    """Goes up when what was recorded is not any more, for another future began: the screen then
+    asks again from step 0. Going back changes nothing of what is known."""
     metrics: Metrics
     learning_rate: float
     """Of the step to come."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +59,13 @@ class ProbeSet:
     def same_questions(self, other: ProbeSet) -> bool:
         """Can the answers to the one be laid beside those to the other? How often they are
         asked does not matter."""
-        return (self.prompts, self.seed, self.count) == (other.prompts, other.seed, other.count)
+        return self.questions == other.questions
+
+    @property
+    def questions(self) -> str:
+        """A few characters that tell these questions, and their dice, from others."""
+        text = json.dumps([self.prompts, self.seed, self.count])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -119,3 +127,14 @@ class SkippedPrompt:
     def __str__(self) -> str:
         shown = self.prompt if len(self.prompt) <= 40 else self.prompt[:40] + "…"
         return f"prompt {self.number}, {shown!r}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswers:
+    """What the model answered to a run's probe set after `step` steps."""
+
+    step: int
+    answers: tuple[tuple[str, ...], ...]
+    """For each prompt, the texts sampled, prompt included."""
+    questions: str = ""
+    """Which questions these answer: `ProbeSet.questions`."""

@@ -22,6 +22,8 @@ class Recording:
     fork_step: int | None = None
     """The step after which it differs from its parent."""
     name: str = ""
+    looking: bool = False
+    """Only look at the recorded run: it is not recorded on, and may be open elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.catalog import Catalog, Problem
+from playground.lab.protocol.probing import ProbeSet
 from playground.lab.protocol.sampling import Measuring, Sampling
 
 SessionState = Literal["ready", "running", "paused", "finished", "failed"]
@@ -76,6 +77,8 @@ class RunInfo:
     """How texts are sampled at first: as was asked for, or as much of that as fits these data."""
     measuring: Measuring = field(default_factory=Measuring)
     """Which metrics are on at first."""
+    probes: ProbeSet = field(default_factory=ProbeSet)
+    """What is asked again and again at first."""
 
 
 @dataclass(frozen=True, slots=True)

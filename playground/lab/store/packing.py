@@ -81,10 +81,19 @@ def samples_of(text: str) -> StoredSamples:
 
 def answers_of(step: int, text: str) -> ProbeAnswers:
     """From JSON. Raises ValueError or TypeError for what is none."""
-    answers = json.loads(text)
+    body = json.loads(text)
+    if not isinstance(body, dict) or not isinstance(body.get("answers"), list):
+        raise ValueError("answers must be in an object")
+    answers = body["answers"]
     if not all(isinstance(one, list) for one in answers):
         raise ValueError("answers must be lists")
-    return ProbeAnswers(step, tuple(tuple(map(str, one)) for one in answers))
+    texts = tuple(tuple(map(str, one)) for one in answers)
+    return ProbeAnswers(step, texts, str(body.get("questions", "")))
+
+
+def answers_json(answers: ProbeAnswers) -> str:
+    """The other way."""
+    return json.dumps({"questions": answers.questions, "answers": answers.answers})
 
 
 def pairs_bytes(pairs: Iterable[tuple[int, float]]) -> bytes:

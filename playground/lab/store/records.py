@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from playground.lab.protocol import ProbeAnswers as ProbeAnswers  # a record too
 from playground.lab.protocol import SampleBatch
 
 RunStatus = Literal["ready", "running", "paused", "finished", "failed"]
@@ -80,15 +81,6 @@ class StoredSamples:
 
     occasion: str
     batch: SampleBatch
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeAnswers:
-    """What the model answered to a run's probe set after `step` steps."""
-
-    step: int
-    answers: tuple[tuple[str, ...], ...]
-    """For each prompt, the texts sampled, prompt included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from playground.lab.store.errors import StoreError, missing
 from playground.lab.store.forking import fork
 from playground.lab.store.managing import Managing
 from playground.lab.store.packing import (
+    answers_json,
     clean,
     columns_of_spec,
     measured_rows,
@@ -73,8 +74,9 @@ class Store(Managing):
             return insert_run(db, new, owner)
 
     def fork(self, parent: int, step: int, new: NewRun, owner: str) -> int:
-        """A new run with the record of `parent` up to and including `step`, edits and keyframes
-        there included; its id. The parent stays as it is. `new` says what the run is; where it
+        """A new run with the record of `parent` up to and including `step`, keyframes there
+        included; its id. Edits made at `step` are not: what holds from there on is the fork's own
+        to say, in its first batch. The parent stays as it is. `new` says what the run is; where it
         begins, and what of, follows from the parent.
 
         Raises ValueError for a step that the parent has no record of, and StoreError.
@@ -269,7 +271,7 @@ def add_probes(db: sqlite3.Connection, run: int, probes: Sequence[ProbeAnswers])
     """Answers at one step take the place of those that were there."""
     db.executemany(
         "INSERT OR REPLACE INTO probes VALUES (?, ?, ?)",
-        [(run, one.step, json.dumps(one.answers)) for one in probes],
+        [(run, one.step, answers_json(one)) for one in probes],
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from playground.lab.events import LabError
-from playground.lab.protocol import Failure, Frame
+from playground.lab.protocol import Failure, Frame, RecordState
 from playground.tui.control.shared import Remark, Shared
 from playground.tui.previews import Previews
 from playground.tui.reloads import cure
@@ -29,6 +30,9 @@ class Frames:
         """The run was running when its trouble came."""
         self.ready = asyncio.Event()
         """Set once the first frame of a run is in the model."""
+        self.recorded: Callable[[], None] = lambda: None
+        """Called when the recording stands otherwise than before."""
+        self._record: RecordState | None = None
 
     def touch(self) -> None:
         """Look again, at once."""
@@ -66,6 +70,9 @@ class Frames:
             frame = await lab.frame(model.request())
             model.take(frame)
         self._say_troubles(frame, running)
+        if frame.record != self._record:
+            self._record = frame.record
+            self.recorded()
         late = frame.panel is not None and frame.panel.step != frame.step
         if frame.state == "running" or late:  # a slow panel is drawn when its turn comes
             self._wanted.set()

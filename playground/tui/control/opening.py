@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from playground.catalog import STAGES
 from playground.lab.events import LabError
-from playground.lab.protocol import Checkpoint, Failure, Progress, Sampling
+from playground.lab.protocol import Checkpoint, Failure, Progress, Recording, RunInfo, Sampling
 from playground.tui.control.frames import Frames
 from playground.tui.control.shared import Remark, Shared
 from playground.tui.previews import Previews
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The run before this one, as `undo` opens it again."""
+
+    step: int
+    run: int | None = None
+    """Its number in the store, where it is recorded."""
+    checkpoint: Checkpoint | None = None
+    """The whole of it, where it is not."""
 
 
 class Opening:
@@ -23,7 +35,7 @@ class Opening:
         self._previews = previews
         self._frames = frames
         self._busy = False
-        self.previous: Checkpoint | None = None
+        self.previous: Earlier | None = None
         """The run before this one, for undo."""
         self.gone = False
         """The worker was given up: the next key that needs one opens the run again."""
@@ -34,39 +46,61 @@ class Opening:
         *,
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
+        parent: tuple[int, int] | None = None,
     ) -> bool:
         """Open a run, and keep the one before it for undo; see Controller.open."""
-        last = self._shared.lab.last_checkpoint if self._shared.model.step else None
+        text = spec if isinstance(spec, str) else json.dumps(dict(spec))
+        lab, model = self._shared.lab, self._shared.model
+        wanted = sampling or model.sampling
+
+        recording = None
+        if parent is not None and lab.store:
+            recording = Recording(lab.store, parent=parent[0], fork_step=parent[1])
+
+        def opening() -> Awaitable[RunInfo]:
+            return lab.open(
+                text,
+                checkpoint=checkpoint,
+                sampling=wanted,
+                measuring=model.measuring,
+                recording=recording,
+            )
+
+        return await self._instead(opening)
+
+    async def open_recorded(self, run: int, at: int | None = None) -> bool:
+        """The same for a run of the store."""
+        return await self._instead(lambda: self._shared.lab.open_recorded(run, at))
+
+    async def _instead(self, opening: Callable[[], Awaitable[RunInfo]]) -> bool:
+        """Open a run in the place of the one that is open."""
+        lab, model = self._shared.lab, self._shared.model
+        step, run = model.step, model.run
+        last = lab.last_checkpoint if step and run is None else None
         keeping = asyncio.ensure_future(self._keep())
         try:
             # The old worker may be busy with a long step, or stopped: it is not waited for.
             await asyncio.wait({keeping}, timeout=0.05)
-            opened = await self._open(spec, checkpoint, sampling)
-            if opened and (kept := keeping.result() if keeping.done() else last) is not None:
-                self.previous = kept
+            opened = await self._open(opening)
+            if opened and step:
+                kept = keeping.result() if keeping.done() else last
+                if run is not None or kept is not None:
+                    self.previous = Earlier(step, run, kept)
         finally:
             keeping.cancel()
         return opened
 
-    async def _open(
-        self,
-        spec: Mapping[str, Any] | str,
-        checkpoint: Checkpoint | None,
-        wanted: Sampling | None = None,
-    ) -> bool:
+    async def _open(self, opening: Callable[[], Awaitable[RunInfo]]) -> bool:
         lab, model = self._shared.lab, self._shared.model
         if self._busy:
             busy = "Another run is being opened; esc cancels that."
             self._shared.say(Remark("One moment", busy))
             return False
-        text = spec if isinstance(spec, str) else json.dumps(dict(spec))
-        sampling, measuring = model.sampling, model.measuring
+        given = model.sampling
         self._busy, model.opening = True, Progress("starting", 0, 0)
         self._shared.changed()
         try:
-            info = await lab.open(
-                text, checkpoint=checkpoint, sampling=wanted or sampling, measuring=measuring
-            )
+            info = await opening()
         except LabError as error:
             self._not_opened(error.failure)
             return False
@@ -75,7 +109,8 @@ class Opening:
             self._shared.changed()
         self.gone = False
         model.opened(info)
-        self._previews.taken(sampling, info.sampling)
+        model.measuring = info.measuring
+        self._previews.taken(given, info.sampling)
         first = model.catalog is None
         model.catalog = await lab.get_catalog()
         if first:
@@ -109,8 +144,9 @@ class Opening:
         )
 
     async def _keep(self) -> Checkpoint | None:
-        """The open run as it stands, if anything was trained."""
-        if self._shared.model.info is None or self._shared.model.step == 0:
+        """The open run as it stands, if anything was trained and nobody records it."""
+        model = self._shared.model
+        if model.info is None or model.step == 0 or model.run is not None:
             return None
         try:
             return await self._shared.lab.checkpoint()
@@ -119,20 +155,36 @@ class Opening:
 
     async def undo(self) -> None:
         """Go back to the run before this one; doing it again swaps them back."""
-        if self.previous is None:
+        before = self.previous
+        if before is None:
             self._shared.say(Remark("Nothing to go back to", "No earlier run is kept."))
             return
-        checkpoint = self.previous
-        if await self.open(checkpoint.spec, checkpoint=checkpoint):
-            self._shared.say(Remark("Back to the run before", f"at step {checkpoint.step:,}"))
+        if before.run is not None:
+            opened = await self.open_recorded(before.run)
+        else:
+            assert before.checkpoint is not None
+            opened = await self.open(before.checkpoint.spec, checkpoint=before.checkpoint)
+        if opened:
+            self._shared.say(Remark("Back to the run before", f"at step {before.step:,}"))
 
     async def revive(self) -> None:
         """Open the run again whose worker was given up, where it is known to have been.
 
         Raises LabError if it stays down.
         """
-        info = self._shared.model.info
-        if self.gone and info is not None:
-            if not await self._open(info.spec, self._shared.lab.last_checkpoint):
-                raise LabError(Failure("The run stays down", "", kind="cancelled"))
-            await self._frames.pull()
+        lab, model = self._shared.lab, self._shared.model
+        info = model.info
+        if not self.gone or info is None:
+            return
+        run, spec, checkpoint = model.run, info.spec, lab.last_checkpoint
+
+        def opening() -> Awaitable[RunInfo]:
+            if run is not None:
+                return lab.open_recorded(run)
+            return lab.open(
+                spec, checkpoint=checkpoint, sampling=model.sampling, measuring=model.measuring
+            )
+
+        if not await self._open(opening):
+            raise LabError(Failure("The run stays down", "", kind="cancelled"))
+        await self._frames.pull()

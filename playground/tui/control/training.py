@@ -22,6 +22,8 @@ class Training:
         self._frames = frames
         self._opening = opening
         self._lock = asyncio.Lock()
+        self._sought: int | None = None
+        """The step asked for last on the timeline."""
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -52,6 +54,23 @@ class Training:
             else:
                 target = 0 if steps is None else max(0, step - steps)
                 await self._shared.patience.for_(self._shared.lab.go_to(target))
+
+    async def seek(self, step: int) -> None:
+        """Go to a step, as the timeline is moved: only the place asked for last counts."""
+        model, self._sought = self._shared.model, step
+        if model.seeking:
+            return
+        model.seeking = True
+        try:
+            async with self.turn():
+                while (to := self._sought) is not None:
+                    self._sought = None
+                    await self._shared.patience.for_(self._shared.lab.go_to(to))
+                    await self._frames.pull()
+                    self._shared.changed()
+        finally:
+            model.seeking, self._sought = False, None
+            self._shared.changed()
 
     async def toggle(self) -> None:
         """Run, or pause."""

@@ -1,4 +1,5 @@
-"""Panel 2: the loss, its average, the held-out loss, what it must beat; below, the metrics."""
+"""Panel 2: the loss, its average, the held-out loss, what it must beat; below, the metrics, and
+the timeline."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from playground.tui.panels.panel import Panel
 from playground.tui.styles import MUTED
 from playground.tui.widgets.chart import LEGEND_FROM, Chart
 from playground.tui.widgets.lanes import Lane
+from playground.tui.widgets.scrubber import Mark, Scrubber
 from playground.tui.widgets.series import GLYPHS, Baseline, Series
 from playground.tui.widgets.text import visible
 
@@ -26,6 +28,7 @@ class LossPanel(Panel):
 
     def compose(self) -> ComposeResult:
         yield Chart(id="loss-chart")
+        yield Scrubber(id="timeline")
 
     def show(self, model: PlaygroundModel) -> None:
         self._model = model
@@ -44,6 +47,18 @@ class LossPanel(Panel):
             [Lane(label, curve) for label, curve in model.measured],
         )
         self._read_out()
+        self._show_timeline(model)
+
+    def _show_timeline(self, model: PlaygroundModel) -> None:
+        scrubber, frame = self.query_one(Scrubber), model.frame
+        if frame is None:
+            return
+        marks = [Mark(step, "edit") for step, _ in frame.edits]
+        marks += [Mark(step, "fork") for step in model.forks]
+        marks += [Mark(batch.step, "sample") for batch in model.batches]
+        scrubber.set_state(frame.earliest, model.head, frame.steps, frame.step, marks)
+        if not model.seeking:
+            scrubber.forget_target()
 
     def _entitle(self, legend: str) -> None:
         if legend != self._legend:

@@ -72,8 +72,9 @@ class SamplingPanel(Panel):
             with field.prevent(Input.Changed):
                 field.value = model.sampling.prompt
         self._show_chances(model)
-        self.set_class(not model.batches, "-unsampled")  # the bars have the room
-        self._show_texts(model.batches)
+        texts = model.texts
+        self.set_class(not texts, "-unsampled")  # the bars have the room
+        self._show_texts(texts)
 
     # ------------------------------------------------------------ the chain
 
@@ -205,8 +206,8 @@ class SamplingPanel(Panel):
     # ------------------------------------------------------------ texts
 
     def _show_texts(self, batches: list[SampleBatch]) -> None:
-        newest = batches[0].number if batches else 0
-        key = (newest, len(batches), self.size.width)
+        numbers = tuple(batch.number for batch in batches)
+        key = (numbers, self.size.width)
         if getattr(self, "_texts_key", None) == key:
             return
         self._texts_key = key

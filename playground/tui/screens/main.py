@@ -26,6 +26,8 @@ from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import StatusLine, TitleLine
 from playground.tui.panels.toosmall import TooSmall, too_small
 from playground.tui.screens.steady import passed
+from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.scrubber import Scrubber
 
 if TYPE_CHECKING:
     from playground.tui.app import PlaygroundApp
@@ -203,6 +205,22 @@ class MainScreen(Screen[None]):
 
     def action_sample(self) -> None:
         self.playground.controller.do(self.playground.controller.sample())
+
+    def on_scrubber_moved(self, event: Scrubber.Moved) -> None:
+        event.stop()
+        self.playground.controller.do(self.playground.controller.seek(event.to))
+
+    def on_chart_picked(self, event: Chart.Picked) -> None:
+        event.stop()
+        event.chart.cursor = None
+        self.playground.controller.do(self.playground.controller.seek(round(event.x)))
+
+    def action_travel(self, end: int) -> None:
+        """To the first step that can be gone back to, or the last one recorded."""
+        frame = self.model.frame
+        if frame is not None:
+            to = self.model.head if end else frame.earliest
+            self.playground.controller.do(self.playground.controller.seek(to))
 
     # ------------------------------------------------------------ looking
 

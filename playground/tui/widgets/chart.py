@@ -84,10 +84,8 @@ class Chart(LineWidget, can_focus=True):
                 group=CURSOR, show=False, tooltip="Move the cursor ten columns back"),
         Binding("shift+right", "cursor(10)", "much later", id="chart.much-later",
                 group=CURSOR, show=False, tooltip="Move the cursor ten columns on"),
-        Binding("home", "cursor_end(0)", "first", id="chart.first", group=CURSOR, show=False,
-                tooltip="Move the cursor to the first point in sight"),
-        Binding("end", "cursor_end(1)", "last", id="chart.last", group=CURSOR, show=False,
-                tooltip="Move the cursor to the last point"),
+        Binding("enter", "pick", "go there", id="chart.pick", group=CURSOR, show=False,
+                tooltip="Go to the step under the cursor"),
         Binding("escape", "clear_cursor", "no cursor", id="chart.clear", group=CURSOR,
                 show=False, tooltip="Take the cursor away"),
     ]  # fmt: skip
@@ -96,6 +94,18 @@ class Chart(LineWidget, can_focus=True):
         """The cursor is now at `x`, or gone (None)."""
 
         def __init__(self, chart: Chart, x: float | None) -> None:
+            super().__init__()
+            self.chart = chart
+            self.x = x
+
+        @property
+        def control(self) -> Chart:
+            return self.chart
+
+    class Picked(Message):
+        """The person chose the place under the cursor."""
+
+        def __init__(self, chart: Chart, x: float) -> None:
             super().__init__()
             self.chart = chart
             self.x = x
@@ -201,16 +211,16 @@ class Chart(LineWidget, can_focus=True):
             there = track.xs[min(max(index, 0), len(track) - 1)]
         self._point(there, None)
 
-    def action_cursor_end(self, end: int) -> None:
-        if self._reference() is not None:
-            self._point(self._snap(self._span()[end]), None)
+    def action_pick(self) -> None:
+        if self.cursor is not None:
+            self.post_message(self.Picked(self, self.cursor))
 
     def action_clear_cursor(self) -> None:
         self._point(None, None)
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "clear_cursor":  # else escape is not ours to take
+        if action in ("clear_cursor", "pick"):  # else the key is not ours to take
             return self.cursor is not None
         return super().check_action(action, parameters)
 

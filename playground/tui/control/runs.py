@@ -1,0 +1,155 @@
+"""The runs of the store: what was interrupted, where one goes on, forks, and what is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playground.catalog import KnobValue
+from playground.lab.desk import Desk
+from playground.lab.protocol import Checkpoint, RecordState, RunInfo
+from playground.tui.control.opening import Opening
+from playground.tui.control.shared import Remark, Shared
+from playground.tui.widgets.text import visible
+
+if TYPE_CHECKING:
+    from playground.lab.store.records import RunRow
+
+
+class Runs:
+    """What the main screen does with the store. What the store cannot do is said, and stops
+    nothing."""
+
+    def __init__(self, shared: Shared, opening: Opening, store: Path | None) -> None:
+        self._shared = shared
+        self._opening = opening
+        self.desk = Desk(store) if store is not None else None
+        """The store; None if runs are not recorded."""
+        self._seen: RecordState | None = None
+        self._info: RunInfo | None = None
+        """The run that was open when that was seen."""
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self.desk is not None:
+            self.desk.close()
+
+    # ------------------------------------------------------------ at the start
+
+    async def offer(self) -> None:
+        """Tell of the run that was interrupted last, if there is one."""
+        if self.desk is None:
+            return
+        from playground.lab.store.errors import StoreError
+
+        try:
+            rows = [row for row in await self.desk.interrupted() if row.step]
+            await self.desk.purge()
+        except StoreError as error:
+            self._shared.say(Remark(error.title, error.message, "warning"))
+            return
+        if not rows:
+            return
+        row = rows[0]
+        more = f" {len(rows) - 1} more are in the list of runs (a)." if len(rows) > 1 else ""
+        self._shared.say(
+            Remark(
+                "A run was interrupted",
+                f"{said(row)}, {ago(row.touched)}. o goes on with it; nothing of it is lost.{more}",
+                "warning",
+            )
+        )
+
+    async def resume(self, kept: Path) -> bool:
+        """Go on with the run that was at work last. False if the store has none, or one that is
+        older than the file `kept`, in which an unrecorded run was kept."""
+        if self.desk is None:
+            return False
+        from playground.lab.store.errors import StoreError
+
+        try:
+            row = await self.desk.latest(but=self._shared.model.run)
+        except StoreError:
+            return False
+        if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
+            return False
+        if await self._opening.open_recorded(row.id):
+            self._shared.say(Remark("Welcome back", f"{said(row)}."))
+        return True
+
+    # ------------------------------------------------------------ forks
+
+    async def checkpoint_at(self, step: int) -> Checkpoint:
+        """The open run's state after `step` steps, to fork from. Raises LabError."""
+        lab, model = self._shared.lab, self._shared.model
+        if step != model.step:
+            await self._shared.patience.for_(lab.go_to(step))
+        return await self._shared.patience.for_(lab.checkpoint())
+
+    async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
+        """Go on from this step as a new run, with these changes. Raises LabError."""
+        from playground.lab.forking import forked
+
+        model = self._shared.model
+        parent = (model.run, step) if model.run is not None else None
+        checkpoint = await self.checkpoint_at(step)
+        spec, start = forked(checkpoint, changes)
+        if await self._opening.open(spec, checkpoint=start, parent=parent):
+            self._shared.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
+
+    # ------------------------------------------------------------ what frames tell
+
+    async def follow(self) -> None:
+        """Note how the recording stands, and say what a person should know of it."""
+        model = self._shared.model
+        record = model.frame.record if model.frame else None
+        before, self._seen = self._seen, record
+        same_worker, self._info = self._info is model.info, model.info
+        if record == before:
+            return
+        self._say_trouble(before, record)
+        if record is None or record.run is None or self.desk is None:
+            model.name, model.forks = "", ()
+            return
+        model.name = record.name
+        parted = before is not None and before.run is not None and before.run == record.parent
+        if parted and same_worker and record.fork_step is not None:
+            self._shared.say(
+                Remark(
+                    f"Run {record.run} branches off run {record.parent}",
+                    f"What run {record.parent} learnt after step {record.fork_step:,} is kept "
+                    "there: a shows all runs.",
+                )
+            )
+        from playground.lab.store.errors import StoreError
+
+        try:
+            children = await self.desk.children(record.run)
+        except StoreError:
+            return
+        model.forks = tuple(row.fork_step for row in children if row.fork_step is not None)
+
+    def _say_trouble(self, before: RecordState | None, record: RecordState | None) -> None:
+        was, now = (one.trouble if one else None for one in (before, record))
+        if now is not None and now != was:
+            self._shared.say(Remark(now.title, now.message, "error"))
+        elif was is not None and now is None and record is not None:
+            self._shared.say(Remark("The run is recorded again", "Nothing of it is missing."))
+
+
+def said(row: RunRow) -> str:
+    """A run in a few words: "kafka (names), step 312 of 1,000"."""
+    name = f"{visible(row.name)} ({visible(row.dataset)})" if row.name else visible(row.dataset)
+    return f"{name}, step {row.at:,} of {row.steps:,}"
+
+
+def ago(then: float) -> str:
+    """How long ago that was: "3 minutes ago"."""
+    seconds = max(0.0, time.time() - then)
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s'[: count > 1]} ago"
+    return "a moment ago"
