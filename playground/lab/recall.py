@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from playground.lab.checkpoint import as_bytes
 from playground.lab.events import LabError
 from playground.lab.protocol import Checkpoint, Failure, ProbeAnswers, Recording, SampleBatch
 from playground.lab.protocol.sampling import sampling_of
+from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import keyframe_of
 from playground.lab.store.locks import RunLock
-from playground.lab.store.records import PluginUse, RunRecord
+from playground.lab.store.records import PluginUse, RunRecord, StoredKeyframe
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe, Timeline
 
@@ -38,6 +39,7 @@ class Recalled:
     probes: tuple[ProbeAnswers, ...]
     settings: Mapping[str, Any]
     plugins: tuple[PluginUse, ...]
+    record: RunRecord
     lock: RunLock | None = None
     """Held, if the run is to be gone on with as the same one."""
 
@@ -76,8 +78,7 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
     """A run as it was recorded, whoever has it open: nothing is held. at: where to stand; where
     it stood last, if None. Raises StoreError, LabError."""
     record = store.record(run)
-    stored = (one for one in store.keyframes(run) if one.step >= record.earliest)
-    frames = tuple(map(keyframe_of, stored))
+    frames = tuple(_whole(one for one in store.keyframes(run) if one.step >= record.earliest))
     at = record.row.at if at is None else at
     at = min(max(at, record.earliest), record.row.step)
     batches = tuple(kept.batch for kept in store.samples(run)[-KEPT_BATCHES:])
@@ -90,7 +91,27 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
         probes=tuple(store.probes(run)),
         settings=_object(record.settings),
         plugins=record.plugins,
+        record=record,
     )
+
+
+def _whole(stored: Iterable[StoredKeyframe]) -> Iterator[Keyframe]:
+    """Those that can be read: a replay from an earlier one leads to where another was."""
+    for one in stored:
+        with contextlib.suppress(StoreError):
+            yield keyframe_of(one)
+
+
+def same_settings(spec: str, other: str) -> bool:
+    """Two RunSpecs, as JSON, are of the same run. A text file may lie elsewhere: whether the
+    documents are the same is known by their fingerprint."""
+    try:
+        one, two = (RunSpec.parse(text).model_dump() for text in (spec, other))
+    except SpecError:
+        return spec == other
+    for values in (one, two):
+        values["dataset"]["options"].pop("path", None)
+    return one == two
 
 
 def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> Checkpoint | None:
@@ -100,6 +121,8 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
     Raises LabError if there is no state to begin from.
     """
     before = [frame for frame in frames if frame.step < at or frame.step == record.earliest == at]
+    if not before and record.earliest > 0:  # better without the gradients than not at all
+        before = [frame for frame in frames if frame.step == at]
     if not before and record.earliest == 0:
         if record.row.step == 0:
             return None

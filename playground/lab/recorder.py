@@ -14,32 +14,23 @@ import os
 import platform
 import threading
 import time
-from array import array
-from bisect import bisect_right, insort
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from itertools import chain, takewhile
+from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
+from playground.lab.gathering import Gathered, Marks, edits_of, gather
 from playground.lab.keeping import text_of
 from playground.lab.protocol import Failure, Recording, RecordState
-from playground.lab.shelf import Shelf
+from playground.lab.recall import Recalled, same_settings
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import frame_bytes
 from playground.lab.store.locks import RunLock
-from playground.lab.store.records import (
-    Batch,
-    Edit,
-    NewRun,
-    ProbeAnswers,
-    RunRecord,
-    RunStatus,
-    StoredSamples,
-)
+from playground.lab.store.records import NewRun, ProbeAnswers, RunRecord, RunStatus, StoredSamples
 from playground.lab.store.store import Store
-from playground.lab.timeline import Keyframe, Measured, Timeline
+from playground.lab.timeline import Measured
 from playground.lab.training import Training
 
 EVERY = 0.4
@@ -52,41 +43,10 @@ _SHARE = 0.005
 """Of the time, that measuring it may take."""
 _AHEAD = 3
 """Batches that may wait for the disk before no more are gathered."""
-_AVERAGED = 50
-"""Losses in the average that lists of runs show."""
-
-
-@dataclass(slots=True)
-class Marks:
-    """How far the record of a run goes."""
-
-    head: int = 0
-    evaluated: int = -1
-    measured: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By label: how many values, and the step of the last one."""
-    edits: dict[tuple[int, str], float | str] = field(default_factory=dict)
-    shelf: Shelf = field(default_factory=Shelf)
-    tip: int = -1
-    stands: tuple[int, str] = (-1, "")
-    settings: str = ""
-
-    @classmethod
-    def of(cls, record: RunRecord) -> Marks:
-        """Those of a run that was recorded before."""
-        start = [0] if record.earliest == 0 else []
-        known = {
-            label: (len(pairs) // 2, int(pairs[-2]))
-            for label, pairs in record.measured.items()
-            if pairs
-        }
-        return cls(
-            head=record.row.step,
-            evaluated=max((step for step, _ in record.evaluations), default=-1),
-            measured=known,
-            edits={(edit.step, edit.field): edit.value for edit in record.edits},
-            shelf=Shelf(sorted({*start, *record.keyframes})),
-            settings=record.settings,
-        )
+_PATIENCE = 0.05
+"""Of a step that takes longer than EVERY: so long its record may wait for the run to be made."""
+_UNWRITTEN = 1000
+"""Samples that wait at most for a store that cannot be written; the newest."""
 
 
 class Line:
@@ -104,6 +64,19 @@ class Line:
         self.fork_step: int | None = None
         self.lock: RunLock | None = None
         self.marks: Marks | None = None
+        """None also after something could not be written: it is to be read anew."""
+        self.head: float = 0 if run is None else math.inf
+        """How far its record goes at most; `inf` as long as that is not known."""
+        self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=_UNWRITTEN)
+        """Gathered, but not recorded for some trouble. Everything else that was is still there
+        to be gathered again."""
+
+    def take(self, record: RunRecord) -> None:
+        """What the store says of it."""
+        self.uid, self.name, self.spec = record.row.uid, record.row.name, record.spec
+        self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
+        self.head = record.row.step
+        self.marks = Marks.of(record)
 
 
 class Recorder:
@@ -118,12 +91,12 @@ class Recorder:
         settings: Callable[[], str],
         *,
         text: str = "",
-        lock: RunLock | None = None,
+        recalled: Recalled | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """about: the run as it is to be made, but for its parent. settings: how it is looked at,
-        as JSON. text: path of the file that it learns from, if it is one. lock: held already, for
-        a run that is gone on with."""
+        as JSON. text: path of the file that it learns from, if it is one. recalled: the run that
+        is gone on with, as it was read, and its lock."""
         self.samples: list[StoredSamples] = []
         """To be recorded with the next batch; so are the answers to the probes."""
         self.probes: list[ProbeAnswers] = []
@@ -137,18 +110,26 @@ class Recorder:
         self._path = Path(recording.store)
         self._owner = f"process {os.getpid()} on {platform.node() or 'this machine'}"
         self._store: Store | None = None
-        self._line = Line(None if recording.run is not None else self._new(recording))
-        self._line.run, self._line.lock = recording.run, lock
         self._trouble: Failure | None = None
         self._quiet_until = 0.0
-        self._next = time.monotonic() + EVERY
-        self._last = time.monotonic()
+        self._next = self._last = time.monotonic()
         self._next_norm = 0.0
+        self._owed = False
+        """Something could not be gathered yet; `wake` is called when it can."""
+        self._unchecked: tuple[int, bool] | None = None
+        """What `check_future` was told, as long as the record could not be looked at."""
         self._put_in = self._taken_out = 0  # each counted by one of the two threads only
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Line | None, Callable[[], None]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        if recording.run is not None or recording.parent is not None:
-            self._prepare(self._line)
+        new = None if recording.run is not None else self._new(recording)
+        self._line = line = Line(new, recording.run)
+        if recalled is not None:
+            line.lock = recalled.lock
+            line.take(recalled.record)
+            self.seconds = recalled.record.seconds
+            self._put(line, lambda: self._open().set_owner(recalled.record.row.id, self._owner))
+        elif recording.run is not None or recording.parent is not None:
+            self._prepare(line)
 
     def _new(self, recording: Recording) -> NewRun:
         return replace(
@@ -183,34 +164,67 @@ class Recorder:
             self.flush(status)
 
     def _measure_norm(self, now: float) -> None:
-        """How strongly the last step pulled: seldom enough to cost next to nothing."""
-        training = self._training
+        """How strongly the last step pulled: seldom enough to cost next to nothing, and only
+        where the run never was before."""
+        training, marks = self._training, self._line.marks
         step, measured = training.step, training.series.measured
-        if training.last is not None and training.last.step == step:
+        known = marks.measured.get(NORM) if marks else None
+        new = step == training.series.head and not (known and step <= known[-1])
+        if new and training.last is not None and training.last.step == step:
             with suppress(Exception):  # an engine of a plugin's; its steps tell what is wrong
                 length = math.hypot(*training.engine.read("gradients"))
-                known = measured.get(NORM)
-                if math.isfinite(length) and (known is None or known.at(step) is None):
+                one = measured.get(NORM)
+                if math.isfinite(length) and (one is None or one.at(step) is None):
                     measured.setdefault(NORM, Measured()).record(step, length)
         self._next_norm = time.monotonic() + (time.monotonic() - now) / _SHARE
 
-    def flush(self, status: RunStatus) -> None:
-        """Gather all that is new, now."""
+    def flush(self, status: RunStatus, *, anyhow: bool = False) -> None:
+        """Gather all that is new, now. anyhow: also if the disk is behind, or was in trouble a
+        moment ago."""
         now = time.monotonic()
-        if now < self._quiet_until or self._waiting >= _AHEAD:
+        self._owed = True  # before looking whether it can be: the other thread ends meanwhile
+        if not anyhow and (now < self._quiet_until or self._waiting >= _AHEAD):
             return
         self._next = now + EVERY
+        self._check()
         line = self._line
-        if line.marks is None:
-            if not self._waiting and self._worth_keeping():
-                self._prepare(line)
+        if line.marks is None and not self._waiting:
+            if not self._worth_keeping():
+                self._owed = False
+                return
+            self._prepare(line)
+            if self._training.pace > EVERY:  # the next occasion is far away
+                self._settle(min(1.0, _PATIENCE * self._training.pace))
+                self._check()
+                line = self._line
+        marks = line.marks
+        if marks is None:
             return
-        line.marks.shelf.earn(now - self._last)
+        self._owed = False
+        marks.shelf.earn(now - self._last)
         self._last = now
-        gathered = self._gather(line.marks, status)
+        samples, probes = self._to_record(line)
+        gathered = gather(
+            self._training, marks, status, self._settings(), self.seconds, samples, probes
+        )
+        line.head = marks.head
         if gathered is not None:
-            batch, frames, tip = gathered
-            self._put(lambda: self._append(line, batch, frames, tip))
+            self._put(line, lambda: self._append(line, marks, gathered))
+
+    def _to_record(self, line: Line) -> tuple[list[StoredSamples], list[ProbeAnswers]]:
+        """The samples and answers since the last time, and those that came back."""
+        samples: list[StoredSamples] = []
+        probes: list[ProbeAnswers] = []
+        while line.unwritten:
+            one = line.unwritten.popleft()
+            if isinstance(one, StoredSamples):
+                samples.append(one)
+            else:
+                probes.append(one)
+        samples += self.samples
+        probes += self.probes
+        self.samples, self.probes = [], []
+        return samples, probes
 
     def _worth_keeping(self) -> bool:
         """A run is made when there is something to lose: a step, or a fork asked for."""
@@ -222,149 +236,116 @@ class Recorder:
             or line.parent is not None
         )
 
-    def _gather(
-        self, marks: Marks, status: RunStatus
-    ) -> tuple[Batch, list[Keyframe], Keyframe | None] | None:
-        training = self._training
-        series, timeline = training.series, training.timeline
-        stands, settings = (training.step, status), self._settings()
-        begin = max(0, marks.head - series.first)
-        losses, rates = series.losses[begin:], series.learning_rates[begin:]
-        evaluations = tuple(
-            takewhile(lambda pair: pair[0] > marks.evaluated, reversed(series.evaluations.items()))
-        )
-        measured = {
-            label: pairs
-            for label, one in series.measured.items()
-            if (pairs := _unrecorded(one, marks.measured.get(label)))
-        }
-        edits = tuple(
-            Edit(at, name, value)  # type: ignore[arg-type]  # one of the two above
-            for (at, name), value in _edits(timeline).items()
-            if marks.edits.get((at, name)) != value
-        )
-        samples, self.samples = tuple(self.samples), []
-        probes, self.probes = tuple(self.probes), []
-        if (
-            stands == marks.stands
-            and settings == marks.settings
-            and not (losses or evaluations or measured or edits or samples or probes)
-        ):
-            return None
-        head = marks.head + len(losses)
-        shelf = marks.shelf
-        last = shelf.steps[-1] if shelf.steps else -1
-        frames = shelf.choose(timeline.after(last), training.pace) if losses else []
-        frames += self._the_first(marks)
-        size = timeline.before(0).size
-        tip = None
-        at_head = training.step == series.head == head != marks.tip
-        if at_head and (shelf.affords(size) or status != "running"):
-            shelf.spend(size)
-            tip, marks.tip = training.keyframe(), head
-        batch = Batch(
-            at=training.step,
-            status=status,
-            first=marks.head,
-            losses=losses,
-            learning_rates=rates,
-            tokens_seen=training.tokens_seen,
-            seconds=self.seconds,
-            loss=_average(series.losses),
-            evaluations=evaluations[::-1],
-            measured=measured,
-            samples=samples,
-            probes=probes,
-            edits=edits,
-            dropped=shelf.thin(size),
-            settings=settings if settings != marks.settings else None,
-        )
-        marks.head, marks.stands, marks.settings = head, stands, settings
-        marks.evaluated = max(marks.evaluated, *(step for step, _ in evaluations), -1)
-        for label in measured:
-            steps = series.measured[label].steps
-            marks.measured[label] = (len(steps), steps[-1])
-        marks.edits.update({(edit.step, edit.field): edit.value for edit in edits})
-        return batch, frames, tip
-
-    def _the_first(self, marks: Marks) -> list[Keyframe]:
-        """The state that all steps of the run are replayed from, if that is not the start and
-        not on disk yet."""
-        timeline, shelf = self._training.timeline, marks.shelf
-        if not timeline.earliest or timeline.earliest in shelf.steps:
-            return []
-        frame = timeline.before(timeline.earliest)
-        insort(shelf.steps, frame.step)
-        return [frame]
-
     # ------------------------------------------------------------ forks
 
     def branch(self, step: int, status: RunStatus) -> None:
         """Another future is about to begin after `step`. If a future is recorded already, it
         stays, and this session goes on as a fork."""
-        line = self._line
-        recorded = line.marks.head if line.marks else 0
-        if max(recorded, self._training.series.head) <= step:
+        if max(self._line.head, self._training.series.head) <= step:
             return
-        if line.marks is None and line.run is None and not self._waiting:
-            if not self._worth_keeping():
-                return
-            self._prepare(line)
+        quiet = time.monotonic() < self._quiet_until
+        if self._line.marks is None and not (self._waiting or quiet) and self._worth_keeping():
+            self._prepare(self._line)
         self._settle()
-        self.flush(status)
-        if line.marks is None:  # it cannot be recorded: there is nothing to fork from
-            return
-        new = replace(self._about(), parent=line.run, fork_step=step)
-        self._line = Line(new, parent=line)
+        self.flush(status, anyhow=self._line.marks is not None)
+        line = self._line
+        if line.run is not None:
+            self._fork(step)
+        elif line.new is not None and line.new.fork_step is not None:
+            # A fork that could not be made yet: it is one from here, if that is before.
+            line.new = replace(line.new, fork_step=min(step, line.new.fork_step))
+
+    def _fork(self, step: int) -> None:
+        parent = self._line
+        self._unchecked = None
+        new = replace(self._about(), parent=parent.run, fork_step=step)
+        self._line = Line(new, parent=parent)
         self._prepare(self._line)
 
     def check_future(self, step: int, exact: bool) -> None:
         """A recorded run is gone on with at `step`. If what comes is not what is recorded (not
         `exact`: other data, another engine; or something was given up on the way), the record
-        stays, and this session is its fork."""
+        stays, and this session is its fork. Edits that are recorded for what is to come belong
+        to the run, and are made again."""
+        self._unchecked = (step, exact)
         self._settle()
-        line = self._line
-        if line.run is None or line.marks is None:
+        self._check()
+
+    def _check(self) -> None:
+        line, marks, asked = self._line, self._line.marks, self._unchecked
+        if asked is None or marks is None:
             return
-        edits = _edits(self._training.timeline)
-        beyond = line.marks.head > step
-        same_edits = all(line.marks.edits.get(key) == value for key, value in edits.items())
-        if line.spec != self._about().spec or (beyond and not (exact and same_edits)):
-            self._line = Line(replace(self._about(), parent=line.run, fork_step=step), parent=line)
-            self._prepare(self._line)
+        self._unchecked = None
+        step, exact = asked
+        timeline = self._training.timeline
+        mine = edits_of(timeline)
+        as_recorded = all(marks.edits.get(key) == mine[key] for key in mine if key[0] < marks.head)
+        nothing_missing = all(key in mine for key in marks.edits if key[0] < step)
+        same = same_settings(line.spec, self._about().spec)
+        if not same or (marks.head > step and not (exact and as_recorded and nothing_missing)):
+            self._fork(step)
+            return
+        for (at, name), value in marks.edits.items():
+            if (at, name) in mine:
+                continue
+            if name == "engine":
+                timeline.engines[at] = str(value)
+            else:
+                timeline.edits[at] = float(value)
 
     # ------------------------------------------------------------ writing
 
-    def _put(self, job: Callable[[], None]) -> None:
+    def _put(self, line: Line | None, job: Callable[[], None]) -> None:
         self._put_in += 1
-        self._jobs.put(job)
+        self._jobs.put((line, job))
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
             self._thread.start()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while True:
+            try:
+                item = self._jobs.get(timeout=AGAIN if self._trouble else None)
+            except Empty:  # nothing more came, for the run stands: what is missing is tried
+                self._stir()
+                continue
+            if item is None:
+                break
+            line, job = item
             try:
                 job()
             except StoreError as error:
-                self._failed(Failure(error.title, error.message))
+                self._failed(line, Failure(error.title, error.message))
             except Exception as error:  # whatever it is, training goes on
-                reason = f"{type(error).__name__}: {error}"
-                self._failed(Failure("The run cannot be recorded", reason, kind="internal"))
+                reason = f"{type(error).__name__}: {error}."
+                self._failed(line, Failure("The run cannot be recorded", reason, kind="internal"))
             finally:
                 self._taken_out += 1
-            self._wake()
-        if self._store is not None:
-            self._store.close()
+            self._stir()
+        self._let_go()
 
-    def _failed(self, failure: Failure) -> None:
+    def _stir(self) -> None:
+        if self._owed:
+            self._wake()
+
+    def _failed(self, line: Line | None, failure: Failure) -> None:
         again = f"Training goes on; recording is tried again every {AGAIN:.0f} seconds."
         self._trouble = replace(failure, message=f"{failure.message} {again}")
         self._quiet_until = time.monotonic() + AGAIN
-        self._line.marks = None  # how far the record goes is read anew
+        self._owed = True
+        if line is not None:
+            line.marks = None  # how far the record goes is read anew
+        self._let_go()  # the file may be another one when it is tried again
+
+    def _let_go(self) -> None:
+        """Of the store."""
+        store, self._store = self._store, None
+        if store is not None:
+            with suppress(StoreError):
+                store.close()
 
     def _prepare(self, line: Line) -> None:
-        self._put(lambda: self._begin(line))
+        self._put(line, lambda: self._begin(line))
 
     def _begin(self, line: Line) -> None:
         """Have the run in the store, as ours, and know how far it goes."""
@@ -375,40 +356,59 @@ class Recorder:
             self._create(store, line, line.new)
         assert line.run is not None
         record = store.record(line.run)
-        line.uid, line.name, line.spec = record.row.uid, record.row.name, record.spec
-        line.parent_run, line.fork_step = record.row.parent, record.row.fork_step
+        if line.uid not in ("", record.row.uid):
+            raise StoreError(
+                "The run is not in the store",
+                f"Run {line.run} of {self._path} is another one now; this one goes on unrecorded.",
+                "missing",
+            )
         if line.lock is None:
-            line.lock = RunLock(store.lock_folder, line.uid)
-            line.lock.acquire(2.0)
+            lock = RunLock(store.lock_folder, record.row.uid)
+            if not lock.acquire(2.0):
+                raise StoreError(
+                    "The run is recorded elsewhere",
+                    f"Run {line.run} is open in {record.row.owner or 'another playground'}. Close "
+                    "it there.",
+                    "locked",
+                )
+            line.lock = lock
         store.set_owner(line.run, self._owner)
         self.seconds = max(self.seconds, record.seconds)
-        line.marks, self._trouble = Marks.of(record), None
+        line.take(record)
+        self._trouble = None
 
     def _create(self, store: Store, line: Line, new: NewRun) -> None:
+        """Without an owner, until it is locked: it shall not look like an interrupted one."""
         if line.parent is not None:
             self._release(store, line.parent)
         data = text_of(self._text) if self._text else None
         if data is not None:  # the file may be edited, and the run goes on all the same
             new = replace(new, text_sha256=store.keep_text(data))
         if new.parent is not None and new.fork_step is not None:
-            line.run = store.fork(new.parent, new.fork_step, new, self._owner)
+            # If the end of the parent could not be recorded, the fork has it nevertheless.
+            step = min(new.fork_step, store.row(new.parent).step)
+            line.run = store.fork(new.parent, step, new, "")
         else:
-            line.run = store.create(new, self._owner)
+            line.run = store.create(new, "")
 
-    def _append(
-        self, line: Line, batch: Batch, frames: list[Keyframe], tip: Keyframe | None
-    ) -> None:
-        if line.marks is None or line.run is None:
-            return  # something before it failed: it comes again
-        self._open().append(
-            line.run,
-            replace(
-                batch,
-                keyframes=tuple(frame_bytes(frame) for frame in frames),
-                tip=frame_bytes(tip) if tip is not None else None,
-            ),
-        )
-        self._trouble = None
+    def _append(self, line: Line, marks: Marks, gathered: Gathered) -> None:
+        batch = gathered.batch
+        try:
+            if line.marks is marks and line.run is not None:  # else something before it failed
+                self._open().append(
+                    line.run,
+                    replace(
+                        batch,
+                        keyframes=tuple(map(frame_bytes, gathered.frames)),
+                        tip=frame_bytes(gathered.tip) if gathered.tip is not None else None,
+                    ),
+                )
+                self._trouble = None
+                return
+        except BaseException:
+            line.unwritten.extend((*batch.samples, *batch.probes))
+            raise
+        line.unwritten.extend((*batch.samples, *batch.probes))
 
     def _open(self) -> Store:
         if self._store is None:
@@ -417,12 +417,16 @@ class Recorder:
 
     def _release(self, store: Store, line: Line) -> None:
         """The run is no longer at work."""
-        if line.run is not None and line.marks is not None:
-            at, status = line.marks.stands
-            store.close_run(line.run, max(at, 0), status if status != "running" else "paused")  # type: ignore[arg-type]
-        if line.lock is not None:
-            line.lock.release()
-            line.lock = None
+        try:
+            if line.run is not None:
+                row = store.row(line.run)
+                at, status = line.marks.stands if line.marks else (-1, None)
+                at, status = (row.at, row.status) if status is None else (at, status)
+                store.close_run(line.run, at, "paused" if status == "running" else status)
+        finally:
+            if line.lock is not None:
+                line.lock.release()
+                line.lock = None
 
     # ------------------------------------------------------------ the end
 
@@ -431,40 +435,17 @@ class Recorder:
         if self._thread is None or not self._waiting:
             return True
         done = threading.Event()
-        self._put(done.set)
+        self._put(None, done.set)
         return done.wait(seconds)
 
     def close(self, status: RunStatus) -> None:
         """Write what is left and let go of the run; takes two seconds at most."""
-        self.flush(status)
-        if self._line.marks is None and self._settle():
-            self.flush(status)  # it was only just made
+        self.flush(status, anyhow=True)
+        if self._owed and self._settle(1.0):
+            self.flush(status, anyhow=True)  # it was only just made
         if self._thread is None:
             return
         line = self._line
-        self._put(lambda: self._release(self._open(), line) if line.run is not None else None)
+        self._put(None, lambda: self._release(self._open(), line))
         self._jobs.put(None)
-        self._thread.join(2.0)
-
-
-def _edits(timeline: Timeline) -> dict[tuple[int, str], float | str]:
-    return {
-        **{(at, "learning_rate"): rate for at, rate in timeline.edits.items()},
-        **{(at, "engine"): name for at, name in timeline.engines.items()},
-    }
-
-
-def _unrecorded(one: Measured, known: tuple[int, int] | None) -> array[float]:
-    """(step, value) pairs that are not in the record; all of them, if some of those were
-    measured at earlier steps than what is."""
-    count, last = known or (0, -1)
-    place = bisect_right(one.steps, last)
-    if place != count:
-        place = 0
-    pairs = zip(one.steps[place:], one.values[place:], strict=True)
-    return array("d", chain.from_iterable(pairs))
-
-
-def _average(losses: array[float]) -> float | None:
-    recent = losses[-_AVERAGED:]
-    return sum(recent) / len(recent) if recent else None
+        self._thread.join(1.0)

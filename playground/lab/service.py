@@ -306,16 +306,19 @@ class Service:
         self._halt()
         session.seek(command.step)
         if session.step >= command.step:
+            session.flush()
             return Done()
         self._begin_march(request, command.step, replay=True)
         return None
 
     def _set_sampling(self, _: int, command: SetSampling) -> Reply:
         self._get().set_sampling(command.sampling)
+        self._get().flush()
         return Done()
 
     def _set_metrics(self, _: int, command: SetMetrics) -> Reply:
         self._get().set_metrics(command.measuring)
+        self._get().flush()
         return Done()
 
     def _set_probes(self, _: int, command: SetProbes) -> Reply:
@@ -380,7 +383,7 @@ class Service:
         return Done()
 
     def _recorded(self, *_: object) -> None:
-        if self._session is not None and not self._session.running:
+        if self._session is not None:
             self._session.flush()
 
     def _reload(self, _: int, command: Reload) -> Reply:

@@ -55,7 +55,6 @@ from playground.lab.recorder import Recorder
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 from playground.lab.speed import Ration, Speedometer
-from playground.lab.store.locks import RunLock
 from playground.lab.store.records import StoredSamples
 from playground.lab.training import Training
 
@@ -158,10 +157,10 @@ class Session:
         self,
         recording: Recording,
         *,
-        lock: RunLock | None = None,
+        recalled: Recalled | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """Have the run recorded from now on. lock, wake: see Recorder."""
+        """Have the run recorded from now on. recalled, wake: see Recorder."""
         path = self.spec.dataset.options.get("path")
         self.recorder = recorder = Recorder(
             recording,
@@ -169,7 +168,7 @@ class Session:
             lambda: new_run(self._opened, self.training, self._registry, self._settings()),
             self._settings,
             text=path if isinstance(path, str) else "",
-            lock=lock,
+            recalled=recalled,
             wake=wake,
         )
         if recording.run is not None:
@@ -282,7 +281,11 @@ class Session:
 
     def replay(self, most: int = 1) -> bool:
         """As `advance`, without the sampling that goes with training."""
-        return self.training.forward(most)
+        head = self.training.series.head
+        done = self.training.forward(most)
+        if self.recorder is not None and self.training.series.head > head:
+            self.recorder.note(self.state)  # the run was never here before
+        return done
 
     def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings from the next step on. Raises LabError with `problems`."""
@@ -389,7 +392,10 @@ class Session:
         at, count = self._on_demand
         self._on_demand = (self.step, count + 1 if at == self.step else 1)
         with plugin_failures():
-            return self._batch(f"on demand {self._on_demand[1]}")
+            batch = self._batch(f"on demand {self._on_demand[1]}")
+        if not self.running:
+            self.flush()
+        return batch
 
     def preview(self, limit: int = 64) -> Preview:
         """What may follow the prompt. Raises LabError."""

@@ -47,10 +47,10 @@ def open_session(
         )
         if recalled is not None:
             session.recall(recalled, progress)
+        if recording is not None and not recording.looking:
+            session.record(recording, recalled=recalled, wake=wake)
     except BaseException:
         if recalled is not None and recalled.lock is not None:
             recalled.lock.release()
         raise
-    if recording is not None and not recording.looking:
-        session.record(recording, lock=recalled.lock if recalled else None, wake=wake)
     return session

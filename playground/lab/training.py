@@ -29,6 +29,8 @@ AT_A_TIME = 0.005
 """Seconds of steps that a fast engine makes in one call: commands wait for no longer."""
 _BETWEEN_KEYFRAMES = 0.02
 """Seconds of steps that it may take to be anywhere between two keyframes of a fast engine."""
+_BETWEEN_SLOW = 0.25
+"""The same of a slow engine, down to a keyframe after each step."""
 _RECENTLY = 3.0
 """Seconds after a look at the last update during which each step keeps what it needs."""
 
@@ -162,11 +164,13 @@ class Training:
 
     def _stretch(self, at: int, most: int) -> int:
         """How many steps to make in one call."""
+        timeline, pace = self.timeline, max(self._pace, 1e-9)
         if not isinstance(self.engine, BulkEngine):
+            timeline.spacing = max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
             return min(most, 1)
-        timeline = self.timeline
         quickly = int(AT_A_TIME / self._pace) if self._pace > 0 else most
-        timeline.spacing = max(SPACING, int(_BETWEEN_KEYFRAMES / max(self._pace, 1e-9)))
+        timeline.spacing = max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
+        timeline.spacing = max(timeline.spacing, int(_BETWEEN_KEYFRAMES / pace))
         stop = min(at + max(1, quickly), timeline.next_wanted(at), timeline.next_edit(at))
         if every := self.spec.eval_every:
             stop = min(stop, at - at % every + every)

@@ -1,0 +1,182 @@
+"""What happened to a run since the last time, as one batch for the store.
+
+Works between two steps, in the thread that trains: it copies what is new and looks at nothing
+else, however long the run is.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain, takewhile
+
+from playground.lab.shelf import Shelf
+from playground.lab.store.records import (
+    Batch,
+    Edit,
+    ProbeAnswers,
+    RunRecord,
+    RunStatus,
+    StoredSamples,
+)
+from playground.lab.timeline import Keyframe, Measured, Timeline
+from playground.lab.training import Training
+
+_AVERAGED = 50
+"""Losses in the average that lists of runs show."""
+
+Edits = dict[tuple[int, str], float | str]
+"""By step and field."""
+
+
+@dataclass(slots=True)
+class Marks:
+    """How far the record of a run goes."""
+
+    head: int = 0
+    evaluated: int = -1
+    measured: dict[str, array[int]] = field(default_factory=dict)
+    """By label, the steps of what is recorded, in order."""
+    edits: Edits = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
+    tip: int = -1
+    """The newest step whose state is on disk."""
+    stands: tuple[int, RunStatus | None] = (-1, None)
+    settings: str = ""
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Marks:
+        """Those of a run that was recorded before."""
+        start = [0] if record.earliest == 0 else []
+        return cls(
+            head=record.row.step,
+            evaluated=max((step for step, _ in record.evaluations), default=-1),
+            measured={
+                label: array("q", sorted(map(int, pairs[::2])))
+                for label, pairs in record.measured.items()
+                if pairs
+            },
+            edits={(edit.step, edit.field): edit.value for edit in record.edits},
+            shelf=Shelf(sorted({*start, *record.keyframes})),
+            settings=record.settings,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A batch, but for the bytes of the states, which another thread makes."""
+
+    batch: Batch
+    frames: tuple[Keyframe, ...]
+    tip: Keyframe | None
+
+
+def gather(
+    training: Training,
+    marks: Marks,
+    status: RunStatus,
+    settings: str,
+    seconds: float,
+    samples: Sequence[StoredSamples],
+    probes: Sequence[ProbeAnswers],
+) -> Gathered | None:
+    """What is not recorded yet, None if that is nothing; from now on the marks say it is.
+    seconds: that training took so far."""
+    series, timeline = training.series, training.timeline
+    stands = (training.step, status)
+    begin = max(0, marks.head - series.first)
+    losses, rates = series.losses[begin:], series.learning_rates[begin:]
+    later = takewhile(lambda pair: pair[0] > marks.evaluated, reversed(series.evaluations.items()))
+    evaluations = tuple(later)[::-1]
+    measured = {
+        label: pairs
+        for label, one in series.measured.items()
+        if (pairs := _unrecorded(one, marks.measured.setdefault(label, array("q"))))
+    }
+    edits = {
+        key: value for key, value in edits_of(timeline).items() if marks.edits.get(key) != value
+    }
+    if (
+        stands == marks.stands
+        and settings == marks.settings
+        and not (losses or evaluations or measured or edits or samples or probes)
+    ):
+        return None
+    head = marks.head + len(losses)
+    frames, tip, dropped = _states(training, marks, head, status != "running")
+    batch = Batch(
+        at=training.step,
+        status=status,
+        first=marks.head,
+        losses=losses,
+        learning_rates=rates,
+        tokens_seen=training.tokens_seen,
+        seconds=seconds,
+        loss=_average(series.losses),
+        evaluations=evaluations,
+        measured=measured,
+        samples=tuple(samples),
+        probes=tuple(probes),
+        edits=tuple(
+            Edit(step, name, value)  # type: ignore[arg-type]  # one of the two of edits_of
+            for (step, name), value in edits.items()
+        ),
+        dropped=dropped,
+        settings=settings if settings != marks.settings else None,
+    )
+    marks.head, marks.stands, marks.settings = head, stands, settings
+    marks.evaluated = max(marks.evaluated, *(step for step, _ in evaluations), -1)
+    marks.edits.update(edits)
+    return Gathered(batch, frames, tip)
+
+
+def _states(
+    training: Training, marks: Marks, head: int, standing: bool
+) -> tuple[tuple[Keyframe, ...], Keyframe | None, tuple[int, ...]]:
+    """Which keyframes to write, the tip if it is to be, and the steps of those that go.
+    standing: the run does not go on by itself."""
+    shelf, timeline = marks.shelf, training.timeline
+    size = timeline.before(0).size
+    last = shelf.steps[-1] if shelf.steps else -1
+    frames = shelf.choose((one for one in timeline.after(last) if one.step <= head), training.pace)
+    dropped = shelf.thin(size)
+    kept = tuple(frame for frame in frames if frame.step not in dropped)
+    tip = None
+    if training.step == training.series.head == head != marks.tip:
+        if kept and kept[-1].step == head:
+            marks.tip = head
+        elif standing or shelf.affords(size):
+            shelf.spend(size)
+            tip, marks.tip = training.keyframe(), head
+    return kept, tip, dropped
+
+
+def edits_of(timeline: Timeline) -> Edits:
+    """What was set by hand, as the store names it."""
+    return {
+        **{(step, "learning_rate"): rate for step, rate in timeline.edits.items()},
+        **{(step, "engine"): name for step, name in timeline.engines.items()},
+    }
+
+
+def _unrecorded(one: Measured, known: array[int]) -> array[float]:
+    """(step, value) pairs of steps that are not among the `known`, which from now on they
+    are."""
+    last = known[-1] if known else -1
+    place = bisect_right(one.steps, last)
+    pairs = list(zip(one.steps[place:], one.values[place:], strict=True))
+    if place != len(known):  # measured at earlier steps than what is recorded, or not at all
+        recorded = set(known)
+        earlier = zip(one.steps[:place], one.values[:place], strict=True)
+        pairs = [pair for pair in earlier if pair[0] not in recorded] + pairs
+    known.extend(step for step, _ in pairs)
+    if pairs and pairs[0][0] < last:
+        known[:] = array("q", sorted(known))
+    return array("d", chain.from_iterable(pairs))
+
+
+def _average(losses: array[float]) -> float | None:
+    recent = losses[-_AVERAGED:]
+    return sum(recent) / len(recent) if recent else None
