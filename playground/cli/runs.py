@@ -21,7 +21,7 @@ _runs = click.argument("run", nargs=-1, required=True)
 @click.group(cls=Group, context_settings=CONTEXT, invoke_without_command=True)
 @click.pass_context
 def runs(ctx: click.Context) -> int:
-    """List what was trained, take runs elsewhere and bring them here, tidy up.
+    """List what was trained, take it elsewhere, tidy up.
 
     The playground records every run by itself; `a` in it shows the same runs.
     """
