@@ -156,6 +156,16 @@ class Race:
             self._driving = asyncio.create_task(self._drive(drive))
         self._tell()
 
+    def set_lockstep(self, lockstep: bool) -> None:
+        """How `state` says that it goes, before it does."""
+        self._lockstep = lockstep
+        self._tell()
+
+    @property
+    def sampling(self) -> Sampling:
+        """How both are sampled."""
+        return replace(self._sampling, every=self._every)
+
     async def pause(self) -> None:
         """Stop both after the step under way."""
         async with self._turn:

@@ -131,8 +131,15 @@ class RaceState:
     """Why something that both were asked could not be done."""
 
     @property
+    def comparable(self) -> bool:
+        """Are the losses nats of the same tokens?"""
+        one, other = (side.info for side in self.sides)
+        return one is None or other is None or one.vocabulary == other.vocabulary
+
+    @property
     def ahead(self) -> Place | None:
-        """Whose smoothed loss is lower at the last common step; None if neither's is."""
-        if self.average is None or not self.average.difference:
+        """Whose smoothed loss is lower at the last common step; None if neither's is, or if
+        they cannot be compared."""
+        if self.average is None or not self.average.difference or not self.comparable:
             return None
         return 1 if self.average.difference < 0 else 0

@@ -256,3 +256,13 @@ def _value_words(value: object) -> str:
         options = " ".join(f"{key}={one}" for key, one in dict(value["options"]).items())
         return visible(f"{value['name']} {options}".strip()[:60])
     return fit(visible(form.written(value)), 40).rstrip()
+
+
+def fork_name(changes: Mapping[str, Any]) -> str:
+    """What to call a fork with these changes: `learning rate 0.02, seed 43`."""
+    known = form.settings()
+    words = [
+        f"{known[field].label if field in known else field} {_value_words(value)}"
+        for field, value in changes.items()
+    ]
+    return ", ".join(words) or "unchanged"

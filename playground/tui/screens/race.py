@@ -1,0 +1,355 @@
+"""Two runs side by side: their losses in one chart, what differs, what they write."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input
+
+from playground.lab.events import LabError
+from playground.lab.protocol import Checkpoint, Sampling
+from playground.lab.race.state import Place
+from playground.tui.panels.keybar import KeyBar
+from playground.tui.panels.toosmall import TooSmall, too_small
+from playground.tui.screens import race_view as view
+from playground.tui.screens.steady import passed
+from playground.tui.styles import BAD, MUTED
+from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.text import visible
+from playground.tui.widgets.words import Words
+
+if TYPE_CHECKING:
+    from playground.lab.race import Race
+
+PACE = 1 / 12
+"""Seconds between two drawings, at the least."""
+WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The side that is gone on with."""
+
+    place: Place
+    name: str
+    checkpoint: Checkpoint
+    sampling: Sampling | None
+
+
+def _key(
+    key: str, action: str, words: str, tooltip: str, display: str | None = None, show: bool = True
+) -> Binding:
+    name = action.replace("(", ".").rstrip(")")
+    return Binding(
+        key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}"
+    )
+
+
+RACE_BINDINGS = [
+    _key("space", "run", "run", "Let both train, or pause both", "space"),
+    _key("s", "step", "step", "One step of both; if one is behind, of that one"),
+    _key("l", "way", "flat out", "In lock-step, or each as fast as it goes"),
+    _key("g", "sample", "sample", "Texts of both now: same prompt, same dice, same step"),
+    _key("slash", "prompt", "prompt", "Type what the texts of both begin with", "/"),
+    _key("b,home", "start", "start",
+         "Put both back to where the race began; from there, as far back as both go", "b"),
+    _key("1", "keep(0)", "keep A", "Go on with A as the open run"),
+    _key("2", "keep(1)", "B", "Go on with B as the open run"),
+    _key("e", "raw", "each step", "Draw the loss of each step, or the average", show=False),
+    _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", show=False),
+    _key("question_mark,f1", "help", "help", "Every key of the race", "?"),
+    _key("escape,q", "leave", "leave", "Leave the race; the open run is as it was", "esc"),
+]  # fmt: skip
+
+
+class RaceScreen(Screen[Kept | None]):
+    """Opens a race, and owns it: it is closed before the screen is dismissed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(RACE_BINDINGS)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (104, "-normal"), (160, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
+        (0, "-tiny"),
+        (22, "-low"),
+        (32, "-medium"),
+        (48, "-tall"),
+    ]
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    RaceScreen {
+        layout: vertical;
+        #race-title, #race-0, #race-1, #race-verdict { height: 1; padding: 0 1; }
+        #race-warnings { height: auto; max-height: 3; padding: 0 1; display: none; }
+        &.-tall #race-warnings { max-height: 6; }
+        .race-frame {
+            border: round $border-blurred;
+            border-title-color: $foreground;
+            border-title-style: bold;
+            border-subtitle-color: $text-muted;
+            padding: 0 1;
+        }
+        .race-frame:focus-within { border: round $primary; border-title-color: $text-primary; }
+        #race-loss { height: 1fr; }
+        #race-chart { height: 1fr; }
+        #race-below { height: 8; }
+        &.-tiny #race-below { height: 5; }
+        &.-medium #race-below { height: 13; }
+        &.-tall #race-below { height: 20; }
+        #race-samples { width: 1fr; height: 100%; }
+        #race-settings { width: 32; height: 100%; }
+        &.-normal #race-settings { width: 48; }
+        &.-wide #race-settings { width: 72; }
+        #race-samples-scroll, #race-settings-scroll { height: 1fr; scrollbar-size-vertical: 1; }
+        #race-texts, #race-table { height: auto; }
+        #race-prompt { display: none; height: 1; background: $foreground 8%; }
+        #race-prompt:ansi { text-style: underline; }
+        #race-prompt.-shown { display: block; }
+        #race-too-small { display: none; width: 100%; height: 100%; text-align: center;
+                          content-align: center middle; }
+        &.-too-small {
+            #race-too-small { display: block; }
+            #race-title, #race-0, #race-1, #race-verdict, #race-warnings, #race-loss,
+            #race-below, #race-keys { display: none; }
+        }
+        #race-keys { height: 1; dock: bottom; background: $panel; padding: 0 1; }
+    }
+    """
+
+    def __init__(self, race: Race) -> None:
+        """race: made, not yet open."""
+        super().__init__()
+        self._race = race
+        self._traces = view.Traces()
+        self._raw = False
+        self._opened = False
+        self._leaving = False
+        self._failed: Content | None = None
+        """Why it could not be opened."""
+        self._due = False
+        self._drawn = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield TooSmall(id="race-too-small")
+        yield Words(id="race-title")
+        yield Words(id="race-0")
+        yield Words(id="race-1")
+        yield Words(id="race-verdict")
+        yield Words(id="race-warnings")
+        with Vertical(id="race-loss", classes="race-frame"):
+            yield Chart(id="race-chart")
+        with Horizontal(id="race-below"):
+            with Vertical(id="race-samples", classes="race-frame"):
+                yield Input(id="race-prompt", compact=True, placeholder="what both begin with")
+                with VerticalScroll(id="race-samples-scroll"):
+                    yield Words(id="race-texts")
+            with (
+                Vertical(id="race-settings", classes="race-frame"),
+                VerticalScroll(id="race-settings-scroll"),
+            ):
+                yield Words(id="race-table")
+        yield KeyBar(id="race-keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#race-loss").border_title = "Loss"
+        self.query_one("#race-samples").border_title = "Samples"
+        self.query_one("#race-samples").border_subtitle = f"{view.IN_DATA} in the data"
+        self.query_one("#race-settings").border_title = "Settings that differ"
+        self._race.changed = self._soon
+        self._do(self._open())
+        self.draw()
+
+    async def on_unmount(self) -> None:
+        self._race.changed = lambda: None
+        await self._race.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        if passed(self, event):
+            return
+        width, height = event.size
+        self.set_class(too_small(width, height), "-too-small")
+        self.query_one(TooSmall).show(width, height)
+        self.call_after_refresh(self.draw)
+
+    # ------------------------------------------------------------ work
+
+    async def _open(self) -> None:
+        try:
+            await self._race.open()
+        except LabError as error:
+            failure = error.failure
+            words = f"{failure.title}. {failure.message}"
+            self._failed = Content.assemble(("✗ ", f"bold {BAD}"), (visible(words), BAD))
+        else:
+            self._opened = True
+        self.draw()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        """In the background; what fails is said."""
+        self.run_worker(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except LabError as error:
+            self.notify(
+                error.failure.message, title=error.failure.title, severity="error",
+                timeout=12, markup=False,
+            )  # fmt: skip
+        except asyncio.CancelledError:
+            work.close()
+            raise
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only leaving, until both are open."""
+        if action in {binding.action.partition("(")[0] for binding in RACE_BINDINGS}:
+            return self._opened or action in ("leave", "help")
+        return super().check_action(action, parameters)
+
+    def action_run(self) -> None:
+        state = self._race.state
+        self._do(self._race.pause() if state.running else self._race.run(state.lockstep))
+
+    def action_step(self) -> None:
+        self._do(self._race.step())
+
+    def action_way(self) -> None:
+        self._do(self._change_way())
+
+    async def _change_way(self) -> None:
+        state = self._race.state
+        self._race.set_lockstep(not state.lockstep)
+        if state.running:
+            await self._race.run(not state.lockstep)
+
+    def action_sample(self) -> None:
+        self._do(self._race.sample())
+
+    def action_start(self) -> None:
+        self._do(self._race.go_to_start())
+
+    def action_keep(self, place: int) -> None:
+        self._do(self._keep(1 if place else 0))
+
+    async def _keep(self, place: Place) -> None:
+        side, checkpoint = self._race.state.sides[place], await self._race.checkpoint(place)
+        await self._close(Kept(place, side.name, checkpoint, self._race.sampling))
+
+    def action_leave(self) -> None:
+        if self.query_one("#race-prompt").has_class("-shown"):
+            self._hide_prompt()
+        else:
+            self._do(self._close(None))
+
+    async def _close(self, kept: Kept | None) -> None:
+        if not self._leaving:
+            self._leaving = True
+            await self._race.close()
+            self.dismiss(kept)
+
+    def action_help(self) -> None:
+        from playground.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(RACE_BINDINGS, 0))
+
+    # ------------------------------------------------------------ looking
+
+    def action_raw(self) -> None:
+        self._raw = not self._raw
+        self.draw()
+
+    def action_window(self) -> None:
+        chart = self.query_one(Chart)
+        at = WINDOWS.index(chart.last_n) if chart.last_n in WINDOWS else 0
+        chart.last_n = WINDOWS[(at + 1) % len(WINDOWS)]
+        self.draw()
+
+    def action_prompt(self) -> None:
+        field = self.query_one("#race-prompt", Input)
+        field.value = self._race.state.prompt
+        field.add_class("-shown")
+        self.set_focus(field)
+
+    def _hide_prompt(self) -> None:
+        self.query_one("#race-prompt").remove_class("-shown")
+        self.set_focus(None)
+
+    @on(Input.Submitted, "#race-prompt")
+    def _prompt_typed(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._hide_prompt()
+        self._do(self._ask(event.value))
+
+    async def _ask(self, prompt: str) -> None:
+        await self._race.set_prompt(prompt)
+        await self._race.sample()
+
+    @on(KeyBar.Pressed)
+    async def _key_clicked(self, event: KeyBar.Pressed) -> None:
+        await self.run_action(event.action)
+
+    # ------------------------------------------------------------ drawing
+
+    def _soon(self) -> None:
+        """Draw soon: many changes make one drawing."""
+        if not self._due and self.is_attached:
+            self._due = True
+            wait = self._drawn + PACE - time.monotonic()
+            self.set_timer(max(wait, 0.001), self.draw)
+
+    def draw(self) -> None:
+        """The race as it is now."""
+        self._due, self._drawn = False, time.monotonic()
+        if not self.query(KeyBar) or self._leaving:
+            return  # not composed yet, or being taken down
+        state = self._race.state
+        width = max(1, self.app.size.width - 2)
+        self._words("title").say(view.title_line(state, width))
+        for place in (0, 1):
+            self._words(str(place)).say(view.side_line(state, 1 if place else 0, width))
+        self._words("verdict").say(self._verdict(width))
+        warnings = view.warnings(state)
+        self._words("warnings").display = bool(warnings.plain)
+        self._words("warnings").say(warnings)
+        self._traces.take(state)
+        chart = self.query_one(Chart)
+        chart.set_data(self._traces.series(self._raw), (), self._traces.lanes)
+        self._words("texts").say(
+            view.samples_table(state.samples, self._room("#race-samples-scroll"))
+        )
+        self._words("table").say(view.settings_table(state, self._room("#race-settings-scroll")))
+        window = f", last {chart.last_n:,} steps" if chart.last_n else ""
+        drawn = "loss of each step" if self._raw else "average of about 20 steps"
+        self.query_one("#race-loss").border_subtitle = f"{drawn}, nats a token{window}"
+        self._draw_keys(state.running, state.lockstep)
+
+    def _verdict(self, width: int) -> Content:
+        if self._failed is not None:
+            return self._failed
+        if not self._opened:
+            return Content.styled("Both are being opened, in a process each.", MUTED)
+        return view.verdict(self._race.state, width)
+
+    def _draw_keys(self, running: bool, lockstep: bool) -> None:
+        words = {"way": "flat out" if lockstep else "lock-step"}
+        roomy = self.app.size.width >= 100
+        shown = [
+            replace(one, description=words.get(one.action, one.description))
+            for one in RACE_BINDINGS
+            if one.show and (roomy or one.action not in ("prompt", "start"))
+        ]
+        self.query_one(KeyBar).show_bindings(shown, running)
+
+    def _words(self, name: str) -> Words:
+        return self.query_one(f"#race-{name}", Words)
+
+    def _room(self, selector: str) -> int:
+        return max(8, self.query_one(selector).size.width - 1)
