@@ -13,7 +13,14 @@ from typing import Any
 import click
 
 from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, option
-from playground.cli.options import changes, make_spec, plugin_options, run_options, sources
+from playground.cli.options import (
+    changes,
+    make_spec,
+    plugin_options,
+    record_options,
+    run_options,
+    sources,
+)
 from playground.cli.plugins import plugins as plugins_group
 from playground.cli.runs import runs as runs_group
 
@@ -42,6 +49,7 @@ def cli() -> None:
 @cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
 @click.argument("file", required=False, type=PATH)
 @run_options
+@record_options
 @plugin_options
 @option("--strategy", "strategies", multiple=True, section="Sampling", metavar="NAME[:KNOBS]",
         help="A link of the chain from logits to token, in this order, as in "
@@ -54,6 +62,9 @@ def play(
     no_plugins: bool,
     without: tuple[str, ...],
     theme: str | None,
+    no_record: bool,
+    recorded: str | None,
+    probes: Path | None,
     **values: Any,
 ) -> int:
     """Open the playground (also without the word "play").
@@ -66,7 +77,17 @@ def play(
     checkpoint = file if _is_checkpoint(file) else None
     said = {} if checkpoint else changes(file, values)
     _leave_out(checkpoint, values)
-    return open_playground(said, where, checkpoint=checkpoint, strategies=strategies, theme=theme)
+    _one_run(recorded, file, no_record, values)
+    return open_playground(
+        said,
+        where,
+        checkpoint=checkpoint,
+        strategies=strategies,
+        theme=theme,
+        record=not no_record,
+        recorded=recorded,
+        probes=probes,
+    )
 
 
 @cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
@@ -100,6 +121,7 @@ def play(
 @option("--metric", "metrics", multiple=True, section="Output", metavar="NAME[:KNOBS]",
         help="Measure this as well, every 10 steps, or of samples every 100 (may be "
              "repeated).")  # fmt: skip
+@record_options
 @plugin_options
 def train(
     file: Path | None,
@@ -111,6 +133,9 @@ def train(
     temperature: float,
     as_json: bool,
     metrics: tuple[str, ...],
+    no_record: bool,
+    recorded: str | None,
+    probes: Path | None,
     **values: Any,
 ) -> int:
     """Train without a screen.
@@ -122,7 +147,8 @@ def train(
     where = sources(plugins, no_plugins, without)
     checkpoint = file if _is_checkpoint(file) else None
     _leave_out(checkpoint, values)
-    spec = None if checkpoint else make_spec(changes(file, values), where)
+    _one_run(recorded, file, no_record, values)
+    spec = None if checkpoint or recorded else make_spec(changes(file, values), where)
     return train_run(
         spec,
         where,
@@ -132,6 +158,9 @@ def train(
         temperature=temperature,
         as_json=as_json,
         metrics=metrics,
+        record=not no_record,
+        recorded=recorded,
+        probes=probes,
     )
 
 
@@ -237,6 +266,9 @@ def export(
     return export_run(checkpoint, path, sources(plugins, no_plugins, without), wanted=wanted)
 
 
+cli.add_command(runs_group)
+
+
 def _listing(kind: str, plural: str, words: str) -> None:
     @cli.command(plural, context_settings=CONTEXT, help=f"List the {words} and their knobs.")
     @option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -306,7 +338,6 @@ def bench(
 
 
 cli.add_command(plugins_group)
-cli.add_command(runs_group)
 
 
 def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:
@@ -317,6 +348,19 @@ def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:
         raise click.UsageError(
             f"A saved run goes on with the settings it was saved with: leave out {flags}."
         )
+
+
+def _one_run(
+    recorded: str | None, file: Path | None, no_record: bool, values: dict[str, Any]
+) -> None:
+    """A recorded run has settings and data of its own. Raises click.UsageError."""
+    if recorded is None:
+        return
+    if file is not None:
+        raise click.UsageError(f"--run goes on with what that run learnt from: leave out {file}.")
+    if no_record:
+        raise click.UsageError("--run and --no-record contradict each other.")
+    _leave_out(Path(recorded), values)
 
 
 def _is_checkpoint(file: Path | None) -> bool:

@@ -83,6 +83,21 @@ def plugin_options(command: F) -> F:
     return command
 
 
+def record_options(command: F) -> F:
+    """Add what decides what is recorded, and which recorded run is gone on with."""
+    for decorator in (
+        option("--no-record", section="Record", is_flag=True,
+               help="Keep no record of this run."),
+        option("--run", "recorded", section="Record", metavar="RUN",
+               help="Go on with this run: its number, its name, or the beginning of its uid; "
+                    "`runs list` lists them."),
+        option("--probes", section="Record", metavar="FILE", type=PATH,
+               help="Ask these prompts again and again: one a line, or JSON."),
+    ):  # fmt: skip
+        command = decorator(command)
+    return command
+
+
 def sources(
     plugins: tuple[Path, ...] = (), no_plugins: bool = False, without: tuple[str, ...] = ()
 ) -> PluginSources:

@@ -15,7 +15,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab.places import store_file
 
 if TYPE_CHECKING:
-    from playground.lab.protocol import Sampling
+    from playground.lab.protocol import ProbeSet, Sampling
 
 NO_TERMINAL = """\
 microgpt-play: this is not a terminal.
@@ -36,13 +36,15 @@ def open_playground(
     strategies: tuple[str, ...] = (),
     theme: str | None = None,
     record: bool = True,
-    run: int | None = None,
+    recorded: str | None = None,
+    probes: Path | None = None,
 ) -> int:
     """Run the playground until it is left; returns the exit code.
 
     said: fields of RunSpec by dotted name, as the options gave them.
     checkpoint: a .safetensors file to go on from, instead of a new run.
-    record: keep the run in the store. run: one of the store's runs to go on with.
+    record: keep the run in the store. recorded: one of the store's runs to go on with, as a
+    person names it. probes: a file of prompts to ask again and again.
     strategies: the sampling chain, each link as --strategy says it; the usual one if empty.
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
@@ -64,6 +66,15 @@ def open_playground(
             saved = read_checkpoint(checkpoint)
         except CheckpointError as error:
             return fail(f"{error.title}. {error.message}")
+    asked = _probes(probes)
+    store = store_file() if record else None
+    run = None
+    if recorded is not None:
+        from playground.cli.recorded import find_run
+
+        run = find_run(store_file(), recorded)
+        if run is None:
+            return 1
     spec = saved.spec if saved is not None else _spec(said, sources)
     sampling = _sampling(strategies, sources) or (saved.sampling if saved is not None else None)
     worker = spawn_worker(sources)
@@ -73,7 +84,6 @@ def open_playground(
         from playground.tui.app import PlaygroundApp
         from playground.tui.leaving import leave_surely
 
-        store = store_file() if record else None
         app = PlaygroundApp(
             lambda listener: Lab(sources, listener=listener, prewarmed=worker, store=store),
             spec,
@@ -81,6 +91,7 @@ def open_playground(
             sampling=sampling,
             store=store,
             run=run,
+            probes=asked,
             theme=theme,
             leave_surely=leave_surely,
         )
@@ -128,6 +139,15 @@ def _sampling(strategies: tuple[str, ...], sources: PluginSources) -> Sampling |
     from playground.lab.protocol import Sampling
 
     return Sampling(links(load(sources), strategies))
+
+
+def _probes(path: Path | None) -> ProbeSet | None:
+    """What the file asks; None if there is none. Raises click.BadParameter."""
+    if path is None:
+        return None
+    from playground.cli.probes import read_probes
+
+    return read_probes(path)
 
 
 def _unreadable(said: Mapping[str, Any], checkpoint: Path | None) -> str | None:

@@ -68,8 +68,9 @@ class Report:
         speed = (done - first) / max(now - since, 1e-9)
         left = (steps - done) / max(speed, 1e-9)
         begin = f"step {done:,}/{steps:,}"
-        measured = session.training.series.measured.items()
-        latest = "".join(f"  {label} {one.values[-1]:.4g}" for label, one in measured if one.values)
+        known = session.training.series.measured
+        measured = [(meter.label, known.get(meter.label)) for meter in session.measurer.meters]
+        latest = "".join(f"  {label} {one.values[-1]:.4g}" for label, one in measured if one)
         end = f"loss {self._average:.3f}{latest}  {speed:,.0f} steps/s  {_duration(left)} left"
         room = _columns(self._stream) - 1 - len(begin) - len(end) - 2
         width = min(BAR_WIDTH, room) if self._live else BAR_WIDTH

@@ -17,16 +17,29 @@ import click
 from playground.cli.chains import heat
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
+from playground.cli.probes import read_probes
+from playground.cli.recorded import find_run
 from playground.cli.report import Report
 from playground.cli.sample import printable_in_terminal
 from playground.hooks.errors import KnobError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
+from playground.lab.activity import Activity
 from playground.lab.checkpoint import CheckpointError, check_place, read_checkpoint
 from playground.lab.events import LabError
-from playground.lab.protocol import DEFAULT_CHAIN, Link, Measuring, MetricChoice, Sampling
+from playground.lab.places import store_file
+from playground.lab.protocol import (
+    DEFAULT_CHAIN,
+    Link,
+    Measuring,
+    MetricChoice,
+    Open,
+    Recording,
+    Sampling,
+)
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec, SpecError
+from playground.lab.starting import open_session
 
 SAMPLED_EVERY = 100
 """Steps between batches of samples, for the metrics that are measured of them."""
@@ -42,11 +55,20 @@ def train_run(
     temperature: float,
     as_json: bool,
     metrics: Sequence[str] = (),
+    record: bool = True,
+    recorded: str | None = None,
+    probes: Path | None = None,
 ) -> int:
     """Train to the end, save, print samples; returns the exit code.
 
-    spec: the run, or None to go on from `checkpoint`; metrics: "name" or "name:knob=value".
+    spec: the run, or None to go on from `checkpoint`, or with the run `recorded` as a person
+    names it; metrics: "name" or "name:knob=value". record: keep it in the store. probes: a file
+    of prompts to ask again and again.
     """
+    asked = read_probes(probes) if probes is not None else None
+    run = find_run(store_file(), recorded) if recorded is not None else None
+    if recorded is not None and run is None:
+        return 1
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
     registry = load(sources)
     warn(registry.problems)
@@ -56,8 +78,11 @@ def train_run(
     try:
         if save is not None:
             _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
-        session = _open(spec, checkpoint, registry, _sampling(link, samples), report)
+        opening = _opening(spec, checkpoint, _sampling(link, samples), record, run)
+        session = open_session(opening, registry, report.opening, Activity())
         _measure(session, measuring)
+        if asked is not None:
+            session.set_probes(asked)
     except CheckpointError as error:
         report.clear()
         return fail(f"{error.title}. {error.message}")
@@ -74,6 +99,14 @@ def train_run(
             )
         return code
     report.opened(session)
+    try:
+        return _run(session, report, save, samples, as_json)
+    finally:
+        session.close()
+
+
+def _run(session: Session, report: Report, save: Path | None, samples: int, as_json: bool) -> int:
+    """Train, save, print samples; the exit code."""
     code, lost = 0, None
     with _interrupts() as interrupted:
         try:
@@ -88,6 +121,8 @@ def train_run(
         code = 130
     if save is not None:
         code = _save(session, save, lost) or code
+    if code and save is None:
+        _tell_how_to_go_on(session)
     if lost is not None:
         raise lost
     if code == 0 and samples:
@@ -95,17 +130,13 @@ def train_run(
     return code
 
 
-def _open(
-    spec: RunSpec | None,
-    checkpoint: Path | None,
-    registry: Registry,
-    sampling: Sampling,
-    report: Report,
-) -> Session:
+def _opening(
+    spec: RunSpec | None, checkpoint: Path | None, sampling: Sampling, record: bool, run: int | None
+) -> Open:
     saved = read_checkpoint(checkpoint) if checkpoint is not None else None
-    run = spec if saved is None else RunSpec.parse(saved.spec)
-    assert run is not None
-    return Session.open(run, registry, checkpoint=saved, sampling=sampling, progress=report.opening)
+    text = saved.spec if saved is not None else spec.to_json() if spec is not None else ""
+    recording = Recording(str(store_file()), run) if record else None
+    return Open(text, saved, sampling, recording=recording)
 
 
 def _spare_the_data(target: Path, spec: RunSpec | None) -> None:
@@ -184,12 +215,22 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
                 "tokens": result.tokens,
             }
             measured = session.training.series.measured_between(result.step, result.step)
-            if measured:
-                line["metrics"] = {label: pairs[-1][1] for label, pairs in measured.items()}
+            on = {meter.label for meter in session.measurer.meters}
+            values = {label: pairs[-1][1] for label, pairs in measured.items() if label in on}
+            if values:
+                line["metrics"] = values
             write(json.dumps(line) + "\n")
             flush()  # a microsecond, and whoever plots it sees it now
         _tell_of_metrics(session, told, report)
         report.step(session, result.loss)
+
+
+def _tell_how_to_go_on(session: Session) -> None:
+    state = session.recorder.state if session.recorder is not None else None
+    if state is not None and state.trouble is not None:
+        say(printable(f"It was not recorded: {state.trouble.message}"))
+    elif state is not None and state.run is not None:
+        say(f"Go on from there: microgpt-play train --run {state.run}")
 
 
 def _save(session: Session, path: Path, lost: OSError | None) -> int:

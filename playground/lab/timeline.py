@@ -175,6 +175,9 @@ class Measured:
         self.steps = array("q", [step for step, _ in known])
         self.values = array("d", [value for _, value in known])
 
+    def __len__(self) -> int:
+        return len(self.steps)
+
     def at(self, step: int) -> float | None:
         """The value at exactly this step; None if it was not measured there."""
         place = bisect_left(self.steps, step)

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from playground.lab.events import LabEvent
-from playground.lab.protocol import Checkpoint, Sampling
+from playground.lab.protocol import Checkpoint, ProbeSet, Sampling
 from playground.tui.controller import Controller, Remark
 from playground.tui.dialogs import Dialogs
 from playground.tui.leaving import keep_run, on_signals
@@ -43,6 +43,7 @@ class PlaygroundApp(App[int]):
         sampling: Sampling | None = None,
         store: Path | None = None,
         run: int | None = None,
+        probes: ProbeSet | None = None,
         theme: str | None = None,
         leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -59,7 +60,7 @@ class PlaygroundApp(App[int]):
             failed=self.fail,
             store=store,
         )
-        self._run = run
+        self._run, self._probes = run, probes
         self.dialogs = Dialogs(self)
         self._spec = spec
         self._checkpoint = checkpoint
@@ -93,6 +94,8 @@ class PlaygroundApp(App[int]):
         if not opened and self.model.info is None:
             # A file that cannot be read: say so, and show what can be.
             await self.controller.open("{}")
+        if self._probes is not None and self.model.info is not None:
+            await self.controller.set_probes(self._probes)
         await self.controller.runs.offer()
 
     # ------------------------------------------------------------ what the controller reports

@@ -23,7 +23,7 @@ from playground.lab.events import (
     WorkerGone,
     WorkerLost,
 )
-from playground.lab.protocol import Checkpoint, Measuring, Sampling
+from playground.lab.protocol import Checkpoint, Measuring, ProbeSet, Sampling
 from playground.tui.control.chores import Chores
 from playground.tui.control.frames import FRAMES_PER_SECOND, Frames
 from playground.tui.control.making import Making
@@ -169,6 +169,18 @@ class Controller:
     async def set_metrics(self, measuring: Measuring) -> None:
         """From now on measure these, and draw them below the loss."""
         await self._training.set_metrics(measuring)
+
+    async def set_probes(self, probes: ProbeSet) -> None:
+        """From now on ask these again and again."""
+        async with self._training.turn():
+            await self.lab.set_probes(probes)
+        self.say(
+            Remark(
+                f"{len(probes.prompts)} probes every {probes.every:,} steps"
+                if probes.prompts
+                else "No probes any more"
+            )
+        )
 
     # ------------------------------------------------------------ what takes its time
 

@@ -200,4 +200,5 @@ def test_a_full_disk_leaves_no_half_a_file(
     done = play("train", words, *STEPS, "--save", "m.safetensors")
     assert done.code == 1
     assert "could not be written" in done.err and "No space left" in done.err
-    assert sorted(path.name for path in words.parent.iterdir()) == ["words.txt"]
+    left = sorted(path.name for path in words.parent.iterdir() if path.name != "home")
+    assert left == ["words.txt"]
