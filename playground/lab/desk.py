@@ -7,9 +7,10 @@ import asyncio
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
+    from playground.lab.runabout import About, Outline, Overview
     from playground.lab.store.query import Query
     from playground.lab.store.records import ProbeAnswers, RunRecord, RunRow, StoredSamples
     from playground.lab.store.store import Store
@@ -49,6 +50,13 @@ class Desk:
         """Those that fit, as the query sorts them."""
         return await self._do(lambda store: store.runs(query))
 
+    async def overview(self, query: Query, here: int | None, *, tree: bool) -> Overview:
+        """The same, with who has each open, in a tree of forks if it is to be. here: the run
+        that is open in this playground."""
+        from playground.lab.runabout import overview
+
+        return await self._do(lambda store: overview(store, query, here, tree=tree))
+
     async def row(self, run: int) -> RunRow:
         """One of them."""
         return await self._do(lambda store: store.row(run))
@@ -60,6 +68,18 @@ class Desk:
     async def curve(self, run: int) -> tuple[int, array[float], array[float]]:
         """The step before the first loss, the losses, the learning rates."""
         return await self._do(lambda store: store.curve(run))
+
+    async def outline(self, run: int) -> Outline:
+        """The same losses as a chart shows them, however many they are."""
+        from playground.lab.runabout import outline
+
+        return await self._do(lambda store: outline(store, run))
+
+    async def about(self, run: int) -> About:
+        """What is said of a run beside its curve."""
+        from playground.lab.runabout import about
+
+        return await self._do(lambda store: about(store, run))
 
     async def samples(self, run: int, since_step: int = 0) -> list[StoredSamples]:
         """What it wrote."""
@@ -119,3 +139,30 @@ class Desk:
         from playground.lab.store.transfer import import_run
 
         return await self._do(lambda store: import_run(store, path))
+
+    async def export_metrics(self, run: int, path: Path, kind: Literal["csv", "jsonl"]) -> None:
+        """Write what was measured at each step. Raises LabError as well."""
+
+        def work(store: Store) -> None:
+            from playground.lab.runfiles import export_metrics
+
+            export_metrics(store, run, path, kind)
+
+        await self._do(work)
+
+    async def export_model(self, run: int, path: Path) -> None:
+        """Write the model of where the run stands. Raises CheckpointError as well."""
+
+        def work(store: Store) -> None:
+            from playground.lab.runfiles import save_model
+            from playground.lab.store.errors import StoreError
+
+            at = store.row(run).at
+            if save_model(store, run, at, path) is None:
+                raise StoreError(
+                    "The model of this step was not kept",
+                    f"Run {run} stands at step {at:,}, which must be trained again from an "
+                    "earlier state. Open the run and save it there with ctrl+s.",
+                )
+
+        await self._do(work)

@@ -86,20 +86,22 @@ def many(count: int, word: str = "run") -> str:
 
 
 def branches(rows: Sequence[RunRow]) -> tuple[list[RunRow], dict[int, str]]:
-    """The rows with each fork below its parent, otherwise in the order given, and what is drawn
-    before a fork ("├ ", "│ └ ") by its id. A fork whose parent is not among them stands by
-    itself."""
-    known = {row.id for row in rows}
+    """The rows with each fork below its parent, and what is drawn before a fork ("├ ", "│ └ ")
+    by its id. A family stands where the first of it stood, forks of one run in the order given.
+    A fork whose parent is not among them stands by itself."""
+    known = {row.id: row for row in rows}
     below: dict[int, list[RunRow]] = {}
-    tops: list[RunRow] = []
-    for row in rows:
+    top: dict[int, int] = {}
+    for row in sorted(rows, key=lambda row: row.id):
         # A parent is older than its fork; what an altered file says is no reason to go in circles.
-        if row.parent is not None and row.parent in known and row.parent < row.id:
+        above = row.parent if row.parent in known and (row.parent or 0) < row.id else None
+        top[row.id] = row.id if above is None else top[above]
+    for row in rows:
+        if top[row.id] != row.id and row.parent is not None:
             below.setdefault(row.parent, []).append(row)
-        else:
-            tops.append(row)
     if not below:
-        return tops, {}
+        return list(rows), {}
+    tops = [known[id] for id in dict.fromkeys(top[row.id] for row in rows)]
     ordered: list[RunRow] = []
     drawn: dict[int, str] = {}
     waiting: list[tuple[RunRow, str, str]] = [(row, "", "") for row in reversed(tops)]

@@ -1,0 +1,195 @@
+"""What the screen of the runs asks the store for, in one go each: a list, a curve, one run.
+
+Called in a thread of the screen's process: plain values come back, small enough to be drawn at
+once however long the run is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+from playground.lab import runlist
+from playground.lab.protocol import ProbeError, ProbeSet
+from playground.lab.store.errors import StoreError
+from playground.lab.store.locks import is_open
+from playground.lab.store.records import Edit, ProbeAnswers, RunRow, StoredSamples
+
+if TYPE_CHECKING:
+    from playground.lab.forking import Setting
+    from playground.lab.store.query import Query
+    from playground.lab.store.store import Store
+
+BLOCKS = 5_000
+"""Of a curve: more than any screen has columns of dots."""
+_AVERAGED = 50
+"""Steps that an average is taken over at least."""
+_POINTS = 500
+"""Of an average."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A list of runs."""
+
+    rows: tuple[RunRow, ...]
+    """As they are to stand below each other."""
+    drawn: Mapping[int, str]
+    """What stands before a fork, by its id."""
+    places: Mapping[int, runlist.Place]
+    """Who has a run open, by its id."""
+    count: int
+    """Runs in the store, those too that do not fit the query."""
+    size: int
+    """Bytes of the store."""
+
+
+def overview(
+    store: Store, query: Query, here: int | None = None, *, tree: bool = False
+) -> Overview:
+    """The runs that fit. here: the one that is open in this playground. Raises StoreError."""
+    rows = store.runs(query)
+    drawn: dict[int, str] = {}
+    held = {
+        row.id: is_open(store.lock_folder, row.uid) for row in rows if row.owner and row.id != here
+    }
+    if tree:
+        rows, drawn = runlist.branches(rows)
+    count, size = store.totals()
+    return Overview(tuple(rows), drawn, runlist.places(rows, held, here), count, size)
+
+
+# ---------------------------------------------------------------- a curve
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The losses of a run, as they can be seen: of a long one the lowest and the highest of
+    each stretch, and their average."""
+
+    steps: array[float]
+    losses: array[float]
+    average_steps: array[float]
+    averages: array[float]
+
+
+def outline(store: Store, run: int, blocks: int = BLOCKS) -> Outline:
+    """Raises StoreError."""
+    first, losses, _ = store.curve(run)
+    steps, ends = _thinned(first + 1, losses, blocks)
+    return Outline(steps, ends, *_averaged(first + 1, losses))
+
+
+def _thinned(first: int, losses: array[float], blocks: int) -> tuple[array[float], array[float]]:
+    count = len(losses)
+    if count <= 2 * blocks:
+        return array("d", range(first, first + count)), losses
+    steps, kept = array("d"), array("d")
+    for number in range(blocks):
+        begin, end = number * count // blocks, (number + 1) * count // blocks
+        block = losses[begin:end]
+        low, high = min(block), max(block)
+        if not math.isfinite(low + high):  # what is not finite compares with nothing
+            low = high = next((loss for loss in block if not math.isfinite(loss)), low)
+            places = [0]
+        else:
+            places = sorted({block.index(low), block.index(high)})
+        for place in places:
+            steps.append(first + begin + place)
+            kept.append(block[place])
+    return steps, kept
+
+
+def _averaged(first: int, losses: array[float]) -> tuple[array[float], array[float]]:
+    """Of the steps up to each one that is named; nothing if a loss is no number."""
+    sums = array("d", accumulate(losses, initial=0.0))
+    count = len(losses)
+    if not count or not math.isfinite(sums[-1]):
+        return array("d"), array("d")
+    window = max(_AVERAGED, count // 100)
+    steps, averages = array("d"), array("d")
+    for number in range(1, min(count, _POINTS) + 1):
+        end = number * count // min(count, _POINTS)
+        begin = max(0, end - window)
+        steps.append(first + end - 1)
+        averages.append((sums[end] - sums[begin]) / (end - begin))
+    return steps, averages
+
+
+# ---------------------------------------------------------------- one run
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of one run beside its curve."""
+
+    row: RunRow
+    parent_name: str
+    evaluations: tuple[tuple[int, float], ...]
+    edits: tuple[Edit, ...]
+    compared_with: str
+    """Whose settings `different` is about: "run 3", "the defaults"."""
+    different: tuple[Setting, ...]
+    samples: StoredSamples | None
+    """The last ones."""
+    prompts: tuple[str, ...]
+    """Of its probes."""
+    first_answers: ProbeAnswers | None
+    last_answers: ProbeAnswers | None
+
+
+def about(store: Store, run: int) -> About:
+    """Raises StoreError."""
+    from playground.lab.forking import differences
+
+    record = store.record(run)
+    base, compared, name = _base(store, record.row)
+    samples = store.samples(run, _last_sampled(store, run))
+    prompts, answers = _asked(record.settings, store.probes(run))
+    return About(
+        row=record.row,
+        parent_name=name,
+        evaluations=record.evaluations,
+        edits=record.edits,
+        compared_with=compared,
+        different=differences(base, json.loads(record.spec)),
+        samples=samples[-1] if samples else None,
+        prompts=prompts,
+        first_answers=answers[0] if answers else None,
+        last_answers=answers[-1] if len(answers) > 1 else None,
+    )
+
+
+def _last_sampled(store: Store, run: int) -> int:
+    """A step from which on there are samples, if there are any: the newest few are enough."""
+    with store._database.reading() as db:
+        found = db.execute("SELECT max(step) FROM samples WHERE run = ?", (run,)).fetchone()
+    return int(found[0] or 0)
+
+
+def _base(store: Store, row: RunRow) -> tuple[dict[str, Any], str, str]:
+    """The settings to compare with, whose they are, and the parent's name."""
+    from playground.lab.spec import RunSpec
+
+    if row.parent is not None:
+        with contextlib.suppress(StoreError):
+            parent = store.record(row.parent)
+            return json.loads(parent.spec), f"run {row.parent}", parent.row.name
+    return RunSpec().model_dump(), "the defaults", ""
+
+
+def _asked(
+    settings: str, answers: Sequence[ProbeAnswers]
+) -> tuple[tuple[str, ...], list[ProbeAnswers]]:
+    """The prompts that are asked now, and the answers to these."""
+    try:
+        probes = ProbeSet.from_dict(json.loads(settings)["probes"])
+    except (ValueError, TypeError, KeyError, ProbeError):
+        return (), []
+    return probes.prompts, [one for one in answers if one.questions == probes.questions]
