@@ -183,7 +183,8 @@ class Lab:
         return await self._open(Open("", recording=recording))
 
     async def look_at(self, run: int, at: int | None = None) -> RunInfo:
-        """The same, but nothing is recorded, and the run may be open elsewhere."""
+        """The same, but the run stays as it is, and may be open elsewhere: training it further
+        makes a fork of it."""
         recording = Recording(self.store, run, at, looking=True)
         return await self._open(Open("", recording=recording))
 
@@ -192,7 +193,8 @@ class Lab:
         run = self._open_run
         recording = opening.recording
         run.take(link, info, catalog)
-        run.record = RecordState(recording.run) if recording else None
+        kept = recording is not None and not recording.looking
+        run.record = RecordState(recording.run) if recording is not None and kept else None
         self._rescue.watch(link)
         run.sampling, run.measuring, run.probes = info.sampling, info.measuring, info.probes
         run.step = info.resumed_at

@@ -122,13 +122,15 @@ class Recorder:
         self._jobs: SimpleQueue[tuple[Line | None, Callable[[], None]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         new = None if recording.run is not None else self._new(recording)
+        self._lazy = recording.looking
+        """A fork is made only when it differs from its parent."""
         self._line = line = Line(new, recording.run)
         if recalled is not None:
             line.lock = recalled.lock
             line.take(recalled.record)
             self.seconds = recalled.record.seconds
             self._put(line, lambda: self._open().set_owner(recalled.record.row.id, self._owner))
-        elif recording.run is not None or recording.parent is not None:
+        elif recording.run is not None or (recording.parent is not None and not self._lazy):
             self._prepare(line)
 
     def _new(self, recording: Recording) -> NewRun:
@@ -228,13 +230,12 @@ class Recorder:
 
     def _worth_keeping(self) -> bool:
         """A run is made when there is something to lose: a step, or a fork asked for."""
-        line, training = self._line, self._training
-        return (
-            line.run is not None
-            or (line.new is not None and line.new.parent is not None)
-            or training.series.head > training.series.first
-            or line.parent is not None
-        )
+        line, series = self._line, self._training.series
+        if line.run is not None or line.parent is not None or line.new is None:
+            return True
+        if line.new.fork_step is not None:
+            return not self._lazy or series.head > line.new.fork_step
+        return series.head > series.first
 
     # ------------------------------------------------------------ forks
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
@@ -47,7 +48,12 @@ def open_session(
         )
         if recalled is not None:
             session.recall(recalled, progress)
-        if recording is not None and not recording.looking:
+        if recording is not None and recording.looking and recalled is not None:
+            # What is looked at stays as it is; training it further makes a fork of it.
+            end = min(recalled.record.row.step, session.training.series.head)
+            fork = replace(recording, run=None, parent=recording.run, fork_step=end)
+            session.record(fork, wake=wake)
+        elif recording is not None:
             session.record(recording, recalled=recalled, wake=wake)
     except BaseException:
         if recalled is not None and recalled.lock is not None:

@@ -294,6 +294,7 @@ class Training:
             if frames:
                 self.stand_at(frames[-1])
                 timeline.begin_at(frames[-1])
+            self._another_future()
             return self.step == at
         self.seek(at)
         while self.step < at and self.forward(at - self.step):

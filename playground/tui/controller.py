@@ -91,6 +91,11 @@ class Controller:
         """Carry out work in the background; what fails is said, never lost."""
         self._chores.do(work)
 
+    async def look(self) -> None:
+        """Have a frame of the open run in the model. Raises LabError."""
+        await self._frames.pull()
+        self.changed()
+
     def touch(self) -> None:
         """A person did something that changes what is seen: look again, at once."""
         self._frames.touch()

@@ -14,6 +14,7 @@ from playground.lab.places import last_run, plugin_folder
 from playground.tui.controller import Remark
 
 if TYPE_CHECKING:
+    from playground.lab.race import Race
     from playground.tui.app import PlaygroundApp
 
 
@@ -203,6 +204,80 @@ class Dialogs:
         if choice is not None:
             controller = self._app.controller
             controller.do(controller.export(choice["path"], choice["name"], choice["options"]))
+
+    def probes(self) -> None:
+        """What the run is asked again and again, and how its answers change."""
+        if self._ready():
+            self._app.controller.do(self._probes())
+
+    async def _probes(self) -> None:
+        from playground.tui.screens.probes import ProbesScreen
+
+        state = await self._app.controller.lab.probes()
+        trouble = state.trouble.message if state.trouble is not None else ""
+        screen = ProbesScreen(state.probes, state.answers, state.skipped, trouble)
+        self._push(screen, self._probes_chosen)
+
+    def _probes_chosen(self, probes: Any) -> None:
+        if probes is not None:
+            self._app.controller.do(self._app.controller.set_probes(probes))
+
+    def fork(self) -> None:
+        """From a step on, change one thing: as a fork, or in a race."""
+        from playground.tui.screens.fork import ForkScreen
+        from playground.tui.screens.fork_fields import ForkSource
+
+        if self._ready():
+            self._push(ForkScreen(ForkSource.of(self._model)), self._fork_chosen)
+
+    def _fork_chosen(self, choice: Any) -> None:
+        if choice is None:
+            return
+        controller = self._app.controller
+        if choice.race:
+            controller.do(self._race(choice.step, choice.changes))
+        else:
+            controller.do(controller.fork(choice.step, choice.changes))
+
+    def runs(self) -> None:
+        """All runs that were recorded."""
+        from playground.tui.screens.runs import RunsScreen
+
+        controller = self._app.controller
+        if controller.runs.desk is None:
+            controller.say(Remark("Runs are not recorded", "Start without --no-record for that."))
+            return
+        self._push(RunsScreen(controller.runs.desk, self._model.run), self._run_chosen)
+
+    def _run_chosen(self, choice: Any) -> None:
+        if choice is not None:
+            self._app.controller.do(self._with_run(choice))
+
+    async def _with_run(self, choice: Any) -> None:
+        controller = self._app.controller
+        if choice.kind == "race":
+            self._begin_race(await controller.runs.recorded_race(choice.run, choice.other))
+            return
+        if choice.run == self._model.run:
+            if choice.at is not None:
+                await controller.seek(choice.at)
+        elif not await controller.open_recorded(choice.run, choice.at):
+            return
+        await controller.look()
+        if choice.kind == "fork":
+            self.fork()
+
+    async def _race(self, step: int, changes: Mapping[str, Any]) -> None:
+        self._begin_race(await self._app.controller.runs.race(step, changes))
+
+    def _begin_race(self, race: Race) -> None:
+        from playground.tui.screens.race import RaceScreen
+
+        self._push(RaceScreen(race), self._race_over)
+
+    def _race_over(self, kept: Any) -> None:
+        if kept is not None:
+            self._app.controller.do(self._app.controller.runs.go_on_with(kept))
 
     def resume(self) -> None:
         """The run that was at work last: of the store, or kept in a file where that failed."""

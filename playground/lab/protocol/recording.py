@@ -23,7 +23,8 @@ class Recording:
     """The step after which it differs from its parent."""
     name: str = ""
     looking: bool = False
-    """Only look at the recorded run: it is not recorded on, and may be open elsewhere."""
+    """Leave the recorded run as it is: it may be open elsewhere. Training it further makes a fork
+    of it."""
 
 
 @dataclass(frozen=True, slots=True)

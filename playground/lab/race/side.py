@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from playground.lab.events import LabError, LabEvent, WorkerBack, WorkerGone, WorkerLost
 from playground.lab.protocol import Failure, Frame, FrameRequest, SampleBatch, Sampling
@@ -55,10 +55,13 @@ class Side:
 
     async def open(self, sampling: Sampling) -> None:
         """Raises LabError."""
-        entrant, more = self.entrant, dict[str, Any]()
-        if entrant.recording is not None:
-            more["recording"] = entrant.recording
-        await self.lab.open(entrant.spec, checkpoint=entrant.checkpoint, sampling=sampling, **more)
+        entrant = self.entrant
+        await self.lab.open(
+            entrant.spec,
+            checkpoint=entrant.checkpoint,
+            sampling=sampling,
+            recording=entrant.recording,
+        )
         self._opened = True
         await self.pull()
 
@@ -142,6 +145,7 @@ class Side:
             engine=frame.engine,
             steps_per_second=frame.steps_per_second,
             info=self.lab.info,
+            run=frame.record.run if frame.record is not None else None,
         )
 
     # ------------------------------------------------------------ asking

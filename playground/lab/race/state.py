@@ -36,7 +36,8 @@ class Entrant:
     """How its texts are sampled. In a race both are sampled alike: as the left one, if that
     says how."""
     recording: Recording | None = None
-    """What its worker is to record it as; None to record nothing."""
+    """What its worker is to record it as, or which recorded run it is: then `spec` may be
+    empty. None for what the Lab does by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,8 @@ class SideState:
     notes: tuple[str, ...] = ()
     """What a person should know of it: what its worker was lost to, what is different since."""
     info: RunInfo | None = None
+    run: int | None = None
+    """Its number in the store, once it is recorded."""
 
     def heldout(self) -> tuple[int, float] | None:
         """The latest hold-out loss, and its step."""

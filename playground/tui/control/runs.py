@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 from playground.catalog import KnobValue
 from playground.lab.desk import Desk
-from playground.lab.protocol import Checkpoint, RecordState, RunInfo
+from playground.lab.events import LabError
+from playground.lab.protocol import Checkpoint, Failure, Recording, RecordState, RunInfo
 from playground.tui.control.opening import Opening
 from playground.tui.control.shared import Remark, Shared
 from playground.tui.widgets.text import visible
 
 if TYPE_CHECKING:
+    from playground.lab.race import Entrant, Race
     from playground.lab.store.records import RunRow
+    from playground.tui.screens.race import Kept
 
 
 class Runs:
@@ -98,6 +101,78 @@ class Runs:
         spec, start = forked(checkpoint, changes)
         if await self._opening.open(spec, checkpoint=start, parent=parent):
             self._shared.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
+
+    # ------------------------------------------------------------ races
+
+    async def race(self, step: int, changes: Mapping[str, KnobValue]) -> Race:
+        """The open run as it is at this step, against the same with these changes; both are
+        forks of it. Raises LabError."""
+        from playground.lab.forking import forked
+        from playground.lab.race import Entrant
+
+        lab, model = self._shared.lab, self._shared.model
+        if model.running:
+            await self._shared.patience.for_(lab.pause())
+        parent = model.run
+        checkpoint = await self.checkpoint_at(step)
+        spec, start = forked(checkpoint, changes)
+        same, unchanged = forked(checkpoint, {})
+        words = ", ".join(f"{field.rpartition('.')[2]} {value}" for field, value in changes.items())
+        recording = None
+        if lab.store:
+            recording = Recording(lab.store)
+            if parent is not None:
+                recording = Recording(lab.store, parent=parent, fork_step=step)
+        return self._race(
+            Entrant("as it is", same, unchanged, model.sampling, recording),
+            Entrant(words or "the same", spec, start, model.sampling, recording),
+        )
+
+    async def recorded_race(self, left: int, right: int) -> Race:
+        """Two recorded runs, from the last step that both have done; they stay as they are.
+        Raises LabError."""
+        from playground.lab.race import Entrant
+        from playground.lab.store.errors import StoreError
+
+        assert self.desk is not None
+        try:
+            rows = [await self.desk.row(left), await self.desk.row(right)]
+        except StoreError as error:
+            raise LabError(Failure(error.title, error.message)) from error
+        at = min(row.step for row in rows)
+        store = self._shared.lab.store
+        sampling = self._shared.model.sampling
+        one, other = (
+            Entrant(
+                f"run {row.id}{f' {row.name}' if row.name else ''}",
+                "",
+                sampling=sampling,
+                recording=Recording(store, row.id, at, looking=True),
+            )
+            for row in rows
+        )
+        return self._race(one, other)
+
+    def _race(self, left: Entrant, right: Entrant) -> Race:
+        from playground.lab.client import Lab
+        from playground.lab.race import Race
+
+        lab = self._shared.lab
+        store = Path(lab.store) if lab.store else None
+        return Race(
+            left, right, make_lab=lambda heard: Lab(lab.sources, listener=heard, store=store)
+        )
+
+    async def go_on_with(self, kept: Kept) -> None:
+        """The side of a race that was chosen is the open run from now on."""
+        if kept.run is not None:
+            opened = await self._opening.open_recorded(kept.run)
+        else:
+            opened = await self._opening.open(
+                kept.checkpoint.spec, checkpoint=kept.checkpoint, sampling=kept.sampling
+            )
+        if opened:
+            self._shared.say(Remark(f"Going on with {visible(kept.name)}"))
 
     # ------------------------------------------------------------ what frames tell
 

@@ -313,6 +313,15 @@ class MainScreen(Screen[None]):
     def action_resume(self) -> None:
         self.playground.dialogs.resume()
 
+    def action_fork(self) -> None:
+        self.playground.dialogs.fork()
+
+    def action_runs(self) -> None:
+        self.playground.dialogs.runs()
+
+    def action_probes(self) -> None:
+        self.playground.dialogs.probes()
+
     def action_help(self) -> None:
         own: list[Binding] = []
         if self.focused is not None:

@@ -44,6 +44,8 @@ class Kept:
     name: str
     checkpoint: Checkpoint
     sampling: Sampling | None
+    run: int | None = None
+    """Its number in the store, if it was recorded."""
 
 
 def _key(
@@ -240,8 +242,9 @@ class RaceScreen(Screen[Kept | None]):
         self._do(self._keep(1 if place else 0))
 
     async def _keep(self, place: Place) -> None:
-        side, checkpoint = self._race.state.sides[place], await self._race.checkpoint(place)
-        await self._close(Kept(place, side.name, checkpoint, self._race.sampling))
+        checkpoint = await self._race.checkpoint(place)
+        side = self._race.state.sides[place]
+        await self._close(Kept(place, side.name, checkpoint, self._race.sampling, side.run))
 
     def action_leave(self) -> None:
         if self.query_one("#race-prompt").has_class("-shown"):
