@@ -18,6 +18,7 @@ from playground.lab.floats import as_bytes, floats_of
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import keyframe_of
 from playground.lab.store.packing import (
+    answers_json,
     answers_of,
     clean,
     plugins_of,
@@ -149,7 +150,7 @@ def rows_of(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
         yield "INSERT INTO samples (run, step, body) VALUES (?, ?, ?)", (step, text), len(text)
     for step, body in _of(file, given, "step, answers", "probes", "step"):
         answers = answers_of(_within(step, given.step), _sized(body))
-        text = json.dumps(answers.answers)
+        text = answers_json(answers)
         yield "INSERT INTO probes VALUES (?, ?, ?)", (step, text), len(text)
     for step, field, value in _of(file, given, "step, field, value", "edits", "rowid"):
         _check_edit(field, value)
