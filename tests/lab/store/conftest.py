@@ -81,7 +81,10 @@ def everything(first: int, count: int) -> Batch:
         evaluations=((middle, 2.5), (end, 2.25)),
         measured={"weight norm": array("d", [middle, 1.5, end, 1.75])},
         samples=(samples(middle, "anna"), samples(end, "bob", "cleo")),
-        probes=(ProbeAnswers(middle, (("a", "ab"), ("b",))), ProbeAnswers(end, (("ac",), ()))),
+        probes=(
+            ProbeAnswers(middle, (("a", "ab"), ("b",))),
+            ProbeAnswers(end, (("ac",), ()), "which"),
+        ),
         edits=(Edit(middle, "learning_rate", 0.5), Edit(end, "engine", "scalar")),
         keyframes=(state(middle),),
         tip=state(end),

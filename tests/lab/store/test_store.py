@@ -53,6 +53,7 @@ def test_what_was_recorded_is_there_after_the_store_was_closed_and_opened(path: 
             (("a", "ab"), ("b",)),
             (("ac",), ()),
         ]
+        assert store.probes(run)[1].questions == "which"
         row = record.row
         assert (row.name, row.seed, row.step, row.at, row.heldout) == ("first", 9, 160, 160, 2.25)
         assert (row.status, row.owner, row.loss) == ("running", "process 1 on here", loss_of(160))
@@ -147,6 +148,18 @@ def test_a_fork_has_the_record_up_to_its_step_and_the_parent_stays_as_it_was(
     assert [one.id for one in store.children(parent)] == [run]
 
 
+def test_a_fork_under_other_settings_keeps_no_state_that_it_could_not_have_been_in(
+    store: Store,
+) -> None:
+    parent = store.create(new_run(), "")
+    store.append(parent, everything(0, 100))
+    store.append(parent, everything(100, 60))
+    run = store.fork(parent, 130, dataclasses.replace(new_run(), earliest=130), "")
+    record = store.record(run)
+    assert (record.keyframes, record.earliest, record.first) == ((130,), 130, 0)
+    assert len(record.losses) == 130, "the losses of its past are shown all the same"
+
+
 def test_a_fork_of_what_was_not_recorded_is_refused(store: Store) -> None:
     parent = store.create(new_run(), "")
     store.append(parent, steps(0, 10))
@@ -197,6 +210,34 @@ def test_deleted_runs_are_gone_from_every_list_and_come_back(store: Store) -> No
     store.restore([one])
     assert whole(store, one) == before
     store.append(one, steps(10, 5))
+
+
+def test_what_was_deleted_is_listed_and_found_until_it_is_purged(store: Store) -> None:
+    one, two = store.create(new_run("one"), ""), store.create(new_run("two"), "")
+    assert store.deleted() == []
+    store.delete([one])
+    store.delete([two])
+    assert [row.id for row, _ in store.deleted()] == [two, one]
+    assert store.find("one", deleted=True).id == store.find(str(one), deleted=True).id == one
+    with pytest.raises(StoreError):
+        store.find("one")
+    store.restore([two])
+    with pytest.raises(StoreError, match="is not deleted"):
+        store.find("two", deleted=True)
+    store.purge(0)
+    assert store.deleted() == []
+    with pytest.raises(StoreError, match="no other either"):
+        store.find("one", deleted=True)
+
+
+def test_the_lock_file_of_a_purged_run_goes_with_it(store: Store) -> None:
+    run = store.create(new_run(), "")
+    lock = RunLock(store.lock_folder, store.row(run).uid)
+    assert lock.acquire()
+    lock.release()
+    store.delete([run])
+    store.purge(0)
+    assert list(store.lock_folder.iterdir()) == []
 
 
 def test_a_purge_takes_what_was_deleted_long_ago_and_the_file_shrinks(path: Path) -> None:
