@@ -13,8 +13,8 @@ from playground.tui.widgets.words import Words
 IMPORTANCE = {
     action: place
     for place, action in enumerate(
-        ("help", "step", "run", "datasets", "settings", "sample", "speed(1)", "zoom", "leave",
-         "tokenizers", "back", "plugins", "reset")
+        ("help", "step", "run", "datasets", "settings", "fork", "runs", "sample", "leave", "back",
+         "speed(1)", "zoom", "tokenizers", "plugins", "reset")
     )
 }  # fmt: skip
 """Which keys are shown when not all fit: help first."""
