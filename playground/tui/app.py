@@ -117,7 +117,7 @@ class PlaygroundApp(App[int]):
             remark.message or " ",
             title=remark.title,
             severity=remark.severity,
-            timeout=12 if remark.severity == "error" else 5,
+            timeout={"error": 12, "warning": 9}.get(remark.severity, 5),
             markup=False,
         )
 

@@ -99,6 +99,11 @@ class TitleLine(Words):
             (2, Content(f"{visible(model.engine)[:24]} engine{_ratio(model)}")),
             (3, Content(f"seed {spec['seed']}")),
         ]
+        if model.run is not None:
+            called = f"run {model.run}"
+            if model.name:
+                called += f" {fit(visible(model.name), 24).rstrip()}"
+            pieces.append((3, Content(called)))
         width = self.size.width or self.app.size.width - 2
         line = assemble(pieces[1:], width - 17, " · ")
         self.say(Content.assemble(name[1], "   ", line))
