@@ -8,6 +8,7 @@ from array import array
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,11 +16,12 @@ from playground.hooks.sources import PluginSources
 from playground.lab.client import Lab
 from playground.lab.events import LabError
 from playground.lab.forking import Setting, forked
-from playground.lab.protocol import Metrics, Sampling
+from playground.lab.protocol import Metrics, Recording, Sampling
 from playground.lab.race import Entrant, Gap, Race
 from playground.lab.race.comparing import Comparison, Track
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from playground.lab.store.store import Store
 from tests.lab.conftest import QUICK, until, within
 from tests.lab.test_lab import pid_of
 
@@ -67,7 +69,7 @@ def test_pieces_give_what_the_whole_gives() -> None:
         one.grow(metrics(left[at : at + 1], at + 1))
         other.grow(metrics(right[at - 1 : at + 1], at))  # one comes twice
         pieces.update()
-    assert pieces.difference == whole.difference and pieces.average == whole.average
+    assert pieces.difference == whole.difference and pieces.average(4) == whole.average(4)
     assert (pieces.parted, pieces.largest) == (whole.parted, whole.largest)
 
 
@@ -172,9 +174,11 @@ async def test_a_fork_races_its_parent_step_by_step_and_parts_where_it_was_chang
 
         await race.go_to_start()
         state = race.state
-        assert [side.step for side in state.sides] == [40, 40] and state.parted is None
+        assert [side.step for side in state.sides] == [40, 40] and state.ahead is None
+        assert state.recorded == 400, "going back takes nothing away"
         await race.step()
         await race.step()
+        assert [side.step for side in race.state.sides] == [42, 42] and race.state.ahead == 0
         assert race.state.parted == Gap(42, straight.losses[41], edited[41])
 
 
@@ -251,6 +255,33 @@ async def test_a_killed_worker_comes_back_and_the_race_is_as_if_nothing_had_been
         session.edit({RATE: 0.05})
         session.go_to(400)
         assert list(state.sides[1].losses) == list(session.frame().metrics.losses)
+
+
+async def test_two_recorded_runs_race_from_where_each_stood_and_neither_is_touched(
+    spec: RunSpec, tmp_path: Path
+) -> None:
+    store = tmp_path / "runs.sqlite"
+    lab = Lab(SOURCES, limits=QUICK, store=store)
+    try:
+        await within(20, lab.open(spec.replace({"steps": 120}).to_json()))
+        await lab.advance(60)
+        while (record := (await lab.frame()).record) is None or record.run is None:
+            pass
+    finally:
+        await lab.close()
+    looked_at = [Recording(str(store), record.run, at, looking=True) for at in (20, 50)]
+    left, right = (Entrant(f"at {one.at}", "", recording=one) for one in looked_at)
+    async with racing(left, right) as race:
+        assert [side.step for side in race.state.sides] == [20, 50] and race.state.step == 20
+        await race.run(lockstep=True)
+        await finished(race)
+        state = race.state
+        assert [side.step for side in state.sides] == [120, 120] and state.parted is None
+        await race.go_to_start()
+        await race.step()
+        assert [side.step for side in race.state.sides] == [1, 1]
+    with Store.open(store) as kept:
+        assert kept.record(record.run).row.step == 60
 
 
 async def test_a_side_that_diverges_leaves_the_other_going(session: Session) -> None:

@@ -146,11 +146,11 @@ class Comparison:
         left, right = self._left, self._right
         return Gap(step, left.losses[step - 1 - left.first], right.losses[step - 1 - right.first])
 
-    @property
-    def average(self) -> Gap | None:
-        """The smoothed losses at the last step compared; None before the first."""
-        step = self.step
-        if not self.difference:
+    def average(self, step: int) -> Gap | None:
+        """The smoothed losses after `step` steps, or after the last that both recorded; None
+        before the first."""
+        step = min(step, self.step)
+        if step <= self.first:
             return None
         left, right = self._left, self._right
         return Gap(

@@ -78,7 +78,7 @@ class SideState:
     first: int = 0
     """`losses[0]` is the loss of step `first + 1`."""
     losses: array[float] = field(default_factory=lambda: array("d"))
-    """Nats a token, one a step."""
+    """Nats a token, one a step; after going back, those that follow as well."""
     smoothed: array[float] = field(default_factory=lambda: array("d"))
     """An exponential moving average of them."""
     evaluations: tuple[tuple[int, float], ...] = ()
@@ -96,8 +96,13 @@ class SideState:
     """Its number in the store, once it is recorded."""
 
     def heldout(self) -> tuple[int, float] | None:
-        """The latest hold-out loss, and its step."""
-        return self.evaluations[-1] if self.evaluations else None
+        """The latest hold-out loss where it stands, and its step."""
+        return next((pair for pair in reversed(self.evaluations) if pair[0] <= self.step), None)
+
+    def average(self) -> float | None:
+        """The smoothed loss where it stands; None before the first."""
+        place = min(self.step - self.first, len(self.smoothed)) - 1
+        return self.smoothed[place] if place >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,9 @@ class RaceState:
     start: int
     """The step at which the race began."""
     step: int
-    """The last step that both have done."""
+    """Where both have come to: who is ahead has been here too."""
+    recorded: int
+    """The last step that both have a loss of: later than `step` after going back."""
     epoch: int
     """Goes up whenever a series was rewound; what was drawn of them is then to be drawn anew."""
     difference_first: int
@@ -122,7 +129,7 @@ class RaceState:
     largest: Gap | None
     """Where they are farthest apart; None while they are the same."""
     average: Gap | None
-    """The smoothed losses at the last step that both have done."""
+    """The smoothed losses at `step`."""
     settings: tuple[Setting, ...]
     """What differs, learning rates and engines that were set by hand included."""
     samples: tuple[SamplePair, ...]

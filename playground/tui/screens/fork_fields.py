@@ -64,7 +64,7 @@ class ForkSource:
             info.spec,
             frame.step,
             frame.earliest,
-            frame.step,
+            model.head,
             ((frame.step, frame.base_learning_rate),),
             ((frame.step, model.engine),),
             model.catalog,

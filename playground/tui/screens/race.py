@@ -295,6 +295,11 @@ class RaceScreen(Screen[Kept | None]):
         await self._race.set_prompt(prompt)
         await self._race.sample()
 
+    @on(Chart.Picked)
+    def _step_picked(self, event: Chart.Picked) -> None:
+        event.stop()
+        self._do(self._race.go_to(round(event.x)))
+
     @on(KeyBar.Pressed)
     async def _key_clicked(self, event: KeyBar.Pressed) -> None:
         await self.run_action(event.action)

@@ -102,6 +102,8 @@ def title_line(state: RaceState, width: int) -> Content:
         (0, Content.assemble("step ", (f"{state.step:,}", "bold"))),
         (3, Content.styled(f"from step {state.start:,}", MUTED)),
     ]
+    if state.recorded > state.step:
+        pieces.append((4, Content.styled(f"recorded to {state.recorded:,}", MUTED)))
     return assemble(pieces, width, "   ")
 
 
@@ -125,10 +127,11 @@ def side_line(state: RaceState, place: Place, width: int) -> Content:
         ),
         (0, _where(side, state.running)),
     ]
-    if side.smoothed:
+    average = side.average()
+    if average is not None:
         ahead = " ◂" if state.ahead == place else "  "
         pieces.append(
-            (1, Content.assemble(("average ", MUTED), f"{side.smoothed[-1]:.4f}", (ahead, POINTED)))
+            (1, Content.assemble(("average ", MUTED), f"{average:.4f}", (ahead, POINTED)))
         )
     held = side.heldout()
     if held is not None:
@@ -154,7 +157,7 @@ def _where(side: SideState, running: bool) -> Content:
 def verdict(state: RaceState, width: int) -> Content:
     """The same so far, or since when not, and who is ahead."""
     parted, average, largest = state.parted, state.average, state.largest
-    if parted is None or average is None:
+    if parted is None:
         if state.step <= state.start and not state.running:
             words = "The same so far. space lets both train, s makes one step of both."
         else:
@@ -169,7 +172,7 @@ def verdict(state: RaceState, width: int) -> Content:
             ),
         )
     ]
-    if state.ahead is not None:
+    if state.ahead is not None and average is not None:
         gap = f"{abs(average.difference):.4f}"
         pieces.append(
             (1, Content.assemble((f"{LETTERS[state.ahead]} is ahead", "bold"), f" by {gap}"))

@@ -21,6 +21,7 @@ from playground.lab.protocol import Checkpoint, Failure, SampleBatch, SampleText
 from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideState
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.screens import race_view as view
+from playground.tui.screens.help import KeyTable
 from playground.tui.screens.race import RACE_BINDINGS, Kept, RaceScreen
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.words import Words
@@ -51,6 +52,7 @@ def state_of(left: list[float], right: list[float], **more: Any) -> RaceState:
         "lockstep": True,
         "start": 0,
         "step": common,
+        "recorded": common,
         "epoch": 0,
         "difference_first": 0,
         "difference": array("d", [right[k] - left[k] for k in range(common)]),
@@ -111,6 +113,9 @@ class ScriptedRace:
 
     async def sample(self) -> None:
         self.calls.append(("sample",))
+
+    async def go_to(self, step: int) -> None:
+        self.calls.append(("go to", step))
 
     async def go_to_start(self) -> None:
         self.calls.append(("start",))
@@ -308,6 +313,40 @@ async def test_troubles_of_one_side_and_what_must_be_minded_are_words(
             "! Compare averages.",
         ]
         assert "✗ down" in says(screen, "1")
+
+
+async def test_where_both_stand_counts_and_what_is_recorded_stays_in_sight(
+    host: Callable[..., Any],
+) -> None:
+    back = tuple(replace(one, step=2) for one in PARTED.sides)
+    state = replace(PARTED, sides=back, step=2, average=Gap(2, 2.5, 2.5))
+    race = ScriptedRace(state)
+    screen = screen_of(race)
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        assert "step 2 " in says(screen, "title") and "recorded to 5" in says(screen, "title")
+        assert "average 2.5000" in says(screen, "0") and "2/1,000" in says(screen, "0")
+        assert "The same until step 4" in says(screen, "verdict")
+        assert "ahead" not in says(screen, "verdict")
+        await pilot.press("tab")
+        screen.query_one(Chart).cursor = 4
+        await pilot.press("enter")
+        await pilot.pause()
+        assert race.calls == [("go to", 4)]
+
+
+async def test_help_names_every_key_of_the_race(host: Callable[..., Any]) -> None:
+    screen = screen_of(ScriptedRace(PARTED))
+    app = host(screen)
+    async with app.run_test(size=(120, 60)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        words = "\n".join(str(one.render()) for one in app.screen.query(KeyTable))
+        assert all(str(binding.tooltip)[:20] in words for binding in RACE_BINDINGS)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is screen
 
 
 async def test_going_back_takes_the_curves_back(host: Callable[..., Any]) -> None:
