@@ -53,9 +53,9 @@ class Line:
     """One run of the store, as the recorder's thread knows it. `marks` is there once it is in
     the store; from then on it belongs to the gathering side."""
 
-    def __init__(self, new: NewRun | None, run: int | None = None, parent: Line | None = None):
+    def __init__(self, new: NewRun, run: int | None = None, parent: Line | None = None):
         self.new = new
-        """What to make it of; None for a run that is in the store already."""
+        """What to make it of, unless it is in the store already."""
         self.run = run
         self.parent = parent
         """The run that this session made before, from which it is forked."""
@@ -110,6 +110,8 @@ class Recorder:
         self._path = Path(recording.store)
         self._owner = f"process {os.getpid()} on {platform.node() or 'this machine'}"
         self._store: Store | None = None
+        self._identity: tuple[int, int] | None = None
+        """Of the file that is written to."""
         self._trouble: Failure | None = None
         self._quiet_until = 0.0
         self._next = self._last = time.monotonic()
@@ -121,10 +123,9 @@ class Recorder:
         self._put_in = self._taken_out = 0  # each counted by one of the two threads only
         self._jobs: SimpleQueue[tuple[Line | None, Callable[[], None]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        new = None if recording.run is not None else self._new(recording)
         self._lazy = recording.looking
         """A fork is made only when it differs from its parent."""
-        self._line = line = Line(new, recording.run)
+        self._line = line = Line(self._new(recording), recording.run)
         if recalled is not None:
             line.lock = recalled.lock
             line.take(recalled.record)
@@ -231,7 +232,7 @@ class Recorder:
     def _worth_keeping(self) -> bool:
         """A run is made when there is something to lose: a step, or a fork asked for."""
         line, series = self._line, self._training.series
-        if line.run is not None or line.parent is not None or line.new is None:
+        if line.run is not None or line.parent is not None:
             return True
         if line.new.fork_step is not None:
             return not self._lazy or series.head > line.new.fork_step
@@ -252,7 +253,7 @@ class Recorder:
         line = self._line
         if line.run is not None:
             self._fork(step)
-        elif line.new is not None and line.new.fork_step is not None:
+        elif line.new.fork_step is not None:
             # A fork that could not be made yet: it is one from here, if that is before.
             line.new = replace(line.new, fork_step=min(step, line.new.fork_step))
 
@@ -353,16 +354,12 @@ class Recorder:
         if line.marks is not None:
             return
         store = self._open()
-        if line.run is None and line.new is not None:
+        if line.uid:
+            self._find_again(store, line)
+        if line.run is None:
             self._create(store, line, line.new)
         assert line.run is not None
         record = store.record(line.run)
-        if line.uid not in ("", record.row.uid):
-            raise StoreError(
-                "The run is not in the store",
-                f"Run {line.run} of {self._path} is another one now; this one goes on unrecorded.",
-                "missing",
-            )
         if line.lock is None:
             lock = RunLock(store.lock_folder, record.row.uid)
             if not lock.acquire(2.0):
@@ -377,6 +374,18 @@ class Recorder:
         self.seconds = max(self.seconds, record.seconds)
         line.take(record)
         self._trouble = None
+
+    def _find_again(self, store: Store, line: Line) -> None:
+        """The store may have been moved away, and be a new one, or a copy of the old one."""
+        for deleted in (False, True):
+            with suppress(StoreError):
+                line.run = store.find(line.uid, deleted=deleted).id
+                return
+        if line.lock is not None:
+            line.lock.release()
+        line.run = line.lock = line.parent = None
+        line.uid = ""
+        line.new = replace(line.new, parent=None, fork_step=None)
 
     def _create(self, store: Store, line: Line, new: NewRun) -> None:
         """Without an owner, until it is locked: it shall not look like an interrupted one."""
@@ -412,8 +421,16 @@ class Recorder:
         line.unwritten.extend((*batch.samples, *batch.probes))
 
     def _open(self) -> Store:
+        if self._store is not None and _identity(self._path) != self._identity:
+            raise StoreError(
+                "The store of runs was moved away",
+                f"{self._path} is not the file that was written to any more. Put it back, or a "
+                "new one is made, and the whole run recorded in it.",
+                "missing",
+            )
         if self._store is None:
             self._store = Store.open(self._path)
+            self._identity = _identity(self._path)
         return self._store
 
     def _release(self, store: Store, line: Line) -> None:
@@ -450,3 +467,11 @@ class Recorder:
         self._put(None, lambda: self._release(self._open(), line))
         self._jobs.put(None)
         self._thread.join(1.0)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None if there is none."""
+    with suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
