@@ -257,6 +257,30 @@ async def test_a_killed_worker_comes_back_and_the_race_is_as_if_nothing_had_been
         assert list(state.sides[1].losses) == list(session.frame().metrics.losses)
 
 
+async def test_a_side_that_is_given_up_leaves_the_other_going(session: Session) -> None:
+    session.go_to(40)
+    async with racing(*entrants(session, {RATE: 0.05})) as race:
+        killed: set[int] = set()
+
+        def kill_again_and_again() -> None:
+            link = race._sides[1].lab._current
+            if race.state.running and link is not None and link.process.pid not in killed:
+                killed.add(link.process.pid)
+                os.kill(link.process.pid, signal.SIGKILL)
+
+        race.changed = kill_again_and_again
+        await race.run(lockstep=True)
+        await finished(race, 60)
+        left, right = race.state.sides
+        assert len(killed) > 1 and (left.status, left.step) == ("finished", 400)
+        assert right.status == "down" and right.trouble is not None
+        assert "Open the run again" in right.trouble.message
+        await race.sample()
+        newest = race.state.samples[0]
+        assert newest.left is not None and newest.right is None
+        assert (await race.checkpoint(1)).step >= 40, "what is known of it can be gone on with"
+
+
 async def test_two_recorded_runs_race_from_where_each_stood_and_neither_is_touched(
     spec: RunSpec, tmp_path: Path
 ) -> None:
