@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 from array import array
 from pathlib import Path
@@ -370,3 +371,13 @@ def test_the_store_is_in_the_folder_of_the_user(home: Path) -> None:
         assert store.path == store_file() == home / "data" / "runs.sqlite"
         record: RunRecord = store.record(store.create(new_run(), ""))
     assert record.keyframes == () and len(record.losses) == 0
+
+
+def test_reading_the_store_loads_neither_plugins_nor_the_checks_of_settings() -> None:
+    code = (
+        "import sys, playground.lab.store.store, playground.lab.store.query, "
+        "playground.lab.store.transfer; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"pydantic", "pluggy", "filelock", "textual", "asyncio", "safetensors"}
+    assert heavy.isdisjoint(done.stdout.split())

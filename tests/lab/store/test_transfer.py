@@ -210,6 +210,9 @@ WRONG: dict[str, str] = {
     "measurements of no step": (
         "UPDATE measurements SET pairs = x'000000000000e0bf0000000000000000'"
     ),
+    "measurements of a step to come": (
+        "UPDATE measurements SET pairs = x'0000000000408f400000000000000000'"  # 1000.0, 0.0
+    ),
     "samples that are none": "UPDATE samples SET body = '{\"occasion\": 1}'",
     "samples of a step to come": (
         """UPDATE samples SET body = replace(body, '"step": 160', '"step": 161')"""
