@@ -1,0 +1,622 @@
+"""A recorded run comes back as it was; what keeps it from being recorded is said, and made up
+for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+import time
+from array import array
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from microgpt.trainer import Stretch
+from playground.hooks.manager import load
+from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
+from playground.lab import recorder as recorder_module
+from playground.lab import training as training_module
+from playground.lab.activity import Activity
+from playground.lab.events import LabError
+from playground.lab.protocol import Failure, Link, Measuring, Open, Recording, Sampling
+from playground.lab.protocol.sampling import MetricChoice
+from playground.lab.session import Session
+from playground.lab.shelf import BUDGET, RATE, Shelf
+from playground.lab.spec import RunSpec
+from playground.lab.starting import open_session
+from playground.lab.store.errors import StoreError
+from playground.lab.store.records import Edit, RunRecord
+from playground.lab.store.store import Store
+from playground.lab.timeline import Keyframe
+from playground.lab.training import Training
+from tests.lab.conftest import WORDS
+from tests.lab.walks import state_of
+
+LEARNING_RATE = "optimizer.learning_rate"
+NOBODY = 65534
+
+
+class House:
+    """A store, and sessions that record in it."""
+
+    def __init__(self, path: Path, spec: RunSpec, registry: Registry) -> None:
+        self.path, self.spec, self.registry = path, spec, registry
+        self.woken = threading.Event()
+
+    def open(self, run: int | None = None, at: int | None = None, **more: Any) -> Session:
+        spec = more.pop("spec", self.spec).to_json()
+        recording = Recording(str(self.path), run, at)
+        return open_session(
+            Open(spec, recording=recording, **more),
+            self.registry,
+            lambda _: None,
+            Activity(),
+            self.woken.set,
+        )
+
+    def record(self, run: int) -> RunRecord:
+        with Store.open(self.path) as store:
+            return store.record(run)
+
+    def trained(self, steps: int) -> Session:
+        """A run of so many steps, closed."""
+        session = self.open()
+        walk(session, steps)
+        session.close()
+        return session
+
+
+@pytest.fixture
+def house(tmp_path: Path, spec: RunSpec, registry: Registry) -> House:
+    return House(tmp_path / "runs.sqlite", spec, registry)
+
+
+def walk(session: Session, to: int) -> None:
+    """As the worker does: as many steps at once as the engine likes."""
+    while session.step < to:
+        assert session.advance(to - session.step), session.trouble
+
+
+def written(session: Session) -> int:
+    """Wait until all is on disk; the run's number."""
+    assert session.recorder is not None
+    for _ in range(2):  # the run may have to be made first
+        session.flush()
+        assert session.recorder._settle(10)
+    run = session.recorder.state.run
+    assert run is not None, session.recorder.state.trouble
+    return run
+
+
+def trouble(session: Session) -> Failure:
+    """What the screen is told."""
+    assert session.recorder is not None
+    found = session.recorder.state.trouble
+    assert found is not None
+    return found
+
+
+def recovers(session: Session, house: House) -> int:
+    """What kept it from being recorded is over: nobody touches the run, which pauses; the
+    recorder asks for what is missing by itself."""
+    house.woken.clear()
+    assert house.woken.wait(5), "it is tried again"
+    run = written(session)
+    assert session.recorder is not None and session.recorder.state.trouble is None
+    return run
+
+
+def tables(path: Path, run: int) -> dict[str, list[Any]]:
+    """All that the store holds of a run's past, to the byte."""
+    with sqlite3.connect(path) as db:
+        names = ("chunks", "measurements", "samples", "probes", "edits", "details")
+        found = {
+            name: db.execute(f"SELECT * FROM {name} WHERE run = ?", (run,)).fetchall()
+            for name in names
+        }
+        query = "SELECT step, state FROM keyframes WHERE run = ? AND tip = 0"
+        found["keyframes"] = db.execute(query, (run,)).fetchall()
+        return found
+
+
+# ---------------------------------------------------------------- what comes back
+
+
+def test_everything_that_happened_comes_back(house: House) -> None:
+    sampling = Sampling((Link("top-k", {"top_k": 3}),), "a", 2, every=30, seed=5)
+    measuring = Measuring((MetricChoice("gradient-norm"),), every=7)
+    session = house.open(sampling=sampling, measuring=measuring)
+    walk(session, 50)
+    session.edit({LEARNING_RATE: 0.02})
+    walk(session, 80)
+    session.edit({"engine": "scalar"})
+    walk(session, 100)
+    session.sample()
+    before, last, frame = state_of(session), session.last, session.frame()
+    session.close()
+
+    record = house.record(1)
+    assert record.losses == session.training.series.losses and len(record.losses) == 100
+    assert record.learning_rates == session.training.series.learning_rates
+    assert record.row.owner == "" and record.row.status == "paused"
+    assert record.edits == (Edit(50, "learning_rate", 0.02), Edit(80, "engine", "scalar"))
+    again = house.open(run=1)
+    assert again.step == 100 == again.info.resumed_at
+    assert state_of(again) == before, "weights, moments and gradients, to the bit"
+    assert again.last is not None and last is not None and again.last == last
+    there = again.frame()
+    assert there.metrics == frame.metrics
+    assert (there.engine, there.base_learning_rate) == ("scalar", 0.02)
+    assert there.tokens_seen == frame.tokens_seen
+    assert [one.texts for one in again._batches] == [one.texts for one in session._batches]
+    assert again.sampling == sampling and again.measurer.measuring == measuring
+    again.close()
+
+
+def test_the_run_stands_where_it_stood_and_its_future_is_still_there(house: House) -> None:
+    session = house.open()
+    walk(session, 120)
+    session.go_to(70)
+    before = state_of(session)
+    session.close()
+    assert house.record(1).row.step == 120, "going back does not shorten the record"
+    again = house.open(run=1)
+    assert again.step == 70 and state_of(again) == before
+    assert len(again.training.series.losses) == 120
+    again.go_to(115)
+    session.go_to(115)
+    assert state_of(again) == state_of(session)
+    again.close()
+
+
+def test_a_run_that_was_only_looked_at_stands_where_it_stood(house: House) -> None:
+    house.trained(60)
+    house.open(run=1).close()
+    assert house.record(1).row.at == 60
+
+
+def test_going_far_ahead_is_recorded_on_the_way(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "EVERY", 0.0)
+    session = house.open()
+    walk(session, 1)
+    run = written(session)
+    session.seek(300)
+    while session.step < 200:
+        session.replay(200 - session.step)
+    assert session.recorder is not None and session.recorder._settle()
+    assert house.record(run).row.step > 1, "nobody paused, and yet it is on disk"
+    session.close()
+
+
+def test_nothing_is_recorded_of_a_run_that_never_began(house: House) -> None:
+    house.open().close()
+    with Store.open(house.path) as store:
+        assert store.runs() == []
+
+
+# ---------------------------------------------------------------- forks
+
+
+def test_an_edit_in_the_past_makes_a_fork_and_leaves_the_run_to_the_byte(house: House) -> None:
+    session = house.open()
+    walk(session, 100)
+    session.edit({LEARNING_RATE: 0.03})
+    walk(session, 120)
+    parent = written(session)
+    session.go_to(40)
+    before = tables(house.path, parent)
+    losses = house.record(parent).losses
+    session.edit({LEARNING_RATE: 0.001})
+    walk(session, 90)
+    child = written(session)
+    session.close()
+    assert child != parent and tables(house.path, parent) == before
+    record = house.record(child)
+    assert (record.row.parent, record.row.fork_step) == (parent, 40)
+    assert record.edits == (Edit(40, "learning_rate", 0.001),)
+    assert record.losses[:40] == losses[:40] and len(record.losses) == 90
+    assert record.losses[40:] != losses[40:90]
+    with Store.open(house.path) as store:
+        assert store.interrupted() == [] and store.row(parent).owner == ""
+
+
+def test_an_edit_at_the_end_of_the_record_makes_no_fork(house: House) -> None:
+    session = house.open()
+    walk(session, 30)
+    written(session)
+    session.edit({LEARNING_RATE: 0.03})
+    session.edit({LEARNING_RATE: 0.02})
+    walk(session, 40)
+    session.close()
+    assert house.record(1).edits == (Edit(30, "learning_rate", 0.02),)
+    with Store.open(house.path) as store:
+        assert len(store.runs()) == 1
+
+
+# ---------------------------------------------------------------- trouble
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed is tried again soon."""
+    monkeypatch.setattr(recorder_module, "AGAIN", 0.05)
+
+
+class Disk:
+    """Of so many pages; as many as are asked for by default."""
+
+    pages: int | None = None
+    patience = 5.0
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    """The recorder's."""
+    disk = Disk()
+    opened = Store.open
+
+    def open_there(path: Path) -> Store:
+        store = opened(path, timeout=disk.patience)
+        if disk.pages is not None:
+            store._database.execute(f"PRAGMA max_page_count = {disk.pages}")
+        return store
+
+    monkeypatch.setattr(recorder_module.Store, "open", staticmethod(open_there))
+    return disk
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_full_disk_is_said_training_goes_on_and_all_is_recorded_when_there_is_room(
+    house: House, disk: Disk
+) -> None:
+    session = house.open(sampling=Sampling(every=50))
+    walk(session, 60)
+    written(session)
+    assert session.recorder is not None
+    session.recorder._store.close()  # it takes the size of the disk when it opens the file
+    session.recorder._store = None
+    disk.pages = 1
+    walk(session, 300)
+    session.flush()
+    session.recorder._settle()
+    assert "disk is full" in trouble(session).title
+    assert "Training goes on" in trouble(session).message
+    on_demand = session.sample()
+    walk(session, 330)
+    disk.pages = None
+    run = recovers(session, house)
+    record = house.record(run)
+    assert record.losses == session.training.series.losses and len(record.losses) == 330
+    with Store.open(house.path) as store:
+        kept = [one.batch for one in store.samples(run)]
+        assert store.check() == []
+    assert [batch.step for batch in kept] == [50, 100, 150, 200, 250, 300, 300], (
+        "no sample was lost on the way"
+    )
+    assert kept[-1].texts == on_demand.texts
+    session.close()
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_folder_that_may_not_be_written_is_said_and_the_run_is_recorded_later(
+    registry: Registry,
+) -> None:
+    if os.name != "posix":
+        pytest.skip("permissions are those of POSIX")
+    folder = Path(tempfile.mkdtemp())
+    root = os.geteuid() == 0
+    small = {"n_embd": 8, "n_head": 2, "n_layer": 1, "block_size": 8}
+    house = House(folder / "runs.sqlite", RunSpec.parse({"model": small, "steps": 60}), registry)
+    folder.chmod(0o555)
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        session = house.open()
+        walk(session, 60)
+        session.flush()
+        assert session.recorder is not None and session.recorder._settle()
+        assert "may not be written" in trouble(session).title
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o777)
+        assert house.record(recovers(session, house)).row.step == 60
+        session.close()
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o777)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_store_that_another_program_holds_is_said_and_the_run_is_recorded_later(
+    house: House, disk: Disk
+) -> None:
+    Store.open(house.path).close()
+    disk.patience = 0.02
+    session = house.open()
+    other = sqlite3.connect(house.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    walk(session, 60)
+    session.flush()
+    assert session.recorder is not None and session.recorder._settle()
+    assert "locked" in trouble(session).title
+    other.execute("ROLLBACK")
+    other.close()
+    assert house.record(recovers(session, house)).row.step == 60
+    session.close()
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_damaged_store_is_said_and_a_new_one_takes_the_whole_run(house: House) -> None:
+    session = house.open()
+    walk(session, 60)
+    written(session)
+    for ending in ("", "-wal", "-shm"):
+        house.path.with_name(house.path.name + ending).unlink(missing_ok=True)
+    house.path.write_bytes(b"no database" * 1000)
+    walk(session, 80)
+    session.flush()
+    assert session.recorder is not None and session.recorder._settle()
+    assert "moved away" in trouble(session).title
+    house.woken.clear()
+    assert house.woken.wait(5)
+    session.flush()
+    assert session.recorder._settle()
+    assert "damaged" in trouble(session).title
+    house.path.unlink()
+    record = house.record(recovers(session, house))
+    assert record.losses == session.training.series.losses and len(record.losses) == 80
+    session.close()
+    again = house.open(run=1)
+    assert state_of(again) == state_of(session)
+    again.close()
+
+
+@pytest.mark.usefixtures("soon")
+def test_an_edit_in_the_past_under_trouble_leaves_the_run_as_it_was(
+    house: House, disk: Disk
+) -> None:
+    """The record beyond the edit must not become a mixture of two futures."""
+    session = house.open()
+    walk(session, 100)
+    parent = written(session)
+    losses = house.record(parent).losses
+    disk.patience = 0.02
+    assert session.recorder is not None
+    session.recorder._store = None
+    other = sqlite3.connect(house.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    walk(session, 110)
+    session.flush()
+    session.recorder._settle()
+    trouble(session)
+    session.go_to(50)
+    session.edit({LEARNING_RATE: 0.001})
+    walk(session, 140)
+    other.execute("ROLLBACK")
+    other.close()
+    child = recovers(session, house)
+    session.close()
+    assert child != parent
+    assert house.record(parent).losses[:100] == losses and house.record(parent).edits == ()
+    record = house.record(child)
+    assert record.losses == session.training.series.losses and len(record.losses) == 140
+    assert (record.row.parent, record.row.fork_step) == (parent, 50)
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_run_that_was_deleted_while_it_is_open_is_recorded_again_when_that_is_undone(
+    house: House,
+) -> None:
+    session = house.open()
+    walk(session, 30)
+    run = written(session)
+    with Store.open(house.path) as store:
+        store.delete([run])
+    walk(session, 60)
+    session.flush()
+    assert session.recorder is not None and session.recorder._settle()
+    assert "deleted" in trouble(session).title
+    with Store.open(house.path) as store:
+        store.restore([run])
+    assert recovers(session, house) == run
+    assert house.record(run).row.step == 60
+    session.close()
+
+
+def test_trouble_at_the_very_end_is_tried_once_more(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = house.open()
+    walk(session, 30)
+    written(session)
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "append", refuse)
+        walk(session, 60)
+        session.flush()
+        assert session.recorder is not None and session.recorder._settle()
+        trouble(session)
+    session.close()
+    record = house.record(1)
+    assert record.row.step == 60 and record.row.owner == ""
+
+
+def refuse(*_: object) -> None:
+    raise StoreError("The disk is full", "There is no room.", "full")
+
+
+# ---------------------------------------------------------------- opening
+
+
+def test_a_run_that_is_open_elsewhere_is_refused_in_words(house: House) -> None:
+    session = house.open()
+    walk(session, 20)
+    run = written(session)
+    with pytest.raises(LabError) as caught:
+        house.open(run=run)
+    assert "open elsewhere" in caught.value.failure.title
+    assert str(os.getpid()) in caught.value.failure.message
+    assert "fork it" in caught.value.failure.message
+    session.close()
+    house.open(run=run).close()
+
+
+@pytest.mark.parametrize("now", ["other words\nthan there were\n", None])
+def test_a_text_that_was_changed_or_deleted_since_is_taken_from_the_copy(
+    house: House, words: Path, now: str | None
+) -> None:
+    session = house.trained(60)
+    if now is None:
+        words.unlink()
+    else:
+        words.write_text(now)
+    again = house.open(run=1)
+    assert again.step == 60 and state_of(again) == state_of(session)
+    walk(session, 90)
+    walk(again, 90)
+    again.close()
+    assert state_of(again) == state_of(session)
+    with Store.open(house.path) as store:
+        assert [(row.id, row.step) for row in store.runs()] == [(1, 90)], "and it is no fork"
+
+
+PLUGIN = """
+from microgpt.tokenizer import CharTokenizer
+from playground.api import Contribution, hookimpl
+
+@hookimpl
+def microgpt_tokenizers():
+    yield Contribution(name="mine", summary="by letters", factory=CharTokenizer)
+"""
+
+
+def test_a_plugin_that_was_changed_since_is_told(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(PLUGIN)
+    house.registry = load(PluginSources(files=(str(file),), entry_points=False))
+    assert not house.registry.problems, house.registry.problems
+    house.spec = house.spec.replace({"tokenizer.name": "mine"})
+    house.trained(20)
+    file.write_text(PLUGIN + "# another version\n")
+    house.registry = load(PluginSources(files=(str(file),), entry_points=False))
+    session = house.open(run=1)
+    assert any("was changed since" in notice.text for notice in session.info.notices)
+    session.close()
+
+
+def test_a_run_whose_text_is_lost_goes_on_as_a_fork(house: House, words: Path) -> None:
+    house.trained(60)
+    with sqlite3.connect(house.path) as db:
+        db.execute("DELETE FROM texts")
+    words.write_text("\n".join(word[::-1] for word in WORDS))
+    losses = house.record(1).losses
+    session = house.open(run=1, at=40)
+    assert session.step <= 40, "at the last state that is known for sure"
+    walk(session, 70)
+    child = written(session)
+    session.close()
+    assert child != 1 and house.record(child).row.parent == 1
+    assert house.record(1).losses == losses
+
+
+def test_a_damaged_state_is_made_up_for_by_a_replay(house: House) -> None:
+    session = house.trained(100)
+    with sqlite3.connect(house.path) as db:
+        db.execute("UPDATE keyframes SET state = substr(state, 1, 100)")
+    again = house.open(run=1)
+    assert again.step == 100 and state_of(again) == state_of(session)
+    again.close()
+
+
+def test_a_run_from_a_checkpoint_file_is_recorded_from_there(house: House) -> None:
+    plain = Session.open(house.spec, house.registry)
+    walk(plain, 50)
+    session = house.open(checkpoint=plain.checkpoint())
+    walk(session, 80)
+    session.close()
+    again = house.open(run=1)
+    walk(plain, 80)
+    assert again.step == 80 and state_of(again) == state_of(plain)
+    assert again.training.series.losses == plain.training.series.losses
+    again.go_to(20)
+    plain.go_to(20)
+    assert state_of(again) == state_of(plain)
+    again.close()
+
+
+# ---------------------------------------------------------------- slow engines, large models
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes twenty seconds, by the clock that training goes by."""
+    waited = [0.0]
+    train = Training._train
+
+    def slowly(training: Training, count: int) -> Stretch:
+        waited[0] += 20.0 * count
+        return train(training, count)
+
+    clock = SimpleNamespace(
+        perf_counter=lambda: time.perf_counter() + waited[0], monotonic=time.monotonic
+    )
+    monkeypatch.setattr(training_module, "time", clock)
+    monkeypatch.setattr(Training, "_train", slowly)
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("engine", ["scalar", "vector"])
+def test_a_slow_step_is_on_disk_at_once_and_reopening_does_one_step_again(
+    house: House, engine: str
+) -> None:
+    """The first of them too, although the run has yet to be made."""
+    house.spec = house.spec.replace({"engine": engine})
+    session = house.open()
+    for step in range(1, 8):
+        assert session.advance(1) and session.recorder is not None
+        assert session.recorder._settle()
+        assert house.record(1).row.step == step
+    session.close()
+    again = house.open(run=1)
+    assert state_of(again) == state_of(session)
+    assert {5, 6, 7} <= set(house.record(1).keyframes), "one step away from each other"
+    again.close()
+    assert again.training.timeline.before(7).step == 6, "20 seconds, and not minutes"
+
+
+def frames(count: int, size: int, apart: int = 1) -> list[Keyframe]:
+    values = array("d", bytes(size // 3))
+    return [Keyframe(step * apart, 0, values, values, values) for step in range(1, count + 1)]
+
+
+def test_large_models_do_not_flood_the_disk() -> None:
+    size = 24 * 1_000_000
+    kept = Shelf([0])
+    bytes_written = 0
+    for frame in frames(100, size):
+        kept.earn(0.4)
+        bytes_written += sum(one.size for one in kept.choose([frame], pace=0.4))
+        kept.thin(size)
+    assert bytes_written <= 40 * RATE + RATE + size, "over 40 seconds"
+    assert len(kept.steps) <= 4
+
+
+def test_what_is_on_disk_stays_within_its_budget_and_keeps_both_ends() -> None:
+    size = 24 * 4192
+    kept = Shelf([0])
+    for frame in frames(2000, size, apart=10):
+        kept.earn(1.0)
+        kept.choose([frame], pace=0.001)
+        kept.thin(size)
+    on_disk = len(kept.steps) - 1
+    assert 100 < on_disk <= BUDGET // size
+    assert kept.steps[0] == 0 and kept.steps[-1] > 19_000
