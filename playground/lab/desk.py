@@ -140,25 +140,46 @@ class Desk:
 
         return await self._do(lambda store: import_run(store, path))
 
+    async def undelete(self) -> tuple[int, ...]:
+        """Bring back what was deleted last, all that went together; nothing if there is none."""
+
+        def work(store: Store) -> tuple[int, ...]:
+            found = store.deleted()
+            last = tuple(row.id for row, when in found if when == found[0][1])
+            store.restore(last)
+            return last
+
+        return await self._do(work)
+
     async def export_metrics(self, run: int, path: Path, kind: Literal["csv", "jsonl"]) -> None:
-        """Write what was measured at each step. Raises LabError as well."""
+        """Write what was measured at each step."""
 
         def work(store: Store) -> None:
+            from playground.lab.events import LabError
             from playground.lab.runfiles import export_metrics
+            from playground.lab.store.errors import StoreError
 
-            export_metrics(store, run, path, kind)
+            try:
+                export_metrics(store, run, path, kind)
+            except LabError as error:
+                raise StoreError(error.failure.title, error.failure.message) from error
 
         await self._do(work)
 
     async def export_model(self, run: int, path: Path) -> None:
-        """Write the model of where the run stands. Raises CheckpointError as well."""
+        """Write the model of where the run stands."""
 
         def work(store: Store) -> None:
+            from playground.lab.checkpoint import CheckpointError
             from playground.lab.runfiles import save_model
             from playground.lab.store.errors import StoreError
 
             at = store.row(run).at
-            if save_model(store, run, at, path) is None:
+            try:
+                saved = save_model(store, run, at, path)
+            except CheckpointError as error:
+                raise StoreError(error.title, error.message) from error
+            if saved is None:
                 raise StoreError(
                     "The model of this step was not kept",
                     f"Run {run} stands at step {at:,}, which must be trained again from an "
