@@ -38,6 +38,17 @@ class Desk:
             self._store = Store.open(self.path)
         return work(self._store)
 
+    async def _apart(self, work: Callable[[Store], T]) -> T:
+        """What takes its time, beside what the screen asks."""
+
+        def do() -> T:
+            from playground.lab.store.store import Store
+
+            with Store.open(self.path) as store:
+                return work(store)
+
+        return await asyncio.to_thread(do)
+
     def close(self) -> None:
         """Let go of the file."""
         store, self._store = self._store, None
@@ -124,21 +135,22 @@ class Desk:
         wanted = tuple(runs)
         await self._do(lambda store: store.restore(wanted))
 
-    async def purge(self) -> int:
-        """Give up for good what was put away long ago; how many runs that were."""
-        return await self._do(lambda store: store.purge())
+    async def tidy(self) -> None:
+        """Give up for good what was put away long ago, and keyframes of old runs that would
+        take too much room."""
+        await self._apart(lambda store: (store.purge(), store.thin()))
 
     async def export_run(self, run: int, path: Path) -> None:
         """Write a run as one file."""
         from playground.lab.store.transfer import export_run
 
-        await self._do(lambda store: export_run(store, run, path))
+        await self._apart(lambda store: export_run(store, run, path))
 
     async def import_run(self, path: Path) -> int:
         """Take in a run from such a file."""
         from playground.lab.store.transfer import import_run
 
-        return await self._do(lambda store: import_run(store, path))
+        return await self._apart(lambda store: import_run(store, path))
 
     async def undelete(self) -> tuple[int, ...]:
         """Bring back what was deleted last, all that went together; nothing if there is none."""

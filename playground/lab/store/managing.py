@@ -13,6 +13,7 @@ from playground.lab.store.pieces import ROWS, in_pieces, last_of
 from playground.lab.store.reading import SEEN, Reading
 from playground.lab.store.records import RunRow
 from playground.lab.store.schema import OF_A_RUN
+from playground.lab.store.thinning import BUDGET, thin
 
 WEEK = 7 * 86400.0
 _UNFINISHED = 86400.0
@@ -83,6 +84,14 @@ class Managing(Reading):
         self._remove_texts(now - older_than)
         self._give_back()
         return len(found)
+
+    def thin(self, budget: int = BUDGET) -> int:
+        """Keep the keyframes of all runs together within `budget` bytes; how many bytes went.
+        See thinning.py."""
+        gone = thin(self._database, budget)
+        if gone:
+            self._give_back()
+        return gone
 
     def _remove(self, run: int) -> None:
         """In pieces. From the first one on it cannot be restored: its mark says ready = 0."""

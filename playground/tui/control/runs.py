@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,15 @@ class Runs:
 
         try:
             rows = [row for row in await self.desk.interrupted() if row.step]
-            await self.desk.purge()
         except StoreError as error:
             self._shared.say(Remark(error.title, error.message, "warning"))
             return
-        if not rows:
-            return
+        if rows:
+            self._offer(rows)
+        with suppress(StoreError):
+            await self.desk.tidy()
+
+    def _offer(self, rows: list[RunRow]) -> None:
         row = rows[0]
         more = f" {len(rows) - 1} more are in the list of runs (a)." if len(rows) > 1 else ""
         self._shared.say(
