@@ -217,6 +217,8 @@ class ForkScreen(Dialog[ForkChoice | None]):
         if not self._source.earliest <= step <= self._source.latest:
             self._step = None
             return
+        if step == self._step:  # also what the field says of itself when it comes up
+            return
         self._step = step
         self._present = self._source.present(step)
         for field in self.query(ForkField):
