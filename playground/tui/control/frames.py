@@ -74,8 +74,10 @@ class Frames:
             self._record = frame.record
             self.recorded()
         late = frame.panel is not None and frame.panel.step != frame.step
-        if frame.state == "running" or late:  # a slow panel is drawn when its turn comes
-            self._wanted.set()
+        record = frame.record
+        unknown = frame.step > 0 and record is not None and record.run is record.trouble is None
+        if frame.state == "running" or late or unknown:
+            self._wanted.set()  # a slow panel is drawn when its turn comes, a run made in a moment
         if (model.step, False) != before:
             self._previews.want()
         self.ready.set()
