@@ -75,8 +75,8 @@ class Frames:
             self.recorded()
         late = frame.panel is not None and frame.panel.step != frame.step
         record = frame.record
-        unknown = frame.step > 0 and record is not None and record.run is record.trouble is None
-        if frame.state == "running" or late or unknown:
+        unknown = record is not None and record.run is None and record.trouble is None
+        if frame.state == "running" or late or (unknown and frame.step):
             self._wanted.set()  # a slow panel is drawn when its turn comes, a run made in a moment
         if (model.step, False) != before:
             self._previews.want()

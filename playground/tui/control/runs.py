@@ -113,6 +113,7 @@ class Runs:
         forks of it. Raises LabError."""
         from playground.lab.forking import forked
         from playground.lab.race import Entrant
+        from playground.tui.screens.fork_fields import fork_name
 
         lab, model = self._shared.lab, self._shared.model
         if model.running:
@@ -121,7 +122,7 @@ class Runs:
         checkpoint = await self.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
         same, unchanged = forked(checkpoint, {})
-        words = ", ".join(f"{field.rpartition('.')[2]} {value}" for field, value in changes.items())
+        words = fork_name(changes)
         recording = None
         if lab.store:
             recording = Recording(lab.store)
