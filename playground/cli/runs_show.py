@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from playground.cli.failures import printable
+from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, print_rows
 from playground.cli.runs_list import fail_with_store, opened, places
 from playground.lab import runlist
@@ -36,6 +36,8 @@ def show_run(words: str, *, as_json: bool) -> int:
             about = _about(store, store.record(row.id), places(store, [row]).get(row.id, ""))
     except StoreError as error:
         return fail_with_store(error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return fail(f"What was recorded of the run makes no sense: {error}. Import it again.")
     if as_json:
         click.echo(json.dumps(about))
     else:

@@ -36,7 +36,13 @@ class Desk:
             from playground.lab.store.store import Store
 
             self._store = Store.open(self.path)
-        return work(self._store)
+        try:
+            return work(self._store)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            from playground.lab.store.errors import damaged
+
+            what = f"what it holds makes no sense ({type(error).__name__}: {error})"
+            raise damaged(self.path, what) from error
 
     async def _apart(self, work: Callable[[Store], T]) -> T:
         """What takes its time, beside what the screen asks."""

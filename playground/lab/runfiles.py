@@ -44,13 +44,12 @@ def export_metrics(
 
 
 def as_export(store: Store, run: int) -> RunExport:
-    """The run as exporters see it, at the end of its record. Raises StoreError, LabError."""
+    """The run at the end of its record, as exporters of figures see it: without weights.
+    Raises StoreError, LabError."""
     record = store.record(run)
-    stored = store.keyframe(run, record.row.step)
     nothing = Keyframe(record.row.step, record.tokens_seen, array("d"), array("d"), array("d"))
-    frame = keyframe_of(stored) if stored is not None else nothing
     batches = [kept.batch for kept in store.samples(run)]
-    return run_export(checkpoint_at(record, frame), batches)
+    return run_export(checkpoint_at(record, nothing), batches)
 
 
 def state_at(store: Store, run: int, step: int) -> Checkpoint | None:
