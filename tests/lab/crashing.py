@@ -1,0 +1,238 @@
+"""Playgrounds that are killed while they train, and what is found of their runs afterwards.
+
+Used by test_crashes.py, and at length by tools/soak_crashes.py. Run as a program it is the
+playground that will be killed: the real Lab, with a worker process of its own, doing this and
+that to a run, and telling how far it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
+from playground.lab.activity import Activity
+from playground.lab.client import Lab, LabError, Limits
+from playground.lab.protocol import Open, Recording
+from playground.lab.spec import RunSpec
+from playground.lab.starting import open_session
+from playground.lab.store.store import Store
+from tests.lab.conftest import text_run
+from tests.lab.walks import RATE, History, Straight
+
+STEPS = 300
+SMALL = {"n_embd": 8, "n_head": 2, "n_layer": 1, "block_size": 8}
+NONE = PluginSources(entry_points=False)
+PATIENT = Limits(ping=0.1, deaths=1000, settle=0.0, checkpoint=0.3)
+"""A worker that dies again and again gets another one."""
+
+
+def spec_of(words: Path, engine: str = "vector") -> RunSpec:
+    return text_run(words, model=SMALL, steps=STEPS, eval_every=50, engine=engine)
+
+
+# ---------------------------------------------------------------- the playground
+
+
+async def play(store: str, words: str, engine: str, run: int, seed: int) -> None:
+    """Do this and that until killed."""
+    dice = random.Random(seed)
+    lab = Lab(NONE, store=Path(store), limits=PATIENT)
+    if run:
+        await lab.open_recorded(run)
+    else:
+        await lab.open(spec_of(Path(words), engine).to_json())
+    teller = asyncio.create_task(_tell(lab))
+    await do(lab, dice, 10_000)
+    teller.cancel()
+
+
+async def do(lab: Lab, dice: random.Random, moves: int) -> None:
+    """Random moves through the open run, whatever becomes of its worker."""
+    for _ in range(moves):
+        with contextlib.suppress(LabError):
+            frame = await lab.frame()
+            what = dice.choice(("run", "run", "run", "advance", "seek", "edit"))
+            if what == "run":
+                await lab.run(dice.choice((100, 200, 400, None)))
+                await asyncio.sleep(dice.uniform(0.05, 0.4))
+            elif what == "advance":
+                await lab.advance(dice.randint(1, 30))
+            elif what == "seek":
+                await lab.go_to(dice.randint(0, frame.head))
+            else:
+                rate = round(dice.uniform(0.001, 0.05), 6)  # no other one is the same
+                print("editing", time.monotonic(), flush=True)
+                await lab.edit({RATE: rate})
+                print("edited", time.monotonic(), rate, flush=True)
+        await asyncio.sleep(0.002)  # while the worker is down, nothing else waits
+
+
+async def _tell(lab: Lab) -> None:
+    while True:
+        with contextlib.suppress(LabError):
+            frame = await lab.frame()
+            run = frame.record.run if frame.record else None
+            trouble = frame.record.trouble if frame.record else None
+            assert lab._current is not None
+            pid = lab._current.process.pid
+            print("at", time.monotonic(), frame.head, run or 0, pid, flush=True)
+            if trouble is not None:
+                print("trouble", trouble.title, trouble.message, flush=True)
+        await asyncio.sleep(0.01)
+
+
+# ---------------------------------------------------------------- who kills it
+
+
+@dataclass
+class Playground:
+    """One of them, in a process of its own."""
+
+    store: Path
+    words: Path
+    engine: str
+    run: int
+    seed: int
+    seen: list[tuple[float, int, int]] = field(default_factory=list)
+    """(when, the last step made, in which run)."""
+    edited: list[tuple[float, float]] = field(default_factory=list)
+    """(when, the learning rate that was set)."""
+    editing: float = 0.0
+    """When it last began to set one."""
+    worker: int = 0
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        words = map(str, (self.store, self.words, self.engine, self.run, self.seed))
+        self._changed = threading.Condition()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.lab.crashing", *words],
+            cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            kind, _, rest = line.strip().partition(" ")
+            with self._changed:
+                if kind == "at":
+                    when, head, run, pid = rest.split()
+                    self.seen.append((float(when), int(head), int(run)))
+                    self.worker = int(pid)
+                elif kind == "editing":
+                    self.editing = float(rest)
+                elif kind == "edited":
+                    when, rate = rest.split()
+                    self.edited.append((float(when), float(rate)))
+                elif kind == "trouble":
+                    self.complaints.append(rest)
+                self._changed.notify_all()
+
+    def kill(self, what: str, after: int) -> float:
+        """Kill it ("screen", or "both") when it has told so many times how far it is; when."""
+        with self._changed:
+            enough = self._changed.wait_for(lambda: len(self.seen) >= after, 30)
+            assert enough, "it does not get going"
+        moment = time.monotonic()
+        self._process.kill()
+        if what == "both" and self.worker:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.worker, signal.SIGKILL)
+        self._process.wait(10)
+        self._reader.join(10)
+        return moment
+
+    def lost(self, head: int, run: int, moment: float) -> float:
+        """Seconds before it was killed at which the first step was made that is not in the
+        record."""
+        made = [when for when, step, of in self.seen if of == run and step > head]
+        return moment - min(made) if made else 0.0
+
+    def found_again(self, run: int, moment: float) -> bool:
+        """The run is offered as an interrupted one; or it was just being left for its fork."""
+        with Store.open(self.store) as store:
+            offered = [row.id for row in store.interrupted()]
+        return run in offered or self.editing > moment - 1.0
+
+    def forgotten(self, moment: float, seconds: float) -> float | None:
+        """The last learning rate that was set, if that is in no record although it was so many
+        seconds before it was killed."""
+        if not self.edited or self.edited[-1][0] > moment - seconds:
+            return None
+        rate = self.edited[-1][1]
+        with Store.open(self.store) as store:
+            edits = [edit for row in store.runs() for edit in store.record(row.id).edits]
+        return None if rate in [edit.value for edit in edits] else rate
+
+
+def wait_until_gone(pid: int, seconds: float = 5.0) -> float:
+    """Seconds until a process that is not ours is over."""
+    began = time.monotonic()
+    with contextlib.suppress(ProcessLookupError):
+        while _alive(pid):
+            if time.monotonic() - began > seconds:
+                raise AssertionError(f"process {pid} is still there after {seconds} s")
+            os.sched_yield()
+    return time.monotonic() - began
+
+
+def _alive(pid: int) -> bool:
+    os.kill(pid, 0)
+    with contextlib.suppress(OSError):  # a zombie is over, though nobody has asked for it yet
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return True
+
+
+def check(store: Path, straight: dict[str, Straight]) -> dict[int, int]:
+    """The file is whole, and every run in it is what it would be without any killing; how far
+    each is."""
+    with Store.open(store) as opened:
+        assert opened.check() == []
+        runs = {}
+        for row in opened.runs():
+            record = opened.record(row.id)
+            history = history_of(store, row.id)
+            assert len(record.losses) == row.step
+            assert record.losses == straight[row.engine].losses(history, row.step)
+            runs[row.id] = row.step
+        return runs
+
+
+def history_of(store: Path, run: int) -> History:
+    """What was set by hand in a recorded run."""
+    with Store.open(store) as opened:
+        edits = opened.record(run).edits
+    return History({edit.step: float(edit.value) for edit in edits})
+
+
+def go_on(store: Path, run: int, registry: Registry, straight: Straight) -> None:
+    """Open it again, and train it to its end: step for step what it would have been."""
+    history = history_of(store, run)
+    command = Open("", recording=Recording(str(store), run))
+    session = open_session(command, registry, lambda _: None, Activity())
+    while not session.finished:
+        assert session.advance(STEPS), session.trouble
+    assert session.training.series.losses == straight.losses(history, STEPS)
+    assert session.recorder is not None and session.recorder.state.run == run
+    session.close()
+    with Store.open(store) as opened:
+        assert opened.record(run).losses == straight.losses(history, STEPS)
+
+
+if __name__ == "__main__":
+    asyncio.run(play(*sys.argv[1:4], *map(int, sys.argv[4:])))  # type: ignore[call-arg, arg-type]

@@ -1,0 +1,92 @@
+"""kill -9 at any moment, of the worker, of the screen, of both: nothing of a run is lost.
+
+More of them: tools/soak_crashes.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from playground.hooks.registry import Registry
+from playground.lab.client import Lab
+from tests.lab.conftest import until
+from tests.lab.crashing import (
+    NONE,
+    PATIENT,
+    Playground,
+    check,
+    do,
+    go_on,
+    spec_of,
+    wait_until_gone,
+)
+from tests.lab.walks import Straight
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no kill -9")
+
+
+def test_killing_the_screen_or_both_at_random_loses_half_a_second_of_record_at_most(
+    words: Path, registry: Registry, tmp_path: Path
+) -> None:
+    dice = random.Random(11)
+    store = tmp_path / "runs.sqlite"
+    straight = Straight(spec_of(words), registry)
+    run = 0
+    for number in range(8):
+        what = ("screen", "both")[number % 2]
+        playground = Playground(store, words, "vector", run, number)
+        moment = playground.kill(what, dice.randint(1, 60))
+        worker_ended = wait_until_gone(playground.worker)
+        assert worker_ended < 3, "nobody is there to see what it does"
+        assert playground.complaints == []
+        heads = check(store, {"vector": straight})
+        assert playground.forgotten(moment, 1.0) is None
+        run = playground.seen[-1][2]
+        if not run:
+            continue
+        assert playground.found_again(run, moment), "it is offered at the next start"
+        assert playground.lost(heads[run], run, moment) < 1.0, "half a second, on an idle machine"
+        if number % 3 == 2:  # the others go on where they were killed
+            go_on(store, run, registry, straight)
+            run = 0
+
+
+async def test_killing_the_worker_at_random_loses_nothing_of_the_run(
+    words: Path, registry: Registry, tmp_path: Path
+) -> None:
+    dice = random.Random(12)
+    store = tmp_path / "runs.sqlite"
+    straight = Straight(spec_of(words), registry)
+    lab = Lab(NONE, store=store, limits=PATIENT)
+    try:
+        await lab.open(spec_of(words).to_json())
+        for _ in range(4):
+            await lab.run(dice.choice((100, 300)))
+            doing = asyncio.create_task(do(lab, dice, 10_000))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(doing), dice.uniform(0.05, 0.6))
+            link = lab._current
+            assert link is not None
+            os.kill(link.process.pid, signal.SIGKILL)
+            await until(lambda link=link: lab._current not in (None, link), 20)  # type: ignore[misc]
+            doing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await doing
+            check(store, {"vector": straight})
+        await lab.pause()
+        frame = await lab.frame()
+        await lab.advance(frame.steps)
+        frame = await lab.frame()
+        assert frame.state == "finished" and frame.record is not None
+        run = frame.record.run
+    finally:
+        await lab.close()
+    heads = check(store, {"vector": straight})
+    assert run is not None and heads[run] == frame.steps

@@ -1,0 +1,300 @@
+"""What recording costs a run that trains flat out, and how fast a recorded one is at hand.
+
+    python tools/bench_recording.py [--quick] [ENGINE ...]
+
+With and without recording turn by turn, medians; the promises stand at the end. With the gallery
+installed its engines are measured too (.venv-gallery/bin/python).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from array import array
+from pathlib import Path
+from typing import Any
+
+from playground.hooks.errors import UnknownNameError
+from playground.hooks.manager import load
+from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
+from playground.lab.activity import Activity
+from playground.lab.client import Lab
+from playground.lab.protocol import FrameRequest, Open, Recording, SampleBatch, Sampling
+from playground.lab.protocol.sampling import SampleText
+from playground.lab.recorder import NORM, Recorder
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+from playground.lab.starting import open_session
+from playground.lab.store.frames import frame_bytes
+from playground.lab.store.records import Batch, NewRun, StoredSamples
+from playground.lab.store.store import Store
+from playground.lab.timeline import Keyframe
+
+COST_BUDGET, SEEK_BUDGET, LOCK_BUDGET = 5.0, 300.0, 100.0
+"""Percent of the vector engine's throughput; ms; ms."""
+TURN = 1.5
+"""Seconds with recording, and then without."""
+
+
+def opened(registry: Registry, recording: Recording | None, **changes: Any) -> Session:
+    """A run of the default model, with nothing to see to but training."""
+    spec = RunSpec.parse({"steps": 10_000_000, "eval_every": 0, **changes}).to_json()
+    command = Open(spec, sampling=Sampling(every=0), recording=recording)
+    return open_session(command, registry, lambda _: None, Activity())
+
+
+def rate(session: Session, seconds: float) -> float:
+    """Steps a second."""
+    first, began = session.step, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        session.advance(session.spec.steps)
+    return (session.step - first) / (time.perf_counter() - began)
+
+
+def cost(registry: Registry, engine: str, folder: Path, turns: int) -> dict[str, float]:
+    """Of recording, in the process that trains."""
+    with_it = opened(registry, Recording(str(folder / f"{engine}.sqlite")), engine=engine)
+    without = opened(registry, None, engine=engine)
+    taken: list[float] = []
+    original = Recorder._append
+
+    def timed(*args: Any) -> None:
+        began = time.perf_counter()
+        original(*args)
+        taken.append(1000 * (time.perf_counter() - began))
+
+    Recorder._append = timed  # type: ignore[method-assign]
+    rate(with_it, 0.6), rate(without, 0.6)
+    rates: list[tuple[float, float]] = []
+    for _ in range(turns):
+        rates.append((rate(with_it, TURN), rate(without, TURN)))
+        with_it.recorder._settle()  # type: ignore[union-attr]
+    Recorder._append = original  # type: ignore[method-assign]
+    with_it.close()
+    lost = statistics.median(100 * (1 - one / other) for one, other in rates)
+    name = f"{engine}, one process"
+    return {
+        f"{name}: steps/s with": statistics.median(one for one, _ in rates),
+        f"{name}: steps/s without": statistics.median(other for _, other in rates),
+        f"{name}: cost in %": lost,
+        f"{name}: a batch written, ms, median": statistics.median(taken),
+        f"{name}: the slowest of {len(taken)}": max(taken),
+    }
+
+
+async def cost_in_worker(engine: str, folder: Path, turns: int) -> dict[str, float]:
+    """The same in worker processes, with a screen that asks for 12 frames a second."""
+    spec = RunSpec.parse({"steps": 10_000_000, "engine": engine}).to_json()
+    with_it, without = Lab(store=folder / f"{engine}-lab.sqlite"), Lab()
+    for lab in (with_it, without):
+        await lab.open(spec, sampling=Sampling(every=0))
+
+    async def turn(lab: Lab) -> float:
+        await lab.run()
+        frame = await lab.frame()
+        first, began = frame.step, time.perf_counter()
+        while time.perf_counter() - began < TURN:
+            await asyncio.sleep(1 / 12)
+            frame = await lab.frame(FrameRequest(since_step=frame.step))
+        taken = time.perf_counter() - began
+        await lab.pause()
+        await asyncio.sleep(0.1)  # the last of it is written while nobody trains
+        return (frame.step - first) / taken
+
+    await turn(with_it), await turn(without)
+    rates = [(await turn(with_it), await turn(without)) for _ in range(turns)]
+    await asyncio.gather(with_it.close(), without.close())
+    name = f"{engine}, in a worker"
+    return {
+        f"{name}: steps/s with": statistics.median(one for one, _ in rates),
+        f"{name}: steps/s without": statistics.median(other for _, other in rates),
+        f"{name}: cost in %": statistics.median(100 * (1 - one / other) for one, other in rates),
+    }
+
+
+def seeks(registry: Registry, folder: Path, count: int) -> dict[str, float]:
+    """Going anywhere in a run of 1,000 steps that was closed and opened again."""
+    store = str(folder / "seeks.sqlite")
+    spec = RunSpec.parse({}).to_json()
+
+    def at_hand(recording: Recording) -> Session:
+        return open_session(Open(spec, recording=recording), registry, lambda _: None, Activity())
+
+    session = at_hand(Recording(store))
+    while session.advance(1000) and not session.finished:
+        pass
+    session.close()
+    began = time.perf_counter()
+    again = at_hand(Recording(store, 1))
+    reopening = time.perf_counter() - began
+    dice, taken = random.Random(1), []
+    for _ in range(count):
+        step = dice.randint(0, 1000)
+        began = time.perf_counter()
+        again.go_to(step)
+        taken.append(1000 * (time.perf_counter() - began))
+    again.close()
+    taken.sort()
+    return {
+        "1,000 steps, vector: opened again, ms": 1000 * reopening,
+        "going anywhere, ms: median": statistics.median(taken),
+        "p95": taken[int(0.95 * count)],
+        "worst": taken[-1],
+    }
+
+
+# ---------------------------------------------------------------- two playgrounds
+
+
+def plays(store: str, seconds: float, longest: Any, steps: Any, wrong: Any) -> None:
+    """One of two that train on one store: its longest wait for it, and whether all is there."""
+    session = opened(load(PluginSources(entry_points=False)), Recording(store))
+    append = Store.append
+
+    def timed(self: Store, run: int, batch: Batch) -> None:
+        began = time.perf_counter()
+        append(self, run, batch)
+        longest.value = max(longest.value, time.perf_counter() - began)
+
+    Store.append = timed  # type: ignore[method-assign]
+    rate(session, seconds)
+    session.close()
+    assert session.recorder is not None
+    state = session.recorder.state
+    with Store.open(Path(store)) as opened_store:
+        record = opened_store.record(state.run or 0)
+    wrong.value = state.trouble is not None or record.losses != session.training.series.losses
+    steps.value = session.step
+
+
+def two_at_once(folder: Path, seconds: float) -> dict[str, float]:
+    """Two playgrounds, one store, both flat out."""
+    context = multiprocessing.get_context("spawn")
+    sides = [(context.Value("d"), context.Value("i"), context.Value("i")) for _ in range(2)]
+    store = str(folder / "two.sqlite")
+    both = [context.Process(target=plays, args=(store, seconds, *side)) for side in sides]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    return {
+        "two playgrounds: the longest write, ms": 1000 * max(side[0].value for side in sides),
+        "steps recorded by both": sum(side[1].value for side in sides),
+        "records with something missing": sum(side[2].value for side in sides),
+    }
+
+
+# ---------------------------------------------------------------- a long run
+
+
+def long_run(store: Path, count: int) -> int:
+    """So many steps, as they would have been recorded; the states are made up."""
+    spec = RunSpec.parse({"steps": count + 1000})
+    plain = Session.open(spec, load(PluginSources(entry_points=False)))
+    from playground.lab.about import new_run
+
+    new: NewRun = new_run(plain._opened, plain.training, plain._registry, plain._settings())
+    values = plain.engine.read("weights")
+    squares = array("d", (value * value for value in values))
+    states = sorted({count - int(count * (part / 160) ** 2) for part in range(160)} - {0})
+    texts = tuple(SampleText(f"name{number}", False, True) for number in range(5))
+    every = 400
+    with Store.open(store) as opened_store:
+        run = opened_store.create(new, "")
+        with opened_store._database.writing():
+            for first in range(0, count, every):
+                end = min(count, first + every)
+                losses = array("d", (2.5 + step / count for step in range(first, end)))
+                frames = [at for at in states if first < at <= end]
+                samples = [
+                    StoredSamples("automatic", SampleBatch(1, at, "", texts))
+                    for at in range(first + 100, end + 1, 100)
+                ]
+                opened_store.append(
+                    run,
+                    Batch(
+                        end,
+                        "paused",
+                        first,
+                        losses,
+                        losses,
+                        7 * end,
+                        end / 1000,
+                        2.5,
+                        evaluations=((end, 2.5),),
+                        measured={NORM: array("d", [first + 1, 1.0, end, 1.0])},
+                        samples=tuple(samples),
+                        keyframes=tuple(
+                            frame_bytes(Keyframe(at, 7 * at, values, values, squares))
+                            for at in frames
+                        ),
+                    ),
+                )
+    return run
+
+
+async def first_frame(store: Path, run: int) -> dict[str, float]:
+    """Until a stored run is on the screen, in a worker that stands by."""
+    lab = Lab(PluginSources(entry_points=False), store=store)
+    try:
+        await lab.get_catalog()
+        began = time.perf_counter()
+        await lab.open_recorded(run)
+        opened_at = time.perf_counter()
+        frame = await lab.frame()
+        shown = time.perf_counter()
+        assert lab._current is not None
+        status = Path(f"/proc/{lab._current.process.pid}/status")
+        memory = 0.0
+        if status.exists():
+            peak = next(line for line in status.read_text().splitlines() if "VmHWM" in line)
+            memory = int(peak.split()[1]) / 1000
+        name = f"{frame.head:,} steps"
+        return {
+            f"{name}: opened, ms": 1000 * (opened_at - began),
+            f"{name}: its first frame, ms": 1000 * (shown - opened_at),
+            f"{name}: peak of the worker, MB": memory,
+            f"{name}: of the screen's process, MB": resource.getrusage(
+                resource.RUSAGE_SELF
+            ).ru_maxrss
+            / 1000,
+        }
+    finally:
+        await lab.close()
+
+
+def main(quick: bool = False, wanted: list[str] | None = None) -> dict[str, float]:
+    """Figures by what they are of."""
+    registry = load()
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run = long_run(folder / "long.sqlite", 100_000 if quick else 1_000_000)
+        found |= asyncio.run(first_frame(folder / "long.sqlite", run))
+        for engine in wanted or ["vector", "numpy", "numba"]:
+            try:
+                registry.entry("engine", engine)
+            except UnknownNameError:
+                continue
+            found |= cost(registry, engine, folder, 4 if quick else 20)
+            found |= asyncio.run(cost_in_worker(engine, folder, 4 if quick else 12))
+        found |= seeks(registry, folder, 200)
+        found |= two_at_once(folder, 3 if quick else 15)
+    return found
+
+
+if __name__ == "__main__":
+    words = [word for word in sys.argv[1:] if word != "--quick"]
+    for what, figure in main("--quick" in sys.argv[1:], words).items():
+        print(f"{figure:12.2f}  {what}", flush=True)
+    print(
+        f"Promised: at most {COST_BUDGET:g} % of the vector engine's throughput; anywhere within "
+        f"{SEEK_BUDGET:g} ms; no wait for the store beyond {LOCK_BUDGET:g} ms."
+    )
