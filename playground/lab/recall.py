@@ -81,7 +81,7 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
     frames = tuple(_whole(one for one in store.keyframes(run) if one.step >= record.earliest))
     at = record.row.at if at is None else at
     at = min(max(at, record.earliest), record.row.step)
-    batches = tuple(kept.batch for kept in store.samples(run)[-KEPT_BATCHES:])
+    batches = tuple(kept.batch for kept in store.samples(run, most=KEPT_BATCHES))
     return Recalled(
         spec=_spec_with_its_text(store, record),
         checkpoint=checkpoint_of(record, frames, at),

@@ -188,14 +188,18 @@ class Reading:
             if found is not None:  # it may have been dropped meanwhile
                 yield found
 
-    def samples(self, run: int, since_step: int = 0) -> list[StoredSamples]:
-        """Those made after `since_step` steps or more, in the order of the steps."""
+    def samples(
+        self, run: int, since_step: int = 0, most: int | None = None
+    ) -> list[StoredSamples]:
+        """Those made after `since_step` steps or more, in the order of the steps. most: only the
+        last ones."""
         with self._database.reading() as db:
             found = db.execute(
-                "SELECT body FROM samples WHERE run = ? AND step >= ? ORDER BY step, id",
-                (run, since_step),
-            )
-            return [samples_of(body) for (body,) in found]
+                "SELECT body FROM samples WHERE run = ? AND step >= ? "
+                "ORDER BY step DESC, id DESC LIMIT ?",
+                (run, since_step, -1 if most is None else most),
+            ).fetchall()
+            return [samples_of(body) for (body,) in reversed(found)]
 
     def probes(self, run: int) -> list[ProbeAnswers]:
         """In the order of the steps."""
