@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.suggester import Suggester
 from textual.widgets import Input
 
-from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.widgets.text import visible
 
 LOOKED_AT = 20_000
@@ -66,24 +64,6 @@ def obstacle(path: Path) -> str:
     except (OSError, ValueError) as problem:
         return f"This path cannot be used: {visible(str(problem))}."
     return ""
-
-
-def say_target(line: Line, path: Path | None, confirmed: str, doing: str) -> bool:
-    """Show in `line` what enter would do with the file at `path`; True if it can be done.
-
-    path: None if nothing was typed. confirmed: the existing file that the next enter replaces.
-    doing: "saving", "exporting".
-    """
-    trouble = "Type the path of a file." if path is None else obstacle(path)
-    if path is None or trouble:
-        line.say(error(trouble))
-    elif confirmed == str(path):
-        line.say(warning(f"{visible(path.name)} exists already. Press enter again to replace it."))
-    elif path.exists():
-        line.say(warning(f"{visible(path.name)} exists already; {doing} replaces it."))
-    else:
-        line.say(Content.styled(f"Will write {visible(str(path))}", MUTED))
-    return not trouble
 
 
 def candidates(typed: str) -> list[str]:

@@ -13,7 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input
 
 from playground.tui.screens.dialog import Dialog, Line, error
-from playground.tui.screens.paths import PathInput, absolute, here, say_target
+from playground.tui.screens.paths import PathInput, absolute, here
+from playground.tui.screens.target import Target
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.text import visible
 
@@ -75,8 +76,6 @@ class ExportRun(Dialog[Wanted | None]):
     DEFAULT_CSS = """
     ExportRun {
         #dialog { max-width: 90; }
-        #export-run-path { margin: 1 0; }
-        #export-run-state { min-height: 2; }
     }
     """
 
@@ -84,7 +83,6 @@ class ExportRun(Dialog[Wanted | None]):
         """name: what the file may be called, without an ending."""
         super().__init__()
         self._heading, self._name = heading, name
-        self._suggested = self._confirmed = ""
 
     @property
     def heading(self) -> str:
@@ -93,15 +91,14 @@ class ExportRun(Dialog[Wanted | None]):
     def body(self) -> Iterable[Widget]:
         names = list(_KINDS)
         yield Choice("write", names, names[0], label_width=6, id="export-run-kind")
-        yield PathInput(placeholder="path of the file", id="export-run-path")
-        yield Line(id="export-run-state")
+        yield Target("export-run", "exporting", complete=self._complete)
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Export", compact=True, id="export-run-button")
 
     def on_mount(self) -> None:
         self._suggest()
-        self.set_focus(self.query_one(PathInput))
+        self.set_focus(self.query_one(Target).field)
 
     @property
     def _kind(self) -> tuple[Kind, str]:
@@ -109,36 +106,19 @@ class ExportRun(Dialog[Wanted | None]):
 
     def _suggest(self) -> None:
         """Another kind has another ending, unless the person has typed a name."""
-        field = self.query_one(PathInput)
-        if field.value == self._suggested:
-            self._suggested = field.value = str(here() / f"{self._name}{self._kind[1]}")
-            field.cursor_position = len(field.value)
-        self._say()
+        self.query_one(Target).suggest(str(here() / f"{self._name}{self._kind[1]}"))
 
-    def _path(self) -> Path | None:
-        typed = self.query_one(PathInput).value.strip()
-        if not typed:
-            return None
-        path, ending = absolute(typed), self._kind[1]
+    def _complete(self, path: Path, typed: str) -> Path:
+        ending = self._kind[1]
         whole = ending == ".microgpt-run" and path.suffix != ending
         if typed.endswith("/") or (path.suffix and not whole):
             return path
         return path.with_name(path.name + ending)
 
-    def _say(self) -> bool:
-        state = self.query_one("#export-run-state", Line)
-        return say_target(state, self._path(), self._confirmed, "exporting")
-
     @on(Choice.Changed)
     def _chosen(self, event: Choice.Changed) -> None:
         event.stop()
-        self._confirmed = ""
         self._suggest()
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
-        self._confirmed = ""
-        self._say()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -149,15 +129,9 @@ class ExportRun(Dialog[Wanted | None]):
         self.action_accept()
 
     def action_accept(self) -> None:
-        path = self._path()
-        if not self._say() or path is None:
-            self.set_focus(self.query_one(PathInput))
-            return
-        if path.exists() and self._confirmed != str(path):
-            self._confirmed = str(path)
-            self._say()
-            return
-        self.dismiss(Wanted(self._kind[0], path))
+        path = self.query_one(Target).settled()
+        if path is not None:
+            self.dismiss(Wanted(self._kind[0], path))
 
 
 class ImportRun(Dialog[Path | None]):
