@@ -6,16 +6,20 @@ else, however long the run is.
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, takewhile
 
 from playground.lab.shelf import Shelf
+from playground.lab.store.locks import RunLock
 from playground.lab.store.records import (
     Batch,
     Edit,
+    NewRun,
     ProbeAnswers,
     RunRecord,
     RunStatus,
@@ -26,6 +30,9 @@ from playground.lab.training import Training
 
 _AVERAGED = 50
 """Losses in the average that lists of runs show."""
+
+_UNWRITTEN = 1000
+"""Samples that wait at most for a store that cannot be written; the newest."""
 
 Edits = dict[tuple[int, str], float | str]
 """By step and field."""
@@ -62,6 +69,36 @@ class Marks:
             shelf=Shelf(sorted({*start, *record.keyframes})),
             settings=record.settings,
         )
+
+
+class Line:
+    """One run of the store, as the recorder's thread knows it. `marks` is there once it is in
+    the store; from then on it belongs to the gathering side."""
+
+    def __init__(self, new: NewRun, run: int | None = None, parent: Line | None = None):
+        self.new = new
+        """What to make it of, unless it is in the store already."""
+        self.run = run
+        self.parent = parent
+        """The run that this session made before, from which it is forked."""
+        self.uid = self.name = self.spec = ""
+        self.parent_run: int | None = None
+        self.fork_step: int | None = None
+        self.lock: RunLock | None = None
+        self.marks: Marks | None = None
+        """None also after something could not be written: it is to be read anew."""
+        self.head: float = 0 if run is None else math.inf
+        """How far its record goes at most; `inf` as long as that is not known."""
+        self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=_UNWRITTEN)
+        """Gathered, but not recorded for some trouble. Everything else that was is still there
+        to be gathered again."""
+
+    def take(self, record: RunRecord) -> None:
+        """What the store says of it."""
+        self.uid, self.name, self.spec = record.row.uid, record.row.name, record.spec
+        self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
+        self.head = record.row.step
+        self.marks = Marks.of(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +184,7 @@ def _states(
     if training.step == training.series.head == head != marks.tip:
         if kept and kept[-1].step == head:
             marks.tip = head
-        elif standing or shelf.affords(size):
-            shelf.spend(size)
+        elif shelf.tip(size, standing):
             tip, marks.tip = training.keyframe(), head
     return kept, tip, dropped
 

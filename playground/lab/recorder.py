@@ -14,21 +14,20 @@ import os
 import platform
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from playground.lab.gathering import Gathered, Marks, edits_of, gather
+from playground.lab.gathering import Gathered, Line, Marks, edits_of, gather
 from playground.lab.keeping import text_of
 from playground.lab.protocol import Failure, Recording, RecordState
 from playground.lab.recall import Recalled, same_settings
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import frame_bytes
 from playground.lab.store.locks import RunLock
-from playground.lab.store.records import NewRun, ProbeAnswers, RunRecord, RunStatus, StoredSamples
+from playground.lab.store.records import NewRun, ProbeAnswers, RunStatus, StoredSamples
 from playground.lab.store.store import Store
 from playground.lab.timeline import Measured
 from playground.lab.training import Training
@@ -45,38 +44,6 @@ _AHEAD = 3
 """Batches that may wait for the disk before no more are gathered."""
 _PATIENCE = 0.05
 """Of a step that takes longer than EVERY: so long its record may wait for the run to be made."""
-_UNWRITTEN = 1000
-"""Samples that wait at most for a store that cannot be written; the newest."""
-
-
-class Line:
-    """One run of the store, as the recorder's thread knows it. `marks` is there once it is in
-    the store; from then on it belongs to the gathering side."""
-
-    def __init__(self, new: NewRun, run: int | None = None, parent: Line | None = None):
-        self.new = new
-        """What to make it of, unless it is in the store already."""
-        self.run = run
-        self.parent = parent
-        """The run that this session made before, from which it is forked."""
-        self.uid = self.name = self.spec = ""
-        self.parent_run: int | None = None
-        self.fork_step: int | None = None
-        self.lock: RunLock | None = None
-        self.marks: Marks | None = None
-        """None also after something could not be written: it is to be read anew."""
-        self.head: float = 0 if run is None else math.inf
-        """How far its record goes at most; `inf` as long as that is not known."""
-        self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=_UNWRITTEN)
-        """Gathered, but not recorded for some trouble. Everything else that was is still there
-        to be gathered again."""
-
-    def take(self, record: RunRecord) -> None:
-        """What the store says of it."""
-        self.uid, self.name, self.spec = record.row.uid, record.row.name, record.spec
-        self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
-        self.head = record.row.step
-        self.marks = Marks.of(record)
 
 
 class Recorder:

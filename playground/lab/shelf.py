@@ -1,8 +1,9 @@
 """Which of a run's keyframes are kept on disk.
 
 In memory keyframes are cheap and close together (timeline.py). On disk they stand as far apart
-as an engine goes in about a tenth of a second, and are thinned out by the same rule once they
-are larger than a budget: every place in a run stays a short replay away after it was closed.
+as an engine goes in about a tenth of a second, farther in a long run, and are thinned out by the
+same rule once they are larger than a budget: every place in a run stays a short replay away
+after it was closed, and a run that trains for days does not wear out the disk.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ BETWEEN = 0.1
 """Seconds of steps between two keyframes on disk, before they are thinned out."""
 RATE = 4 * 1024 * 1024
 """Bytes of keyframes a second that are written at most, for large models."""
+NEWEST = 1.0
+"""Seconds after which the newest state is written again, while a run trains."""
 _FEWEST = 4
+_DENSER = 2
+"""How much closer together than they would be if they were evenly spread new ones are kept."""
 
 
 @dataclass(slots=True)
@@ -27,10 +32,12 @@ class Shelf:
 
     steps: list[int] = field(default_factory=list)
     _allowance: float = RATE
+    _since_tip: float = NEWEST
 
     def earn(self, seconds: float) -> None:
         """So much time went by since something was written."""
         self._allowance = min(RATE, self._allowance + RATE * seconds)
+        self._since_tip += seconds
 
     def affords(self, size: int) -> bool:
         """May so many bytes be written now? One that is larger than all that may be saved up is
@@ -41,13 +48,20 @@ class Shelf:
         """They were."""
         self._allowance -= size
 
+    def tip(self, size: int, standing: bool) -> bool:
+        """Is the newest state to be written now? standing: the run does not go on by itself."""
+        due = standing or (self._since_tip >= NEWEST and self.affords(size))
+        if due:
+            self.spend(size)
+            self._since_tip = 0.0
+        return due
+
     def choose(self, frames: Iterable[Keyframe], pace: float) -> list[Keyframe]:
         """Those of `frames`, in order, that are to be kept. pace: seconds a step."""
-        apart = max(1, int(BETWEEN / max(pace, 1e-9)))
         chosen: list[Keyframe] = []
         last = self.steps[-1] if self.steps else None
         for frame in frames:
-            if last is not None and frame.step < last + apart:
+            if last is not None and frame.step < last + self._apart(frame, pace):
                 continue
             if not self.affords(frame.size):
                 break
@@ -57,12 +71,20 @@ class Shelf:
         self.steps += [frame.step for frame in chosen]
         return chosen
 
+    def _apart(self, frame: Keyframe, pace: float) -> int:
+        whole = frame.step - self.steps[0] if self.steps else 0
+        return max(1, int(BETWEEN / max(pace, 1e-9)), whole // (_DENSER * _most(frame.size)))
+
     def thin(self, size: int) -> tuple[int, ...]:
         """Take out what is too much, at `size` bytes a keyframe; the steps that went."""
-        most = max(_FEWEST, BUDGET // max(1, size))
         gone: list[int] = []
-        while len(self.steps) > most:
+        while len(self.steps) > _most(size):
             victim = least_missed(self.steps)
             self.steps.remove(victim)
             gone.append(victim)
         return tuple(gone)
+
+
+def _most(size: int) -> int:
+    """Keyframes of so many bytes that the budget is enough for."""
+    return max(_FEWEST, BUDGET // max(1, size))
