@@ -1,0 +1,51 @@
+"""Two playgrounds on one store, both training flat out."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from pathlib import Path
+
+import pytest
+
+from playground.lab.client import Lab, LabError
+from playground.lab.protocol import FrameRequest
+from playground.lab.store.store import Store
+from tests.lab.conftest import text_run
+from tests.lab.crashing import NONE, SMALL
+
+
+async def trained(lab: Lab, words: Path, seed: int, steps: int) -> tuple[int, array[float]]:
+    """A run at full speed, its frames looked at all the while; its number and its losses."""
+    await lab.open(text_run(words, model=SMALL, steps=steps, seed=seed).to_json())
+    await lab.run()
+    frame = await lab.frame()
+    while frame.state == "running":
+        frame = await lab.frame(FrameRequest(since_step=frame.step))
+        assert frame.record is not None and frame.record.trouble is None
+    frame = await lab.frame()
+    assert frame.step == steps and frame.record is not None and frame.record.run is not None
+    return frame.record.run, frame.metrics.losses
+
+
+async def test_two_that_train_on_one_store_lose_nothing(words: Path, tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    one, other = Lab(NONE, store=path), Lab(NONE, store=path)
+    try:
+        async with asyncio.timeout(60):
+            results = await asyncio.gather(
+                trained(one, words, 1, 1000), trained(other, words, 2, 1000)
+            )
+        run, _ = results[0]
+        with pytest.raises(LabError) as caught:
+            await other.open_recorded(run)
+        assert "open elsewhere" in caught.value.failure.title
+        assert (await other.frame()).step == 1000, "and what was open there still is"
+    finally:
+        await asyncio.gather(one.close(), other.close())
+    with Store.open(path) as store:
+        assert store.check() == []
+        assert len(store.runs()) == 2
+        for run, losses in results:
+            assert store.record(run).losses == losses
+            assert store.row(run).owner == "", "it was closed in an orderly way"
