@@ -54,11 +54,10 @@ from playground.lab.recall import Recalled
 from playground.lab.recorder import Recorder
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
-from playground.lab.speed import Ration, Speedometer
+from playground.lab.speed import Speedometer
 from playground.lab.store.records import StoredSamples
+from playground.lab.texts import Texts
 from playground.lab.training import Training
-
-KEPT_BATCHES = 200
 
 
 def _ignore(progress: Progress) -> None:
@@ -83,19 +82,16 @@ class Session:
         """For the frame: steps a second that were asked for."""
         self.speedometer = Speedometer()
         self._opened = opened
-        self._sampler = Sampler(
+        sampler = Sampler(
             registry, self.training.eyes, opened.encoder, opened.config, activity, opened.known
         )
+        self.texts = Texts(sampler, self._sampled)
         self.measurer = Measurer(registry, self.training.eyes, opened.config, activity)
-        self.prober = Prober(self._sampler)
-        self._batches: list[SampleBatch] = []
-        self._batch_number = 0
-        self._ration = Ration()
+        self.prober = Prober(sampler)
         self.pictures = Pictures(opened, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
         self.training.before_edit = self._before_edit
-        self._on_demand: tuple[int, int] = (0, 0)
         self.recorder: Recorder | None = None
         """Who records the run, if it is to be."""
 
@@ -138,8 +134,7 @@ class Session:
         LabError."""
         asked = self.prober.probes.questions
         self.prober.answers = Answers(one for one in recalled.probes if one.questions == asked)
-        self._batches = list(recalled.batches)
-        self._batch_number = len(self._batches)
+        self.texts.recall(recalled.batches)
         at = recalled.at
 
         def alive() -> None:
@@ -184,7 +179,7 @@ class Session:
         if self.recorder is not None:
             self.recorder.branch(self.step, self.state)
         self.prober.answers.forget_after(self.step)
-        self._batches = [batch for batch in self._batches if batch.step <= self.step]
+        self.texts.forget_after(self.step)
 
     def _notice(self, *texts: str) -> None:
         """Something a person should know of the run, beside what is known already."""
@@ -233,7 +228,7 @@ class Session:
 
     @property
     def sampling(self) -> Sampling:
-        return self._sampler.sampling
+        return self.texts.sampler.sampling
 
     # ------------------------------------------------------------ forward
 
@@ -241,21 +236,22 @@ class Session:
         """Up to `most` steps, as many as the engine makes in one go, and what is due after
         them. False if there was none to do, or it failed: `trouble` then says why."""
         self._probe()
-        every, began = self.sampling.every, time.perf_counter()
-        if every:
-            most = min(most, every - self.step % every)
+        began = time.perf_counter()
+        most = self.texts.until(self.step, most)
         most = min(most, self.measurer.until(self.step, self.training.pace))
         most = min(most, self.prober.until(self.step))
         if self.finished or not self.training.forward(most):
             return False
         seconds = time.perf_counter() - began
-        self._ration.earn(seconds)
+        self.texts.earn(seconds)
         self.measurer.earn(seconds)
         self.prober.earn(seconds)
         if self.last is not None:
             self.measurer.after_step(self.last, self.finished, self.training.series)
-        if every and self.step % every == 0 and self._ration.left:
-            self._sample_by_itself()
+        try:
+            self.texts.after(self.step)
+        except PluginError as error:
+            self.training.trouble = self._sampling_trouble = failure_of(error)
         self._probe()
         if self.recorder is not None:
             self.recorder.seconds += seconds
@@ -327,7 +323,7 @@ class Session:
             self.info,
             self.speed,
             self.speedometer,
-            self._batches,
+            self.texts.batches,
             self.recorder.state if self.recorder else None,
         )
 
@@ -370,7 +366,7 @@ class Session:
 
     def set_sampling(self, sampling: Sampling) -> None:
         """Sample like this from now on. Raises LabError naming what cannot be."""
-        self._sampler.set(sampling)
+        self.texts.sampler.set(sampling)
         if self.trouble is not None and self.trouble is self._sampling_trouble:
             self.training.trouble = None  # it was about the chain before
 
@@ -389,35 +385,18 @@ class Session:
 
     def sample(self) -> SampleBatch:
         """A batch of texts; another one each time. Raises LabError."""
-        at, count = self._on_demand
-        self._on_demand = (self.step, count + 1 if at == self.step else 1)
         with plugin_failures():
-            batch = self._batch(f"on demand {self._on_demand[1]}")
-        if not self.running:
-            self.flush()
-        return batch
+            return self.texts.sample(self.step)
 
     def preview(self, limit: int = 64) -> Preview:
         """What may follow the prompt. Raises LabError."""
         with plugin_failures():
-            return self._sampler.preview(self.step, limit)
+            return self.texts.preview(self.step, limit)
 
-    def _sample_by_itself(self) -> None:
-        began = time.perf_counter()
-        try:
-            self._batch("automatic")
-        except PluginError as error:
-            self.training.trouble = self._sampling_trouble = failure_of(error)
-        self._ration.spend(time.perf_counter() - began)
-
-    def _batch(self, occasion: str) -> SampleBatch:
-        self._batch_number += 1
-        batch = self._sampler.batch(self._batch_number, self.step, occasion)
-        self._batches = [*self._batches[-KEPT_BATCHES + 1 :], batch]
+    def _sampled(self, occasion: str, batch: SampleBatch) -> None:
         if self.recorder is not None:
             self.recorder.samples.append(StoredSamples(occasion, batch))
         self.measurer.after_samples(batch, self.training.series)
-        return batch
 
     # ------------------------------------------------------------ state
 
@@ -491,5 +470,5 @@ class Session:
         progress: Callable[[Progress], None] = _ignore,
     ) -> None:
         """Write the run with an exporter. Raises LabError."""
-        run = run_export(self.checkpoint(), self._batches)
+        run = run_export(self.checkpoint(), self.texts.batches)
         export(self._registry, name, options, run, path, progress, self._activity)

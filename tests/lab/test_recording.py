@@ -154,7 +154,7 @@ def test_everything_that_happened_comes_back(house: House) -> None:
     assert there.metrics == frame.metrics
     assert (there.engine, there.base_learning_rate) == ("scalar", 0.02)
     assert there.tokens_seen == frame.tokens_seen
-    assert [one.texts for one in again._batches] == [one.texts for one in session._batches]
+    assert [one.texts for one in again.texts.batches] == [one.texts for one in session.texts.batches]
     assert again.sampling == sampling and again.measurer.measuring == measuring
     again.close()
 
