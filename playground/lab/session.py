@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
 import json
 import time
-from array import array
 from collections.abc import Callable, Mapping
 
 from microgpt.engine import Engine
@@ -21,7 +19,7 @@ from playground.hooks.errors import PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.about import changed_since, new_run, plugins_of, settings_json
 from playground.lab.activity import Activity
-from playground.lab.checkpoint import CheckpointError, as_bytes, write_checkpoint
+from playground.lab.checkpoint import CheckpointError, write_checkpoint
 from playground.lab.engines import Made
 from playground.lab.events import LabError
 from playground.lab.exporting import export, run_export
@@ -52,6 +50,7 @@ from playground.lab.protocol import (
 )
 from playground.lab.recall import Recalled
 from playground.lab.recorder import Recorder
+from playground.lab.resume import state_of
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 from playground.lab.speed import Speedometer
@@ -405,39 +404,16 @@ class Session:
     ) -> Checkpoint:
         """The whole state. series: with the losses after `since_step`, or with all of them if
         the metrics were rewound since `epoch`."""
-        training, timeline = self.training, self.training.timeline
+        training = self.training
         since = since_step if epoch is None or epoch == training.epoch else 0
-        first, losses, rates, evaluations = training.series.between(since, self.step)
-        measured = training.series.measured_between(since, self.step)
-        if not series:
-            losses, rates, evaluations, measured = array("d"), array("d"), (), {}
-        read = self.engine.read
         with plugin_failures(), self._opened.encoder.guard.at("state_dict"):
             tokenizer = json.dumps(self._opened.encoder.tokenizer.state_dict())
-        return Checkpoint(
-            spec=self.spec.to_json(),
-            step=self.step,
-            weights=as_bytes(read("weights")),
-            first_moment=as_bytes(read("first_moment")),
-            second_moment=as_bytes(read("second_moment")),
-            gradients=as_bytes(read("gradients")),
-            tokenizer=tokenizer,
-            base_learning_rate=timeline.rate_at(self.step),
-            tokens_seen=training.tokens_seen,
-            losses=as_bytes(losses),
-            learning_rates=as_bytes(rates),
-            evaluations=evaluations,
-            edits=tuple(sorted(timeline.edits.items())),
-            engines=tuple(sorted(timeline.engines.items())),
-            data=self._opened.fingerprint,
-            repeatable=timeline.earliest == 0,
-            sampling=self.sampling,
-            since_step=first - 1,
-            epoch=training.epoch,
-            measured=tuple(
-                (label, as_bytes(array("d", itertools.chain.from_iterable(pairs))))
-                for label, pairs in sorted(measured.items())
-            ),
+        return state_of(
+            training,
+            tokenizer,
+            self._opened.fingerprint,
+            self.sampling,
+            since if series else None,
         )
 
     def flush(self) -> None:
