@@ -10,9 +10,10 @@ import contextlib
 import json
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from playground.lab import runlist
@@ -82,43 +83,47 @@ class Outline:
 def outline(store: Store, run: int, blocks: int = BLOCKS) -> Outline:
     """Raises StoreError."""
     first, losses, _ = store.curve(run)
-    steps, ends = _thinned(first + 1, losses, blocks)
-    return Outline(steps, ends, *_averaged(first + 1, losses))
-
-
-def _thinned(first: int, losses: array[float], blocks: int) -> tuple[array[float], array[float]]:
     count = len(losses)
+    steps, kept, sums = array("d"), array("d"), array("d", [0.0])
+    ends = [number * count // blocks for number in range(blocks + 1)]
     if count <= 2 * blocks:
-        return array("d", range(first, first + count)), losses
-    steps, kept = array("d"), array("d")
-    for number in range(blocks):
-        begin, end = number * count // blocks, (number + 1) * count // blocks
-        block = losses[begin:end]
-        low, high = min(block), max(block)
-        if not math.isfinite(low + high):  # what is not finite compares with nothing
-            low = high = next((loss for loss in block if not math.isfinite(loss)), low)
-            places = [0]
-        else:
-            places = sorted({block.index(low), block.index(high)})
-        for place in places:
-            steps.append(first + begin + place)
-            kept.append(block[place])
-    return steps, kept
+        ends = list(range(count + 1))
+        steps, kept = array("d", range(first + 1, first + 1 + count)), losses
+        sums = array("d", accumulate(losses, initial=0.0))
+    else:
+        for begin, end in pairwise(ends):
+            block = losses[begin:end]
+            for place in _extremes(block):
+                steps.append(first + 1 + begin + place)
+                kept.append(block[place])
+            sums.append(sums[-1] + sum(block))
+    return Outline(steps, kept, *_averaged(first, ends, sums))
 
 
-def _averaged(first: int, losses: array[float]) -> tuple[array[float], array[float]]:
-    """Of the steps up to each one that is named; nothing if a loss is no number."""
-    sums = array("d", accumulate(losses, initial=0.0))
-    count = len(losses)
-    if not count or not math.isfinite(sums[-1]):
-        return array("d"), array("d")
-    window = max(_AVERAGED, count // 100)
+def _extremes(block: array[float]) -> list[int]:
+    """Where the lowest and the highest value are, in order; or else one that is not finite, for
+    that compares with nothing."""
+    low, high = min(block), max(block)
+    if math.isfinite(low - high):
+        return sorted({block.index(low), block.index(high)})
+    return [next(place for place, loss in enumerate(block) if not math.isfinite(loss))]
+
+
+def _averaged(first: int, ends: list[int], sums: array[float]) -> tuple[array[float], array[float]]:
+    """Of the steps up to each one that is named; nothing if a loss is no number. sums: of all
+    losses up to each of the ends."""
     steps, averages = array("d"), array("d")
-    for number in range(1, min(count, _POINTS) + 1):
-        end = number * count // min(count, _POINTS)
-        begin = max(0, end - window)
-        steps.append(first + end - 1)
-        averages.append((sums[end] - sums[begin]) / (end - begin))
+    if not math.isfinite(sums[-1]):
+        return steps, averages
+    last = len(ends) - 1
+    points = min(last, _POINTS)
+    window = max(_AVERAGED, ends[-1] // 100)
+    for number in range(1, points + 1):
+        place = number * last // points
+        before = bisect_left(ends, max(0, ends[place] - window), 0, place)
+        before = min(before, place - 1)
+        steps.append(first + ends[place])
+        averages.append((sums[place] - sums[before]) / (ends[place] - ends[before]))
     return steps, averages
 
 

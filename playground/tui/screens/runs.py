@@ -31,6 +31,8 @@ __all__ = ["RunChoice", "RunsScreen"]
 
 AGAIN = 2.0
 """Seconds between two looks at what others, and the worker, have recorded."""
+AT_FIRST = 200
+"""Runs that are read and shown before all the others."""
 _SHARE = 20
 """A look that takes long is followed by a rest so many times as long."""
 NOTHING = (
@@ -115,6 +117,8 @@ class RunsScreen(RunsManaging):
         self._typed = ""
         self._tree = True
         self._stale = self._loading = False
+        self._complete = False
+        """More than the first few were read: these are shown as soon as they are there."""
         self._took = self._looked = 0.0
         self._wanted: int | None = None
         """The run whose details are to be shown."""
@@ -172,6 +176,8 @@ class RunsScreen(RunsManaging):
                 self._stale = False
                 began = time.monotonic()
                 query, tree = self._query, self._tree and self._query.sort in FAMILIES
+                if not self._complete:
+                    query = replace(query, limit=AT_FIRST)
                 try:
                     overview = await self._desk.overview(query, self._current, tree=tree)
                 except StoreError as problem:
@@ -181,6 +187,11 @@ class RunsScreen(RunsManaging):
                     self._looked = time.monotonic()
                     self._took = self._looked - began
                 self._show(Table(overview))
+                if self._complete and not self._stale:
+                    self._go_to = None
+                elif not self._complete and len(overview.rows) == AT_FIRST:
+                    self._stale = True
+                self._complete = True
         finally:
             self._loading = False
 
@@ -199,7 +210,8 @@ class RunsScreen(RunsManaging):
         if self._go_to is not None and self._list.move_to(self._go_to):
             self._go_to = None
         found, all_ = len(table.keys), runlist.many(overview.count)
-        counted = all_ if found == overview.count else f"{found:,} of {all_}"
+        asked = query.filters or query.words
+        counted = f"{found:,} of {all_}" if asked and found < overview.count else all_
         by = next(one.title for one in COLUMNS if one.name == sort.column)
         parts = [counted, runlist.size(overview.size), f"by {by} {'▼' if sort.descending else '▲'}"]
         if self._list.marked:
