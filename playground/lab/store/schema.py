@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import struct
 from pathlib import Path
 
 from playground.lab.store.errors import StoreError, damaged, missing
@@ -16,7 +15,8 @@ from playground.lab.store.errors import StoreError, damaged, missing
 APPLICATION_ID = 0x6D677074
 """The letters "mgpt"."""
 VERSION = 2
-_MAGIC = b"SQLite format 3\x00"
+_HEADER = 100
+"""Bytes that every SQLite database begins with."""
 
 RUNS = """
 CREATE TABLE runs (
@@ -177,21 +177,33 @@ def version_of(connection: sqlite3.Connection) -> int:
 def check_header(path: Path) -> None:
     """Look at the file without opening it as a database, which could write to it.
 
-    Raises StoreError for what is no store, or one of a newer program; OSError.
+    SQLite itself reads it: a process that opens and closes the file in any other way loses the
+    locks that its open stores hold on it (a trait of POSIX locks), and another process then takes
+    away the write-ahead log that they write to.
+
+    Raises StoreError for what is no store, or one of a newer program; OSError, sqlite3.Error.
     """
-    with path.open("rb") as file:
-        head = file.read(100)
-    if not head or _has(path, "-journal"):  # to be made, or somebody is at it
+    size = path.stat().st_size
+    if not size or _has(path, "-journal"):  # to be made, or somebody is at it
         return
-    if len(head) < 100 or not head.startswith(_MAGIC):
+    if size < _HEADER:
         raise damaged(path, "this is not an SQLite database")
-    user_version, application_id = struct.unpack(">i4xi", head[60:72])
-    check_ours(path, application_id, user_version)
+    try:
+        _look(path, "mode=ro&immutable=1")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_NOTADB:
+            raise damaged(path, "this is not an SQLite database") from error
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+            raise
+        # Perhaps only half of it was copied there from the write-ahead log: opening it tells.
     if _has(path, "-wal"):  # a newer program may have written its version there alone
-        with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-        ) as look:
-            check_ours(path, application_id, version_of(look))
+        _look(path, "mode=ro")
+
+
+def _look(path: Path, how: str) -> None:
+    with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as look:
+        application_id = int(look.execute("PRAGMA application_id").fetchone()[0])
+        check_ours(path, application_id, version_of(look))
 
 
 def check_ours(path: Path, application_id: int, user_version: int) -> None:
