@@ -81,7 +81,7 @@ class Line:
         self.run = run
         self.parent = parent
         """The run that this session made before, from which it is forked."""
-        self.uid = self.name = self.spec = ""
+        self.uid = self.name = self.spec = self.data = ""
         self.parent_run: int | None = None
         self.fork_step: int | None = None
         self.lock: RunLock | None = None
@@ -95,7 +95,8 @@ class Line:
 
     def take(self, record: RunRecord) -> None:
         """What the store says of it."""
-        self.uid, self.name, self.spec = record.row.uid, record.row.name, record.spec
+        self.uid, self.name = record.row.uid, record.row.name
+        self.spec, self.data = record.spec, record.data
         self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
         self.head = record.row.step
         self.marks = Marks.of(record)

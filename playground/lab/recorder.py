@@ -250,7 +250,8 @@ class Recorder:
         mine = edits_of(timeline)
         as_recorded = all(marks.edits.get(key) == mine[key] for key in mine if key[0] < marks.head)
         nothing_missing = all(key in mine for key in marks.edits if key[0] < step)
-        same = same_settings(line.spec, self._about().spec)
+        about = self._about()
+        same = same_settings(line.spec, about.spec) and line.data == about.data
         if not same or (marks.head > step and not (exact and as_recorded and nothing_missing)):
             self._fork(step)
             return

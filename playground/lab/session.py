@@ -140,11 +140,12 @@ class Session:
             progress(Progress(f"going to step {at:,}", self.step, at))
 
         with plugin_failures():
-            exact = self.training.recall(recalled.keyframes, at, alive)
+            edits = [(edit.step, edit.value) for edit in recalled.record.edits]
+            told = self.training.recall(recalled.keyframes, at, alive, edits)
         now = plugins_of(self._opened, self._registry)
         self._notice(*changed_since(recalled.plugins, now))
-        if not exact:
-            self._notice(f"step {at:,} cannot be done again here; it goes on from {self.step:,}")
+        if told:
+            self._notice(told)
         self.info = dataclasses.replace(self.info, resumed_at=self.step)
 
     def record(

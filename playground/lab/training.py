@@ -18,7 +18,7 @@ from playground.lab.evaluation import Evaluator
 from playground.lab.events import LabError
 from playground.lab.guard import failure_of
 from playground.lab.opening import Opened
-from playground.lab.protocol import Checkpoint, Failure, Progress
+from playground.lab.protocol import FALLBACK_ENGINE, Checkpoint, Failure, Progress
 from playground.lab.resume import past_of, start_of
 from playground.lab.speed import Speedometer
 from playground.lab.steering import steering_failed
@@ -279,27 +279,59 @@ class Training:
             self.engine.write("gradients", past.gradients)
         self.evaluate()
 
-    def recall(self, keyframes: Iterable[Keyframe], at: int, alive: Callable[[], None]) -> bool:
+    def recall(
+        self,
+        keyframes: Iterable[Keyframe],
+        at: int,
+        alive: Callable[[], None],
+        edits: Iterable[tuple[int, float | str]] = (),
+    ) -> str:
         """Stand where a recorded run stood, with all its keyframes; alive: called now and then.
+        edits: learning rates and engines that were set, after which steps.
 
-        False if what led there cannot be done again here, with these data and engines: then it
-        stands at the last known state before. Raises LabError, PluginError.
+        If what led there cannot be done again here, with these data and engines, it stands at
+        the last known state before, with an engine that there is; what is to be said of that.
+        Raises LabError, PluginError.
         """
-        opened, timeline = self._opened, self.timeline
-        exact = opened.same_data and not opened.fell_back
-        frames = [frame for frame in keyframes if exact or frame.step <= at]
-        for frame in frames:
-            timeline.keep(frame)
-        if not exact:
-            if frames:
-                self.stand_at(frames[-1])
-                timeline.begin_at(frames[-1])
-            self._another_future()
-            return self.step == at
-        self.seek(at)
-        while self.step < at and self.forward(at - self.step):
-            alive()
-        return self.step == at
+        opened, frames = self._opened, tuple(keyframes)
+        if opened.same_data and not opened.fell_back:
+            for frame in frames:
+                self.timeline.keep(frame)
+            self.seek(at)
+            while self.step < at and self.forward(at - self.step):
+                alive()
+            if self.step == at:
+                return ""
+        self._stand_at_last([frame for frame in frames if frame.step <= at], edits)
+        missing = self._without_engine()
+        told = f"step {at:,} cannot be done again here; it goes on from {self.step:,}"
+        return missing or ("" if self.step == at else told)
+
+    def _stand_at_last(
+        self, frames: list[Keyframe], edits: Iterable[tuple[int, float | str]]
+    ) -> None:
+        """At the last of these states, without replaying anything; nothing before it can be."""
+        timeline = self.timeline
+        if frames:
+            self.stand_at(frames[-1])
+            timeline.begin_at(frames[-1])
+        self._another_future()
+        made = [(step, value) for step, value in edits if step <= self.step]
+        timeline.edits = {step: one for step, one in made if not isinstance(one, str)}
+        timeline.engines = {step: one for step, one in made if isinstance(one, str)}
+
+    def _without_engine(self) -> str:
+        """Let another engine go on here, if the one whose turn it is cannot; a sentence then."""
+        name = self.engine_name
+        try:
+            self._engines.entry(name)
+            fine = not self._opened.fell_back
+        except UnknownNameError:
+            fine = False
+        if fine:
+            return ""
+        self.timeline.engines[self.step] = FALLBACK_ENGINE
+        return f"the engine {name!r} cannot work here; {FALLBACK_ENGINE!r} goes on"
 
     # ------------------------------------------------------------ edits
 

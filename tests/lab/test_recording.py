@@ -154,7 +154,9 @@ def test_everything_that_happened_comes_back(house: House) -> None:
     assert there.metrics == frame.metrics
     assert (there.engine, there.base_learning_rate) == ("scalar", 0.02)
     assert there.tokens_seen == frame.tokens_seen
-    assert [one.texts for one in again.texts.batches] == [one.texts for one in session.texts.batches]
+    assert [one.texts for one in again.texts.batches] == [
+        one.texts for one in session.texts.batches
+    ]
     assert again.sampling == sampling and again.measurer.measuring == measuring
     again.close()
 
@@ -266,6 +268,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     def open_there(path: Path) -> Store:
         store = opened(path, timeout=disk.patience)
         if disk.pages is not None:
+            store._database.execute("PRAGMA incremental_vacuum")
             store._database.execute(f"PRAGMA max_page_count = {disk.pages}")
         return store
 
@@ -511,6 +514,52 @@ def test_a_plugin_that_was_changed_since_is_told(house: House, tmp_path: Path) -
     session = house.open(run=1)
     assert any("was changed since" in notice.text for notice in session.info.notices)
     session.close()
+
+
+ENGINE = """
+from microgpt.vector_engine import VectorEngine
+from playground.api import Contribution, hookimpl
+
+@hookimpl
+def microgpt_engines():
+    yield Contribution(name="mine", summary="another vector engine", factory=VectorEngine)
+"""
+
+
+def test_a_run_whose_engine_is_not_here_goes_on_from_its_end_with_another(
+    house: House, tmp_path: Path
+) -> None:
+    """Which is an edit there: elsewhere the steps before it are still those of its own."""
+    file = tmp_path / "mine.py"
+    file.write_text(ENGINE)
+    without = house.registry
+    house.registry = load(PluginSources(files=(str(file),), entry_points=False))
+    session = house.open()
+    walk(session, 55)
+    session.edit({"engine": "mine"})
+    walk(session, 58)
+    session.edit({LEARNING_RATE: 0.03})
+    walk(session, 60)
+    session.close()
+    with_it, house.registry = house.registry, without
+    again = house.open(run=1)
+    assert state_of(again)[:3] == state_of(session)[:3]
+    assert any("mine" in notice.text for notice in again.info.notices)
+    assert again.training.timeline.rate_at(60) == 0.03
+    walk(again, 80)
+    again.close()
+    assert house.record(1).edits == (
+        Edit(55, "engine", "mine:mine"),
+        Edit(58, "learning_rate", 0.03),
+        Edit(60, "engine", "vector"),
+    )
+    house.registry = with_it
+    there = house.open(run=1)
+    assert state_of(there)[:3] == state_of(again)[:3]
+    there.go_to(57)
+    session.go_to(57)
+    assert state_of(there) == state_of(session)
+    there.close()
 
 
 def test_a_run_whose_text_is_lost_goes_on_as_a_fork(house: House, words: Path) -> None:
