@@ -32,6 +32,9 @@ class Desk:
             return await asyncio.to_thread(self._work, work)
 
     def _work(self, work: Callable[[Store], T]) -> T:
+        if self._store is not None and self._store.moved:  # the worker makes a new one, too
+            self._store.close()
+            self._store = None
         if self._store is None:
             from playground.lab.store.store import Store
 

@@ -36,6 +36,12 @@ class Database:
             if path.exists():
                 check_header(path)
             self._connection = _connected(path, create, timeout)
+        self._identity = _identity(path)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the file was moved or deleted since it was opened, or another one is there."""
+        return _identity(self.path) != self._identity
 
     def close(self) -> None:
         """Closing twice does no harm."""
@@ -142,6 +148,14 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
             if not busy or time.monotonic() > until:
                 raise
             time.sleep(0.005)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of its name; None if there is none."""
+    with contextlib.suppress(OSError):
+        found = path.stat()
+        return found.st_dev, found.st_ino
+    return None
 
 
 def has(text: str | None, part: str) -> bool:

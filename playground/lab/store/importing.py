@@ -37,6 +37,12 @@ def import_run(store: Store, path: Path | str) -> int:
     Raises StoreError for a file that is no such run; then nothing was imported.
     """
     source = expanded(path)
+    with contextlib.suppress(OSError):
+        if source.samefile(store.path):
+            raise StoreError(
+                "This is the store of runs itself",
+                f"{source} is what all runs are kept in. Give a file that a run was exported to.",
+            )
     with _opened(source) as file, _understood(source):
         given = given_of(file)
         text = text_of(file, given)

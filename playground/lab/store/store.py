@@ -51,6 +51,11 @@ class Store(Managing):
         """
         return cls(Database(path or store_file(), create, timeout))
 
+    @property
+    def moved(self) -> bool:
+        """Whether the file was moved or deleted since it was opened, or another one is there."""
+        return self._database.moved
+
     def close(self) -> None:
         """Closing twice does no harm."""
         self._database.close()

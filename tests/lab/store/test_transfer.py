@@ -272,3 +272,10 @@ def test_only_known_columns_are_taken(elsewhere: Store, file: Path, store: Store
     there = elsewhere.row(import_run(elsewhere, file))
     assert there.n_layer == store.row(run).n_layer, "what follows from the spec is not believed"
     assert (there.owner, there.parent) == ("", None)
+
+
+def test_the_store_itself_is_not_imported_into_itself(store: Store, run: int) -> None:
+    with pytest.raises(StoreError) as caught:
+        import_run(store, store.path)
+    assert caught.value.title == "This is the store of runs itself"
+    assert [row.id for row in store.runs()] == [run]
