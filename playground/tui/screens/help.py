@@ -34,7 +34,11 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "they rise while the average falls, the model learns by heart. The dotted lines are what "
         "simple counting reaches: uniform knows nothing, unigram how common each token is, bigram "
         "which token follows which. A model below bigram has learnt something. m draws metrics "
-        "below, each at a scale of its own.",
+        "below, each at a scale of its own.\n"
+        "The line under the chart is the run's timeline: heavy where steps are recorded, ● where "
+        "you are, · texts sampled, ◆ something set by hand, ┴ a fork. Home, End, b and the mouse "
+        "take you along it, and everything on the screen is then as it was at that step. Going "
+        "back loses nothing: if you change something there, the run branches off as a new one.",
     ),
     3: (
         "Parameters",
