@@ -50,12 +50,19 @@ def opened(registry: Registry, recording: Recording | None, **changes: Any) -> S
     return open_session(command, registry, lambda _: None, Activity())
 
 
-def rate(session: Session, seconds: float) -> float:
-    """Steps a second."""
-    first, began = session.step, time.perf_counter()
+def rate(session: Session, seconds: float) -> tuple[float, float]:
+    """Steps a second, and steps a second of the processor's time (of all threads), which others
+    who are at work on this machine do not change."""
+    first, began, worked = session.step, time.perf_counter(), time.process_time()
     while time.perf_counter() - began < seconds:
         session.advance(session.spec.steps)
-    return (session.step - first) / (time.perf_counter() - began)
+    taken, work = time.perf_counter() - began, time.process_time() - worked
+    return (session.step - first) / taken, (session.step - first) / work
+
+
+def lost(pairs: list[tuple[float, float]]) -> float:
+    """Of (with, without) rates: how much less with it, in %, the median of the turns."""
+    return statistics.median(100 * (1 - one / other) for one, other in pairs)
 
 
 def cost(registry: Registry, engine: str, folder: Path, turns: int) -> dict[str, float]:
@@ -73,17 +80,21 @@ def cost(registry: Registry, engine: str, folder: Path, turns: int) -> dict[str,
     Recorder._append = timed  # type: ignore[method-assign]
     rate(with_it, 0.6), rate(without, 0.6)
     rates: list[tuple[float, float]] = []
+    work: list[tuple[float, float]] = []
     for _ in range(turns):
-        rates.append((rate(with_it, TURN), rate(without, TURN)))
+        one = rate(with_it, TURN)
         with_it.recorder._settle()  # type: ignore[union-attr]
+        other = rate(without, TURN)
+        rates.append((one[0], other[0]))
+        work.append((one[1], other[1]))
     Recorder._append = original  # type: ignore[method-assign]
     with_it.close()
-    lost = statistics.median(100 * (1 - one / other) for one, other in rates)
     name = f"{engine}, one process"
     return {
         f"{name}: steps/s with": statistics.median(one for one, _ in rates),
         f"{name}: steps/s without": statistics.median(other for _, other in rates),
-        f"{name}: cost in %": lost,
+        f"{name}: cost in %": lost(rates),
+        f"{name}: cost in % of processor time": lost(work),
         f"{name}: a batch written, ms, median": statistics.median(taken),
         f"{name}: the slowest of {len(taken)}": max(taken),
     }
@@ -115,7 +126,7 @@ async def cost_in_worker(engine: str, folder: Path, turns: int) -> dict[str, flo
     return {
         f"{name}: steps/s with": statistics.median(one for one, _ in rates),
         f"{name}: steps/s without": statistics.median(other for _, other in rates),
-        f"{name}: cost in %": statistics.median(100 * (1 - one / other) for one, other in rates),
+        f"{name}: cost in %": lost(rates),
     }
 
 

@@ -65,8 +65,7 @@ class Soak:
             if not run:
                 continue
             assert playground.forgotten(moment, 1.0) is None
-            with Store.open(self.store) as opened:
-                assert run in [row.id for row in opened.interrupted()]
+            assert playground.found_again(run, moment)
             self.lost.append(playground.lost(heads[run], run, moment))
             self.reopened += 1
             if number % 3 == 2:
