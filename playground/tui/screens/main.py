@@ -254,6 +254,12 @@ class MainScreen(Screen[None]):
     def action_prompt(self) -> None:
         self.query_one(SamplingPanel).focus_prompt()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a field a slash is text."""
+        if action == "prompt" and isinstance(self.focused, Input):
+            return False
+        return super().check_action(action, parameters)
+
     async def on_key(self, event: events.Key) -> None:
         """A field stops the characters that are for it. One that comes this far while a field
         has the focus was typed before that, so it is a key of the table."""

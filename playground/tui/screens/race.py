@@ -52,9 +52,11 @@ def _key(
     key: str, action: str, words: str, tooltip: str, display: str | None = None, show: bool = True
 ) -> Binding:
     name = action.replace("(", ".").rstrip(")")
+    # At once: what is typed after / is for the prompt, however busy the screen is.
     return Binding(
-        key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}"
-    )
+        key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}",
+        priority=action == "prompt",
+    )  # fmt: skip
 
 
 RACE_BINDINGS = [
@@ -211,7 +213,9 @@ class RaceScreen(Screen[Kept | None]):
             raise
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only leaving, until both are open."""
+        """Only leaving, until both are open; in the prompt a slash is text."""
+        if action == "prompt" and isinstance(self.focused, Input):
+            return False
         if action in {binding.action.partition("(")[0] for binding in RACE_BINDINGS}:
             return self._opened or action in ("leave", "help")
         return super().check_action(action, parameters)

@@ -26,6 +26,7 @@ from playground.tui.widgets.text import visible
 
 if TYPE_CHECKING:
     from playground.lab.desk import Desk
+    from playground.lab.store.records import RunRow
 
 __all__ = ["RunChoice", "RunsScreen"]
 
@@ -66,7 +67,8 @@ class RunsScreen(RunsManaging):
                 tooltip="Open the run, and go on from a step of it with something changed"),
         Binding("R", "race", "race", id="runs.race",
                 tooltip="Race the two marked runs, or this one and the one that is open"),
-        Binding("slash", "search", "search", key_display="/", id="runs.search",
+        # At once: what is typed after it is searched for, however busy the screen is.
+        Binding("slash", "search", "search", key_display="/", id="runs.search", priority=True,
                 tooltip="Search: words, and conditions as lr>=0.01 dataset=names touched<2d"),
         Binding("s", "sort", "sort", id="runs.sort", tooltip="Sort by the next column"),
         Binding("S", "reverse", "reverse", id="runs.reverse",
@@ -120,8 +122,8 @@ class RunsScreen(RunsManaging):
         self._complete = False
         """More than the first few were read: these are shown as soon as they are there."""
         self._took = self._looked = 0.0
-        self._wanted: int | None = None
-        """The run whose details are to be shown."""
+        self._wanted: tuple[RunRow, ...] = ()
+        """The runs whose details are to be shown."""
         self._telling = False
 
     # ------------------------------------------------------------ what there is
@@ -155,6 +157,12 @@ class RunsScreen(RunsManaging):
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
         self.call_after_refresh(self._tell)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the search they are letters like others."""
+        if action in ("search", "name", "note") and isinstance(self.focused, Search):
+            return False
+        return super().check_action(action, parameters)
 
     # ------------------------------------------------------------ the list
 
@@ -281,16 +289,23 @@ class RunsScreen(RunsManaging):
         event.stop()
         self._tell()
 
+    @property
+    def _subjects(self) -> tuple[RunRow, ...]:
+        """The two runs that are marked, or else the one under the cursor."""
+        marked = tuple(row for key, row in self._table.rows.items() if key in self._list.marked)
+        row = self._row
+        return marked if len(marked) == 2 else () if row is None else (row,)
+
     def _tell(self) -> None:
-        """Show the details of the run under the cursor, unless that is done."""
+        """Show the details of these runs, unless that is done."""
         if not self.is_attached or not self._detail.display:
             return
-        row = self._row
-        if row is None:
-            self._wanted = self._shown = None
+        rows = self._subjects
+        if not rows:
+            self._wanted = self._shown = ()
             self._detail.clear()
-        elif row != self._shown:
-            self._wanted = row.id
+        elif rows != self._shown:
+            self._wanted = rows
             if not self._telling:
                 self._telling = True
                 self.run_worker(self._look_up(), group="runs-detail")
@@ -298,21 +313,27 @@ class RunsScreen(RunsManaging):
     async def _look_up(self) -> None:
         """Of several runs passed over meanwhile, only the last one is looked up."""
         try:
-            while (run := self._wanted) is not None:
-                self._wanted = None
-                self._shown = self._table.rows.get(run)
+            while rows := self._wanted:
+                self._wanted, self._shown = (), rows
                 try:
-                    outline = await self._desk.outline(run)
-                    if self._wanted not in (None, run):
-                        continue
-                    self._detail.show_curve(outline)
-                    about = await self._desk.about(run)
-                    if self._wanted in (None, run):
-                        self._detail.show(about)
+                    await self._look_at(*rows)
                 except StoreError as problem:
                     self._detail.clear(f"{problem.title}. {problem.message}")
         finally:
             self._telling = False
+
+    async def _look_at(self, row: RunRow, other: RunRow | None = None) -> None:
+        if other is not None:
+            pair = await self._desk.pair(row.id, other.id)
+            if not self._wanted:
+                self._detail.show_pair(pair)
+            return
+        outline = await self._desk.outline(row.id)
+        if not self._wanted:
+            self._detail.show_curve(outline)
+            about = await self._desk.about(row.id)
+            if not self._wanted:
+                self._detail.show(about)
 
     # ------------------------------------------------------------ choosing
 

@@ -40,8 +40,11 @@ class RunsManaging(Dialog[RunChoice | None]):
     """A screen with a list of runs; what it shows is `RunsScreen`'s."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "name", "name", id="runs.name", tooltip="Give the run a name"),
-        Binding("m", "note", "note", id="runs.note", tooltip="Write something to the run"),
+        # At once: what is typed after them is no key of this screen, however busy it is.
+        Binding("n", "name", "name", id="runs.name", priority=True,
+                tooltip="Give the run a name"),
+        Binding("m", "note", "note", id="runs.note", priority=True,
+                tooltip="Write something to the run"),
         Binding("delete,backspace", "delete", "delete", key_display="del", id="runs.delete",
                 tooltip="Put the marked runs away, or this one"),
         Binding("u", "undo", "undo", id="runs.undo",
@@ -59,8 +62,8 @@ class RunsManaging(Dialog[RunChoice | None]):
         self._table = Table()
         self._go_to: int | None = current
         """The run that the cursor goes to when it is there."""
-        self._shown: RunRow | None = None
-        """The row that the details were read with."""
+        self._shown: tuple[RunRow, ...] = ()
+        """The rows that the details were read with."""
 
     def _reload(self) -> None:
         """Read the list anew."""
@@ -113,7 +116,7 @@ class RunsManaging(Dialog[RunChoice | None]):
 
     def _noted(self, run: int, note: str | None) -> None:
         if note is not None:
-            self._shown = None
+            self._shown = ()
             self._do(self._desk.annotate(run, note), lambda _: f"Noted on run {run}.")
 
     def action_delete(self) -> None:
