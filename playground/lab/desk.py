@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
-    from playground.lab.runabout import About, Outline, Overview
+    from playground.lab.runabout import About, Outline, Overview, Pair
     from playground.lab.store.query import Query
     from playground.lab.store.records import ProbeAnswers, RunRecord, RunRow, StoredSamples
     from playground.lab.store.store import Store
@@ -100,6 +100,12 @@ class Desk:
         from playground.lab.runabout import about
 
         return await self._do(lambda store: about(store, run))
+
+    async def pair(self, left: int, right: int) -> Pair:
+        """Two runs beside each other."""
+        from playground.lab.runabout import pair
+
+        return await self._do(lambda store: pair(store, left, right))
 
     async def samples(self, run: int, since_step: int = 0) -> list[StoredSamples]:
         """What it wrote."""

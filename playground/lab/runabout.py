@@ -137,6 +137,8 @@ class About:
     row: RunRow
     parent_name: str
     evaluations: tuple[tuple[int, float], ...]
+    measured: tuple[tuple[str, float], ...]
+    """The last value that each metric gave."""
     edits: tuple[Edit, ...]
     compared_with: str
     """Whose settings `different` is about: "run 3", "the defaults"."""
@@ -147,6 +149,12 @@ class About:
     """Of its probes."""
     first_answers: ProbeAnswers | None
     last_answers: ProbeAnswers | None
+    """None if there is not more than one."""
+
+    @property
+    def newest_answers(self) -> ProbeAnswers | None:
+        """The last ones, be they the first."""
+        return self.last_answers or self.first_answers
 
 
 def about(store: Store, run: int) -> About:
@@ -161,6 +169,7 @@ def about(store: Store, run: int) -> About:
         row=record.row,
         parent_name=name,
         evaluations=record.evaluations,
+        measured=tuple((label, pairs[-1]) for label, pairs in record.measured.items() if pairs),
         edits=record.edits,
         compared_with=compared,
         different=differences(base, json.loads(record.spec)),
@@ -198,3 +207,51 @@ def _asked(
     except (ValueError, TypeError, KeyError, ProbeError):
         return (), []
     return probes.prompts, [one for one in answers if one.questions == probes.questions]
+
+
+# ---------------------------------------------------------------- two runs
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two runs beside each other."""
+
+    left: About
+    right: About
+    lines: tuple[Outline, Outline]
+    different: tuple[Setting, ...]
+    parted: int | None
+    """The first step whose losses differ; None if those that both have are the same."""
+
+
+def pair(store: Store, left: int, right: int) -> Pair:
+    """Raises StoreError."""
+    from playground.lab.forking import differences
+
+    specs = [json.loads(store.record(run).spec) for run in (left, right)]
+    return Pair(
+        left=about(store, left),
+        right=about(store, right),
+        lines=(outline(store, left), outline(store, right)),
+        different=differences(*specs),
+        parted=_parted(store.curve(left), store.curve(right)),
+    )
+
+
+def _parted(
+    one: tuple[int, array[float], array[float]], other: tuple[int, array[float], array[float]]
+) -> int | None:
+    """Of two curves as `Store.curve` gives them: the first step that both have, and whose losses
+    are not the same bits."""
+    begin = max(one[0], other[0])
+    left, right = (losses[begin - first :].tobytes() for first, losses, _ in (one, other))
+    low, high = 0, min(len(left), len(right)) // 8
+    if left[: 8 * high] == right[: 8 * high]:
+        return None
+    while high - low > 1:  # the first difference lies in low..high
+        middle = (low + high) // 2
+        if left[8 * low : 8 * middle] == right[8 * low : 8 * middle]:
+            low = middle
+        else:
+            high = middle
+    return begin + low + 1

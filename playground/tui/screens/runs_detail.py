@@ -11,10 +11,10 @@ from textual.content import Content
 
 from playground.lab import runlist
 from playground.lab.probing import ProbeChange, compare, summary
-from playground.lab.runabout import About, Outline
+from playground.lab.runabout import About, Outline, Pair
 from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.probe_answers import ChangeList
-from playground.tui.widgets.chart import Chart, Series
+from playground.tui.widgets.chart import Chart, Kind, Role, Series
 from playground.tui.widgets.text import visible
 
 _TEXTS = 8
@@ -71,6 +71,34 @@ class RunDetail(Vertical):
             changes = compare(about.first_answers, about.last_answers, about.prompts)
         self.query_one("#run-answers", ChangeList).show(changes, {})
 
+    def show_pair(self, pair: Pair) -> None:
+        """Two runs: their averages in one chart, what they differ in, and their answers."""
+        self._outline = self._about = None
+        left, right = pair.left, pair.right
+        series: list[Series] = []
+        kinds: tuple[tuple[Kind, Kind, Role], ...] = (
+            ("line", "points", "ema"),
+            ("dashed", "hollow", "val"),
+        )
+        for line, about, (drawn, points, role) in zip(
+            pair.lines, (left, right), kinds, strict=True
+        ):
+            name = f"run {about.row.id}"
+            series.append(Series.of(name, line.average_steps, line.averages, drawn, role))
+            if about.evaluations:
+                steps, losses = zip(*about.evaluations, strict=True)
+                series.append(Series.of(f"{name} held out", steps, losses, points, role))
+        self.query_one(Chart).set_data(series)
+        names = [visible(f"{one.row.id}  {one.row.name}".rstrip()) for one in (left, right)]
+        self.query_one("#run-title", Line).say(f"Runs {names[0]}  and  {names[1]}")
+        before, after = left.newest_answers, right.newest_answers
+        changes: tuple[ProbeChange, ...] = ()
+        if before is not None and after is not None and before.questions == after.questions:
+            changes = compare(before, after, left.prompts)
+        lines = Content("\n").join(_pair_words(pair, changes))
+        self.query_one("#run-words", Line).say(lines)
+        self.query_one("#run-answers", ChangeList).show(changes, {})
+
     def _draw_chart(self) -> None:
         series: list[Series] = []
         if self._outline is not None:
@@ -104,6 +132,9 @@ class RunDetail(Vertical):
         for edit in about.edits:
             field = edit.field.replace("_", " ")
             yield _pair(f"step {edit.step:,}", f"{field} set to {_value(edit.value)} by hand")
+        if about.measured:
+            values = (f"{visible(label)} {value:.4g}" for label, value in about.measured)
+            yield _pair("measured", "  ·  ".join(values))
         yield from _samples(about)
         first, last = about.first_answers, about.last_answers
         if first is not None and last is not None:
@@ -113,12 +144,42 @@ class RunDetail(Vertical):
             yield Content.styled(f"probes were asked once, after step {first.step:,}", MUTED)
 
 
-def _samples(about: About) -> Iterator[Content]:
+def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Content]:
+    left, right = pair.left, pair.right
+    if pair.parted is None:
+        yield Content("their losses are the same, as far as both go")
+    else:
+        yield _pair("losses", f"differ from step {pair.parted:,} on")
+    for one in pair.different:
+        yield Content.assemble(
+            (f"{visible(one.field)}  ", MUTED), f"{_value(one.left)} | {_value(one.right)}"
+        )
+    if not pair.different:
+        yield Content.styled("set alike", MUTED)
+    for about in (left, right):
+        for edit in about.edits:
+            field = edit.field.replace("_", " ")
+            where = f"run {about.row.id}, step {edit.step:,}"
+            yield _pair(where, f"{field} set to {_value(edit.value)} by hand")
+    for about in (left, right):
+        yield from _samples(about, f"run {about.row.id}, ")
+    before, after = left.newest_answers, right.newest_answers
+    if changes and before is not None and after is not None:
+        yield Content.styled(
+            f"probes, run {left.row.id} at step {before.step:,} and run {right.row.id} at step "
+            f"{after.step:,}: {summary(changes)}",
+            "bold",
+        )
+    elif before is not None and after is not None:
+        yield Content.styled("they were asked other probes", MUTED)
+
+
+def _samples(about: About, whose: str = "") -> Iterator[Content]:
     if about.samples is None:
         return
     batch = about.samples.batch
     texts = [visible(text.text, spaces=False) for text in batch.texts[:_TEXTS]]
-    yield _pair(f"samples, step {batch.step:,}", "  ·  ".join(texts) or visible(batch.note))
+    yield _pair(f"{whose}samples, step {batch.step:,}", "  ·  ".join(texts) or visible(batch.note))
 
 
 def _pair(label: str, text: str) -> Content:

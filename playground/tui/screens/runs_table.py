@@ -46,7 +46,7 @@ class RunList(RowList[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", id="runs.mark",
-                tooltip="Mark the run, to race, export or delete it together with others"),
+                tooltip="Mark the run: two are laid beside each other; more can be deleted"),
     ]  # fmt: skip
 
 

@@ -256,6 +256,33 @@ async def test_the_details_are_those_of_the_run_under_the_cursor(shown: Screen) 
         assert "“too hot?”" in words(pilot)
 
 
+async def test_two_marked_runs_are_laid_beside_each_other(shown: Screen, path: Path) -> None:
+    with Store.open(path) as store:
+        settings = json.dumps({"probes": PROBES.to_dict()})
+        run = store.create(replace(new_run("cold", seed=7), settings=settings), "")
+        other = steps(0, 25, probes=(asked(25, "anja"),), status="paused")
+        losses = array("d", other.losses)
+        losses[12] += 0.5
+        store.append(run, replace(other, losses=losses, evaluations=((25, 2.0),)))
+    async with shown(1).run_test(size=LARGE) as pilot:
+        await settled(pilot)
+        table = pilot.app.screen.query_one(RunList)
+        for marked in (1, 5):
+            table.move_to(marked)
+            await settled(pilot, "space")
+        said = words(pilot)
+        assert "cold" in said and "first" in said
+        assert "differ from step 13 on" in said and "seed  " in said
+        assert "the answer changed" in said
+        chart = pilot.app.screen.query_one(Chart)
+        assert chart.values_at(30)["run 1 held out"] == 2.25
+        assert chart.values_at(30)["run 5 held out"] == 2.0
+        changed = pilot.app.screen.query_one(ChangeList).lines(60)[0].plain
+        assert "an" in changed and "[-" in changed and "{+" in changed
+        await settled(pilot, "space")
+        assert "Run 5  cold" in words(pilot)
+
+
 async def test_in_a_small_terminal_d_shows_them_in_place_of_the_list(shown: Screen) -> None:
     async with shown(1).run_test(size=SMALL) as pilot:
         await settled(pilot, "d")
