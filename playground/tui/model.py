@@ -306,6 +306,12 @@ class PlaygroundModel:
         return self.frame.record.run if self.frame and self.frame.record else None
 
     @property
+    def unrecorded(self) -> bool:
+        """The store cannot be written just now."""
+        record = self.frame.record if self.frame else None
+        return record is not None and record.trouble is not None
+
+    @property
     def texts(self) -> list[SampleBatch]:
         """What was sampled up to the step that is shown, newest first."""
         return [batch for batch in self.batches if batch.step <= self.step]

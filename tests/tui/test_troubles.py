@@ -14,7 +14,7 @@ from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.checkpoint import read_checkpoint
 from playground.lab.events import LabError, WorkerBack, WorkerGone, WorkerLost
-from playground.lab.protocol import Checkpoint, Failure, Link, RunInfo, Sampling
+from playground.lab.protocol import Checkpoint, Failure, Link, RecordState, RunInfo, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from playground.tui.controller import Remark
@@ -39,6 +39,19 @@ async def test_a_run_that_was_given_up_is_shown_as_failed_and_opened_again_by_a_
         await seen(pilot, lambda: "paused" in app.text("#status"))
         assert [call[0] for call in app.lab.calls].count("open") == 2
         assert "step 1/" in app.text("#status")
+
+
+async def test_as_long_as_the_run_is_not_recorded_the_title_says_so() -> None:
+    async with playing() as (app, pilot):
+        full = Failure("The disk is full", "There is no room left to write.")
+        app.lab.record = RecordState(1, "0" * 32, trouble=full)
+        await pilot.press("s")
+        await seen(pilot, lambda: "✗ not recorded" in app.text("#title"))
+        assert "The disk is full" in app.said
+        app.lab.record = RecordState(1, "0" * 32)
+        await pilot.press("s")
+        await seen(pilot, lambda: "not recorded" not in app.text("#title"))
+        assert "The run is recorded again" in app.said
 
 
 async def test_a_hang_is_said_once() -> None:

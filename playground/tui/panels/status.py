@@ -104,6 +104,8 @@ class TitleLine(Words):
             if model.name:
                 called += f" {fit(visible(model.name), 24).rstrip()}"
             pieces.append((3, Content(called)))
+        if model.unrecorded:
+            pieces.append((0, Content.styled("✗ not recorded", BAD)))
         width = self.size.width or self.app.size.width - 2
         line = assemble(pieces[1:], width - 17, " · ")
         self.say(Content.assemble(name[1], "   ", line))
