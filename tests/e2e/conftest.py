@@ -22,13 +22,18 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def launch(tmp_path: Path, home: Path) -> Iterator[Launch]:
-    """launch(*words, size=(120, 40), **env): microgpt-play in a terminal."""
+    """launch(*words, size=(120, 40), **env): microgpt-play in a terminal. under: a command that
+    starts it, with its words."""
     open_terminals: list[Terminal] = []
 
     def start(
-        *words: str, size: tuple[int, int] = (120, 40), cwd: Path | None = None, **env: str
+        *words: str,
+        size: tuple[int, int] = (120, 40),
+        cwd: Path | None = None,
+        under: tuple[str, ...] = (),
+        **env: str,
     ) -> Terminal:
-        command = [str(Path(sys.executable).parent / "microgpt-play"), *words]
+        command = [*under, str(Path(sys.executable).parent / "microgpt-play"), *words]
         if cwd is not None:
             command = ["env", "-C", str(cwd), *command]
         settings = {

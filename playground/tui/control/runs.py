@@ -34,6 +34,8 @@ class Runs:
         self._seen: RecordState | None = None
         self._info: RunInfo | None = None
         """The run that was open when that was seen."""
+        self._told = ""
+        """The trouble that was told of at the start, before anything was to be recorded."""
 
     def close(self) -> None:
         """Let go of the store."""
@@ -51,7 +53,9 @@ class Runs:
         try:
             rows = [row for row in await self.desk.interrupted() if row.step]
         except StoreError as error:
-            self._shared.say(Remark(error.title, error.message, "warning"))
+            self._told = error.title
+            on = "What is trained before that is not recorded."
+            self._shared.say(Remark(error.title, f"{error.message} {on}", "warning"))
             return
         if rows:
             self._offer(rows)
@@ -214,7 +218,9 @@ class Runs:
     def _say_trouble(self, before: RecordState | None, record: RecordState | None) -> None:
         was, now = (one.trouble if one else None for one in (before, record))
         if now is not None and now != was:
-            self._shared.say(Remark(now.title, now.message, "error"))
+            if now.title != self._told:  # once is enough
+                self._shared.say(Remark(now.title, now.message, "error"))
+            self._told = ""
         elif was is not None and now is None and record is not None:
             self._shared.say(Remark("The run is recorded again", "Nothing of it is missing."))
 
