@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import platform
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -54,6 +55,26 @@ def recall(recording: Recording) -> Recalled:
             return _recall(store, recording, recording.run)
     except StoreError as error:
         raise LabError(Failure(error.title, error.message)) from error
+
+
+def recall_of_worker(recording: Recording, reached: int) -> Recalled | None:
+    """The run that the process `recording.worker` had open when it died, held as ours: what is
+    known of it elsewhere is older. None if the store cannot tell, or if its record does not go
+    as far as step `reached`."""
+    with (
+        contextlib.suppress(StoreError, LabError),
+        contextlib.closing(Store.open(Path(recording.store))) as store,
+    ):
+        owner = owner_of(recording.worker)
+        rows = [row for row in store.interrupted() if row.owner == owner]
+        if rows and rows[-1].step >= reached:
+            return _recall(store, replace(recording, at=None), rows[-1].id)
+    return None
+
+
+def owner_of(process: int | None) -> str:
+    """Who has a run open, for people."""
+    return f"process {process} on {platform.node() or 'this machine'}"
 
 
 def _recall(store: Store, recording: Recording, run: int) -> Recalled:

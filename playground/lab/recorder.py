@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import threading
 import time
 from collections.abc import Callable
@@ -22,8 +21,8 @@ from queue import Empty, SimpleQueue
 
 from playground.lab.gathering import Gathered, Line, Marks, edits_of, gather
 from playground.lab.keeping import text_of
-from playground.lab.protocol import Failure, Recording, RecordState
-from playground.lab.recall import Recalled, same_settings
+from playground.lab.protocol import Failure, Recording, RecordState, SampleBatch
+from playground.lab.recall import Recalled, owner_of, same_settings
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import frame_bytes
 from playground.lab.store.locks import RunLock
@@ -38,6 +37,8 @@ AGAIN = 10.0
 """Seconds after which a store that could not be written is tried again."""
 NORM = "gradient-norm"
 """The series of the gradient's length, named as the built-in metric that measures the same."""
+NEW_SHARE = "new-share"
+"""The share of the sampled texts that are not in the data; likewise."""
 _SHARE = 0.005
 """Of the time, that measuring it may take."""
 _AHEAD = 3
@@ -75,7 +76,7 @@ class Recorder:
         self._text = text
         self._wake = wake
         self._path = Path(recording.store)
-        self._owner = f"process {os.getpid()} on {platform.node() or 'this machine'}"
+        self._owner = owner_of(os.getpid())
         self._store: Store | None = None
         self._identity: tuple[int, int] | None = None
         """Of the file that is written to."""
@@ -118,9 +119,8 @@ class Recorder:
     def state(self) -> RecordState:
         """How it stands, for the screen."""
         line = self._line
-        return RecordState(
-            line.run, line.uid, line.name, line.parent_run, line.fork_step, self._trouble
-        )
+        run = line.run if line.uid else None  # not before it is ours
+        return RecordState(run, line.uid, line.name, line.parent_run, line.fork_step, self._trouble)
 
     # ------------------------------------------------------------ gathering
 
@@ -147,6 +147,16 @@ class Recorder:
                 if math.isfinite(length) and (one is None or one.at(step) is None):
                     measured.setdefault(NORM, Measured()).record(step, length)
         self._next_norm = time.monotonic() + (time.monotonic() - now) / _SHARE
+
+    def sampled(self, occasion: str, batch: SampleBatch) -> None:
+        """Texts were sampled: they go into the record, and how many of them are new into a
+        series of it."""
+        self.samples.append(StoredSamples(occasion, batch))
+        if batch.texts:
+            new = [text.in_data for text in batch.texts].count(False)
+            one = self._training.series.measured.setdefault(NEW_SHARE, Measured())
+            if one.at(batch.step) is None:
+                one.record(batch.step, new / len(batch.texts))
 
     def flush(self, status: RunStatus, *, anyhow: bool = False) -> None:
         """Gather all that is new, now. anyhow: also if the disk is behind, or was in trouble a

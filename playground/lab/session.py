@@ -54,7 +54,6 @@ from playground.lab.resume import state_of
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 from playground.lab.speed import Speedometer
-from playground.lab.store.records import StoredSamples
 from playground.lab.texts import Texts
 from playground.lab.training import Training
 
@@ -395,7 +394,7 @@ class Session:
 
     def _sampled(self, occasion: str, batch: SampleBatch) -> None:
         if self.recorder is not None:
-            self.recorder.samples.append(StoredSamples(occasion, batch))
+            self.recorder.sampled(occasion, batch)
         self.measurer.after_samples(batch, self.training.series)
 
     # ------------------------------------------------------------ state
