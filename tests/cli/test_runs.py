@@ -4,6 +4,7 @@ back."""
 from __future__ import annotations
 
 import csv
+import io
 import json
 import subprocess
 import sys
@@ -335,6 +336,26 @@ def test_deleting_asks_first_and_one_unknown_run_keeps_all(play: Play) -> None:
     assert done.code == 2 and "--yes" in done.err
     assert play("runs", "delete", "1", "9", "--yes").code == 1
     assert row_numbers(play("runs").out) == ["3", "2", "1"]
+
+
+class Terminal(io.StringIO):
+    """Somebody who types this."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(("answer", "left"), [("y", ["3", "2"]), ("n", ["3", "2", "1"])])
+def test_who_is_asked_decides(
+    play: Play, monkeypatch: pytest.MonkeyPatch, answer: str, left: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
+    done = play("runs", "delete", "1")
+    assert done.code == 0 and "1  first, 30/40 steps" in done.err
+    assert "Delete this run?" in done.err + done.out
+    assert ("Nothing was deleted" in done.err) == (answer == "n")
+    assert row_numbers(play("runs").out) == left
 
 
 @pytest.mark.usefixtures("recorded")

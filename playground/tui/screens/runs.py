@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import events, on
 from textual.binding import Binding, BindingType
@@ -343,17 +343,21 @@ class RunsScreen(RunsManaging):
         self.action_open()
 
     def action_open(self) -> None:
+        self._choose("open")
+
+    def action_fork(self) -> None:
+        self._choose("fork")
+
+    def _choose(self, kind: Literal["open", "fork"]) -> None:
         row = self._row
         if row is None:
             self.app.bell()
         elif self._table.overview.places.get(row.id) == "elsewhere":
-            self._refuse(f"Run {row.id} is open in {row.owner}. f forks it: that leaves it alone.")
+            self._refuse(
+                f"Run {row.id} is open in {row.owner}. Close it there first; R races a copy of it."
+            )
         else:
-            self.dismiss(RunChoice("open", row.id))
-
-    def action_fork(self) -> None:
-        if (row := self._row) is not None:
-            self.dismiss(RunChoice("fork", row.id))
+            self.dismiss(RunChoice(kind, row.id))
 
     def action_race(self) -> None:
         marked = [key for key in self._table.keys if key in self._list.marked]

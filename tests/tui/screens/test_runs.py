@@ -360,8 +360,9 @@ async def test_a_run_that_is_open_elsewhere_is_neither_opened_nor_deleted(
         await settled(pilot)
         assert any("paused elsewhere" in row for row in listed(pilot))
         pilot.app.screen.query_one(RunList).move_to(2)
-        await settled(pilot, "enter")
-        assert "open in process 4711 on laptop. f forks it" in line(pilot, "said")
+        for key in ("enter", "f"):
+            await settled(pilot, key)
+            assert "open in process 4711 on laptop. Close it there" in line(pilot, "said")
         await settled(pilot, "delete")
         assert "would go on unrecorded" in line(pilot, "said") and len(numbers(pilot)) == 4
         lock.release()
