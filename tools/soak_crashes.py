@@ -65,7 +65,7 @@ class Soak:
             if not run:
                 continue
             assert playground.forgotten(moment, 1.0) is None
-            assert playground.found_again(run, moment)
+            assert playground.found_again(run, moment), (run, heads, playground.seen[-3:], moment)
             self.lost.append(playground.lost(heads[run], run, moment))
             self.reopened += 1
             if number % 3 == 2:

@@ -124,12 +124,15 @@ class Rescue:
         recording = run.recording
         if recording is not None and checkpoint is None and spec != self._keeper.spec:
             recording = Recording(recording.store)  # not the run that took the worker with it
+        if blameless and recording is not None:  # what it was at when it died is in the store
+            recording = dataclasses.replace(recording, worker=lost.process.pid)
         self._keeper.spec = spec
         link: Link | None = None
         try:
             link = await self._workers.fresh()
             opening = Open(spec, checkpoint, sampling, measuring, run.probes, recording)
             info, catalog = await self._opener.open_in(link, opening)
+            step = info.resumed_at
             if running:
                 await link.request(Run(speed))
             elif blameless and seen > step:  # training is not to blame

@@ -10,7 +10,7 @@ from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
 from playground.lab.protocol import Open, ProbeError, ProbeSet, Progress
 from playground.lab.protocol.sampling import measuring_of, sampling_of
-from playground.lab.recall import recall
+from playground.lab.recall import recall, recall_of_worker
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -27,7 +27,12 @@ def open_session(
     recording, recalled = command.recording, None
     spec, checkpoint = command.spec, command.checkpoint
     sampling, measuring, probes = command.sampling, command.measuring, command.probes
-    if recording is not None and recording.run is not None and checkpoint is None:
+    if recording is not None and recording.worker is not None:
+        recalled = recall_of_worker(recording, checkpoint.step if checkpoint else 0)
+        if recalled is not None:
+            recording = replace(recording, run=recalled.record.row.id)
+            spec, checkpoint = recalled.spec, recalled.checkpoint
+    if recording is not None and recording.run is not None and not (checkpoint or recalled):
         progress(Progress("reading the record", 0, 0))
         recalled = recall(recording)
         spec, checkpoint = recalled.spec, recalled.checkpoint

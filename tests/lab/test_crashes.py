@@ -16,6 +16,8 @@ import pytest
 
 from playground.hooks.registry import Registry
 from playground.lab.client import Lab
+from playground.lab.protocol import Frame
+from playground.lab.store.store import Store
 from tests.lab.conftest import until
 from tests.lab.crashing import (
     NONE,
@@ -27,7 +29,7 @@ from tests.lab.crashing import (
     spec_of,
     wait_until_gone,
 )
-from tests.lab.walks import Straight
+from tests.lab.walks import RATE, Straight
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="there is no kill -9")
 
@@ -90,3 +92,48 @@ async def test_killing_the_worker_at_random_loses_nothing_of_the_run(
         await lab.close()
     heads = check(store, {"vector": straight})
     assert run is not None and heads[run] == frame.steps
+
+
+def ends(path: Path) -> list[tuple[int, int]]:
+    """How far each run on the disk goes, and where it stands."""
+    with Store.open(path) as store:
+        return [(row.step, row.at) for row in store.runs()]
+
+
+async def after_a_kill(lab: Lab) -> Frame:
+    """What is to be seen when another worker took over."""
+    link = lab._current
+    assert link is not None
+    os.kill(link.process.pid, signal.SIGKILL)
+    await until(lambda: lab._current not in (None, link), 20)
+    return await lab.frame()
+
+
+async def test_a_worker_killed_while_one_looks_at_the_past_takes_neither_future_nor_edit_with_it(
+    words: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "runs.sqlite"
+    lab = Lab(NONE, store=store, limits=PATIENT)
+    try:
+        await lab.open(spec_of(words).to_json())
+        await lab.advance(60)
+        await lab.go_to(20)
+        await until(lambda: ends(store) == [(60, 20)])
+        before = await lab.frame()
+        there = await after_a_kill(lab)
+        assert (there.step, there.head) == (20, 60)
+        assert there.metrics == before.metrics and there.record is not None
+        first = there.record.run
+        with Store.open(store) as opened:
+            assert [row.id for row in opened.runs()] == [first]
+
+        await lab.edit({RATE: 0.02})  # which begins a fork, and no frame has told of it yet
+        await until(lambda: sorted(ends(store)) == [(20, 20), (60, 20)])
+        there = await after_a_kill(lab)
+        assert (there.step, there.head, there.base_learning_rate) == (20, 20, 0.02)
+        assert there.record is not None and there.record.run != first
+        assert (there.record.parent, there.record.fork_step) == (first, 20)
+        with Store.open(store) as opened:
+            assert len(opened.runs()) == 2, "one of them, and not another one each time"
+    finally:
+        await lab.close()

@@ -22,6 +22,9 @@ class Recording:
     fork_step: int | None = None
     """The step after which it differs from its parent."""
     name: str = ""
+    worker: int | None = None
+    """Go on with the run that this process had open when it died, in place of `run`, if that is
+    in the store and got as far as the checkpoint that is opened."""
     looking: bool = False
     """Leave the recorded run as it is: it may be open elsewhere. Training it further makes a fork
     of it."""
