@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import bench_plugins
 import bench_screen
@@ -25,6 +26,11 @@ def main() -> int:
     print("(launch from the command to the panels; keys and throughput under a flat-out run)")
     for name, value in bench_screen.main().items():
         print(f"  {name:<34} {value:10.3f}")
+    print("\n== Recording", flush=True)
+    here = Path(__file__).parent
+    subprocess.run([bench_screen.WITH_GALLERY, here / "bench_recording.py"])
+    print("\n== The store of runs, ms", flush=True)
+    subprocess.run([sys.executable, here / "bench_store.py"])
     return code
 
 
