@@ -55,7 +55,7 @@ def export_run(
             if not force and expanded(path).is_file():
                 return fail(f"there is a file {path} already. --force replaces it.")
             at = row.at if step is None else step
-            target = _write(store, row, path, kind, at, sources)
+            target = _write(store, row, path, kind, at, sources).absolute()
     except StoreError as error:
         return fail_with_store(error)
     except CheckpointError as error:
