@@ -78,7 +78,8 @@ def train_run(
     try:
         if save is not None:
             _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
-        opening = _opening(spec, checkpoint, _sampling(link, samples), record, run)
+        sampling = _sampling(link, samples)
+        opening = _opening(spec, checkpoint, sampling, record, run)
         session = open_session(opening, registry, report.opening, Activity())
         _measure(session, measuring)
         if asked is not None:
@@ -100,13 +101,15 @@ def train_run(
         return code
     report.opened(session)
     try:
-        return _run(session, report, save, samples, as_json)
+        return _run(session, report, save, sampling if samples else None, as_json)
     finally:
         session.close()
 
 
-def _run(session: Session, report: Report, save: Path | None, samples: int, as_json: bool) -> int:
-    """Train, save, print samples; the exit code."""
+def _run(
+    session: Session, report: Report, save: Path | None, sampling: Sampling | None, as_json: bool
+) -> int:
+    """Train, save, print samples as `sampling` says; the exit code."""
     code, lost = 0, None
     with _interrupts() as interrupted:
         try:
@@ -125,8 +128,8 @@ def _run(session: Session, report: Report, save: Path | None, samples: int, as_j
         _tell_how_to_go_on(session)
     if lost is not None:
         raise lost
-    if code == 0 and samples:
-        code = _print_samples(session, as_json)
+    if code == 0 and sampling is not None:
+        code = _print_samples(session, sampling, as_json)
     return code
 
 
@@ -245,9 +248,12 @@ def _save(session: Session, path: Path, lost: OSError | None) -> int:
     return 0
 
 
-def _print_samples(session: Session, as_json: bool) -> int:
+def _print_samples(session: Session, sampling: Sampling, as_json: bool) -> int:
+    kept = session.sampling
     try:
+        session.set_sampling(replace(sampling, every=kept.every))
         batch = session.sample()
+        session.set_sampling(kept)  # a recorded run is sampled on as it was
     except LabError as error:
         return fail_with(error.failure)
     if as_json:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from playground.lab.checkpoint import read_checkpoint
+from playground.lab.store.store import Store
 from tests.cli.conftest import COMMAND, SMALL, STEPS, Done, Play
 
 
@@ -152,3 +153,15 @@ def test_two_million_lines(words: Path, play: Play) -> None:
     assert done.code == 0
     assert "2,000,000 documents" in done.err
     assert "1 step sees less than 0.01 % of them" in done.err
+
+
+def test_as_many_samples_as_asked_for_of_a_run_that_is_gone_on_with(
+    words: Path, play: Play
+) -> None:
+    assert play("train", words, *STEPS).code == 0
+    with Store.open() as store:
+        kept = json.loads(store.record(1).settings)["sampling"]
+    done = play("train", "--run", "1", "--json", "--samples", 3)
+    assert len(json.loads(done.out.splitlines()[-1])["samples"]) == 3
+    with Store.open() as store:
+        assert json.loads(store.record(1).settings)["sampling"] == kept
