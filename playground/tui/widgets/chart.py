@@ -295,7 +295,7 @@ class Chart(LineWidget, can_focus=True):
         x0, x1 = self._span()
         count, each = share(len(self._lanes), height)
         lanes = [LanePlot.of(one, (x0, x1), width, each) for one in self._lanes[:count]]
-        rest = self._lanes[count:] if height >= 7 else ()
+        rest = self._lanes[count:] if height >= 6 else ()
         rows = height - top - bottom - count * each - bool(rest)
         y0, y1 = self._range(x0, x1, max(1, width), rows)
         parts = max(3, rows // 3) if rows >= 6 else 2
