@@ -174,19 +174,30 @@ def _states(
     training: Training, marks: Marks, head: int, standing: bool
 ) -> tuple[tuple[Keyframe, ...], Keyframe | None, tuple[int, ...]]:
     """Which keyframes to write, the tip if it is to be, and the steps of those that go.
-    standing: the run does not go on by itself."""
+    standing: the run does not go on by itself.
+
+    Whoever opens the run at its end does the last step again, which brings the gradients: so
+    there is always a state shortly before. When the run stands, the end itself is kept too, for
+    where that step cannot be done again.
+    """
     shelf, timeline = marks.shelf, training.timeline
-    size = timeline.before(0).size
+    near = timeline.before(head)
     last = shelf.steps[-1] if shelf.steps else -1
     frames = shelf.choose((one for one in timeline.after(last) if one.step <= head), training.pace)
-    dropped = shelf.thin(size)
+    stands_at_end = standing and training.step == training.series.head == head
+    if stands_at_end and near.step > max([last, *(frame.step for frame in frames)]):
+        frames.append(near)
+        shelf.put(near)
+    dropped = shelf.thin(near.size)
     kept = tuple(frame for frame in frames if frame.step not in dropped)
-    tip = None
-    if training.step == training.series.head == head != marks.tip:
-        if kept and kept[-1].step == head:
-            marks.tip = head
-        elif shelf.tip(size, standing):
-            tip, marks.tip = training.keyframe(), head
+    newest, tip = max([marks.tip, *shelf.steps]), None
+    if stands_at_end and newest < head:
+        tip = training.keyframe()
+    elif not standing and newest < near.step and shelf.affords_tip(near.size):
+        tip = near
+    if tip is not None:
+        shelf.spend_on_tip(tip.size)
+        marks.tip = tip.step
     return kept, tip, dropped
 
 

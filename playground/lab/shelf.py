@@ -48,13 +48,19 @@ class Shelf:
         """They were."""
         self._allowance -= size
 
-    def tip(self, size: int, standing: bool) -> bool:
-        """Is the newest state to be written now? standing: the run does not go on by itself."""
-        due = standing or (self._since_tip >= NEWEST and self.affords(size))
-        if due:
-            self.spend(size)
-            self._since_tip = 0.0
-        return due
+    def affords_tip(self, size: int) -> bool:
+        """May the newest state be written now, while the run trains?"""
+        return self._since_tip >= NEWEST and self.affords(size)
+
+    def spend_on_tip(self, size: int) -> None:
+        """It was."""
+        self.spend(size)
+        self._since_tip = 0.0
+
+    def put(self, frame: Keyframe) -> None:
+        """One after all others, wherever they are to be."""
+        self.spend(frame.size)
+        self.steps.append(frame.step)
 
     def choose(self, frames: Iterable[Keyframe], pace: float) -> list[Keyframe]:
         """Those of `frames`, in order, that are to be kept. pace: seconds a step."""

@@ -21,6 +21,7 @@ from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab import recorder as recorder_module
+from playground.lab import shelf
 from playground.lab import training as training_module
 from playground.lab.activity import Activity
 from playground.lab.events import LabError
@@ -33,7 +34,7 @@ from playground.lab.starting import open_session
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import Edit, RunRecord
 from playground.lab.store.store import Store
-from playground.lab.timeline import Keyframe
+from playground.lab.timeline import SPACING, Keyframe
 from playground.lab.training import Training
 from tests.lab.conftest import WORDS
 from tests.lab.walks import state_of
@@ -640,6 +641,19 @@ def test_a_slow_step_is_on_disk_at_once_and_reopening_does_one_step_again(
     assert {5, 6, 7} <= set(house.record(1).keyframes), "one step away from each other"
     again.close()
     assert again.training.timeline.before(7).step == 6, "20 seconds, and not minutes"
+
+
+def test_a_long_run_is_soon_open_again_though_its_states_are_far_apart(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shelf, "BUDGET", 8 * 24 * 1216)
+    session = house.trained(390)
+    kept = house.record(1).keyframes
+    assert 390 in kept and len(kept) <= 9
+    assert any(390 - SPACING <= step < 390 for step in kept), "the last step is soon done again"
+    again = house.open(run=1)
+    assert state_of(again) == state_of(session) and again.last is not None
+    again.close()
 
 
 def frames(count: int, size: int, apart: int = 1) -> list[Keyframe]:
