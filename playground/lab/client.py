@@ -139,6 +139,11 @@ class Lab:
         self._workers.sources = sources
 
     @property
+    def probe_set(self) -> ProbeSet:
+        """What the open run is asked, as it was set last."""
+        return self._open_run.probes
+
+    @property
     def store(self) -> str:
         """Path of the file that runs are recorded in; "" if they are not."""
         return self._open_run.store
@@ -256,9 +261,10 @@ class Lab:
         await self._open_run.ask(SetProbes(probes), Done)
         self._open_run.probes = probes
 
-    async def probes(self) -> ProbesState:
-        """What is asked, and what was answered so far."""
-        return await self._open_run.ask(GetProbes(), ProbesState)
+    async def probes(self, since: int = -1, now: bool = False) -> ProbesState:
+        """What is asked, and what was answered after step `since`, so far. now: asked where the
+        run stands first, unless that was done."""
+        return await self._open_run.ask(GetProbes(since, now), ProbesState)
 
     async def sample(self) -> SampleBatch:
         """A batch of texts, now."""

@@ -114,7 +114,7 @@ class Service:
             SetSampling: self._set_sampling,
             SetMetrics: self._set_metrics,
             SetProbes: self._set_probes,
-            GetProbes: lambda *_: self._get().probes(),
+            GetProbes: lambda _, command: self._get().probes(command.since, command.now),
             Sample: lambda *_: self._get().sample(),
             GetPreview: lambda _, command: self._get().preview(command.limit),
             Edit: self._edit,

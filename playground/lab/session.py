@@ -39,6 +39,7 @@ from playground.lab.protocol import (
     Measuring,
     Notice,
     Preview,
+    ProbeAnswers,
     ProbeSet,
     ProbesState,
     Progress,
@@ -259,7 +260,10 @@ class Session:
 
     def _probe(self) -> None:
         """Ask the probes, if it is this step's turn."""
-        answers = self.prober.after(self.step, self.finished) if self.trouble is None else None
+        if self.trouble is None:
+            self._answered(self.prober.after(self.step, self.finished))
+
+    def _answered(self, answers: ProbeAnswers | None) -> None:
         if answers is not None and self.recorder is not None:
             self.recorder.probes.append(answers)
 
@@ -355,10 +359,13 @@ class Session:
         for a set that cannot be."""
         self.prober.set(probes)
 
-    def probes(self) -> ProbesState:
-        """What is asked, and what was answered so far."""
+    def probes(self, since: int = -1, now: bool = False) -> ProbesState:
+        """What is asked, and what was answered after step `since`, so far. now: ask here first,
+        unless that was done."""
         prober = self.prober
-        answers = prober.answers.between(0, self.step)
+        if now and prober.asking and self.step not in prober.answers:
+            self._answered(prober.probe(self.step))
+        answers = prober.answers.between(since + 1, self.step)
         return ProbesState(prober.probes, answers, prober.skipped, prober.trouble)
 
     # ------------------------------------------------------------ sampling

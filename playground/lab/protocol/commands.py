@@ -89,13 +89,18 @@ class SetProbes:
 class GetProbes:
     """-> ProbesState"""
 
+    since: int = -1
+    """Only answers after this step."""
+    now: bool = False
+    """Ask where the run stands first, unless it was asked there."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProbesState:
     """The probes of the open run, and what came of them."""
 
     probes: ProbeSet
-    answers: tuple[ProbeAnswers, ...]
+    answers: tuple[ProbeAnswers, ...] = ()
     """In the order of the steps, up to where the run stands."""
     skipped: tuple[SkippedPrompt, ...] = ()
     """Prompts that this model cannot be asked."""
