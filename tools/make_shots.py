@@ -1,6 +1,6 @@
-"""The pictures of the README, made by the app itself: a real run, so many steps in.
+"""The pictures of the README and the docs, made by the app itself: real runs, so many steps in.
 
-python tools/make_shots.py            writes docs/screen.svg
+python tools/make_shots.py            writes docs/screen.svg, docs/race.svg, docs/runs.svg
 """
 
 from __future__ import annotations
@@ -8,7 +8,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sqlite3
+import subprocess
+import sys
 import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 # Before Textual is imported: the same colours on every machine, and no one's last run.
@@ -16,11 +22,26 @@ os.environ.update(TEXTUAL_COLOR_SYSTEM="truecolor", COLORTERM="truecolor")
 os.environ.pop("NO_COLOR", None)
 os.environ["MICROGPT_PLAY_HOME"] = tempfile.mkdtemp()
 
-from playground.lab.client import Lab
-from playground.tui.app import PlaygroundApp
+from textual.pilot import Pilot
 
-DOCS = Path(__file__).parent.parent / "docs"
+from playground.lab.client import Lab
+from playground.lab.places import store_file
+from playground.lab.store.store import Store
+from playground.tui.app import PlaygroundApp
+from playground.tui.screens.race import RaceScreen
+from playground.tui.screens.runs import RunsScreen
+from playground.tui.screens.runs_table import RunList
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 STEPS = 440
+SIZE = (120, 40)
+HOT = 3
+"""The number of the run that the race is about."""
+AGES = {1: 40, 2: 12, HOT: 12, 4: 1500, 5: 4400}
+"""When each run was touched last, in minutes."""
+WAIT = 60.0
+"""Seconds after which something must have gone wrong."""
 
 
 class ShotApp(PlaygroundApp):
@@ -37,26 +58,99 @@ class ShotApp(PlaygroundApp):
         self.drawn.set()
 
 
-async def shoot(size: tuple[int, int]) -> str:
-    """An SVG of the main screen, STEPS steps into the default run."""
-    app = ShotApp(lambda listener: Lab(listener=listener), "{}")
-    async with app.run_test(size=size) as pilot:
+@asynccontextmanager
+async def playground(store: Path) -> AsyncIterator[tuple[ShotApp, Pilot[None]]]:
+    """The app with the default run open, recorded in `store`."""
+    app = ShotApp(lambda listener: Lab(listener=listener, store=store), "{}", store=store)
+    async with app.run_test(size=SIZE) as pilot:
         await app.controller.ready.wait()
-        await app.controller.step(STEPS)
-        await app.controller.sample()
-        app.controller.touch()
-        for _ in range(3):  # the frame, the preview and the samples come one by one
-            app.drawn.clear()
-            app.redraw()
-            await app.drawn.wait()
-            await pilot.pause()
-        while app.model.preview is None or app.model.preview.step != STEPS:
-            app.drawn.clear()
-            await app.drawn.wait()
-        await pilot.pause()
-        svg = app.export_screenshot(title="microgpt-play")
+        yield app, pilot
         await app.controller.close()
-    return without_network(svg)
+
+
+async def shoot_main(app: ShotApp, pilot: Pilot[None]) -> str:
+    """The main screen, STEPS steps into the default run."""
+    await app.controller.step(STEPS)
+    await app.controller.sample()
+    app.controller.touch()
+    for _ in range(3):  # the frame, the preview and the samples come one by one
+        app.drawn.clear()
+        app.redraw()
+        await app.drawn.wait()
+        await pilot.pause()
+    while app.model.preview is None or app.model.preview.step != STEPS or app.model.run is None:
+        app.drawn.clear()
+        app.controller.touch()
+        await app.drawn.wait()
+    return await picture(app, pilot)
+
+
+async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
+    """The default run against the same with three times its learning rate, both at their end."""
+    race = await app.controller.runs.race(0, {"optimizer.learning_rate": 0.03})
+    app.push_screen(RaceScreen(race))
+    await until(pilot, lambda: race.state.sides[1].info is not None)
+    await race.run()
+    await until(pilot, lambda: not race.state.running and race.state.step == 1000)
+    for _ in range(2):
+        await race.sample()
+    svg = await picture(app, pilot)
+    await pilot.press("escape")
+    await until(pilot, lambda: app.screen is app.main)
+    return svg
+
+
+async def shoot_runs(app: ShotApp, pilot: Pilot[None]) -> str:
+    """The screen of runs, on the one that was forked with another learning rate."""
+    desk = app.controller.runs.desk
+    assert desk is not None
+    screen = RunsScreen(desk, app.model.run)
+    app.push_screen(screen)
+    await until(pilot, lambda: screen.is_mounted and bool(screen.query_one(RunList).keys))
+    screen.query_one(RunList).move_to(HOT)
+    await until(pilot, lambda: f"Run {HOT}" in shown(app))
+    await until(pilot, lambda: "forked" in shown(app))
+    return await picture(app, pilot)
+
+
+def others(store: Path) -> None:
+    """Runs of the days before, trained without a screen, and names for those that need one."""
+    for words in (
+        ["--n-embd", "24", "--steps", "600"],
+        [str(DOCS / "plugins.md"), "--split", "windows", "--steps", "150"],
+    ):
+        command = [str(Path(sys.executable).parent / "microgpt-play"), "train", *words]
+        subprocess.run([*command, "--samples", "3"], check=True, capture_output=True)
+    with Store.open(store) as opened:
+        for run, name in ((1, "first look"), (2, "as it is"), (HOT, "hotter"), (4, "wider")):
+            opened.rename(run, name)
+    now = time.time()
+    with closing(sqlite3.connect(store)) as db, db:
+        db.executemany(
+            "UPDATE runs SET touched = ? WHERE id = ?",
+            [(now - 60 * minutes, run) for run, minutes in AGES.items()],
+        )
+
+
+async def until(pilot: Pilot[None], done: Callable[[], bool]) -> None:
+    """Let the app work until something is so."""
+    end = time.monotonic() + WAIT
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"it did not come to this in {WAIT:.0f} s")
+        await pilot.pause(0.05)
+
+
+def shown(app: ShotApp) -> str:
+    """The screen as an SVG."""
+    return app.export_screenshot(title="microgpt-play").replace("&#160;", " ")
+
+
+async def picture(app: ShotApp, pilot: Pilot[None]) -> str:
+    """What is on the screen once it rests; no toast lies over it."""
+    app.clear_notifications()
+    await pilot.pause(0.5)  # screens draw at a pace of their own
+    return without_network(app.export_screenshot(title="microgpt-play"))
 
 
 def without_network(svg: str) -> str:
@@ -66,11 +160,23 @@ def without_network(svg: str) -> str:
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
 
 
+async def shoot_all(store: Path) -> dict[str, str]:
+    """Each picture by its name."""
+    pictures: dict[str, str] = {}
+    async with playground(store) as (app, pilot):
+        pictures["screen"] = await shoot_main(app, pilot)
+        pictures["race"] = await shoot_race(app, pilot)
+    others(store)
+    async with playground(store) as (app, pilot):
+        pictures["runs"] = await shoot_runs(app, pilot)
+    return pictures
+
+
 def main() -> None:
-    DOCS.mkdir(exist_ok=True)
-    target = DOCS / "screen.svg"
-    target.write_text(asyncio.run(shoot((120, 40))), encoding="utf-8")
-    print(f"wrote {target} ({target.stat().st_size // 1024} KB)")
+    for name, svg in asyncio.run(shoot_all(store_file())).items():
+        target = DOCS / f"{name}.svg"
+        target.write_text(svg, encoding="utf-8")
+        print(f"wrote {target} ({target.stat().st_size // 1024} KB)")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,187 @@
+"""docs/runs.md promises things: its commands are run here, in the order of the page, and what it
+says of keys, signs and sizes is looked up."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from textual.binding import Binding, BindingType
+
+from microgpt import ModelConfig, parameter_count
+from playground.cli.commands import cli
+from playground.lab import keeping, recorder, shelf, timeline
+from playground.lab.checkpoint import read_checkpoint
+from playground.lab.places import last_run, store_file
+from playground.lab.store import managing, thinning
+from playground.lab.store.query import Query
+from playground.lab.store.store import Store
+from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.screens.fork import ForkScreen
+from playground.tui.screens.race import RACE_BINDINGS
+from playground.tui.screens.runs import RunsScreen
+from playground.tui.screens.runs_managing import RunsManaging
+from playground.tui.screens.runs_table import RunList
+from playground.tui.widgets.scrubber import AHEAD, HANDLE, RECORDED, SIGNS
+from tests.docs_helpers import (
+    COMMAND,
+    ROOT,
+    assert_links_lead_somewhere,
+    assert_understood,
+    blocks,
+    commands,
+)
+
+PAGE = ROOT / "docs" / "runs.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+WORDS = " ".join(TEXT.split())
+SHOWN = commands(TEXT)
+ON_SCREEN = [command for command in SHOWN if command.startswith(f"{COMMAND} --")]
+MB = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder to stand in, with a store of its own."""
+    folder = tmp_path_factory.mktemp("runs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MICROGPT_PLAY_HOME", str(folder / "home"))
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def said(home: Path) -> dict[str, str]:
+    """What each command of the page answers, run one after the other as they stand there."""
+    assert not any(home.iterdir())
+    outputs: dict[str, str] = {}
+    threshold = gc.get_threshold()
+    for command in SHOWN:
+        if command in ON_SCREEN:
+            continue
+        words = shlex.split(command)[1:]
+        done = CliRunner().invoke(cli, words, prog_name=COMMAND, standalone_mode=False)
+        assert done.exception is None, f"{command}: {done.exception!r}"
+        assert not done.return_value, f"{command}: {done.output}"
+        outputs[command] = done.output
+    gc.set_threshold(*threshold)
+    return outputs
+
+
+# ---------------------------------------------------------------- its commands
+
+
+def test_every_command_of_the_page_does_what_stands_beside_it(
+    said: dict[str, str], home: Path
+) -> None:
+    runs = {command.removeprefix(f"{COMMAND} runs "): out for command, out in said.items()}
+    asked = "list 'lr>=0.01 dataset=names touched<2d'"
+    assert [line.split()[0] for line in runs[asked].splitlines()[1:]] == ["2", "1"]
+    listed = [json.loads(line) for line in runs["list --sort heldout --json"].splitlines()]
+    losses = [one["heldout"] for one in listed]
+    assert losses == sorted(losses) and len(losses) == 2
+    assert "as it comes" in runs["show plain"] and "200 of 200" in runs["show plain"]
+    lines = (home / "plain.csv").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == ["step", *(str(at) for at in range(201))]
+    assert read_checkpoint(home / "at100.safetensors").step == 100
+    assert "restore 2" in runs["delete 2 --yes"]
+    assert "sound" in runs["check"] and str(store_file()) in runs["check"]
+
+
+def test_what_was_deleted_is_back_and_what_was_not_to_be_recorded_is_not_there(
+    said: dict[str, str],
+) -> None:
+    assert f"{COMMAND} train --no-record --steps 100" in said
+    with Store.open(store_file()) as store:
+        rows = store.runs(Query(sort="id", descending=False))
+        first, imported = (store.record(rows[place].id) for place in (0, 2))
+    assert [(row.id, row.step) for row in rows] == [(1, 200), (2, 200), (3, 200)]
+    assert imported.losses == first.losses
+    assert (first.row.name, imported.row.name) == ("plain", "plain (imported)")
+
+
+@pytest.mark.parametrize("command", ON_SCREEN)
+def test_the_command_line_takes_what_opens_the_screen(command: str) -> None:
+    assert_understood(command)
+
+
+def test_its_commands_and_links_are_found_at_all() -> None:
+    assert len(SHOWN) > 15 and ON_SCREEN
+    assert assert_links_lead_somewhere(PAGE) >= 3
+
+
+@pytest.mark.parametrize("name", ["race", "runs"])
+def test_its_pictures_ask_nothing_of_the_network(name: str) -> None:
+    svg = (PAGE.parent / f"{name}.svg").read_text(encoding="utf-8")
+    assert "microgpt-play" in svg
+    assert "@font-face" not in svg and "url(http" not in svg
+
+
+def test_its_query_is_understood() -> None:
+    (text,) = [block for block in blocks(TEXT, "text") if "lr>=" in block]
+    query = Query.parse(text.strip())
+    assert (query.words, len(query.filters)) == (("kafka",), 4)
+
+
+# ---------------------------------------------------------------- keys and signs
+
+
+def keys(bindings: Iterable[BindingType]) -> dict[str, str]:
+    """The action of each key, written as the page writes keys."""
+    single = [one for one in bindings if isinstance(one, Binding)]
+    shown = {"slash": "/", "delete": "Del", "enter": "Enter", "home": "Home", "end": "End",
+             "escape": "esc", "ctrl+r": "ctrl+r", "ctrl+n": "ctrl+n"}  # fmt: skip
+    return {shown.get(key, key): one.action for one in single for key in one.key.split(",")}
+
+
+def test_its_keys_do_what_it_says() -> None:
+    main, race, fork = keys(MAIN_BINDINGS), keys(RACE_BINDINGS), keys(ForkScreen.BINDINGS)
+    runs = keys([*RunsScreen.BINDINGS, *RunsManaging.BINDINGS, *RunList.BINDINGS])
+    assert [main[key] for key in ("s", "b", "Home", "End", "f", "a", "y", "o", "h", "e")] == [
+        "step", "back", "travel(0)", "travel(1)", "fork", "runs", "probes", "resume",
+        "settings", "engines",
+    ]  # fmt: skip
+    assert [fork[key] for key in ("Enter", "ctrl+n", "ctrl+r")] == ["fork", "from_start", "race"]
+    assert [race[key] for key in ("l", "e", "g", "1", "2", "esc")] == [
+        "way", "raw", "sample", "keep(0)", "keep(1)", "leave",
+    ]  # fmt: skip
+    assert [runs[key] for key in ("Enter", "space", "R", "n", "m", "Del", "u", "x", "i", "/")] == [
+        "open", "mark", "race", "name", "note", "delete", "undo", "export", "import", "search",
+    ]  # fmt: skip
+    for key in {*"sbfayohelg12Rnmuxi/", "Home", "End", "Enter", "ctrl+n", "ctrl+r", "Del", "esc"}:
+        assert f"`{key}`" in TEXT, f"the page says nothing of {key}"
+
+
+def test_the_timeline_is_drawn_with_the_signs_it_explains() -> None:
+    (line,) = [block for block in blocks(TEXT, "text") if HANDLE in block]
+    used = set(line.partition("  ")[0])
+    assert used == {HANDLE, RECORDED, AHEAD, *SIGNS.values()}
+    for sign in (HANDLE, *SIGNS.values()):
+        assert f"`{sign}`" in TEXT
+
+
+# ---------------------------------------------------------------- figures
+
+
+def test_its_figures_are_those_of_the_program() -> None:
+    bytes_of_a_state = 3 * 8 * parameter_count(ModelConfig(27))
+    assert round(bytes_of_a_state / 1000, -1) == 100
+    for figure, words in (
+        (recorder.EVERY, "The losses of the last {:g} seconds"),
+        (recorder.AGAIN / 10, "every ten seconds"),
+        (timeline.SPACING, "In memory they are {} steps apart"),
+        (timeline.BUDGET // MB, "within {} MB a run"),
+        (shelf.BUDGET // MB, "within {} MB a run"),
+        (shelf._FEWEST, "or four if they are larger"),
+        (keeping.MOST // MB, "if that has up to {} MB"),
+        (thinning.BUDGET >> 30, "more than {} GB"),
+        (managing.WEEK / (7 * 86400), "for a week"),
+    ):
+        assert words.format(figure) in WORDS
+    assert (recorder.AGAIN, shelf._FEWEST, managing.WEEK) == (10, 4, 7 * 86400)
+    assert last_run().name in TEXT and store_file().name in TEXT
