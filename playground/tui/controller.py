@@ -159,6 +159,10 @@ class Controller:
         counts."""
         await self._training.seek(step)
 
+    async def stop_going(self) -> None:
+        """Stay where the run is on its way to a step."""
+        await self._training.stop_going()
+
     async def toggle(self) -> None:
         """Run, or pause."""
         await self._training.toggle()

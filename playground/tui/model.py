@@ -120,6 +120,8 @@ class PlaygroundModel:
     """How often the sampling was changed by a worker, not by the person."""
     seeking: bool = False
     """A step was asked for on the timeline that the run has not come to yet."""
+    going: int | None = None
+    """The step that the run is on its way to, back or on along its record."""
     forks: tuple[int, ...] = ()
     """After which steps other runs were forked off this one."""
     name: str = ""

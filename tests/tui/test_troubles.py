@@ -121,6 +121,27 @@ async def test_a_step_that_takes_long_is_seen_to_be_waited_for() -> None:
         await seen(pilot, lambda: "waiting" not in app.text("#status"))
 
 
+async def test_a_long_way_back_is_seen_and_esc_stops_on_it() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("s", "s", "s")
+        await seen(pilot, lambda: "step 3/" in app.text("#status"))
+        app.lab.slow = asyncio.Event()
+        pause = app.lab.pause
+
+        async def stop() -> None:
+            assert app.lab.slow is not None
+            app.lab.slow.set()
+            await pause()
+
+        app.lab.pause = stop  # type: ignore[method-assign]
+        await pilot.press("b")
+        await seen(pilot, lambda: "going to step 2" in app.text("#status"))
+        assert "esc stops" in app.text("#status")
+        await pilot.press("escape")
+        await seen(pilot, lambda: "Stopped on the way to step 2" in app.said)
+        await seen(pilot, lambda: "going to" not in app.text("#status"))
+
+
 async def test_opening_a_second_run_meanwhile_is_answered_and_leaves_the_first_in_sight() -> None:
     async with playing() as (app, pilot):
         go = asyncio.Event()

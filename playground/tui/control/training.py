@@ -53,7 +53,7 @@ class Training:
                 self._shared.say(Remark("This is the beginning", "No step has been done yet."))
             else:
                 target = 0 if steps is None else max(0, step - steps)
-                await self._shared.patience.for_(self._shared.lab.go_to(target))
+                await self._go_to(target)
 
     async def seek(self, step: int) -> None:
         """Go to a step, as the timeline is moved: only the place asked for last counts."""
@@ -65,12 +65,27 @@ class Training:
             async with self.turn():
                 while (to := self._sought) is not None:
                     self._sought = None
-                    await self._shared.patience.for_(self._shared.lab.go_to(to))
+                    await self._go_to(to)
                     await self._frames.pull()
                     self._shared.changed()
         finally:
             model.seeking, self._sought = False, None
             self._shared.changed()
+
+    async def _go_to(self, step: int) -> None:
+        model = self._shared.model
+        model.going = step
+        try:
+            await self._shared.patience.for_(self._shared.lab.go_to(step))
+        finally:
+            model.going = None
+
+    async def stop_going(self) -> None:
+        """Stay where the run has come to on its way to a step that is far from a kept state."""
+        going, self._sought = self._shared.model.going, None
+        if going is not None:
+            await self._shared.lab.pause()
+            self._shared.say(Remark(f"Stopped on the way to step {going:,}"))
 
     async def toggle(self) -> None:
         """Run, or pause."""

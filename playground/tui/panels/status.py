@@ -160,6 +160,8 @@ class StatusLine(Words):
             pieces.insert(1, (0, self._making(model.making)))
         if model.waiting:
             words = f"waiting for its answer, {model.waiting:.0f} s"
+            if model.going is not None:
+                words = f"going to step {model.going:,}, {model.waiting:.0f} s, esc stops"
             pieces.insert(1, (0, Content.styled(words, MUTED)))
         if model.trouble is not None:
             pieces.insert(2, (1, Content.styled(model.trouble.title, BAD)))

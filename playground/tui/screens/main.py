@@ -171,7 +171,9 @@ class MainScreen(Screen[None]):
         controller = self.playground.controller
         if self.model.opening is not None and controller.cancel_open():
             return
-        if isinstance(self.focused, Input):
+        if self.model.going is not None:
+            controller.do(controller.stop_going())
+        elif isinstance(self.focused, Input):
             panel = self.focused_panel
             target = panel.target() if panel else None
             self.set_focus(target or self.query_one("#loss-chart"))
