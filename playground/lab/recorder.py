@@ -119,8 +119,20 @@ class Recorder:
     def state(self) -> RecordState:
         """How it stands, for the screen."""
         line = self._line
-        run = line.run if line.uid else None  # not before it is ours
-        return RecordState(run, line.uid, line.name, line.parent_run, line.fork_step, self._trouble)
+        ours = line.uid != ""
+        parent, fork_step = line.parent_run, line.fork_step
+        if line.new is not None and not ours:
+            parent, fork_step = line.new.parent, line.new.fork_step
+        pending = not ours and self._trouble is None and self._worth_keeping()
+        return RecordState(
+            line.run if ours else None,
+            line.uid,
+            line.name,
+            parent,
+            fork_step,
+            pending,
+            self._trouble,
+        )
 
     # ------------------------------------------------------------ gathering
 

@@ -124,9 +124,12 @@ class Controller:
             spec, checkpoint=checkpoint, sampling=sampling, parent=parent
         )
 
-    async def open_recorded(self, run: int, at: int | None = None) -> bool:
-        """Go on with a run of the store, at step `at` or where it stood; as `open`."""
-        return await self._opening.open_recorded(run, at)
+    async def open_recorded(
+        self, run: int, at: int | None = None, *, looking: bool = False
+    ) -> bool:
+        """Go on with a run of the store, at step `at` or where it stood; as `open`. looking:
+        leave that run as it is: it may be open elsewhere, and training makes a fork of it."""
+        return await self._opening.open_recorded(run, at, looking=looking)
 
     async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
         """Go on from this step as a new run, with these changes; the run before stays."""

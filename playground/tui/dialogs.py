@@ -261,7 +261,9 @@ class Dialogs:
         if choice.run == self._model.run:
             if choice.at is not None:
                 await controller.seek(choice.at)
-        elif not await controller.open_recorded(choice.run, choice.at):
+        elif not await controller.open_recorded(
+            choice.run, choice.at, looking=choice.kind == "fork"
+        ):
             return
         await controller.look()
         if choice.kind == "fork":

@@ -1,4 +1,4 @@
-"""Metrics: how strongly a step pulls, how uncertain the model is, how new and how valid its texts."""
+"""Metrics: how strongly a step pulls, how uncertain the model is, how new and valid its texts."""
 
 from __future__ import annotations
 

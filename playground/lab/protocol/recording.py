@@ -40,5 +40,7 @@ class RecordState:
     name: str = ""
     parent: int | None = None
     fork_step: int | None = None
+    pending: bool = False
+    """It is being made: its number is known in a moment."""
     trouble: Failure | None = None
     """Why it is not recorded just now; training goes on all the same."""

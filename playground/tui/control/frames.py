@@ -74,9 +74,8 @@ class Frames:
             self._record = frame.record
             self.recorded()
         late = frame.panel is not None and frame.panel.step != frame.step
-        record = frame.record
-        unknown = record is not None and record.run is None and record.trouble is None
-        if frame.state == "running" or late or (unknown and frame.step):
+        pending = frame.record is not None and frame.record.pending
+        if frame.state == "running" or late or pending:
             self._wanted.set()  # a slow panel is drawn when its turn comes, a run made in a moment
         if (model.step, False) != before:
             self._previews.want()

@@ -68,9 +68,11 @@ class Opening:
 
         return await self._instead(opening)
 
-    async def open_recorded(self, run: int, at: int | None = None) -> bool:
-        """The same for a run of the store."""
-        return await self._instead(lambda: self._shared.lab.open_recorded(run, at))
+    async def open_recorded(self, run: int, at: int | None = None, *, looking: bool) -> bool:
+        """The same for a run of the store. looking: leave that one as it is."""
+        lab = self._shared.lab
+        opening = lab.look_at if looking else lab.open_recorded
+        return await self._instead(lambda: opening(run, at))
 
     async def _instead(self, opening: Callable[[], Awaitable[RunInfo]]) -> bool:
         """Open a run in the place of the one that is open."""
@@ -160,7 +162,7 @@ class Opening:
             self._shared.say(Remark("Nothing to go back to", "No earlier run is kept."))
             return
         if before.run is not None:
-            opened = await self.open_recorded(before.run)
+            opened = await self.open_recorded(before.run, looking=False)
         else:
             assert before.checkpoint is not None
             opened = await self.open(before.checkpoint.spec, checkpoint=before.checkpoint)

@@ -86,7 +86,7 @@ class Runs:
             return False
         if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
             return False
-        if await self._opening.open_recorded(row.id):
+        if await self._opening.open_recorded(row.id, looking=False):
             self._shared.say(Remark("Welcome back", f"{said(row)}."))
         return True
 
@@ -103,12 +103,24 @@ class Runs:
         """Go on from this step as a new run, with these changes. Raises LabError."""
         from playground.lab.forking import forked
 
-        model = self._shared.model
-        parent = (model.run, step) if model.run is not None else None
+        parent = self._parent(step)
         checkpoint = await self.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
         if await self._opening.open(spec, checkpoint=start, parent=parent):
             self._shared.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
+
+    def _parent(self, step: int) -> tuple[int, int] | None:
+        """What a fork at this step is a fork of; that of a run that is only looked at is the run
+        itself."""
+        model = self._shared.model
+        record = model.frame.record if model.frame else None
+        if record is None:
+            return None
+        if record.run is not None:
+            return record.run, step
+        if record.parent is not None and record.fork_step is not None:
+            return record.parent, min(step, record.fork_step)
+        return None
 
     # ------------------------------------------------------------ races
 
@@ -122,7 +134,7 @@ class Runs:
         lab, model = self._shared.lab, self._shared.model
         if model.running:
             await self._shared.patience.for_(lab.pause())
-        parent = model.run
+        parent = self._parent(step)
         checkpoint = await self.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
         same, unchanged = forked(checkpoint, {})
@@ -131,7 +143,7 @@ class Runs:
         if lab.store:
             recording = Recording(lab.store)
             if parent is not None:
-                recording = Recording(lab.store, parent=parent, fork_step=step)
+                recording = Recording(lab.store, parent=parent[0], fork_step=parent[1])
         return self._race(
             Entrant("as it is", same, unchanged, model.sampling, recording),
             Entrant(words or "the same", spec, start, model.sampling, recording),
@@ -175,7 +187,7 @@ class Runs:
     async def go_on_with(self, kept: Kept) -> None:
         """The side of a race that was chosen is the open run from now on."""
         if kept.run is not None:
-            opened = await self._opening.open_recorded(kept.run)
+            opened = await self._opening.open_recorded(kept.run, looking=False)
         else:
             opened = await self._opening.open(
                 kept.checkpoint.spec, checkpoint=kept.checkpoint, sampling=kept.sampling

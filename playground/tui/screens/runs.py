@@ -352,9 +352,10 @@ class RunsScreen(RunsManaging):
         row = self._row
         if row is None:
             self.app.bell()
-        elif self._table.overview.places.get(row.id) == "elsewhere":
+        elif kind == "open" and self._table.overview.places.get(row.id) == "elsewhere":
             self._refuse(
-                f"Run {row.id} is open in {row.owner}. Close it there first; R races a copy of it."
+                f"Run {row.id} is open in {row.owner}. Close it there first; f makes a fork of "
+                "it, R races a copy."
             )
         else:
             self.dismiss(RunChoice(kind, row.id))

@@ -360,9 +360,9 @@ async def test_a_run_that_is_open_elsewhere_is_neither_opened_nor_deleted(
         await settled(pilot)
         assert any("paused elsewhere" in row for row in listed(pilot))
         pilot.app.screen.query_one(RunList).move_to(2)
-        for key in ("enter", "f"):
-            await settled(pilot, key)
-            assert "open in process 4711 on laptop. Close it there" in line(pilot, "said")
+        await settled(pilot, "enter")
+        assert "open in process 4711 on laptop. Close it there" in line(pilot, "said")
+        assert "f makes a fork of it" in line(pilot, "said")
         await settled(pilot, "delete")
         assert "would go on unrecorded" in line(pilot, "said") and len(numbers(pilot)) == 4
         lock.release()
@@ -370,6 +370,20 @@ async def test_a_run_that_is_open_elsewhere_is_neither_opened_nor_deleted(
         assert any("! interrupted" in row for row in listed(pilot))
         await settled(pilot, "enter")
         assert app.answer == RunChoice("open", 2)
+
+
+async def test_a_run_that_is_open_elsewhere_can_be_forked(shown: Screen, path: Path) -> None:
+    with Store.open(path) as store:
+        store.set_owner(2, "process 4711 on laptop")
+        lock = RunLock(store.lock_folder, store.row(2).uid)
+        assert lock.acquire()
+    app = shown(1)
+    async with app.run_test(size=MEDIUM) as pilot:
+        await settled(pilot)
+        pilot.app.screen.query_one(RunList).move_to(2)
+        await settled(pilot, "f")
+        assert app.answer == RunChoice("fork", 2)
+    lock.release()
 
 
 # ---------------------------------------------------------------- managing
