@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from playground.lab.race.race import Race
 from playground.lab.race.state import (
+    AnswerPair,
     Entrant,
     Gap,
     Place,
+    RaceProbes,
     RaceState,
     SamplePair,
     SideState,
@@ -14,10 +16,12 @@ from playground.lab.race.state import (
 )
 
 __all__ = [
+    "AnswerPair",
     "Entrant",
     "Gap",
     "Place",
     "Race",
+    "RaceProbes",
     "RaceState",
     "SamplePair",
     "SideState",

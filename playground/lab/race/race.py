@@ -14,12 +14,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from playground.hooks.sources import PluginSources
 from playground.lab.events import LabError
 from playground.lab.forking import Setting, differences
 from playground.lab.protocol import Checkpoint, Failure, SampleBatch, Sampling
+from playground.lab.race.asking import Asking
 from playground.lab.race.comparing import Comparison
 from playground.lab.race.remarks import remarks
 from playground.lab.race.side import LabFactory, Side
@@ -58,6 +58,7 @@ class Race:
         self._comparison = Comparison(one.track, other.track)
         for side in self._sides:
             side.rewound = self._comparison.rewound
+        self._asking = Asking(self._sides, self._each)
         self._sampling = left.sampling or right.sampling or Sampling()
         self._every = self._sampling.every
         self._sampling = replace(self._sampling, every=0)
@@ -91,6 +92,10 @@ class Race:
             with contextlib.suppress(LabError):
                 await self._set_sampling(replace(sampling, every=0))
                 break
+        try:
+            await self._asking.settle()
+        except LabError as error:  # a race without probes is one, too
+            self._trouble = error.failure
         steps = [side.step for side in self._sides]
         earliest = max(side.earliest for side in self._sides)
         self._start = steps[0] if steps[0] == steps[1] else earliest
@@ -132,10 +137,11 @@ class Race:
             prompt=self._sampling.prompt,
             remarks=remarks(one, other, self._differing()),
             trouble=self._trouble,
+            probes=self._asking.state(min(one.step, other.step)),
         )
 
     def _differing(self) -> tuple[Setting, ...]:
-        now = [_in_force(side) for side in self._sides]
+        now = [side.in_force() for side in self._sides]
         key = tuple(json.dumps(values, sort_keys=True) for values in now)
         if key != self._settings[0]:
             self._settings = (key, differences(*now))
@@ -178,6 +184,7 @@ class Race:
             await self._halt()
             self._begin()
             await self._round(1)
+            await self._asking.hear(at_once=True)
         self._tell()
 
     def _begin(self) -> None:
@@ -195,6 +202,7 @@ class Race:
     async def _drive(self, way: Awaitable[None]) -> None:
         try:
             await way
+            await self._asking.hear(at_once=True)
         except LabError as error:
             self._trouble = error.failure
         finally:
@@ -211,6 +219,7 @@ class Race:
             made = max(side.step - at for side, at in zip(self._sides, before, strict=True))
             seconds = time.perf_counter() - began
             self._driven += seconds
+            await self._asking.hear()
             if made > 0:
                 fits = int(PICTURE * made / max(seconds, 1e-6))
                 count = max(1, min(fits, FASTER * count))
@@ -221,7 +230,7 @@ class Race:
         if not going:
             return
         steps = [side.step for side in going]
-        target = min(steps) + count
+        target = self._asking.before(min(steps) + count)
         if max(steps) > min(steps):
             target = min(target, max(steps))
         if self._every and self._may_sample:
@@ -265,6 +274,7 @@ class Race:
         try:
             while self._running and (await side.pull()).state == "running":
                 self._pair_up()
+                await self._asking.hear(side)
                 self._tell()
                 await asyncio.sleep(PICTURE)
         finally:
@@ -302,6 +312,7 @@ class Race:
             await self._halt()
             usable = [side for side in self._sides if side.usable]
             await self._each(usable, lambda side: side.go_to(step))
+            await self._asking.hear(at_once=True)
         self._tell()
 
     async def go_to_start(self) -> None:
@@ -314,8 +325,8 @@ class Race:
     # ------------------------------------------------------------ sampling
 
     async def sample(self) -> None:
-        """Texts of both at the same step, another batch each time: who is ahead goes back for
-        that, and comes to where it was again."""
+        """Texts of both at the same step, another batch each time, and their answers to the
+        probes: who is ahead goes back for that, and comes to where it was again."""
         async with self._turn:
             again = self._running
             await self._halt()
@@ -325,6 +336,7 @@ class Race:
                 low = min(stood.values(), default=0)
                 await self._each(usable, lambda side: side.go_to(low))
                 await self._sample_here()
+                await self._asking.ask()
             finally:
                 await self._each(usable, lambda side: side.go_to(stood[side]))
         if again:
@@ -394,15 +406,3 @@ def _lab_factory(sources: PluginSources | None) -> LabFactory:
 def _of(side: Side, failure: Failure) -> Failure:
     """The same, said of this side."""
     return replace(failure, title=f"{side.entrant.name}: {failure.title}")
-
-
-def _in_force(side: Side) -> dict[str, Any]:
-    """The settings of a side, with what was set by hand."""
-    info, frame = side.lab.info, side.frame
-    values: dict[str, Any] = json.loads(info.spec) if info is not None else {}
-    if frame is not None and values:
-        values["optimizer"] = {
-            **values["optimizer"], "learning_rate": frame.base_learning_rate,
-        }  # fmt: skip
-        values["engine"] = frame.engine
-    return values

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from playground.lab.events import LabError, LabEvent, WorkerBack, WorkerGone, WorkerLost
 from playground.lab.protocol import Failure, Frame, FrameRequest, SampleBatch, Sampling
@@ -35,6 +36,8 @@ class Side:
         """Those that came by themselves since they were last taken."""
         self.rewound: Callable[[int], None] = lambda _: None
         """Called with the last step up to which the series are as they were."""
+        self.lowest = 0
+        """The lowest step at which it stood since whoever uses this last set it."""
         self._changed = changed
         self._opened = False
         self._closing = False
@@ -61,9 +64,10 @@ class Side:
             checkpoint=entrant.checkpoint,
             sampling=sampling,
             recording=entrant.recording,
+            probes=entrant.probes,
         )
         self._opened = True
-        await self.pull()
+        self.lowest = (await self.pull()).step
 
     async def close(self) -> None:
         self._closing = True
@@ -148,6 +152,16 @@ class Side:
             run=frame.record.run if frame.record is not None else None,
         )
 
+    def in_force(self) -> dict[str, Any]:
+        """Its settings, with what was set by hand."""
+        info, frame = self.lab.info, self.frame
+        values: dict[str, Any] = json.loads(info.spec) if info is not None else {}
+        if frame is not None and values:
+            rate = {"learning_rate": frame.base_learning_rate}
+            values["optimizer"] = {**values["optimizer"], **rate}
+            values["engine"] = frame.engine
+        return values
+
     # ------------------------------------------------------------ asking
 
     async def ask(self, question: Callable[[], Awaitable[R]]) -> R:
@@ -181,6 +195,7 @@ class Side:
                 self.batches.append(batch)
         del self.batches[:-KEPT_BATCHES]
         self.frame = frame
+        self.lowest = min(self.lowest, frame.step)
         self._stuck = frame.state == "failed"
         return frame
 

@@ -10,11 +10,14 @@ from playground.lab.forking import Setting
 from playground.lab.protocol import (
     Checkpoint,
     Failure,
+    ProbeAnswers,
+    ProbeSet,
     Recording,
     RunInfo,
     SampleBatch,
     Sampling,
     SessionState,
+    SkippedPrompt,
 )
 
 Place = Literal[0, 1]
@@ -38,6 +41,9 @@ class Entrant:
     recording: Recording | None = None
     """What its worker is to record it as, or which recorded run it is: then `spec` may be
     empty. None for what the Lab does by itself."""
+    probes: ProbeSet | None = None
+    """What it is asked. In a race both are asked the same: what the left one is, if it says
+    what, else the right one, else what a recorded run was asked before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,36 @@ class SamplePair:
     left: SampleBatch | None
     """None if that side could not be asked; so is the right one."""
     right: SampleBatch | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPair:
+    """What both answered to the same probes, after the same step."""
+
+    left: ProbeAnswers
+    right: ProbeAnswers
+
+    @property
+    def step(self) -> int:
+        """At which both were asked."""
+        return self.left.step
+
+
+@dataclass(frozen=True, slots=True)
+class RaceProbes:
+    """What both are asked, and what they answered up to where they stand."""
+
+    asked: ProbeSet
+    newest: AnswerPair | None
+    """At the last step that both were asked at; None before the first."""
+    before: AnswerPair | None
+    """At the one before."""
+    own: tuple[tuple[ProbeAnswers, ProbeAnswers] | None, tuple[ProbeAnswers, ProbeAnswers] | None]
+    """Each side's first answers and its newest, which may be the same; None before the first."""
+    skipped: tuple[tuple[SkippedPrompt, ...], tuple[SkippedPrompt, ...]] = ((), ())
+    """The prompts that a side's model cannot be asked."""
+    troubles: tuple[Failure | None, Failure | None] = (None, None)
+    """Why a side's last probing gave nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +175,8 @@ class RaceState:
     """What must be minded in comparing the two, a sentence each."""
     trouble: Failure | None = None
     """Why something that both were asked could not be done."""
+    probes: RaceProbes | None = None
+    """None if they are asked none."""
 
     @property
     def comparable(self) -> bool:
