@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 from pathlib import Path
 
 from playground.hooks.sources import expanded
@@ -13,6 +14,9 @@ from playground.lab.store.store import Store
 
 MOST = 16 * 1024 * 1024
 """Bytes of a text file up to which it is kept."""
+
+_LONGEST = 150
+"""Bytes of a name; file systems have 255, some of which a draft takes."""
 
 
 def sha256_of(path: str) -> str:
@@ -30,12 +34,13 @@ def text_of(path: str) -> bytes | None:
     return None
 
 
-def kept_copy(store: Store, sha256: str) -> Path | None:
-    """A file with the text that was kept; None if it was not. Raises StoreError."""
+def kept_copy(store: Store, sha256: str, path: str) -> Path | None:
+    """A file with the text that was kept, called as the one at `path` was; None if it was not
+    kept. Raises StoreError."""
     data = store.text(sha256)
     if data is None or hashlib.sha256(data).hexdigest() != sha256:
         return None
-    target = store.path.parent / "texts" / f"{sha256}.txt"
+    target = store.path.parent / "texts" / sha256 / _plain_name(path)
     with contextlib.suppress(OSError):
         if not target.is_file() or sha256_of(str(target)) != sha256:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -44,3 +49,11 @@ def kept_copy(store: Store, sha256: str) -> Path | None:
             draft.replace(target)
         return target
     return None
+
+
+def _plain_name(path: str) -> str:
+    """What a file may be called anywhere; nothing in it leads to another folder."""
+    name = re.sub(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]', "_", Path(path).name).strip(" .")
+    while len(name.encode()) > _LONGEST:
+        name = name[1:]  # the end says what kind it is
+    return name or "text.txt"

@@ -41,6 +41,8 @@ class Recalled:
     settings: Mapping[str, Any]
     plugins: tuple[PluginUse, ...]
     record: RunRecord
+    notice: str = ""
+    """What a person should know of what was read."""
     lock: RunLock | None = None
     """Held, if the run is to be gone on with as the same one."""
 
@@ -102,9 +104,10 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
     frames = tuple(_whole(one for one in store.keyframes(run) if one.step >= record.earliest))
     at = record.row.at if at is None else at
     at = min(max(at, record.earliest), record.row.step)
+    spec, notice = _spec_with_its_text(store, record)
     batches = tuple(kept.batch for kept in store.samples(run, most=KEPT_BATCHES))
     return Recalled(
-        spec=_spec_with_its_text(store, record),
+        spec=spec,
         checkpoint=checkpoint_of(record, frames, at),
         keyframes=frames,
         at=at,
@@ -113,6 +116,7 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
         settings=_object(record.settings),
         plugins=record.plugins,
         record=record,
+        notice=notice,
     )
 
 
@@ -198,20 +202,20 @@ def _object(text: str) -> dict[str, Any]:
     return {}
 
 
-def _spec_with_its_text(store: Store, record: RunRecord) -> str:
+def _spec_with_its_text(store: Store, record: RunRecord) -> tuple[str, str]:
     """The spec; if the text file that it learnt from is gone or was changed, with the copy that
-    was kept in its place."""
+    was kept in its place, and a sentence about that."""
     spec = json.loads(record.spec)
     options = spec.get("dataset", {}).get("options", {})
     path = options.get("path")
     if not record.text_sha256 or not isinstance(path, str):
-        return record.spec
+        return record.spec, ""
     from playground.lab.keeping import kept_copy, sha256_of
 
     if sha256_of(path) == record.text_sha256:
-        return record.spec
-    copy = kept_copy(store, record.text_sha256)
+        return record.spec, ""
+    copy = kept_copy(store, record.text_sha256, path)
     if copy is None:
-        return record.spec
+        return record.spec, ""
     options["path"] = str(copy)
-    return json.dumps(spec)
+    return json.dumps(spec), f"{path} is not what it was: the run goes on with the copy of it kept"

@@ -144,8 +144,8 @@ class Session:
             told = self.training.recall(recalled.keyframes, at, alive, edits)
         now = plugins_of(self._opened, self._registry)
         self._notice(*changed_since(recalled.plugins, now))
-        if told:
-            self._notice(told)
+        for text in filter(None, (told, recalled.notice)):
+            self._notice(text)
         self.info = dataclasses.replace(self.info, resumed_at=self.step)
 
     def record(
@@ -392,7 +392,10 @@ class Session:
     def sample(self) -> SampleBatch:
         """A batch of texts; another one each time. Raises LabError."""
         with plugin_failures():
-            return self.texts.sample(self.step)
+            batch = self.texts.sample(self.step)
+        if not self.running:  # otherwise it is recorded with the steps that come
+            self.flush()
+        return batch
 
     def preview(self, limit: int = 64) -> Preview:
         """What may follow the prompt. Raises LabError."""

@@ -25,6 +25,7 @@ from playground.lab import shelf
 from playground.lab import training as training_module
 from playground.lab.activity import Activity
 from playground.lab.events import LabError
+from playground.lab.keeping import kept_copy
 from playground.lab.protocol import Failure, Link, Measuring, Open, Recording, Sampling
 from playground.lab.protocol.sampling import MetricChoice
 from playground.lab.session import Session
@@ -184,6 +185,17 @@ def test_a_run_that_was_only_looked_at_stands_where_it_stood(house: House) -> No
     assert house.record(1).row.at == 60
 
 
+def test_texts_sampled_while_the_run_pauses_are_on_disk_at_once(house: House) -> None:
+    session = house.open(sampling=Sampling(every=0))
+    walk(session, 20)
+    run = written(session)
+    batch = session.sample()
+    assert session.recorder is not None and session.recorder._settle()
+    with Store.open(house.path) as store:
+        assert [one.batch.texts for one in store.samples(run)] == [batch.texts]
+    session.close()
+
+
 def test_going_far_ahead_is_recorded_on_the_way(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -279,8 +291,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 
 @pytest.mark.usefixtures("soon")
 def test_a_full_disk_is_said_training_goes_on_and_all_is_recorded_when_there_is_room(
-    house: House, disk: Disk
+    house: House, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(recorder_module, "EVERY", 1000.0)  # little by little it would fit in
     session = house.open(sampling=Sampling(every=50))
     walk(session, 60)
     written(session)
@@ -485,12 +498,35 @@ def test_a_text_that_was_changed_or_deleted_since_is_taken_from_the_copy(
         words.write_text(now)
     again = house.open(run=1)
     assert again.step == 60 and state_of(again) == state_of(session)
+    assert again.info.dataset_title == session.info.dataset_title == "words.txt"
+    assert any("with the copy of it" in notice.text for notice in again.info.notices)
     walk(session, 90)
     walk(again, 90)
     again.close()
     assert state_of(again) == state_of(session)
     with Store.open(house.path) as store:
         assert [(row.id, row.step) for row in store.runs()] == [(1, 90)], "and it is no fork"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/home/anna/my words [1].txt", "my words [1].txt"),
+        ("C:\\texts\\a.txt", "C__texts_a.txt"),
+        ("/texts/..", "text.txt"),
+        ("a\nb\x00c.txt", "a_b_c.txt"),
+        (f"/texts/{'é' * 200}.txt", f"{'é' * 73}.txt"),
+        ("", "text.txt"),
+    ],
+)
+def test_the_copy_is_called_as_the_text_was_but_never_leads_anywhere_else(
+    house: House, path: str, name: str
+) -> None:
+    with Store.open(house.path) as store:
+        copy = kept_copy(store, store.keep_text(b"anna\n"), path)
+    assert copy is not None and copy.name == name
+    assert copy.read_bytes() == b"anna\n"
+    assert copy.resolve().is_relative_to(house.path.parent.resolve() / "texts")
 
 
 PLUGIN = """
