@@ -9,6 +9,7 @@ import random
 from array import array
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_count, parameter_layout
@@ -29,7 +30,10 @@ from playground.lab.protocol import (
     PanelFrame,
     PanelView,
     Preview,
+    ProbeSet,
+    ProbesState,
     Progress,
+    Recording,
     RecordState,
     RunInfo,
     SampleBatch,
@@ -39,6 +43,7 @@ from playground.lab.protocol import (
 )
 from playground.lab.recovery import PanelWatch
 from playground.lab.spec import RunSpec, SpecError
+from playground.lab.store.store import Store
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -172,7 +177,15 @@ class ScriptedLab:
         self.epoch = 0
         self.edits: tuple[tuple[int, str], ...] = ()
         self.record: RecordState | None = None
+        """How the recording stands; an edit in the past goes on to the next number."""
+        self.recording: Recording | None = None
+        """As what the open run was to be recorded."""
         self.store = ""
+        """The file of the runs that `open_recorded` finds."""
+        self.asked = ProbesState(ProbeSet(), ())
+        """The probes, and what was answered."""
+        self.slow: asyncio.Event | None = None
+        """What `go_to` waits for."""
         self.batches: list[SampleBatch] = []
         self.sampling = Sampling()
         self.measuring = Measuring()
@@ -199,6 +212,7 @@ class ScriptedLab:
         config = ModelConfig(27, **run.model.model_dump())
         self.state, self.step = "ready", checkpoint.step if checkpoint else 0
         self.head = self.step
+        self.edits, self.recording = (), recording
         self.epoch += 1
         self.batches = []
         self.engine = run.engine
@@ -228,6 +242,16 @@ class ScriptedLab:
             ),
         )
         return self.info
+
+    async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
+        with Store.open(Path(self.store)) as store:
+            record = store.record(run)
+        info = await self.open(record.spec, sampling=self.sampling, measuring=self.measuring)
+        self.calls[-1] = ("open_recorded", run, at)
+        self.step, self.head = record.row.at if at is None else at, record.row.step
+        self.state = "paused" if self.step else "ready"
+        self.record = RecordState(run, name=record.row.name)
+        return info
 
     @property
     def last_checkpoint(self) -> Checkpoint | None:
@@ -336,6 +360,8 @@ class ScriptedLab:
 
     async def go_to(self, step: int) -> None:
         self.calls.append(("go_to", step))
+        if self.slow is not None:
+            await self.slow.wait()
         self.step, self.state = step, "paused"
 
     async def set_sampling(self, sampling: Sampling) -> None:
@@ -390,6 +416,20 @@ class ScriptedLab:
 
     async def edit(self, changes) -> None:
         self.calls.append(("edit", dict(changes)))
+        words = ", ".join(f"{field} {value}" for field, value in changes.items())
+        self.edits = (*(one for one in self.edits if one[0] < self.step), (self.step, words))
+        if self.step < self.head:  # another future
+            self.head, self.epoch = self.step, self.epoch + 1
+            if self.record is not None and self.record.run is not None:
+                run = self.record.run
+                self.record = RecordState(run + 1, parent=run, fork_step=self.step)
+
+    async def probes(self) -> ProbesState:
+        return self.asked
+
+    async def set_probes(self, probes: ProbeSet) -> None:
+        self.calls.append(("set_probes", probes))
+        self.asked = ProbesState(probes, ())
 
     async def checkpoint(self) -> Checkpoint:
         assert self.info is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
@@ -44,10 +45,16 @@ class WatchedApp(PlaygroundApp):
 
 @asynccontextmanager
 async def playing(
-    size: tuple[int, int] = (120, 40), spec: str = "{}"
+    size: tuple[int, int] = (120, 40), spec: str = "{}", store: Path | None = None
 ) -> AsyncIterator[tuple[WatchedApp, Pilot[int]]]:
-    """The app with a run open and its first frame drawn."""
-    app = WatchedApp(lambda listener: ScriptedLab(listener), spec)  # type: ignore[arg-type]
+    """The app with a run open and its first frame drawn; store: where runs are kept."""
+
+    def lab(listener: Any) -> Any:
+        scripted = ScriptedLab(listener)
+        scripted.store = str(store or "")
+        return scripted
+
+    app = WatchedApp(lab, spec, store=store)
     async with app.run_test(size=size) as pilot:
         await asyncio.wait_for(app.controller.ready.wait(), 10)
         await seen(pilot, lambda: "ready" in app.text("#status"))
