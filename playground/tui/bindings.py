@@ -76,7 +76,7 @@ MAIN_BINDINGS = [
     _key("ctrl+s", "save", "save", "Save the model as a .safetensors file", DATA, show=False),
     _key("x", "export", "export the run as ...",
          "Write the losses as CSV, JSON lines, or what a plugin offers", DATA, show=False),
-    _key("o", "resume", "open last", "Go on with the run that was open when you last left", DATA,
+    _key("o", "resume", "open last", "Go on with the run that was trained last", DATA,
          show=False),
     _key("p", "plugins", "plugins", "What there is, from where, and what failed to load", LOOK),
     _key("exclamation_mark", "wrong", "what is wrong",
