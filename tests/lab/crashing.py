@@ -26,6 +26,7 @@ from playground.lab.client import Lab, LabError, Limits
 from playground.lab.protocol import Open, Recording
 from playground.lab.spec import RunSpec
 from playground.lab.starting import open_session
+from playground.lab.store.records import RunRecord
 from playground.lab.store.store import Store
 from tests.lab.conftest import text_run
 from tests.lab.walks import RATE, History, Straight
@@ -205,19 +206,22 @@ def check(store: Path, straight: dict[str, Straight]) -> dict[int, int]:
         assert opened.check() == []
         runs = {}
         for row in opened.runs():
-            record = opened.record(row.id)
-            history = history_of(store, row.id)
-            assert len(record.losses) == row.step
-            assert record.losses == straight[row.engine].losses(history, row.step)
-            runs[row.id] = row.step
+            record = opened.record(row.id)  # which may be growing while this looks at it
+            assert len(record.losses) == record.row.step >= row.step
+            assert record.losses == straight[row.engine].losses(made(record), record.row.step)
+            runs[row.id] = record.row.step
         return runs
 
 
 def history_of(store: Path, run: int) -> History:
     """What was set by hand in a recorded run."""
     with Store.open(store) as opened:
-        edits = opened.record(run).edits
-    return History({edit.step: float(edit.value) for edit in edits})
+        return made(opened.record(run))
+
+
+def made(record: RunRecord) -> History:
+    """The edits of a record."""
+    return History({edit.step: float(edit.value) for edit in record.edits})
 
 
 def go_on(store: Path, run: int, registry: Registry, straight: Straight) -> None:
