@@ -18,9 +18,10 @@ from textual.widgets import Input
 
 from playground.lab.events import LabError
 from playground.lab.protocol import Checkpoint, Sampling
-from playground.lab.race.state import Place
+from playground.lab.race.state import Place, RaceState
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.toosmall import TooSmall, too_small
+from playground.tui.screens import race_probes as probes
 from playground.tui.screens import race_view as view
 from playground.tui.screens.steady import passed
 from playground.tui.styles import BAD, MUTED
@@ -63,7 +64,10 @@ RACE_BINDINGS = [
     _key("space", "run", "run", "Let both train, or pause both", "space"),
     _key("s", "step", "step", "One step of both; if one is behind, of that one"),
     _key("l", "way", "flat out", "In lock-step, or each as fast as it goes"),
-    _key("g", "sample", "sample", "Texts of both now: same prompt, same dice, same step"),
+    _key("g", "sample", "sample",
+         "Texts of both now, and answers to the probes: same prompt, same dice, same step"),
+    _key("y", "probes", "probes",
+         "What both answer to the probes; again, how each side's answers changed; then the texts"),
     _key("slash", "prompt", "prompt", "Type what the texts of both begin with", "/"),
     _key("b,home", "start", "start",
          "Put both back to where the race began; from there, as far back as both go", "b"),
@@ -133,6 +137,8 @@ class RaceScreen(Screen[Kept | None]):
         super().__init__()
         self._race = race
         self._traces = view.Traces()
+        self._page: probes.Page = "samples"
+        self._pages = probes.Pages()
         self._raw = False
         self._opened = False
         self._leaving = False
@@ -164,8 +170,6 @@ class RaceScreen(Screen[Kept | None]):
 
     def on_mount(self) -> None:
         self.query_one("#race-loss").border_title = "Loss"
-        self.query_one("#race-samples").border_title = "Samples"
-        self.query_one("#race-samples").border_subtitle = f"{view.IN_DATA} in the data"
         self.query_one("#race-settings").border_title = "Settings that differ"
         self._race.changed = self._soon
         self._do(self._open())
@@ -279,6 +283,15 @@ class RaceScreen(Screen[Kept | None]):
         chart.last_n = WINDOWS[(at + 1) % len(WINDOWS)]
         self.draw()
 
+    def action_probes(self) -> None:
+        if self._race.state.probes is None:
+            self.notify(probes.HOW_TO_GET_SOME, title=probes.NO_PROBES, timeout=12, markup=False)
+            return
+        at = probes.PAGES.index(self._page)
+        self._page = probes.PAGES[(at + 1) % len(probes.PAGES)]
+        self.query_one("#race-samples-scroll").scroll_home(animate=False)
+        self.draw()
+
     def action_prompt(self) -> None:
         field = self.query_one("#race-prompt", Input)
         field.value = self._race.state.prompt
@@ -334,9 +347,7 @@ class RaceScreen(Screen[Kept | None]):
         self._traces.take(state)
         chart = self.query_one(Chart)
         chart.set_data(self._traces.series(self._raw), (), self._traces.lanes)
-        self._words("texts").say(
-            view.samples_table(state.samples, self._room("#race-samples-scroll"))
-        )
+        self._draw_texts(state)
         self._words("table").say(view.settings_table(state, self._room("#race-settings-scroll")))
         window = f", last {chart.last_n:,} steps" if chart.last_n else ""
         drawn = "loss of each step" if self._raw else "average of about 20 steps"
@@ -350,13 +361,29 @@ class RaceScreen(Screen[Kept | None]):
             return Content.styled("Both are being opened, in a process each.", MUTED)
         return view.verdict(self._race.state, width)
 
+    def _draw_texts(self, state: RaceState) -> None:
+        """The samples, or the answers to the probes."""
+        frame, room = self.query_one("#race-samples"), self._room("#race-samples-scroll")
+        page = self._page if state.probes is not None else "samples"
+        frame.border_title = probes.TITLES[page]
+        if state.probes is None or page == "samples":
+            frame.border_subtitle = f"{view.IN_DATA} in the data"
+            self._words("texts").say(view.samples_table(state.samples, room))
+        else:
+            frame.border_subtitle = Content(f"every {state.probes.asked.every:,} steps")
+            self._words("texts").say(self._pages.page(page, state.probes, room))
+
     def _draw_keys(self, running: bool, lockstep: bool) -> None:
-        words = {"way": "flat out" if lockstep else "lock-step"}
+        words = {
+            "way": "flat out" if lockstep else "lock-step", "probes": probes.TURNS[self._page],
+        }  # fmt: skip
+        # Where room is short: what there is to look at, rather than a step at a time.
+        spared = {"prompt", "start", "step" if self._race.state.probes is not None else "probes"}
         roomy = self.app.size.width >= 100
         shown = [
             replace(one, description=words.get(one.action, one.description))
             for one in RACE_BINDINGS
-            if one.show and (roomy or one.action not in ("prompt", "start"))
+            if one.show and (roomy or one.action not in spared)
         ]
         self.query_one(KeyBar).show_bindings(shown, running)
 
