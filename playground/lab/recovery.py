@@ -55,9 +55,17 @@ class Keeper:
         """What to ask the worker for."""
         return GetCheckpoint(True, self._first + len(self._losses), self._epoch)
 
+    def another_worker(self) -> None:
+        """The epochs of the next one have nothing to do with those so far: ask for everything."""
+        self._epoch = -1
+
     def keep(self, checkpoint: Checkpoint) -> None:
         """Take in what came back."""
-        if checkpoint.since_step != self._first + len(self._losses):
+        kept = checkpoint.since_step - self._first
+        if checkpoint.epoch == self._epoch and 0 <= kept <= len(self._losses):
+            # Less than is known by now, if another one was asked for at the same time.
+            del self._losses[kept:], self._rates[kept:]
+        else:
             self._losses, self._rates = array("d"), array("d")
             self._evaluations, self._measured = [], {}
             self._first = checkpoint.since_step

@@ -127,6 +127,7 @@ class Rescue:
         if blameless and recording is not None:  # what it was at when it died is in the store
             recording = dataclasses.replace(recording, worker=lost.process.pid)
         self._keeper.spec = spec
+        self._keeper.another_worker()
         link: Link | None = None
         try:
             link = await self._workers.fresh()
