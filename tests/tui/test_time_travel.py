@@ -254,6 +254,20 @@ async def test_an_interrupted_run_is_offered_and_o_goes_on_with_it(store: Path) 
         assert "run 3 lost" in app.text("#title")
 
 
+async def test_the_interrupted_run_is_gone_on_with_though_another_was_left_after_it(
+    store: Path,
+) -> None:
+    with Store.open(store) as opened:
+        lost = opened.create(new_run("lost"), "process 1 on another machine")
+        opened.append(lost, steps(0, 30, status="running"))
+        opened.append(opened.create(new_run("left"), ""), steps(0, 50, status="paused"))
+    async with playing(store=store) as (app, pilot):
+        await seen(pilot, lambda: "lost (names), step 30 of 1,000" in app.said)
+        await pilot.press("o")
+        await at(pilot, 30)
+        assert "run 3 lost" in app.text("#title")
+
+
 async def test_a_run_that_another_playground_has_open_is_not_offered(store: Path) -> None:
     with Store.open(store) as opened:
         run = opened.create(new_run("theirs"), "process 1 here")

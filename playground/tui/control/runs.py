@@ -36,6 +36,8 @@ class Runs:
         """The run that was open when that was seen."""
         self._told = ""
         """The trouble that was told of at the start, before anything was to be recorded."""
+        self._offered: int | None = None
+        """The interrupted run that `resume` goes on with."""
 
     def close(self) -> None:
         """Let go of the store."""
@@ -64,6 +66,7 @@ class Runs:
 
     def _offer(self, rows: list[RunRow]) -> None:
         row = rows[0]
+        self._offered = row.id
         more = f" {len(rows) - 1} more are in the list of runs (a)." if len(rows) > 1 else ""
         self._shared.say(
             Remark(
@@ -74,17 +77,22 @@ class Runs:
         )
 
     async def resume(self, kept: Path) -> bool:
-        """Go on with the run that was at work last. False if the store has none, or one that is
-        older than the file `kept`, in which an unrecorded run was kept."""
+        """Go on with the interrupted run that was offered, or with the one that was at work
+        last. False if the store has none, or one that is older than the file `kept`, in which an
+        unrecorded run was kept."""
         if self.desk is None:
             return False
         from playground.lab.store.errors import StoreError
 
+        offered, self._offered = self._offered, None
         try:
-            row = await self.desk.latest(but=self._shared.model.run)
+            rows = await self.desk.interrupted() if offered is not None else []
+            row = next((row for row in rows if row.id == offered), None)
+            if row is None:
+                row = await self.desk.latest(but=self._shared.model.run)
+                if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
+                    return False
         except StoreError:
-            return False
-        if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
             return False
         if await self._opening.open_recorded(row.id, looking=False):
             self._shared.say(Remark("Welcome back", f"{said(row)}."))
