@@ -217,6 +217,18 @@ def _own_steps(probes: RaceProbes) -> list[tuple[int, int]]:
     return [(first.step, last.step) for first, last in filter(None, probes.own)]
 
 
+async def test_a_fork_is_asked_what_the_run_before_was_asked_last(spec: RunSpec) -> None:
+    lab = Lab(SOURCES, limits=QUICK)
+    try:
+        await within(20, lab.open(spec.to_json(), probes=ABC))
+        await lab.set_probes(OTHER)
+        fork, start = forked(await lab.checkpoint(), {RATE: 0.05})
+        await within(20, lab.open(fork, checkpoint=start))
+        assert lab.probe_set == (await lab.probes()).probes == OTHER
+    finally:
+        await lab.close()
+
+
 async def test_recorded_runs_bring_their_probes_and_what_they_answered(
     spec: RunSpec, tmp_path: Path
 ) -> None:

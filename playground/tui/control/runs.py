@@ -152,9 +152,10 @@ class Runs:
             recording = Recording(lab.store)
             if parent is not None:
                 recording = Recording(lab.store, parent=parent[0], fork_step=parent[1])
+        how = model.sampling, recording, lab.probe_set
         return self._race(
-            Entrant("as it is", same, unchanged, model.sampling, recording),
-            Entrant(words or "the same", spec, start, model.sampling, recording),
+            Entrant("as it is", same, unchanged, *how),
+            Entrant(words or "the same", spec, start, *how),
         )
 
     async def recorded_race(self, left: int, right: int) -> Race:
