@@ -322,6 +322,7 @@ async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
     async with playing(store=store) as (app, pilot):
         app.lab.record = RecordState(1)
         await trained(pilot, 5)
+        await app.controller.set_probes(ProbeSet(("an", "ma")))
         await pilot.press("f")
         await opened(pilot, ForkScreen)
         await pilot.press(*"0.02", "ctrl+r")
@@ -330,6 +331,7 @@ async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
                 await pilot.pause()
         assert [side.name for side in sides] == ["as it is", "learning rate 0.02"]
         assert all((side.recording.parent, side.recording.fork_step) == (1, 5) for side in sides)
+        assert all(side.probes == ProbeSet(("an", "ma")) for side in sides)
         await pilot.pause()
         await pilot.press("2")
         await seen(pilot, lambda: "Going on with learning rate 0.02" in app.said)
