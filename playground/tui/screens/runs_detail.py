@@ -115,7 +115,12 @@ class RunDetail(Vertical):
         row = about.row
         if row.note:
             yield Content.styled(f"“{visible(row.note)}”", "italic")
-        yield _pair("model", f"{runlist.shape(row)}, {row.parameters:,} parameters")
+        layers, heads = (
+            runlist.many(count, word)
+            for count, word in ((row.n_layer, "layer"), (row.n_head, "head"))
+        )
+        shape = f"{layers}, {heads}, {row.n_embd} wide, context {row.block_size}"
+        yield _pair("model", f"{shape}: {row.parameters:,} parameters")
         yield _pair("seed", f"{row.seed}, batches of {row.batch_size}, {row.schedule} schedule")
         if row.parent is not None:
             name = f" ({visible(about.parent_name)})" if about.parent_name else ""
@@ -123,7 +128,7 @@ class RunDetail(Vertical):
             yield _pair("forked", f"from run {row.parent}{name}{step}")
         for one in about.different:
             yield Content.assemble(
-                (f"{visible(one.field)}  ", MUTED),
+                (f"{visible(_plain(one.field))}  ", MUTED),
                 f"{_value(one.left)} → {_value(one.right)}",
                 (f"  unlike {about.compared_with}", MUTED),
             )
@@ -142,6 +147,12 @@ class RunDetail(Vertical):
             yield Content.styled(f"probes, step {first.step:,} to {last.step:,}: {said}", "bold")
         elif first is not None:
             yield Content.styled(f"probes were asked once, after step {first.step:,}", MUTED)
+
+
+def _plain(field: str) -> str:
+    """A dotted setting as one says it: "learning rate" for "optimizer.learning_rate"."""
+    part = field.removeprefix("optimizer.").removeprefix("model.")
+    return part.replace(".options.", " ").replace("_", " ")
 
 
 def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Content]:
