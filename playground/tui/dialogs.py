@@ -247,7 +247,8 @@ class Dialogs:
         if controller.runs.desk is None:
             controller.say(Remark("Runs are not recorded", "Start without --no-record for that."))
             return
-        self._push(RunsScreen(controller.runs.desk, self._model.run), self._run_chosen)
+        screen = RunsScreen(controller.runs.desk, self._model.run, lambda: self._model.run)
+        self._push(screen, self._run_chosen)
 
     def _run_chosen(self, choice: Any) -> None:
         if choice is not None:

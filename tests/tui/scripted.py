@@ -243,6 +243,10 @@ class ScriptedLab:
         )
         return self.info
 
+    @property
+    def probe_set(self) -> ProbeSet:
+        return self.asked.probes
+
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
         with Store.open(Path(self.store)) as store:
             record = store.record(run)
@@ -251,6 +255,12 @@ class ScriptedLab:
         self.step, self.head = record.row.at if at is None else at, record.row.step
         self.state = "paused" if self.step else "ready"
         self.record = RecordState(run, name=record.row.name)
+        return info
+
+    async def look_at(self, run: int, at: int | None = None) -> RunInfo:
+        info = await self.open_recorded(run, at)
+        self.calls[-1] = ("look_at", run, at)
+        self.record = RecordState(None, parent=run, fork_step=self.step)
         return info
 
     @property

@@ -306,6 +306,7 @@ async def test_f_forks_from_this_step_with_what_was_changed(store: Path) -> None
         await seen(pilot, lambda: "Forked at step 30" in app.said)
         recording = app.lab.recording
         assert recording is not None and (recording.parent, recording.fork_step) == (1, 30)
+        assert recording.name == "learning rate 0.05", "so that it is told from its parent"
         await at(pilot, 30)
 
 

@@ -47,15 +47,17 @@ class Opening:
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
         parent: tuple[int, int] | None = None,
+        name: str = "",
     ) -> bool:
-        """Open a run, and keep the one before it for undo; see Controller.open."""
+        """Open a run, and keep the one before it for undo; see Controller.open. name: what a
+        fork is called until the person calls it something else."""
         text = spec if isinstance(spec, str) else json.dumps(dict(spec))
         lab, model = self._shared.lab, self._shared.model
         wanted = sampling or model.sampling
 
         recording = None
         if parent is not None and lab.store:
-            recording = Recording(lab.store, parent=parent[0], fork_step=parent[1])
+            recording = Recording(lab.store, parent=parent[0], fork_step=parent[1], name=name)
 
         def opening() -> Awaitable[RunInfo]:
             return lab.open(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,11 +111,13 @@ class Runs:
     async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
         """Go on from this step as a new run, with these changes. Raises LabError."""
         from playground.lab.forking import forked
+        from playground.tui.screens.fork_fields import fork_name
 
         parent = self._parent(step)
         checkpoint = await self.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
-        if await self._opening.open(spec, checkpoint=start, parent=parent):
+        name = fork_name(changes)
+        if await self._opening.open(spec, checkpoint=start, parent=parent, name=name):
             self._shared.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
 
     def _parent(self, step: int) -> tuple[int, int] | None:
@@ -146,16 +149,15 @@ class Runs:
         checkpoint = await self.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
         same, unchanged = forked(checkpoint, {})
-        words = fork_name(changes)
-        recording = None
-        if lab.store:
-            recording = Recording(lab.store)
-            if parent is not None:
-                recording = Recording(lab.store, parent=parent[0], fork_step=parent[1])
-        how = model.sampling, recording, lab.probe_set
+
+        def entrant(name: str, spec: str, start: Checkpoint | None) -> Entrant:
+            recording = Recording(lab.store, name=name) if lab.store else None
+            if recording is not None and parent is not None:
+                recording = replace(recording, parent=parent[0], fork_step=parent[1])
+            return Entrant(name, spec, start, model.sampling, recording, lab.probe_set)
+
         return self._race(
-            Entrant("as it is", same, unchanged, *how),
-            Entrant(words or "the same", spec, start, *how),
+            entrant("as it is", same, unchanged), entrant(fork_name(changes), spec, start)
         )
 
     async def recorded_race(self, left: int, right: int) -> Race:

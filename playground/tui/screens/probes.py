@@ -113,7 +113,7 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         trouble = warning(visible(self._trouble)) if self._trouble else ""
         self.query_one("#probes-trouble", Line).say(trouble)
         self._say()
-        self.call_after_refresh(self._focus)
+        self._focus()  # at once: what is typed now is a prompt already
 
     @property
     def remark(self) -> str:

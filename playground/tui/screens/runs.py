@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -112,9 +112,10 @@ class RunsScreen(RunsManaging):
     }
     """
 
-    def __init__(self, desk: Desk, current: int | None) -> None:
-        """current: the run that is open in this playground, if it is recorded."""
-        super().__init__(desk, current)
+    def __init__(
+        self, desk: Desk, current: int | None, now: Callable[[], int | None] | None = None
+    ) -> None:
+        super().__init__(desk, current, now)
         self._query = Query(sort="touched")
         self._typed = ""
         self._tree = True
@@ -183,6 +184,8 @@ class RunsScreen(RunsManaging):
             while self._stale:
                 self._stale = False
                 began = time.monotonic()
+                if self._current is None and self._now is not None:
+                    self._current = self._now()
                 query, tree = self._query, self._tree and self._query.sort in FAMILIES
                 if not self._complete:
                     query = replace(query, limit=AT_FIRST)

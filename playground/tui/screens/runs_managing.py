@@ -55,10 +55,13 @@ class RunsManaging(Dialog[RunChoice | None]):
                 tooltip="Take in a run from a file"),
     ]  # fmt: skip
 
-    def __init__(self, desk: Desk, current: int | None) -> None:
-        """current: the run that is open in this playground, if it is recorded."""
+    def __init__(
+        self, desk: Desk, current: int | None, now: Callable[[], int | None] | None = None
+    ) -> None:
+        """current: the run that is open in this playground, if it is recorded; now: tells of it
+        later, for a run that is made in this moment."""
         super().__init__()
-        self._desk, self._current = desk, current
+        self._desk, self._current, self._now = desk, current, now
         self._table = Table()
         self._go_to: int | None = current
         """The run that the cursor goes to when it is there."""
