@@ -26,6 +26,8 @@ from textual.pilot import Pilot
 
 from playground.lab.client import Lab
 from playground.lab.places import store_file
+from playground.lab.protocol import ProbeSet
+from playground.lab.store.query import Query
 from playground.lab.store.store import Store
 from playground.tui.app import PlaygroundApp
 from playground.tui.screens.race import RaceScreen
@@ -36,9 +38,10 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 STEPS = 440
 SIZE = (120, 40)
-HOT = 3
-"""The number of the run that the race is about."""
-AGES = {1: 40, 2: 12, HOT: 12, 4: 1500, 5: 4400}
+RATE = 0.03
+"""The learning rate that the race is about."""
+PROBES = ProbeSet(("an", "ma", "jo"), seed=0, every=100)
+AGES = {1: 40, 2: 12, 3: 12, 4: 1500, 5: 4400}
 """When each run was touched last, in minutes."""
 WAIT = 60.0
 """Seconds after which something must have gone wrong."""
@@ -70,6 +73,7 @@ async def playground(store: Path) -> AsyncIterator[tuple[ShotApp, Pilot[None]]]:
 
 async def shoot_main(app: ShotApp, pilot: Pilot[None]) -> str:
     """The main screen, STEPS steps into the default run."""
+    await app.controller.set_probes(PROBES)
     await app.controller.step(STEPS)
     await app.controller.sample()
     app.controller.touch()
@@ -86,8 +90,8 @@ async def shoot_main(app: ShotApp, pilot: Pilot[None]) -> str:
 
 
 async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
-    """The default run against the same with three times its learning rate, both at their end."""
-    race = await app.controller.runs.race(0, {"optimizer.learning_rate": 0.03})
+    """The default run against the same with another learning rate, both at their end."""
+    race = await app.controller.runs.race(0, {"optimizer.learning_rate": RATE})
     app.push_screen(RaceScreen(race))
     await until(pilot, lambda: race.state.sides[1].info is not None)
     await race.run()
@@ -100,21 +104,22 @@ async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
     return svg
 
 
-async def shoot_runs(app: ShotApp, pilot: Pilot[None]) -> str:
-    """The screen of runs, on the one that was forked with another learning rate."""
+async def shoot_runs(app: ShotApp, pilot: Pilot[None], run: int) -> str:
+    """The screen of runs, on one of them that is a fork."""
     desk = app.controller.runs.desk
     assert desk is not None
     screen = RunsScreen(desk, app.model.run)
     app.push_screen(screen)
     await until(pilot, lambda: screen.is_mounted and bool(screen.query_one(RunList).keys))
-    screen.query_one(RunList).move_to(HOT)
-    await until(pilot, lambda: f"Run {HOT}" in shown(app))
+    screen.query_one(RunList).move_to(run)
+    await until(pilot, lambda: f"Run {run}" in shown(app))
     await until(pilot, lambda: "forked" in shown(app))
     return await picture(app, pilot)
 
 
-def others(store: Path) -> None:
-    """Runs of the days before, trained without a screen, and names for those that need one."""
+def others(store: Path) -> int:
+    """Runs of the days before, trained without a screen, and names for those that need one; the
+    number of the one with another learning rate."""
     for words in (
         ["--n-embd", "24", "--steps", "600"],
         [str(DOCS / "plugins.md"), "--split", "windows", "--steps", "150"],
@@ -122,14 +127,18 @@ def others(store: Path) -> None:
         command = [str(Path(sys.executable).parent / "microgpt-play"), "train", *words]
         subprocess.run([*command, "--samples", "3"], check=True, capture_output=True)
     with Store.open(store) as opened:
-        for run, name in ((1, "first look"), (2, "as it is"), (HOT, "hotter"), (4, "wider")):
+        (hot,) = opened.runs(Query.parse(f"lr={RATE}"))
+        as_it_is = 5 - hot.id  # the two sides begin at the same time
+        for run, name in ((1, "first look"), (as_it_is, "as it is"), (hot.id, "hotter")):
             opened.rename(run, name)
+        opened.rename(4, "wider")
     now = time.time()
     with closing(sqlite3.connect(store)) as db, db:
         db.executemany(
             "UPDATE runs SET touched = ? WHERE id = ?",
             [(now - 60 * minutes, run) for run, minutes in AGES.items()],
         )
+    return hot.id
 
 
 async def until(pilot: Pilot[None], done: Callable[[], bool]) -> None:
@@ -166,9 +175,9 @@ async def shoot_all(store: Path) -> dict[str, str]:
     async with playground(store) as (app, pilot):
         pictures["screen"] = await shoot_main(app, pilot)
         pictures["race"] = await shoot_race(app, pilot)
-    others(store)
+    hot = others(store)
     async with playground(store) as (app, pilot):
-        pictures["runs"] = await shoot_runs(app, pilot)
+        pictures["runs"] = await shoot_runs(app, pilot, hot)
     return pictures
 
 
