@@ -114,6 +114,23 @@ async def test_what_one_was_asked_where_both_stand_the_other_is_asked_as_well() 
     assert newest(asking, 19) is None, "who stands before it has not been asked"
 
 
+async def test_sides_that_found_time_at_different_steps_are_asked_together_at_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left, right = Stand(ABC), Stand()
+    asking = await settled(left, right)
+    left.step = right.step = 40
+    left.answer(20)
+    right.answer(40)
+    await asking.hear(at_once=True)
+    assert newest(asking, 40) == 40
+    left.step = right.step = 80
+    left.answer(60)
+    monkeypatch.setattr(asking_module, "PAUSE", 0.0)
+    await asking.hear()
+    assert newest(asking, 80) == 80
+
+
 async def test_sides_at_different_steps_are_compared_where_both_were_asked() -> None:
     left, right = Stand(ABC), Stand()
     asking = await settled(left, right)

@@ -118,17 +118,25 @@ class Asking:
         heard = [one for one in self._both if side in (None, one.side)]
         await self._let([one for one in heard if (at_once or one.rested) and one.due(every)])
         if side is None:
-            await self._complete()
+            await self._complete(missed=not at_once)
 
-    async def _complete(self) -> None:
-        """Where both stand, and one was asked, the other is asked as well."""
+    async def _complete(self, missed: bool) -> None:
+        """Where both stand, and one was asked, the other is asked as well; missed: and where it
+        is their turn, both, if they were asked at different steps before. Their workers take
+        all of it from the time that they have for asking."""
         one, other = self._both
         step = one.side.step
         if step != other.side.step:
             return
-        for this, that in ((one, other), (other, one)):
-            if step in this.answers and step not in that.answers:
-                await self._let([that], now=True)
+        turn = missed and step % self.probes.every == 0 and self._parted(step)
+        if turn or step in one.answers or step in other.answers:
+            late = [this for this in self._both if step not in this.answers]
+            await self._let(late, now=True)
+
+    def _parted(self, step: int) -> bool:
+        """Was one of them asked, up to `step`, where the other was not, since both were?"""
+        one, other = (answered.answers.at(step) for answered in self._both)
+        return (one.step if one else -1) != (other.step if other else -1)
 
     async def ask(self) -> None:
         """Ask both where they stand. Raises LabError."""
