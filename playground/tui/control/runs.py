@@ -89,11 +89,10 @@ class Runs:
         try:
             rows = await self.desk.interrupted() if offered is not None else []
             row = next((row for row in rows if row.id == offered), None)
-            if row is None:
-                row = await self.desk.latest(but=self._shared.model.run)
-                if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
-                    return False
+            row = row or await self.desk.latest(but=self._shared.model.run)
         except StoreError:
+            return False
+        if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
             return False
         if await self._opening.open_recorded(row.id, looking=False):
             self._shared.say(Remark("Welcome back", f"{said(row)}."))
