@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -242,6 +243,27 @@ async def test_a_fork_is_asked_what_the_run_before_was_asked_last(spec: RunSpec)
         fork, start = forked(await lab.checkpoint(), {RATE: 0.05})
         await within(20, lab.open(fork, checkpoint=start))
         assert lab.probe_set == (await lab.probes()).probes == OTHER
+    finally:
+        await lab.close()
+
+
+async def test_a_side_that_is_opened_later_is_asked_and_sampled_as_in_the_race(
+    spec: RunSpec, tmp_path: Path
+) -> None:
+    store = tmp_path / "runs.sqlite"
+    recording, how = Recording(str(store)), Sampling(count=2, every=30)
+    left = Entrant("A", spec.to_json(), sampling=how, recording=recording, probes=ABC)
+    async with racing(left, Entrant("B", spec.to_json(), recording=recording)) as race:
+        for _ in range(3):
+            await race.step()
+        async with asyncio.timeout(20):
+            while (run := race.state.sides[1].run) is None:
+                await race.go_to(3)
+    lab = Lab(SOURCES, limits=QUICK, store=store)
+    try:
+        info = await within(20, lab.open_recorded(run))
+        assert (info.sampling.every, info.probes) == (30, ABC)
+        assert [one.step for one in (await lab.probes()).answers] == [0]
     finally:
         await lab.close()
 

@@ -30,6 +30,8 @@ PICTURE = 0.08
 FASTER = 4
 """Times as many steps as in the picture before, at most."""
 KEPT_PAIRS = 50
+FAREWELL = 0.3
+"""Seconds that workers are given to hear how they are sampled after the race."""
 SHARE = 0.2
 """Of the time, that sampling by itself may take."""
 
@@ -107,6 +109,11 @@ class Race:
         driving = self._driving
         if driving is not None:
             driving.cancel()
+            await asyncio.wait({driving}, timeout=FAREWELL)
+        # Who opens one of them later has it sampled by itself, as it was before the race.
+        with contextlib.suppress(LabError, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await self._set_sampling(self.sampling)
         await asyncio.gather(*(side.close() for side in self._sides))
         if driving is not None:
             await asyncio.gather(driving, return_exceptions=True)
