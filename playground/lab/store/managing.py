@@ -6,7 +6,7 @@ import sqlite3
 import time
 from collections.abc import Iterable
 
-from playground.lab.store.errors import missing
+from playground.lab.store.errors import StoreError, missing
 from playground.lab.store.locks import is_open, remove_lock
 from playground.lab.store.packing import ROW_COLUMNS, clean
 from playground.lab.store.pieces import ROWS, in_pieces, last_of
@@ -16,6 +16,8 @@ from playground.lab.store.schema import OF_A_RUN
 from playground.lab.store.thinning import BUDGET, thin
 
 WEEK = 7 * 86400.0
+MAX_NAME = 200
+"""Characters of a run's name."""
 _UNFINISHED = 86400.0
 """Seconds after which a copy that did not become whole never will."""
 _SIZES = {
@@ -35,7 +37,13 @@ class Managing(Reading):
     """Changes of what is shown, never of what was recorded."""
 
     def rename(self, run: int, name: str) -> None:
-        """Raises StoreError."""
+        """Raises StoreError, also for a name of more than MAX_NAME characters."""
+        if len(name) > MAX_NAME:
+            raise StoreError(
+                "The name is too long",
+                f"It has {len(name):,} characters, and a name has up to {MAX_NAME}. A note may be "
+                "longer.",
+            )
         self._set(run, "name", name)
 
     def annotate(self, run: int, note: str) -> None:

@@ -279,6 +279,14 @@ def test_names_and_notes_are_kept_as_they_were_typed(store: Store) -> None:
     assert caught.value.kind == "missing"
 
 
+def test_a_name_that_no_list_could_show_is_refused(store: Store) -> None:
+    run = store.create(new_run("mine"), "")
+    with pytest.raises(StoreError, match="has 10,000 characters, and a name has up to 200"):
+        store.rename(run, "x" * 10_000)
+    store.rename(run, "x" * 200)
+    assert store.row(run).name == "x" * 200
+
+
 def test_a_run_is_found_by_number_name_or_the_beginning_of_its_uid(store: Store) -> None:
     one = store.create(new_run("ants"), "")
     two = store.create(new_run("bees"), "")
