@@ -178,6 +178,8 @@ class ScriptedLab:
         self.edits: tuple[tuple[int, str], ...] = ()
         self.record: RecordState | None = None
         """How the recording stands; an edit in the past goes on to the next number."""
+        self.written: RecordState | None = None
+        """How it stands from the next frame on."""
         self.recording: Recording | None = None
         """As what the open run was to be recorded."""
         self.store = ""
@@ -277,6 +279,12 @@ class ScriptedLab:
         return CATALOG
 
     async def frame(self, request: FrameRequest) -> Frame:
+        frame = self._frame(request)
+        if self.written is not None:
+            self.record, self.written = self.written, None
+        return frame
+
+    def _frame(self, request: FrameRequest) -> Frame:
         assert self.info is not None
         steps = json.loads(self.info.spec)["steps"]
         if self.state == "running":
@@ -432,7 +440,8 @@ class ScriptedLab:
             self.head, self.epoch = self.step, self.epoch + 1
             if self.record is not None and self.record.run is not None:
                 run = self.record.run
-                self.record = RecordState(run + 1, parent=run, fork_step=self.step)
+                self.record = RecordState(None, parent=run, fork_step=self.step)
+                self.written = replace(self.record, run=run + 1)
 
     async def probes(self) -> ProbesState:
         return self.asked

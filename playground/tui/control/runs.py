@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from playground.catalog import KnobValue
 from playground.lab.desk import Desk
 from playground.lab.events import LabError
-from playground.lab.protocol import Checkpoint, Failure, Recording, RecordState, RunInfo
+from playground.lab.protocol import AGAIN, Checkpoint, Failure, Recording, RecordState, RunInfo
 from playground.tui.control.opening import Opening
 from playground.tui.control.shared import Remark, Shared
 from playground.tui.widgets.text import visible
@@ -35,6 +35,8 @@ class Runs:
         self._seen: RecordState | None = None
         self._info: RunInfo | None = None
         """The run that was open when that was seen."""
+        self._recorded: int | None = None
+        """The number under which its worker recorded it last."""
         self._told = ""
         """The trouble that was told of at the start, before anything was to be recorded."""
         self._offered: int | None = None
@@ -212,7 +214,8 @@ class Runs:
         model = self._shared.model
         record = model.frame.record if model.frame else None
         before, self._seen = self._seen, record
-        same_worker, self._info = self._info is model.info, model.info
+        if self._info is not model.info:
+            self._info, self._recorded = model.info, None
         if record == before:
             return
         self._say_trouble(before, record)
@@ -220,8 +223,8 @@ class Runs:
             model.name, model.forks = "", ()
             return
         model.name = record.name
-        parted = before is not None and before.run is not None and before.run == record.parent
-        if parted and same_worker and record.fork_step is not None:
+        last, self._recorded = self._recorded, record.run
+        if last is not None and last == record.parent and record.fork_step is not None:
             self._shared.say(
                 Remark(
                     f"Run {record.run} branches off run {record.parent}",
@@ -241,7 +244,8 @@ class Runs:
         was, now = (one.trouble if one else None for one in (before, record))
         if now is not None and now != was:
             if now.title != self._told:  # once is enough
-                self._shared.say(Remark(now.title, now.message, "error"))
+                goes = f"Training goes on; recording is tried again every {AGAIN:.0f} seconds."
+            self._shared.say(Remark(now.title, f"{now.message} {goes}", "error"))
             self._told = ""
         elif was is not None and now is None and record is not None:
             self._shared.say(Remark("The run is recorded again", "Nothing of it is missing."))
