@@ -446,10 +446,6 @@ class ScriptedLab:
     async def probes(self) -> ProbesState:
         return self.asked
 
-    @property
-    def probe_set(self) -> ProbeSet:
-        return self.asked.probes
-
     async def set_probes(self, probes: ProbeSet) -> None:
         self.calls.append(("set_probes", probes))
         self.asked = ProbesState(probes, ())

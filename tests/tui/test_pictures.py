@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import random
+import sqlite3
+import types
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.scripted import ScriptedLab
+from playground.lab.desk import Desk
+from playground.lab.race import SamplePair
+from playground.lab.store.store import Store
+from playground.tui.screens.fork import ForkScreen
+from playground.tui.screens.fork_fields import ForkSource
+from playground.tui.screens.race import RaceScreen
+from playground.tui.screens.runs import RunsScreen
+from tests.lab.store.conftest import new_run, samples, steps
+from tests.tui.screens.conftest import Host, build_model
+from tests.tui.screens.test_race import ScriptedRace, batch, state_of
+from tests.tui.scripted import ScriptedLab, loss_at
 from tests.tui.watched import WatchedApp, seen
 
 
@@ -55,3 +73,93 @@ def test_a_zoomed_panel(snap_compare: Any) -> None:
         await pilot.pause()
 
     assert snap_compare(app(), terminal_size=(100, 30), run_before=zoomed)
+
+
+# ---------------------------------------------------------------- runs, a race, a fork
+
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+
+
+def losses(count: int, faster: float = 1.0) -> array[float]:
+    return array("d", (2.3 + (loss_at(step) - 2.3) / faster for step in range(1, count + 1)))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    """Four runs of the last days, one of them a fork, as seen at a fixed time."""
+    path = tmp_path / "runs.sqlite"
+    with Store.open(path) as store:
+        first = store.create(new_run("first try"), "")
+        curve = losses(1000)
+        whole = steps(
+            0, 1000, losses=curve, loss=2.41, evaluations=((0, 3.3), (500, 2.6), (1000, 2.47)),
+            samples=(samples(1000, "kamon", "anna", "karai"),), status="finished",
+        )  # fmt: skip
+        store.append(first, whole)
+        forked = new_run("twice as fast", optimizer={"learning_rate": 0.02})
+        fork = store.fork(first, 400, forked, "")
+        ahead = losses(700, 1.5)[400:]
+        store.append(fork, steps(400, 300, losses=ahead, loss=2.38, status="paused"))
+        poems = store.create(new_run("", dataset="poems.txt"), "")
+        store.append(poems, steps(0, 120, losses=losses(120), loss=2.9, status="failed"))
+        deep = store.create(new_run("deeper", model={"n_layer": 2}, seed=7), "")
+        store.append(deep, steps(0, 60, loss=2.97, status="paused"))
+        store.annotate(fork, "the rate that we keep")
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        for run, days in ((first, 2), (fork, 0.004), (poems, 1), (deep, 9)):
+            when = NOW - days * DAY
+            connection.execute(
+                "UPDATE runs SET touched = ?, created = ? WHERE id = ?", (when, when, run)
+            )
+    clock = types.SimpleNamespace(time=lambda: NOW)
+    monkeypatch.setattr("playground.tui.screens.runs_table.time", clock)
+    monkeypatch.setattr("playground.lab.runlist.size", lambda _: "2.1 MB")
+    found = Desk(path)
+    yield found
+    found.close()
+
+
+def test_all_runs(snap_compare: Any, desk: Desk) -> None:
+    async def read(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        while len(pilot.app.workers):
+            await pilot.app.workers.wait_for_complete()
+            await pilot.pause()
+        await pilot.press("down")
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    host = Host(RunsScreen(desk, None), theme="textual-dark")
+    assert snap_compare(host, terminal_size=(120, 40), run_before=read)
+
+
+def test_a_race(snap_compare: Any) -> None:
+    dice = random.Random(7)
+    same = [2.9 + 0.5 * math.exp(-step / 40) + dice.gauss(0, 0.01) for step in range(100)]
+    left, right = (
+        [*same, *(2.4 + 0.54 * math.exp(-k / pace) + dice.gauss(0, 0.01) for k in range(200))]
+        for pace in (160, 70)
+    )
+    one, other = batch(300, "kamon", "anna", "karai"), batch(300, "kamon", "anna", "ro")
+    start = batch(100, "xqa", "ann")
+    pairs = (SamplePair(300, "", one, other), SamplePair(100, "", start, start))
+    race = ScriptedRace(state_of(left, right, samples=pairs, start=100))
+
+    async def compared(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
+
+    host = Host(RaceScreen(race))  # type: ignore[arg-type]
+    assert snap_compare(host, terminal_size=(120, 40), run_before=compared)
+
+
+def test_a_fork_with_one_thing_changed(snap_compare: Any) -> None:
+    async def typed(pilot: Pilot[None]) -> None:
+        await pilot.pause()
+        await pilot.press(*"0.05")
+        await pilot.pause()
+
+    host = Host(ForkScreen(ForkSource.of(build_model())))
+    assert snap_compare(host, terminal_size=(80, 24), run_before=typed)
