@@ -124,8 +124,7 @@ def _run(
         code = 130
     if save is not None:
         code = _save(session, save, lost) or code
-    if code and save is None:
-        _tell_how_to_go_on(session)
+    _tell_of_the_record(session, unfinished=bool(code) and save is None)
     if lost is not None:
         raise lost
     if code == 0 and sampling is not None:
@@ -228,11 +227,15 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
         report.step(session, result.loss)
 
 
-def _tell_how_to_go_on(session: Session) -> None:
-    state = session.recorder.state if session.recorder is not None else None
-    if state is not None and state.trouble is not None:
-        say(printable(f"It was not recorded: {state.trouble.message}"))
-    elif state is not None and state.run is not None:
+def _tell_of_the_record(session: Session, unfinished: bool) -> None:
+    """That there is none, or how one goes on with it."""
+    if session.recorder is None:
+        return
+    session.recorder.write_all(session.state)
+    state = session.recorder.state
+    if state.trouble is not None:
+        say(printable(f"It was not recorded. {state.trouble.title}: {state.trouble.message}"))
+    elif unfinished and state.run is not None:
         say(f"Go on from there: microgpt-play train --run {state.run}")
 
 

@@ -153,7 +153,14 @@ class Desk:
     async def tidy(self) -> None:
         """Give up for good what was put away long ago, and keyframes of old runs that would
         take too much room."""
-        await self._apart(lambda store: (store.purge(), store.thin()))
+        from playground.lab.keeping import forget_copies
+
+        def work(store: Store) -> None:
+            store.purge()
+            store.thin()
+            forget_copies(store)
+
+        await self._apart(work)
 
     async def export_run(self, run: int, path: Path) -> None:
         """Write a run as one file."""

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
 
 from playground.hooks.sources import expanded
@@ -40,7 +41,7 @@ def kept_copy(store: Store, sha256: str, path: str) -> Path | None:
     data = store.text(sha256)
     if data is None or hashlib.sha256(data).hexdigest() != sha256:
         return None
-    target = store.path.parent / "texts" / sha256 / _plain_name(path)
+    target = _copies(store) / sha256 / _plain_name(path)
     with contextlib.suppress(OSError):
         if not target.is_file() or sha256_of(str(target)) != sha256:
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,6 +50,18 @@ def kept_copy(store: Store, sha256: str, path: str) -> Path | None:
             draft.replace(target)
         return target
     return None
+
+
+def forget_copies(store: Store) -> None:
+    """Remove the copies of texts that the store has given up. Raises StoreError."""
+    with contextlib.suppress(OSError):
+        for folder in list(_copies(store).iterdir()):
+            if re.fullmatch("[0-9a-f]{64}", folder.name) and store.text(folder.name) is None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copies(store: Store) -> Path:
+    return store.path.parent / "texts"
 
 
 def _plain_name(path: str) -> str:

@@ -21,7 +21,7 @@ from queue import Empty, SimpleQueue
 
 from playground.lab.gathering import Gathered, Line, Marks, edits_of, gather
 from playground.lab.keeping import text_of
-from playground.lab.protocol import Failure, Recording, RecordState, SampleBatch
+from playground.lab.protocol import AGAIN, Failure, Recording, RecordState, SampleBatch
 from playground.lab.recall import Recalled, owner_of, same_settings
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import frame_bytes
@@ -33,8 +33,6 @@ from playground.lab.training import Training
 
 EVERY = 0.4
 """Seconds between two batches while a run trains."""
-AGAIN = 10.0
-"""Seconds after which a store that could not be written is tried again."""
 NORM = "gradient-norm"
 """The series of the gradient's length, named as the built-in metric that measures the same."""
 NEW_SHARE = "new-share"
@@ -321,8 +319,7 @@ class Recorder:
             self._wake()
 
     def _failed(self, line: Line | None, failure: Failure) -> None:
-        again = f"Training goes on; recording is tried again every {AGAIN:.0f} seconds."
-        self._trouble = replace(failure, message=f"{failure.message} {again}")
+        self._trouble = failure
         self._quiet_until = time.monotonic() + AGAIN
         self._owed = True
         if line is not None:
@@ -446,11 +443,17 @@ class Recorder:
         self._put(None, done.set)
         return done.wait(seconds)
 
-    def close(self, status: RunStatus) -> None:
-        """Write what is left and let go of the run; takes two seconds at most."""
+    def write_all(self, status: RunStatus) -> None:
+        """Write what is left, and wait for it: two seconds at most. `state` then tells if that
+        could not be."""
         self.flush(status, anyhow=True)
         if self._owed and self._settle(1.0):
             self.flush(status, anyhow=True)  # it was only just made
+        self._settle(1.0)
+
+    def close(self, status: RunStatus) -> None:
+        """Write what is left and let go of the run; takes some seconds at most."""
+        self.write_all(status)
         if self._thread is None:
             return
         line = self._line

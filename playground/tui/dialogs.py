@@ -290,6 +290,7 @@ class Dialogs:
         from playground.lab.checkpoint import CheckpointError, read_checkpoint
 
         controller = self._app.controller
+        self._app.clear_notifications()  # the offer, which this takes up
         if await controller.runs.resume(path):
             return
         if not path.exists():

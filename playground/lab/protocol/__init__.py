@@ -47,7 +47,7 @@ from playground.lab.protocol.frames import (
 )
 from playground.lab.protocol.outcomes import Done, Failure, Progress
 from playground.lab.protocol.probing import ProbeAnswers, ProbeError, ProbeSet, SkippedPrompt
-from playground.lab.protocol.recording import Recording, RecordState
+from playground.lab.protocol.recording import AGAIN, Recording, RecordState
 from playground.lab.protocol.run import (
     FALLBACK_ENGINE,
     FALLBACK_SCHEDULE,
@@ -75,6 +75,7 @@ from playground.lab.protocol.sampling import (
 )
 
 __all__ = [
+    "AGAIN",
     "DEFAULT_CHAIN",
     "FALLBACK_ENGINE",
     "FALLBACK_SCHEDULE",

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from playground.lab.protocol.outcomes import Failure
 
+AGAIN = 10.0
+"""Seconds after which a store that could not be written is tried again, while a run is open."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:

@@ -7,11 +7,10 @@ import time
 from collections.abc import Iterable
 
 from playground.lab.store.errors import StoreError, missing
-from playground.lab.store.locks import is_open, remove_lock
-from playground.lab.store.packing import ROW_COLUMNS, clean
+from playground.lab.store.locks import remove_lock
+from playground.lab.store.packing import clean
 from playground.lab.store.pieces import ROWS, in_pieces, last_of
-from playground.lab.store.reading import SEEN, Reading
-from playground.lab.store.records import RunRow
+from playground.lab.store.reading import Reading
 from playground.lab.store.schema import OF_A_RUN
 from playground.lab.store.thinning import BUDGET, thin
 
@@ -154,14 +153,3 @@ class Managing(Reading):
         )
         if int(str(free)) * _WORTH_IT > int(str(pages)):
             in_pieces(self._database, piece)
-
-    def interrupted(self) -> list[RunRow]:
-        """Runs that somebody opened and that no living process has open, newest first: their
-        process was killed, or the machine stopped. Raises StoreError."""
-        with self._database.reading() as db:
-            found = db.execute(
-                f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND owner != '' "
-                "ORDER BY touched DESC, id DESC"
-            )
-            owned = [RunRow(*one) for one in found]
-        return [row for row in owned if not is_open(self.lock_folder, row.uid)]

@@ -6,6 +6,7 @@ import difflib
 import math
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -90,11 +91,17 @@ class Query:
                 filters.append(_filter(match, part, place))
         return cls(tuple(filters), tuple(words), sort, descending, limit)
 
-    def sql(self) -> tuple[str, str, tuple[Value, ...]]:
-        """(condition, order and limit, values for the question marks)."""
+    @property
+    def asks_for_status(self) -> bool:
+        """Does it matter which runs were interrupted?"""
+        return any(one.field == "status" for one in self.filters)
+
+    def sql(self, interrupted: Iterable[int] = ()) -> tuple[str, str, tuple[Value, ...]]:
+        """(condition, order and limit, values for the question marks). interrupted: the runs
+        whose status that is, whatever is recorded."""
         conditions, values = ["1"], []
         for one in self.filters:
-            condition, value = _condition(one)
+            condition, value = _condition(one, interrupted)
             conditions.append(condition)
             values.append(value)
         for word in self.words:
@@ -110,8 +117,11 @@ class Query:
         return " AND ".join(conditions), order, tuple(values)
 
 
-def _condition(one: Filter) -> tuple[str, Value]:
+def _condition(one: Filter, interrupted: Iterable[int]) -> tuple[str, Value]:
     column = f"runs.{one.field}"
+    if one.field == "status":
+        left = ", ".join(str(int(run)) for run in interrupted)
+        column = f"(CASE WHEN runs.id IN ({left}) THEN 'interrupted' ELSE runs.status END)"
     if one.operator == "~":
         return f"has(CAST({column} AS TEXT), ?)", one.value
     if one.field in AGES and isinstance(one.value, float):

@@ -12,6 +12,7 @@ from typing import Any
 from playground.lab.floats import floats_of
 from playground.lab.store.database import Database
 from playground.lab.store.errors import StoreError, missing
+from playground.lab.store.locks import is_open
 from playground.lab.store.packing import (
     ROW_COLUMNS,
     answers_of,
@@ -55,12 +56,25 @@ class Reading:
 
     def runs(self, query: Query | None = None) -> list[RunRow]:
         """The runs that are not deleted, newest first if nothing else is asked for."""
-        where, order, values = (query or Query()).sql()
+        query = query or Query()
+        left = [row.id for row in self.interrupted()] if query.asks_for_status else []
+        where, order, values = query.sql(left)
         with self._database.reading() as db:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND {where} {order}", values
             )
             return [RunRow(*one) for one in found]
+
+    def interrupted(self) -> list[RunRow]:
+        """Runs that somebody opened and that no living process has open, newest first: their
+        process was killed, or the machine stopped. Raises StoreError."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND owner != '' "
+                "ORDER BY touched DESC, id DESC"
+            )
+            owned = [RunRow(*one) for one in found]
+        return [row for row in owned if not is_open(self.lock_folder, row.uid)]
 
     def row(self, run: int) -> RunRow:
         """Raises StoreError "missing"."""

@@ -245,7 +245,7 @@ class Runs:
         if now is not None and now != was:
             if now.title != self._told:  # once is enough
                 goes = f"Training goes on; recording is tried again every {AGAIN:.0f} seconds."
-            self._shared.say(Remark(now.title, f"{now.message} {goes}", "error"))
+                self._shared.say(Remark(now.title, f"{now.message} {goes}", "error"))
             self._told = ""
         elif was is not None and now is None and record is not None:
             self._shared.say(Remark("The run is recorded again", "Nothing of it is missing."))

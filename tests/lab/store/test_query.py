@@ -63,6 +63,8 @@ def full(store: Store) -> Store:
         ("touched<2d", {1, 2, 3, 4}),
         ("created>1h", set()),
         ("status=paused", {4}),
+        ("status=interrupted", {3}),
+        ("status!=interrupted", {1, 2, 4}),
         ("owner~process", {3}),
         ("loss<inf", {1, 2, 4}),
         ("id<99999999999999999999999", {1, 2, 3, 4}),
