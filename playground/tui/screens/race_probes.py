@@ -43,8 +43,9 @@ def differing(pair: AnswerPair, prompts: Sequence[str]) -> tuple[int, int]:
     return sum(one.changed for one in changes), sum(one.comparable for one in changes)
 
 
-def verdict(probes: RaceProbes) -> str:
-    """How far they agree, in words: "12 of 20 prompts are answered differently at step 300"."""
+def verdict(probes: RaceProbes, width: int = 1_000) -> str:
+    """How far they agree: "12 of 20 prompts are answered differently at step 300", or less of it
+    where that does not go into one line of `width` cells."""
     pair, prompts = probes.newest, probes.asked.prompts
     if pair is None:
         every = f"{probes.asked.every:,} steps" if probes.asked.every > 1 else "step"
@@ -62,9 +63,11 @@ def verdict(probes: RaceProbes) -> str:
         said = f"All {asked} prompts are answered alike {at}"
     else:
         said = f"{count} of {asked} prompts are answered differently {at}"
-    if probes.before is None or asked == 1:
-        return f"{said}."
-    return f"{said}, {differing(probes.before, prompts)[0]} at step {probes.before.step:,}."
+    if probes.before is not None and asked > 1:
+        longer = f"{said}, {differing(probes.before, prompts)[0]} at step {probes.before.step:,}."
+        if len(longer) <= width:
+            return longer
+    return f"{said}." if len(said) < width else said.replace("prompts are ", "")
 
 
 # ---------------------------------------------------------------- both
@@ -73,7 +76,7 @@ def verdict(probes: RaceProbes) -> str:
 def both_page(probes: RaceProbes, width: int) -> Content:
     """A's answer to each prompt beside B's, what only one of them has marked."""
     pair, prompts = probes.newest, probes.asked.prompts
-    said = Content.styled(verdict(probes), "bold" if pair is not None else MUTED)
+    said = Content.styled(verdict(probes, width), "bold" if pair is not None else MUTED)
     lines = [*_troubles(probes, width), *said.wrap(width)]
     if pair is None:
         return Content("\n").join(lines)

@@ -118,6 +118,10 @@ async def test_answers_fit_and_their_key_is_named(
 
 
 def test_how_far_they_agree_is_one_sentence() -> None:
+    at = "2 of 3 prompts are answered differently at step 300"
+    assert view.verdict(PROBES, 80) == f"{at}, 0 at step 0."
+    assert view.verdict(PROBES, 60) == f"{at}."
+    assert view.verdict(PROBES, 43) == "2 of 3 answered differently at step 300", "in one line"
     same = replace(PROBES, newest=AnswerPair(A_LAST, A_LAST), before=None)
     assert view.verdict(same) == "All 3 prompts are answered alike at step 300."
     one = replace(
