@@ -209,12 +209,18 @@ def test_a_panel_that_was_saved_anew_is_drawn_anew(tmp_path: Path, session: Sess
 
     registry, mended = loaded("as it was"), loaded("mended, and longer")
     panels, view = Panels(registry, Activity()), PanelView("mine", {}, 20, 3)
-    assert panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).lines == ("as it was",)
+    assert panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).lines == (
+        "as it was",
+    )
     items = [item for item in mended.items if item.entry.plugin == "mine"]
     registry.exchange("mine", items, ())
-    assert panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).lines == ("mended, and longer",)
+    assert panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).lines == (
+        "mended, and longer",
+    )
     registry.exchange("mine", (), ())
-    assert "no such panel" in str(panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).trouble)
+    assert "no such panel" in str(
+        panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).trouble
+    )
 
 
 # ---------------------------------------------------------------- what takes the worker with it
