@@ -21,6 +21,7 @@ from playground.tui.screens.knobform import KnobForm
 from playground.tui.screens.lists import entry_name
 from playground.tui.screens.settings_fields import ENGINE, SCHEDULE, Setting
 from playground.tui.widgets.control import Choice
+from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.text import fit, visible
 
 LABEL = 19
@@ -29,7 +30,7 @@ NARROW = 68
 """Cells below which there is no room for the usual range beside the allowed one."""
 
 
-class NumberInput(Input):
+class NumberInput(OrderedInput):
     """One number. Shifted arrows change it, plain ones move to the fields above and below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

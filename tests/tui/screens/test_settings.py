@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -41,6 +42,21 @@ async def test_applying_gives_only_what_was_changed(
     async with app.run_test(size=size) as pilot:
         await pilot.press(*"32", "enter")  # the first field has the focus, its value selected
         assert app.answer == {"model.n_embd": 32}
+
+
+async def test_keys_that_come_all_at_once_take_effect_in_their_order(
+    model: PlaygroundModel, host: Callable[..., Any]
+) -> None:
+    screen = SettingsScreen(model)
+    app = host(screen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await type_into(pilot, screen, "steps", "12")
+        screen.set_focus(field(screen, "steps").input)
+        await pilot.pause()
+        for key in ("end", "backspace", "backspace", "3", "4", "left", "5", "home", "6"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.press("enter")
+        assert app.answer == {"steps": 6354}
 
 
 async def test_the_parameter_count_and_the_consequence_are_shown_as_one_types(
