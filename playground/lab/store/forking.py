@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from array import array
@@ -62,25 +63,29 @@ def fork(
     became so goes with the next purge."""
     with database.writing() as db:
         found = db.execute(
-            "SELECT first, earliest, step FROM runs WHERE id = ? AND deleted IS NULL AND ready",
+            "SELECT first, earliest, step, spec, data FROM runs JOIN details ON run = id "
+            "WHERE id = ? AND deleted IS NULL AND ready",
             (parent,),
         ).fetchone()
         if found is None:
             raise missing(
                 "The run to fork is gone", f"There is no run {parent}. Choose another one."
             )
-        first, earliest, end = found
+        first, earliest, end, spec, data = found
+        same_start = (_beginning(spec), data) == (_beginning(new.spec), new.data)
         if not first <= step <= end:
             raise ValueError(f"run {parent} has a record of the steps {first} to {end}, not {step}")
         # Under other settings the steps before the fork cannot be done again.
         earliest = max(earliest, new.earliest)
         new = replace(new, parent=parent, fork_step=step, first=first, earliest=earliest)
         run = insert(db, new, owner, ready=False)
-    for table in TABLES:
-        _copy(database, table, parent, run, step, earliest)
+    if step or same_start:
+        for table in TABLES:
+            _copy(database, table, parent, run, step, earliest)
     with database.writing() as db:
         tokens_seen, seconds = _cut_chunk(db, parent, run, step)
-        _cut_measurements(db, parent, run, step)
+        if step or same_start:
+            _cut_measurements(db, parent, run, step)
         db.execute(
             "UPDATE runs SET ready = 1, step = ?, at = ?, tokens_seen = ?, seconds = ?, loss = ?, "
             "heldout = ?, status = 'paused', touched = ? WHERE id = ?",
@@ -96,6 +101,12 @@ def fork(
             ),
         )
     return run
+
+
+def _beginning(spec: str) -> list[object]:
+    """What the first weights, and what is measured of them, follow from."""
+    values = json.loads(spec)
+    return [values.get(name) for name in ("dataset", "tokenizer", "model", "seed", "holdout")]
 
 
 def _copy(database: Database, of: _Copied, parent: int, run: int, step: int, earliest: int) -> None:

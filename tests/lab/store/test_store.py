@@ -7,6 +7,7 @@ import subprocess
 import sys
 from array import array
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors
@@ -15,7 +16,7 @@ from playground.lab.places import store_file
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import frame_bytes, keyframe_of
 from playground.lab.store.locks import RunLock, is_open
-from playground.lab.store.records import Edit, RunRecord, StoredKeyframe
+from playground.lab.store.records import Edit, ProbeAnswers, RunRecord, StoredKeyframe
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
 from tests.lab.store.conftest import everything, loss_of, new_run, samples, state, steps
@@ -159,6 +160,30 @@ def test_a_fork_under_other_settings_keeps_no_state_that_it_could_not_have_been_
     record = store.record(run)
     assert (record.keyframes, record.earliest, record.first) == ((130,), 130, 0)
     assert len(record.losses) == 130, "the losses of its past are shown all the same"
+
+
+@pytest.mark.parametrize("change", [{"seed": 7}, {"holdout": 0.3}, {"model": {"n_embd": 8}}])
+def test_a_fork_that_begins_otherwise_has_nothing_that_was_measured_of_its_parent(
+    store: Store, change: dict[str, Any]
+) -> None:
+    parent = store.create(new_run(), "")
+    seen: dict[str, Any] = {
+        "evaluations": ((0, 3.5), (100, 2.5)), "samples": (samples(0, "anna"),),
+    }  # fmt: skip
+    measured = {"weight norm": array("d", [0, 1.5, 100, 1.75])}
+    answers = (ProbeAnswers(0, (("a",),)),)
+    store.append(
+        parent, steps(0, 100, **seen, measured=measured, probes=answers, keyframes=(state(0),))
+    )
+    fork = store.fork(parent, 0, new_run(**change), "")
+    record = store.record(fork)
+    assert (record.evaluations, record.measured, record.row.heldout) == ((), {}, None)
+    assert (store.samples(fork), store.probes(fork), record.keyframes) == ([], [], ())
+
+    others = dataclasses.replace(new_run(), data="1" * 64)
+    assert store.record(store.fork(parent, 0, others, "")).evaluations == ()
+    same = store.record(store.fork(parent, 0, new_run(optimizer={"learning_rate": 0.5}), ""))
+    assert (same.evaluations, same.keyframes, same.row.heldout) == (((0, 3.5),), (0,), 3.5)
 
 
 def test_a_fork_of_what_was_not_recorded_is_refused(store: Store) -> None:
