@@ -149,7 +149,7 @@ class PlaygroundApp(App[int]):
         self.exit(code)
 
     async def _keep_run(self) -> None:
-        record = self.model.frame.record if self.model.frame else None
+        record = await self.controller.record()
         if record is not None and record.run is not None and record.trouble is None:
             return  # its worker writes what is left when it is closed
         if self.model.info is not None and self.model.step > 0:

@@ -8,13 +8,16 @@ the app calls is all here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from playground.catalog import KnobValue
 from playground.lab.events import (
+    LabError,
     LabEvent,
     OpenProgress,
     PluginSaved,
@@ -23,7 +26,7 @@ from playground.lab.events import (
     WorkerGone,
     WorkerLost,
 )
-from playground.lab.protocol import Checkpoint, Measuring, ProbeSet, Sampling
+from playground.lab.protocol import Checkpoint, Measuring, ProbeSet, RecordState, Sampling
 from playground.tui.control.chores import Chores
 from playground.tui.control.frames import FRAMES_PER_SECOND, Frames
 from playground.tui.control.making import Making
@@ -95,6 +98,16 @@ class Controller:
         """Have a frame of the open run in the model. Raises LabError."""
         await self._frames.pull()
         self.changed()
+
+    async def record(self) -> RecordState | None:
+        """How the recording stands; if the run is just being made in the store, once that is
+        done, or a second is over."""
+        with suppress(TimeoutError, LabError):
+            async with asyncio.timeout(1):
+                while (frame := self.model.frame) and frame.record and frame.record.pending:
+                    await asyncio.sleep(0.02)
+                    await self._frames.pull()
+        return self.model.frame.record if self.model.frame else None
 
     def touch(self) -> None:
         """A person did something that changes what is seen: look again, at once."""

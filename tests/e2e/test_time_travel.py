@@ -191,8 +191,8 @@ def test_probes_are_asked_as_the_run_learns_and_the_answers_are_compared(launch:
     terminal.press("+", "Space")
     terminal.wait_for("✓ finished", 30)
     terminal.press("y")
-    screen = terminal.wait_for("2 of 2 answers changed from step 0 to step 120")
-    assert "≠ 1 an  " in screen and "≠ 2 ma  " in screen
+    terminal.wait_for("2 of 2 answers changed from step 0 to step 120")
+    terminal.wait_for(lambda s: "≠ 1 an  " in s and "≠ 2 ma  " in s)
     terminal.press("Escape")
     terminal.wait_for("2 Loss")
     terminal.press("q")

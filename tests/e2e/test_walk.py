@@ -104,7 +104,7 @@ def test_the_run_that_was_left_can_be_gone_on_with(launch: Launch) -> None:
 def test_wrong_keys_do_no_harm(launch: Launch) -> None:
     terminal = launch()
     terminal.wait_for("step 0/")
-    terminal.type("yXY@#$%^&*()éß")
+    terminal.type("jXY@#$%^&*()éß")
     terminal.press("F5", "F12", "PageUp", "Home", "End", "Tab", "BTab", "Up", "Down")
     terminal.press("s")
     terminal.wait_for("step 1/")

@@ -211,6 +211,23 @@ async def test_an_edit_in_the_past_is_said_to_branch_off(store: Path) -> None:
         assert app.model.loss.xs[-1] == 200 and drawn(app).endswith("200 of 200")
 
 
+@pytest.mark.parametrize("made", [True, False], ids=["made in a moment", "never made"])
+async def test_who_leaves_at_once_finds_the_run_in_one_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
+    async with playing() as (app, pilot):
+        app.lab.record = RecordState(None, pending=True)
+        await trained(pilot, 1)
+        if made:
+            app.lab.written = RecordState(1)
+        await pilot.press("q")
+        async with asyncio.timeout(10):
+            while ("close",) not in app.lab.calls:
+                await pilot.pause()
+        assert len(app.lab.saved) == (0 if made else 1), "the store has it, or else the file"
+
+
 async def test_trouble_with_the_record_is_said_once_and_so_is_its_end(store: Path) -> None:
     async with playing(store=store) as (app, pilot):
         full = Failure("The disk is full", "Training goes on; it is not recorded.")
