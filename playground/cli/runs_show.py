@@ -218,7 +218,10 @@ def _texts(about: dict[str, Any]) -> Iterator[Row]:
 
 
 def _when(seconds: float) -> str:
-    stamp = time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    try:
+        stamp = time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):  # a clock that was far off
+        return "at a time that no calendar has"
     past = runlist.age(time.time() - seconds)
     return f"{stamp} ({past if past == 'now' else past + ' ago'})"
 

@@ -3,9 +3,11 @@ back."""
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -161,6 +163,16 @@ def test_show_says_what_is_unlike_the_usual_and_what_became_of_it(play: Play) ->
     assert "optimizer.learning_rate" in said and "0.01 → 0.05" in said
     assert "1 to 20" in said and "Samples after step 20" in said
     assert "builtin:vector" in said
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("when", [1e300, -1e18])
+def test_a_run_of_a_clock_that_was_far_off_is_shown_all_the_same(play: Play, when: float) -> None:
+    with contextlib.closing(sqlite3.connect(store_file())) as file, file:
+        file.execute("UPDATE runs SET created = ?, touched = ?", (when, when))
+    shown = play("runs", "show", "1")
+    assert shown.code == 0 and "at a time that no calendar has" in shown.out
+    assert play("runs", "list").code == 0
 
 
 @pytest.mark.usefixtures("recorded")
