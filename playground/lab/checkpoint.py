@@ -25,6 +25,7 @@ from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
 from playground.lab.floats import as_bytes as as_bytes
 from playground.lab.floats import floats_of
+from playground.lab.places import is_store
 from playground.lab.protocol import Checkpoint
 from playground.lab.protocol.sampling import sampling_of
 from playground.lab.spec import RunSpec, SpecError
@@ -96,6 +97,10 @@ def check_place(path: str | os.PathLike[str]) -> Path:
             raise CheckpointError(
                 "There is no such folder",
                 f"{target.parent} does not exist. Make it first, or choose another place.",
+            )
+        if is_store(target):
+            raise CheckpointError(
+                "This is the store of runs", f"{target} keeps all runs. Name another file."
             )
         # A file is replaced by rename(2), and that would replace /dev/null as well.
         if target.exists() and not target.is_file():

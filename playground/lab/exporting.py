@@ -26,6 +26,7 @@ from playground.lab.activity import Activity
 from playground.lab.checkpoint import as_array
 from playground.lab.events import LabError
 from playground.lab.guard import Guard, failure_of
+from playground.lab.places import is_store
 from playground.lab.protocol import Checkpoint, Failure, Progress, SampleBatch
 from playground.lab.spec import RunSpec, SpecError
 
@@ -148,6 +149,10 @@ def check_place(path: str | os.PathLike[str]) -> Path:
         if target.exists() and not target.is_file() and not target.is_dir():
             raise _failed(
                 "This is not a file", f"{target} is a pipe, a socket or a device. Name a file."
+            )
+        if is_store(target):
+            raise _failed(
+                "This is the store of runs", f"{target} keeps all runs. Name another file."
             )
         if not target.parent.is_dir():
             raise _failed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -58,3 +59,10 @@ def last_run() -> Path:
 def store_file() -> Path:
     """The runs that were recorded; see playground.lab.store."""
     return data_folder() / "runs.sqlite"
+
+
+def is_store(path: Path) -> bool:
+    """Whether that is the file of all runs, which nothing else may be written over."""
+    with contextlib.suppress(OSError):
+        return path.samefile(store_file())
+    return False

@@ -222,6 +222,15 @@ def test_figures_are_written_in_full(play: Play, tmp_path: Path) -> None:
     assert len(lines[-1]["samples"]) == 5
 
 
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "model"])
+def test_nothing_is_written_over_the_store(play: Play, kind: str) -> None:
+    done = play("runs", "export", "1", store_file(), "--as", kind, "--force")
+    assert done.code == 1 and "This is the store of runs" in done.err
+    with Store.open() as store:
+        assert store.check() == [] and store.row(1).step == 30
+
+
 @pytest.mark.parametrize("step", [None, 30, 17, 0])
 def test_a_model_is_that_of_its_step_to_the_bit(
     play: Play, recorded: Path, tmp_path: Path, step: int | None
