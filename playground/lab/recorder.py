@@ -41,6 +41,8 @@ _SHARE = 0.005
 """Of the time, that measuring it may take."""
 _AHEAD = 3
 """Batches that may wait for the disk before no more are gathered."""
+_SOON = 0.02
+"""Seconds after which it is looked again if a run is made."""
 _PATIENCE = 0.05
 """Of a step that takes longer than EVERY: so long its record may wait for the run to be made."""
 
@@ -189,6 +191,7 @@ class Recorder:
                 line = self._line
         marks = line.marks
         if marks is None:
+            self._next = now + _SOON  # it is being made: what there is shall follow at once
             return
         self._owed = False
         marks.shelf.earn(now - self._last)

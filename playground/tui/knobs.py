@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from playground.catalog import Control, KnobValue
 from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.slider import Slider
 
 KnobLine = Slider | Choice | Toggle
@@ -90,6 +91,6 @@ def option_widgets(
             continue
         widgets.append(Static(Content(control.label), classes="knob-label"))
         text = "" if value is None else str(value)
-        widgets.append(Input(text, name=prefix + control.name, compact=True))
+        widgets.append(OrderedInput(text, name=prefix + control.name, compact=True))
     align(widgets)
     return widgets

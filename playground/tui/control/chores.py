@@ -21,15 +21,17 @@ class Chores:
         self._failed = failed
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Carry out work that handles its own LabErrors."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Carry out work; what fails is said, never lost."""
-        self.spawn(self._guarded(work))
+        task = self.spawn(self._guarded(work))
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled unbegun
 
     def cancel(self) -> None:
         """Stop them all."""

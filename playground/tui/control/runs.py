@@ -205,7 +205,8 @@ class Runs:
                 kept.checkpoint.spec, checkpoint=kept.checkpoint, sampling=kept.sampling
             )
         if opened:
-            self._shared.say(Remark(f"Going on with {visible(kept.name)}"))
+            number = f"It is run {kept.run}." if kept.run is not None else ""
+            self._shared.say(Remark(f"Going on with {visible(kept.name)}", number))
 
     # ------------------------------------------------------------ what frames tell
 

@@ -21,6 +21,7 @@ from playground.tui.reloads import cure
 from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import Bar, Bars
 from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.words import Words
@@ -56,7 +57,7 @@ class SamplingPanel(Panel):
         yield VerticalScroll(id="sampling-chain", can_focus=False)
         with Horizontal(id="sampling-prompt-line"):
             yield Static("prompt", id="sampling-prompt-label")
-            yield Input(id="sampling-prompt", compact=True, placeholder="/ to type")
+            yield OrderedInput(id="sampling-prompt", compact=True, placeholder="/ to type")
         yield Words(id="sampling-next")
         yield Bars(id="sampling-bars")
         with VerticalScroll(id="sampling-scroll", can_focus=True):

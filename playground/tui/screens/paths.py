@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
-from textual.widgets import Input
 
+from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.text import visible
 
 LOOKED_AT = 20_000
@@ -121,7 +121,7 @@ class PathSuggester(Suggester):
         return found[0] if found else None
 
 
-class PathInput(Input):
+class PathInput(OrderedInput):
     """A line for a path. Tab completes; where there is nothing to add it moves on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

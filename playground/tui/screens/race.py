@@ -26,6 +26,7 @@ from playground.tui.screens import race_view as view
 from playground.tui.screens.steady import passed
 from playground.tui.styles import BAD, MUTED
 from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.words import Words
 
@@ -158,7 +159,9 @@ class RaceScreen(Screen[Kept | None]):
             yield Chart(id="race-chart")
         with Horizontal(id="race-below"):
             with Vertical(id="race-samples", classes="race-frame"):
-                yield Input(id="race-prompt", compact=True, placeholder="what both begin with")
+                yield OrderedInput(
+                    id="race-prompt", compact=True, placeholder="what both begin with"
+                )
                 with VerticalScroll(id="race-samples-scroll"):
                     yield Words(id="race-texts")
             with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.pilot import Pilot
 
 from playground.catalog import Catalog
 from playground.lab.protocol import Link
@@ -41,11 +43,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def previewed(app: App[Any]) -> None:
-    """Wait until the file was looked at."""
-    looking = [worker for worker in app.workers if worker.group == "preview"]
-    if looking:  # an empty list would mean all workers, the file browser's included
-        await app.workers.wait_for_complete(looking)
+async def previewed(pilot: Pilot[Any], words: str) -> None:
+    """Wait until the preview of the file says so, ten seconds at most."""
+    async with asyncio.timeout(10):
+        while words not in said(pilot.app, "#dataset-preview"):
+            await pilot.pause()
 
 
 # ---------------------------------------------------------------- data sets
@@ -77,8 +79,7 @@ async def test_a_typed_path_is_previewed_and_opened(
         app.screen.query_one(PathInput).focus()
         await pilot.press(*"my.txt")
         await pilot.pause()
-        await previewed(app)
-        assert "my.txt   15 bytes, 3 lines" in said(app, "#dataset-preview")
+        await previewed(pilot, "my.txt   15 bytes, 3 lines")
         assert said(app, "#dataset-documents") == "one\ntwo\nthree"
         await pilot.press("enter")
     assert app.answer == {"name": "text-file", "options": {"path": str(folder / "my.txt")}}
@@ -92,13 +93,11 @@ async def test_another_split_is_previewed_at_once(
     async with app.run_test(size=(120, 40)) as pilot:
         app.screen.query_one(PathInput).value = "my.txt"
         await pilot.pause()
-        await previewed(app)
-        assert "lies beyond the first 16 characters" in said(app, "#dataset-preview")
+        await previewed(pilot, "lies beyond the first 16 characters")
         app.screen.query_one(Choice).focus()
         await pilot.press("right", "right")
         await pilot.pause()
-        await previewed(app)
-        assert "3 windows" in said(app, "#dataset-preview")
+        await previewed(pilot, "3 windows")
         app.screen.query_one(PathInput).focus()
         await pilot.press("enter")
     options = {"path": str(folder / "my.txt"), "split": "windows"}
@@ -125,8 +124,7 @@ async def test_a_file_that_cannot_be_used_is_explained(
     async with app.run_test(size=(80, 24)) as pilot:
         app.screen.query_one(PathInput).value = "bad.txt"
         await pilot.pause()
-        await previewed(app)
-        assert problem in said(app, "#dataset-preview")
+        await previewed(pilot, problem)
 
 
 async def test_pipes_devices_and_missing_files_are_named_and_never_waited_for(
@@ -144,8 +142,7 @@ async def test_pipes_devices_and_missing_files_are_named_and_never_waited_for(
         ):
             app.screen.query_one(PathInput).value = path
             await pilot.pause()
-            await previewed(app)
-            assert words in said(app, "#dataset-preview")
+            await previewed(pilot, words)
 
 
 async def test_odd_file_names_are_listed_as_they_are_and_can_be_opened(
@@ -165,8 +162,7 @@ async def test_odd_file_names_are_listed_as_they_are_and_can_be_opened(
         tree.move_cursor(tree.root.children[2])
         await pilot.press("enter")  # looks into it
         await pilot.pause()
-        await previewed(app)
-        assert "new↵line.txt" in said(app, "#dataset-preview")
+        await previewed(pilot, "new↵line.txt")
         tree.focus()
         await pilot.press("enter")  # opens it
         await pilot.pause()
