@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -41,6 +42,8 @@ _SHARE = 0.005
 """Of the time, that measuring it may take."""
 _AHEAD = 3
 """Batches that may wait for the disk before no more are gathered."""
+_HANDOVER = 0.0001
+"""Seconds after which training lets the writing thread in."""
 _SOON = 0.02
 """Seconds after which it is looked again if a run is made."""
 _PATIENCE = 0.05
@@ -395,14 +398,14 @@ class Recorder:
         batch = gathered.batch
         try:
             if line.marks is marks and line.run is not None:  # else something before it failed
-                self._open().append(
-                    line.run,
-                    replace(
-                        batch,
-                        keyframes=tuple(map(frame_bytes, gathered.frames)),
-                        tip=frame_bytes(gathered.tip) if gathered.tip is not None else None,
-                    ),
+                whole = replace(
+                    batch,
+                    keyframes=tuple(map(frame_bytes, gathered.frames)),
+                    tip=frame_bytes(gathered.tip) if gathered.tip is not None else None,
                 )
+                store = self._open()
+                with _let_in_at_once():
+                    store.append(line.run, whole)
                 self._trouble = None
                 return
         except BaseException:
@@ -463,6 +466,18 @@ class Recorder:
         self._put(None, lambda: self._release(self._open(), line))
         self._jobs.put(None)
         self._thread.join(1.0)
+
+
+@contextmanager
+def _let_in_at_once() -> Iterator[None]:
+    """While this thread writes, training hands over to it at every occasion: each statement has
+    to come back from SQLite, and others wait for the lock of the store meanwhile."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _HANDOVER))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
