@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -57,7 +58,7 @@ def list_runs(text: str, *, sort: str | None, limit: int | None, as_json: bool) 
     rows, where = found
     if as_json:
         for row in rows:
-            click.echo(json.dumps(as_object(row, where.get(row.id, ""))))
+            click.echo(as_json_text(as_object(row, where.get(row.id, ""))))
         return 0
     if rows:
         _print_table(rows, where, {})
@@ -110,6 +111,21 @@ def _found(query: Query, *, as_json: bool) -> tuple[list[RunRow], dict[int, runl
 def as_object(row: RunRow, place: runlist.Place) -> dict[str, Any]:
     """A row as JSON gives it: its fields, and "state", how it stands ("interrupted")."""
     return {**dataclasses.asdict(row), "state": runlist.standing(row, place).words}
+
+
+def as_json_text(value: Any) -> str:
+    """As JSON, which has no Infinity and no NaN: a loss that is one is null."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value
 
 
 # ---------------------------------------------------------------- a table

@@ -14,9 +14,10 @@ import click
 
 from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, print_rows
-from playground.cli.runs_list import fail_with_store, opened, places
+from playground.cli.runs_list import as_json_text, fail_with_store, opened, places
 from playground.lab import runlist
 from playground.lab.forking import differences
+from playground.lab.runabout import settings_of
 from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
 
@@ -39,7 +40,7 @@ def show_run(words: str, *, as_json: bool) -> int:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return fail(f"What was recorded of the run makes no sense: {error}. Import it again.")
     if as_json:
-        click.echo(json.dumps(about))
+        click.echo(as_json_text(about))
     else:
         print_rows(list(_lines(about)))
     return 0
@@ -50,7 +51,6 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
     row = record.row
     parents = _parents(store, row)
     base, compared = _base(store, row)
-    spec = json.loads(record.spec)
     samples = store.samples(row.id)
     last = samples[-1].batch if samples else None
     probes = store.probes(row.id)
@@ -61,11 +61,11 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
         "state": runlist.standing(row, place).words,
         "parents": parents,
         "children": [child.id for child in store.children(row.id)],
-        "spec": spec,
+        "spec": json.loads(record.spec),
         "compared_with": compared,
         "different": [
             {"field": one.field, "before": one.left, "now": one.right}
-            for one in differences(base, spec)
+            for one in differences(base, settings_of(record))
         ],
         "edits": [dataclasses.asdict(edit) for edit in record.edits],
         "series": {
@@ -117,7 +117,7 @@ def _base(store: Store, row: RunRow) -> tuple[dict[str, Any], str]:
     """The settings to compare with, and whose they are."""
     if row.parent is not None:
         with contextlib.suppress(StoreError):
-            return json.loads(store.record(row.parent).spec), f"run {row.parent}"
+            return settings_of(store.record(row.parent)), f"run {row.parent}"
     return RunSpec().model_dump(), "the defaults"
 
 

@@ -19,6 +19,7 @@ from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import keyframe_of
 from playground.lab.store.locks import RunLock
+from playground.lab.store.packing import columns_of_spec
 from playground.lab.store.records import PluginUse, RunRecord, StoredKeyframe
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe, Timeline
@@ -165,7 +166,8 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
 
 def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
     """The run standing at a known state, with all that was recorded of it, its future too."""
-    timeline = Timeline(record.row.learning_rate, record.row.engine)
+    began = columns_of_spec(record.spec)  # the row has what is in force at the record's end
+    timeline = Timeline(float(began["learning_rate"]), str(began["engine"]))
     for edit in record.edits:
         if edit.field == "engine":
             timeline.engines[edit.step] = str(edit.value)

@@ -20,7 +20,7 @@ from playground.lab import runlist
 from playground.lab.protocol import ProbeError, ProbeSet
 from playground.lab.store.errors import StoreError
 from playground.lab.store.locks import is_open
-from playground.lab.store.records import Edit, ProbeAnswers, RunRow, StoredSamples
+from playground.lab.store.records import Edit, ProbeAnswers, RunRecord, RunRow, StoredSamples
 
 if TYPE_CHECKING:
     from playground.lab.forking import Setting
@@ -172,12 +172,22 @@ def about(store: Store, run: int) -> About:
         measured=tuple((label, pairs[-1]) for label, pairs in record.measured.items() if pairs),
         edits=record.edits,
         compared_with=compared,
-        different=differences(base, json.loads(record.spec)),
+        different=differences(base, settings_of(record)),
         samples=samples[-1] if samples else None,
         prompts=prompts,
         first_answers=answers[0] if answers else None,
         last_answers=answers[-1] if len(answers) > 1 else None,
     )
+
+
+def settings_of(record: RunRecord) -> dict[str, Any]:
+    """Its RunSpec, by section, with the learning rate and the engine that are in force at the
+    end of its record: a fork keeps its parent's spec, and what was changed is an edit."""
+    values: dict[str, Any] = json.loads(record.spec)
+    optimizer = values.get("optimizer") or {}
+    values["optimizer"] = {**optimizer, "learning_rate": record.row.learning_rate}
+    values["engine"] = record.row.engine
+    return values
 
 
 def _last_sampled(store: Store, run: int) -> int:
@@ -194,7 +204,7 @@ def _base(store: Store, row: RunRow) -> tuple[dict[str, Any], str, str]:
     if row.parent is not None:
         with contextlib.suppress(StoreError):
             parent = store.record(row.parent)
-            return json.loads(parent.spec), f"run {row.parent}", parent.row.name
+            return settings_of(parent), f"run {row.parent}", parent.row.name
     return RunSpec().model_dump(), "the defaults", ""
 
 
@@ -228,12 +238,12 @@ def pair(store: Store, left: int, right: int) -> Pair:
     """Raises StoreError."""
     from playground.lab.forking import differences
 
-    specs = [json.loads(store.record(run).spec) for run in (left, right)]
+    settings = [settings_of(store.record(run)) for run in (left, right)]
     return Pair(
         left=about(store, left),
         right=about(store, right),
         lines=(outline(store, left), outline(store, right)),
-        different=differences(*specs),
+        different=differences(*settings),
         parted=_parted(store.curve(left), store.curve(right)),
     )
 

@@ -19,6 +19,7 @@ that is no more."""
 _SIGNS = {"ready": "○", "running": "▶", "paused": "‖", "finished": "✓", "failed": "✗"}
 _AGES = ((60, "s"), (3600, "min"), (86400, "h"), (7 * 86400, "d"), (365 * 86400, "wk"))
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 7 * 86400}
+_UNITS = ("", "k", "M", "G", "T", "P")
 _DEEPEST = 16
 """Characters of a branch; forks of forks of forks beyond that are drawn beside each other."""
 
@@ -60,9 +61,24 @@ def shape(row: RunRow) -> str:
     return f"L{row.n_layer} W{row.n_embd} H{row.n_head} C{row.block_size}"
 
 
-def steps(row: RunRow) -> str:
-    """How many of how many."""
-    return f"{row.step:,}/{row.steps:,}"
+def steps(row: RunRow, room: int | None = None) -> str:
+    """How many of how many. Where both do not fit into `room` characters they are written short:
+    "999k/1M"."""
+    whole = f"{row.step:,}/{row.steps:,}"
+    if room is None or len(whole) <= room:
+        return whole
+    return f"{short(row.step)}/{short(row.steps)}"
+
+
+def short(count: int) -> str:
+    """12,345 as "12.3k": three digits at the most. Rounded down, so that 999,999 of 1,000,000
+    steps are not yet all of them."""
+    power = max(0, (len(str(count)) - 1) // 3)
+    if power == 0 or power >= len(_UNITS):
+        return f"{count:,}"
+    whole = str(count // 1000**power)
+    part = f"{count % 1000**power:0{3 * power}d}"[: 3 - len(whole)].rstrip("0")
+    return f"{whole}.{part}{_UNITS[power]}" if part else f"{whole}{_UNITS[power]}"
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -7,9 +7,11 @@ import contextlib
 import csv
 import io
 import json
+import math
 import sqlite3
 import subprocess
 import sys
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ import pytest
 
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
+from playground.lab.forking import forked
 from playground.lab.places import store_file
 from playground.lab.protocol import Recording
 from playground.lab.session import Session
@@ -26,7 +29,7 @@ from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
 from tests.cli.conftest import Play
 from tests.cli.test_imports import ASK, modules
-from tests.lab.store.conftest import new_run
+from tests.lab.store.conftest import new_run, steps
 
 REGISTRY = load(PluginSources(entry_points=False))
 SMALL = {"model": {"n_embd": 4, "n_head": 2, "block_size": 4}, "steps": 40}
@@ -50,10 +53,10 @@ def train(session: Session, steps: int) -> list[float]:
 def recorded(words: Path) -> Path:
     """Three runs: "first" of 30 steps, "hot & fast" with another learning rate, and one without
     a name."""
-    for name, steps, rate in (("first", 30, 0.01), ("hot [b]fast[/b]", 20, 0.05), ("", 40, 0.01)):
+    for name, count, rate in (("first", 30, 0.01), ("hot [b]fast[/b]", 20, 0.05), ("", 40, 0.01)):
         session = Session.open(spec(words, optimizer={"learning_rate": rate}), REGISTRY)
         session.record(Recording(str(store_file()), name=name))
-        train(session, steps)
+        train(session, count)
         session.sample()
         session.close()
     return words
@@ -163,6 +166,56 @@ def test_show_says_what_is_unlike_the_usual_and_what_became_of_it(play: Play) ->
     assert "optimizer.learning_rate" in said and "0.01 → 0.05" in said
     assert "1 to 20" in said and "Samples after step 20" in said
     assert "builtin:vector" in said
+
+
+@pytest.fixture
+def changed(recorded: Path) -> Path:
+    """Run 4: of run 1 after step 10, with another learning rate and engine set by hand there."""
+    session = Session.open(spec(recorded), REGISTRY)
+    train(session, 10)  # as run 1 did
+    spec_of_fork, start = forked(
+        session.checkpoint(), {"optimizer.learning_rate": 0.04, "engine": "scalar"}
+    )
+    session.close()
+    session = Session.open(RunSpec.parse(spec_of_fork), REGISTRY, checkpoint=start)
+    session.record(Recording(str(store_file()), name="changed", parent=1, fork_step=10))
+    train(session, 15)
+    session.close()
+    return recorded
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_fork_is_listed_and_found_by_what_was_changed(play: Play) -> None:
+    listed = play("runs", "list", "lr=0.04", "engine=scalar").out.splitlines()[1]
+    assert listed.split()[:2] == ["4", "changed"] and "0.04" in listed and "scalar" in listed
+    assert row_numbers(play("runs", "list", "lr=0.01").out) == ["3", "1"]
+
+
+@pytest.mark.usefixtures("changed")
+def test_a_fork_is_shown_unlike_its_parent(play: Play) -> None:
+    lines = [" ".join(line.split()) for line in play("runs", "show", "4").out.splitlines()]
+    assert "Unlike run 1" in lines and "Unlike run 1 nothing" not in lines
+    assert "optimizer.learning_rate 0.01 → 0.04" in lines and "engine vector → scalar" in lines
+    assert "learning_rate 0.04 from step 10 on, by hand" in lines
+    about = json.loads(play("runs", "show", "4", "--json").out)
+    assert about["learning_rate"] == 0.04 and about["engine"] == "scalar"
+    assert about["spec"]["optimizer"]["learning_rate"] == 0.01, "what it began with"
+
+
+@pytest.mark.parametrize("loss", [math.inf, -math.inf, math.nan])
+def test_losses_that_json_has_no_word_for_are_null(play: Play, loss: float) -> None:
+    with Store.open() as store:
+        run = store.create(new_run("burst"), "")
+        store.append(run, steps(0, 2, loss=loss, losses=array("d", [loss, loss]),
+                                evaluations=((2, loss),)))  # fmt: skip
+
+    def strictly(text: str) -> Any:
+        return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+    row = strictly(play("runs", "list", "--json").out)
+    assert row["loss"] is None and row["heldout"] is None and row["name"] == "burst"
+    series = strictly(play("runs", "show", "1", "--json").out)["series"]
+    assert series["first_loss"] is None and series["held_out"] == [[2, None]]
 
 
 @pytest.mark.usefixtures("recorded")

@@ -243,6 +243,13 @@ def test_an_edit_in_the_past_makes_a_fork_and_leaves_the_run_to_the_byte(house: 
     assert record.losses[40:] != losses[40:90]
     with Store.open(house.path) as store:
         assert store.interrupted() == [] and store.row(parent).owner == ""
+        rates = [store.row(run).learning_rate for run in (parent, child)]
+    assert rates == [0.03, 0.001], "lists show what each of them trains with"
+    again = house.open(run=child, at=39)
+    began = RunSpec.parse(record.spec).optimizer.learning_rate
+    assert again.training.timeline.rate_at(39) == began not in rates
+    assert again.training.timeline.rate_at(40) == 0.001
+    again.close()
 
 
 def test_an_edit_at_the_end_of_the_record_makes_no_fork(house: House) -> None:

@@ -29,6 +29,25 @@ def tree(*rows: RunRow) -> list[str]:
     return [f"{drawn.get(one.id, '')}{one.id}" for one in ordered]
 
 
+@pytest.mark.parametrize(
+    ("step", "of", "words"),
+    [
+        (312, 1000, "312/1,000"),
+        (2_000, 10_000, "2k/10k"),
+        (99, 10_000_000, "99/10M"),
+        (12_345, 20_000, "12.3k/20k"),
+        (1_000_000, 1_000_000, "1M/1M"),
+        (999_999, 1_000_000, "999k/1M"),
+        (1_009_999, 1_010_000, "1M/1.01M"),
+        (2**53 - 1, 2**53, "9P/9P"),
+    ],
+)
+def test_steps_that_do_not_fit_are_written_short(step: int, of: int, words: str) -> None:
+    it = row(1, step=step, steps=of)
+    assert runlist.steps(it, 11) == words and len(words) <= 11
+    assert runlist.steps(it) == f"{step:,}/{of:,}"
+
+
 def test_forks_stand_below_what_they_were_forked_from() -> None:
     rows = (row(5, 2), row(4, 1), row(3), row(2, 1), row(1))
     assert tree(*rows) == ["1", "├ 4", "└ 2", "  └ 5", "3"]

@@ -15,6 +15,7 @@ from playground.lab.store.errors import missing
 from playground.lab.store.packing import up_to
 from playground.lab.store.pieces import ROWS, in_pieces, last_of
 from playground.lab.store.records import NewRun
+from playground.lab.store.schema import IN_FORCE
 
 RECENT = 100
 """Steps whose mean loss stands for the fork in lists until it trains."""
@@ -86,6 +87,7 @@ def fork(
         tokens_seen, seconds = _cut_chunk(db, parent, run, step)
         if step or same_start:
             _cut_measurements(db, parent, run, step)
+        db.execute(f"{IN_FORCE} WHERE id = ?", (run,))
         db.execute(
             "UPDATE runs SET ready = 1, step = ?, at = ?, tokens_seen = ?, seconds = ?, loss = ?, "
             "heldout = ?, status = 'paused', touched = ? WHERE id = ?",

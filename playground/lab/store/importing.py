@@ -17,6 +17,7 @@ from playground.lab.store.errors import StoreError, explained, missing
 from playground.lab.store.packing import clean
 from playground.lab.store.pieces import AT_A_TIME
 from playground.lab.store.schema import (
+    IN_FORCE,
     MIGRATIONS,
     OF_A_RUN,
     VERSION,
@@ -101,6 +102,7 @@ def _finish(db: sqlite3.Connection, run: int, given: Given, name: str) -> None:
     }
     sets = ", ".join(f"{column} = ?" for column in values)
     db.execute(f"UPDATE runs SET {sets} WHERE id = ?", (*values.values(), run))
+    db.execute(f"{IN_FORCE} WHERE id = ?", (run,))
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:

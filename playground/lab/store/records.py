@@ -135,9 +135,12 @@ class RunRow:
     dataset: str
     tokenizer: str
     engine: str
+    """The one in force at the end of the record: what was set by hand last, or else what the
+    run began with, which its spec says. So is `learning_rate`."""
     schedule: str
     seed: int
     learning_rate: float
+    """The base one, before the schedule."""
     batch_size: int
     n_embd: int
     n_head: int

@@ -14,7 +14,7 @@ from playground.lab.store.errors import StoreError, damaged, missing
 
 APPLICATION_ID = 0x6D677074
 """The letters "mgpt"."""
-VERSION = 2
+VERSION = 3
 _HEADER = 100
 """Bytes that every SQLite database begins with."""
 
@@ -57,7 +57,8 @@ CREATE TABLE runs (
 )
 """
 """parent has no REFERENCES: a parent that was purged is shown as gone. ready is 0 while a fork
-or an import is being copied in pieces; such a run is seen by nobody."""
+or an import is being copied in pieces; such a run is seen by nobody. learning_rate and engine
+are those in force at the end of the record: see IN_FORCE."""
 
 DETAILS = """
 CREATE TABLE details (
@@ -143,6 +144,16 @@ CREATE TABLE texts (
 """
 """Files that runs learn from, zlib, by the SHA-256 of what they hold; size unpacked."""
 
+_LAST_EDIT = (
+    "(SELECT value FROM edits WHERE run = runs.id AND field = '{0}' ORDER BY step DESC LIMIT 1)"
+)
+IN_FORCE = "UPDATE runs SET " + ", ".join(
+    f"{field} = coalesce({_LAST_EDIT.format(field)}, {field})"
+    for field in ("learning_rate", "engine")
+)
+"""Lists, searches and filters know what was set by hand last; the spec says what a run began
+with."""
+
 INDEXES = (
     "CREATE INDEX runs_by_parent ON runs (parent)",
     "CREATE INDEX runs_by_touched ON runs (touched)",
@@ -157,6 +168,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         TEXTS,
         "ALTER TABLE details ADD COLUMN text_sha256 TEXT NOT NULL DEFAULT ''",
     ),
+    2: (IN_FORCE,),
 }
 """What makes the next version of each."""
 

@@ -31,6 +31,7 @@ from playground.lab.store.packing import (
     samples_text,
 )
 from playground.lab.store.records import Batch, NewRun, ProbeAnswers, RunStatus
+from playground.lab.store.schema import IN_FORCE
 
 __all__ = ["MAX_TEXT", "Store", "StoreError"]
 
@@ -270,6 +271,8 @@ def _add_what_was_seen(db: sqlite3.Connection, run: int, batch: Batch) -> None:
         "INSERT OR REPLACE INTO edits VALUES (?, ?, ?, ?)",
         [(run, one.step, one.field, one.value) for one in batch.edits],
     )
+    if batch.edits:
+        db.execute(f"{IN_FORCE} WHERE id = ?", (run,))
 
 
 def add_probes(db: sqlite3.Connection, run: int, probes: Sequence[ProbeAnswers]) -> None:

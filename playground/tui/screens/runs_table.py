@@ -88,7 +88,7 @@ class Table:
             case "engine":
                 return Cell(row.engine, "quiet")
             case "step":
-                return Cell(runlist.steps(row))
+                return Cell(runlist.steps(row, column.width))
             case "loss":
                 return Cell(runlist.number(row.loss), "strong")
             case "heldout":

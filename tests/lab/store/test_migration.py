@@ -15,6 +15,8 @@ from playground.lab.store.store import Store
 from tests.lab.store import version_1
 from tests.lab.store.conftest import loss_of, new_run, state, steps
 
+NEWER = schema.VERSION + 1
+
 
 def version(path: Path) -> int:
     connection = sqlite3.connect(path)
@@ -38,6 +40,8 @@ def test_an_older_store_opens_with_all_its_runs_and_can_do_what_is_new(
         assert list(record.losses) == [loss_of(step) for step in range(1, 31)]
         assert record.edits == (Edit(10, "learning_rate", 0.5),)
         assert (record.row.name, record.row.uid) == ("old", version_1.UID)
+        assert record.row.learning_rate == 0.5, "what was set last, though 0.01 was written there"
+        assert record.row.engine == "vector"
         assert record.text_sha256 == "" and store.probes(1) == []
         assert store.keyframe(1, 30) == state(30)
         answers = ProbeAnswers(35, (("a",),))
@@ -108,21 +112,22 @@ def test_a_newer_store_is_refused_in_words_and_not_a_byte_of_it_changes(path: Pa
     with Store.open(path) as store:
         store.create(new_run(), "")
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute(f"PRAGMA user_version = {NEWER}")
     connection.close()
     before = contents(path.parent)
     with pytest.raises(StoreError) as caught:
         Store.open(path)
     assert caught.value.kind == "newer"
-    assert "version 3" in caught.value.message and "Update microgpt-play" in caught.value.message
+    message = caught.value.message
+    assert f"version {NEWER}" in message and "Update microgpt-play" in message
     assert contents(path.parent) == before
 
 
 def test_a_newer_store_that_is_open_elsewhere_is_refused_too(path: Path) -> None:
     Store.open(path).close()
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute("PRAGMA user_version = 3")  # is in the write-ahead log alone
-    other.execute("CREATE TABLE of_version_3 (x)")
+    other.execute(f"PRAGMA user_version = {NEWER}")  # is in the write-ahead log alone
+    other.execute("CREATE TABLE of_a_newer_one (x)")
     before = {name: data for name, data in contents(path.parent).items() if "shm" not in name}
     with pytest.raises(StoreError) as caught:
         Store.open(path)

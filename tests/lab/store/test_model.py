@@ -14,10 +14,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import Edit, ProbeAnswers
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import new_run, state, steps
+
+BEGAN_WITH = RunSpec().optimizer.learning_rate
 
 
 @dataclass
@@ -176,6 +179,8 @@ class Machine(RuleBasedStateMachine):
             pairs = record.measured.get("m", [])
             assert list(zip(pairs[::2], pairs[1::2], strict=True)) == plain.measured
             assert {one.step: one.value for one in record.edits} == plain.edits
+            last = plain.edits[max(plain.edits)] if plain.edits else BEGAN_WITH
+            assert record.row.learning_rate == last
             assert {one.step: one.answers for one in self.store.probes(run)} == plain.probes
             frames = plain.frames | ({plain.tip} if plain.tip is not None else set())
             assert record.keyframes == tuple(sorted(frames))

@@ -8,6 +8,7 @@ import pytest
 
 from playground.lab.store.packing import ROW_FIELDS
 from playground.lab.store.query import ALIASES, Filter, Query, QueryError
+from playground.lab.store.records import Batch, Edit
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import new_run, steps
 
@@ -24,6 +25,23 @@ def full(store: Store) -> Store:
     store.fork(one, 5, new_run("ants again"), "")
     store.annotate(two, 'says "100 %" of Käfer')
     return store
+
+
+def test_a_condition_is_about_what_was_set_last(full: Store) -> None:
+    def fits(typed: str) -> set[int]:
+        return {row.id for row in full.runs(Query.parse(typed))}
+
+    edits = (Edit(3, "learning_rate", 0.5), Edit(10, "learning_rate", 0.25))
+    full.append(1, Batch(10, "paused", edits=edits))
+    full.append(1, Batch(10, "paused", edits=(Edit(10, "engine", "scalar"),)))
+    assert fits("lr=0.25 engine=scalar") == {1} and fits("lr=0.001") == set()
+    full.append(1, Batch(10, "paused", edits=(Edit(4, "learning_rate", 0.125),)))
+    assert fits("lr=0.25") == {1}, "an edit before the last one is not in force at the end"
+    fork = full.fork(1, 10, new_run("ants, slower"), "")
+    assert fits("lr=0.125 engine=vector") == {fork}, "edits at its own step are its own to say"
+    full.append(fork, Batch(10, "paused", edits=(Edit(10, "learning_rate", 0.0625),)))
+    assert fits("lr<0.1 lr>0.05") == {fork}
+    assert fits("lr=0.25 engine=scalar") == {1}, "and the parent stays as it was"
 
 
 @pytest.mark.parametrize(

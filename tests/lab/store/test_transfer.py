@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from playground.lab.store.errors import StoreError
-from playground.lab.store.records import RunRecord
+from playground.lab.store.records import Edit, RunRecord
+from playground.lab.store.schema import VERSION
 from playground.lab.store.store import Store
 from playground.lab.store.transfer import export_run, import_run
 from tests.lab.store import version_1
@@ -121,6 +122,16 @@ def test_a_fork_finds_its_parent_again_if_that_is_there(
     assert (beside.parent, beside.fork_step) == (parent, 30)
 
 
+def test_what_was_set_last_is_what_a_list_elsewhere_shows_too(
+    store: Store, elsewhere: Store, tmp_path: Path
+) -> None:
+    run = store.create(new_run(), "")
+    edits = (Edit(5, "learning_rate", 0.25), Edit(9, "engine", "scalar"))
+    store.append(run, steps(0, 10, edits=edits))
+    row = elsewhere.row(import_run(elsewhere, export_run(store, run, tmp_path / "edited")))
+    assert (row.learning_rate, row.engine) == (0.25, "scalar")
+
+
 def test_a_run_without_a_step_travels_too(store: Store, elsewhere: Store, tmp_path: Path) -> None:
     empty = store.create(new_run(), "")
     same(store, empty, elsewhere, import_run(elsewhere, export_run(store, empty, tmp_path / "x")))
@@ -172,7 +183,7 @@ def test_a_run_of_an_older_version_is_imported_and_its_file_stays(
 
 
 def test_a_run_of_a_newer_version_is_refused_in_words(elsewhere: Store, file: Path) -> None:
-    change(file, "PRAGMA user_version = 3")
+    change(file, f"PRAGMA user_version = {VERSION + 1}")
     error = refused(elsewhere, file)
     assert error.kind == "newer" and "Update microgpt-play" in error.message
 

@@ -17,7 +17,7 @@ from textual.widgets import Input
 from playground.lab.desk import Desk
 from playground.lab.protocol import ProbeSet
 from playground.lab.store.locks import RunLock
-from playground.lab.store.records import Batch, ProbeAnswers
+from playground.lab.store.records import Batch, Edit, ProbeAnswers
 from playground.lab.store.store import Store
 from playground.tui.screens.dialog import Line
 from playground.tui.screens.probe_answers import ChangeList
@@ -254,6 +254,36 @@ async def test_the_details_are_those_of_the_run_under_the_cursor(shown: Screen) 
         pilot.app.screen.query_one(RunList).move_to(2)
         await settled(pilot)
         assert "“too hot?”" in words(pilot)
+
+
+async def test_a_fork_with_one_thing_changed_is_told_from_its_parent(
+    shown: Screen, path: Path
+) -> None:
+    """It keeps its parent's settings: the change is an edit at the step it was forked at."""
+    with Store.open(path) as store:
+        fork = store.fork(1, 10, new_run("changed"), "")
+        store.append(fork, Batch(10, "paused", edits=(Edit(10, "learning_rate", 0.04),)))
+    async with shown(fork).run_test(size=LARGE) as pilot:
+        await settled(pilot)
+        assert "0.04" in next(row for row in listed(pilot) if "changed" in row)
+        said = words(pilot)
+        assert "0.01 → 0.04  unlike run 1" in said and "set as run 1" not in said
+        table = pilot.app.screen.query_one(RunList)
+        for marked in (1, fork):
+            table.move_to(marked)
+            await settled(pilot, "space")
+        assert "0.01 | 0.04" in words(pilot) and "set alike" not in words(pilot)
+
+
+async def test_the_steps_of_a_long_run_are_whole_in_the_list(shown: Screen, path: Path) -> None:
+    losses = array("d", [2.0] * 30_000)
+    with Store.open(path) as store:
+        run = store.create(new_run("long", steps=1_000_000), "")
+        store.append(run, Batch(30_000, "paused", 0, losses, losses))
+    async with shown().run_test(size=MEDIUM) as pilot:
+        await settled(pilot)
+        row = next(row for row in listed(pilot) if " long " in row)
+        assert " 30k/1M " in row
 
 
 async def test_two_marked_runs_are_laid_beside_each_other(shown: Screen, path: Path) -> None:
