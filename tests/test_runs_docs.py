@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 
 from microgpt import ModelConfig, parameter_count
 from playground.cli.commands import cli
-from playground.lab import keeping, recorder, shelf, timeline
+from playground.lab import keeping, recorder, shelf, timeline, writer
 from playground.lab.checkpoint import read_checkpoint
 from playground.lab.places import last_run, store_file
 from playground.lab.store import managing, thinning
@@ -173,7 +173,7 @@ def test_its_figures_are_those_of_the_program() -> None:
     assert round(bytes_of_a_state / 1000, -1) == 100
     for figure, words in (
         (recorder.EVERY, "The losses of the last {:g} seconds"),
-        (recorder.AGAIN / 10, "every ten seconds"),
+        (writer.AGAIN / 10, "every ten seconds"),
         (timeline.SPACING, "In memory they are {} steps apart"),
         (timeline.BUDGET // MB, "within {} MB a run"),
         (shelf.BUDGET // MB, "within {} MB a run"),
@@ -183,5 +183,5 @@ def test_its_figures_are_those_of_the_program() -> None:
         (managing.WEEK / (7 * 86400), "for a week"),
     ):
         assert words.format(figure) in WORDS
-    assert (recorder.AGAIN, shelf._FEWEST, managing.WEEK) == (10, 4, 7 * 86400)
+    assert (writer.AGAIN, shelf._FEWEST, managing.WEEK) == (10, 4, 7 * 86400)
     assert last_run().name in TEXT and store_file().name in TEXT

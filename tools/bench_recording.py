@@ -28,7 +28,7 @@ from playground.lab.activity import Activity
 from playground.lab.client import Lab
 from playground.lab.protocol import FrameRequest, Open, Recording, SampleBatch, Sampling
 from playground.lab.protocol.sampling import SampleText
-from playground.lab.recorder import NORM, Recorder
+from playground.lab.recorder import NORM
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from playground.lab.starting import open_session
@@ -36,6 +36,7 @@ from playground.lab.store.frames import frame_bytes
 from playground.lab.store.records import Batch, NewRun, StoredSamples
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
+from playground.lab.writer import Writer
 
 COST_BUDGET, SEEK_BUDGET, LOCK_BUDGET = 5.0, 300.0, 100.0
 """Percent of the vector engine's throughput; ms; ms."""
@@ -70,24 +71,24 @@ def cost(registry: Registry, engine: str, folder: Path, turns: int) -> dict[str,
     with_it = opened(registry, Recording(str(folder / f"{engine}.sqlite")), engine=engine)
     without = opened(registry, None, engine=engine)
     taken: list[float] = []
-    original = Recorder._append
+    original = Writer._append
 
     def timed(*args: Any) -> None:
         began = time.perf_counter()
         original(*args)
         taken.append(1000 * (time.perf_counter() - began))
 
-    Recorder._append = timed  # type: ignore[method-assign]
+    Writer._append = timed  # type: ignore[method-assign]
     rate(with_it, 0.6), rate(without, 0.6)
     rates: list[tuple[float, float]] = []
     work: list[tuple[float, float]] = []
     for _ in range(turns):
         one = rate(with_it, TURN)
-        with_it.recorder._settle()  # type: ignore[union-attr]
+        with_it.recorder.writer.settle()  # type: ignore[union-attr]
         other = rate(without, TURN)
         rates.append((one[0], other[0]))
         work.append((one[1], other[1]))
-    Recorder._append = original  # type: ignore[method-assign]
+    Writer._append = original  # type: ignore[method-assign]
     with_it.close()
     name = f"{engine}, one process"
     return {

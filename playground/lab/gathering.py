@@ -89,6 +89,8 @@ class Line:
         """None also after something could not be written: it is to be read anew."""
         self.head: float = 0 if run is None else math.inf
         """How far its record goes at most; `inf` as long as that is not known."""
+        self.seconds = 0.0
+        """That training took, as far as it is recorded."""
         self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=_UNWRITTEN)
         """Gathered, but not recorded for some trouble. Everything else that was is still there
         to be gathered again."""
@@ -98,7 +100,7 @@ class Line:
         self.uid, self.name = record.row.uid, record.row.name
         self.spec, self.data = record.spec, record.data
         self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
-        self.head = record.row.step
+        self.head, self.seconds = record.row.step, record.seconds
         self.marks = Marks.of(record)
 
 

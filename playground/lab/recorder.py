@@ -10,27 +10,19 @@ training goes on unrecorded, and every ten seconds all that is missing is tried 
 from __future__ import annotations
 
 import math
-import os
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
-from playground.lab.gathering import Gathered, Line, Marks, edits_of, gather
-from playground.lab.keeping import text_of
-from playground.lab.protocol import AGAIN, Failure, Recording, RecordState, SampleBatch
-from playground.lab.recall import Recalled, owner_of, same_settings
-from playground.lab.store.errors import StoreError
-from playground.lab.store.frames import frame_bytes
-from playground.lab.store.locks import RunLock
+from playground.lab.gathering import Line, edits_of, gather
+from playground.lab.protocol import Recording, RecordState, SampleBatch
+from playground.lab.recall import Recalled, same_settings
 from playground.lab.store.records import NewRun, ProbeAnswers, RunStatus, StoredSamples
-from playground.lab.store.store import Store
 from playground.lab.timeline import Measured
 from playground.lab.training import Training
+from playground.lab.writer import Writer
 
 EVERY = 0.4
 """Seconds between two batches while a run trains."""
@@ -42,8 +34,6 @@ _SHARE = 0.005
 """Of the time, that measuring it may take."""
 _AHEAD = 3
 """Batches that may wait for the disk before no more are gathered."""
-_HANDOVER = 0.0001
-"""Seconds after which training lets the writing thread in."""
 _SOON = 0.02
 """Seconds after which it is looked again if a run is made."""
 _PATIENCE = 0.05
@@ -76,24 +66,15 @@ class Recorder:
         self._training = training
         self._about = about
         self._settings = settings
-        self._text = text
         self._wake = wake
-        self._path = Path(recording.store)
-        self._owner = owner_of(os.getpid())
-        self._store: Store | None = None
-        self._identity: tuple[int, int] | None = None
-        """Of the file that is written to."""
-        self._trouble: Failure | None = None
-        self._quiet_until = 0.0
+        self.writer = Writer(Path(recording.store), text, self._stir, self._owe)
+        """The other thread."""
         self._next = self._last = time.monotonic()
         self._next_norm = 0.0
         self._owed = False
         """Something could not be gathered yet; `wake` is called when it can."""
         self._unchecked: tuple[int, bool] | None = None
         """What `check_future` was told, as long as the record could not be looked at."""
-        self._put_in = self._taken_out = 0  # each counted by one of the two threads only
-        self._jobs: SimpleQueue[tuple[Line | None, Callable[[], None]] | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
         self._lazy = recording.looking
         """A fork is made only when it differs from its parent."""
         self._line = line = Line(self._new(recording), recording.run)
@@ -101,9 +82,9 @@ class Recorder:
             line.lock = recalled.lock
             line.take(recalled.record)
             self.seconds = recalled.record.seconds
-            self._put(line, lambda: self._open().set_owner(recalled.record.row.id, self._owner))
+            self.writer.own(line)
         elif recording.run is not None or (recording.parent is not None and not self._lazy):
-            self._prepare(line)
+            self.writer.prepare(line)
 
     def _new(self, recording: Recording) -> NewRun:
         return replace(
@@ -114,11 +95,6 @@ class Recorder:
         )
 
     @property
-    def _waiting(self) -> int:
-        """Jobs that are not done yet."""
-        return self._put_in - self._taken_out
-
-    @property
     def state(self) -> RecordState:
         """How it stands, for the screen."""
         line = self._line
@@ -126,7 +102,7 @@ class Recorder:
         parent, fork_step = line.parent_run, line.fork_step
         if line.new is not None and not ours:
             parent, fork_step = line.new.parent, line.new.fork_step
-        pending = not ours and self._trouble is None and self._worth_keeping()
+        pending = not ours and self.writer.trouble is None and self._worth_keeping()
         return RecordState(
             line.run if ours else None,
             line.uid,
@@ -134,8 +110,17 @@ class Recorder:
             parent,
             fork_step,
             pending,
-            self._trouble,
+            self.writer.trouble,
         )
+
+    def _stir(self) -> None:
+        """In the other thread: it has room."""
+        if self._owed:
+            self._wake()
+
+    def _owe(self) -> None:
+        """In the other thread: something could not be written."""
+        self._owed = True
 
     # ------------------------------------------------------------ gathering
 
@@ -178,18 +163,18 @@ class Recorder:
         moment ago."""
         now = time.monotonic()
         self._owed = True  # before looking whether it can be: the other thread ends meanwhile
-        if not anyhow and (now < self._quiet_until or self._waiting >= _AHEAD):
+        if not anyhow and (now < self.writer.quiet_until or self.writer.waiting >= _AHEAD):
             return
         self._next = now + EVERY
         self._check()
         line = self._line
-        if line.marks is None and not self._waiting:
+        if line.marks is None and not self.writer.waiting:
             if not self._worth_keeping():
                 self._owed = False
                 return
-            self._prepare(line)
+            self.writer.prepare(line)
             if self._training.pace > EVERY:  # the next occasion is far away
-                self._settle(min(1.0, _PATIENCE * self._training.pace))
+                self.writer.settle(min(1.0, _PATIENCE * self._training.pace))
                 self._check()
                 line = self._line
         marks = line.marks
@@ -197,6 +182,7 @@ class Recorder:
             self._next = now + _SOON  # it is being made: what there is shall follow at once
             return
         self._owed = False
+        self.seconds = max(self.seconds, line.seconds)
         marks.shelf.earn(now - self._last)
         self._last = now
         samples, probes = self._to_record(line)
@@ -205,7 +191,7 @@ class Recorder:
         )
         line.head = marks.head
         if gathered is not None:
-            self._put(line, lambda: self._append(line, marks, gathered))
+            self.writer.append(line, marks, gathered)
 
     def _to_record(self, line: Line) -> tuple[list[StoredSamples], list[ProbeAnswers]]:
         """The samples and answers since the last time, and those that came back."""
@@ -238,10 +224,14 @@ class Recorder:
         stays, and this session goes on as a fork."""
         if max(self._line.head, self._training.series.head) <= step:
             return
-        quiet = time.monotonic() < self._quiet_until
-        if self._line.marks is None and not (self._waiting or quiet) and self._worth_keeping():
-            self._prepare(self._line)
-        self._settle()
+        quiet = time.monotonic() < self.writer.quiet_until
+        if (
+            self._line.marks is None
+            and not (self.writer.waiting or quiet)
+            and self._worth_keeping()
+        ):
+            self.writer.prepare(self._line)
+        self.writer.settle()
         self.flush(status, anyhow=self._line.marks is not None)
         line = self._line
         if line.run is not None:
@@ -255,7 +245,7 @@ class Recorder:
         self._unchecked = None
         new = replace(self._about(), parent=parent.run, fork_step=step)
         self._line = Line(new, parent=parent)
-        self._prepare(self._line)
+        self.writer.prepare(self._line)
 
     def check_future(self, step: int, exact: bool) -> None:
         """A recorded run is gone on with at `step`. If what comes is not what is recorded (not
@@ -263,7 +253,7 @@ class Recorder:
         stays, and this session is its fork. Edits that are recorded for what is to come belong
         to the run, and are made again."""
         self._unchecked = (step, exact)
-        self._settle()
+        self.writer.settle()
         self._check()
 
     def _check(self) -> None:
@@ -289,200 +279,17 @@ class Recorder:
             else:
                 timeline.edits[at] = float(value)
 
-    # ------------------------------------------------------------ writing
-
-    def _put(self, line: Line | None, job: Callable[[], None]) -> None:
-        self._put_in += 1
-        self._jobs.put((line, job))
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
-            self._thread.start()
-
-    def _work(self) -> None:
-        while True:
-            try:
-                item = self._jobs.get(timeout=AGAIN if self._trouble else None)
-            except Empty:  # nothing more came, for the run stands: what is missing is tried
-                self._stir()
-                continue
-            if item is None:
-                break
-            line, job = item
-            try:
-                job()
-            except StoreError as error:
-                self._failed(line, Failure(error.title, error.message))
-            except Exception as error:  # whatever it is, training goes on
-                reason = f"{type(error).__name__}: {error}."
-                self._failed(line, Failure("The run cannot be recorded", reason, kind="internal"))
-            finally:
-                self._taken_out += 1
-            self._stir()
-        self._let_go()
-
-    def _stir(self) -> None:
-        if self._owed:
-            self._wake()
-
-    def _failed(self, line: Line | None, failure: Failure) -> None:
-        self._trouble = failure
-        self._quiet_until = time.monotonic() + AGAIN
-        self._owed = True
-        if line is not None:
-            line.marks = None  # how far the record goes is read anew
-        self._let_go()  # the file may be another one when it is tried again
-
-    def _let_go(self) -> None:
-        """Of the store."""
-        store, self._store = self._store, None
-        if store is not None:
-            with suppress(StoreError):
-                store.close()
-
-    def _prepare(self, line: Line) -> None:
-        self._put(line, lambda: self._begin(line))
-
-    def _begin(self, line: Line) -> None:
-        """Have the run in the store, as ours, and know how far it goes."""
-        if line.marks is not None:
-            return
-        store = self._open()
-        if line.uid:
-            self._find_again(store, line)
-        if line.run is None:
-            self._create(store, line, line.new)
-        assert line.run is not None
-        record = store.record(line.run)
-        if line.lock is None:
-            lock = RunLock(store.lock_folder, record.row.uid)
-            if not lock.acquire(2.0):
-                raise StoreError(
-                    "The run is recorded elsewhere",
-                    f"Run {line.run} is open in {record.row.owner or 'another playground'}. Close "
-                    "it there.",
-                    "locked",
-                )
-            line.lock = lock
-        store.set_owner(line.run, self._owner)
-        self.seconds = max(self.seconds, record.seconds)
-        line.take(record)
-        self._trouble = None
-
-    def _find_again(self, store: Store, line: Line) -> None:
-        """The store may have been moved away, and be a new one, or a copy of the old one."""
-        for deleted in (False, True):
-            with suppress(StoreError):
-                line.run = store.find(line.uid, deleted=deleted).id
-                return
-        if line.lock is not None:
-            line.lock.release()
-        line.run = line.lock = line.parent = None
-        line.uid = ""
-        line.new = replace(line.new, parent=None, fork_step=None)
-
-    def _create(self, store: Store, line: Line, new: NewRun) -> None:
-        """Without an owner, until it is locked: it shall not look like an interrupted one."""
-        if line.parent is not None:
-            self._release(store, line.parent)
-        data = text_of(self._text) if self._text else None
-        if data is not None:  # the file may be edited, and the run goes on all the same
-            new = replace(new, text_sha256=store.keep_text(data))
-        if new.parent is not None and new.fork_step is not None:
-            # If the end of the parent could not be recorded, the fork has it nevertheless.
-            step = min(new.fork_step, store.row(new.parent).step)
-            line.run = store.fork(new.parent, step, new, "")
-        else:
-            line.run = store.create(new, "")
-
-    def _append(self, line: Line, marks: Marks, gathered: Gathered) -> None:
-        batch = gathered.batch
-        try:
-            if line.marks is marks and line.run is not None:  # else something before it failed
-                whole = replace(
-                    batch,
-                    keyframes=tuple(map(frame_bytes, gathered.frames)),
-                    tip=frame_bytes(gathered.tip) if gathered.tip is not None else None,
-                )
-                store = self._open()
-                with _let_in_at_once():
-                    store.append(line.run, whole)
-                self._trouble = None
-                return
-        except BaseException:
-            line.unwritten.extend((*batch.samples, *batch.probes))
-            raise
-        line.unwritten.extend((*batch.samples, *batch.probes))
-
-    def _open(self) -> Store:
-        if self._store is not None and _identity(self._path) != self._identity:
-            raise StoreError(
-                "The store of runs was moved away",
-                f"{self._path} is not the file that was written to any more. Put it back, or a "
-                "new one is made, and the whole run recorded in it.",
-                "missing",
-            )
-        if self._store is None:
-            self._store = Store.open(self._path)
-            self._identity = _identity(self._path)
-        return self._store
-
-    def _release(self, store: Store, line: Line) -> None:
-        """The run is no longer at work."""
-        try:
-            if line.run is not None:
-                row = store.row(line.run)
-                at, status = line.marks.stands if line.marks else (-1, None)
-                at, status = (row.at, row.status) if status is None else (at, status)
-                store.close_run(line.run, at, "paused" if status == "running" else status)
-        finally:
-            if line.lock is not None:
-                line.lock.release()
-                line.lock = None
-
     # ------------------------------------------------------------ the end
-
-    def _settle(self, seconds: float = 2.0) -> bool:
-        """Wait until all that was gathered is written; False if that takes too long."""
-        if self._thread is None or not self._waiting:
-            return True
-        done = threading.Event()
-        self._put(None, done.set)
-        return done.wait(seconds)
 
     def write_all(self, status: RunStatus) -> None:
         """Write what is left, and wait for it: two seconds at most. `state` then tells if that
         could not be."""
         self.flush(status, anyhow=True)
-        if self._owed and self._settle(1.0):
+        if self._owed and self.writer.settle(1.0):
             self.flush(status, anyhow=True)  # it was only just made
-        self._settle(1.0)
+        self.writer.settle(1.0)
 
     def close(self, status: RunStatus) -> None:
         """Write what is left and let go of the run; takes some seconds at most."""
         self.write_all(status)
-        if self._thread is None:
-            return
-        line = self._line
-        self._put(None, lambda: self._release(self._open(), line))
-        self._jobs.put(None)
-        self._thread.join(1.0)
-
-
-@contextmanager
-def _let_in_at_once() -> Iterator[None]:
-    """While this thread writes, training hands over to it at every occasion: each statement has
-    to come back from SQLite, and others wait for the lock of the store meanwhile."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, _HANDOVER))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of its name; None if there is none."""
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_dev, found.st_ino
-    return None
+        self.writer.end(self._line)

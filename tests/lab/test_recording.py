@@ -23,6 +23,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab import recorder as recorder_module
 from playground.lab import shelf
 from playground.lab import training as training_module
+from playground.lab import writer as writer_module
 from playground.lab.activity import Activity
 from playground.lab.events import LabError
 from playground.lab.keeping import forget_copies, kept_copy
@@ -90,7 +91,7 @@ def written(session: Session) -> int:
     assert session.recorder is not None
     for _ in range(2):  # the run may have to be made first
         session.flush()
-        assert session.recorder._settle(10)
+        assert session.recorder.writer.settle(10)
     run = session.recorder.state.run
     assert run is not None, session.recorder.state.trouble
     return run
@@ -192,7 +193,7 @@ def test_texts_sampled_while_the_run_pauses_are_on_disk_at_once(house: House) ->
     walk(session, 20)
     run = written(session)
     batch = session.sample()
-    assert session.recorder is not None and session.recorder._settle()
+    assert session.recorder is not None and session.recorder.writer.settle()
     with Store.open(house.path) as store:
         assert [one.batch.texts for one in store.samples(run)] == [batch.texts]
     session.close()
@@ -208,7 +209,7 @@ def test_going_far_ahead_is_recorded_on_the_way(
     session.seek(300)
     while session.step < 200:
         session.replay(200 - session.step)
-    assert session.recorder is not None and session.recorder._settle()
+    assert session.recorder is not None and session.recorder.writer.settle()
     assert house.record(run).row.step > 1, "nobody paused, and yet it is on disk"
     session.close()
 
@@ -271,7 +272,7 @@ def test_an_edit_at_the_end_of_the_record_makes_no_fork(house: House) -> None:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What failed is tried again soon."""
-    monkeypatch.setattr(recorder_module, "AGAIN", 0.05)
+    monkeypatch.setattr(writer_module, "AGAIN", 0.05)
 
 
 class Disk:
@@ -294,7 +295,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
             store._database.execute(f"PRAGMA max_page_count = {disk.pages}")
         return store
 
-    monkeypatch.setattr(recorder_module.Store, "open", staticmethod(open_there))
+    monkeypatch.setattr(writer_module.Store, "open", staticmethod(open_there))
     return disk
 
 
@@ -307,12 +308,12 @@ def test_a_full_disk_is_said_training_goes_on_and_all_is_recorded_when_there_is_
     walk(session, 60)
     written(session)
     assert session.recorder is not None
-    session.recorder._store.close()  # it takes the size of the disk when it opens the file
-    session.recorder._store = None
+    session.recorder.writer._store.close()  # it takes the size of the disk when it opens the file
+    session.recorder.writer._store = None
     disk.pages = 1
     walk(session, 300)
     session.flush()
-    session.recorder._settle()
+    session.recorder.writer.settle()
     assert "disk is full" in trouble(session).title
     on_demand = session.sample()
     walk(session, 330)
@@ -347,7 +348,7 @@ def test_a_folder_that_may_not_be_written_is_said_and_the_run_is_recorded_later(
         session = house.open()
         walk(session, 60)
         session.flush()
-        assert session.recorder is not None and session.recorder._settle()
+        assert session.recorder is not None and session.recorder.writer.settle()
         assert "may not be written" in trouble(session).title
         if root:
             os.seteuid(0)
@@ -372,7 +373,7 @@ def test_a_store_that_another_program_holds_is_said_and_the_run_is_recorded_late
     other.execute("BEGIN IMMEDIATE")
     walk(session, 60)
     session.flush()
-    assert session.recorder is not None and session.recorder._settle()
+    assert session.recorder is not None and session.recorder.writer.settle()
     assert "locked" in trouble(session).title
     other.execute("ROLLBACK")
     other.close()
@@ -390,12 +391,12 @@ def test_a_damaged_store_is_said_and_a_new_one_takes_the_whole_run(house: House)
     house.path.write_bytes(b"no database" * 1000)
     walk(session, 80)
     session.flush()
-    assert session.recorder is not None and session.recorder._settle()
+    assert session.recorder is not None and session.recorder.writer.settle()
     assert "moved away" in trouble(session).title
     house.woken.clear()
     assert house.woken.wait(5)
     session.flush()
-    assert session.recorder._settle()
+    assert session.recorder.writer.settle()
     assert "damaged" in trouble(session).title
     house.path.unlink()
     record = house.record(recovers(session, house))
@@ -417,12 +418,12 @@ def test_an_edit_in_the_past_under_trouble_leaves_the_run_as_it_was(
     losses = house.record(parent).losses
     disk.patience = 0.02
     assert session.recorder is not None
-    session.recorder._store = None
+    session.recorder.writer._store = None
     other = sqlite3.connect(house.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     walk(session, 110)
     session.flush()
-    session.recorder._settle()
+    session.recorder.writer.settle()
     trouble(session)
     session.go_to(50)
     session.edit({LEARNING_RATE: 0.001})
@@ -449,7 +450,7 @@ def test_a_run_that_was_deleted_while_it_is_open_is_recorded_again_when_that_is_
         store.delete([run])
     walk(session, 60)
     session.flush()
-    assert session.recorder is not None and session.recorder._settle()
+    assert session.recorder is not None and session.recorder.writer.settle()
     assert "deleted" in trouble(session).title
     with Store.open(house.path) as store:
         store.restore([run])
@@ -468,7 +469,7 @@ def test_trouble_at_the_very_end_is_tried_once_more(
         patch.setattr(Store, "append", refuse)
         walk(session, 60)
         session.flush()
-        assert session.recorder is not None and session.recorder._settle()
+        assert session.recorder is not None and session.recorder.writer.settle()
         trouble(session)
     session.close()
     record = house.record(1)
@@ -677,7 +678,7 @@ def test_a_slow_step_is_on_disk_at_once_and_reopening_does_one_step_again(
     session = house.open()
     for step in range(1, 8):
         assert session.advance(1) and session.recorder is not None
-        assert session.recorder._settle()
+        assert session.recorder.writer.settle()
         assert house.record(1).row.step == step
     session.close()
     again = house.open(run=1)

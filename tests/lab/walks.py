@@ -195,7 +195,7 @@ class Walk:
         """Until all is on disk. In two goes: the run may have to be made first."""
         for _ in range(2):
             self._session.flush()
-            assert self._session.recorder._settle(20)
+            assert self._session.recorder.writer.settle(20)
 
     def _leave(self) -> int | None:
         """Close the run; its number, None if there was nothing to record."""
