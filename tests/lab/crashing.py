@@ -194,8 +194,11 @@ def wait_until_gone(pid: int, seconds: float = 5.0) -> float:
 
 def _alive(pid: int) -> bool:
     os.kill(pid, 0)
+    folder = Path(f"/proc/{pid}")
     with contextlib.suppress(OSError):  # a zombie is over, though nobody has asked for it yet
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+        # But not while one of its threads waits for the disk: that one has the files open still.
+        return state != "Z" or len(list((folder / "task").iterdir())) > 1
     return True
 
 
