@@ -31,6 +31,7 @@ def main() -> int:
     subprocess.run([bench_screen.WITH_GALLERY, here / "bench_recording.py"])
     print("\n== The store of runs, ms", flush=True)
     subprocess.run([sys.executable, here / "bench_store.py"])
+    subprocess.run([sys.executable, here / "bench_runs.py"])
     return code
 
 
