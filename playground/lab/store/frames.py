@@ -70,4 +70,6 @@ def _parse(stored: StoredKeyframe) -> Keyframe:
         place = end
     if begin + place != len(stored.state) or len({len(part) for part in parts}) != 1:
         raise ValueError("its parts differ in length")
+    if min(parts[2], default=0.0) < 0:  # Adam takes its root
+        raise ValueError("a second moment is negative")
     return Keyframe(step, tokens_seen, *parts)

@@ -394,6 +394,13 @@ def test_a_keyframe_that_was_cut_short_is_refused_in_words(cut: int) -> None:
     assert caught.value.kind == "damaged" and "step 5" in caught.value.message
 
 
+def test_a_keyframe_that_adam_cannot_go_on_from_is_refused() -> None:
+    values = array("d", [0.1, 0.2])
+    odd = frame_bytes(Keyframe(5, 35, values, values, array("d", [0.1, -0.2])))
+    with pytest.raises(StoreError, match="second moment is negative"):
+        keyframe_of(odd)
+
+
 def test_a_keyframe_of_another_step_is_refused() -> None:
     with pytest.raises(StoreError, match="it says that it is step 5"):
         keyframe_of(StoredKeyframe(6, state(5).state))
