@@ -87,14 +87,14 @@ class Terminal:
         deadline = time.monotonic() + seconds
         while True:
             screen = self.screen
-            if isinstance(what, str):
-                seen: object = what in screen
-            elif isinstance(what, re.Pattern):
-                seen = what.search(screen)
-            else:
-                seen = what(screen)
-            if seen:
-                return screen
+            if _holds(what, screen):
+                # It may be half drawn: once nothing more comes, it is whole.
+                for _ in range(5):
+                    if not select.select([self._bytes], [], [], 0.02)[0]:
+                        break
+                    self._drain()
+                whole = self.screen
+                return whole if _holds(what, whole) else screen
             left = deadline - time.monotonic()
             if left <= 0:
                 raise AssertionError(
@@ -125,3 +125,9 @@ class Terminal:
         subprocess.run(["tmux", "-L", self.socket, "kill-server"], capture_output=True, check=False)
         os.close(self._bytes)
         os.close(self._hold)
+
+
+def _holds(what: str | re.Pattern[str] | Callable[[str], object], screen: str) -> bool:
+    if isinstance(what, str):
+        return what in screen
+    return bool(what.search(screen) if isinstance(what, re.Pattern) else what(screen))
