@@ -230,6 +230,7 @@ def test_an_edit_in_the_past_makes_a_fork_and_leaves_the_run_to_the_byte(house: 
     walk(session, 120)
     parent = written(session)
     session.go_to(40)
+    written(session)  # that it stands there
     before = tables(house.path, parent)
     losses = house.record(parent).losses
     session.edit({LEARNING_RATE: 0.001})
