@@ -16,6 +16,7 @@ from playground.lab.store.schema import (
     check_ours,
     check_place,
     create_tables,
+    has_tables,
     migrate,
     version_of,
 )
@@ -126,7 +127,7 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN EXCLUSIVE")
     try:
         if version_of(connection) == 0:
-            if connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            if has_tables(connection):
                 check_ours(path, 0, 0)
             create_tables(connection)
         connection.execute("COMMIT")

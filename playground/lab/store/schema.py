@@ -186,6 +186,11 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Whether there is anything in it at all."""
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+
 def check_header(path: Path) -> None:
     """Look at the file without opening it as a database, which could write to it.
 
@@ -214,8 +219,13 @@ def check_header(path: Path) -> None:
 
 def _look(path: Path, how: str) -> None:
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as look:
+        look.execute("BEGIN")
         application_id = int(look.execute("PRAGMA application_id").fetchone()[0])
-        check_ours(path, application_id, version_of(look))
+        version = version_of(look)
+        # A store is an empty database for a moment while it is made, and stays one if that is
+        # killed.
+        if application_id or version or has_tables(look):
+            check_ours(path, application_id, version)
 
 
 def check_ours(path: Path, application_id: int, user_version: int) -> None:

@@ -80,6 +80,25 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
         assert store.runs() == []
 
 
+def test_a_store_that_was_killed_while_it_was_made_is_made_by_the_next(path: Path) -> None:
+    path.parent.mkdir()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # it writes a first page of its own
+    connection.close()
+    assert path.stat().st_size > 0
+    with Store.open(path) as store:
+        assert store.runs() == []
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,), "it gives space back"
+
+
+def test_an_empty_database_of_another_program_is_refused(path: Path) -> None:
+    path.parent.mkdir()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA application_id = 7")
+    assert refused(path).kind == "other"
+
+
 def test_a_folder_of_that_name_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
     assert "is a folder" in refused(path).message

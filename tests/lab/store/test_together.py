@@ -97,6 +97,39 @@ def test_two_processes_open_a_new_store_at_once(path: Path) -> None:
             whole(store, writer.run, 1)
 
 
+OPENER = """
+import sys
+from pathlib import Path
+from playground.lab.store.store import Store
+
+print(flush=True)
+for path in sys.stdin:
+    Store.open(Path(path.strip())).close()
+    print("opened", flush=True)
+"""
+
+
+def test_of_many_that_make_a_store_at_the_same_moment_none_is_turned_away(path: Path) -> None:
+    words = [sys.executable, "-c", OPENER]
+    pipe = subprocess.PIPE
+    openers = [
+        subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=ROOT)
+        for _ in range(4)
+    ]
+    for opener in openers:
+        assert opener.stdout is not None and opener.stdout.readline()
+    for number in range(60):
+        for opener in openers:
+            assert opener.stdin is not None
+            opener.stdin.write(f"{path.parent / str(number) / path.name}\n")
+            opener.stdin.flush()
+        for opener in openers:
+            assert opener.stdout is not None and opener.stderr is not None
+            assert opener.stdout.readline() == "opened\n", opener.stderr.read()
+    for opener in openers:
+        assert opener.communicate(timeout=30) == ("", "")
+
+
 def test_two_processes_write_at_once_and_nothing_is_lost_and_nobody_waits(path: Path) -> None:
     writers = [Writer(path, 150, name) for name in ("one", "two")]
     for writer in writers:
