@@ -94,10 +94,11 @@ async def test_killing_the_worker_at_random_loses_nothing_of_the_run(
     assert run is not None and heads[run] == frame.steps
 
 
-def ends(path: Path) -> list[tuple[int, int, bool]]:
-    """How far each run on the disk goes, where it stands, and whether it is open."""
+def ends(path: Path) -> list[tuple[int, int, bool, float]]:
+    """How far each run on the disk goes, where it stands, whether it is open, and its rate."""
     with Store.open(path) as store:
-        return sorted((row.step, row.at, bool(row.owner)) for row in store.runs())
+        rows = store.runs()
+    return sorted((row.step, row.at, bool(row.owner), row.learning_rate) for row in rows)
 
 
 async def after_a_kill(lab: Lab) -> Frame:
@@ -118,7 +119,7 @@ async def test_a_worker_killed_while_one_looks_at_the_past_takes_neither_future_
         await lab.open(spec_of(words).to_json())
         await lab.advance(60)
         await lab.go_to(20)
-        await until(lambda: ends(store) == [(60, 20, True)])
+        await until(lambda: ends(store) == [(60, 20, True, 0.01)])
         before = await lab.frame()
         there = await after_a_kill(lab)
         assert (there.step, there.head) == (20, 60)
@@ -128,7 +129,7 @@ async def test_a_worker_killed_while_one_looks_at_the_past_takes_neither_future_
             assert [row.id for row in opened.runs()] == [first]
 
         await lab.edit({RATE: 0.02})  # which begins a fork, and no frame has told of it yet
-        await until(lambda: ends(store) == [(20, 20, True), (60, 20, False)])
+        await until(lambda: ends(store) == [(20, 20, True, 0.02), (60, 20, False, 0.01)])
         there = await after_a_kill(lab)
         assert (there.step, there.head, there.base_learning_rate) == (20, 20, 0.02)
         assert there.record is not None and there.record.run != first
