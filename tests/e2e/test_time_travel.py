@@ -30,7 +30,7 @@ def loss_of(screen: str) -> str:
 def timeline(screen: str) -> tuple[int, str]:
     """The number of its line, from 0, and the line."""
     lines = enumerate(screen.splitlines())
-    return next(found for found in lines if re.search(r"●.* \d+ of \d+ ", found[1]))
+    return next(found for found in lines if re.search(r"●[━─· ]* (step )?\d+( of \d+)? ", found[1]))
 
 
 def mouse(terminal: Terminal, kind: str, x: int, y: int) -> None:

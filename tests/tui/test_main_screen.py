@@ -226,6 +226,21 @@ async def test_every_panel_is_there_at_every_size(size: tuple[int, int]) -> None
             assert panel.size.height >= 3
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_the_prompt_begins_where_the_sliders_do(size: tuple[int, int]) -> None:
+    async with playing(size=size) as (app, pilot):
+
+        def lined_up() -> bool:
+            slider = app.main.query("#sampling-chain Slider").first(Slider)
+            field = app.main.query_one("#sampling-prompt", Input)
+            track = slider.region.x + slider.label_cells(slider.size.width)
+            return field.content_region.x == track
+
+        await seen(pilot, lined_up)
+        await pilot.resize_terminal(140, 30)
+        await seen(pilot, lined_up)
+
+
 async def test_the_footer_shows_the_keys_and_drops_the_least_important() -> None:
     async with playing(size=(80, 24)) as (app, _):
         assert "? help" in app.text("#keys")

@@ -69,7 +69,7 @@ def store(tmp_path: Path) -> Path:
 async def test_the_timeline_says_where_the_run_is_and_how_far_it_is_recorded() -> None:
     async with playing() as (app, pilot):
         await trained(pilot)
-        assert drawn(app).endswith("300 of 300")
+        assert drawn(app).endswith(" step 300")
         before = drawn(app).index("●")
         await app.controller.back(200)
         await at(pilot, 100)
@@ -191,7 +191,7 @@ async def test_the_timeline_is_in_sight_and_in_its_place_at_every_size(
         assert place.height == 1 and place.width >= 24 and panel.contains_region(place)
         await trained(pilot)
         assert timeline(app).region == place, "nothing moves when the run grows"
-        assert drawn(app).endswith("300 of 300")
+        assert drawn(app).endswith(" step 300")
         assert app.main.query_one(Chart).size.height >= 3
 
 
@@ -208,7 +208,7 @@ async def test_an_edit_in_the_past_is_said_to_branch_off(store: Path) -> None:
         assert "What run 1 learnt after step 200 is kept" in app.said
         await at(pilot, 200)
         await seen(pilot, lambda: "run 2" in app.text("#title"))
-        assert app.model.loss.xs[-1] == 200 and drawn(app).endswith("200 of 200")
+        assert app.model.loss.xs[-1] == 200 and drawn(app).endswith(" step 200")
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["made in a moment", "never made"])

@@ -20,7 +20,7 @@ from playground.tui.panels.panel import Panel
 from playground.tui.reloads import cure
 from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import Bar, Bars
-from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.control import Choice, Control, Toggle
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import fit, visible
@@ -91,6 +91,17 @@ class SamplingPanel(Panel):
         chain = self.query_one("#sampling-chain", VerticalScroll)
         chain.remove_children()
         chain.mount_all(list(self._controls(model)))
+        self.call_after_refresh(self._line_up)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._line_up)
+
+    def _line_up(self) -> None:
+        """The prompt begins in the column where the tracks of the controls do."""
+        for control in self.query("#sampling-chain > Control").results(Control):
+            width = self.query_one("#sampling-chain").scrollable_content_region.width
+            self.query_one("#sampling-prompt-label").styles.width = control.label_cells(width)
+            return
 
     def _controls(self, model: PlaygroundModel) -> Iterable[Widget]:
         lines: list[Widget] = []
@@ -126,7 +137,7 @@ class SamplingPanel(Panel):
         return lines
 
     LABEL_WIDTH = 12
-    """Cells of a control's name; the prompt stands in the same columns."""
+    """Cells of a control's name."""
 
     def _move_controls(self, model: PlaygroundModel) -> None:
         for line in self.query("#sampling-chain > *").results():

@@ -1,4 +1,4 @@
-"""A timeline on one line: `━━◆━━━━●━━┴━━━─────  312 of 620`.
+"""A timeline on one line: `━━◆━━━━●━━┴━━━─────  step 312 of 620`.
 
 Heavy is what is recorded, light is what may still come. The scrubber only asks (`Moved`) and
 shows what it is told (`set_state`): its handle is where its owner says things are, not where
@@ -32,8 +32,8 @@ COARSE = 10
 """Steps that a shifted arrow key moves."""
 PART = 20
 """A leap is one part in so many of what is recorded."""
-_TRACK = 6
-"""Cells that the track keeps; beside fewer, the text is shortened, then left out."""
+_TRACK, _LONG_TRACK = 6, 24
+"""Cells that the track keeps; beside fewer, the text is left out, or shortened."""
 
 TIMELINE = Binding.Group("timeline", compact=True)
 
@@ -367,13 +367,17 @@ class Scrubber(LineWidget, can_focus=True):
     def _text(self, place: int, last: int, end: int, width: int) -> tuple[str, int]:
         """What is written at the right, and the cells it takes: as many as the widest that may
         come, so that the track keeps its length while the numbers grow."""
-        whole, short = f"{end:,}", f"{place:,}"
-        for text, most in (
-            (f"{short} of {last:,}", len(whole) * 2 + 4),
-            (short, len(whole)),
+        short = f"{place:,}"
+        text = short if place == last else f"{short} of {last:,}"
+        digits = len(f"{end:,}")
+        brief = f"step {short}" if place == last else text
+        for written, most, track in (
+            (f"step {text}", 2 * digits + 9, _LONG_TRACK),
+            (brief, 2 * digits + 4, _TRACK),
+            (short, digits, _TRACK),
         ):
-            if width - most - 2 >= _TRACK:
-                return text, most + 2
+            if width - most - 2 >= track:
+                return written, most + 2
         return "", 0
 
     def _cells(self, scale: Scale, place: int, marks: Mapping[int, Mark]) -> list[Run]:

@@ -28,7 +28,7 @@ def wishes(app: Any) -> list[tuple[int, bool]]:
 async def test_it_reads_what_is_recorded_where_one_is_and_what_may_come(stage: Any) -> None:
     async with stage(recorded(), (60, 1)) as app:
         line = app.lines[0]
-        assert line.endswith("  312 of 620")
+        assert line.endswith("  step 312 of 620")
         track = line[2 : line.index(" ", 2)]
         assert track.strip("━─●") == "" and track.count("●") == 1
         assert track.index("●") == round(0.312 * (len(track) - 1))
@@ -51,7 +51,10 @@ async def test_the_track_keeps_its_length_while_the_numbers_grow(stage: Any) -> 
         start = app.lines[0].rindex("─")
         scrubber.set_state(0, 9_000, 10_000, 8_500)
         assert app.lines[0].rindex("─") == start
-        assert app.lines[0].endswith(" 8,500 of 9,000")
+        assert app.lines[0].endswith(" step 8,500 of 9,000")
+        scrubber.set_state(0, 9_000, 10_000, 9_000)
+        assert app.lines[0].rindex("─") == start
+        assert app.lines[0].endswith(" step 9,000")
 
 
 async def test_marks_are_signs_and_the_most_important_is_seen(stage: Any) -> None:
@@ -69,7 +72,7 @@ async def test_keys_ask_and_the_handle_stays_until_the_owner_moves_it(stage: Any
         await app.pilot.press("home")
         assert wishes(app) == [(0, True)]
         assert app.lines[0].index("●") == before.index("●")
-        assert app.lines[0].endswith("300 of 620")
+        assert app.lines[0].endswith("step 300 of 620")
         assert app.lines[0][2] == "○"  # where one is bound for
         scrubber.set_state(0, 620, 1000, 0)
         assert app.lines[0][2] == "●" and "○" not in app.lines[0]
@@ -254,7 +257,7 @@ async def test_the_text_is_whole_or_absent_at_every_width(stage: Any, width: int
         line = app.lines[0]
         assert line.count("●") == 1
         text = line.lstrip("› ━─●◆").strip()
-        assert text in ("98,764 of 98,765", "98,764", "")
+        assert text in ("step 98,764 of 98,765", "98,764 of 98,765", "98,764", "")
         assert text or width < 20
         scrubber.set_state(5, 5, 5, 5)
         app.check_widths()
