@@ -42,9 +42,9 @@ def assemble(pieces: list[Piece], width: int, gap: str = "  ") -> Content:
 def short_number(value: float) -> str:
     """1234.5 as "1.2k": three places at the most."""
     for bound, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= bound:
+        if value >= 0.9995 * bound:  # 999,999 is 1M, and not 1e+03k
             return f"{value / bound:.3g}{unit}"
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
 
 
 def duration(seconds: float) -> str:
