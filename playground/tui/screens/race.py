@@ -143,6 +143,8 @@ class RaceScreen(Screen[Kept | None]):
         self._raw = False
         self._opened = False
         self._leaving = False
+        self._answer: tuple[Kept | None, ...] = ()
+        """What it is to be dismissed with, once the race is closed."""
         self._failed: Content | None = None
         """Why it could not be opened."""
         self._due = False
@@ -267,7 +269,18 @@ class RaceScreen(Screen[Kept | None]):
         if not self._leaving:
             self._leaving = True
             await self._race.close()
+            self._answer = (kept,)
+            self._go()
+
+    def _go(self) -> None:
+        """Only the screen on top may be dismissed: a help that was opened meanwhile is read
+        first."""
+        if self._answer and self.app.screen is self:
+            (kept,), self._answer = self._answer, ()
             self.dismiss(kept)
+
+    def on_screen_resume(self) -> None:
+        self._go()
 
     def action_help(self) -> None:
         from playground.tui.screens.help import HelpScreen

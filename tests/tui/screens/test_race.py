@@ -21,7 +21,7 @@ from playground.lab.protocol import Checkpoint, Failure, SampleBatch, SampleText
 from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideState
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.screens import race_view as view
-from playground.tui.screens.help import KeyTable
+from playground.tui.screens.help import HelpScreen, KeyTable
 from playground.tui.screens.race import RACE_BINDINGS, Kept, RaceScreen
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.words import Words
@@ -239,6 +239,26 @@ async def test_escape_leaves_and_closes_both(host: Callable[..., Any]) -> None:
         await pilot.pause()
         await pilot.pause()
         assert app.answer is None and ("close",) in race.calls
+
+
+async def test_help_opened_while_the_race_is_being_closed_does_not_keep_one_in_it(
+    host: Callable[..., Any],
+) -> None:
+    race = ScriptedRace(PARTED)
+    closed, screen = asyncio.Event(), screen_of(race)
+    race.close = closed.wait  # type: ignore[assignment]
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        below = app.screen_stack[0]
+        await pilot.press("escape", "question_mark")
+        closed.set()
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen), "it is still read"
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.pause()
+        assert app.screen is below
 
 
 async def test_what_cannot_be_opened_is_said_and_nothing_but_leaving_works(
