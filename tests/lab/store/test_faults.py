@@ -30,7 +30,8 @@ def refused(path: Path, **options: object) -> StoreError:
 
 @pytest.fixture
 def somebody() -> Iterator[Path]:
-    """A folder, and no special rights in it: the superuser may write anywhere."""
+    """A folder that the superuser makes and another one looks into: who may write anywhere
+    would see nothing of what these tests are about. Where no superuser runs them, both are one."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -183,6 +184,7 @@ def test_a_disk_too_full_for_the_folder_is_said(
 
 
 def test_a_folder_without_permission_is_said(somebody: Path) -> None:
+    somebody.chmod(0o555)
     with as_nobody():
         for path in (somebody / "runs.sqlite", somebody / "new" / "runs.sqlite"):
             error = refused(path)
@@ -192,6 +194,7 @@ def test_a_folder_without_permission_is_said(somebody: Path) -> None:
 def test_a_store_in_a_read_only_folder_is_said(somebody: Path) -> None:
     path = somebody / "runs.sqlite"
     Store.open(path).close()
+    somebody.chmod(0o555)
     with as_nobody():
         assert refused(path).kind == "read-only"
 
