@@ -71,7 +71,7 @@ class Controller:
         self._frames = Frames(shared, self._previews)
         self._opening = Opening(shared, self._previews, self._frames)
         self._training = Training(shared, self._frames, self._opening)
-        self.runs = Runs(shared, self._opening, store)
+        self.runs = Runs(shared, self._opening, self._training, store)
         self._frames.recorded = lambda: self.do(self.runs.follow())
         self._making = Making(shared, self._frames, self._opening, self._training)
         self.ready = self._frames.ready
@@ -143,6 +143,16 @@ class Controller:
         """Go on with a run of the store, at step `at` or where it stood; as `open`. looking:
         leave that run as it is: it may be open elsewhere, and training makes a fork of it."""
         return await self._opening.open_recorded(run, at, looking=looking)
+
+    @property
+    def busy(self) -> bool:
+        """Is something under way, after which the run may stand otherwise than it is seen?"""
+        return self._chores.busy
+
+    async def settle(self) -> None:
+        """Until all that was asked for so far is done, and seen."""
+        async with self._training.turn():
+            pass
 
     async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
         """Go on from this step as a new run, with these changes; the run before stays."""

@@ -46,6 +46,11 @@ class Dialogs:
         self._app.clear_notifications()  # what they say would lie over what the dialog says
         self._app.push_screen(screen, done)
 
+    @property
+    def _on_main(self) -> bool:
+        """Is no other screen open? What a key asked for a moment ago does not come over it."""
+        return self._app.screen is self._app.main
+
     def _ready(self) -> bool:
         if self._model.info is None or self._model.catalog is None:
             self._app.controller.say(Remark("One moment", "The run is still being opened."))
@@ -214,6 +219,8 @@ class Dialogs:
         from playground.tui.screens.probes import ProbesScreen
 
         state = await self._app.controller.lab.probes()
+        if not self._on_main:
+            return
         trouble = state.trouble.message if state.trouble is not None else ""
         screen = ProbesScreen(state.probes, state.answers, state.skipped, trouble)
         self._push(screen, self._probes_chosen)
@@ -224,11 +231,23 @@ class Dialogs:
 
     def fork(self) -> None:
         """From a step on, change one thing: as a fork, or in a race."""
+        if not self._ready():
+            return
+        if self._app.controller.busy:  # with a step, say: it is forked from where that leads
+            self._app.controller.do(self._fork_then())
+        else:
+            self._fork()
+
+    async def _fork_then(self) -> None:
+        await self._app.controller.settle()
+        if self._on_main:
+            self._fork()
+
+    def _fork(self) -> None:
         from playground.tui.screens.fork import ForkScreen
         from playground.tui.screens.fork_fields import ForkSource
 
-        if self._ready():
-            self._push(ForkScreen(ForkSource.of(self._model)), self._fork_chosen)
+        self._push(ForkScreen(ForkSource.of(self._model)), self._fork_chosen)
 
     def _fork_chosen(self, choice: Any) -> None:
         if choice is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from playground.lab.protocol import Failure, ProbeSet, RecordState
+from playground.lab.protocol import Failure, ProbeSet, ProbesState, RecordState
 from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
 from playground.tui.screens.fork import ForkScreen
@@ -222,7 +223,7 @@ async def test_who_leaves_at_once_finds_the_run_in_one_place(
         if made:
             app.lab.written = RecordState(1)
         await pilot.press("q")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while ("close",) not in app.lab.calls:
                 await pilot.pause()
         assert len(app.lab.saved) == (0 if made else 1), "the store has it, or else the file"
@@ -306,7 +307,7 @@ async def test_a_run_that_another_playground_has_open_is_not_offered(store: Path
 async def opened(pilot: Pilot[int], kind: type) -> Any:
     """The screen that a key opens, once it is there."""
     app = pilot.app
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (isinstance(app.screen, kind) and app.screen.focused is not None):
             await pilot.pause()
     return app.screen
@@ -344,7 +345,7 @@ async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
         await pilot.press("f")
         await opened(pilot, ForkScreen)
         await pilot.press(*"0.02", "ctrl+r")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not isinstance(app.screen, RaceScreen):
                 await pilot.pause()
         assert [side.name for side in sides] == ["as it is", "learning rate 0.02"]
@@ -356,17 +357,77 @@ async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
         await at(pilot, 5)
 
 
+async def test_a_race_from_an_earlier_step_leaves_the_open_run_where_it_stands(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[Any] = []
+
+    def race(left: Any, right: Any, **_: Any) -> ScriptedRace:
+        sides.extend([left, right])
+        return ScriptedRace(PARTED)
+
+    monkeypatch.setattr("playground.lab.race.Race", race)
+    async with playing(store=store) as (app, pilot):
+        await trained(pilot, 50)
+        await pilot.press("f")
+        await opened(pilot, ForkScreen)
+        await pilot.press("ctrl+n", "ctrl+r")
+        async with asyncio.timeout(60):
+            while not isinstance(app.screen, RaceScreen):
+                await pilot.pause()
+        assert [side.checkpoint for side in sides] == [None, None], "from step 0"
+        await pilot.press("escape", "s")
+        await at(pilot, 51)
+
+
+async def test_a_running_run_is_forked_at_the_step_that_is_said(store: Path) -> None:
+    async with playing(store=store) as (app, pilot):
+        app.lab.record = RecordState(1)
+        await trained(pilot, 50)
+        app.lab.state, app.lab.step = "running", 53  # further than the last picture of it
+        app.model.frame = replace(app.model.frame, state="running")  # type: ignore[type-var]
+        await app.controller.fork(50, {RATE: 0.05})
+        await seen(pilot, lambda: "Forked at step 50" in app.said)
+        assert app.lab.step == 50, "the new run begins there"
+
+
+async def test_f_right_after_s_forks_from_the_step_that_is_being_made() -> None:
+    async with playing() as (app, pilot):
+        await trained(pilot, 5)
+        for character in "ssf":  # all of them before the first one is looked at
+            app.post_message(events.Key(character, character))
+        screen = await opened(pilot, ForkScreen)
+        assert screen.query_one("#fork-step", Input).value == "7"
+
+
+async def test_y_pressed_twice_opens_the_probes_once() -> None:
+    async with playing() as (app, pilot):
+        gate, asked = asyncio.Event(), app.lab.probes
+
+        async def slowly() -> ProbesState:
+            await gate.wait()
+            return await asked()
+
+        app.lab.probes = slowly  # type: ignore[method-assign]
+        await pilot.press("y", "y")
+        gate.set()
+        await opened(pilot, ProbesScreen)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is app.main
+
+
 async def test_a_shows_all_runs_and_opens_the_chosen_one_where_it_stood(store: Path) -> None:
     async with playing(store=store) as (app, pilot):
         await trained(pilot, 3)
         await pilot.press("a")
         screen = await opened(pilot, RunsScreen)
         runs = screen.query_one(RunList)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(runs.keys) != 2:
                 await pilot.pause()
         await pilot.press("slash", *"kafka", "enter")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while len(runs.keys) != 1:
                 await pilot.pause()
         await pilot.press("enter")
@@ -382,7 +443,7 @@ async def test_in_the_search_of_the_runs_every_letter_is_text(store: Path) -> No
         for character in "/names m/n":  # all of them before the first one is looked at
             key = {" ": "space", "/": "slash"}.get(character, character)
             app.post_message(events.Key(key, character))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while screen.query_one(Input).value != "names m/n":
                 await pilot.pause()
         assert app.screen is screen

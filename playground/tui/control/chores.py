@@ -20,6 +20,7 @@ class Chores:
         self._complain = complain
         self._failed = failed
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._asked = 0
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Carry out work that handles its own LabErrors."""
@@ -28,10 +29,20 @@ class Chores:
         task.add_done_callback(self._ended)
         return task
 
+    @property
+    def busy(self) -> bool:
+        """Is something that was asked for not done yet? It may not even have begun."""
+        return self._asked > 0
+
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
         """Carry out work; what fails is said, never lost."""
-        task = self.spawn(self._guarded(work))
-        task.add_done_callback(lambda _: work.close())  # it may have been cancelled unbegun
+
+        def done(_: asyncio.Task[Any]) -> None:
+            self._asked -= 1
+            work.close()  # it may have been cancelled unbegun
+
+        self._asked += 1
+        self.spawn(self._guarded(work)).add_done_callback(done)
 
     def cancel(self) -> None:
         """Stop them all."""

@@ -15,6 +15,7 @@ from playground.lab.events import LabError
 from playground.lab.protocol import AGAIN, Checkpoint, Failure, Recording, RecordState, RunInfo
 from playground.tui.control.opening import Opening
 from playground.tui.control.shared import Remark, Shared
+from playground.tui.control.training import Training
 from playground.tui.widgets.text import visible
 
 if TYPE_CHECKING:
@@ -27,9 +28,12 @@ class Runs:
     """What the main screen does with the store. What the store cannot do is said, and stops
     nothing."""
 
-    def __init__(self, shared: Shared, opening: Opening, store: Path | None) -> None:
+    def __init__(
+        self, shared: Shared, opening: Opening, training: Training, store: Path | None
+    ) -> None:
         self._shared = shared
         self._opening = opening
+        self._training = training
         self.desk = Desk(store) if store is not None else None
         """The store; None if runs are not recorded."""
         self._seen: RecordState | None = None
@@ -102,20 +106,13 @@ class Runs:
 
     # ------------------------------------------------------------ forks
 
-    async def checkpoint_at(self, step: int) -> Checkpoint:
-        """The open run's state after `step` steps, to fork from. Raises LabError."""
-        lab, model = self._shared.lab, self._shared.model
-        if step != model.step:
-            await self._shared.patience.for_(lab.go_to(step))
-        return await self._shared.patience.for_(lab.checkpoint())
-
     async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
         """Go on from this step as a new run, with these changes. Raises LabError."""
         from playground.lab.forking import forked
         from playground.tui.screens.fork_fields import fork_name
 
         parent = self._parent(step)
-        checkpoint = await self.checkpoint_at(step)
+        checkpoint = await self._training.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
         name = fork_name(changes)
         if await self._opening.open(spec, checkpoint=start, parent=parent, name=name):
@@ -144,10 +141,8 @@ class Runs:
         from playground.tui.screens.fork_fields import fork_name
 
         lab, model = self._shared.lab, self._shared.model
-        if model.running:
-            await self._shared.patience.for_(lab.pause())
         parent = self._parent(step)
-        checkpoint = await self.checkpoint_at(step)
+        checkpoint = await self._training.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
         same, unchanged = forked(checkpoint, {})
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from playground.catalog import KnobValue
-from playground.lab.protocol import Measuring
+from playground.lab.events import LabError
+from playground.lab.protocol import Checkpoint, Failure, Measuring
 from playground.tui.control.frames import Frames
 from playground.tui.control.opening import Opening
 from playground.tui.control.shared import Remark, Shared
@@ -79,6 +80,24 @@ class Training:
             await self._shared.patience.for_(self._shared.lab.go_to(step))
         finally:
             model.going = None
+
+    async def checkpoint_at(self, step: int) -> Checkpoint:
+        """The run's state after `step` steps, to fork from; the run itself stays where it
+        stands, paused."""
+        async with self.turn():
+            # The picture may be older than the run: where that stands is known once it is paused.
+            if self._shared.model.running:
+                await self._shared.patience.for_(self._shared.lab.pause())
+                await self._frames.pull()
+            stood = self._shared.model.step
+            if stood != step:
+                await self._go_to(step)
+            checkpoint = await self._shared.patience.for_(self._shared.lab.checkpoint())
+            if checkpoint.step != step:  # stopped on the way there, which is said
+                raise LabError(Failure("There is no fork", "", kind="cancelled"))
+            if stood != step:
+                await self._go_to(stood)
+            return checkpoint
 
     async def stop_going(self) -> None:
         """Stay where the run has come to on its way to a step that is far from a kept state."""
