@@ -9,9 +9,12 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playground.hooks.sources import expanded
-from playground.lab.store.store import Store
+
+if TYPE_CHECKING:
+    from playground.lab.store.store import Store
 
 MOST = 16 * 1024 * 1024
 """Bytes of a text file up to which it is kept."""

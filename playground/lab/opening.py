@@ -22,6 +22,7 @@ from playground.lab.data import Encoder, Report, TokenDocuments, read
 from playground.lab.engines import Engines, Made
 from playground.lab.events import LabError
 from playground.lab.guard import Guard, failure_of
+from playground.lab.keeping import text_of
 from playground.lab.places import data_folder
 from playground.lab.protocol import (
     FALLBACK_ENGINE,
@@ -67,6 +68,9 @@ class Opened:
     """SHA-256 of the documents."""
     same_data: bool
     """The checkpoint it was opened from, if any, was made on the very same documents."""
+    text: bytes | None
+    """The text file that the documents are from, as it was then; None if it is not one that is
+    kept with a run."""
 
 
 def open_run(
@@ -114,6 +118,8 @@ def _open(
     schedule, schedule_guard = _make(registry, "schedule", spec.schedule, follows, activity)
 
     report(Progress(f"reading {spec.dataset.name}", 0, 0))
+    path = spec.dataset.options.get("path")
+    text = text_of(path) if isinstance(path, str) else None
     documents = read(dataset, data_guard, _cache(data_guard), report)
     texts = documents.texts
     report(Progress(f"tokenizer {spec.tokenizer.name}", 0, 0))
@@ -187,6 +193,7 @@ def _open(
         tokens_per_document=look.tokens_per_document,
         fingerprint=documents.fingerprints[0],
         same_data=same_data,
+        text=text,
     )
 
 

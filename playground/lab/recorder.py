@@ -51,12 +51,12 @@ class Recorder:
         about: Callable[[], NewRun],
         settings: Callable[[], str],
         *,
-        text: str = "",
+        text: bytes | None = None,
         recalled: Recalled | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """about: the run as it is to be made, but for its parent. settings: how it is looked at,
-        as JSON. text: path of the file that it learns from, if it is one. recalled: the run that
+        as JSON. text: the file that it learns from, if that is to be kept. recalled: the run that
         is gone on with, as it was read, and its lock."""
         self.samples: list[StoredSamples] = []
         """To be recorded with the next batch; so are the answers to the probes."""

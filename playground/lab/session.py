@@ -156,13 +156,12 @@ class Session:
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         """Have the run recorded from now on. recalled, wake: see Recorder."""
-        path = self.spec.dataset.options.get("path")
         self.recorder = recorder = Recorder(
             recording,
             self.training,
             lambda: new_run(self._opened, self.training, self._registry, self._settings()),
             self._settings,
-            text=path if isinstance(path, str) else "",
+            text=self._opened.text,
             recalled=recalled,
             wake=wake,
         )

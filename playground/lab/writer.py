@@ -17,7 +17,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from playground.lab.gathering import Gathered, Line, Marks
-from playground.lab.keeping import text_of
 from playground.lab.protocol import AGAIN, Failure
 from playground.lab.recall import owner_of
 from playground.lab.store.errors import StoreError
@@ -34,11 +33,16 @@ class Writer:
     """Belongs to one Recorder. Its jobs are put in by the thread that trains."""
 
     def __init__(
-        self, path: Path, text: str, idle: Callable[[], None], failing: Callable[[], None]
+        self,
+        path: Path,
+        text: bytes | None,
+        idle: Callable[[], None],
+        failing: Callable[[], None],
     ) -> None:
-        """path: the store. text: path of the file that the run learns from, or "". idle: called
-        in the writing thread after each job, and now and then while there is trouble; failing:
-        when a job failed."""
+        """path: the store. text: the file that the run learns from, if it is kept with it: what
+        was read, for the file may be edited while the run goes on. idle: called in the writing
+        thread after each job, and now and then while there is trouble; failing: when a job
+        failed."""
         self.trouble: Failure | None = None
         """Why the last job could not be done."""
         self.quiet_until = 0.0
@@ -157,9 +161,8 @@ class Writer:
         """Without an owner, until it is locked: it shall not look like an interrupted one."""
         if line.parent is not None:
             self._release(store, line.parent)
-        data = text_of(self._text) if self._text else None
-        if data is not None:  # the file may be edited, and the run goes on all the same
-            new = replace(new, text_sha256=store.keep_text(data))
+        if self._text is not None:
+            new = replace(new, text_sha256=store.keep_text(self._text))
         if new.parent is not None and new.fork_step is not None:
             # If the end of the parent could not be recorded, the fork has it nevertheless.
             step = min(new.fork_step, store.row(new.parent).step)

@@ -3,6 +3,7 @@ for."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -516,6 +517,26 @@ def test_a_text_that_was_changed_or_deleted_since_is_taken_from_the_copy(
     assert state_of(again) == state_of(session)
     with Store.open(house.path) as store:
         assert [(row.id, row.step) for row in store.runs()] == [(1, 90)], "and it is no fork"
+
+
+def test_a_text_that_is_edited_while_the_run_is_open_is_kept_as_it_was_read(
+    house: House, words: Path
+) -> None:
+    """Also for a fork, which is made long after the text was read."""
+    read = hashlib.sha256(words.read_bytes()).hexdigest()
+    first = house.open()
+    words.write_text("edited before the first step\n")
+    walk(first, 40)
+    parent = written(first)
+    first.go_to(20)
+    first.edit({LEARNING_RATE: 0.001})
+    walk(first, 30)
+    child = written(first)
+    first.close()
+    assert house.record(parent).text_sha256 == house.record(child).text_sha256 == read
+    again = house.open(run=child)
+    assert again.step == 30 and state_of(again) == state_of(first)
+    again.close()
 
 
 @pytest.mark.parametrize(
