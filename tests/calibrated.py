@@ -6,6 +6,11 @@ import subprocess
 import sys
 import time
 
+PATIENCE = 4
+"""How many times as long as on an idle machine tests wait for what must come. A deadline only
+says when to give up: nobody waits for it where all is well.
+"""
+
 
 def a_second() -> float:
     """A second on an idle machine; in proportion more where a fresh process takes longer to load

@@ -84,7 +84,7 @@ def command(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=cwd,
-        timeout=30,
+        timeout=120,
         env={name: value for name, value in settings.items() if value is not None},
     )
     return Done(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -25,7 +25,7 @@ print(*sorted({{name.partition(".")[0] for name in sys.modules}}), sep=",", file
 def modules(code: str, cwd: Path | None = None) -> set[str]:
     """The packages that are loaded after this code; it prints them last."""
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return set(done.stderr.splitlines()[-1].split(","))

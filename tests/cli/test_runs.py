@@ -367,7 +367,7 @@ def test_an_exported_run_goes_on_bit_for_bit_on_a_machine_without_its_text(
     done = play("runs", "import", file, "--json")
     assert done.code == 0 and json.loads(done.out)["run"] == 1
     went_on = subprocess.run(
-        [sys.executable, "-c", CONTINUE], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", CONTINUE], capture_output=True, text=True, timeout=120
     )
     assert went_on.returncode == 0, went_on.stderr
     losses, notices = json.loads(went_on.stdout)

@@ -37,7 +37,7 @@ def test_a_reader_that_has_seen_enough_is_no_failure(saved: Path, words_said: li
         assert process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
     if "--save" in words_said:  # what was learnt is not lost
         assert read_checkpoint(saved.parent / "m.safetensors").step > 0
 
@@ -50,7 +50,7 @@ def test_a_reader_that_never_read(words: Path, words_said: list[str]) -> None:
     options = STEPS if "train" in words_said else ()
     done = subprocess.run(
         [COMMAND, *words_said, *options],
-        stdout=writing, stderr=subprocess.PIPE, cwd=words.parent, timeout=30,
+        stdout=writing, stderr=subprocess.PIPE, cwd=words.parent, timeout=120,
     )  # fmt: skip
     os.close(writing)
     assert done.returncode == 0
@@ -164,7 +164,7 @@ def test_a_folder_that_is_gone(words: Path, tmp_path: Path) -> None:
         script = 'cd "$0" && rmdir "$0" && exec "$@"'
         done = subprocess.run(
             ["sh", "-c", script, folder, COMMAND, *map(str, said)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         return done.returncode, done.stderr
 

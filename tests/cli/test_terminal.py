@@ -32,7 +32,7 @@ def in_terminal(*arguments: object, columns: int = 80, term: str = "xterm") -> D
         written = b""
         while chunk := _read(ours):
             written += chunk
-        code = process.wait(timeout=30)
+        code = process.wait(timeout=120)
     os.close(ours)
     return Done(code, written.decode().replace("\r\n", "\n"), "")
 

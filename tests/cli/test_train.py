@@ -100,7 +100,7 @@ def test_interrupted_saved_and_gone_on_with_equals_uninterrupted(words: Path, pl
         process.send_signal(signal.SIGINT)
         # Not communicate(): it would pass over the lines that readline has buffered.
         rest = process.stdout.read()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
     said = log.read_text()
     assert process.returncode == 130
     done = steps(first + rest)

@@ -2,7 +2,7 @@
 
 Nothing sleeps: tmux copies whatever the program prints into a pipe, and `wait_for` looks at
 the screen again each time something arrives there, until what it waits for is seen or the
-deadline passes.
+deadline passes. Seconds are those of an idle machine.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from tests.calibrated import PATIENCE
 
 
 class Terminal:
@@ -84,6 +86,7 @@ class Terminal:
         self, what: str | re.Pattern[str] | Callable[[str], object], seconds: float = 15
     ) -> str:
         """The screen on which `what` (text, pattern or condition) is first seen."""
+        seconds *= PATIENCE
         deadline = time.monotonic() + seconds
         while True:
             screen = self.screen

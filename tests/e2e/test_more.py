@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.calibrated import PATIENCE
 from tests.e2e.conftest import Launch
 from tests.e2e.terminal import Terminal
 from tests.e2e.test_faults import workers_of
@@ -33,13 +34,13 @@ def playground_of(terminal: Terminal) -> int:
 
 
 def ends(pid: int, seconds: float) -> bool:
-    """Whether the process ends in time."""
+    """Whether the process ends in time; seconds of an idle machine."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([handle], [], [], seconds)[0])
+        return bool(select.select([handle], [], [], PATIENCE * seconds)[0])
     finally:
         os.close(handle)
 

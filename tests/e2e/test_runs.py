@@ -46,7 +46,7 @@ def test_a_run_is_named_found_again_and_opened(launch: Launch, home: Path) -> No
         [COMMAND, "runs", "list", "--json"],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         env={**os.environ, "MICROGPT_PLAY_HOME": str(home)},
     )
     (row,) = map(json.loads, said.stdout.splitlines())

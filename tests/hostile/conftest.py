@@ -39,7 +39,7 @@ class Home:
             for file in (PLUGINS / kind).glob(f"{only}.py"):
                 shutil.copy(file, self.plugins)
 
-    def play(self, *words: object, seconds: float = 30) -> subprocess.CompletedProcess[str]:
+    def play(self, *words: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """What became of microgpt-play; it has so long."""
         return subprocess.run(
             [COMMAND, *map(str, words)],

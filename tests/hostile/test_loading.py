@@ -81,7 +81,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, dict[str
     """What the doctor says of all of them at once: exit code, whole text, and each one's part."""
     home = Home(tmp_path_factory.mktemp("hostile"))
     home.add("loading", "deadly")
-    done = home.play("plugins", "doctor", "--seconds", 4, seconds=90)
+    done = home.play("plugins", "doctor", "--seconds", 4, seconds=180)
     parts: dict[str, str] = {}
     name = ""
     for line in done.stdout.splitlines():

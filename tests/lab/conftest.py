@@ -1,4 +1,5 @@
-"""Runs and plugins for the tests of the lab. Real processes, no sleeps: tests await events."""
+"""Runs and plugins for the tests of the lab. Real processes, no sleeps: tests await events, and
+the seconds that they give them are those of an idle machine."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from playground.lab.client import Lab
 from playground.lab.events import LabEvent, Limits
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from tests.calibrated import PATIENCE
 
 T = TypeVar("T")
 WORDS = [
@@ -105,7 +107,7 @@ class Watched:
 
     async def event(self, kind: type[T], seconds: float = 10.0) -> T:
         """The next event of a kind, those already there included."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE * seconds):
             while True:
                 for event in self.events:
                     if isinstance(event, kind):
@@ -116,7 +118,7 @@ class Watched:
 
     async def reaches(self, step: int, seconds: float = 20.0) -> None:
         """Until the run has done so many steps."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE * seconds):
             while (await self.lab.frame()).step < step:
                 pass
 
@@ -140,12 +142,12 @@ async def labs() -> AsyncIterator[MakeLab]:
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     """Let the event loop go round until something is so."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(PATIENCE * seconds):
         while not condition():
             await asyncio.sleep(0)
 
 
 async def within(seconds: float, work: Awaitable[T]) -> T:
     """The result, if it comes in time."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(PATIENCE * seconds):
         return await work

@@ -18,6 +18,7 @@ from playground.lab.process import spawn_worker
 from playground.lab.protocol import FrameRequest, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from tests.calibrated import PATIENCE
 from tests.lab import plugins
 from tests.lab.conftest import MakeLab, Watched, text_run, until, within
 
@@ -34,7 +35,7 @@ def ended(pid: int, seconds: float) -> None:
     except ProcessLookupError:
         return
     try:
-        select.select([handle], [], [], seconds)
+        select.select([handle], [], [], PATIENCE * seconds)
     finally:
         os.close(handle)
 
@@ -353,7 +354,7 @@ async def test_a_plugin_that_fails_while_training_pauses_at_the_last_good_step(
     watched = await opened(labs, spec.replace({"tokenizer.name": "moody"}), file)
     lab = watched.lab
     await lab.run()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (frame := await lab.frame()).state == "running":
             pass
     assert frame.state == "failed" and frame.trouble is not None
@@ -491,7 +492,7 @@ async def main():
 asyncio.run(main())
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.strip() == "2", done.stderr
 

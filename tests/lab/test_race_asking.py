@@ -256,7 +256,7 @@ async def test_a_side_that_is_opened_later_is_asked_and_sampled_as_in_the_race(
     async with racing(left, Entrant("B", spec.to_json(), recording=recording)) as race:
         for _ in range(3):
             await race.step()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (run := race.state.sides[1].run) is None:
                 await race.go_to(3)
     lab = Lab(SOURCES, limits=QUICK, store=store)

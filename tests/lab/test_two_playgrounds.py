@@ -32,7 +32,7 @@ async def test_two_that_train_on_one_store_lose_nothing(words: Path, tmp_path: P
     path = tmp_path / "runs.sqlite"
     one, other = Lab(NONE, store=path), Lab(NONE, store=path)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             results = await asyncio.gather(
                 trained(one, words, 1, 1000), trained(other, words, 2, 1000)
             )

@@ -190,7 +190,7 @@ async def test_leaving_a_worker_that_does_not_answer_keeps_the_run_as_it_was_las
 async def test_toasts_do_not_lie_over_a_dialog_that_is_opened_after_them() -> None:
     app = WatchedApp(lambda listener: ScriptedLab(listener), "{}")  # type: ignore[arg-type]
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await asyncio.wait_for(app.controller.ready.wait(), 10)
+        await asyncio.wait_for(app.controller.ready.wait(), 60)
         app.controller.say(Remark("A toast", "of many words", "error"))
         await pilot.pause()
         assert app.screen.query("Toast")

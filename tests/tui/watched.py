@@ -56,12 +56,12 @@ async def playing(
 
     app = WatchedApp(lab, spec, store=store)
     async with app.run_test(size=size) as pilot:
-        await asyncio.wait_for(app.controller.ready.wait(), 10)
+        await asyncio.wait_for(app.controller.ready.wait(), 60)
         await seen(pilot, lambda: "ready" in app.text("#status"))
         yield app, pilot
 
 
-async def seen(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 10) -> None:
+async def seen(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 60) -> None:
     """Wait until the condition holds; it is looked at after each drawing."""
     app = pilot.app
     assert isinstance(app, WatchedApp)

@@ -89,7 +89,7 @@ def test_two_processes_open_a_new_store_at_once(path: Path) -> None:
     for writer in writers:
         writer.go()
     for writer in writers:
-        writer.process.communicate(timeout=30)
+        writer.process.communicate(timeout=120)
         assert writer.process.returncode == 0
     with Store.open(path) as store:
         assert {row.name for row in store.runs()} == {"one", "two", "three"}
@@ -127,7 +127,7 @@ def test_of_many_that_make_a_store_at_the_same_moment_none_is_turned_away(path: 
             assert opener.stdout is not None and opener.stderr is not None
             assert opener.stdout.readline() == "opened\n", opener.stderr.read()
     for opener in openers:
-        assert opener.communicate(timeout=30) == ("", "")
+        assert opener.communicate(timeout=120) == ("", "")
 
 
 def test_two_processes_write_at_once_and_nothing_is_lost_and_nobody_waits(path: Path) -> None:
@@ -143,7 +143,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost_and_nobody_waits(path: 
                 steps_there = [row.step for row in store.runs()]
                 assert all(step % 50 == 0 for step in steps_there)
         for writer in writers:
-            said, _ = writer.process.communicate(timeout=30)
+            said, _ = writer.process.communicate(timeout=120)
             whole(store, writer.run, 150)
             if writer is writers[1]:
                 longest = float(said.split("longest ")[1])

@@ -44,8 +44,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def previewed(pilot: Pilot[Any], words: str) -> None:
-    """Wait until the preview of the file says so, ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Wait until the preview of the file says so."""
+    async with asyncio.timeout(60):
         while words not in said(pilot.app, "#dataset-preview"):
             await pilot.pause()
 

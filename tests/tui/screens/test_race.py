@@ -428,7 +428,7 @@ async def test_two_real_runs_race_to_the_end_and_one_is_kept(
     )
     screen = RaceScreen(race)
     app = host(screen)
-    async with asyncio.timeout(30), app.run_test(size=(120, 40)) as pilot:
+    async with asyncio.timeout(90), app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, screen)
         assert "✗" not in says(screen, "verdict")
         await pilot.press("space")
