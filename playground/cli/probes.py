@@ -52,6 +52,8 @@ def _text(path: Path) -> str:
     try:
         if path.is_dir():
             raise _wrong(path, "is a folder. Name a file in it")
+        if path.exists() and not path.is_file():  # nobody may ever write into a pipe
+            raise _wrong(path, "is a pipe, a socket or a device. Name a file")
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -68,7 +69,10 @@ def test_what_cannot_be_read_is_said_in_words(
     assert said in message and name in message
 
 
-def test_a_file_that_is_not_there_and_a_folder_are_said(tmp_path: Path) -> None:
+def test_what_is_no_file_is_said_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.txt"
+    os.mkfifo(pipe)
+    assert "is a pipe" in refused(pipe)
     assert "is not there" in refused(tmp_path / "nowhere.txt")
     assert "is a folder" in refused(tmp_path)
     assert "cannot be read" in refused(tmp_path / ("x" * 5000))

@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import math
+import os
 import sqlite3
 import subprocess
 import sys
@@ -115,6 +116,31 @@ def test_a_query_that_cannot_be_is_wrong_usage(play: Play) -> None:
     for words, said in ((["lrr>1"], "did you mean 'lr'"), (["--sort", "lsos"], "no field 'lsos'")):
         done = play("runs", "list", *words)
         assert done.code == 2 and said in " ".join(done.err.split())
+
+
+@pytest.mark.usefixtures("recorded")
+def test_more_than_sqlite_can_count_to_is_all_of_them(play: Play) -> None:
+    done = play("runs", "list", "--limit", 10**20)
+    assert (done.code, row_numbers(done.out)) == (0, ["3", "2", "1"])
+
+
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("runs", "list", "{}"),
+        ("runs", "list", "name={}"),
+        ("runs", "show", "{}"),
+        ("train", "--run", "{}"),
+    ],
+    ids=" ".join,
+)
+def test_words_that_are_no_text_fit_nothing_and_say_nothing_of_the_store(
+    play: Play, asked: tuple[str, ...]
+) -> None:
+    done = play(*(word.format(os.fsdecode(b"a\xff")) for word in asked))
+    assert "damaged" not in done.err and done.out == ""
+    assert "No run fits" in done.err or "There is no such run" in done.err
 
 
 @pytest.mark.usefixtures("recorded")

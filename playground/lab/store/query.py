@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from playground.lab.store.packing import ROW_FIELDS
+from playground.lab.store.packing import ROW_FIELDS, clean
 
 Operator = Literal["=", "!=", ">=", "<=", ">", "<", "~"]
 Value = int | float | str | None
@@ -31,6 +31,8 @@ AGES = frozenset({"created", "touched"})
 NULLABLE = frozenset({"parent", "fork_step", "loss", "heldout"})
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SEARCHED = ("name", "note", "dataset")
+_MOST = 2**63 - 1
+"""The largest number that SQLite knows."""
 _TOKEN = re.compile(r'(?:"[^"]*"?|[^\s"])+')
 _FILTER = re.compile(r"([^\s\"=!<>~]*)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
 
@@ -78,7 +80,7 @@ class Query:
     ) -> Query:
         """From what a person typed. Raises QueryError."""
         filters, words = [], []
-        for found in _TOKEN.finditer(text):
+        for found in _TOKEN.finditer(clean(text)):
             part, place = found.group(), found.start()
             if part.count('"') % 2:
                 raise _wrong("the quote is not closed", part, place + part.rindex('"'))
@@ -113,7 +115,7 @@ class Query:
         order = f"ORDER BY runs.{self.sort} IS NULL, {column} {way}, runs.id {way}"
         if self.limit is not None:
             order += " LIMIT ?"
-            values.append(self.limit)
+            values.append(min(self.limit, _MOST))
         return " AND ".join(conditions), order, tuple(values)
 
 

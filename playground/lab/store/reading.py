@@ -16,6 +16,7 @@ from playground.lab.store.locks import is_open
 from playground.lab.store.packing import (
     ROW_COLUMNS,
     answers_of,
+    clean,
     evaluations_of,
     joined,
     plugins_of,
@@ -95,7 +96,7 @@ class Reading:
 
         Raises StoreError "missing", saying what there is.
         """
-        wanted = words.strip()
+        wanted = clean(words).strip()  # as names are kept
         seen = PUT_AWAY if deleted else SEEN
         with self._database.reading() as db:
             if wanted.isdecimal() and wanted.isascii() and len(wanted) < 19:
