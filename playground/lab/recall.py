@@ -60,19 +60,39 @@ def recall(recording: Recording) -> Recalled:
         raise LabError(Failure(error.title, error.message)) from error
 
 
-def recall_of_worker(recording: Recording, reached: int) -> Recalled | None:
-    """The run that the process `recording.worker` had open when it died, held as ours: what is
-    known of it elsewhere is older. None if the store cannot tell, or if its record does not go
-    as far as step `reached`."""
+def recall_of_worker(
+    recording: Recording, spec: str, known: Checkpoint | None
+) -> tuple[Recording, Recalled | None]:
+    """The run that the process `recording.worker` had open when it died, held as ours, and as
+    what to record it from now on. spec: its settings; known: the newest state of it that is known
+    elsewhere. None for the run if the store cannot tell, or does not know all that led there."""
     with (
         contextlib.suppress(StoreError, LabError),
         contextlib.closing(Store.open(Path(recording.store))) as store,
     ):
         owner = owner_of(recording.worker)
         rows = [row for row in store.interrupted() if row.owner == owner]
-        if rows and rows[-1].step >= reached:
-            return _recall(store, replace(recording, at=None), rows[-1].id)
-    return None
+        if not rows:
+            return recording, None
+        recalled = _recall(store, replace(recording, at=None), rows[0].id)
+        if same_settings(recalled.spec, spec):  # numbers of processes come again
+            recording = replace(recording, run=rows[0].id)
+            if known is None or _knows(recalled.record, known):
+                return recording, recalled
+        if recalled.lock is not None:
+            recalled.lock.release()
+    return recording, None
+
+
+def _knows(record: RunRecord, known: Checkpoint) -> bool:
+    """Does the record go as far as this state, and through the same edits? What was set last may
+    not have been written yet."""
+    made = {(edit.step, edit.field): edit.value for edit in record.edits}
+    rates, engines = (
+        {(step, name): value for step, value in pairs if step <= known.step}
+        for name, pairs in (("learning_rate", known.edits), ("engine", known.engines))
+    )
+    return record.row.step >= known.step and {**rates, **engines}.items() <= made.items()
 
 
 def owner_of(process: int | None) -> str:

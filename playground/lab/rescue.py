@@ -85,6 +85,7 @@ class Rescue:
         reply = await link.request(keeper.request())
         if link is self._run.link and isinstance(reply, Checkpoint):
             keeper.keep(reply)
+            self._run.step = reply.step
 
     # ------------------------------------------------------------ another worker
 

@@ -28,9 +28,8 @@ def open_session(
     spec, checkpoint = command.spec, command.checkpoint
     sampling, measuring, probes = command.sampling, command.measuring, command.probes
     if recording is not None and recording.worker is not None:
-        recalled = recall_of_worker(recording, checkpoint.step if checkpoint else 0)
+        recording, recalled = recall_of_worker(recording, spec, checkpoint)
         if recalled is not None:
-            recording = replace(recording, run=recalled.record.row.id)
             spec, checkpoint = recalled.spec, recalled.checkpoint
     if recording is not None and recording.run is not None and not (checkpoint or recalled):
         progress(Progress("reading the record", 0, 0))
@@ -60,6 +59,8 @@ def open_session(
             session.record(fork, wake=wake)
         elif recording is not None:
             session.record(recording, recalled=recalled, wake=wake)
+            if recalled is None:
+                session.flush()  # the edits that a fork, or what a lost worker had, begins with
     except BaseException:
         if recalled is not None and recalled.lock is not None:
             recalled.lock.release()

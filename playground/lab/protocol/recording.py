@@ -27,7 +27,7 @@ class Recording:
     name: str = ""
     worker: int | None = None
     """Go on with the run that this process had open when it died, in place of `run`, if that is
-    in the store and got as far as the checkpoint that is opened."""
+    in the store; from the checkpoint that is opened, if that knows more than the record."""
     looking: bool = False
     """Leave the recorded run as it is: it may be open elsewhere. Training it further makes a fork
     of it."""
