@@ -1,0 +1,209 @@
+"""What a person did is still done when the worker is killed a moment later."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from playground.hooks.registry import Registry
+from playground.lab.activity import Activity
+from playground.lab.client import Lab
+from playground.lab.forking import forked
+from playground.lab.protocol import Checkpoint, Open, Recording
+from playground.lab.recall import owner_of
+from playground.lab.session import Session
+from playground.lab.starting import open_session
+from playground.lab.store.records import RunRecord
+from playground.lab.store.store import Store
+from tests.lab.conftest import text_run, until, within
+from tests.lab.crashing import NONE, PATIENT
+
+RATE = "optimizer.learning_rate"
+DEAD = 4711
+"""The number of a process that is no more."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path / "runs.sqlite"
+
+
+def opened(
+    registry: Registry, spec: str, recording: Recording, checkpoint: Checkpoint | None = None
+) -> Session:
+    """As a worker opens it."""
+    woken: list[bool] = []
+    session = open_session(
+        Open(spec, checkpoint, recording=recording),
+        registry,
+        lambda _: None,
+        Activity(),
+        lambda: woken.append(True),
+    )
+    assert session.recorder is not None
+    session.recorder.writer.settle()
+    if woken:
+        session.flush()
+        session.recorder.writer.settle()
+    return session
+
+
+def record(store: Path, run: int) -> RunRecord:
+    with Store.open(store) as at:
+        return at.record(run)
+
+
+def rates(store: Path, run: int) -> list[tuple[int, object]]:
+    """The learning rates that were set by hand, as recorded."""
+    return [(edit.step, edit.value) for edit in record(store, run).edits]
+
+
+def number(session: Session) -> int:
+    """Of the run that it is recorded as."""
+    assert session.recorder is not None
+    run = session.recorder.state.run
+    assert run is not None
+    return run
+
+
+def ended(session: Session, store: Path) -> int:
+    """Its process was killed, and is the DEAD one; the run that it had open."""
+    session.close()
+    run = number(session)
+    with Store.open(store) as at:
+        at.set_owner(run, owner_of(DEAD))
+    return run
+
+
+def trained(
+    registry: Registry, words: Path, store: Path, steps: int = 30, seed: int = 7
+) -> Session:
+    """A recorded run of so many steps."""
+    spec = text_run(words, seed=seed).to_json()
+    session = opened(registry, spec, Recording(str(store)))
+    session.go_to(steps)
+    session.flush()
+    assert session.recorder is not None
+    session.recorder.write_all(session.state)
+    return session
+
+
+async def test_an_edit_outlives_a_worker_that_had_no_time_to_record_it(
+    words: Path, store: Path
+) -> None:
+    lab = Lab(NONE, store=store, limits=PATIENT)
+    try:
+        await lab.open(text_run(words).to_json())
+        await lab.advance(30)
+        await within(10, _recorded(lab, store, 30))
+        link = lab._current
+        assert link is not None
+        with closing(sqlite3.connect(store, isolation_level=None)) as busy:
+            busy.execute("BEGIN IMMEDIATE")  # the disk of another is slow
+            await lab.edit({RATE: 0.02})
+            os.kill(link.process.pid, signal.SIGKILL)
+            await until(lambda: lab._current is not link)
+        await until(lambda: lab._current is not None, 20)
+        there = await lab.frame()
+        assert (there.step, there.base_learning_rate) == (30, 0.02)
+        await until(lambda: rates(store, 1) == [(30, 0.02)])
+    finally:
+        await lab.close()
+
+
+async def _recorded(lab: Lab, store: Path, step: int) -> None:
+    while (state := (await lab.frame()).record) is None or state.run is None:
+        pass
+    run = state.run
+    await until(lambda: record(store, run).row.step == step)
+
+
+def test_a_fork_that_was_made_without_its_edit_gets_it(
+    registry: Registry, words: Path, store: Path
+) -> None:
+    session = trained(registry, words, store)
+    parent, spec = number(session), session.spec.to_json()
+    session.go_to(10)
+    session.edit({RATE: 0.02})
+    session.flush()
+    known = session.checkpoint()
+    fork = ended(session, store)
+    assert fork != parent
+    with closing(sqlite3.connect(store)) as db, db:  # it was killed between the two
+        db.execute("DELETE FROM edits WHERE run = ?", (fork,))
+
+    again = opened(registry, spec, Recording(str(store), parent, worker=DEAD), known)
+    assert (again.step, again.training.timeline.rate_at(10)) == (10, 0.02)
+    assert number(again) == fork and rates(store, fork) == [(10, 0.02)]
+    assert record(store, parent).row.step == 30
+    again.close()
+
+
+def test_an_edit_of_the_past_whose_fork_was_never_made_makes_it(
+    registry: Registry, words: Path, store: Path
+) -> None:
+    session = trained(registry, words, store)
+    parent = ended(session, store)
+    session.recorder = None
+    session.go_to(10)
+    session.edit({RATE: 0.02})
+
+    recording = Recording(str(store), parent, worker=DEAD)
+    again = opened(registry, session.spec.to_json(), recording, session.checkpoint())
+    assert (again.step, again.training.series.head) == (10, 10)
+    assert number(again) != parent and rates(store, number(again)) == [(10, 0.02)]
+    assert record(store, parent).row.step == 30 and rates(store, parent) == []
+    again.close()
+
+
+def test_a_record_that_knows_more_than_the_screen_is_gone_on_with(
+    registry: Registry, words: Path, store: Path
+) -> None:
+    session = trained(registry, words, store)
+    known = session.checkpoint()
+    session.edit({RATE: 0.02})
+    session.go_to(40)
+    session.flush()
+    run = ended(session, store)
+    recording = Recording(str(store), run, worker=DEAD)
+    again = opened(registry, session.spec.to_json(), recording, known)
+    assert (again.step, again.training.timeline.rate_at(40)) == (40, 0.02)
+    again.close()
+
+
+def test_an_old_run_of_a_process_of_the_same_number_is_left_alone(
+    registry: Registry, words: Path, store: Path
+) -> None:
+    old = ended(trained(registry, words, store, steps=50), store)
+    session = trained(registry, words, store, seed=8)
+    known, spec = session.checkpoint(), session.spec.to_json()
+    run = ended(session, store)
+    again = opened(registry, spec, Recording(str(store), run, worker=DEAD), known)
+    assert (again.step, again.spec.seed, number(again)) == (30, 8, run)
+    again.close()
+
+    unknown = trained(registry, words, store, seed=9)
+    known, spec = unknown.checkpoint(), unknown.spec.to_json()
+    unknown.close()
+    again = opened(registry, spec, Recording(str(store), number(unknown), worker=DEAD), known)
+    assert (again.step, again.spec.seed) == (30, 9), "the only run of that process is another one"
+    again.close()
+    assert record(store, old).row.step == 50
+
+
+def test_what_a_fork_begins_with_is_recorded_before_its_first_step(
+    registry: Registry, words: Path, store: Path
+) -> None:
+    session = trained(registry, words, store)
+    parent = number(session)
+    session.go_to(10)
+    spec, checkpoint = forked(session.checkpoint(), {RATE: 0.02})
+    session.close()
+    fork = opened(registry, spec, Recording(str(store), parent=parent, fork_step=10), checkpoint)
+    assert rates(store, number(fork)) == [(10, 0.02)]
+    fork.close()
