@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from playground.lab.store.errors import StoreError, missing
 from playground.lab.store.locks import remove_lock
@@ -19,6 +20,7 @@ MAX_NAME = 200
 """Characters of a run's name."""
 _UNFINISHED = 86400.0
 """Seconds after which a copy that did not become whole never will."""
+_TO_GO = "deleted <= :deleted OR (NOT ready AND created <= :begun)"
 _SIZES = {
     "chunks": "2 * length(losses)",
     "measurements": "length(pairs)",
@@ -70,7 +72,8 @@ class Managing(Reading):
         none is restored."""
         with self._database.writing() as db:
             for run in runs:
-                done = db.execute("UPDATE runs SET deleted = NULL WHERE id = ?", (run,))
+                undo = "UPDATE runs SET deleted = NULL WHERE id = ? AND ready"
+                done = db.execute(undo, (run,))
                 if not done.rowcount:
                     raise missing(
                         "The run is gone for good",
@@ -81,16 +84,14 @@ class Managing(Reading):
         """Remove for good what was deleted so many seconds ago, and texts that no run learns
         from any more; how many runs went. Others write meanwhile. Raises StoreError."""
         now = time.time()
+        times = {"deleted": now - older_than, "begun": now - max(older_than, _UNFINISHED)}
         with self._database.reading() as db:
-            found = db.execute(
-                "SELECT id FROM runs WHERE deleted <= ? OR (NOT ready AND created <= ?)",
-                (now - older_than, now - max(older_than, _UNFINISHED)),
-            ).fetchall()
-        for (run,) in found:
-            self._remove(run)
+            found = db.execute(f"SELECT id FROM runs WHERE {_TO_GO}", times).fetchall()
+        # It takes its time: what is restored before it is its turn stays.
+        gone = sum(self._remove(run, _TO_GO, times) for (run,) in found)
         self._remove_texts(now - older_than)
         self._give_back()
-        return len(found)
+        return gone
 
     def thin(self, budget: int = BUDGET) -> int:
         """Keep the keyframes of all runs together within `budget` bytes; how many bytes went.
@@ -100,10 +101,15 @@ class Managing(Reading):
             self._give_back()
         return gone
 
-    def _remove(self, run: int) -> None:
-        """In pieces. From the first one on it cannot be restored: its mark says ready = 0."""
+    def _remove(
+        self, run: int, condition: str = "1", values: Mapping[str, float] = MappingProxyType({})
+    ) -> bool:
+        """In pieces, if the condition holds; whether it did. From the first piece on it cannot be
+        restored: its mark says ready = 0."""
         with self._database.writing() as db:
-            db.execute("UPDATE runs SET ready = 0 WHERE id = ?", (run,))
+            mark = f"UPDATE runs SET ready = 0 WHERE id = :run AND ({condition})"
+            if not db.execute(mark, {**values, "run": run}).rowcount:
+                return False
         for table in OF_A_RUN:
             size = _SIZES.get(table, "100")
 
@@ -125,6 +131,7 @@ class Managing(Reading):
             db.execute("DELETE FROM runs WHERE id = ?", (run,))
         if found is not None:
             remove_lock(self.lock_folder, found[0])
+        return True
 
     def _remove_texts(self, before: float) -> None:
         """One that was kept lately may be that of a run which is about to begin."""

@@ -163,11 +163,11 @@ class Store(Managing):
         packed = b"" if known else zlib.compress(data, 3)  # before anybody has to wait for it
         with self._database.writing() as db:
             now = time.time()
-            db.execute("UPDATE texts SET kept = ? WHERE sha256 = ?", (now, sha256))
-            if packed:
+            there = db.execute("UPDATE texts SET kept = ? WHERE sha256 = ?", (now, sha256))
+            if not there.rowcount:  # or not any more: a purge may have been quicker
+                packed = packed or zlib.compress(data, 3)
                 db.execute(
-                    "INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?)",
-                    (sha256, now, len(data), packed),
+                    "INSERT INTO texts VALUES (?, ?, ?, ?)", (sha256, now, len(data), packed)
                 )
         return sha256
 

@@ -232,3 +232,28 @@ def test_a_process_that_opens_the_store_twice_loses_nothing_when_another_closes_
             words = [sys.executable, "-c", READER, str(path), str(run)]
             seen = subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
             assert seen.stdout.strip() == note
+
+
+LOOKER = """
+import sys
+from pathlib import Path
+from playground.lab.store.locks import is_open
+
+print(any(is_open(Path(sys.argv[1]), sys.argv[2]) for _ in range(5000)))
+"""
+
+
+def test_two_that_look_if_a_run_is_open_do_not_take_each_other_for_who_has_it(
+    path: Path,
+) -> None:
+    with Store.open(path) as store:
+        run = store.create(new_run(), "a process that was killed")
+        uid = store.row(run).uid
+        lock = RunLock(store.lock_folder, uid)
+        assert lock.acquire()
+        lock.release()
+        words = [sys.executable, "-c", LOOKER, str(store.lock_folder), uid]
+    lookers = [
+        subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)
+    ]
+    assert [looker.communicate(timeout=30)[0].strip() for looker in lookers] == ["False"] * 2
