@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, option
+from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, Seconds, option
 from playground.cli.options import (
     changes,
     make_spec,
@@ -301,7 +301,7 @@ for _kind, _plural, _words in (
         help="Only the default model, and less of it: about 8 seconds.")  # fmt: skip
 @option("--rounds", section="Measuring", type=click.IntRange(1, 1000), metavar="N",
         help="How often each engine has its turn (9; 5 if quick).")  # fmt: skip
-@option("--seconds", section="Measuring", type=click.FloatRange(0.001, 60), metavar="X",
+@option("--seconds", section="Measuring", type=Seconds(0.001, 60), metavar="X",
         help="How long a turn is, one step at least (0.2; 0.15 if quick).")  # fmt: skip
 @option("--check", is_flag=True, section="Measuring",
         help="Also what takes minutes: 1,000 losses of each, steps of 30 s.")  # fmt: skip

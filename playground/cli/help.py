@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,16 @@ KNOBS = "KNOBS are KNOB=VALUE,KNOB=VALUE ...; see what there is with {commands}.
 
 PATH = click.Path(path_type=Path, readable=False)
 """Any path: that it cannot be read is said where it is read, and is not wrong usage."""
+
+
+class Seconds(click.FloatRange):
+    """So many seconds; NaN, which no comparison keeps out, would mean for ever."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return number
 
 
 class _Option(click.Option):

@@ -107,7 +107,7 @@ def sources(
             raise click.UsageError("--plugin and --no-plugins contradict each other.")
         return PluginSources(entry_points=False, folder=None)
     return PluginSources(
-        files=tuple(_plugin_file(path) for path in plugins),
+        files=tuple(plugin_file(path) for path in plugins),
         folder=str(plugin_folder()),
         disabled=without,
         config=str(config_file()),
@@ -115,7 +115,8 @@ def sources(
     )
 
 
-def _plugin_file(path: Path) -> str:
+def plugin_file(path: Path, hint: str = "--plugin") -> str:
+    """A plugin's path from the root. hint: what named it. Raises ClickException."""
     try:
         # Path.exists raises for a name that is too long; any other doubt is left to the import.
         there = expanded(path).exists()
@@ -124,7 +125,7 @@ def _plugin_file(path: Path) -> str:
     if not there:
         shown = printable(str(path))
         raise click.BadParameter(
-            f"there is no file '{shown[:200]}'. Check the path.", param_hint="--plugin"
+            f"there is no file '{shown[:200]}'. Check the path.", param_hint=hint
         )
     return absolute(path)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from playground.cli.help import CONTEXT, PATH, Group, option
-from playground.cli.options import plugin_options, sources
+from playground.cli.help import CONTEXT, PATH, Group, Seconds, option
+from playground.cli.options import plugin_file, plugin_options, sources
 
 NEW_KINDS = (
     "strategy", "tokenizer", "dataset", "metric", "schedule", "panel", "exporter", "engine",
@@ -39,7 +39,7 @@ def plugins_list(
 
 @plugins.command("doctor", context_settings=CONTEXT, short_help="Load each, say what is wrong.")
 @option("--contract", is_flag=True, help="Hold what they contribute to its contract (slow).")
-@option("--seconds", type=click.FloatRange(0.1, 3600), metavar="X",
+@option("--seconds", type=Seconds(0.1, 3600), metavar="X",
         help="How long a plugin may take (10; 120 with --contract).")  # fmt: skip
 @option("--json", "as_json", is_flag=True, help="As JSON.")
 @plugin_options
@@ -64,7 +64,7 @@ def plugins_doctor(
 
 @plugins.command("check", context_settings=CONTEXT, short_help="Hold one file to the contracts.")
 @click.argument("file", type=PATH)
-@option("--seconds", type=click.FloatRange(0.1, 3600), metavar="X",
+@option("--seconds", type=Seconds(0.1, 3600), metavar="X",
         help="How long all of it may take (120).")  # fmt: skip
 @option("--json", "as_json", is_flag=True, help="As JSON.")
 def plugins_check(file: Path, seconds: float | None, as_json: bool) -> int:
@@ -75,8 +75,7 @@ def plugins_check(file: Path, seconds: float | None, as_json: bool) -> int:
     """
     from playground.cli.plugins_doctor import check
 
-    (path,) = sources((file,)).files
-    return check(Path(path), deadline=seconds, as_json=as_json)
+    return check(Path(plugin_file(file, "FILE")), deadline=seconds, as_json=as_json)
 
 
 @plugins.command("new", context_settings=CONTEXT, short_help="Begin one, from a working example.")

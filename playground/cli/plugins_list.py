@@ -89,10 +89,7 @@ def _words(found: Candidate) -> tuple[str, str]:
             metadata: Any = found.point.dist.metadata
             return one_line(found.point.dist.version), one_line(metadata["Summary"] or "")
         if found.path is not None:
-            source = found.path / "__init__.py" if found.path.is_dir() else found.path
-            with source.open("rb") as file:
-                head = file.read(versions.HEAD_BYTES)
-            words = ast.get_docstring(ast.parse(head)) or ""
+            words = ast.get_docstring(ast.parse(versions.head_of(found.path))) or ""
             return "", one_line(words.partition("\n")[0])
     except Exception:  # damaged metadata, no Python: the doctor says it
         pass

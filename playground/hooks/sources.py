@@ -116,6 +116,8 @@ def import_path(path: Path) -> ModuleType:
         source, search = path, None
     if not source.exists():
         raise FileNotFoundError(f"there is no file {path}")
+    if not source.is_file():  # nobody may ever write into a pipe
+        raise ImportError(f"{path} is a pipe, a socket or a device. Name a file")
     digest = hashlib.sha256(same_place(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     name = f"{PRIVATE_PREFIX}{digest}_{re.sub(r'[^A-Za-z0-9]', '_', path.stem)}"
     _forget(name)

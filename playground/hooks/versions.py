@@ -61,14 +61,23 @@ def of_text(text: str) -> Range:
     return _ordered(int(match[1]), int(match[2] or match[1]))
 
 
+def head_of(path: Path) -> bytes:
+    """How the source of a file, or of a package's folder, begins; nothing if it cannot be read,
+    or is a pipe that one would wait for."""
+    try:
+        source = path / "__init__.py" if path.is_dir() else path
+        if not source.is_file():
+            return b""
+        with source.open("rb") as file:
+            return file.read(HEAD_BYTES)
+    except (OSError, ValueError):
+        return b""
+
+
 def of_path(path: Path) -> Range | None:
     """What a plugin's file says, or a package's __init__.py; None if nothing, or if there is
     nothing to read: the import will tell. Raises VersionError."""
-    try:
-        with (path / "__init__.py" if path.is_dir() else path).open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except (OSError, ValueError):
-        return None
+    head = head_of(path)
     if NAME.encode() not in head:
         return None  # nearly always: the rest costs some ms
     literal = _literal(head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -208,8 +209,25 @@ def test_check_ends_a_promise_that_never_comes_to_its_end(play: Play, tmp_path: 
 
 
 def test_check_of_what_is_no_plugin(play: Play, tmp_path: Path) -> None:
-    assert play("plugins", "check", tmp_path / "gone.py").code == 2
+    gone = play("plugins", "check", tmp_path / "gone.py")
+    assert gone.code == 2 and "Invalid value for FILE" in gone.err
     later = tmp_path / "later.py"
     later.write_text("MICROGPT_API = 7\nraise SystemExit('imported')")
     done = play("plugins", "check", later)
     assert done.code == 1 and "written for version 7" in done.out and "imported" not in done.out
+
+
+def test_a_pipe_in_the_place_of_a_plugin_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "config" / "plugins"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "pipe.py")
+    assert "pipe" in command("plugins", "list").out
+    done = command("strategies")
+    assert "temperature" in done.out and "pipe.py is a pipe" in done.err
+    checked = command("plugins", "check", folder / "pipe.py")
+    assert checked.code == 1 and "pipe.py is a pipe" in checked.out
+
+
+def test_a_deadline_is_a_number(play: Play) -> None:
+    done = play("plugins", "doctor", "--seconds", "nan")
+    assert done.code == 2 and "'nan' is no number of seconds" in done.err
