@@ -200,11 +200,11 @@ class Lab:
         run.take(link, info, catalog)
         kept = recording is not None and not recording.looking
         run.record = RecordState(recording.run) if recording is not None and kept else None
-        self._rescue.watch(link)
         run.sampling, run.measuring, run.probes = info.sampling, info.measuring, info.probes
         run.step = info.resumed_at
         run.set_running(False)
         self._rescue.reset(info.spec, opening.checkpoint)
+        self._rescue.watch(link)
         return info
 
     def cancel_open(self) -> bool:

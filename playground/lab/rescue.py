@@ -64,8 +64,12 @@ class Rescue:
     # ------------------------------------------------------------ checkpoints
 
     def watch(self, link: Link) -> None:
-        """Hold recent states of the run, for as long as this is the worker that has it."""
-        self._background.spawn(self._keep_checkpoints(link))
+        """Hold recent states of the run, for as long as this is the worker that has it; another
+        one takes over at once if it died before anybody knew that it has the run."""
+        if link.failure is not None:
+            self.lost(link, link.failure)
+        else:
+            self._background.spawn(self._keep_checkpoints(link))
 
     async def _keep_checkpoints(self, link: Link) -> None:
         """Hold a recent state of the run, at a pace that costs it next to nothing."""
@@ -150,13 +154,13 @@ class Rescue:
             self._background.spawn(self._workers.retire(link))
             return
         run.take(link, info, catalog)
-        self.watch(link)
         run.sampling, run.measuring = sampling, measuring
         run.step = step
         run.set_running(running, speed)
         self._lives.begin()
         self._keeper.changed.set()
         self._listener(WorkerBack(info, step, running, note))
+        self.watch(link)
 
     def _give_up(self, failure: Failure) -> None:
         again = "Open the run again to go on from the last state that is known."

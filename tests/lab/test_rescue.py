@@ -7,20 +7,25 @@ import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from playground.catalog import Catalog
 from playground.hooks.registry import Registry
 from playground.lab.activity import Activity
 from playground.lab.client import Lab
+from playground.lab.events import WorkerBack
 from playground.lab.forking import forked
-from playground.lab.protocol import Checkpoint, Open, Recording
+from playground.lab.link import Link
+from playground.lab.opener import Opener
+from playground.lab.protocol import Checkpoint, Open, Recording, RunInfo
 from playground.lab.recall import owner_of
 from playground.lab.session import Session
 from playground.lab.starting import open_session
 from playground.lab.store.records import RunRecord
 from playground.lab.store.store import Store
-from tests.lab.conftest import text_run, until, within
+from tests.lab.conftest import MakeLab, text_run, until, within
 from tests.lab.crashing import NONE, PATIENT
 
 RATE = "optimizer.learning_rate"
@@ -114,6 +119,25 @@ async def test_an_edit_outlives_a_worker_that_had_no_time_to_record_it(
         await until(lambda: rates(store, 1) == [(30, 0.02)])
     finally:
         await lab.close()
+
+
+async def test_a_worker_that_is_killed_in_the_moment_in_which_it_has_opened_a_run_is_replaced(
+    words: Path, labs: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_in = Opener.open_in
+
+    async def killed(opener: Opener, link: Link, *arguments: Any) -> tuple[RunInfo, Catalog]:
+        monkeypatch.setattr(Opener, "open_in", open_in)
+        opened = await open_in(opener, link, *arguments)
+        os.kill(link.process.pid, signal.SIGKILL)
+        await until(lambda: not link.alive)
+        return opened
+
+    monkeypatch.setattr(Opener, "open_in", killed)
+    watched = labs()
+    await watched.lab.open(text_run(words).to_json())
+    back = await watched.event(WorkerBack)
+    assert (back.step, (await watched.lab.frame()).step) == (0, 0)
 
 
 async def _recorded(lab: Lab, store: Path, step: int) -> None:
