@@ -22,6 +22,7 @@ from playground.lab.store.schema import (
     OF_A_RUN,
     VERSION,
     check_header,
+    has_tables,
     version_of,
 )
 from playground.lab.store.store import Store, insert_run
@@ -49,7 +50,7 @@ def import_run(store: Store, path: Path | str) -> int:
         text = text_of(file, given)
         if text is not None:
             store.keep_text(text)
-        run, name = _begin(store, given)
+        run = _begin(store, given)
         try:
             for rows in _batches(rows_of(file, given)):
                 began = time.perf_counter()
@@ -58,7 +59,7 @@ def import_run(store: Store, path: Path | str) -> int:
                         db.execute(statement, (run, *values))
                 time.sleep(time.perf_counter() - began)  # others write too
             with store._database.writing() as db:
-                _finish(db, run, given, name)
+                _finish(db, run, given)
         except BaseException:
             with contextlib.suppress(StoreError):
                 store._remove(run)
@@ -66,13 +67,11 @@ def import_run(store: Store, path: Path | str) -> int:
     return run
 
 
-def _begin(store: Store, given: Given) -> tuple[int, str]:
-    """The run, which nobody sees yet, and what it is to be called."""
+def _begin(store: Store, given: Given) -> int:
+    """The run, which nobody sees yet. It gets its uid when it is whole: what is left of an import
+    that was killed is not that run."""
     with store._database.writing() as db:
-        known = db.execute("SELECT 1 FROM runs WHERE uid = ?", (given.uid,)).fetchone()
-        run = insert_run(
-            db, given.new, "", uid=uuid.uuid4().hex if known else given.uid, ready=False
-        )
+        run = insert_run(db, given.new, "", ready=False)
         parent = db.execute(
             "SELECT id FROM runs WHERE uid = ? AND deleted IS NULL AND ready", (given.parent_uid,)
         ).fetchone()
@@ -81,13 +80,15 @@ def _begin(store: Store, given: Given) -> tuple[int, str]:
                 "UPDATE runs SET parent = ?, parent_uid = ?, fork_step = ? WHERE id = ?",
                 (parent[0], given.parent_uid, given.fork_step, run),
             )
-    return run, f"{given.new.name} (imported)".strip() if known else given.new.name
+    return run
 
 
-def _finish(db: sqlite3.Connection, run: int, given: Given, name: str) -> None:
+def _finish(db: sqlite3.Connection, run: int, given: Given) -> None:
     now = time.time()
+    known = db.execute("SELECT 1 FROM runs WHERE uid = ?", (given.uid,)).fetchone()
     values = {
-        "name": clean(name),
+        "uid": uuid.uuid4().hex if known else given.uid,
+        "name": clean(f"{given.new.name} (imported)".strip() if known else given.new.name),
         "note": clean(given.note),
         "created": min(given.created, now),
         "touched": now,
@@ -123,7 +124,14 @@ def _understood(source: Path) -> Iterator[None]:
     """Values that cannot be, as StoreError."""
     try:
         yield
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise _no_run(source, str(error) or type(error).__name__) from error
     except sqlite3.Error as error:
         raise _no_run(source, str(error)) from error
@@ -166,6 +174,8 @@ def _opened(source: Path) -> Iterator[sqlite3.Connection]:
             complaint = file.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if complaint != "ok":
                 raise _no_run(source, str(complaint))
+            if not has_tables(file):
+                raise _no_run(source, "it is an empty database")
             for version in range(version_of(file), VERSION):
                 for statement in MIGRATIONS[version]:
                     file.execute(statement)
@@ -173,7 +183,15 @@ def _opened(source: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _copy(source: Path, copy: Path, size: int) -> None:
-    with source.open("rb") as old, copy.open("wb") as new:
+    try:
+        old = source.open("rb")
+    except PermissionError as error:
+        raise StoreError(
+            "The file may not be read",
+            f"You have no permission to read {source}. Change that, or ask whoever gave it.",
+            "read-only",
+        ) from error
+    with old, explained(copy), copy.open("wb") as new:  # another disk may be full
         left = size
         while left and (data := old.read(min(left, 1 << 20))):
             new.write(data)

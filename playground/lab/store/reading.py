@@ -115,7 +115,7 @@ class Reading:
                     "More than one run is meant", f"{words!r} fits the runs {numbers}. Say which."
                 )
             if deleted:
-                raise missing("There is no such run", _what_was_deleted(db, words))
+                raise missing("There is no such run", _what_was_deleted(db, wanted))
             raise missing("There is no such run", _what_there_is(db, words))
 
     def deleted(self) -> list[tuple[RunRow, float]]:
@@ -267,7 +267,7 @@ def _what_there_is(db: sqlite3.Connection, words: str) -> str:
 
 
 def _what_was_deleted(db: sqlite3.Connection, words: str) -> str:
-    there = _where(db, "(CAST(id AS TEXT) = ? OR name = ?)", words.strip(), words.strip())
+    there = _where(db, "(CAST(id AS TEXT) = ? OR name = ?)", words, words)
     if there:
         return f"Run {words!r} is not deleted."
     newest = db.execute(f"SELECT id FROM runs WHERE {PUT_AWAY} ORDER BY deleted DESC LIMIT 11")

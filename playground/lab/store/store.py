@@ -190,15 +190,13 @@ def unpacked(packed: bytes, size: int, sha256: str) -> bytes:
     return data
 
 
-def insert_run(
-    db: sqlite3.Connection, new: NewRun, owner: str, *, uid: str = "", ready: bool = True
-) -> int:
+def insert_run(db: sqlite3.Connection, new: NewRun, owner: str, *, ready: bool = True) -> int:
     """The rows of a run without a step, within the caller's transaction."""
     now = time.time()
     parent = new.parent
     found = db.execute("SELECT uid FROM runs WHERE id = ?", (parent,)).fetchone()
     values = {
-        "uid": uid or uuid.uuid4().hex,
+        "uid": uuid.uuid4().hex,
         "name": clean(new.name),
         "created": now,
         "touched": now,

@@ -113,14 +113,14 @@ def given_of(file: sqlite3.Connection) -> Given:
         None if row["parent_uid"] is None else _text(row, "parent_uid", 32),
         None if row["fork_step"] is None else _whole(row, "fork_step"),
         _text(row, "note", _LONG),
-        _number(row, "created"),
+        _finite(row["created"]),
         step,
         _whole(row, "at", step),
         None if row["loss"] is None else _number(row, "loss"),
         None if row["heldout"] is None else _number(row, "heldout"),
         _STATUS[_text(row, "status", 20)],
         _whole(row, "tokens_seen"),
-        _number(row, "seconds"),
+        _finite(row["seconds"]),
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from playground.lab.store import importing
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import Edit, RunRecord
 from playground.lab.store.schema import VERSION
@@ -16,6 +18,7 @@ from playground.lab.store.store import Store
 from playground.lab.store.transfer import export_run, import_run
 from tests.lab.store import version_1
 from tests.lab.store.conftest import everything, loss_of, new_run, steps
+from tests.lab.store.test_faults import as_nobody
 
 TEXT = b"anna\nbob\ncleo\n" * 99
 
@@ -108,6 +111,18 @@ def test_a_run_that_is_there_already_is_imported_beside_it(
         "mine", "mine (imported)", "mine (imported)"
     ]  # fmt: skip
     assert len({store.row(one).uid for one in (run, first, second)}) == 3
+
+
+def test_what_is_left_of_an_import_that_was_killed_is_not_that_run(
+    store: Store, run: int, file: Path, elsewhere: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "rows_of", lambda *_: 1 / 0)
+        patch.setattr(elsewhere, "_remove", lambda _: None)  # nobody is there to clear away
+        with pytest.raises(ZeroDivisionError):
+            import_run(elsewhere, file)
+    there = elsewhere.row(import_run(elsewhere, file))
+    assert (there.name, there.uid) == ("mine", store.row(run).uid)
 
 
 def test_a_fork_finds_its_parent_again_if_that_is_there(
@@ -236,6 +251,11 @@ WRONG: dict[str, str] = {
     "a text that is another": "UPDATE texts SET data = (SELECT spec FROM details)",
     "a text of a false size": "UPDATE texts SET size = 3",
     "a bomb": "UPDATE texts SET size = 1 << 60",
+    "a sample of an endless number": (
+        """UPDATE samples SET body = replace(body, '"number": 1', '"number": 1e999')"""
+    ),
+    "an endless time": "UPDATE runs SET seconds = 9e999",
+    "a beginning before all time": "UPDATE runs SET created = -9e999",
     "a name that never ends": "UPDATE runs SET name = hex(zeroblob(100000))",
 }
 
@@ -252,21 +272,39 @@ def test_a_file_that_was_tampered_with_is_refused_and_nothing_of_it_kept(
     assert error.kind == "damaged" and "cannot be read as a run" in error.message
 
 
+def empty_database(file: Path) -> None:
+    file.unlink()
+    change(file, "VACUUM")
+
+
 @pytest.mark.parametrize(
     "make",
     [
         lambda file: file.write_bytes(b""),
         lambda file: file.write_bytes(b"hello"),
+        empty_database,
         lambda file: file.write_bytes(file.read_bytes()[: len(file.read_bytes()) // 2]),
         lambda file: file.write_bytes(b"\xee".join(file.read_bytes().split(b"a"))),
     ],
-    ids=["empty", "a text", "cut short", "garbled"],
+    ids=["empty", "a text", "a database of nothing", "cut short", "garbled"],
 )
 def test_a_damaged_file_is_refused_in_words(
     elsewhere: Store, file: Path, make: Callable[[Path], object]
 ) -> None:
     make(file)
     assert refused(elsewhere, file).kind == "damaged"
+
+
+def test_a_file_that_may_not_be_read_is_said_of_the_file_and_not_of_the_store(
+    elsewhere: Store,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "theirs.microgpt-run"
+        file.touch(0o000)
+        with as_nobody():
+            error = refused(elsewhere, file)
+    assert error.kind == "read-only" and error.title == "The file may not be read"
 
 
 def test_what_is_no_file_is_refused(elsewhere: Store, tmp_path: Path) -> None:
