@@ -6,7 +6,6 @@ Every change of a table raises VERSION and adds a step to MIGRATIONS.
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from pathlib import Path
 
@@ -287,8 +286,12 @@ def _copy(path: Path, version: int) -> None:
     while target.exists():
         target = path.with_name(f"{path.name}.v{version}.{number}.bak")
         number += 1
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
+    # Always called the same, for only one migrates at a time: the next start removes what is
+    # left of one that was killed.
+    draft = path.with_name(f".{path.name}.bak.tmp")
+    leftovers = (draft, draft.with_name(f"{draft.name}-journal"))
+    for file in leftovers:
+        file.unlink(missing_ok=True)
     try:
         with (
             contextlib.closing(
@@ -300,7 +303,8 @@ def _copy(path: Path, version: int) -> None:
             copy.execute("PRAGMA journal_mode = DELETE")
         draft.replace(target)
     finally:
-        draft.unlink(missing_ok=True)
+        for file in leftovers:
+            file.unlink(missing_ok=True)
 
 
 def check_place(path: Path, create: bool) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from array import array
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from playground.lab.store.store import Store
 from tests.lab.store import version_1
 from tests.lab.store.conftest import loss_of, new_run, state, steps
 
+ROOT = Path(__file__).parents[3]
 NEWER = schema.VERSION + 1
 
 
@@ -62,6 +67,27 @@ def test_a_copy_of_the_older_store_stays_beside_it(path: Path) -> None:
         assert version(copy) == 1
         found = sqlite3.connect(copy).execute("SELECT losses FROM chunks").fetchone()[0]
         assert array("d", found)[29] == loss_of(30)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from playground.lab.store.store import Store
+
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Store.open(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+def test_nothing_is_left_of_a_migration_that_was_killed(path: Path) -> None:
+    version_1.make(path)
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert version(path) == 1
+    Store.open(path).close()
+    assert version(path) == schema.VERSION
+    assert sorted(contents(path.parent)) == ["runs.sqlite", "runs.sqlite.v1.bak"]
 
 
 def test_the_tables_of_a_migrated_store_are_those_of_a_new_one(path: Path, tmp_path: Path) -> None:
