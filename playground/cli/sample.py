@@ -48,6 +48,7 @@ def sample_texts(
             for text in batch.texts:
                 line = {"text": text.text, "complete": text.complete}
                 print(json.dumps(line) if as_json else shown(text.text))
+            sys.stdout.flush()  # into a pipe as well
     except LabError as error:
         return fail_with(error.failure)
     return 0

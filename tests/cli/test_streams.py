@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from playground.cli.failures import printable
 from playground.lab.checkpoint import read_checkpoint
+from playground.lab.protocol import SampleBatch, Sampling
+from playground.lab.saved_model import SavedModel
 from tests.cli.conftest import COMMAND, SMALL, STEPS, Play, command
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="streams and folders of POSIX")
@@ -40,6 +43,21 @@ def test_a_reader_that_has_seen_enough_is_no_failure(saved: Path, words_said: li
         assert process.wait(timeout=120) == 0
     if "--save" in words_said:  # what was learnt is not lost
         assert read_checkpoint(saved.parent / "m.safetensors").step > 0
+
+
+def test_a_pipe_has_the_first_texts_while_the_last_are_made(
+    saved: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe, seen, really = io.BytesIO(), [], SavedModel.sample
+
+    def sample(model: SavedModel, sampling: Sampling) -> SampleBatch:
+        seen.append(pipe.getvalue().count(b"\n"))
+        return really(model, sampling)
+
+    monkeypatch.setattr(SavedModel, "sample", sample)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(pipe, encoding="utf-8"))
+    play("sample", saved, "-n", 45)
+    assert seen == [0, 20, 40]
 
 
 @POSIX
