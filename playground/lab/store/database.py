@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playground.lab.store.errors import damaged, explained
 from playground.lab.store.schema import (
+    application_id_of,
     check_header,
     check_ours,
     check_place,
@@ -108,6 +109,7 @@ def _connected(path: Path, create: bool, timeout: float) -> sqlite3.Connection:
         connection.create_function("has", 2, has, deterministic=True)
         if version_of(connection) == 0:
             _create(connection, path)
+        check_ours(path, application_id_of(connection), version_of(connection))
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")

@@ -38,7 +38,7 @@ def full(path: Path) -> StoreError:
     """There is no room to write."""
     return StoreError(
         "The disk is full",
-        f"There is no room left to write {path}. Free some, or delete runs that are not needed.",
+        f"There is no room left to write {path}. Free some on that disk.",
         "full",
     )
 

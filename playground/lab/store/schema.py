@@ -185,6 +185,11 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def application_id_of(connection: sqlite3.Connection) -> int:
+    """Whose database it is; 0 if that is not said."""
+    return int(connection.execute("PRAGMA application_id").fetchone()[0])
+
+
 def has_tables(connection: sqlite3.Connection) -> bool:
     """Whether there is anything in it at all."""
     return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
@@ -201,7 +206,7 @@ def check_header(path: Path) -> None:
     """
     size = path.stat().st_size
     if not size or _has(path, "-journal"):  # to be made, or somebody is at it
-        return
+        return  # whose it is is looked at once more when it is open
     if size < _HEADER:
         raise damaged(path, "this is not an SQLite database")
     try:
@@ -219,8 +224,7 @@ def check_header(path: Path) -> None:
 def _look(path: Path, how: str) -> None:
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as look:
         look.execute("BEGIN")
-        application_id = int(look.execute("PRAGMA application_id").fetchone()[0])
-        version = version_of(look)
+        application_id, version = application_id_of(look), version_of(look)
         # A store is an empty database for a moment while it is made, and stays one if that is
         # killed.
         if application_id or version or has_tables(look):

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from playground.lab.store.errors import StoreError
+from playground.lab.store.schema import VERSION
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import everything, new_run, steps
 
@@ -71,6 +72,21 @@ def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -
     before = path.read_bytes()
     error = refused(path)
     assert error.kind == "other" and "another program" in error.message
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("pragma", ["application_id = 7", f"user_version = {VERSION + 1}"])
+def test_what_is_not_ours_is_left_alone_though_a_journal_lies_beside_it(
+    path: Path, pragma: str
+) -> None:
+    """Somebody may be at work on it, or was killed: it cannot be looked at before it is open."""
+    Store.open(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = PERSIST")
+        connection.execute(f"PRAGMA {pragma}")
+    assert path.with_name(f"{path.name}-journal").stat().st_size > 0
+    before = path.read_bytes()
+    assert refused(path).title.startswith(("This is not a store", "The runs were kept by a newer"))
     assert path.read_bytes() == before
 
 
