@@ -157,7 +157,17 @@ class RunsScreen(RunsManaging):
 
     def on_resize(self, event: events.Resize) -> None:
         super().on_resize(event)
-        self.call_after_refresh(self._tell)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        """Another size has room for both, or for the list alone: the keys go where one looks."""
+        if self._roomy and self.has_class("-show-detail"):
+            self.action_detail()
+        focused = self.focused
+        inside = focused is None or self._detail in focused.ancestors
+        if inside and not self._detail.display:
+            self.set_focus(self._list)
+        self._tell()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the search they are letters like others."""
@@ -278,11 +288,22 @@ class RunsScreen(RunsManaging):
 
     # ------------------------------------------------------------ details
 
+    @property
+    def _roomy(self) -> bool:
+        """Is there room for the list and the details?"""
+        return self.has_class("-wide") or self.has_class("-high")
+
+    def action_cancel(self) -> None:
+        """From the details in the place of the list to the list; from there back to the run."""
+        if self.has_class("-show-detail"):
+            self.action_detail()
+        else:
+            super().action_cancel()
+
     def action_detail(self) -> None:
         """Where there is no room for both, they take the place of the list."""
-        shown = self._detail.display
-        room = self.has_class("-wide") or self.has_class("-high")
-        self.set_class(shown and room, "-hide-detail")
+        shown, room = self._detail.display, self._roomy
+        self.set_class(shown and room and not self.has_class("-show-detail"), "-hide-detail")
         self.set_class(not shown and not room, "-show-detail")
         self.call_after_refresh(self._tell)
         self.set_focus(self._list if shown or room else self.query_one("#run-scroll"))

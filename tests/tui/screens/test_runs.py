@@ -322,6 +322,31 @@ async def test_in_a_small_terminal_d_shows_them_in_place_of_the_list(shown: Scre
         assert pilot.app.screen.query_one(RunList).has_focus
 
 
+async def test_from_the_details_in_place_of_the_list_esc_leads_to_the_list(shown: Screen) -> None:
+    async with shown().run_test(size=SMALL) as pilot:
+        screen = pilot.app.screen
+        await settled(pilot, "d", "escape")
+        assert pilot.app.screen is screen and isinstance(screen.focused, RunList)
+        assert listed(pilot)
+        await settled(pilot, "escape")
+        assert pilot.app.screen is not screen
+
+
+async def test_another_size_of_the_terminal_loses_neither_the_list_nor_the_keys(
+    shown: Screen,
+) -> None:
+    async with shown().run_test(size=SMALL) as pilot:
+        await settled(pilot, "d")
+        await pilot.resize_terminal(*LARGE)
+        await settled(pilot)
+        runs = pilot.app.screen.query_one(RunList)
+        assert runs.size.height and pilot.app.screen.query_one(RunDetail).size.height
+        await settled(pilot, "tab")
+        await pilot.resize_terminal(*SMALL)
+        await settled(pilot, "down")
+        assert runs.cursor_key == numbers(pilot)[1]
+
+
 async def test_a_long_run_keeps_its_lowest_and_highest_loss(path: Path) -> None:
     losses = array("d", [2.0] * 100_000)
     losses[54_321], losses[77_777] = 1.0, 9.0
