@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain, takewhile
 
-from playground.lab.shelf import Shelf
+from playground.lab.shelf import LARGEST, Shelf
 from playground.lab.store.locks import RunLock
 from playground.lab.store.records import (
     Batch,
@@ -184,6 +184,8 @@ def _states(
     """
     shelf, timeline = marks.shelf, training.timeline
     near = timeline.before(head)
+    if near.size > LARGEST:  # the record alone: whoever opens the run trains it once more
+        return (), None, ()
     last = shelf.steps[-1] if shelf.steps else -1
     frames = shelf.choose((one for one in timeline.after(last) if one.step <= head), training.pace)
     stands_at_end = standing and training.step == training.series.head == head

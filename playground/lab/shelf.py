@@ -21,6 +21,8 @@ RATE = 4 * 1024 * 1024
 """Bytes of keyframes a second that are written at most, for large models."""
 NEWEST = 1.0
 """Seconds after which the newest state is written again, while a run trains."""
+LARGEST = 999_000_000
+"""Bytes of the largest keyframe that is kept: the store's values have up to 1,000,000,000."""
 _FEWEST = 4
 _DENSER = 2
 """How much closer together than they would be if they were evenly spread new ones are kept."""

@@ -188,6 +188,7 @@ class Writer:
             line.unwritten.extend((*batch.samples, *batch.probes))
             raise
         line.unwritten.extend((*batch.samples, *batch.probes))
+        self._failing()  # it was gathered in the very moment when that happened
 
     def _open(self) -> Store:
         if self._store is not None and _identity(self._path) != self._identity:

@@ -21,8 +21,8 @@ from microgpt.trainer import Stretch
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
+from playground.lab import gathering, shelf
 from playground.lab import recorder as recorder_module
-from playground.lab import shelf
 from playground.lab import training as training_module
 from playground.lab import writer as writer_module
 from playground.lab.activity import Activity
@@ -35,7 +35,7 @@ from playground.lab.shelf import BUDGET, RATE, Shelf
 from playground.lab.spec import RunSpec
 from playground.lab.starting import open_session
 from playground.lab.store.errors import StoreError
-from playground.lab.store.records import Edit, RunRecord
+from playground.lab.store.records import Batch, Edit, RunRecord
 from playground.lab.store.store import Store
 from playground.lab.timeline import SPACING, Keyframe
 from playground.lab.training import Training
@@ -461,6 +461,20 @@ def test_a_run_that_was_deleted_while_it_is_open_is_recorded_again_when_that_is_
     session.close()
 
 
+def test_what_was_gathered_in_the_moment_of_trouble_is_asked_for_again(house: House) -> None:
+    """The run may pause: nothing else would bring it into the record."""
+    session = house.open()
+    walk(session, 30)
+    written(session)
+    recorder = session.recorder
+    assert recorder is not None
+    house.woken.clear()
+    late = gathering.Gathered(Batch(at=30, status="paused"), (), None)
+    recorder.writer.append(recorder._line, gathering.Marks(), late)
+    assert house.woken.wait(5)
+    session.close()
+
+
 def test_trouble_at_the_very_end_is_tried_once_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -726,6 +740,18 @@ def test_a_long_run_is_soon_open_again_though_its_states_are_far_apart(
 def frames(count: int, size: int, apart: int = 1) -> list[Keyframe]:
     values = array("d", bytes(size // 3))
     return [Keyframe(step * apart, 0, values, values, values) for step in range(1, count + 1)]
+
+
+def test_a_run_whose_states_are_too_large_for_the_store_is_recorded_without_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "LARGEST", 1000)
+    session = house.trained(40)
+    record = house.record(1)
+    assert record.losses == session.training.series.losses and record.keyframes == ()
+    again = house.open(run=1)
+    assert again.step == 40 and state_of(again) == state_of(session)
+    again.close()
 
 
 def test_large_models_do_not_flood_the_disk() -> None:
