@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -33,6 +34,8 @@ FLOOD = 10_000
 _KEPT = 8_192
 """Bytes of output that are kept from each end."""
 _REPORT_LIMIT = 16 * 1024 * 1024
+_LOOKS = 0.1
+"""Seconds between two looks at whether anybody still waits."""
 
 
 @dataclass(slots=True)
@@ -86,11 +89,16 @@ class Examined:
 
 
 def examine(
-    found: Candidate | None, *, contract: bool = False, deadline: float | None = None
+    found: Candidate | None,
+    *,
+    contract: bool = False,
+    deadline: float | None = None,
+    given_up: threading.Event | None = None,
 ) -> Examined:
     """Load one plugin (None: the built-ins) elsewhere, and say what came of it.
 
     contract: put its contributions to their contracts, too. deadline: seconds for all of it.
+    given_up: set when nobody waits for the answer any more; the process is ended then.
     """
     about = Examined(found.name, found.origin) if found else Examined(BUILTIN, BUILT_IN)
     seconds = deadline or (CONTRACT_DEADLINE if contract else DEADLINE)
@@ -105,11 +113,12 @@ def examine(
         "plugins": found is not None,
         "contract": contract,
         "budget": 0.8 * seconds,
+        "seconds": seconds,
     }
     with tempfile.TemporaryDirectory(prefix="microgpt-play-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / REQUEST).write_text(json.dumps(request), encoding="ascii")
-        code, output = _run(folder, seconds)
+        code, output = _run(folder, seconds, given_up or threading.Event())
         events = _events(folder / REPORT)
     _take(about, events)
     if found is not None and found.path is not None and not _is_there(found.path):
@@ -161,7 +170,7 @@ class _Output:
         return self._tail.decode("utf-8", "replace").strip()
 
 
-def _run(folder: Path, seconds: float) -> tuple[int | None, _Output]:
+def _run(folder: Path, seconds: float, given_up: threading.Event) -> tuple[int | None, _Output]:
     """Its exit code, None if it had to be ended; and what it printed."""
     options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
     process = subprocess.Popen(
@@ -174,10 +183,11 @@ def _run(folder: Path, seconds: float) -> tuple[int | None, _Output]:
     assert process.stdout is not None
     output = _Output(process.stdout)
     code: int | None = None
+    end = time.monotonic() + seconds
     try:
-        code = process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        pass
+        while code is None and time.monotonic() < end and not given_up.is_set():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = process.wait(min(_LOOKS, max(end - time.monotonic(), 0.0)))
     finally:  # and whatever it started; also when the keyboard interrupts
         if os.name == "posix":
             with contextlib.suppress(OSError):

@@ -7,8 +7,10 @@ import importlib.metadata
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +35,19 @@ def doctor(sources: PluginSources, *, contract: bool, deadline: float | None, as
     for candidate in finder.find():
         found.setdefault(candidate.name, []).append(candidate)
 
+    given_up = threading.Event()
+    look = partial(examine, contract=contract, deadline=deadline, given_up=given_up)
+
     def one(points: list[Candidate] | None) -> Examined:
-        if points is None:
-            return examine(None, contract=contract, deadline=deadline)
-        return _one(points, sources, contract, deadline)
+        return look(None) if points is None else _one(points, sources, look)
 
     # A plugin that waits costs its deadline, so others have their turn meanwhile.
     with ThreadPoolExecutor(max(2, min(4, os.cpu_count() or 1))) as pool:
-        examined = list(pool.map(one, [None, *found.values()]))
+        try:
+            examined = list(pool.map(one, [None, *found.values()]))
+        except BaseException:  # the keyboard interrupts: no plugin shall be waited for
+            given_up.set()
+            raise
     general: list[Problem] = []
     for problem in finder.problems:
         owner = next((item for item in examined if item.name == problem.plugin), None)
@@ -70,7 +77,7 @@ def doctor(sources: PluginSources, *, contract: bool, deadline: float | None, as
 
 
 def _one(
-    points: list[Candidate], sources: PluginSources, contract: bool, deadline: float | None
+    points: list[Candidate], sources: PluginSources, look: Callable[[Candidate], Examined]
 ) -> Examined:
     """One plugin: what its metadata says, then what its code does."""
     first = points[0]
@@ -78,7 +85,7 @@ def _one(
     if row["state"] in ("disabled", "failed"):  # failed: for another version, so never imported
         about = Examined(first.name, first.origin, state=row["state"])
     else:
-        about = examine(first, contract=contract, deadline=deadline)
+        about = look(first)
     about.version, about.api = row["version"], row["api"]
     about.problems = problems + about.problems
     if not first.disabled:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Done, Play, command
+from tests.cli.conftest import COMMAND, Done, Play, command
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
 GOOD = """
 from playground.api import Contribution, hookimpl
@@ -231,3 +237,39 @@ def test_a_pipe_in_the_place_of_a_plugin_is_named_and_not_waited_for(tmp_path: P
 def test_a_deadline_is_a_number(play: Play) -> None:
     done = play("plugins", "doctor", "--seconds", "nan")
     assert done.code == 2 and "'nan' is no number of seconds" in done.err
+
+
+@POSIX
+def test_the_keyboard_ends_the_doctor_and_what_it_waits_for(tmp_path: Path) -> None:
+    stuck, pid = tmp_path / "stuck.py", tmp_path / "pid"
+    os.mkfifo(pid)
+    said = os.open(pid, os.O_RDONLY | os.O_NONBLOCK)
+    stuck.write_text(
+        f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\nwhile True: pass\n"
+    )
+    words = [COMMAND, "plugins", "doctor", "--seconds", "3600", "--plugin", str(stuck)]
+    doctor = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert select.select([said], [], [], 60)[0], "the plugin is being examined"
+        examined = int(os.read(said, 32))
+        doctor.send_signal(signal.SIGINT)
+        out, err = doctor.communicate(timeout=60)
+    finally:
+        doctor.kill()
+        os.close(said)
+    assert (doctor.returncode, out, err.strip()) == (130, b"", b"")
+    with pytest.raises(ProcessLookupError):
+        os.kill(examined, 0)
+
+
+def test_an_examination_that_nobody_waits_for_ends_itself(tmp_path: Path) -> None:
+    stuck = tmp_path / "stuck.py"
+    stuck.write_text("while True: pass")
+    request = {
+        "sources": {"entry_points": False, "files": [str(stuck)]},
+        "plugins": True, "contract": False, "budget": 1, "seconds": -4,  # a second from now
+    }  # fmt: skip
+    (tmp_path / "request.json").write_text(json.dumps(request))
+    words = [sys.executable, "-m", "playground.cli.examine", str(tmp_path)]
+    done = subprocess.run(words, timeout=60, capture_output=True)
+    assert done.returncode == 1 and b"stuck.py" in done.stderr
