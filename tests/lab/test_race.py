@@ -22,7 +22,7 @@ from playground.lab.race.comparing import Comparison, Track
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from playground.lab.store.store import Store
-from tests.lab.conftest import QUICK, until, within
+from tests.lab.conftest import QUICK, text_run, until, within
 from tests.lab.test_lab import pid_of
 
 RATE = "optimizer.learning_rate"
@@ -106,12 +106,12 @@ def test_only_the_steps_that_both_recorded_are_compared() -> None:
 
 
 @asynccontextmanager
-async def racing(left: Entrant, right: Entrant) -> AsyncIterator[Race]:
+async def racing(left: Entrant, right: Entrant, store: Path | None = None) -> AsyncIterator[Race]:
     """An open race."""
     race = Race(
         left,
         right,
-        make_lab=lambda listener: Lab(SOURCES, listener=listener, limits=QUICK),
+        make_lab=lambda listener: Lab(SOURCES, listener=listener, limits=QUICK, store=store),
     )
     try:
         await within(30, race.open())
@@ -255,6 +255,23 @@ async def test_a_killed_worker_comes_back_and_the_race_is_as_if_nothing_had_been
         session.edit({RATE: 0.05})
         session.go_to(400)
         assert list(state.sides[1].losses) == list(session.frame().metrics.losses)
+
+
+async def test_texts_that_come_again_with_another_worker_are_shown_once(
+    words: Path, tmp_path: Path
+) -> None:
+    spec, how = text_run(words, steps=60).to_json(), Sampling(count=2, every=20, seed=5)
+    sides = Entrant("one", spec, sampling=how), Entrant("other", spec, sampling=how)
+    async with racing(*sides, tmp_path / "runs.sqlite") as race:
+        for _ in range(2):
+            await race.run(lockstep=False)
+            await finished(race)
+            for side in race._sides:
+                os.kill(pid_of(side.lab), signal.SIGKILL)
+            await race.go_to(0)
+        steps = [pair.step for pair in race.state.samples]
+        assert steps and len(steps) == len({*steps})
+        assert race.state.trouble is None
 
 
 async def test_a_side_that_is_given_up_leaves_the_other_going(session: Session) -> None:

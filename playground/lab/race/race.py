@@ -245,7 +245,7 @@ class Race:
         await self._each(going, lambda side: side.reach(target))
         one, other = (side.step for side in self._sides)
         due = self._every and one == other and (one % self._every == 0 or not self._any_can_go)
-        if due and self._may_sample and not self._is_sampled(one):
+        if due and self._may_sample and not self._is_paired(one, self._sampling.prompt):
             began = time.perf_counter()
             try:
                 await self._sample_here()
@@ -257,9 +257,8 @@ class Race:
     def _any_can_go(self) -> bool:
         return any(side.can_go for side in self._sides)
 
-    def _is_sampled(self, step: int) -> bool:
+    def _is_paired(self, step: int, prompt: str) -> bool:
         """Have both been here before, and asked the same?"""
-        prompt = self._sampling.prompt
         return any((pair.step, pair.prompt) == (step, prompt) for pair in self._pairs)
 
     @property
@@ -291,15 +290,17 @@ class Race:
                 self._pair_up()
 
     def _pair_up(self) -> None:
-        """Batches that came by themselves, of both sides at the same step."""
-        one, other = self._sides
-        others = {(batch.step, batch.prompt): batch for batch in other.batches}
-        for batch in tuple(one.batches):
-            match = others.get((batch.step, batch.prompt))
-            if match is not None:
-                self._add(SamplePair(batch.step, batch.prompt, batch, match))
-                one.batches.remove(batch)
-                other.batches.remove(match)
+        """Batches that came by themselves, of both sides at the same step. A worker that took
+        over tells all that it knows, what was seen before as well."""
+        left, right = (
+            {(batch.step, batch.prompt): batch for batch in side.batches} for side in self._sides
+        )
+        both = left.keys() & right.keys()
+        for step, prompt in sorted(both):
+            if not self._is_paired(step, prompt):
+                self._add(SamplePair(step, prompt, left[step, prompt], right[step, prompt]))
+        for side in self._sides:
+            side.batches = [one for one in side.batches if (one.step, one.prompt) not in both]
 
     async def _each(self, sides: Sequence[Side], work: Callable[[Side], Awaitable[None]]) -> None:
         """Let all do it; who is given up meanwhile leaves the others going."""
