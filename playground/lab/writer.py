@@ -51,8 +51,6 @@ class Writer:
         self._idle, self._failing = idle, failing
         self._owner = owner_of(os.getpid())
         self._store: Store | None = None
-        self._identity: tuple[int, int] | None = None
-        """Of the file that is written to."""
         self._put_in = self._taken_out = 0  # each counted by one of the two threads only
         self._jobs: SimpleQueue[tuple[Line | None, Callable[[], None]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -191,7 +189,7 @@ class Writer:
         self._failing()  # it was gathered in the very moment when that happened
 
     def _open(self) -> Store:
-        if self._store is not None and _identity(self._path) != self._identity:
+        if self._store is not None and self._store.moved:
             raise StoreError(
                 "The store of runs was moved away",
                 f"{self._path} is not the file that was written to any more. Put it back, or a "
@@ -200,7 +198,6 @@ class Writer:
             )
         if self._store is None:
             self._store = Store.open(self._path)
-            self._identity = _identity(self._path)
         return self._store
 
     def _release(self, store: Store, line: Line) -> None:
@@ -244,11 +241,3 @@ def _let_in_at_once() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of its name; None if there is none."""
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_dev, found.st_ino
-    return None

@@ -26,6 +26,18 @@ WAL_LIMIT = 16 * 1024 * 1024
 """Bytes that the write-ahead log keeps on the disk when it is empty."""
 
 
+NONSENSE = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    zlib.error,
+)
+"""What reading raises where bytes were not written by us."""
+
+
 class Database:
     """A connection that threads take turns with. Transactions are `reading()` and `writing()`."""
 
@@ -58,7 +70,7 @@ class Database:
             try:
                 with explained(self.path), self._transaction("BEGIN") as connection:
                     yield connection
-            except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+            except NONSENSE as error:
                 raise damaged(
                     self.path, f"what it holds makes no sense ({type(error).__name__}: {error})"
                 ) from error

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from playground.hooks.sources import expanded
+from playground.lab.store.database import NONSENSE
 from playground.lab.store.errors import StoreError, explained, missing
 from playground.lab.store.packing import clean
 from playground.lab.store.pieces import AT_A_TIME
@@ -124,14 +125,7 @@ def _understood(source: Path) -> Iterator[None]:
     """Values that cannot be, as StoreError."""
     try:
         yield
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
+    except NONSENSE as error:
         raise _no_run(source, str(error) or type(error).__name__) from error
     except sqlite3.Error as error:
         raise _no_run(source, str(error)) from error

@@ -158,9 +158,8 @@ class Store(Managing):
                 "be opened again for as long as the file stays where it is.",
             )
         sha256 = hashlib.sha256(data).hexdigest()
-        with self._database.reading() as db:
-            known = db.execute("SELECT 1 FROM texts WHERE sha256 = ?", (sha256,)).fetchone()
-        packed = b"" if known else zlib.compress(data, 3)  # before anybody has to wait for it
+        # Packed before anybody has to wait for it.
+        packed = b"" if self.has_text(sha256) else zlib.compress(data, 3)
         with self._database.writing() as db:
             now = time.time()
             there = db.execute("UPDATE texts SET kept = ? WHERE sha256 = ?", (now, sha256))
@@ -170,6 +169,12 @@ class Store(Managing):
                     "INSERT INTO texts VALUES (?, ?, ?, ?)", (sha256, now, len(data), packed)
                 )
         return sha256
+
+    def has_text(self, sha256: str) -> bool:
+        """Whether a text is kept under this SHA-256. Raises StoreError."""
+        with self._database.reading() as db:
+            found = db.execute("SELECT 1 FROM texts WHERE sha256 = ?", (sha256,))
+            return found.fetchone() is not None
 
     def text(self, sha256: str) -> bytes | None:
         """What was kept under this SHA-256. Raises StoreError if it was altered."""

@@ -8,7 +8,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -172,6 +172,25 @@ def test_values_that_make_no_sense_are_damage(store: Store) -> None:
         with pytest.raises(StoreError) as caught:
             ask(run)
         assert caught.value.kind == "damaged" and "makes no sense" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("statement", "ask"),
+    [
+        ("UPDATE measurements SET pairs = x'000000000000f07f0000000000000000'", Store.record),
+        ("UPDATE samples SET body = replace(body, ': 1,', ': 1e999,')", Store.samples),
+        ("UPDATE probes SET answers = replace(hex(zeroblob(100000)), '0', '[')", Store.probes),
+    ],
+    ids=["an endless step", "an endless number", "a deep answer"],
+)
+def test_numbers_without_end_and_texts_without_bottom_are_damage_too(
+    store: Store, statement: str, ask: Callable[[Store, int], object]
+) -> None:
+    run = store.create(new_run(), "")
+    store.append(run, everything(0, 10))
+    store._database.execute(statement)
+    with pytest.raises(StoreError, match="makes no sense"):
+        ask(store, run)
 
 
 def test_a_full_disk_is_said_and_the_record_up_to_there_is_whole(store: Store) -> None:
