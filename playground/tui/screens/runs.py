@@ -21,6 +21,7 @@ from playground.tui.screens.dialog import MUTED, Line, error
 from playground.tui.screens.runs_detail import RunDetail
 from playground.tui.screens.runs_managing import RunChoice, RunsManaging
 from playground.tui.screens.runs_table import COLUMNS, FAMILIES, SMALL_FIRST, RunList, Table
+from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.table import RowList, Sort
 from playground.tui.widgets.text import visible
 
@@ -43,7 +44,7 @@ NOTHING = (
 NONE_FITS = "No run fits. Press / and change what is searched for."
 
 
-class Search(Input):
+class Search(OrderedInput):
     """The line for words and conditions; enter, down and escape lead back to the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 
 from textual import events
+from textual.actions import parse
+from textual.binding import Binding
 from textual.widgets import Input
+
+
+@cache
+def _edits() -> dict[str, tuple[str, tuple[object, ...]]]:
+    """By key, what it does to the text or the cursor of a field; not what may be somebody
+    else's, as ctrl+c where nothing is selected."""
+    found: dict[str, tuple[str, tuple[object, ...]]] = {}
+    for binding in Input.BINDINGS:
+        assert isinstance(binding, Binding)
+        _, name, arguments = parse(binding.action)
+        if name not in ("submit", "copy"):
+            found |= dict.fromkeys(binding.key.split(","), (f"action_{name}", arguments))
+    return found
 
 
 class OrderedInput(Input):
@@ -14,16 +29,9 @@ class OrderedInput(Input):
     backspace takes away the wrong character. Here they act at once as well."""
 
     def on_key(self, event: events.Key) -> None:
-        acts: dict[str, Callable[[], None]] = {
-            "backspace": self.action_delete_left,
-            "delete": self.action_delete_right,
-            "left": self.action_cursor_left,
-            "right": self.action_cursor_right,
-            "home": self.action_home,
-            "end": self.action_end,
-        }
-        act = acts.get(event.key)
-        if act is not None:
+        edit = _edits().get(event.key)
+        if edit is not None:
             event.stop()
             event.prevent_default()
-            act()
+            name, arguments = edit
+            getattr(self, name)(*arguments)
