@@ -81,8 +81,6 @@ class WorkerLost:
     """The worker of the open run died or hung; a fresh one is being started."""
 
     failure: Failure
-    step: int
-    """The step that will be gone on from."""
 
 
 @dataclass(frozen=True, slots=True)

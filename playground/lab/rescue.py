@@ -110,11 +110,10 @@ class Rescue:
         running, speed, seen = run.running, run.speed, run.step
         run.set_running(False)
         checkpoint, spec = self._keeper.latest(), self._keeper.spec
-        step = checkpoint.step if checkpoint else 0
         if not self._lives.spend():
             self._give_up(failure)
             return
-        self._listener(WorkerLost(failure, step))
+        self._listener(WorkerLost(failure))
         sampling, note = without(run.sampling, lost.blamed)
         measuring, off = without_metric(run.measuring, lost.blamed)
         aside = aside or off

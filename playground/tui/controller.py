@@ -276,7 +276,7 @@ class Controller:
             case PluginSaved() | PluginsUnwatched():
                 self._reloads.heard(event)
                 self.touch()
-            case WorkerLost(failure, step):
+            case WorkerLost(failure):
                 self.model.trouble = failure
                 self.say(Remark(failure.title, failure.message, "error"))
             case WorkerBack(info, step, running, note):

@@ -165,7 +165,7 @@ async def test_a_lost_worker_is_said_and_the_screen_goes_on() -> None:
         await pilot.press("s")
         await seen(pilot, lambda: app.model.step == 1)
         failure = Failure("The training process died", "It was killed (signal 9).", kind="dead")
-        app.lab.listener(WorkerLost(failure, 1))
+        app.lab.listener(WorkerLost(failure))
         await seen(pilot, lambda: "training process died" in app.text("#status"))
         assert app.lab.info is not None
         app.lab.listener(WorkerBack(app.lab.info, 1, False))

@@ -58,7 +58,7 @@ async def test_a_hang_is_said_once() -> None:
     async with playing() as (app, pilot):
 
         async def hang(_: int = 1) -> None:
-            app.lab.listener(WorkerLost(HANGS, 0))
+            app.lab.listener(WorkerLost(HANGS))
             raise LabError(HANGS)
 
         app.lab.advance = hang  # type: ignore[method-assign]

@@ -78,8 +78,9 @@ class Side:
         if isinstance(event, WorkerLost):
             self._restarting = event.failure
             self._settled.clear()
-            self._note(f"{event.failure.title}. It goes on from step {event.step:,}.")
         elif isinstance(event, WorkerBack):
+            if self._restarting is not None:
+                self._note(f"{self._restarting.title}. It goes on from step {event.step:,}.")
             self._restarting, self._sampled = None, (-1, 0)
             if event.note:
                 self._note(event.note)
