@@ -93,6 +93,7 @@ def test_interrupted_saved_and_gone_on_with_equals_uninterrupted(words: Path, pl
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            pipesize=4096,  # which holds some of its lines, so that it waits for its reader
         ) as process,
     ):
         assert process.stdout is not None

@@ -38,9 +38,9 @@ def microgpt_tokenizers():
 
 
 def workers_of(terminal: Terminal) -> list[int]:
-    """The worker processes under this terminal."""
+    """The worker processes under this terminal, however long the paths in their words are."""
     listing = subprocess.run(
-        ["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
+        ["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
     ).stdout
     rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
     parents = {int(pid): int(parent) for pid, parent, _ in rows}

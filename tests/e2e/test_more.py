@@ -27,7 +27,10 @@ def playground_of(terminal: Terminal) -> int:
     """The process that draws."""
     shell = terminal._tmux("display-message", "-p", "#{pane_pid}").strip()
     listing = subprocess.run(
-        ["ps", "--ppid", shell, "-o", "pid=,args="], capture_output=True, text=True, check=True
+        ["ps", "-ww", "--ppid", shell, "-o", "pid=,args="],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     (pid,) = [int(line.split()[0]) for line in listing.splitlines() if "microgpt-play" in line]
     return pid
@@ -71,7 +74,7 @@ def test_a_polite_kill_puts_the_terminal_in_order_and_keeps_the_run(launch: Laun
 def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
     launch: Launch, stopped: bool
 ) -> None:
-    terminal = launch()
+    terminal = launch("--steps", "100000")
     terminal.wait_for("step 0/")
     terminal.press("s", "s")  # from now on there is a state that is held against accidents
     terminal.wait_for("step 2/")

@@ -39,7 +39,6 @@ def test_the_first_minutes(launch: Launch, tmp_path: Path, size: tuple[int, int]
     # Run flat out until the loss has fallen, and pause.
     terminal.press("+")
     terminal.press("Space")
-    terminal.wait_for("running")
     screen = terminal.wait_for(lambda s: step_of(s) > 300, 30)
     terminal.press("Space")
     screen = terminal.wait_for(lambda s: "paused" in s or "finished" in s)

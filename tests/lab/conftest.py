@@ -17,6 +17,7 @@ from playground.lab.client import Lab
 from playground.lab.events import LabEvent, Limits
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from playground.lab.speed import Ration
 from tests.calibrated import PATIENCE
 
 T = TypeVar("T")
@@ -49,6 +50,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("MICROGPT_PLAY_HOME", str(folder))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def time_for_all_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What of samples, metrics and probes there is does not depend on how busy the machine is;
+    those tests that are about that set it anew."""
+    monkeypatch.setattr(Ration, "BEGINNING", 1e9)
 
 
 @pytest.fixture(scope="session")
