@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
 from playground.lab.places import store_file
@@ -46,6 +48,7 @@ def open_playground(
     record: keep the run in the store. recorded: one of the store's runs to go on with, as a
     person names it. probes: a file of prompts to ask again and again.
     strategies: the sampling chain, each link as --strategy says it; the usual one if empty.
+    Raises click.BadParameter.
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
         print(NO_TERMINAL, file=sys.stderr)
@@ -95,11 +98,17 @@ def open_playground(
             theme=theme,
             leave_surely=leave_surely,
         )
+        if theme is not None and theme not in app.available_themes:
+            there = ", ".join(sorted(app.available_themes))
+            raise click.BadParameter(
+                f"no theme {theme!r}; there are: {there}", param_hint="--theme"
+            )
         with _drawing_on_the_terminal():
             code = app.run()
         return app.return_code or code or 0
     finally:
         worker.kill()
+        worker.discard_log()  # if it has come to nothing, nobody else does
 
 
 @contextlib.contextmanager

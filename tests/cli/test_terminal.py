@@ -89,6 +89,7 @@ def test_a_text_with_escape_sequences_is_shown_and_not_obeyed(words: Path, play:
         (["words.txt", "--n-head", "3"], 2, "--n-embd 16 cannot be divided among 3 heads"),
         (["--tokenizer", "chra"], 2, "did you mean 'char'?"),
         (["-"], 2, "standard input"),
+        (["--theme", "nrod"], 2, "no theme 'nrod'; there are: "),
     ],
     ids=lambda value: " ".join(value)[:25] if isinstance(value, list) else "",
 )
@@ -100,3 +101,13 @@ def test_what_is_refused_before_a_screen_is_drawn(
     assert done.code == code
     assert said in " ".join(done.out.split())
     assert "\x1b" not in done.out and "Traceback" not in done.out
+
+
+def test_a_start_that_comes_to_nothing_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "left"
+    left.mkdir()
+    monkeypatch.setenv("TMPDIR", str(left))
+    assert in_terminal("--theme", "nrod").code == 2
+    assert list(left.iterdir()) == []
