@@ -57,8 +57,9 @@ def _file() -> Any:
 
 def _remembered() -> str | None:
     with contextlib.suppress(OSError, ValueError):
-        name = json.loads(_file().read_text(encoding="utf-8")).get("theme")
-        return name if isinstance(name, str) else None
+        match json.loads(_file().read_text(encoding="utf-8")):
+            case {"theme": str(name)}:
+                return name
     return None
 
 
