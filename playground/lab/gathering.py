@@ -31,8 +31,9 @@ from playground.lab.training import Training
 _AVERAGED = 50
 """Losses in the average that lists of runs show."""
 
-_UNWRITTEN = 1000
-"""Samples that wait at most for a store that cannot be written; the newest."""
+UNWRITTEN = 1000
+"""Samples, and answers to probes, that wait at most for a store that cannot be written; the
+newest."""
 
 Edits = dict[tuple[int, str], float | str]
 """By step and field."""
@@ -91,7 +92,7 @@ class Line:
         """How far its record goes at most; `inf` as long as that is not known."""
         self.seconds = 0.0
         """That training took, as far as it is recorded."""
-        self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=_UNWRITTEN)
+        self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=UNWRITTEN)
         """Gathered, but not recorded for some trouble. Everything else that was is still there
         to be gathered again."""
 

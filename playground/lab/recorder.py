@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from playground.lab.gathering import Line, edits_of, gather
+from playground.lab.gathering import UNWRITTEN, Line, edits_of, gather
 from playground.lab.protocol import Recording, RecordState, SampleBatch
 from playground.lab.recall import Recalled, same_settings
 from playground.lab.store.records import NewRun, ProbeAnswers, RunStatus, StoredSamples
@@ -58,9 +59,9 @@ class Recorder:
         """about: the run as it is to be made, but for its parent. settings: how it is looked at,
         as JSON. text: the file that it learns from, if that is to be kept. recalled: the run that
         is gone on with, as it was read, and its lock."""
-        self.samples: list[StoredSamples] = []
+        self.samples: deque[StoredSamples] = deque(maxlen=UNWRITTEN)
         """To be recorded with the next batch; so are the answers to the probes."""
-        self.probes: list[ProbeAnswers] = []
+        self.probes: deque[ProbeAnswers] = deque(maxlen=UNWRITTEN)
         self.seconds = 0.0
         """That training took so far."""
         self._training = training
@@ -205,7 +206,8 @@ class Recorder:
                 probes.append(one)
         samples += self.samples
         probes += self.probes
-        self.samples, self.probes = [], []
+        self.samples.clear()
+        self.probes.clear()
         return samples, probes
 
     def _worth_keeping(self) -> bool:

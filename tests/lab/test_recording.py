@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from array import array
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +36,7 @@ from playground.lab.shelf import BUDGET, RATE, Shelf
 from playground.lab.spec import RunSpec
 from playground.lab.starting import open_session
 from playground.lab.store.errors import StoreError
-from playground.lab.store.records import Batch, Edit, RunRecord
+from playground.lab.store.records import Batch, Edit, ProbeAnswers, RunRecord
 from playground.lab.store.store import Store
 from playground.lab.timeline import SPACING, Keyframe
 from playground.lab.training import Training
@@ -362,6 +363,23 @@ def test_a_folder_that_may_not_be_written_is_said_and_the_run_is_recorded_later(
             os.seteuid(0)
         folder.chmod(0o777)
         shutil.rmtree(folder)
+
+
+def test_what_cannot_be_recorded_does_not_pile_up(house: House) -> None:
+    house.path = house.path / "below a file"
+    house.path.parent.touch()
+    session = house.open()
+    walk(session, 5)
+    batch = session.sample()
+    recorder = session.recorder
+    assert recorder is not None and recorder.writer.settle()
+    assert trouble(session)
+    for number in range(2, 5000):
+        recorder.sampled("automatic", replace(batch, number=number))
+        recorder.probes.append(ProbeAnswers(number, (("a",),)))
+    assert len(recorder.samples) == len(recorder.probes) == 1000
+    assert recorder.samples[-1].batch.number == recorder.probes[-1].step == 4999
+    session.close()
 
 
 @pytest.mark.usefixtures("soon")
