@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -55,7 +56,7 @@ class Suggestions(Horizontal):
 
     DEFAULT_CSS = """
     Suggestions { height: auto; margin: 0 0 0 2; }
-    Suggestions Button { width: auto; min-width: 0; margin: 0 1 0 0; padding: 0 1;
+    Suggestions Button { width: auto; min-width: 0; margin: 0 1 0 0; padding: 0;
                          background: $foreground 12%; color: $foreground; text-style: none; }
     Suggestions Button:focus { background: $primary 45%; text-style: bold underline; }
     Suggestions Button:ansi { background: ansi_default; color: ansi_default; }
@@ -65,6 +66,13 @@ class Suggestions(Horizontal):
         Binding("left", "app.focus_previous", "previous", show=False, id="fork.previous"),
         Binding("right", "app.focus_next", "next", show=False, id="fork.next"),
     ]
+
+    def on_resize(self) -> None:
+        """What there is no room for is left out, never cut."""
+        room = self.size.width
+        for button in self.query(Button):
+            room -= cell_len(str(button.label)) + 3
+            button.display = room >= -1
 
 
 class ForkScreen(Dialog[ForkChoice | None]):
@@ -89,6 +97,7 @@ class ForkScreen(Dialog[ForkChoice | None]):
         #fork-step-label { width: 23; }
         #fork-step { width: 12; }
         #fork-step-range { width: 1fr; margin: 0 0 0 2; color: $text-muted; }
+        #fork-step-range, #fork-help { text-wrap: nowrap; text-overflow: ellipsis; }
         .settings-group { margin: 1 0 0 0; text-style: bold; }
         #fork-help { height: 1; color: $text-muted; margin: 1 0 0 0; }
         &.-low #fork-help { margin: 0; }

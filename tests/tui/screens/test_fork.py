@@ -11,7 +11,7 @@ from textual.widgets import Button, Static
 
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import KeyLine, Line
-from playground.tui.screens.fork import ForkChoice, ForkScreen
+from playground.tui.screens.fork import ForkChoice, ForkScreen, Suggestions
 from playground.tui.screens.fork_fields import Contributed, ForkField, ForkSource
 from playground.tui.screens.settings import NumberInput
 
@@ -220,5 +220,9 @@ async def test_it_fits_with_its_keys_in_sight(
         keys = screen.query_one(KeyLine)
         assert screen.region.contains_region(frame) and frame.contains_region(keys.region)
         assert "ctrl+r race" in str(keys.render()) and "enter fork" in str(keys.render())
+        row = screen.query_one(Suggestions).region
+        offered = [one for one in screen.query("Suggestions Button").results(Button) if one.display]
+        assert all(row.contains_region(one.region) for one in offered), "none is cut"
+        assert len(offered) == 4
         scroll = screen.query_one("#fork-scroll").region
         assert scroll.contains_region(field(screen, RATE).input.region)
