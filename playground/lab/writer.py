@@ -153,7 +153,7 @@ class Writer:
             line.lock.release()
         line.run = line.lock = line.parent = None
         line.uid = ""
-        line.new = replace(line.new, parent=None, fork_step=None)
+        line.new = replace(line.new, name=line.name, parent=None, fork_step=None)
 
     def _create(self, store: Store, line: Line, new: NewRun) -> None:
         """Without an owner, until it is locked: it shall not look like an interrupted one."""

@@ -428,6 +428,30 @@ def test_a_damaged_store_is_said_and_a_new_one_takes_the_whole_run(house: House)
 
 
 @pytest.mark.usefixtures("soon")
+def test_a_run_that_a_new_store_takes_keeps_its_name_and_its_text(house: House) -> None:
+    first = house.trained(30)
+    with Store.open(house.path) as store:
+        store.rename(1, "mine")
+        text = store.text(house.record(1).text_sha256)
+    session = house.open(run=1)
+    written(session)
+    away = house.path.parent / "away"
+    away.mkdir()
+    for file in list(house.path.parent.glob(f"{house.path.name}*")):
+        file.rename(away / file.name)
+    walk(session, 40)
+    session.flush()
+    assert session.recorder is not None and session.recorder.writer.settle()
+    assert "moved away" in trouble(session).title
+    record = house.record(recovers(session, house))
+    assert record.row.name == "mine"
+    assert record.losses[:30] == first.training.series.losses and len(record.losses) == 40
+    with Store.open(house.path) as store:
+        assert store.text(record.text_sha256) == text is not None
+    session.close()
+
+
+@pytest.mark.usefixtures("soon")
 def test_an_edit_in_the_past_under_trouble_leaves_the_run_as_it_was(
     house: House, disk: Disk
 ) -> None:
