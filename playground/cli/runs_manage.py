@@ -70,6 +70,7 @@ def rename(words: str, name: str) -> int:
         with opened() as store:
             row = store.find(words)
             store.rename(row.id, name)
+            name = store.row(row.id).name
     except StoreError as error:
         return fail_with_store(error)
     say(f"Run {row.id} is called {name!r} now." if name else f"Run {row.id} has no name any more.")

@@ -294,13 +294,13 @@ def _metadata(data: bytes, name: str) -> Mapping[str, str]:
             f"{name} is not a .safetensors file, or was cut short. "
             "`microgpt-play train --save` makes one.",
         ) from None
-    if metadata.get("format") != FORMAT:
+    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise CheckpointError(
             "This is not a checkpoint of microgpt-play",
             f"{name} is a .safetensors file, but of some other program.",
         )
-    version = str(metadata.get("version"))
-    if not version.isdigit() or int(version) > VERSION:
+    version = str(metadata.get("version"))[:20]
+    if not version.isdecimal() or int(version) > VERSION:
         raise CheckpointError(
             "The checkpoint is newer than this program",
             f"{name} has format version {version}; this program knows {VERSION}. Update it.",

@@ -489,8 +489,9 @@ def test_a_name_and_a_note_are_given_and_taken_away(play: Play) -> None:
     assert play("runs", "rename", "2", "cold").code == 0
     assert play("runs", "note", "cold", "too cold?").code == 0
     assert "too cold?" in play("runs", "show", "2").out and "cold" in play("runs").out
-    assert play("runs", "rename", "cold", "").code == 0
-    assert "no name any more" in play("runs", "rename", "2", "").err
+    assert "called 'so cold' now" in play("runs", "rename", "cold", " so cold\n").err
+    assert play("runs", "rename", "so cold", "").code == 0
+    assert "no name any more" in play("runs", "rename", "2", "  ").err
 
 
 # ---------------------------------------------------------------- help

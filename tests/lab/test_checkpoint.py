@@ -182,8 +182,12 @@ def edited(data: bytes, **metadata: str) -> bytes:
     (length,) = struct.unpack_from("<Q", data)
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"].update(metadata)
-    packed = json.dumps(header).encode()
-    return struct.pack("<Q", len(packed)) + packed + data[8 + length :]
+    return headed(json.dumps(header)) + data[8 + length :]
+
+
+def headed(header: str) -> bytes:
+    packed = header.encode()
+    return struct.pack("<Q", len(packed)) + packed
 
 
 @pytest.mark.parametrize(
@@ -194,7 +198,10 @@ def edited(data: bytes, **metadata: str) -> bytes:
         (lambda data: data[:40], "not a checkpoint"),
         (lambda data: data[:-100], "damaged"),
         (lambda data: data + b"more", "damaged"),
+        (lambda _: headed('{"__metadata__": 3}'), "not a checkpoint of"),
         (lambda data: edited(data, version="2"), "newer"),
+        (lambda data: edited(data, version="²"), "newer"),
+        (lambda data: edited(data, version="9" * 9_999), "newer"),
         (lambda data: edited(data, format="pt"), "not a checkpoint of"),
         (lambda data: edited(data, spec="{"), "damaged"),
         (lambda data: edited(data, step="many"), "damaged"),

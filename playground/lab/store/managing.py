@@ -38,7 +38,9 @@ class Managing(Reading):
     """Changes of what is shown, never of what was recorded."""
 
     def rename(self, run: int, name: str) -> None:
-        """Raises StoreError, also for a name of more than MAX_NAME characters."""
+        """Without the spaces around it: with them nobody could find the run by it. Raises
+        StoreError, also for a name of more than MAX_NAME characters."""
+        name = name.strip()
         if len(name) > MAX_NAME:
             raise StoreError(
                 "The name is too long",
