@@ -626,6 +626,22 @@ def microgpt_tokenizers():
 """
 
 
+@pytest.mark.parametrize("every", ["1e999", "null", "{}"])
+def test_settings_that_make_no_sense_keep_nobody_from_opening_the_run(
+    house: House, every: str
+) -> None:
+    session = house.trained(20)
+    with sqlite3.connect(house.path) as db:
+        for what in ("sampling", "measuring"):
+            change = f"UPDATE details SET settings = json_set(settings, '$.{what}.every', '?')"
+            db.execute(change)
+        db.execute("UPDATE details SET settings = replace(settings, '\"?\"', ?)", (every,))
+    again = house.open(run=1)
+    assert state_of(again) == state_of(session)
+    assert again.sampling == session.sampling
+    again.close()
+
+
 def test_a_plugin_that_was_changed_since_is_told(house: House, tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(PLUGIN)

@@ -139,7 +139,7 @@ def sampling_of(given: Any) -> Sampling | None:
             int(given["every"]),
             int(given["seed"]),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -150,5 +150,5 @@ def measuring_of(given: Any) -> Measuring | None:
             MetricChoice(str(one["name"]), dict(one["options"])) for one in given["metrics"]
         )
         return Measuring(metrics, int(given["every"]))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
