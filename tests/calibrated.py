@@ -12,6 +12,11 @@ says when to give up: nobody waits for it where all is well.
 """
 
 
+def in_time(seconds: float, limit: float) -> bool:
+    """Whether something took less than its limit, or what that is on a machine as busy as this."""
+    return seconds < limit or seconds < limit * a_second()
+
+
 def a_second() -> float:
     """A second on an idle machine; in proportion more where a fresh process takes longer to load
     what a saved plugin is tried with, which there is about a fifth of it."""

@@ -32,13 +32,13 @@ def mine(registry: Registry) -> list[str]:
     return [entry.name for entry in registry.catalog().entries if entry.plugin != "builtin"]
 
 
-def test_the_builtins_load_alone_and_quickly():
+def test_the_builtins_load_alone():
     registry = load(PluginSources(entry_points=False))
     assert registry.problems == ()
     (plugin,) = registry.plugins
     assert (plugin.name, plugin.state) == ("builtin", "loaded")
     assert plugin.contributions == len(registry.catalog().entries) >= 13
-    assert 0 < plugin.seconds < 2
+    assert plugin.seconds > 0
 
 
 def test_a_file_contributes(load_plugin):

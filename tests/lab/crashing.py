@@ -28,6 +28,7 @@ from playground.lab.spec import RunSpec
 from playground.lab.starting import open_session
 from playground.lab.store.records import RunRecord
 from playground.lab.store.store import Store
+from tests.calibrated import PATIENCE
 from tests.lab.conftest import text_run
 from tests.lab.walks import RATE, History, Straight
 
@@ -147,15 +148,15 @@ class Playground:
     def kill(self, what: str, after: int) -> float:
         """Kill it ("screen", or "both") when it has told so many times how far it is; when."""
         with self._changed:
-            enough = self._changed.wait_for(lambda: len(self.seen) >= after, 30)
+            enough = self._changed.wait_for(lambda: len(self.seen) >= after, 30 * PATIENCE)
             assert enough, "it does not get going"
         moment = time.monotonic()
         self._process.kill()
         if what == "both" and self.worker:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.worker, signal.SIGKILL)
-        self._process.wait(10)
-        self._reader.join(10)
+        self._process.wait(10 * PATIENCE)
+        self._reader.join(10 * PATIENCE)
         return moment
 
     def lost(self, head: int, run: int, moment: float) -> float:
@@ -168,7 +169,7 @@ class Playground:
         """The run is offered as an interrupted one; or it was just being left for its fork."""
         with Store.open(self.store) as store:
             offered = [row.id for row in store.interrupted()]
-        return run in offered or self.editing > moment - 1.0
+        return run in offered or self.editing > moment - PATIENCE
 
     def forgotten(self, moment: float, seconds: float) -> float | None:
         """The last learning rate that was set, if that is in no record although it was so many
@@ -186,8 +187,8 @@ def wait_until_gone(pid: int, seconds: float = 5.0) -> float:
     began = time.monotonic()
     with contextlib.suppress(ProcessLookupError):
         while _alive(pid):
-            if time.monotonic() - began > seconds:
-                raise AssertionError(f"process {pid} is still there after {seconds} s")
+            if time.monotonic() - began > PATIENCE * seconds:
+                raise AssertionError(f"process {pid} is still there after {PATIENCE * seconds} s")
             os.sched_yield()
     return time.monotonic() - began
 

@@ -18,6 +18,7 @@ from playground.hooks.registry import Registry
 from playground.lab.client import Lab
 from playground.lab.protocol import Frame
 from playground.lab.store.store import Store
+from tests.calibrated import a_second, in_time
 from tests.lab.conftest import until
 from tests.lab.crashing import (
     NONE,
@@ -46,15 +47,17 @@ def test_killing_the_screen_or_both_at_random_loses_half_a_second_of_record_at_m
         playground = Playground(store, words, "vector", run, number)
         moment = playground.kill(what, dice.randint(1, 60))
         worker_ended = wait_until_gone(playground.worker)
-        assert worker_ended < 3, "nobody is there to see what it does"
+        assert in_time(worker_ended, 3.0), "nobody is there to see what it does"
         assert playground.complaints == []
         heads = check(store, {"vector": straight})
-        assert playground.forgotten(moment, 1.0) is None
+        forgotten = playground.forgotten(moment, 1.0)
+        assert forgotten is None or playground.forgotten(moment, a_second()) is None
         run = playground.seen[-1][2]
         if not run:
             continue
         assert playground.found_again(run, moment), "it is offered at the next start"
-        assert playground.lost(heads[run], run, moment) < 1.0, "half a second, on an idle machine"
+        lost = playground.lost(heads[run], run, moment)
+        assert in_time(lost, 1.0), "half a second, on an idle machine"
         if number % 3 == 2:  # the others go on where they were killed
             go_on(store, run, registry, straight)
             run = 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -36,10 +35,8 @@ async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkill
     lab = watched.lab
     await lab.run(200)
     await watched.reaches(80)
-    began = time.monotonic()
     os.kill(pid_of(lab), signal.SIGKILL)
     lost = await watched.event(WorkerLost, 5)
-    assert time.monotonic() - began < 1
     assert lost.failure.kind == "dead" and "SIGKILL" in lost.failure.message
     with pytest.raises(LabError) as caught:
         await within(0.5, lab.frame())

@@ -143,14 +143,14 @@ def test_a_step_outside_the_run_is_refused_and_nothing_moves(session: Session, s
 
 def test_anywhere_within_a_thousand_steps_of_the_default_run_is_quick(registry: Registry) -> None:
     session = Session.open(RunSpec(), registry)
-    began = time.perf_counter()
+    began = time.thread_time()  # whatever else the machine has to do
     walk(session, 500)
-    each = (time.perf_counter() - began) / 500
+    each = (time.thread_time() - began) / 500
     slowest = 0.0
     for step in (0, 1, 24, 25, 26, 50, 249, 475, 499):
-        began = time.perf_counter()
+        began = time.thread_time()
         session.go_to(step)
-        slowest = max(slowest, time.perf_counter() - began)
+        slowest = max(slowest, time.thread_time() - began)
         session.go_to(500)
     assert slowest < max(0.3, 40 * each)
 

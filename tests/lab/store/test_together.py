@@ -14,6 +14,7 @@ import pytest
 
 from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
+from tests.calibrated import in_time
 from tests.lab.store.conftest import everything, loss_of, new_run, state, steps
 
 ROOT = Path(__file__).parents[3]
@@ -147,7 +148,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost_and_nobody_waits(path: 
             whole(store, writer.run, 150)
             if writer is writers[1]:
                 longest = float(said.split("longest ")[1])
-                assert longest < 1.0, "tools/bench_store.py measures it on a quiet machine"
+                assert in_time(longest, 1.0), "tools/bench_store.py measures it on a quiet machine"
         assert looks > 100 and store.check() == []
 
 
