@@ -270,8 +270,10 @@ class Dialogs:
         self._push(screen, self._run_chosen)
 
     def _run_chosen(self, choice: Any) -> None:
+        controller = self._app.controller
+        controller.do(controller.runs.look_again())
         if choice is not None:
-            self._app.controller.do(self._with_run(choice))
+            controller.do(self._with_run(choice))
 
     async def _with_run(self, choice: Any) -> None:
         controller = self._app.controller
@@ -298,8 +300,10 @@ class Dialogs:
         self._push(RaceScreen(race), self._race_over)
 
     def _race_over(self, kept: Any) -> None:
+        controller = self._app.controller
+        controller.do(controller.runs.look_again())
         if kept is not None:
-            self._app.controller.do(self._app.controller.runs.go_on_with(kept))
+            controller.do(controller.runs.go_on_with(kept))
 
     def resume(self) -> None:
         """The run that was at work last: of the store, or kept in a file where that failed."""

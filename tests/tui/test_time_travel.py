@@ -436,6 +436,20 @@ async def test_a_shows_all_runs_and_opens_the_chosen_one_where_it_stood(store: P
         assert ("open_recorded", 1, None) in app.lab.calls
 
 
+async def test_what_is_done_in_the_list_of_runs_is_seen_of_the_open_run(store: Path) -> None:
+    async with playing(store=store) as (app, pilot):
+        assert await app.controller.open_recorded(1)
+        await seen(pilot, lambda: "run 1 kafka" in app.text("#title"))
+        await pilot.press("a")
+        await opened(pilot, RunsScreen)
+        with Store.open(store) as other:
+            other.rename(1, "milena")
+            other.fork(1, 10, new_run("child"), "")
+        await pilot.press("escape")
+        await seen(pilot, lambda: "run 1 milena" in app.text("#title"))
+        await seen(pilot, lambda: "┴" in drawn(app))
+
+
 async def test_in_the_search_of_the_runs_every_letter_is_text(store: Path) -> None:
     async with playing(store=store) as (app, pilot):
         await pilot.press("a")

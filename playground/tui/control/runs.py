@@ -228,13 +228,24 @@ class Runs:
                     "there: a shows all runs.",
                 )
             )
+        await self.look_again()
+
+    async def look_again(self) -> None:
+        """The open run's name and forks, as the store has them: the list of runs, a race or
+        another playground may have changed them."""
+        model, run = self._shared.model, self._shared.model.run
+        if run is None or self.desk is None:
+            return
         from playground.lab.store.errors import StoreError
 
         try:
-            children = await self.desk.children(record.run)
+            row, children = await self.desk.row(run), await self.desk.children(run)
         except StoreError:
             return
-        model.forks = tuple(row.fork_step for row in children if row.fork_step is not None)
+        if run == model.run:
+            model.name = row.name
+            model.forks = tuple(row.fork_step for row in children if row.fork_step is not None)
+            self._shared.changed()
 
     def _say_trouble(self, before: RecordState | None, record: RecordState | None) -> None:
         was, now = (one.trouble if one else None for one in (before, record))
