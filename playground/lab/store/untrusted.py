@@ -35,7 +35,7 @@ _UID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST = 2**53
 _LONG = 10_000
-"""Characters of a name or a note."""
+"""Characters of a name or a note. A plugin's is as long as its author likes."""
 _LONGEST = 1 << 28
 """Characters of the largest texts: a tokenizer's state, a batch of samples."""
 _STATUS: dict[str, RunStatus] = {
@@ -208,7 +208,7 @@ def _check_edit(field: object, value: object) -> None:
     if field == "learning_rate":
         if not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise ValueError(f"a learning rate was set to {value!r}")
-    elif field != "engine" or not isinstance(value, str) or not 0 < len(value) <= 80:
+    elif field != "engine" or not isinstance(value, str) or not 0 < len(value) <= _LONG:
         raise ValueError("something was set that cannot be")
 
 

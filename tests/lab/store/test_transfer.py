@@ -141,10 +141,11 @@ def test_what_was_set_last_is_what_a_list_elsewhere_shows_too(
     store: Store, elsewhere: Store, tmp_path: Path
 ) -> None:
     run = store.create(new_run(), "")
-    edits = (Edit(5, "learning_rate", 0.25), Edit(9, "engine", "scalar"))
+    engine = f"{'a-plugin-of-a-long-name-' * 4}:quick"
+    edits = (Edit(5, "learning_rate", 0.25), Edit(9, "engine", engine))
     store.append(run, steps(0, 10, edits=edits))
     row = elsewhere.row(import_run(elsewhere, export_run(store, run, tmp_path / "edited")))
-    assert (row.learning_rate, row.engine) == (0.25, "scalar")
+    assert (row.learning_rate, row.engine) == (0.25, engine)
 
 
 def test_a_run_without_a_step_travels_too(store: Store, elsewhere: Store, tmp_path: Path) -> None:
