@@ -23,7 +23,7 @@ from playground.lab.store.query import Query
 from playground.lab.store.store import Store
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.screens.fork import ForkScreen
-from playground.tui.screens.race import RACE_BINDINGS
+from playground.tui.screens.race_keys import RACE_BINDINGS
 from playground.tui.screens.runs import RunsScreen
 from playground.tui.screens.runs_managing import RunsManaging
 from playground.tui.screens.runs_table import RunList

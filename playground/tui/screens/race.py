@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
@@ -23,6 +23,7 @@ from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.toosmall import TooSmall, too_small
 from playground.tui.screens import race_probes as probes
 from playground.tui.screens import race_view as view
+from playground.tui.screens.race_keys import RACE_BINDINGS
 from playground.tui.screens.steady import passed
 from playground.tui.styles import BAD, MUTED
 from playground.tui.widgets.chart import Chart
@@ -48,37 +49,6 @@ class Kept:
     sampling: Sampling | None
     run: int | None = None
     """Its number in the store, if it was recorded."""
-
-
-def _key(
-    key: str, action: str, words: str, tooltip: str, display: str | None = None, show: bool = True
-) -> Binding:
-    name = action.replace("(", ".").rstrip(")")
-    # At once: what is typed after / is for the prompt, however busy the screen is.
-    return Binding(
-        key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}",
-        priority=action == "prompt",
-    )  # fmt: skip
-
-
-RACE_BINDINGS = [
-    _key("space", "run", "run", "Let both train, or pause both", "space"),
-    _key("s", "step", "step", "One step of both; if one is behind, of that one"),
-    _key("l", "way", "flat out", "In lock-step, or each as fast as it goes"),
-    _key("g", "sample", "sample",
-         "Texts of both now, and answers to the probes: same prompt, same dice, same step"),
-    _key("y", "probes", "probes",
-         "What both answer to the probes; again, how each side's answers changed; then the texts"),
-    _key("slash", "prompt", "prompt", "Type what the texts of both begin with", "/"),
-    _key("b,home", "start", "start",
-         "Put both back to where the race began; from there, as far back as both go", "b"),
-    _key("1", "keep(0)", "keep A", "Go on with A as the open run"),
-    _key("2", "keep(1)", "B", "Go on with B as the open run"),
-    _key("e", "raw", "each step", "Draw the loss of each step, or the average", show=False),
-    _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", show=False),
-    _key("question_mark,f1", "help", "help", "Every key of the race", "?"),
-    _key("escape,q", "leave", "leave", "Leave the race; the open run is as it was", "esc"),
-]  # fmt: skip
 
 
 class RaceScreen(Screen[Kept | None]):
@@ -142,6 +112,7 @@ class RaceScreen(Screen[Kept | None]):
         self._pages = probes.Pages()
         self._raw = False
         self._opened = False
+        self._turn = asyncio.Lock()
         self._leaving = False
         self._answer: tuple[Kept | None, ...] = ()
         """What it is to be dismissed with, once the race is closed."""
@@ -229,15 +200,41 @@ class RaceScreen(Screen[Kept | None]):
             return self._opened or action in ("leave", "help")
         return super().check_action(action, parameters)
 
+    def _in_turn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """One after the other, each from where the one before led to: two quick presses of space
+        are a run and a pause, also while both are being sampled."""
+
+        async def done() -> None:
+            async with self._turn:
+                await work()
+
+        self._do(done())
+
     def action_run(self) -> None:
-        state = self._race.state
-        self._do(self._race.pause() if state.running else self._race.run(state.lockstep))
+        self._in_turn(self._toggle)
+
+    async def _toggle(self) -> None:
+        if self._race.state.running:
+            await self._race.pause()
+        elif not self._at_end():
+            await self._race.run(self._race.state.lockstep)
 
     def action_step(self) -> None:
-        self._do(self._race.step())
+        self._in_turn(self._step)
+
+    async def _step(self) -> None:
+        if not self._at_end():
+            await self._race.step()
+
+    def _at_end(self) -> bool:
+        if any(side.status != "finished" for side in self._race.state.sides):
+            return False
+        words = "b puts both back to the start; 1 and 2 go on with one of them."
+        self.notify(words, title="Both have done all their steps", markup=False)
+        return True
 
     def action_way(self) -> None:
-        self._do(self._change_way())
+        self._in_turn(self._change_way)
 
     async def _change_way(self) -> None:
         state = self._race.state
@@ -246,10 +243,10 @@ class RaceScreen(Screen[Kept | None]):
             await self._race.run(not state.lockstep)
 
     def action_sample(self) -> None:
-        self._do(self._race.sample())
+        self._in_turn(self._race.sample)
 
     def action_start(self) -> None:
-        self._do(self._race.go_to_start())
+        self._in_turn(self._race.go_to_start)
 
     def action_keep(self, place: int) -> None:
         self._do(self._keep(1 if place else 0))
@@ -322,7 +319,7 @@ class RaceScreen(Screen[Kept | None]):
     def _prompt_typed(self, event: Input.Submitted) -> None:
         event.stop()
         self._hide_prompt()
-        self._do(self._ask(event.value))
+        self._in_turn(lambda: self._ask(event.value))
 
     async def _ask(self, prompt: str) -> None:
         await self._race.set_prompt(prompt)
@@ -331,7 +328,7 @@ class RaceScreen(Screen[Kept | None]):
     @on(Chart.Picked)
     def _step_picked(self, event: Chart.Picked) -> None:
         event.stop()
-        self._do(self._race.go_to(round(event.x)))
+        self._in_turn(lambda: self._race.go_to(round(event.x)))
 
     @on(KeyBar.Pressed)
     async def _key_clicked(self, event: KeyBar.Pressed) -> None:
@@ -356,7 +353,7 @@ class RaceScreen(Screen[Kept | None]):
         self._words("title").say(view.title_line(state, width))
         for place in (0, 1):
             self._words(str(place)).say(view.side_line(state, 1 if place else 0, width))
-        self._words("verdict").say(self._verdict(width))
+        self._words("verdict").say(self._verdict(state, width))
         warnings = view.warnings(state)
         self._words("warnings").display = bool(warnings.plain)
         self._words("warnings").say(warnings)
@@ -368,14 +365,14 @@ class RaceScreen(Screen[Kept | None]):
         window = f", last {chart.last_n:,} steps" if chart.last_n else ""
         drawn = "loss of each step" if self._raw else "average of about 20 steps"
         self.query_one("#race-loss").border_subtitle = f"{drawn}, nats a token{window}"
-        self._draw_keys(state.running, state.lockstep)
+        self._draw_keys(state)
 
-    def _verdict(self, width: int) -> Content:
+    def _verdict(self, state: RaceState, width: int) -> Content:
         if self._failed is not None:
             return self._failed
         if not self._opened:
             return Content.styled("Both are being opened, in a process each.", MUTED)
-        return view.verdict(self._race.state, width)
+        return view.verdict(state, width)
 
     def _draw_texts(self, state: RaceState) -> None:
         """The samples, or the answers to the probes."""
@@ -389,19 +386,20 @@ class RaceScreen(Screen[Kept | None]):
             frame.border_subtitle = Content(f"every {state.probes.asked.every:,} steps")
             self._words("texts").say(self._pages.page(page, state.probes, room))
 
-    def _draw_keys(self, running: bool, lockstep: bool) -> None:
+    def _draw_keys(self, state: RaceState) -> None:
         words = {
-            "way": "flat out" if lockstep else "lock-step", "probes": probes.TURNS[self._page],
-        }  # fmt: skip
+            "way": "flat out" if state.lockstep else "lock-step",
+            "probes": probes.TURNS[self._page],
+        }
         # Where room is short: what there is to look at, rather than a step at a time.
-        spared = {"prompt", "start", "step" if self._race.state.probes is not None else "probes"}
+        spared = {"prompt", "start", "step" if state.probes is not None else "probes"}
         roomy = self.app.size.width >= 100
         shown = [
             replace(one, description=words.get(one.action, one.description))
             for one in RACE_BINDINGS
             if one.show and (roomy or one.action not in spared)
         ]
-        self.query_one(KeyBar).show_bindings(shown, running)
+        self.query_one(KeyBar).show_bindings(shown, state.running)
 
     def _words(self, name: str) -> Words:
         return self.query_one(f"#race-{name}", Words)

@@ -22,7 +22,8 @@ from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideS
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.screens import race_view as view
 from playground.tui.screens.help import HelpScreen, KeyTable
-from playground.tui.screens.race import RACE_BINDINGS, Kept, RaceScreen
+from playground.tui.screens.race import Kept, RaceScreen
+from playground.tui.screens.race_keys import RACE_BINDINGS
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.words import Words
 
@@ -193,6 +194,40 @@ async def test_every_key_does_what_it_says(host: Callable[..., Any]) -> None:
         assert race.calls == [
             ("run", True), ("pause",), ("step",), ("sample",), ("start",), ("start",),
         ]  # fmt: skip
+
+
+async def test_space_pauses_also_while_both_are_being_sampled(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(replace(PARTED, running=True))
+    screen, sampled = screen_of(race), asyncio.Event()
+
+    async def sample() -> None:
+        race.state = replace(race.state, running=False)
+        await sampled.wait()
+        race.state = replace(race.state, running=True)
+
+    race.sample = sample  # type: ignore[method-assign]
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("g", "space")
+        sampled.set()
+        await pilot.pause()
+        await pilot.pause()
+        assert race.calls == [("pause",)] and not race.state.running
+
+
+async def test_space_and_s_at_the_end_say_so_and_what_can_be_done(host: Callable[..., Any]) -> None:
+    over = [replace(side, status="finished") for side in PARTED.sides]
+    race = ScriptedRace(replace(PARTED, sides=(over[0], over[1])))
+    screen = screen_of(race)
+    said: list[str] = []
+    screen.notify = lambda *_, title="", **__: said.append(title)  # type: ignore[method-assign]
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("space", "s")
+        async with asyncio.timeout(10):
+            while len(said) < 2:
+                await pilot.pause()
+        assert race.calls == [] and set(said) == {"Both have done all their steps"}
 
 
 async def test_flat_out_is_one_key_away_standing_and_running(host: Callable[..., Any]) -> None:
