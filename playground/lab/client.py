@@ -276,20 +276,21 @@ class Lab:
 
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings, by dotted field."""
-        await self._change(Edit(dict(changes)))
-        if self._current is not None:  # the one thing that a replay cannot know of
-            await self._keep_checkpoint(self._current)
+        link = self._current  # what it leads to is the one thing that a replay cannot know of
+        edit = Edit(dict(changes), self._keeper.request())
+        self._rescue.keep(link, await self._open_run.ask(edit, Checkpoint))
 
     async def use_engine(self, name: str, tell: Callable[[Progress], None]) -> None:
         """Let another engine go on, in the same state, as soon as it is made; tell: how far
         that is. Training goes on meanwhile, and a failure leaves the engine that is at work."""
         link = self._current
         if link is not None:  # compiled code may take the process with it
-            await self._keep_checkpoint(link)
-        await self._open_run.ask(UseEngine(name), Done, tell)
-        if link is not None and link is self._current:
+            await self._rescue.keep_checkpoint(link)
+        use = UseEngine(name, self._keeper.request())
+        checkpoint = await self._open_run.ask(use, Checkpoint, tell)
+        if link is self._current:
             self._open_run.engine = name
-            await self._keep_checkpoint(link)
+        self._rescue.keep(link, checkpoint)
 
     async def checkpoint(self) -> Checkpoint:
         """The whole state of the run."""
@@ -341,9 +342,6 @@ class Lab:
 
     def _on_lost(self, link: Link, failure: Failure) -> None:
         self._rescue.lost(link, failure)
-
-    async def _keep_checkpoint(self, link: Link) -> None:
-        await self._rescue.keep_checkpoint(link)
 
     @property
     def last_checkpoint(self) -> Checkpoint | None:

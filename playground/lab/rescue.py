@@ -84,12 +84,16 @@ class Rescue:
 
     async def keep_checkpoint(self, link: Link) -> None:
         """Hold the state that the run has now. Raises LabError."""
-        keeper = self._keeper
-        keeper.changed.clear()
-        reply = await link.request(keeper.request())
-        if link is self._run.link and isinstance(reply, Checkpoint):
-            keeper.keep(reply)
-            self._run.step = reply.step
+        self._keeper.changed.clear()
+        reply = await link.request(self._keeper.request())
+        assert isinstance(reply, Checkpoint)
+        self.keep(link, reply)
+
+    def keep(self, link: Link | None, checkpoint: Checkpoint) -> None:
+        """Hold this state, unless another worker has the run by now."""
+        if link is not None and link is self._run.link:
+            self._keeper.keep(checkpoint)
+            self._run.step = checkpoint.step
 
     # ------------------------------------------------------------ another worker
 

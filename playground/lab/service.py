@@ -97,8 +97,8 @@ class Service:
         self._swapper: Swapper | None = None
         self._session: Session | None = None
         self._march: March | None = None
-        self._making: tuple[int, Making] | None = None
-        """An engine in the making, and who asked for it."""
+        self._making: tuple[int, GetCheckpoint, Making] | None = None
+        """An engine in the making, who asked for it, and for what state then."""
         self._served = 0
         self._due = 0.0
         """When the next paced step is to be made."""
@@ -121,9 +121,7 @@ class Service:
             UseEngine: self._use_engine,
             _EngineMade: self._engine_made,
             _Recorded: self._recorded,
-            GetCheckpoint: lambda _, command: self._get().checkpoint(
-                command.series, command.since_step, command.epoch
-            ),
+            GetCheckpoint: lambda _, command: self._checkpoint(command),
             Save: self._save,
             Export: self._export,
             GetCatalog: lambda *_: self.load_plugins().catalog(),
@@ -333,16 +331,20 @@ class Service:
             self._end_march()
         session.edit(command.changes)
         session.flush()
-        return Done()
+        return self._checkpoint(command.then)
+
+    def _checkpoint(self, command: GetCheckpoint) -> Reply:
+        return self._get().checkpoint(command.series, command.since_step, command.epoch)
 
     def _use_engine(self, request: int, command: UseEngine) -> Reply | None:
         engines, inbox = self._get().engines, self._inbox
         self._give_up_making()
         name = engines.full_name(command.engine)
         if engines.known(name) is not None:
-            return self._take_engine(name, None)
+            return self._take_engine(name, None, command.then)
         self._making = (
             request,
+            command.then,
             Making(
                 engines,
                 name,
@@ -354,16 +356,16 @@ class Service:
 
     def _give_up_making(self) -> None:
         if self._making is not None:
-            request, making = self._making
+            request, _, making = self._making
             self._making = None
             making.cancel()
             self._answer(request, _GIVEN_UP, 0.0)
 
     def _engine_made(self, _: int, command: _EngineMade) -> Reply | None:
-        if self._making is None or self._making[1] is not command.making:
+        if self._making is None or self._making[2] is not command.making:
             return None  # another was asked for meanwhile
+        _, then, making = self._making
         self._making = None
-        making = command.making
         if isinstance(making.error, PluginError):
             title = f"The engine {making.entry.name!r} cannot be used"
             return Failure(title, making.error.reason, kind="plugin", detail=making.error.detail)
@@ -371,16 +373,16 @@ class Service:
             raise making.error
         if making.error is not None:  # what only a plugin thinks of
             raise SystemExit(repr(making.error)) from making.error
-        return self._take_engine(making.name, making.made)
+        return self._take_engine(making.name, making.made, then)
 
-    def _take_engine(self, name: str, made: Made | None) -> Reply:
+    def _take_engine(self, name: str, made: Made | None, then: GetCheckpoint) -> Reply:
         session = self._get()
         if self._march is not None and self._march.replay:
             self._end_march()
         session.use_engine(name, made)
         session.speedometer = Speedometer()
         session.flush()
-        return Done()
+        return self._checkpoint(then)
 
     def _recorded(self, *_: object) -> None:
         if self._session is not None:

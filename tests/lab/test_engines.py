@@ -417,7 +417,7 @@ async def test_a_killed_worker_comes_back_with_the_engine_it_had(
     await lab.advance(5)
     link = lab._current
     assert link is not None
-    await lab._keep_checkpoint(link)
+    await lab._rescue.keep_checkpoint(link)
     os.kill(link.process.pid, signal.SIGKILL)
     back = await watched.event(WorkerBack)
     assert back.note == ""

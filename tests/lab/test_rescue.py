@@ -121,6 +121,21 @@ async def test_an_edit_outlives_a_worker_that_had_no_time_to_record_it(
         await lab.close()
 
 
+async def test_no_step_comes_between_an_edit_and_the_state_that_is_held_of_it(
+    words: Path, labs: MakeLab
+) -> None:
+    lab = labs().lab
+    await lab.open(text_run(words, steps=100_000).to_json())
+    await lab.run()
+    for rate in (0.02, 0.03, 0.04):
+        await lab.edit({RATE: rate})
+        held = lab.last_checkpoint
+        assert held is not None and held.edits[-1] == (held.step, rate)
+    await lab.use_engine("scalar", lambda _: None)
+    held = lab.last_checkpoint
+    assert held is not None and held.engines[-1] == (held.step, "scalar")
+
+
 async def test_a_worker_that_is_killed_in_the_moment_in_which_it_has_opened_a_run_is_replaced(
     words: Path, labs: MakeLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

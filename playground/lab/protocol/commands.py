@@ -122,19 +122,23 @@ class GetPreview:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Change live settings, by dotted field -> Done, or a Failure with `problems`."""
+    """Change live settings, by dotted field -> the Checkpoint asked for, or a Failure with
+    `problems`. Whoever is told that it is done holds the state that it led to: no step comes
+    between."""
 
     changes: Mapping[str, KnobValue]
+    then: GetCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
 class UseEngine:
-    """Let another engine go on, in the same state, as soon as it is made -> Done, after
-    Progress while it is made; training goes on meanwhile. A Failure leaves the engine that is
-    at work. A new UseEngine takes the place of one that is under way; naming the engine at
-    work gives that up."""
+    """Let another engine go on, in the same state, as soon as it is made -> the Checkpoint
+    asked for, after Progress while it is made; training goes on meanwhile. A Failure leaves the
+    engine that is at work. A new UseEngine takes the place of one that is under way; naming the
+    engine at work gives that up."""
 
     engine: str
+    then: GetCheckpoint
 
 
 @dataclass(frozen=True, slots=True)
