@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from playground.lab.gathering import UNWRITTEN, Line, edits_of, gather
 from playground.lab.protocol import Recording, RecordState, SampleBatch
@@ -241,12 +242,24 @@ class Recorder:
         elif line.new.fork_step is not None:
             # A fork that could not be made yet: it is one from here, if that is before.
             line.new = replace(line.new, fork_step=min(step, line.new.fork_step))
+        self._forget_after(step)
+
+    def _forget_after(self, step: int) -> None:
+        """What could not be recorded of a future that is given up is not to be in the record of
+        another one."""
+        waiting: deque[Any]
+        for waiting in (self.samples, self.probes, self._line.unwritten):
+            for _ in range(len(waiting)):
+                one = waiting.popleft()
+                if (one.batch.step if isinstance(one, StoredSamples) else one.step) <= step:
+                    waiting.append(one)
 
     def _fork(self, step: int) -> None:
         parent = self._line
         self._unchecked = None
         new = replace(self._about(), parent=parent.run, fork_step=step)
         self._line = Line(new, parent=parent)
+        self._line.unwritten.extend(parent.unwritten)
         self.writer.prepare(self._line)
 
     def check_future(self, step: int, exact: bool) -> None:

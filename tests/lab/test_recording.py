@@ -38,6 +38,7 @@ from playground.lab.starting import open_session
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import Batch, Edit, ProbeAnswers, RunRecord
 from playground.lab.store.store import Store
+from playground.lab.store.transfer import export_run, import_run
 from playground.lab.timeline import SPACING, Keyframe
 from playground.lab.training import Training
 from tests.lab.conftest import WORDS
@@ -481,6 +482,40 @@ def test_an_edit_in_the_past_under_trouble_leaves_the_run_as_it_was(
     record = house.record(child)
     assert record.losses == session.training.series.losses and len(record.losses) == 140
     assert (record.row.parent, record.row.fork_step) == (parent, 50)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("recorded", [0, 30])
+def test_samples_of_a_future_that_was_given_up_under_trouble_are_not_in_the_record_of_another(
+    house: House, disk: Disk, recorded: int
+) -> None:
+    session = house.open(sampling=Sampling(every=0))
+    Store.open(house.path).close()
+    if recorded:
+        walk(session, recorded)
+        written(session)
+        assert session.recorder is not None
+        session.recorder.writer._store = None
+    disk.patience = 0.02
+    other = sqlite3.connect(house.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for step in (40, 100):
+        walk(session, step)
+        session.flush()
+        assert session.recorder is not None and session.recorder.writer.settle()
+        trouble(session)
+        session.sample()
+    session.go_to(50)
+    session.edit({LEARNING_RATE: 0.001})
+    walk(session, 60)
+    other.execute("ROLLBACK")
+    other.close()
+    run = recovers(session, house)
+    session.close()
+    with Store.open(house.path) as store:
+        assert [one.batch.step for one in store.samples(run)] == [40]
+        assert store.row(run).step == 60
+        import_run(store, export_run(store, run, house.path.parent / "x"))
 
 
 @pytest.mark.usefixtures("soon")
