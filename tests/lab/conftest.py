@@ -97,8 +97,8 @@ def session(spec: RunSpec, registry: Registry) -> Session:
     return Session.open(spec, registry)
 
 
-QUICK = Limits(ping=0.1, plugin=1.0, silence=1.5, checkpoint=0.1, share=1.0)
-"""Less patient than for people."""
+QUICK = Limits(ping=0.1, plugin=2.0, silence=3.0, checkpoint=0.1, share=1.0)
+"""Less patient than for people; but a busy machine is not taken for a worker that hangs."""
 
 
 class Watched:

@@ -35,7 +35,7 @@ from tests.lab.walks import RATE, History, Straight
 STEPS = 300
 SMALL = {"n_embd": 8, "n_head": 2, "n_layer": 1, "block_size": 8}
 NONE = PluginSources(entry_points=False)
-PATIENT = Limits(ping=0.1, deaths=1000, settle=0.0, checkpoint=0.3)
+PATIENT = Limits(ping=0.1, deaths=1000, settle=0.0, checkpoint=0.3, close=30.0)
 """A worker that dies again and again gets another one."""
 
 

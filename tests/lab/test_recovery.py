@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from playground.lab.recovery import Lives
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.lab import plugins
-from tests.lab.conftest import MakeLab, text_run, until, within
+from tests.lab.conftest import QUICK, MakeLab, text_run, until, within
 from tests.lab.test_lab import opened, pid_of
 
 
@@ -134,7 +135,7 @@ async def test_a_strategy_that_hangs_costs_no_step(
     labs: MakeLab, spec: RunSpec, tmp_path: Path
 ) -> None:
     file = plugins.strategy(tmp_path, "lost", "while True: pass")
-    seldom = Limits(ping=0.1, plugin=1.0, silence=1.5, checkpoint=60.0)
+    seldom = replace(QUICK, checkpoint=60.0)
     watched = labs(file, limits=seldom)
     lab = watched.lab
     await lab.open(spec.to_json())
