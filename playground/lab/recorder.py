@@ -247,8 +247,8 @@ class Recorder:
     def _forget_after(self, step: int) -> None:
         """What could not be recorded of a future that is given up is not to be in the record of
         another one."""
-        waiting: deque[Any]
-        for waiting in (self.samples, self.probes, self._line.unwritten):
+        unrecorded: tuple[deque[Any], ...] = (self.samples, self.probes, self._line.unwritten)
+        for waiting in unrecorded:
             for _ in range(len(waiting)):
                 one = waiting.popleft()
                 if (one.batch.step if isinstance(one, StoredSamples) else one.step) <= step:
