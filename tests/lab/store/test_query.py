@@ -146,9 +146,18 @@ def test_runs_without_the_value_come_last_whichever_way(full: Store) -> None:
     assert names == ["", "ants", "ants again", "Bees and wasps"]
 
 
+def test_alike_they_stand_in_the_order_of_their_numbers_the_same_way_round(full: Store) -> None:
+    def by_fork_step(descending: bool) -> list[int]:
+        return [row.id for row in full.runs(Query(sort="fork_step", descending=descending))]
+
+    assert by_fork_step(True) == [4, 3, 2, 1], "run 4 is the only fork"
+    assert by_fork_step(False) == [4, 1, 2, 3]
+
+
 def test_the_newest_come_first_and_as_many_as_are_wanted(full: Store) -> None:
     assert [row.id for row in full.runs()] == [4, 3, 2, 1]
     assert [row.id for row in full.runs(Query(limit=2))] == [4, 3]
+    assert len(full.runs(Query(limit=10**30))) == 4, "more than SQLite can count to"
 
 
 def test_ages_are_counted_from_now(full: Store, monkeypatch: pytest.MonkeyPatch) -> None:
