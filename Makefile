@@ -10,12 +10,14 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 COMPILE := $(BIN)/python -m compileall -q microgpt playground
 # Four at a time on two cores: the end-to-end tests mostly wait for their terminals.
 PARALLEL := -n 4 --dist worksteal
-FILE ?=
+# FILE=... reaches the recipe as a variable of the shell, so that its name may have spaces.
 
-.PHONY: play test check unit gallery others bench docs shots names clean
+.PHONY: play test check unit gallery others bench docs shots clean
+# An environment that was only half made would be taken for a whole one.
+.DELETE_ON_ERROR:
 
 play: $(VENV)/.playing
-	@$(BIN)/microgpt-play $(FILE)
+	@$(BIN)/microgpt-play $${FILE:+-- "$$FILE"}
 
 test: check unit gallery others
 
@@ -61,7 +63,7 @@ bench: $(VENV)/.testing
 docs: $(VENV)/.testing
 	$(BIN)/python tools/make_hook_docs.py
 
-# The picture at the top of the README, made by the app itself.
+# The pictures of the README and of docs/runs.md, made by the app itself.
 shots: $(VENV)/.testing
 	$(BIN)/python tools/make_shots.py
 

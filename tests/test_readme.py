@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,3 +54,24 @@ def test_the_picture_is_there_and_asks_nothing_of_the_network() -> None:
     assert "microgpt-play" in svg
     assert "@font-face" not in svg
     assert "url(http" not in svg
+
+
+def test_make_play_opens_a_file_of_any_name(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    command = tmp_path / ".venv" / "bin" / "microgpt-play"
+    command.parent.mkdir(parents=True)
+    command.write_text('#!/bin/sh\nprintf "%s|" "$#" "$@"\n')
+    command.chmod(0o755)
+    for path in ("pyproject.toml", ".venv/bin/python", ".venv/.playing"):
+        (tmp_path / path).touch()
+    for words, seen in (
+        ([], "0|"),
+        (["FILE=my text.txt"], "2|--|my text.txt|"),
+        (["FILE=it's.txt"], "2|--|it's.txt|"),
+    ):
+        done = subprocess.run(
+            ["make", "--silent", "play", *words],
+            cwd=tmp_path, env={**os.environ, "FILE": "", "MAKEFLAGS": ""},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout == seen
