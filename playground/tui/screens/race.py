@@ -197,8 +197,11 @@ class RaceScreen(Screen[Kept | None]):
         if action == "prompt" and isinstance(self.focused, Input):
             return False
         if action in {binding.action.partition("(")[0] for binding in RACE_BINDINGS}:
-            return self._opened or action in ("leave", "help")
+            return self._works(action)
         return super().check_action(action, parameters)
+
+    def _works(self, action: str) -> bool:
+        return self._opened or action in ("leave", "help")
 
     def _in_turn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """One after the other, each from where the one before led to: two quick presses of space
@@ -397,7 +400,7 @@ class RaceScreen(Screen[Kept | None]):
         shown = [
             replace(one, description=words.get(one.action, one.description))
             for one in RACE_BINDINGS
-            if one.show and (roomy or one.action not in spared)
+            if one.show and self._works(one.action) and (roomy or one.action not in spared)
         ]
         self.query_one(KeyBar).show_bindings(shown, state.running)
 

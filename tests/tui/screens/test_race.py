@@ -305,6 +305,7 @@ async def test_what_cannot_be_opened_is_said_and_nothing_but_leaving_works(
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, screen)
         assert "✗ changed: no such engine. Choose another." in says(screen, "verdict")
+        assert screen.query_one(KeyBar).words.split() == ["?", "help", "esc", "leave"]
         await pilot.press("space", "s", "1")
         await pilot.pause()
         assert race.calls == []
