@@ -15,6 +15,7 @@ from playground.lab.events import LabError, LabEvent, OpenProgress
 from playground.lab.link import Link
 from playground.lab.openrun import OpenRun
 from playground.lab.protocol import (
+    Command,
     Failure,
     GetCatalog,
     Open,
@@ -106,9 +107,14 @@ class Opener:
         raise AssertionError("unreachable")
 
     async def open_in(
-        self, link: Link, command: Open, tell: Callable[[Progress], None] | None = None
+        self,
+        link: Link,
+        command: Open,
+        tell: Callable[[Progress], None] | None = None,
+        then: Callable[[RunInfo], Command | None] = lambda _: None,
     ) -> tuple[RunInfo, Catalog]:
-        """Open a run in this worker, which then has every plugin as it was saved last.
+        """Open a run in this worker, which then has every plugin as it was saved last. then: what
+        is to be done with the run first, if anything.
 
         Raises LabError, with the worker as it may be.
         """
@@ -124,6 +130,9 @@ class Opener:
             if isinstance(outcome, BaseException):
                 raise outcome
         assert isinstance(info, RunInfo) and isinstance(catalog, Catalog)
+        following = then(info)
+        if following is not None:
+            await link.request(following)
         while standing != (standing := self._reloader.standing()):  # saved meanwhile
             reloaded = await link.request(Reload(standing))
             assert isinstance(reloaded, Reloaded)

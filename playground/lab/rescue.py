@@ -19,7 +19,16 @@ from playground.lab.events import (
 from playground.lab.link import Link
 from playground.lab.opener import Opener
 from playground.lab.openrun import OpenRun
-from playground.lab.protocol import Checkpoint, Failure, GoTo, Open, Recording, Run
+from playground.lab.protocol import (
+    Checkpoint,
+    Command,
+    Failure,
+    GoTo,
+    Open,
+    Recording,
+    Run,
+    RunInfo,
+)
 from playground.lab.recovery import (
     Keeper,
     Lives,
@@ -137,16 +146,18 @@ class Rescue:
         self._keeper.spec = spec
         self._keeper.another_worker()
         link: Link | None = None
+
+        def then(info: RunInfo) -> Command | None:
+            if running:
+                return Run(speed)
+            return (
+                GoTo(seen) if blameless and seen > info.resumed_at else None
+            )  # training is not to blame
+
         try:
             link = await self._workers.fresh()
             opening = Open(spec, checkpoint, sampling, measuring, run.probes, recording)
-            info, catalog = await self._opener.open_in(link, opening)
-            step = info.resumed_at
-            if running:
-                await link.request(Run(speed))
-            elif blameless and seen > step:  # training is not to blame
-                await link.request(GoTo(seen))
-                step = seen
+            info, catalog = await self._opener.open_in(link, opening, then=then)
         except LabError as error:
             if link is not None:
                 link.kill(RESTARTING)
@@ -158,7 +169,8 @@ class Rescue:
             return
         run.take(link, info, catalog)
         run.sampling, run.measuring = sampling, measuring
-        run.step = step
+        there = then(info)
+        run.step = step = there.step if isinstance(there, GoTo) else info.resumed_at
         run.set_running(running, speed)
         self._lives.begin()
         self._keeper.changed.set()

@@ -19,7 +19,7 @@ from playground.lab.events import WorkerBack
 from playground.lab.forking import forked
 from playground.lab.link import Link
 from playground.lab.opener import Opener
-from playground.lab.protocol import Checkpoint, Open, Recording, RunInfo
+from playground.lab.protocol import Checkpoint, Command, Open, Recording, Reply, Run, RunInfo
 from playground.lab.recall import owner_of
 from playground.lab.session import Session
 from playground.lab.starting import open_session
@@ -27,6 +27,7 @@ from playground.lab.store.records import RunRecord
 from playground.lab.store.store import Store
 from tests.lab.conftest import MakeLab, text_run, until, within
 from tests.lab.crashing import NONE, PATIENT
+from tests.lab.test_lab import pid_of
 
 RATE = "optimizer.learning_rate"
 DEAD = 4711
@@ -153,6 +154,44 @@ async def test_a_worker_that_is_killed_in_the_moment_in_which_it_has_opened_a_ru
     await watched.lab.open(text_run(words).to_json())
     back = await watched.event(WorkerBack)
     assert (back.step, (await watched.lab.frame()).step) == (0, 0)
+
+
+PLUGIN = """
+from playground.api import Contribution, hookimpl
+
+class Plain:
+    def transform(self, logits, context):
+        return logits
+
+@hookimpl
+def microgpt_sampling_strategies():
+    yield Contribution(name="{name}", summary="as it is", factory=Plain)
+"""
+
+
+async def test_a_plugin_that_is_saved_while_a_worker_catches_up_is_used_by_it(
+    words: Path, tmp_path: Path, labs: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(PLUGIN.format(name="before"))
+    watched = labs(plugin)
+    lab, request = watched.lab, Link.request
+
+    async def saved_meanwhile(link: Link, command: Command, *more: Any) -> Reply:
+        reply = await request(link, command, *more)
+        if isinstance(command, Run) and lab._current is None:
+            plugin.write_text(PLUGIN.format(name="after"))
+            await until(lambda: bool(lab._reloader.standing()), 10)
+        return reply
+
+    monkeypatch.setattr(Link, "request", saved_meanwhile)
+    await lab.open(text_run(words, steps=100_000).to_json())
+    lab.follow_plugins()
+    await lab.run(50)
+    os.kill(pid_of(lab), signal.SIGKILL)
+    await watched.event(WorkerBack, 20)
+    names = [entry.name for entry in (await lab.get_catalog()).of("strategy")]
+    assert "after" in names and "before" not in names
 
 
 async def _recorded(lab: Lab, store: Path, step: int) -> None:
