@@ -55,7 +55,7 @@ class Suggestions(Horizontal):
     """A row of buttons; left and right go through them."""
 
     DEFAULT_CSS = """
-    Suggestions { height: auto; margin: 0 0 0 2; }
+    Suggestions { height: 1; margin: 0 0 0 2; }
     Suggestions Button { width: auto; min-width: 0; margin: 0 1 0 0; padding: 0;
                          background: $foreground 12%; color: $foreground; text-style: none; }
     Suggestions Button:focus { background: $primary 45%; text-style: bold underline; }
