@@ -27,6 +27,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab.course import DOCUMENTS, Model, Plan
 from playground.lab.ladder import DEFAULT, LARGER, TOLERANCE, Ladder, climb, label
 from playground.lab.protocol import Progress
+from playground.lab.runlist import many
 
 ROUNDS, QUICK_ROUNDS, LARGER_ROUNDS = 9, 5, 3
 SECONDS, QUICK_SECONDS = 0.2, 0.15
@@ -180,7 +181,7 @@ def _remarks(
 ) -> list[str]:
     """What was measured, where, and how to read it."""
     plan = plans[0][1]
-    first = f"{plan.rounds} rounds in turns, each engine {plan.seconds:g} s or one step"
+    first = f"{many(plan.rounds, 'round')} in turns, each engine {plan.seconds:g} s or one step"
     if len(plans) > 1:
         first += f"; {plans[1][1].rounds} for the larger models"
     ready = [

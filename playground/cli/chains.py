@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from playground.hooks.errors import KnobError, UnknownNameError
+from playground.cli.choices import chosen
+from playground.hooks.errors import KnobError
 from playground.hooks.registry import Registry
 from playground.lab.protocol import Link
 
@@ -24,12 +25,8 @@ def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
 def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
     """The links in the order given. Raises click.BadParameter."""
     links = []
-    try:
-        for text in strategies:
-            entry, options = registry.parse_choice("strategy", text)
-            registry.validate("strategy", entry.qualified, options)
-            bare = registry.catalog().find("strategy", entry.name) == entry
-            links.append(Link(entry.name if bare else entry.qualified, options))
-    except (KnobError, UnknownNameError) as error:
-        raise click.BadParameter(str(error), param_hint="--strategy") from None
+    for text in strategies:
+        entry, options = chosen(registry, "strategy", text, "--strategy")
+        bare = registry.catalog().find("strategy", entry.name) == entry
+        links.append(Link(entry.name if bare else entry.qualified, options))
     return tuple(links)

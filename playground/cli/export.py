@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from playground.cli.choices import chosen
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
-from playground.hooks.errors import KnobError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, read_checkpoint
@@ -53,11 +53,7 @@ def _chosen(registry: Registry, wanted: str | None, path: Path) -> tuple[str, di
             f"'{printable(path.name)}' does not say which format: end it in {suffixes}, or name "
             f"one with --as ({there})."
         )
-    try:
-        entry, options = registry.parse_choice("exporter", wanted)
-        registry.validate("exporter", entry.qualified, options)
-    except (KnobError, UnknownNameError) as error:
-        raise click.BadParameter(str(error), param_hint="--as") from None
+    entry, options = chosen(registry, "exporter", wanted, "--as")
     return entry.qualified, dict(options)
 
 

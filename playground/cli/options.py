@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from playground.cli.choices import as_said, chosen
 from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
@@ -201,15 +202,12 @@ def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec
 
 def _chosen(registry: Registry, field: Any, text: str) -> Any:
     """What RunSpec holds for "char" or "word:lower=true". Raises click.BadParameter."""
-    from playground.hooks.errors import KnobError, UnknownNameError
-
     try:
-        entry, options = registry.parse_choice(field, text)
-        registry.validate(field, entry.qualified, options)
-    except (KnobError, UnknownNameError) as error:
+        entry, options = chosen(registry, field, text, f"--{field}")
+    except click.BadParameter:
         warn(registry.problems)  # it may be in one of these
-        raise click.BadParameter(str(error), param_hint=f"--{field}") from None
-    name = entry.name if text.strip().partition(":")[0] == entry.name else entry.qualified
+        raise
+    name = as_said(entry, text)
     return name if field == "engine" else {"name": name, "options": options}
 
 

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from playground.cli.failures import printable
 from playground.lab.protocol import Progress
+from playground.lab.runlist import many
 from playground.lab.session import Session
 
 BAR_WIDTH = 24
@@ -40,7 +41,7 @@ class Report:
         if not self._quiet:
             info = session.info
             self._line(
-                f"{info.dataset_title}: {info.documents:,} documents, "
+                f"{info.dataset_title}: {many(info.documents, 'document')}, "
                 f"{info.vocab_size:,} tokens, {info.parameter_count:,} parameters, "
                 f"{session.spec.engine} engine"
             )

@@ -149,8 +149,9 @@ def _lines(about: dict[str, Any]) -> Iterator[Row]:
     yield (
         "  model",
         (
-            f"{about['n_layer']} layers, width {about['n_embd']}, {about['n_head']} heads, context "
-            f"{about['block_size']}: {about['parameters']:,} parameters"
+            f"{runlist.many(about['n_layer'], 'layer')}, width {about['n_embd']}, "
+            f"{runlist.many(about['n_head'], 'head')}, context {about['block_size']}: "
+            f"{about['parameters']:,} parameters"
         ),
     )
     yield f"Unlike {about['compared_with']}", "" if about["different"] else "nothing"

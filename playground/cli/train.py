@@ -12,16 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-import click
-
 from playground.cli.chains import heat
+from playground.cli.choices import as_said, chosen
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.probes import read_probes
 from playground.cli.recorded import find_run
 from playground.cli.report import Report
 from playground.cli.sample import printable_in_terminal
-from playground.hooks.errors import KnobError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.activity import Activity
@@ -160,13 +158,8 @@ def _sampling(link: tuple[Link, ...], count: int) -> Sampling:
 
 def _metric(registry: Registry, text: str) -> MetricChoice:
     """What "name:knob=value" means. Raises click.BadParameter."""
-    try:
-        entry, options = registry.parse_choice("metric", text)
-        registry.validate("metric", entry.qualified, options)
-    except (KnobError, UnknownNameError) as error:
-        raise click.BadParameter(str(error), param_hint="--metric") from None
-    bare = text.strip().partition(":")[0] == entry.name
-    return MetricChoice(entry.name if bare else entry.qualified, options)
+    entry, options = chosen(registry, "metric", text, "--metric")
+    return MetricChoice(as_said(entry, text), options)
 
 
 def _measure(session: Session, measuring: Measuring) -> None:

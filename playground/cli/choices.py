@@ -1,0 +1,33 @@
+"""A contribution as the command line says it: "min-p", "mine:min-p", "min-p:min_p=0.05"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from playground.hooks.errors import KnobError, UnknownNameError
+
+if TYPE_CHECKING:
+    from playground.catalog import Entry, Kind, KnobValue
+    from playground.hooks.registry import Registry
+
+
+def chosen(
+    registry: Registry, kind: Kind, text: str, hint: str
+) -> tuple[Entry, dict[str, KnobValue]]:
+    """The contribution, and its knobs as far as they were said. Raises click.BadParameter.
+
+    hint: the option that said it.
+    """
+    try:
+        entry, options = registry.parse_choice(kind, text)
+        registry.validate(kind, entry.qualified, options)
+    except (KnobError, UnknownNameError) as error:
+        raise click.BadParameter(str(error), param_hint=hint) from None
+    return entry, options
+
+
+def as_said(entry: Entry, text: str) -> str:
+    """Its bare name if that was said, else the one that says whose it is."""
+    return entry.name if text.strip().partition(":")[0] == entry.name else entry.qualified
