@@ -1,15 +1,24 @@
-"""No test writes to where the person who runs it keeps things, or depends on what is there."""
+"""What holds for all tests, whoever starts them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
 
-import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples everywhere, however slow the machine: a failure is then one of the change that
+# is tested. To search for new ones: pytest --hypothesis-profile=default
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _home_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Tests that look at the home make one of their own; this one is for all others."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MICROGPT_PLAY_HOME", str(tmp_path_factory.mktemp("home") / "home"))
-        yield
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard: what a script starts in the background begins deaf to it, and so
+    would the processes of these tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

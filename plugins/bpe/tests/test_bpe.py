@@ -127,7 +127,7 @@ def test_every_text_of_the_data_comes_back_whole(alphabet):
 BYTES = trained(STRANGE * 3, alphabet="bytes", size=400)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.text())
 def test_with_bytes_every_text_at_all_comes_back_whole(text):
     assert BYTES.decode(BYTES.encode(text)) == text

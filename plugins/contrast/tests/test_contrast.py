@@ -7,7 +7,7 @@ import random
 from importlib.metadata import entry_points
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgpt_play_contrast
@@ -81,6 +81,7 @@ def test_the_prompt_counts_only_if_wanted():
     assert ruled_out(2, 3, 0, 1, 0, prompt=1, with_prompt=False) == [1]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.randoms(use_true_random=False))
 def test_no_run_comes_twice_in_any_text_written_with_it(n, rng):
     strategy = NoRepeatNgram(NoRepeatKnobs(n=n))

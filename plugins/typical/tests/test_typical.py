@@ -7,7 +7,7 @@ import random
 from importlib.metadata import entry_points
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import microgpt_play_typical
@@ -65,6 +65,7 @@ def test_what_is_kept_is_nearest_to_the_entropy_and_reaches_the_mass():
     assert kept(typical(logits_of(*probs), 0.9)) == [0, 1, 2, 3]
 
 
+@settings(deadline=None)
 @given(LOGITS, st.floats(0, 1))
 def test_typical_keeps_enough_of_it_and_never_one_more_than_needed(logits, mass):
     result = typical(logits, mass)
