@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from playground.lab.protocol import AGAIN, Failure
 from playground.lab.recall import owner_of
 from playground.lab.store.errors import StoreError
 from playground.lab.store.frames import frame_bytes
-from playground.lab.store.locks import RunLock
+from playground.lab.store.locks import RunLock, remove_lock
 from playground.lab.store.records import NewRun
 from playground.lab.store.store import Store
 
@@ -127,6 +128,7 @@ class Writer:
             self._find_again(store, line)
         if line.run is None:
             self._create(store, line, line.new)
+        self._release_parent(store, line)  # now: whenever it is killed, one was interrupted
         assert line.run is not None
         record = store.record(line.run)
         if line.lock is None:
@@ -156,17 +158,27 @@ class Writer:
         line.new = replace(line.new, name=line.name, parent=None, fork_step=None)
 
     def _create(self, store: Store, line: Line, new: NewRun) -> None:
-        """Without an owner, until it is locked: it shall not look like an interrupted one."""
-        if line.parent is not None:
-            self._release(store, line.parent)
+        """Locked before it is there: it shall not look like an interrupted one, and be one if it
+        is killed the moment after."""
         if self._text is not None:
             new = replace(new, text_sha256=store.keep_text(self._text))
+        step = new.fork_step
         if new.parent is not None and new.fork_step is not None:
             # If the end of the parent could not be recorded, the fork has it nevertheless.
             step = min(new.fork_step, store.row(new.parent).step)
-            line.run = store.fork(new.parent, step, new, "")
-        else:
-            line.run = store.create(new, "")
+        new = replace(new, uid=uuid.uuid4().hex)
+        lock = RunLock(store.lock_folder, new.uid)
+        lock.acquire()
+        try:
+            if new.parent is not None and step is not None:
+                line.run = store.fork(new.parent, step, new, self._owner)
+            else:
+                line.run = store.create(new, self._owner)
+        except BaseException:
+            lock.release()
+            remove_lock(store.lock_folder, new.uid)
+            raise
+        line.lock = lock
 
     def _append(self, line: Line, marks: Marks, gathered: Gathered) -> None:
         batch = gathered.batch
@@ -212,6 +224,13 @@ class Writer:
             if line.lock is not None:
                 line.lock.release()
                 line.lock = None
+        self._release_parent(store, line)
+
+    def _release_parent(self, store: Store, line: Line) -> None:
+        """The run that was at work before this one."""
+        if line.parent is not None:
+            self._release(store, line.parent)
+            line.parent = None
 
     # ------------------------------------------------------------ the end
 

@@ -6,7 +6,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -450,6 +453,63 @@ def test_a_run_that_a_new_store_takes_keeps_its_name_and_its_text(house: House) 
     with Store.open(house.path) as store:
         assert store.text(record.text_sha256) == text is not None
     session.close()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from playground.hooks.manager import load
+from playground.hooks.sources import PluginSources
+from playground.lab import writer
+from playground.lab.spec import RunSpec
+from playground.lab.store.store import Store
+from tests.lab.test_recording import LEARNING_RATE, House, walk, written
+
+kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+spec = RunSpec.parse(sys.argv[3])
+session = House(Path(sys.argv[1]), spec, load(PluginSources(entry_points=False))).open()
+if sys.argv[2] == "new":
+    Store.set_owner = kill
+walk(session, 30)
+written(session)
+session.go_to(10)
+setattr(*{"fork": (Store, "fork", kill), "forked": (Store, "set_owner", kill)}[sys.argv[2]])
+session.edit({LEARNING_RATE: 0.001})
+walk(session, 20)
+written(session)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with SIGKILL")
+@pytest.mark.parametrize(
+    ("when", "interrupted"), [("new", [(0, None)]), ("fork", [(30, None)]), ("forked", [(10, 1)])]
+)
+def test_whoever_is_killed_while_a_run_is_made_is_offered_one_that_was_interrupted(
+    house: House, when: str, interrupted: list[tuple[int, int | None]]
+) -> None:
+    words = [sys.executable, "-c", KILLED, str(house.path), when, house.spec.to_json()]
+    killed = subprocess.run(words, cwd=Path(__file__).parents[2], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    with Store.open(house.path) as store:
+        assert [(row.step, row.parent) for row in store.interrupted()] == interrupted
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_fork_that_could_not_be_made_leaves_its_parent_closed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = house.open()
+    walk(session, 30)
+    parent = written(session)
+    session.go_to(10)
+    monkeypatch.setattr(Store, "fork", refuse)
+    session.edit({LEARNING_RATE: 0.001})
+    walk(session, 20)
+    session.close()
+    with Store.open(house.path) as store:
+        assert store.interrupted() == [] and store.row(parent).owner == ""
+        assert [file.stem for file in store.lock_folder.iterdir()] == [store.row(parent).uid]
+    house.open(run=parent).close()
 
 
 @pytest.mark.usefixtures("soon")

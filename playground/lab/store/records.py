@@ -54,6 +54,8 @@ class NewRun:
     """The first step that can be gone back to."""
     text_sha256: str = ""
     """Of the text file it learns from, which `Store.keep_text` keeps; empty if there is none."""
+    uid: str = ""
+    """By which it is locked already; empty to have one chosen."""
 
 
 @dataclass(frozen=True, slots=True)

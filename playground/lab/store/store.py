@@ -201,7 +201,7 @@ def insert_run(db: sqlite3.Connection, new: NewRun, owner: str, *, ready: bool =
     parent = new.parent
     found = db.execute("SELECT uid FROM runs WHERE id = ?", (parent,)).fetchone()
     values = {
-        "uid": uuid.uuid4().hex,
+        "uid": new.uid or uuid.uuid4().hex,
         "name": clean(new.name),
         "created": now,
         "touched": now,
