@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from playground.lab.desk import Desk
 from playground.lab.race import SamplePair
@@ -36,6 +37,7 @@ def same_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")
     monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(Input, "cursor_blink", False)  # else it depends on when one looks
 
 
 def app(theme: str = "microgpt-dark") -> WatchedApp:
