@@ -205,6 +205,16 @@ def test_texts_sampled_while_the_run_pauses_are_on_disk_at_once(house: House) ->
     session.close()
 
 
+def test_of_texts_sampled_twice_at_a_step_the_share_of_new_ones_is_one_value(house: House) -> None:
+    session = house.open(sampling=Sampling(every=0))
+    walk(session, 20)
+    session.sample()
+    session.sample()
+    run = written(session)
+    assert list(house.record(run).measured["new-share"][::2]) == [20]
+    session.close()
+
+
 def test_going_far_ahead_is_recorded_on_the_way(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -406,6 +406,17 @@ def test_a_keyframe_of_another_step_is_refused() -> None:
         keyframe_of(StoredKeyframe(6, state(5).state))
 
 
+def test_a_fork_is_listed_with_the_mean_of_its_last_hundred_losses(path: Path) -> None:
+    with Store.open(path) as store:
+        parent = store.create(new_run(), "")
+        for first in (0, 70, 140):
+            store.append(parent, steps(first, 70))
+        for step in (150, 40):
+            row = store.row(store.fork(parent, step, new_run(), ""))
+            last = [loss_of(at) for at in range(max(0, step - 100) + 1, step + 1)]
+            assert row.loss == pytest.approx(sum(last) / len(last), rel=1e-12)
+
+
 def test_the_store_is_in_the_folder_of_the_user(home: Path) -> None:
     with Store.open() as store:
         assert store.path == store_file() == home / "data" / "runs.sqlite"
