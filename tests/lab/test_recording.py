@@ -215,6 +215,23 @@ def test_of_texts_sampled_twice_at_a_step_the_share_of_new_ones_is_one_value(hou
     session.close()
 
 
+def test_while_a_run_trains_a_state_shortly_before_its_end_is_on_disk(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.lab.shelf.NEWEST", 0.0)  # it is time for it again
+    session = house.open()
+    walk(session, 5)
+    run = written(session)
+    walk(session, 60)
+    assert session.recorder is not None
+    session.recorder.flush("running")
+    assert session.recorder.writer.settle()
+    with Store.open(house.path) as store:
+        newest = max(one.step for one in store.keyframes(run))
+    assert newest == session.training.timeline.before(60).step > 5, "a kill costs no long replay"
+    session.close()
+
+
 def test_going_far_ahead_is_recorded_on_the_way(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
