@@ -232,6 +232,16 @@ def test_while_a_run_trains_a_state_shortly_before_its_end_is_on_disk(
     session.close()
 
 
+def test_a_run_that_is_closed_while_it_trains_is_a_paused_one_of_nobody(house: House) -> None:
+    session = house.open()
+    walk(session, 20)
+    run = written(session)
+    assert session.recorder is not None
+    session.recorder.close("running")
+    row = house.record(run).row
+    assert (row.status, row.owner, row.step) == ("paused", "", 20)
+
+
 def test_going_far_ahead_is_recorded_on_the_way(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
