@@ -98,6 +98,8 @@ def runs_export(
 ) -> int:
     """Write a run, its figures or its model to PATH; its ending says which.
 
+    With - for PATH and --as csv or jsonl the figures are printed.
+
     A model of a step whose state was not kept is trained there again from an earlier one; it is
     the same to the bit.
     """

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 import click
@@ -40,6 +43,11 @@ def export_run(
 ) -> int:
     """Write it; returns the exit code. Raises click.UsageError for what contradicts itself."""
     kind = kind or ENDINGS.get(path.suffix.lower())
+    printed = str(path) == "-"
+    if printed and (as_json or kind not in (None, *EXPORTERS)):
+        raise click.UsageError(
+            "'-' prints the figures, as --as csv or jsonl. For anything else name a file."
+        )
     if kind is None:
         raise click.UsageError(
             f"'{printable(path.name)}' does not say what to write: end it in "
@@ -52,6 +60,9 @@ def export_run(
     try:
         with opened() as store:
             row = store.find(words)
+            if printed:
+                _print(store, row, kind)
+                return 0
             if not force and expanded(path).is_file():
                 return fail(f"there is a file {path} already. --force replaces it.")
             at = row.at if step is None else step
@@ -88,6 +99,13 @@ def _write(
             f"Run {row.id} was recorded up to step {row.step:,}, and step {at:,} was asked for.",
         )
     return save_model(store, row.id, at, target) or _trained_there(store, row, at, target, sources)
+
+
+def _print(store: Store, row: RunRow, kind: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        whole = _write(store, row, Path(folder) / "figures", kind, row.at, PluginSources())
+        with whole.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def _trained_there(
@@ -127,6 +145,6 @@ def import_run(path: Path, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"run": row.id, "uid": row.uid, "name": row.name}))
     else:
-        name = f" ({row.name})" if row.name else ""
+        name = f" “{row.name}”" if row.name else ""
         say(f"Imported as run {row.id}{name}, {row.step:,} of {row.steps:,} steps recorded.")
     return 0

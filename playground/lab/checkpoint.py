@@ -25,10 +25,10 @@ from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
 from playground.lab.floats import as_bytes as as_bytes
 from playground.lab.floats import floats_of
-from playground.lab.places import is_store
 from playground.lab.protocol import Checkpoint
 from playground.lab.protocol.sampling import sampling_of
 from playground.lab.spec import RunSpec, SpecError
+from playground.lab.targets import hindrance, target_of
 
 T = TypeVar("T")
 
@@ -87,26 +87,15 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     be, as far as one can tell without writing."""
     target = expanded(path)
     with _explained(target):
-        target = target.resolve() if target.is_symlink() else target  # the link stays one
+        target = target_of(path)
         if target.is_dir():
             raise CheckpointError(
                 "This is a folder",
                 f"{target} is a folder. Name a file in it: {target / 'model'}.safetensors",
             )
-        if not target.parent.is_dir():
-            raise CheckpointError(
-                "There is no such folder",
-                f"{target.parent} does not exist. Make it first, or choose another place.",
-            )
-        if is_store(target):
-            raise CheckpointError(
-                "This is the store of runs", f"{target} keeps all runs. Name another file."
-            )
-        # A file is replaced by rename(2), and that would replace /dev/null as well.
-        if target.exists() and not target.is_file():
-            raise CheckpointError(
-                "This is not a file", f"{target} is a pipe, a socket or a device. Name a file."
-            )
+        why = hindrance(target)
+        if why is not None:
+            raise CheckpointError(*why)
         if not os.access(target if target.exists() else target.parent, os.W_OK):
             raise PermissionError
     return target

@@ -26,9 +26,9 @@ from playground.lab.activity import Activity
 from playground.lab.checkpoint import as_array
 from playground.lab.events import LabError
 from playground.lab.guard import Guard, failure_of
-from playground.lab.places import is_store
 from playground.lab.protocol import Checkpoint, Failure, Progress, SampleBatch
 from playground.lab.spec import RunSpec, SpecError
+from playground.lab.targets import hindrance, target_of
 
 BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines"}
 """Which exporter a file's name asks for."""
@@ -137,7 +137,7 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     can tell without writing."""
     target = expanded(path)
     try:
-        target = target.resolve() if target.is_symlink() else target.absolute()
+        target = target_of(path).absolute()
         if not target.name:
             raise _failed("This is a folder", f"{target} has no name to write to. Name a file.")
         if target.is_dir() and any(target.iterdir()):
@@ -146,19 +146,9 @@ def check_place(path: str | os.PathLike[str]) -> Path:
                 f"{target} is a folder with files in it, and they stay. Choose another name: "
                 f"{target / 'run'}",
             )
-        if target.exists() and not target.is_file() and not target.is_dir():
-            raise _failed(
-                "This is not a file", f"{target} is a pipe, a socket or a device. Name a file."
-            )
-        if is_store(target):
-            raise _failed(
-                "This is the store of runs", f"{target} keeps all runs. Name another file."
-            )
-        if not target.parent.is_dir():
-            raise _failed(
-                "There is no such folder",
-                f"{target.parent} does not exist. Make it first, or choose another place.",
-            )
+        why = hindrance(target)
+        if why is not None:
+            raise _failed(*why)
         writable = [target.parent, *([target] if target.exists() else [])]
         if not all(os.access(place, os.W_OK) for place in writable):
             raise PermissionError

@@ -303,6 +303,20 @@ def test_figures_are_written_in_full(play: Play, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_dash_prints_the_figures_and_makes_no_file(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    printed = play("runs", "export", "1", "-", "--as", kind)
+    assert printed.code == 0 and printed.err == ""
+    assert sorted(tmp_path.iterdir()) == before
+    assert play("runs", "export", "1", "written", "--as", kind).code == 0
+    assert printed.out == (tmp_path / "written").read_bytes().decode()
+
+
+@pytest.mark.usefixtures("recorded")
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "model"])
 def test_nothing_is_written_over_the_store(play: Play, kind: str) -> None:
     done = play("runs", "export", "1", store_file(), "--as", kind, "--force")
@@ -352,6 +366,12 @@ def test_a_file_that_is_there_stays_unless_force_is_said(play: Play, tmp_path: P
         (["1", "run.txt"], 2, "does not say what to write"),
         (["1", "run.csv", "--step", "3"], 2, "--step is for models"),
         (["9", "run.csv"], 1, "There is no run '9'"),
+        (["9", "-", "--as", "csv"], 1, "There is no run '9'"),
+        (["1", "-"], 2, "does not say what to write"),
+        (["1", "-", "--as", "model"], 2, "prints the figures"),
+        (["1", "-", "--as", "csv", "--json"], 2, "prints the figures"),
+        (["1", "/dev/null", "--as", "csv"], 1, "/dev/null is a pipe, a socket or a device"),
+        (["1", "pipe", "--as", "csv"], 1, "is a pipe, a socket or a device"),
         (["1", "model.safetensors", "--step", "31"], 1, "recorded up to step 30"),
         (["1", "nowhere/model.safetensors"], 1, "Make it first"),
         (["1", "nowhere/run.csv"], 1, "Make it first"),
@@ -359,8 +379,16 @@ def test_a_file_that_is_there_stays_unless_force_is_said(play: Play, tmp_path: P
     ],
 )
 def test_what_cannot_be_written_is_said(
-    play: Play, arguments: list[str], code: int, said: str
+    play: Play,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    said: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo(tmp_path / "there")
+    (tmp_path / "pipe").symlink_to("there")  # as /dev/stdout is one
     done = play("runs", "export", *arguments)
     assert done.code == code and said in " ".join(done.err.split())
 
@@ -407,7 +435,7 @@ def test_an_exported_run_goes_on_bit_for_bit_on_a_machine_without_its_text(
 def test_a_run_that_is_here_already_is_imported_beside_it(play: Play, tmp_path: Path) -> None:
     assert play("runs", "export", "1", tmp_path / "run", "--as", "run").code == 0
     done = play("runs", "import", tmp_path / "run.microgpt-run")
-    assert "Imported as run 4 (first (imported)), 30 of 40 steps" in done.err
+    assert "Imported as run 4 “first (imported)”, 30 of 40 steps" in done.err
 
 
 def test_what_is_no_run_is_not_imported(play: Play, words: Path) -> None:
