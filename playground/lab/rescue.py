@@ -150,9 +150,8 @@ class Rescue:
         def then(info: RunInfo) -> Command | None:
             if running:
                 return Run(speed)
-            return (
-                GoTo(seen) if blameless and seen > info.resumed_at else None
-            )  # training is not to blame
+            # Where training is to blame, the steps that led to its end are not made again.
+            return GoTo(seen) if blameless and seen > info.resumed_at else None
 
         try:
             link = await self._workers.fresh()

@@ -6,7 +6,6 @@ depends on the RunSpec and the edits alone: looking, sampling and going back cha
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import time
@@ -31,7 +30,6 @@ from playground.lab.picture import Pictures
 from playground.lab.prober import Prober
 from playground.lab.probing import Answers
 from playground.lab.protocol import (
-    DEFAULT_CHAIN,
     Checkpoint,
     Failure,
     Frame,
@@ -55,6 +53,7 @@ from playground.lab.resume import state_of
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 from playground.lab.speed import Speedometer
+from playground.lab.taking import take_measuring, take_probes, take_sampling
 from playground.lab.texts import Texts
 from playground.lab.training import Training
 
@@ -115,18 +114,32 @@ class Session:
         opened = open_run(spec, registry, checkpoint, progress, activity)
         progress(Progress("measuring the held-out loss", 0, 0))
         session = cls(opened, registry, activity)
-        if sampling is not None:
-            session._take_sampling(sampling)
-        if measuring is not None:
-            session._take_measuring(measuring)
-        if probes is not None:
-            session._take_probes(probes)
+        session._take(sampling, measuring, probes)
         if checkpoint is not None:
             session.restore(checkpoint)
         else:
             with plugin_failures():
                 session.training.evaluate()
         return session
+
+    def _take(
+        self, sampling: Sampling | None, measuring: Measuring | None, probes: ProbeSet | None
+    ) -> None:
+        """Go on with these, as far as they fit."""
+        told: list[str] = []
+        if sampling is not None:
+            told += take_sampling(self.texts.sampler, sampling)
+        if measuring is not None:
+            told += take_measuring(self.measurer, measuring)
+        if probes is not None:
+            told += take_probes(self.prober, probes)
+        self._notice(*told)
+        self.info = dataclasses.replace(
+            self.info,
+            sampling=self.sampling,
+            measuring=self.measurer.measuring,
+            probes=self.prober.probes,
+        )
 
     def recall(self, recalled: Recalled, progress: Callable[[Progress], None] = _ignore) -> None:
         """Stand where a recorded run stood: the session was opened from its checkpoint. Raises
@@ -335,23 +348,7 @@ class Session:
         """Measure these from now on. Raises LabError naming what cannot be."""
         self.measurer.set(measuring)
 
-    def _take_measuring(self, wanted: Measuring) -> None:
-        """Those that there are here; what is missing is no reason not to open a run."""
-        for choice in wanted.metrics:
-            metrics = (*self.measurer.measuring.metrics, choice)
-            try:
-                self.set_metrics(dataclasses.replace(wanted, metrics=metrics))
-            except LabError as error:
-                self._notice(f"the metric {choice.name} is off: {error.failure.message}")
-        self.info = dataclasses.replace(self.info, measuring=self.measurer.measuring)
-
     # ------------------------------------------------------------ probes
-
-    def _take_probes(self, wanted: ProbeSet) -> None:
-        with contextlib.suppress(LabError):  # a set that cannot be is none
-            self.set_probes(wanted)
-            self._notice(*(f"{one} is not asked" for one in self.prober.skipped[:1]))
-        self.info = dataclasses.replace(self.info, probes=self.prober.probes)
 
     def set_probes(self, probes: ProbeSet) -> None:
         """Ask these from now on; those that cannot be are left out, and said. Raises LabError
@@ -374,19 +371,6 @@ class Session:
         self.texts.sampler.set(sampling)
         if self.trouble is not None and self.trouble is self._sampling_trouble:
             self.training.trouble = None  # it was about the chain before
-
-    def _take_sampling(self, wanted: Sampling) -> None:
-        """As much of it as fits these data; what does not is no reason not to open them."""
-        refused: list[str] = []
-        chain = dataclasses.replace(wanted, prompt="")
-        for sampling in (wanted, chain, dataclasses.replace(chain, chain=DEFAULT_CHAIN)):
-            try:
-                self.set_sampling(sampling)
-                break
-            except LabError as error:
-                refused.append(error.failure.message)
-        self._notice(*(f"sampling was changed: {text}" for text in refused[:1]))
-        self.info = dataclasses.replace(self.info, sampling=self.sampling)
 
     def sample(self) -> SampleBatch:
         """A batch of texts; another one each time. Raises LabError."""
