@@ -48,7 +48,9 @@ class Limits:
     ping: float = 0.5
     """Between two pings."""
     close: float = 0.8
-    """A worker that is asked to end, and writes what is left to be recorded; then it is ended."""
+    """Until a worker that is asked to end begins to; then it is ended."""
+    write: float = 5.0
+    """To write what is left to be recorded, at the end; a slow disk may need that."""
     checkpoint: float = 2.0
     """Between two checkpoints kept for recovery; more if they are costly."""
     share: float = 0.01

@@ -65,6 +65,8 @@ class Link:
         self._numbers = itertools.count(1)
         self._waiting: dict[int, tuple[asyncio.Future[Any], Callable[[Progress], None] | None]] = {}
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._ending = False
+        """It was asked to end, and is at it."""
         self._ended = asyncio.Event()
         self._watchdog = _Watchdog(self)
         for target, name in ((self._read, "reader"), (self._write, "writer")):
@@ -137,11 +139,15 @@ class Link:
             self._end(failure)
 
     async def close(self) -> None:
-        """Ask it to end, and end it if it does not. Done within two seconds, whatever it does."""
+        """Ask it to end, and end it if it does not. Done within two seconds, whatever it does;
+        a worker that says it is writing what is left has some more."""
         if self.failure is None:
             self._post(0, Close())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), self.limits.close)
+            for limit in (self.limits.close, self.limits.write):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), limit)
+                if self._ended.is_set() or not self._ending:
+                    break
             self.kill(Failure("The run was closed", "Open it again.", kind="dead"))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), 1.0)
@@ -161,6 +167,7 @@ class Link:
         if isinstance(reply, Pong):
             self._watchdog.heard(reply)
             return
+        self._ending = self._ending or number == 0
         future, progress = self._waiting.get(number, (None, None))
         if future is None or future.done():
             return

@@ -147,6 +147,7 @@ class Service:
             request, command = item
             if isinstance(command, Close):
                 if self._session is not None:
+                    self._answer(request, Progress("writing what is left", 0, 0), 0.0)
                     self._session.close()
                 return request
             self._serve(request, command)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from array import array
 from pathlib import Path
 
@@ -52,3 +54,26 @@ async def test_two_that_train_on_one_store_lose_nothing(words: Path, tmp_path: P
         for run, losses in results:
             assert store.record(run).losses == losses
             assert store.row(run).owner == "", "it was closed in an orderly way"
+
+
+async def test_closing_waits_for_a_store_that_another_one_is_writing_to(
+    words: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "runs.sqlite"
+    lab = Lab(NONE, store=path)
+    try:
+        await lab.open(text_run(words, model=SMALL, steps=60).to_json())
+        await lab.advance(30)
+        async with asyncio.timeout(20):
+            while (record := (await lab.frame()).record) is None or record.run is None:
+                await asyncio.sleep(0)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await lab.advance(20)
+            closing = asyncio.create_task(lab.close())
+            asyncio.get_running_loop().call_later(1.3, other.execute, "ROLLBACK")
+            await closing
+    finally:
+        await lab.close()
+    with Store.open(path) as store:
+        assert [(row.step, row.owner) for row in store.runs()] == [(50, "")]
