@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+import timeit
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -159,11 +161,11 @@ def test_markers_that_are_damaged_or_cannot_be_written_stop_nothing(folder: Path
     assert states(load(sources(folder))) == {"good": "loaded"}
 
 
-def test_markers_cost_ten_plugins_less_than_a_millisecond(tmp_path: Path):
+def test_a_marker_costs_no_more_than_a_small_file_does(tmp_path: Path):
     kept = Quarantine(tmp_path / "loading")
+    plain = tmp_path / "plain"
 
-    def one_start() -> float:
-        began = time.perf_counter()
+    def markers() -> None:
         kept.look_back()
         for number in range(10):
             key = f"/home/ann/{number}.py"
@@ -171,6 +173,13 @@ def test_markers_cost_ten_plugins_less_than_a_millisecond(tmp_path: Path):
                 with kept.loading(key, "s"):
                     pass
         kept.close()
-        return time.perf_counter() - began
 
-    assert min(one_start() for _ in range(20)) < 0.001
+    def files() -> None:
+        for _ in range(10):
+            plain.write_text("s")
+            plain.unlink()
+
+    def fastest(what: Callable[[], None]) -> float:
+        return min(timeit.repeat(what, number=1, repeat=20))
+
+    assert fastest(markers) < 2 * fastest(files)
