@@ -68,7 +68,7 @@ class Traces:
     @property
     def lanes(self) -> list[Lane]:
         """The difference, in a lane of its own: its scale is another."""
-        return [Lane("B − A", self._difference)]
+        return [Lane("B − A, each step", self._difference)]
 
 
 def _extend(curve: Curve, first: int, values: array[float]) -> None:

@@ -158,7 +158,7 @@ async def test_two_curves_are_told_apart_and_the_first_difference_is_said(
         for words in ("━ A average", "╍ B average", "◆ A held out", "◇ B held out"):
             assert words in legend
         lines = "\n".join(chart.render_line(y).text for y in range(chart.size.height))
-        assert "B − A -0.200" in lines, "the difference has a lane of its own"
+        assert "B − A, each step -0.200" in lines, "the difference has a lane of its own"
 
 
 async def test_what_is_the_same_so_far_is_said_bit_for_bit(host: Callable[..., Any]) -> None:
@@ -414,7 +414,7 @@ async def test_going_back_takes_the_curves_back(host: Callable[..., Any]) -> Non
         assert chart.values_at(5)["A average"] == 1.9
         race.state = replace(state_of([3.0, 2.0], [3.0, 2.0]), epoch=1)
         screen.draw()
-        assert chart.values_at(5)["A average"] == 2.0 and chart.values_at(5)["B − A"] == 0.0
+        assert chart.values_at(5)["A average"] == 2.0 and chart.values_at(5)["B − A, each step"] == 0.0
 
 
 @pytest.mark.parametrize("size", SIZES)
