@@ -198,6 +198,7 @@ class Lab:
         run = self._open_run
         recording = opening.recording
         run.take(link, info, catalog)
+        run.asked = recording
         kept = recording is not None and not recording.looking
         run.record = RecordState(recording.run) if recording is not None and kept else None
         run.sampling, run.measuring, run.probes = info.sampling, info.measuring, info.probes

@@ -57,6 +57,8 @@ class OpenRun:
         """Path of the store that runs are recorded in; "" if they are not."""
         self.record: RecordState | None = None
         """How the recording stood when last seen."""
+        self.asked: Recording | None = None
+        """As what it was to be recorded when it was opened."""
         self._epoch = 0
         """Added to the worker's epochs, so that none comes twice."""
         self._last_epoch = 0
@@ -76,9 +78,21 @@ class OpenRun:
 
     @property
     def recording(self) -> Recording | None:
-        """What the next worker is to record it as."""
-        run = self.record.run if self.record else None
-        return Recording(self.store, run) if self.store else None
+        """What the next worker is to record it as: the run that it is, or was about to be."""
+        if not self.store:
+            return None
+        known, asked = self.record, self.asked or Recording(self.store)
+        if known is not None and known.run is not None:
+            return Recording(self.store, known.run)
+        if known is not None and known.parent is not None:
+            parent, step = known.parent, known.fork_step
+        elif asked.looking and asked.run is not None:
+            parent, step = asked.run, self.step
+        else:
+            return asked
+        return Recording(
+            self.store, parent=parent, fork_step=step, name=asked.name, looking=asked.looking
+        )
 
     async def ask(
         self, command: Command, expected: type[R], tell: Callable[[Progress], None] | None = None

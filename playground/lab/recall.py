@@ -76,7 +76,7 @@ def recall_of_worker(
             return recording, None
         recalled = _recall(store, replace(recording, at=None), rows[0].id)
         if same_settings(recalled.spec, spec):  # numbers of processes come again
-            recording = replace(recording, run=rows[0].id)
+            recording = replace(recording, run=rows[0].id, looking=False)
             if known is None or _knows(recalled.record, known):
                 return recording, recalled
         if recalled.lock is not None:

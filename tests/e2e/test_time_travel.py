@@ -143,6 +143,32 @@ def test_a_race_shows_when_two_runs_part_and_one_is_gone_on_with(
         assert [(rows[run].parent, rows[run].fork_step) for run in (2, 3)] == [(1, 3), (1, 3)]
 
 
+def test_of_a_race_that_is_left_before_its_first_step_nothing_is_kept_but_the_chosen_side(
+    launch: Launch, store: Path
+) -> None:
+    terminal = launch("--steps", "120")
+    terminal.wait_for("step 0/")
+    terminal.press("s", "s", "s")
+    terminal.wait_for("step 3/")
+    for key, back in (("Escape", "2 Loss"), ("2", "Going on with learning rate 0.05")):
+        terminal.press("f")
+        terminal.wait_for("change one thing")
+        terminal.type("0.05")
+        terminal.wait_for("was 0.01")
+        terminal.press("C-r")
+        terminal.wait_for("space lets both train", 20)
+        terminal.press(key)
+        terminal.wait_for(back, 20)
+    terminal.wait_for("run 2")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+    with Store.open(store) as opened:
+        kept, parent = sorted(opened.runs(), key=lambda row: row.id, reverse=True)
+        assert (parent.id, parent.step) == (1, 3)
+        assert (kept.parent, kept.fork_step, kept.name) == (1, 3, "learning rate 0.05")
+        assert kept.learning_rate == 0.05
+
+
 def test_runs_are_found_named_deleted_and_opened(launch: Launch) -> None:
     terminal = launch("--seed", "1", "--steps", "60")
     finished(terminal)

@@ -23,7 +23,7 @@ from playground.lab.protocol import Checkpoint, Command, Open, Recording, Reply,
 from playground.lab.recall import owner_of
 from playground.lab.session import Session
 from playground.lab.starting import open_session
-from playground.lab.store.records import RunRecord
+from playground.lab.store.records import RunRecord, RunRow
 from playground.lab.store.store import Store
 from tests.lab.conftest import MakeLab, text_run, until, within
 from tests.lab.crashing import NONE, PATIENT
@@ -285,3 +285,40 @@ def test_what_a_fork_begins_with_is_recorded_before_its_first_step(
     fork = opened(registry, spec, Recording(str(store), parent=parent, fork_step=10), checkpoint)
     assert rates(store, number(fork)) == [(10, 0.02)]
     fork.close()
+
+
+@pytest.mark.parametrize("seen", [False, True], ids=["at once", "after a look"])
+async def test_a_future_that_is_only_thought_of_keeps_its_parent_when_the_worker_is_killed(
+    words: Path, store: Path, seen: bool
+) -> None:
+    lab = Lab(NONE, store=store, limits=PATIENT)
+    try:
+        await lab.open(text_run(words).to_json())
+        await lab.advance(30)
+        await within(10, _recorded(lab, store, 30))
+        await lab.look_at(1, 20)
+        if seen:
+            await lab.frame()
+        link = lab._current
+        assert link is not None
+        os.kill(link.process.pid, signal.SIGKILL)
+        await until(lambda: lab._current not in (None, link), 20)
+        assert (await lab.frame()).step == 20
+        with Store.open(store) as at:
+            assert [row.id for row in at.runs()] == [1], "there is nothing new to keep yet"
+        await lab.advance(20)
+        await until(lambda: len(rows(store)) == 2, 10)
+        assert rows(store)[2].parent == 1 and rows(store)[1].step == 30
+        ours = (await lab.frame()).record
+        assert ours is not None and ours.run == 2
+    finally:
+        await lab.close()
+    assert rows(store)[2].step == 40
+    losses = record(store, 1).losses
+    assert record(store, 2).losses[: len(losses)] == losses
+
+
+def rows(store: Path) -> dict[int, RunRow]:
+    """All runs by their number."""
+    with Store.open(store) as at:
+        return {row.id: row for row in at.runs()}

@@ -30,7 +30,7 @@ class Recording:
     in the store; from the checkpoint that is opened, if that knows more than the record."""
     looking: bool = False
     """Leave the recorded run as it is: it may be open elsewhere. Training it further makes a fork
-    of it."""
+    of it, and nothing else does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,10 @@ class Side:
         """As it is now."""
         frame, track = self.frame, self.track
         trouble = self._down or self._restarting or (frame.trouble if frame is not None else None)
+        record = frame.record if frame is not None else None
+        parent = None
+        if record is not None and record.parent is not None and record.fork_step is not None:
+            parent = record.parent, record.fork_step
         state = SideState(self.entrant.name, self.status, trouble=trouble, notes=(*self._notes,))
         if frame is None:
             return state
@@ -150,7 +154,8 @@ class Side:
             engine=frame.engine,
             steps_per_second=frame.steps_per_second,
             info=self.lab.info,
-            run=frame.record.run if frame.record is not None else None,
+            run=record.run if record is not None else None,
+            parent=parent,
         )
 
     def in_force(self) -> dict[str, Any]:

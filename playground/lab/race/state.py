@@ -130,6 +130,8 @@ class SideState:
     info: RunInfo | None = None
     run: int | None = None
     """Its number in the store, once it is recorded."""
+    parent: tuple[int, int] | None = None
+    """The run of the store that it is forked from, and the step."""
 
     def heldout(self) -> tuple[int, float] | None:
         """The latest hold-out loss where it stands, and its step."""

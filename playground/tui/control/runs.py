@@ -149,7 +149,9 @@ class Runs:
         def entrant(name: str, spec: str, start: Checkpoint | None) -> Entrant:
             recording = Recording(lab.store, name=name) if lab.store else None
             if recording is not None and parent is not None:
-                recording = replace(recording, parent=parent[0], fork_step=parent[1])
+                # A race that is left before its first step leaves nothing in the list of runs.
+                fork = replace(recording, parent=parent[0], fork_step=parent[1])
+                recording = replace(fork, looking=True)
             return Entrant(name, spec, start, model.sampling, recording, lab.probe_set)
 
         return self._race(
@@ -197,7 +199,11 @@ class Runs:
             opened = await self._opening.open_recorded(kept.run, looking=False)
         else:
             opened = await self._opening.open(
-                kept.checkpoint.spec, checkpoint=kept.checkpoint, sampling=kept.sampling
+                kept.checkpoint.spec,
+                checkpoint=kept.checkpoint,
+                sampling=kept.sampling,
+                parent=kept.parent,
+                name=kept.name if kept.parent is not None else "",
             )
         if opened:
             number = f"It is run {kept.run}." if kept.run is not None else ""

@@ -49,6 +49,8 @@ class Kept:
     sampling: Sampling | None
     run: int | None = None
     """Its number in the store, if it was recorded."""
+    parent: tuple[int, int] | None = None
+    """The run that it is a fork of, and from which step, if it was not trained yet."""
 
 
 class RaceScreen(Screen[Kept | None]):
@@ -257,7 +259,8 @@ class RaceScreen(Screen[Kept | None]):
     async def _keep(self, place: Place) -> None:
         checkpoint = await self._race.checkpoint(place)
         side = self._race.state.sides[place]
-        await self._close(Kept(place, side.name, checkpoint, self._race.sampling, side.run))
+        kept = Kept(place, side.name, checkpoint, self._race.sampling, side.run, side.parent)
+        await self._close(kept)
 
     def action_leave(self) -> None:
         if self.query_one("#race-prompt").has_class("-shown"):

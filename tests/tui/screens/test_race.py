@@ -414,7 +414,8 @@ async def test_going_back_takes_the_curves_back(host: Callable[..., Any]) -> Non
         assert chart.values_at(5)["A average"] == 1.9
         race.state = replace(state_of([3.0, 2.0], [3.0, 2.0]), epoch=1)
         screen.draw()
-        assert chart.values_at(5)["A average"] == 2.0 and chart.values_at(5)["B − A, each step"] == 0.0
+        there = chart.values_at(5)
+        assert there["A average"] == 2.0 and there["B − A, each step"] == 0.0
 
 
 @pytest.mark.parametrize("size", SIZES)
