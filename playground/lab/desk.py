@@ -35,25 +35,23 @@ class Desk:
         if self._store is not None and self._store.moved:  # the worker makes a new one, too
             self._store.close()
             self._store = None
+        from playground.lab.store.database import understood
+
         if self._store is None:
             from playground.lab.store.store import Store
 
             self._store = Store.open(self.path)
-        try:
+        with understood(self.path):
             return work(self._store)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            from playground.lab.store.errors import damaged
-
-            what = f"what it holds makes no sense ({type(error).__name__}: {error})"
-            raise damaged(self.path, what) from error
 
     async def _apart(self, work: Callable[[Store], T]) -> T:
         """What takes its time, beside what the screen asks."""
 
         def do() -> T:
+            from playground.lab.store.database import understood
             from playground.lab.store.store import Store
 
-            with Store.open(self.path) as store:
+            with Store.open(self.path) as store, understood(self.path):
                 return work(store)
 
         return await asyncio.to_thread(do)

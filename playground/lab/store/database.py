@@ -38,6 +38,16 @@ NONSENSE = (
 """What reading raises where bytes were not written by us."""
 
 
+@contextlib.contextmanager
+def understood(path: Path) -> Iterator[None]:
+    """What was read and cannot be understood, as a StoreError."""
+    try:
+        yield
+    except NONSENSE as error:
+        what = f"what it holds makes no sense ({type(error).__name__}: {error})"
+        raise damaged(path, what) from error
+
+
 class Database:
     """A connection that threads take turns with. Transactions are `reading()` and `writing()`."""
 
@@ -66,14 +76,13 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """All of it sees one state of the store; writers are not held up. Raises StoreError,
         also for what was read and cannot be understood."""
-        with self._lock:
-            try:
-                with explained(self.path), self._transaction("BEGIN") as connection:
-                    yield connection
-            except NONSENSE as error:
-                raise damaged(
-                    self.path, f"what it holds makes no sense ({type(error).__name__}: {error})"
-                ) from error
+        with (
+            self._lock,
+            understood(self.path),
+            explained(self.path),
+            self._transaction("BEGIN") as connection,
+        ):
+            yield connection
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
