@@ -48,6 +48,26 @@ class Sort(NamedTuple):
     descending: bool = False
 
 
+class _OfRows(Message):
+    """Something that a person did in `rows`."""
+
+    def __init__(self, rows: RowList[Any]) -> None:
+        super().__init__()
+        self.rows = rows
+
+    @property
+    def control(self) -> RowList[Any]:
+        return self.rows
+
+
+class _OfRow(_OfRows):
+    """Something that a person did with the row `key`."""
+
+    def __init__(self, rows: RowList[Any], key: Any) -> None:
+        super().__init__(rows)
+        self.key = key
+
+
 class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bindings=False):
     """Rows under a line of titles, with a cursor and with marks.
 
@@ -116,52 +136,21 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
                 tooltip="Mark the row under the cursor, or take its mark away"),
     ]  # fmt: skip
 
-    class Highlighted(Message):
+    class Highlighted(_OfRow):
         """The cursor is now on the row `key`, or on none (None)."""
 
-        def __init__(self, rows: RowList[Any], key: Any) -> None:
-            super().__init__()
-            self.rows = rows
-            self.key = key
-
-        @property
-        def control(self) -> RowList[Any]:
-            return self.rows
-
-    class Chosen(Message):
+    class Chosen(_OfRow):
         """The person chose the row `key`: enter, or a double click."""
 
-        def __init__(self, rows: RowList[Any], key: Any) -> None:
-            super().__init__()
-            self.rows = rows
-            self.key = key
-
-        @property
-        def control(self) -> RowList[Any]:
-            return self.rows
-
-    class MarksChanged(Message):
+    class MarksChanged(_OfRows):
         """The person marked a row, or took a mark away; see `RowList.marked`."""
 
-        def __init__(self, rows: RowList[Any]) -> None:
-            super().__init__()
-            self.rows = rows
-
-        @property
-        def control(self) -> RowList[Any]:
-            return self.rows
-
-    class SortWanted(Message):
+    class SortWanted(_OfRows):
         """The person clicked the title of `column`, by its name."""
 
         def __init__(self, rows: RowList[Any], column: str) -> None:
-            super().__init__()
-            self.rows = rows
+            super().__init__(rows)
             self.column = column
-
-        @property
-        def control(self) -> RowList[Any]:
-            return self.rows
 
     def __init__(
         self,
