@@ -347,11 +347,12 @@ class PlaygroundModel:
         ]
         return replace(self.sampling, chain=tuple(links))
 
-    def with_knob(self, place: int, knob: str, value: KnobValue) -> Sampling:
-        """The sampling with one knob of one link changed."""
+    def with_knob(self, place: int, name: str, knob: str, value: KnobValue) -> Sampling:
+        """The sampling with one knob of one link changed, if that link is still in its place."""
         links = list(self.sampling.chain)
-        link = links[place]
-        links[place] = replace(link, options={**link.options, knob: value})
+        if not any(link.name == name for link in links[place : place + 1]):
+            return self.sampling
+        links[place] = replace(links[place], options={**links[place].options, knob: value})
         return replace(self.sampling, chain=tuple(links))
 
     def adopt(self, sampling: Sampling) -> None:

@@ -10,7 +10,8 @@ from textual.geometry import Size
 from textual.widgets import Input
 
 from playground.lab.events import WorkerBack, WorkerLost
-from playground.lab.protocol import Failure
+from playground.lab.protocol import Failure, Link, Sampling
+from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.slider import Slider
 from tests.tui.scripted import ScriptedLab
@@ -120,6 +121,20 @@ async def test_moving_the_temperature_moves_the_bars() -> None:
         await seen(pilot, lambda: app.main.query_one(Bars).rows != before)
         assert app.model.sampling.chain[0].options["temperature"] == pytest.approx(0.8)
         assert app.main.query_one(Bars).rows[0].value < before[0].value
+
+
+async def test_a_shorter_chain_is_drawn_while_the_controls_of_the_one_before_still_go() -> None:
+    async with playing() as (app, pilot):
+        panel = app.main.query_one(SamplingPanel)
+        before = list(app.main.query("#sampling-chain Slider").results(Slider))
+        shorter = Sampling(chain=(Link("greedy"),))
+        app.model.sampling = shorter
+        for _ in range(2):
+            panel.show(app.model)
+        assert len(before) > 1 and all(slider.is_attached for slider in before)
+        before[-1].post_message(Slider.Changed(before[-1], 0.8))
+        await seen(pilot, lambda: not app.main.query("#sampling-chain Slider"))
+        assert app.model.sampling == shorter
 
 
 async def test_a_prompt_is_typed_without_keys_being_commands() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from playground.catalog import KnobValue
+from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol import SampleBatch
 from playground.tui.knobs import align, knob_line, knob_value
 from playground.tui.model import PlaygroundModel
@@ -37,11 +37,11 @@ class SamplingPanel(Panel):
     TITLE = "Sampling"
 
     class KnobMoved(Message):
-        """A control was moved: its link's place in the chain, the knob, the value."""
+        """A control was moved: its link's place in the chain and name, the knob, the value."""
 
-        def __init__(self, place: int, knob: str, value: KnobValue) -> None:
+        def __init__(self, place: int, link: str, knob: str, value: KnobValue) -> None:
             super().__init__()
-            self.place, self.knob, self.value = place, knob, value
+            self.place, self.link, self.knob, self.value = place, link, knob, value
 
     class PromptChanged(Message):
         """Another prompt."""
@@ -64,6 +64,10 @@ class SamplingPanel(Panel):
             yield Words(id="sampling-texts")
 
     _adopted = 0
+    _shape: tuple[tuple[tuple[str, bool], ...], Catalog | None] = ((), None)
+    """What the lines were made of: (name, enabled) of each link."""
+    _lines: Sequence[Widget] = ()
+    """Those of the chain as it is; lines of a chain before may still be on the screen."""
 
     def show(self, model: PlaygroundModel) -> None:
         self._show_chain(model)
@@ -82,15 +86,14 @@ class SamplingPanel(Panel):
     def _show_chain(self, model: PlaygroundModel) -> None:
         if model.catalog is None:
             return
-        shape = tuple((link.name, link.enabled) for link in model.sampling.chain)
-        shape_key = (shape, model.catalog)
-        if getattr(self, "_chain_shape", None) == shape_key:
+        shape = (tuple((link.name, link.enabled) for link in model.sampling.chain), model.catalog)
+        if self._shape == shape:
             self._move_controls(model)
             return
-        self._chain_shape = shape_key
+        self._shape, self._lines = shape, list(self._controls(model))
         chain = self.query_one("#sampling-chain", VerticalScroll)
-        chain.remove_children()
-        chain.mount_all(list(self._controls(model)))
+        chain.remove_children()  # they are there for a while yet
+        chain.mount_all(self._lines)
         self.call_after_refresh(self._line_up)
 
     def on_resize(self) -> None:
@@ -98,10 +101,10 @@ class SamplingPanel(Panel):
 
     def _line_up(self) -> None:
         """The prompt begins in the column where the tracks of the controls do."""
-        for control in self.query("#sampling-chain > Control").results(Control):
+        control = next((line for line in self._lines if isinstance(line, Control)), None)
+        if control is not None:
             width = self.query_one("#sampling-chain").scrollable_content_region.width
             self.query_one("#sampling-prompt-label").styles.width = control.label_cells(width)
-            return
 
     def _controls(self, model: PlaygroundModel) -> Iterable[Widget]:
         lines: list[Widget] = []
@@ -140,7 +143,7 @@ class SamplingPanel(Panel):
     """Cells of a control's name."""
 
     def _move_controls(self, model: PlaygroundModel) -> None:
-        for line in self.query("#sampling-chain > *").results():
+        for line in self._lines:
             if not line.name:
                 continue
             place, _, knob = line.name.partition(":")
@@ -160,9 +163,10 @@ class SamplingPanel(Panel):
     def _moved(self, event: Message) -> None:
         event.stop()
         moved = knob_value(event)
-        if moved is not None:
+        if moved is not None and event.control in self._lines:
             place, _, knob = moved[0].partition(":")
-            self.post_message(self.KnobMoved(int(place), knob, moved[1]))
+            link, _ = self._shape[0][int(place)]
+            self.post_message(self.KnobMoved(int(place), link, knob, moved[1]))
 
     @on(Slider.Rejected)
     def _rejected(self, event: Slider.Rejected) -> None:

@@ -273,8 +273,8 @@ class MainScreen(Screen[None]):
                     await self.run_action(binding.action)
 
     def on_sampling_panel_knob_moved(self, event: SamplingPanel.KnobMoved) -> None:
-        controller = self.playground.controller
-        controller.set_sampling(self.model.with_knob(event.place, event.knob, event.value))
+        changed = self.model.with_knob(event.place, event.link, event.knob, event.value)
+        self.playground.controller.set_sampling(changed)
 
     def on_sampling_panel_prompt_changed(self, event: SamplingPanel.PromptChanged) -> None:
         if event.prompt != self.model.sampling.prompt:
