@@ -49,10 +49,10 @@ from playground.lab.protocol import (
 )
 from playground.lab.recall import Recalled
 from playground.lab.recorder import Recorder
-from playground.lab.resume import state_of
 from playground.lab.sampler import Sampler
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 from playground.lab.speed import Speedometer
+from playground.lab.standing import state_of
 from playground.lab.taking import take_measuring, take_probes, take_sampling
 from playground.lab.texts import Texts
 from playground.lab.training import Training
