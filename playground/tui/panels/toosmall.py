@@ -23,19 +23,22 @@ def too_small(width: int, height: int) -> bool:
 class TooSmall(Words):
     """Says what is needed in as many words as fit."""
 
-    def show(self, width: int, height: int) -> None:
-        self.say(Content(fitting_words(width, height, SMALLEST)))
+    def show(self, width: int, height: int, *, what: str = "run", out: str = "q quits") -> None:
+        """what: goes on meanwhile. out: the key that leads out of here."""
+        self.say(Content(fitting_words(width, height, SMALLEST, what, out)))
 
 
-def fitting_words(width: int, height: int, needed: tuple[int, int]) -> str:
+def fitting_words(
+    width: int, height: int, needed: tuple[int, int], what: str = "run", out: str = "q quits"
+) -> str:
     """The fullest message that fits into width x height cells, wrapped between words."""
     here, wanted = f"{width}x{height}", f"{needed[0]}x{needed[1]}"
     messages = (
         f"This terminal is {here}. microgpt-play needs {wanted}; enlarge it or zoom out.\n"
-        "The run goes on. q quits",
-        f"This terminal is {here}; microgpt-play needs {wanted}.\nq quits",
-        f"{here} is too small, {wanted} is needed.\nq quits",
-        f"needs {wanted}\nq quits",
+        f"The {what} goes on. {out}",
+        f"This terminal is {here}; microgpt-play needs {wanted}.\n{out}",
+        f"{here} is too small, {wanted} is needed.\n{out}",
+        f"needs {wanted}\n{out}",
         f"needs {wanted}",
         f"{wanted}",
     )
@@ -47,4 +50,4 @@ def fitting_words(width: int, height: int, needed: tuple[int, int]) -> str:
         ]
         if len(lines) <= height and all(len(line) <= width for line in lines):
             return "\n".join(lines)
-    return "q quits"
+    return out

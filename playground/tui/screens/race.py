@@ -162,7 +162,7 @@ class RaceScreen(Screen[Kept | None]):
             return
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
-        self.query_one(TooSmall).show(width, height)
+        self.query_one(TooSmall).show(width, height, what="race", out="esc leaves it")
         self.call_after_refresh(self.draw)
 
     # ------------------------------------------------------------ work

@@ -233,3 +233,9 @@ def test_what_is_said_fits_into_whatever_there_is(size: tuple[int, int]) -> None
     lines = fitting_words(*size, (60, 16)).splitlines()
     assert len(lines) <= size[1]
     assert all(len(line) <= size[0] for line in lines) or size < (6, 1)
+
+
+def test_what_is_said_names_what_goes_on_and_the_key_that_leads_out() -> None:
+    said = fitting_words(59, 15, (60, 16), "race", "esc leaves it")
+    assert "The race goes on. esc leaves it" in said and "q quits" not in said
+    assert "q quits" in fitting_words(59, 15, (60, 16))
