@@ -3,6 +3,7 @@ for."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -60,7 +61,7 @@ class House:
 
     def open(self, run: int | None = None, at: int | None = None, **more: Any) -> Session:
         spec = more.pop("spec", self.spec).to_json()
-        recording = Recording(str(self.path), run, at)
+        recording = more.pop("recording", None) or Recording(str(self.path), run, at)
         return open_session(
             Open(spec, recording=recording, **more),
             self.registry,
@@ -582,6 +583,31 @@ def test_an_edit_in_the_past_under_trouble_leaves_the_run_as_it_was(
 
 
 @pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize(("edited", "branches"), [(10, 10), (25, 20)])
+def test_a_fork_that_could_not_be_made_yet_branches_off_where_it_differs_from_its_parent(
+    house: House, disk: Disk, edited: int, branches: int
+) -> None:
+    parent = house.trained(60)
+    disk.patience = 0.02
+    with contextlib.closing(sqlite3.connect(house.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        session = house.open(recording=Recording(str(house.path), parent=1, fork_step=20))
+        walk(session, 30)
+        session.flush()
+        assert session.recorder is not None and session.recorder.writer.settle()
+        trouble(session)
+        session.go_to(edited)
+        session.edit({LEARNING_RATE: 0.001})
+        walk(session, 40)
+        other.execute("ROLLBACK")
+    record = house.record(recovers(session, house))
+    session.close()
+    assert (record.row.parent, record.row.fork_step) == (1, branches)
+    assert record.losses == session.training.series.losses
+    assert record.losses[:edited] == parent.training.series.losses[:edited]
+
+
+@pytest.mark.usefixtures("soon")
 @pytest.mark.parametrize("recorded", [0, 30])
 def test_samples_of_a_future_that_was_given_up_under_trouble_are_not_in_the_record_of_another(
     house: House, disk: Disk, recorded: int
@@ -834,14 +860,15 @@ def test_a_run_whose_engine_is_not_here_goes_on_from_its_end_with_another(
     there.close()
 
 
-def test_a_run_whose_text_is_lost_goes_on_as_a_fork(house: House, words: Path) -> None:
+@pytest.mark.parametrize("at", [40, 60], ids=["in the middle", "at its end"])
+def test_a_run_whose_text_is_lost_goes_on_as_a_fork(house: House, words: Path, at: int) -> None:
     house.trained(60)
     with sqlite3.connect(house.path) as db:
         db.execute("DELETE FROM texts")
     words.write_text("\n".join(word[::-1] for word in WORDS))
     losses = house.record(1).losses
-    session = house.open(run=1, at=40)
-    assert session.step <= 40, "at the last state that is known for sure"
+    session = house.open(run=1, at=at)
+    assert session.step <= at, "at the last state that is known for sure"
     walk(session, 70)
     child = written(session)
     session.close()
