@@ -106,6 +106,16 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
         assert opened.check() == []
 
 
+def race_with(terminal: Terminal, rate: str) -> None:
+    """Race the open run against the same with another learning rate; both are there."""
+    terminal.press("f")
+    terminal.wait_for("change one thing")
+    terminal.type(rate)
+    terminal.wait_for("was 0.01")
+    terminal.press("C-r")
+    terminal.wait_for("space lets both train", 20)
+
+
 def test_a_race_shows_when_two_runs_part_and_one_is_gone_on_with(
     launch: Launch, store: Path
 ) -> None:
@@ -113,12 +123,7 @@ def test_a_race_shows_when_two_runs_part_and_one_is_gone_on_with(
     terminal.wait_for("step 0/")
     terminal.press("s", "s", "s")
     terminal.wait_for("step 3/")
-    terminal.press("f")
-    terminal.wait_for("change one thing")
-    terminal.type("0.05")
-    terminal.wait_for("was 0.01")
-    terminal.press("C-r")
-    terminal.wait_for("space lets both train", 20)
+    race_with(terminal, "0.05")
     terminal.press("Space")
     screen = terminal.wait_for(lambda s: len(re.findall("✓ +120/120", s)) == 2, 30)
     # The fourth step is made at the state of the third, the fifth shows the other rate.
@@ -151,12 +156,7 @@ def test_of_a_race_that_is_left_before_its_first_step_nothing_is_kept_but_the_ch
     terminal.press("s", "s", "s")
     terminal.wait_for("step 3/")
     for key, back in (("Escape", "2 Loss"), ("2", "Going on with learning rate 0.05")):
-        terminal.press("f")
-        terminal.wait_for("change one thing")
-        terminal.type("0.05")
-        terminal.wait_for("was 0.01")
-        terminal.press("C-r")
-        terminal.wait_for("space lets both train", 20)
+        race_with(terminal, "0.05")
         terminal.press(key)
         terminal.wait_for(back, 20)
     terminal.wait_for("run 2")

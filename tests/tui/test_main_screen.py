@@ -12,6 +12,7 @@ from textual.widgets import Input
 from playground.lab.events import WorkerBack, WorkerLost
 from playground.lab.protocol import Failure, Link, Sampling
 from playground.tui.panels.sampling import SamplingPanel
+from playground.tui.screens.help import LOOKING_AT
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.slider import Slider
 from tests.tui.scripted import ScriptedLab
@@ -121,6 +122,14 @@ async def test_moving_the_temperature_moves_the_bars() -> None:
         await seen(pilot, lambda: app.main.query_one(Bars).rows != before)
         assert app.model.sampling.chain[0].options["temperature"] == pytest.approx(0.8)
         assert app.main.query_one(Bars).rows[0].value < before[0].value
+
+
+async def test_the_line_in_a_bar_is_named_where_there_is_room_and_in_the_help() -> None:
+    async with playing() as (app, pilot):
+        await seen(pilot, lambda: app.text("#sampling-next") == "next token at the start │ raw")
+        await pilot.press("slash", *"samantha")
+        await seen(pilot, lambda: app.text("#sampling-next") == "next token after “samantha”")
+    assert "the line │ in a bar is the raw chance" in LOOKING_AT[4][1]
 
 
 async def test_a_shorter_chain_is_drawn_while_the_controls_of_the_one_before_still_go() -> None:

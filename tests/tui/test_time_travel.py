@@ -328,16 +328,22 @@ async def test_f_forks_from_this_step_with_what_was_changed(store: Path) -> None
         await at(pilot, 30)
 
 
-async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
-    store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sides: list[Any] = []
+@pytest.fixture
+def sides(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Of the races that are begun, which are scripted ones: the entrants."""
+    begun: list[Any] = []
 
     def race(left: Any, right: Any, **_: Any) -> ScriptedRace:
-        sides.extend([left, right])
+        begun.extend([left, right])
         return ScriptedRace(PARTED)
 
     monkeypatch.setattr("playground.lab.race.Race", race)
+    return begun
+
+
+async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
+    store: Path, sides: list[Any]
+) -> None:
     async with playing(store=store) as (app, pilot):
         app.lab.record = RecordState(1)
         await trained(pilot, 5)
@@ -358,15 +364,8 @@ async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
 
 
 async def test_a_race_from_an_earlier_step_leaves_the_open_run_where_it_stands(
-    store: Path, monkeypatch: pytest.MonkeyPatch
+    store: Path, sides: list[Any]
 ) -> None:
-    sides: list[Any] = []
-
-    def race(left: Any, right: Any, **_: Any) -> ScriptedRace:
-        sides.extend([left, right])
-        return ScriptedRace(PARTED)
-
-    monkeypatch.setattr("playground.lab.race.Race", race)
     async with playing(store=store) as (app, pilot):
         await trained(pilot, 50)
         await pilot.press("f")

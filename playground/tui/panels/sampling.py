@@ -19,13 +19,15 @@ from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
 from playground.tui.reloads import cure
 from playground.tui.styles import CAUTION, GOOD, MUTED
-from playground.tui.widgets.bars import Bar, Bars
+from playground.tui.widgets.bars import GHOST, Bar, Bars
 from playground.tui.widgets.control import Choice, Control, Toggle
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.words import Words
 
+RAW = "raw"
+"""What a token's chance is called as the model gives it, before the chain; see the help."""
 SHOWN_LINES = 120
 """Of the samples; older ones scroll out."""
 
@@ -209,8 +211,11 @@ class SamplingPanel(Panel):
         if preview is None:
             return
         prompt = visible(preview.prompt)
-        where = f"after “{fit(prompt, 14).rstrip()}”" if prompt else "at the beginning"
-        head.say(Content.assemble("next token ", (where, MUTED)))
+        where = f"after “{fit(prompt, 14).rstrip()}”" if prompt else "at the start"
+        said = Content.assemble("next token ", (where, MUTED))
+        legend = Content.styled(f" {GHOST} {RAW}", MUTED)
+        fits = said.cell_length + legend.cell_length <= self.size.width
+        head.say(said + legend if fits else said)
         bars.set_rows(
             [
                 Bar(visible(chance.display, spaces=True), chance.after, chance.before)

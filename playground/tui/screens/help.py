@@ -52,7 +52,8 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "Sampling",
         "How the model writes. It gives every possible next token a score (its logit), the scores "
         "become chances, and one token is drawn; then again, until it draws the end. The bars are "
-        "those chances after your prompt. Low temperature makes the likely likelier and the texts "
+        "those chances after your prompt; the line │ in a bar is the raw chance, before the "
+        "controls above change it. Low temperature makes the likely likelier and the texts "
         "plainer, high temperature makes them bolder. top-k, top-p and min-p leave out unlikely "
         "tokens. None of this changes the model. A text marked new is not in the data.",
     ),
