@@ -10,8 +10,7 @@ from types import ModuleType
 import pytest
 
 from microgpt import ModelConfig, parameter_count, parameter_layout
-from playground.lab.course import Course
-from playground.lab.ladder import DEFAULT
+from playground.lab.bench import DEFAULT, BenchModel
 from tests.docs_helpers import (
     ROOT,
     assert_links_lead_somewhere,
@@ -63,7 +62,7 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_a_step_takes_as_many_operations_as_it_says(peak: ModuleType) -> None:
-    course = Course(DEFAULT)
+    course = BenchModel(DEFAULT)
     counts = [
         sum(peak.operations(course.config, len(document) - 1).values()) for document in course.timed
     ]

@@ -22,11 +22,11 @@ import pytest
 from microgpt import ModelConfig, OptimizerConfig, initial_weights
 from playground import api
 from playground.catalog import HOOKS
-from playground.hooks import settings, versions
+from playground.hooks import api_version, switched_off
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, import_path
-from playground.lab.events import Limits
+from playground.lab.client.events import Limits
 from playground.testing import contribution_checks, run_checks
 from playground.tui.bindings import MAIN_BINDINGS
 from tests.docs_helpers import (
@@ -317,7 +317,7 @@ def test_knobs_become_the_controls_of_the_table(tmp_path: Path) -> None:
 def test_the_configuration_it_shows_switches_a_plugin_off(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(the_block("json", "disabled"), encoding="utf-8")
-    assert settings.read_disabled(config) == ("handicap",)
+    assert switched_off.read_disabled(config) == ("handicap",)
     file = tmp_path / "handicap.py"
     file.write_text("raise SystemExit", encoding="utf-8")
     sources = PluginSources(files=(str(file),), entry_points=False, config=str(config))
@@ -330,11 +330,11 @@ def test_entry_points_and_versions_are_those_that_are_read(tmp_path: Path) -> No
         for code in blocks(TEXT, "toml")
         for group, values in tomllib.loads(code)["project"]["entry-points"].items()
     }
-    assert groups.keys() == {api.PROJECT_NAME, versions.GROUP}
-    assert versions.of_text(groups[versions.GROUP]["versions"]) == (1, 2)
+    assert groups.keys() == {api.PROJECT_NAME, api_version.GROUP}
+    assert api_version.of_text(groups[api_version.GROUP]["versions"]) == (1, 2)
     file = tmp_path / "dated.py"
     file.write_text(the_block("python", "MICROGPT_API"), encoding="utf-8")
-    assert versions.of_path(file) == (api.API_VERSION, api.API_VERSION)
+    assert api_version.of_path(file) == (api.API_VERSION, api.API_VERSION)
     assert f"`playground.api.API_VERSION`, now {api.API_VERSION}," in TEXT
 
 

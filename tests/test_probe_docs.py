@@ -6,15 +6,15 @@ import json
 
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
-from playground.lab.activity import Activity
-from playground.lab.opening import open_run
-from playground.lab.prober import Prober
-from playground.lab.probing import compare
-from playground.lab.protocol import ProbeSet
-from playground.lab.sampler import Sampler
+from playground.lab.probe_answers import compare
+from playground.lab.protocol.probes import ProbeSet
+from playground.lab.run.guard import Activity
+from playground.lab.run.probes import Prober
+from playground.lab.run.sampling import Sampler
+from playground.lab.run.setup import prepare_run
+from playground.lab.run.training import Training
 from playground.lab.spec import RunSpec
-from playground.lab.training import Training
-from playground.tui.screens.probe_answers import change_lines
+from playground.tui.screens.probes.answers import change_lines
 from tests.docs_helpers import ROOT, blocks
 
 PAGE = ROOT / "docs" / "probes.md"
@@ -23,7 +23,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 def test_the_default_run_answers_as_the_page_shows() -> None:
     registry = load(PluginSources(entry_points=False))
-    opened = open_run(RunSpec(), registry, None, lambda _: None, Activity())
+    opened = prepare_run(RunSpec(), registry, None, lambda _: None, Activity())
     training = Training(opened)
     sampler = Sampler(registry, training.eyes, opened.encoder, opened.config, Activity())
     prober = Prober(sampler)

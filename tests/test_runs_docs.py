@@ -15,18 +15,19 @@ from textual.binding import Binding, BindingType
 
 from microgpt import ModelConfig, parameter_count
 from playground.cli.commands import cli
-from playground.lab import keeping, recorder, shelf, timeline, writer
+from playground.lab import paths, timeline
 from playground.lab.checkpoint import read_checkpoint
-from playground.lab.places import last_run, store_file
-from playground.lab.store import managing, thinning
+from playground.lab.paths import last_run, store_file
+from playground.lab.record import batches, recorder, writer
+from playground.lab.store import housekeeping, store
 from playground.lab.store.query import Query
 from playground.lab.store.store import Store
 from playground.tui.bindings import MAIN_BINDINGS
-from playground.tui.screens.fork import ForkScreen
-from playground.tui.screens.race_keys import RACE_BINDINGS
-from playground.tui.screens.runs import RunsScreen
-from playground.tui.screens.runs_managing import RunsManaging
-from playground.tui.screens.runs_table import RunList
+from playground.tui.screens.fork.screen import ForkScreen
+from playground.tui.screens.race.screen import RACE_BINDINGS
+from playground.tui.screens.runs.manage import RunsManaging
+from playground.tui.screens.runs.screen import RunsScreen
+from playground.tui.screens.runs.table import RunList
 from playground.tui.widgets.scrubber import AHEAD, HANDLE, RECORDED, SIGNS
 from tests.docs_helpers import (
     COMMAND,
@@ -176,12 +177,12 @@ def test_its_figures_are_those_of_the_program() -> None:
         (writer.AGAIN / 10, "every ten seconds"),
         (timeline.SPACING, "In memory they are {} steps apart"),
         (timeline.BUDGET // MB, "within {} MB a run"),
-        (shelf.BUDGET // MB, "within {} MB a run"),
-        (shelf._FEWEST, "or four if they are larger"),
-        (keeping.MOST // MB, "if that has up to {} MB"),
-        (thinning.BUDGET >> 30, "more than {} GB"),
-        (managing.WEEK / (7 * 86400), "for a week"),
+        (batches.BUDGET // MB, "within {} MB a run"),
+        (batches._FEWEST, "or four if they are larger"),
+        (paths.MOST // MB, "if that has up to {} MB"),
+        (housekeeping.BUDGET >> 30, "more than {} GB"),
+        (store.WEEK / (7 * 86400), "for a week"),
     ):
         assert words.format(figure) in WORDS
-    assert (writer.AGAIN, shelf._FEWEST, managing.WEEK) == (10, 4, 7 * 86400)
+    assert (writer.AGAIN, batches._FEWEST, store.WEEK) == (10, 4, 7 * 86400)
     assert last_run().name in TEXT and store_file().name in TEXT

@@ -24,19 +24,20 @@ from playground.hooks.errors import UnknownNameError
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
-from playground.lab.activity import Activity
-from playground.lab.client import Lab
-from playground.lab.protocol import FrameRequest, Open, Recording, SampleBatch, Sampling
-from playground.lab.protocol.sampling import SampleText
-from playground.lab.recorder import NORM
-from playground.lab.session import Session
+from playground.lab.client.lab import Lab
+from playground.lab.protocol.commands import Open
+from playground.lab.protocol.frames import FrameRequest
+from playground.lab.protocol.run import Recording
+from playground.lab.protocol.sampling import SampleBatch, SampleText, Sampling
+from playground.lab.record.recorder import NORM
+from playground.lab.record.writer import Writer
+from playground.lab.run.guard import Activity
+from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec
-from playground.lab.starting import open_session
-from playground.lab.store.frames import frame_bytes
+from playground.lab.store.keyframes import frame_bytes
 from playground.lab.store.records import Batch, NewRun, StoredSamples
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
-from playground.lab.writer import Writer
 
 COST_BUDGET, SEEK_BUDGET, LOCK_BUDGET = 5.0, 300.0, 100.0
 """Percent of the vector engine's throughput; ms; ms."""
@@ -210,7 +211,7 @@ def long_run(store: Path, count: int) -> int:
     """So many steps, as they would have been recorded; the states are made up."""
     spec = RunSpec.parse({"steps": count + 1000})
     plain = Session.open(spec, load(PluginSources(entry_points=False)))
-    from playground.lab.about import new_run
+    from playground.lab.record.provenance import new_run
 
     new: NewRun = new_run(plain._opened, plain.training, plain._registry, plain._settings())
     values = plain.engine.read("weights")

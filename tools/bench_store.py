@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.lab.spec import RunSpec
-from playground.lab.store.frames import frame_bytes
+from playground.lab.store.keyframes import frame_bytes
 from playground.lab.store.query import Query
 from playground.lab.store.records import Batch, NewRun
 from playground.lab.store.store import Store

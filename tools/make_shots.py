@@ -24,15 +24,15 @@ os.environ["MICROGPT_PLAY_HOME"] = tempfile.mkdtemp()
 
 from textual.pilot import Pilot
 
-from playground.lab.client import Lab
-from playground.lab.places import store_file
-from playground.lab.protocol import ProbeSet
+from playground.lab.client.lab import Lab
+from playground.lab.paths import store_file
+from playground.lab.protocol.probes import ProbeSet
 from playground.lab.store.query import Query
 from playground.lab.store.store import Store
 from playground.tui.app import PlaygroundApp
-from playground.tui.screens.race import RaceScreen
-from playground.tui.screens.runs import RunsScreen
-from playground.tui.screens.runs_table import RunList
+from playground.tui.screens.race.screen import RaceScreen
+from playground.tui.screens.runs.screen import RunsScreen
+from playground.tui.screens.runs.table import RunList
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

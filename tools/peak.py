@@ -27,7 +27,7 @@ from typing import Any
 
 from microgpt import ModelConfig, OptimizerConfig
 from microgpt.parameters import parameter_count
-from playground.lab.course import Course, Model
+from playground.lab.bench import BenchModel, Model
 
 ROUNDS = 15
 SECONDS = 0.08
@@ -209,7 +209,7 @@ class Steps:
     def __init__(self, model: Model) -> None:
         from microgpt_play_numba.engine import NumbaEngine
 
-        course = Course(model)
+        course = BenchModel(model)
         self.model = model
         self._engine = NumbaEngine(course.config, OptimizerConfig(), course.weights)
         documents = course.timed

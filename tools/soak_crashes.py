@@ -21,7 +21,7 @@ from pathlib import Path
 
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
-from playground.lab.client import Lab
+from playground.lab.client.lab import Lab
 from playground.lab.store.store import Store
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

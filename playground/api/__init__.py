@@ -35,13 +35,7 @@ from microgpt.engine import (
     Steps,
 )
 from microgpt.tokenizer import UnknownTextError
-from playground.api.contribution import (
-    API_VERSION,
-    PROJECT_NAME,
-    Contribution,
-    hookimpl,
-    hookspec,
-)
+from playground.api.contribution import API_VERSION, PROJECT_NAME, Contribution, hookimpl, hookspec
 from playground.api.knobs import Knob, Knobs, controls
 from playground.api.run import (
     Exporter,

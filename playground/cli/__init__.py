@@ -12,7 +12,7 @@ def main() -> None:
     """Entry point of `microgpt-play`."""
     try:
         from playground.cli.commands import cli
-        from playground.cli.running import run
+        from playground.cli.exit import run
 
         code = run(cli)
     except KeyboardInterrupt:

@@ -17,17 +17,26 @@ from typing import Any
 import click
 
 from playground.catalog import BUILTIN, Entry
+from playground.cli.bench_text import Paper, chart, difference, model_words, step_time, table
 from playground.cli.failures import fail, say, warn
-from playground.cli.ladder_text import Paper, chart, difference, model_words, step_time, table
 from playground.cli.loading import load
-from playground.cli.report import Report
+from playground.cli.progress import Report
 from playground.hooks.errors import UnknownNameError
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
-from playground.lab.course import DOCUMENTS, Model, Plan
-from playground.lab.ladder import DEFAULT, LARGER, TOLERANCE, Ladder, climb, label
-from playground.lab.protocol import Progress
-from playground.lab.runlist import many
+from playground.lab.bench import (
+    DEFAULT,
+    DOCUMENTS,
+    LARGER,
+    TOLERANCE,
+    BenchResult,
+    Model,
+    Plan,
+    climb,
+    label,
+)
+from playground.lab.protocol.failures import Progress
+from playground.words import many
 
 ROUNDS, QUICK_ROUNDS, LARGER_ROUNDS = 9, 5, 3
 SECONDS, QUICK_SECONDS = 0.2, 0.15
@@ -132,7 +141,7 @@ def _plans(
     return plans
 
 
-def _verdict(ladders: Sequence[Ladder]) -> int:
+def _verdict(ladders: Sequence[BenchResult]) -> int:
     code = 0
     for ladder in ladders:
         for rung in ladder.rungs:
@@ -150,7 +159,7 @@ def _verdict(ladders: Sequence[Ladder]) -> int:
 
 
 def _text(
-    ladders: Sequence[Ladder],
+    ladders: Sequence[BenchResult],
     plans: Sequence[tuple[Model, Plan]],
     machine: dict[str, Any],
     origins: dict[str, str],
@@ -174,7 +183,7 @@ def _text(
 
 
 def _remarks(
-    ladders: Sequence[Ladder],
+    ladders: Sequence[BenchResult],
     plans: Sequence[tuple[Model, Plan]],
     machine: dict[str, Any],
     origins: dict[str, str],
@@ -211,7 +220,7 @@ def _remarks(
 
 
 def _figures(
-    ladders: Sequence[Ladder], plans: Sequence[tuple[Model, Plan]], machine: dict[str, Any]
+    ladders: Sequence[BenchResult], plans: Sequence[tuple[Model, Plan]], machine: dict[str, Any]
 ) -> dict[str, Any]:
     """All of it, as JSON can hold it."""
     models = []

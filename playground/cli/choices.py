@@ -1,4 +1,7 @@
-"""A contribution as the command line says it: "min-p", "mine:min-p", "min-p:min_p=0.05"."""
+"""A contribution as the command line says it: "min-p", "mine:min-p", "min-p:min_p=0.05".
+
+Links of the sampling chain, as the command line says them.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,34 @@ from typing import TYPE_CHECKING
 import click
 
 from playground.hooks.errors import KnobError, UnknownNameError
+from playground.hooks.registry import Registry
+from playground.lab.protocol.sampling import Link
 
 if TYPE_CHECKING:
     from playground.catalog import Entry, Kind, KnobValue
     from playground.hooks.registry import Registry
+
+
+def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
+    """The link that --temperature stands for. Raises click.BadParameter."""
+    if temperature is None:
+        return ()
+    options = {"temperature": temperature}
+    try:
+        registry.validate("strategy", "temperature", options)
+    except KnobError as error:
+        raise click.BadParameter(error.message, param_hint="--temperature") from None
+    return (Link("temperature", options),)
+
+
+def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
+    """The links in the order given. Raises click.BadParameter."""
+    links = []
+    for text in strategies:
+        entry, options = chosen(registry, "strategy", text, "--strategy")
+        bare = registry.catalog().find("strategy", entry.name) == entry
+        links.append(Link(entry.name if bare else entry.qualified, options))
+    return tuple(links)
 
 
 def chosen(

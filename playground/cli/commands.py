@@ -21,8 +21,8 @@ from playground.cli.options import (
     run_options,
     sources,
 )
-from playground.cli.plugins import plugins as plugins_group
-from playground.cli.runs import runs as runs_group
+from playground.cli.plugins.commands import plugins as plugins_group
+from playground.cli.runs.commands import runs as runs_group
 
 _RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
 

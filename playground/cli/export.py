@@ -14,9 +14,8 @@ from playground.cli.loading import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, read_checkpoint
-from playground.lab.events import LabError
-from playground.lab.exporting import BY_SUFFIX, export, run_export
-from playground.lab.protocol import Progress
+from playground.lab.protocol.failures import LabError, Progress
+from playground.lab.run.export import BY_SUFFIX, export, run_export
 
 _NOTICED = 0.5
 """Seconds after which a person wonders."""

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from playground.catalog import Problem
-    from playground.lab.protocol import Failure
+    from playground.lab.protocol.failures import Failure
 
 
 def printable(text: str, keep: str = "") -> str:

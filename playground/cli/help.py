@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from playground.cli.running import output_errors
+from playground.cli.exit import output_errors
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 KNOBS = "KNOBS are KNOB=VALUE,KNOB=VALUE ...; see what there is with {commands}."

@@ -15,7 +15,7 @@ import click
 from playground.catalog import BUILTIN, Control, Kind
 from playground.cli.failures import printable, warn
 from playground.hooks.gallery import ORIGIN as GALLERY_ORIGIN
-from playground.hooks.names import range_of
+from playground.hooks.lookup import range_of
 from playground.hooks.sources import PluginSources
 
 UNLIMITED = 10_000

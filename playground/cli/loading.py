@@ -48,7 +48,7 @@ def _named() -> Iterator[None]:
 
 
 def _say(terminal: int, main: int) -> None:
-    from playground.lab.activity import culprit
+    from playground.lab.run.guard import culprit
 
     frame = sys._current_frames().get(main)
     who = (culprit(frame) if frame is not None else "") or "a plugin"

@@ -12,7 +12,7 @@ from playground.cli.choices import as_said, chosen
 from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
-from playground.lab.places import config_file, loading_folder, plugin_folder
+from playground.lab.paths import config_file, loading_folder, plugin_folder
 
 if TYPE_CHECKING:
     from playground.hooks.registry import Registry

@@ -14,10 +14,11 @@ import click
 
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
-from playground.lab.places import store_file
+from playground.lab.paths import store_file
 
 if TYPE_CHECKING:
-    from playground.lab.protocol import ProbeSet, Sampling
+    from playground.lab.protocol.probes import ProbeSet
+    from playground.lab.protocol.sampling import Sampling
 
 NO_TERMINAL = """\
 microgpt-play: this is not a terminal.
@@ -56,7 +57,7 @@ def open_playground(
     if os.environ.get("TERM") == "dumb":
         print(DUMB_TERMINAL, file=sys.stderr)
         return 1
-    from playground.lab.process import spawn_worker
+    from playground.lab.client.process import spawn_worker
 
     problem = _unreadable(said, checkpoint)
     if problem is not None:
@@ -73,7 +74,7 @@ def open_playground(
     store = store_file() if record else None
     run = None
     if recorded is not None:
-        from playground.cli.recorded import find_run
+        from playground.cli.runs.list import find_run
 
         run = find_run(store_file(), recorded)
         if run is None:
@@ -83,9 +84,9 @@ def open_playground(
     worker = spawn_worker(sources)
     try:
         # From here on the worker loads on one core and Textual on the other.
-        from playground.lab.client import Lab
+        from playground.lab.client.lab import Lab
         from playground.tui.app import PlaygroundApp
-        from playground.tui.leaving import leave_surely
+        from playground.tui.quit import leave_surely
 
         app = PlaygroundApp(
             lambda listener: Lab(sources, listener=listener, prewarmed=worker, store=store),
@@ -143,9 +144,9 @@ def _sampling(strategies: tuple[str, ...], sources: PluginSources) -> Sampling |
     """The chain that --strategy spells out; None if nothing was said. Raises click.BadParameter."""
     if not strategies:
         return None
-    from playground.cli.chains import links
+    from playground.cli.choices import links
     from playground.cli.loading import load
-    from playground.lab.protocol import Sampling
+    from playground.lab.protocol.sampling import Sampling
 
     return Sampling(links(load(sources), strategies))
 

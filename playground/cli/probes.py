@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 
 from playground.cli.failures import printable
-from playground.lab.probing import read_lines
-from playground.lab.protocol.probing import MAX_LENGTH, MAX_PROMPTS, ProbeError, ProbeSet
+from playground.lab.probe_answers import read_lines
+from playground.lab.protocol.probes import MAX_LENGTH, MAX_PROMPTS, ProbeError, ProbeSet
 
 LARGEST = 4_000_000
 """Bytes of a file of probes: what its prompts may have, and more."""

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from playground.cli.chains import heat, links
+from playground.cli.choices import heat, links
 from playground.cli.failures import fail, fail_with, printable, warn
 from playground.cli.loading import load
 from playground.hooks.sources import PluginSources
-from playground.lab.events import LabError
-from playground.lab.protocol import DEFAULT_CHAIN, Sampling
-from playground.lab.saved_model import SavedModel
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.sampling import DEFAULT_CHAIN, Sampling
+from playground.lab.run.saved_model import SavedModel
 
 BATCH = 20
 """Texts sampled between two prints: the first are seen while the last are being made."""

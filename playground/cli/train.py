@@ -12,32 +12,24 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
-from playground.cli.chains import heat
-from playground.cli.choices import as_said, chosen
+from playground.cli.choices import as_said, chosen, heat
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.probes import read_probes
-from playground.cli.recorded import find_run
-from playground.cli.report import Report
+from playground.cli.progress import Report
+from playground.cli.runs.list import find_run
 from playground.cli.sample import printable_in_terminal
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
-from playground.lab.activity import Activity
 from playground.lab.checkpoint import CheckpointError, check_place, read_checkpoint
-from playground.lab.events import LabError
-from playground.lab.places import store_file
-from playground.lab.protocol import (
-    DEFAULT_CHAIN,
-    Link,
-    Measuring,
-    MetricChoice,
-    Open,
-    Recording,
-    Sampling,
-)
-from playground.lab.session import Session
+from playground.lab.paths import store_file
+from playground.lab.protocol.commands import Open
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.run import Recording
+from playground.lab.protocol.sampling import DEFAULT_CHAIN, Link, Measuring, MetricChoice, Sampling
+from playground.lab.run.guard import Activity
+from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec, SpecError
-from playground.lab.starting import open_session
 
 SAMPLED_EVERY = 100
 """Steps between batches of samples, for the metrics that are measured of them."""

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from playground.catalog import Entry, Kind
-from playground.hooks.surroundings import Interrupted, by_keyboard
+from playground.hooks.isolation import Interrupted, by_keyboard
 
 KIND_WORDS: dict[Kind, str] = {
     "dataset": "data set",

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from playground.api import Knobs, KnobValue
 from playground.catalog import Control, Entry
 from playground.hooks.errors import KnobError, excerpt, one_line, plugin_call
-from playground.hooks.names import range_of, unknown_knob
+from playground.hooks.lookup import range_of, unknown_knob
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 

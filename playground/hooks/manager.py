@@ -24,16 +24,16 @@ import pluggy
 
 from playground.api import API_VERSION, PROJECT_NAME, Contribution
 from playground.catalog import BUILTIN, Entry, Kind, Plugin, Problem, Stage
-from playground.hooks import specs, versions
+from playground.hooks import api_version, specs
 from playground.hooks.builtins import MODULES
-from playground.hooks.checking import ContributionError, entry_of, why
+from playground.hooks.discovery import BUILT_IN, Candidate, Finder
 from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
-from playground.hooks.finding import BUILT_IN, Candidate, Finder
 from playground.hooks.gallery import offers
+from playground.hooks.isolation import Interrupted, put_back, undisturbed
 from playground.hooks.quarantine import Quarantine, crashed
 from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import PluginSources, expanded
-from playground.hooks.surroundings import Interrupted, put_back, undisturbed
+from playground.hooks.validation import ContributionError, entry_of, why
 
 MAX_CONTRIBUTIONS = 1000
 """From one hook of one plugin: a generator that never ends must not be waited for."""
@@ -92,8 +92,8 @@ class _Loader:
             self._record(Plugin(found.name, found.origin, "disabled"))
             return
         try:
-            versions.check(found.versions(), API_VERSION)
-        except versions.VersionError as error:
+            api_version.check(found.versions(), API_VERSION)
+        except api_version.VersionError as error:
             self._problem(found.name, found.origin, "version", str(error))
             self._record(Plugin(found.name, found.origin, "failed"))
             return

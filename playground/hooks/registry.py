@@ -23,10 +23,10 @@ from playground.api import (
 )
 from playground.catalog import Catalog, Entry, Kind, Plugin, Problem
 from playground.hooks.chain import Chain
-from playground.hooks.checking import check_made
 from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
 from playground.hooks.knobs import JsonValue, canonical, make_knobs
-from playground.hooks.names import parse_choice, parse_options, resolve
+from playground.hooks.lookup import parse_choice, parse_options, resolve
+from playground.hooks.validation import check_made
 
 Options = Mapping[str, Any]
 """JSON values by knob name."""
@@ -113,7 +113,7 @@ class Registry:
         return self._by_entry[kind, self.entry(kind, name).qualified]
 
     def parse_choice(self, kind: Kind, text: str) -> tuple[Entry, dict[str, KnobValue]]:
-        """What "min-p:min_p=0.05" means; see playground.hooks.names. Raises KnobError."""
+        """What "min-p:min_p=0.05" means; see playground.hooks.lookup. Raises KnobError."""
         return parse_choice(self._catalog, kind, text)
 
     def parse_options(self, kind: Kind, name: str, text: str) -> dict[str, KnobValue]:

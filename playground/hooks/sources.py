@@ -40,7 +40,7 @@ class PluginSources:
     only: tuple[str, ...] = ()
     """If there are any: names of the only plugins to import."""
     config: str | None = None
-    """The configuration file, which may switch plugins off; see playground.hooks.settings."""
+    """The configuration file, which may switch plugins off; see playground.hooks.switched_off."""
     loading: str | None = None
     """A folder to remember in what was being loaded when a process ended; see
     playground.hooks.quarantine."""

@@ -29,7 +29,7 @@ def main() -> None:
         os.dup2(null, descriptor)
 
     import playground.testing  # noqa: F401 - now, so that it is not counted as the plugin's time
-    from playground.hooks.reloading import tried
+    from playground.hooks.reload import tried
 
     answers.write("ready\n")
     answers.flush()

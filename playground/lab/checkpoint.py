@@ -25,10 +25,10 @@ from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
 from playground.lab.floats import as_bytes as as_bytes
 from playground.lab.floats import floats_of
-from playground.lab.protocol import Checkpoint
+from playground.lab.paths import hindrance, target_of
+from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import sampling_of
 from playground.lab.spec import RunSpec, SpecError
-from playground.lab.targets import hindrance, target_of
 
 T = TypeVar("T")
 

@@ -2,6 +2,13 @@
 
 The worker is a loop around a Session; tests and `microgpt-play train` use it directly. Training
 depends on the RunSpec and the edits alone: looking, sampling and going back change nothing.
+
+Opening a run in the worker: a new one, one from a checkpoint, or one of the store.
+
+What was set in another run, taken over as far as it fits this one.
+
+What does not fit is no reason not to open a run: each function returns what a person should know
+of it, as texts.
 """
 
 from __future__ import annotations
@@ -10,52 +17,98 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 from microgpt.engine import Engine
 from microgpt.trainer import StepResult
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError, UnknownNameError
 from playground.hooks.registry import Registry
-from playground.lab.about import changed_since, new_run, plugins_of, settings_json
-from playground.lab.activity import Activity
 from playground.lab.checkpoint import CheckpointError, write_checkpoint
-from playground.lab.engines import Made
-from playground.lab.events import LabError
-from playground.lab.exporting import export, run_export
-from playground.lab.guard import failure_of, plugin_failures
-from playground.lab.measuring import Measurer
-from playground.lab.opening import Opened, open_run
-from playground.lab.panels import Panels
-from playground.lab.picture import Pictures
-from playground.lab.prober import Prober
-from playground.lab.probing import Answers
-from playground.lab.protocol import (
-    Checkpoint,
-    Failure,
-    Frame,
-    FrameRequest,
+from playground.lab.probe_answers import Answers
+from playground.lab.protocol.commands import Open, ProbesState
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.probes import ProbeAnswers, ProbeError, ProbeSet
+from playground.lab.protocol.run import Checkpoint, Notice, Recording, RunInfo, SessionState
+from playground.lab.protocol.sampling import (
+    DEFAULT_CHAIN,
     Measuring,
-    Notice,
     Preview,
-    ProbeAnswers,
-    ProbeSet,
-    ProbesState,
-    Progress,
-    Recording,
-    RunInfo,
     SampleBatch,
     Sampling,
-    SessionState,
+    measuring_of,
+    sampling_of,
 )
-from playground.lab.recall import Recalled
-from playground.lab.recorder import Recorder
-from playground.lab.sampler import Sampler
+from playground.lab.record.load import Recalled, recall, recall_of_worker
+from playground.lab.record.provenance import changed_since, new_run, plugins_of, settings_json
+from playground.lab.record.recorder import Recorder
+from playground.lab.run.engines import ReadyEngine
+from playground.lab.run.export import export, run_export
+from playground.lab.run.frames import FrameMaker
+from playground.lab.run.guard import Activity, failure_of, plugin_failures
+from playground.lab.run.metrics import Measurer
+from playground.lab.run.panels import Panels
+from playground.lab.run.probes import Prober
+from playground.lab.run.sampling import Sampler, Texts
+from playground.lab.run.setup import PreparedRun, prepare_run
+from playground.lab.run.speed import Speedometer
+from playground.lab.run.training import Training, state_of
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
-from playground.lab.speed import Speedometer
-from playground.lab.standing import state_of
-from playground.lab.taking import take_measuring, take_probes, take_sampling
-from playground.lab.texts import Texts
-from playground.lab.training import Training
+
+
+def open_session(
+    command: Open,
+    registry: Registry,
+    progress: Callable[[Progress], None],
+    activity: Activity,
+    wake: Callable[[], None] = lambda: None,
+) -> Session:
+    """The run that the command asks for, recorded if it is to be. wake: called in another thread
+    when there is room to record more. Raises LabError, SpecError."""
+    recording, recalled = command.recording, None
+    spec, checkpoint = command.spec, command.checkpoint
+    sampling, measuring, probes = command.sampling, command.measuring, command.probes
+    if recording is not None and recording.worker is not None:
+        recording, recalled = recall_of_worker(recording, spec, checkpoint)
+        if recalled is not None:
+            spec, checkpoint = recalled.spec, recalled.checkpoint
+    if recording is not None and recording.run is not None and not (checkpoint or recalled):
+        progress(Progress("reading the record", 0, 0))
+        recalled = recall(recording)
+        spec, checkpoint = recalled.spec, recalled.checkpoint
+        sampling = sampling_of(recalled.settings.get("sampling")) or sampling
+        measuring = measuring_of(recalled.settings.get("measuring")) or measuring
+        with suppress(ProbeError):
+            probes = ProbeSet.from_dict(recalled.settings.get("probes"))
+    try:
+        session = Session.open(
+            RunSpec.parse(spec),
+            registry,
+            checkpoint=checkpoint,
+            sampling=sampling,
+            measuring=measuring,
+            probes=probes,
+            progress=progress,
+            activity=activity,
+        )
+        if recalled is not None:
+            session.recall(recalled, progress)
+        if recording is not None and recording.looking and recalled is not None:
+            # What is looked at stays as it is; training it further makes a fork of it.
+            end = min(recalled.record.row.step, session.training.series.head)
+            fork = replace(recording, run=None, parent=recording.run, fork_step=end)
+            session.record(fork, wake=wake)
+        elif recording is not None:
+            session.record(recording, recalled=recalled, wake=wake)
+            if recalled is None:
+                session.flush()  # the edits that a fork, or what a lost worker had, begins with
+    except BaseException:
+        if recalled is not None and recalled.lock is not None:
+            recalled.lock.release()
+        raise
+    return session
 
 
 def _ignore(progress: Progress) -> None:
@@ -69,7 +122,7 @@ class Session:
     and everything works from there.
     """
 
-    def __init__(self, opened: Opened, registry: Registry, activity: Activity) -> None:
+    def __init__(self, opened: PreparedRun, registry: Registry, activity: Activity) -> None:
         self.spec = opened.spec
         self.info: RunInfo = opened.info
         self.training = Training(opened)
@@ -86,7 +139,7 @@ class Session:
         self.texts = Texts(sampler, self._sampled)
         self.measurer = Measurer(registry, self.training.eyes, opened.config, activity)
         self.prober = Prober(sampler)
-        self.pictures = Pictures(opened, self.training, self.measurer, Panels(registry, activity))
+        self.pictures = FrameMaker(opened, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
         self.training.before_edit = self._before_edit
@@ -111,7 +164,7 @@ class Session:
         progress: called now and then; what it raises goes through. Raises LabError.
         """
         activity = activity or Activity()
-        opened = open_run(spec, registry, checkpoint, progress, activity)
+        opened = prepare_run(spec, registry, checkpoint, progress, activity)
         progress(Progress("measuring the held-out loss", 0, 0))
         session = cls(opened, registry, activity)
         session._take(sampling, measuring, probes)
@@ -317,7 +370,7 @@ class Session:
         if "engine" in changes:
             self.use_engine(edited.engine)
 
-    def use_engine(self, name: str, made: Made | None = None) -> None:
+    def use_engine(self, name: str, made: ReadyEngine | None = None) -> None:
         """Let another engine go on from here, in the same state. made: what was made of that
         name with `engines.make`. Raises LabError; the engine before then stays at work."""
         try:
@@ -441,3 +494,38 @@ class Session:
         """Write the run with an exporter. Raises LabError."""
         run = run_export(self.checkpoint(), self.texts.batches)
         export(self._registry, name, options, run, path, progress, self._activity)
+
+
+def take_sampling(sampler: Sampler, wanted: Sampling) -> list[str]:
+    """The chain and the prompt; without the prompt if these data have no such tokens, with the
+    usual chain if it cannot be either."""
+    refused: list[str] = []
+    without_prompt = replace(wanted, prompt="")
+    for sampling in (wanted, without_prompt, replace(without_prompt, chain=DEFAULT_CHAIN)):
+        try:
+            sampler.set(sampling)
+            break
+        except LabError as error:
+            refused.append(error.failure.message)
+    return [f"sampling was changed: {text}" for text in refused[:1]]
+
+
+def take_measuring(measurer: Measurer, wanted: Measuring) -> list[str]:
+    """Those metrics that there are here."""
+    told: list[str] = []
+    for choice in wanted.metrics:
+        metrics = (*measurer.measuring.metrics, choice)
+        try:
+            measurer.set(replace(wanted, metrics=metrics))
+        except LabError as error:
+            told.append(f"the metric {choice.name} is off: {error.failure.message}")
+    return told
+
+
+def take_probes(prober: Prober, wanted: ProbeSet) -> list[str]:
+    """Those probes that can be asked; a set that cannot be is none."""
+    try:
+        prober.set(wanted)
+    except LabError:
+        return []
+    return [f"{one} is not asked" for one in prober.skipped[:1]]

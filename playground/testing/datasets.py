@@ -13,13 +13,7 @@ from pathlib import Path
 from playground.api import Provenance
 from playground.testing.contract import ContractError
 from playground.testing.preparing import Prepared, all_prepared, prepared_by, ready_ones
-from playground.testing.subject import (
-    Clause,
-    Subject,
-    clause,
-    made_with_every_setting,
-    manners,
-)
+from playground.testing.subject import Clause, Subject, clause, made_with_every_setting, manners
 from playground.testing.watching import check_empty, empty_folder, without_network
 
 FIRST = 1.0

@@ -11,13 +11,7 @@ from typing import Any
 from playground.api import UnknownTextError
 from playground.testing.contract import ContractError, said
 from playground.testing.corpora import CORPORA, NAMES, STRANGERS
-from playground.testing.subject import (
-    Clause,
-    Subject,
-    clause,
-    made_with_every_setting,
-    manners,
-)
+from playground.testing.subject import Clause, Subject, clause, made_with_every_setting, manners
 from playground.testing.trained import spells, texts_for, train, trained_ones, trainings
 from playground.testing.watching import global_random_at
 

@@ -10,17 +10,19 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from playground.lab.events import LabEvent
-from playground.lab.protocol import Checkpoint, ProbeSet, Sampling
-from playground.tui.controller import Controller, Remark
+from playground.lab.client.events import LabEvent
+from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.sampling import Sampling
+from playground.tui.control.controller import Controller, Remark
 from playground.tui.dialogs import Dialogs
-from playground.tui.leaving import keep_run, on_signals
 from playground.tui.model import PlaygroundModel
+from playground.tui.quit import keep_run, on_signals
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
 
 if TYPE_CHECKING:
-    from playground.lab.client import Lab
+    from playground.lab.client.lab import Lab
 
 
 class PlaygroundApp(App[int]):

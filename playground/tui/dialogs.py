@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import Binding
 from textual.screen import Screen
 
-from playground.lab.places import last_run, plugin_folder
-from playground.tui.controller import Remark
+from playground.lab.paths import last_run, plugin_folder
+from playground.tui.control.controller import Remark
 
 if TYPE_CHECKING:
     from playground.lab.race import Race
@@ -58,7 +58,7 @@ class Dialogs:
         return True
 
     def datasets(self) -> None:
-        from playground.tui.screens.datasets import DatasetScreen
+        from playground.tui.screens.pick.datasets import DatasetScreen
 
         if self._ready():
             self._push(DatasetScreen(self._model), self._dataset_chosen)
@@ -68,7 +68,7 @@ class Dialogs:
             self.start({"dataset": choice})
 
     def tokenizers(self) -> None:
-        from playground.tui.screens.tokenizers import TokenizerScreen
+        from playground.tui.screens.pick.tokenizers import TokenizerScreen
 
         if self._ready():
             self._push(TokenizerScreen(self._model), self._tokenizer_chosen)
@@ -78,7 +78,7 @@ class Dialogs:
             self.start({"tokenizer": choice})
 
     def engines(self) -> None:
-        from playground.tui.screens.engines import EngineScreen
+        from playground.tui.screens.pick.engines import EngineScreen
 
         if self._ready():
             self._push(EngineScreen(self._model), self._engine_chosen)
@@ -93,7 +93,7 @@ class Dialogs:
             self._app.controller.do(self._app.controller.use_engine(name))
 
     def settings(self) -> None:
-        from playground.tui.screens.settings import SettingsScreen
+        from playground.tui.screens.settings.screen import SettingsScreen
 
         if self._ready():
             self._push(SettingsScreen(self._model), self._settings_chosen)
@@ -130,7 +130,7 @@ class Dialogs:
         self.start({"dataset": {**dataset, "options": {**dataset["options"], "split": split}}})
 
     def chain(self) -> None:
-        from playground.tui.screens.chain import ChainScreen
+        from playground.tui.screens.pick.chain import ChainScreen
 
         if self._ready():
             self._push(ChainScreen(self._model), self._chain_chosen)
@@ -140,7 +140,7 @@ class Dialogs:
             self._app.controller.set_sampling(self._model.with_chain(chain))
 
     def panels(self) -> None:
-        from playground.tui.screens.panels import PanelScreen
+        from playground.tui.screens.pick.panels import PanelScreen
 
         if self._ready():
             self._push(PanelScreen(self._model), self._panel_chosen)
@@ -150,7 +150,7 @@ class Dialogs:
             self._app.main.show_panel(choice["name"], choice["options"])
 
     def metrics(self) -> None:
-        from playground.tui.screens.metrics import MetricsScreen
+        from playground.tui.screens.pick.metrics import MetricsScreen
 
         if self._ready():
             self._push(MetricsScreen(self._model), self._metrics_chosen)
@@ -161,7 +161,7 @@ class Dialogs:
 
     def wrong(self) -> None:
         """What is wrong with a plugin, and a way on."""
-        from playground.tui.screens.stale import WITHOUT, failing_strategy, wrong_screen
+        from playground.tui.screens.plugin_trouble import WITHOUT, failing_strategy, wrong_screen
 
         screen, strategy = wrong_screen(self._model), failing_strategy(self._model)
         if screen is None:
@@ -186,8 +186,8 @@ class Dialogs:
         self._push(HelpScreen(bindings, panel))
 
     def save(self) -> None:
-        from playground.tui.screens.paths import here
-        from playground.tui.screens.save import SaveScreen
+        from playground.tui.screens.files.paths import here
+        from playground.tui.screens.files.save import SaveScreen
 
         if not self._ready() or self._model.info is None:
             return
@@ -200,7 +200,7 @@ class Dialogs:
             self._app.controller.do(self._app.controller.save(path))
 
     def export(self) -> None:
-        from playground.tui.screens.export import ExportScreen
+        from playground.tui.screens.files.export import ExportScreen
 
         if self._ready():
             self._push(ExportScreen(self._model), self._export_chosen)
@@ -216,7 +216,7 @@ class Dialogs:
             self._app.controller.do(self._probes())
 
     async def _probes(self) -> None:
-        from playground.tui.screens.probes import ProbesScreen
+        from playground.tui.screens.probes.screen import ProbesScreen
 
         state = await self._app.controller.lab.probes()
         if not self._on_main:
@@ -244,8 +244,8 @@ class Dialogs:
             self._fork()
 
     def _fork(self) -> None:
-        from playground.tui.screens.fork import ForkScreen
-        from playground.tui.screens.fork_fields import ForkSource
+        from playground.tui.screens.fork.fields import ForkSource
+        from playground.tui.screens.fork.screen import ForkScreen
 
         self._push(ForkScreen(ForkSource.of(self._model)), self._fork_chosen)
 
@@ -260,7 +260,7 @@ class Dialogs:
 
     def runs(self) -> None:
         """All runs that were recorded."""
-        from playground.tui.screens.runs import RunsScreen
+        from playground.tui.screens.runs.screen import RunsScreen
 
         controller = self._app.controller
         if controller.runs.desk is None:
@@ -295,7 +295,7 @@ class Dialogs:
         self._begin_race(await self._app.controller.runs.race(step, changes))
 
     def _begin_race(self, race: Race) -> None:
-        from playground.tui.screens.race import RaceScreen
+        from playground.tui.screens.race.screen import RaceScreen
 
         self._push(RaceScreen(race), self._race_over)
 
@@ -335,8 +335,8 @@ class Dialogs:
 def _switch_plugin(name: str, on: bool) -> str:
     """Switch a plugin on or off from the next run on; why that could not be, "" if it could."""
     from playground.hooks.quarantine import Quarantine
-    from playground.hooks.settings import SettingsError, set_enabled
-    from playground.lab.places import config_file, loading_folder
+    from playground.hooks.switched_off import SettingsError, set_enabled
+    from playground.lab.paths import config_file, loading_folder
 
     try:
         set_enabled(config_file(), name, on)

@@ -14,22 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from playground.catalog import Catalog, Entry, KnobValue
-from playground.lab.protocol import (
-    Failure,
-    Frame,
-    FrameRequest,
-    Link,
-    MatrixFrame,
-    MatrixKind,
-    MatrixView,
-    Measuring,
-    PanelView,
-    Preview,
-    Progress,
-    RunInfo,
-    SampleBatch,
-    Sampling,
-)
+from playground.lab.protocol.failures import Failure, Progress
+from playground.lab.protocol.frames import Frame, FrameRequest, MatrixFrame, MatrixView, PanelView
+from playground.lab.protocol.run import MatrixKind, RunInfo
+from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
 from playground.tui.widgets.curve import Curve
 
 SPEEDS: tuple[float | None, ...] = (1, 2, 5, 10, 50, None)

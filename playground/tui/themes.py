@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.theme import Theme
 
-from playground.lab.places import config_folder
+from playground.lab.paths import config_folder
 
 DARK = Theme(
     name="microgpt-dark",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from playground.cli.commands import cli
-from playground.cli.running import run
+from playground.cli.exit import run
 
 COMMAND = str(Path(sys.executable).parent / "microgpt-play")
 SMALL = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--samples", "2")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from playground.cli.ladder_text import Paper, chart, figure, ratio_words, step_time, table
-from playground.lab.ladder import DEFAULT, Ladder, Rung
+from playground.cli.bench_text import Paper, chart, figure, ratio_words, step_time, table
+from playground.lab.bench import DEFAULT, BenchResult, EngineResult
 from tests.cli.conftest import Done, Play, command
 
 TINY = ("bench", "--quick", "--rounds", 2, "--seconds", 0.001)
@@ -168,10 +168,10 @@ def test_a_busy_machine_is_said(play: Play, monkeypatch: pytest.MonkeyPatch) -> 
 # ---------------------------------------------------------------- on paper
 
 
-def rung(engine: str, ratio: float, difference: float | None = 1e-15) -> Rung:
+def rung(engine: str, ratio: float, difference: float | None = 1e-15) -> EngineResult:
     """An engine that takes 80 ms over its ratio."""
     seconds = 0.08 / ratio
-    return Rung(
+    return EngineResult(
         engine, "mine", "here", ratio, (ratio,), seconds, 1 / seconds, 7 / seconds, 0, difference, 9
     )
 
@@ -181,7 +181,7 @@ def rung(engine: str, ratio: float, difference: float | None = 1e-15) -> Rung:
 def test_table_and_chart_fit_whatever_the_width(width: int, ratios: list[float]) -> None:
     rungs = [rung("a-name-of-far-too-many-letters", ratio) for ratio in ratios]
     paper = Paper(width, width)
-    shown = Ladder(DEFAULT, 4192, "scalar", tuple(rungs), ())
+    shown = BenchResult(DEFAULT, 4192, "scalar", tuple(rungs), ())
     lines = [*table(shown, paper), *chart(shown, paper)]
     assert max(map(len, lines)) <= width
     for ratio in ratios:
@@ -189,7 +189,7 @@ def test_table_and_chart_fit_whatever_the_width(width: int, ratios: list[float])
 
 
 def test_bars_are_as_long_as_the_logarithm_and_the_axis_says_so() -> None:
-    shown = Ladder(DEFAULT, 4192, "a", tuple(rung("a", 10.0**n) for n in range(4)), ())
+    shown = BenchResult(DEFAULT, 4192, "a", tuple(rung("a", 10.0**n) for n in range(4)), ())
     *bars, axis = chart(shown, Paper(80, 80))
     begin = bars[0].index("▏")
     places = [begin, *(len(bar.rstrip("0123456789,x ")) for bar in bars[1:])]
@@ -224,7 +224,7 @@ class Terminal(io.StringIO):
 def test_colour_is_for_terminals_that_want_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    shown = Ladder(DEFAULT, 4192, "vector", (rung("mine", 0.5, 0.1), rung("vector", 1)), ())
+    shown = BenchResult(DEFAULT, 4192, "vector", (rung("mine", 0.5, 0.1), rung("vector", 1)), ())
     for name, value, colour in (("TERM", "xterm", True), ("TERM", "dumb", False),
                                 ("NO_COLOR", "1", False)):  # fmt: skip
         monkeypatch.setenv(name, value)

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from playground.cli.probes import read_probes
-from playground.lab.protocol import ProbeSet
+from playground.lab.protocol.probes import ProbeSet
 
 
 def written(folder: Path, content: str | bytes, name: str = "probes.txt") -> Path:

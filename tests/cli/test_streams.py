@@ -13,8 +13,8 @@ import pytest
 
 from playground.cli.failures import printable
 from playground.lab.checkpoint import read_checkpoint
-from playground.lab.protocol import SampleBatch, Sampling
-from playground.lab.saved_model import SavedModel
+from playground.lab.protocol.sampling import SampleBatch, Sampling
+from playground.lab.run.saved_model import SavedModel
 from tests.cli.conftest import COMMAND, SMALL, STEPS, Play, command
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="streams and folders of POSIX")

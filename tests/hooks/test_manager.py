@@ -339,7 +339,7 @@ def test_clashes_are_said_and_both_stay_reachable(write_plugin):
 
 def test_names_and_errors_come_without_pydantic_or_pluggy():
     code = (
-        "import sys, playground.hooks.names, playground.hooks.sources, playground.hooks.errors\n"
+        "import sys, playground.hooks.lookup, playground.hooks.sources, playground.hooks.errors\n"
         "print([m for m in ('pydantic', 'pluggy', 'textual') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import pytest
 from playground.api import DatasetError
 from playground.catalog import Catalog
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError, plugin_call
-from playground.hooks.names import parse_choice, parse_options
+from playground.hooks.lookup import parse_choice, parse_options
 from playground.hooks.registry import Registry
 
 BODY = """

@@ -9,8 +9,9 @@ import pytest
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
-from playground.lab.events import LabError
-from playground.lab.protocol import FrameRequest, Link, Measuring, MetricChoice, PanelView, Sampling
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.frames import FrameRequest, PanelView
+from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from playground.testing import contribution_checks

@@ -13,11 +13,11 @@ import pytest
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
-from playground.lab.client import Lab
-from playground.lab.events import LabEvent, Limits
+from playground.lab.client.events import LabEvent, Limits
+from playground.lab.client.lab import Lab
+from playground.lab.run.speed import Ration
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
-from playground.lab.speed import Ration
 from tests.calibrated import PATIENCE
 
 T = TypeVar("T")

@@ -21,11 +21,14 @@ from pathlib import Path
 
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
-from playground.lab.activity import Activity
-from playground.lab.client import Lab, LabError, Limits
-from playground.lab.protocol import Open, Recording
+from playground.lab.client.events import Limits
+from playground.lab.client.lab import Lab
+from playground.lab.protocol.commands import Open
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.run import Recording
+from playground.lab.run.guard import Activity
+from playground.lab.session import open_session
 from playground.lab.spec import RunSpec
-from playground.lab.starting import open_session
 from playground.lab.store.records import RunRecord
 from playground.lab.store.store import Store
 from tests.calibrated import PATIENCE

@@ -21,9 +21,10 @@ from playground.lab.checkpoint import (
     to_bytes,
     write_checkpoint,
 )
-from playground.lab.client import LabError
-from playground.lab.protocol import FrameRequest, Link, MatrixView, Sampling
-from playground.lab.saved_model import SavedModel
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.frames import FrameRequest, MatrixView
+from playground.lab.protocol.sampling import Link, Sampling
+from playground.lab.run.saved_model import SavedModel
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.lab.conftest import MakeLab, text_run

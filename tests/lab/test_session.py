@@ -12,8 +12,9 @@ from microgpt.trainer import shuffle_and_init
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
-from playground.lab.client import LabError
-from playground.lab.protocol import FrameRequest, Link, MatrixView, Progress, Sampling
+from playground.lab.protocol.failures import LabError, Progress
+from playground.lab.protocol.frames import FrameRequest, MatrixView
+from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.lab import plugins

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playground.hooks.registry import Registry
-from playground.lab.client import LabError
-from playground.lab.protocol import FrameRequest, MatrixView
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.frames import FrameRequest, MatrixView
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from playground.lab.timeline import RECENT, SPACING, Keyframe, Timeline

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from playground.hooks.registry import Registry
-from playground.lab.activity import Activity
-from playground.lab.forking import forked
-from playground.lab.protocol import Open, Recording
-from playground.lab.session import Session
+from playground.lab.fork import forked
+from playground.lab.protocol.commands import Open
+from playground.lab.protocol.run import Recording
+from playground.lab.run.guard import Activity
+from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec
-from playground.lab.starting import open_session
 from playground.lab.store.store import Store
 
 RATE = "optimizer.learning_rate"

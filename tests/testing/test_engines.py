@@ -7,14 +7,7 @@ import pytest
 from microgpt import ScalarEngine, VectorEngine
 from playground.hooks.builtins import engines as builtin
 from playground.testing import ContractError, check_moves, contract_tests, move_checks
-from playground.testing.engines.cases import (
-    EDGES,
-    SCALAR_WORK,
-    VECTOR_WORK,
-    WIDE,
-    WIDEST,
-    cases,
-)
+from playground.testing.engines.cases import EDGES, SCALAR_WORK, VECTOR_WORK, WIDE, WIDEST, cases
 from tests.testing.wrong_engines import LosesASign, OwnAdam, TransposesWhatItKeeps
 
 test_contract = contract_tests(builtin)

@@ -14,34 +14,37 @@ from pathlib import Path
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_count, parameter_layout
 from playground.catalog import Catalog, Control, Entry
-from playground.lab.events import LabError, LabEvent
-from playground.lab.protocol import (
-    Baseline,
-    Checkpoint,
+from playground.lab.client.events import LabEvent
+from playground.lab.client.recovery import PanelWatch
+from playground.lab.protocol.commands import ProbesState
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.frames import (
     DocumentFrame,
-    Failure,
     Frame,
     FrameRequest,
-    Matrix,
     MatrixFrame,
-    Measuring,
-    Meter,
     Metrics,
     PanelFrame,
     PanelView,
-    Preview,
-    ProbeSet,
-    ProbesState,
-    Progress,
+)
+from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.run import (
+    Baseline,
+    Checkpoint,
+    Matrix,
     Recording,
     RecordState,
     RunInfo,
+)
+from playground.lab.protocol.sampling import (
+    Measuring,
+    Meter,
+    Preview,
     SampleBatch,
     SampleText,
     Sampling,
     TokenChance,
 )
-from playground.lab.recovery import PanelWatch
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from playground.catalog import Catalog, Entry
-from playground.lab.protocol import Failure
+from playground.lab.protocol.failures import Failure
 from playground.tui.model import EngineSpeed, PlaygroundModel
 from playground.tui.panels.status import times
 from playground.tui.screens.dialog import Line
-from playground.tui.screens.engines import EngineScreen
+from playground.tui.screens.pick.engines import EngineScreen
 from tests.tui.screens.conftest import Host, build_model
 from tests.tui.watched import WatchedApp, playing, seen
 

@@ -9,8 +9,9 @@ from textual import events
 from textual.geometry import Size
 from textual.widgets import Input
 
-from playground.lab.events import WorkerBack, WorkerLost
-from playground.lab.protocol import Failure, Link, Sampling
+from playground.lab.client.events import WorkerBack, WorkerLost
+from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.sampling import Link, Sampling
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.screens.help import LOOKING_AT
 from playground.tui.widgets.bars import Bars

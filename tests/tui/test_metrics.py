@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from playground.lab.protocol import Failure, Measuring, MetricChoice
-from playground.tui.screens.metrics import MetricsScreen
+from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.sampling import Measuring, MetricChoice
+from playground.tui.screens.pick.metrics import MetricsScreen
 from playground.tui.widgets.chart import Chart, Lane, Series
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import share

@@ -16,16 +16,16 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from playground.lab.desk import Desk
+from playground.lab.client.async_store import AsyncStore
 from playground.lab.race import SamplePair
 from playground.lab.store.store import Store
-from playground.tui.screens.fork import ForkScreen
-from playground.tui.screens.fork_fields import ForkSource
-from playground.tui.screens.race import RaceScreen
-from playground.tui.screens.runs import RunsScreen
+from playground.tui.screens.fork.fields import ForkSource
+from playground.tui.screens.fork.screen import ForkScreen
+from playground.tui.screens.race.screen import RaceScreen
+from playground.tui.screens.runs.screen import RunsScreen
 from tests.lab.store.conftest import new_run, samples, steps
 from tests.tui.screens.conftest import Host, build_model
-from tests.tui.screens.test_race import ScriptedRace, batch, state_of
+from tests.tui.screens.race.test_race import ScriptedRace, batch, state_of
 from tests.tui.scripted import ScriptedLab, loss_at
 from tests.tui.watched import WatchedApp, seen
 
@@ -88,7 +88,7 @@ def losses(count: int, faster: float = 1.0) -> array[float]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncStore]:
     """Four runs of the last days, one of them a fork, as seen at a fixed time."""
     path = tmp_path / "runs.sqlite"
     with Store.open(path) as store:
@@ -115,14 +115,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
                 "UPDATE runs SET touched = ?, created = ? WHERE id = ?", (when, when, run)
             )
     clock = types.SimpleNamespace(time=lambda: NOW)
-    monkeypatch.setattr("playground.tui.screens.runs_table.time", clock)
-    monkeypatch.setattr("playground.lab.runlist.size", lambda _: "2.1 MB")
-    found = Desk(path)
+    monkeypatch.setattr("playground.tui.screens.runs.table.time", clock)
+    monkeypatch.setattr("playground.tui.screens.runs.screen.size", lambda _: "2.1 MB")
+    found = AsyncStore(path)
     yield found
     found.close()
 
 
-def test_all_runs(snap_compare: Any, desk: Desk) -> None:
+def test_all_runs(snap_compare: Any, desk: AsyncStore) -> None:
     async def read(pilot: Pilot[None]) -> None:
         await pilot.pause()
         while len(pilot.app.workers):

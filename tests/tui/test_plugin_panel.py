@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from playground.lab.protocol import Failure
+from playground.lab.protocol.failures import Failure
 from playground.tui.panels.plugin import PanelLines, PluginPanel, cut
 from tests.tui.test_pictures import app as pictured
 from tests.tui.test_pictures import same_everywhere as same_everywhere

@@ -8,8 +8,11 @@ from typing import Any
 from textual.widgets import Static
 
 from playground.catalog import Catalog, Entry, Problem
-from playground.lab.events import PluginSaved, PluginsUnwatched
-from playground.lab.protocol import Failure, Frame, FrameRequest, Link, Reloaded, SavedPlugin
+from playground.lab.client.events import PluginSaved, PluginsUnwatched
+from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.run import Reloaded, SavedPlugin
+from playground.lab.protocol.sampling import Link
 from playground.tui.screens.message import MessageScreen
 from tests.tui.scripted import CATALOG, slider
 from tests.tui.watched import WatchedApp, playing, seen

@@ -12,18 +12,21 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
-from playground.lab.protocol import Failure, ProbeSet, ProbesState, RecordState
+from playground.lab.protocol.commands import ProbesState
+from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.run import RecordState
 from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
-from playground.tui.screens.fork import ForkScreen
-from playground.tui.screens.probes import ProbesScreen
-from playground.tui.screens.race import RaceScreen
-from playground.tui.screens.runs import RunsScreen
-from playground.tui.screens.runs_table import RunList
+from playground.tui.screens.fork.screen import ForkScreen
+from playground.tui.screens.probes.screen import ProbesScreen
+from playground.tui.screens.race.screen import RaceScreen
+from playground.tui.screens.runs.screen import RunsScreen
+from playground.tui.screens.runs.table import RunList
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
 from tests.lab.store.conftest import new_run, steps
-from tests.tui.screens.test_race import PARTED, ScriptedRace
+from tests.tui.screens.race.test_race import PARTED, ScriptedRace
 from tests.tui.watched import WatchedApp, playing, seen
 
 RATE = "optimizer.learning_rate"

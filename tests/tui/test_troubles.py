@@ -13,13 +13,15 @@ from textual.widgets import Input
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.checkpoint import read_checkpoint
-from playground.lab.events import LabError, WorkerBack, WorkerGone, WorkerLost
-from playground.lab.protocol import Checkpoint, Failure, Link, RecordState, RunInfo, Sampling
+from playground.lab.client.events import WorkerBack, WorkerGone, WorkerLost
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.run import Checkpoint, RecordState, RunInfo
+from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
-from playground.tui.controller import Remark
-from playground.tui.leaving import keep_run
-from playground.tui.screens.settings_fields import written
+from playground.tui.control.controller import Remark
+from playground.tui.quit import keep_run
+from playground.tui.screens.settings.form import written
 from tests.tui.scripted import ScriptedLab
 from tests.tui.watched import WatchedApp, playing, seen
 

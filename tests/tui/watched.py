@@ -11,7 +11,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from playground.tui.app import PlaygroundApp
-from playground.tui.widgets.words import Words
+from playground.tui.widgets.static_text import Words
 from tests.tui.scripted import ScriptedLab
 
 

@@ -7,15 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import field_validator
 
-from playground.api import (
-    Contribution,
-    Knob,
-    Knobs,
-    Metric,
-    SampleFacts,
-    StepFacts,
-    hookimpl,
-)
+from playground.api import Contribution, Knob, Knobs, Metric, SampleFacts, StepFacts, hookimpl
 from playground.hooks.builtins.rules import Rule
 
 _LARGEST = 700.0

@@ -35,6 +35,7 @@ from playground.lab.protocol.commands import (
     SetSampling,
     UseEngine,
 )
+from playground.lab.protocol.failures import Done, Failure, Progress
 from playground.lab.protocol.frames import (
     DocumentFrame,
     Frame,
@@ -45,10 +46,9 @@ from playground.lab.protocol.frames import (
     PanelFrame,
     PanelView,
 )
-from playground.lab.protocol.outcomes import Done, Failure, Progress
-from playground.lab.protocol.probing import ProbeAnswers, ProbeError, ProbeSet, SkippedPrompt
-from playground.lab.protocol.recording import AGAIN, Recording, RecordState
+from playground.lab.protocol.probes import ProbeAnswers, ProbeError, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import (
+    AGAIN,
     FALLBACK_ENGINE,
     FALLBACK_SCHEDULE,
     Baseline,
@@ -56,6 +56,8 @@ from playground.lab.protocol.run import (
     Matrix,
     MatrixKind,
     Notice,
+    Recording,
+    RecordState,
     Reloaded,
     RunInfo,
     SavedPlugin,

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.catalog import Catalog, KnobValue
+from playground.lab.protocol.failures import Done, Failure
 from playground.lab.protocol.frames import Frame, FrameRequest
-from playground.lab.protocol.outcomes import Done, Failure
-from playground.lab.protocol.probing import ProbeAnswers, ProbeSet, SkippedPrompt
-from playground.lab.protocol.recording import Recording
-from playground.lab.protocol.run import Checkpoint, Reloaded, RunInfo, SavedPlugin
+from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
+from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
 from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
 
 

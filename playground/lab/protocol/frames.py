@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from playground.catalog import KnobValue
-from playground.lab.protocol.outcomes import Failure
-from playground.lab.protocol.recording import RecordState
-from playground.lab.protocol.run import MatrixKind, SessionState
+from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.run import MatrixKind, RecordState, SessionState
 from playground.lab.protocol.sampling import Meter, SampleBatch
 
 

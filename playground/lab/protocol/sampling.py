@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from playground.catalog import KnobValue
-from playground.lab.protocol.outcomes import Failure
+from playground.lab.protocol.failures import Failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 In lock-step both get the same number of steps, as many as the slower one makes in a picture;
 the faster one waits. Flat out each trains as fast as it goes. Whatever befalls one side, the
 other goes on.
+
+What must be minded in comparing two runs.
 """
 
 from __future__ import annotations
@@ -16,14 +18,14 @@ from dataclasses import replace
 from functools import partial
 
 from playground.hooks.sources import PluginSources
-from playground.lab.events import LabError
-from playground.lab.forking import Setting, differences
-from playground.lab.protocol import Checkpoint, Failure, SampleBatch, Sampling
-from playground.lab.race.asking import Asking
-from playground.lab.race.comparing import Comparison
-from playground.lab.race.remarks import remarks
+from playground.lab.fork import Setting, differences
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.sampling import SampleBatch, Sampling
+from playground.lab.race.comparison import Comparison
+from playground.lab.race.probes import RaceProbing
 from playground.lab.race.side import LabFactory, Side
-from playground.lab.race.state import Entrant, Place, RaceState, SamplePair
+from playground.lab.race.state import Entrant, Place, RaceState, SamplePair, SideState
 
 PICTURE = 0.08
 """Seconds that the slower side trains between two pictures of a race in lock-step."""
@@ -60,7 +62,7 @@ class Race:
         self._comparison = Comparison(one.track, other.track)
         for side in self._sides:
             side.rewound = self._comparison.rewound
-        self._asking = Asking(self._sides, self._each)
+        self._asking = RaceProbing(self._sides, self._each)
         self._sampling = left.sampling or right.sampling or Sampling()
         self._every = self._sampling.every
         self._sampling = replace(self._sampling, every=0)
@@ -406,7 +408,7 @@ class Race:
 
 
 def _lab_factory(sources: PluginSources | None) -> LabFactory:
-    from playground.lab.client import Lab
+    from playground.lab.client.lab import Lab
 
     return lambda listener: Lab(sources, listener=listener)
 
@@ -414,3 +416,27 @@ def _lab_factory(sources: PluginSources | None) -> LabFactory:
 def _of(side: Side, failure: Failure) -> Failure:
     """The same, said of this side."""
     return replace(failure, title=f"{side.entrant.name}: {failure.title}")
+
+
+_ORDER = ("seed", "dataset", "batch_size", "holdout")
+"""With another one of these, the documents of a step are others."""
+_HELD_OUT = ("seed", "dataset", "holdout")
+
+
+def remarks(left: SideState, right: SideState, settings: Sequence[Setting]) -> tuple[str, ...]:
+    """A sentence each; none where a lower loss simply is a better one."""
+    parts = {setting.field.partition(".")[0] for setting in settings}
+    found = []
+    one, other = left.info, right.info
+    if one is not None and other is not None and one.vocabulary != other.vocabulary:
+        found.append(
+            "Their tokens differ, and the losses are nats a token: compare what they write, not "
+            "the numbers."
+        )
+    elif parts & {*_ORDER}:
+        found.append(
+            "They learn from other documents at each step: compare averages, not single steps."
+        )
+    if "tokenizer" not in parts and parts & {*_HELD_OUT}:
+        found.append("Their held-out documents differ too.")
+    return tuple(found)

@@ -9,13 +9,15 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from playground.lab.events import LabError, LabEvent, WorkerBack, WorkerGone, WorkerLost
-from playground.lab.protocol import Failure, Frame, FrameRequest, SampleBatch, Sampling
-from playground.lab.race.comparing import Track
+from playground.lab.client.events import LabEvent, WorkerBack, WorkerGone, WorkerLost
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.sampling import SampleBatch, Sampling
+from playground.lab.race.comparison import Track
 from playground.lab.race.state import Entrant, SideState, SideStatus
 
 if TYPE_CHECKING:
-    from playground.lab.client import Lab
+    from playground.lab.client.lab import Lab
 
 R = TypeVar("R")
 

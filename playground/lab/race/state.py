@@ -6,19 +6,11 @@ from array import array
 from dataclasses import dataclass, field
 from typing import Literal
 
-from playground.lab.forking import Setting
-from playground.lab.protocol import (
-    Checkpoint,
-    Failure,
-    ProbeAnswers,
-    ProbeSet,
-    Recording,
-    RunInfo,
-    SampleBatch,
-    Sampling,
-    SessionState,
-    SkippedPrompt,
-)
+from playground.lab.fork import Setting
+from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
+from playground.lab.protocol.run import Checkpoint, Recording, RunInfo, SessionState
+from playground.lab.protocol.sampling import SampleBatch, Sampling
 
 Place = Literal[0, 1]
 """Left or right, A or B."""

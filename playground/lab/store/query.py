@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from playground.lab.store.packing import ROW_FIELDS, clean
+from playground.lab.store.rows import ROW_FIELDS, clean
 
 Operator = Literal["=", "!=", ">=", "<=", ">", "<", "~"]
 Value = int | float | str | None

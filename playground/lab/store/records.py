@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from playground.lab.protocol import ProbeAnswers as ProbeAnswers  # a record too
-from playground.lab.protocol import SampleBatch
+from playground.lab.protocol.probes import ProbeAnswers as ProbeAnswers  # a record too
+from playground.lab.protocol.sampling import SampleBatch
 
 RunStatus = Literal["ready", "running", "paused", "finished", "failed"]
 

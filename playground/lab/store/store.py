@@ -2,36 +2,475 @@
 
 Several processes may have it open. A reader never waits; a writer waits for another one's
 transaction, and none takes long: what is large is copied and removed in pieces.
+
+What the store can be asked.
+
+What a person does with their runs: name, note, delete, take back, and clear away.
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import sqlite3
 import time
 import uuid
 import zlib
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
+from typing import Any
 
-from playground.lab.floats import as_bytes
-from playground.lab.places import store_file
+from playground.lab.floats import as_bytes, floats_of
+from playground.lab.paths import store_file
+from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.store.database import Database
 from playground.lab.store.errors import StoreError, missing
-from playground.lab.store.forking import fork
-from playground.lab.store.managing import Managing
-from playground.lab.store.packing import (
+from playground.lab.store.fork import fork
+from playground.lab.store.housekeeping import BUDGET, ROWS, in_pieces, last_of, thin
+from playground.lab.store.locks import is_open, remove_lock
+from playground.lab.store.query import Query
+from playground.lab.store.records import (
+    Batch,
+    Edit,
+    NewRun,
+    RunRecord,
+    RunRow,
+    RunStatus,
+    StoredKeyframe,
+    StoredSamples,
+)
+from playground.lab.store.rows import (
+    ROW_COLUMNS,
     answers_json,
+    answers_of,
     clean,
     columns_of_spec,
+    evaluations_of,
+    joined,
     measured_rows,
+    plugins_of,
     plugins_text,
+    samples_of,
     samples_text,
 )
-from playground.lab.store.records import Batch, NewRun, ProbeAnswers, RunStatus
-from playground.lab.store.schema import IN_FORCE
+from playground.lab.store.schema import IN_FORCE, OF_A_RUN
+
+SEEN = "runs.deleted IS NULL AND runs.ready"
+PUT_AWAY = "runs.deleted IS NOT NULL AND runs.ready"
+"""Deleted, and not purged."""
+
+
+class Reading:
+    """Each question is answered from one state of the store, while others write."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    @property
+    def lock_folder(self) -> Path:
+        """For `RunLock` and `is_open`."""
+        return self.path.with_name(f"{self.path.name}-locks")
+
+    # ------------------------------------------------------------ lists
+
+    def runs(self, query: Query | None = None) -> list[RunRow]:
+        """The runs that are not deleted, newest first if nothing else is asked for."""
+        query = query or Query()
+        left = [row.id for row in self.interrupted()] if query.asks_for_status else []
+        where, order, values = query.sql(left)
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND {where} {order}", values
+            )
+            return [RunRow(*one) for one in found]
+
+    def interrupted(self) -> list[RunRow]:
+        """Runs that somebody opened and that no living process has open, newest first: their
+        process was killed, or the machine stopped. Raises StoreError."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND owner != '' "
+                "ORDER BY touched DESC, id DESC"
+            )
+            owned = [RunRow(*one) for one in found]
+        return [row for row in owned if not is_open(self.lock_folder, row.uid)]
+
+    def row(self, run: int) -> RunRow:
+        """Raises StoreError "missing"."""
+        with self._database.reading() as db:
+            return _row(db, run)
+
+    def children(self, run: int) -> list[RunRow]:
+        """The runs that were forked from it, oldest first."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND parent = ? ORDER BY id", (run,)
+            )
+            return [RunRow(*one) for one in found]
+
+    def find(self, words: str, *, deleted: bool = False) -> RunRow:
+        """By number, by name, or by uid or at least four digits of its beginning. deleted: of
+        the runs that were deleted, and of those alone.
+
+        Raises StoreError "missing", saying what there is.
+        """
+        wanted = clean(words).strip()  # as names are kept
+        seen = PUT_AWAY if deleted else SEEN
+        with self._database.reading() as db:
+            if wanted.isdecimal() and wanted.isascii() and len(wanted) < 19:
+                found = _where(db, "id = ?", int(wanted), seen=seen)
+                if found:
+                    return found[0]
+            found = _where(db, "name = ?", wanted, seen=seen) if wanted else []
+            if not found and len(wanted) >= 4 and wanted.isalnum():
+                begins = "substr(uid, 1, ?) = ?"
+                found = _where(db, begins, len(wanted), wanted.lower(), seen=seen)
+            if len(found) == 1:
+                return found[0]
+            if found:
+                numbers = ", ".join(str(row.id) for row in found[:10])
+                raise missing(
+                    "More than one run is meant", f"{words!r} fits the runs {numbers}. Say which."
+                )
+            if deleted:
+                raise missing("There is no such run", _what_was_deleted(db, wanted))
+            raise missing("There is no such run", _what_there_is(db, words))
+
+    def deleted(self) -> list[tuple[RunRow, float]]:
+        """The runs that can be brought back, and when each was deleted, the latest first."""
+        with self._database.reading() as db:
+            found = db.execute(
+                f"SELECT deleted, {ROW_COLUMNS} FROM runs WHERE {PUT_AWAY} "
+                "ORDER BY deleted DESC, id DESC"
+            )
+            return [(RunRow(*row), when) for when, *row in found]
+
+    def totals(self) -> tuple[int, int]:
+        """Runs that are not deleted, and bytes on the disk."""
+        with self._database.reading() as db:
+            count = db.execute(f"SELECT count(*) FROM runs WHERE {SEEN}").fetchone()[0]
+        size = 0
+        for ending in ("", "-wal"):
+            file = self.path.with_name(self.path.name + ending)
+            size += file.stat().st_size if file.exists() else 0
+        return int(count), size
+
+    # ------------------------------------------------------------ one run
+
+    def record(self, run: int) -> RunRecord:
+        """All of it but the samples and the keyframes' bytes. Raises StoreError "missing"."""
+        with self._database.reading() as db:
+            row = _row(db, run)
+            names = (
+                "spec, tokenizer_state, data, text_sha256, plugins, settings, first, earliest, "
+                "tokens_seen, seconds"
+            )
+            found = db.execute(
+                f"SELECT {names} FROM runs JOIN details ON run = id WHERE id = ?", (run,)
+            ).fetchone()
+            if found is None:
+                raise ValueError(f"run {run} has no settings")
+            spec, tokenizer, data, text, plugins, settings, *numbers = found
+            first, earliest, tokens_seen, seconds = numbers
+            losses, rates = _series(db, run, first)
+            measured = joined(_of(db, run, "label, pairs", "measurements", "id"))
+            evaluations = measured.pop(None, array("d"))
+            edits = _of(db, run, "step, field, value", "edits", "step, rowid")
+            frames = _of(db, run, "DISTINCT step", "keyframes", "step")
+            return RunRecord(
+                row,
+                spec,
+                tokenizer,
+                data,
+                text,
+                plugins_of(plugins),
+                settings,
+                first,
+                earliest,
+                losses,
+                rates,
+                tokens_seen,
+                seconds,
+                evaluations_of(evaluations),
+                {label: values for label, values in measured.items() if label is not None},
+                tuple(Edit(*one) for one in edits),
+                tuple(step for (step,) in frames),
+            )
+
+    def curve(self, run: int) -> tuple[int, array[float], array[float]]:
+        """(first, losses, learning rates) of the steps after `first`."""
+        with self._database.reading() as db:
+            _row(db, run)
+            found = db.execute("SELECT first FROM runs WHERE id = ?", (run,)).fetchone()
+            return (int(found[0]), *_series(db, run, found[0]))
+
+    def keyframe(self, run: int, step: int) -> StoredKeyframe | None:
+        """What was kept of exactly this step."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT state FROM keyframes WHERE run = ? AND step = ?", (run, step)
+            ).fetchone()
+            return None if found is None else StoredKeyframe(step, found[0])
+
+    def keyframes(self, run: int) -> Iterator[StoredKeyframe]:
+        """All of them in order, one at a time in memory, the tip included."""
+        with self._database.reading() as db:
+            steps = list(_of(db, run, "DISTINCT step", "keyframes", "step"))
+        for (step,) in steps:
+            found = self.keyframe(run, step)
+            if found is not None:  # it may have been dropped meanwhile
+                yield found
+
+    def samples(
+        self, run: int, since_step: int = 0, most: int | None = None
+    ) -> list[StoredSamples]:
+        """Those made after `since_step` steps or more, in the order of the steps. most: only the
+        last ones."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "SELECT body FROM samples WHERE run = ? AND step >= ? "
+                "ORDER BY step DESC, id DESC LIMIT ?",
+                (run, since_step, -1 if most is None else most),
+            ).fetchall()
+            return [samples_of(body) for (body,) in reversed(found)]
+
+    def probes(self, run: int) -> list[ProbeAnswers]:
+        """In the order of the steps."""
+        with self._database.reading() as db:
+            return [answers_of(*one) for one in _of(db, run, "step, answers", "probes", "step")]
+
+    # ------------------------------------------------------------ the file
+
+    def check(self) -> list[str]:
+        """What is wrong with the file, in SQLite's words; empty if nothing is."""
+        try:
+            with self._database.reading() as db:
+                found = [str(one[0]) for one in db.execute("PRAGMA integrity_check")]
+                broken = [
+                    f"a row of {table} belongs to no row of {parent}"
+                    for table, _, parent, _ in db.execute("PRAGMA foreign_key_check")
+                ]
+        except StoreError as error:
+            return [error.message]
+        return [one for one in found if one != "ok"] + broken
+
+
+def _where(
+    db: sqlite3.Connection, condition: str, *values: object, seen: str = SEEN
+) -> list[RunRow]:
+    found = db.execute(
+        f"SELECT {ROW_COLUMNS} FROM runs WHERE {seen} AND {condition} ORDER BY id", values
+    )
+    return [RunRow(*one) for one in found]
+
+
+def _row(db: sqlite3.Connection, run: int) -> RunRow:
+    found = _where(db, "id = ?", run)
+    if not found:
+        raise missing("There is no such run", _what_there_is(db, str(run)))
+    return found[0]
+
+
+def _what_there_is(db: sqlite3.Connection, words: str) -> str:
+    newest = db.execute(f"SELECT id, name FROM runs WHERE {SEEN} ORDER BY id DESC LIMIT 5000")
+    rows = newest.fetchall()
+    if not rows:
+        return f"There is no run {words!r}, and no other either. Train something, and there is."
+    names = [name for _, name in rows if name]
+    close = difflib.get_close_matches(words, names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    shown = ", ".join(f"{number} ({name})" if name else str(number) for number, name in rows[:5])
+    rest = f" and {len(rows) - 5:,} more" if len(rows) > 5 else ""
+    return f"There is no run {words!r}.{hint} There are: {shown}{rest}."
+
+
+def _what_was_deleted(db: sqlite3.Connection, words: str) -> str:
+    there = _where(db, "(CAST(id AS TEXT) = ? OR name = ?)", words, words)
+    if there:
+        return f"Run {words!r} is not deleted."
+    newest = db.execute(f"SELECT id FROM runs WHERE {PUT_AWAY} ORDER BY deleted DESC LIMIT 11")
+    numbers = [str(number) for (number,) in newest]
+    if not numbers:
+        return f"There is no deleted run {words!r}, and no other either."
+    rest = " and more" if len(numbers) > 10 else ""
+    return f"There is no deleted run {words!r}. There are: {', '.join(numbers[:10])}{rest}."
+
+
+def _of(
+    db: sqlite3.Connection, run: int, columns: str, table: str, order: str
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of one run."""
+    return db.execute(f"SELECT {columns} FROM {table} WHERE run = ? ORDER BY {order}", (run,))
+
+
+def _series(db: sqlite3.Connection, run: int, first: int) -> tuple[array[float], array[float]]:
+    """Losses and learning rates. Raises ValueError if pieces are missing."""
+    losses, rates = array("d"), array("d")
+    rows = _of(db, run, "first, losses, learning_rates", "chunks", "first")
+    for begin, some_losses, some_rates in rows:
+        if begin != first + len(losses) or len(some_losses) != len(some_rates):
+            raise ValueError(f"the losses of run {run} have a gap at step {begin}")
+        losses.extend(floats_of(some_losses))
+        rates.extend(floats_of(some_rates))
+    return losses, rates
+
+
+WEEK = 7 * 86400.0
+MAX_NAME = 200
+"""Characters of a run's name."""
+_UNFINISHED = 86400.0
+"""Seconds after which a copy that did not become whole never will."""
+_TO_GO = "deleted <= :deleted OR (NOT ready AND created <= :begun)"
+_SIZES = {
+    "chunks": "2 * length(losses)",
+    "measurements": "length(pairs)",
+    "samples": "length(body)",
+    "probes": "length(answers)",
+    "keyframes": "length(state)",
+}
+_PAGES = 256
+"""Pages that are given back to the system at once."""
+_WORTH_IT = 4
+"""Room is given back if more than one page in so many is free."""
+
+
+class Managing(Reading):
+    """Changes of what is shown, never of what was recorded."""
+
+    def rename(self, run: int, name: str) -> None:
+        """Without the spaces around it: with them nobody could find the run by it. Raises
+        StoreError, also for a name of more than MAX_NAME characters."""
+        name = name.strip()
+        if len(name) > MAX_NAME:
+            raise StoreError(
+                "The name is too long",
+                f"It has {len(name):,} characters, and a name has up to {MAX_NAME}. A note may be "
+                "longer.",
+            )
+        self._set(run, "name", name)
+
+    def annotate(self, run: int, note: str) -> None:
+        """Raises StoreError."""
+        self._set(run, "note", note)
+
+    def _set(self, run: int, column: str, text: str) -> None:
+        with self._database.writing() as db:
+            done = db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (clean(text), run))
+            if not done.rowcount:
+                raise missing("There is no such run", f"Run {run} is not in the store any more.")
+
+    def delete(self, runs: Iterable[int]) -> None:
+        """They are in no list from now on. `restore` takes that back until `purge`. Runs that
+        are not there are left out. Raises StoreError."""
+        now = time.time()
+        with self._database.writing() as db:
+            db.executemany(
+                "UPDATE runs SET deleted = ? WHERE id = ? AND deleted IS NULL",
+                [(now, run) for run in runs],
+            )
+
+    def restore(self, runs: Iterable[int]) -> None:
+        """Take a deletion back. Raises StoreError "missing" for runs that were purged; then
+        none is restored."""
+        with self._database.writing() as db:
+            for run in runs:
+                undo = "UPDATE runs SET deleted = NULL WHERE id = ? AND ready"
+                done = db.execute(undo, (run,))
+                if not done.rowcount:
+                    raise missing(
+                        "The run is gone for good",
+                        f"Run {run} was deleted too long ago to be taken back.",
+                    )
+
+    def purge(self, older_than: float = WEEK) -> int:
+        """Remove for good what was deleted so many seconds ago, and texts that no run learns
+        from any more; how many runs went. Others write meanwhile. Raises StoreError."""
+        now = time.time()
+        times = {"deleted": now - older_than, "begun": now - max(older_than, _UNFINISHED)}
+        with self._database.reading() as db:
+            found = db.execute(f"SELECT id FROM runs WHERE {_TO_GO}", times).fetchall()
+        # It takes its time: what is restored before it is its turn stays.
+        gone = sum(self._remove(run, _TO_GO, times) for (run,) in found)
+        self._remove_texts(now - older_than)
+        self._give_back()
+        return gone
+
+    def thin(self, budget: int = BUDGET) -> int:
+        """Keep the keyframes of all runs together within `budget` bytes; how many bytes went.
+        See thinning.py."""
+        gone = thin(self._database, budget)
+        if gone:
+            self._give_back()
+        return gone
+
+    def _remove(
+        self, run: int, condition: str = "1", values: Mapping[str, float] = MappingProxyType({})
+    ) -> bool:
+        """In pieces, if the condition holds; whether it did. From the first piece on it cannot be
+        restored: its mark says ready = 0."""
+        with self._database.writing() as db:
+            mark = f"UPDATE runs SET ready = 0 WHERE id = :run AND ({condition})"
+            if not db.execute(mark, {**values, "run": run}).rowcount:
+                return False
+        for table in OF_A_RUN:
+            size = _SIZES.get(table, "100")
+
+            def piece(db: sqlite3.Connection, table: str = table, size: str = size) -> bool:
+                sizes = db.execute(
+                    f"SELECT rowid, {size} FROM {table} WHERE run = ? ORDER BY rowid LIMIT {ROWS}",
+                    (run,),
+                ).fetchall()
+                if not sizes:
+                    return False
+                db.execute(
+                    f"DELETE FROM {table} WHERE run = ? AND rowid <= ?", (run, last_of(sizes))
+                )
+                return True
+
+            in_pieces(self._database, piece)
+        with self._database.writing() as db:
+            found = db.execute("SELECT uid FROM runs WHERE id = ?", (run,)).fetchone()
+            db.execute("DELETE FROM runs WHERE id = ?", (run,))
+        if found is not None:
+            remove_lock(self.lock_folder, found[0])
+        return True
+
+    def _remove_texts(self, before: float) -> None:
+        """One that was kept lately may be that of a run which is about to begin."""
+
+        def piece(db: sqlite3.Connection) -> bool:
+            done = db.execute(
+                "DELETE FROM texts WHERE sha256 = (SELECT sha256 FROM texts WHERE kept <= ? AND "
+                "sha256 NOT IN (SELECT text_sha256 FROM details) LIMIT 1)",
+                (before,),
+            )
+            return done.rowcount > 0
+
+        in_pieces(self._database, piece)
+
+    def _give_back(self) -> None:
+        """Room in the file that nothing is in any more, if it is a good part of it: what comes
+        next goes there otherwise."""
+
+        def piece(db: sqlite3.Connection) -> bool:
+            db.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
+            return bool(db.execute("PRAGMA freelist_count").fetchone()[0])
+
+        pages, free = (
+            self._database.execute(f"PRAGMA {name}")[0][0]
+            for name in ("page_count", "freelist_count")
+        )
+        if int(str(free)) * _WORTH_IT > int(str(pages)):
+            in_pieces(self._database, piece)
+
 
 __all__ = ["MAX_TEXT", "Store", "StoreError"]
 

@@ -1,6 +1,9 @@
 """A run as one file that another machine imports and continues bit for bit.
 
 The file is a store that holds one run; see importing.py for the way back.
+
+A run out of a file that somebody gave. It is data to be checked: it is read from a copy, by
+known columns of known tables, and every value is looked at before it is kept.
 """
 
 from __future__ import annotations
@@ -8,13 +11,229 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import tempfile
+import time
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from playground.hooks.sources import expanded
-from playground.lab.store.errors import Kind, StoreError, explained
-from playground.lab.store.importing import import_run
-from playground.lab.store.schema import create_tables
-from playground.lab.store.store import Store
+from playground.lab.store.database import NONSENSE
+from playground.lab.store.errors import Kind, StoreError, explained, missing
+from playground.lab.store.housekeeping import AT_A_TIME
+from playground.lab.store.rows import clean
+from playground.lab.store.schema import (
+    IN_FORCE,
+    MIGRATIONS,
+    OF_A_RUN,
+    VERSION,
+    check_header,
+    create_tables,
+    has_tables,
+    version_of,
+)
+from playground.lab.store.store import Store, insert_run
+from playground.lab.store.untrusted import Given, Row, given_of, rows_of, text_of
+
+MAX_BYTES = 8 << 30
+
+
+def import_run(store: Store, path: Path | str) -> int:
+    """Take a run from a file that `export_run` wrote; its id here. A run that the store has
+    already is imported beside it, and its name says so. Its parent stays its parent if that is
+    here too.
+
+    Raises StoreError for a file that is no such run; then nothing was imported.
+    """
+    source = expanded(path)
+    with contextlib.suppress(OSError):
+        if source.samefile(store.path):
+            raise StoreError(
+                "This is the store of runs itself",
+                f"{source} is what all runs are kept in. Give a file that a run was exported to.",
+            )
+    with _opened(source) as file, _understood(source):
+        given = given_of(file)
+        text = text_of(file, given)
+        if text is not None:
+            store.keep_text(text)
+        run = _begin(store, given)
+        try:
+            for rows in _batches(rows_of(file, given)):
+                began = time.perf_counter()
+                with store._database.writing() as db:
+                    for statement, values, _ in rows:
+                        db.execute(statement, (run, *values))
+                time.sleep(time.perf_counter() - began)  # others write too
+            with store._database.writing() as db:
+                _finish(db, run, given)
+        except BaseException:
+            with contextlib.suppress(StoreError):
+                store._remove(run)
+            raise
+    return run
+
+
+def _begin(store: Store, given: Given) -> int:
+    """The run, which nobody sees yet. It gets its uid when it is whole: what is left of an import
+    that was killed is not that run."""
+    with store._database.writing() as db:
+        run = insert_run(db, given.new, "", ready=False)
+        parent = db.execute(
+            "SELECT id FROM runs WHERE uid = ? AND deleted IS NULL AND ready", (given.parent_uid,)
+        ).fetchone()
+        if parent is not None:
+            db.execute(
+                "UPDATE runs SET parent = ?, parent_uid = ?, fork_step = ? WHERE id = ?",
+                (parent[0], given.parent_uid, given.fork_step, run),
+            )
+    return run
+
+
+def _finish(db: sqlite3.Connection, run: int, given: Given) -> None:
+    now = time.time()
+    known = db.execute("SELECT 1 FROM runs WHERE uid = ?", (given.uid,)).fetchone()
+    values = {
+        "uid": uuid.uuid4().hex if known else given.uid,
+        "name": clean(f"{given.new.name} (imported)".strip() if known else given.new.name),
+        "note": clean(given.note),
+        "created": min(given.created, now),
+        "touched": now,
+        "step": given.step,
+        "at": given.at,
+        "loss": given.loss,
+        "heldout": given.heldout,
+        "status": given.status,
+        "tokens_seen": given.tokens_seen,
+        "seconds": given.seconds,
+        "ready": 1,
+    }
+    sets = ", ".join(f"{column} = ?" for column in values)
+    db.execute(f"UPDATE runs SET {sets} WHERE id = ?", (*values.values(), run))
+    db.execute(f"{IN_FORCE} WHERE id = ?", (run,))
+
+
+def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    """As many as one transaction may hold."""
+    batch: list[Row] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += row[2]
+        if size > AT_A_TIME:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+@contextlib.contextmanager
+def _understood(source: Path) -> Iterator[None]:
+    """Values that cannot be, as StoreError."""
+    try:
+        yield
+    except NONSENSE as error:
+        raise _no_run(source, str(error) or type(error).__name__) from error
+    except sqlite3.Error as error:
+        raise _no_run(source, str(error)) from error
+
+
+def _no_run(source: Path, why: str) -> StoreError:
+    return StoreError(
+        "The file is not a run, or is damaged",
+        f"{source} cannot be read as a run that microgpt-play exported: {why}. Export it again, "
+        "or copy it again.",
+        "damaged",
+    )
+
+
+@contextlib.contextmanager
+def _opened(source: Path) -> Iterator[sqlite3.Connection]:
+    """A copy of the file, of the present version: what is not ours is not written to, and does
+    not change while it is read."""
+    with (
+        _said_of_a_file(source),
+        explained(source),
+        tempfile.TemporaryDirectory(prefix="microgpt-play-") as folder,
+    ):
+        if source.is_dir():
+            raise StoreError("This is a folder", f"{source} is a folder, not a run.")
+        if source.exists() and not source.is_file():
+            raise StoreError(
+                "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
+            )
+        size = source.stat().st_size
+        if size > MAX_BYTES:
+            raise StoreError("The file is too large", f"{source} is no run of ours.")
+        copy = Path(folder) / "run"
+        _copy(source, copy, size)
+        check_header(copy)
+        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as file:
+            file.execute("PRAGMA trusted_schema = OFF")
+            file.execute("PRAGMA cell_size_check = ON")
+            _refuse_what_acts(file, source)
+            complaint = file.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if complaint != "ok":
+                raise _no_run(source, str(complaint))
+            if not has_tables(file):
+                raise _no_run(source, "it is an empty database")
+            for version in range(version_of(file), VERSION):
+                for statement in MIGRATIONS[version]:
+                    file.execute(statement)
+            yield file
+
+
+def _copy(source: Path, copy: Path, size: int) -> None:
+    try:
+        old = source.open("rb")
+    except PermissionError as error:
+        raise StoreError(
+            "The file may not be read",
+            f"You have no permission to read {source}. Change that, or ask whoever gave it.",
+            "read-only",
+        ) from error
+    with old, explained(copy), copy.open("wb") as new:  # another disk may be full
+        left = size
+        while left and (data := old.read(min(left, 1 << 20))):
+            new.write(data)
+            left -= len(data)
+    if not size:
+        raise _no_run(source, "it is empty")
+
+
+@contextlib.contextmanager
+def _said_of_a_file(source: Path) -> Iterator[None]:
+    """The same errors as of a store, but of a file that somebody gave."""
+    try:
+        yield
+    except StoreError as error:
+        if error.title.startswith(("The store of runs is damaged", "This is not a store")):
+            why = str(error.__cause__ or "it is no database of this program")
+            raise _no_run(source, why) from error
+        if error.kind == "newer":
+            raise StoreError(
+                "The run was exported by a newer version of this program",
+                f"{source} cannot be read by this one. Update microgpt-play.",
+                "newer",
+            ) from error
+        if error.kind == "missing" and not source.exists():
+            raise missing(
+                "There is no such file", f"{source} does not exist. Check the path."
+            ) from error
+        raise
+
+
+def _refuse_what_acts(file: sqlite3.Connection, source: Path) -> None:
+    """A table that is a view, has triggers or computes its columns would run what somebody
+    else wrote."""
+    known = {"runs", "texts", "sqlite_sequence", *OF_A_RUN}
+    for kind, name, sql in file.execute("SELECT type, name, sql FROM sqlite_schema"):
+        ours = kind in ("table", "index") and (kind == "index" or name in known)
+        if not ours or str(sql).upper().startswith("CREATE VIRTUAL"):
+            raise _no_run(source, f"it has a {kind} {name!r}, which no run has")
+    for table in known:
+        for column in file.execute("SELECT * FROM pragma_table_xinfo(?)", (table,)):
+            if column[6]:
+                raise _no_run(source, f"it computes the column {column[1]!r}")
+
 
 __all__ = ["ENDING", "export_run", "import_run"]
 

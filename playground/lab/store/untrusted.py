@@ -16,8 +16,9 @@ from typing import Any
 
 from playground.lab.floats import as_bytes, floats_of
 from playground.lab.store.errors import StoreError
-from playground.lab.store.frames import keyframe_of
-from playground.lab.store.packing import (
+from playground.lab.store.keyframes import keyframe_of
+from playground.lab.store.records import NewRun, RunStatus, StoredKeyframe
+from playground.lab.store.rows import (
     answers_json,
     answers_of,
     clean,
@@ -25,7 +26,6 @@ from playground.lab.store.packing import (
     samples_of,
     samples_text,
 )
-from playground.lab.store.records import NewRun, RunStatus, StoredKeyframe
 from playground.lab.store.store import unpacked
 
 Row = tuple[str, tuple[Any, ...], int]

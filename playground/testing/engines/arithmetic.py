@@ -26,12 +26,7 @@ from playground.testing.engines.cases import (
     names_losses,
     names_run,
 )
-from playground.testing.engines.comparing import (
-    check_gradients,
-    check_numbers,
-    check_rows,
-    close,
-)
+from playground.testing.engines.comparing import check_gradients, check_numbers, check_rows, close
 from playground.testing.engines.subject import BATCH, SMALL, Subject, clause
 
 _READ_SCALAR = "compare, operation by operation, with microgpt/scalar_engine.py"

@@ -13,14 +13,7 @@ from playground.testing.contract import ContractError
 from playground.testing.engines.comparing import check_numbers, check_rows
 from playground.testing.engines.nonfinite import possible_and_impossible
 from playground.testing.engines.refusals import IMPOSSIBLE, refuse
-from playground.testing.engines.subject import (
-    BATCH,
-    SMALL,
-    Subject,
-    clause,
-    move,
-    take_steps,
-)
+from playground.testing.engines.subject import BATCH, SMALL, Subject, clause, move, take_steps
 
 _NOT_BULK = "the engine has no train"
 

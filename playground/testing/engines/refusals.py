@@ -9,14 +9,7 @@ from microgpt.config import OptimizerConfig
 from microgpt.engine import STATE_KINDS, Engine
 from microgpt.parameters import parameter_count
 from playground.testing.contract import ContractError
-from playground.testing.engines.subject import (
-    BATCH,
-    SMALL,
-    Subject,
-    clause,
-    state_of,
-    take_steps,
-)
+from playground.testing.engines.subject import BATCH, SMALL, Subject, clause, state_of, take_steps
 
 IMPOSSIBLE: dict[str, list[list[int]]] = {
     "a document without tokens": [[4, 0, 4], []],

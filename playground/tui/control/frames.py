@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from playground.lab.events import LabError
-from playground.lab.protocol import Failure, Frame, RecordState
-from playground.tui.control.shared import Remark, Shared
-from playground.tui.previews import Previews
-from playground.tui.reloads import cure
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.frames import Frame
+from playground.lab.protocol.run import RecordState
+from playground.tui.control.context import Context, Remark
+from playground.tui.control.plugins import cure
+from playground.tui.control.sampling import Previews
 
 FRAMES_PER_SECOND = 12
 
@@ -18,7 +19,7 @@ FRAMES_PER_SECOND = 12
 class Frames:
     """Looks at the run while it runs, and whenever a person did something to it."""
 
-    def __init__(self, shared: Shared, previews: Previews) -> None:
+    def __init__(self, shared: Context, previews: Previews) -> None:
         self._shared = shared
         self._previews = previews
         self._wanted = asyncio.Event()

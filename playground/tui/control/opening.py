@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from playground.catalog import STAGES
-from playground.lab.events import LabError
-from playground.lab.protocol import Checkpoint, Failure, Progress, Recording, RunInfo, Sampling
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.run import Checkpoint, Recording, RunInfo
+from playground.lab.protocol.sampling import Sampling
+from playground.tui.control.context import Context, Remark
 from playground.tui.control.frames import Frames
-from playground.tui.control.shared import Remark, Shared
-from playground.tui.previews import Previews
+from playground.tui.control.sampling import Previews
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Earlier:
 class Opening:
     """One run is opened at a time; the open one stays until the next is there."""
 
-    def __init__(self, shared: Shared, previews: Previews, frames: Frames) -> None:
+    def __init__(self, shared: Context, previews: Previews, frames: Frames) -> None:
         self._shared = shared
         self._previews = previews
         self._frames = frames

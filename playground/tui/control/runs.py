@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.catalog import KnobValue
-from playground.lab.desk import Desk
-from playground.lab.events import LabError
-from playground.lab.protocol import AGAIN, Checkpoint, Failure, Recording, RecordState, RunInfo
+from playground.lab.client.async_store import AsyncStore
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.run import AGAIN, Checkpoint, Recording, RecordState, RunInfo
+from playground.tui.control.context import Context, Remark
 from playground.tui.control.opening import Opening
-from playground.tui.control.shared import Remark, Shared
 from playground.tui.control.training import Training
 from playground.tui.widgets.text import visible
 
 if TYPE_CHECKING:
     from playground.lab.race import Entrant, Race
     from playground.lab.store.records import RunRow
-    from playground.tui.screens.race import Kept
+    from playground.tui.screens.race.screen import Kept
 
 
 class Runs:
@@ -29,12 +29,12 @@ class Runs:
     nothing."""
 
     def __init__(
-        self, shared: Shared, opening: Opening, training: Training, store: Path | None
+        self, shared: Context, opening: Opening, training: Training, store: Path | None
     ) -> None:
         self._shared = shared
         self._opening = opening
         self._training = training
-        self.desk = Desk(store) if store is not None else None
+        self.desk = AsyncStore(store) if store is not None else None
         """The store; None if runs are not recorded."""
         self._seen: RecordState | None = None
         self._info: RunInfo | None = None
@@ -108,8 +108,8 @@ class Runs:
 
     async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
         """Go on from this step as a new run, with these changes. Raises LabError."""
-        from playground.lab.forking import forked
-        from playground.tui.screens.fork_fields import fork_name
+        from playground.lab.fork import forked
+        from playground.tui.screens.fork.fields import fork_name
 
         parent = self._parent(step)
         checkpoint = await self._training.checkpoint_at(step)
@@ -136,9 +136,9 @@ class Runs:
     async def race(self, step: int, changes: Mapping[str, KnobValue]) -> Race:
         """The open run as it is at this step, against the same with these changes; both are
         forks of it. Raises LabError."""
-        from playground.lab.forking import forked
+        from playground.lab.fork import forked
         from playground.lab.race import Entrant
-        from playground.tui.screens.fork_fields import fork_name
+        from playground.tui.screens.fork.fields import fork_name
 
         lab, model = self._shared.lab, self._shared.model
         parent = self._parent(step)
@@ -184,7 +184,7 @@ class Runs:
         return self._race(one, other)
 
     def _race(self, left: Entrant, right: Entrant) -> Race:
-        from playground.lab.client import Lab
+        from playground.lab.client.lab import Lab
         from playground.lab.race import Race
 
         lab = self._shared.lab

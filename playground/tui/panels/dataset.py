@@ -6,13 +6,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from playground.lab.protocol import DocumentFrame, RunInfo
+from playground.lab.protocol.frames import DocumentFrame
+from playground.lab.protocol.run import RunInfo
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import CAUTION, MUTED, POINTED, STRONG
+from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.tiles import Tile, TokenTiles
-from playground.tui.widgets.words import Words
 
 SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""

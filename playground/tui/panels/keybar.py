@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.message import Message
 
 from playground.tui.styles import MUTED, POINTED
-from playground.tui.widgets.words import Words
+from playground.tui.widgets.static_text import Words
 
 IMPORTANCE = {
     action: place

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 
-from playground.lab.protocol import MatrixKind
+from playground.lab.protocol.run import MatrixKind
 from playground.tui.model import (
     KIND_LABELS,
     KIND_NAMES,
@@ -21,7 +21,7 @@ from playground.tui.model import (
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
-from playground.tui.widgets.words import Words
+from playground.tui.widgets.static_text import Words
 
 
 class ParametersPanel(Panel):

@@ -1,6 +1,6 @@
 """Panel 5: what a contributed panel draws, in a frame that is the host's.
 
-The lines are made in the worker (see playground.lab.panels) and are data: every character that
+The lines are made in the worker (see playground.lab.run.panels) and are data: every character that
 a terminal would obey is made visible, and what is too wide is cut. A panel that fails becomes a
 notice in its own place.
 """
@@ -14,13 +14,14 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.strip import Strip
 
-from playground.lab.protocol import Failure, PanelFrame
+from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.frames import PanelFrame
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import BAD, MUTED
 from playground.tui.widgets.line_widget import LineWidget, strip_of
+from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
-from playground.tui.widgets.words import Words
 
 
 class PluginPanel(Panel):

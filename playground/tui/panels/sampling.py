@@ -13,18 +13,18 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from playground.catalog import Catalog, KnobValue
-from playground.lab.protocol import SampleBatch
+from playground.lab.protocol.sampling import SampleBatch
+from playground.tui.control.plugins import cure
 from playground.tui.knobs import align, knob_line, knob_value
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
-from playground.tui.reloads import cure
 from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import GHOST, Bar, Bars
 from playground.tui.widgets.control import Choice, Control, Toggle
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.slider import Slider
+from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
-from playground.tui.widgets.words import Words
 
 RAW = "raw"
 """What a token's chance is called as the model gives it, before the chain; see the help."""

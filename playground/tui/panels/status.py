@@ -6,12 +6,12 @@ import math
 
 from textual.content import Content
 
-from playground.lab.protocol import Progress
+from playground.lab.protocol.failures import Progress
 from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
 from playground.tui.widgets.gauge import progress_cells
+from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
-from playground.tui.widgets.words import Words
 
 STATE_GLYPHS = {
     "ready": ("○", MUTED),

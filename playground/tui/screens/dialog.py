@@ -2,12 +2,14 @@
 
 The key line is made from the bindings that work at this moment, so it cannot be wrong, and
 each key in it can be clicked. A dialog takes the whole of a small terminal and scrolls inside.
+
+A guard against sizes that chase each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len
 from textual import events
@@ -18,14 +20,28 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Size
 from textual.keys import format_key
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 from typing_extensions import override
 
-from playground.tui.screens.steady import passed
 from playground.tui.widgets.text import visible
+
+
+def passed(screen: Screen[Any], event: events.Resize) -> bool:
+    """Is this the size of a moment ago, and not the terminal's? Then it is laid aside.
+
+    Laying out for a size makes a screen tell itself of that size. Two sizes under way at once,
+    as when a window's edge is dragged, would answer each other without end. The app tells the
+    last one in any case.
+    """
+    if event.size == screen.app.size:
+        return False
+    event.prevent_default()
+    event.stop()
+    return True
+
 
 Result = TypeVar("Result")
 

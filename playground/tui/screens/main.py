@@ -13,7 +13,8 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.catalog import KnobValue
-from playground.lab.protocol import MatrixKind, PanelView
+from playground.lab.protocol.frames import PanelView
+from playground.lab.protocol.run import MatrixKind
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.model import MATRIX_KINDS, PlaygroundModel
 from playground.tui.panels.dataset import DatasetPanel
@@ -24,8 +25,8 @@ from playground.tui.panels.parameters import ParametersPanel
 from playground.tui.panels.plugin import PluginPanel
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import StatusLine, TitleLine
-from playground.tui.panels.toosmall import TooSmall, too_small
-from playground.tui.screens.steady import passed
+from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.screens.dialog import passed
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
 

@@ -14,8 +14,8 @@ from textual.widgets.option_list import Option
 
 from playground.catalog import BUILTIN, KINDS, STAGES, Catalog, Entry, Kind, Plugin, Problem
 from playground.tui.screens.dialog import MUTED, Dialog
-from playground.tui.screens.lists import PickList, name_column
 from playground.tui.screens.message import MessageScreen
+from playground.tui.screens.pick.lists import PickList, name_column
 from playground.tui.widgets.text import fit, visible
 
 Switch = Callable[[str, bool], str]

@@ -20,13 +20,7 @@ from playground.tui.widgets.lanes import Lane, LanePlot, share, values_line
 from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
 from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series
 from playground.tui.widgets.text import visible
-from playground.tui.widgets.ticks import (
-    linear_ticks,
-    log_ticks,
-    place_text,
-    tick_texts,
-    value_text,
-)
+from playground.tui.widgets.ticks import linear_ticks, log_ticks, place_text, tick_texts, value_text
 
 LEGEND_FROM = 8
 """Lines from which there is one for the legend."""

@@ -15,18 +15,9 @@ from textual.message import Message
 from textual.strip import Strip
 from typing_extensions import override
 
+from playground.tui.widgets.colors import diverging
 from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
-from playground.tui.widgets.matrix import (
-    HOLE,
-    LEVELS,
-    STEPS,
-    ZERO,
-    levels,
-    pool,
-    signed,
-    window,
-)
-from playground.tui.widgets.palette import diverging
+from playground.tui.widgets.matrix import HOLE, LEVELS, STEPS, ZERO, levels, pool, signed, window
 from playground.tui.widgets.text import fit
 
 POSITIVE = " ·░▒▓█"

@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from playground.tui.widgets.control import ADJUST, Control
 from playground.tui.widgets.line_widget import Run, strip_of
+from playground.tui.widgets.slider_track import Scale, Track
 from playground.tui.widgets.text import fit, visible
-from playground.tui.widgets.values import Scale, Track
 
 _NUMERIC = "0123456789.-e"
 

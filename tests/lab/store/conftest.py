@@ -11,16 +11,15 @@ from typing import Any
 
 import pytest
 
-from playground.lab.protocol import SampleBatch
-from playground.lab.protocol.sampling import SampleText
+from playground.lab.protocol.probes import ProbeAnswers
+from playground.lab.protocol.sampling import SampleBatch, SampleText
 from playground.lab.spec import RunSpec
-from playground.lab.store.frames import frame_bytes
+from playground.lab.store.keyframes import frame_bytes
 from playground.lab.store.records import (
     Batch,
     Edit,
     NewRun,
     PluginUse,
-    ProbeAnswers,
     StoredKeyframe,
     StoredSamples,
 )

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.store import schema
 from playground.lab.store.errors import StoreError
-from playground.lab.store.records import Edit, ProbeAnswers
+from playground.lab.store.records import Edit
 from playground.lab.store.store import Store
 from tests.lab.store import version_1
 from tests.lab.store.conftest import loss_of, new_run, state, steps

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
-from playground.lab.store.records import Edit, ProbeAnswers
+from playground.lab.store.records import Edit
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import new_run, state, steps
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from playground.lab.store import managing
 from playground.lab.store import store as store_module
 from playground.lab.store.errors import StoreError
-from playground.lab.store.pieces import in_pieces
+from playground.lab.store.housekeeping import in_pieces
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import everything, new_run
 
@@ -32,7 +31,7 @@ def test_a_run_that_is_restored_while_others_are_purged_stays(
             other.restore([second])
         in_pieces(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(managing, "in_pieces", restored_meanwhile)
+    monkeypatch.setattr(store_module, "in_pieces", restored_meanwhile)
     assert store.purge(0) == 1
     assert [row.id for row in store.runs()] == [second]
     assert len(store.samples(second)) == 2
@@ -41,10 +40,10 @@ def test_a_run_that_is_restored_while_others_are_purged_stays(
 PURGER = """
 import os, signal, sys
 from pathlib import Path
-from playground.lab.store import managing
+from playground.lab.store import store as store_module
 from playground.lab.store.store import Store
 
-managing.in_pieces = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+store_module.in_pieces = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 Store.open(Path(sys.argv[1])).purge(0)
 """
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from playground.lab.store.packing import ROW_FIELDS
 from playground.lab.store.query import ALIASES, Filter, Query, QueryError
 from playground.lab.store.records import Batch, Edit
+from playground.lab.store.rows import ROW_FIELDS
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import new_run, steps
 

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import safetensors
 
-from playground.lab.places import store_file
+from playground.lab.paths import store_file
+from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.store.errors import StoreError
-from playground.lab.store.frames import frame_bytes, keyframe_of
+from playground.lab.store.keyframes import frame_bytes, keyframe_of
 from playground.lab.store.locks import RunLock, is_open
-from playground.lab.store.records import Edit, ProbeAnswers, RunRecord, StoredKeyframe
+from playground.lab.store.records import Edit, RunRecord, StoredKeyframe
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
 from tests.lab.store.conftest import everything, loss_of, new_run, samples, state, steps
@@ -201,7 +202,7 @@ def test_a_fork_of_what_was_not_recorded_is_refused(store: Store) -> None:
 def test_a_fork_that_is_larger_than_one_piece_is_whole_and_seen_only_then(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("playground.lab.store.pieces.AT_A_TIME", 1000)
+    monkeypatch.setattr("playground.lab.store.housekeeping.AT_A_TIME", 1000)
     parent = store.create(new_run(), "")
     for first in range(0, 300, 20):
         store.append(parent, everything(first, 20))
@@ -211,7 +212,7 @@ def test_a_fork_that_is_larger_than_one_piece_is_whole_and_seen_only_then(
         with Store.open(path) as other:
             seen.append([row.id for row in other.runs()])
 
-    monkeypatch.setattr("playground.lab.store.pieces.time.sleep", look)
+    monkeypatch.setattr("playground.lab.store.housekeeping.time.sleep", look)
     run = store.fork(parent, 290, new_run(), "")
     assert len(seen) > 10 and all(one == [parent] for one in seen)
     assert store.record(run).losses == store.record(parent).losses[:290]

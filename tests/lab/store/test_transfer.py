@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.lab.store import importing
+from playground.lab.store import transfer
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import Edit, RunRecord
 from playground.lab.store.schema import VERSION
@@ -117,7 +117,7 @@ def test_what_is_left_of_an_import_that_was_killed_is_not_that_run(
     store: Store, run: int, file: Path, elsewhere: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(importing, "rows_of", lambda *_: 1 / 0)
+        patch.setattr(transfer, "rows_of", lambda *_: 1 / 0)
         patch.setattr(elsewhere, "_remove", lambda _: None)  # nobody is there to clear away
         with pytest.raises(ZeroDivisionError):
             import_run(elsewhere, file)

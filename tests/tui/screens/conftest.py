@@ -11,7 +11,8 @@ from textual.app import App
 from textual.screen import Screen
 
 from playground.catalog import Catalog, Control, Entry, Plugin, Problem
-from playground.lab.protocol import Baseline, Frame, Matrix, Metrics, RunInfo
+from playground.lab.protocol.frames import Frame, Metrics
+from playground.lab.protocol.run import Baseline, Matrix, RunInfo
 from playground.tui.model import PlaygroundModel
 
 CATALOG = Catalog(

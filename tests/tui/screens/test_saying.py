@@ -12,17 +12,17 @@ from textual.widgets import Button, Static
 
 from playground.catalog import Catalog
 from playground.tui.bindings import MAIN_BINDINGS
-from playground.tui.panels.toosmall import fitting_words
-from playground.tui.screens.chain import ChainScreen
-from playground.tui.screens.datasets import DatasetScreen
+from playground.tui.panels.too_small import fitting_words
 from playground.tui.screens.dialog import KeyLine, Line, key_name
+from playground.tui.screens.files.paths import PathInput
+from playground.tui.screens.files.save import SaveScreen
 from playground.tui.screens.help import LOOKING_AT, HelpScreen, halves
 from playground.tui.screens.message import MessageScreen
-from playground.tui.screens.paths import PathInput
+from playground.tui.screens.pick.chain import ChainScreen
+from playground.tui.screens.pick.datasets import DatasetScreen
+from playground.tui.screens.pick.tokenizers import TokenizerScreen
 from playground.tui.screens.plugins import PluginsScreen
-from playground.tui.screens.save import SaveScreen
-from playground.tui.screens.settings import SettingsScreen
-from playground.tui.screens.tokenizers import TokenizerScreen
+from playground.tui.screens.settings.screen import SettingsScreen
 
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.slider import Slider
-from playground.tui.widgets.values import Track
+from playground.tui.widgets.slider_track import Track
 
 
 def temperature(**more: Any) -> Slider:

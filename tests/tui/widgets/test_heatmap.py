@@ -11,18 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.color import Color, rgb_to_lab
 
+from playground.tui.widgets.colors import diverging
 from playground.tui.widgets.heatmap import HeatMap, glyph_of
-from playground.tui.widgets.matrix import (
-    HOLE,
-    STEPS,
-    ZERO,
-    largest,
-    levels,
-    pool,
-    signed,
-    window,
-)
-from playground.tui.widgets.palette import diverging
+from playground.tui.widgets.matrix import HOLE, STEPS, ZERO, largest, levels, pool, signed, window
 
 
 def ramp(rows: int, cols: int) -> array[float]:

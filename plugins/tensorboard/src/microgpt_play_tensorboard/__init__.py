@@ -9,15 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from playground.api import (
-    Contribution,
-    Exporter,
-    Knob,
-    Knobs,
-    Progress,
-    RunExport,
-    hookimpl,
-)
+from playground.api import Contribution, Exporter, Knob, Knobs, Progress, RunExport, hookimpl
 
 __all__ = ["TensorBoard", "TensorBoardKnobs", "microgpt_exporters"]
 

@@ -1,0 +1,181 @@
+"""The ladder of engines as text: figures, a table, and bars on a logarithmic axis."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import textwrap
+from dataclasses import dataclass
+from typing import TextIO
+
+import click
+
+from playground.cli.failures import printable
+from playground.lab.bench import DEFAULT, BenchResult, EngineResult, Model
+
+MAX_NAME = 24
+"""Columns for the name of an engine; a longer one ends in an ellipsis."""
+MAX_WIDTH = 100
+"""Columns; a chart gains nothing from more."""
+MIN_WIDTH = 24
+"""Columns; where there are fewer, lines wrap."""
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What is written on."""
+
+    width: int
+    """Columns of a table or a chart."""
+    text_width: int
+    """Of prose: whoever reads from a pipe wants whole lines."""
+    blocks: bool = True
+    """It has the letters for bars, and for microseconds."""
+    colour: bool = False
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Paper:
+        """As wide as the terminal, or as COLUMNS says; in colour unless NO_COLOR is set."""
+        terminal = stream.isatty()
+        width = max(min(shutil.get_terminal_size().columns, MAX_WIDTH), MIN_WIDTH)
+        fixed = terminal or os.environ.get("COLUMNS", "").isdigit()
+        try:
+            (EIGHTHS + "µ…").encode(stream.encoding or "ascii")
+            blocks = True
+        except (UnicodeEncodeError, LookupError):
+            blocks = False
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        return cls(width, width if fixed else 10_000, blocks, terminal and not plain)
+
+    def wrapped(self, text: str, indent: str = "") -> list[str]:
+        """A paragraph; what goes on does so under its beginning."""
+        return textwrap.wrap(
+            printable(text),
+            self.text_width,
+            initial_indent=indent,
+            subsequent_indent=indent + "  ",
+        )
+
+    def short(self, name: str) -> str:
+        """A name that leaves room for what is said of it."""
+        name = printable(name)
+        most = min(MAX_NAME, max(self.width // 3, 6))
+        if len(name) <= most:
+            return name
+        end = "…" if self.blocks else "~"
+        return name[: most - 1] + end
+
+    def styled(self, text: str, **style: str | bool) -> str:
+        """In colour, where there is any."""
+        return click.style(text, **style) if self.colour else text  # type: ignore[arg-type]
+
+
+def figure(value: float) -> str:
+    """Three digits that mean something: 0.123, 1.23, 12.3, 12,300."""
+    if not value > 0 or math.isinf(value):
+        return f"{value:g}"
+    digits = 2 - math.floor(math.log10(value))
+    return f"{round(value, digits):,.{max(digits, 0)}f}"
+
+
+def ratio_words(ratio: float) -> str:
+    """1x, 1.05x, 49x, 1,050x."""
+    if ratio == 1:
+        return "1x"
+    return (f"{ratio:.0f}" if 9.995 <= ratio < 100 else figure(ratio)) + "x"
+
+
+def step_time(seconds: float, micro: str = "µ") -> str:
+    """83.2 ms."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{figure(seconds / size)} {unit}"
+    return f"{figure(seconds * 1e6)} {micro}s"
+
+
+def difference(rung: EngineResult) -> str:
+    """4e-16 in 50, or what it is instead."""
+    if rung.difference is None:
+        return "reference"
+    size = "0" if rung.difference == 0 else f"{rung.difference:.0e}"
+    return f"{size} in {rung.compared:,}"
+
+
+def model_words(model: Model) -> str:
+    """What was trained, as the title of its table."""
+    if model != DEFAULT:
+        return f"With {model.name}"
+    return (
+        f"The default model (n_embd {model.n_embd}, {model.n_layer} layer, "
+        f"block_size {model.block_size}, one name a step)"
+    )
+
+
+def table(ladder: BenchResult, paper: Paper) -> list[str]:
+    """A line for each engine, ratios first. Columns that find no room are left out; an engine
+    that computes something else is marked in any case."""
+    if not ladder.rungs:
+        return []
+    micro = "µ" if paper.blocks else "u"
+    head = ["", "engine", "a step", "steps/s", "tokens/s", "difference"]
+    rows = [
+        [
+            ratio_words(rung.ratio),
+            paper.short(rung.engine),
+            step_time(rung.seconds_per_step, micro),
+            figure(rung.steps_per_second),
+            figure(rung.tokens_per_second),
+            difference(rung) + (" WRONG" if rung.wrong else ""),
+        ]
+        for rung in ladder.rungs
+    ]
+    rows.insert(0, head)
+    wrong = any(rung.wrong for rung in ladder.rungs)
+    kept = list(range(6))
+    for spare in (4, 3, 2, 5):
+        widths = [max(len(row[i]) for row in rows) for i in range(6)]
+        if sum(widths[i] + 2 for i in kept) <= paper.width or (spare == 5 and wrong):
+            break
+        kept.remove(spare)
+    lines = []
+    for row in rows:
+        cells = [row[i].ljust(widths[i]) if i in (1, 5) else row[i].rjust(widths[i]) for i in kept]
+        line = ("  " + "  ".join(cells)).rstrip()
+        lines.append(paper.styled(line, fg="red") if line.endswith("WRONG") else line)
+    return lines
+
+
+def chart(ladder: BenchResult, paper: Paper) -> list[str]:
+    """A bar for each engine, on a logarithmic axis from a power of ten below the ratios to one
+    above them."""
+    ratios = [rung.ratio for rung in ladder.rungs]
+    low = min(math.floor(math.log10(min(ratios))), 0)
+    high = max(math.ceil(math.log10(max(ratios))), low + 1)
+    names = [paper.short(rung.engine) for rung in ladder.rungs]
+    ticks = [
+        f"|{10.0**power:,g}x" if power < 6 else f"|1e{power}x" for power in range(low, high + 1)
+    ]
+    left = 2 + max(map(len, names)) + 1
+    right = max(len(ticks[-1]), *(len(ratio_words(ratio)) + 1 for ratio in ratios))
+    room = max(paper.width - left - right, 4)
+    lines = []
+    for name, ratio in zip(names, ratios, strict=True):
+        bar = _bar((math.log10(ratio) - low) / (high - low) * room, blocks=paper.blocks)
+        coloured = paper.styled(bar, fg="cyan")
+        lines.append(f"  {name:<{left - 3}} {coloured} {ratio_words(ratio)}")
+    axis = ""
+    for number, tick in enumerate(ticks):
+        place = left + round(number / (high - low) * room)
+        if place >= len(axis) + (1 if axis else 0):
+            axis = axis.ljust(place) + tick
+    return [*lines, axis]
+
+
+def _bar(cells: float, *, blocks: bool) -> str:
+    """At least an eighth of a cell: the slowest engine is there, too."""
+    if not blocks:
+        return "#" * max(round(cells), 1)
+    full, rest = divmod(max(round(cells * 8), 1), 8)
+    return "█" * full + (EIGHTHS[rest] if rest else "")

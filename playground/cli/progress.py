@@ -1,0 +1,134 @@
+"""How far a run is, on standard error."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from typing import TextIO
+
+from playground.cli.failures import printable
+from playground.lab.protocol.failures import Progress
+from playground.lab.session import Session
+from playground.words import many
+
+BAR_WIDTH = 24
+REDRAW_SECONDS = 0.1
+
+
+class Report:
+    """One line rewritten in a terminal, a line now and then in a log, nothing beside --json."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
+        self._stream = stream
+        self._live = stream.isatty() and os.environ.get("TERM") != "dumb" and not quiet
+        self._quiet = quiet
+        self._full, self._empty = _signs(stream)
+        self._drawn = 0.0
+        self._average = 0.0
+        self._started = (0.0, 0)
+        self._dirty = False
+
+    def opening(self, progress: Progress) -> None:
+        """How far the opening is."""
+        if self._live and time.monotonic() - self._drawn > REDRAW_SECONDS:
+            share = f" {progress.done / progress.total:4.0%}" if progress.total else ""
+            self._draw(f"{progress.stage}{share}")
+
+    def opened(self, session: Session) -> None:
+        """What will be trained."""
+        self.clear()
+        if not self._quiet:
+            info = session.info
+            self._line(
+                f"{info.dataset_title}: {many(info.documents, 'document')}, "
+                f"{info.vocab_size:,} tokens, {info.parameter_count:,} parameters, "
+                f"{session.spec.engine} engine"
+            )
+            for notice in info.notices:
+                self._line(f"! {notice.text}")
+            if session.finished:
+                self._line(f"All {session.spec.steps:,} steps of this run are done.")
+            elif session.step:
+                self._line(f"Going on from step {session.step:,} of {session.spec.steps:,}.")
+        self._started = (time.monotonic(), session.step)
+
+    def step(self, session: Session, loss: float) -> None:
+        """A step is done."""
+        if self._quiet:
+            return
+        done, steps = session.step, session.spec.steps
+        self._average = 0.95 * self._average + 0.05 * loss if self._average else loss
+        now = time.monotonic()
+        if self._live:
+            if now - self._drawn < REDRAW_SECONDS and done < steps:
+                return
+        elif done % max(1, steps // 10) and done != steps:
+            return
+        since, first = self._started
+        speed = (done - first) / max(now - since, 1e-9)
+        left = (steps - done) / max(speed, 1e-9)
+        begin = f"step {done:,}/{steps:,}"
+        known = session.training.series.measured
+        measured = [(meter.label, known.get(meter.label)) for meter in session.measurer.meters]
+        latest = "".join(f"  {label} {one.values[-1]:.4g}" for label, one in measured if one)
+        end = f"loss {self._average:.3f}{latest}  {speed:,.0f} steps/s  {_duration(left)} left"
+        room = _columns(self._stream) - 1 - len(begin) - len(end) - 2
+        width = min(BAR_WIDTH, room) if self._live else BAR_WIDTH
+        count = round(width * done / steps)
+        bar = self._full * count + self._empty * (width - count)
+        self._draw(f"{begin} {bar} {end}" if width > 3 else f"{begin} {end}")
+
+    def clear(self) -> None:
+        """Take away the line that is being rewritten."""
+        if self._dirty:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._dirty = False
+
+    def end(self) -> None:
+        """Leave the line as it stands."""
+        if self._dirty:
+            self._stream.write("\n")
+            self._dirty = False
+        self._stream.flush()
+
+    def _draw(self, text: str) -> None:
+        self._drawn = time.monotonic()
+        if self._live:
+            # One cell stays free: a line that fills the last one wraps in some terminals.
+            self._stream.write(f"\r{printable(text)[: _columns(self._stream) - 1]}\x1b[K")
+            self._stream.flush()
+            self._dirty = True
+        else:
+            self._line(text)
+
+    def _line(self, text: str) -> None:
+        self._stream.write(printable(text) + "\n")
+        self._stream.flush()
+
+
+def _signs(stream: TextIO) -> tuple[str, str]:
+    """What the bar is made of, in the stream's encoding."""
+    try:
+        "━─".encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return "#", "-"
+    return "━", "─"
+
+
+def _columns(stream: TextIO) -> int:
+    """Of the terminal that is written to, which need not be that of standard output."""
+    try:
+        columns = os.get_terminal_size(stream.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return columns or shutil.get_terminal_size().columns
+
+
+def _duration(seconds: float) -> str:
+    """As a person says it: 45 s, 3 min, 2 h 10 min."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"

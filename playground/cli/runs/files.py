@@ -1,0 +1,150 @@
+"""`runs export` and `runs import`: from the store to a file, and from a file to the store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from playground.cli.export import Telling
+from playground.cli.failures import fail, fail_with, printable, say, warn
+from playground.cli.loading import load
+from playground.cli.runs.list import fail_with_store, opened
+from playground.hooks.sources import PluginSources, expanded
+from playground.lab.checkpoint import CheckpointError, check_place
+from playground.lab.protocol.failures import LabError
+from playground.lab.record.export import EXPORTERS, export_metrics, save_model
+from playground.lab.record.load import look_up
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec, SpecError
+from playground.lab.store.errors import StoreError
+from playground.lab.store.records import RunRow
+from playground.lab.store.store import Store
+from playground.lab.store.transfer import ENDING
+from playground.lab.store.transfer import export_run as write_run
+from playground.lab.store.transfer import import_run as read_run
+
+ENDINGS = {ENDING: "run", ".csv": "csv", ".jsonl": "jsonl", ".safetensors": "model"}
+
+
+def export_run(
+    words: str,
+    path: Path,
+    sources: PluginSources,
+    *,
+    kind: str | None,
+    step: int | None,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Write it; returns the exit code. Raises click.UsageError for what contradicts itself."""
+    kind = kind or ENDINGS.get(path.suffix.lower())
+    printed = str(path) == "-"
+    if printed and (as_json or kind not in (None, *EXPORTERS)):
+        raise click.UsageError(
+            "'-' prints the figures, as --as csv or jsonl. For anything else name a file."
+        )
+    if kind is None:
+        raise click.UsageError(
+            f"'{printable(path.name)}' does not say what to write: end it in "
+            f"{', '.join(ENDINGS)}, or say --as run, csv, jsonl or model."
+        )
+    if step is not None and kind != "model":
+        raise click.UsageError("--step is for models: end PATH in .safetensors, or say --as model.")
+    if kind == "run" and path.suffix != ENDING:
+        path = path.with_name(path.name + ENDING)
+    try:
+        with opened() as store:
+            row = store.find(words)
+            if printed:
+                _print(store, row, kind)
+                return 0
+            if not force and expanded(path).is_file():
+                return fail(f"there is a file {path} already. --force replaces it.")
+            at = row.at if step is None else step
+            target = _write(store, row, path, kind, at, sources).absolute()
+    except StoreError as error:
+        return fail_with_store(error)
+    except CheckpointError as error:
+        return fail(f"{error.title}. {error.message}")
+    except SpecError as error:
+        return fail(f"The recorded settings cannot be. {error}.")
+    except LabError as error:
+        return fail_with(error.failure)
+    what = {"run": f"run {row.id}", "model": f"step {at:,} of run {row.id}"}
+    if as_json:
+        told = {"run": row.id, "as": kind, "path": str(target)}
+        click.echo(json.dumps({**told, "step": at} if kind == "model" else told))
+    else:
+        say(f"Exported {what.get(kind, f'the metrics of run {row.id}')} to {target}")
+    return 0
+
+
+def _write(
+    store: Store, row: RunRow, path: Path, kind: str, at: int, sources: PluginSources
+) -> Path:
+    if kind == "run":
+        return write_run(store, row.id, path)
+    if kind in EXPORTERS:
+        with Telling() as tell:
+            return export_metrics(store, row.id, path, "csv" if kind == "csv" else "jsonl", tell)
+    target = check_place(path)  # before a minute of training, not after it
+    if not row.step >= at:
+        raise StoreError(
+            "There is no such step",
+            f"Run {row.id} was recorded up to step {row.step:,}, and step {at:,} was asked for.",
+        )
+    return save_model(store, row.id, at, target) or _trained_there(store, row, at, target, sources)
+
+
+def _print(store: Store, row: RunRow, kind: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        whole = _write(store, row, Path(folder) / "figures", kind, row.at, PluginSources())
+        with whole.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+def _trained_there(
+    store: Store, row: RunRow, at: int, target: Path, sources: PluginSources
+) -> Path:
+    """The model of a step that no state was kept of: trained there again, from the state before
+    it. Raises LabError, StoreError."""
+    recalled = look_up(store, row.id, at)
+    if recalled.at != at:
+        raise StoreError(
+            "This step cannot be gone back to",
+            f"The states of run {row.id} begin at step {recalled.at:,}.",
+        )
+    registry = load(sources)
+    warn(registry.problems)
+    with Telling() as tell:
+        session = Session.open(
+            RunSpec.parse(recalled.spec), registry, checkpoint=recalled.checkpoint, progress=tell
+        )
+        session.recall(recalled, tell)
+    if session.step != at:
+        reason = session.info.notices[-1].text if session.info.notices else ""
+        raise StoreError(
+            "This step cannot be done again here", f"{reason[:1].upper()}{reason[1:]}."
+        )
+    session.save(str(target))
+    return target
+
+
+def import_run(path: Path, *, as_json: bool) -> int:
+    """Take it in; returns the exit code."""
+    try:
+        with opened(create=True) as store:
+            row = store.row(read_run(store, path))
+    except StoreError as error:
+        return fail_with_store(error)
+    if as_json:
+        click.echo(json.dumps({"run": row.id, "uid": row.uid, "name": row.name}))
+    else:
+        name = f" “{row.name}”" if row.name else ""
+        say(f"Imported as run {row.id}{name}, {row.step:,} of {row.steps:,} steps recorded.")
+    return 0

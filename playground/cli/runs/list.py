@@ -1,0 +1,214 @@
+"""`runs list` and `runs tree`, and what all commands on runs share: the store, and its errors.
+
+Which recorded run somebody means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from playground.cli.failures import fail, printable, say
+from playground.cli.listing import UNLIMITED, terminal_width
+from playground.lab.store import runlist
+from playground.lab.store.errors import StoreError
+from playground.lab.store.locks import is_open
+from playground.lab.store.query import Query, QueryError
+from playground.lab.store.store import Store
+from playground.words import age, many, number
+
+if TYPE_CHECKING:
+    from playground.lab.store.records import RunRow
+
+
+def find_run(store: Path, words: str) -> int | None:
+    """The run that a number, a name or the beginning of a uid means; None if none does, which is
+    said then."""
+    from playground.lab.store.errors import StoreError
+    from playground.lab.store.store import Store
+
+    try:
+        with Store.open(store) as opened:
+            return opened.find(words).id
+    except StoreError as error:
+        fail(f"{error.title}. {error.message}")
+        return None
+
+
+_GAP = "  "
+_NONE_FIT = "No run fits that. There are {there}."
+_NONE_YET = "There are no runs yet. Train something in microgpt-play, and it is kept."
+
+
+def fail_with_store(error: StoreError) -> int:
+    """Say what the store refused; the exit code of a failure."""
+    return fail(f"{error.title}. {error.message}")
+
+
+@contextlib.contextmanager
+def opened(*, create: bool = False) -> Iterator[Store]:
+    """The store. Raises StoreError "missing" if there is none and none is to be made."""
+    with Store.open(create=create) as store:
+        yield store
+
+
+def places(store: Store, rows: Sequence[RunRow]) -> dict[int, runlist.Place]:
+    """Who has each run open that was not closed."""
+    held = {row.id: is_open(store.lock_folder, row.uid) for row in rows if row.owner}
+    return runlist.places(rows, held)
+
+
+# ---------------------------------------------------------------- lists
+
+
+def list_runs(text: str, *, sort: str | None, limit: int | None, as_json: bool) -> int:
+    """Print a table, or an object a line; returns the exit code."""
+    found = _found(_query(text, sort, limit), as_json=as_json)
+    if isinstance(found, int):
+        return found
+    rows, where = found
+    if as_json:
+        for row in rows:
+            click.echo(as_json_text(as_object(row, where.get(row.id, ""))))
+        return 0
+    if rows:
+        _print_table(rows, where, {})
+    return 0
+
+
+def show_tree(text: str) -> int:
+    """Print the runs, each fork below its parent; returns the exit code."""
+    found = _found(_query(text, None, None), as_json=False)
+    if isinstance(found, int):
+        return found
+    rows, drawn = runlist.branches(found[0])
+    if rows:
+        _print_table(rows, found[1], drawn)
+    return 0
+
+
+def _query(text: str, sort: str | None, limit: int | None) -> Query:
+    """Raises click.UsageError for what cannot be understood."""
+    try:
+        if sort is None:
+            return Query.parse(text, limit=limit)
+        wanted = sort.lstrip("-")
+        query = Query.parse(text, limit=limit)
+    except QueryError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="QUERY") from None
+    try:
+        return dataclasses.replace(query, sort=wanted, descending=sort.startswith("-"))
+    except QueryError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--sort") from None
+
+
+def _found(query: Query, *, as_json: bool) -> tuple[list[RunRow], dict[int, runlist.Place]] | int:
+    """The rows and who has them open, or an exit code. That there are none is said."""
+    try:
+        with opened() as store:
+            rows = store.runs(query)
+            if not rows and not as_json:
+                there = store.totals()[0]
+                say(_NONE_FIT.format(there=many(there)) if there else _NONE_YET)
+            return rows, places(store, rows)
+    except StoreError as error:
+        if error.kind != "missing":
+            return fail_with_store(error)
+        if not as_json:
+            say(_NONE_YET)
+        return 0
+
+
+def as_object(row: RunRow, place: runlist.Place) -> dict[str, Any]:
+    """A row as JSON gives it: its fields, and "state", how it stands ("interrupted")."""
+    return {**dataclasses.asdict(row), "state": runlist.standing(row, place).words}
+
+
+def as_json_text(value: Any) -> str:
+    """As JSON, which has no Infinity and no NaN: a loss that is one is null."""
+    return json.dumps(_finite(value), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value
+
+
+# ---------------------------------------------------------------- a table
+
+
+_TITLES = ("", "name", "data set", "model", "lr", "engine", "step", "loss", "held out", "age", "")
+_RIGHT = {0, 4, 6, 7, 8, 9}
+_DROPPED = (3, 8, 5, 9, 2, 4, 7)
+"""Columns that go where there is no room, the first of these first."""
+
+
+def _print_table(
+    rows: Sequence[RunRow], where: dict[int, runlist.Place], drawn: dict[int, str]
+) -> None:
+    lines = [_cells(row, where.get(row.id, ""), drawn.get(row.id, "")) for row in rows]
+    columns = list(range(len(_TITLES)))
+    widths = [max(cells(line[n]) for line in (_TITLES, *lines)) for n in columns]
+    for gone in _DROPPED:
+        if sum(widths[n] + len(_GAP) for n in columns) - len(_GAP) <= terminal_width():
+            break
+        columns.remove(gone)
+    room = terminal_width() - sum(widths[n] + len(_GAP) for n in columns if n != 1)
+    widths[1] = min(widths[1], max(room, 8))
+    for line in (_TITLES, *lines):
+        parts = [_padded(line[n], widths[n], n in _RIGHT) for n in columns]
+        click.echo(_GAP.join(parts).rstrip())
+
+
+def _cells(row: RunRow, place: runlist.Place, branch: str) -> tuple[str, ...]:
+    state = runlist.standing(row, place)
+    return (
+        str(row.id),
+        branch + (printable(row.name) or "–"),
+        printable(row.dataset),
+        runlist.shape(row),
+        f"{row.learning_rate:g}",
+        printable(row.engine),
+        runlist.steps(row),
+        number(row.loss),
+        number(row.heldout),
+        age(time.time() - row.touched),
+        f"{state.sign} {state.words}",
+    )
+
+
+def cells(text: str) -> int:
+    """Columns of a terminal that a text takes."""
+    return sum(
+        0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1
+        for ch in text
+    )
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    if cells(text) > width and width < UNLIMITED:
+        while text and cells(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    pad = " " * (width - cells(text))
+    return pad + text if right else text + pad
+
+
+def numbers(runs: Iterable[int]) -> str:
+    """ "run 3", "runs 3, 4 and 7"."""
+    *most, last = [str(run) for run in runs]
+    return f"runs {', '.join(most)} and {last}" if most else f"run {last}"

@@ -1,0 +1,232 @@
+"""`runs show`: a run's settings, where it comes from, and what became of it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from playground.cli.failures import fail, printable
+from playground.cli.listing import Row, print_rows
+from playground.cli.runs.list import as_json_text, fail_with_store, opened, places
+from playground.lab.fork import differences
+from playground.lab.spec import RunSpec
+from playground.lab.store import runlist
+from playground.lab.store.errors import StoreError
+from playground.lab.store.summaries import settings_of
+from playground.words import age, many
+
+if TYPE_CHECKING:
+    from playground.lab.store.records import RunRecord, RunRow
+    from playground.lab.store.store import Store
+
+_GENERATIONS = 100
+"""Of parents that are named."""
+
+
+def show_run(words: str, *, as_json: bool) -> int:
+    """Print all but the series themselves; returns the exit code."""
+    try:
+        with opened() as store:
+            row = store.find(words)
+            about = _about(store, store.record(row.id), places(store, [row]).get(row.id, ""))
+    except StoreError as error:
+        return fail_with_store(error)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return fail(f"What was recorded of the run makes no sense: {error}. Import it again.")
+    if as_json:
+        click.echo(as_json_text(about))
+    else:
+        print_rows(list(_lines(about)))
+    return 0
+
+
+def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, Any]:
+    """What there is to say, as JSON gives it."""
+    row = record.row
+    parents = _parents(store, row)
+    base, compared = _base(store, row)
+    samples = store.samples(row.id)
+    last = samples[-1].batch if samples else None
+    probes = store.probes(row.id)
+    finite = [loss for loss in record.losses if math.isfinite(loss)]
+    settings = _object(record.settings)
+    return {
+        **dataclasses.asdict(row),
+        "state": runlist.standing(row, place).words,
+        "parents": parents,
+        "children": [child.id for child in store.children(row.id)],
+        "spec": json.loads(record.spec),
+        "compared_with": compared,
+        "different": [
+            {"field": one.field, "before": one.left, "now": one.right}
+            for one in differences(base, settings_of(record))
+        ],
+        "edits": [dataclasses.asdict(edit) for edit in record.edits],
+        "series": {
+            "first_step": record.first + 1,
+            "steps": len(record.losses),
+            "first_loss": record.losses[0] if record.losses else None,
+            "last_loss": record.losses[-1] if record.losses else None,
+            "lowest_loss": min(finite, default=None),
+            "held_out": [list(pair) for pair in record.evaluations],
+            "metrics": {label: len(pairs) // 2 for label, pairs in record.measured.items()},
+            "tokens": record.tokens_seen,
+            "seconds": record.seconds,
+        },
+        "states": list(record.keyframes),
+        "samples": None
+        if last is None
+        else {
+            "step": last.step,
+            "prompt": last.prompt,
+            "texts": [text.text for text in last.texts],
+        },
+        "probes": {
+            "steps": [one.step for one in probes],
+            "asked": settings.get("probes"),
+            "first": probes[0].answers if probes else [],
+            "last": probes[-1].answers if probes else [],
+        },
+        "plugins": [dataclasses.asdict(use) for use in record.plugins],
+        "data_sha256": record.data,
+        "text_sha256": record.text_sha256,
+    }
+
+
+def _parents(store: Store, row: RunRow) -> list[dict[str, Any]]:
+    """From its parent up to the first one, with the step it was forked at."""
+    found: list[dict[str, Any]] = []
+    while row.parent is not None and len(found) < _GENERATIONS:
+        known = {"id": row.parent, "step": row.fork_step, "name": "", "there": False}
+        found.append(known)
+        try:
+            row = store.row(row.parent)
+        except StoreError:  # deleted, or it stayed on another machine
+            break
+        known.update(name=row.name, there=True)
+    return found
+
+
+def _base(store: Store, row: RunRow) -> tuple[dict[str, Any], str]:
+    """The settings to compare with, and whose they are."""
+    if row.parent is not None:
+        with contextlib.suppress(StoreError):
+            return settings_of(store.record(row.parent)), f"run {row.parent}"
+    return RunSpec().model_dump(), "the defaults"
+
+
+def _object(text: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        value = json.loads(text)
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+# ---------------------------------------------------------------- in words
+
+
+def _lines(about: dict[str, Any]) -> Iterator[Row]:
+    yield f"Run {about['id']}", about["name"]
+    yield "  note", about["note"] or "–"
+    yield "  uid", about["uid"]
+    yield "  state", f"{about['state']}, at step {about['at']:,} of {about['steps']:,}"
+    if about["owner"]:
+        yield "  open in", about["owner"]
+    yield "  begun", _when(about["created"])
+    yield "  last touched", _when(about["touched"])
+    yield from _lineage(about)
+    yield "Settings", ""
+    yield "  data set", about["dataset"]
+    for field in ("tokenizer", "engine", "schedule", "seed", "learning_rate", "batch_size"):
+        yield f"  {field.replace('_', ' ')}", str(about[field])
+    yield (
+        "  model",
+        (
+            f"{many(about['n_layer'], 'layer')}, width {about['n_embd']}, "
+            f"{many(about['n_head'], 'head')}, context {about['block_size']}: "
+            f"{about['parameters']:,} parameters"
+        ),
+    )
+    yield f"Unlike {about['compared_with']}", "" if about["different"] else "nothing"
+    for one in about["different"]:
+        yield f"  {one['field']}", f"{_value(one['before'])} → {_value(one['now'])}"
+    for one in about["edits"]:
+        yield f"  {one['field']}", f"{_value(one['value'])} from step {one['step']:,} on, by hand"
+    yield from _series(about["series"], about["states"])
+    yield from _texts(about)
+    yield "Made with", ""
+    for use in about["plugins"]:
+        yield f"  {use['kind']} {use['name']}", " ".join(
+            filter(None, (use["version"], f"sha256 {use['sha256'][:12]}" if use["sha256"] else ""))
+        ) or "–"  # fmt: skip
+    yield "  documents", f"sha256 {about['data_sha256'][:12]}"
+
+
+def _lineage(about: dict[str, Any]) -> Iterator[Row]:
+    label = "  forked from"
+    for parent in about["parents"]:
+        name = f" ({parent['name']})" if parent["name"] else ""
+        step = "" if parent["step"] is None else f" after step {parent['step']:,}"
+        gone = "" if parent["there"] else ", which is not here any more"
+        yield label, f"run {parent['id']}{name}{step}{gone}"
+        label = "    and that"
+    if about["children"]:
+        yield "  forks of it", ", ".join(map(str, about["children"]))
+
+
+def _series(series: dict[str, Any], states: Sequence[int]) -> Iterator[Row]:
+    yield "Record", ""
+    if not series["steps"]:
+        yield "  steps", "none"
+        return
+    last = series["first_step"] + series["steps"] - 1
+    yield "  steps", f"{series['first_step']:,} to {last:,}, {series['tokens']:,} tokens"
+    yield (
+        "  loss",
+        (
+            f"{series['first_loss']:.4f} → {series['last_loss']:.4f}"
+            + ("" if series["lowest_loss"] is None else f", lowest {series['lowest_loss']:.4f}")
+        ),
+    )
+    if series["held_out"]:
+        step, loss = series["held_out"][-1]
+        yield "  held out", f"{loss:.4f} after step {step:,}"
+    for label, count in series["metrics"].items():
+        yield f"  {label}", many(count, "value")
+    yield "  trained for", f"{series['seconds']:.1f} s"
+    yield "  states kept", many(len(states), "state")
+
+
+def _texts(about: dict[str, Any]) -> Iterator[Row]:
+    samples, probes = about["samples"], about["probes"]
+    if samples:
+        yield f"Samples after step {samples['step']:,}", ""
+        for text in samples["texts"]:
+            yield "", printable(text)
+    if probes["steps"]:
+        prompts = (probes["asked"] or {}).get("prompts", [])
+        yield f"Probes after step {probes['steps'][-1]:,}", ""
+        for place, texts in enumerate(probes["last"]):
+            prompt = prompts[place] if place < len(prompts) else ""
+            yield f"  {prompt!r}", " | ".join(texts) or "–"
+
+
+def _when(seconds: float) -> str:
+    try:
+        stamp = time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):  # a clock that was far off
+        return "at a time that no calendar has"
+    past = age(time.time() - seconds)
+    return f"{stamp} ({past if past == 'now' else past + ' ago'})"
+
+
+def _value(value: Any) -> str:
+    return "–" if value is None else str(value)

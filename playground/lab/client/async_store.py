@@ -1,0 +1,222 @@
+"""The store as the screen's process uses it: read and managed in threads, so that no query and
+no lock holds the screen up. Nothing here records; that is the worker's."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+if TYPE_CHECKING:
+    from playground.lab.protocol.probes import ProbeAnswers
+    from playground.lab.store.query import Query
+    from playground.lab.store.records import RunRecord, RunRow, StoredSamples
+    from playground.lab.store.store import Store
+    from playground.lab.store.summaries import About, Outline, Overview, Pair
+
+T = TypeVar("T")
+
+
+class AsyncStore:
+    """The runs of one store. Every method raises StoreError; the store is opened when it is
+    first needed, and made if it is not there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._store: Store | None = None
+        self._turn = asyncio.Lock()
+
+    async def _do(self, work: Callable[[Store], T]) -> T:
+        async with self._turn:
+            return await asyncio.to_thread(self._work, work)
+
+    def _work(self, work: Callable[[Store], T]) -> T:
+        if self._store is not None and self._store.moved:  # the worker makes a new one, too
+            self._store.close()
+            self._store = None
+        from playground.lab.store.database import understood
+
+        if self._store is None:
+            from playground.lab.store.store import Store
+
+            self._store = Store.open(self.path)
+        with understood(self.path):
+            return work(self._store)
+
+    async def _apart(self, work: Callable[[Store], T]) -> T:
+        """What takes its time, beside what the screen asks."""
+
+        def do() -> T:
+            from playground.lab.store.database import understood
+            from playground.lab.store.store import Store
+
+            with Store.open(self.path) as store, understood(self.path):
+                return work(store)
+
+        return await asyncio.to_thread(do)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    # ------------------------------------------------------------ reading
+
+    async def runs(self, query: Query | None = None) -> list[RunRow]:
+        """Those that fit, as the query sorts them."""
+        return await self._do(lambda store: store.runs(query))
+
+    async def overview(self, query: Query, here: int | None, *, tree: bool) -> Overview:
+        """The same, with who has each open, in a tree of forks if it is to be. here: the run
+        that is open in this playground."""
+        from playground.lab.store.summaries import overview
+
+        return await self._do(lambda store: overview(store, query, here, tree=tree))
+
+    async def row(self, run: int) -> RunRow:
+        """One of them."""
+        return await self._do(lambda store: store.row(run))
+
+    async def record(self, run: int) -> RunRecord:
+        """All that was recorded of one, but for states and samples."""
+        return await self._do(lambda store: store.record(run))
+
+    async def curve(self, run: int) -> tuple[int, array[float], array[float]]:
+        """The step before the first loss, the losses, the learning rates."""
+        return await self._do(lambda store: store.curve(run))
+
+    async def outline(self, run: int) -> Outline:
+        """The same losses as a chart shows them, however many they are."""
+        from playground.lab.store.summaries import outline
+
+        return await self._do(lambda store: outline(store, run))
+
+    async def about(self, run: int) -> About:
+        """What is said of a run beside its curve."""
+        from playground.lab.store.summaries import about
+
+        return await self._do(lambda store: about(store, run))
+
+    async def pair(self, left: int, right: int) -> Pair:
+        """Two runs beside each other."""
+        from playground.lab.store.summaries import pair
+
+        return await self._do(lambda store: pair(store, left, right))
+
+    async def samples(self, run: int, since_step: int = 0) -> list[StoredSamples]:
+        """What it wrote."""
+        return await self._do(lambda store: store.samples(run, since_step))
+
+    async def probes(self, run: int) -> list[ProbeAnswers]:
+        """What it answered to its probes."""
+        return await self._do(lambda store: store.probes(run))
+
+    async def children(self, run: int) -> list[RunRow]:
+        """Its forks."""
+        return await self._do(lambda store: store.children(run))
+
+    async def interrupted(self) -> list[RunRow]:
+        """Runs that were open in a process that is no more, newest first."""
+        return await self._do(lambda store: store.interrupted())
+
+    async def latest(self, but: int | None = None) -> RunRow | None:
+        """The run that was touched last, other than `but`."""
+        from playground.lab.store.query import Query
+
+        rows = await self.runs(Query(sort="touched", descending=True, limit=2))
+        return next((row for row in rows if row.id != but), None)
+
+    # ------------------------------------------------------------ managing
+
+    async def rename(self, run: int, name: str) -> None:
+        """Call it something."""
+        await self._do(lambda store: store.rename(run, name))
+
+    async def annotate(self, run: int, note: str) -> None:
+        """Write something to it."""
+        await self._do(lambda store: store.annotate(run, note))
+
+    async def delete(self, runs: Iterable[int]) -> None:
+        """Put them away; `restore` brings them back for a week."""
+        wanted = tuple(runs)
+        await self._do(lambda store: store.delete(wanted))
+
+    async def restore(self, runs: Iterable[int]) -> None:
+        """Bring them back."""
+        wanted = tuple(runs)
+        await self._do(lambda store: store.restore(wanted))
+
+    async def tidy(self) -> None:
+        """Give up for good what was put away long ago, and keyframes of old runs that would
+        take too much room."""
+        from playground.lab.store.texts import forget_copies
+
+        def work(store: Store) -> None:
+            store.purge()
+            store.thin()
+            forget_copies(store)
+
+        await self._apart(work)
+
+    async def export_run(self, run: int, path: Path) -> None:
+        """Write a run as one file."""
+        from playground.lab.store.transfer import export_run
+
+        await self._apart(lambda store: export_run(store, run, path))
+
+    async def import_run(self, path: Path) -> int:
+        """Take in a run from such a file."""
+        from playground.lab.store.transfer import import_run
+
+        return await self._apart(lambda store: import_run(store, path))
+
+    async def undelete(self) -> tuple[int, ...]:
+        """Bring back what was deleted last, all that went together; nothing if there is none."""
+
+        def work(store: Store) -> tuple[int, ...]:
+            found = store.deleted()
+            last = tuple(row.id for row, when in found if when == found[0][1])
+            store.restore(last)
+            return last
+
+        return await self._do(work)
+
+    async def export_metrics(self, run: int, path: Path, kind: Literal["csv", "jsonl"]) -> None:
+        """Write what was measured at each step."""
+
+        def work(store: Store) -> None:
+            from playground.lab.protocol.failures import LabError
+            from playground.lab.record.export import export_metrics
+            from playground.lab.store.errors import StoreError
+
+            try:
+                export_metrics(store, run, path, kind)
+            except LabError as error:
+                raise StoreError(error.failure.title, error.failure.message) from error
+
+        await self._do(work)
+
+    async def export_model(self, run: int, path: Path) -> None:
+        """Write the model of where the run stands."""
+
+        def work(store: Store) -> None:
+            from playground.lab.checkpoint import CheckpointError
+            from playground.lab.record.export import save_model
+            from playground.lab.store.errors import StoreError
+
+            at = store.row(run).at
+            try:
+                saved = save_model(store, run, at, path)
+            except CheckpointError as error:
+                raise StoreError(error.title, error.message) from error
+            if saved is None:
+                raise StoreError(
+                    "The model of this step was not kept",
+                    f"Run {run} stands at step {at:,}, which must be trained again from an "
+                    "earlier state. Open the run and save it there with ctrl+s.",
+                )
+
+        await self._do(work)

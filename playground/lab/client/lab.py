@@ -1,0 +1,409 @@
+"""The Lab: what the screen holds. It opens runs, asks them things, and keeps them alive.
+
+Every run has a worker process of its own, and opening another run starts another process: until
+that has succeeded, the open run is untouched by whatever happens. If the worker of the open
+run dies or hangs, the Lab says so, starts a fresh one and goes on from the last checkpoint it
+holds; training is deterministic, so the losses that follow are the ones that would have been.
+
+Plugin files that are saved while a run is open: its worker uses them at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from playground.catalog import Catalog, KnobValue
+from playground.hooks.sources import PluginSources
+from playground.lab.client.events import (
+    CLOSED_RUN,
+    LabEvent,
+    Limits,
+    OpenProgress,
+    PluginSaved,
+    PluginsUnwatched,
+    WorkerBack,
+    WorkerGone,
+    WorkerLost,
+)
+from playground.lab.client.open_run import Background, Opener, OpenRun
+from playground.lab.client.process import WorkerProcess
+from playground.lab.client.recovery import CheckpointKeeper, PanelWatch, Rescue
+from playground.lab.client.reload import Reloader
+from playground.lab.client.workers import CLOSED, Link, Workers
+from playground.lab.protocol.commands import (
+    Advance,
+    Command,
+    Edit,
+    Export,
+    GetCatalog,
+    GetCheckpoint,
+    GetFrame,
+    GetPreview,
+    GetProbes,
+    GoTo,
+    Open,
+    Pause,
+    ProbesState,
+    Reload,
+    Run,
+    Sample,
+    Save,
+    SetMetrics,
+    SetProbes,
+    SetSampling,
+    UseEngine,
+)
+from playground.lab.protocol.failures import Done, Failure, LabError, Progress
+from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.run import (
+    Checkpoint,
+    Recording,
+    RecordState,
+    Reloaded,
+    RunInfo,
+    SavedPlugin,
+)
+from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
+
+__all__ = [
+    "Lab",
+    "LabError",
+    "LabEvent",
+    "Limits",
+    "OpenProgress",
+    "WorkerBack",
+    "WorkerGone",
+    "WorkerLost",
+]
+
+
+class Lab:
+    """Runs, each in a process of its own. Belongs to one event loop; no method blocks it.
+
+    listener: called in the event loop with each LabEvent.
+    prewarmed: a worker started earlier with `spawn_worker`, for the first run.
+    Every method that asks the worker something raises LabError, at once if there is no worker.
+    """
+
+    def __init__(
+        self,
+        sources: PluginSources | None = None,
+        *,
+        listener: Callable[[LabEvent], None] = lambda _: None,
+        prewarmed: WorkerProcess | None = None,
+        limits: Limits | None = None,
+        store: Path | None = None,
+    ) -> None:
+        """store: the file that runs are recorded in; None to record none."""
+        limits = limits or Limits()
+        self._workers = Workers(sources or PluginSources(), prewarmed, limits, self._on_lost)
+        self._background = Background()
+        self._open_run = OpenRun(self._workers, self._background)
+        self._open_run.store = str(store) if store else ""
+        self._keeper = CheckpointKeeper(limits)
+        self.panels = PanelWatch()
+        """Which panels are switched off, because they took a worker with them."""
+        self._reloader = Reloader(self.sources, time.time())
+        shared = self._workers, self._background
+        self._opener = Opener(self._open_run, *shared, self._reloader, listener)
+        self._rescue = Rescue(
+            self._open_run, self._opener, *shared, self._keeper, self.panels, listener
+        )
+        self._follower = Follower(self._open_run, *shared, self._reloader, self.panels, listener)
+
+    @property
+    def info(self) -> RunInfo | None:
+        """The open run, also while its worker is being restarted."""
+        return self._open_run.info
+
+    @property
+    def catalog(self) -> Catalog | None:
+        """What the newest worker can make."""
+        return self._open_run.catalog
+
+    @property
+    def sources(self) -> PluginSources:
+        """Where plugins come from; may be replaced, the next process takes the new ones."""
+        return self._workers.sources
+
+    @sources.setter
+    def sources(self, sources: PluginSources) -> None:
+        self._workers.sources = sources
+
+    @property
+    def probe_set(self) -> ProbeSet:
+        """What the open run is asked, as it was set last."""
+        return self._open_run.probes
+
+    @property
+    def store(self) -> str:
+        """Path of the file that runs are recorded in; "" if they are not."""
+        return self._open_run.store
+
+    @property
+    def _current(self) -> Link | None:
+        """To the worker of the open run."""
+        return self._open_run.link
+
+    @property
+    def _opening(self) -> Link | None:
+        """To the worker in which another run is being opened."""
+        return self._opener.link
+
+    # ------------------------------------------------------------ opening
+
+    async def open(
+        self,
+        spec: str,
+        *,
+        checkpoint: Checkpoint | None = None,
+        sampling: Sampling | None = None,
+        measuring: Measuring | None = None,
+        probes: ProbeSet | None = None,
+        recording: Recording | None = None,
+    ) -> RunInfo:
+        """Open a run in a fresh worker; the one before is closed when that has succeeded.
+
+        spec: RunSpec as JSON. recording: as what to record it, if not as a new run of the
+        Lab's store. Raises LabError, with the open run untouched: for bad settings or data, a
+        plugin that fails or hangs, `cancel_open`, or another opening under way.
+        """
+        if recording is None and self.store:
+            recording = Recording(self.store)
+        sampling, measuring = sampling or Sampling(), measuring or Measuring()
+        probes = probes or self._open_run.probes
+        return await self._open(Open(spec, checkpoint, sampling, measuring, probes, recording))
+
+    async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
+        """Go on with a run of the store, at step `at` or where it stood. As `open`."""
+        recording = Recording(self.store, run, at)
+        return await self._open(Open("", recording=recording))
+
+    async def look_at(self, run: int, at: int | None = None) -> RunInfo:
+        """The same, but the run stays as it is, and may be open elsewhere: training it further
+        makes a fork of it."""
+        recording = Recording(self.store, run, at, looking=True)
+        return await self._open(Open("", recording=recording))
+
+    async def _open(self, opening: Open) -> RunInfo:
+        link, info, catalog = await self._opener.open(opening)
+        run = self._open_run
+        recording = opening.recording
+        run.take(link, info, catalog)
+        run.asked = recording
+        kept = recording is not None and not recording.looking
+        run.record = RecordState(recording.run) if recording is not None and kept else None
+        run.sampling, run.measuring, run.probes = info.sampling, info.measuring, info.probes
+        run.step = info.resumed_at
+        run.set_running(False)
+        self._rescue.reset(info.spec, opening.checkpoint)
+        self._rescue.watch(link)
+        return info
+
+    def cancel_open(self) -> bool:
+        """Give up the opening under way, whatever it is at; `open` then raises LabError with
+        kind "cancelled". False if there is none."""
+        return self._opener.cancel()
+
+    # ------------------------------------------------------------ asking
+
+    async def frame(self, request: FrameRequest | None = None) -> Frame:
+        """A picture of the run, with what is new since the one before."""
+        link = self._current
+        with self.panels.asked(request or FrameRequest()) as (wanted, instead):
+            frame = await self._open_run.ask(GetFrame(wanted), Frame)
+        if link is not self._current:  # of the run before: another was opened meanwhile
+            raise LabError(CLOSED_RUN)
+        frame = self._open_run.seen(frame)
+        if instead is not None:
+            frame = dataclasses.replace(frame, panel=dataclasses.replace(instead, step=frame.step))
+        return frame
+
+    async def advance(self, steps: int = 1) -> None:
+        """Do so many steps, then pause. Returns when they are done."""
+        self._open_run.set_running(False)
+        await self._change(Advance(steps))
+
+    async def run(self, speed: float | None = None) -> None:
+        """Train from now on, at so many steps a second or flat out."""
+        await self._change(Run(speed))
+        self._open_run.set_running(True, speed)
+
+    async def pause(self) -> None:
+        """Stop after the step under way."""
+        await self._change(Pause())
+        self._open_run.set_running(False)
+
+    async def go_to(self, step: int) -> None:
+        """Put the run back (or on) to where it is after `step` steps, exactly, and pause."""
+        self._open_run.set_running(False)
+        await self._change(GoTo(step))
+
+    async def set_sampling(self, sampling: Sampling) -> None:
+        """How texts are sampled from now on."""
+        await self._open_run.ask(SetSampling(sampling), Done)
+        self._open_run.sampling = sampling
+
+    async def set_metrics(self, measuring: Measuring) -> None:
+        """Which metrics are on from now on."""
+        await self._open_run.ask(SetMetrics(measuring), Done)
+        self._open_run.measuring = measuring
+
+    async def set_probes(self, probes: ProbeSet) -> None:
+        """What is asked again and again from now on."""
+        await self._open_run.ask(SetProbes(probes), Done)
+        self._open_run.probes = probes
+
+    async def probes(self, since: int = -1, now: bool = False) -> ProbesState:
+        """What is asked, and what was answered after step `since`, so far. now: asked where the
+        run stands first, unless that was done."""
+        return await self._open_run.ask(GetProbes(since, now), ProbesState)
+
+    async def sample(self) -> SampleBatch:
+        """A batch of texts, now."""
+        return await self._open_run.ask(Sample(), SampleBatch)
+
+    async def preview(self, limit: int = 64) -> Preview:
+        """What may follow the prompt."""
+        return await self._open_run.ask(GetPreview(limit), Preview)
+
+    async def edit(self, changes: Mapping[str, KnobValue]) -> None:
+        """Change live settings, by dotted field."""
+        link = self._current  # what it leads to is the one thing that a replay cannot know of
+        edit = Edit(dict(changes), self._keeper.request())
+        self._rescue.keep(link, await self._open_run.ask(edit, Checkpoint))
+
+    async def use_engine(self, name: str, tell: Callable[[Progress], None]) -> None:
+        """Let another engine go on, in the same state, as soon as it is made; tell: how far
+        that is. Training goes on meanwhile, and a failure leaves the engine that is at work."""
+        link = self._current
+        if link is not None:  # compiled code may take the process with it
+            await self._rescue.keep_checkpoint(link)
+        use = UseEngine(name, self._keeper.request())
+        checkpoint = await self._open_run.ask(use, Checkpoint, tell)
+        if link is self._current:
+            self._open_run.engine = name
+        self._rescue.keep(link, checkpoint)
+
+    async def checkpoint(self) -> Checkpoint:
+        """The whole state of the run."""
+        return await self._open_run.ask(GetCheckpoint(), Checkpoint)
+
+    async def save(self, path: str) -> None:
+        """Write the run to a .safetensors file."""
+        await self._open_run.ask(Save(path), Done)
+
+    async def export(
+        self,
+        path: str,
+        name: str,
+        options: Mapping[str, KnobValue],
+        tell: Callable[[Progress], None],
+    ) -> None:
+        """Write the run with an exporter; tell: how far that is."""
+        await self._open_run.ask(Export(path, name, dict(options)), Done, tell)
+
+    async def get_catalog(self, *, fresh: bool = False) -> Catalog:
+        """What there is to choose from. fresh: read the plugins anew, in a new process."""
+        if fresh or self._current is None or not self._current.alive:
+            if fresh and self._workers.idle is not None:
+                self._background.spawn(self._workers.retire(self._workers.idle))
+                self._workers.idle = None
+            link = await self._workers.fresh() if self._workers.idle is None else self._workers.idle
+            self._workers.idle = link
+        else:
+            link = self._current
+        reply = await link.request(GetCatalog())
+        assert isinstance(reply, Catalog)
+        self._open_run.catalog = reply
+        return reply
+
+    async def _change(self, command: Command) -> None:
+        try:
+            await self._open_run.ask(command, Done)
+        finally:
+            self._keeper.changed.set()
+
+    # ------------------------------------------------------------ plugins that are saved
+
+    def follow_plugins(self) -> None:
+        """From now on, plugin files that are saved are used at once; the listener hears of
+        each. Call when a run is open."""
+        self._follower.start()
+
+    # ------------------------------------------------------------ recovery
+
+    def _on_lost(self, link: Link, failure: Failure) -> None:
+        self._rescue.lost(link, failure)
+
+    @property
+    def last_checkpoint(self) -> Checkpoint | None:
+        """What a run that went down can be opened from again."""
+        return self._keeper.latest()
+
+    # ------------------------------------------------------------ the end
+
+    async def close(self) -> None:
+        """End every process, within two seconds whatever they do."""
+        self._workers.closed = True
+        self._opener.close()
+        self._open_run.down = CLOSED
+        tasks = self._background.cancel()
+        await self._workers.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._open_run.link = None
+
+
+class Follower:
+    """Hands what the Reloader notices to the worker of the open run, and tells the listener."""
+
+    def __init__(
+        self,
+        run: OpenRun,
+        workers: Workers,
+        background: Background,
+        reloader: Reloader,
+        panels: PanelWatch,
+        listener: Callable[[LabEvent], None],
+    ) -> None:
+        self._run = run
+        self._workers = workers
+        self._background = background
+        self._reloader = reloader
+        self._panels = panels
+        self._listener = listener
+        self._following = False
+
+    def start(self) -> None:
+        """From now on, once a run was opened; more calls change nothing."""
+        catalog = self._run.catalog
+        if not self._following and self._reloader.wanted and catalog is not None:
+            self._following = True
+            self._background.spawn(self._follow(catalog))
+
+    async def _follow(self, catalog: Catalog) -> None:
+        reloader, sources = self._reloader, self._workers.sources
+        async with contextlib.aclosing(reloader.changes(catalog)) as changes:
+            async for saved in changes:
+                self._workers.sources = reloader.sources(sources)
+                with contextlib.suppress(LabError):  # the next worker is told when it opens
+                    await self._reload(saved)
+        self._listener(PluginsUnwatched(reloader.trouble))
+
+    async def _reload(self, saved: SavedPlugin) -> None:
+        reloaded = await self._run.ask(Reload((saved,)), Reloaded)
+        for path, problem in reloaded.refused.items():
+            saved = self._reloader.refuse(path, problem)
+        if reloaded.sampling is not None:
+            self._run.sampling = reloaded.sampling
+        self._run.catalog = reloaded.catalog
+        for entry in reloaded.catalog.of("panel"):
+            if entry.origin == saved.path:
+                self._panels.allow(entry.name)  # it may have been mended
+        self._listener(PluginSaved(saved, reloaded))

@@ -1,0 +1,262 @@
+"""The run that a Lab has open, and the way to its worker: who is asked, and what is known.
+
+What a Lab does in the background, until it is done or the Lab is closed.
+
+The opening of runs, as the screen's process sees it: a fresh worker, and a run in it.
+
+What the worker does with its `Open` is in opening.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from playground.catalog import Catalog
+from playground.lab.client.events import LabEvent, OpenProgress
+from playground.lab.client.reload import Reloader
+from playground.lab.client.workers import CLOSED, Link, Workers
+from playground.lab.protocol.commands import Command, GetCatalog, Open, Reload
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.frames import Frame
+from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.run import Recording, RecordState, Reloaded, RunInfo
+from playground.lab.protocol.sampling import Measuring, Sampling
+
+
+class Background:
+    """Tasks of one event loop that nobody awaits. They are held here: a loop alone would let go
+    of them, and the end must find them."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin it; call inside the event loop."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def cancel(self) -> list[asyncio.Task[Any]]:
+        """Stop them all; gather what is returned to know that they have ended."""
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        return list(tasks)
+
+
+R = TypeVar("R")
+
+_NOTHING_OPEN = Failure("No run is open", "Open one first.", kind="dead")
+
+
+class OpenRun:
+    """Belongs to one Lab, and outlives its workers: the next one is told what is kept here."""
+
+    def __init__(self, workers: Workers, background: Background) -> None:
+        self._workers = workers
+        self._background = background
+        self.link: Link | None = None
+        """To its worker; None while it has none."""
+        self.down: Failure | None = None
+        """Why it has no worker just now."""
+        self.info: RunInfo | None = None
+        """The open run, also while its worker is being restarted."""
+        self.catalog: Catalog | None = None
+        """What the newest worker can make."""
+        self.sampling = Sampling()
+        self.measuring = Measuring()
+        self.probes = ProbeSet()
+        self.running = False
+        self.speed: float | None = None
+        """Steps a second while it runs; None: flat out."""
+        self.step = 0
+        """Where it was when last seen."""
+        self.engine = ""
+        """The one at work when last seen."""
+        self.store = ""
+        """Path of the store that runs are recorded in; "" if they are not."""
+        self.record: RecordState | None = None
+        """How the recording stood when last seen."""
+        self.asked: Recording | None = None
+        """As what it was to be recorded when it was opened."""
+        self._epoch = 0
+        """Added to the worker's epochs, so that none comes twice."""
+        self._last_epoch = 0
+
+    @property
+    def wanting(self) -> bool:
+        """It has no worker, and the Lab is not closing."""
+        return self.link is None and not self._workers.closed
+
+    def take(self, link: Link, info: RunInfo, catalog: Catalog) -> None:
+        """From now on, this is the open run; the worker of the one before is retired."""
+        old, self.link = self.link, link
+        self.info, self.catalog, self.down = info, catalog, None
+        self._epoch = self._last_epoch = self._last_epoch + 1
+        if old is not None:
+            self._background.spawn(self._workers.retire(old))
+
+    @property
+    def recording(self) -> Recording | None:
+        """What the next worker is to record it as: the run that it is, or was about to be."""
+        if not self.store:
+            return None
+        known, asked = self.record, self.asked or Recording(self.store)
+        if known is not None and known.run is not None:
+            return Recording(self.store, known.run)
+        if known is not None and known.parent is not None:
+            parent, step = known.parent, known.fork_step
+        elif asked.looking and asked.run is not None:
+            parent, step = asked.run, self.step
+        else:
+            return asked
+        return Recording(
+            self.store, parent=parent, fork_step=step, name=asked.name, looking=asked.looking
+        )
+
+    async def ask(
+        self, command: Command, expected: type[R], tell: Callable[[Progress], None] | None = None
+    ) -> R:
+        """The worker's reply. Raises LabError, at once if there is no worker."""
+        if self._workers.closed:
+            raise LabError(CLOSED)
+        if self.down is not None:
+            raise LabError(self.down)
+        if self.link is None:
+            raise LabError(_NOTHING_OPEN)
+        reply = await self.link.request(command, tell)
+        assert isinstance(reply, expected), reply
+        return reply
+
+    def set_running(self, running: bool, speed: float | None = None) -> None:
+        """Whether it trains on by itself; its worker is watched more closely then."""
+        self.running, self.speed = running, speed
+        if self.link is not None:
+            self.link.watched = running
+
+    def seen(self, frame: Frame) -> Frame:
+        """Note what a frame of its worker tells; the frame, its epoch one that never came."""
+        if frame.state != "running":
+            self.set_running(False)
+        self.step, self.engine, self.record = frame.step, frame.engine, frame.record
+        epoch = self._epoch + frame.epoch
+        self._last_epoch = max(self._last_epoch, epoch)
+        return dataclasses.replace(frame, epoch=epoch)
+
+
+_CANCELLED = Failure("Opening was cancelled", "The run stays as it was.", kind="cancelled")
+
+MOST_DEADLY = 8
+"""Plugins that may end a process each, one after the other, before an opening is given up."""
+
+
+class Opener:
+    """Opens runs, one at a time; the open run is never touched by it."""
+
+    def __init__(
+        self,
+        run: OpenRun,
+        workers: Workers,
+        background: Background,
+        reloader: Reloader,
+        listener: Callable[[LabEvent], None],
+    ) -> None:
+        self.link: Link | None = None
+        """To the worker in which a run is being opened."""
+        self._run = run
+        self._workers = workers
+        self._background = background
+        self._reloader = reloader
+        self._listener = listener
+        self._busy = False
+        self._cancelled = False
+
+    async def open(self, opening: Open) -> tuple[Link, RunInfo, Catalog]:
+        """A fresh worker with the run. Raises LabError: see Lab.open."""
+        if self._busy:
+            raise LabError(Failure("Another run is being opened", "Wait for it, or cancel it."))
+        self._busy, self._cancelled = True, False
+        try:
+            opened = await self._open_afresh(opening)
+            self._check_cancelled()
+        except BaseException as error:
+            if self.link is not None:
+                self.link.kill(_CANCELLED)
+            if self._run.wanting and isinstance(error, LabError):
+                self._background.spawn(self._workers.prepare())
+            raise
+        finally:
+            self.link, self._busy = None, False
+        return opened
+
+    def cancel(self) -> bool:
+        """Give up the opening under way, whatever it is at; False if there is none."""
+        if not self._busy:
+            return False
+        self._cancelled = True
+        if self.link is not None:
+            self.link.kill(_CANCELLED)
+        return True
+
+    def close(self) -> None:
+        """The Lab is closing: an opening under way comes to nothing."""
+        self._cancelled = True
+
+    def _check_cancelled(self) -> None:
+        if self._cancelled:
+            raise LabError(CLOSED if self._workers.closed else _CANCELLED)
+
+    def _tell(self, progress: Progress) -> None:
+        self._listener(OpenProgress(progress))
+
+    async def _open_afresh(self, opening: Open) -> tuple[Link, RunInfo, Catalog]:
+        """In a fresh worker; in the next one, if a plugin took that with it while it was loaded,
+        for that plugin is passed over then."""
+        for tries in itertools.count(1):
+            link = self.link = await self._workers.fresh()
+            self._check_cancelled()
+            try:
+                return link, *await self.open_in(link, opening, self._tell)
+            except LabError:
+                if self._cancelled or tries > MOST_DEADLY or not link.lost_while_loading():
+                    raise
+                self._tell(Progress("a plugin ended the process; trying without it", 0, 0))
+        raise AssertionError("unreachable")
+
+    async def open_in(
+        self,
+        link: Link,
+        command: Open,
+        tell: Callable[[Progress], None] | None = None,
+        then: Callable[[RunInfo], Command | None] = lambda _: None,
+    ) -> tuple[RunInfo, Catalog]:
+        """Open a run in this worker, which then has every plugin as it was saved last. then: what
+        is to be done with the run first, if anything.
+
+        Raises LabError, with the worker as it may be.
+        """
+        standing = self._reloader.standing()
+        if standing:
+            await link.request(Reload(standing))
+        info, catalog = await asyncio.gather(
+            link.request(command, tell), link.request(GetCatalog()), return_exceptions=True
+        )
+        if isinstance(catalog, Catalog):
+            self._run.catalog = catalog
+        for outcome in (info, catalog):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        assert isinstance(info, RunInfo) and isinstance(catalog, Catalog)
+        following = then(info)
+        if following is not None:
+            await link.request(following)
+        while standing != (standing := self._reloader.standing()):  # saved meanwhile
+            reloaded = await link.request(Reload(standing))
+            assert isinstance(reloaded, Reloaded)
+            catalog = reloaded.catalog
+        self._run.catalog = catalog
+        return info, catalog

@@ -1,0 +1,129 @@
+"""The worker as a process: started cheaply, ended surely.
+
+No pydantic, no pluggy, no asyncio here: the command line starts the first worker before it
+imports the screen, so that both load side by side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from playground.hooks.sources import PluginSources
+from playground.lab.protocol import pipe
+from playground.lab.protocol.pipe import Hello
+
+_TAIL_BYTES = 8192
+
+
+@dataclass(eq=False, slots=True)
+class WorkerProcess:
+    """One worker process, its two pipes and its log."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    fresh: bool = field(default=True)
+    """It has not been told to do anything yet."""
+    loading: str | None = None
+    """Where it says which plugin it is loading; see playground.hooks.quarantine."""
+
+    @property
+    def stdin(self) -> BinaryIO:
+        assert self.popen.stdin is not None
+        return self.popen.stdin  # type: ignore[return-value]
+
+    @property
+    def stdout(self) -> BinaryIO:
+        assert self.popen.stdout is not None
+        return self.popen.stdout  # type: ignore[return-value]
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    def kill(self) -> None:
+        """End it, and whatever it started, at once. Harmless if it is over."""
+        if self.popen.poll() is not None:
+            return
+        if self.loading:  # leaving while a plugin loads says nothing against the plugin
+            from playground.hooks.quarantine import forgive
+
+            forgive(Path(self.loading), self.popen.pid)
+        if os.name == "posix":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            self.popen.kill()
+
+    def dump_stack(self) -> None:
+        """Have it write to its log where its code stands, even if that never lets go."""
+        if hasattr(signal, "SIGUSR1") and self.popen.poll() is None:
+            with contextlib.suppress(OSError):
+                self.popen.send_signal(signal.SIGUSR1)
+
+    def reap(self, timeout: float | None = None) -> int | None:
+        """Its exit code (negative: a signal); None if it has not ended after `timeout`."""
+        try:
+            return self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def log_tail(self, lines: int = 12) -> str:
+        """The last it said on its standard output and error."""
+        try:
+            with self.log.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _TAIL_BYTES))
+                text = file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.replace("\0", "").splitlines()[-lines:])
+
+    def discard_log(self) -> None:
+        """Remove the log. Call when the process is over and its log was read."""
+        with contextlib.suppress(OSError):
+            self.log.unlink()
+
+
+def spawn_worker(sources: PluginSources | None = None, *, eager: bool = True) -> WorkerProcess:
+    """Start a worker; returns at once, while it is still loading.
+
+    Raises OSError if no process can be started.
+    """
+    descriptor, log = tempfile.mkstemp(prefix="microgpt-play-", suffix=".log")
+    os.close(descriptor)
+    # Appending, so that a log which grew too long can be cut while others write to it.
+    stderr = os.open(log, os.O_WRONLY | os.O_APPEND)
+    try:
+        popen = subprocess.Popen(
+            # -P: a random.py, or a folder named microgpt, where the user stands is theirs.
+            [sys.executable, "-P", "-m", "playground.lab.worker", log],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            **_own_session(),
+        )
+    except OSError:
+        Path(log).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(stderr)
+    sources = sources or PluginSources()
+    process = WorkerProcess(popen, Path(log), loading=sources.loading)
+    with contextlib.suppress(OSError):  # dead already: whoever asks it something will be told
+        pipe.send(process.stdin, pipe.pack(Hello(sources, eager)))
+    return process
+
+
+def _own_session() -> dict[str, Any]:
+    """Ctrl+C in the terminal is for the screen, not for the worker."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}

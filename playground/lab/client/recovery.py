@@ -1,0 +1,402 @@
+"""What keeps the open run alive: recent checkpoints of it, and a fresh worker for a lost one.
+
+What the screen's side remembers of a run, so that it survives its worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from playground.catalog import BUILTIN, Catalog, Entry
+from playground.lab.client.events import (
+    RESTARTING,
+    LabEvent,
+    Limits,
+    WorkerBack,
+    WorkerGone,
+    WorkerLost,
+)
+from playground.lab.client.open_run import Background, Opener, OpenRun
+from playground.lab.client.workers import Link, Workers
+from playground.lab.protocol.commands import Command, GetCheckpoint, GoTo, Open, Run
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.frames import FrameRequest, PanelFrame
+from playground.lab.protocol.run import (
+    FALLBACK_ENGINE,
+    FALLBACK_SCHEDULE,
+    Checkpoint,
+    Recording,
+    RunInfo,
+)
+from playground.lab.protocol.sampling import Measuring, Sampling
+
+
+class CheckpointKeeper:
+    """The latest checkpoint of the open run. Its series are fetched piece by piece, so that a
+    million steps cost no more than the last few hundred."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.spec = ""
+        self.changed = asyncio.Event()
+        """Something was done to the run since the checkpoint was made."""
+        self._latest: Checkpoint | None = None
+        self._losses = array("d")
+        self._rates = array("d")
+        self._evaluations: list[tuple[int, float]] = []
+        self._measured: dict[str, dict[float, float]] = {}
+        self._first = 0
+        """The series begin after this step."""
+        self._epoch = -1
+
+    def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
+        """Another run, opened from `checkpoint` or from its start."""
+        self.__init__(self.limits)  # type: ignore[misc]
+        self.spec = spec
+        if checkpoint is not None:
+            self.keep(dataclasses.replace(checkpoint, epoch=-1))
+
+    def request(self) -> GetCheckpoint:
+        """What to ask the worker for."""
+        return GetCheckpoint(True, self._first + len(self._losses), self._epoch)
+
+    def another_worker(self) -> None:
+        """The epochs of the next one have nothing to do with those so far: ask for everything."""
+        self._epoch = -1
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Take in what came back."""
+        kept = checkpoint.since_step - self._first
+        if checkpoint.epoch == self._epoch and 0 <= kept <= len(self._losses):
+            # Less than is known by now, if another one was asked for at the same time.
+            del self._losses[kept:], self._rates[kept:]
+        else:
+            self._losses, self._rates = array("d"), array("d")
+            self._evaluations, self._measured = [], {}
+            self._first = checkpoint.since_step
+        self._losses.frombytes(checkpoint.losses)
+        self._rates.frombytes(checkpoint.learning_rates)
+        known = {step for step, _ in self._evaluations}
+        self._evaluations += [pair for pair in checkpoint.evaluations if pair[0] not in known]
+        for label, data in checkpoint.measured:
+            pairs = array("d", data)
+            values = self._measured.setdefault(label, {})
+            values.update(zip(pairs[::2], pairs[1::2], strict=True))
+        self._epoch = checkpoint.epoch
+        self._latest = dataclasses.replace(
+            checkpoint, losses=b"", learning_rates=b"", evaluations=(), measured=()
+        )
+
+    def latest(self) -> Checkpoint | None:
+        """The checkpoint with all its series; None if the run has only its start."""
+        if self._latest is None:
+            return None
+        return dataclasses.replace(
+            self._latest,
+            losses=self._losses.tobytes(),
+            learning_rates=self._rates.tobytes(),
+            evaluations=tuple(self._evaluations),
+            since_step=self._first,
+            measured=tuple(
+                (label, array("d", chain.from_iterable(known.items())).tobytes())
+                for label, known in self._measured.items()
+            ),
+        )
+
+
+class RestartBudget:
+    """Whether a run that lost its worker gets another one."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.reset()
+
+    def reset(self) -> None:
+        """A run begins."""
+        self._deaths = 0
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """A recovered worker is at work."""
+        self._began = time.monotonic()
+
+    def spend(self) -> bool:
+        """It died. True if it is worth another try."""
+        lived = None if self._began is None else time.monotonic() - self._began
+        if lived is not None and lived > self._limits.steady:
+            self._deaths = 0
+        self._deaths += 1
+        if lived is not None and lived < self._limits.settle:
+            return False
+        return self._deaths < self._limits.deaths
+
+
+def without(sampling: Sampling, blamed: str) -> tuple[Sampling, str]:
+    """The same sampling with the strategy that hung switched off, and a sentence about it."""
+    kind, _, name = blamed.partition(":")
+    bare = name.rpartition(":")[2]
+    if kind != "strategy" or not any(link.name in (name, bare) for link in sampling.chain):
+        return sampling, ""
+    chain = tuple(
+        dataclasses.replace(link, enabled=False) if link.name in (name, bare) else link
+        for link in sampling.chain
+    )
+    return (
+        dataclasses.replace(sampling, chain=chain),
+        f"The strategy {bare!r} hung and is switched off.",
+    )
+
+
+def without_metric(measuring: Measuring, blamed: str) -> tuple[Measuring, str]:
+    """The same metrics without the one that hung, and a sentence about it."""
+    kind, _, name = blamed.partition(":")
+    rest = tuple(one for one in measuring.metrics if one.name not in (name, _bare(name)))
+    if kind != "metric" or len(rest) == len(measuring.metrics):
+        return measuring, ""
+    return (
+        dataclasses.replace(measuring, metrics=rest),
+        f"The metric {_bare(name)!r} hung and is switched off.",
+    )
+
+
+class PanelWatch:
+    """Which contributed panels may be drawn. One that hung, or was being drawn when its worker
+    crashed, is switched off until a person chooses it again: it would take the next one too."""
+
+    def __init__(self) -> None:
+        self._off: dict[str, Failure] = {}
+        """Why, by the panel's name."""
+        self._asked: list[str] = []
+        """Panels of the frames that are under way."""
+
+    def allow(self, name: str) -> None:
+        """Draw it again."""
+        self._off.pop(_bare(name), None)
+
+    @contextlib.contextmanager
+    def asked(self, request: FrameRequest) -> Iterator[tuple[FrameRequest, PanelFrame | None]]:
+        """The frame to ask for, and what to show in the place of a panel that is off."""
+        view = request.panel
+        if view is None:
+            yield request, None
+        elif (failure := self._off.get(_bare(view.name))) is not None:
+            yield (
+                dataclasses.replace(request, panel=None),
+                PanelFrame(view.name, 0, trouble=failure),
+            )
+        else:
+            self._asked.append(view.name)
+            try:
+                yield request, None
+            finally:
+                self._asked.remove(view.name)
+
+    def culprit(self, blamed: str, lost: Failure, catalog: Catalog | None) -> str:
+        """The panel that took a worker down; "" if none did. A crash names nobody: then it is
+        the plugin's panel that was being drawn, if there was one."""
+        kind, _, name = blamed.partition(":")
+        if kind == "panel":
+            return name
+        if blamed or lost.kind != "dead" or not self._asked:
+            return ""
+        entry = catalog.find("panel", self._asked[-1]) if catalog else None
+        return entry.qualified if entry is not None and entry.plugin != BUILTIN else ""
+
+    def switch_off(self, name: str, lost: Failure) -> str:
+        """Draw this panel no more; a sentence about it. "" for ""."""
+        bare = _bare(name)
+        if not bare:
+            return ""
+        self._off[bare] = Failure(
+            f"The panel {bare!r} is switched off", lost.message, kind=lost.kind, detail=lost.detail
+        )
+        return f"The panel {bare!r} is switched off; choosing it again (5) gives it another try."
+
+
+def wrote_nothing(blamed: str) -> str:
+    """A sentence about an exporter that hung; empty if none did."""
+    kind, _, name = blamed.partition(":")
+    return f"The exporter {_bare(name)!r} hung, and wrote nothing." if kind == "exporter" else ""
+
+
+def _bare(name: str) -> str:
+    """ "spark" for "file:spark"."""
+    return name.rpartition(":")[2]
+
+
+def without_schedule(
+    spec: str, checkpoint: Checkpoint | None, blamed: str
+) -> tuple[str, Checkpoint | None, str]:
+    """The same run under microgpt's own schedule, in the place of one that hung; and a sentence
+    about it, empty if none did."""
+    kind, _, name = blamed.partition(":")
+    if kind != "schedule":
+        return spec, checkpoint, ""
+    spec = json.dumps({**json.loads(spec), "schedule": {"name": FALLBACK_SCHEDULE}})
+    if checkpoint is not None:
+        checkpoint = dataclasses.replace(checkpoint, spec=spec, repeatable=False)
+    words = f"The schedule {_bare(name)!r} hung; the {FALLBACK_SCHEDULE} one goes on in its place."
+    return spec, checkpoint, words
+
+
+def without_engine(
+    spec: str, checkpoint: Checkpoint | None, engine: Entry | None
+) -> tuple[str, Checkpoint | None, str]:
+    """The same run, with an engine of our own going on in the place of a plugin's that hung or
+    crashed; and a sentence about it, empty if it was ours."""
+    if engine is None or engine.plugin == BUILTIN:
+        return spec, checkpoint, ""
+    note = f"The engine {engine.name!r} was at work; {FALLBACK_ENGINE} goes on in its place."
+    if checkpoint is None:
+        return json.dumps({**json.loads(spec), "engine": FALLBACK_ENGINE}), None, note
+    kept = tuple(pair for pair in checkpoint.engines if pair[0] < checkpoint.step)
+    engines = (*kept, (checkpoint.step, FALLBACK_ENGINE))
+    return spec, dataclasses.replace(checkpoint, engines=engines), note
+
+
+class Rescue:
+    """Watches over the open run. What it decides by is in recovery.py."""
+
+    def __init__(
+        self,
+        run: OpenRun,
+        opener: Opener,
+        workers: Workers,
+        background: Background,
+        keeper: CheckpointKeeper,
+        panels: PanelWatch,
+        listener: Callable[[LabEvent], None],
+    ) -> None:
+        self._run = run
+        self._opener = opener
+        self._workers = workers
+        self._background = background
+        self._keeper = keeper
+        self._panels = panels
+        self._listener = listener
+        self._limits = keeper.limits
+        self._lives = RestartBudget(keeper.limits)
+
+    def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
+        """Another run is open, from `checkpoint` or from its start."""
+        self._keeper.reset(spec, checkpoint)
+        self._lives.reset()
+
+    # ------------------------------------------------------------ checkpoints
+
+    def watch(self, link: Link) -> None:
+        """Hold recent states of the run, for as long as this is the worker that has it; another
+        one takes over at once if it died before anybody knew that it has the run."""
+        if link.failure is not None:
+            self.lost(link, link.failure)
+        else:
+            self._background.spawn(self._keep_checkpoints(link))
+
+    async def _keep_checkpoints(self, link: Link) -> None:
+        """Hold a recent state of the run, at a pace that costs it next to nothing."""
+        keeper = self._keeper
+        while link is self._run.link and link.alive:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(keeper.changed.wait(), self._limits.checkpoint)
+            if link is self._run.link and (self._run.running or keeper.changed.is_set()):
+                with contextlib.suppress(LabError):
+                    await self.keep_checkpoint(link)
+                await asyncio.sleep(link.spent / self._limits.share)
+
+    async def keep_checkpoint(self, link: Link) -> None:
+        """Hold the state that the run has now. Raises LabError."""
+        self._keeper.changed.clear()
+        reply = await link.request(self._keeper.request())
+        assert isinstance(reply, Checkpoint)
+        self.keep(link, reply)
+
+    def keep(self, link: Link | None, checkpoint: Checkpoint) -> None:
+        """Hold this state, unless another worker has the run by now."""
+        if link is not None and link is self._run.link:
+            self._keeper.keep(checkpoint)
+            self._run.step = checkpoint.step
+
+    # ------------------------------------------------------------ another worker
+
+    def lost(self, link: Link, failure: Failure) -> None:
+        """A worker is no more; if it had the open run, a fresh one takes over."""
+        run = self._run
+        if link is run.link and not self._workers.closed:
+            run.link, run.down = None, RESTARTING
+            # Now: the requests under way, which tell what was being drawn, are about to end.
+            panel = self._panels.culprit(link.blamed, failure, run.catalog)
+            aside = self._panels.switch_off(panel, failure) or wrote_nothing(link.blamed)
+            self._background.spawn(self._recover(link, failure, aside))
+
+    async def _recover(self, lost: Link, failure: Failure, aside: str) -> None:
+        """aside: a sentence about what took the worker down without being part of the run."""
+        run = self._run
+        assert run.info is not None
+        running, speed, seen = run.running, run.speed, run.step
+        run.set_running(False)
+        checkpoint, spec = self._keeper.latest(), self._keeper.spec
+        if not self._lives.spend():
+            self._give_up(failure)
+            return
+        self._listener(WorkerLost(failure))
+        sampling, note = without(run.sampling, lost.blamed)
+        measuring, off = without_metric(run.measuring, lost.blamed)
+        aside = aside or off
+        running = running and (lost.external or aside != "")  # what looks on stops no training
+        note = note or aside
+        blameless = lost.external or note != ""
+        if not blameless and lost.blamed.partition(":")[0] in ("", "engine"):
+            engine = run.catalog.find("engine", run.engine) if run.catalog else None
+            spec, checkpoint, note = without_engine(spec, checkpoint, engine)
+        elif not blameless:
+            spec, checkpoint, note = without_schedule(spec, checkpoint, lost.blamed)
+        recording = run.recording
+        if recording is not None and checkpoint is None and spec != self._keeper.spec:
+            recording = Recording(recording.store)  # not the run that took the worker with it
+        if blameless and recording is not None:  # what it was at when it died is in the store
+            recording = dataclasses.replace(recording, worker=lost.process.pid)
+        self._keeper.spec = spec
+        self._keeper.another_worker()
+        link: Link | None = None
+
+        def then(info: RunInfo) -> Command | None:
+            if running:
+                return Run(speed)
+            # Where training is to blame, the steps that led to its end are not made again.
+            return GoTo(seen) if blameless and seen > info.resumed_at else None
+
+        try:
+            link = await self._workers.fresh()
+            opening = Open(spec, checkpoint, sampling, measuring, run.probes, recording)
+            info, catalog = await self._opener.open_in(link, opening, then=then)
+        except LabError as error:
+            if link is not None:
+                link.kill(RESTARTING)
+            if run.wanting:
+                self._give_up(error.failure)
+            return
+        if not run.wanting:  # another run was opened meanwhile
+            self._background.spawn(self._workers.retire(link))
+            return
+        run.take(link, info, catalog)
+        run.sampling, run.measuring = sampling, measuring
+        there = then(info)
+        run.step = step = there.step if isinstance(there, GoTo) else info.resumed_at
+        run.set_running(running, speed)
+        self._lives.begin()
+        self._keeper.changed.set()
+        self._listener(WorkerBack(info, step, running, note))
+        self.watch(link)
+
+    def _give_up(self, failure: Failure) -> None:
+        again = "Open the run again to go on from the last state that is known."
+        down = dataclasses.replace(failure, message=f"{failure.message} {again}")
+        self._run.down = down
+        self._listener(WorkerGone(down))

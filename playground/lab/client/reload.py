@@ -1,0 +1,405 @@
+"""On the screen's side: plugin files are watched, and each saved version is tried out.
+
+The user's plugin folder and the files of --plugin are followed with watchfiles, which waits in
+a thread and costs nothing while nobody saves. Whatever stirs there, the files are compared with
+what they were: so a save by rename, twenty saves in a row and an event that was missed are all
+one. A version is tried in a process of its own (playground.hooks.trial) before the worker, where
+a run is open, takes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from playground.catalog import Catalog, Problem
+from playground.hooks.errors import one_line
+from playground.hooks.sources import (
+    Found,
+    PluginSources,
+    expanded,
+    folder_plugins,
+    found_at,
+    same_place,
+)
+from playground.lab.client.process import WorkerProcess
+from playground.lab.protocol.run import SavedPlugin
+
+DEADLINE = 2.0
+"""Seconds that a plugin may take in its trial: import, hooks and the short contract."""
+_START = 30.0
+"""Seconds that the trial's process may take to begin."""
+_HALF_WRITTEN = 0.25
+"""Seconds that an empty file is given: some editors empty it before they write."""
+MAX_BYTES = 4 << 20
+
+Mark = tuple[Any, ...]
+Places = tuple[tuple[str, int], ...]
+"""Folders with their inodes."""
+
+
+class Trial:
+    """One trial of one version, in a process of its own."""
+
+    def __init__(self, path: str, source: bytes | None, deadline: float = DEADLINE) -> None:
+        """path: as the sources spell it. source: None for a package, read from disk."""
+        self._path, self._source, self._deadline = path, source, deadline
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._late = False
+        self._killed = False
+
+    def run(self) -> tuple[Problem, ...]:
+        """What is wrong with it; nothing if it may be used. Blocks for as long as it takes, at
+        most the deadline. Raises OSError if no process can be started."""
+        size = None if self._source is None else len(self._source)
+        heading = json.dumps({"path": self._path, "size": size}).encode() + b"\n"
+        with subprocess.Popen(
+            [sys.executable, "-P", "-m", "playground.hooks.trial"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=os.name == "posix",
+        ) as popen:
+            self._popen = popen
+            if self._killed:
+                self.kill()
+            assert popen.stdin is not None and popen.stdout is not None
+            assert popen.stderr is not None
+            try:
+                with contextlib.suppress(OSError):  # it is over already; its exit code tells
+                    popen.stdin.write(heading + (self._source or b""))
+                    popen.stdin.flush()
+                with self._at_most(_START):
+                    popen.stdout.readline()
+                with self._at_most(self._deadline):
+                    answer = popen.stdout.readline()
+            finally:
+                self.kill()  # and whatever it has started
+            whereabouts = popen.stderr.read(1 << 16).decode("utf-8", "replace")
+        if answer.strip():
+            return tuple(Problem(**fields) for fields in json.loads(answer))
+        return (self._lost(popen.returncode, whereabouts),)
+
+    def kill(self) -> None:
+        """End it, from any thread."""
+        self._killed = True
+        if self._popen is not None:
+            WorkerProcess(self._popen, Path()).kill()
+
+    def _at_most(self, seconds: float) -> _Alarm:
+        return _Alarm(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._late = True
+        self.kill()
+
+    def _lost(self, code: int, whereabouts: str) -> Problem:
+        if self._late:
+            message = (
+                f"it had not returned after {self._deadline:g} s; a plugin must be quick to "
+                "import, so look for a loop, and import heavy libraries in the factory"
+            )
+        else:
+            message = f"it ended the process that tried it (exit code {code})"
+        name = found_at(expanded(self._path)).name
+        return Problem(name, one_line(self._path), "import", message, whereabouts)
+
+
+class _Alarm:
+    """Calls something in so many seconds, unless what is done inside is done by then."""
+
+    def __init__(self, seconds: float, ring: Any) -> None:
+        self._timer = threading.Timer(seconds, ring)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+class _Stop:
+    """The event that ends a watch. It is asked for the first time when the watch is at work,
+    which nothing else tells; that happens in the watch's own thread."""
+
+    def __init__(self, begun: Callable[[], object]) -> None:
+        self._begun: Callable[[], object] | None = begun
+        self._stopped = False
+
+    def is_set(self) -> bool:
+        """Whether it shall end."""
+        if self._begun is not None:
+            self._begun()
+            self._begun = None
+        return self._stopped
+
+    def set(self) -> None:
+        """Have it end."""
+        self._stopped = True
+
+
+class Reloader:
+    """Follows the plugin files of one playground. Belongs to one event loop."""
+
+    def __init__(self, sources: PluginSources, since: float) -> None:
+        """since: time.time() before which the worker had surely not read them yet."""
+        self.saved: dict[str, SavedPlugin] = {}
+        """What became of each file that was saved, by path as the sources spell it."""
+        self.trouble = ""
+        """Why nothing is watched, if nothing can be."""
+        self._sources = sources
+        self._since = since
+        self._marks: dict[str, Mark] = {}
+        self._good: dict[str, bytes] = {}
+        """The newest version that passed its trial."""
+        self._before: dict[str, bytes] = {}
+        """The one before that."""
+        self._trial: Trial | None = None
+        self._stir = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """There is something to watch, or there may be."""
+        return bool(self._sources.folder or self._sources.files)
+
+    def standing(self) -> tuple[SavedPlugin, ...]:
+        """What a fresh worker has to be told before it opens a run."""
+        return tuple(self.saved.values())
+
+    def sources(self, sources: PluginSources) -> PluginSources:
+        """The same for a fresh worker, which must not import a version that was not tried."""
+        known = tuple(
+            path
+            for path, saved in self.saved.items()
+            if (saved.source is not None or saved.problems) and not saved.gone
+        )
+        return replace(sources, disabled=(*sources.disabled, *known))
+
+    def refuse(self, path: str, problem: Problem) -> SavedPlugin:
+        """The worker could not use the version that passed its trial last; it goes on with the
+        one before."""
+        self._good.pop(path, None)
+        if path in self._before:
+            self._good[path] = self._before[path]
+        self.saved[path] = SavedPlugin(path, self._good.get(path), (problem,))
+        return self.saved[path]
+
+    # ------------------------------------------------------------ watching
+
+    async def changes(self, catalog: Catalog) -> AsyncGenerator[SavedPlugin, None]:
+        """Every saved version, after its trial, until `trouble`. catalog: what was loaded at
+        first."""
+        await asyncio.to_thread(self._begin, catalog)
+        places: Places = ()
+        try:
+            while True:
+                self._stir.clear()
+                # Once more after each new watch: a folder may have been made meanwhile.
+                while not self.trouble and places != (now := await self._there()):
+                    places = now
+                    await self._listen(places)
+                if self.trouble:
+                    return
+                for found in await asyncio.to_thread(self._changed):
+                    saved = await self._try(found)
+                    if saved is not None:
+                        yield saved
+                await self._stir.wait()
+        finally:
+            if self._trial is not None:
+                self._trial.kill()
+            if self._listening is not None:
+                self._listening.cancel()
+
+    async def _there(self) -> Places:
+        return await asyncio.to_thread(self._places)
+
+    async def _listen(self, places: Places) -> None:
+        """Returns when the watch is at work, so that nothing that follows is missed."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        loop, begun = asyncio.get_running_loop(), asyncio.Event()
+        stop = _Stop(lambda: loop.call_soon_threadsafe(begun.set))
+        self._listening = loop.create_task(self._hear([place for place, _ in places], stop))
+        beginning = loop.create_task(begun.wait())
+        try:
+            await asyncio.wait({beginning, self._listening}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            beginning.cancel()
+
+    async def _hear(self, places: list[str], stop: _Stop) -> None:
+        watchfiles = await asyncio.to_thread(importlib.import_module, "watchfiles")
+        try:
+            async for _ in watchfiles.awatch(
+                *places,
+                watch_filter=None,
+                debounce=200,
+                step=50,
+                recursive=False,
+                stop_event=stop,
+            ):
+                self._stir.set()
+        except FileNotFoundError:  # it went away meanwhile; another place is found for it
+            self._stir.set()
+        except (OSError, RuntimeError, ExceptionGroup) as error:  # no watches left, for one
+            self.trouble = one_line(str(error))
+            self._stir.set()
+
+    def _places(self) -> Places:
+        """The folders to listen at, each with its inode: one that was made anew is another."""
+        folders: dict[Path, None] = {}
+        if self._sources.folder:
+            folder = expanded(self._sources.folder).absolute()
+            while not folder.is_dir() and folder != folder.parent:
+                folder = folder.parent  # what is not there yet appears in the nearest one
+            folders[folder] = None
+            if folder == expanded(self._sources.folder).absolute():
+                with contextlib.suppress(OSError):  # one of them may become a package
+                    folders.update(dict.fromkeys(filter(_is_source_folder, folder.iterdir())))
+        for file in self._sources.files:
+            parent = expanded(file).absolute().parent
+            if parent.is_dir():
+                folders[parent] = None
+        for found in self._found():
+            if found.path.is_dir():
+                folders.update(dict.fromkeys(_package_folders(found.path.absolute())))
+        places = []
+        for folder in folders:
+            with contextlib.suppress(OSError):
+                places.append((str(folder), folder.stat().st_ino))
+        return tuple(places)
+
+    def _found(self) -> list[Found]:
+        found: dict[str, Found] = {}
+        with contextlib.suppress(OSError):
+            if self._sources.folder:
+                for one in folder_plugins(expanded(self._sources.folder)):
+                    found.setdefault(same_place(one.path), one)
+        for file in self._sources.files:
+            one = found_at(expanded(file))
+            if one.path.exists():
+                found.setdefault(same_place(one.path), one)
+        off = set(self._sources.disabled)
+        return [one for key, one in found.items() if not {one.name, str(one.path), key} & off]
+
+    # ------------------------------------------------------------ what was saved
+
+    def _begin(self, catalog: Catalog) -> None:
+        """Know the files as they are, and as what they were loaded."""
+        failed = {problem.origin for problem in catalog.problems}
+        loaded = {p.origin for p in catalog.plugins if p.state == "loaded"} - failed
+        there = self._found()
+        for found in there:
+            path = str(found.path)
+            mark = _mark(found.path)
+            if mark is None or _saved_at(mark) > self._since:
+                continue  # perhaps after the worker had read it: as if it were saved now
+            self._marks[path] = mark
+            if found.origin in loaded and (source := _read(found.path)):
+                self._good[path] = source
+        ours = {str(expanded(file)) for file in self._sources.files}
+        folder = str(expanded(self._sources.folder or "")) + os.sep
+        gone = loaded - {found.origin for found in there}
+        self._marks.update((p, ()) for p in gone if p in ours or p.startswith(folder))
+
+    def _changed(self) -> list[Found]:
+        """What is new, saved, or gone since the last look."""
+        there = {str(found.path): found for found in self._found()}
+        changed = []
+        for path, found in there.items():
+            mark = _mark(found.path)
+            if mark is not None and mark != self._marks.get(path):
+                self._marks[path] = mark
+                changed.append(found)
+        for path in [path for path in self._marks if path not in there]:
+            del self._marks[path]
+            changed.append(found_at(Path(path)))
+        return changed
+
+    async def _try(self, found: Found) -> SavedPlugin | None:
+        """What is to be told of a file that changed; None if it is as it was."""
+        path = str(found.path)
+        package = found.path.is_dir()
+        source = None if package else await asyncio.to_thread(_read, found.path)
+        if source is not None and not source.strip():
+            await asyncio.sleep(_HALF_WRITTEN)
+            source = await asyncio.to_thread(_read, found.path)
+        before = self.saved.get(path)
+        good = self._good.get(path)
+        if not found.path.exists():
+            gone = Problem(found.name, found.origin, "import", "the file is gone")
+            saved = SavedPlugin(path, good, (gone,), gone=True)
+        elif source is None and not package:
+            unread = f"{found.path} cannot be read, or is larger than {MAX_BYTES >> 20} MiB"
+            saved = SavedPlugin(path, good, (Problem(found.name, found.origin, "import", unread),))
+        elif source is not None and source == good:
+            if before is None or not before.problems:
+                return None  # saved without a change
+            saved = SavedPlugin(path, good)
+        else:
+            problems = await self._tried(path, source)
+            if not problems and source is not None:
+                if good is not None:
+                    self._before[path] = good
+                self._good[path] = good = source
+            saved = SavedPlugin(path, good, problems)
+        if saved.gone and before is not None and before.gone:
+            return None
+        self.saved[path] = saved
+        return saved
+
+    async def _tried(self, path: str, source: bytes | None) -> tuple[Problem, ...]:
+        self._trial = Trial(path, source)
+        try:
+            return await asyncio.to_thread(self._trial.run)
+        except OSError as error:
+            name = found_at(Path(path)).name
+            message = f"no process could be started to try it: {error}"
+            return (Problem(name, one_line(path), "import", one_line(message)),)
+        finally:
+            self._trial = None
+
+
+def _package_folders(path: Path) -> list[Path]:
+    return [path, *(inner for inner in path.rglob("*") if _is_source_folder(inner))]
+
+
+def _is_source_folder(path: Path) -> bool:
+    return path.is_dir() and path.name != "__pycache__" and not path.name.startswith(".")
+
+
+def _mark(path: Path) -> Mark | None:
+    """What tells one version from another without reading it; None if it is not there."""
+    try:
+        files = [path] if not path.is_dir() else sorted(path.rglob("*.py"))
+        states = [(str(file), file.stat()) for file in files]
+    except OSError:
+        return None
+    return tuple((name, state.st_mtime_ns, state.st_size, state.st_ino) for name, state in states)
+
+
+def _saved_at(mark: Mark) -> float:
+    return max((nanoseconds / 1e9 for _, nanoseconds, _, _ in mark), default=0.0)
+
+
+def _read(path: Path) -> bytes | None:
+    """The text of a plugin's file; None if it cannot be had."""
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -1,0 +1,146 @@
+"""Forking: from any step of a run another one goes on, with one thing changed, or several.
+
+The run that is forked from stays as it is. What may change depends on the step: before the
+first one everything may; later only what leaves the weights, and what was learnt by them, their
+meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.spec import RunSpec, SpecError
+
+RATE = "optimizer.learning_rate"
+ENGINE = "engine"
+STEPS = "steps"
+
+_LATER = ("optimizer", "schedule", STEPS, "batch_size", "eval_every", ENGINE, "seed")
+"""What may also change after the first step; dotted names that begin with these as well."""
+REPLAYED = frozenset({RATE, ENGINE, "eval_every"})
+"""What leaves the steps before the fork as they were: a replay knows of edits, and looking at
+the held-out documents changes nothing."""
+
+_WHY_ONLY_FROM_START: Mapping[str, str] = {
+    "model": "the weights are those of a model of another shape",
+    "tokenizer": "the weights know the tokens by their numbers",
+    "dataset": "the record up to here is of these documents",
+    "holdout": "what was trained on can no longer be held out",
+}
+
+
+def why_only_from_start(field: str, step: int) -> str:
+    """Why this dotted setting may not change after `step` steps; "" if it may."""
+    part = field.partition(".")[0]
+    if step == 0 or part in _LATER:
+        return ""
+    reason = _WHY_ONLY_FROM_START.get(part)
+    return f"only from step 0: {reason}" if reason else "only from step 0"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting in which two runs differ."""
+
+    field: str
+    """Dotted, as in RunSpec; options of plugins too: "dataset.options.path"."""
+    left: Any
+    """None where that run has no such setting; so is the right one."""
+    right: Any
+
+
+def in_force(spec: str, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    """The run's settings by section as they are where the checkpoint stands: its RunSpec, with
+    the learning rate and the engine that were set by hand. Raises SpecError."""
+    values = RunSpec.parse(spec).model_dump()
+    if checkpoint is not None:
+        values["optimizer"]["learning_rate"] = checkpoint.base_learning_rate
+        values["engine"] = _engine_at(checkpoint, str(values["engine"]))
+    return values
+
+
+def _engine_at(checkpoint: Checkpoint, first: str) -> str:
+    taken = [name for at, name in sorted(checkpoint.engines) if at <= checkpoint.step]
+    return taken[-1] if taken else first
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by dotted field, the options of plugins included."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found.update(flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Setting, ...]:
+    """The settings in which two runs differ, in the order of the RunSpec."""
+    one, other = flat(left), flat(right)
+    sections = list(dict.fromkeys((*left, *right)))
+    fields = sorted(
+        dict.fromkeys((*one, *other)), key=lambda field: sections.index(field.partition(".")[0])
+    )
+    return tuple(
+        Setting(field, one.get(field), other.get(field))
+        for field in fields
+        if (one.get(field), field in one) != (other.get(field), field in other)
+    )
+
+
+def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Checkpoint | None]:
+    """The run that goes on from this very state with `changes`, by dotted field: its RunSpec as
+    JSON, and the checkpoint to open it with; None if it begins anew, at step 0.
+
+    Learning rate and engine are edits at the step, so that the steps before it can still be
+    gone back to. Anything else that steers the training makes the fork's own step the first one
+    that can be: the steps before it are not to be had under the new settings. Raises LabError
+    with `problems` for what may not change, and for values that cannot be.
+    """
+    step = checkpoint.step
+    problems = {field: why for field in changes if (why := why_only_from_start(field, step))}
+    if problems:
+        raise _refused(problems)
+    present = in_force(checkpoint.spec, checkpoint)
+    try:
+        asked = RunSpec.parse(present).replace(changes)
+    except SpecError as error:
+        raise _refused(error.problems) from error
+    if asked.steps < step:
+        raise _refused({STEPS: f"must be {step:,} or more: so many are done already"})
+    if step == 0:
+        return asked.to_json(), None
+    now, then = flat(present), flat(asked.model_dump())
+    changed = {field for field in (*now, *then) if now.get(field) != then.get(field)}
+    # The spec keeps the learning rate and the engine that the run began with: the edits tell of
+    # those that came after.
+    began = RunSpec.parse(checkpoint.spec)
+    spec = asked.replace({RATE: began.optimizer.learning_rate, ENGINE: began.engine}).to_json()
+    edits = tuple(pair for pair in checkpoint.edits if pair[0] <= step)
+    engines = tuple(pair for pair in checkpoint.engines if pair[0] <= step)
+    if RATE in changed:
+        edits = (*_before(edits, step), (step, asked.optimizer.learning_rate))
+    if ENGINE in changed:
+        engines = (*_before(engines, step), (step, asked.engine))
+    return spec, replace(
+        checkpoint,
+        spec=spec,
+        edits=edits,
+        engines=engines,
+        base_learning_rate=asked.optimizer.learning_rate,
+        repeatable=checkpoint.repeatable and changed <= REPLAYED,
+    )
+
+
+def _before(pairs: tuple[tuple[int, Any], ...], step: int) -> tuple[tuple[int, Any], ...]:
+    return tuple(pair for pair in pairs if pair[0] < step)
+
+
+def _refused(problems: Mapping[str, str]) -> LabError:
+    text = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
+    return LabError(Failure("This cannot be changed here", text, problems=dict(problems)))

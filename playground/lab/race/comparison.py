@@ -1,0 +1,158 @@
+"""Two series of losses, compared as they grow: where they part, and how far."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from operator import ne, sub
+
+from playground.lab.protocol.frames import Metrics
+from playground.lab.race.state import Gap
+
+DECAY = 0.95
+"""The moving average remembers about 1 / (1 - 0.95) = 20 steps."""
+
+
+class Track:
+    """What one side has recorded, from the step after `first` on."""
+
+    def __init__(self) -> None:
+        self.first = 0
+        self.losses = array("d")
+        self.smoothed = array("d")
+        self._evaluations: dict[int, float] = {}
+
+    @property
+    def end(self) -> int:
+        """The last step recorded."""
+        return self.first + len(self.losses)
+
+    @property
+    def evaluations(self) -> tuple[tuple[int, float], ...]:
+        """(step, hold-out loss) pairs in order."""
+        return tuple(sorted(self._evaluations.items()))
+
+    def grow(self, metrics: Metrics) -> None:
+        """Take in what is new; what is known already may come again."""
+        if not self.losses:
+            self.first = metrics.first_step - 1
+        known = max(0, self.end + 1 - metrics.first_step)
+        self.losses.extend(metrics.losses[known:])
+        self._smooth()
+        self._evaluations.update(metrics.evaluations)
+
+    def _smooth(self) -> None:
+        new = self.losses[len(self.smoothed) :]
+        if not new:
+            return
+        average = self.smoothed[-1] if self.smoothed else new[0]
+        for value in new:
+            average = DECAY * average + (1 - DECAY) * value
+            self.smoothed.append(average)
+
+    def again(self, metrics: Metrics) -> int:
+        """Take the whole series instead of what was known: the run was rewound. Returns the
+        last step up to which nothing changed."""
+        before, first = self.losses, self.first
+        now = metrics.losses
+        common = min(len(before), len(now))
+        if first != metrics.first_step - 1:
+            common = 0
+        elif _bits(before[:common]) != _bits(now[:common]):
+            common = _first_unlike(before[:common], now[:common])
+        self.first, self.losses = metrics.first_step - 1, now[:]
+        del self.smoothed[common:]
+        self._smooth()
+        self._evaluations = dict(metrics.evaluations)
+        return self.first + common
+
+
+def _bits(values: array[float]) -> bytes:
+    return values.tobytes()
+
+
+def _first_unlike(one: array[float], other: array[float]) -> int:
+    """The first index at which two series of one length are not the same bits; the length if
+    there is none."""
+    if _bits(one) == _bits(other):
+        return len(one)
+    left, right = memoryview(_bits(one)).cast("Q"), memoryview(_bits(other)).cast("Q")
+    return next((index for index, unlike in enumerate(map(ne, left, right)) if unlike), len(one))
+
+
+class Comparison:
+    """Right minus left, over the steps that both tracks hold."""
+
+    def __init__(self, left: Track, right: Track) -> None:
+        self._left, self._right = left, right
+        self.first = 0
+        self.difference = array("d")
+        self.parted: Gap | None = None
+        self.largest: Gap | None = None
+        self.epoch = 0
+        """Goes up when something was taken back."""
+
+    @property
+    def step(self) -> int:
+        """The last step compared."""
+        return self.first + len(self.difference)
+
+    def rewound(self, step: int) -> None:
+        """What came after `step` is not so any more."""
+        self.epoch += 1
+        self._keep(max(0, step - self.first))
+
+    def _keep(self, count: int) -> None:
+        del self.difference[count:]
+        if self.parted is not None and self.parted.step > self.step:
+            self.parted = None
+        if self.largest is not None and self.largest.step > self.step:
+            self.largest = None
+            self._seek_largest(0)
+
+    def update(self) -> None:
+        """Compare what is new on both sides."""
+        left, right = self._left, self._right
+        first = max(left.first, right.first)
+        if first != self.first:
+            self.first = first
+            self._keep(0)
+            self.parted = self.largest = None
+            self.epoch += 1
+        done, end = self.step, min(left.end, right.end)
+        if end < done:
+            self.rewound(end)
+        if end <= done:
+            return
+        one = left.losses[done - left.first : end - left.first]
+        other = right.losses[done - right.first : end - right.first]
+        begin = len(self.difference)
+        self.difference.extend(map(sub, other, one))
+        if self.parted is None and (index := _first_unlike(one, other)) < len(one):
+            self.parted = self._gap(begin + index)
+        self._seek_largest(begin)
+
+    def _seek_largest(self, begin: int) -> None:
+        """Look from index `begin` on for a gap that is wider than the widest so far."""
+        if self.parted is None:
+            return
+        sizes = [abs(value) for value in self.difference[begin:]]
+        widest = max((size for size in sizes if not math.isnan(size)), default=0.0)
+        if widest > (abs(self.largest.difference) if self.largest is not None else 0.0):
+            self.largest = self._gap(begin + sizes.index(widest))
+
+    def _gap(self, index: int) -> Gap:
+        step = self.first + index + 1
+        left, right = self._left, self._right
+        return Gap(step, left.losses[step - 1 - left.first], right.losses[step - 1 - right.first])
+
+    def average(self, step: int) -> Gap | None:
+        """The smoothed losses after `step` steps, or after the last that both recorded; None
+        before the first."""
+        step = min(step, self.step)
+        if step <= self.first:
+            return None
+        left, right = self._left, self._right
+        return Gap(
+            step, left.smoothed[step - 1 - left.first], right.smoothed[step - 1 - right.first]
+        )

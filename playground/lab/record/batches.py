@@ -1,0 +1,319 @@
+"""What happened to a run since the last time, as one batch for the store.
+
+Works between two steps, in the thread that trains: it copies what is new and looks at nothing
+else, however long the run is.
+
+Which of a run's keyframes are kept on disk.
+
+In memory keyframes are cheap and close together (timeline.py). On disk they stand as far apart
+as an engine goes in about a tenth of a second, farther in a long run, and are thinned out by the
+same rule once they are larger than a budget: every place in a run stays a short replay away
+after it was closed, and a run that trains for days does not wear out the disk.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, takewhile
+
+from playground.lab.protocol.probes import ProbeAnswers
+from playground.lab.run.training import Training
+from playground.lab.store.locks import RunLock
+from playground.lab.store.records import Batch, Edit, NewRun, RunRecord, RunStatus, StoredSamples
+from playground.lab.timeline import Keyframe, Measured, Timeline, least_missed
+
+BUDGET = 16 * 1024 * 1024
+"""Bytes of keyframes that a run keeps on disk."""
+BETWEEN = 0.1
+"""Seconds of steps between two keyframes on disk, before they are thinned out."""
+RATE = 4 * 1024 * 1024
+"""Bytes of keyframes a second that are written at most, for large models."""
+NEWEST = 1.0
+"""Seconds after which the newest state is written again, while a run trains."""
+LARGEST = 999_000_000
+"""Bytes of the largest keyframe that is kept: the store's values have up to 1,000,000,000."""
+_FEWEST = 4
+_DENSER = 2
+"""How much closer together than they would be if they were evenly spread new ones are kept."""
+
+
+@dataclass(slots=True)
+class DiskKeyframes:
+    """The steps whose keyframes are on disk, in order."""
+
+    steps: list[int] = field(default_factory=list)
+    _allowance: float = RATE
+    _since_tip: float = NEWEST
+
+    def earn(self, seconds: float) -> None:
+        """So much time went by since something was written."""
+        self._allowance = min(RATE, self._allowance + RATE * seconds)
+        self._since_tip += seconds
+
+    def affords(self, size: int) -> bool:
+        """May so many bytes be written now? One that is larger than all that may be saved up is
+        written when all of that is."""
+        return self._allowance >= min(size, RATE)
+
+    def spend(self, size: int) -> None:
+        """They were."""
+        self._allowance -= size
+
+    def affords_tip(self, size: int) -> bool:
+        """May the newest state be written now, while the run trains?"""
+        return self._since_tip >= NEWEST and self.affords(size)
+
+    def spend_on_tip(self, size: int) -> None:
+        """It was."""
+        self.spend(size)
+        self._since_tip = 0.0
+
+    def put(self, frame: Keyframe) -> None:
+        """One after all others, wherever they are to be."""
+        self.spend(frame.size)
+        self.steps.append(frame.step)
+
+    def choose(self, frames: Iterable[Keyframe], pace: float) -> list[Keyframe]:
+        """Those of `frames`, in order, that are to be kept. pace: seconds a step."""
+        chosen: list[Keyframe] = []
+        last = self.steps[-1] if self.steps else None
+        for frame in frames:
+            if last is not None and frame.step < last + self._apart(frame, pace):
+                continue
+            if not self.affords(frame.size):
+                break
+            self.spend(frame.size)
+            chosen.append(frame)
+            last = frame.step
+        self.steps += [frame.step for frame in chosen]
+        return chosen
+
+    def _apart(self, frame: Keyframe, pace: float) -> int:
+        whole = frame.step - self.steps[0] if self.steps else 0
+        return max(1, int(BETWEEN / max(pace, 1e-9)), whole // (_DENSER * _most(frame.size)))
+
+    def thin(self, size: int) -> tuple[int, ...]:
+        """Take out what is too much, at `size` bytes a keyframe; the steps that went."""
+        gone: list[int] = []
+        while len(self.steps) > _most(size):
+            victim = least_missed(self.steps)
+            self.steps.remove(victim)
+            gone.append(victim)
+        return tuple(gone)
+
+
+def _most(size: int) -> int:
+    """Keyframes of so many bytes that the budget is enough for."""
+    return max(_FEWEST, BUDGET // max(1, size))
+
+
+_AVERAGED = 50
+"""Losses in the average that lists of runs show."""
+
+UNWRITTEN = 1000
+"""Samples, and answers to probes, that wait at most for a store that cannot be written; the
+newest."""
+
+Edits = dict[tuple[int, str], float | str]
+"""By step and field."""
+
+
+@dataclass(slots=True)
+class RecordedUpTo:
+    """How far the record of a run goes."""
+
+    head: int = 0
+    evaluated: int = -1
+    measured: dict[str, array[int]] = field(default_factory=dict)
+    """By label, the steps of what is recorded, in order."""
+    edits: Edits = field(default_factory=dict)
+    shelf: DiskKeyframes = field(default_factory=DiskKeyframes)
+    tip: int = -1
+    """The newest step whose state is on disk."""
+    stands: tuple[int, RunStatus | None] = (-1, None)
+    settings: str = ""
+
+    @classmethod
+    def of(cls, record: RunRecord) -> RecordedUpTo:
+        """Those of a run that was recorded before."""
+        start = [0] if record.earliest == 0 else []
+        return cls(
+            head=record.row.step,
+            evaluated=max((step for step, _ in record.evaluations), default=-1),
+            measured={
+                label: array("q", sorted(map(int, pairs[::2])))
+                for label, pairs in record.measured.items()
+                if pairs
+            },
+            edits={(edit.step, edit.field): edit.value for edit in record.edits},
+            shelf=DiskKeyframes(sorted({*start, *record.keyframes})),
+            settings=record.settings,
+        )
+
+
+class RecordedRun:
+    """One run of the store, as the recorder's thread knows it. `marks` is there once it is in
+    the store; from then on it belongs to the gathering side."""
+
+    def __init__(self, new: NewRun, run: int | None = None, parent: RecordedRun | None = None):
+        self.new = new
+        """What to make it of, unless it is in the store already."""
+        self.run = run
+        self.parent = parent
+        """The run that this session made before, from which it is forked."""
+        self.uid = self.name = self.spec = self.data = ""
+        self.parent_run: int | None = None
+        self.fork_step: int | None = None
+        self.lock: RunLock | None = None
+        self.marks: RecordedUpTo | None = None
+        """None also after something could not be written: it is to be read anew."""
+        self.head: float = 0 if run is None else math.inf
+        """How far its record goes at most; `inf` as long as that is not known."""
+        self.seconds = 0.0
+        """That training took, as far as it is recorded."""
+        self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=UNWRITTEN)
+        """Gathered, but not recorded for some trouble. Everything else that was is still there
+        to be gathered again."""
+
+    def take(self, record: RunRecord) -> None:
+        """What the store says of it."""
+        self.uid, self.name = record.row.uid, record.row.name
+        self.spec, self.data = record.spec, record.data
+        self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
+        self.head, self.seconds = record.row.step, record.seconds
+        self.marks = RecordedUpTo.of(record)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A batch, but for the bytes of the states, which another thread makes."""
+
+    batch: Batch
+    frames: tuple[Keyframe, ...]
+    tip: Keyframe | None
+
+
+def gather(
+    training: Training,
+    marks: RecordedUpTo,
+    status: RunStatus,
+    settings: str,
+    seconds: float,
+    samples: Sequence[StoredSamples],
+    probes: Sequence[ProbeAnswers],
+) -> Gathered | None:
+    """What is not recorded yet, None if that is nothing; from now on the marks say it is.
+    seconds: that training took so far."""
+    series, timeline = training.series, training.timeline
+    stands = (training.step, status)
+    begin = max(0, marks.head - series.first)
+    losses, rates = series.losses[begin:], series.learning_rates[begin:]
+    later = takewhile(lambda pair: pair[0] > marks.evaluated, reversed(series.evaluations.items()))
+    evaluations = tuple(later)[::-1]
+    measured = {
+        label: pairs
+        for label, one in series.measured.items()
+        if (pairs := _unrecorded(one, marks.measured.setdefault(label, array("q"))))
+    }
+    edits = {
+        key: value for key, value in edits_of(timeline).items() if marks.edits.get(key) != value
+    }
+    if (
+        stands == marks.stands
+        and settings == marks.settings
+        and not (losses or evaluations or measured or edits or samples or probes)
+    ):
+        return None
+    head = marks.head + len(losses)
+    frames, tip, dropped = _states(training, marks, head, status != "running")
+    batch = Batch(
+        at=training.step,
+        status=status,
+        first=marks.head,
+        losses=losses,
+        learning_rates=rates,
+        tokens_seen=training.tokens_seen,
+        seconds=seconds,
+        loss=_average(series.losses),
+        evaluations=evaluations,
+        measured=measured,
+        samples=tuple(samples),
+        probes=tuple(probes),
+        edits=tuple(
+            Edit(step, name, value)  # type: ignore[arg-type]  # one of the two of edits_of
+            for (step, name), value in edits.items()
+        ),
+        dropped=dropped,
+        settings=settings if settings != marks.settings else None,
+    )
+    marks.head, marks.stands, marks.settings = head, stands, settings
+    marks.evaluated = max(marks.evaluated, *(step for step, _ in evaluations), -1)
+    marks.edits.update(edits)
+    return Gathered(batch, frames, tip)
+
+
+def _states(
+    training: Training, marks: RecordedUpTo, head: int, standing: bool
+) -> tuple[tuple[Keyframe, ...], Keyframe | None, tuple[int, ...]]:
+    """Which keyframes to write, the tip if it is to be, and the steps of those that go.
+    standing: the run does not go on by itself.
+
+    Whoever opens the run at its end does the last step again, which brings the gradients: so
+    there is always a state shortly before. When the run stands, the end itself is kept too, for
+    where that step cannot be done again.
+    """
+    shelf, timeline = marks.shelf, training.timeline
+    near = timeline.before(head)
+    if near.size > LARGEST:  # the record alone: whoever opens the run trains it once more
+        return (), None, ()
+    last = shelf.steps[-1] if shelf.steps else -1
+    frames = shelf.choose((one for one in timeline.after(last) if one.step <= head), training.pace)
+    stands_at_end = standing and training.step == training.series.head == head
+    if stands_at_end and near.step > max([last, *(frame.step for frame in frames)]):
+        frames.append(near)
+        shelf.put(near)
+    dropped = shelf.thin(near.size)
+    kept = tuple(frame for frame in frames if frame.step not in dropped)
+    newest, tip = max([marks.tip, *shelf.steps]), None
+    if stands_at_end and newest < head:
+        tip = training.keyframe()
+    elif not standing and newest < near.step and shelf.affords_tip(near.size):
+        tip = near
+    if tip is not None:
+        shelf.spend_on_tip(tip.size)
+        marks.tip = tip.step
+    return kept, tip, dropped
+
+
+def edits_of(timeline: Timeline) -> Edits:
+    """What was set by hand, as the store names it."""
+    return {
+        **{(step, "learning_rate"): rate for step, rate in timeline.edits.items()},
+        **{(step, "engine"): name for step, name in timeline.engines.items()},
+    }
+
+
+def _unrecorded(one: Measured, known: array[int]) -> array[float]:
+    """(step, value) pairs of steps that are not among the `known`, which from now on they
+    are."""
+    last = known[-1] if known else -1
+    place = bisect_right(one.steps, last)
+    pairs = list(zip(one.steps[place:], one.values[place:], strict=True))
+    if place != len(known):  # measured at earlier steps than what is recorded, or not at all
+        recorded = set(known)
+        earlier = zip(one.steps[:place], one.values[:place], strict=True)
+        pairs = [pair for pair in earlier if pair[0] not in recorded] + pairs
+    known.extend(step for step, _ in pairs)
+    if pairs and pairs[0][0] < last:
+        known[:] = array("q", sorted(known))
+    return array("d", chain.from_iterable(pairs))
+
+
+def _average(losses: array[float]) -> float | None:
+    recent = losses[-_AVERAGED:]
+    return sum(recent) / len(recent) if recent else None

@@ -1,0 +1,245 @@
+"""From the store back to a run: what to open, and where to stand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from playground.lab.floats import as_bytes
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.probes import ProbeAnswers
+from playground.lab.protocol.run import Checkpoint, Recording
+from playground.lab.protocol.sampling import SampleBatch, sampling_of
+from playground.lab.spec import RunSpec, SpecError
+from playground.lab.store.errors import StoreError
+from playground.lab.store.keyframes import keyframe_of
+from playground.lab.store.locks import RunLock
+from playground.lab.store.records import PluginUse, RunRecord, StoredKeyframe
+from playground.lab.store.rows import columns_of_spec
+from playground.lab.store.store import Store
+from playground.lab.timeline import Keyframe, Timeline
+
+KEPT_BATCHES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A recorded run, ready to be opened."""
+
+    spec: str
+    checkpoint: Checkpoint | None
+    """A known state before `at`, with all that is recorded; None for a run at its start."""
+    keyframes: tuple[Keyframe, ...]
+    at: int
+    """Where to stand."""
+    batches: tuple[SampleBatch, ...]
+    probes: tuple[ProbeAnswers, ...]
+    settings: Mapping[str, Any]
+    plugins: tuple[PluginUse, ...]
+    record: RunRecord
+    notice: str = ""
+    """What a person should know of what was read."""
+    lock: RunLock | None = None
+    """Held, if the run is to be gone on with as the same one."""
+
+
+def recall(recording: Recording) -> Recalled:
+    """Read a run and hold it as ours. Raises LabError: it is open elsewhere, or unreadable."""
+    assert recording.run is not None
+    try:
+        with contextlib.closing(Store.open(Path(recording.store))) as store:
+            if recording.looking:
+                return look_up(store, recording.run, recording.at)
+            return _recall(store, recording, recording.run)
+    except StoreError as error:
+        raise LabError(Failure(error.title, error.message)) from error
+
+
+def recall_of_worker(
+    recording: Recording, spec: str, known: Checkpoint | None
+) -> tuple[Recording, Recalled | None]:
+    """The run that the process `recording.worker` had open when it died, held as ours, and as
+    what to record it from now on. spec: its settings; known: the newest state of it that is known
+    elsewhere. None for the run if the store cannot tell, or does not know all that led there."""
+    with (
+        contextlib.suppress(StoreError, LabError),
+        contextlib.closing(Store.open(Path(recording.store))) as store,
+    ):
+        owner = owner_of(recording.worker)
+        rows = [row for row in store.interrupted() if row.owner == owner]
+        if not rows:
+            return recording, None
+        recalled = _recall(store, replace(recording, at=None), rows[0].id)
+        if same_settings(recalled.spec, spec):  # numbers of processes come again
+            recording = replace(recording, run=rows[0].id, looking=False)
+            if known is None or _knows(recalled.record, known):
+                return recording, recalled
+        if recalled.lock is not None:
+            recalled.lock.release()
+    return recording, None
+
+
+def _knows(record: RunRecord, known: Checkpoint) -> bool:
+    """Does the record go as far as this state, and through the same edits? What was set last may
+    not have been written yet."""
+    made = {(edit.step, edit.field): edit.value for edit in record.edits}
+    rates, engines = (
+        {(step, name): value for step, value in pairs if step <= known.step}
+        for name, pairs in (("learning_rate", known.edits), ("engine", known.engines))
+    )
+    return record.row.step >= known.step and {**rates, **engines}.items() <= made.items()
+
+
+def owner_of(process: int | None) -> str:
+    """Who has a run open, for people."""
+    return f"process {process} on {platform.node() or 'this machine'}"
+
+
+def _recall(store: Store, recording: Recording, run: int) -> Recalled:
+    row = store.row(run)
+    lock = RunLock(store.lock_folder, row.uid)
+    if not lock.acquire(2.0):
+        raise LabError(
+            Failure(
+                f"Run {run} is open elsewhere",
+                f"{row.owner or 'Another playground'} has it open. Close it there, or fork it "
+                "here: a fork starts from the same state and leaves it alone.",
+            )
+        )
+    try:
+        return replace(look_up(store, run, recording.at), lock=lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
+    """A run as it was recorded, whoever has it open: nothing is held. at: where to stand; where
+    it stood last, if None. Raises StoreError, LabError."""
+    record = store.record(run)
+    frames = tuple(_whole(one for one in store.keyframes(run) if one.step >= record.earliest))
+    at = record.row.at if at is None else at
+    at = min(max(at, record.earliest), record.row.step)
+    spec, notice = _spec_with_its_text(store, record)
+    batches = tuple(kept.batch for kept in store.samples(run, most=KEPT_BATCHES))
+    return Recalled(
+        spec=spec,
+        checkpoint=checkpoint_of(record, frames, at),
+        keyframes=frames,
+        at=at,
+        batches=tuple(replace(one, number=place + 1) for place, one in enumerate(batches)),
+        probes=tuple(store.probes(run)),
+        settings=_object(record.settings),
+        plugins=record.plugins,
+        record=record,
+        notice=notice,
+    )
+
+
+def _whole(stored: Iterable[StoredKeyframe]) -> Iterator[Keyframe]:
+    """Those that can be read: a replay from an earlier one leads to where another was."""
+    for one in stored:
+        with contextlib.suppress(StoreError):
+            yield keyframe_of(one)
+
+
+def same_settings(spec: str, other: str) -> bool:
+    """Two RunSpecs, as JSON, are of the same run. A text file may lie elsewhere: whether the
+    documents are the same is known by their fingerprint."""
+    try:
+        one, two = (RunSpec.parse(text).model_dump() for text in (spec, other))
+    except SpecError:
+        return spec == other
+    for values in (one, two):
+        values["dataset"]["options"].pop("path", None)
+    return one == two
+
+
+def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> Checkpoint | None:
+    """The last known state before step `at`, from which a replay leads there, and the whole
+    record with it; None if that is the start of the run.
+
+    Raises LabError if there is no state to begin from.
+    """
+    before = [frame for frame in frames if frame.step < at or frame.step == record.earliest == at]
+    if not before and record.earliest > 0:  # better without the gradients than not at all
+        before = [frame for frame in frames if frame.step == at]
+    if not before and record.earliest == 0:
+        if record.row.step == 0:
+            return None
+        # All is replayed from the first weights, which follow from the seed.
+        return checkpoint_at(record, Keyframe(0, 0, array("d"), array("d"), array("d")))
+    if not before:
+        raise LabError(
+            Failure(
+                "The run cannot be gone on with",
+                "Its record holds losses, but no weights to begin from.",
+            )
+        )
+    return checkpoint_at(record, before[-1])
+
+
+def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
+    """The run standing at a known state, with all that was recorded of it, its future too."""
+    began = columns_of_spec(record.spec)  # the row has what is in force at the record's end
+    timeline = Timeline(float(began["learning_rate"]), str(began["engine"]))
+    for edit in record.edits:
+        if edit.field == "engine":
+            timeline.engines[edit.step] = str(edit.value)
+        else:
+            timeline.edits[edit.step] = float(edit.value)
+    settings = _object(record.settings)
+    return Checkpoint(
+        spec=record.spec,
+        step=frame.step,
+        weights=as_bytes(frame.weights),
+        first_moment=as_bytes(frame.first_moment),
+        second_moment=as_bytes(frame.second_moment),
+        tokenizer=record.tokenizer_state,
+        base_learning_rate=timeline.rate_at(frame.step),
+        tokens_seen=frame.tokens_seen,
+        losses=as_bytes(record.losses),
+        learning_rates=as_bytes(record.learning_rates),
+        evaluations=record.evaluations,
+        edits=tuple(sorted(timeline.edits.items())),
+        engines=tuple(sorted(timeline.engines.items())),
+        data=record.data,
+        since_step=record.first,
+        measured=tuple((label, as_bytes(pairs)) for label, pairs in record.measured.items()),
+        repeatable=record.earliest == 0,
+        sampling=sampling_of(settings.get("sampling")),
+    )
+
+
+def _object(text: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        value = json.loads(text)
+        if isinstance(value, dict):
+            return value
+    return {}
+
+
+def _spec_with_its_text(store: Store, record: RunRecord) -> tuple[str, str]:
+    """The spec; if the text file that it learnt from is gone or was changed, with the copy that
+    was kept in its place, and a sentence about that."""
+    spec = json.loads(record.spec)
+    options = spec.get("dataset", {}).get("options", {})
+    path = options.get("path")
+    if not record.text_sha256 or not isinstance(path, str):
+        return record.spec, ""
+    from playground.lab.paths import sha256_of
+    from playground.lab.store.texts import kept_copy
+
+    if sha256_of(path) == record.text_sha256:
+        return record.spec, ""
+    copy = kept_copy(store, record.text_sha256, path)
+    if copy is None:
+        return record.spec, ""
+    options["path"] = str(copy)
+    return json.dumps(spec), f"{path} is not what it was: the run goes on with the copy of it kept"

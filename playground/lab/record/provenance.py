@@ -1,0 +1,98 @@
+"""What the record says of a run: how it is made, and with which plugins."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from playground.catalog import BUILTIN, Kind
+from playground.hooks.errors import UnknownNameError
+from playground.hooks.registry import Registry
+from playground.lab.protocol.sampling import Measuring, Sampling
+from playground.lab.run.guard import plugin_failures
+from playground.lab.run.setup import PreparedRun
+from playground.lab.run.training import Training
+from playground.lab.store.records import NewRun, PluginUse
+
+
+def new_run(opened: PreparedRun, training: Training, registry: Registry, settings: str) -> NewRun:
+    """The open run, as the store is to know it. Raises LabError if the tokenizer fails."""
+    with plugin_failures(), opened.encoder.guard.at("state_dict"):
+        tokenizer = json.dumps(opened.encoder.tokenizer.state_dict())
+    return NewRun(
+        spec=opened.spec.to_json(),
+        dataset=opened.info.dataset_title,
+        parameters=opened.info.parameter_count,
+        tokenizer_state=tokenizer,
+        data=opened.fingerprint,
+        plugins=plugins_of(opened, registry),
+        settings=settings,
+        first=training.series.first,
+        earliest=training.timeline.earliest,
+    )
+
+
+def plugins_of(opened: PreparedRun, registry: Registry) -> tuple[PluginUse, ...]:
+    """What the run is made with, as it is now."""
+    spec = opened.spec
+    wanted: list[tuple[Kind, str]] = [
+        ("dataset", spec.dataset.name),
+        ("tokenizer", spec.tokenizer.name),
+        ("schedule", spec.schedule.name),
+        ("engine", spec.engine),
+    ]
+    return tuple(_uses(wanted, registry))
+
+
+def _uses(wanted: Iterable[tuple[Kind, str]], registry: Registry) -> Iterable[PluginUse]:
+    for kind, name in wanted:
+        try:
+            entry = registry.entry(kind, name)
+        except UnknownNameError:
+            yield PluginUse(kind, name, "")
+            continue
+        version, sha256 = "", ""
+        if entry.plugin == BUILTIN:
+            version = metadata.version("microgpt-play")
+        elif entry.origin.startswith("package "):
+            version = entry.origin.rpartition(" ")[2]
+        else:
+            try:
+                sha256 = hashlib.sha256(Path(entry.origin).read_bytes()).hexdigest()
+            except (OSError, ValueError):
+                sha256 = ""
+        yield PluginUse(kind, entry.qualified, entry.plugin, version, sha256)
+
+
+def changed_since(then: Iterable[PluginUse], now: Iterable[PluginUse]) -> list[str]:
+    """What is not as it was when the run was recorded, a sentence each."""
+    present = {use.kind: use for use in now}
+    found = []
+    for use in then:
+        other = present.get(use.kind)
+        if other is None or use.plugin in ("", BUILTIN) or other.name != use.name:
+            continue
+        if use.sha256 != other.sha256:
+            found.append(f"the plugin {use.plugin} was changed since this run was recorded")
+        elif use.version != other.version:
+            was, now_is = use.version or "unknown", other.version or "unknown"
+            found.append(f"the plugin {use.plugin} was {was} then, and is {now_is} now")
+    return found
+
+
+# ---------------------------------------------------------------- how it is looked at
+
+
+def settings_json(sampling: Sampling, measuring: Measuring, **more: Any) -> str:
+    """How a run is looked at, as the store keeps it: the same settings give the same text."""
+    settings = {
+        "sampling": dataclasses.asdict(sampling),
+        "measuring": dataclasses.asdict(measuring),
+        **more,
+    }
+    return json.dumps(settings, sort_keys=True)

@@ -1,0 +1,192 @@
+"""The documents of a run: read, shuffled, split, and turned into tokens when they are wanted."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from playground.api import Dataset, Provenance, Tokenizer, UnknownTextError
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.run.guard import Guard
+
+Report = Callable[[Progress], None]
+
+MAX_DOCUMENTS = 20_000_000
+MAX_CHARACTERS = 1 << 30
+BEYOND = 64
+"""Tokens past the model's reach that are still shown."""
+LONG = 20_000
+"""Characters from which a document is encoded only as far as the model can see."""
+_RECENT = 64
+_END = "\x1e"
+"""Between documents, for the fingerprint."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(slots=True)
+class Documents:
+    """All that a data set gave, as it gave it, and what was noticed on the way."""
+
+    texts: list[str]
+    provenance: Provenance
+    fingerprints: tuple[str, ...]
+    """Tell these documents from others, the same on every machine: their SHA-256, and what
+    checkpoints had before that."""
+    control: str
+    """A control character found in them; "" if there is none."""
+
+
+def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documents:
+    """Take in a data set. Raises DatasetError, PluginError, LabError; whatever `report` raises."""
+
+    def progress(what: str, done: int, total: int) -> None:
+        guard.doing("prepare", "prepare").alive()
+        report(Progress(str(what), int(done), int(total)))
+
+    with guard.at("prepare", kind="prepare"):
+        dataset.prepare(cache, progress)
+        total = dataset.count() or 0
+    texts: list[str] = []
+    crc, sha, control, characters = 0, hashlib.sha256(), "", 0
+    stage = f"reading {guard.entry.name}"
+    with guard.at("documents"):
+        for chunk in _chunks(dataset.documents(), guard):
+            joined = "\n".join(chunk)
+            crc = zlib.crc32(joined.encode("utf-8", "surrogatepass"), crc)
+            # An end after each: how many come in a chunk depends on the machine.
+            sha.update(_END.join([*chunk, ""]).encode("utf-8", "surrogatepass"))
+            if not control and not " ".join(chunk).isprintable():
+                found = _CONTROL.search(joined.replace("\n", " "))
+                control = found.group() if found else ""
+            characters += len(joined)
+            texts += chunk
+            if len(texts) > MAX_DOCUMENTS or characters > MAX_CHARACTERS:
+                raise LabError(
+                    Failure(
+                        "The data set is too large",
+                        f"{guard.label} gave {len(texts):,} documents of {characters:,} "
+                        "characters and had not ended. Use a part of it.",
+                    )
+                )
+            report(Progress(stage, len(texts), max(total, len(texts)) if total else 0))
+        provenance = dataset.provenance
+    if not texts:
+        raise LabError(
+            Failure("The data set is empty", f"{guard.label} gave no documents. Choose another.")
+        )
+    return Documents(texts, provenance, (sha.hexdigest(), f"{len(texts)}:{crc:08x}"), control)
+
+
+def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:
+    """Lists of documents, small while they come slowly, so that there are signs of progress."""
+    iterator = iter(documents)
+    size = 32
+    while True:
+        began = time.monotonic()
+        chunk = list(islice(iterator, size))
+        if not chunk:
+            return
+        guard.doing("documents").alive()
+        if not guard.trusted:
+            for text in chunk:
+                if not isinstance(text, str):
+                    raise guard.broken("documents", f"it gave a {type(text).__name__}, not text")
+            chunk = [text for text in chunk if text]
+        if time.monotonic() - began < 0.05 and size < 32_768:
+            size *= 2
+        yield chunk
+
+
+class Encoder:
+    """A tokenizer at work, guarded; and documents as the trainer takes them."""
+
+    def __init__(self, tokenizer: Tokenizer, guard: Guard, block_size: int) -> None:
+        self.tokenizer = tokenizer
+        self.guard = guard
+        self.block_size = block_size
+        with guard.at("vocab_size"):
+            self.vocab_size = int(tokenizer.vocab_size)
+            self.bos_id = int(tokenizer.bos_id)
+        if not 0 <= self.bos_id < self.vocab_size:
+            raise guard.broken(
+                "bos_id", f"it is {self.bos_id}, with a vocabulary of {self.vocab_size}"
+            )
+
+    def encode(self, text: str) -> list[int]:
+        """Ids without BOS. Raises UnknownTextError, PluginError."""
+        if self.guard.trusted:
+            return self.tokenizer.encode(text)
+        with self.guard.at("encode", text):
+            ids = list(self.tokenizer.encode(text))
+        for token in ids:
+            if type(token) is not int or not 0 <= token < self.vocab_size:
+                raise self.guard.broken(
+                    "encode", f"it gave the id {token!r}, with a vocabulary of {self.vocab_size}"
+                )
+        return ids
+
+    def seen(self, text: str) -> list[int]:
+        """Ids without BOS, at least as far as the model sees and the screen shows."""
+        if len(text) <= LONG:
+            return self.encode(text)
+        wanted = self.block_size + BEYOND
+        size = max(LONG, 32 * wanted)
+        while size < len(text):
+            ids = self.encode(text[:size])
+            if len(ids) >= 2 * wanted:  # so far from the cut that it cannot matter
+                return ids
+            size *= 4
+        return self.encode(text)
+
+    def document(self, text: str) -> list[int]:
+        """What the model learns from: BOS, the tokens in reach, BOS if that was all.
+
+        Raises PluginError also for text outside the vocabulary: a tokenizer has seen them all.
+        """
+        try:
+            ids = self.seen(text)
+        except UnknownTextError as error:
+            raise self.guard.broken("encode", f"unknown text: {error}") from error
+        bos = self.bos_id
+        return [bos, *ids[: self.block_size + BEYOND], bos]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids."""
+        with self.guard.at("decode", ids):
+            return str(self.tokenizer.decode(ids))
+
+    def display(self, token: int) -> str:
+        """A short name for one token."""
+        if self.guard.trusted:
+            return self.tokenizer.display(token)
+        with self.guard.at("display", token):
+            return str(self.tokenizer.display(token))[:40]
+
+
+class TokenDocuments(Sequence[list[int]]):
+    """The training documents as tokens, encoded when they are asked for."""
+
+    def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
+        self._texts = texts
+        self._encoder = encoder
+        self._recent: dict[int, list[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    def __getitem__(self, index: int) -> list[int]:  # type: ignore[override]
+        tokens = self._encoder.document(self._texts[index])
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent[index] = tokens
+        return tokens
+
+    def shown(self, index: int) -> list[int]:
+        """The same for the screen, which mostly asks for what was just learnt from."""
+        return self._recent.get(index) or self._encoder.document(self._texts[index])

@@ -1,0 +1,64 @@
+"""What to say when a step fails."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microgpt.engine import Engine
+from microgpt.parameters import parameter_layout
+from microgpt.trainer import DivergedError
+from playground.hooks.errors import PluginError
+from playground.lab.protocol.failures import Failure
+from playground.lab.run.guard import Guard, failure_of
+from playground.lab.spec import OptimizerSpec
+
+
+def usual_learning_rates() -> tuple[float, float]:
+    """The range in which a learning rate works."""
+    extra = OptimizerSpec.model_fields["learning_rate"].json_schema_extra
+    usual: Any = extra["usual"] if isinstance(extra, dict) else (0.0, 0.0)
+    return float(usual[0]), float(usual[1])
+
+
+def diverged(engine: Engine, error: DivergedError, rate: float) -> Failure:
+    """The loss is no number any more: which step, why probably, and what to do.
+
+    rate: the base learning rate.
+    """
+    low, high = usual_learning_rates()
+    largest, name = 0.0, ""
+    weights = engine.read("weights")
+    for matrix in parameter_layout(engine.config):
+        part = [abs(weight) for weight in weights[matrix.slice]]
+        # max() would pass over a NaN that does not come first
+        peak = max(part) if all(value == value for value in part) else float("nan")
+        if not peak <= largest:
+            largest, name = peak, matrix.name
+            if peak != peak:
+                break
+    if rate > high:
+        cause = f"The learning rate was {rate:.3g}; {low:g} to {high:g} is usual."
+        cure = f"Set it to {high:g} or less and go on."
+    else:
+        cause = f"The learning rate, {rate:.3g}, is in the usual range ({low:g} to {high:g})."
+        cure = "Go further back, lower it and go on; an engine or a data set may be at fault."
+    return Failure(
+        f"Training diverged at step {error.step:,}",
+        f"The loss became {error.loss}. {cause} The largest weight has the magnitude "
+        f"{largest:.3g} ({name}). The run was put back to step {max(0, error.step - 2):,}, the "
+        f"last from which the loss was a number. {cure}",
+        kind="diverged",
+        problems={"optimizer.learning_rate": f"{rate:.3g} was too high"} if rate > high else {},
+    )
+
+
+def unexpected(guard: Guard, error: BaseException, detail: str) -> Failure:
+    """An engine that raised: a plugin's, or ours."""
+    if not guard.trusted:
+        return failure_of(PluginError(guard.entry.plugin, f"in a step ({guard.label})", error))
+    return Failure(
+        "A training step failed",
+        f"{type(error).__name__}: {error}. The run stands where it was before that step.",
+        kind="internal",
+        detail=detail,
+    )

@@ -1,0 +1,220 @@
+"""The engines of one run: made when they are first wanted, and kept.
+
+A run may change its engine between two steps, and going back in time changes it again; so all
+that have been at work stay at hand. They hold no state of the run but the one at work.
+
+An engine to look with: what is only looked at should not cost what training costs.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.engine import STATE_KINDS, Decoder, Engine, PreparedEngine
+from microgpt.scalar_engine import ScalarEngine
+from microgpt.vector_engine import VectorEngine
+from playground.catalog import BUILTIN, Entry
+from playground.hooks.errors import plugin_call
+from playground.hooks.registry import Registry
+from playground.lab.protocol.failures import Progress
+from playground.lab.run.guard import Activity, Guard
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyEngine:
+    """An engine ready for work."""
+
+    entry: Entry
+    engine: Engine
+    guard: Guard
+    eyes: ForwardOnly
+    """What to look at it with."""
+
+
+class Engines:
+    """Makes engines for one model. Raises what `Registry.make_engine` raises."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        config: ModelConfig,
+        optimizer: OptimizerConfig,
+        initial: array[float],
+        activity: Activity,
+    ) -> None:
+        self._registry = registry
+        self._config = config
+        self._optimizer = optimizer
+        self._initial = initial
+        self._activity = activity
+        self._made: dict[str, ReadyEngine] = {}
+
+    def entry(self, name: str) -> Entry:
+        """What the catalog says of it. Raises UnknownNameError."""
+        return self._registry.entry("engine", name)
+
+    def full_name(self, name: str) -> str:
+        """How the record of a run names it: bare if it is built in, else with its plugin."""
+        entry = self.entry(name)
+        return entry.name if entry.plugin == BUILTIN else entry.qualified
+
+    def forget(self, made: ReadyEngine) -> None:
+        """It is broken; when it is wanted again, another is made."""
+        self._made.pop(made.entry.qualified, None)
+
+    def known(self, name: str) -> ReadyEngine | None:
+        """The engine, if it has been made."""
+        return self._made.get(self.entry(name).qualified)
+
+    def get(self, name: str, report: Report) -> ReadyEngine:
+        """The engine, made now if need be. For the main thread: the watchdog is told."""
+        made = self.known(name)
+        if made is None:
+            guard = self.guard(name)
+
+            def progress(what: str, done: int, total: int) -> None:
+                guard.doing("prepare", "engine").alive()
+                report(_progress(name, what, done, total))
+
+            with guard.doing("__init__", "engine"):
+                made = self.make(name, progress)
+            self.keep(made)
+        return made
+
+    def guard(self, name: str) -> Guard:
+        """Around the engine's calls."""
+        return Guard(self.entry(name), self._activity)
+
+    def make(self, name: str, progress: Callable[[str, int, int], None]) -> ReadyEngine:
+        """A fresh engine, prepared. Touches nothing of this object: for any thread."""
+        guard = self.guard(name)
+        engine = self._registry.make_engine(name, self._config, self._optimizer, self._initial)
+        if isinstance(engine, PreparedEngine):
+            with plugin_call(guard.entry, "in prepare"):
+                engine.prepare(progress)
+        return ReadyEngine(guard.entry, engine, guard, forward_only(engine))
+
+    def keep(self, made: ReadyEngine) -> None:
+        """Have it at hand from now on."""
+        self._made[made.entry.qualified] = made
+
+
+def _progress(name: str, what: str, done: int, total: int) -> Progress:
+    return Progress(f"{name}: {what}", int(done), int(total))
+
+
+def move(source: Engine, target: Engine) -> None:
+    """Put `target` into the state of `source`: weights, gradients, both moments."""
+    for kind in STATE_KINDS:
+        target.write(kind, source.read(kind))
+
+
+class CurrentEngine:
+    """Whichever engine is at work, to be looked at."""
+
+    def __init__(self, made: ReadyEngine) -> None:
+        self.made = made
+
+    def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        """See Engine. Raises PluginError."""
+        with self.made.guard.at("losses", kind="engine"):
+            return self.made.eyes.losses(documents)
+
+    def decoder(self) -> Decoder:
+        """See Engine. Raises PluginError."""
+        with self.made.guard.at("decoder", kind="engine"):
+            return self.made.eyes.decoder()
+
+
+class EngineBuild:
+    """An engine in the making, in a thread of its own: a compiler may take its time while the
+    run goes on with the engine it has."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        name: str,
+        tell: Callable[[Progress], None],
+        done: Callable[[EngineBuild], None],
+    ) -> None:
+        """tell, done: called in that thread; nothing is told after `cancel`."""
+        self.name = name
+        self.entry = engines.entry(name)
+        self.made: ReadyEngine | None = None
+        self.error: BaseException | None = None
+        """What it failed with."""
+        self._engines = engines
+        self._tell = tell
+        self._done = done
+        self._cancelled = threading.Event()
+        threading.Thread(target=self._work, name=f"making {name}", daemon=True).start()
+
+    def cancel(self) -> None:
+        """What comes of it is not wanted any more."""
+        self._cancelled.set()
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        if self._cancelled.is_set():
+            raise _Unwanted
+        self._tell(_progress(self.name, what, done, total))
+
+    def _work(self) -> None:
+        try:
+            self.made = self._engines.make(self.name, self._progress)
+        except BaseException as error:  # a thread has nobody else to tell
+            self.error = error
+        if not self._cancelled.is_set():
+            self._done(self)
+
+
+class _Unwanted(BaseException):
+    """Ends a `prepare`; nobody hears of it."""
+
+
+class ForwardOnly(Protocol):
+    """The part of an Engine that changes nothing."""
+
+    def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        """See Engine."""
+
+    def decoder(self) -> Decoder:
+        """See Engine."""
+
+
+class _VectorTwin:
+    """The scalar engine's weights, looked at by the vector engine.
+
+    The scalar engine builds a graph even where nothing walks it: a held-out loss or a sample
+    would stop the training, and every answer to the screen, for minutes at larger sizes. The
+    two agree to 1e-9.
+    """
+
+    def __init__(self, engine: ScalarEngine) -> None:
+        self._engine = engine
+        self._twin: VectorEngine | None = None
+
+    def _fresh(self) -> VectorEngine:
+        weights = self._engine.read("weights")
+        if self._twin is None:
+            self._twin = VectorEngine(self._engine.config, OptimizerConfig(), weights)
+        else:
+            self._twin.write("weights", weights)
+        return self._twin
+
+    def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        return self._fresh().losses(documents)
+
+    def decoder(self) -> Decoder:
+        return self._fresh().decoder()
+
+
+def forward_only(engine: Engine) -> ForwardOnly:
+    """The engine itself, unless it is the scalar one."""
+    return _VectorTwin(engine) if type(engine) is ScalarEngine else engine

@@ -1,0 +1,204 @@
+"""Taking a run elsewhere: an exporter fed, watched, and its work put in place whole or not at
+all.
+
+The exporter writes into a hidden folder beside the place, under the name that was asked for;
+when it is done, that is renamed to where it belongs. Whatever happens before, what was there
+stays as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from microgpt.config import ModelConfig
+from microgpt.parameters import parameter_layout
+from playground.api import ExportError, RunExport
+from playground.hooks.errors import KnobError, PluginError, UnknownNameError, plugin_call
+from playground.hooks.registry import Registry
+from playground.hooks.sources import expanded
+from playground.lab.checkpoint import as_array
+from playground.lab.paths import hindrance, target_of
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.sampling import SampleBatch
+from playground.lab.run.guard import Activity, Guard, failure_of
+from playground.lab.spec import RunSpec, SpecError
+
+BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines"}
+"""Which exporter a file's name asks for."""
+
+
+def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> RunExport:
+    """A run as exporters see it. Raises LabError for a checkpoint that cannot be."""
+    try:
+        spec = RunSpec.parse(checkpoint.spec)
+    except SpecError as error:
+        raise LabError(
+            Failure("The saved settings cannot be", f"{error}.", problems=error.problems)
+        ) from error
+    weights = as_array(checkpoint.weights)
+    return RunExport(
+        spec=json.loads(checkpoint.spec),
+        step=checkpoint.step,
+        losses=as_array(checkpoint.losses),
+        learning_rates=as_array(checkpoint.learning_rates),
+        first_step=checkpoint.since_step + 1,
+        evaluations=tuple(checkpoint.evaluations),
+        series={label: _pairs(data) for label, data in checkpoint.measured},
+        samples=tuple((batch.step, text.text) for batch in batches for text in batch.texts),
+        matrices={
+            matrix.name: (matrix.rows, matrix.columns)
+            for matrix in (parameter_layout(_config(spec, len(weights))) if weights else ())
+        },
+        weights=weights,
+    )
+
+
+def _pairs(data: bytes) -> tuple[tuple[int, float], ...]:
+    """(step, value) pairs from step, value, step, value ..."""
+    flat = as_array(data)
+    return tuple((int(step), value) for step, value in zip(flat[::2], flat[1::2], strict=True))
+
+
+def _config(spec: RunSpec, count: int) -> ModelConfig:
+    """The model of `count` parameters; each token of its vocabulary has two rows."""
+    least = parameter_layout(spec.model.config(1))[-1]
+    return spec.model.config(1 + (count - least.offset - least.size) // (2 * spec.model.n_embd))
+
+
+def export(
+    registry: Registry,
+    name: str,
+    options: Mapping[str, object],
+    run: RunExport,
+    path: str | os.PathLike[str],
+    report: Callable[[Progress], None],
+    activity: Activity | None = None,
+) -> Path:
+    """Write the run to a file or folder; an existing file is replaced. Returns where it is.
+
+    report: called now and then; what it raises goes through. Raises LabError.
+    """
+    activity = activity or Activity()
+    target = check_place(path)
+    try:
+        guard = Guard(registry.entry("exporter", name), activity)
+        with guard.doing("__init__"):
+            exporter = registry.make("exporter", name, options)
+    except UnknownNameError as error:
+        raise LabError(Failure(error.title, error.message)) from error
+    except KnobError as error:
+        raise LabError(Failure("These settings cannot be", f"{error}.")) from error
+    except PluginError as error:
+        raise LabError(failure_of(error)) from error
+    stopped: list[BaseException] = []
+
+    def progress(what: str, done: int, total: int) -> None:
+        activity.alive()
+        try:
+            report(Progress(f"{guard.entry.name}: {str(what)[:80]}", int(done), int(total)))
+        except BaseException as error:  # what cancels is not the plugin's
+            stopped.append(error)
+            raise
+
+    passing = (ExportError, OSError)
+    try:
+        with _draft(target) as draft:
+            with (
+                guard.doing("export", "prepare"),
+                plugin_call(guard.entry, "in export", passing=passing),
+            ):
+                exporter.export(run, draft, progress)
+            _put(draft, target, guard)
+    except PluginError as error:
+        if stopped:
+            raise stopped[0] from None
+        raise LabError(failure_of(error)) from error
+    except ExportError as error:
+        raise LabError(Failure(str(error.title), str(error.message))) from error
+    except OSError as error:
+        if stopped:
+            raise
+        raise _refused(target, error) from error
+    return target
+
+
+# ---------------------------------------------------------------- where it goes
+
+
+def check_place(path: str | os.PathLike[str]) -> Path:
+    """Where an export of this name is written. Raises LabError if it cannot be, as far as one
+    can tell without writing."""
+    target = expanded(path)
+    try:
+        target = target_of(path).absolute()
+        if not target.name:
+            raise _failed("This is a folder", f"{target} has no name to write to. Name a file.")
+        if target.is_dir() and any(target.iterdir()):
+            raise _failed(
+                "There is something there already",
+                f"{target} is a folder with files in it, and they stay. Choose another name: "
+                f"{target / 'run'}",
+            )
+        why = hindrance(target)
+        if why is not None:
+            raise _failed(*why)
+        writable = [target.parent, *([target] if target.exists() else [])]
+        if not all(os.access(place, os.W_OK) for place in writable):
+            raise PermissionError
+    except (OSError, ValueError) as error:
+        raise _refused(target, error) from error
+    return target
+
+
+@contextlib.contextmanager
+def _draft(target: Path) -> Iterator[Path]:
+    """A path of the same name beside the target; gone afterwards."""
+    folder = tempfile.mkdtemp(prefix=f".{target.name[:50]}-", suffix=".tmp", dir=target.parent)
+    try:
+        yield Path(folder) / target.name
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _put(draft: Path, target: Path, guard: Guard) -> None:
+    """From the draft to where it belongs. Raises OSError, PluginError."""
+    if draft.is_dir():
+        if target.is_file():
+            raise _failed(
+                "There is a file already",
+                f"{guard.label} makes a folder, and {target} is a file. Choose another name.",
+            )
+        if target.is_dir():
+            target.rmdir()  # empty, or it would have been refused
+    elif draft.is_file():
+        if target.is_dir():
+            raise _failed("This is a folder", f"{target} is a folder. Name a file in it.")
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        if os.name == "posix" and target.exists():
+            draft.chmod(target.stat().st_mode & 0o777)
+    else:
+        raise guard.broken("export", f"it wrote nothing to {draft.name}")
+    draft.replace(target)
+
+
+def _failed(title: str, message: str) -> LabError:
+    return LabError(Failure(title, message))
+
+
+def _refused(target: Path, error: Exception) -> LabError:
+    """What the system refuses, in words."""
+    if isinstance(error, PermissionError):
+        return _failed(
+            "The run may not be written there",
+            f"You have no permission to write {target}. Choose another place.",
+        )
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return _failed("The run could not be written", f"{target}: {reason}.")

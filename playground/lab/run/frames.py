@@ -1,0 +1,189 @@
+"""Frames: immutable pictures of a session, for the screen."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from operator import sub
+
+from microgpt.engine import Engine
+from microgpt.parameters import parameter_layout
+from microgpt.trainer import StepResult
+from playground.api import PanelFacts
+from playground.hooks.errors import PluginError
+from playground.lab.estimate import estimate_step_ms
+from playground.lab.protocol.frames import (
+    DocumentFrame,
+    Frame,
+    FrameRequest,
+    MatrixFrame,
+    MatrixView,
+    Metrics,
+)
+from playground.lab.protocol.run import RecordState, RunInfo, SessionState
+from playground.lab.protocol.sampling import SampleBatch
+from playground.lab.run.data import BEYOND
+from playground.lab.run.metrics import Measurer
+from playground.lab.run.panels import LOSSES, Panels
+from playground.lab.run.setup import PreparedRun
+from playground.lab.run.speed import Speedometer
+from playground.lab.run.training import Training
+
+_SHOWN = 200
+"""Characters of a neighbouring document that are shown."""
+
+
+def document_frame(
+    opened: PreparedRun, last: StepResult | None, coming: int, history: int
+) -> DocumentFrame | None:
+    """The document that `last` learnt from, or the one to come, and its neighbours."""
+    texts, encoder = opened.train, opened.encoder
+    index = last.document_indices[0] if last else coming
+    losses = last.token_losses[0] if last else ()
+    try:
+        ids = opened.documents.shown(index)[1:]
+        reach = min(opened.config.block_size, len(ids))
+        shown = tuple(map(encoder.display, ids[:reach]))
+        beyond = tuple(map(encoder.display, ids[reach:-1][:BEYOND]))
+    except PluginError:  # training has said so already, or is about to
+        shown, beyond, losses = (), (), ()
+    count = len(texts)
+    reachable = min(history, (count - 1) // 2)
+    done = min(reachable, index) if last is None or last.step <= count else reachable
+    return DocumentFrame(
+        position=index,
+        tokens=shown,
+        losses=tuple(losses),
+        beyond=beyond,
+        before=_cut(texts[(index - i) % count] for i in range(done, 0, -1)),
+        after=_cut(texts[(index + i) % count] for i in range(1, reachable + 1)),
+    )
+
+
+def _cut(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(text[:_SHOWN] for text in texts)
+
+
+def matrix_frames(
+    engine: Engine, views: Sequence[MatrixView], before: array[float] | None
+) -> tuple[MatrixFrame, ...]:
+    """The matrices that are on screen. before: the weights before the last step, if known;
+    without them the update is all zeros. Unknown names are left out."""
+    if not views:
+        return ()
+    layout = {matrix.name: matrix for matrix in parameter_layout(engine.config)}
+    states: dict[str, array[float]] = {}
+    frames = []
+    for view in views:
+        matrix = layout.get(view.name)
+        if matrix is None:
+            continue
+        kind = "weights" if view.kind == "update" else view.kind
+        if kind not in states:
+            states[kind] = engine.read(kind)
+        values = states[kind][matrix.slice]
+        if view.kind == "update":
+            old = before[matrix.slice] if before is not None else values
+            values = array("d", map(sub, values, old))
+        frames.append(MatrixFrame(matrix.name, view.kind, matrix.rows, matrix.columns, values))
+    return tuple(frames)
+
+
+_ENOUGH = 0.2
+"""Seconds of work after which it can be said how fast an engine is."""
+
+
+class FrameMaker:
+    """Makes the frames of one run."""
+
+    def __init__(
+        self, opened: PreparedRun, training: Training, measurer: Measurer, panels: Panels
+    ) -> None:
+        self._opened = opened
+        self._training = training
+        self._measurer = measurer
+        self._panels = panels
+        self._scalar_estimate: float | None = None
+
+    def frame(
+        self,
+        request: FrameRequest,
+        state: SessionState,
+        info: RunInfo,
+        speed: float | None,
+        speedometer: Speedometer,
+        batches: Sequence[SampleBatch],
+        record: RecordState | None,
+    ) -> Frame:
+        """The run as it stands, with what is new since what the request has seen."""
+        training = self._training
+        step, timeline = training.step, training.timeline
+        first, losses, rates, evaluations = training.series.between(request.since_step, step)
+        measured = training.series.measured_between(request.since_step, step)
+        base, work = timeline.rate_at(step), training.work
+        rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
+        shows_update = any(view.kind == "update" for view in request.matrices)
+        before = training.weights_before() if shows_update else None
+        document = None
+        if request.document:
+            coming = training.documents_to_come()[0]
+            document = document_frame(self._opened, training.last, coming, request.history)
+        panel = None
+        if request.panel:
+            facts = self.panel_facts(info)
+            panel = self._panels.draw(request.panel, step, training.epoch, facts)
+        return Frame(
+            state=state,
+            step=step,
+            steps=training.spec.steps,
+            epoch=training.epoch,
+            metrics=Metrics(first, losses, rates, evaluations, measured),
+            learning_rate=base * training.steering.shown(step),
+            base_learning_rate=base,
+            engine=training.engine_name,
+            tokens_seen=training.tokens_seen,
+            steps_per_second=speedometer.steps_per_second,
+            tokens_per_second=speedometer.tokens_per_second,
+            speed=speed,
+            document=document,
+            matrices=matrix_frames(training.engine, request.matrices, before),
+            batches=tuple(b for b in batches if b.number > request.since_batch),
+            trouble=training.trouble,
+            earliest=timeline.earliest,
+            step_ms=1000 / rate if rate else 0.0,
+            scalar_ratio=rate * self._scalar_ms() / 1000 if rate else 0.0,
+            meters=self._measurer.meters,
+            panel=panel,
+            head=max(step, training.series.head),
+            edits=timeline.told(),
+            record=record,
+        )
+
+    def panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:
+        """The run at this moment, as a panel sees it; its own to change."""
+        training = self._training
+
+        def facts() -> PanelFacts:
+            last, step = training.last, training.step
+            shown = document_frame(self._opened, last, 0, 0) if last is not None else None
+            return PanelFacts(
+                step=step,
+                steps=training.spec.steps,
+                losses=training.series.between(max(0, step - LOSSES), step)[1],
+                vocabulary=info.vocabulary,
+                document=shown.tokens if shown else (),
+                token_losses=shown.losses if shown else (),
+                shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
+                read=lambda kind: training.engine.read(kind),
+            )
+
+        return facts
+
+    def _scalar_ms(self) -> float:
+        """About what a step would take with the scalar engine."""
+        opened = self._opened
+        if self._scalar_estimate is None:
+            self._scalar_estimate = estimate_step_ms(
+                opened.config, opened.tokens_per_document, "scalar", opened.spec.batch_size
+            )
+        return self._scalar_estimate

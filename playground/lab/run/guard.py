@@ -1,0 +1,219 @@
+"""Around every call into a contribution: who is at work, and what became of it.
+
+A plugin that raises comes out as PluginError (see playground.hooks.errors); one that hangs is
+found by the watchdog through `Activity`. Built-ins are trusted and pay for neither.
+
+What the worker's main thread is doing, kept so that another thread can tell.
+
+A plugin that hangs must be told from a long but honest step, and named. So whoever calls into
+a plugin says so first, and whatever makes progress says that too. Entering and leaving cost
+under a microsecond.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from playground.catalog import BUILTIN, Entry
+from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
+from playground.lab.protocol.commands import ActivityKind, Pong
+from playground.lab.protocol.failures import Failure, LabError
+
+_LONG = 1.0  # seconds after which a Pong also tells where the code stands
+
+
+class Doing:
+    """One piece of work, as a context manager. Made once, entered many times."""
+
+    __slots__ = ("_activity", "_outer", "contribution", "kind", "label", "place")
+
+    def __init__(
+        self,
+        activity: Activity,
+        kind: ActivityKind,
+        label: str,
+        place: str,
+        contribution: str = "",
+    ) -> None:
+        self._activity = activity
+        self._outer: Doing | None = None
+        self.kind = kind
+        self.label = label
+        self.place = place
+        self.contribution = contribution
+
+    def alive(self) -> None:
+        """There is progress."""
+        self._activity.alive()
+
+    def __enter__(self) -> Doing:
+        activity = self._activity
+        self._outer = activity.current
+        activity.current = self
+        activity.since = time.monotonic()
+        activity.count += 1
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        activity = self._activity
+        activity.current = self._outer
+        activity.since = time.monotonic()
+        activity.count += 1
+
+
+class Activity:
+    """The main thread's present work. Written by it, read by the thread that answers pings."""
+
+    def __init__(self) -> None:
+        self.current: Doing | None = None
+        self.since = time.monotonic()
+        self.count = 0
+
+    def doing(
+        self, kind: ActivityKind, label: str, place: str = "", contribution: str = ""
+    ) -> Doing:
+        """A context manager that says what is being done inside it."""
+        return Doing(self, kind, label, place, contribution)
+
+    def alive(self) -> None:
+        """There is progress."""
+        self.since = time.monotonic()
+        self.count += 1
+
+    def watched(self, documents: Iterable[str], every: int = 256) -> Iterator[str]:
+        """The documents; taking them counts as progress."""
+        for number, document in enumerate(documents):
+            if number % every == 0:
+                self.alive()
+            yield document
+
+    def pong(self, main_thread: int) -> Pong:
+        """What to answer to a Ping. main_thread: its threading ident."""
+        doing, seconds = self.current, time.monotonic() - self.since
+        if doing is None:
+            return Pong("idle", "", "", seconds, self.count)
+        label, stack = doing.label, ""
+        if seconds > _LONG and doing.kind != "own":
+            frame = sys._current_frames().get(main_thread)
+            if frame is not None:
+                label = label or culprit(frame)
+                stack = "".join(traceback.format_stack(frame, 12))
+        return Pong(
+            doing.kind,
+            label or "a plugin",
+            doing.place,
+            seconds,
+            self.count,
+            doing.contribution,
+            stack,
+        )
+
+
+_OURS = ("playground", "click", "microgpt", "importlib", "runpy", "pluggy", "__main__")
+
+
+def culprit(frame: FrameType) -> str:
+    """The file of the outermost code that is neither ours nor Python's way to import."""
+    found = ""
+    current: FrameType | None = frame
+    while current is not None:
+        module = str(current.f_globals.get("__name__", ""))
+        builtin = current.f_code.co_filename.startswith("<frozen")
+        if not builtin and module.partition(".")[0] not in _OURS:
+            found = current.f_code.co_filename
+        current = current.f_back
+    return f"plugin {Path(found).stem!r} (file {found})" if found else ""
+
+
+class Guard:
+    """For one contribution: `with guard.at("encode", text): ...`."""
+
+    def __init__(self, entry: Entry, activity: Activity) -> None:
+        self.entry = entry
+        self.trusted = entry.plugin == BUILTIN
+        self.label = label(entry)
+        self._activity = activity
+        self._doings: dict[tuple[str, str], Doing] = {}
+
+    def at(self, method: str, given: object = None, kind: ActivityKind = "plugin") -> _At:
+        """A context manager around one call. given: what it gets, for the message."""
+        return _At(self.doing(method, kind), plugin_call(self.entry, f"in {method}", given))
+
+    def doing(self, method: str, kind: ActivityKind = "plugin") -> Doing:
+        """Only the part that tells the watchdog."""
+        doing = self._doings.get((method, kind))
+        if doing is None:
+            if self.trusted and kind == "plugin":
+                kind = "own"
+            doing = self._doings[method, kind] = self._activity.doing(
+                kind, self.label, method, f"{self.entry.kind}:{self.entry.qualified}"
+            )
+        return doing
+
+    def broken(self, method: str, wrong: str) -> PluginError:
+        """What to raise if it gave something that its contract rules out."""
+        error = PluginError(self.entry.plugin, f"in {method} ({self.label})", wrong)
+        error.contribution = f"{self.entry.kind}:{self.entry.qualified}"
+        return error
+
+
+class _At:
+    __slots__ = ("call", "doing")
+
+    def __init__(self, doing: Doing, call: plugin_call) -> None:
+        self.doing = doing
+        self.call = call
+
+    def __enter__(self) -> None:
+        self.doing.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.doing.__exit__(kind, error, trace)
+        self.call.__exit__(kind, error, trace)
+
+
+def label(entry: Entry) -> str:
+    """ "tokenizer 'slow' (file /x/slow.py)"."""
+    return f"{KIND_WORDS[entry.kind]} {entry.name!r} ({origin(entry.origin)})"
+
+
+def origin(text: str) -> str:
+    """Where a plugin is from, in words."""
+    known = ("built in", "package ", "entry point ", "installed ")
+    return text if text.startswith(known) else f"file {text}"
+
+
+def failure_of(error: PluginError) -> Failure:
+    """A plugin's error as the screen shows it."""
+    return Failure(
+        f"The plugin {error.plugin!r} failed",
+        f"{error.place[:1].upper()}{error.place[1:]}: {error.reason}",
+        kind="plugin",
+        detail=error.detail,
+        contribution=error.contribution,
+    )
+
+
+@contextlib.contextmanager
+def plugin_failures() -> Iterator[None]:
+    """A PluginError inside comes out as LabError."""
+    try:
+        yield
+    except PluginError as error:
+        raise LabError(failure_of(error)) from error

@@ -1,0 +1,293 @@
+"""Texts from a model: the chain of strategies at work, with a random stream of its own.
+
+The texts of a run: sampled by themselves every so many steps, and on demand.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Container, Iterable, Sequence
+from itertools import islice
+from typing import Any
+
+from microgpt.config import ModelConfig
+from microgpt.sampling import generate
+from playground.api import SampleContext, UnknownTextError
+from playground.hooks.chain import Chain, ChainError, LogitsError
+from playground.hooks.errors import KnobError, PluginError, UnknownNameError
+from playground.hooks.registry import Registry
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.sampling import Preview, SampleBatch, SampleText, Sampling, TokenChance
+from playground.lab.run.data import Encoder
+from playground.lab.run.engines import ForwardOnly
+from playground.lab.run.guard import Activity, Doing, Guard, failure_of
+from playground.lab.run.speed import Ration
+
+MAX_COUNT = 1000
+
+
+class Sampler:
+    """Samples from an engine as a Sampling says. Never touches training."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        engine: ForwardOnly,
+        encoder: Encoder,
+        config: ModelConfig,
+        activity: Activity,
+        known: Container[str] = (),
+    ) -> None:
+        """known: the documents, so that a sampled text can be told from a copied one."""
+        self._registry = registry
+        self._engine = engine
+        self._encoder = encoder
+        self._config = config
+        self._activity = activity
+        self._known = known
+        self.sampling = Sampling()
+        self._prompt: list[int] = []
+        self._chain = self._make_chain(self.sampling)
+
+    def set(self, sampling: Sampling) -> None:
+        """Sample like this from now on. Raises LabError naming what cannot be; then nothing
+        has changed."""
+        problems = {}
+        if not 1 <= sampling.count <= MAX_COUNT:
+            problems["count"] = f"must be between 1 and {MAX_COUNT}, not {sampling.count}"
+        if sampling.every < 0:
+            problems["every"] = f"must be 0 or more, not {sampling.every}"
+        if problems:
+            raise _refused("; ".join(f"{key} {text}" for key, text in problems.items()), problems)
+        prompt = self.encode_prompt(sampling.prompt)
+        chain = self._make_chain(sampling)
+        self.sampling, self._prompt, self._chain = sampling, prompt, chain
+
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """Ids of a prompt, without BOS. Raises LabError for one that the model does not know,
+        or that leaves no room for a token more."""
+        try:
+            ids = self._encoder.encode(prompt) if prompt else []
+        except UnknownTextError as error:
+            text = f"the model does not know {error.character!r}"
+            raise _refused(f"The prompt cannot be read: {text}.", {"prompt": text}) from error
+        except PluginError as error:
+            raise LabError(failure_of(error)) from error
+        most = self._config.block_size - 1
+        if len(ids) > most:
+            text = f"it has {len(ids)} tokens; at most {most} leave room for one more"
+            raise _refused(f"The prompt is too long: {text}.", {"prompt": text})
+        return ids
+
+    def _make_chain(self, sampling: Sampling) -> Chain:
+        follows = {
+            "block_size": self._config.block_size,
+            "n_embd": self._config.n_embd,
+            "n_head": self._config.n_head,
+            "n_layer": self._config.n_layer,
+        }
+        links: list[tuple[str, object]] = []
+        for link in sampling.chain:
+            if not link.enabled:
+                continue
+            try:
+                entry = self._registry.entry("strategy", link.name)
+                guard = Guard(entry, self._activity)
+                with guard.doing("__init__"):
+                    made = self._registry.make("strategy", link.name, link.options, follows)
+            except KnobError as error:
+                field = f"{link.name}.{error.field}" if error.field else link.name
+                raise _refused(str(error), {field: error.message}) from error
+            except UnknownNameError as error:
+                raise _refused(error.message, {link.name: error.message}) from error
+            except PluginError as error:
+                raise LabError(failure_of(error)) from error
+            links.append((entry.qualified, made if guard.trusted else _watched(made, guard)))
+        try:
+            return Chain(links)
+        except ChainError as error:
+            raise _refused(str(error), {"chain": str(error)}) from error
+
+    # ------------------------------------------------------------ sampling
+
+    def batch(self, number: int, step: int, occasion: str) -> SampleBatch:
+        """Texts by the present weights. The same seed, step and occasion give the same texts.
+
+        Raises PluginError for a strategy that fails.
+        """
+        sampling = self.sampling
+        rng = random.Random(f"{sampling.seed}:{step}:{occasion}")
+        texts: list[SampleText] = []
+        note = ""
+        try:
+            texts.extend(self.text(self._prompt, step, rng) for _ in range(sampling.count))
+        except LogitsError as error:
+            note = str(error)
+        return SampleBatch(number, step, sampling.prompt, tuple(texts), note)
+
+    def text(self, prompt: Sequence[int], step: int, rng: random.Random) -> SampleText:
+        """One text by the present weights and the present chain, from a prompt of its own.
+
+        prompt: ids, from `encode_prompt`; rng: all the chance there is. Raises PluginError for
+        a strategy that fails, LogitsError for weights that are no numbers any more.
+        """
+        config, bos = self._config, self._encoder.bos_id
+        tokens = [bos, *prompt]
+        complete = False
+
+        def choose(logits: Sequence[float]) -> int:
+            nonlocal complete
+            token = self._chain.choose(logits, self._context(tokens, len(prompt), step, rng))
+            tokens.append(token)
+            complete = token == bos
+            return token
+
+        ids = generate(self._engine.decoder(), bos, config.block_size, choose, prompt)
+        text = self._encoder.decode(ids)
+        self._activity.alive()
+        return SampleText(text, text in self._known, complete)
+
+    def _context(
+        self, tokens: Sequence[int], prompt_length: int, step: int, rng: random.Random
+    ) -> SampleContext:
+        return SampleContext(
+            tokens=tuple(tokens),
+            prompt_length=1 + prompt_length,
+            bos_id=self._encoder.bos_id,
+            vocab_size=self._config.vocab_size,
+            block_size=self._config.block_size,
+            step=step,
+            rng=rng,
+        )
+
+    def preview(self, step: int, limit: int) -> Preview:
+        """Chances of the next token after the prompt. Raises LabError, PluginError."""
+        decoder = self._engine.decoder()
+        tokens = [self._encoder.bos_id, *self._prompt]
+        logits: Sequence[float] = ()
+        for token in tokens:
+            logits = decoder.push(token)
+        rng = random.Random(f"{self.sampling.seed}:{step}:preview")
+        try:
+            context = self._context(tokens, len(self._prompt), step, rng)
+            before, after = self._chain.probabilities(logits, context)
+        except LogitsError as error:
+            raise LabError(Failure("There is nothing to sample", str(error), "diverged")) from error
+        ranked = sorted(range(len(after)), key=lambda token: (-after[token], -before[token]))
+        shown = ranked[: max(1, limit)]
+        return Preview(
+            step=step,
+            prompt=self.sampling.prompt,
+            chances=tuple(
+                TokenChance(token, self._encoder.display(token), before[token], after[token])
+                for token in shown
+            ),
+            rest=max(0.0, sum(after[token] for token in ranked[len(shown) :])),
+            rest_count=len(ranked) - len(shown),
+        )
+
+
+def _refused(message: str, problems: dict[str, str]) -> LabError:
+    return LabError(Failure("That sampling cannot be", message, problems=problems))
+
+
+# ---------------------------------------------------------------- strategies under watch
+
+
+def _watched(strategy: Any, guard: Guard) -> object:
+    """The strategy, with the watchdog told whenever it is at work."""
+    if callable(getattr(strategy, "transform", None)):
+        return _WatchedTransform(strategy.transform, guard.doing("transform"))
+    return _WatchedPick(strategy.pick, guard.doing("pick"))
+
+
+class _WatchedTransform:
+    def __init__(self, call: Callable[..., Sequence[float]], doing: Doing) -> None:
+        self._call = call
+        self._doing = doing
+
+    def transform(self, logits: Sequence[float], context: SampleContext) -> Sequence[float]:
+        with self._doing:
+            # Read here, where the watchdog looks, and never more than tells that it is too much.
+            return list(islice(self._call(logits, context), len(logits) + 1))
+
+
+class _WatchedPick:
+    def __init__(self, call: Callable[..., int], doing: Doing) -> None:
+        self._call = call
+        self._doing = doing
+
+    def pick(self, probs: Sequence[float], context: SampleContext) -> int:
+        with self._doing:
+            return self._call(probs, context)
+
+
+KEPT_BATCHES = 200
+
+
+class Texts:
+    """Samples, and keeps what was sampled. Never touches training.
+
+    heard: called with each new batch, and what made it: "automatic", "on demand 2".
+    """
+
+    def __init__(self, sampler: Sampler, heard: Callable[[str, SampleBatch], None]) -> None:
+        self.sampler = sampler
+        self.batches: list[SampleBatch] = []
+        """Oldest first."""
+        self._heard = heard
+        self._number = 0
+        self._ration = Ration()
+        self._on_demand: tuple[int, int] = (0, 0)
+        """At which step there were how many."""
+
+    def recall(self, batches: Iterable[SampleBatch]) -> None:
+        """What was sampled before the run was opened again, numbered from 1."""
+        self.batches = list(batches)
+        self._number = len(self.batches)
+
+    def forget_after(self, step: int) -> None:
+        """Another future begins after `step`."""
+        self.batches = [batch for batch in self.batches if batch.step <= step]
+
+    # ------------------------------------------------------------ by themselves
+
+    def until(self, step: int, most: int) -> int:
+        """Steps from `step` to the next batch, at most `most`."""
+        every = self.sampler.sampling.every
+        return min(most, every - step % every) if every else most
+
+    def earn(self, seconds: float) -> None:
+        """Training went on for so long."""
+        self._ration.earn(seconds)
+
+    def after(self, step: int) -> None:
+        """A batch, if it is this step's turn. Raises PluginError."""
+        every = self.sampler.sampling.every
+        if not every or step % every or not self._ration.left:
+            return
+        began = time.perf_counter()
+        try:
+            self._batch(step, "automatic")
+        finally:
+            self._ration.spend(time.perf_counter() - began)
+
+    # ------------------------------------------------------------ on demand
+
+    def sample(self, step: int) -> SampleBatch:
+        """A batch now; another one each time. Raises PluginError."""
+        at, count = self._on_demand
+        self._on_demand = (step, count + 1 if at == step else 1)
+        return self._batch(step, f"on demand {self._on_demand[1]}")
+
+    def preview(self, step: int, limit: int) -> Preview:
+        """What may follow the prompt. Raises LabError, PluginError."""
+        return self.sampler.preview(step, limit)
+
+    def _batch(self, step: int, occasion: str) -> SampleBatch:
+        self._number += 1
+        batch = self.sampler.batch(self._number, step, occasion)
+        self.batches = [*self.batches[-KEPT_BATCHES + 1 :], batch]
+        self._heard(occasion, batch)
+        return batch

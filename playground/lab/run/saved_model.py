@@ -1,0 +1,78 @@
+"""A saved model, to sample from: without the data it learnt from, which may be gone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from microgpt.engine import Engine
+from playground.hooks.errors import KnobError, PluginError, UnknownNameError
+from playground.hooks.registry import Registry
+from playground.lab.checkpoint import CheckpointError, as_array, read_checkpoint
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.sampling import SampleBatch, Sampling
+from playground.lab.run.data import Encoder
+from playground.lab.run.guard import Activity, Guard, failure_of, plugin_failures
+from playground.lab.run.sampling import Sampler
+from playground.lab.run.setup import check_fits, load_tokenizer
+from playground.lab.spec import RunSpec, SpecError
+
+
+@dataclass(slots=True)
+class SavedModel:
+    """Engine, tokenizer and sampler of a checkpoint."""
+
+    spec: RunSpec
+    step: int
+    engine: Engine
+    encoder: Encoder
+    sampler: Sampler
+    _batches: int = 0
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], registry: Registry) -> SavedModel:
+        """From a .safetensors file. Raises LabError."""
+        try:
+            return cls.of(read_checkpoint(path), registry)
+        except CheckpointError as error:
+            raise LabError(Failure(error.title, error.message)) from error
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, registry: Registry) -> SavedModel:
+        """From a checkpoint in memory. Raises LabError, CheckpointError."""
+        activity = Activity()
+        try:
+            spec = RunSpec.parse(checkpoint.spec)
+            choice = spec.tokenizer
+            tokenizer = registry.make(
+                "tokenizer", choice.name, choice.options, spec.model.model_dump()
+            )
+            guard = Guard(registry.entry("tokenizer", choice.name), activity)
+            load_tokenizer(tokenizer, guard, checkpoint.tokenizer)
+            encoder = Encoder(tokenizer, guard, spec.model.block_size)
+            config = spec.model.config(encoder.vocab_size)
+            check_fits(checkpoint, config)
+            engine = registry.make_engine(
+                spec.engine, config, spec.optimizer.config(), as_array(checkpoint.weights)
+            )
+            sampler = Sampler(registry, engine, encoder, config, activity)
+        except PluginError as error:
+            raise LabError(failure_of(error)) from error
+        except (UnknownNameError, KnobError, SpecError) as error:
+            problems = error.problems if isinstance(error, SpecError) else {}
+            raise LabError(
+                Failure("The model cannot be used here", f"{error}.", problems=problems)
+            ) from error
+        return cls(spec, checkpoint.step, engine, encoder, sampler)
+
+    def sample(self, sampling: Sampling | None = None) -> SampleBatch:
+        """A batch of texts, another one each time. `in_data` is not known, so it is False.
+
+        Raises LabError.
+        """
+        if sampling is not None and sampling != self.sampler.sampling:
+            self.sampler.set(sampling)
+        self._batches += 1
+        with plugin_failures():
+            return self.sampler.batch(self._batches, self.step, f"on demand {self._batches}")

@@ -1,0 +1,368 @@
+"""From a RunSpec to everything a session needs: data, tokenizer, engine, a first survey.
+
+From a checkpoint back to where a run has been.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from microgpt.config import ConfigError, ModelConfig
+from microgpt.parameters import initial_weights, parameter_count, parameter_layout
+from microgpt.trainer import shuffle
+from playground.api import DatasetError, UnknownTextError
+from playground.catalog import BUILTIN, Kind
+from playground.hooks.errors import KnobError, PluginError, UnknownNameError, one_line
+from playground.hooks.registry import Registry
+from playground.lab.checkpoint import CheckpointError, as_array, pairs_of
+from playground.lab.paths import data_folder, text_of
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Notice, RunInfo
+from playground.lab.run.baselines import notices, survey
+from playground.lab.run.data import Encoder, Report, TokenDocuments, read
+from playground.lab.run.engines import Engines, ReadyEngine
+from playground.lab.run.guard import Activity, Guard, failure_of
+from playground.lab.run.schedule import ScheduleFactors
+from playground.lab.spec import Choice, RunSpec, SpecError
+from playground.lab.timeline import Keyframe, Measured, Series, Timeline
+
+MAX_PARAMETERS = 50_000_000
+MAX_DISPLAYED = 1024
+MAX_VOCABULARY = 200_000
+
+
+@dataclass(slots=True)
+class PreparedRun:
+    """All the parts of a session, fitting each other."""
+
+    spec: RunSpec
+    info: RunInfo
+    config: ModelConfig
+    engines: Engines
+    made: ReadyEngine
+    """The engine that begins, or that goes on from the checkpoint."""
+    fell_back: bool
+    """The engine of the checkpoint cannot work here; another goes on."""
+    steering: ScheduleFactors
+    encoder: Encoder
+    train: Sequence[str]
+    heldout: Sequence[str]
+    documents: TokenDocuments
+    known: frozenset[str]
+    initial: array[float]
+    """The weights of step 0."""
+    tokens_per_document: float
+    """Predicted tokens of a training document, on average."""
+    fingerprint: str
+    """SHA-256 of the documents."""
+    same_data: bool
+    """The checkpoint it was opened from, if any, was made on the very same documents."""
+    text: bytes | None
+    """The text file that the documents are from, as it was then; None if it is not one that is
+    kept with a run."""
+
+
+def prepare_run(
+    spec: RunSpec,
+    registry: Registry,
+    checkpoint: Checkpoint | None,
+    report: Report,
+    activity: Activity,
+) -> PreparedRun:
+    """Do all of it. Raises LabError for whatever cannot be; what `report` raises goes through."""
+    try:
+        return _open(spec, registry, checkpoint, report, activity)
+    except UnknownNameError as error:
+        name = error.kind if error.kind == "engine" else f"{error.kind}.name"
+        raise _failed(error.title, error.message, {name: error.message}) from error
+    except DatasetError as error:
+        raise _failed(error.title, error.message) from error
+    except PluginError as error:
+        raise LabError(failure_of(error)) from error
+    except CheckpointError as error:
+        raise _failed(error.title, error.message) from error
+    except (SpecError, ConfigError) as error:
+        problems = error.problems if isinstance(error, SpecError) else {error.field: error.message}
+        raise _failed("These settings cannot be", str(error), problems) from error
+    except MemoryError as error:
+        raise _failed(
+            "There is not enough memory", "The data or the model are too large for this machine."
+        ) from error
+
+
+def _open(
+    spec: RunSpec,
+    registry: Registry,
+    checkpoint: Checkpoint | None,
+    report: Report,
+    activity: Activity,
+) -> PreparedRun:
+    follows = spec.model.model_dump()
+    # Everything that can be refused at once is refused before anything takes time.
+    name = engine_of(spec, checkpoint)
+    if checkpoint is None:
+        registry.entry("engine", name)
+    dataset, data_guard = _make(registry, "dataset", spec.dataset, follows, activity)
+    tokenizer, tokenizer_guard = _make(registry, "tokenizer", spec.tokenizer, follows, activity)
+    schedule, schedule_guard = _make(registry, "schedule", spec.schedule, follows, activity)
+
+    report(Progress(f"reading {spec.dataset.name}", 0, 0))
+    path = spec.dataset.options.get("path")
+    text = text_of(path) if isinstance(path, str) else None
+    documents = read(dataset, data_guard, _cache(data_guard), report)
+    texts = documents.texts
+    report(Progress(f"tokenizer {spec.tokenizer.name}", 0, 0))
+    if checkpoint is None:
+        with tokenizer_guard.at("train"):
+            tokenizer.train(texts if tokenizer_guard.trusted else activity.watched(texts))
+    else:
+        load_tokenizer(tokenizer, tokenizer_guard, checkpoint.tokenizer)
+    encoder = Encoder(tokenizer, tokenizer_guard, spec.model.block_size)
+    config = _config(spec, encoder)
+
+    report(Progress("shuffling", 0, 0))
+    known = frozenset(texts)
+    rng = shuffle(texts, spec.seed)
+    initial = initial_weights(config, rng)
+    held = min(round(spec.holdout * len(texts)), len(texts) - 1)
+    cut = len(texts) - held
+    train, heldout = texts[:cut], texts[cut:]
+
+    report(Progress("measuring baselines", 0, 0))
+    try:
+        look = survey(train, encoder, report)
+    except UnknownTextError as error:
+        raise _unknown(error, encoder, checkpoint) from error
+    engines = Engines(registry, config, spec.optimizer.config(), initial, activity)
+    made, refused = _engine(engines, name, checkpoint is not None, report)
+    same_data = checkpoint is None or checkpoint.data in documents.fingerprints
+    found = notices(spec, documents, cut, held, config.vocab_size, look, spec.holdout)
+    if refused:
+        found = (Notice(f"the {FALLBACK_ENGINE} engine goes on: {refused}"), *found)
+    if not same_data:
+        found = (
+            Notice("the data are not those that the saved run learnt from; it goes on with these"),
+            *found,
+        )
+    return PreparedRun(
+        spec=spec,
+        info=RunInfo(
+            spec=spec.to_json(),
+            dataset_title=_title(spec.dataset),
+            source=documents.provenance.source,
+            licence=documents.provenance.licence,
+            documents=len(texts),
+            train_documents=cut,
+            heldout_documents=held,
+            longest=look.longest,
+            vocabulary=tuple(
+                encoder.display(token) for token in range(min(config.vocab_size, MAX_DISPLAYED))
+            ),
+            vocab_size=config.vocab_size,
+            bos_id=encoder.bos_id,
+            matrices=tuple(Matrix(m.name, m.rows, m.columns) for m in parameter_layout(config)),
+            parameter_count=parameter_count(config),
+            block_size=config.block_size,
+            n_head=config.n_head,
+            baselines=look.baselines,
+            notices=found,
+            resumed_at=checkpoint.step if checkpoint else 0,
+        ),
+        config=config,
+        engines=engines,
+        made=made,
+        fell_back=bool(refused),
+        steering=ScheduleFactors(schedule, schedule_guard, spec.steps),
+        encoder=encoder,
+        train=train,
+        heldout=heldout,
+        documents=TokenDocuments(train, encoder),
+        known=known,
+        initial=initial,
+        tokens_per_document=look.tokens_per_document,
+        fingerprint=documents.fingerprints[0],
+        same_data=same_data,
+        text=text,
+    )
+
+
+def engine_of(spec: RunSpec, checkpoint: Checkpoint | None) -> str:
+    """The engine at work at the start of a run, or at its checkpoint."""
+    taken = (
+        [name for step, name in sorted(checkpoint.engines) if step <= checkpoint.step]
+        if (checkpoint)
+        else []
+    )
+    return taken[-1] if taken else spec.engine
+
+
+def _engine(engines: Engines, name: str, go_on: bool, report: Report) -> tuple[ReadyEngine, str]:
+    """The engine, and why it is not the one that was wanted. A saved run goes on all the same;
+    a new one is refused. Raises UnknownNameError, PluginError."""
+    try:
+        if engines.entry(name).plugin != BUILTIN:
+            report(Progress(f"engine {name}", 0, 0))
+        return engines.get(name, report), ""
+    except (UnknownNameError, PluginError) as error:
+        if not go_on:
+            raise
+        reason = error.message if isinstance(error, UnknownNameError) else str(error)
+        return engines.get(FALLBACK_ENGINE, report), reason
+
+
+def _make(
+    registry: Registry, kind: Kind, choice: Choice, follows: dict[str, Any], activity: Activity
+) -> tuple[Any, Guard]:
+    guard = Guard(registry.entry(kind, choice.name), activity)
+    make: Callable[..., Any] = registry.make
+    try:
+        with guard.doing("__init__"):
+            return make(kind, choice.name, choice.options, follows), guard
+    except KnobError as error:
+        field = f"{kind}.options.{error.field}" if error.field else f"{kind}.options"
+        raise _failed("These settings cannot be", str(error), {field: error.message}) from error
+
+
+def load_tokenizer(tokenizer: Any, guard: Guard, state: str) -> None:
+    """Put a tokenizer into a saved state. Raises PluginError, CheckpointError."""
+    try:
+        values = json.loads(state)
+    except ValueError as error:
+        raise CheckpointError(
+            "The checkpoint is damaged", f"Its tokenizer state is not JSON: {error}."
+        ) from error
+    with guard.at("load_state_dict"):
+        tokenizer.load_state_dict(values)
+
+
+def _config(spec: RunSpec, encoder: Encoder) -> ModelConfig:
+    if encoder.vocab_size > MAX_VOCABULARY:
+        raise _failed(
+            "The vocabulary is too large",
+            f"{encoder.guard.label} makes {encoder.vocab_size:,} tokens of these data; "
+            f"{MAX_VOCABULARY:,} is the most that pure Python can carry.",
+        )
+    config = spec.model.config(encoder.vocab_size)
+    count = parameter_count(config)
+    if count > MAX_PARAMETERS:
+        raise _failed(
+            "The model is too large",
+            f"It would have {count:,} parameters; {MAX_PARAMETERS:,} is the most. "
+            "Use fewer layers or a smaller width.",
+            {"model.n_embd": f"{count:,} parameters are too many"},
+        )
+    return config
+
+
+def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
+    """Raise CheckpointError if its weights are not of this shape."""
+    if checkpoint.at_start:
+        return
+    count = parameter_count(config)
+    for name in ("weights", "first_moment", "second_moment", "gradients"):
+        size = len(as_array(getattr(checkpoint, name)))
+        if size != count and not (name == "gradients" and size == 0):
+            raise CheckpointError(
+                "The checkpoint does not fit",
+                f"It holds {size:,} numbers for {name.replace('_', ' ')}; a model of these "
+                f"settings has {count:,}. Open it with the settings it was saved with.",
+            )
+
+
+def _cache(guard: Guard) -> Path:
+    """A folder of the data set's own that stays; made when it is first written to."""
+    path = data_folder() / "datasets" / guard.entry.plugin / guard.entry.name
+    if not guard.trusted:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _failed("The cache folder cannot be made", f"{path}: {error}.") from error
+    return path
+
+
+def _title(choice: Choice) -> str:
+    path = choice.options.get("path")
+    return Path(path).name if isinstance(path, str) and path else choice.name
+
+
+def _unknown(error: UnknownTextError, encoder: Encoder, checkpoint: Checkpoint | None) -> LabError:
+    if checkpoint is not None:
+        return _failed(
+            "The data have changed",
+            f"{one_line(str(error))}, as it was saved. Train a new run on these data.",
+        )
+    return LabError(
+        failure_of(encoder.guard.broken("encode", f"unknown text in its own training: {error}"))
+    )
+
+
+def _failed(title: str, message: str, problems: dict[str, str] | None = None) -> LabError:
+    return LabError(Failure(title, message, problems=problems or {}))
+
+
+@dataclass(slots=True)
+class RestoredState:
+    """What a session knows of its own past."""
+
+    timeline: Timeline
+    series: Series
+    keyframe: Keyframe
+    """Where it stands."""
+    gradients: array[float] | None = None
+
+
+def start_of(opened: PreparedRun) -> RestoredState:
+    """A run before its first step."""
+    zeros = array("d", bytes(8 * len(opened.initial)))
+    start = Keyframe(0, 0, opened.initial, zeros, zeros)
+    timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
+    timeline.keep(start)
+    return RestoredState(timeline, Series(), start)
+
+
+def past_of(checkpoint: Checkpoint, opened: PreparedRun) -> RestoredState:
+    """What the checkpoint tells. Raises LabError if it does not fit the run.
+
+    The start is only kept, to go back to before the checkpoint, if what led from there to here
+    is known, and can be done again: the same documents, every edit, the same engines.
+    """
+    try:
+        check_fits(checkpoint, opened.config)
+        keyframe = Keyframe(
+            checkpoint.step,
+            checkpoint.tokens_seen,
+            as_array(checkpoint.weights),
+            as_array(checkpoint.first_moment),
+            as_array(checkpoint.second_moment),
+        )
+        if checkpoint.at_start:
+            keyframe = start_of(opened).keyframe
+        losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
+        gradients = as_array(checkpoint.gradients)
+        measured = {label: Measured(pairs_of(data)) for label, data in checkpoint.measured}
+    except CheckpointError as error:
+        raise LabError(Failure(error.title, error.message)) from error
+    timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
+    timeline.edits = dict(checkpoint.edits)
+    timeline.engines = dict(checkpoint.engines)
+    explained = timeline.rate_at(checkpoint.step) == checkpoint.base_learning_rate
+    if not explained:
+        timeline.edits[checkpoint.step] = checkpoint.base_learning_rate
+    if opened.fell_back:
+        timeline.switch(checkpoint.step, FALLBACK_ENGINE)
+    same = opened.same_data and checkpoint.repeatable and not opened.fell_back
+    if explained and same:
+        timeline.keep(start_of(opened).keyframe)
+    timeline.keep(keyframe)
+    series = Series(checkpoint.step)
+    if checkpoint.since_step + len(losses) >= checkpoint.step and len(losses) == len(rates):
+        series = Series(checkpoint.since_step)
+        series.losses, series.learning_rates = losses, rates
+    series.evaluations = dict(checkpoint.evaluations)
+    series.measured = measured
+    return RestoredState(timeline, series, keyframe, gradients or None)

@@ -1,0 +1,57 @@
+"""The texts that runs learn from, kept beside the record: a file may be edited or deleted, and
+the run that learnt from it must go on all the same."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from playground.lab.paths import sha256_of
+
+if TYPE_CHECKING:
+    from playground.lab.store.store import Store
+
+
+_LONGEST = 150
+"""Bytes of a name; file systems have 255, some of which a draft takes."""
+
+
+def kept_copy(store: Store, sha256: str, path: str) -> Path | None:
+    """A file with the text that was kept, called as the one at `path` was; None if it was not
+    kept. Raises StoreError."""
+    data = store.text(sha256)
+    if data is None:
+        return None
+    target = _copies(store) / sha256 / _plain_name(path)
+    with contextlib.suppress(OSError):
+        if not target.is_file() or sha256_of(str(target)) != sha256:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+            draft.write_bytes(data)
+            draft.replace(target)
+        return target
+    return None
+
+
+def forget_copies(store: Store) -> None:
+    """Remove the copies of texts that the store has given up. Raises StoreError."""
+    with contextlib.suppress(OSError):
+        for folder in list(_copies(store).iterdir()):
+            if re.fullmatch("[0-9a-f]{64}", folder.name) and not store.has_text(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copies(store: Store) -> Path:
+    return store.path.parent / "texts"
+
+
+def _plain_name(path: str) -> str:
+    """What a file may be called anywhere; nothing in it leads to another folder."""
+    name = re.sub(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]', "_", Path(path).name).strip(" .")
+    while len(name.encode()) > _LONGEST:
+        name = name[1:]  # the end says what kind it is
+    return name or "text.txt"

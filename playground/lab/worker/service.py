@@ -1,0 +1,398 @@
+"""The worker's loop: commands between steps, steps between commands."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
+from playground.hooks.manager import load
+from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
+from playground.lab.protocol.commands import (
+    Advance,
+    Close,
+    Command,
+    Edit,
+    Export,
+    GetCatalog,
+    GetCheckpoint,
+    GetFrame,
+    GetPreview,
+    GetProbes,
+    GoTo,
+    Open,
+    Pause,
+    Reload,
+    Reply,
+    Run,
+    Sample,
+    Save,
+    SetMetrics,
+    SetProbes,
+    SetSampling,
+    UseEngine,
+)
+from playground.lab.protocol.failures import Done, Failure, LabError, Progress
+from playground.lab.run.engines import EngineBuild, ReadyEngine
+from playground.lab.run.guard import Activity, failure_of
+from playground.lab.run.speed import Speedometer
+from playground.lab.session import Session, open_session
+from playground.lab.spec import SpecError
+from playground.lab.worker.reload import PluginReloader
+
+_GIVEN_UP = Failure("Changing the engine was given up", "", kind="cancelled")
+
+Answer = Callable[[int, Any, float], None]
+
+_IN_A_ROW = 4
+"""Commands served before a step that is due: who asks without end shall not stop training."""
+
+
+class PendingSteps:
+    """Steps on the way to a target, one at a time between other commands."""
+
+    def __init__(self, request: int, target: int, replay: bool) -> None:
+        self.request = request
+        self.target = target
+        self.replay = replay
+        self.began = time.perf_counter()
+
+
+class _Recorded:
+    """What the thread that records puts among the commands: it has room for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _EngineMade:
+    """What the thread that made an engine puts among the commands."""
+
+    making: EngineBuild
+
+
+class Service:
+    """One session, driven by commands. Runs in the worker's main thread."""
+
+    def __init__(
+        self,
+        sources: PluginSources,
+        activity: Activity,
+        inbox: SimpleQueue[tuple[int, Any]],
+        answer: Answer,
+    ) -> None:
+        self._sources = sources
+        self._activity = activity
+        self._inbox = inbox
+        self._answer = answer
+        self._registry: Registry | None = None
+        self._swapper: PluginReloader | None = None
+        self._session: Session | None = None
+        self._march: PendingSteps | None = None
+        self._making: tuple[int, GetCheckpoint, EngineBuild] | None = None
+        """An engine in the making, who asked for it, and for what state then."""
+        self._served = 0
+        self._due = 0.0
+        """When the next paced step is to be made."""
+        self._mark: float | None = None
+        """When the step before ended, while running."""
+        self._handlers: dict[type[Any], Callable[[int, Any], Reply | None]] = {
+            Open: self._open,
+            Advance: self._advance,
+            Run: self._run,
+            Pause: lambda *_: self._halt(),
+            GoTo: self._go_to,
+            GetFrame: lambda _, command: self._get().frame(command.request),
+            SetSampling: self._set_sampling,
+            SetMetrics: self._set_metrics,
+            SetProbes: self._set_probes,
+            GetProbes: lambda _, command: self._get().probes(command.since, command.now),
+            Sample: lambda *_: self._get().sample(),
+            GetPreview: lambda _, command: self._get().preview(command.limit),
+            Edit: self._edit,
+            UseEngine: self._use_engine,
+            _EngineMade: self._engine_made,
+            _Recorded: self._recorded,
+            GetCheckpoint: lambda _, command: self._checkpoint(command),
+            Save: self._save,
+            Export: self._export,
+            GetCatalog: lambda *_: self.load_plugins().catalog(),
+            Reload: self._reload,
+        }
+
+    def load_plugins(self) -> Registry:
+        """Import the plugins, unless that is done."""
+        if self._registry is None:
+            with self._activity.doing("plugin", "", "its import"):
+                self._registry = load(self._sources, silent=False)  # into the log
+        return self._registry
+
+    def run(self) -> int:
+        """Serve until told to close; the number of that request."""
+        while True:
+            item = self._next()
+            if item is None:
+                self._served = 0
+                self._step()
+                continue
+            self._served += 1
+            request, command = item
+            if isinstance(command, Close):
+                if self._session is not None:
+                    self._answer(request, Progress("writing what is left", 0, 0), 0.0)
+                    self._session.close()
+                return request
+            self._serve(request, command)
+
+    def _next(self) -> tuple[int, Command | _EngineMade | _Recorded] | None:
+        """The next command; None when it is time for a step."""
+        inbox, session = self._inbox, self._session
+        if not inbox.empty() and self._served < _IN_A_ROW:
+            return inbox.get()
+        if self._march is not None:
+            return None
+        if session is None or not session.running:
+            self._served = 0
+            return inbox.get()
+        if session.speed is not None:
+            wait = self._due - time.perf_counter()
+            if wait > 0:
+                self._served = 0
+                try:
+                    return inbox.get(timeout=wait)
+                except Empty:
+                    return None
+        return None
+
+    def _serve(self, request: int, command: Command | _EngineMade | _Recorded) -> None:
+        began = time.perf_counter()
+        reply: Reply | None
+        try:
+            with self._activity.doing("own", type(command).__name__):
+                reply = self._handlers[type(command)](request, command)
+        except LabError as error:
+            reply = error.failure
+        except PluginError as error:
+            reply = failure_of(error)
+        except UnknownNameError as error:
+            reply = Failure(error.title, error.message)
+        except SpecError as error:
+            reply = Failure("These settings cannot be", str(error), problems=error.problems)
+        except MemoryError:
+            reply = Failure("There is not enough memory", "Use less data, or a smaller model.")
+        except (Exception, SystemExit) as error:
+            reply = Failure(
+                "Something unforeseen went wrong",
+                f"{type(error).__name__}: {error}",
+                kind="internal",
+                detail=traceback_text(error),
+            )
+        if reply is not None:
+            self._answer(request, reply, time.perf_counter() - began)
+
+    # ------------------------------------------------------------ steps
+
+    def _step(self) -> None:
+        session = self._get()
+        march, before, seen = self._march, session.step, session.tokens_seen
+        if march is None:
+            done = session.advance(1 if session.speed is not None else session.spec.steps)
+        else:
+            rest = march.target - before
+            done = session.replay(rest) if march.replay else session.advance(rest)
+        now = time.perf_counter()
+        if self._mark is not None and session.step > before:
+            tokens = session.tokens_seen - seen
+            session.speedometer.add(now - self._mark, tokens, session.step - before)
+        self._mark = now
+        if march is not None:
+            if not done or session.step >= march.target:
+                self._end_march()
+        elif not done or session.finished:
+            self._halt()
+        elif session.speed is not None:
+            # No catching up after a slow step: that would be a burst.
+            self._due = max(self._due + 1 / session.speed, now)
+
+    def _begin_march(self, request: int, target: int, replay: bool) -> None:
+        self._march = PendingSteps(request, target, replay)
+        self._mark = time.perf_counter()
+        self._get().running = True
+
+    def _end_march(self) -> None:
+        """Reply to whoever asked for it, and stand still."""
+        march, self._march = self._march, None
+        session = self._get()
+        session.running, self._mark = False, None
+        session.flush()
+        if march is None:
+            return
+        reply: Reply = Done()
+        if march.replay and session.trouble is not None:
+            reply = session.trouble
+        self._answer(march.request, reply, time.perf_counter() - march.began)
+
+    def _halt(self) -> Reply:
+        self._get()
+        self._end_march()
+        return Done()
+
+    # ------------------------------------------------------------ commands
+
+    def _get(self) -> Session:
+        if self._session is None:
+            raise LabError(Failure("No run is open", "Open one first.", kind="internal"))
+        return self._session
+
+    def _open(self, request: int, command: Open) -> Reply:
+        if self._session is not None:
+            raise LabError(Failure("A run is open already", "Start another worker."))
+        self._session = open_session(
+            command,
+            self.load_plugins(),
+            self._reporter(request),
+            self._activity,
+            lambda: self._inbox.put((0, _Recorded())),
+        )
+        gc.collect()
+        gc.freeze()  # millions of documents need not be looked through ever again
+        return self._session.info
+
+    def _reporter(self, request: int) -> Callable[[Progress], None]:
+        """What tells of progress, as often as it can be read."""
+        told = 0.0
+
+        def report(progress: Progress) -> None:
+            nonlocal told
+            self._activity.alive()
+            now = time.monotonic()
+            if now - told > 0.04 or progress.done == 0:
+                told = now
+                self._answer(request, progress, 0.0)
+
+        return report
+
+    def _advance(self, request: int, command: Advance) -> Reply | None:
+        session = self._get()
+        self._halt()
+        target = min(session.step + command.steps, session.spec.steps)
+        if target <= session.step:
+            return Done()
+        self._begin_march(request, target, replay=False)
+        return None
+
+    def _run(self, _: int, command: Run) -> Reply:
+        session = self._get()
+        if command.speed is not None and not 0 < command.speed < float("inf"):
+            raise LabError(Failure("That speed cannot be", f"{command.speed} steps a second."))
+        self._end_march()
+        if session.finished:
+            return Done()
+        session.running, session.speed = True, command.speed
+        self._mark = self._due = time.perf_counter()
+        return Done()
+
+    def _go_to(self, request: int, command: GoTo) -> Reply | None:
+        session = self._get()
+        self._halt()
+        session.seek(command.step)
+        if session.step >= command.step:
+            session.flush()
+            return Done()
+        self._begin_march(request, command.step, replay=True)
+        return None
+
+    def _set_sampling(self, _: int, command: SetSampling) -> Reply:
+        self._get().set_sampling(command.sampling)
+        self._get().flush()
+        return Done()
+
+    def _set_metrics(self, _: int, command: SetMetrics) -> Reply:
+        self._get().set_metrics(command.measuring)
+        self._get().flush()
+        return Done()
+
+    def _set_probes(self, _: int, command: SetProbes) -> Reply:
+        session = self._get()
+        session.set_probes(command.probes)
+        session.flush()
+        return Done()
+
+    def _edit(self, _: int, command: Edit) -> Reply:
+        session = self._get()
+        if self._march is not None and self._march.replay:
+            self._end_march()
+        session.edit(command.changes)
+        session.flush()
+        return self._checkpoint(command.then)
+
+    def _checkpoint(self, command: GetCheckpoint) -> Reply:
+        return self._get().checkpoint(command.series, command.since_step, command.epoch)
+
+    def _use_engine(self, request: int, command: UseEngine) -> Reply | None:
+        engines, inbox = self._get().engines, self._inbox
+        self._give_up_making()
+        name = engines.full_name(command.engine)
+        if engines.known(name) is not None:
+            return self._take_engine(name, None, command.then)
+        self._making = (
+            request,
+            command.then,
+            EngineBuild(
+                engines,
+                name,
+                lambda progress: self._answer(request, progress, 0.0),
+                lambda making: inbox.put((request, _EngineMade(making))),
+            ),
+        )
+        return None
+
+    def _give_up_making(self) -> None:
+        if self._making is not None:
+            request, _, making = self._making
+            self._making = None
+            making.cancel()
+            self._answer(request, _GIVEN_UP, 0.0)
+
+    def _engine_made(self, _: int, command: _EngineMade) -> Reply | None:
+        if self._making is None or self._making[2] is not command.making:
+            return None  # another was asked for meanwhile
+        _, then, making = self._making
+        self._making = None
+        if isinstance(making.error, PluginError):
+            title = f"The engine {making.entry.name!r} cannot be used"
+            return Failure(title, making.error.reason, kind="plugin", detail=making.error.detail)
+        if isinstance(making.error, (Exception, SystemExit)):
+            raise making.error
+        if making.error is not None:  # what only a plugin thinks of
+            raise SystemExit(repr(making.error)) from making.error
+        return self._take_engine(making.name, making.made, then)
+
+    def _take_engine(self, name: str, made: ReadyEngine | None, then: GetCheckpoint) -> Reply:
+        session = self._get()
+        if self._march is not None and self._march.replay:
+            self._end_march()
+        session.use_engine(name, made)
+        session.speedometer = Speedometer()
+        session.flush()
+        return self._checkpoint(then)
+
+    def _recorded(self, *_: object) -> None:
+        if self._session is not None:
+            self._session.flush()
+
+    def _reload(self, _: int, command: Reload) -> Reply:
+        if self._swapper is None:
+            self._swapper = PluginReloader(self.load_plugins(), self._activity)
+        return self._swapper.take(command.plugins, self._session)
+
+    def _save(self, _: int, command: Save) -> Reply:
+        self._get().save(command.path)
+        return Done()
+
+    def _export(self, request: int, command: Export) -> Reply:
+        self._get().export(command.path, command.name, command.options, self._reporter(request))
+        return Done()

@@ -1,0 +1,89 @@
+"""Taking the run elsewhere: which format, and where to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Button
+
+from playground.catalog import BUILTIN, Entry, Kind, KnobValue
+from playground.tui.model import PlaygroundModel
+from playground.tui.screens.dialog import Line, warning
+from playground.tui.screens.files.paths import here
+from playground.tui.screens.files.target import Target
+from playground.tui.screens.pick.lists import entry_name
+from playground.tui.screens.pick.picker import ContributionPicker
+from playground.tui.widgets.text import visible
+
+_SUFFIXES = {"csv": ".csv", "json-lines": ".jsonl"}
+"""What the files of the built-in exporters are called; a plugin's may be folders."""
+
+
+class ExportScreen(ContributionPicker):
+    """Dismissed with {"name": ..., "options": {...}, "path": ...}, or None."""
+
+    HEADING = "Export the run as ..."
+    KIND: ClassVar[Kind] = "exporter"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", "export", id="export.export", tooltip="Write the run"),
+    ]
+    DEFAULT_CSS = """
+    ExportScreen {
+        #dialog { max-width: 100; height: auto; }
+        &.-high #dialog { height: auto; }
+        #dialog-body { height: auto; }
+        #picker-columns { height: auto; layout: vertical; }
+        #picker-left { height: auto; width: 100%; margin: 0; }
+        #picker-right { height: auto; max-height: 40vh; width: 100%; }
+        #picker-list { max-height: 8; }
+        #export-target PathInput { margin: 1 0; }
+    }
+    """
+
+    def __init__(self, model: PlaygroundModel) -> None:
+        super().__init__(model)
+        self.entries = model.catalog.listed("exporter") if model.catalog else ()
+
+    @property
+    def present(self) -> Mapping[str, Any]:
+        return {}
+
+    @property
+    def remark(self) -> str:
+        return ""
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Export", compact=True, id="picker-open")
+
+    def below(self) -> Iterable[Widget]:
+        yield Target("export", "exporting")
+
+    def more(self) -> Iterable[Widget]:
+        return ()
+
+    def describe(self, entry: Entry) -> None:
+        """Another format has another suffix, unless the person has typed a name."""
+        # The list says it all, but for how one gets what is not there.
+        self.query_one("#picker-details", Line).say(
+            warning(visible(entry.missing)) if entry.missing else ""
+        )
+        self.query_one(Target).suggest(str(here() / self._name_for(entry)))
+
+    def _name_for(self, entry: Entry) -> str:
+        info = self.model.info
+        title = Path(info.dataset_title).stem if info is not None else ""
+        suffix = _SUFFIXES.get(entry.name, "") if entry.plugin == BUILTIN else f"-{entry.name}"
+        return f"{title or 'run'}-step{self.model.step}{suffix}"
+
+    def accept(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+        if entry.missing:
+            self.app.bell()  # the line below says why
+            return
+        path = self.query_one(Target).settled()
+        if path is not None:
+            name = entry_name(entry, self.entries)
+            self.dismiss({"name": name, "options": options, "path": str(path)})

@@ -1,0 +1,281 @@
+"""The chain of sampling strategies: which, in what order, with what knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, OptionList, Static
+
+from playground.catalog import Entry, KnobValue
+from playground.lab.protocol.sampling import Link
+from playground.tui.model import PlaygroundModel
+from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
+from playground.tui.screens.pick.knobform import KnobForm
+from playground.tui.screens.pick.lists import PickList, details, entry_line, entry_name, name_column
+from playground.tui.widgets.text import fit, visible
+
+
+class Strategies(PickList):
+    """What may be added to the chain."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "add", id="chain.choose", tooltip="Add it to the chain"),
+    ]
+
+
+class ChainScreen(Dialog[tuple[Link, ...] | None]):
+    """Dismissed with the links in order, or None."""
+
+    HEADING = "Sampling chain"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "apply", "apply", id="chain.apply", tooltip="Sample with this chain"),
+        Binding("space", "switch", "on/off", id="chain.toggle",
+                tooltip="Leave a link out, or take it in again"),
+        Binding("shift+up,K", "move(-1)", "move up", id="chain.up", show=False),
+        Binding("shift+down,J", "move(1)", "move", key_display="shift+↑↓", id="chain.down",
+                tooltip="Earlier or later in the chain"),
+        Binding("delete,backspace", "remove", "remove", key_display="del", id="chain.remove",
+                tooltip="Take the link out of the chain"),
+        Binding("a", "add", "add", id="chain.add", tooltip="Add a strategy below this link"),
+    ]  # fmt: skip
+    DEFAULT_CSS = """
+    ChainScreen {
+        &.-low #dialog-foot { margin: 0; }
+        #dialog { max-width: 108; height: 100%; max-height: 34; }
+        #dialog-body { height: 1fr; }
+        #chain-columns { height: 1fr; }
+        #chain-left { width: 1fr; height: 100%; margin: 0 2 0 0; }
+        #chain-right { width: 1fr; height: 100%; }
+        .chain-title { color: $text-muted; height: 1; }
+        #chain-links { max-height: 50%; }
+        #chain-more-title { margin: 1 0 0 0; }
+        #chain-strategies { max-height: 1fr; }
+        #chain-knobs { margin: 1 0 0 0; }
+        #chain-note { color: $text-muted; }
+    }
+    """
+
+    def __init__(self, model: PlaygroundModel) -> None:
+        super().__init__()
+        self._model = model
+        self._links: list[Link] = list(model.sampling.chain)
+        self._entries = model.catalog.of("strategy") if model.catalog else ()
+        self._shown: Link | Entry | None = None
+
+    # ------------------------------------------------------------ what there is
+
+    def body(self) -> Iterable[Widget]:
+        names = [entry_name(entry, self._entries) for entry in self._entries]
+        width = name_column(names)
+        lines = [
+            entry_line(entry, name, width, "+")
+            for entry, name in zip(self._entries, names, strict=True)
+        ]
+        left = Vertical(
+            Static("In order, from logits to token", classes="chain-title", markup=False),
+            PickList(id="chain-links", compact=True),
+            Line(id="chain-empty"),
+            Static("To add below the link chosen above", classes="chain-title",
+                   id="chain-more-title", markup=False),
+            Strategies(*lines, id="chain-strategies", compact=True),
+            id="chain-left",
+        )  # fmt: skip
+        right = VerticalScroll(
+            Line(id="chain-details"), KnobForm(id="chain-knobs"), id="chain-right", can_focus=False
+        )
+        yield Horizontal(left, right, id="chain-columns")
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Apply", compact=True, id="chain-apply")
+
+    def on_mount(self) -> None:
+        self._list(0)
+        self.set_focus(self.query_one("#chain-links", PickList))
+
+    @property
+    def place(self) -> int | None:
+        """Of the highlighted link."""
+        at = self.query_one("#chain-links", PickList).highlighted
+        return at if at is not None and at < len(self._links) else None
+
+    def _list(self, highlight: int) -> None:
+        """Draw the chain anew."""
+        picks = self.query_one("#chain-links", PickList)
+        width = name_column([link.name for link in self._links], 22)
+        with self.prevent(OptionList.OptionHighlighted):
+            picks.set_options([self._line(n, link, width) for n, link in enumerate(self._links, 1)])
+            if self._links:
+                picks.highlighted = min(max(highlight, 0), len(self._links) - 1)
+        empty = "" if self._links else "Empty: tokens are drawn as the model gives them."
+        self.query_one("#chain-empty", Line).say(empty)
+        self.call_later(self._show_link)
+
+    def _line(self, number: int, link: Link, width: int) -> Content:
+        entry = self._model.entry(link)
+        tone = "" if link.enabled else MUTED
+        if entry is None:
+            tail = Content.styled("  ! not installed", "$text-warning")
+        else:
+            tail = Content.styled(f"  {_values(entry, link)}", MUTED)
+        return Content.assemble(
+            (f"{number:>2} ", MUTED),
+            ("● ", "$text-primary") if link.enabled else ("○ ", MUTED),
+            (fit(visible(link.name), width), tone),
+            tail,
+        )
+
+    # ------------------------------------------------------------ the right side
+
+    @on(OptionList.OptionHighlighted, "#chain-links")
+    async def _link_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        await self._show_link()
+
+    async def _show_link(self) -> None:
+        place, knobs = self.place, self.query_one(KnobForm)
+        words = self.query_one("#chain-details", Line)
+        if place is None:
+            self._shown = None
+            words.say("")
+            await knobs.show((), {})
+            return
+        link = self._links[place]
+        if link is self._shown:
+            return
+        self._shown = link
+        entry = self._model.entry(link)
+        knobs.disabled = False
+        if entry is None:
+            name = visible(link.name)
+            words.say(
+                warning(
+                    f"{name} is not installed: no plugin that was loaded offers it. Sampling "
+                    "cannot use it; space leaves it out, del takes it away."
+                )
+            )
+            await knobs.show((), {})
+            return
+        words.say(details(entry))
+        await knobs.show(entry.controls, link.options)
+
+    @on(OptionList.OptionHighlighted, "#chain-strategies")
+    async def _strategy_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        if event.option_list.has_focus:
+            await self._show_strategy()
+
+    async def _show_strategy(self) -> None:
+        at = self.query_one("#chain-strategies", PickList).highlighted
+        if at is None or self._entries[at] is self._shown:
+            return
+        entry = self._entries[at]
+        self._shown = entry
+        self.query_one("#chain-details", Line).say(details(entry))
+        knobs = self.query_one(KnobForm)
+        await knobs.show(entry.controls, {})
+        knobs.disabled = True  # it has no values before it is in the chain
+
+    async def on_descendant_focus(self) -> None:
+        focused = self.focused
+        if focused is not None and focused.id == "chain-strategies":
+            await self._show_strategy()
+        elif focused is not None and focused.id == "chain-links":
+            await self._show_link()
+
+    @on(KnobForm.Changed)
+    def _turned(self, event: KnobForm.Changed) -> None:
+        event.stop()
+        place = self.place
+        if place is None or self._links[place] is not self._shown:
+            return
+        options: dict[str, KnobValue] = {**self._links[place].options, **event.form.options}
+        link = replace(self._links[place], options=options)
+        self._links[place] = self._shown = link
+        self._list(place)
+
+    # ------------------------------------------------------------ keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys for a link work while the chain has the focus, and are only shown then."""
+        if action in ("switch", "move", "remove"):
+            return self.focused is not None and self.focused.id == "chain-links"
+        if action == "add":  # in the list of strategies it is enter that adds
+            return not isinstance(self.focused, Strategies)
+        return super().check_action(action, parameters)
+
+    def action_switch(self) -> None:
+        place = self.place
+        if place is not None:
+            link = self._links[place]
+            self._links[place] = replace(link, enabled=not link.enabled)
+            self._list(place)
+
+    def action_move(self, by: int) -> None:
+        place = self.place
+        if place is not None and 0 <= place + by < len(self._links):
+            self._links.insert(place + by, self._links.pop(place))
+            self._list(place + by)
+
+    def action_remove(self) -> None:
+        place = self.place
+        if place is not None:
+            del self._links[place]
+            self._list(place)
+
+    def action_add(self) -> None:
+        """Go to the list of strategies."""
+        strategies = self.query_one(Strategies)
+        self.set_focus(strategies)
+        if strategies.highlighted is None and self._entries:
+            strategies.highlighted = 0
+
+    def _add(self, index: int | None) -> None:
+        if index is None:
+            return
+        entry = self._entries[index]
+        options = {control.name: control.default for control in entry.controls}
+        link = Link(entry_name(entry, self._entries), options)
+        place = len(self._links) if self.place is None else self.place + 1
+        self._links.insert(place, link)
+        self._list(place)
+        self.set_focus(self.query_one("#chain-links", PickList))
+
+    @on(PickList.Chosen)
+    def _chosen(self, event: PickList.Chosen) -> None:
+        event.stop()
+        if event.pick_list.id == "chain-strategies":
+            self._add(event.index)
+        else:
+            self.action_apply()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_apply()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_apply()
+
+    def action_apply(self) -> None:
+        self.dismiss(tuple(self._links))
+
+
+def _values(entry: Entry, link: Link) -> str:
+    """The knobs' values in short: `0.5`, `off`, `1.2, 20`."""
+    shown = []
+    for control in entry.controls:
+        value = link.options.get(control.name, control.default)
+        if value == control.neutral and control.neutral is not None:
+            shown.append("off")
+        elif isinstance(value, float):
+            shown.append(f"{value:.4g}")
+        else:
+            shown.append(visible(str(value)))
+    return ", ".join(shown)

@@ -1,0 +1,213 @@
+"""Choosing the metrics: which are on, with what knobs, and how often steps are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, OptionList
+
+from playground.catalog import Entry, KnobValue
+from playground.lab.protocol.sampling import Measuring, MetricChoice
+from playground.tui.model import PlaygroundModel
+from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
+from playground.tui.screens.pick.knobform import KnobForm
+from playground.tui.screens.pick.lists import PickList, details, entry_name, name_column
+from playground.tui.styles import BAD
+from playground.tui.widgets.slider import Slider
+from playground.tui.widgets.text import fit, visible
+
+ON, OFF, FAILED = "●", "○", "✗"
+EVERY = "every"
+_SELDOM = 1000
+"""Steps between two measurements that the slider goes up to."""
+
+
+class MetricsScreen(Dialog[Measuring | None]):
+    """Dismissed with which metrics are to be on, or None."""
+
+    HEADING = "Metrics"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "apply", "apply", id="metrics.apply", tooltip="Measure these"),
+        Binding("space", "switch", "on/off", id="metrics.toggle",
+                tooltip="Turn the metric on, or off"),
+    ]  # fmt: skip
+    DEFAULT_CSS = """
+    MetricsScreen {
+        &.-low #dialog-foot { margin: 0; }
+        #dialog { max-width: 100; }
+        #metrics-columns { height: auto; layout: vertical; }
+        &.-roomy #metrics-columns { layout: horizontal; }
+        #metrics-left { width: 1fr; height: auto; }
+        &.-roomy #metrics-left { margin: 0 2 0 0; }
+        #metrics-list { max-height: 12; }
+        &.-low #metrics-list { max-height: 6; }
+        #metrics-right { width: 1fr; height: auto; max-height: 14; margin: 1 0 0 0; }
+        &.-roomy #metrics-right { margin: 0; }
+        &.-low #metrics-right { max-height: 6; }
+        #metrics-knobs { margin: 1 0 0 0; }
+        #metrics-every { margin: 1 0 0 0; }
+        #metrics-note { color: $text-muted; }
+    }
+    """
+
+    def __init__(self, model: PlaygroundModel) -> None:
+        super().__init__()
+        self._entries: tuple[Entry, ...] = model.catalog.of("metric") if model.catalog else ()
+        self._names = [entry_name(entry, self._entries) for entry in self._entries]
+        self._every = model.measuring.every
+        self._options: dict[str, dict[str, KnobValue]] = {name: {} for name in self._names}
+        self._on: set[str] = set()
+        self._more: list[tuple[str, MetricChoice]] = []
+        """What is on twice, with other knobs: it stays."""
+        for choice in model.measuring.metrics:
+            name = self._name_of(model, choice)
+            if name is None:
+                continue  # its plugin is gone
+            if name in self._on:
+                self._more.append((name, choice))
+            else:
+                self._on.add(name)
+                self._options[name] = dict(choice.options)
+        self._failed: dict[str, str] = {}
+        for meter in model.frame.meters if model.frame else ():
+            name = self._name_of(model, meter.choice)
+            if meter.trouble is not None and name is not None:
+                self._failed[name] = meter.trouble.message
+                self._options[name] = dict(meter.choice.options)
+        self._shown: str | None = None
+
+    def _name_of(self, model: PlaygroundModel, choice: MetricChoice) -> str | None:
+        entry = model.catalog.find("metric", choice.name) if model.catalog else None
+        return None if entry is None else self._names[self._entries.index(entry)]
+
+    # ------------------------------------------------------------ what there is
+
+    def body(self) -> Iterable[Widget]:
+        left = Vertical(PickList(id="metrics-list", compact=True), id="metrics-left")
+        right = VerticalScroll(
+            Line(id="metrics-details"),
+            Line(id="metrics-trouble"),
+            KnobForm(id="metrics-knobs"),
+            id="metrics-right",
+            can_focus=False,
+        )
+        yield Horizontal(left, right, id="metrics-columns")
+        yield Slider(
+            "measure every", self._every, minimum=1, maximum=max(_SELDOM, self._every),
+            scale="log", unit=" steps", integer=True, name=EVERY, id="metrics-every",
+        )  # fmt: skip
+        yield Line(
+            "Drawn below the loss, each at a scale of its own. Measuring takes a tenth of the time "
+            "at most; samples are measured as they come (every 100 steps, and with g).",
+            id="metrics-note",
+        )
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Apply", compact=True, id="metrics-apply")
+
+    def on_mount(self) -> None:
+        self._list(0)
+        self.set_focus(self.query_one(PickList))
+        self.call_later(self._show)
+
+    @property
+    def remark(self) -> str:
+        return f"{ON} on   {OFF} off" + (f"   {FAILED} failed" if self._failed else "")
+
+    @property
+    def chosen(self) -> str | None:
+        """Of the highlighted metric."""
+        at = self.query_one(PickList).highlighted
+        return self._names[at] if at is not None and at < len(self._names) else None
+
+    def _list(self, highlight: int) -> None:
+        picks = self.query_one(PickList)
+        width = name_column(self._names, 24)
+        with self.prevent(OptionList.OptionHighlighted):
+            picks.set_options(
+                [
+                    self._line(entry, name, width)
+                    for entry, name in zip(self._entries, self._names, strict=True)
+                ]
+            )
+            picks.highlighted = highlight if self._names else None
+
+    def _line(self, entry: Entry, name: str, width: int) -> Content:
+        is_on = name in self._on
+        if name in self._failed and not is_on:
+            sign = (f"{FAILED} ", BAD)
+        else:
+            sign = (f"{ON} ", "$text-primary") if is_on else (f"{OFF} ", MUTED)
+        return Content.assemble(
+            sign,
+            (fit(visible(name), width), "" if is_on else MUTED),
+            (f"  {visible(entry.summary)}", MUTED),
+        )
+
+    async def _show(self) -> None:
+        """The right side: the highlighted metric and its knobs."""
+        name = self.chosen
+        if name is None or name == self._shown:
+            return
+        self._shown = name
+        entry = self._entries[self._names.index(name)]
+        self.query_one("#metrics-details", Line).say(details(entry))
+        trouble = self._failed.get(name, "")
+        self.query_one("#metrics-trouble", Line).say(warning(visible(trouble)) if trouble else "")
+        await self.query_one(KnobForm).show(entry.controls, self._options[name])
+
+    @on(OptionList.OptionHighlighted, "#metrics-list")
+    async def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        await self._show()
+
+    @on(KnobForm.Changed)
+    def _turned(self, event: KnobForm.Changed) -> None:
+        event.stop()
+        if self._shown is not None:
+            self._options[self._shown] = event.form.changed()
+
+    @on(Slider.Changed, "#metrics-every")
+    def _paced(self, event: Slider.Changed) -> None:
+        event.stop()
+        self._every = round(event.value)
+
+    # ------------------------------------------------------------ keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Space turns a metric on while the list has the focus: in a form it has other uses."""
+        if action == "switch":
+            return isinstance(self.focused, PickList)
+        return super().check_action(action, parameters)
+
+    def action_switch(self) -> None:
+        name = self.chosen
+        if name is not None:
+            self._on ^= {name}
+            self._list(self._names.index(name))
+
+    @on(PickList.Chosen)
+    def _chosen(self, event: PickList.Chosen) -> None:
+        event.stop()
+        self.action_apply()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_apply()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_apply()
+
+    def action_apply(self) -> None:
+        chosen = [
+            MetricChoice(name, self._options[name]) for name in self._names if name in self._on
+        ]
+        more = [choice for name, choice in self._more if name in self._on]
+        self.dismiss(Measuring((*chosen, *more), self._every))

@@ -1,0 +1,204 @@
+"""Choosing a contribution and its knobs: what the data set and tokenizer screens share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, OptionList
+from textual.widgets.option_list import Option
+
+from playground.catalog import Entry, Kind, KnobValue
+from playground.tui.model import PlaygroundModel
+from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
+from playground.tui.screens.pick.knobform import KnobForm
+from playground.tui.screens.pick.lists import PickList, details, entry_line, entry_name, name_column
+from playground.tui.widgets.text import visible
+
+
+class ContributionPicker(Dialog[dict[str, Any] | None]):
+    """A list on the left, what is chosen on the right.
+
+    Dismissed with {"name": ..., "options": {...}} as RunSpec takes them, or None.
+    """
+
+    KIND: ClassVar[Kind]
+    NOTES: ClassVar[bool] = True
+    """Explain all the knobs, not only the one with the focus."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", "open", id="picker.open", tooltip="Open a run with this"),
+    ]
+    DEFAULT_CSS = """
+    ContributionPicker {
+        #dialog { max-width: 120; height: 100%; }
+        &.-high #dialog { height: 80%; max-height: 46; }
+        #dialog-body { height: 1fr; }
+        #picker-columns { height: 1fr; }
+        #picker-left { width: 5fr; height: 100%; margin: 0 2 0 0; }
+        #picker-right { width: 6fr; height: 100%; }
+        #picker-list { max-height: 8; }
+        &.-low #picker-list { max-height: 5; }
+        #picker-knobs { margin: 1 0 0 0; }
+        #picker-more { margin: 1 0 0 0; }
+    }
+    """
+
+    def __init__(self, model: PlaygroundModel) -> None:
+        super().__init__()
+        self.model = model
+        self.entries: tuple[Entry, ...] = model.catalog.of(self.KIND) if model.catalog else ()
+        self._options: dict[str, dict[str, KnobValue]] = {}
+        """What was set in this dialog, by qualified name."""
+        self._shown: Entry | None = None
+        present = self.present
+        entry = self._find(present.get("name", ""))
+        if entry is not None:
+            self._options[entry.qualified] = dict(present.get("options", {}))
+
+    # ------------------------------------------------------------ what there is
+
+    @property
+    def present(self) -> Mapping[str, Any]:
+        """The choice of the open run; empty if none is open."""
+        spec = self.model.spec
+        choice: Mapping[str, Any] = spec.get(self.KIND, {})
+        return choice
+
+    def _find(self, name: str) -> Entry | None:
+        return self.model.catalog.find(self.KIND, name) if self.model.catalog else None
+
+    @property
+    def entry(self) -> Entry | None:
+        """The one that is highlighted."""
+        at = self.query_one("#picker-list", PickList).highlighted
+        return self.entries[at] if at is not None and at < len(self.entries) else None
+
+    def body(self) -> Iterable[Widget]:
+        yield from self.head()
+        with_list: list[Widget] = [PickList(*self._lines(), id="picker-list", compact=True)]
+        right = VerticalScroll(
+            Line(id="picker-details"),
+            KnobForm(notes=self.NOTES, id="picker-knobs"),
+            *self.more(),
+            id="picker-right",
+            can_focus=False,
+        )
+        yield Horizontal(Vertical(*with_list, *self.below(), id="picker-left"), right,
+                         id="picker-columns")  # fmt: skip
+
+    def head(self) -> Iterable[Widget]:
+        """Widgets above the two columns."""
+        return ()
+
+    def below(self) -> Iterable[Widget]:
+        """Widgets below the list."""
+        return ()
+
+    def more(self) -> Iterable[Widget]:
+        """Widgets below the knobs."""
+        return (Line(id="picker-more"),)
+
+    @property
+    def remark(self) -> str:
+        return "● in the open run"
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Open", compact=True, id="picker-open")
+
+    def _lines(self) -> list[Option]:
+        names = [entry_name(entry, self.entries) for entry in self.entries]
+        width = name_column(names)
+        present = self._find(self.present.get("name", ""))
+        return [
+            Option(entry_line(entry, name, width, "●" if entry == present else " "))
+            for entry, name in zip(self.entries, names, strict=True)
+        ]
+
+    def on_mount(self) -> None:
+        picks = self.query_one("#picker-list", PickList)
+        present = self._find(self.present.get("name", ""))
+        if self.entries:
+            picks.highlighted = self.entries.index(present) if present in self.entries else 0
+        else:
+            self.query_one("#picker-details", Line).say(warning("Nothing is installed."))
+        if present is None and self.present:
+            self.notify(f"{visible(self.present['name'])} is not installed any more.", markup=False)
+        self.begin()
+
+    def begin(self) -> None:
+        """Set the focus."""
+        self.set_focus(self.query_one("#picker-list", PickList))
+
+    # ------------------------------------------------------------ what is chosen
+
+    @on(OptionList.OptionHighlighted, "#picker-list")
+    async def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        event.stop()
+        entry = self.entry
+        if entry is None or entry == self._shown:
+            return
+        self._shown = entry
+        self.query_one("#picker-details", Line).say(details(entry))
+        await self.query_one(KnobForm).show(
+            self.knobs(entry), self._options.get(entry.qualified, {})
+        )
+        self.describe(entry)
+
+    def knobs(self, entry: Entry) -> tuple[Any, ...]:
+        """The controls to draw."""
+        return entry.controls
+
+    def describe(self, entry: Entry) -> None:
+        """Say more about the one that is highlighted, or whose knobs have changed."""
+
+    @on(KnobForm.Changed)
+    def _turned(self, event: KnobForm.Changed) -> None:
+        event.stop()
+        entry = self._shown
+        if entry is not None:
+            kept = self._options.setdefault(entry.qualified, {})
+            kept.update(event.form.options)
+            self.describe(entry)
+
+    def options_of(self, entry: Entry) -> dict[str, KnobValue]:
+        """What was set for an entry, defaults left out."""
+        defaults = {control.name: control.default for control in entry.controls}
+        return {
+            name: value
+            for name, value in self._options.get(entry.qualified, {}).items()
+            if name in defaults and value != defaults[name]
+        }
+
+    # ------------------------------------------------------------ answers
+
+    def on_pick_list_chosen(self, event: PickList.Chosen) -> None:
+        event.stop()
+        entry = self.entries[event.index]  # the highlight may have moved on meanwhile
+        self.accept(entry, self.options_of(entry))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_accept()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_accept()
+
+    def action_accept(self) -> None:
+        entry = self.entry
+        if entry is not None:
+            self.accept(entry, self.options_of(entry))
+
+    def accept(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+        """Dismiss with this."""
+        self.dismiss({"name": entry_name(entry, self.entries), "options": options})
+
+
+def paragraph(title: str, text: str) -> Content:
+    """A muted heading and its text."""
+    return Content.assemble((f"{title}\n", MUTED), text)

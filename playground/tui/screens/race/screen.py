@@ -1,0 +1,449 @@
+"""Two runs side by side: their losses in one chart, what differs, what they write.
+
+Every key of the race, said once: its key line and its help are made from this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input
+
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.sampling import Sampling
+from playground.lab.race.state import Place, RaceState
+from playground.tui.panels.keybar import KeyBar
+from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.screens.dialog import passed
+from playground.tui.screens.race import probes as probes
+from playground.tui.screens.race import view as view
+from playground.tui.styles import BAD, MUTED
+from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.static_text import Words
+from playground.tui.widgets.text import visible
+
+if TYPE_CHECKING:
+    from playground.lab.race import Race
+
+
+def _key(
+    key: str, action: str, words: str, tooltip: str, display: str | None = None, show: bool = True
+) -> Binding:
+    name = action.replace("(", ".").rstrip(")")
+    # At once: what is typed after / is for the prompt, however busy the screen is.
+    return Binding(
+        key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}",
+        priority=action == "prompt",
+    )  # fmt: skip
+
+
+RACE_BINDINGS = [
+    _key("space", "run", "run", "Let both train, or pause both", "space"),
+    _key("s", "step", "step", "One step of both; if one is behind, of that one"),
+    _key("l", "way", "flat out", "In lock-step, or each as fast as it goes"),
+    _key("g", "sample", "sample",
+         "Texts of both now, and answers to the probes: same prompt, same dice, same step"),
+    _key("y", "probes", "probes",
+         "What both answer to the probes; again, how each side's answers changed; then the texts"),
+    _key("slash", "prompt", "prompt", "Type what the texts of both begin with", "/"),
+    _key("b,home", "start", "start",
+         "Put both back to where the race began; from there, as far back as both go", "b"),
+    _key("1", "keep(0)", "keep A", "Go on with A as the open run"),
+    _key("2", "keep(1)", "B", "Go on with B as the open run"),
+    _key("e", "raw", "each step", "Draw the loss of each step, or the average", show=False),
+    _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", show=False),
+    _key("question_mark,f1", "help", "help", "Every key of the race", "?"),
+    _key("escape,q", "leave", "leave", "Leave the race; the open run is as it was", "esc"),
+]  # fmt: skip
+
+
+PACE = 1 / 12
+"""Seconds between two drawings, at the least."""
+WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The side that is gone on with."""
+
+    place: Place
+    name: str
+    checkpoint: Checkpoint
+    sampling: Sampling | None
+    run: int | None = None
+    """Its number in the store, if it was recorded."""
+    parent: tuple[int, int] | None = None
+    """The run that it is a fork of, and from which step, if it was not trained yet."""
+
+
+class RaceScreen(Screen[Kept | None]):
+    """Opens a race, and owns it: it is closed before the screen is dismissed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = list(RACE_BINDINGS)
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (104, "-normal"), (160, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
+        (0, "-tiny"),
+        (22, "-low"),
+        (32, "-medium"),
+        (48, "-tall"),
+    ]
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    RaceScreen {
+        layout: vertical;
+        #race-title, #race-0, #race-1, #race-verdict { height: 1; padding: 0 1; }
+        #race-warnings { height: auto; max-height: 3; padding: 0 1; display: none; }
+        &.-tall #race-warnings { max-height: 6; }
+        .race-frame {
+            border: round $border-blurred;
+            border-title-color: $foreground;
+            border-title-style: bold;
+            border-subtitle-color: $text-muted;
+            padding: 0 1;
+        }
+        .race-frame:focus-within { border: round $primary; border-title-color: $text-primary; }
+        #race-loss { height: 1fr; }
+        #race-chart { height: 1fr; }
+        #race-below { height: 8; }
+        &.-tiny #race-below { height: 5; }
+        &.-medium #race-below { height: 13; }
+        &.-tall #race-below { height: 20; }
+        #race-samples { width: 1fr; height: 100%; }
+        #race-settings { width: 32; height: 100%; }
+        &.-normal #race-settings { width: 48; }
+        &.-wide #race-settings { width: 72; }
+        #race-samples-scroll, #race-settings-scroll { height: 1fr; scrollbar-size-vertical: 1; }
+        #race-texts, #race-table { height: auto; }
+        #race-prompt { display: none; height: 1; background: $foreground 8%; }
+        #race-prompt:ansi { text-style: underline; }
+        #race-prompt.-shown { display: block; }
+        #race-too-small { display: none; width: 100%; height: 100%; text-align: center;
+                          content-align: center middle; }
+        &.-too-small {
+            #race-too-small { display: block; }
+            #race-title, #race-0, #race-1, #race-verdict, #race-warnings, #race-loss,
+            #race-below, #race-keys { display: none; }
+        }
+        #race-keys { height: 1; dock: bottom; background: $panel; padding: 0 1; }
+    }
+    """
+
+    def __init__(self, race: Race) -> None:
+        """race: made, not yet open."""
+        super().__init__()
+        self._race = race
+        self._traces = view.Traces()
+        self._page: probes.Page = "samples"
+        self._pages = probes.Pages()
+        self._raw = False
+        self._opened = False
+        self._turn = asyncio.Lock()
+        self._leaving = False
+        self._answer: tuple[Kept | None, ...] = ()
+        """What it is to be dismissed with, once the race is closed."""
+        self._failed: Content | None = None
+        """Why it could not be opened."""
+        self._due = False
+        self._drawn = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield TooSmall(id="race-too-small")
+        yield Words(id="race-title")
+        yield Words(id="race-0")
+        yield Words(id="race-1")
+        yield Words(id="race-verdict")
+        yield Words(id="race-warnings")
+        with Vertical(id="race-loss", classes="race-frame"):
+            yield Chart(id="race-chart")
+        with Horizontal(id="race-below"):
+            with Vertical(id="race-samples", classes="race-frame"):
+                yield OrderedInput(
+                    id="race-prompt", compact=True, placeholder="what both begin with"
+                )
+                with VerticalScroll(id="race-samples-scroll"):
+                    yield Words(id="race-texts")
+            with (
+                Vertical(id="race-settings", classes="race-frame"),
+                VerticalScroll(id="race-settings-scroll"),
+            ):
+                yield Words(id="race-table")
+        yield KeyBar(id="race-keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#race-loss").border_title = "Loss"
+        self.query_one("#race-settings").border_title = "Settings that differ"
+        self._race.changed = self._soon
+        self._do(self._open())
+        self.draw()
+
+    async def on_unmount(self) -> None:
+        self._race.changed = lambda: None
+        await self._race.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        if passed(self, event):
+            return
+        width, height = event.size
+        self.set_class(too_small(width, height), "-too-small")
+        self.query_one(TooSmall).show(width, height, what="race", out="esc leaves it")
+        self.call_after_refresh(self.draw)
+
+    # ------------------------------------------------------------ work
+
+    async def _open(self) -> None:
+        try:
+            await self._race.open()
+        except LabError as error:
+            failure = error.failure
+            words = f"{failure.title}. {failure.message}"
+            self._failed = Content.assemble(("✗ ", f"bold {BAD}"), (visible(words), BAD))
+        else:
+            self._opened = True
+        self.draw()
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        """In the background; what fails is said."""
+        self.run_worker(self._guarded(work))
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except LabError as error:
+            self.notify(
+                error.failure.message, title=error.failure.title, severity="error",
+                timeout=12, markup=False,
+            )  # fmt: skip
+        except asyncio.CancelledError:
+            work.close()
+            raise
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Only leaving, until both are open; in the prompt a slash is text."""
+        if action == "prompt" and isinstance(self.focused, Input):
+            return False
+        if action in {binding.action.partition("(")[0] for binding in RACE_BINDINGS}:
+            return self._works(action)
+        return super().check_action(action, parameters)
+
+    def _works(self, action: str) -> bool:
+        return self._opened or action in ("leave", "help")
+
+    def _in_turn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """One after the other, each from where the one before led to: two quick presses of space
+        are a run and a pause, also while both are being sampled."""
+
+        async def done() -> None:
+            async with self._turn:
+                await work()
+
+        self._do(done())
+
+    def action_run(self) -> None:
+        self._in_turn(self._toggle)
+
+    async def _toggle(self) -> None:
+        if self._race.state.running:
+            await self._race.pause()
+        elif not self._at_end():
+            await self._race.run(self._race.state.lockstep)
+
+    def action_step(self) -> None:
+        self._in_turn(self._step)
+
+    async def _step(self) -> None:
+        if not self._at_end():
+            await self._race.step()
+
+    def _at_end(self) -> bool:
+        if any(side.status != "finished" for side in self._race.state.sides):
+            return False
+        words = "b puts both back to the start; 1 and 2 go on with one of them."
+        self.notify(words, title="Both have done all their steps", markup=False)
+        return True
+
+    def action_way(self) -> None:
+        self._in_turn(self._change_way)
+
+    async def _change_way(self) -> None:
+        state = self._race.state
+        self._race.set_lockstep(not state.lockstep)
+        if state.running:
+            await self._race.run(not state.lockstep)
+
+    def action_sample(self) -> None:
+        self._in_turn(self._race.sample)
+
+    def action_start(self) -> None:
+        self._in_turn(self._race.go_to_start)
+
+    def action_keep(self, place: int) -> None:
+        self._do(self._keep(1 if place else 0))
+
+    async def _keep(self, place: Place) -> None:
+        checkpoint = await self._race.checkpoint(place)
+        side = self._race.state.sides[place]
+        kept = Kept(place, side.name, checkpoint, self._race.sampling, side.run, side.parent)
+        await self._close(kept)
+
+    def action_leave(self) -> None:
+        if self.query_one("#race-prompt").has_class("-shown"):
+            self._hide_prompt()
+        else:
+            self._do(self._close(None))
+
+    async def _close(self, kept: Kept | None) -> None:
+        if not self._leaving:
+            self._leaving = True
+            await self._race.close()
+            self._answer = (kept,)
+            self._go()
+
+    def _go(self) -> None:
+        """Only the screen on top may be dismissed: a help that was opened meanwhile is read
+        first."""
+        if self._answer and self.app.screen is self:
+            (kept,), self._answer = self._answer, ()
+            self.dismiss(kept)
+
+    def on_screen_resume(self) -> None:
+        self._go()
+
+    def action_help(self) -> None:
+        from playground.tui.screens.help import HelpScreen
+
+        self.app.push_screen(HelpScreen(RACE_BINDINGS, 0))
+
+    # ------------------------------------------------------------ looking
+
+    def action_raw(self) -> None:
+        self._raw = not self._raw
+        self.draw()
+
+    def action_window(self) -> None:
+        chart = self.query_one(Chart)
+        at = WINDOWS.index(chart.last_n) if chart.last_n in WINDOWS else 0
+        chart.last_n = WINDOWS[(at + 1) % len(WINDOWS)]
+        self.draw()
+
+    def action_probes(self) -> None:
+        if self._race.state.probes is None:
+            self.notify(probes.HOW_TO_GET_SOME, title=probes.NO_PROBES, timeout=12, markup=False)
+            return
+        at = probes.PAGES.index(self._page)
+        self._page = probes.PAGES[(at + 1) % len(probes.PAGES)]
+        self.query_one("#race-samples-scroll").scroll_home(animate=False)
+        self.draw()
+
+    def action_prompt(self) -> None:
+        field = self.query_one("#race-prompt", Input)
+        field.value = self._race.state.prompt
+        field.add_class("-shown")
+        self.set_focus(field)
+
+    def _hide_prompt(self) -> None:
+        self.query_one("#race-prompt").remove_class("-shown")
+        self.set_focus(None)
+
+    @on(Input.Submitted, "#race-prompt")
+    def _prompt_typed(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._hide_prompt()
+        self._in_turn(lambda: self._ask(event.value))
+
+    async def _ask(self, prompt: str) -> None:
+        await self._race.set_prompt(prompt)
+        await self._race.sample()
+
+    @on(Chart.Picked)
+    def _step_picked(self, event: Chart.Picked) -> None:
+        event.stop()
+        self._in_turn(lambda: self._race.go_to(round(event.x)))
+
+    @on(KeyBar.Pressed)
+    async def _key_clicked(self, event: KeyBar.Pressed) -> None:
+        await self.run_action(event.action)
+
+    # ------------------------------------------------------------ drawing
+
+    def _soon(self) -> None:
+        """Draw soon: many changes make one drawing."""
+        if not self._due and self.is_attached:
+            self._due = True
+            wait = self._drawn + PACE - time.monotonic()
+            self.set_timer(max(wait, 0.001), self.draw)
+
+    def draw(self) -> None:
+        """The race as it is now."""
+        self._due, self._drawn = False, time.monotonic()
+        if not self.query(KeyBar) or self._leaving:
+            return  # not composed yet, or being taken down
+        state = self._race.state
+        width = max(1, self.app.size.width - 2)
+        self._words("title").say(view.title_line(state, width))
+        for place in (0, 1):
+            self._words(str(place)).say(view.side_line(state, 1 if place else 0, width))
+        self._words("verdict").say(self._verdict(state, width))
+        warnings = view.warnings(state)
+        self._words("warnings").display = bool(warnings.plain)
+        self._words("warnings").say(warnings)
+        self._traces.take(state)
+        chart = self.query_one(Chart)
+        chart.set_data(self._traces.series(self._raw), (), self._traces.lanes)
+        self._draw_texts(state)
+        self._words("table").say(view.settings_table(state, self._room("#race-settings-scroll")))
+        window = f", last {chart.last_n:,} steps" if chart.last_n else ""
+        drawn = "loss of each step" if self._raw else "average of about 20 steps"
+        self.query_one("#race-loss").border_subtitle = f"{drawn}, nats a token{window}"
+        self._draw_keys(state)
+
+    def _verdict(self, state: RaceState, width: int) -> Content:
+        if self._failed is not None:
+            return self._failed
+        if not self._opened:
+            return Content.styled("Both are being opened, in a process each.", MUTED)
+        return view.verdict(state, width)
+
+    def _draw_texts(self, state: RaceState) -> None:
+        """The samples, or the answers to the probes."""
+        frame, room = self.query_one("#race-samples"), self._room("#race-samples-scroll")
+        page = self._page if state.probes is not None else "samples"
+        frame.border_title = probes.TITLES[page]
+        if state.probes is None or page == "samples":
+            frame.border_subtitle = f"{view.IN_DATA} in the data"
+            self._words("texts").say(view.samples_table(state.samples, room))
+        else:
+            frame.border_subtitle = Content(f"every {state.probes.asked.every:,} steps")
+            self._words("texts").say(self._pages.page(page, state.probes, room))
+
+    def _draw_keys(self, state: RaceState) -> None:
+        words = {
+            "way": "flat out" if state.lockstep else "lock-step",
+            "probes": probes.TURNS[self._page],
+        }
+        # Where room is short: what there is to look at, rather than a step at a time.
+        spared = {"prompt", "start", "step" if state.probes is not None else "probes"}
+        roomy = self.app.size.width >= 100
+        shown = [
+            replace(one, description=words.get(one.action, one.description))
+            for one in RACE_BINDINGS
+            if one.show and self._works(one.action) and (roomy or one.action not in spared)
+        ]
+        self.query_one(KeyBar).show_bindings(shown, state.running)
+
+    def _words(self, name: str) -> Words:
+        return self.query_one(f"#race-{name}", Words)
+
+    def _room(self, selector: str) -> int:
+        return max(8, self.query_one(selector).size.width - 1)

@@ -1,0 +1,288 @@
+"""What a race looks like: lines of words and curves, made from its state. No widgets."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from playground.lab.protocol.sampling import SampleBatch
+from playground.lab.race.state import Place, RaceState, SamplePair, SideState
+from playground.tui.panels.status import STATE_GLYPHS, Piece, assemble, short_number
+from playground.tui.styles import BAD, CAUTION, MUTED, POINTED
+from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.lanes import Lane
+from playground.tui.widgets.series import Series
+from playground.tui.widgets.text import fit, visible
+
+LETTERS = ("A", "B")
+SIGNS = ("━", "╍")
+"""Of the two curves, as the chart draws them."""
+STYLES = ("bold $text-accent", "bold $foreground")
+SAME, DIFFERENT = "│", "≠"
+IN_DATA = "•"
+SHOWN_PAIRS = 10
+_NAME_SHARE = 4
+"""The names take at most this part of the width."""
+
+
+class Traces:
+    """The curves of a race, which grow with it."""
+
+    def __init__(self) -> None:
+        self._raw, self._smooth = (Curve(), Curve()), (Curve(), Curve())
+        self._held = (Curve(), Curve())
+        self._difference = Curve()
+        self._epoch = -1
+
+    def take(self, state: RaceState) -> None:
+        """Draw what is new; all of it if something was taken back."""
+        if state.epoch != self._epoch:
+            self._epoch = state.epoch
+            for curve in (*self._raw, *self._smooth, *self._held, self._difference):
+                curve.clear()
+        for place, side in enumerate(state.sides):
+            _extend(self._raw[place], side.first, side.losses)
+            _extend(self._smooth[place], side.first, side.smoothed)
+            held = self._held[place]
+            latest = held.xs[-1] if len(held) else -1
+            for step, loss in side.evaluations:
+                if step > latest:
+                    held.append(step, loss)
+        _extend(self._difference, state.difference_first, state.difference)
+
+    def series(self, raw: bool) -> list[Series]:
+        """raw: the loss of each step instead of the average."""
+        one, other = self._raw if raw else self._smooth
+        words = "" if raw else " average"
+        return [
+            Series(f"A{words}", one, "line", "ema"),
+            Series(f"B{words}", other, "dashed", "val"),
+            Series("A held out", self._held[0], "points", "ema"),
+            Series("B held out", self._held[1], "hollow", "val"),
+        ]
+
+    @property
+    def lanes(self) -> list[Lane]:
+        """The difference, in a lane of its own: its scale is another."""
+        return [Lane("B − A, each step", self._difference)]
+
+
+def _extend(curve: Curve, first: int, values: array[float]) -> None:
+    known = len(curve)
+    if len(values) > known:
+        curve.extend(range(first + known + 1, first + len(values) + 1), values[known:])
+
+
+# ---------------------------------------------------------------- lines
+
+
+def signed(value: float) -> str:
+    """−0.0031, +2.2e-16: in as many places as it takes to see it."""
+    size = abs(value)
+    if not math.isfinite(value):
+        return str(value)
+    text = f"{size:.4f}" if size >= 0.00095 or size == 0 else f"{size:.1e}"
+    return f"{'−' if value < 0 else '+'}{text}"
+
+
+def title_line(state: RaceState, width: int) -> Content:
+    """Where it began, how it goes."""
+    way = "in lock-step" if state.lockstep else "each flat out"
+    over = all(side.status == "finished" for side in state.sides)
+    status = "running" if state.running else "finished" if over else "paused"
+    glyph, style = STATE_GLYPHS[status]
+    pieces: list[Piece] = [
+        (0, Content.styled("Race", POINTED)),
+        (1, Content.assemble((glyph, style), f" {status}")),
+        (2, Content(way)),
+        (0, Content.assemble("step ", (f"{state.step:,}", "bold"))),
+        (3, Content.styled(f"from step {state.start:,}", MUTED)),
+    ]
+    if state.recorded > state.step:
+        pieces.append((4, Content.styled(f"recorded to {state.recorded:,}", MUTED)))
+    return assemble(pieces, width, "   ")
+
+
+def _name_width(state: RaceState, width: int) -> int:
+    """Cells for both names, so that what follows lines up."""
+    longest = max(cell_len(visible(side.name)) for side in state.sides)
+    return min(longest, max(8, width // _NAME_SHARE))
+
+
+def side_line(state: RaceState, place: Place, width: int) -> Content:
+    """One of the two: sign, name, status, losses, speed."""
+    side = state.sides[place]
+    room = _name_width(state, width)
+    pieces: list[Piece] = [
+        (
+            0,
+            Content.assemble(
+                (f"{LETTERS[place]} {SIGNS[place]} ", STYLES[place]),
+                (fit(visible(side.name), room), "bold"),
+            ),
+        ),
+        (0, _where(side, state.running)),
+    ]
+    average = side.average()
+    if average is not None:
+        ahead = " ◂" if state.ahead == place else "  "
+        pieces.append(
+            (1, Content.assemble(("average ", MUTED), f"{average:.4f}", (ahead, POINTED)))
+        )
+    held = side.heldout()
+    if held is not None:
+        pieces.append((2, Content.assemble(("held out ", MUTED), f"{held[1]:.4f}")))
+    if side.steps_per_second and not state.lockstep:
+        pieces.append((3, Content.styled(f"{short_number(side.steps_per_second)} steps/s", MUTED)))
+    if side.info is not None:
+        pieces.append((4, Content.styled(f"{side.info.parameter_count:,} parameters", MUTED)))
+        pieces.append((5, Content.styled(f"{visible(side.engine)} engine", MUTED)))
+    return assemble(pieces, width)
+
+
+def _where(side: SideState, running: bool) -> Content:
+    known = {"opening": ("…", MUTED), "restarting": ("↻", CAUTION), "down": ("✗", BAD)}
+    status = "running" if running and side.status in ("ready", "paused") else str(side.status)
+    glyph, style = known.get(status) or STATE_GLYPHS[status]
+    if status in known:
+        return Content.assemble((f"{glyph} ", style), status)
+    digits = len(f"{side.steps:,}")
+    return Content.assemble((f"{glyph} ", style), f"{side.step:>{digits},}/{side.steps:,}")
+
+
+def verdict(state: RaceState, width: int) -> Content:
+    """The same so far, or since when not, and who is ahead."""
+    parted, average, largest = state.parted, state.average, state.largest
+    if parted is None:
+        if state.step <= state.start and not state.running:
+            words = "The same so far. space lets both train, s makes one step of both."
+        else:
+            words = "The same so far, bit for bit."
+        return assemble([(0, Content.styled(words, MUTED))], width)
+    pieces: list[Piece] = [
+        (
+            0,
+            Content.assemble(
+                f"The same until step {parted.step:,}; there B − A = ",
+                (signed(parted.difference), "bold"),
+            ),
+        )
+    ]
+    if state.ahead is not None and average is not None:
+        gap = f"{abs(average.difference):.4f}"
+        pieces.append(
+            (1, Content.assemble((f"{LETTERS[state.ahead]} is ahead", "bold"), f" by {gap}"))
+        )
+    if largest is not None:
+        words = f"farthest at {largest.step:,}: {signed(largest.difference)}"
+        pieces.append((2, Content.styled(words, MUTED)))
+    return assemble(pieces, width)
+
+
+def warnings(state: RaceState) -> Content:
+    """What must be minded, and what went wrong; empty if there is nothing."""
+    lines: list[Content] = []
+    for place, side in enumerate(state.sides):
+        letter = LETTERS[place]
+        if side.trouble is not None:
+            words = f"{letter}: {side.trouble.title}. {side.trouble.message}"
+            lines.append(Content.assemble(("✗ ", f"bold {BAD}"), (visible(words), BAD)))
+        elif side.notes:
+            lines.append(_minded(f"{letter}: {visible(side.notes[-1])}"))
+    if state.trouble is not None:
+        words = f"{state.trouble.title}. {state.trouble.message}"
+        lines.append(Content.assemble(("✗ ", f"bold {BAD}"), (visible(words), BAD)))
+    lines += [_minded(remark) for remark in state.remarks]
+    return Content("\n").join(lines)
+
+
+def _minded(words: str) -> Content:
+    return Content.assemble(("! ", f"bold {CAUTION}"), (words, CAUTION))
+
+
+# ---------------------------------------------------------------- settings
+
+
+def settings_table(state: RaceState, width: int) -> Content:
+    """Setting, A's value, B's value: one line each, or three where that is too wide."""
+    if not state.settings:
+        return Content.styled("None: both have the same settings.", MUTED)
+    rows = [(label_of(one.field), _value(one.left), _value(one.right)) for one in state.settings]
+    first = min(max(cell_len(row[0]) for row in rows), max(10, width // 2))
+    column = max(4, (width - first - 2) // 2)
+    lines = [
+        Content.assemble(
+            (f"{'':{first}} ", MUTED), (fit("A", column), STYLES[0]), " ", ("B", STYLES[1])
+        )
+    ]
+    lines += [
+        Content.assemble(
+            (fit(label, first), MUTED), " ", fit(left, column), " ", fit(right, column)
+        )
+        for label, left, right in rows
+    ]
+    return Content("\n").join(lines)
+
+
+def label_of(field: str) -> str:
+    """The words for a dotted setting."""
+    from playground.tui.screens.settings.form import settings
+
+    known = settings().get(field)
+    part, _, rest = field.partition(".")
+    section = {"dataset": "data set"}.get(part, part)
+    if known is not None:
+        return known.label
+    option = rest.removeprefix("options.")
+    return visible(f"{section} {option}" if option not in ("", "name") else section)
+
+
+def _value(value: object) -> str:
+    from playground.tui.screens.settings.form import written
+
+    return "–" if value is None else visible(written(value))
+
+
+# ---------------------------------------------------------------- samples
+
+
+def samples_table(pairs: Sequence[SamplePair], width: int) -> Content:
+    """Texts of both beside each other, newest first; ≠ stands between two that differ."""
+    if not pairs:
+        words = "None yet. g samples both from the same prompt and the same dice, at one step."
+        return Content.styled(words, MUTED)
+    column = max(4, (width - 3) // 2)
+    lines: list[Content] = []
+    for pair in pairs[:SHOWN_PAIRS]:
+        prompt = f" “{visible(pair.prompt)}”" if pair.prompt else ""
+        lines.append(
+            Content.assemble(
+                (fit(f"A step {pair.step:,}{prompt}", column), MUTED),
+                ("   ", ""),
+                (fit("B", column), MUTED),
+            )
+        )
+        left, right = _texts(pair.left), _texts(pair.right)
+        for row in range(max(len(left), len(right))):
+            one = left[row] if row < len(left) else ""
+            other = right[row] if row < len(right) else ""
+            sign, style = (SAME, MUTED) if one == other else (DIFFERENT, POINTED)
+            lines.append(
+                Content.assemble(fit(one, column), (f" {sign} ", style), fit(other, column))
+            )
+    return Content("\n").join(lines)
+
+
+def _texts(batch: SampleBatch | None) -> list[str]:
+    if batch is None:
+        return ["–"]
+    if not batch.texts:
+        return [visible(batch.note or "–")]
+    return [
+        f"{IN_DATA if one.in_data else ' '} {visible(one.text)}{'' if one.complete else '…'}"
+        for one in batch.texts
+    ]

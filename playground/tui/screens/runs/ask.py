@@ -1,0 +1,190 @@
+"""What the screen of the runs asks for: a name, a note, a file to write, a file to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from playground.tui.screens.dialog import Dialog, Line, error
+from playground.tui.screens.files.paths import PathInput, absolute, here
+from playground.tui.screens.files.target import Target
+from playground.tui.widgets.control import Choice
+from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.text import visible
+
+Kind = Literal["run", "csv", "jsonl", "model"]
+
+_KINDS: Mapping[str, tuple[Kind, str]] = {
+    "the whole run, for another machine": ("run", ".microgpt-run"),
+    "its figures, a table": ("csv", ".csv"),
+    "its figures, one JSON object a line": ("jsonl", ".jsonl"),
+    "the model, as it stands": ("model", ".safetensors"),
+}
+
+
+class AskLine(Dialog[str | None]):
+    """Asks for a line of text; dismissed with it, or with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", "keep", id="runs.keep", tooltip="Keep what was typed"),
+    ]
+    DEFAULT_CSS = """
+    AskLine { #dialog { max-width: 80; } }
+    """
+
+    def __init__(self, heading: str, present: str, placeholder: str) -> None:
+        super().__init__()
+        self._heading, self._present, self._placeholder = heading, present, placeholder
+
+    @property
+    def heading(self) -> str:
+        return self._heading
+
+    def body(self) -> Iterable[Widget]:
+        yield OrderedInput(
+            self._present, self._placeholder, compact=True, select_on_focus=False, id="ask-line"
+        )
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_accept()
+
+    def action_accept(self) -> None:
+        self.dismiss(self.query_one(Input).value.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file to be written."""
+
+    kind: Kind
+    path: Path
+
+
+class ExportRun(Dialog[Wanted | None]):
+    """Asks what of a run to write, and where; dismissed with that, or with None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", "export", id="runs.export-file", tooltip="Write the file"),
+    ]
+    DEFAULT_CSS = """
+    ExportRun {
+        #dialog { max-width: 90; }
+    }
+    """
+
+    def __init__(self, heading: str, name: str) -> None:
+        """name: what the file may be called, without an ending."""
+        super().__init__()
+        self._heading, self._name = heading, name
+
+    @property
+    def heading(self) -> str:
+        return self._heading
+
+    def body(self) -> Iterable[Widget]:
+        names = list(_KINDS)
+        yield Choice("write", names, names[0], label_width=6, id="export-run-kind")
+        yield Target("export-run", "exporting", complete=self._complete)
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Export", compact=True, id="export-run-button")
+
+    def on_mount(self) -> None:
+        self._suggest()
+        self.set_focus(self.query_one(Target).field)
+
+    @property
+    def _kind(self) -> tuple[Kind, str]:
+        return _KINDS[self.query_one(Choice).value or next(iter(_KINDS))]
+
+    def _suggest(self) -> None:
+        """Another kind has another ending, unless the person has typed a name."""
+        self.query_one(Target).suggest(str(here() / f"{self._name}{self._kind[1]}"))
+
+    def _complete(self, path: Path, typed: str) -> Path:
+        ending = self._kind[1]
+        whole = ending == ".microgpt-run" and path.suffix != ending
+        if typed.endswith("/") or (path.suffix and not whole):
+            return path
+        return path.with_name(path.name + ending)
+
+    @on(Choice.Changed)
+    def _chosen(self, event: Choice.Changed) -> None:
+        event.stop()
+        self._suggest()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_accept()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_accept()
+
+    def action_accept(self) -> None:
+        path = self.query_one(Target).settled()
+        if path is not None:
+            self.dismiss(Wanted(self._kind[0], path))
+
+
+class ImportRun(Dialog[Path | None]):
+    """Asks for a file with a run in it; dismissed with its path, or with None."""
+
+    HEADING = "Import a run"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", "import", id="runs.import-file", tooltip="Read the file"),
+    ]
+    DEFAULT_CSS = """
+    ImportRun {
+        #dialog { max-width: 90; }
+        #import-run-path { margin: 1 0; }
+    }
+    """
+
+    def body(self) -> Iterable[Widget]:
+        yield Line(
+            "A .microgpt-run file, exported here or on another machine. The run goes on from "
+            "where it stood, bit for bit; the text it learns from comes with it."
+        )
+        yield PathInput(f"{here()}/", placeholder="path of the file", id="import-run-path")
+        yield Line(id="import-run-state")
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Import", compact=True, id="import-run-button")
+
+    def on_mount(self) -> None:
+        field = self.query_one(PathInput)
+        self.set_focus(field)
+        field.cursor_position = len(field.value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.query_one("#import-run-state", Line).say("")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.action_accept()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.action_accept()
+
+    def action_accept(self) -> None:
+        typed = self.query_one(PathInput).value.strip()
+        try:
+            there = bool(typed) and absolute(typed).is_file()
+        except (OSError, ValueError):
+            there = False
+        if not there:
+            shown = f"There is no file {visible(typed)}." if typed else "Type the path of a file."
+            self.query_one("#import-run-state", Line).say(error(f"{shown} Tab completes a path."))
+            return
+        self.dismiss(absolute(typed))

@@ -1,0 +1,201 @@
+"""One run beside the list: its losses, what it is unlike, what it wrote, how its answers
+changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+
+from playground.lab.probe_answers import ProbeChange, compare, summary
+from playground.lab.store.summaries import About, Outline, Pair
+from playground.tui.screens.dialog import MUTED, Line
+from playground.tui.screens.probes.answers import ChangeList
+from playground.tui.widgets.chart import Chart, Kind, Role, Series
+from playground.tui.widgets.text import visible
+from playground.words import many
+
+_TEXTS = 8
+"""Samples that are shown."""
+
+
+class RunDetail(Vertical):
+    """Shows what was asked of the store; asks for nothing itself."""
+
+    DEFAULT_CSS = """
+    RunDetail {
+        #run-title { height: 1; text-style: bold; text-wrap: nowrap; text-overflow: ellipsis; }
+        #run-chart { height: 1fr; min-height: 4; max-height: 24; }
+        #run-scroll { height: 1fr; min-height: 3; }
+        #run-scroll:focus { background: $foreground 5%; }
+    }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._outline: Outline | None = None
+        self._about: About | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="run-title")
+        yield Chart(id="run-chart", placeholder="no steps yet")
+        with VerticalScroll(id="run-scroll"):
+            yield Line(id="run-words")
+            yield ChangeList(id="run-answers")
+
+    def clear(self, words: str = "") -> None:
+        """Show nothing, or why there is nothing."""
+        self._outline = self._about = None
+        self.query_one("#run-title", Line).say("")
+        self.query_one("#run-words", Line).say(visible(words))
+        self.query_one("#run-answers", ChangeList).show((), {})
+        self._draw_chart()
+
+    def show_curve(self, outline: Outline) -> None:
+        """Draw the losses; what is known of them but the loss comes with `show`."""
+        self._outline, self._about = outline, None
+        self._draw_chart()
+
+    def show(self, about: About) -> None:
+        """Say all the rest."""
+        self._about = about
+        self._draw_chart()
+        row = about.row
+        title = f"Run {row.id}" + (f"  {visible(row.name)}" if row.name else "")
+        self.query_one("#run-title", Line).say(title)
+        self.query_one("#run-words", Line).say(Content("\n").join(self._words(about)))
+        changes: tuple[ProbeChange, ...] = ()
+        if about.first_answers is not None and about.last_answers is not None:
+            changes = compare(about.first_answers, about.last_answers, about.prompts)
+        self.query_one("#run-answers", ChangeList).show(changes, {})
+
+    def show_pair(self, pair: Pair) -> None:
+        """Two runs: their averages in one chart, what they differ in, and their answers."""
+        self._outline = self._about = None
+        left, right = pair.left, pair.right
+        series: list[Series] = []
+        kinds: tuple[tuple[Kind, Kind, Role], ...] = (
+            ("line", "points", "ema"),
+            ("dashed", "hollow", "val"),
+        )
+        for line, about, (drawn, points, role) in zip(
+            pair.lines, (left, right), kinds, strict=True
+        ):
+            name = f"run {about.row.id}"
+            series.append(Series.of(name, line.average_steps, line.averages, drawn, role))
+            if about.evaluations:
+                steps, losses = zip(*about.evaluations, strict=True)
+                series.append(Series.of(f"{name} held out", steps, losses, points, role))
+        self.query_one(Chart).set_data(series)
+        names = [visible(f"{one.row.id}  {one.row.name}".rstrip()) for one in (left, right)]
+        self.query_one("#run-title", Line).say(f"Runs {names[0]}  and  {names[1]}")
+        before, after = left.newest_answers, right.newest_answers
+        changes: tuple[ProbeChange, ...] = ()
+        if before is not None and after is not None and before.questions == after.questions:
+            changes = compare(before, after, left.prompts)
+        lines = Content("\n").join(_pair_words(pair, changes))
+        self.query_one("#run-words", Line).say(lines)
+        self.query_one("#run-answers", ChangeList).show(changes, {})
+
+    def _draw_chart(self) -> None:
+        series: list[Series] = []
+        if self._outline is not None:
+            line = self._outline
+            series.append(Series.of("loss", line.steps, line.losses, "envelope", "raw"))
+            if line.averages:
+                series.append(Series.of("average", line.average_steps, line.averages, role="ema"))
+        if self._about is not None and self._about.evaluations:
+            steps, losses = zip(*self._about.evaluations, strict=True)
+            series.append(Series.of("held out", steps, losses, "points", "val"))
+        self.query_one(Chart).set_data(series)
+
+    def _words(self, about: About) -> Iterator[Content]:
+        row = about.row
+        if row.note:
+            yield Content.styled(f"“{visible(row.note)}”", "italic")
+        layers, heads = (
+            many(count, word) for count, word in ((row.n_layer, "layer"), (row.n_head, "head"))
+        )
+        shape = f"{layers}, {heads}, {row.n_embd} wide, context {row.block_size}"
+        yield _pair("model", f"{shape}: {row.parameters:,} parameters")
+        yield _pair("seed", f"{row.seed}, batches of {row.batch_size}, {row.schedule} schedule")
+        if row.parent is not None:
+            name = f" ({visible(about.parent_name)})" if about.parent_name else ""
+            step = f" after step {row.fork_step:,}" if row.fork_step is not None else ""
+            yield _pair("forked", f"from run {row.parent}{name}{step}")
+        for one in about.different:
+            yield Content.assemble(
+                (f"{visible(_plain(one.field))}  ", MUTED),
+                f"{_value(one.left)} → {_value(one.right)}",
+                (f"  unlike {about.compared_with}", MUTED),
+            )
+        if not about.different:
+            yield Content.styled(f"set as {about.compared_with}", MUTED)
+        for edit in about.edits:
+            field = edit.field.replace("_", " ")
+            yield _pair(f"step {edit.step:,}", f"{field} set to {_value(edit.value)} by hand")
+        if about.measured:
+            values = (f"{visible(label)} {value:.4g}" for label, value in about.measured)
+            yield _pair("measured", "  ·  ".join(values))
+        yield from _samples(about)
+        first, last = about.first_answers, about.last_answers
+        if first is not None and last is not None:
+            said = summary(compare(first, last, about.prompts))
+            yield Content.styled(f"probes, step {first.step:,} to {last.step:,}: {said}", "bold")
+        elif first is not None:
+            yield Content.styled(f"probes were asked once, after step {first.step:,}", MUTED)
+
+
+def _plain(field: str) -> str:
+    """A dotted setting as one says it: "learning rate" for "optimizer.learning_rate"."""
+    part = field.removeprefix("optimizer.").removeprefix("model.")
+    return part.replace(".options.", " ").replace("_", " ")
+
+
+def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Content]:
+    left, right = pair.left, pair.right
+    if pair.parted is None:
+        yield Content("their losses are the same, as far as both go")
+    else:
+        yield _pair("losses", f"differ from step {pair.parted:,} on")
+    for one in pair.different:
+        yield Content.assemble(
+            (f"{visible(one.field)}  ", MUTED), f"{_value(one.left)} | {_value(one.right)}"
+        )
+    if not pair.different:
+        yield Content.styled("set alike", MUTED)
+    for about in (left, right):
+        for edit in about.edits:
+            field = edit.field.replace("_", " ")
+            where = f"run {about.row.id}, step {edit.step:,}"
+            yield _pair(where, f"{field} set to {_value(edit.value)} by hand")
+    for about in (left, right):
+        yield from _samples(about, f"run {about.row.id}, ")
+    before, after = left.newest_answers, right.newest_answers
+    if changes and before is not None and after is not None:
+        yield Content.styled(
+            f"probes, run {left.row.id} at step {before.step:,} and run {right.row.id} at step "
+            f"{after.step:,}: {summary(changes)}",
+            "bold",
+        )
+    elif before is not None and after is not None:
+        yield Content.styled("they were asked other probes", MUTED)
+
+
+def _samples(about: About, whose: str = "") -> Iterator[Content]:
+    if about.samples is None:
+        return
+    batch = about.samples.batch
+    texts = [visible(text.text, spaces=False) for text in batch.texts[:_TEXTS]]
+    yield _pair(f"{whose}samples, step {batch.step:,}", "  ·  ".join(texts) or visible(batch.note))
+
+
+def _pair(label: str, text: str) -> Content:
+    return Content.assemble((f"{visible(label)}  ", MUTED), visible(text))
+
+
+def _value(value: object) -> str:
+    text = "–" if value is None else str(value)
+    return visible(text if len(text) <= 60 else text[:57] + "…")

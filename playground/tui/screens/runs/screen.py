@@ -1,0 +1,405 @@
+"""All runs that were recorded: found, sorted, looked at, opened, forked, raced, put away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual import events, on
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from playground.lab.store.errors import StoreError
+from playground.lab.store.query import Query, QueryError
+from playground.tui.screens.dialog import MUTED, Line, error
+from playground.tui.screens.runs.detail import RunDetail
+from playground.tui.screens.runs.manage import RunChoice, RunsManaging
+from playground.tui.screens.runs.table import COLUMNS, FAMILIES, SMALL_FIRST, RunList, Table
+from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.table import RowList, Sort
+from playground.tui.widgets.text import visible
+from playground.words import many, size
+
+if TYPE_CHECKING:
+    from playground.lab.client.async_store import AsyncStore
+    from playground.lab.store.records import RunRow
+
+__all__ = ["RunChoice", "RunsScreen"]
+
+AGAIN = 2.0
+"""Seconds between two looks at what others, and the worker, have recorded."""
+AT_FIRST = 200
+"""Runs that are read and shown before all the others."""
+_SHARE = 20
+"""A look that takes long is followed by a rest so many times as long."""
+NOTHING = (
+    "Nothing was recorded yet. Whatever is trained is kept here by itself: go back with esc, and "
+    "press s for a step or space to let it run."
+)
+NONE_FITS = "No run fits. Press / and change what is searched for."
+
+
+class Search(OrderedInput):
+    """The line for words and conditions; enter, down and escape lead back to the list."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,enter", "screen.list", "to the list", id="runs.to-list",
+                tooltip="To the runs that were found"),
+        Binding("escape", "screen.list", "to the list", key_display="esc", show=False,
+                id="runs.leave-search", tooltip="To the runs that were found"),
+    ]  # fmt: skip
+
+
+class RunsScreen(RunsManaging):
+    """Dismissed with what is to be done with a run, or None."""
+
+    HEADING = "Runs"
+    AUTO_FOCUS = "#runs-list"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-roomy"), (160, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "open", "open", id="runs.open",
+                tooltip="Open the run where it stood"),
+        Binding("f", "fork", "fork", id="runs.fork",
+                tooltip="Open the run, and go on from a step of it with something changed"),
+        Binding("R", "race", "race", id="runs.race",
+                tooltip="Race the two marked runs, or this one and the one that is open"),
+        # At once: what is typed after it is searched for, however busy the screen is.
+        Binding("slash", "search", "search", key_display="/", id="runs.search", priority=True,
+                tooltip="Search: words, and conditions as lr>=0.01 dataset=names touched<2d"),
+        Binding("s", "sort", "sort", id="runs.sort", tooltip="Sort by the next column"),
+        Binding("S", "reverse", "reverse", id="runs.reverse",
+                tooltip="Turn the order round"),
+        Binding("t", "tree", "tree", id="runs.tree",
+                tooltip="Forks below what they were forked from, or a plain list"),
+        Binding("d", "detail", "details", id="runs.detail",
+                tooltip="Show or hide what is known of the run"),
+        Binding("escape", "cancel", "back", key_display="esc", id="runs.back",
+                tooltip="Back to the run that is open"),
+    ]  # fmt: skip
+    DEFAULT_CSS = """
+    RunsScreen {
+        #dialog { max-width: 100%; height: 100%; padding: 0 1; }
+        &.-high #dialog { padding: 0 1; }
+        #dialog-body { height: 1fr; }
+        #dialog-foot, &.-low #dialog-foot { margin: 0; }
+
+        #runs-search-line { height: 1; }
+        #runs-search-line Static { width: 2; color: $text-primary; }
+        #runs-search { width: 1fr; }
+        #runs-split { height: 1fr; layout: vertical; }
+        #runs-left { height: 1fr; width: 1fr; }
+        #runs-list { height: 1fr; }
+        #runs-detail { display: none; height: 1fr; border-top: solid $foreground 20%; }
+        &.-high #runs-detail { display: block; }
+        &.-wide #runs-split { layout: horizontal; }
+        &.-wide #runs-left { width: 1fr; height: 100%; }
+        &.-wide #runs-detail {
+            display: block;
+            width: 34%;
+            height: 100%;
+            border-top: none;
+            border-left: solid $foreground 20%;
+            padding: 0 0 0 1;
+        }
+        &.-hide-detail #runs-detail { display: none; }
+        &.-show-detail #runs-detail { display: block; border-top: none; }
+        &.-show-detail #runs-left { display: none; }
+        #runs-said { min-height: 1; }
+    }
+    """
+
+    def __init__(
+        self, desk: AsyncStore, current: int | None, now: Callable[[], int | None] | None = None
+    ) -> None:
+        super().__init__(desk, current, now)
+        self._query = Query(sort="touched")
+        self._typed = ""
+        self._tree = True
+        self._stale = self._loading = False
+        self._complete = False
+        """More than the first few were read: these are shown as soon as they are there."""
+        self._took = self._looked = 0.0
+        self._wanted: tuple[RunRow, ...] = ()
+        """The runs whose details are to be shown."""
+        self._telling = False
+
+    # ------------------------------------------------------------ what there is
+
+    def body(self) -> Iterable[Widget]:
+        yield Horizontal(
+            Static("/", markup=False),
+            Search(
+                placeholder="lr>=0.01 dataset=names touched<2d words", compact=True,
+                select_on_focus=False, id="runs-search",
+            ),
+            id="runs-search-line",
+        )  # fmt: skip
+        yield Line(id="runs-problem")
+        yield Container(
+            Vertical(RunList(empty="reading ...", id="runs-list"), id="runs-left"),
+            RunDetail(id="runs-detail"),
+            id="runs-split",
+        )
+        yield Line(id="runs-said")
+        yield Line(id="runs-total", classes="muted")
+
+    @property
+    def _detail(self) -> RunDetail:
+        return self.query_one("#runs-detail", RunDetail)
+
+    def on_mount(self) -> None:
+        self._reload()
+        self.set_interval(0.5, self._look_again)
+
+    def on_resize(self, event: events.Resize) -> None:
+        super().on_resize(event)
+        self.call_after_refresh(self._resized)
+
+    def _resized(self) -> None:
+        """Another size has room for both, or for the list alone: the keys go where one looks."""
+        if self._roomy and self.has_class("-show-detail"):
+            self.action_detail()
+        focused = self.focused
+        inside = focused is None or self._detail in focused.ancestors
+        if inside and not self._detail.display:
+            self.set_focus(self._list)
+        self._tell()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the search they are letters like others."""
+        if action in ("search", "name", "note") and isinstance(self.focused, Search):
+            return False
+        return super().check_action(action, parameters)
+
+    # ------------------------------------------------------------ the list
+
+    def _look_again(self) -> None:
+        rest = max(AGAIN, _SHARE * self._took)
+        if not self._loading and time.monotonic() - self._looked > rest:
+            self._reload()
+
+    def _reload(self) -> None:
+        """Read the list anew; while it is being read, once more afterwards."""
+        self._stale = True
+        if not self._loading:
+            self._loading = True
+            self.run_worker(self._load(), group="runs-list")
+
+    async def _load(self) -> None:
+        try:
+            while self._stale:
+                self._stale = False
+                began = time.monotonic()
+                if self._current is None and self._now is not None:
+                    self._current = self._now()
+                query, tree = self._query, self._tree and self._query.sort in FAMILIES
+                if not self._complete:
+                    query = replace(query, limit=AT_FIRST)
+                try:
+                    overview = await self._desk.overview(query, self._current, tree=tree)
+                except StoreError as problem:
+                    self._fail(problem)
+                    continue
+                finally:
+                    self._looked = time.monotonic()
+                    self._took = self._looked - began
+                self._show(Table(overview))
+                if self._complete and not self._stale:
+                    self._go_to = None
+                elif not self._complete and len(overview.rows) == AT_FIRST:
+                    self._stale = True
+                self._complete = True
+        finally:
+            self._loading = False
+
+    def _fail(self, problem: StoreError) -> None:
+        self._table = Table()
+        self._list.set_empty(f"{problem.title}. {problem.message}")
+        self._list.set_rows((), COLUMNS, self._table.cell)
+        self._detail.clear()
+        self.query_one("#runs-total", Line).say("")
+
+    def _show(self, table: Table) -> None:
+        self._table, overview, query = table, table.overview, self._query
+        self._list.set_empty(NONE_FITS if overview.count else NOTHING)
+        sort = Sort("id" if query.sort == "created" else query.sort, query.descending)
+        self._list.set_rows(table.keys, table.columns, table.cell, sort=sort)
+        if self._go_to is not None and self._list.move_to(self._go_to):
+            self._go_to = None
+        found, all_ = len(table.keys), many(overview.count)
+        asked = query.filters or query.words
+        counted = f"{found:,} of {all_}" if asked and found < overview.count else all_
+        by = next(one.title for one in COLUMNS if one.name == sort.column)
+        parts = [counted, size(overview.size), f"by {by} {'▼' if sort.descending else '▲'}"]
+        if self._list.marked:
+            parts.insert(1, f"{len(self._list.marked):,} marked")
+        self.query_one("#runs-total", Line).say(Content.styled("  ·  ".join(parts), MUTED))
+        self._tell()
+
+    @on(Input.Changed, "#runs-search")
+    def _searched(self, event: Input.Changed) -> None:
+        event.stop()
+        self._typed = event.value
+        line = self.query_one("#runs-problem", Line)
+        try:
+            asked = Query.parse(event.value)
+        except QueryError as problem:
+            line.say(error(visible(str(problem))))
+            return
+        line.say("")
+        self._query = replace(self._query, filters=asked.filters, words=asked.words)
+        self._reload()
+
+    def action_search(self) -> None:
+        self.set_focus(self.query_one("#runs-search", Search))
+
+    def action_list(self) -> None:
+        self.set_focus(self._list)
+
+    def _sort_by(self, column: str, descending: bool) -> None:
+        self._query = replace(self._query, sort=column, descending=descending)
+        self._reload()
+
+    def action_sort(self) -> None:
+        names = [one.name for one in COLUMNS]
+        name = names[(names.index(self._query.sort) + 1) % len(names)]
+        self._sort_by(name, name not in SMALL_FIRST)
+
+    def action_reverse(self) -> None:
+        self._sort_by(self._query.sort, not self._query.descending)
+
+    @on(RowList.SortWanted)
+    def _title_clicked(self, event: RowList.SortWanted) -> None:
+        event.stop()
+        same = event.column == self._query.sort
+        descending = not self._query.descending if same else event.column not in SMALL_FIRST
+        self._sort_by(event.column, descending)
+
+    def action_tree(self) -> None:
+        self._tree = not (self._tree and self._query.sort in FAMILIES)
+        if self._tree and self._query.sort not in FAMILIES:
+            self._query = replace(self._query, sort="touched", descending=True)
+        self._say("Forks stand below their parents." if self._tree else "A plain list.")
+        self._reload()
+
+    # ------------------------------------------------------------ details
+
+    @property
+    def _roomy(self) -> bool:
+        """Is there room for the list and the details?"""
+        return self.has_class("-wide") or self.has_class("-high")
+
+    def action_cancel(self) -> None:
+        """From the details in the place of the list to the list; from there back to the run."""
+        if self.has_class("-show-detail"):
+            self.action_detail()
+        else:
+            super().action_cancel()
+
+    def action_detail(self) -> None:
+        """Where there is no room for both, they take the place of the list."""
+        shown, room = self._detail.display, self._roomy
+        self.set_class(shown and room and not self.has_class("-show-detail"), "-hide-detail")
+        self.set_class(not shown and not room, "-show-detail")
+        self.call_after_refresh(self._tell)
+        self.set_focus(self._list if shown or room else self.query_one("#run-scroll"))
+
+    @on(RowList.Highlighted)
+    def _highlighted(self, event: RowList.Highlighted) -> None:
+        event.stop()
+        self._tell()
+
+    @property
+    def _subjects(self) -> tuple[RunRow, ...]:
+        """The two runs that are marked, or else the one under the cursor."""
+        marked = tuple(row for key, row in self._table.rows.items() if key in self._list.marked)
+        row = self._row
+        return marked if len(marked) == 2 else () if row is None else (row,)
+
+    def _tell(self) -> None:
+        """Show the details of these runs, unless that is done."""
+        if not self.is_attached or not self._detail.display:
+            return
+        rows = self._subjects
+        if not rows:
+            self._wanted = self._shown = ()
+            self._detail.clear()
+        elif rows != self._shown:
+            self._wanted = rows
+            if not self._telling:
+                self._telling = True
+                self.run_worker(self._look_up(), group="runs-detail")
+
+    async def _look_up(self) -> None:
+        """Of several runs passed over meanwhile, only the last one is looked up."""
+        try:
+            while rows := self._wanted:
+                self._wanted, self._shown = (), rows
+                try:
+                    await self._look_at(*rows)
+                except StoreError as problem:
+                    self._detail.clear(f"{problem.title}. {problem.message}")
+        finally:
+            self._telling = False
+
+    async def _look_at(self, row: RunRow, other: RunRow | None = None) -> None:
+        if other is not None:
+            pair = await self._desk.pair(row.id, other.id)
+            if not self._wanted:
+                self._detail.show_pair(pair)
+            return
+        outline = await self._desk.outline(row.id)
+        if not self._wanted:
+            self._detail.show_curve(outline)
+            about = await self._desk.about(row.id)
+            if not self._wanted:
+                self._detail.show(about)
+
+    # ------------------------------------------------------------ choosing
+
+    @on(RowList.Chosen)
+    def _chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self.action_open()
+
+    def action_open(self) -> None:
+        self._choose("open")
+
+    def action_fork(self) -> None:
+        self._choose("fork")
+
+    def _choose(self, kind: Literal["open", "fork"]) -> None:
+        row = self._row
+        if row is None:
+            self.app.bell()
+        elif kind == "open" and self._table.overview.places.get(row.id) == "elsewhere":
+            self._refuse(
+                f"Run {row.id} is open in {row.owner}. Close it there first; f makes a fork of "
+                "it, R races a copy."
+            )
+        else:
+            self.dismiss(RunChoice(kind, row.id))
+
+    def action_race(self) -> None:
+        marked = [key for key in self._table.keys if key in self._list.marked]
+        row = self._row
+        if len(marked) == 2:
+            self.dismiss(RunChoice("race", marked[0], other=marked[1]))
+        elif marked:
+            self._refuse(f"{len(marked):,} runs are marked; mark two to race them, or none.")
+        elif row is None or self._current is None:
+            self._refuse("Mark two runs with space to race them.")
+        elif row.id == self._current:
+            self._refuse("This is the run that is open. Mark two runs with space to race them.")
+        else:
+            self.dismiss(RunChoice("race", self._current, other=row.id))
+
+    @on(RowList.MarksChanged)
+    def _marked(self, event: RowList.MarksChanged) -> None:
+        event.stop()
+        self._show(self._table)

@@ -1,0 +1,100 @@
+"""The table of the runs: its columns, what stands in them, and by what they are sorted."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from playground.lab.store import runlist
+from playground.lab.store.records import RunRow
+from playground.lab.store.summaries import Overview
+from playground.tui.widgets.columns import Column
+from playground.tui.widgets.table import Cell, RowList, Tone
+from playground.words import age, number
+
+COLUMNS = (
+    Column("id", "no", 3, priority=10, align="right"),
+    Column("name", "name", 14, weight=3, priority=9),
+    Column("dataset", "data set", 9, weight=1, priority=3),
+    Column("parameters", "model", 15, priority=1),
+    Column("learning_rate", "lr", 6, priority=7, align="right"),
+    Column("engine", "engine", 7, weight=0.5, priority=2),
+    Column("step", "step", 11, priority=6, align="right"),
+    Column("loss", "loss", 6, priority=8, align="right"),
+    Column("heldout", "held out", 8, priority=4, align="right"),
+    Column("touched", "age", 6, priority=5, align="right"),
+    Column("status", "state", 19, priority=9),
+)
+"""Named after the field of RunRow that they are sorted by."""
+WIDEST_NUMBER = 3
+SMALL_FIRST = frozenset({"name", "dataset", "engine", "loss", "heldout", "status"})
+"""What is sorted from the smallest one on at first; the others from the largest."""
+FAMILIES = frozenset({"id", "touched"})
+"""Sorted by these, forks may stand below what they were forked from."""
+
+_TONES: dict[str, Tone] = {
+    "running": "good",
+    "finished": "plain",
+    "failed": "bad",
+    "interrupted": "warn",
+}
+
+
+class RunList(RowList[int]):
+    """The table itself, its keys in words for the line of keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "mark", id="runs.mark",
+                tooltip="Mark the run: two are laid beside each other; more can be deleted"),
+    ]  # fmt: skip
+
+
+class Table:
+    """What stands in each cell of one overview."""
+
+    def __init__(self, overview: Overview | None = None) -> None:
+        self.overview = overview or Overview((), {}, {}, 0, 0)
+        self.rows = {row.id: row for row in self.overview.rows}
+        self.keys = tuple(self.rows)
+        self.now = time.time()
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """With room for the largest number."""
+        number = COLUMNS[0]
+        width = max(number.width, len(str(max(self.keys, default=0))))
+        return (Column(number.name, number.title, width, 0, number.priority, "right"), *COLUMNS[1:])
+
+    def standing(self, row: RunRow) -> runlist.Standing:
+        """How a run stands."""
+        return runlist.standing(row, self.overview.places.get(row.id, ""))
+
+    def cell(self, key: int, column: Column) -> Cell:
+        """Of the run `key`."""
+        row = self.rows[key]
+        match column.name:
+            case "id":
+                return Cell(str(row.id), "quiet")
+            case "name":
+                text = f"{self.overview.drawn.get(key, '')}{row.name or '–'}"
+                return Cell(text, "strong" if row.name else "quiet")
+            case "dataset":
+                return Cell(row.dataset)
+            case "parameters":
+                return Cell(runlist.shape(row), "quiet")
+            case "learning_rate":
+                return Cell(f"{row.learning_rate:g}")
+            case "engine":
+                return Cell(row.engine, "quiet")
+            case "step":
+                return Cell(runlist.steps(row, column.width))
+            case "loss":
+                return Cell(number(row.loss), "strong")
+            case "heldout":
+                return Cell(number(row.heldout))
+            case "touched":
+                return Cell(age(self.now - row.touched), "quiet")
+        standing = self.standing(row)
+        return Cell(f"{standing.sign} {standing.words}", _TONES.get(standing.kind, "plain"))

@@ -1,0 +1,241 @@
+"""A worker that dies or hangs: said at once, replaced, and the run goes on as if nothing had
+been."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from playground.lab.client.events import Limits, WorkerBack, WorkerGone, WorkerLost
+from playground.lab.client.lab import Lab
+from playground.lab.client.recovery import RestartBudget
+from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.sampling import Link, Sampling
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+from tests.lab import plugins
+from tests.lab.client.test_lab import opened, pid_of
+from tests.lab.conftest import QUICK, MakeLab, text_run, until, within
+
+
+async def kept(lab: Lab) -> None:
+    """Until the Lab holds the present state."""
+    await until(
+        lambda: (
+            not lab._keeper.changed.is_set() and lab._current is not None and not lab._current.busy
+        )
+    )
+
+
+async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkilled_run(
+    labs: MakeLab, spec: RunSpec, session: Session
+) -> None:
+    watched = await opened(labs, spec)
+    lab = watched.lab
+    await lab.run(200)
+    await watched.reaches(80)
+    os.kill(pid_of(lab), signal.SIGKILL)
+    lost = await watched.event(WorkerLost, 5)
+    assert lost.failure.kind == "dead" and "SIGKILL" in lost.failure.message
+    with pytest.raises(LabError) as caught:
+        await within(0.5, lab.frame())
+    assert caught.value.failure.kind == "dead"
+
+    back = await watched.event(WorkerBack)
+    assert back.running and back.step > 0
+    assert lab.info is not None and lab.info.resumed_at > 0, "it went on from a checkpoint"
+    await watched.reaches(400)
+    while session.advance():
+        pass
+    there, here = await lab.frame(), session.frame()
+    assert there.metrics == here.metrics
+    assert there.tokens_seen == here.tokens_seen
+
+
+async def test_a_worker_killed_while_paused_comes_back_paused_at_the_same_step(
+    labs: MakeLab, spec: RunSpec, session: Session
+) -> None:
+    watched = await opened(labs, spec)
+    lab = watched.lab
+    await lab.advance(30)
+    await lab.edit({"optimizer.learning_rate": 0.03})
+    await lab.advance(7)
+    await lab.go_to(33)
+    before = await lab.frame()
+    await kept(lab)
+    os.kill(pid_of(lab), signal.SIGKILL)
+    back = await watched.event(WorkerBack)
+    assert (back.step, back.running) == (33, False)
+    after = await lab.frame()
+    assert after.state == "paused" and after.epoch > before.epoch
+    assert after.metrics == before.metrics
+    assert after.base_learning_rate == 0.03
+    await lab.go_to(12)  # also to where no keyframe survived
+    assert (await lab.frame()).metrics.losses == before.metrics.losses[:12]
+    session.go_to(12)
+    assert (await lab.frame()).metrics == session.frame().metrics
+
+
+async def test_killed_before_the_first_step_it_begins_again(labs: MakeLab, spec: RunSpec) -> None:
+    watched = await opened(labs, spec)
+    os.kill(pid_of(watched.lab), signal.SIGKILL)
+    back = await watched.event(WorkerBack)
+    assert (back.step, back.running) == (0, False)
+    await watched.lab.advance(2)
+
+
+async def test_a_plugin_that_ends_the_process_is_reported_with_its_last_words(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    file = plugins.tokenizer(
+        tmp_path, "rude", encode="if Bad.calls == 90: print('I quit'); os._exit(3)"
+    )
+    watched = await opened(labs, spec.replace({"tokenizer.name": "rude"}), file)
+    await watched.lab.run()
+    lost = await watched.event(WorkerLost)
+    assert "3" in lost.failure.message and "I quit" in lost.failure.message
+    back = await watched.event(WorkerBack)
+    assert not back.running, "a plugin may be to blame, so a person decides"
+    assert (await watched.lab.frame()).state in ("paused", "ready")
+
+
+async def test_a_plugin_that_hangs_while_training_is_named_and_the_run_comes_back_paused(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    file = plugins.tokenizer(tmp_path, "sleepy", encode="while Bad.calls > 120: time.sleep(0.01)")
+    watched = await opened(labs, spec.replace({"tokenizer.name": "sleepy"}), file)
+    lab = watched.lab
+    await lab.run(300)
+    lost = await watched.event(WorkerLost, 5)
+    assert lost.failure.kind == "hung"
+    assert "sleepy" in lost.failure.message and "encode" in lost.failure.message
+    back = await watched.event(WorkerBack)
+    assert not back.running
+    await lab.advance(5)
+
+
+async def test_a_strategy_that_hangs_is_switched_off(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    file = plugins.strategy(tmp_path, "lost", "while True: pass")
+    watched = await opened(labs, spec, file)
+    lab = watched.lab
+    await lab.set_sampling(Sampling(chain=(Link("lost"),)))
+    with pytest.raises(LabError) as caught:
+        await within(5, lab.sample())
+    assert caught.value.failure.kind == "hung" and "'lost'" in caught.value.failure.message
+    back = await watched.event(WorkerBack)
+    assert "switched off" in back.note
+    assert (await lab.sample()).texts
+
+
+async def test_a_strategy_that_hangs_costs_no_step(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    file = plugins.strategy(tmp_path, "lost", "while True: pass")
+    seldom = replace(QUICK, checkpoint=60.0)
+    watched = labs(file, limits=seldom)
+    lab = watched.lab
+    await lab.open(spec.to_json())
+    await lab.run(200)
+    await watched.reaches(30)
+    await lab.pause()
+    seen = (await lab.frame()).step
+    await lab.set_sampling(Sampling(chain=(Link("lost"),)))
+    with pytest.raises(LabError):
+        await within(5, lab.sample())
+    back = await watched.event(WorkerBack)
+    assert back.step == (await lab.frame()).step == seen
+
+
+async def test_a_stopped_worker_counts_as_hung(labs: MakeLab, spec: RunSpec) -> None:
+    watched = await opened(labs, spec)
+    os.kill(pid_of(watched.lab), signal.SIGSTOP)
+    with pytest.raises(LabError) as caught:
+        await within(5, watched.lab.frame())
+    assert caught.value.failure.kind == "hung"
+    await watched.event(WorkerBack)
+    await watched.lab.advance(1)
+
+
+async def test_a_worker_that_dies_again_at_once_stays_down_and_can_be_opened_again(
+    labs: MakeLab, spec: RunSpec
+) -> None:
+    watched = await opened(labs, spec)
+    lab = watched.lab
+    await lab.advance(20)
+    await until(lambda: lab.last_checkpoint is not None)
+    os.kill(pid_of(lab), signal.SIGKILL)
+    await watched.event(WorkerBack)
+    os.kill(pid_of(lab), signal.SIGKILL)
+    gone = await watched.event(WorkerGone)
+    assert "Open the run again" in gone.failure.message
+    with pytest.raises(LabError) as caught:
+        await within(0.5, lab.frame())
+    assert caught.value.failure == gone.failure
+    checkpoint = lab.last_checkpoint
+    assert checkpoint is not None and checkpoint.step == 20
+    await within(20, lab.open(spec.to_json(), checkpoint=checkpoint))
+    frame = await lab.frame()
+    assert (frame.step, len(frame.metrics.losses)) == (20, 20)
+
+
+async def test_another_run_can_be_opened_while_the_lost_one_is_being_restarted(
+    labs: MakeLab, spec: RunSpec, words: Path
+) -> None:
+    watched = await opened(labs, spec)
+    lab = watched.lab
+    os.kill(pid_of(lab), signal.SIGKILL)
+    await watched.event(WorkerLost)
+    other = text_run(words, seed=8)
+    await within(20, lab.open(other.to_json()))
+    await lab.advance(1)
+    assert lab.info is not None and lab.info.spec == other.to_json()
+    assert not any(isinstance(event, WorkerGone) for event in watched.events)
+
+
+async def test_long_series_are_kept_piece_by_piece(labs: MakeLab, spec: RunSpec) -> None:
+    watched = await opened(labs, spec)
+    lab = watched.lab
+    asked: list[int] = []
+    keep = lab._keeper.keep
+
+    def count(checkpoint: object) -> None:
+        asked.append(len(checkpoint.losses) // 8)  # type: ignore[attr-defined]
+        keep(checkpoint)  # type: ignore[arg-type]
+
+    lab._keeper.keep = count  # type: ignore[method-assign,assignment]
+    await lab.run(250)
+    await watched.reaches(300)
+    await lab.pause()
+    await kept(lab)
+    last = lab.last_checkpoint
+    assert last is not None
+    assert len(last.losses) == 8 * last.step and sum(asked) == last.step and len(asked) > 3
+
+
+@pytest.mark.parametrize(
+    ("lives", "expected"),
+    [
+        ([None], [True]),
+        ([None, 2.0], [True, False]),
+        ([None, 20.0, 20.0], [True, True, False]),
+        ([None, 20.0, 100.0, 20.0, 20.0], [True, True, True, True, False]),
+    ],
+)
+def test_how_often_a_run_is_brought_back(
+    lives: list[float | None], expected: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 0.0
+    monkeypatch.setattr("playground.lab.client.recovery.time.monotonic", lambda: clock)
+    guard, got = RestartBudget(Limits()), []
+    for lived in lives:
+        if lived is not None:
+            guard.begin()
+            clock += lived
+        got.append(guard.spend())
+    assert got == expected

@@ -1,0 +1,281 @@
+"""The ladder of engines: what is compared, in which order, and what becomes of one that fails."""
+
+from __future__ import annotations
+
+import gc
+import math
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import pytest
+
+from microgpt import ModelConfig, OptimizerConfig, Steps, VectorEngine
+from microgpt.engine import Engine, EngineFactory, Progress
+from playground.api import Contribution
+from playground.catalog import Entry
+from playground.hooks.registry import Registered, Registry
+from playground.lab import bench
+from playground.lab.bench import BenchResult, Model, Plan, climb
+
+TINY = Model("tiny", n_embd=4, block_size=4)
+WIDER = Model("wider", n_embd=8, block_size=4)
+PLAN = Plan(rounds=3, seconds=0.002, least_checked=3, most_checked=6, check_seconds=0.01)
+
+
+class Clock:
+    """Time passes by work, and a little by looking; not by what this machine does besides."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 1e-6
+        return self.now
+
+
+CLOCK = Clock()
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "time", CLOCK)
+
+
+class Timed(VectorEngine):
+    """The vector engine, at so many seconds a step."""
+
+    cost = 1e-4
+
+    def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        CLOCK.now += self.cost
+        return super().loss_and_gradients(documents)
+
+
+class Watched(Timed):
+    """Notes what it is trained on while the clock runs."""
+
+    notes: list[tuple[str, tuple[int, ...]]]
+    """Of all of them: who, and on which document."""
+    name = "fast"
+
+    def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        self.documents = documents
+        return super().loss_and_gradients(documents)
+
+    def adam_step(self, learning_rate: float, step: int) -> None:
+        super().adam_step(learning_rate, step)
+        if learning_rate < 1e-6:
+            self.notes += [(self.name, tuple(document)) for document in self.documents]
+
+
+def registry(**factories: EngineFactory) -> Registry:
+    """Engines of a plugin "mine"; the names may be those of the built-in ones."""
+    return Registry(
+        [
+            Registered(
+                Entry(
+                    "engine", name, "builtin" if name in ("scalar", "vector") else "mine", "", ""
+                ),
+                Contribution[Engine](name=name, summary="", factory=factory),
+            )
+            for name, factory in factories.items()
+        ],
+        (),
+        (),
+    )
+
+
+def ladders(*models: Model, plan: Plan = PLAN, **factories: EngineFactory) -> list[BenchResult]:
+    """Measure these engines on these models."""
+    engines = registry(**factories)
+    plans = [(model, plan) for model in models or (TINY,)]
+    return climb(engines, engines.catalog().of("engine"), plans, lambda *_: None)
+
+
+@pytest.fixture
+def watched() -> tuple[type[Watched], type[Watched]]:
+    """A fast one and a slow one, with common notes."""
+    notes: list[tuple[str, tuple[int, ...]]] = []
+    fast = type("Fast", (Watched,), {"notes": notes, "name": "fast"})
+    slow = type("Slow", (Watched,), {"notes": notes, "name": "slow", "cost": 2e-3})
+    return fast, slow
+
+
+def test_in_each_round_all_train_the_very_same_documents(
+    watched: tuple[type[Watched], type[Watched]],
+) -> None:
+    fast, slow = watched
+    ladders(fast=fast, slow=slow)
+    turns = [list(turn) for _, turn in groupby(fast.notes, key=lambda note: note[0])]
+    assert [turn[0][0] for turn in turns] == ["fast", "slow"] * PLAN.rounds
+    assert len(turns[0]) > len(turns[1])
+    for ours, theirs in zip(turns[::2], turns[1::2], strict=True):
+        repeated = len(ours) // len(theirs)
+        once = Counter(document for _, document in theirs)
+        often = Counter(document for _, document in ours)
+        assert often == {document: count * repeated for document, count in once.items()}
+    assert {document for _, document in turns[1]} != {document for _, document in turns[3]}
+
+
+def test_all_are_timed_from_the_weights_of_a_run_under_way_and_stay_there() -> None:
+    made: list[tuple[array[float], Timed]] = []
+
+    def factory(config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]) -> Timed:
+        made.append((weights, Timed(config, optimizer, weights)))
+        return made[-1][1]
+
+    ladders(a=factory, b=factory)
+    (first, a), (_, b) = made
+    here, there = a.read("weights"), b.read("weights")
+    assert max(abs(x - y) for x, y in zip(here, there, strict=True)) < 1e-4
+    assert max(abs(x - y) for x, y in zip(here, first, strict=True)) > 1e-2
+
+
+def test_an_engine_with_a_bulk_method_takes_a_round_in_one_call() -> None:
+    calls: list[int] = []
+
+    class Bulk(Watched):
+        notes = []  # noqa: RUF012
+
+        def train(
+            self, documents: Sequence[Sequence[int]], learning_rates: Sequence[float], step: int
+        ) -> Steps:
+            if learning_rates[0] < 1e-6:
+                calls.append(len(learning_rates))
+            losses = array("d")
+            for at, rate in enumerate(learning_rates):
+                token_losses = self.loss_and_gradients([documents[at]])
+                self.adam_step(rate, step + at)
+                losses.append(sum(token_losses[0]) / len(token_losses[0]))
+            return Steps(losses, token_losses, 4 * len(losses))
+
+    (done,) = ladders(bulk=Bulk)
+    assert [rung.engine for rung in done.rungs] == ["bulk"]
+    assert len(calls) == PLAN.rounds and min(calls) > 1
+
+
+def test_ratios_are_to_the_scalar_engine_else_to_the_vector_engine_else_to_the_slowest(
+    watched: tuple[type[Watched], type[Watched]],
+) -> None:
+    fast, slow = watched
+    every = ladders(vector=fast, mine=fast, scalar=slow)[0]
+    assert (every.base, every.rungs[0].engine, every.rungs[0].ratio) == ("scalar", "scalar", 1)
+    assert [rung.ratio for rung in every.rungs[1:]] == pytest.approx([20, 20], rel=0.05)
+    assert every.rungs[0].difference is None and every.rungs[0].compared == 0
+    compared = {rung.engine: rung.compared for rung in every.rungs}
+    assert 3 <= compared["vector"] < compared["mine"] == 6  # the scalar engine went less far
+    without = ladders(slow=slow, vector=fast)[0]
+    assert (without.base, without.rungs[0].engine) == ("vector", "slow")
+    assert without.rungs[0].ratio == pytest.approx(1 / 20, rel=0.05)
+    neither = ladders(fast=fast, slow=slow)[0]
+    assert (neither.base, neither.rungs[0].ratio) == ("slow", 1)
+    assert [rung.difference for rung in neither.rungs] == [0, 0]  # from the vector engine's
+
+
+def test_an_engine_that_computes_something_else_is_wrong() -> None:
+    class Hasty(Timed):
+        def adam_step(self, learning_rate: float, step: int) -> None:
+            super().adam_step(learning_rate * (1 + 1e-6), step)
+
+    class Lost(Timed):
+        def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+            found = super().loss_and_gradients(documents)
+            return [[math.nan for _ in losses] for losses in found] if self.lost else found
+
+        lost = False
+
+        def adam_step(self, learning_rate: float, step: int) -> None:
+            super().adam_step(learning_rate, step)
+            self.lost = step == 0 and learning_rate > 1e-6
+
+        def write(self, *arguments: object) -> None:
+            self.lost = False
+            super().write(*arguments)  # type: ignore[arg-type]
+
+    (done,) = ladders(vector=Timed, hasty=Hasty, lost=Lost)
+    found = {rung.engine: rung for rung in done.rungs}
+    assert not found["vector"].wrong
+    assert found["hasty"].wrong and 1e-9 < (found["hasty"].difference or 0) < 1e-3
+    assert found["lost"].wrong and found["lost"].difference == math.inf
+    assert found["lost"].compared == 2
+
+
+def test_an_engine_that_fails_is_left_out_from_there_on() -> None:
+    class Narrow(Timed):
+        made = 0
+
+        def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+            if self.config.n_embd > 4:
+                raise SystemExit("[too] wide")
+            return super().loss_and_gradients(documents)
+
+    tiny, wider, again = ladders(TINY, WIDER, TINY, vector=Timed, narrow=Narrow)
+    assert {rung.engine for rung in tiny.rungs} == {"vector", "narrow"}
+    assert [rung.engine for rung in wider.rungs] == ["vector"]
+    (left,) = wider.left_out
+    assert (left.engine, left.failed) == ("narrow", True)
+    assert "it tried to end the program ([too] wide)" in left.reason
+    assert ([rung.engine for rung in again.rungs], again.left_out) == (["vector"], ())
+
+
+def test_an_engine_that_fails_in_the_middle_of_the_rounds_takes_nobody_with_it() -> None:
+    class Tired(Watched):
+        notes = []  # noqa: RUF012
+        limit = 3
+
+        def adam_step(self, learning_rate: float, step: int) -> None:
+            super().adam_step(learning_rate, step)
+            if len(self.notes) > self.limit:
+                raise RuntimeError("tired")
+
+    (done,) = ladders(scalar=Tired, vector=Timed)
+    assert (done.base, [len(rung.ratios) for rung in done.rungs]) == ("vector", [PLAN.rounds])
+    assert [left.reason for left in done.left_out] == ["RuntimeError: tired"]
+
+
+def test_a_step_that_would_take_too_long_is_not_tried() -> None:
+    plan = replace(PLAN, slowest_step=0.0)
+    tiny, wider = ladders(TINY, WIDER, plan=plan, vector=Timed)
+    assert tiny.rungs and not wider.rungs and wider.base == ""
+    (left,) = wider.left_out
+    assert not left.failed and left.reason.startswith("a step would take about ")
+
+
+def test_getting_ready_is_timed_apart_and_said() -> None:
+    said: list[tuple[str, int, int]] = []
+
+    class Compiled(Timed):
+        ready = False
+
+        def prepare(self, progress: Progress) -> None:
+            progress("compiling", 1, 2)
+            self.ready = True
+
+        def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+            assert self.ready
+            return super().loss_and_gradients(documents)
+
+    engines = registry(compiled=Compiled, vector=Timed)
+    (done,) = climb(
+        engines, engines.catalog().of("engine"), [(TINY, PLAN)], lambda *words: said.append(words)
+    )
+    ready = {rung.engine: rung.prepare_seconds > 0 for rung in done.rungs}
+    assert ready == {"compiled": True, "vector": False}
+    assert said[0] == ("compiled: compiling", 1, 2)
+    assert ("tiny: compiled", 0, 2 * PLAN.rounds) in said
+
+
+def test_the_collector_is_left_as_it_was() -> None:
+    before = gc.get_threshold(), gc.get_freeze_count()
+    seen = []
+
+    class Curious(Timed):
+        def adam_step(self, learning_rate: float, step: int) -> None:
+            seen.append(gc.get_threshold()[0])
+            super().adam_step(learning_rate, step)
+
+    ladders(curious=Curious)
+    assert set(seen) == {200_000}
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before

@@ -1,0 +1,480 @@
+"""The race on screen: what is seen of two runs, and what the keys do."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing.resource_tracker
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from playground.hooks.sources import PluginSources
+from playground.lab.fork import Setting
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.sampling import SampleBatch, SampleText, Sampling
+from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideState
+from playground.tui.panels.keybar import KeyBar
+from playground.tui.screens.help import HelpScreen, KeyTable
+from playground.tui.screens.race import view as view
+from playground.tui.screens.race.screen import RACE_BINDINGS, Kept, RaceScreen
+from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.static_text import Words
+
+SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
+
+
+def batch(step: int, *texts: str) -> SampleBatch:
+    known = tuple(SampleText(text, text == "anna", True) for text in texts)
+    return SampleBatch(1, step, "", known)
+
+
+def side(name: str, losses: list[float], **more: Any) -> SideState:
+    values = array("d", losses)
+    return SideState(
+        name, "paused", len(losses), 1000, losses=values, smoothed=values,
+        evaluations=((0, 3.3),), engine="vector", **more,
+    )  # fmt: skip
+
+
+def state_of(left: list[float], right: list[float], **more: Any) -> RaceState:
+    """Two runs that part at the first number that differs."""
+    common = min(len(left), len(right))
+    gaps = [Gap(k + 1, left[k], right[k]) for k in range(common) if left[k] != right[k]]
+    plain: dict[str, Any] = {
+        "sides": (side("as it is", left), side("learning rate 0.02", right)),
+        "running": False,
+        "lockstep": True,
+        "start": 0,
+        "step": common,
+        "recorded": common,
+        "epoch": 0,
+        "difference_first": 0,
+        "difference": array("d", [right[k] - left[k] for k in range(common)]),
+        "parted": gaps[0] if gaps else None,
+        "largest": max(gaps, key=lambda gap: abs(gap.difference)) if gaps else None,
+        "average": Gap(common, left[common - 1], right[common - 1]) if common else None,
+        "settings": (Setting("optimizer.learning_rate", 0.01, 0.02),),
+        "samples": (),
+        "prompt": "",
+        "remarks": (),
+    }
+    return RaceState(**{**plain, **more})
+
+
+SAME = [3.0, 2.5, 2.25]
+PARTED = state_of([*SAME, 2.0, 1.9], [*SAME, 1.9969, 1.7])
+
+
+class ScriptedRace:
+    """Shows what it is given, and notes what it is asked."""
+
+    def __init__(self, state: RaceState, fails: Failure | None = None) -> None:
+        self.state = state
+        self.calls: list[tuple[Any, ...]] = []
+        self.fails = fails
+        self.refuses: Failure | None = None
+        self.sampling = Sampling()
+        self.changed: Callable[[], None] = lambda: None
+
+    async def open(self) -> None:
+        if self.fails is not None:
+            raise LabError(self.fails)
+
+    def set_lockstep(self, lockstep: bool) -> None:
+        self.state = replace(self.state, lockstep=lockstep)
+        self.changed()
+
+    async def checkpoint(self, place: int) -> Checkpoint:
+        return Checkpoint("{}", 5, b"", b"", b"", "{}", 0.01, data=f"side {place}")
+
+    async def run(self, lockstep: bool = True) -> None:
+        self.calls.append(("run", lockstep))
+        self.state = replace(self.state, running=True, lockstep=lockstep)
+        self.changed()
+
+    async def pause(self) -> None:
+        self.calls.append(("pause",))
+        self.state = replace(self.state, running=False)
+        self.changed()
+
+    async def set_prompt(self, prompt: str) -> None:
+        if self.refuses is not None:
+            raise LabError(self.refuses)
+        self.calls.append(("prompt", prompt))
+
+    async def step(self) -> None:
+        self.calls.append(("step",))
+
+    async def sample(self) -> None:
+        self.calls.append(("sample",))
+
+    async def go_to(self, step: int) -> None:
+        self.calls.append(("go to", step))
+
+    async def go_to_start(self) -> None:
+        self.calls.append(("start",))
+
+    async def close(self) -> None:
+        self.calls.append(("close",))
+
+
+def screen_of(race: ScriptedRace) -> RaceScreen:
+    return RaceScreen(race)  # type: ignore[arg-type]
+
+
+def says(screen: RaceScreen, name: str) -> str:
+    return screen.query_one(f"#race-{name}", Words).words
+
+
+async def opened(pilot: Pilot[None], screen: RaceScreen) -> None:
+    """Until both are open, and drawn."""
+    while "being opened" in says(screen, "verdict") or not says(screen, "verdict"):
+        await pilot.pause()
+    await pilot.pause()
+
+
+async def test_two_curves_are_told_apart_and_the_first_difference_is_said(
+    host: Callable[..., Any],
+) -> None:
+    screen = screen_of(ScriptedRace(PARTED))
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        assert "A ━ as it is" in says(screen, "0")
+        assert "B ╍ learning rate 0.02" in says(screen, "1")
+        assert "The same until step 4; there B − A = −0.0031" in says(screen, "verdict")
+        assert "B is ahead by 0.2000" in says(screen, "verdict")
+        assert "farthest at 5: −0.2000" in says(screen, "verdict")
+        assert "◂" in says(screen, "1") and "◂" not in says(screen, "0")
+        assert "learning rate 0.01" in " ".join(says(screen, "table").split())
+        chart = screen.query_one(Chart)
+        legend = chart.render_line(0).text
+        for words in ("━ A average", "╍ B average", "◆ A held out", "◇ B held out"):
+            assert words in legend
+        lines = "\n".join(chart.render_line(y).text for y in range(chart.size.height))
+        assert "B − A, each step -0.200" in lines, "the difference has a lane of its own"
+
+
+async def test_what_is_the_same_so_far_is_said_bit_for_bit(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(state_of([], []))
+    screen = screen_of(race)
+    async with host(screen).run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        assert "space lets both train" in says(screen, "verdict")
+        race.state = state_of(SAME, SAME)
+        screen.draw()
+        assert says(screen, "verdict") == "The same so far, bit for bit."
+
+
+async def test_a_difference_of_one_bit_is_not_written_as_nothing() -> None:
+    assert view.signed(2.0**-52) == "+2.2e-16"
+    assert view.signed(-0.0031) == "−0.0031"
+    assert view.signed(-0.0001234) == "−1.2e-04"
+
+
+async def test_every_key_does_what_it_says(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(PARTED)
+    screen = screen_of(race)
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        assert "space run" in screen.query_one(KeyBar).words
+        await pilot.press("space")
+        await pilot.pause()
+        screen.draw()
+        assert "space pause" in screen.query_one(KeyBar).words
+        assert "running" in says(screen, "title")
+        await pilot.press("space", "s", "g", "b", "home")
+        await pilot.pause()
+        assert race.calls == [
+            ("run", True), ("pause",), ("step",), ("sample",), ("start",), ("start",),
+        ]  # fmt: skip
+
+
+async def test_space_pauses_also_while_both_are_being_sampled(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(replace(PARTED, running=True))
+    screen, sampled = screen_of(race), asyncio.Event()
+
+    async def sample() -> None:
+        race.state = replace(race.state, running=False)
+        await sampled.wait()
+        race.state = replace(race.state, running=True)
+
+    race.sample = sample  # type: ignore[method-assign]
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("g", "space")
+        sampled.set()
+        await pilot.pause()
+        await pilot.pause()
+        assert race.calls == [("pause",)] and not race.state.running
+
+
+async def test_space_and_s_at_the_end_say_so_and_what_can_be_done(host: Callable[..., Any]) -> None:
+    over = [replace(side, status="finished") for side in PARTED.sides]
+    race = ScriptedRace(replace(PARTED, sides=(over[0], over[1])))
+    screen = screen_of(race)
+    said: list[str] = []
+    screen.notify = lambda *_, title="", **__: said.append(title)  # type: ignore[method-assign]
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("space", "s")
+        async with asyncio.timeout(10):
+            while len(said) < 2:
+                await pilot.pause()
+        assert race.calls == [] and set(said) == {"Both have done all their steps"}
+
+
+async def test_flat_out_is_one_key_away_standing_and_running(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(PARTED)
+    screen = screen_of(race)
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        assert "in lock-step" in says(screen, "title")
+        await pilot.press("l")
+        await pilot.pause()
+        screen.draw()
+        assert "each flat out" in says(screen, "title") and race.calls == []
+        assert "l lock-step" in screen.query_one(KeyBar).words
+        await pilot.press("space", "l")
+        await pilot.pause()
+        assert race.calls == [("run", False), ("run", True)]
+
+
+@pytest.mark.parametrize(("key", "place", "name"), [("1", 0, "as it is"),
+                                                    ("2", 1, "learning rate 0.02")])  # fmt: skip
+async def test_one_side_is_gone_on_with_and_the_race_is_closed(
+    host: Callable[..., Any], key: str, place: int, name: str
+) -> None:
+    race = ScriptedRace(PARTED)
+    screen = screen_of(race)
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press(key)
+        await pilot.pause()
+        await pilot.pause()
+    kept = app.answer
+    assert isinstance(kept, Kept) and (kept.place, kept.name) == (place, name)
+    assert kept.checkpoint.data == f"side {place}" and ("close",) in race.calls
+
+
+async def test_escape_leaves_and_closes_both(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(PARTED)
+    screen = screen_of(race)
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.pause()
+        assert app.answer is None and ("close",) in race.calls
+
+
+async def test_help_opened_while_the_race_is_being_closed_does_not_keep_one_in_it(
+    host: Callable[..., Any],
+) -> None:
+    race = ScriptedRace(PARTED)
+    closed, screen = asyncio.Event(), screen_of(race)
+    race.close = closed.wait  # type: ignore[assignment]
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        below = app.screen_stack[0]
+        await pilot.press("escape", "question_mark")
+        closed.set()
+        await pilot.pause()
+        assert isinstance(app.screen, HelpScreen), "it is still read"
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.pause()
+        assert app.screen is below
+
+
+async def test_what_cannot_be_opened_is_said_and_nothing_but_leaving_works(
+    host: Callable[..., Any],
+) -> None:
+    race = ScriptedRace(state_of([], []), Failure("changed: no such engine", "Choose another."))
+    screen = screen_of(race)
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        assert "✗ changed: no such engine. Choose another." in says(screen, "verdict")
+        assert screen.query_one(KeyBar).words.split() == ["?", "help", "esc", "leave"]
+        await pilot.press("space", "s", "1")
+        await pilot.pause()
+        assert race.calls == []
+        await pilot.press("escape")
+        await pilot.pause()
+        await pilot.pause()
+    assert app.answer is None
+
+
+async def test_texts_of_both_stand_beside_each_other(host: Callable[..., Any]) -> None:
+    pairs = (
+        SamplePair(5, "ka", batch(5, "anna", "[red]b"), batch(5, "anna", "bob")),
+        SamplePair(4, "", batch(4, "old"), None),
+    )
+    screen = screen_of(ScriptedRace(replace(PARTED, samples=pairs)))
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        rows = [" ".join(row.split()) for row in says(screen, "texts").splitlines()]
+        assert rows == [
+            "A step 5 “ka” B",
+            "• anna │ • anna",
+            "[red]b ≠ bob",
+            "A step 4 B",
+            "old ≠ –",
+        ]
+
+
+async def test_a_prompt_is_typed_for_both_and_asked_at_once(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(PARTED)
+    screen = screen_of(race)
+    app = host(screen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("slash", *"sgl", "enter")
+        await pilot.pause()
+        assert race.calls == [("prompt", "sgl"), ("sample",)], "letters are no keys in a field"
+        await pilot.press("slash", "x", "escape")
+        await pilot.pause()
+        assert not screen.query_one("#race-prompt", Input).has_class("-shown")
+        assert not app.answers, "escape left the field, not the race"
+        race.refuses = Failure("as it is: The prompt cannot be read", "the model does not know 'é'")
+        await pilot.press("slash", "é", "enter")
+        await pilot.pause()
+        await pilot.pause()
+        assert any("cannot be read" in str(toast.title) for toast in app._notifications)
+
+
+async def test_troubles_of_one_side_and_what_must_be_minded_are_words(
+    host: Callable[..., Any],
+) -> None:
+    one, other = PARTED.sides
+    broken = replace(other, status="down", trouble=Failure("The run went down", "A plugin hung."))
+    noted = replace(one, notes=("The worker ended. It goes on from step 3.",))
+    state = replace(PARTED, sides=(noted, broken), remarks=("Compare averages.",))
+    screen = screen_of(ScriptedRace(state))
+    async with host(screen).run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        assert says(screen, "warnings").splitlines() == [
+            "! A: The worker ended. It goes on from step 3.",
+            "✗ B: The run went down. A plugin hung.",
+            "! Compare averages.",
+        ]
+        assert "✗ down" in says(screen, "1")
+
+
+async def test_where_both_stand_counts_and_what_is_recorded_stays_in_sight(
+    host: Callable[..., Any],
+) -> None:
+    back = tuple(replace(one, step=2) for one in PARTED.sides)
+    state = replace(PARTED, sides=back, step=2, average=Gap(2, 2.5, 2.5))
+    race = ScriptedRace(state)
+    screen = screen_of(race)
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        assert "step 2 " in says(screen, "title") and "recorded to 5" in says(screen, "title")
+        assert "average 2.5000" in says(screen, "0") and "2/1,000" in says(screen, "0")
+        assert "The same until step 4" in says(screen, "verdict")
+        assert "ahead" not in says(screen, "verdict")
+        await pilot.press("tab")
+        screen.query_one(Chart).cursor = 4
+        await pilot.press("enter")
+        await pilot.pause()
+        assert race.calls == [("go to", 4)]
+
+
+async def test_help_names_every_key_of_the_race(host: Callable[..., Any]) -> None:
+    screen = screen_of(ScriptedRace(PARTED))
+    app = host(screen)
+    async with app.run_test(size=(120, 60)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("question_mark")
+        await pilot.pause()
+        words = "\n".join(str(one.render()) for one in app.screen.query(KeyTable))
+        assert all(str(binding.tooltip)[:20] in words for binding in RACE_BINDINGS)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert app.screen is screen
+
+
+async def test_going_back_takes_the_curves_back(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(PARTED)
+    screen = screen_of(race)
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        chart = screen.query_one(Chart)
+        assert chart.values_at(5)["A average"] == 1.9
+        race.state = replace(state_of([3.0, 2.0], [3.0, 2.0]), epoch=1)
+        screen.draw()
+        there = chart.values_at(5)
+        assert there["A average"] == 2.0 and there["B − A, each step"] == 0.0
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_everything_fits(host: Callable[..., Any], size: tuple[int, int]) -> None:
+    pairs = (SamplePair(5, "", batch(5, *"abcde"), batch(5, *"abcde")),)
+    screen = screen_of(ScriptedRace(replace(PARTED, samples=pairs)))
+    async with host(screen).run_test(size=size) as pilot:
+        await opened(pilot, screen)
+        for name in ("title", "0", "1", "verdict", "loss", "samples", "settings", "keys"):
+            region = screen.query_one(f"#race-{name}").region
+            assert screen.region.contains_region(region) and region.height > 0, name
+        assert screen.query_one(Chart).size.height >= 3
+        assert "leave" in screen.query_one(KeyBar).words
+        assert "−0.0031" in says(screen, "verdict")
+        for name in ("title", "0", "1", "verdict"):
+            assert len(says(screen, name)) <= size[0] - 2
+
+
+def test_every_key_has_an_id_and_says_what_it_does() -> None:
+    ids = [binding.id for binding in RACE_BINDINGS]
+    assert all(ids) and len({*ids}) == len(ids)
+    assert all(binding.tooltip for binding in RACE_BINDINGS)
+
+
+async def test_two_real_runs_race_to_the_end_and_one_is_kept(
+    host: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
+    multiprocessing.resource_tracker.ensure_running()
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(["ant", "bee", "cat", "dog", "elk", "fox"]) + "\n")
+    from playground.lab.spec import RunSpec
+
+    spec = RunSpec.parse(
+        {
+            "dataset": {"name": "text-file", "options": {"path": str(words)}},
+            "model": {"n_embd": 8, "n_head": 2, "block_size": 8},
+            "steps": 60,
+        }
+    )
+    faster = spec.replace({"optimizer.learning_rate": 0.05})
+    how = Sampling(count=2, every=20)
+    race = Race(
+        Entrant("as it is", spec.to_json(), sampling=how),
+        Entrant("learning rate 0.05", faster.to_json()),
+        PluginSources(entry_points=False),
+    )
+    screen = RaceScreen(race)
+    app = host(screen)
+    async with asyncio.timeout(90), app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        assert "✗" not in says(screen, "verdict")
+        await pilot.press("space")
+        while race.state.step < 60 or race.state.running:
+            await pilot.pause()
+        screen.draw()
+        assert "The same until step 2; there B − A" in says(screen, "verdict")
+        assert "finished" in says(screen, "title") and "step 60" in says(screen, "texts")
+        await pilot.press("2")
+        while not app.answers:
+            await pilot.pause()
+    assert (app.answer.place, app.answer.checkpoint.step) == (1, 60)
