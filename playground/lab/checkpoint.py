@@ -26,6 +26,7 @@ from playground.hooks.sources import expanded
 from playground.lab.floats import as_bytes as as_bytes
 from playground.lab.floats import floats_of
 from playground.lab.paths import hindrance, target_of
+from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import sampling_of
 from playground.lab.spec import RunSpec, SpecError
@@ -39,13 +40,14 @@ METRIC = "metric."
 _MAX_HEADER = 100_000_000
 
 
-class CheckpointError(Exception):
+class CheckpointError(LabError):
     """A checkpoint that cannot be read, written or used: what happened, why, what to do."""
 
     def __init__(self, title: str, message: str) -> None:
-        super().__init__(f"{title}: {message}")
-        self.title = title
-        self.message = message
+        super().__init__(Failure(title, message))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return CheckpointError, (self.title, self.message)
 
 
 def as_array(data: bytes) -> array[float]:

@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
-
-
-class LabError(Exception):
-    """Something could not be done; `failure` says it in words for a person."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(f"{failure.title}: {failure.message}")
-        self.failure = failure
-
-    def __reduce__(self) -> tuple[type[LabError], tuple[Failure]]:
-        return LabError, (self.failure,)
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +20,31 @@ class Failure:
     """Bad settings by dotted field, where it is about settings."""
     contribution: str = ""
     """"strategy:hot:hot": what failed, if it was a plugin's and is known."""
+
+
+class LabError(Exception):
+    """The one family of errors that a person is told: `failure` holds the words.
+
+    StoreError and CheckpointError belong to it. The command line prints one in a single place
+    (cli/exit.py), the worker answers with its failure, and the screen shows that.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.title}: {failure.message}")
+        self.failure = failure
+
+    @property
+    def title(self) -> str:
+        """What happened, in a few words."""
+        return self.failure.title
+
+    @property
+    def message(self) -> str:
+        """Why it happened, and what to do."""
+        return self.failure.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LabError, (self.failure,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,19 +9,22 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from playground.lab.protocol.failures import Failure, LabError
 
 Kind = Literal["newer", "damaged", "locked", "full", "read-only", "missing", "other"]
 
 
-class StoreError(Exception):
+class StoreError(LabError):
     """The store cannot do what it was asked: what happened, why, what to do."""
 
     def __init__(self, title: str, message: str, kind: Kind = "other") -> None:
-        super().__init__(f"{title}: {message}")
-        self.title = title
-        self.message = message
+        super().__init__(Failure(title, message))
         self.kind: Kind = kind
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoreError, (self.title, self.message, self.kind)
 
 
 def damaged(path: Path, what: str) -> StoreError:
