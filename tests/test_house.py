@@ -1,0 +1,145 @@
+"""The layout of the code: the map is right, and what it promises of the house is so."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.docs_helpers import ROOT, assert_links_lead_somewhere
+
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in
+         ("docs/architecture.md", "CONTRIBUTING.md", "README.md")}  # fmt: skip
+MAP = PAGES["docs/architecture.md"]
+TOPS = ("playground", "microgpt", "tests", "tools", "plugins", "docs")
+MOST_FORWARDERS = 5
+"""Methods of one class that only pass a call on; more of them are a second front door."""
+MOST_ROOMS = 12
+"""Files that the key `s` crosses from its binding to the step."""
+MOST_FLAT = 12
+"""Files at the root of the lab."""
+
+
+def named_paths(text: str) -> list[str]:
+    """Every file and folder that a page names in backquotes."""
+    return [
+        path
+        for path in re.findall(r"`([\w./-]+)`", text)
+        if path.split("/")[0] in TOPS and "/" in path
+    ]
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading of a page."""
+    return text.partition(f"\n## {title}")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_that_a_page_names_exists(page: str) -> None:
+    paths = named_paths(PAGES[page])
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    assert_links_lead_somewhere(ROOT / page)
+
+
+def test_the_map_says_where_each_feature_is_found() -> None:
+    rows = re.findall(r"^\| (.+) \| `([\w./-]+)` \|$", section(MAP, "Where do I find"), re.M)
+    assert len(rows) >= 25
+    assert len({feature for feature, _ in rows}) == len(rows)
+    assert [path for _, path in rows if not (ROOT / path).is_file()] == []
+
+
+def test_the_map_follows_the_key_for_one_step_through_few_files() -> None:
+    way = section(MAP, "The life of a key").partition("The reply")[0]
+    files = [path for path in named_paths(way) if path.endswith(".py")]
+    before_the_engine = [path for path in files if path.startswith("playground/")]
+    assert files[0] == "playground/tui/bindings.py"
+    assert before_the_engine[-1] == "playground/lab/run/training.py"
+    assert len(set(before_the_engine)) <= MOST_ROOMS
+
+
+def test_few_files_lie_flat_in_the_lab() -> None:
+    flat = [path.name for path in (ROOT / "playground" / "lab").glob("*.py")]
+    assert len([name for name in flat if name != "__init__.py"]) <= MOST_FLAT, flat
+
+
+PACKAGES = sorted(
+    path.parent.relative_to(ROOT).as_posix()
+    for top in ("playground", "microgpt")
+    for path in (ROOT / top).rglob("__init__.py")
+)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_says_what_lives_there(package: str) -> None:
+    source = (ROOT / package / "__init__.py").read_text(encoding="utf-8")
+    assert len(ast.get_docstring(ast.parse(source)) or "") >= 40
+
+
+def only_passes_on(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """True if all that the method does is to hand its own arguments to a part of `self`."""
+    body = [node for node in method.body if not is_docstring(node)]
+    if len(body) != 1 or not isinstance(body[0], ast.Return | ast.Expr):
+        return False
+    value = body[0].value
+    if isinstance(value, ast.Await):
+        value = value.value
+    if isinstance(value, ast.Attribute):
+        return depth_below_self(value) >= 2
+    if not isinstance(value, ast.Call) or depth_below_self(value.func) < 2:
+        return False
+    own = {argument.arg for argument in (*method.args.args, *method.args.kwonlyargs)}
+    given = [*value.args, *(keyword.value for keyword in value.keywords)]
+    return all(isinstance(node, ast.Name) and node.id in own for node in given)
+
+
+def is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def depth_below_self(node: ast.expr) -> int:
+    """2 for `self.part.method`; 0 for what does not begin at `self`."""
+    depth = 0
+    while isinstance(node, ast.Attribute):
+        node, depth = node.value, depth + 1
+    return depth if isinstance(node, ast.Name) and node.id == "self" else 0
+
+
+def forwarders() -> Iterator[tuple[str, list[str]]]:
+    """Each class of the playground, with those of its methods that only pass on."""
+    for path in sorted((ROOT / "playground").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                methods = (ast.FunctionDef, ast.AsyncFunctionDef)
+                found = [each.name for each in node.body
+                         if isinstance(each, methods) and only_passes_on(each)]  # fmt: skip
+                yield f"{path.relative_to(ROOT).as_posix()}:{node.name}", found
+
+
+def test_no_class_is_a_second_front_door() -> None:
+    assert {name: found for name, found in forwarders() if len(found) > MOST_FORWARDERS} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "passes_on"),
+    [
+        ("def f(self, a): return self.part.f(a)", True),
+        ("async def f(self, *, a=1):\n    'Says so.'\n    await self._part.deep.g(a=a)", True),
+        ("def f(self): return self.part.value", True),
+        ("def f(self): return self.value", False),
+        ("def f(self, a): return self.part.f(a, 2)", False),
+        ("def f(self, a): return self.part.f(a) + 1", False),
+        ("def f(self, a):\n    self.count += 1\n    self.part.f(a)", False),
+        ("def f(self, a): return other.part.f(a)", False),
+    ],
+)
+def test_what_only_passes_on_is_told_from_what_does_something(source: str, passes_on: bool) -> None:
+    method = ast.parse(source).body[0]
+    assert isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
+    assert only_passes_on(method) is passes_on
