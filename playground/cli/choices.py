@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from playground.hooks.errors import KnobError, UnknownNameError
-from playground.hooks.registry import Registry
-from playground.lab.protocol.sampling import Link
 
 if TYPE_CHECKING:
     from playground.catalog import Entry, Kind, KnobValue
     from playground.hooks.registry import Registry
+    from playground.lab.protocol.sampling import Link
 
 
 def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
     """The link that --temperature stands for. Raises click.BadParameter."""
     if temperature is None:
         return ()
+    from playground.lab.protocol.sampling import Link
+
     options = {"temperature": temperature}
     try:
         registry.validate("strategy", "temperature", options)
@@ -32,6 +33,8 @@ def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
 
 def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
     """The links in the order given. Raises click.BadParameter."""
+    from playground.lab.protocol.sampling import Link
+
     links = []
     for text in strategies:
         entry, options = chosen(registry, "strategy", text, "--strategy")

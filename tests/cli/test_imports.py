@@ -70,7 +70,15 @@ def test_plugins_are_listed_without_what_they_are_made_with() -> None:
 
 @pytest.mark.parametrize(
     "layer",
-    ["api", "catalog", "hooks.manager", "lab.client", "lab.session", "lab.worker", "cli.train"],
+    [
+        "api",
+        "catalog",
+        "hooks.manager",
+        "lab.client.lab",
+        "lab.session",
+        "lab.worker.__main__",
+        "cli.train",
+    ],
 )
 def test_nothing_below_the_screen_loads_it(layer: str) -> None:
     code = f"import sys, playground.{layer}; print(*sys.modules, sep=',', file=sys.stderr)"

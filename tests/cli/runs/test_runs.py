@@ -399,7 +399,8 @@ from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.run.guard import Activity
 from playground.lab.paths import store_file
-from playground.lab.protocol import Open, Recording
+from playground.lab.protocol.commands import Open
+from playground.lab.protocol.run import Recording
 from playground.lab.session import open_session
 registry = load(PluginSources(entry_points=False))
 command = Open("{}", recording=Recording(str(store_file()), run=1))

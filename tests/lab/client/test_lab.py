@@ -497,7 +497,9 @@ asyncio.run(main())
     assert done.stdout.strip() == "2", done.stderr
 
 
-@pytest.mark.parametrize("module", ["client", "process", "protocol", "wire"])
+@pytest.mark.parametrize(
+    "module", ["client.lab", "client.process", "protocol.commands", "protocol.pipe"]
+)
 def test_the_screens_side_loads_nothing_heavy(module: str) -> None:
     script = f"""
 import sys

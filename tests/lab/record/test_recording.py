@@ -499,7 +499,6 @@ import os, signal, sys
 from pathlib import Path
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
-from playground.lab import writer
 from playground.lab.spec import RunSpec
 from playground.lab.store.store import Store
 from tests.lab.record.test_recording import LEARNING_RATE, House, walk, written

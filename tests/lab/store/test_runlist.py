@@ -9,6 +9,7 @@ import pytest
 
 from playground.lab.store import runlist
 from playground.lab.store.records import RunRow
+from playground.words import age, size
 
 ROW = RunRow(
     id=1, uid="0" * 32, name="", note="", created=0.0, touched=0.0, parent=None, fork_step=None,
@@ -78,14 +79,14 @@ def test_a_chain_of_ten_thousand_forks_is_drawn() -> None:
      (15 * 86400, "2 wk"), (800 * 86400, "2 y")],
 )  # fmt: skip
 def test_ages(seconds: float, words: str) -> None:
-    assert words.age(seconds) == words
+    assert age(seconds) == words
 
 
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 B"), (812, "812 B"), (1_400_000, "1.4 MB"), (34e9, "34.0 GB")]
 )
 def test_sizes(count: float, words: str) -> None:
-    assert words.size(int(count)) == words
+    assert size(int(count)) == words
 
 
 @pytest.mark.parametrize(
