@@ -1,0 +1,11 @@
+"""The lab: runs, trained in one process, looked at from another, recorded, recovered and raced.
+
+Read in this order: spec.py (what determines a run), session.py (one run, trained and looked at,
+in memory), run/ (its parts), worker/ (the loop around a session, in the TRAINING process),
+protocol/ (what the two processes say to each other), client/ (what the SCREEN's process holds:
+workers, requests, recovery), store/ (SQLite) and record/ (a run on its way into the store and
+back), race/ (two clients side by side). The files at the root are shared by both processes.
+
+Nothing here knows the screen or the command line. client and race import neither run nor session:
+a contract in pyproject.toml keeps plugin code out of the screen's process.
+"""

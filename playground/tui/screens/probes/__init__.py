@@ -1,0 +1,1 @@
+"""The probes dialog: which prompts are asked again and again, and how the answers changed."""
