@@ -28,7 +28,7 @@ from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, import_path
 from playground.lab.client.events import Limits
 from playground.testing import contribution_checks, run_checks
-from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.bindings import MAIN_BINDINGS, action_name
 from tests.docs_helpers import (
     ROOT,
     assert_links_lead_somewhere,
@@ -342,10 +342,10 @@ def test_keys_of_the_guide_are_those_of_the_main_screen() -> None:
     """Beside each hook stands the key that leads to what it adds."""
     rows = re.findall(r"^\| \[`(\w+)`\]\(hooks/.*\| `(\w)` \|$", TEXT, re.MULTILINE)
     assert [hook for hook, _ in rows] == list(HOOKS)
-    bound = {binding.key: binding.action for binding in MAIN_BINDINGS}
-    leads = [bound[key].split("(")[0] for _, key in rows]
+    bound = {binding.key: action_name(binding.action) for binding in MAIN_BINDINGS}
+    leads = [bound[key] for _, key in rows]
     assert leads == ["tokenizers", "datasets", "chain", "engines", "settings", "metrics",
-                     "plugin_panel", "export"]  # fmt: skip
+                     "plugin-panel", "export"]  # fmt: skip
 
 
 def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:

@@ -22,10 +22,9 @@ from playground.lab.record import batches, recorder, writer
 from playground.lab.store import housekeeping, store
 from playground.lab.store.query import Query
 from playground.lab.store.store import Store
-from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.bindings import MAIN_BINDINGS, action_name
 from playground.tui.screens.fork.screen import ForkScreen
 from playground.tui.screens.race.screen import RACE_BINDINGS
-from playground.tui.screens.runs.manage import RunsManaging
 from playground.tui.screens.runs.screen import RunsScreen
 from playground.tui.screens.runs.table import RunList
 from playground.tui.widgets.scrubber import AHEAD, HANDLE, RECORDED, SIGNS
@@ -137,14 +136,18 @@ def keys(bindings: Iterable[BindingType]) -> dict[str, str]:
     single = [one for one in bindings if isinstance(one, Binding)]
     shown = {"slash": "/", "delete": "Del", "enter": "Enter", "home": "Home", "end": "End",
              "escape": "esc", "ctrl+r": "ctrl+r", "ctrl+n": "ctrl+n"}  # fmt: skip
-    return {shown.get(key, key): one.action for one in single for key in one.key.split(",")}
+    return {
+        shown.get(key, key): action_name(one.action) if one in MAIN_BINDINGS else one.action
+        for one in single
+        for key in one.key.split(",")
+    }
 
 
 def test_its_keys_do_what_it_says() -> None:
     main, race, fork = keys(MAIN_BINDINGS), keys(RACE_BINDINGS), keys(ForkScreen.BINDINGS)
-    runs = keys([*RunsScreen.BINDINGS, *RunsManaging.BINDINGS, *RunList.BINDINGS])
+    runs = keys([*RunsScreen.BINDINGS, *RunList.BINDINGS])
     assert [main[key] for key in ("s", "b", "Home", "End", "f", "a", "y", "o", "h", "e")] == [
-        "step", "back", "travel(0)", "travel(1)", "fork", "runs", "probes", "resume",
+        "step", "back", "travel.0", "travel.1", "fork", "runs", "probes", "resume",
         "settings", "engines",
     ]  # fmt: skip
     assert [fork[key] for key in ("Enter", "ctrl+n", "ctrl+r")] == ["fork", "from_start", "race"]

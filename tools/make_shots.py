@@ -66,17 +66,17 @@ async def playground(store: Path) -> AsyncIterator[tuple[ShotApp, Pilot[None]]]:
     """The app with the default run open, recorded in `store`."""
     app = ShotApp(lambda listener: Lab(listener=listener, store=store), "{}", store=store)
     async with app.run_test(size=SIZE) as pilot:
-        await app.controller.ready.wait()
+        await app.controller.frames.ready.wait()
         yield app, pilot
         await app.controller.close()
 
 
 async def shoot_main(app: ShotApp, pilot: Pilot[None]) -> str:
     """The main screen, STEPS steps into the default run."""
-    await app.controller.set_probes(PROBES)
-    await app.controller.step(STEPS)
-    await app.controller.sample()
-    app.controller.touch()
+    await app.controller.training.set_probes(PROBES)
+    await app.controller.training.step(STEPS)
+    await app.controller.making.sample()
+    app.controller.frames.touch()
     for _ in range(3):  # the frame, the preview and the samples come one by one
         app.drawn.clear()
         app.redraw()
@@ -84,14 +84,16 @@ async def shoot_main(app: ShotApp, pilot: Pilot[None]) -> str:
         await pilot.pause()
     while app.model.preview is None or app.model.preview.step != STEPS or app.model.run is None:
         app.drawn.clear()
-        app.controller.touch()
+        app.controller.frames.touch()
         await app.drawn.wait()
     return await picture(app, pilot)
 
 
 async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
     """The default run against the same with another learning rate, both at their end."""
-    race = await app.controller.runs.race(0, {"optimizer.learning_rate": RATE})
+    race = await app.controller.runs.race(
+        0, {"optimizer.learning_rate": RATE}, f"learning rate {RATE}"
+    )
     app.push_screen(RaceScreen(race))
     await until(pilot, lambda: race.state.sides[1].info is not None)
     await race.run()
@@ -106,9 +108,9 @@ async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
 
 async def shoot_runs(app: ShotApp, pilot: Pilot[None], run: int) -> str:
     """The screen of runs, on one of them that is a fork."""
-    desk = app.controller.runs.desk
-    assert desk is not None
-    screen = RunsScreen(desk, app.model.run)
+    store = app.controller.runs.store
+    assert store is not None
+    screen = RunsScreen(store, app.model.run)
     app.push_screen(screen)
     await until(pilot, lambda: screen.is_mounted and bool(screen.query_one(RunList).keys))
     screen.query_one(RunList).move_to(run)

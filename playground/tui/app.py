@@ -1,4 +1,4 @@
-"""The Textual application: it wires model, controller and screens, and keeps no state itself."""
+"""The Textual application: it wires controller and screens, opens the first run, and leaves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from playground.lab.client.events import LabEvent
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Sampling
-from playground.tui.control.controller import Controller, Remark
+from playground.tui.control.context import Remark
+from playground.tui.control.controller import Controller
 from playground.tui.dialogs import Dialogs
 from playground.tui.model import PlaygroundModel
 from playground.tui.quit import keep_run, on_signals
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class PlaygroundApp(App[int]):
-    """The playground. Give it the run to open; it returns the exit code."""
+    """The playground: opens a run, shows it, and returns the exit code."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "microgpt-play"
@@ -49,9 +50,13 @@ class PlaygroundApp(App[int]):
         theme: str | None = None,
         leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """store: where the lab records runs, if it does. run: one of its runs to begin with.
-        leave_surely: called with the exit code before the screen is taken down, which may
-        hang; see leaving.py."""
+        """spec: the settings of the run to open. checkpoint: the state it begins in.
+
+        store: the file that the lab records runs in; None if it records none. run: the number of
+        a recorded run, opened instead of `spec`. theme: a name; the one of last time, if not given.
+        leave_surely: called with the exit code before the screen is taken down, which may hang;
+        see quit.leave_surely.
+        """
         super().__init__()
         self.model = PlaygroundModel()
         self.controller = Controller(
@@ -62,8 +67,8 @@ class PlaygroundApp(App[int]):
             failed=self.fail,
             store=store,
         )
+        self.dialogs = Dialogs(self, self.controller)
         self._run, self._probes = run, probes
-        self.dialogs = Dialogs(self)
         self._spec = spec
         self._checkpoint = checkpoint
         self._sampling = sampling
@@ -75,35 +80,36 @@ class PlaygroundApp(App[int]):
         self.theme = choose_theme(theme, self.available_themes)
 
     def get_default_screen(self) -> Screen[None]:
-        self.main = MainScreen(self.model)
+        self.main = MainScreen(self.controller, self.dialogs)
         return self.main
 
     def on_mount(self) -> None:
         self.controller.start()
-        self.controller.do(self._begin())
+        self.controller.tasks.do(self._begin())
         on_signals(self._leave_soon)
-        # Textual draws only what changed, and the shell has drawn over all of it.
+        # After ctrl+z the shell has drawn over the screen, and Textual draws only what changed.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
 
     async def _begin(self) -> None:
+        """Open the first run, and tell of one that was interrupted."""
+        opening = self.controller.opening
         if self._run is not None:
-            opened = await self.controller.open_recorded(self._run)
+            opened = await opening.open_recorded(self._run)
         else:
-            opened = await self.controller.open(
+            opened = await opening.open(
                 self._spec, checkpoint=self._checkpoint, sampling=self._sampling
             )
         if not opened and self.model.info is None:
-            # A file that cannot be read: say so, and show what can be.
-            await self.controller.open("{}")
+            await opening.open("{}")  # why the wanted run did not open is said; this one is there
         if self._probes is not None and self.model.info is not None:
-            await self.controller.set_probes(self._probes)
+            await self.controller.training.set_probes(self._probes)
         await self.controller.runs.offer()
 
     # ------------------------------------------------------------ what the controller reports
 
     def redraw(self) -> None:
-        """Draw the model soon; many calls make one drawing."""
+        """Draw the model soon; many calls in a row make one drawing."""
         if not self._redraw_due:
             self._redraw_due = True
             self.call_later(self._draw_now)
@@ -114,7 +120,7 @@ class PlaygroundApp(App[int]):
             self.main.draw()
 
     def say(self, remark: Remark) -> None:
-        """A toast, of plain text."""
+        """Show a toast of plain text."""
         self.notify(
             remark.message or " ",
             title=remark.title,
@@ -124,7 +130,7 @@ class PlaygroundApp(App[int]):
         )
 
     def fail(self, error: BaseException) -> None:
-        """A defect of the playground itself: end with the traceback, after keeping the run."""
+        """Keep the run, then end with the traceback of a defect of the playground."""
 
         async def raise_here() -> None:
             await self._keep_run()
@@ -141,7 +147,7 @@ class PlaygroundApp(App[int]):
         await self.leave()
 
     async def leave(self, code: int = 0) -> None:
-        """Quit; the run is kept for next time."""
+        """Keep the run for next time, and quit."""
         if self._leaving:
             return
         self._leaving = True
@@ -153,7 +159,7 @@ class PlaygroundApp(App[int]):
     async def _keep_run(self) -> None:
         record = await self.controller.record()
         if record is not None and record.run is not None and record.trouble is None:
-            return  # its worker writes what is left when it is closed
+            return  # the worker records the rest of the run when the lab closes it
         if self.model.info is not None and self.model.step > 0:
             wait = Remark("Keeping the run for next time", "Then the playground closes.")
             await keep_run(self.controller.lab, lambda: self.say(wait))
@@ -161,10 +167,10 @@ class PlaygroundApp(App[int]):
     # ------------------------------------------------------------ palette
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Everything there is; in a dialog only what belongs everywhere."""
+        """The palette of the main screen; on other screens only what works on each of them."""
         if screen is self.main:
             from playground.tui.palette import commands
 
-            yield from commands(self)
+            yield from commands(self.main)
         else:
             yield SystemCommand("Theme", "Change the colours", self.search_themes)

@@ -1,7 +1,7 @@
-"""Every key of the main screen, said once.
+"""Every key of the main screen, told once.
 
-The footer, the help screen and the command palette are made from this table, so none of them
-can be wrong. Ids make a key map possible.
+The line of keys, the help screen and the command palette are made from this table, so that none of
+them can be wrong. Each binding has an id, by which a key map can move it to another key.
 """
 
 from __future__ import annotations
@@ -33,14 +33,19 @@ def _key(
         key_display=display,
         priority=priority,
         tooltip=tooltip,
-        id=f"main.{action.split('(')[0].replace('_', '-')}" + _suffix(action),
+        id=f"main.{action_name(action)}",
         group=group,
     )
 
 
-def _suffix(action: str) -> str:
-    inside = action.partition("(")[2].rstrip(")").strip("'\"")
-    return f".{inside}" if inside else ""
+def action_name(action: str) -> str:
+    """An action as one word: "log-axis" for `log_axis`, "speed.1" for `speed(1)`, "datasets" for
+    `dialog('datasets')`, "leave" for `app.leave`."""
+    name, _, argument = action.removeprefix("app.").rstrip(")").partition("(")
+    argument = argument.strip("'\"")
+    if name == "dialog":
+        return argument
+    return name.replace("_", "-") + (f".{argument}" if argument else "")
 
 
 MAIN_BINDINGS = [
@@ -55,31 +60,39 @@ MAIN_BINDINGS = [
     _key("home", "travel(0)", "first step", "Go to the first step of the record", RUN,
          show=False),
     _key("end", "travel(1)", "last step", "Go to the last step of the record", RUN, show=False),
-    _key("f", "fork", "fork", "From this step on, change one thing; or race with it", RUN),
-    _key("a", "runs", "runs", "All runs that were recorded: open, compare, name, export", RUN),
-    _key("d", "datasets", "data set", "Choose a data set or a text file of your own", DATA),
-    _key("t", "tokenizers", "tokenizer", "Choose how text becomes tokens", DATA),
-    _key("e", "engines", "engine", "Let another engine go on with this run", DATA, show=False),
-    _key("h", "settings", "settings", "Model, optimizer and run: every hyperparameter", DATA),
-    _key("g", "sample", "sample", "Sample texts from the model now", DATA),
-    _key("c", "chain", "chain", "Add, remove and order sampling strategies", DATA, show=False),
-    _key("m", "metrics", "metrics", "Draw other numbers of the run below the loss", LOOK,
+    _key("f", "dialog('fork')", "fork", "From this step on, change one thing; or race with it",
+         RUN),
+    _key("a", "dialog('runs')", "runs",
+         "All runs that were recorded: open, compare, name, export", RUN),
+    _key("d", "dialog('datasets')", "data set", "Choose a data set or a text file of your own",
+         DATA),
+    _key("t", "dialog('tokenizers')", "tokenizer", "Choose how text becomes tokens", DATA),
+    _key("e", "dialog('engines')", "engine", "Let another engine go on with this run", DATA,
          show=False),
-    # At once: what is typed after it is for the prompt, however busy the screen is.
+    _key("h", "dialog('settings')", "settings", "Model, optimizer and run: every hyperparameter",
+         DATA),
+    _key("g", "sample", "sample", "Sample texts from the model now", DATA),
+    _key("c", "dialog('chain')", "chain", "Add, remove and order sampling strategies", DATA,
+         show=False),
+    _key("m", "dialog('metrics')", "metrics", "Draw other numbers of the run below the loss",
+         LOOK, show=False),
+    # With priority: what is typed after it is for the prompt, however busy the screen is.
     _key("slash", "prompt", "prompt", "Type the prompt that samples begin with", DATA,
          show=False, display="/", priority=True),
     _key("w", "windows", "windows", "Split a long text into windows of the context length", DATA,
          show=False),
-    _key("y", "probes", "probes", "Prompts that are asked again and again, and how the answers "
-         "change", DATA, show=False),
+    _key("y", "dialog('probes')", "probes", "Prompts that are asked again and again, and how the "
+         "answers change", DATA, show=False),
     _key("u", "undo", "undo", "Return to the run before this one", DATA, show=False),
-    _key("ctrl+s", "save", "save", "Save the model as a .safetensors file", DATA, show=False),
-    _key("x", "export", "export the run as ...",
+    _key("ctrl+s", "dialog('save')", "save", "Save the model as a .safetensors file", DATA,
+         show=False),
+    _key("x", "dialog('export')", "export the run as ...",
          "Write the losses as CSV, JSON lines, or what a plugin offers", DATA, show=False),
     _key("o", "resume", "open last", "Go on with the run that was trained last", DATA,
          show=False),
-    _key("p", "plugins", "plugins", "What there is, from where, and what failed to load", LOOK),
-    _key("exclamation_mark", "wrong", "what is wrong",
+    _key("p", "dialog('plugins')", "plugins",
+         "What there is, from where, and what failed to load", LOOK),
+    _key("exclamation_mark", "dialog('wrong')", "what is wrong",
          "The plugin that fails or is stale, its traceback, and a way on", LOOK, show=False,
          display="!"),
     _key("z", "zoom", "zoom", "Give the whole screen to one panel, and back", LOOK),
@@ -103,5 +116,6 @@ MAIN_BINDINGS = [
          display="?"),
     _key("escape", "escape", "back to panels", "Leave a field, a zoom, a cursor", APP, show=False,
          display="esc"),
-    _key("q,ctrl+q", "leave", "quit", "Leave; the run is kept for next time", APP, display="q"),
+    _key("q,ctrl+q", "app.leave", "quit", "Leave; the run is kept for next time", APP,
+         display="q"),
 ]  # fmt: skip

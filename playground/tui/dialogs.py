@@ -1,191 +1,187 @@
-"""What the modal screens are asked, and what is done with their answers."""
+"""The dialogs: each shows a screen, waits for the person's answer, and has it carried out."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
-from playground.lab.paths import last_run, plugin_folder
-from playground.tui.control.controller import Remark
+from playground.lab.paths import plugin_folder
+from playground.tui.control.context import Remark
+from playground.tui.control.controller import Controller
 
 if TYPE_CHECKING:
     from playground.lab.race import Race
-    from playground.tui.app import PlaygroundApp
+    from playground.tui.screens.runs.screen import RunChoice
+
+Answer = TypeVar("Answer")
 
 
 class Dialogs:
-    """Opens a screen, and carries out what it was dismissed with.
+    """One method a dialog; a binding names the method, and `open` calls it.
 
-    The screens are imported when they are first opened: the first paint does not wait for them.
+    A method imports its screen when the screen is first opened, so that the first paint does not
+    wait for that.
     """
 
-    def __init__(self, app: PlaygroundApp) -> None:
+    def __init__(self, app: App[Any], controller: Controller) -> None:
         self._app = app
-        self._model = app.model
+        self._controller = controller
+        self._model = controller.model
+        self._do = controller.tasks.do
+        self._say = controller.context.say
+        self._ready = controller.context.run_is_open
 
-    def start(self, changes: Mapping[str, Any]) -> None:
-        """A new run, the open one with some fields changed."""
-        from playground.lab.spec import RunSpec, SpecError
+    def open(self, name: str) -> None:
+        """Open the dialog of that name; its answer is carried out in the background."""
+        dialog: Callable[[], Coroutine[Any, Any, None]] = getattr(self, name)
+        self._controller.tasks.attend(dialog())
 
-        controller = self._app.controller
-        if self._model.frame is not None:  # it may have been changed while running
-            changes = {"engine": self._model.engine, **changes}
-        try:
-            spec = RunSpec.parse(self._model.spec).replace(changes)
-        except SpecError as error:
-            controller.say(Remark("These settings cannot be", str(error), "error"))
-            return
-        controller.do(controller.open(spec.to_json()))
+    # ------------------------------------------------------------ screens
 
-    def _push(self, screen: Screen[Any], done: Callable[[Any], None] | None = None) -> None:
-        self._app.clear_notifications()  # what they say would lie over what the dialog says
-        self._app.push_screen(screen, done)
+    def _push(
+        self, screen: Screen[Answer], answered: Callable[[Answer | None], Any] | None = None
+    ) -> None:
+        self._app.clear_notifications()  # toasts would lie over what the dialog says
+        self._app.push_screen(screen, answered)
 
-    @property
-    def _on_main(self) -> bool:
-        """Is no other screen open? What a key asked for a moment ago does not come over it."""
-        return self._app.screen is self._app.main
+    async def _shown(self, screen: Screen[Answer | None]) -> Answer | None:
+        """Show a screen, and return what it is dismissed with.
 
-    def _ready(self) -> bool:
-        if self._model.info is None or self._model.catalog is None:
-            self._app.controller.say(Remark("One moment", "The run is still being opened."))
-            return False
-        return True
+        Textual's own `push_screen_wait` works in a Textual worker only, whose exceptions do not
+        reach the controller's tasks.
+        """
+        future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
 
-    def datasets(self) -> None:
+        def answered(answer: Answer | None) -> None:
+            if not future.done():  # it is cancelled when the playground is left
+                future.set_result(answer)
+
+        self._push(screen, answered)
+        return await future
+
+    async def _answer(self, screen: Screen[Answer | None]) -> Answer | None:
+        """As `_shown`; None at once if another screen is open, which a dialog does not cover."""
+        return await self._shown(screen) if len(self._app.screen_stack) == 1 else None
+
+    # ------------------------------------------------------------ data and model
+
+    async def datasets(self) -> None:
+        """Begin a new run on another data set."""
         from playground.tui.screens.pick.datasets import DatasetScreen
 
-        if self._ready():
-            self._push(DatasetScreen(self._model), self._dataset_chosen)
+        if self._ready() and (choice := await self._answer(DatasetScreen(self._model))):
+            self._do(self._controller.opening.start({"dataset": choice}))
 
-    def _dataset_chosen(self, choice: dict[str, Any] | None) -> None:
-        if choice is not None:
-            self.start({"dataset": choice})
-
-    def tokenizers(self) -> None:
+    async def tokenizers(self) -> None:
+        """Begin a new run with another tokenizer."""
         from playground.tui.screens.pick.tokenizers import TokenizerScreen
 
-        if self._ready():
-            self._push(TokenizerScreen(self._model), self._tokenizer_chosen)
+        if self._ready() and (choice := await self._answer(TokenizerScreen(self._model))):
+            self._do(self._controller.opening.start({"tokenizer": choice}))
 
-    def _tokenizer_chosen(self, choice: dict[str, Any] | None) -> None:
-        if choice is not None:
-            self.start({"tokenizer": choice})
-
-    def engines(self) -> None:
+    async def engines(self) -> None:
+        """Go on with another engine."""
         from playground.tui.screens.pick.engines import EngineScreen
 
-        if self._ready():
-            self._push(EngineScreen(self._model), self._engine_chosen)
+        if self._ready() and (choice := await self._answer(EngineScreen(self._model))):
+            self._do(self._controller.making.use_engine(choice["name"]))
 
-    def _engine_chosen(self, choice: dict[str, Any] | None) -> None:
-        if choice is not None:
-            self.use_engine(choice["name"])
-
-    def use_engine(self, name: str) -> None:
-        """Go on with another engine; with the one at work, if another is getting ready."""
-        if name != self._model.engine or self._model.making is not None:
-            self._app.controller.do(self._app.controller.use_engine(name))
-
-    def settings(self) -> None:
+    async def settings(self) -> None:
+        """Change hyperparameters: of the open run where that is possible, of a new run else."""
         from playground.tui.screens.settings.screen import SettingsScreen
 
-        if self._ready():
-            self._push(SettingsScreen(self._model), self._settings_chosen)
+        if self._ready() and (changes := await self._answer(SettingsScreen(self._model))):
+            self._change(changes)
 
-    def _settings_chosen(self, changes: dict[str, Any] | None) -> None:
+    def _change(self, changes: dict[str, Any]) -> None:
         from playground.lab.spec import LIVE_FIELDS
 
-        if not changes:
-            return
-        controller = self._app.controller
         if not set(changes) <= LIVE_FIELDS:
-            self.start(changes)
+            self._do(self._controller.opening.start(changes))
             return
         engine = changes.pop("engine", None)
         if changes:
-            controller.do(controller.edit(changes))
+            self._do(self._controller.training.edit(changes))
         if engine is not None:
-            self.use_engine(engine)
+            self._do(self._controller.making.use_engine(engine))
 
-    def windows(self) -> None:
-        """Split the text that is open into windows."""
-        if not self._ready():
-            return
-        dataset = self._model.spec["dataset"]
-        if "split" not in dataset["options"] and dataset["name"] != "text-file":
-            self._app.controller.say(
-                Remark(
-                    "Nothing to split",
-                    f"“{dataset['name']}” comes as documents; windows are for text files.",
-                )
-            )
-            return
-        split = "lines" if dataset["options"].get("split") == "windows" else "windows"
-        self.start({"dataset": {**dataset, "options": {**dataset["options"], "split": split}}})
+    # ------------------------------------------------------------ sampling and looking
 
-    def chain(self) -> None:
+    async def chain(self) -> None:
+        """Change the chain of sampling strategies."""
         from playground.tui.screens.pick.chain import ChainScreen
 
-        if self._ready():
-            self._push(ChainScreen(self._model), self._chain_chosen)
+        if not self._ready():
+            return
+        chain = await self._answer(ChainScreen(self._model))
+        if chain is not None:  # an empty chain is an answer too
+            self._controller.previews.set_sampling(self._model.with_chain(chain))
 
-    def _chain_chosen(self, chain: Any) -> None:
-        if chain is not None:
-            self._app.controller.set_sampling(self._model.with_chain(chain))
-
-    def panels(self) -> None:
-        from playground.tui.screens.pick.panels import PanelScreen
-
-        if self._ready():
-            self._push(PanelScreen(self._model), self._panel_chosen)
-
-    def _panel_chosen(self, choice: dict[str, Any] | None) -> None:
-        if choice is not None:
-            self._app.main.show_panel(choice["name"], choice["options"])
-
-    def metrics(self) -> None:
+    async def metrics(self) -> None:
+        """Choose which metrics are measured."""
         from playground.tui.screens.pick.metrics import MetricsScreen
 
-        if self._ready():
-            self._push(MetricsScreen(self._model), self._metrics_chosen)
-
-    def _metrics_chosen(self, measuring: Any) -> None:
+        if not self._ready():
+            return
+        measuring = await self._answer(MetricsScreen(self._model))
         if measuring is not None:
-            self._app.controller.do(self._app.controller.set_metrics(measuring))
+            self._do(self._controller.training.set_metrics(measuring))
 
-    def wrong(self) -> None:
-        """What is wrong with a plugin, and a way on."""
+    async def probes(self) -> None:
+        """Change the probes, and look at the answers so far."""
+        from playground.tui.screens.probes.screen import ProbesScreen
+
+        if not self._ready():
+            return
+        state = await self._controller.lab.probes()
+        trouble = state.trouble.message if state.trouble is not None else ""
+        probes = await self._answer(
+            ProbesScreen(state.probes, state.answers, state.skipped, trouble)
+        )
+        if probes is not None:
+            self._do(self._controller.training.set_probes(probes))
+
+    async def panels(self) -> dict[str, Any] | None:
+        """Choose a contributed panel: its "name" and "options", None for none."""
+        from playground.tui.screens.pick.panels import PanelScreen
+
+        return await self._answer(PanelScreen(self._model)) if self._ready() else None
+
+    # ------------------------------------------------------------ plugins and help
+
+    async def plugins(self) -> None:
+        """List what there is, and switch plugins on and off."""
+        from playground.tui.screens.plugins import PluginsScreen
+
+        if self._ready() and (catalog := self._model.catalog) is not None:
+            await self._answer(PluginsScreen(catalog, str(plugin_folder()), _switch_plugin))
+
+    async def wrong(self) -> None:
+        """Say what is wrong with a plugin, and offer a way on."""
         from playground.tui.screens.plugin_trouble import WITHOUT, failing_strategy, wrong_screen
 
         screen, strategy = wrong_screen(self._model), failing_strategy(self._model)
         if screen is None:
-            self._app.controller.say(Remark("Nothing is wrong", "Every plugin does its work."))
-            return
+            self._say(Remark("Nothing is wrong", "Every plugin does its work."))
+        elif await self._answer(screen) == WITHOUT:
+            self._do(self._controller.training.go_on_without(strategy))
 
-        def done(choice: str | None) -> None:
-            if choice == WITHOUT:
-                self._app.controller.do(self._app.controller.go_on_without(strategy))
-
-        self._push(screen, done)
-
-    def plugins(self) -> None:
-        from playground.tui.screens.plugins import PluginsScreen
-
-        if self._ready() and self._model.catalog is not None:
-            self._push(PluginsScreen(self._model.catalog, str(plugin_folder()), _switch_plugin))
-
-    def help(self, bindings: list[Binding], panel: int) -> None:
+    def help(self, bindings: Sequence[Binding], panel: int) -> None:
+        """Explain these keys, and the panel of that number."""
         from playground.tui.screens.help import HelpScreen
 
         self._push(HelpScreen(bindings, panel))
 
-    def save(self) -> None:
+    # ------------------------------------------------------------ files
+
+    async def save(self) -> None:
+        """Save the model as a checkpoint."""
         from playground.tui.screens.files.paths import here
         from playground.tui.screens.files.save import SaveScreen
 
@@ -193,147 +189,86 @@ class Dialogs:
             return
         title = Path(self._model.info.dataset_title).stem or "model"
         name = f"{title}-step{self._model.step}.safetensors"
-        self._push(SaveScreen(str(here() / name)), self._save_chosen)
-
-    def _save_chosen(self, path: str | None) -> None:
+        path = await self._answer(SaveScreen(str(here() / name)))
         if path is not None:
-            self._app.controller.do(self._app.controller.save(path))
+            self._do(self._controller.making.save(path))
 
-    def export(self) -> None:
+    async def export(self) -> None:
+        """Write the run to a file with an exporter."""
         from playground.tui.screens.files.export import ExportScreen
 
-        if self._ready():
-            self._push(ExportScreen(self._model), self._export_chosen)
+        if self._ready() and (choice := await self._answer(ExportScreen(self._model))):
+            path, name, options = choice["path"], choice["name"], choice["options"]
+            self._do(self._controller.making.export(path, name, options))
 
-    def _export_chosen(self, choice: dict[str, Any] | None) -> None:
-        if choice is not None:
-            controller = self._app.controller
-            controller.do(controller.export(choice["path"], choice["name"], choice["options"]))
+    # ------------------------------------------------------------ forks, races, recorded runs
 
-    def probes(self) -> None:
-        """What the run is asked again and again, and how its answers change."""
-        if self._ready():
-            self._app.controller.do(self._probes())
-
-    async def _probes(self) -> None:
-        from playground.tui.screens.probes.screen import ProbesScreen
-
-        state = await self._app.controller.lab.probes()
-        if not self._on_main:
-            return
-        trouble = state.trouble.message if state.trouble is not None else ""
-        screen = ProbesScreen(state.probes, state.answers, state.skipped, trouble)
-        self._push(screen, self._probes_chosen)
-
-    def _probes_chosen(self, probes: Any) -> None:
-        if probes is not None:
-            self._app.controller.do(self._app.controller.set_probes(probes))
-
-    def fork(self) -> None:
-        """From a step on, change one thing: as a fork, or in a race."""
-        if not self._ready():
-            return
-        if self._app.controller.busy:  # with a step, say: it is forked from where that leads
-            self._app.controller.do(self._fork_then())
-        else:
-            self._fork()
-
-    async def _fork_then(self) -> None:
-        await self._app.controller.settle()
-        if self._on_main:
-            self._fork()
-
-    def _fork(self) -> None:
-        from playground.tui.screens.fork.fields import ForkSource
+    async def fork(self) -> None:
+        """Change one thing from a step on: as a fork, or in a race."""
+        from playground.tui.screens.fork.fields import ForkSource, fork_name
         from playground.tui.screens.fork.screen import ForkScreen
 
-        self._push(ForkScreen(ForkSource.of(self._model)), self._fork_chosen)
-
-    def _fork_chosen(self, choice: Any) -> None:
+        if not self._ready():
+            return
+        if self._controller.tasks.busy:  # with a step, say: the fork begins where that leads to
+            await self._controller.training.settle()
+        choice = await self._answer(ForkScreen(ForkSource.of(self._model)))
         if choice is None:
             return
-        controller = self._app.controller
+        runs, name = self._controller.runs, fork_name(choice.changes)
         if choice.race:
-            controller.do(self._race(choice.step, choice.changes))
+            self._do(self._begin(runs.race(choice.step, choice.changes, name)))
         else:
-            controller.do(controller.fork(choice.step, choice.changes))
+            self._do(runs.fork(choice.step, choice.changes, name))
 
-    def runs(self) -> None:
-        """All runs that were recorded."""
+    async def runs(self) -> None:
+        """Open, fork or race a recorded run."""
         from playground.tui.screens.runs.screen import RunsScreen
 
-        controller = self._app.controller
-        if controller.runs.desk is None:
-            controller.say(Remark("Runs are not recorded", "Start without --no-record for that."))
+        runs = self._controller.runs
+        if runs.store is None:
+            self._say(Remark("Runs are not recorded", "Start without --no-record for that."))
             return
-        screen = RunsScreen(controller.runs.desk, self._model.run, lambda: self._model.run)
-        self._push(screen, self._run_chosen)
-
-    def _run_chosen(self, choice: Any) -> None:
-        controller = self._app.controller
-        controller.do(controller.runs.look_again())
+        choice = await self._answer(
+            RunsScreen(runs.store, self._model.run, lambda: self._model.run)
+        )
+        self._do(runs.look_again())
         if choice is not None:
-            controller.do(self._with_run(choice))
+            self._do(self._go_on_with(choice))
 
-    async def _with_run(self, choice: Any) -> None:
-        controller = self._app.controller
+    async def _go_on_with(self, choice: RunChoice) -> None:
+        controller = self._controller
         if choice.kind == "race":
-            self._begin_race(await controller.runs.recorded_race(choice.run, choice.other))
+            assert choice.other is not None
+            await self._begin(controller.runs.recorded_race(choice.run, choice.other))
             return
         if choice.run == self._model.run:
             if choice.at is not None:
-                await controller.seek(choice.at)
-        elif not await controller.open_recorded(
+                await controller.training.seek(choice.at)
+        elif not await controller.opening.open_recorded(
             choice.run, choice.at, looking=choice.kind == "fork"
         ):
             return
-        await controller.look()
+        await controller.frames.look()
         if choice.kind == "fork":
-            self.fork()
+            self.open("fork")
 
-    async def _race(self, step: int, changes: Mapping[str, Any]) -> None:
-        self._begin_race(await self._app.controller.runs.race(step, changes))
+    async def _begin(self, preparing: Coroutine[Any, Any, Race]) -> None:
+        """Show a race as soon as it is prepared. Raises LabError."""
+        self._controller.tasks.attend(self._watch(await preparing))
 
-    def _begin_race(self, race: Race) -> None:
+    async def _watch(self, race: Race) -> None:
+        """Show a race until it is left, and go on with the side that was chosen."""
         from playground.tui.screens.race.screen import RaceScreen
 
-        self._push(RaceScreen(race), self._race_over)
-
-    def _race_over(self, kept: Any) -> None:
-        controller = self._app.controller
-        controller.do(controller.runs.look_again())
+        kept = await self._shown(RaceScreen(race))
+        self._do(self._controller.runs.look_again())
         if kept is not None:
-            controller.do(controller.runs.go_on_with(kept))
-
-    def resume(self) -> None:
-        """The run that was at work last: of the store, or kept in a file where that failed."""
-        self._app.controller.do(self._resume(last_run()))
-
-    async def _resume(self, path: Path) -> None:
-        from playground.lab.checkpoint import CheckpointError, read_checkpoint
-
-        controller = self._app.controller
-        self._app.clear_notifications()  # the offer, which this takes up
-        if await controller.runs.resume(path):
-            return
-        if not path.exists():
-            controller.say(Remark("No earlier run", "What you train is kept for `o`."))
-            return
-        try:
-            checkpoint = read_checkpoint(path)
-        except CheckpointError as error:
-            controller.say(Remark("The last run cannot be opened", str(error), "error"))
-            return
-        if await controller.open(
-            checkpoint.spec, checkpoint=checkpoint, sampling=checkpoint.sampling
-        ):
-            spec = json.loads(checkpoint.spec)
-            name = spec["dataset"]["name"]
-            controller.say(Remark("Welcome back", f"{name}, step {checkpoint.step:,}."))
+            self._do(self._controller.runs.go_on_with(kept))
 
 
 def _switch_plugin(name: str, on: bool) -> str:
-    """Switch a plugin on or off from the next run on; why that could not be, "" if it could."""
+    """Switch a plugin on or off from the next run on; returns why that failed, or ""."""
     from playground.hooks.quarantine import Quarantine
     from playground.hooks.switched_off import SettingsError, set_enabled
     from playground.lab.paths import config_file, loading_folder

@@ -1,10 +1,10 @@
-"""The command palette: every key of the table, and everything there is to choose from."""
+"""The command palette: every key of the main screen, and everything there is to choose from."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.app import SystemCommand
 
@@ -12,13 +12,11 @@ from playground.catalog import Entry
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.model import KIND_NAMES, SPEEDS
 from playground.tui.panels.status import speed_text
+from playground.tui.screens.main import MainScreen
 from playground.tui.widgets.text import visible
 
-if TYPE_CHECKING:
-    from playground.tui.app import PlaygroundApp
 
-
-def commands(app: PlaygroundApp) -> Iterable[SystemCommand]:
+def commands(main: MainScreen) -> Iterable[SystemCommand]:
     """What the palette offers on the main screen."""
     for binding in MAIN_BINDINGS:
         if binding.action != "escape":
@@ -26,60 +24,57 @@ def commands(app: PlaygroundApp) -> Iterable[SystemCommand]:
             yield SystemCommand(
                 f"{binding.description.capitalize()} ({key})",
                 binding.tooltip,
-                _later(app, partial(app.main.run_action, binding.action)),
+                _later(main, partial(main.run_action, binding.action)),
             )
-    yield from _speeds(app)
-    yield from _views(app)
-    yield from _entries(app)
-    yield SystemCommand("Theme", "Change the colours", app.search_themes)
+    yield from _speeds(main)
+    yield from _views(main)
+    yield from _entries(main)
+    yield SystemCommand("Theme", "Change the colours", main.app.search_themes)
 
 
-def _later(app: PlaygroundApp, work: Callable[[], Awaitable[Any] | None]) -> Callable[[], None]:
-    """Once the palette has closed."""
+def _later(main: MainScreen, work: Callable[[], Awaitable[Any] | None]) -> Callable[[], None]:
+    """A command that does the work once the palette has closed."""
 
     def run() -> None:
-        app.call_later(work)
+        main.app.call_later(work)
 
     return run
 
 
-def _speeds(app: PlaygroundApp) -> Iterable[SystemCommand]:
+def _speeds(main: MainScreen) -> Iterable[SystemCommand]:
     for place, speed in enumerate(SPEEDS):
         yield SystemCommand(
             f"Speed: {speed_text(speed)}",
             "How many steps a second training takes",
-            _later(app, partial(_set_speed, app, place)),
+            _later(main, partial(main.set_speed, place)),
         )
 
 
-def _set_speed(app: PlaygroundApp, place: int) -> None:
-    app.controller.do(app.controller.set_speed(place))
-
-
-def _views(app: PlaygroundApp) -> Iterable[SystemCommand]:
+def _views(main: MainScreen) -> Iterable[SystemCommand]:
     for kind, name in KIND_NAMES.items():
         yield SystemCommand(
             f"Parameters: show {name}",
             "Another view of the matrix on screen",
-            _later(app, partial(app.main.show_matrix, kind=kind)),
+            _later(main, partial(main.show_matrix, kind=kind)),
         )
-    for place, matrix in enumerate(app.model.info.matrices if app.model.info else ()):
+    info = main.model.info
+    for place, matrix in enumerate(info.matrices if info else ()):
         yield SystemCommand(
             f"Matrix: {matrix.name}",
             f"{matrix.rows} rows of {matrix.columns}",
-            _later(app, partial(app.main.show_matrix, place=place)),
+            _later(main, partial(main.show_matrix, place=place)),
         )
 
 
-def _entries(app: PlaygroundApp) -> Iterable[SystemCommand]:
-    """Data sets and tokenizers: choosing one starts the run anew; `u` undoes it. Engines: the
-    run goes on with it."""
-    catalog = app.model.catalog
+def _entries(main: MainScreen) -> Iterable[SystemCommand]:
+    """What the catalog offers. A data set or a tokenizer begins a new run, which `u` undoes; an
+    engine goes on with the run."""
+    catalog = main.model.catalog
     if catalog is None:
         return
 
-    def choose(field: str, value: Any) -> Callable[[], None]:
-        return _later(app, partial(app.dialogs.start, {field: value}))
+    def start(field: str, name: str) -> Callable[[], None]:
+        return _later(main, partial(main.start, {field: {"name": name, "options": {}}}))
 
     def name_of(entry: Entry) -> str:
         return entry.name if catalog.find(entry.kind, entry.name) == entry else entry.qualified
@@ -89,23 +84,23 @@ def _entries(app: PlaygroundApp) -> Iterable[SystemCommand]:
             yield SystemCommand(
                 f"Data set: {visible(entry.name)}",
                 visible(entry.summary),
-                choose("dataset", {"name": name_of(entry), "options": {}}),
+                start("dataset", name_of(entry)),
             )
     for entry in catalog.of("tokenizer"):
         yield SystemCommand(
             f"Tokenizer: {visible(entry.name)}",
             visible(entry.summary),
-            choose("tokenizer", {"name": name_of(entry), "options": {}}),
+            start("tokenizer", name_of(entry)),
         )
     for entry in catalog.of("panel"):
         yield SystemCommand(
             f"Panel: {visible(entry.name)}",
             visible(entry.summary),
-            _later(app, partial(app.main.show_panel, name_of(entry))),
+            _later(main, partial(main.show_panel, name_of(entry))),
         )
     for entry in (entry for entry in catalog.of("engine") if not entry.missing):
         yield SystemCommand(
             f"Engine: {visible(entry.name)}",
             visible(entry.summary),
-            _later(app, partial(app.dialogs.use_engine, name_of(entry))),
+            _later(main, partial(main.use_engine, name_of(entry))),
         )

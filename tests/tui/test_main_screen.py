@@ -203,7 +203,7 @@ async def test_a_data_set_that_cannot_be_opened_leaves_the_run() -> None:
         await pilot.press("s", "s")
         await seen(pilot, lambda: app.model.step == 2)
         app.lab.fail_open = Failure("novel.txt is empty", "There is no text in it.")
-        opened = await app.controller.open('{"dataset": {"name": "text-file"}}')
+        opened = await app.controller.opening.open('{"dataset": {"name": "text-file"}}')
         assert not opened
         assert "novel.txt is empty" in app.said
         assert app.model.step == 2
@@ -214,7 +214,7 @@ async def test_u_brings_the_run_before_back() -> None:
     async with playing() as (app, pilot):
         await pilot.press("s", "s")
         await seen(pilot, lambda: app.model.step == 2)
-        await app.controller.open('{"seed": 7}')
+        await app.controller.opening.open('{"seed": 7}')
         await seen(pilot, lambda: "seed 7" in app.text("#title"))
         await pilot.press("u")
         await seen(pilot, lambda: "seed 42" in app.text("#title"))

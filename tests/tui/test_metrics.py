@@ -31,9 +31,9 @@ def chart_lines(app: WatchedApp) -> list[str]:
 
 async def measured(app: WatchedApp, pilot: Any, *names: str, steps: int = 300) -> list[str]:
     """The loss chart after some steps with these metrics on."""
-    await app.controller.set_metrics(measuring(*names))
-    await app.controller.step(steps)
-    app.controller.touch()
+    await app.controller.training.set_metrics(measuring(*names))
+    await app.controller.training.step(steps)
+    app.controller.frames.touch()
     wanted = f"{names[0]} 1." if names else ""
     await seen(pilot, lambda: wanted in "".join(chart_lines(app)))
     return chart_lines(app)
@@ -147,8 +147,8 @@ async def test_metrics_are_drawn_below_the_loss_and_gone_when_they_are_off() -> 
         text = "\n".join(lines)
         assert text.index("gradient-norm") < text.index("perplexity")
         assert "uniform" in text[: text.index("gradient-norm")]
-        await app.controller.set_metrics(Measuring())
-        app.controller.touch()
+        await app.controller.training.set_metrics(Measuring())
+        app.controller.frames.touch()
         await seen(pilot, lambda: "gradient-norm" not in "".join(chart_lines(app)))
         assert len(chart_lines(app)) == len(before)
 
@@ -175,18 +175,18 @@ async def test_the_cursor_reads_metrics_out_in_the_frame() -> None:
 async def test_stepping_back_takes_a_metric_back() -> None:
     async with playing((120, 40)) as (app, pilot):
         await measured(app, pilot, "gradient-norm")
-        await app.controller.back(200)
+        await app.controller.training.back(200)
         assert app.model.metrics["gradient-norm"].xs[-1] == 100
 
 
 async def test_one_that_failed_is_said_once_and_drawn_no_more() -> None:
     async with playing((120, 40)) as (app, pilot):
         app.lab.metric_trouble = Failure("The metric 'perplexity' is switched off", "It [b]broke.")
-        await app.controller.set_metrics(measuring("perplexity", "gradient-norm"))
-        await app.controller.step(20)
-        await app.controller.step(20)
+        await app.controller.training.set_metrics(measuring("perplexity", "gradient-norm"))
+        await app.controller.training.step(20)
+        await app.controller.training.step(20)
         assert app.said.count("The metric 'perplexity' is switched off It [b]broke.") == 1
-        app.controller.touch()
+        app.controller.frames.touch()
         await seen(pilot, lambda: "gradient-norm" in "".join(chart_lines(app)))
         assert "perplexity" not in "".join(chart_lines(app))
         assert app.model.measuring == measuring("gradient-norm")
@@ -229,7 +229,7 @@ async def test_knobs_and_how_often_are_chosen_too() -> None:
 
 async def test_what_is_on_is_shown_and_escape_changes_nothing() -> None:
     async with playing((80, 24)) as (app, pilot):
-        await app.controller.set_metrics(measuring("perplexity"))
+        await app.controller.training.set_metrics(measuring("perplexity"))
         await pilot.press("m")
         await pilot.pause()
         options = app.screen.query_one("#metrics-list").options  # type: ignore[attr-defined]
@@ -241,6 +241,6 @@ async def test_what_is_on_is_shown_and_escape_changes_nothing() -> None:
 
 async def test_another_run_keeps_the_metrics() -> None:
     async with playing((120, 40)) as (app, _):
-        await app.controller.set_metrics(measuring("perplexity"))
-        await app.controller.open("{}")
+        await app.controller.training.set_metrics(measuring("perplexity"))
+        await app.controller.opening.open("{}")
         assert app.lab.measuring == measuring("perplexity")

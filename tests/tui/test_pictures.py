@@ -49,9 +49,9 @@ async def some_steps(pilot: Pilot[int]) -> None:
     playing = pilot.app
     assert isinstance(playing, WatchedApp)
     await seen(pilot, lambda: "ready" in playing.text("#status"))
-    await playing.controller.step(300)
-    await playing.controller.sample()
-    playing.controller.touch()
+    await playing.controller.training.step(300)
+    await playing.controller.making.sample()
+    playing.controller.frames.touch()
     await seen(pilot, lambda: "kamon" in playing.text("#sampling-texts"))
     await seen(pilot, lambda: playing.model.preview and playing.model.preview.step == 300)
     await pilot.pause()

@@ -38,7 +38,7 @@ def chain_text(app: WatchedApp) -> str:
 
 def use_hot(app: WatchedApp) -> None:
     chain = (*app.model.sampling.chain, Link("hot", {"heat": 3}))
-    app.controller.set_sampling(app.model.with_chain(chain))
+    app.controller.previews.set_sampling(app.model.with_chain(chain))
 
 
 async def test_a_new_strategy_is_said_and_can_be_chosen_at_once() -> None:

@@ -52,7 +52,7 @@ async def at(pilot: Pilot[int], step: int) -> None:
 async def trained(pilot: Pilot[int], count: int = 300) -> None:
     app = pilot.app
     assert isinstance(app, WatchedApp)
-    await app.controller.step(count)
+    await app.controller.training.step(count)
     await at(pilot, count)
 
 
@@ -75,7 +75,7 @@ async def test_the_timeline_says_where_the_run_is_and_how_far_it_is_recorded() -
         await trained(pilot)
         assert drawn(app).endswith(" step 300")
         before = drawn(app).index("●")
-        await app.controller.back(200)
+        await app.controller.training.back(200)
         await at(pilot, 100)
         assert drawn(app).endswith("100 of 300")
         assert drawn(app).index("●") < before
@@ -153,14 +153,14 @@ async def test_enter_goes_to_the_step_under_the_charts_cursor() -> None:
 async def test_going_back_shows_what_was_and_going_on_brings_the_rest_again() -> None:
     async with playing() as (app, pilot):
         await trained(pilot, 100)
-        await app.controller.sample()
-        await app.controller.step(200)
-        await app.controller.sample()
-        app.controller.touch()
+        await app.controller.making.sample()
+        await app.controller.training.step(200)
+        await app.controller.making.sample()
+        app.controller.frames.touch()
         await seen(pilot, lambda: "step 300" in app.text("#sampling-texts"))
         losses, averages = list(app.model.loss.ys), list(app.model.ema.ys)
         held_out = list(app.model.evaluations.xs)
-        await app.controller.seek(150)
+        await app.controller.training.seek(150)
         await at(pilot, 150)
         assert app.model.loss.xs[-1] == 150 and app.model.evaluations.xs[-1] == 100
         assert "step 100" in app.text("#sampling-texts")
@@ -176,10 +176,10 @@ async def test_going_back_shows_what_was_and_going_on_brings_the_rest_again() ->
 async def test_what_happened_is_marked_where_it_did() -> None:
     async with playing() as (app, pilot):
         await trained(pilot, 100)
-        await app.controller.edit({RATE: 0.02})
-        await app.controller.step(400)
-        await app.controller.sample()
-        await app.controller.step(300)
+        await app.controller.training.edit({RATE: 0.02})
+        await app.controller.training.step(400)
+        await app.controller.making.sample()
+        await app.controller.training.step(300)
         await at(pilot, 800)
         signs = [sign for sign in drawn(app) if sign in "◆·┴●"]
         assert signs == ["◆", "·", "●"]
@@ -206,8 +206,8 @@ async def test_an_edit_in_the_past_is_said_to_branch_off(store: Path) -> None:
     async with playing(store=store) as (app, pilot):
         app.lab.record = RecordState(1)
         await trained(pilot)
-        await app.controller.back(100)
-        await app.controller.edit({RATE: 0.02})
+        await app.controller.training.back(100)
+        await app.controller.training.edit({RATE: 0.02})
         await seen(pilot, lambda: "Run 2 branches off run 1" in app.said)
         assert "What run 1 learnt after step 200 is kept" in app.said
         await at(pilot, 200)
@@ -239,11 +239,11 @@ async def test_trouble_with_the_record_is_said_once_and_so_is_its_end(store: Pat
         await trained(pilot, 1)
         app.lab.record = RecordState(1, trouble=full)
         for _ in range(5):
-            await app.controller.step()
+            await app.controller.training.step()
         await seen(pilot, lambda: app.said.count("The disk is full") == 1)
         app.lab.record = RecordState(1)
         for _ in range(3):
-            await app.controller.step()
+            await app.controller.training.step()
         await seen(pilot, lambda: app.said.count("The run is recorded again") == 1)
         assert app.said.count("The disk is full") == 1
 
@@ -320,7 +320,7 @@ async def test_f_forks_from_this_step_with_what_was_changed(store: Path) -> None
     async with playing(store=store) as (app, pilot):
         app.lab.record = RecordState(1)
         await trained(pilot, 50)
-        await app.controller.back(20)
+        await app.controller.training.back(20)
         await pilot.press("f")
         await opened(pilot, ForkScreen)
         await pilot.press(*"0.05", "enter")
@@ -350,7 +350,7 @@ async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
     async with playing(store=store) as (app, pilot):
         app.lab.record = RecordState(1)
         await trained(pilot, 5)
-        await app.controller.set_probes(ProbeSet(("an", "ma")))
+        await app.controller.training.set_probes(ProbeSet(("an", "ma")))
         await pilot.press("f")
         await opened(pilot, ForkScreen)
         await pilot.press(*"0.02", "ctrl+r")
@@ -388,7 +388,7 @@ async def test_a_running_run_is_forked_at_the_step_that_is_said(store: Path) -> 
         await trained(pilot, 50)
         app.lab.state, app.lab.step = "running", 53  # further than the last picture of it
         app.model.frame = replace(app.model.frame, state="running")  # type: ignore[type-var]
-        await app.controller.fork(50, {RATE: 0.05})
+        await app.controller.runs.fork(50, {RATE: 0.05}, "hotter")
         await seen(pilot, lambda: "Forked at step 50" in app.said)
         assert app.lab.step == 50, "the new run begins there"
 
@@ -440,7 +440,7 @@ async def test_a_shows_all_runs_and_opens_the_chosen_one_where_it_stood(store: P
 
 async def test_what_is_done_in_the_list_of_runs_is_seen_of_the_open_run(store: Path) -> None:
     async with playing(store=store) as (app, pilot):
-        assert await app.controller.open_recorded(1)
+        assert await app.controller.opening.open_recorded(1)
         await seen(pilot, lambda: "run 1 kafka" in app.text("#title"))
         await pilot.press("a")
         await opened(pilot, RunsScreen)
@@ -498,5 +498,5 @@ async def test_keys_typed_right_after_f_do_nothing_to_the_run() -> None:
         await opened(pilot, ForkScreen)
         await pilot.press("escape")
         await pilot.pause()
-        await app.controller.look()
+        await app.controller.frames.look()
         assert app.model.step == 5

@@ -19,7 +19,7 @@ from playground.lab.protocol.run import Checkpoint, RecordState, RunInfo
 from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
-from playground.tui.control.controller import Remark
+from playground.tui.control.context import Remark
 from playground.tui.quit import keep_run
 from playground.tui.screens.settings.form import written
 from tests.tui.scripted import ScriptedLab
@@ -75,7 +75,7 @@ async def test_a_hang_is_said_once() -> None:
 async def test_a_strategy_that_hung_is_off_on_the_screen_too() -> None:
     async with playing() as (app, pilot):
         chain = (Link("top-k"), Link("greedy"))
-        app.controller.set_sampling(Sampling(chain=chain))
+        app.controller.previews.set_sampling(Sampling(chain=chain))
         await seen(pilot, lambda: app.lab.sampling.chain == chain)
         info = app.lab.info
         assert info is not None
@@ -102,7 +102,7 @@ async def test_a_prompt_that_new_data_do_not_know_leaves_the_field() -> None:
             return await open_run(spec, sampling=plain, **rest)
 
         app.lab.open = open_without_prompt  # type: ignore[method-assign]
-        await app.controller.open("{}")
+        await app.controller.opening.open("{}")
         await seen(pilot, lambda: field.value == "")
         assert app.model.sampling.prompt == ""
 
@@ -154,9 +154,9 @@ async def test_opening_a_second_run_meanwhile_is_answered_and_leaves_the_first_i
             return await open_run(spec, **words)
 
         app.lab.open = slow  # type: ignore[method-assign]
-        first = asyncio.create_task(app.controller.open("{}"))
+        first = asyncio.create_task(app.controller.opening.open("{}"))
         await seen(pilot, lambda: "esc cancels" in app.text("#status"))
-        assert not await app.controller.open("{}")
+        assert not await app.controller.opening.open("{}")
         assert "Another run is being opened" in app.said
         await pilot.pause()
         assert "esc cancels" in app.text("#status")
@@ -192,8 +192,8 @@ async def test_leaving_a_worker_that_does_not_answer_keeps_the_run_as_it_was_las
 async def test_toasts_do_not_lie_over_a_dialog_that_is_opened_after_them() -> None:
     app = WatchedApp(lambda listener: ScriptedLab(listener), "{}")  # type: ignore[arg-type]
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await asyncio.wait_for(app.controller.ready.wait(), 60)
-        app.controller.say(Remark("A toast", "of many words", "error"))
+        await asyncio.wait_for(app.controller.frames.ready.wait(), 60)
+        app.say(Remark("A toast", "of many words", "error"))
         await pilot.pause()
         assert app.screen.query("Toast")
         await seen(pilot, lambda: app.model.catalog is not None)

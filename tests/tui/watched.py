@@ -56,7 +56,7 @@ async def playing(
 
     app = WatchedApp(lab, spec, store=store)
     async with app.run_test(size=size) as pilot:
-        await asyncio.wait_for(app.controller.ready.wait(), 60)
+        await asyncio.wait_for(app.controller.frames.ready.wait(), 60)
         await seen(pilot, lambda: "ready" in app.text("#status"))
         yield app, pilot
 

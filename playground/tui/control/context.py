@@ -1,9 +1,7 @@
-"""What every part of the controller needs: the lab, the model, and ways to tell the person.
+"""What the parts of the controller share: the lab, the model, ways to tell the person, a wait.
 
-Waiting for the worker, visibly.
-
-A step of a slow engine takes seconds, and so does a process that was stopped to be found out.
-Whoever pressed a key meanwhile must see that it is being waited for.
+A step of a slow engine takes seconds, and so does a worker that hangs until it is given up. Whoever
+pressed a key meanwhile sees for how long the playground has been waiting.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ class Remark:
 
 
 class Context:
-    """Handed to each part of the controller."""
+    """The lab, the model, and the ways to the person, as each part of the controller needs them."""
 
     def __init__(
         self,
@@ -43,7 +41,7 @@ class Context:
         changed: Callable[[], None],
         say: Callable[[Remark], None],
     ) -> None:
-        """changed: draw again. say: tell the person."""
+        """changed: draws the model again. say: tells the person something."""
         self.lab = lab
         self.model = model
         self.changed = changed
@@ -51,11 +49,19 @@ class Context:
         self.patience = Patience(self._wait)
 
     def complain(self, failure: Failure) -> None:
-        """Say what could not be done, unless it was cancelled, or is told by an event."""
+        """Say what could not be done. A cancelled request is not said, because the person asked for
+        it; the death of a worker is not said here, because an event of the lab says it."""
         if failure == RESTARTING:
             self.say(Remark("One moment", failure.title + "."))
-        elif failure.kind not in ("cancelled", "dead", "hung"):  # a death is told by its event
+        elif failure.kind not in ("cancelled", "dead", "hung"):
             self.say(Remark(failure.title, failure.message, "error"))
+
+    def run_is_open(self) -> bool:
+        """True if a run is open and the catalog is known; asks the person to wait if not."""
+        if self.model.info is None or self.model.catalog is None:
+            self.say(Remark("One moment", "The run is still being opened."))
+            return False
+        return True
 
     def _wait(self, seconds: float) -> None:
         self.model.waiting = seconds
@@ -69,7 +75,7 @@ NOTICED = 0.5
 
 
 class Patience:
-    """Awaits, and tells for how many seconds already, about twice a second."""
+    """Awaits the worker's answers, and tells about twice a second for how long already."""
 
     def __init__(self, tell: Callable[[float], None]) -> None:
         """tell: called with the seconds so far, and with 0 when the wait is over."""
@@ -77,7 +83,7 @@ class Patience:
         self._waits: dict[asyncio.Task[Any], float] = {}
 
     async def for_(self, work: Coroutine[Any, Any, R]) -> R:
-        """What `work` returns or raises."""
+        """Wait for `work`; returns or raises what it does."""
         now = asyncio.get_running_loop().time
         task = asyncio.ensure_future(work)
         began = now()

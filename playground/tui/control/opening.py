@@ -1,4 +1,4 @@
-"""Opening runs, going back to the one before, and opening again one that went down."""
+"""Opening runs: a new one, a recorded one, the one before, and one whose worker was given up."""
 
 from __future__ import annotations
 
@@ -19,27 +19,54 @@ from playground.tui.control.sampling import Previews
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The run before this one, as `undo` opens it again."""
+    """The run that was open before this one, as `undo` opens it again."""
 
     step: int
     run: int | None = None
-    """Its number in the store, where it is recorded."""
+    """The run's number in the store; None if it was not recorded."""
     checkpoint: Checkpoint | None = None
-    """The whole of it, where it is not."""
+    """The whole run, if it was not recorded."""
 
 
 class Opening:
-    """One run is opened at a time; the open one stays until the next is there."""
+    """Opens one run at a time; the open run stays until the next one is there."""
 
-    def __init__(self, shared: Context, previews: Previews, frames: Frames) -> None:
-        self._shared = shared
+    def __init__(self, context: Context, previews: Previews, frames: Frames) -> None:
+        self._context = context
         self._previews = previews
         self._frames = frames
         self._busy = False
         self.previous: Earlier | None = None
-        """The run before this one, for undo."""
+        """The run that was open before this one."""
         self.gone = False
-        """The worker was given up: the next key that needs one opens the run again."""
+        """True if the worker was given up: the next key that needs one opens the run again."""
+
+    async def start(self, changes: Mapping[str, Any]) -> None:
+        """Open a new run: the open one with some settings changed, by their dotted names."""
+        from playground.lab.spec import RunSpec, SpecError
+
+        model = self._context.model
+        if model.frame is not None:  # the engine may have been changed since the run was opened
+            changes = {"engine": model.engine, **changes}
+        try:
+            spec = RunSpec.parse(model.spec).replace(changes)
+        except SpecError as error:
+            self._context.say(Remark("These settings cannot be", str(error), "error"))
+            return
+        await self.open(spec.to_json())
+
+    async def split_or_join(self) -> None:
+        """Open a new run over the same text file, split into windows; into lines if it was."""
+        if not self._context.run_is_open():
+            return
+        dataset = self._context.model.spec["dataset"]
+        name, options = dataset["name"], dataset["options"]
+        if "split" not in options and name != "text-file":
+            words = f"“{name}” comes as documents; windows are for text files."
+            self._context.say(Remark("Nothing to split", words))
+            return
+        split = "lines" if options.get("split") == "windows" else "windows"
+        await self.start({"dataset": {**dataset, "options": {**options, "split": split}}})
 
     async def open(
         self,
@@ -50,10 +77,15 @@ class Opening:
         parent: tuple[int, int] | None = None,
         name: str = "",
     ) -> bool:
-        """Open a run, and keep the one before it for undo; see Controller.open. name: what a
-        fork is called until the person calls it something else."""
+        """Open a run; the one before it stays until this one is there, and is kept for `undo`.
+
+        checkpoint: the state to begin in. sampling: as the open run samples, if not given.
+        parent: the recorded run that this one is a fork of, and the step. name: what a fork is
+        called until the person calls it something else. Returns False if the run could not be
+        opened, which is said.
+        """
         text = spec if isinstance(spec, str) else json.dumps(dict(spec))
-        lab, model = self._shared.lab, self._shared.model
+        lab, model = self._context.lab, self._context.model
         wanted = sampling or model.sampling
 
         recording = None
@@ -71,20 +103,26 @@ class Opening:
 
         return await self._instead(opening)
 
-    async def open_recorded(self, run: int, at: int | None = None, *, looking: bool) -> bool:
-        """The same for a run of the store. looking: leave that one as it is."""
-        lab = self._shared.lab
+    async def open_recorded(
+        self, run: int, at: int | None = None, *, looking: bool = False
+    ) -> bool:
+        """Go on with a run of the store, at step `at`, or where it stood; otherwise as `open`.
+
+        looking: the recorded run stays as it is, since it may be open elsewhere; training on makes
+        a fork of it.
+        """
+        lab = self._context.lab
         opening = lab.look_at if looking else lab.open_recorded
         return await self._instead(lambda: opening(run, at))
 
     async def _instead(self, opening: Callable[[], Awaitable[RunInfo]]) -> bool:
-        """Open a run in the place of the one that is open."""
-        lab, model = self._shared.lab, self._shared.model
+        """Open a run, and keep the open one in `previous`."""
+        lab, model = self._context.lab, self._context.model
         step, run = model.step, model.run
         last = lab.last_checkpoint if step and run is None else None
         keeping = asyncio.ensure_future(self._keep())
         try:
-            # The old worker may be busy with a long step, or stopped: it is not waited for.
+            # The old worker may be busy with a long step, or hang: nobody waits longer for it.
             await asyncio.wait({keeping}, timeout=0.05)
             opened = await self._open(opening)
             if opened and step:
@@ -96,14 +134,14 @@ class Opening:
         return opened
 
     async def _open(self, opening: Callable[[], Awaitable[RunInfo]]) -> bool:
-        lab, model = self._shared.lab, self._shared.model
+        lab, model = self._context.lab, self._context.model
         if self._busy:
             busy = "Another run is being opened; esc cancels that."
-            self._shared.say(Remark("One moment", busy))
+            self._context.say(Remark("One moment", busy))
             return False
         given = model.sampling
         self._busy, model.opening = True, Progress("starting", 0, 0)
-        self._shared.changed()
+        self._context.changed()
         try:
             info = await opening()
         except LabError as error:
@@ -111,7 +149,7 @@ class Opening:
             return False
         finally:
             self._busy, model.opening = False, None
-            self._shared.changed()
+            self._context.changed()
         self.gone = False
         model.opened(info)
         model.measuring = info.measuring
@@ -126,21 +164,21 @@ class Opening:
 
     def _not_opened(self, failure: Failure) -> None:
         if failure.kind == "cancelled":
-            self._shared.say(Remark("Cancelled", "The run stays as it was."))
+            self._context.say(Remark("Cancelled", "The run stays as it was."))
         else:
-            self._shared.say(Remark(failure.title, failure.message, "error"))
-        if self._shared.model.info is None:
-            self._shared.model.trouble = failure
+            self._context.say(Remark(failure.title, failure.message, "error"))
+        if self._context.model.info is None:
+            self._context.model.trouble = failure
 
     def _tell_problems(self) -> None:
-        """What is wrong with plugins is said once; the plugins screen has the rest."""
-        catalog = self._shared.model.catalog
+        """Say the first problem with plugins; the plugins screen lists them all."""
+        catalog = self._context.model.catalog
         problems = catalog.problems if catalog else ()
         if not problems:
             return
         first = problems[0]
         more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
-        self._shared.say(
+        self._context.say(
             Remark(
                 f"Plugin {first.plugin} {STAGES[first.stage]}",
                 f"{first.message}{more} Press p for all of it.",
@@ -149,35 +187,35 @@ class Opening:
         )
 
     async def _keep(self) -> Checkpoint | None:
-        """The open run as it stands, if anything was trained and nobody records it."""
-        model = self._shared.model
+        """The open run's state, if anything was trained and the run is not recorded."""
+        model = self._context.model
         if model.info is None or model.step == 0 or model.run is not None:
             return None
         try:
-            return await self._shared.lab.checkpoint()
+            return await self._context.lab.checkpoint()
         except LabError:
             return None
 
     async def undo(self) -> None:
-        """Go back to the run before this one; doing it again swaps them back."""
+        """Open the run before this one; doing so again swaps the two back."""
         before = self.previous
         if before is None:
-            self._shared.say(Remark("Nothing to go back to", "No earlier run is kept."))
+            self._context.say(Remark("Nothing to go back to", "No earlier run is kept."))
             return
         if before.run is not None:
-            opened = await self.open_recorded(before.run, looking=False)
+            opened = await self.open_recorded(before.run)
         else:
             assert before.checkpoint is not None
             opened = await self.open(before.checkpoint.spec, checkpoint=before.checkpoint)
         if opened:
-            self._shared.say(Remark("Back to the run before", f"at step {before.step:,}"))
+            self._context.say(Remark("Back to the run before", f"at step {before.step:,}"))
 
     async def revive(self) -> None:
-        """Open the run again whose worker was given up, where it is known to have been.
+        """Open the run again if its worker was given up, in the last state that is known of it.
 
-        Raises LabError if it stays down.
+        Raises LabError if the run cannot be opened.
         """
-        lab, model = self._shared.lab, self._shared.model
+        lab, model = self._context.lab, self._context.model
         info = model.info
         if not self.gone or info is None:
             return
@@ -193,3 +231,7 @@ class Opening:
         if not await self._open(opening):
             raise LabError(Failure("The run stays down", "", kind="cancelled"))
         await self._frames.pull()
+
+    def cancel(self) -> bool:
+        """Stop opening a run; False if none was being opened."""
+        return self._context.lab.cancel_open()

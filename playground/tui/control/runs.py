@@ -1,18 +1,21 @@
-"""The runs of the store: what was interrupted, where one goes on, forks, and what is told."""
+"""The recorded runs: which was interrupted, which one goes on with, forks, races, and what the
+frames tell of the recording."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.catalog import KnobValue
 from playground.lab.client.async_store import AsyncStore
-from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.paths import last_run
 from playground.lab.protocol.run import AGAIN, Checkpoint, Recording, RecordState, RunInfo
+from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.opening import Opening
 from playground.tui.control.training import Training
@@ -20,62 +23,77 @@ from playground.tui.widgets.text import visible
 
 if TYPE_CHECKING:
     from playground.lab.race import Entrant, Race
+    from playground.lab.race.state import Place
     from playground.lab.store.records import RunRow
-    from playground.tui.screens.race.screen import Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The side of a race that the person goes on with."""
+
+    place: Place
+    name: str
+    checkpoint: Checkpoint
+    sampling: Sampling | None
+    run: int | None = None
+    """The side's number in the store; None if it was not recorded."""
+    parent: tuple[int, int] | None = None
+    """The run that the side is a fork of, and the step; None once the side was trained."""
 
 
 class Runs:
-    """What the main screen does with the store. What the store cannot do is said, and stops
-    nothing."""
+    """What the main screen does with the store. Trouble with the store is said, and stops
+    nothing else."""
 
     def __init__(
-        self, shared: Context, opening: Opening, training: Training, store: Path | None
+        self, context: Context, opening: Opening, training: Training, store: Path | None
     ) -> None:
-        self._shared = shared
+        self._context = context
         self._opening = opening
         self._training = training
-        self.desk = AsyncStore(store) if store is not None else None
+        self.store = AsyncStore(store) if store is not None else None
         """The store; None if runs are not recorded."""
         self._seen: RecordState | None = None
+        """The state of the recording that a frame told last."""
         self._info: RunInfo | None = None
-        """The run that was open when that was seen."""
+        """The run that was open when `_seen` was told."""
         self._recorded: int | None = None
-        """The number under which its worker recorded it last."""
+        """The number under which the open run was recorded last."""
         self._told = ""
-        """The trouble that was told of at the start, before anything was to be recorded."""
+        """The store's trouble that was told at the start, when nothing was recorded yet."""
         self._offered: int | None = None
         """The interrupted run that `resume` goes on with."""
 
     def close(self) -> None:
-        """Let go of the store."""
-        if self.desk is not None:
-            self.desk.close()
+        """Close the store."""
+        if self.store is not None:
+            self.store.close()
 
     # ------------------------------------------------------------ at the start
 
     async def offer(self) -> None:
-        """Tell of the run that was interrupted last, if there is one."""
-        if self.desk is None:
+        """Tell the person of the run that was interrupted last, if there is one."""
+        if self.store is None:
             return
         from playground.lab.store.errors import StoreError
 
         try:
-            rows = [row for row in await self.desk.interrupted() if row.step]
+            rows = [row for row in await self.store.interrupted() if row.step]
         except StoreError as error:
             self._told = error.title
             on = "What is trained before that is not recorded."
-            self._shared.say(Remark(error.title, f"{error.message} {on}", "warning"))
+            self._context.say(Remark(error.title, f"{error.message} {on}", "warning"))
             return
         if rows:
             self._offer(rows)
         with suppress(StoreError):
-            await self.desk.tidy()
+            await self.store.tidy()
 
     def _offer(self, rows: list[RunRow]) -> None:
         row = rows[0]
         self._offered = row.id
         more = f" {len(rows) - 1} more are in the list of runs (a)." if len(rows) > 1 else ""
-        self._shared.say(
+        self._context.say(
             Remark(
                 "A run was interrupted",
                 f"{said(row)}, {ago(row.touched)}. o goes on with it; nothing of it is lost.{more}",
@@ -83,45 +101,69 @@ class Runs:
             )
         )
 
-    async def resume(self, kept: Path) -> bool:
-        """Go on with the interrupted run that was offered, or with the one that was at work
-        last. False if the store has none, or one that is older than the file `kept`, in which an
-        unrecorded run was kept."""
-        if self.desk is None:
+    async def resume(self) -> None:
+        """Go on with the run that was at work last: one of the store, or the one that was kept in
+        a file because nobody recorded it, whichever is newer."""
+        from playground.lab.checkpoint import CheckpointError, read_checkpoint
+
+        say, kept = self._context.say, last_run()
+        if await self._resume_recorded(kept):
+            return
+        if not kept.exists():
+            say(Remark("No earlier run", "What you train is kept for `o`."))
+            return
+        try:
+            checkpoint = read_checkpoint(kept)
+        except CheckpointError as error:
+            say(Remark("The last run cannot be opened", str(error), "error"))
+            return
+        if await self._opening.open(
+            checkpoint.spec, checkpoint=checkpoint, sampling=checkpoint.sampling
+        ):
+            name = json.loads(checkpoint.spec)["dataset"]["name"]
+            say(Remark("Welcome back", f"{name}, step {checkpoint.step:,}."))
+
+    async def _resume_recorded(self, kept: Path) -> bool:
+        """Go on with the run that `offer` told of, or else with the one that was recorded last.
+
+        Returns False if the store has neither, or one that is older than the file `kept`.
+        """
+        if self.store is None:
             return False
         from playground.lab.store.errors import StoreError
 
         offered, self._offered = self._offered, None
         try:
-            rows = await self.desk.interrupted() if offered is not None else []
+            rows = await self.store.interrupted() if offered is not None else []
             row = next((row for row in rows if row.id == offered), None)
-            row = row or await self.desk.latest(but=self._shared.model.run)
+            row = row or await self.store.latest(but=self._context.model.run)
         except StoreError:
             return False
         if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
             return False
-        if await self._opening.open_recorded(row.id, looking=False):
-            self._shared.say(Remark("Welcome back", f"{said(row)}."))
+        if await self._opening.open_recorded(row.id):
+            self._context.say(Remark("Welcome back", f"{said(row)}."))
         return True
 
     # ------------------------------------------------------------ forks
 
-    async def fork(self, step: int, changes: Mapping[str, KnobValue]) -> None:
-        """Go on from this step as a new run, with these changes. Raises LabError."""
+    async def fork(self, step: int, changes: Mapping[str, KnobValue], name: str) -> None:
+        """Go on from this step as a new run with these changes; the run before stays as it is.
+
+        name: what the fork is called. Raises LabError.
+        """
         from playground.lab.fork import forked
-        from playground.tui.screens.fork.fields import fork_name
 
         parent = self._parent(step)
         checkpoint = await self._training.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
-        name = fork_name(changes)
         if await self._opening.open(spec, checkpoint=start, parent=parent, name=name):
-            self._shared.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
+            self._context.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
 
     def _parent(self, step: int) -> tuple[int, int] | None:
-        """What a fork at this step is a fork of; that of a run that is only looked at is the run
-        itself."""
-        model = self._shared.model
+        """The recorded run that a fork at this step is a fork of, and the step; None if there is
+        none. A fork of a run that is only looked at is a fork of the run it was read from."""
+        model = self._context.model
         record = model.frame.record if model.frame else None
         if record is None:
             return None
@@ -133,14 +175,13 @@ class Runs:
 
     # ------------------------------------------------------------ races
 
-    async def race(self, step: int, changes: Mapping[str, KnobValue]) -> Race:
-        """The open run as it is at this step, against the same with these changes; both are
-        forks of it. Raises LabError."""
+    async def race(self, step: int, changes: Mapping[str, KnobValue], name: str) -> Race:
+        """A race of the open run at this step against the same run with these changes, called
+        `name`; both sides are forks of the open run. Raises LabError."""
         from playground.lab.fork import forked
         from playground.lab.race import Entrant
-        from playground.tui.screens.fork.fields import fork_name
 
-        lab, model = self._shared.lab, self._shared.model
+        lab, model = self._context.lab, self._context.model
         parent = self._parent(step)
         checkpoint = await self._training.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
@@ -154,24 +195,18 @@ class Runs:
                 recording = replace(fork, looking=True)
             return Entrant(name, spec, start, model.sampling, recording, lab.probe_set)
 
-        return self._race(
-            entrant("as it is", same, unchanged), entrant(fork_name(changes), spec, start)
-        )
+        return self._race(entrant("as it is", same, unchanged), entrant(name, spec, start))
 
     async def recorded_race(self, left: int, right: int) -> Race:
-        """Two recorded runs, from the last step that both have done; they stay as they are.
-        Raises LabError."""
+        """A race of two recorded runs from the last step that both have done; the recorded runs
+        stay as they are. Raises LabError."""
         from playground.lab.race import Entrant
-        from playground.lab.store.errors import StoreError
 
-        assert self.desk is not None
-        try:
-            rows = [await self.desk.row(left), await self.desk.row(right)]
-        except StoreError as error:
-            raise LabError(Failure(error.title, error.message)) from error
+        assert self.store is not None
+        rows = [await self.store.row(left), await self.store.row(right)]
         at = min(row.step for row in rows)
-        store = self._shared.lab.store
-        sampling = self._shared.model.sampling
+        store = self._context.lab.store
+        sampling = self._context.model.sampling
         one, other = (
             Entrant(
                 f"run {row.id}{f' {row.name}' if row.name else ''}",
@@ -187,16 +222,16 @@ class Runs:
         from playground.lab.client.lab import Lab
         from playground.lab.race import Race
 
-        lab = self._shared.lab
+        lab = self._context.lab
         store = Path(lab.store) if lab.store else None
         return Race(
             left, right, make_lab=lambda heard: Lab(lab.sources, listener=heard, store=store)
         )
 
     async def go_on_with(self, kept: Kept) -> None:
-        """The side of a race that was chosen is the open run from now on."""
+        """Open the side of a race that the person goes on with."""
         if kept.run is not None:
-            opened = await self._opening.open_recorded(kept.run, looking=False)
+            opened = await self._opening.open_recorded(kept.run)
         else:
             opened = await self._opening.open(
                 kept.checkpoint.spec,
@@ -207,13 +242,13 @@ class Runs:
             )
         if opened:
             number = f"It is run {kept.run}." if kept.run is not None else ""
-            self._shared.say(Remark(f"Going on with {visible(kept.name)}", number))
+            self._context.say(Remark(f"Going on with {visible(kept.name)}", number))
 
     # ------------------------------------------------------------ what frames tell
 
     async def follow(self) -> None:
-        """Note how the recording stands, and say what a person should know of it."""
-        model = self._shared.model
+        """Take over how the recording stands by the newest frame, and say what is new in it."""
+        model = self._context.model
         record = model.frame.record if model.frame else None
         before, self._seen = self._seen, record
         if self._info is not model.info:
@@ -221,13 +256,13 @@ class Runs:
         if record == before:
             return
         self._say_trouble(before, record)
-        if record is None or record.run is None or self.desk is None:
+        if record is None or record.run is None or self.store is None:
             model.name, model.forks = "", ()
             return
         model.name = record.name
         last, self._recorded = self._recorded, record.run
         if last is not None and last == record.parent and record.fork_step is not None:
-            self._shared.say(
+            self._context.say(
                 Remark(
                     f"Run {record.run} branches off run {record.parent}",
                     f"What run {record.parent} learnt after step {record.fork_step:,} is kept "
@@ -237,31 +272,31 @@ class Runs:
         await self.look_again()
 
     async def look_again(self) -> None:
-        """The open run's name and forks, as the store has them: the list of runs, a race or
-        another playground may have changed them."""
-        model, run = self._shared.model, self._shared.model.run
-        if run is None or self.desk is None:
+        """Read the open run's name and forks from the store: the list of runs, a race or another
+        playground may have changed them."""
+        model, run = self._context.model, self._context.model.run
+        if run is None or self.store is None:
             return
         from playground.lab.store.errors import StoreError
 
         try:
-            row, children = await self.desk.row(run), await self.desk.children(run)
+            row, children = await self.store.row(run), await self.store.children(run)
         except StoreError:
             return
         if run == model.run:
             model.name = row.name
             model.forks = tuple(row.fork_step for row in children if row.fork_step is not None)
-            self._shared.changed()
+            self._context.changed()
 
     def _say_trouble(self, before: RecordState | None, record: RecordState | None) -> None:
         was, now = (one.trouble if one else None for one in (before, record))
         if now is not None and now != was:
-            if now.title != self._told:  # once is enough
+            if now.title != self._told:
                 goes = f"Training goes on; recording is tried again every {AGAIN:.0f} seconds."
-                self._shared.say(Remark(now.title, f"{now.message} {goes}", "error"))
+                self._context.say(Remark(now.title, f"{now.message} {goes}", "error"))
             self._told = ""
         elif was is not None and now is None and record is not None:
-            self._shared.say(Remark("The run is recorded again", "Nothing of it is missing."))
+            self._context.say(Remark("The run is recorded again", "Nothing of it is missing."))
 
 
 def said(row: RunRow) -> str:

@@ -1,72 +1,88 @@
-"""What the person set for sampling goes to the worker, and the next token's chances come back."""
+"""How the run samples: what a person sets goes to the worker, and the next token's chances return.
+
+The model holds the sampling that is being edited, and nobody but `Previews` changes it. `Previews`
+also knows which sampling the worker has, and sends the model's whenever the two differ.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.sampling import Sampling
-from playground.tui.model import PlaygroundModel
-
-if TYPE_CHECKING:
-    from playground.lab.client.lab import Lab
+from playground.tui.control.context import Context
 
 PREVIEWS_PER_SECOND = 6
 
 
 class Previews:
-    """Keeps worker and model of one mind about the sampling."""
+    """Keeps the worker's sampling and the model's the same, and the chances on screen current."""
 
-    def __init__(self, lab: Lab, model: PlaygroundModel, changed: Callable[[], None]) -> None:
-        self._lab = lab
-        self._model = model
-        self._changed = changed
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._wanted = asyncio.Event()
         self._sent: Sampling | None = None
-        """What the worker samples by."""
+        """The sampling that the worker has."""
+
+    def set_sampling(self, sampling: Sampling) -> None:
+        """Sample like this from now on; the bars follow at once."""
+        self._context.model.sampling = sampling
+        self.want()
+        self._context.changed()
+
+    def set_prompt(self, prompt: str) -> None:
+        """Begin samples with this prompt from now on."""
+        self.set_sampling(replace(self._context.model.sampling, prompt=prompt))
 
     def want(self) -> None:
-        """The chances may be others now."""
+        """Ask for the chances anew: the sampling or the step is another."""
         self._wanted.set()
 
     def taken(self, given: Sampling | None, taken: Sampling) -> None:
-        """A worker was opened with the sampling `given` (None: with what was sent last), and
-        made `taken` of it: a prompt that a vocabulary lacks is dropped, a strategy that hung is
-        off. What the person has changed meanwhile is sent again."""
+        """Note that a worker was opened with the sampling `given`, and has `taken` now.
+
+        The two differ if the worker could not keep to it: a prompt that the vocabulary lacks is
+        dropped, a strategy that hung is switched off. Then the model adopts what the worker has.
+        Otherwise the model keeps what the person has changed meanwhile, and `send` sends that.
+
+        given: None for the sampling that was sent last.
+        """
         given = self._sent if given is None else given
         self._sent = taken
         if taken != given:
-            self._model.adopt(taken)
+            self._context.model.adopt(taken)
 
     async def send(self) -> None:
-        """Have the worker sample as the screen says. Raises LabError."""
-        sampling = self._model.sampling
+        """Have the worker sample as the model says. Raises LabError."""
+        model = self._context.model
+        sampling = model.sampling
         if sampling == self._sent:
             return
         try:
-            await self._lab.set_sampling(sampling)
+            await self._context.lab.set_sampling(sampling)
         except LabError as error:
             if error.failure.kind == "hung" and self._sent is not None:
-                self._model.adopt(self._sent)  # or it hangs the next worker too
+                model.adopt(self._sent)  # or it hangs the next worker too
             raise
         self._sent = sampling
 
     async def pump(self) -> None:
-        """Ask for chances, forever, as often as they are wanted."""
+        """Fetch the chances whenever they are wanted, PREVIEWS_PER_SECOND times at most; never
+        returns."""
+        model = self._context.model
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            if self._model.info is None:
+            if model.info is None:
                 continue
             try:
                 await self.send()
-                self._model.preview = await self._lab.preview()
-                self._model.preview_trouble = None
+                model.preview = await self._context.lab.preview()
+                model.preview_trouble = None
             except LabError as error:
                 if error.failure.kind in ("dead", "hung"):
                     continue
-                self._model.preview_trouble = error.failure
-            self._changed()
+                model.preview_trouble = error.failure
+            self._context.changed()
             await asyncio.sleep(1 / PREVIEWS_PER_SECOND)

@@ -1,25 +1,55 @@
-"""What goes on in the background: what fails there is said, and what falls over is shown."""
+"""What the controller does in the background, while the screen stays free."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 from playground.lab.protocol.failures import Failure, LabError
 
 
 class BackgroundTasks:
-    """The tasks of a controller; they end with it."""
+    """The tasks of a controller. None outlives it, and no failure of one is lost."""
 
     def __init__(
         self, complain: Callable[[Failure], None], failed: Callable[[BaseException], None]
     ) -> None:
-        """complain: told what the lab could not do. failed: told of a defect."""
+        """complain: told what the lab could not do. failed: told of any other exception, which is
+        a defect of the playground."""
         self._complain = complain
         self._failed = failed
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._asked = 0
+        self._commands = 0
+
+    @property
+    def busy(self) -> bool:
+        """True while a command that was given to `do` is not done; it may not even have begun."""
+        return self._commands > 0
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Carry out a command; a LabError is told to the person."""
+
+        def done(_: asyncio.Task[Any]) -> None:
+            self._commands -= 1
+            work.close()  # it may have been cancelled unbegun
+
+        self._commands += 1
+        self.spawn(self._guarded(work)).add_done_callback(done)
+
+    def attend(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Carry out work that shows a screen and waits for the person; nothing is busy meanwhile.
+
+        The work runs up to its first wait before this returns, so that the screen is there for the
+        next key: a task alone would begin later. A LabError is told to the person.
+        """
+        guarded = self._guarded(work)
+        try:
+            wait = guarded.send(None)
+        except StopIteration:
+            return
+        self.spawn(_rest(guarded, wait)).add_done_callback(lambda _: guarded.close())
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Carry out work that handles its own LabErrors."""
@@ -28,28 +58,12 @@ class BackgroundTasks:
         task.add_done_callback(self._ended)
         return task
 
-    @property
-    def busy(self) -> bool:
-        """Is something that was asked for not done yet? It may not even have begun."""
-        return self._asked > 0
-
-    def do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Carry out work; what fails is said, never lost."""
-
-        def done(_: asyncio.Task[Any]) -> None:
-            self._asked -= 1
-            work.close()  # it may have been cancelled unbegun
-
-        self._asked += 1
-        self.spawn(self._guarded(work)).add_done_callback(done)
-
     def cancel(self) -> None:
-        """Stop them all."""
+        """Cancel all tasks."""
         for task in list(self._tasks):
             task.cancel()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
-        """A task that fell over is a defect of ours: it is shown, never swallowed."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(error)
@@ -59,3 +73,11 @@ class BackgroundTasks:
             await work
         except LabError as error:
             self._complain(error.failure)
+
+
+@types.coroutine
+def _rest(work: Coroutine[Any, Any, Any], wait: Any) -> Generator[Any, Any, None]:
+    """The rest of a coroutine that was begun by `send` and has come to wait for `wait`. Python 3.12
+    has tasks that begin at once; 3.11 has not."""
+    yield wait
+    yield from work.__await__()

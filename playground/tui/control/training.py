@@ -1,6 +1,8 @@
-"""The commands of training: one after the other, each seen before the next.
+"""The commands to the worker that trains.
 
-What takes its time and tells how far it is: another engine, a checkpoint, an export.
+`Training` moves the run: its commands come one after the other, and each is seen before the next.
+`Making` has the worker make something of the run while the run goes on: an engine, a checkpoint,
+an exported file, texts.
 """
 
 from __future__ import annotations
@@ -12,30 +14,219 @@ from dataclasses import replace
 
 from playground.catalog import KnobValue
 from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Measuring
 from playground.tui.control.context import NOTICED, Context, Remark
 from playground.tui.control.frames import Frames
 from playground.tui.control.opening import Opening
+from playground.tui.control.sampling import Previews
 from playground.tui.model import SPEEDS
 
 
-class Making:
-    """Has things made of the run by its worker; the run itself goes on."""
+class Training:
+    """Moves the run, and changes what is done as it moves. Methods raise LabError if the worker
+    could not do what they ask."""
 
     def __init__(
-        self, shared: Context, frames: Frames, opening: Opening, training: Training
+        self, context: Context, previews: Previews, frames: Frames, opening: Opening
     ) -> None:
-        self._shared = shared
+        self._context = context
+        self._previews = previews
+        self._frames = frames
+        self._opening = opening
+        self._lock = asyncio.Lock()
+        self._sought: int | None = None
+        """The step of the timeline that was asked for last, until the run goes there."""
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the commands before this one, then hold the run for the command inside.
+
+        Each command begins in the state that the one before led to: five quick presses are five
+        steps, also while the run is still being opened. The frame that the command led to is in
+        the model when this returns.
+        """
+        async with self._lock:
+            if self._context.model.info is None:
+                await self._frames.ready.wait()
+            await self._opening.revive()
+            if self._context.model.frame is None:
+                await self._frames.pull()
+            yield
+            await self._frames.look()
+
+    async def settle(self) -> None:
+        """Wait until all that was asked for so far is done, and seen."""
+        await asyncio.sleep(0)  # a command that was asked for in this moment begins first
+        async with self.turn():
+            pass
+
+    async def step(self, steps: int = 1) -> None:
+        """Do exactly so many steps, then pause."""
+        async with self.turn():
+            if not self._at_end():
+                await self._context.patience.for_(self._context.lab.advance(steps))
+
+    async def reset(self) -> None:
+        """Go back to step 0. Nothing is lost: the same steps come again."""
+        await self.back(None)
+
+    async def back(self, steps: int | None = 1) -> None:
+        """Go exactly so many steps back; None: to step 0."""
+        async with self.turn():
+            step = self._context.model.step
+            if step == 0:
+                self._context.say(Remark("This is the beginning", "No step has been done yet."))
+            else:
+                target = 0 if steps is None else max(0, step - steps)
+                await self._go_to(target)
+
+    async def seek(self, step: int) -> None:
+        """Go to a step of the record. While the run is on its way to one step, only the last of
+        the steps that are asked for meanwhile counts."""
+        model, self._sought = self._context.model, step
+        if model.seeking:
+            return
+        model.seeking = True
+        try:
+            async with self.turn():
+                while (to := self._sought) is not None:
+                    self._sought = None
+                    await self._go_to(to)
+                    await self._frames.look()
+        finally:
+            model.seeking, self._sought = False, None
+            self._context.changed()
+
+    async def _go_to(self, step: int) -> None:
+        model = self._context.model
+        model.going = step
+        try:
+            await self._context.patience.for_(self._context.lab.go_to(step))
+        finally:
+            model.going = None
+
+    async def checkpoint_at(self, step: int) -> Checkpoint:
+        """The run's state after `step` steps, to fork from. The run is paused, and stands
+        afterwards where it stood before."""
+        async with self.turn():
+            # The frame may be older than the run; where a paused run stands is certain.
+            if self._context.model.running:
+                await self._context.patience.for_(self._context.lab.pause())
+                await self._frames.pull()
+            stood = self._context.model.step
+            if stood != step:
+                await self._go_to(step)
+            checkpoint = await self._context.patience.for_(self._context.lab.checkpoint())
+            if checkpoint.step != step:  # `stop_going` stopped it on the way, and has said so
+                raise LabError(Failure("There is no fork", "", kind="cancelled"))
+            if stood != step:
+                await self._go_to(stood)
+            return checkpoint
+
+    async def stop_going(self) -> None:
+        """Stop a run that is on its way to a step, at the step it has come to."""
+        going, self._sought = self._context.model.going, None
+        if going is not None:
+            await self._context.lab.pause()
+            self._context.say(Remark(f"Stopped on the way to step {going:,}"))
+
+    async def toggle(self) -> None:
+        """Pause if the run is running, run it if not."""
+        async with self.turn():
+            if self._context.model.running:
+                await self._context.patience.for_(self._context.lab.pause())
+            elif not self._at_end():
+                await self.run()
+        self._frames.touch()
+
+    async def run(self) -> None:
+        """Train on at the model's speed. Call it only within a turn."""
+        speed = SPEEDS[self._context.model.speed]
+        await self._context.patience.for_(self._context.lab.run(speed))
+
+    def _at_end(self) -> bool:
+        """True if all steps are done, which is said."""
+        frame = self._context.model.frame
+        if frame is None or frame.state != "finished":
+            return False
+        self._context.say(
+            Remark(
+                f"All {frame.steps:,} steps are done",
+                "b steps back, r returns to the beginning, h sets more steps.",
+            )
+        )
+        return True
+
+    async def set_speed(self, speed: int) -> None:
+        """speed: an index into SPEEDS; one beyond the ends means the end."""
+        self._context.model.speed = min(max(speed, 0), len(SPEEDS) - 1)
+        async with self.turn():
+            if self._context.model.running:
+                await self.run()
+        self._frames.touch()
+
+    async def edit(self, changes: Mapping[str, KnobValue]) -> None:
+        """Change settings of the run while it trains, by their dotted names."""
+        async with self.turn():
+            await self._context.patience.for_(self._context.lab.edit(changes))
+
+    async def set_metrics(self, measuring: Measuring) -> None:
+        """Measure these metrics from now on."""
+        async with self.turn():
+            await self._context.patience.for_(self._context.lab.set_metrics(measuring))
+            self._context.model.measuring = measuring
+        self._frames.touch()
+
+    async def set_probes(self, probes: ProbeSet) -> None:
+        """Ask these probes from now on."""
+        async with self.turn():
+            await self._context.lab.set_probes(probes)
+        asked = f"{len(probes.prompts)} probes every {probes.every:,} steps"
+        self._context.say(Remark(asked if probes.prompts else "No probes any more"))
+
+    async def go_on_without(self, strategy: str) -> None:
+        """Switch a sampling strategy off, by its qualified name, and train on if the run was
+        running when the strategy failed."""
+        self._previews.set_sampling(self._context.model.without_strategy(strategy))
+        async with self.turn():
+            await self._previews.send()
+            if self._frames.interrupted:
+                self._frames.interrupted = False
+                await self.run()
+        self._frames.touch()
+
+
+class Making:
+    """Has the worker make something of the run, and tells how far it is; the run goes on."""
+
+    def __init__(
+        self,
+        context: Context,
+        previews: Previews,
+        frames: Frames,
+        opening: Opening,
+        training: Training,
+    ) -> None:
+        self._context = context
+        self._previews = previews
         self._frames = frames
         self._opening = opening
         self._training = training
         self._first: Progress | None = None
-        """What was told first of the engine that was asked for last."""
+        """The first progress of the engine that was asked for last; by it the call knows whether
+        another engine has been asked for since."""
 
     async def use_engine(self, name: str) -> None:
-        """Let another engine go on; see Controller.use_engine."""
-        shared, model = self._shared, self._shared.model
+        """Let another engine go on in the state of the run, as soon as the engine is made.
+
+        The run goes on meanwhile; a failure leaves the run the engine it had. The engine at work
+        is asked for again only while another one is being made.
+        """
+        context, model = self._context, self._context.model
+        if name == model.engine and model.making is None:
+            return
         entry = model.catalog.find("engine", name) if model.catalog else None
         key = entry.qualified if entry else name
 
@@ -43,20 +234,19 @@ class Making:
             # The worker tells the full name; the person chose a shorter one.
             stage = progress.stage.removeprefix(key).removeprefix(name).removeprefix(": ")
             model.making = replace(progress, stage=f"{name}: {stage}")
-            shared.changed()
+            context.changed()
 
-        async with self._training.turn():
-            pass  # what was asked for before is done, and there is a worker
+        await self._training.settle()
         mine = model.making = Progress(f"{name}: getting ready", 0, 0)
         self._first = mine
-        shared.changed()
+        context.changed()
         try:
-            await shared.lab.use_engine(name, tell)
+            await context.lab.use_engine(name, tell)
         except LabError as error:
             self._engine_refused(key, error.failure)
         else:
             model.engine_troubles.pop(key, None)
-            shared.say(
+            context.say(
                 Remark(f"The {name} engine goes on", "It took over the weights and Adam's moments.")
             )
         finally:
@@ -67,178 +257,51 @@ class Making:
     def _engine_refused(self, key: str, failure: Failure) -> None:
         if failure.kind == "cancelled":
             return
-        model = self._shared.model
+        model = self._context.model
         model.engine_troubles[key] = failure.message
         words = f"{failure.message} The run goes on with the {model.engine} engine."
-        self._shared.say(Remark(failure.title, words, "error"))
+        self._context.say(Remark(failure.title, words, "error"))
 
     async def save(self, path: str) -> bool:
-        """Write a checkpoint; says where it went, or why not."""
-        shared = self._shared
+        """Write a checkpoint to a file; says where it went, or why not, and returns False then."""
+        context = self._context
         try:
             await self._opening.revive()
-            await shared.patience.for_(shared.lab.save(path))
+            await context.patience.for_(context.lab.save(path))
         except LabError as error:
-            shared.complain(error.failure)
+            context.complain(error.failure)
             return False
-        shared.say(Remark(f"Saved step {shared.model.step:,}", path))
+        context.say(Remark(f"Saved step {context.model.step:,}", path))
         return True
 
     async def export(self, path: str, name: str, options: Mapping[str, KnobValue]) -> bool:
-        """Write the run with an exporter; says where it went, or why not."""
-        shared, model, now = self._shared, self._shared.model, asyncio.get_running_loop().time
+        """Write the run to a file with an exporter; says where it went, or why not, and returns
+        False then."""
+        context, model, now = self._context, self._context.model, asyncio.get_running_loop().time
         told = now()
 
         def tell(progress: Progress) -> None:
             if now() - told > NOTICED:
                 model.making = progress
-                shared.changed()
+                context.changed()
 
         try:
             await self._opening.revive()
-            await shared.patience.for_(shared.lab.export(path, name, options, tell))
+            await context.patience.for_(context.lab.export(path, name, options, tell))
         except LabError as error:
-            shared.complain(error.failure)
+            context.complain(error.failure)
             return False
         finally:
             model.making = None
-        shared.say(Remark(f"Exported step {model.step:,}", path))
+        context.say(Remark(f"Exported step {model.step:,}", path))
         return True
 
-
-class Training:
-    """Every method raises LabError if the worker could not do it."""
-
-    def __init__(self, shared: Context, frames: Frames, opening: Opening) -> None:
-        self._shared = shared
-        self._frames = frames
-        self._opening = opening
-        self._lock = asyncio.Lock()
-        self._sought: int | None = None
-        """The step asked for last on the timeline."""
-
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """One command after the other, each from the state that the one before led to: five
-        quick presses are five steps, also while the run is still being opened."""
-        async with self._lock:
-            if self._shared.model.info is None:
-                await self._frames.ready.wait()
-            await self._opening.revive()
-            if self._shared.model.frame is None:
-                await self._frames.pull()
-            yield
-            await self._frames.pull()
-            self._shared.changed()
-
-    async def step(self, steps: int) -> None:
-        """Exactly so many steps, then pause."""
-        async with self.turn():
-            if not self._at_end():
-                await self._shared.patience.for_(self._shared.lab.advance(steps))
-
-    async def back(self, steps: int | None) -> None:
-        """Exactly so many steps back; None: to step 0."""
-        async with self.turn():
-            step = self._shared.model.step
-            if step == 0:
-                self._shared.say(Remark("This is the beginning", "No step has been done yet."))
-            else:
-                target = 0 if steps is None else max(0, step - steps)
-                await self._go_to(target)
-
-    async def seek(self, step: int) -> None:
-        """Go to a step, as the timeline is moved: only the place asked for last counts."""
-        model, self._sought = self._shared.model, step
-        if model.seeking:
-            return
-        model.seeking = True
-        try:
-            async with self.turn():
-                while (to := self._sought) is not None:
-                    self._sought = None
-                    await self._go_to(to)
-                    await self._frames.pull()
-                    self._shared.changed()
-        finally:
-            model.seeking, self._sought = False, None
-            self._shared.changed()
-
-    async def _go_to(self, step: int) -> None:
-        model = self._shared.model
-        model.going = step
-        try:
-            await self._shared.patience.for_(self._shared.lab.go_to(step))
-        finally:
-            model.going = None
-
-    async def checkpoint_at(self, step: int) -> Checkpoint:
-        """The run's state after `step` steps, to fork from; the run itself stays where it
-        stands, paused."""
-        async with self.turn():
-            # The picture may be older than the run: where that stands is known once it is paused.
-            if self._shared.model.running:
-                await self._shared.patience.for_(self._shared.lab.pause())
-                await self._frames.pull()
-            stood = self._shared.model.step
-            if stood != step:
-                await self._go_to(step)
-            checkpoint = await self._shared.patience.for_(self._shared.lab.checkpoint())
-            if checkpoint.step != step:  # stopped on the way there, which is said
-                raise LabError(Failure("There is no fork", "", kind="cancelled"))
-            if stood != step:
-                await self._go_to(stood)
-            return checkpoint
-
-    async def stop_going(self) -> None:
-        """Stay where the run has come to on its way to a step that is far from a kept state."""
-        going, self._sought = self._shared.model.going, None
-        if going is not None:
-            await self._shared.lab.pause()
-            self._shared.say(Remark(f"Stopped on the way to step {going:,}"))
-
-    async def toggle(self) -> None:
-        """Run, or pause."""
-        async with self.turn():
-            if self._shared.model.running:
-                await self._shared.patience.for_(self._shared.lab.pause())
-            elif not self._at_end():
-                await self.run()
-        self._frames.touch()
-
-    async def run(self) -> None:
-        """Train on, at the speed that is set. Only within a turn."""
-        speed = SPEEDS[self._shared.model.speed]
-        await self._shared.patience.for_(self._shared.lab.run(speed))
-
-    def _at_end(self) -> bool:
-        frame = self._shared.model.frame
-        if frame is None or frame.state != "finished":
-            return False
-        self._shared.say(
-            Remark(
-                f"All {frame.steps:,} steps are done",
-                "b steps back, r returns to the beginning, h sets more steps.",
-            )
-        )
-        return True
-
-    async def set_speed(self, speed: int) -> None:
-        """An index into SPEEDS; ends are kept to."""
-        self._shared.model.speed = min(max(speed, 0), len(SPEEDS) - 1)
-        async with self.turn():
-            if self._shared.model.running:
-                await self.run()
-        self._frames.touch()
-
-    async def edit(self, changes: Mapping[str, KnobValue]) -> None:
-        """Change live settings at once."""
-        async with self.turn():
-            await self._shared.patience.for_(self._shared.lab.edit(changes))
-
-    async def set_metrics(self, measuring: Measuring) -> None:
-        """From now on measure these."""
-        async with self.turn():
-            await self._shared.patience.for_(self._shared.lab.set_metrics(measuring))
-            self._shared.model.measuring = measuring
+    async def sample(self) -> None:
+        """Have the model write a batch of texts now. Raises LabError."""
+        context = self._context
+        await self._opening.revive()
+        await self._previews.send()
+        batch = await context.patience.for_(context.lab.sample())
+        if batch.note:
+            context.say(Remark("No samples", batch.note, "warning"))
         self._frames.touch()

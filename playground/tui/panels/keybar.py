@@ -7,17 +7,18 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
 
+from playground.tui.bindings import action_name
 from playground.tui.styles import MUTED, POINTED
 from playground.tui.widgets.static_text import Words
 
 IMPORTANCE = {
-    action: place
-    for place, action in enumerate(
+    name: place
+    for place, name in enumerate(
         ("help", "step", "run", "datasets", "settings", "fork", "runs", "sample", "leave", "back",
-         "speed(1)", "zoom", "tokenizers", "plugins", "reset")
+         "speed.1", "zoom", "tokenizers", "plugins", "reset")
     )
 }  # fmt: skip
-"""Which keys are shown when not all fit: help first."""
+"""Which keys are shown when not all fit, by the names of their actions: help first."""
 
 
 class KeyBar(Words):
@@ -35,7 +36,7 @@ class KeyBar(Words):
         width = self.size.width or self.app.size.width - 2
         keys = [
             (
-                IMPORTANCE.get(binding.action, len(IMPORTANCE)),
+                IMPORTANCE.get(action_name(binding.action), len(IMPORTANCE)),
                 binding.key_display or binding.key,
                 "pause" if binding.action == "run" and running else binding.description,
                 binding.action,

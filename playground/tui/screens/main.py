@@ -1,9 +1,9 @@
-"""The main screen: four panels, two lines above, one below; every key of the table."""
+"""The main screen: four panels, two lines above them, one below, and every key of the table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, cast
+from collections.abc import Coroutine, Mapping
+from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -16,7 +16,9 @@ from playground.catalog import KnobValue
 from playground.lab.protocol.frames import PanelView
 from playground.lab.protocol.run import MatrixKind
 from playground.tui.bindings import MAIN_BINDINGS
-from playground.tui.model import MATRIX_KINDS, PlaygroundModel
+from playground.tui.control.controller import Controller
+from playground.tui.dialogs import Dialogs
+from playground.tui.model import MATRIX_KINDS
 from playground.tui.panels.dataset import DatasetPanel
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
@@ -30,12 +32,9 @@ from playground.tui.screens.dialog import passed
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
 
-if TYPE_CHECKING:
-    from playground.tui.app import PlaygroundApp
-
 
 class MainScreen(Screen[None]):
-    """Panels and keys. State is the model's, work is the controller's."""
+    """The panels and the keys. The model holds the state, the controller does the work."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(MAIN_BINDINGS)
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
@@ -51,16 +50,14 @@ class MainScreen(Screen[None]):
     ]
     AUTO_FOCUS = "#loss-chart"
 
-    def __init__(self, model: PlaygroundModel) -> None:
+    def __init__(self, controller: Controller, dialogs: Dialogs) -> None:
         super().__init__()
-        self.model = model
+        self.model = controller.model
+        self._controller = controller
+        self._dialogs = dialogs
         self._zoomed: Panel | None = None
         self._chosen = 2
-        """The panel that was last gone to; the focus follows a moment later."""
-
-    @property
-    def playground(self) -> PlaygroundApp:
-        return cast("PlaygroundApp", self.app)
+        """The number of the panel that was gone to last; the focus follows a moment later."""
 
     def compose(self) -> ComposeResult:
         yield TooSmall(id="too-small")
@@ -89,9 +86,9 @@ class MainScreen(Screen[None]):
     # ------------------------------------------------------------ drawing
 
     def draw(self) -> None:
-        """Draw the model. Called at most once a frame."""
+        """Draw the model. The app calls this once a frame at most."""
         if not self.query(KeyBar):
-            return  # not composed yet, or being taken down
+            return  # the screen is not composed yet, or is being taken down
         neighbours, panel_size = self.model.neighbours, self.model.panel_size
         self.query_one(TitleLine).show(self.model)
         self.query_one(StatusLine).show(self.model)
@@ -100,7 +97,7 @@ class MainScreen(Screen[None]):
                 panel.show(self.model)
         self._draw_keys()
         if self.model.neighbours != neighbours or self.model.panel_size != panel_size:
-            self.playground.controller.touch()  # there is room for more than was asked for
+            self._controller.frames.touch()  # there is room for more than the last frame brought
 
     def _draw_keys(self) -> None:
         bindings = [binding for binding in MAIN_BINDINGS if binding.show]
@@ -124,7 +121,7 @@ class MainScreen(Screen[None]):
             self.model.panel_shown = number == 5
             if self._zoomed is None:
                 self._arrange()
-            self.playground.controller.touch()
+            self._controller.frames.touch()
         self._chosen = number
         if self._zoomed is not None and self._zoomed is not panel:
             self._zoom(panel)
@@ -133,19 +130,26 @@ class MainScreen(Screen[None]):
             self.set_focus(target)  # at once: the next key is for it
 
     def action_plugin_panel(self) -> None:
-        """Show the contributed panel; if it has the focus already, choose which."""
+        """Show the contributed panel; if the panel has the focus already, let the person choose
+        another one."""
         focused = self.focused_panel
         if focused is not None and focused.NUMBER == 5:
-            self.playground.dialogs.panels()
+            self._controller.tasks.attend(self._choose_panel())
         else:
             self.action_panel(5)
 
+    async def _choose_panel(self) -> None:
+        choice = await self._dialogs.panels()
+        if choice is not None:
+            self.show_panel(choice["name"], choice["options"])
+
     def show_panel(self, name: str, options: Mapping[str, KnobValue] | None = None) -> None:
-        """Another contributed panel, now."""
+        """Show a contributed panel, by the shortest name that means it. One that was switched off
+        because it hung is drawn again, since a person chose it."""
         self.model.panel = PanelView(name, dict(options or {}))
-        self.playground.controller.allow_panel(name)
+        self._controller.lab.panels.allow(name)
         self.action_panel(5)
-        self.playground.controller.touch()
+        self._controller.frames.touch()
 
     def action_zoom(self) -> None:
         self._zoom(None if self._zoomed else self.panel(self._chosen))
@@ -160,7 +164,8 @@ class MainScreen(Screen[None]):
         self._arrange()
 
     def _arrange(self) -> None:
-        """The zoomed panel alone, or four: the contributed one shares a place with the third."""
+        """Show the zoomed panel alone, or four panels: the contributed panel and the parameters
+        share a place."""
         zoomed, hidden = self._zoomed, 3 if self.model.panel_shown else 5
         for panel in self.query(Panel):
             panel.display = panel is zoomed if zoomed else hidden != panel.NUMBER
@@ -169,11 +174,12 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self.draw)
 
     def action_escape(self) -> None:
-        controller = self.playground.controller
-        if self.model.opening is not None and controller.cancel_open():
+        """Leave the innermost thing there is to leave: an opening, a way to a step, a field, a
+        cursor, a zoom, the contributed panel."""
+        if self.model.opening is not None and self._controller.opening.cancel():
             return
         if self.model.going is not None:
-            controller.do(controller.stop_going())
+            self._do(self._controller.training.stop_going())
         elif isinstance(self.focused, Input):
             panel = self.focused_panel
             target = panel.target() if panel else None
@@ -187,43 +193,64 @@ class MainScreen(Screen[None]):
 
     # ------------------------------------------------------------ training
 
+    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Carry out a command of the controller in the background."""
+        self._controller.tasks.do(work)
+
     def action_step(self) -> None:
-        self.playground.controller.do(self.playground.controller.step())
+        self._do(self._controller.training.step())
 
     def action_back(self) -> None:
-        self.playground.controller.do(self.playground.controller.back())
+        self._do(self._controller.training.back())
 
     def action_run(self) -> None:
-        self.playground.controller.do(self.playground.controller.toggle())
+        self._do(self._controller.training.toggle())
 
     def action_speed(self, by: int) -> None:
-        controller = self.playground.controller
-        controller.do(controller.set_speed(self.model.speed + by))
+        self.set_speed(self.model.speed + by)
+
+    def set_speed(self, speed: int) -> None:
+        """speed: an index into SPEEDS; one beyond the ends means the end."""
+        self._do(self._controller.training.set_speed(speed))
 
     def action_reset(self) -> None:
-        self.playground.controller.do(self.playground.controller.reset())
+        self._do(self._controller.training.reset())
 
-    def action_undo(self) -> None:
-        self.playground.controller.do(self.playground.controller.undo())
-
-    def action_sample(self) -> None:
-        self.playground.controller.do(self.playground.controller.sample())
+    def action_travel(self, end: int) -> None:
+        """Go to the first step that the run can go back to (0), or to the last recorded one (1)."""
+        frame = self.model.frame
+        if frame is not None:
+            to = self.model.head if end else frame.earliest
+            self._do(self._controller.training.seek(to))
 
     def on_scrubber_moved(self, event: Scrubber.Moved) -> None:
         event.stop()
-        self.playground.controller.do(self.playground.controller.seek(event.to))
+        self._do(self._controller.training.seek(event.to))
 
     def on_chart_picked(self, event: Chart.Picked) -> None:
         event.stop()
         event.chart.cursor = None
-        self.playground.controller.do(self.playground.controller.seek(round(event.x)))
+        self._do(self._controller.training.seek(round(event.x)))
 
-    def action_travel(self, end: int) -> None:
-        """To the first step that can be gone back to, or the last one recorded."""
-        frame = self.model.frame
-        if frame is not None:
-            to = self.model.head if end else frame.earliest
-            self.playground.controller.do(self.playground.controller.seek(to))
+    # ------------------------------------------------------------ runs
+
+    def start(self, changes: Mapping[str, Any]) -> None:
+        """Begin a new run: the open one with these settings changed, by their dotted names."""
+        self._do(self._controller.opening.start(changes))
+
+    def use_engine(self, name: str) -> None:
+        """Go on with the engine of that name."""
+        self._do(self._controller.making.use_engine(name))
+
+    def action_windows(self) -> None:
+        self._do(self._controller.opening.split_or_join())
+
+    def action_undo(self) -> None:
+        self._do(self._controller.opening.undo())
+
+    def action_resume(self) -> None:
+        self.app.clear_notifications()  # the offer of an interrupted run, which this takes up
+        self._do(self._controller.runs.resume())
 
     # ------------------------------------------------------------ looking
 
@@ -245,27 +272,33 @@ class MainScreen(Screen[None]):
         self.show_matrix(kind=event.kind)
 
     def show_matrix(self, place: int | None = None, kind: MatrixKind | None = None) -> None:
-        """Another matrix, another view of it, or both."""
+        """Show another matrix, by its place in the run's list, another view, or both."""
         if place is not None:
             self.model.matrix = place
         if kind is not None:
             self.model.kind = kind
-        self.playground.controller.touch()
+        self._controller.frames.touch()
 
     # ------------------------------------------------------------ sampling
+
+    def action_sample(self) -> None:
+        self._do(self._controller.making.sample())
 
     def action_prompt(self) -> None:
         self.query_one(SamplingPanel).focus_prompt()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In a field a slash is text."""
+        """In a field, a slash is text and does not lead to the prompt."""
         if action == "prompt" and isinstance(self.focused, Input):
             return False
         return super().check_action(action, parameters)
 
     async def on_key(self, event: events.Key) -> None:
-        """A field stops the characters that are for it. One that comes this far while a field
-        has the focus was typed before that, so it is a key of the table."""
+        """Obey a key that was typed before a field had the focus.
+
+        A field stops the characters that it takes. A character that comes this far while a field
+        has the focus was on its way before, and is a key of the table.
+        """
         focused = self.focused
         if isinstance(focused, Input) and focused.check_consume_key(event.key, event.character):
             for binding in MAIN_BINDINGS:
@@ -275,61 +308,20 @@ class MainScreen(Screen[None]):
 
     def on_sampling_panel_knob_moved(self, event: SamplingPanel.KnobMoved) -> None:
         changed = self.model.with_knob(event.place, event.link, event.knob, event.value)
-        self.playground.controller.set_sampling(changed)
+        self._controller.previews.set_sampling(changed)
 
     def on_sampling_panel_prompt_changed(self, event: SamplingPanel.PromptChanged) -> None:
         if event.prompt != self.model.sampling.prompt:
-            self.playground.controller.set_prompt(event.prompt)
+            self._controller.previews.set_prompt(event.prompt)
 
     def on_sampling_panel_sample_wanted(self) -> None:
         self.action_sample()
 
     # ------------------------------------------------------------ dialogs
 
-    def action_datasets(self) -> None:
-        self.playground.dialogs.datasets()
-
-    def action_tokenizers(self) -> None:
-        self.playground.dialogs.tokenizers()
-
-    def action_engines(self) -> None:
-        self.playground.dialogs.engines()
-
-    def action_settings(self) -> None:
-        self.playground.dialogs.settings()
-
-    def action_chain(self) -> None:
-        self.playground.dialogs.chain()
-
-    def action_metrics(self) -> None:
-        self.playground.dialogs.metrics()
-
-    def action_plugins(self) -> None:
-        self.playground.dialogs.plugins()
-
-    def action_wrong(self) -> None:
-        self.playground.dialogs.wrong()
-
-    def action_windows(self) -> None:
-        self.playground.dialogs.windows()
-
-    def action_save(self) -> None:
-        self.playground.dialogs.save()
-
-    def action_export(self) -> None:
-        self.playground.dialogs.export()
-
-    def action_resume(self) -> None:
-        self.playground.dialogs.resume()
-
-    def action_fork(self) -> None:
-        self.playground.dialogs.fork()
-
-    def action_runs(self) -> None:
-        self.playground.dialogs.runs()
-
-    def action_probes(self) -> None:
-        self.playground.dialogs.probes()
+    def action_dialog(self, name: str) -> None:
+        """Open a dialog, by the name of its method of Dialogs."""
+        self._dialogs.open(name)
 
     def action_help(self) -> None:
         own: list[Binding] = []
@@ -340,10 +332,7 @@ class MainScreen(Screen[None]):
                 if node is self.focused
             ]
         panel = self.focused_panel
-        self.playground.dialogs.help([*own, *MAIN_BINDINGS], panel.NUMBER if panel else 2)
-
-    async def action_leave(self) -> None:
-        await self.playground.leave()
+        self._dialogs.help([*own, *MAIN_BINDINGS], panel.NUMBER if panel else 2)
 
     @on(KeyBar.Pressed)
     async def _key_clicked(self, event: KeyBar.Pressed) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -20,9 +20,8 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.lab.protocol.failures import LabError
-from playground.lab.protocol.run import Checkpoint
-from playground.lab.protocol.sampling import Sampling
 from playground.lab.race.state import Place, RaceState
+from playground.tui.control.runs import Kept
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.screens.dialog import passed
@@ -72,20 +71,6 @@ RACE_BINDINGS = [
 PACE = 1 / 12
 """Seconds between two drawings, at the least."""
 WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """The side that is gone on with."""
-
-    place: Place
-    name: str
-    checkpoint: Checkpoint
-    sampling: Sampling | None
-    run: int | None = None
-    """Its number in the store, if it was recorded."""
-    parent: tuple[int, int] | None = None
-    """The run that it is a fork of, and from which step, if it was not trained yet."""
 
 
 class RaceScreen(Screen[Kept | None]):

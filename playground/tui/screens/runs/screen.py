@@ -1,11 +1,13 @@
-"""All runs that were recorded: found, sorted, looked at, opened, forked, raced, put away."""
+"""All recorded runs: to search, sort and look at; to open, fork and race; to name, note, delete,
+export and import."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
@@ -16,9 +18,9 @@ from textual.widgets import Input, Static
 
 from playground.lab.store.errors import StoreError
 from playground.lab.store.query import Query, QueryError
-from playground.tui.screens.dialog import MUTED, Line, error
+from playground.tui.screens.dialog import MUTED, Dialog, Line, error
+from playground.tui.screens.runs.ask import AskLine, ExportRun, ImportRun, Wanted
 from playground.tui.screens.runs.detail import RunDetail
-from playground.tui.screens.runs.manage import RunChoice, RunsManaging
 from playground.tui.screens.runs.table import COLUMNS, FAMILIES, SMALL_FIRST, RunList, Table
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.table import RowList, Sort
@@ -29,14 +31,14 @@ if TYPE_CHECKING:
     from playground.lab.client.async_store import AsyncStore
     from playground.lab.store.records import RunRow
 
-__all__ = ["RunChoice", "RunsScreen"]
+T = TypeVar("T")
 
 AGAIN = 2.0
-"""Seconds between two looks at what others, and the worker, have recorded."""
+"""Seconds at least between two readings of the list, which the worker and others write to."""
 AT_FIRST = 200
 """Runs that are read and shown before all the others."""
 _SHARE = 20
-"""A look that takes long is followed by a rest so many times as long."""
+"""A reading is followed by a rest at least so many times as long."""
 NOTHING = (
     "Nothing was recorded yet. Whatever is trained is kept here by itself: go back with esc, and "
     "press s for a step or space to let it run."
@@ -55,8 +57,20 @@ class Search(OrderedInput):
     ]  # fmt: skip
 
 
-class RunsScreen(RunsManaging):
-    """Dismissed with what is to be done with a run, or None."""
+@dataclass(frozen=True, slots=True)
+class RunChoice:
+    """What the person wants done with a run."""
+
+    kind: Literal["open", "fork", "race"]
+    run: int
+    at: int | None = None
+    """The step to stand at; None for the step at which the run stood last."""
+    other: int | None = None
+    """The run to race against."""
+
+
+class RunsScreen(Dialog[RunChoice | None]):
+    """The list, and beside it the details of one run or two; dismissed with a choice or None."""
 
     HEADING = "Runs"
     AUTO_FOCUS = "#runs-list"
@@ -68,7 +82,7 @@ class RunsScreen(RunsManaging):
                 tooltip="Open the run, and go on from a step of it with something changed"),
         Binding("R", "race", "race", id="runs.race",
                 tooltip="Race the two marked runs, or this one and the one that is open"),
-        # At once: what is typed after it is searched for, however busy the screen is.
+        # With priority: what is typed after it is searched for, however busy the screen is.
         Binding("slash", "search", "search", key_display="/", id="runs.search", priority=True,
                 tooltip="Search: words, and conditions as lr>=0.01 dataset=names touched<2d"),
         Binding("s", "sort", "sort", id="runs.sort", tooltip="Sort by the next column"),
@@ -78,6 +92,19 @@ class RunsScreen(RunsManaging):
                 tooltip="Forks below what they were forked from, or a plain list"),
         Binding("d", "detail", "details", id="runs.detail",
                 tooltip="Show or hide what is known of the run"),
+        # With priority: what is typed after them is no key of this screen, however busy it is.
+        Binding("n", "name", "name", id="runs.name", priority=True,
+                tooltip="Give the run a name"),
+        Binding("m", "note", "note", id="runs.note", priority=True,
+                tooltip="Write something to the run"),
+        Binding("delete,backspace", "delete", "delete", key_display="del", id="runs.delete",
+                tooltip="Put the marked runs away, or this one"),
+        Binding("u", "undo", "undo", id="runs.undo",
+                tooltip="Bring back what was deleted last"),
+        Binding("x", "export", "export", id="runs.export",
+                tooltip="Write the run, its figures or its model to a file"),
+        Binding("i", "import", "import", id="runs.import",
+                tooltip="Take in a run from a file"),
         Binding("escape", "cancel", "back", key_display="esc", id="runs.back",
                 tooltip="Back to the run that is open"),
     ]  # fmt: skip
@@ -114,19 +141,29 @@ class RunsScreen(RunsManaging):
     """
 
     def __init__(
-        self, desk: AsyncStore, current: int | None, now: Callable[[], int | None] | None = None
+        self, store: AsyncStore, current: int | None, now: Callable[[], int | None] | None = None
     ) -> None:
-        super().__init__(desk, current, now)
+        """current: the number of the open run, None if that is not recorded. now: tells the number
+        later, when the open run may have been recorded."""
+        super().__init__()
+        self._store, self._current, self._now = store, current, now
+        self._table = Table()
+        self._go_to: int | None = current
+        """The run that the cursor goes to, as soon as the run is in the list."""
+        self._shown: tuple[RunRow, ...] = ()
+        """The runs whose details are on screen, as they were when the details were read."""
         self._query = Query(sort="touched")
-        self._typed = ""
         self._tree = True
         self._stale = self._loading = False
+        """True if the list must be read anew; true while it is being read."""
         self._complete = False
-        """More than the first few were read: these are shown as soon as they are there."""
+        """True once the first AT_FIRST runs are on screen: from then on all runs are read."""
         self._took = self._looked = 0.0
+        """Seconds that the last reading took; the clock's time at its end."""
         self._wanted: tuple[RunRow, ...] = ()
-        """The runs whose details are to be shown."""
+        """The runs whose details are to be read next."""
         self._telling = False
+        """True while details are being read."""
 
     # ------------------------------------------------------------ what there is
 
@@ -161,7 +198,7 @@ class RunsScreen(RunsManaging):
         self.call_after_refresh(self._resized)
 
     def _resized(self) -> None:
-        """Another size has room for both, or for the list alone: the keys go where one looks."""
+        """Show list and details as the new size has room for them, and focus what can be seen."""
         if self._roomy and self.has_class("-show-detail"):
             self.action_detail()
         focused = self.focused
@@ -171,7 +208,7 @@ class RunsScreen(RunsManaging):
         self._tell()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the search they are letters like others."""
+        """In the search line, keys with priority are letters like others."""
         if action in ("search", "name", "note") and isinstance(self.focused, Search):
             return False
         return super().check_action(action, parameters)
@@ -184,7 +221,7 @@ class RunsScreen(RunsManaging):
             self._reload()
 
     def _reload(self) -> None:
-        """Read the list anew; while it is being read, once more afterwards."""
+        """Read the list anew; if it is being read, read it once more afterwards."""
         self._stale = True
         if not self._loading:
             self._loading = True
@@ -201,7 +238,7 @@ class RunsScreen(RunsManaging):
                 if not self._complete:
                     query = replace(query, limit=AT_FIRST)
                 try:
-                    overview = await self._desk.overview(query, self._current, tree=tree)
+                    overview = await self._store.overview(query, self._current, tree=tree)
                 except StoreError as problem:
                     self._fail(problem)
                     continue
@@ -244,7 +281,6 @@ class RunsScreen(RunsManaging):
     @on(Input.Changed, "#runs-search")
     def _searched(self, event: Input.Changed) -> None:
         event.stop()
-        self._typed = event.value
         line = self.query_one("#runs-problem", Line)
         try:
             asked = Query.parse(event.value)
@@ -291,18 +327,18 @@ class RunsScreen(RunsManaging):
 
     @property
     def _roomy(self) -> bool:
-        """Is there room for the list and the details?"""
+        """True if there is room for the list and the details."""
         return self.has_class("-wide") or self.has_class("-high")
 
     def action_cancel(self) -> None:
-        """From the details in the place of the list to the list; from there back to the run."""
+        """Leave the details for the list if they are in its place; leave the screen otherwise."""
         if self.has_class("-show-detail"):
             self.action_detail()
         else:
             super().action_cancel()
 
     def action_detail(self) -> None:
-        """Where there is no room for both, they take the place of the list."""
+        """Show or hide the details; without room for both, the details take the list's place."""
         shown, room = self._detail.display, self._roomy
         self.set_class(shown and room and not self.has_class("-show-detail"), "-hide-detail")
         self.set_class(not shown and not room, "-show-detail")
@@ -316,13 +352,13 @@ class RunsScreen(RunsManaging):
 
     @property
     def _subjects(self) -> tuple[RunRow, ...]:
-        """The two runs that are marked, or else the one under the cursor."""
+        """The two marked runs, or the run under the cursor if not exactly two are marked."""
         marked = tuple(row for key, row in self._table.rows.items() if key in self._list.marked)
         row = self._row
         return marked if len(marked) == 2 else () if row is None else (row,)
 
     def _tell(self) -> None:
-        """Show the details of these runs, unless that is done."""
+        """Show the details of the present subjects, unless they are on screen."""
         if not self.is_attached or not self._detail.display:
             return
         rows = self._subjects
@@ -336,7 +372,8 @@ class RunsScreen(RunsManaging):
                 self.run_worker(self._look_up(), group="runs-detail")
 
     async def _look_up(self) -> None:
-        """Of several runs passed over meanwhile, only the last one is looked up."""
+        """Read the details that are wanted. Of several runs that the cursor passes over during one
+        reading, only the last one is read."""
         try:
             while rows := self._wanted:
                 self._wanted, self._shown = (), rows
@@ -349,14 +386,14 @@ class RunsScreen(RunsManaging):
 
     async def _look_at(self, row: RunRow, other: RunRow | None = None) -> None:
         if other is not None:
-            pair = await self._desk.pair(row.id, other.id)
+            pair = await self._store.pair(row.id, other.id)
             if not self._wanted:
                 self._detail.show_pair(pair)
             return
-        outline = await self._desk.outline(row.id)
+        outline = await self._store.outline(row.id)
         if not self._wanted:
             self._detail.show_curve(outline)
-            about = await self._desk.about(row.id)
+            about = await self._store.about(row.id)
             if not self._wanted:
                 self._detail.show(about)
 
@@ -403,3 +440,117 @@ class RunsScreen(RunsManaging):
     def _marked(self, event: RowList.MarksChanged) -> None:
         event.stop()
         self._show(self._table)
+
+    # ------------------------------------------------------------ managing
+
+    @property
+    def _list(self) -> RunList:
+        return self.query_one("#runs-list", RunList)
+
+    @property
+    def _row(self) -> RunRow | None:
+        """The run under the cursor."""
+        key = self._list.cursor_key
+        return self._table.rows.get(key) if key is not None else None
+
+    def _say(self, text: str | Content) -> None:
+        line = self.query_one("#runs-said", Line)
+        line.say(visible(text) if isinstance(text, str) else text)
+
+    def _refuse(self, text: str) -> None:
+        self.app.bell()
+        self._say(error(visible(text)))
+
+    def _do(self, work: Awaitable[T], then: Callable[[T], str]) -> None:
+        """Wait for the store's work, say what `then` makes of its result, read the list anew."""
+
+        async def done() -> None:
+            try:
+                self._say(then(await work))
+            except StoreError as problem:
+                self._refuse(f"{problem.title}. {problem.message}")
+            self._reload()
+
+        self.run_worker(done(), group="runs-work")
+
+    def action_name(self) -> None:
+        if (row := self._row) is not None:
+            screen = AskLine(f"Name of run {row.id}", row.name, "what to call it")
+            self.app.push_screen(screen, lambda name: self._named(row.id, name))
+
+    def _named(self, run: int, name: str | None) -> None:
+        if name is not None:
+            words = f"Run {run} is called “{name}”." if name else f"Run {run} has no name now."
+            self._do(self._store.rename(run, name), lambda _: words)
+
+    def action_note(self) -> None:
+        if (row := self._row) is not None:
+            screen = AskLine(f"Note on run {row.id}", row.note, "what to remember of it")
+            self.app.push_screen(screen, lambda note: self._noted(row.id, note))
+
+    def _noted(self, run: int, note: str | None) -> None:
+        if note is not None:
+            self._shown = ()
+            self._do(self._store.annotate(run, note), lambda _: f"Noted on run {run}.")
+
+    def action_delete(self) -> None:
+        row = self._row
+        if row is None:
+            return
+        runs = [key for key in self._table.keys if key in self._list.marked] or [row.id]
+        if self._current in runs:
+            self._refuse(f"Run {self._current} is open here and stays. Open another one first.")
+            return
+        places = self._table.overview.places
+        busy = next((run for run in runs if places.get(run) == "elsewhere"), None)
+        if busy is not None:
+            owner = self._table.rows[busy].owner
+            self._refuse(f"Run {busy} is open in {owner}, and would go on unrecorded.")
+            return
+        them = "it" if len(runs) == 1 else "them"
+        said = f"Deleted {many(len(runs))}; u brings {them} back."
+        self._list.clear_marks()
+        self._do(self._store.delete(runs), lambda _: said)
+
+    def action_undo(self) -> None:
+        def said(runs: tuple[int, ...]) -> str:
+            if not runs:
+                return "There is nothing deleted to bring back."
+            self._go_to = runs[0]
+            return f"Brought back {many(len(runs))}."
+
+        self._do(self._store.undelete(), said)
+
+    def action_export(self) -> None:
+        if (row := self._row) is not None:
+            name = Path(row.dataset).stem or "run"
+            name = "".join(ch if ch.isalnum() or ch in "-_." else "-" for ch in name)[:60]
+            screen = ExportRun(f"Export run {row.id}", f"{name}-run-{row.id}")
+            self.app.push_screen(screen, lambda wanted: self._export(row.id, wanted))
+
+    def _export(self, run: int, wanted: Wanted | None) -> None:
+        if wanted is None:
+            return
+        path, store = wanted.path, self._store
+        self._say(f"Writing {path} ...")
+        if wanted.kind == "run":
+            work = store.export_run(run, path)
+        elif wanted.kind == "model":
+            work = store.export_model(run, path)
+        else:
+            work = store.export_metrics(run, path, wanted.kind)
+        self._do(work, lambda _: f"Exported run {run} to {path}.")
+
+    def action_import(self) -> None:
+        self.app.push_screen(ImportRun(), self._import)
+
+    def _import(self, path: Path | None) -> None:
+        if path is None:
+            return
+
+        def said(run: int) -> str:
+            self._go_to = run
+            return f"Imported as run {run}."
+
+        self._say(f"Reading {path} ...")
+        self._do(self._store.import_run(path), said)

@@ -20,10 +20,11 @@ from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import SampleBatch, SampleText, Sampling
 from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideState
+from playground.tui.control.runs import Kept
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.screens.help import HelpScreen, KeyTable
 from playground.tui.screens.race import view as view
-from playground.tui.screens.race.screen import RACE_BINDINGS, Kept, RaceScreen
+from playground.tui.screens.race.screen import RACE_BINDINGS, RaceScreen
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.static_text import Words
 
