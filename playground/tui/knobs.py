@@ -1,4 +1,4 @@
-"""From a declared knob to its control on screen, and from the control's message to a value."""
+"""Knobs on screen: the control for a declared knob, and the value in a control's message."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ KnobLine = Slider | Choice | Toggle
 def knob_line(
     control: Control, value: KnobValue, *, label_width: int, name: str, label: str = ""
 ) -> KnobLine | None:
-    """The one-line control for a knob; None for free text, which needs an input of its own.
+    """The control for a knob on one line; None for free text, which needs an input of its own.
 
-    name: comes back in messages as `message.control.name`.
+    name: the widget's name, which `knob_value` returns. label: instead of the knob's own.
     """
     label = label or control.label
     widget: KnobLine
@@ -56,7 +56,7 @@ def knob_line(
 
 
 def knob_value(message: Message) -> tuple[str, KnobValue] | None:
-    """(name, value) from a control's Changed message; None for any other message."""
+    """The control's name and its new value from a Changed message; None for other messages."""
     if isinstance(message, Slider.Changed):
         value: KnobValue = message.value
         if message.slider.integer:
@@ -70,7 +70,7 @@ def knob_value(message: Message) -> tuple[str, KnobValue] | None:
 
 
 def align(lines: Sequence[Widget]) -> None:
-    """Give sliders one width of values, so that their tracks end in one column."""
+    """Give all sliders the same room for their values, so that their tracks end in one column."""
     sliders = [line for line in lines if isinstance(line, Slider)]
     width = max((slider.natural_value_width() for slider in sliders), default=0)
     for slider in sliders:
@@ -80,7 +80,8 @@ def align(lines: Sequence[Widget]) -> None:
 def option_widgets(
     controls: Sequence[Control], options: Mapping[str, KnobValue], prefix: str
 ) -> list[Widget]:
-    """Every knob of a contribution as widgets, each named prefix + knob."""
+    """The controls for all knobs of a contribution, each named prefix + knob; free text as a label
+    and an input."""
     width = max((len(control.label) for control in controls), default=0) + 1
     widgets: list[Widget] = []
     for control in controls:

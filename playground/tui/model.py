@@ -1,7 +1,7 @@
-"""What the screen knows: plain state, no widgets.
+"""What the screen knows, as plain values without widgets.
 
-Panels draw from a PlaygroundModel and never keep state of their own that a person would miss.
-The Controller fills it from frames.
+The parts of the controller fill a PlaygroundModel from frames, and the panels draw it. A panel keeps
+no state of its own that a person would miss.
 """
 
 from __future__ import annotations
@@ -49,16 +49,17 @@ EMA_DECAY = 0.95
 """The moving average remembers about 1 / (1 - 0.95) = 20 steps."""
 
 KEPT_BATCHES = 100
+"""Batches of samples that the screen keeps."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSpeed:
-    """How fast an engine went on the open model."""
+    """How fast an engine went with the open run's model."""
 
     step_ms: float
     """Milliseconds a step."""
     scalar_ratio: float
-    """How many times as fast as the scalar engine, about."""
+    """How many times as fast as the scalar engine, estimated."""
 
 
 @dataclass
@@ -74,48 +75,53 @@ class PlaygroundModel:
     ema: Curve = field(default_factory=Curve)
     evaluations: Curve = field(default_factory=Curve)
     metrics: dict[str, Curve] = field(default_factory=dict)
-    """What each metric gave, by its label; those that are off now included."""
+    """The values of each metric by its label, also of metrics that are off now."""
     measuring: Measuring = field(default_factory=Measuring)
-    """Which metrics are on; one that fails is taken out."""
+    """Which metrics are on; a metric that fails is taken out."""
     batches: list[SampleBatch] = field(default_factory=list)
-    """Newest first."""
+    """Samples, the newest batch first."""
     matrix: int = 0
+    """The matrix on screen, by its place in `info.matrices`."""
     kind: MatrixKind = "weights"
+    """The view of the matrix on screen."""
     cell: tuple[int, int] = (0, 0)
+    """Row and column of the cursor in the matrix."""
     neighbours: int = 4
-    """Documents wanted before and after the current one: as many as there is room for."""
+    """Documents to ask for before and after the present one: as many as the panel has room for."""
     panel: PanelView = field(default_factory=lambda: PanelView("histogram"))
-    """The contributed panel that was chosen; the room it has is `panel_size`."""
+    """The contributed panel that was chosen, with its knobs."""
     panel_shown: bool = False
-    """It is on screen, in the place of the parameters."""
+    """True if the contributed panel is on screen, in the place of the parameters."""
     panel_size: tuple[int, int] = (0, 0)
-    """Columns and lines of the panel."""
+    """Columns and lines that the contributed panel has."""
     speed: int = SPEEDS.index(50)
+    """The chosen speed, by its place in SPEEDS."""
     opening: Progress | None = None
+    """How far the run is that is being opened; None if none is."""
     making: Progress | None = None
-    """How far the engine is that is to take over."""
+    """How far the engine or the exported file is that is being made; None if none is."""
     engine_troubles: dict[str, str] = field(default_factory=dict)
-    """Why an engine could not be made when it was last tried, by qualified name."""
+    """Why an engine could not be made the last time, by the engine's qualified name."""
     engine_speeds: dict[str, EngineSpeed] = field(default_factory=dict)
-    """How fast those went that have been at work on the open run, by qualified name."""
+    """How fast the engines went that were at work on the open run, by qualified name."""
     newest_problem: tuple[str, str] = ("", "")
-    """Plugin and message of what was wrong with the file that was saved last."""
+    """The plugin whose file was saved last with a problem, and the problem's message."""
     trouble: Failure | None = None
-    """What is wrong with the worker or the run; None when all is well."""
+    """What is wrong with the worker or the run; None if all is well."""
     preview_trouble: Failure | None = None
-    """Why there is no preview: a prompt outside the vocabulary, a knob out of range."""
+    """Why there is no preview, as a prompt outside the vocabulary or a knob out of range."""
     adopted: int = 0
-    """How often the sampling was changed by a worker, not by the person."""
+    """How often the worker has changed the sampling, and not the person."""
     seeking: bool = False
-    """A step was asked for on the timeline that the run has not come to yet."""
+    """True while the run has not come to the step that was asked for on the timeline."""
     going: int | None = None
-    """The step that the run is on its way to, back or on along its record."""
+    """The step of its record that the run is on its way to; None if it stands or trains."""
     forks: tuple[int, ...] = ()
-    """After which steps other runs were forked off this one."""
+    """The steps after which other runs were forked off the open one."""
     name: str = ""
     """What the person called the open run."""
     waiting: float = 0.0
-    """Seconds for which the worker has not answered; 0 while it answers at once."""
+    """Seconds since the worker last answered; 0 while it answers at once."""
     _epoch: int = -1
     _last_step: int = 0
     _average: float = math.nan
@@ -123,7 +129,7 @@ class PlaygroundModel:
     # ------------------------------------------------------------ what to ask for
 
     def request(self) -> FrameRequest:
-        """The frame that shows what is on screen and has not been seen yet."""
+        """The request for the frame that brings what the screen shows and has not got yet."""
         batch = self.batches[0].number if self.batches else 0
         return FrameRequest(
             self._last_step,
@@ -143,14 +149,14 @@ class PlaygroundModel:
         if self.info is None or self.panel_shown:
             return ()
         name = self.matrix_name
-        # The cursor reads weights and gradients out beside whatever is viewed.
+        # Beside the chosen view, the cursor reads out the weight and the gradient.
         kinds = dict.fromkeys((self.kind, "weights", "gradients"))
         return tuple(MatrixView(name, kind) for kind in kinds)
 
     # ------------------------------------------------------------ what came
 
     def opened(self, info: RunInfo) -> None:
-        """Another run, or the same one in a fresh worker: everything from the beginning."""
+        """Forget the run before: another run is open, or the same one in a fresh worker."""
         self.info, self.frame, self.preview = info, None, None
         self.opening, self.making, self.trouble = None, None, None
         self.engine_speeds.clear()
@@ -159,13 +165,17 @@ class PlaygroundModel:
         self._rewind(-1)
 
     def went_down(self, failure: Failure) -> None:
-        """The run has no worker any more, and gets none by itself."""
+        """Note that the run's worker was given up, and that only a key brings a fresh one."""
         self.trouble, self.waiting = failure, 0.0
         if self.frame is not None:
             self.frame = replace(self.frame, state="failed", trouble=failure)
 
     def take(self, frame: Frame) -> bool:
-        """A frame has come. Returns False if the series were rewound and must be asked anew."""
+        """Take in a frame.
+
+        Returns False if the frame belongs to another past than the series so far: these are then
+        emptied, and must be asked for from their beginning.
+        """
         if frame.epoch != self._epoch:
             stale = self._last_step > 0
             self._rewind(frame.epoch)
@@ -182,7 +192,7 @@ class PlaygroundModel:
                 self.evaluations.append(step, value)
         self._add_measured(frame)
         self._last_step = frame.step
-        for batch in frame.batches:  # two frames under way may bring the same
+        for batch in frame.batches:  # two frames that were under way may bring the same batch
             if not self.batches or batch.number > self.batches[0].number:
                 self.batches.insert(0, batch)
         del self.batches[KEPT_BATCHES:]
@@ -194,6 +204,7 @@ class PlaygroundModel:
         return True
 
     def _add_measured(self, frame: Frame) -> None:
+        """Add the metrics' new values, and take out the metrics that failed."""
         for label, pairs in frame.metrics.measured.items():
             curve = self.metrics.setdefault(label, Curve())
             latest = curve.xs[-1] if len(curve) else -1
@@ -206,7 +217,7 @@ class PlaygroundModel:
 
     @property
     def measured(self) -> list[tuple[str, Curve]]:
-        """The metrics that are on, by label, with what they gave so far."""
+        """Label and values so far of each metric that is on."""
         meters = self.frame.meters if self.frame else ()
         return [
             (meter.label, self.metrics.setdefault(meter.label, Curve()))
@@ -253,7 +264,7 @@ class PlaygroundModel:
 
     @property
     def engine(self) -> str:
-        """The engine at work, by the shortest name that means it."""
+        """The shortest name that means the engine at work."""
         full = self.frame.engine if self.frame else str(self.spec.get("engine", ""))
         entry = self.catalog.find("engine", full) if self.catalog else None
         if self.catalog is None or entry is None:
@@ -262,11 +273,11 @@ class PlaygroundModel:
 
     @property
     def matrix_name(self) -> str:
-        """The matrix on screen."""
+        """The name of the matrix on screen; "" if no run is open."""
         return self.info.matrices[self.matrix].name if self.info else ""
 
     def matrix_frame(self, kind: MatrixKind) -> MatrixFrame | None:
-        """The numbers of the matrix on screen, if they have come."""
+        """The numbers of the matrix on screen in one view; None if no frame has brought them."""
         for matrix in self.frame.matrices if self.frame else ():
             if matrix.name == self.matrix_name and matrix.kind == kind:
                 return matrix
@@ -274,7 +285,7 @@ class PlaygroundModel:
 
     @property
     def beside(self) -> MatrixKind:
-        """The view that stands beside the chosen one where there is room for two."""
+        """The view beside the chosen one, where there is room for two."""
         return "weights" if self.kind == "gradients" else "gradients"
 
     @property
@@ -287,28 +298,28 @@ class PlaygroundModel:
 
     @property
     def head(self) -> int:
-        """The last step that is recorded."""
+        """The last step of the run's record."""
         return max(self.frame.head, self.frame.step) if self.frame else 0
 
     @property
     def run(self) -> int | None:
-        """The open run's number in the store; None if it is not recorded."""
+        """The open run's number in the store; None if the run is not recorded."""
         return self.frame.record.run if self.frame and self.frame.record else None
 
     @property
     def unrecorded(self) -> bool:
-        """The store cannot be written just now."""
+        """True if the run is to be recorded, but the store cannot be written just now."""
         record = self.frame.record if self.frame else None
         return record is not None and record.trouble is not None
 
     @property
     def texts(self) -> list[SampleBatch]:
-        """What was sampled up to the step that is shown, newest first."""
+        """The batches sampled up to the step on screen, the newest first."""
         return [batch for batch in self.batches if batch.step <= self.step]
 
     @property
     def seconds_left(self) -> float | None:
-        """At the present pace; None while nothing runs."""
+        """Seconds until all steps are done at the present speed; None while the run stands."""
         frame = self.frame
         if frame is None or not self.running or frame.steps_per_second <= 0:
             return None
@@ -317,16 +328,16 @@ class PlaygroundModel:
     # ------------------------------------------------------------ sampling
 
     def entry(self, link: Link) -> Entry | None:
-        """What the catalog says of a strategy in the chain."""
+        """The catalog's entry of a strategy in the chain; None if it is not installed."""
         return self.catalog.find("strategy", link.name) if self.catalog else None
 
     def of_file(self, path: str) -> tuple[Entry, ...]:
-        """What a plugin's file contributes."""
+        """The entries that the plugin file at this path contributes."""
         entries = self.catalog.entries if self.catalog else ()
         return tuple(entry for entry in entries if entry.origin == path)
 
     def without_strategy(self, qualified: str) -> Sampling:
-        """The sampling with one strategy switched off."""
+        """The sampling with one strategy switched off, given by its qualified name."""
         links = [
             replace(link, enabled=False)
             if (entry := self.entry(link)) is not None and entry.qualified == qualified
@@ -336,7 +347,8 @@ class PlaygroundModel:
         return replace(self.sampling, chain=tuple(links))
 
     def with_knob(self, place: int, name: str, knob: str, value: KnobValue) -> Sampling:
-        """The sampling with one knob of one link changed, if that link is still in its place."""
+        """The sampling with one knob of the link `name` at `place` changed; the sampling as it is
+        if another link stands there by now."""
         links = list(self.sampling.chain)
         if not any(link.name == name for link in links[place : place + 1]):
             return self.sampling
@@ -344,16 +356,17 @@ class PlaygroundModel:
         return replace(self.sampling, chain=tuple(links))
 
     def adopt(self, sampling: Sampling) -> None:
-        """The worker could not take what was set, and samples like this."""
+        """Take over the worker's sampling, which differs from the one that was set."""
         self.sampling = sampling
         self.adopted += 1
 
     def with_chain(self, chain: Sequence[Link]) -> Sampling:
+        """The sampling with another chain of strategies."""
         return replace(self.sampling, chain=tuple(chain))
 
 
 def describe_row_and_column(info: RunInfo, name: str, row: int, column: int) -> tuple[str, str]:
-    """What a row and a column of a matrix mean: the token, the head, the neuron."""
+    """What a row and a column of the matrix `name` stand for: a token, a head, a neuron."""
 
     def channel(index: int) -> str:
         return f"channel {index}"

@@ -1,4 +1,4 @@
-"""Leaving: the run is kept for next time, whatever its worker is at, and however we are asked."""
+"""Leaving the playground: the run is kept for next time, and the process ends in any case."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
 
 PATIENCE = 1.5
-"""Seconds for a worker that is in the middle of a step, or stopped."""
+"""Seconds to wait for a worker that is in the middle of a step, or hangs."""
 NOTICED = 0.4
+"""Seconds after which a person notices the wait."""
 
 
 async def keep_run(lab: Lab, waiting: Callable[[], None] = lambda: None) -> None:
-    """Write the open run where `o` finds it: as it stands, or if the worker does not answer, as
-    it stood a moment ago. waiting: called if that takes so long that a person notices."""
+    """Write the open run into the file from which the key `o` resumes it.
+
+    The worker writes the run as it stands. If the worker does not answer within PATIENCE, the last
+    checkpoint it sent is written instead. waiting: called once the wait is noticed.
+    """
     path = last_run()
     task = asyncio.ensure_future(lab.save(str(path)))
-    # A full disk must not keep anyone from leaving.
+    # A full disk does not keep anyone from leaving.
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not (await asyncio.wait({task}, timeout=NOTICED))[0]:
@@ -43,20 +47,27 @@ async def keep_run(lab: Lab, waiting: Callable[[], None] = lambda: None) -> None
 
 
 def on_signals(leave: Callable[[int], None]) -> None:
-    """Have the terminal's end, and a polite kill, leave like a key does; with their own exit
-    codes. Left alone they would end us with the terminal in disorder and the run lost."""
+    """Leave in order, with the exit code 128 + n, on the signal n of a closed terminal (SIGHUP) or
+    of a polite kill (SIGTERM). By default the signals would lose the run and leave the terminal in
+    disorder.
+
+    leave: called with the exit code.
+    """
     loop = asyncio.get_running_loop()
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None:
-            # Not in every thread, and not on every system.
+            # Handlers can be set in the main thread only, and not on every system.
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, leave, 128 + number)
 
 
 def leave_surely(code: int) -> None:
-    """End the process in a moment, even if a terminal that is gone keeps its driver waiting. It
-    may go after `q` as well, while the screen is taken down: then nothing else would end us."""
+    """End the process in a moment, with the exit code `code`, whatever happens meanwhile.
+
+    A terminal that is gone, or goes while the screen is taken down, keeps its driver waiting
+    without end. Textual then never returns, and nothing else would end the process.
+    """
     seconds = 1.0 if code else 3.0
     timer = threading.Timer(seconds, os._exit, [code])
     timer.daemon = True

@@ -1,10 +1,11 @@
-"""The two themes of the house, and which one is chosen."""
+"""The two themes of the playground, and the choice of a theme, which a file remembers."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from textual.theme import Theme
@@ -44,14 +45,14 @@ LIGHT = Theme(
 
 
 def choose_theme(wanted: str | None, available: Mapping[str, Any]) -> str:
-    """The theme asked for, else the one of last time, else the dark one of the house."""
+    """The wanted theme, or the one of last time, or the dark one, whichever is available first."""
     for name in (wanted, _remembered()):
         if name is not None and name in available:
             return name
     return DARK.name
 
 
-def _file() -> Any:
+def _file() -> Path:
     return config_folder() / "theme.json"
 
 
@@ -64,7 +65,7 @@ def _remembered() -> str | None:
 
 
 def remember_theme(name: str) -> None:
-    """For next time; a folder that cannot be written is no reason to complain."""
+    """Keep the theme's name for next time; without the right to write, nothing is kept."""
     with contextlib.suppress(OSError):
         path = _file()
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Panel 1: what the model learns from, and how much each token of it surprised it."""
+"""Panel 1: the text that the model learns from, and how much each token surprised the model."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from playground.tui.widgets.tiles import Tile, TokenTiles
 SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""
 NUMBER_WIDTH = 7
+"""Cells for a document's number and the space after it."""
 SHOWN_TOKENS = 400
+"""Tokens of the vocabulary that are shown, at most."""
 HINTS = {"split:windows": "press w: "}
 """What to press, by the action that a notice names."""
 
 
 class Documents(Vertical, can_focus=True):
-    """The stream of documents: earlier ones, the one learnt from as tiles, those to come."""
+    """The documents in the order of training: the present one as tiles, and its neighbours."""
 
     def compose(self) -> ComposeResult:
         yield Words(id="dataset-before")
@@ -34,7 +36,7 @@ class Documents(Vertical, can_focus=True):
         yield Words(id="dataset-after")
 
     def show(self, document: DocumentFrame) -> None:
-        """Draw the document and as many neighbours as there is room for."""
+        """Draw the present document, and as many of its neighbours as there is room for."""
         width = max(NUMBER_WIDTH + 4, self.size.width)
         number = document.position + 1
         tiles = self.query_one(TokenTiles)
@@ -58,9 +60,9 @@ class Documents(Vertical, can_focus=True):
         )
         self._lines("#dataset-after", number + 1, document.after[: room - above], width)
 
-        # The last token shown is BOS, unless the document was cut off before it.
+        # The last token is BOS, unless the document goes on beyond the context.
         text = "".join(document.tokens if document.beyond else document.tokens[:-1])
-        text = text.replace("␠", " ")  # on the tiles a space needs a sign; in a line it does not
+        text = text.replace("␠", " ")  # a space needs a sign on a tile, and none in a line
         mean = (
             f"{sum(document.losses) / len(document.losses):.2f} nats"
             if document.losses
@@ -87,7 +89,7 @@ class Documents(Vertical, can_focus=True):
 
 
 class DatasetPanel(Panel):
-    """Counts, the document of the last step as tiles, its neighbours, the vocabulary."""
+    """Counts, notices, the document of the last step, its neighbours, the vocabulary."""
 
     NUMBER = 1
     TITLE = "Data set"

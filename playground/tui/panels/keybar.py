@@ -1,4 +1,4 @@
-"""The last line: the keys that work here and now, made from the bindings."""
+"""The last line of a screen: its keys, made from its bindings."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ IMPORTANCE = {
 
 
 class KeyBar(Words):
-    """As many keys as fit; a click does what the key does."""
+    """Shows as many keys as fit; a click on a key does what the key does."""
 
     class Pressed(Message):
-        """A key was clicked."""
+        """A key was clicked; `action` is that of its binding."""
 
         def __init__(self, action: str) -> None:
             super().__init__()
             self.action = action
 
     def show_bindings(self, bindings: list[Binding], running: bool) -> None:
-        """The bindings in their order, the least important left out where room runs out."""
+        """Show the bindings in their order, without the least important ones if not all fit."""
         width = self.size.width or self.app.size.width - 2
         keys = [
             (

@@ -1,5 +1,4 @@
-"""Panel 2: the loss, its average, the held-out loss, what it must beat; below, the metrics, and
-the timeline."""
+"""Panel 2: the loss, its average, the held-out loss, baselines; below, metrics and timeline."""
 
 from __future__ import annotations
 
@@ -18,10 +17,11 @@ from playground.tui.widgets.series import GLYPHS, Baseline, Series
 from playground.tui.widgets.text import visible
 
 WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
+"""How many of the last steps the chart shows; None for all."""
 
 
 class LossPanel(Panel):
-    """One chart; its cursor reads every series out in the frame."""
+    """A chart and a timeline; the frame tells the values of all series at the chart's cursor."""
 
     NUMBER = 2
     TITLE = "Loss"
@@ -38,7 +38,7 @@ class LossPanel(Panel):
             Series("ema", model.ema, "line", "ema"),
             Series("held out", model.evaluations, "points", "val"),
         ]
-        # Where the chart has no line for its legend, the frame has.
+        # A low chart has no line for its legend; the frame shows the legend instead.
         low = 0 < chart.size.height < LEGEND_FROM
         self._entitle("  ".join(f"{GLYPHS[one.kind]} {one.name}" for one in series) if low else "")
         chart.set_data(
@@ -61,6 +61,7 @@ class LossPanel(Panel):
             scrubber.forget_target()
 
     def _entitle(self, legend: str) -> None:
+        """Set the title, with the chart's legend if there is one."""
         if legend != self._legend:
             self._legend = legend
             title = Content.assemble((f"{self.NUMBER} ", MUTED), self.TITLE, (f"  {legend}", MUTED))
@@ -88,24 +89,24 @@ class LossPanel(Panel):
             value = curve.value_at(step)
             if value is not None and math.isfinite(value):
                 parts.append(f"{name} {value:.3f}")
-        # What does not fit is left out from the end.
+        # The parts that do not fit are left out, from the last on.
         self.subtitle(*("  ".join(parts[:count]) for count in range(len(parts), 0, -1)))
 
     def toggle_log(self) -> bool:
-        """Switch the axis; True if it is logarithmic now."""
+        """Switch between a linear and a logarithmic axis; returns True if it is logarithmic now."""
         chart = self.query_one(Chart)
         chart.log_y = not chart.log_y
         return chart.log_y
 
     def next_window(self) -> int | None:
-        """Show the next choice of how many of the last steps; None for all."""
+        """Show the next number of last steps of WINDOWS; returns that number."""
         chart = self.query_one(Chart)
         at = WINDOWS.index(chart.last_n) if chart.last_n in WINDOWS else 0
         chart.last_n = WINDOWS[(at + 1) % len(WINDOWS)]
         return chart.last_n
 
     def clear_cursor(self) -> bool:
-        """True if there was a cursor."""
+        """Take the cursor away; False if there was none."""
         chart = self.query_one(Chart)
         if chart.cursor is None:
             return False

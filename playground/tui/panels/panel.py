@@ -1,4 +1,4 @@
-"""What the four panels share: a titled frame, a number to reach it by, a way to be drawn."""
+"""What the panels share: a titled frame, a number to reach the panel by, a way to be drawn."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from playground.tui.styles import MUTED
 
 
 class Panel(Vertical):
-    """A framed part of the main screen that draws from the model and keeps no state."""
+    """A framed part of the main screen. It draws the model, and keeps only how it is looked at."""
 
     NUMBER: ClassVar[int]
     TITLE: ClassVar[str]
 
     @property
     def heading(self) -> str:
-        """Number and title, as markup: our own words, never a file's."""
+        """Number and title as markup, which no file's words are part of."""
         return Content.assemble((f"{self.NUMBER} ", MUTED), self.TITLE).markup
 
     def on_mount(self) -> None:
         self.border_title = self.heading
 
     def subtitle(self, *texts: str) -> None:
-        """Plain words in the lower frame: the first of these that fits, else none.
+        """Show plain words in the lower edge of the frame: the first of `texts` that fits, or none.
 
-        Setting it draws the whole panel, so it is set only if it is new.
+        Every change of the edge draws the whole panel again, so the edge is set only to new words.
         """
-        room = self.size.width - 2  # beside the corners of the frame
+        room = self.size.width - 2  # between the corners of the frame
         text = next((text for text in texts if cell_len(text) <= room), "")
         if text != self._subtitle:
             self._subtitle = text
@@ -41,7 +41,7 @@ class Panel(Vertical):
     _subtitle = ""
 
     def show(self, model: PlaygroundModel) -> None:
-        """Draw the model as it is now."""
+        """Draw the model."""
         raise NotImplementedError
 
     def target(self) -> Widget | None:

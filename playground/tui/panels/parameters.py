@@ -25,7 +25,7 @@ from playground.tui.widgets.static_text import Words
 
 
 class ParametersPanel(Panel):
-    """Matrix, view, heat map, cursor."""
+    """One matrix in one view, or in two where there is room, and the numbers at the cursor."""
 
     NUMBER = 3
     TITLE = "Parameters"
@@ -33,9 +33,10 @@ class ParametersPanel(Panel):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._scales: dict[str, tuple[object, float]] = {}
+        """By the heat map's selector: what it shows, and the number at which its colour is full."""
 
     class KindChosen(Message):
-        """The person clicked on another view."""
+        """The person clicked on a view."""
 
         def __init__(self, kind: MatrixKind) -> None:
             super().__init__()
@@ -79,7 +80,10 @@ class ParametersPanel(Panel):
                 heat_map.cursor = self._model.cell
 
     def _scale(self, place: str, kind: MatrixKind, values: array[float]) -> float:
-        """Fixed per view: it grows with the numbers and never twitches back."""
+        """The number at which a colour is full. The scale follows the largest number with room to
+        spare, so that a view does not flicker: it changes once numbers exceed it, or fall below a
+        quarter of it.
+        """
         largest = max(max(values, default=0.0), -min(values, default=0.0))
         key = (self._model.info, self._model.matrix_name, kind)
         known, scale = self._scales.get(place, (None, 0.0))
@@ -121,7 +125,7 @@ class ParametersPanel(Panel):
         ]
         self.query_one("#parameters-readout", Words).say(Content("\n").join(lines))
         weight, gradient = numbers.get("weights", ""), numbers.get("gradients", "")
-        # Where there is room, the readout beside the map says it.
+        # If the readout beside the map has no room, the frame tells the numbers.
         beside = self.query_one("#parameters-readout").display
         cell = f"[{row},{column}] {weight}"
         self.subtitle(*([] if beside else [f"{cell}  grad {gradient}", cell]))

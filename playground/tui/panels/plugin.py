@@ -1,8 +1,8 @@
-"""Panel 5: what a contributed panel draws, in a frame that is the host's.
+"""Panel 5: what a contributed panel draws, inside a frame of the playground's own.
 
-The lines are made in the worker (see playground.lab.run.panels) and are data: every character that
-a terminal would obey is made visible, and what is too wide is cut. A panel that fails becomes a
-notice in its own place.
+The worker draws the lines (playground/lab/run/panels.py), and the screen takes them for data: every
+character that a terminal would obey is made visible, and a line that is too wide is cut. A panel
+that fails is replaced by a notice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from playground.tui.widgets.text import fit, visible
 
 
 class PluginPanel(Panel):
-    """The chosen panel, or why it cannot be seen. Takes the place of the parameters."""
+    """The chosen contributed panel, or why it cannot be seen, in the place of the parameters."""
 
     NUMBER = 5
     TITLE = "Panel"
@@ -40,7 +40,7 @@ class PluginPanel(Panel):
         name = visible(view.name)
         self._entitle(name, max(1, self.size.width - 8))
         if drawn is not None and drawn.name != view.name:
-            drawn = None  # of the one that was chosen before
+            drawn = None  # the panel that was chosen before drew it
         trouble = drawn.trouble if drawn is not None else None
         notice.display = trouble is not None
         if trouble is not None:
@@ -52,7 +52,7 @@ class PluginPanel(Panel):
         self._say_step(model, drawn)
 
     def _say_step(self, model: PlaygroundModel, drawn: PanelFrame | None) -> None:
-        """Which keys lead on, and which step is seen if it is not the present one."""
+        """Name the keys that lead on, and the step that was drawn if it is not the present one."""
         keys = "5 another  3 parameters"
         if drawn is not None and drawn.trouble is None and drawn.step != model.step:
             self.subtitle(f"step {drawn.step:,}  {keys}", f"step {drawn.step:,}")
@@ -60,7 +60,8 @@ class PluginPanel(Panel):
             self.subtitle(keys)
 
     def _entitle(self, name: str, room: int) -> None:
-        """Its name, as far as there is room; more than nothing also before there is a size."""
+        """Set the title to a panel's name, cut to `room` cells; before the layout there is no room
+        yet, and the name is cut to 16."""
         shown = fit(name, room).rstrip() if room > 1 else name[:16]
         if shown != self._titled:
             self._titled = shown
@@ -70,7 +71,7 @@ class PluginPanel(Panel):
 
 
 def _notice(trouble: Failure, name: str) -> Content:
-    """What happened, why, and that one can do without it."""
+    """What happened to the panel of that name, why, and how to go on without the panel."""
     return Content.assemble(
         ("✗ ", BAD),
         (f"{visible(trouble.title)}\n", BAD),
@@ -80,7 +81,7 @@ def _notice(trouble: Failure, name: str) -> Content:
 
 
 class PanelLines(LineWidget, can_focus=True):
-    """Plain lines as they are, each cut to the width."""
+    """Lines of plain text, each cut to the width."""
 
     DEFAULT_CSS = "PanelLines { height: 1fr; }"
 
@@ -89,7 +90,7 @@ class PanelLines(LineWidget, can_focus=True):
         self._texts: tuple[str, ...] = ()
 
     def set_lines(self, lines: Sequence[str]) -> None:
-        """Show these."""
+        """Show these lines."""
         if tuple(lines) != self._texts:
             self._texts = tuple(lines)
             self.changed()
@@ -102,7 +103,7 @@ class PanelLines(LineWidget, can_focus=True):
 
     @property
     def text(self) -> str:
-        """What it says, as plain text."""
+        """All lines, as plain text."""
         return "\n".join(visible(line) for line in self._texts)
 
 

@@ -27,33 +27,33 @@ from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
 
 RAW = "raw"
-"""What a token's chance is called as the model gives it, before the chain; see the help."""
+"""The name of a token's chance before the chain changes it; the help explains it."""
 SHOWN_LINES = 120
-"""Of the samples; older ones scroll out."""
+"""Lines of samples that are shown; older samples are left out."""
 
 
 class SamplingPanel(Panel):
-    """Controls, prompt, bars, samples."""
+    """The controls of the chain, the prompt, bars with the next token's chances, samples."""
 
     NUMBER = 4
     TITLE = "Sampling"
 
     class KnobMoved(Message):
-        """A control was moved: its link's place in the chain and name, the knob, the value."""
+        """A control was moved: place and name of its link in the chain, its knob, its value."""
 
         def __init__(self, place: int, link: str, knob: str, value: KnobValue) -> None:
             super().__init__()
             self.place, self.link, self.knob, self.value = place, link, knob, value
 
     class PromptChanged(Message):
-        """Another prompt."""
+        """The person changed the prompt."""
 
         def __init__(self, prompt: str) -> None:
             super().__init__()
             self.prompt = prompt
 
     class SampleWanted(Message):
-        """Enter in the prompt."""
+        """The person pressed enter in the prompt."""
 
     def compose(self) -> ComposeResult:
         yield VerticalScroll(id="sampling-chain", can_focus=False)
@@ -66,10 +66,11 @@ class SamplingPanel(Panel):
             yield Words(id="sampling-texts")
 
     _adopted = 0
+    """`PlaygroundModel.adopted` when the prompt was set last."""
     _shape: tuple[tuple[tuple[str, bool], ...], Catalog | None] = ((), None)
-    """What the lines were made of: (name, enabled) of each link."""
+    """What the controls were made from: (name, enabled) of each link, and the catalog."""
     _lines: Sequence[Widget] = ()
-    """Those of the chain as it is; lines of a chain before may still be on the screen."""
+    """The controls of the present chain; those of an earlier one may still be on the screen."""
 
     def show(self, model: PlaygroundModel) -> None:
         self._show_chain(model)
@@ -80,7 +81,7 @@ class SamplingPanel(Panel):
                 field.value = model.sampling.prompt
         self._show_chances(model)
         texts = model.texts
-        self.set_class(not texts, "-unsampled")  # the bars have the room
+        self.set_class(not texts, "-unsampled")  # without samples, the bars have their room
         self._show_texts(texts)
 
     # ------------------------------------------------------------ the chain
@@ -94,7 +95,7 @@ class SamplingPanel(Panel):
             return
         self._shape, self._lines = shape, list(self._controls(model))
         chain = self.query_one("#sampling-chain", VerticalScroll)
-        chain.remove_children()  # they are there for a while yet
+        chain.remove_children()  # which takes a while
         chain.mount_all(self._lines)
         self.call_after_refresh(self._line_up)
 
@@ -102,13 +103,14 @@ class SamplingPanel(Panel):
         self.call_after_refresh(self._line_up)
 
     def _line_up(self) -> None:
-        """The prompt begins in the column where the tracks of the controls do."""
+        """Let the prompt begin in the column where the tracks of the controls begin."""
         control = next((line for line in self._lines if isinstance(line, Control)), None)
         if control is not None:
             width = self.query_one("#sampling-chain").scrollable_content_region.width
             self.query_one("#sampling-prompt-label").styles.width = control.label_cells(width)
 
     def _controls(self, model: PlaygroundModel) -> Iterable[Widget]:
+        """A line for each knob that has an effect, and for each strategy without knobs."""
         lines: list[Widget] = []
         for place, link in enumerate(model.sampling.chain):
             entry = model.entry(link)
@@ -121,7 +123,7 @@ class SamplingPanel(Panel):
             for control in knobs:
                 value = link.options.get(control.name, control.default)
                 if control is not knobs[0] and value == control.neutral:
-                    continue  # found in the chain editor; here only what has an effect
+                    continue  # a knob without effect is found in the chain editor only
                 spoken = control.name.replace("_", " ")
                 short = link.name if control.label == spoken else control.label
                 if control is not knobs[0]:
@@ -145,6 +147,7 @@ class SamplingPanel(Panel):
     """Cells of a control's name."""
 
     def _move_controls(self, model: PlaygroundModel) -> None:
+        """Set the controls to the model's values; a slider that is being typed into stays."""
         for line in self._lines:
             if not line.name:
                 continue

@@ -22,11 +22,11 @@ STATE_GLYPHS = {
 }
 
 Piece = tuple[int, Content]
-"""Importance (0 is never left out) and what it says."""
+"""Importance and words; a piece of importance 0 is never left out, larger numbers go first."""
 
 
 def assemble(pieces: list[Piece], width: int, gap: str = "  ") -> Content:
-    """The pieces that fit into `width` cells, the least important left out first."""
+    """As many pieces as fit into `width` cells, the least important left out first."""
     kept = list(pieces)
     while len(kept) > 1 and sum(p.cell_length for _, p in kept) + len(gap) * (len(kept) - 1) > max(
         width, 1
@@ -56,7 +56,7 @@ def duration(seconds: float) -> str:
 
 
 def times(ratio: float) -> str:
-    """4583.2 as "4,600": two places, for it is an estimate."""
+    """4583.2 as "4,600": two significant digits, since the ratio is an estimate."""
     if ratio < 10:
         return f"{ratio:.1f}"
     unit = 10 ** (len(str(int(ratio))) - 2)
@@ -68,13 +68,13 @@ def speed_text(speed: float | None) -> str:
 
 
 def _ratio(model: PlaygroundModel) -> str:
-    """ ", 4,600× scalar", once it is known."""
+    """How many times as fast as the scalar engine: ", 4,600× scalar"; "" while unknown."""
     ratio = model.frame.scalar_ratio if model.frame else 0.0
     return f", {times(ratio)}× scalar" if ratio and model.engine != "scalar" else ""
 
 
 class TitleLine(Words):
-    """Program, data set, tokenizer, size, engine, seed."""
+    """The first line: program, data set, tokenizer, size, engine, seed, run."""
 
     def show(self, model: PlaygroundModel) -> None:
         name: Piece = (0, Content.styled("microgpt-play", POINTED))
@@ -112,7 +112,7 @@ class TitleLine(Words):
 
 
 class StatusLine(Words):
-    """State, progress, losses, speed, time left; or what is wrong."""
+    """The second line: state, progress, losses, speed, time left; or what is wrong."""
 
     def show(self, model: PlaygroundModel) -> None:
         width = self.size.width or self.app.size.width - 2

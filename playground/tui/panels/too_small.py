@@ -1,6 +1,7 @@
-"""What is shown instead of the panels while the terminal is too small for them.
+"""The words that replace the panels while the terminal is too small for them.
 
-Not a screen of its own: pushing one while Textual resizes makes two sizes chase each other.
+They are a widget and not a screen: a screen that is pushed during a resize makes two sizes of the
+terminal chase each other.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ SMALLEST = (60, 16)
 
 
 def too_small(width: int, height: int) -> bool:
-    """Is there no room for the panels?"""
+    """True if `width` columns and `height` rows have no room for the panels."""
     return width < SMALLEST[0] or height < SMALLEST[1]
 
 
 class TooSmall(Words):
-    """Says what is needed in as many words as fit."""
+    """Says which size is needed, in as many words as fit."""
 
     def show(self, width: int, height: int, *, what: str = "run", out: str = "q quits") -> None:
-        """what: goes on meanwhile. out: the key that leads out of here."""
+        """what: the thing that goes on meanwhile. out: the key that leaves, and what it does."""
         self.say(Content(fitting_words(width, height, SMALLEST, what, out)))
 
 
 def fitting_words(
     width: int, height: int, needed: tuple[int, int], what: str = "run", out: str = "q quits"
 ) -> str:
-    """The fullest message that fits into width x height cells, wrapped between words."""
+    """The longest message that fits into width x height cells, wrapped between words."""
     here, wanted = f"{width}x{height}", f"{needed[0]}x{needed[1]}"
     messages = (
         f"This terminal is {here}. microgpt-play needs {wanted}; enlarge it or zoom out.\n"

@@ -1,4 +1,4 @@
-"""Every key, and what one is looking at."""
+"""The help: every key by group, and a paragraph on the panel that one is looking at."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
 
 
 class Scroller(VerticalScroll):
-    """Names its key, so that the key line shows it."""
+    """Scrolls, and names the key for that in the line of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "scroll_down", "scroll", key_display="↑↓", id="help.scroll"),
@@ -77,7 +77,7 @@ class Scroller(VerticalScroll):
 
 
 class HelpScreen(Dialog[None]):
-    """The keys by group, made from the bindings, and a paragraph on the panel."""
+    """Explains a panel and the keys of a screen; the keys are made from the screen's bindings."""
 
     HEADING = "Help"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -138,7 +138,7 @@ Group = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class KeyTable(Widget):
-    """Groups of keys, the words aligned; words that do not fit go on in their own column."""
+    """Groups of keys in two columns, the keys and what they do; long words wrap in their column."""
 
     DEFAULT_CSS = "KeyTable { height: auto; }"
 
@@ -171,7 +171,8 @@ class KeyTable(Widget):
 
 
 def grouped(bindings: Sequence[Binding]) -> tuple[Group, ...]:
-    """The keys by group in the order in which the groups appear; the widget's own first."""
+    """The keys by group, in the order in which the groups first appear. A binding without a group,
+    as those of a widget, is in the group "Here"."""
     groups: dict[str, dict[str, str]] = {}
     for binding in bindings:
         words = visible(binding.tooltip or binding.description)
@@ -184,7 +185,7 @@ def grouped(bindings: Sequence[Binding]) -> tuple[Group, ...]:
 
 
 def halves(groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
-    """Two columns of groups, in order, as equal in height as can be."""
+    """The groups in two columns, in their order, as equal in height as possible."""
 
     def height(part: Sequence[Group]) -> int:
         return sum(len(rows) + 2 for _, rows in part)

@@ -1,4 +1,4 @@
-"""A message that needs an answer."""
+"""The dialog that tells something, and offers answers as buttons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playground.tui.widgets.text import visible
 
 
 class MessageScreen(Dialog[str | None]):
-    """Says what happened; dismissed with the id of the choice, None for escape."""
+    """Says what happened; dismissed with the id of the chosen answer, None for escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "app.focus_previous", "previous choice", show=False),
@@ -47,7 +47,8 @@ class MessageScreen(Dialog[str | None]):
         detail: str = "",
         choices: Sequence[tuple[str, str]] = (("ok", "OK"),),
     ) -> None:
-        """choices: (id, words) pairs; the first has the focus."""
+        """detail: a traceback, say, shown apart from the message. choices: (id, words) of each
+        button; the first has the focus."""
         super().__init__()
         self._heading, self._message, self._detail = title, message, detail
         self._choices = tuple(choices)
@@ -82,5 +83,5 @@ class MessageScreen(Dialog[str | None]):
 
 
 def _lines(text: str) -> str:
-    """Untrusted text, its line breaks kept."""
+    """Untrusted text made visible, with its line breaks kept."""
     return "\n".join(visible(line.expandtabs(4)) for line in text.splitlines())

@@ -1,4 +1,4 @@
-"""What is wrong with a plugin just now, one key away: the trouble, its traceback, a way on."""
+"""The dialog about what is wrong with a plugin: the trouble, its traceback, a way on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from playground.tui.model import PlaygroundModel
 from playground.tui.screens.message import MessageScreen
 
 WITHOUT = "without"
-"""What the dialog is dismissed with to go on without the strategy that failed."""
+"""The dialog's answer to go on without the strategy that failed."""
 
 
 def failing(model: PlaygroundModel) -> Failure | None:
-    """A plugin's failure that holds the run or the preview up; None if there is none."""
+    """The failure of a plugin that holds up the run or the preview; None if there is none."""
     for trouble in (model.trouble, model.preview_trouble):
         if trouble is not None and trouble.kind == "plugin":
             return trouble
@@ -21,7 +21,7 @@ def failing(model: PlaygroundModel) -> Failure | None:
 
 
 def failing_strategy(model: PlaygroundModel) -> str:
-    """The qualified name of the strategy in the chain that fails; "" if it is something else."""
+    """The qualified name of the strategy in the chain that fails; "" if no strategy does."""
     trouble = failing(model)
     kind, _, name = trouble.contribution.partition(":") if trouble is not None else ("", "", "")
     links = [model.entry(link) for link in model.sampling.chain if link.enabled]
@@ -30,8 +30,8 @@ def failing_strategy(model: PlaygroundModel) -> str:
 
 
 def wrong_screen(model: PlaygroundModel) -> MessageScreen | None:
-    """A dialog about what is wrong: a failure first, else the file that was saved last and
-    cannot be used. None if all is well."""
+    """A dialog about the failure that holds up the run; without one, about a plugin that could not
+    be loaded; None if all is well."""
     trouble = failing(model)
     if trouble is not None:
         name = failing_strategy(model).rpartition(":")[2]
@@ -45,6 +45,7 @@ def wrong_screen(model: PlaygroundModel) -> MessageScreen | None:
 
 
 def _newest(model: PlaygroundModel) -> MessageScreen | None:
+    """A dialog about the problem of the file that was saved last, or of another stale plugin."""
     catalog = model.catalog
     if catalog is None or not catalog.problems:
         return None

@@ -1,4 +1,4 @@
-"""What there is, where it comes from, and what could not be loaded."""
+"""The dialog of plugins: what they contribute, where they come from, what could not be loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from playground.tui.screens.pick.lists import PickList, name_column
 from playground.tui.widgets.text import fit, visible
 
 Switch = Callable[[str, bool], str]
-"""Switches the plugin of a name on (True) or off; says why it could not, "" if it could."""
+"""Switches the plugin of that name on (True) or off; returns why that failed, or ""."""
 
 TITLES: dict[Kind, str] = {
     "dataset": "Data sets",
@@ -34,7 +34,7 @@ TITLES: dict[Kind, str] = {
 
 
 class PluginsScreen(Dialog[None]):
-    """The catalog by kind; problems first, each with its traceback on enter."""
+    """Lists problems, plugins, and contributions by kind; enter shows one of them whole."""
 
     HEADING = "Plugins"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,12 +58,13 @@ class PluginsScreen(Dialog[None]):
     """
 
     def __init__(self, catalog: Catalog, folder: str = "", switch: Switch | None = None) -> None:
-        """switch: see Switch; without it nothing can be switched here."""
+        """folder: where a person puts plugins. switch: None if nothing can be switched here."""
         super().__init__()
         self._catalog, self._folder, self._switch = catalog, folder, switch
         self._things: list[Entry | Problem | Plugin | None] = []
+        """What each line of the list is about; None for a heading."""
         self._switched: dict[str, bool] = {}
-        """What was switched here, and is not yet so: a plugin's name, and whether it is on."""
+        """Plugins that were switched here, by name: True for on, from the next run on."""
 
     def body(self) -> Iterable[Widget]:
         yield PickList(*self._lines(), id="plugins-list", compact=True)
@@ -151,7 +152,7 @@ class PluginsScreen(Dialog[None]):
         return self._things[at] if at is not None else None
 
     def action_switch(self) -> None:
-        """Of whatever is highlighted, the plugin it belongs to."""
+        """Switch the plugin that the highlighted line belongs to."""
         thing = self._highlighted()
         name = thing.plugin if isinstance(thing, (Entry, Problem)) else thing.name if thing else ""
         found = next((item for item in self._catalog.plugins if item.name == name), None)
@@ -181,39 +182,30 @@ class PluginsScreen(Dialog[None]):
         self.action_look()
 
     def action_look(self) -> None:
-        thing = self._highlighted()
-        if isinstance(thing, Plugin):
-            said = [item for item in self._catalog.problems if item.plugin == thing.name]
-            own = [item for item in self._catalog.entries if item.plugin == thing.name]
-            lines = [f"{item.kind} {item.name}: {item.summary}" for item in own]
-            for item in said:
-                lines += ["", item.message, item.detail]
-            self.app.push_screen(
-                MessageScreen(
-                    thing.name,
-                    f"{thing.state}, {1000 * thing.seconds:,.1f} ms\n{thing.origin}",
-                    "\n".join(lines),
-                    [("ok", "Close")],
-                )
-            )
-        elif isinstance(thing, Problem):
-            self.app.push_screen(
-                MessageScreen(
-                    f"{thing.plugin} {STAGES[thing.stage]}",
-                    f"{thing.message}\n{thing.origin}",
-                    thing.detail,
-                    [("ok", "Close")],
-                )
-            )
-        elif isinstance(thing, Entry):
-            self.app.push_screen(
-                MessageScreen(
-                    thing.name,
-                    f"{thing.summary}\n{thing.qualified}, {thing.origin}",
-                    "\n".join(_knob_line(thing)),
-                    [("ok", "Close")],
-                )
-            )
+        match self._highlighted():
+            case Plugin() as plugin:
+                title = plugin.name
+                message = f"{plugin.state}, {1000 * plugin.seconds:,.1f} ms\n{plugin.origin}"
+                detail = "\n".join(self._plugin_detail(plugin.name))
+            case Problem() as problem:
+                title = f"{problem.plugin} {STAGES[problem.stage]}"
+                message, detail = f"{problem.message}\n{problem.origin}", problem.detail
+            case Entry() as entry:
+                title = entry.name
+                message = f"{entry.summary}\n{entry.qualified}, {entry.origin}"
+                detail = "\n".join(_knob_lines(entry))
+            case None:
+                return
+        self.app.push_screen(MessageScreen(title, message, detail, [("ok", "Close")]))
+
+    def _plugin_detail(self, name: str) -> Iterable[str]:
+        """The contributions and the problems of a plugin, a line each."""
+        for entry in self._catalog.entries:
+            if entry.plugin == name:
+                yield f"{entry.kind} {entry.name}: {entry.summary}"
+        for problem in self._catalog.problems:
+            if problem.plugin == name:
+                yield from ("", problem.message, problem.detail)
 
 
 def _problem_line(problem: Problem) -> Content:
@@ -238,11 +230,12 @@ def _source(entry: Entry) -> str:
 
 
 def _short(origin: str) -> str:
-    """Of a path its end, which tells more than its first folders."""
+    """An origin in few words; of a path only the name of the file."""
     return f"file {Path(origin).name}" if Path(origin).is_absolute() else origin
 
 
-def _knob_line(entry: Entry) -> Iterable[str]:
+def _knob_lines(entry: Entry) -> Iterable[str]:
+    """A line for each knob: label, range or choices, default, help."""
     for control in entry.controls:
         ends = (
             f"{control.minimum:g} to {control.maximum:g}, "

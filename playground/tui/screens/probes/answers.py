@@ -1,4 +1,4 @@
-"""What a run answered to its probes, on two occasions side by side: which two, and what changed."""
+"""How a run's answers to its probes changed from one step to another, as lines and as widgets."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from playground.tui.widgets.text import fit, visible
 
 CHANGED, SAME, UNASKED = DIFFERENT, "=", "–"
 _PROMPT = 20
-"""Cells for a prompt beside its answers."""
+"""Cells for a prompt beside its answers, at most."""
 _NARROWEST = 10
-"""Cells for an answer at least."""
+"""Cells for an answer, at least."""
 
 
 def prompt_words(prompt: str) -> str:
-    """A prompt as it is shown: the empty one needs a sign of its own."""
+    """A prompt in visible characters; the empty prompt is "·"."""
     return visible(prompt, spaces=True) if prompt.strip() != prompt else visible(prompt) or "·"
 
 
 def change_lines(
     changes: Sequence[ProbeChange], width: int, reasons: Mapping[int, str] | None = None
 ) -> list[Content]:
-    """A sign, the prompt's number, the prompt, and how its answers changed, one below the other;
-    what is longer than `width` cells goes on below itself.
+    """A line for each prompt: a sign, the prompt's number, the prompt, how its answers changed. A
+    line longer than `width` cells is wrapped.
 
     reasons: why a prompt was not asked, by its number.
     """
@@ -82,7 +82,7 @@ def _answer(
 
 
 class ChangeList(Widget):
-    """Prompts, and how the answers to them changed, in as many lines as it takes."""
+    """The prompts and how the answers to them changed, as high as all its lines."""
 
     DEFAULT_CSS = "ChangeList { height: auto; }"
 
@@ -91,15 +91,15 @@ class ChangeList(Widget):
         self._changes: tuple[ProbeChange, ...] = ()
         self._reasons: Mapping[int, str] = {}
         self._laid_out: tuple[int, list[Content]] | None = None
-        """The width, and the lines for it."""
+        """A width in cells, and the lines at that width."""
 
     def show(self, changes: Sequence[ProbeChange], reasons: Mapping[int, str]) -> None:
-        """Draw these. reasons: as in `change_lines`."""
+        """Draw these changes. reasons: as in `change_lines`."""
         self._changes, self._reasons, self._laid_out = tuple(changes), reasons, None
         self.refresh(layout=True)
 
     def lines(self, width: int) -> list[Content]:
-        """What it shows at this width."""
+        """The lines at a width in cells."""
         if self._laid_out is None or self._laid_out[0] != width:
             self._laid_out = width, change_lines(self._changes, width, self._reasons)
         return self._laid_out[1]
@@ -114,7 +114,7 @@ class ChangeList(Widget):
 
 
 class ProbeAnswersView(Vertical):
-    """Two steps to choose, and each prompt with how its answer changed from one to the other."""
+    """Lets the person choose two steps, and shows how the answers changed between them."""
 
     DEFAULT_CSS = """
     ProbeAnswersView {
@@ -134,7 +134,7 @@ class ProbeAnswersView(Vertical):
         *,
         id: str | None = None,
     ) -> None:
-        """answers: in the order of their steps; reasons: as in `change_lines`."""
+        """answers: by step, in order. reasons: as in `change_lines`."""
         super().__init__(id=id)
         self._prompts = tuple(prompts)
         self._reasons = dict(reasons or {})
@@ -142,7 +142,7 @@ class ProbeAnswersView(Vertical):
 
     @property
     def first_choice(self) -> Choice:
-        """Where the focus belongs."""
+        """The widget that takes the focus first."""
         return self.query_one("#answers-before", Choice)
 
     def compose(self) -> ComposeResult:

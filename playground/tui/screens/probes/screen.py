@@ -1,4 +1,4 @@
-"""The probes: what a run is asked as it learns, and how its answers change."""
+"""The dialog of probes: the prompts that a run is asked as it learns, and its answers so far."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from playground.tui.widgets.text import visible
 
 ASKED, ANSWERED = "probes-asked", "probes-answered"
 _SELDOM, _TEXTS, _SEED = 1_000, 20, 999
-"""Where the sliders end, unless the set goes further."""
+"""The sliders' largest values for steps, texts and seed, unless the set has a larger one."""
 _NAMED = 3
-"""Prompts that cannot be asked are named up to so many."""
+"""How many of the prompts that cannot be asked are named."""
 
 
 class ProbesScreen(Dialog[ProbeSet | None]):
-    """Dismissed with the probes to be asked from now on, or None."""
+    """Edits a set of probes; dismissed with the set to ask from now on, or None."""
 
     HEADING = "Probes"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,14 +64,15 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         skipped: Sequence[SkippedPrompt] = (),
         trouble: str = "",
     ) -> None:
-        """probes: those that are asked now; answers: theirs, in the order of the steps; skipped:
-        those that the model cannot be asked; trouble: why there were no answers lately."""
+        """probes: the set that is asked now. answers: its answers so far, in the order of their
+        steps. skipped: prompts that the model cannot be asked. trouble: why there were no answers
+        lately, "" if there were."""
         super().__init__()
         self._asked = self._probes = probes
         self._answers, self._skipped, self._trouble = tuple(answers), tuple(skipped), trouble
         self._problem = ""
         self._text = write_lines(probes.prompts)
-        """As it was read last: a text area says more often that it changed than it does."""
+        """The prompts as they were read last; a text area reports changes that are none."""
 
     # ------------------------------------------------------------ what there is
 
@@ -112,7 +113,7 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         trouble = warning(visible(self._trouble)) if self._trouble else ""
         self.query_one("#probes-trouble", Line).say(trouble)
         self._say()
-        self._focus()  # at once: what is typed now is a prompt already
+        self._focus()  # now, not later: what is typed from here on is a prompt
 
     @property
     def remark(self) -> str:
@@ -125,7 +126,7 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         return self.query_one(TabbedContent).active
 
     def _focus(self) -> None:
-        """To what the page is about."""
+        """Give the focus to what the page is about."""
         if self._page == ASKED:
             self.set_focus(self.query_one("#probes-prompts", TextArea))
         elif self._answers:
@@ -167,7 +168,7 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         self._say()
 
     def _say(self) -> None:
-        """What is wrong with the set, or what comes of it."""
+        """Say what is wrong with the set, or what comes of it."""
         state, probes = self.query_one("#probes-state", Line), self._probes
         self._problem = ""
         try:

@@ -1,5 +1,7 @@
-"""What both sides of a race answered to their probes: beside each other, and since the first.
-Lines of words, made from the race's state. No widgets."""
+"""What both sides of a race answered to their probes, as lines of words, without widgets.
+
+One page shows A's answers beside B's, another each side's newest answers beside its first.
+"""
 
 from __future__ import annotations
 
@@ -20,32 +22,34 @@ from playground.tui.widgets.difference import SAME, side_by_side
 from playground.tui.widgets.text import fit, visible
 
 Page = Literal["samples", "both", "own"]
-"""What the panel shows: texts; A's answers beside B's; each side's newest beside its first."""
+"""What the panel shows: texts; A's answers beside B's; each side's newest answers beside its
+first."""
 PAGES: tuple[Page, ...] = ("samples", "both", "own")
 TITLES = {"samples": "Samples", "both": "Probes: A and B", "own": "Probes: first and newest"}
 TURNS = {"samples": "probes", "both": "learnt", "own": "texts"}
-"""What the key that turns the page is called on each of them."""
+"""What the key that turns the page is called on each page: the name of the next one."""
 NO_PROBES = "There are no probes"
 HOW_TO_GET_SOME = (
     "Probes are prompts that both sides are asked again and again. Leave the race, write some "
     "with y, and race again; or begin with --probes FILE."
 )
 MOST_LINES = 300
-"""Of a page: more would not be read, and be drawn anew all the time."""
+"""Lines of a page; nobody would read more, and every new answer draws all of them."""
 _PROMPT = 16
-"""Cells for a prompt beside its answers, where there is room for it."""
+"""Cells for a prompt beside its answers."""
 _ROOMY = 64
+"""Cells from which on a page has room for the prompts."""
 
 
 def differing(pair: AnswerPair, prompts: Sequence[str]) -> tuple[int, int]:
-    """How many prompts are answered differently, and how many both were asked."""
+    """How many prompts the sides answer differently, and how many prompts both were asked."""
     changes = compare(pair.left, pair.right, prompts)
     return sum(one.changed for one in changes), sum(one.comparable for one in changes)
 
 
 def verdict(probes: RaceProbes, width: int = 1_000) -> str:
-    """How far they agree: "12 of 20 prompts are answered differently at step 300", or less of it
-    where that does not go into one line of `width` cells."""
+    """How far the answers agree: "12 of 20 prompts are answered differently at step 300"; shortened
+    if that does not fit into one line of `width` cells."""
     pair, prompts = probes.newest, probes.asked.prompts
     if pair is None:
         every = f"{probes.asked.every:,} steps" if probes.asked.every > 1 else "step"
@@ -74,7 +78,7 @@ def verdict(probes: RaceProbes, width: int = 1_000) -> str:
 
 
 def both_page(probes: RaceProbes, width: int) -> Content:
-    """A's answer to each prompt beside B's, what only one of them has marked."""
+    """A's answer to each prompt beside B's, with the differences marked."""
     pair, prompts = probes.newest, probes.asked.prompts
     said = Content.styled(verdict(probes, width), "bold" if pair is not None else MUTED)
     lines = [*_troubles(probes, width), *said.wrap(width)]
@@ -118,7 +122,7 @@ def _beside(change: ProbeChange, probes: RaceProbes, room: int) -> list[Content]
 
 
 def _unasked(probes: RaceProbes, place: int, number: int) -> str:
-    """Why that side was not asked this prompt."""
+    """Why the side `place` was not asked the prompt of that number."""
     why = next((one.reason for one in probes.skipped[place] if one.number == number), "")
     return f"not asked: {visible(why)}" if why else "not asked"
 
@@ -149,6 +153,7 @@ def own_page(probes: RaceProbes, width: int) -> Content:
 def _own_words(
     own: tuple[ProbeAnswers, ProbeAnswers] | None, changes: Sequence[ProbeChange]
 ) -> str:
+    """A summary of one side's changes. own: its first and its newest answers."""
     if own is None:
         return "was not asked yet"
     first, last = own
@@ -158,7 +163,7 @@ def _own_words(
 
 
 def _troubles(probes: RaceProbes, width: int) -> list[Content]:
-    """Why a side was not asked lately."""
+    """A line for each side that could not be asked lately, with the reason."""
     lines: list[Content] = []
     for letter, failure in zip(LETTERS, probes.troubles, strict=True):
         if failure is not None:
@@ -172,7 +177,7 @@ def _troubles(probes: RaceProbes, width: int) -> list[Content]:
 
 
 class Pages:
-    """Draws a page anew only if what it tells is new."""
+    """Draws pages, and keeps the last one until its answers, its kind or its width change."""
 
     def __init__(self) -> None:
         self._drawn: tuple[RaceProbes, Page, int, Content] | None = None

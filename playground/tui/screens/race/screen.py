@@ -1,6 +1,6 @@
-"""Two runs side by side: their losses in one chart, what differs, what they write.
+"""The screen of a race: the losses of two runs in one chart, what they write, where they differ.
 
-Every key of the race, said once: its key line and its help are made from this.
+RACE_BINDINGS tells every key once; the line of keys and the help are made from it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,7 @@ from playground.tui.control.runs import Kept
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.screens.dialog import passed
-from playground.tui.screens.race import probes as probes
-from playground.tui.screens.race import view as view
+from playground.tui.screens.race import probes, view
 from playground.tui.styles import BAD, MUTED
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.ordered_input import OrderedInput
@@ -41,7 +40,7 @@ def _key(
     key: str, action: str, words: str, tooltip: str, display: str | None = None, show: bool = True
 ) -> Binding:
     name = action.replace("(", ".").rstrip(")")
-    # At once: what is typed after / is for the prompt, however busy the screen is.
+    # "/" has priority: what is typed after it is for the prompt, however busy the screen is.
     return Binding(
         key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}",
         priority=action == "prompt",
@@ -69,12 +68,16 @@ RACE_BINDINGS = [
 
 
 PACE = 1 / 12
-"""Seconds between two drawings, at the least."""
+"""Seconds between two drawings, at least."""
 WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
+"""How many of the last steps the chart shows; None for all."""
 
 
 class RaceScreen(Screen[Kept | None]):
-    """Opens a race, and owns it: it is closed before the screen is dismissed."""
+    """Opens a race, shows it, and closes it before the screen is dismissed.
+
+    Dismissed with the side that the person goes on with, or None.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = list(RACE_BINDINGS)
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (104, "-normal"), (160, "-wide")]  # noqa: RUF012
@@ -126,7 +129,7 @@ class RaceScreen(Screen[Kept | None]):
     """
 
     def __init__(self, race: Race) -> None:
-        """race: made, not yet open."""
+        """race: one that is not open yet."""
         super().__init__()
         self._race = race
         self._traces = view.Traces()
@@ -137,11 +140,13 @@ class RaceScreen(Screen[Kept | None]):
         self._turn = asyncio.Lock()
         self._leaving = False
         self._answer: tuple[Kept | None, ...] = ()
-        """What it is to be dismissed with, once the race is closed."""
+        """What the screen is dismissed with; empty until the race is closed."""
         self._failed: Content | None = None
-        """Why it could not be opened."""
+        """Why the race could not be opened."""
         self._due = False
+        """True if a drawing is due."""
         self._drawn = 0.0
+        """The clock's time of the last drawing, in seconds."""
 
     def compose(self) -> ComposeResult:
         yield TooSmall(id="race-too-small")
@@ -199,7 +204,7 @@ class RaceScreen(Screen[Kept | None]):
         self.draw()
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """In the background; what fails is said."""
+        """Carry out work in the background; a LabError is told to the person."""
         self.run_worker(self._guarded(work))
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
@@ -215,7 +220,8 @@ class RaceScreen(Screen[Kept | None]):
             raise
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only leaving, until both are open; in the prompt a slash is text."""
+        """Until both sides are open, only the keys to leave and for help work. In the prompt, a
+        slash is text."""
         if action == "prompt" and isinstance(self.focused, Input):
             return False
         if action in {binding.action.partition("(")[0] for binding in RACE_BINDINGS}:
@@ -226,8 +232,8 @@ class RaceScreen(Screen[Kept | None]):
         return self._opened or action in ("leave", "help")
 
     def _in_turn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """One after the other, each from where the one before led to: two quick presses of space
-        are a run and a pause, also while both are being sampled."""
+        """Carry out commands one after the other, each from where the one before led to: two quick
+        presses of space are a run and a pause, also while both sides are being sampled."""
 
         async def done() -> None:
             async with self._turn:
@@ -252,6 +258,7 @@ class RaceScreen(Screen[Kept | None]):
             await self._race.step()
 
     def _at_end(self) -> bool:
+        """True if both sides have done all their steps, which is said."""
         if any(side.status != "finished" for side in self._race.state.sides):
             return False
         words = "b puts both back to the start; 1 and 2 go on with one of them."
@@ -296,8 +303,8 @@ class RaceScreen(Screen[Kept | None]):
             self._go()
 
     def _go(self) -> None:
-        """Only the screen on top may be dismissed: a help that was opened meanwhile is read
-        first."""
+        """Dismiss the screen once the race is closed and no other screen, as the help, lies over
+        this one."""
         if self._answer and self.app.screen is self:
             (kept,), self._answer = self._answer, ()
             self.dismiss(kept)
@@ -363,17 +370,17 @@ class RaceScreen(Screen[Kept | None]):
     # ------------------------------------------------------------ drawing
 
     def _soon(self) -> None:
-        """Draw soon: many changes make one drawing."""
+        """Draw soon; many changes in a row make one drawing."""
         if not self._due and self.is_attached:
             self._due = True
             wait = self._drawn + PACE - time.monotonic()
             self.set_timer(max(wait, 0.001), self.draw)
 
     def draw(self) -> None:
-        """The race as it is now."""
+        """Draw the state of the race."""
         self._due, self._drawn = False, time.monotonic()
         if not self.query(KeyBar) or self._leaving:
-            return  # not composed yet, or being taken down
+            return  # the screen is not composed yet, or is being taken down
         state = self._race.state
         width = max(1, self.app.size.width - 2)
         self._words("title").say(view.title_line(state, width))
@@ -401,7 +408,7 @@ class RaceScreen(Screen[Kept | None]):
         return view.verdict(state, width)
 
     def _draw_texts(self, state: RaceState) -> None:
-        """The samples, or the answers to the probes."""
+        """Draw the samples, or a page of the answers to the probes."""
         frame, room = self.query_one("#race-samples"), self._room("#race-samples-scroll")
         page = self._page if state.probes is not None else "samples"
         frame.border_title = probes.TITLES[page]
@@ -417,7 +424,7 @@ class RaceScreen(Screen[Kept | None]):
             "way": "flat out" if state.lockstep else "lock-step",
             "probes": probes.TURNS[self._page],
         }
-        # Where room is short: what there is to look at, rather than a step at a time.
+        # Without room for all keys, those that lead to something to look at come first.
         spared = {"prompt", "start", "step" if state.probes is not None else "probes"}
         roomy = self.app.size.width >= 100
         shown = [

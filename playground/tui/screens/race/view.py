@@ -1,4 +1,4 @@
-"""What a race looks like: lines of words and curves, made from its state. No widgets."""
+"""What a race looks like: lines of words and curves, made from its state, without widgets."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from playground.tui.widgets.text import fit, visible
 
 LETTERS = ("A", "B")
 SIGNS = ("━", "╍")
-"""Of the two curves, as the chart draws them."""
+"""A piece of each side's curve, as the chart draws it."""
 STYLES = ("bold $text-accent", "bold $foreground")
 SAME, DIFFERENT = "│", "≠"
 IN_DATA = "•"
 SHOWN_PAIRS = 10
 _NAME_SHARE = 4
-"""The names take at most this part of the width."""
+"""The names take a quarter of the width at most."""
 
 
 class Traces:
@@ -39,7 +39,7 @@ class Traces:
         self._epoch = -1
 
     def take(self, state: RaceState) -> None:
-        """Draw what is new; all of it if something was taken back."""
+        """Add what is new in the state; begin anew if a side has gone back."""
         if state.epoch != self._epoch:
             self._epoch = state.epoch
             for curve in (*self._raw, *self._smooth, *self._held, self._difference):
@@ -55,7 +55,7 @@ class Traces:
         _extend(self._difference, state.difference_first, state.difference)
 
     def series(self, raw: bool) -> list[Series]:
-        """raw: the loss of each step instead of the average."""
+        """The losses of both sides: averages, or those of each step if `raw`; held-out losses."""
         one, other = self._raw if raw else self._smooth
         words = "" if raw else " average"
         return [
@@ -67,11 +67,12 @@ class Traces:
 
     @property
     def lanes(self) -> list[Lane]:
-        """The difference, in a lane of its own: its scale is another."""
+        """The difference of the losses, in a lane of its own, since it needs a scale of its own."""
         return [Lane("B − A, each step", self._difference)]
 
 
 def _extend(curve: Curve, first: int, values: array[float]) -> None:
+    """Add those values that the curve lacks; values[0] is that of step first + 1."""
     known = len(curve)
     if len(values) > known:
         curve.extend(range(first + known + 1, first + len(values) + 1), values[known:])
@@ -81,7 +82,7 @@ def _extend(curve: Curve, first: int, values: array[float]) -> None:
 
 
 def signed(value: float) -> str:
-    """−0.0031, +2.2e-16: in as many places as it takes to see it."""
+    """A difference with its sign, in as many places as it takes to see it: −0.0031, +2.2e-16."""
     size = abs(value)
     if not math.isfinite(value):
         return str(value)
@@ -90,7 +91,7 @@ def signed(value: float) -> str:
 
 
 def title_line(state: RaceState, width: int) -> Content:
-    """Where it began, how it goes."""
+    """State, way, step, and where the race began."""
     way = "in lock-step" if state.lockstep else "each flat out"
     over = all(side.status == "finished" for side in state.sides)
     status = "running" if state.running else "finished" if over else "paused"
@@ -108,13 +109,13 @@ def title_line(state: RaceState, width: int) -> Content:
 
 
 def _name_width(state: RaceState, width: int) -> int:
-    """Cells for both names, so that what follows lines up."""
+    """Cells for each of the two names, so that what follows them lines up."""
     longest = max(cell_len(visible(side.name)) for side in state.sides)
     return min(longest, max(8, width // _NAME_SHARE))
 
 
 def side_line(state: RaceState, place: Place, width: int) -> Content:
-    """One of the two: sign, name, status, losses, speed."""
+    """One side: sign, name, status, losses, speed."""
     side = state.sides[place]
     room = _name_width(state, width)
     pieces: list[Piece] = [
@@ -145,6 +146,7 @@ def side_line(state: RaceState, place: Place, width: int) -> Content:
 
 
 def _where(side: SideState, running: bool) -> Content:
+    """The step of a side, or its status if it has no step to show."""
     known = {"opening": ("…", MUTED), "restarting": ("↻", CAUTION), "down": ("✗", BAD)}
     status = "running" if running and side.status in ("ready", "paused") else str(side.status)
     glyph, style = known.get(status) or STATE_GLYPHS[status]
@@ -155,7 +157,7 @@ def _where(side: SideState, running: bool) -> Content:
 
 
 def verdict(state: RaceState, width: int) -> Content:
-    """The same so far, or since when not, and who is ahead."""
+    """Whether the losses are the same so far; if not, since when, and which side is ahead."""
     parted, average, largest = state.parted, state.average, state.largest
     if parted is None:
         if state.step <= state.start and not state.running:
@@ -184,7 +186,7 @@ def verdict(state: RaceState, width: int) -> Content:
 
 
 def warnings(state: RaceState) -> Content:
-    """What must be minded, and what went wrong; empty if there is nothing."""
+    """What went wrong, and what the person should know; empty if there is nothing."""
     lines: list[Content] = []
     for place, side in enumerate(state.sides):
         letter = LETTERS[place]
@@ -201,6 +203,7 @@ def warnings(state: RaceState) -> Content:
 
 
 def _minded(words: str) -> Content:
+    """A line to mind, marked by a sign and a colour."""
     return Content.assemble(("! ", f"bold {CAUTION}"), (words, CAUTION))
 
 
@@ -208,7 +211,7 @@ def _minded(words: str) -> Content:
 
 
 def settings_table(state: RaceState, width: int) -> Content:
-    """Setting, A's value, B's value: one line each, or three where that is too wide."""
+    """The settings that differ, a line each: label, A's value, B's value."""
     if not state.settings:
         return Content.styled("None: both have the same settings.", MUTED)
     rows = [(label_of(one.field), _value(one.left), _value(one.right)) for one in state.settings]
@@ -229,7 +232,7 @@ def settings_table(state: RaceState, width: int) -> Content:
 
 
 def label_of(field: str) -> str:
-    """The words for a dotted setting."""
+    """The words for a setting, given by its dotted name."""
     from playground.tui.screens.settings.form import settings
 
     known = settings().get(field)
@@ -251,7 +254,7 @@ def _value(value: object) -> str:
 
 
 def samples_table(pairs: Sequence[SamplePair], width: int) -> Content:
-    """Texts of both beside each other, newest first; ≠ stands between two that differ."""
+    """The texts of both sides beside each other, newest first, with ≠ between two that differ."""
     if not pairs:
         words = "None yet. g samples both from the same prompt and the same dice, at one step."
         return Content.styled(words, MUTED)

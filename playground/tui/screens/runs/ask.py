@@ -1,4 +1,4 @@
-"""What the screen of the runs asks for: a name, a note, a file to write, a file to read."""
+"""The small dialogs of the runs screen: a name or a note, a file to write, a file to read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KINDS: Mapping[str, tuple[Kind, str]] = {
 
 
 class AskLine(Dialog[str | None]):
-    """Asks for a line of text; dismissed with it, or with None."""
+    """Asks for a line of text; dismissed with that text, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", "keep", id="runs.keep", tooltip="Keep what was typed"),
@@ -62,14 +62,14 @@ class AskLine(Dialog[str | None]):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file to be written."""
+    """What to write of a run, and to which file."""
 
     kind: Kind
     path: Path
 
 
 class ExportRun(Dialog[Wanted | None]):
-    """Asks what of a run to write, and where; dismissed with that, or with None."""
+    """Asks what to write of a run, and to which file; dismissed with the answer, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", "export", id="runs.export-file", tooltip="Write the file"),
@@ -81,7 +81,7 @@ class ExportRun(Dialog[Wanted | None]):
     """
 
     def __init__(self, heading: str, name: str) -> None:
-        """name: what the file may be called, without an ending."""
+        """name: the suggested name of the file, without an ending."""
         super().__init__()
         self._heading, self._name = heading, name
 
@@ -106,10 +106,11 @@ class ExportRun(Dialog[Wanted | None]):
         return _KINDS[self.query_one(Choice).value or next(iter(_KINDS))]
 
     def _suggest(self) -> None:
-        """Another kind has another ending, unless the person has typed a name."""
+        """Suggest a file with the ending of the chosen kind, unless the person has typed a name."""
         self.query_one(Target).suggest(str(here() / f"{self._name}{self._kind[1]}"))
 
     def _complete(self, path: Path, typed: str) -> Path:
+        """The path with the ending of the chosen kind, if a file was typed without one."""
         ending = self._kind[1]
         whole = ending == ".microgpt-run" and path.suffix != ending
         if typed.endswith("/") or (path.suffix and not whole):
@@ -136,7 +137,7 @@ class ExportRun(Dialog[Wanted | None]):
 
 
 class ImportRun(Dialog[Path | None]):
-    """Asks for a file with a run in it; dismissed with its path, or with None."""
+    """Asks for a file that holds a run; dismissed with the file's path, or with None."""
 
     HEADING = "Import a run"
     BINDINGS: ClassVar[list[BindingType]] = [

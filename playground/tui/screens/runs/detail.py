@@ -1,5 +1,7 @@
-"""One run beside the list: its losses, what it is unlike, what it wrote, how its answers
-changed."""
+"""The details beside the list of runs, of one run or of two.
+
+Shown are the losses, the settings that differ, samples, and how the answers to probes changed.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,11 @@ from playground.tui.widgets.text import visible
 from playground.words import many
 
 _TEXTS = 8
-"""Samples that are shown."""
+"""Samples that are shown of a batch."""
 
 
 class RunDetail(Vertical):
-    """Shows what was asked of the store; asks for nothing itself."""
+    """Draws what the screen has read from the store."""
 
     DEFAULT_CSS = """
     RunDetail {
@@ -46,7 +48,7 @@ class RunDetail(Vertical):
             yield ChangeList(id="run-answers")
 
     def clear(self, words: str = "") -> None:
-        """Show nothing, or why there is nothing."""
+        """Show no run; words: why there is none."""
         self._outline = self._about = None
         self.query_one("#run-title", Line).say("")
         self.query_one("#run-words", Line).say(visible(words))
@@ -54,12 +56,12 @@ class RunDetail(Vertical):
         self._draw_chart()
 
     def show_curve(self, outline: Outline) -> None:
-        """Draw the losses; what is known of them but the loss comes with `show`."""
+        """Draw the losses of a run; `show` adds everything else."""
         self._outline, self._about = outline, None
         self._draw_chart()
 
     def show(self, about: About) -> None:
-        """Say all the rest."""
+        """Add what is known of the run beside its losses."""
         self._about = about
         self._draw_chart()
         row = about.row
@@ -72,7 +74,7 @@ class RunDetail(Vertical):
         self.query_one("#run-answers", ChangeList).show(changes, {})
 
     def show_pair(self, pair: Pair) -> None:
-        """Two runs: their averages in one chart, what they differ in, and their answers."""
+        """Show two runs: their averages in one chart, the settings that differ, their answers."""
         self._outline = self._about = None
         left, right = pair.left, pair.right
         series: list[Series] = []
@@ -149,7 +151,7 @@ class RunDetail(Vertical):
 
 
 def _plain(field: str) -> str:
-    """A dotted setting as one says it: "learning rate" for "optimizer.learning_rate"."""
+    """A dotted setting in words: "learning rate" for "optimizer.learning_rate"."""
     part = field.removeprefix("optimizer.").removeprefix("model.")
     return part.replace(".options.", " ").replace("_", " ")
 
@@ -185,6 +187,7 @@ def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Conten
 
 
 def _samples(about: About, whose: str = "") -> Iterator[Content]:
+    """A line with the newest samples of a run, if it has any; whose: words for its label."""
     if about.samples is None:
         return
     batch = about.samples.batch

@@ -1,4 +1,4 @@
-"""The table of the runs: its columns, what stands in them, and by what they are sorted."""
+"""The table of runs: its columns, the words in its cells, and the orders it is sorted in."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ COLUMNS = (
     Column("touched", "age", 6, priority=5, align="right"),
     Column("status", "state", 19, priority=9),
 )
-"""Named after the field of RunRow that they are sorted by."""
+"""Each column has the name of the field of RunRow that it is sorted by."""
 WIDEST_NUMBER = 3
 SMALL_FIRST = frozenset({"name", "dataset", "engine", "loss", "heldout", "status"})
-"""What is sorted from the smallest one on at first; the others from the largest."""
+"""Columns that are first sorted from the smallest value on; the others from the largest."""
 FAMILIES = frozenset({"id", "touched"})
-"""Sorted by these, forks may stand below what they were forked from."""
+"""Sorted by one of these columns, the list may show forks below the run they come from."""
 
 _TONES: dict[str, Tone] = {
     "running": "good",
@@ -43,7 +43,7 @@ _TONES: dict[str, Tone] = {
 
 
 class RunList(RowList[int]):
-    """The table itself, its keys in words for the line of keys."""
+    """A list of runs, by their numbers; it names its key for the line of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", id="runs.mark",
@@ -52,7 +52,7 @@ class RunList(RowList[int]):
 
 
 class Table:
-    """What stands in each cell of one overview."""
+    """The cells of one overview of the runs."""
 
     def __init__(self, overview: Overview | None = None) -> None:
         self.overview = overview or Overview((), {}, {}, 0, 0)
@@ -62,17 +62,17 @@ class Table:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """With room for the largest number."""
+        """COLUMNS, the first as wide as the largest number."""
         number = COLUMNS[0]
         width = max(number.width, len(str(max(self.keys, default=0))))
         return (Column(number.name, number.title, width, 0, number.priority, "right"), *COLUMNS[1:])
 
     def standing(self, row: RunRow) -> runlist.Standing:
-        """How a run stands."""
+        """Whether a run is running, finished, failed or interrupted, in words with a sign."""
         return runlist.standing(row, self.overview.places.get(row.id, ""))
 
     def cell(self, key: int, column: Column) -> Cell:
-        """Of the run `key`."""
+        """The cell of the run with the number `key`."""
         row = self.rows[key]
         match column.name:
             case "id":
