@@ -1,7 +1,7 @@
 """What the screen knows, as plain values without widgets.
 
-The parts of the controller fill a PlaygroundModel from frames, and the panels draw it. A panel keeps
-no state of its own that a person would miss.
+The parts of the controller fill a PlaygroundModel from frames, and the panels draw it. A panel
+keeps no state of its own that a person would miss.
 """
 
 from __future__ import annotations
