@@ -243,11 +243,11 @@ def test_a_slow_metric_gets_a_share_of_the_time_and_no_more(
     plugin: Make, spec: RunSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Ration, "BEGINNING", 0.02)
-    registry = with_plugin(plugin("time.sleep(0.03)"))
+    registry = with_plugin(plugin("time.sleep(0.3)"))
     session = Session.open(spec, registry)
     session.set_metrics(on("worst", every=1))
     walk(session, 20)
-    # 20 steps take far less than the 0.3 seconds of training that pay for one more.
+    # 20 steps take far less than the 2.8 seconds of training that pay for one more.
     assert list(measured(session, "worst")) == [1]
 
 
