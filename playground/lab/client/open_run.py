@@ -4,7 +4,7 @@ What a Lab does in the background, until it is done or the Lab is closed.
 
 The opening of runs, as the screen's process sees it: a fresh worker, and a run in it.
 
-What the worker does with its `Open` is in opening.py.
+What the worker does with its `Open` is in session.py.
 """
 
 from __future__ import annotations

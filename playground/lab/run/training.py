@@ -5,7 +5,7 @@ Going anywhere is a keyframe and a replay.
 
 Loss on documents that are never trained on.
 
-A run's whole state as a checkpoint; resume.py is the way back.
+A run's whole state as a checkpoint; setup.py is the way back.
 """
 
 from __future__ import annotations

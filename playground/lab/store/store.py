@@ -405,7 +405,7 @@ class Managing(Reading):
 
     def thin(self, budget: int = BUDGET) -> int:
         """Keep the keyframes of all runs together within `budget` bytes; how many bytes went.
-        See thinning.py."""
+        See housekeeping.py."""
         gone = thin(self._database, budget)
         if gone:
             self._give_back()

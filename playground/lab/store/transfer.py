@@ -1,6 +1,6 @@
 """A run as one file that another machine imports and continues bit for bit.
 
-The file is a store that holds one run; see importing.py for the way back.
+The file is a store that holds one run; import_run is the way back.
 
 A run out of a file that somebody gave. It is data to be checked: it is read from a copy, by
 known columns of known tables, and every value is looked at before it is kept.
