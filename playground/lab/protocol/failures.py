@@ -25,8 +25,8 @@ class Failure:
 class LabError(Exception):
     """The one family of errors that a person is told: `failure` holds the words.
 
-    StoreError and CheckpointError belong to it. The command line prints one in a single place
-    (cli/exit.py), the worker answers with its failure, and the screen shows that.
+    StoreError and CheckpointError belong to it. A command prints one (cli/failures.py), the worker
+    answers with its failure, and the screen shows that.
     """
 
     def __init__(self, failure: Failure) -> None:
