@@ -42,10 +42,19 @@ _MARK = PROJECT_NAME + "_impl"
 _HOOK_PREFIX = "microgpt_"
 
 
-def load(sources: PluginSources | None = None, *, silent: bool = True) -> Registry:
+def load(
+    sources: PluginSources | None = None,
+    *,
+    silent: bool = True,
+    begins: Callable[[], None] = lambda: None,
+) -> Registry:
     """Import all plugins, call all hooks. Never raises for a plugin's sake; what went wrong
-    is in `Registry.problems`. silent: what they print meanwhile goes nowhere."""
-    return _Loader(sources or PluginSources(), silent).load()
+    is in `Registry.problems`.
+
+    silent: what plugins print meanwhile goes nowhere. begins: called before each third-party
+    plugin, so that a watchdog counts the time of one plugin and not of all before it.
+    """
+    return _Loader(sources or PluginSources(), silent).load(begins)
 
 
 def load_one(name: str, origin: str, bring_in: Callable[[], object]) -> Registry:
@@ -65,7 +74,7 @@ class _Loader:
         self.pluggy = pluggy.PluginManager(PROJECT_NAME)
         self.pluggy.add_hookspecs(specs)
 
-    def load(self) -> Registry:
+    def load(self, begins: Callable[[], None]) -> Registry:
         for module in MODULES:
             self._plugin(BUILTIN, BUILT_IN, partial(importlib.import_module, module))
         finder = Finder(self.sources)
@@ -76,6 +85,7 @@ class _Loader:
         if kept is not None:
             kept.look_back()
         for candidate in candidates:
+            begins()
             self._candidate(candidate, kept)
         if kept is not None:
             kept.close()

@@ -127,7 +127,11 @@ class Service:
         """Import the plugins, unless that is done."""
         if self._registry is None:
             with self._activity.doing("plugin", "", "its import"):
-                self._registry = load(self._sources, silent=False)  # into the log
+                self._registry = load(
+                    self._sources,
+                    silent=False,  # into the log
+                    begins=self._activity.alive,
+                )
         return self._registry
 
     def run(self) -> int:

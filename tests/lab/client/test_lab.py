@@ -23,7 +23,7 @@ from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.calibrated import PATIENCE
 from tests.lab import plugins
-from tests.lab.conftest import MakeLab, Watched, text_run, until, within
+from tests.lab.conftest import QUICK, MakeLab, Watched, text_run, until, within
 
 
 def pid_of(lab: Lab) -> int:
@@ -408,6 +408,18 @@ async def test_a_plugin_that_hangs_when_imported_is_named(
     with pytest.raises(LabError) as caught:
         await within(10, lab.open(spec.to_json()))
     assert caught.value.failure.kind == "hung" and "stuck.py" in caught.value.failure.message
+
+
+async def test_several_plugins_that_each_take_their_time_to_import_do_not_hang(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    files = [tmp_path / f"slow{number}.py" for number in range(4)]
+    for file in files:
+        file.write_text("import time\ntime.sleep(0.6)\n", encoding="utf-8")
+    assert 0.6 * len(files) > QUICK.plugin > 0.6
+    lab = labs(*files).lab
+    await within(20, lab.open(spec.to_json()))
+    assert (await lab.frame()).state == "ready"
 
 
 async def test_a_worker_that_is_stopped_and_awakes_in_time_is_not_hung(
