@@ -25,6 +25,7 @@ from playground.lab.checkpoint import CheckpointError, check_place, read_checkpo
 from playground.lab.paths import store_file
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Recording
 from playground.lab.protocol.sampling import DEFAULT_CHAIN, Link, Measuring, MetricChoice, Sampling
 from playground.lab.run.guard import Activity
@@ -73,7 +74,7 @@ def train_run(
         session = open_session(opening, registry, report.opening, Activity())
         _measure(session, measuring)
         if asked is not None:
-            session.set_probes(asked)
+            session.observe(asked)
     except CheckpointError as error:
         report.clear()
         return fail(f"{error.title}. {error.message}")
@@ -128,7 +129,7 @@ def _opening(
     saved = read_checkpoint(checkpoint) if checkpoint is not None else None
     text = saved.spec if saved is not None else spec.to_json() if spec is not None else ""
     recording = Recording(str(store_file()), run) if record else None
-    return Open(text, saved, sampling, recording=recording)
+    return Open(text, saved, Observation(sampling), recording)
 
 
 def _spare_the_data(target: Path, spec: RunSpec | None) -> None:
@@ -157,9 +158,9 @@ def _metric(registry: Registry, text: str) -> MetricChoice:
 def _measure(session: Session, measuring: Measuring) -> None:
     """Switch the metrics on; and the sampling, if one of them is measured of samples."""
     if measuring.metrics:
-        session.set_metrics(measuring)
+        session.observe(measuring)
         if session.measurer.of_samples:
-            session.set_sampling(replace(session.sampling, every=SAMPLED_EVERY))
+            session.observe(replace(session.sampling, every=SAMPLED_EVERY))
 
 
 def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:
@@ -239,9 +240,9 @@ def _save(session: Session, path: Path, lost: OSError | None) -> int:
 def _print_samples(session: Session, sampling: Sampling, as_json: bool) -> int:
     kept = session.sampling
     try:
-        session.set_sampling(replace(sampling, every=kept.every))
+        session.observe(replace(sampling, every=kept.every))
         batch = session.sample()
-        session.set_sampling(kept)  # a recorded run is sampled on as it was
+        session.observe(kept)  # a recorded run is sampled on as it was
     except LabError as error:
         return fail_with(error.failure)
     if as_json:

@@ -2,22 +2,14 @@
 
 The worker is a loop around a Session; tests and `microgpt-play train` use it directly. Training
 depends on the RunSpec and the edits alone: looking, sampling and going back change nothing.
-
-Opening a run in the worker: a new one, one from a checkpoint, or one of the store.
-
-What was set in another run, taken over as far as it fits this one.
-
-What does not fit is no reason not to open a run: each function returns what a person should know
-of it, as texts.
+`open_session` opens a new run, one from a checkpoint, or one of the store.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 from microgpt.engine import Engine
@@ -30,19 +22,12 @@ from playground.lab.probe_answers import Answers
 from playground.lab.protocol.commands import Open, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
-from playground.lab.protocol.probes import ProbeAnswers, ProbeError, ProbeSet
+from playground.lab.protocol.observation import Observation, Part
+from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
 from playground.lab.protocol.run import Checkpoint, Notice, Recording, RunInfo, SessionState
-from playground.lab.protocol.sampling import (
-    DEFAULT_CHAIN,
-    Measuring,
-    Preview,
-    SampleBatch,
-    Sampling,
-    measuring_of,
-    sampling_of,
-)
+from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
 from playground.lab.record.load import Recalled, recall, recall_of_worker
-from playground.lab.record.provenance import changed_since, new_run, plugins_of, settings_json
+from playground.lab.record.provenance import changed_since, new_run, plugins_of
 from playground.lab.record.recorder import Recorder
 from playground.lab.run.engines import ReadyEngine
 from playground.lab.run.export import export, run_export
@@ -69,7 +54,7 @@ def open_session(
     when there is room to record more. Raises LabError, SpecError."""
     recording, recalled = command.recording, None
     spec, checkpoint = command.spec, command.checkpoint
-    sampling, measuring, probes = command.sampling, command.measuring, command.probes
+    observation = command.observation
     if recording is not None and recording.worker is not None:
         recording, recalled = recall_of_worker(recording, spec, checkpoint)
         if recalled is not None:
@@ -78,18 +63,13 @@ def open_session(
         progress(Progress("reading the record", 0, 0))
         recalled = recall(recording)
         spec, checkpoint = recalled.spec, recalled.checkpoint
-        sampling = sampling_of(recalled.settings.get("sampling")) or sampling
-        measuring = measuring_of(recalled.settings.get("measuring")) or measuring
-        with suppress(ProbeError):
-            probes = ProbeSet.from_dict(recalled.settings.get("probes"))
+        observation = observation.having_recorded(recalled.settings)
     try:
         session = Session.open(
             RunSpec.parse(spec),
             registry,
             checkpoint=checkpoint,
-            sampling=sampling,
-            measuring=measuring,
-            probes=probes,
+            observation=observation,
             progress=progress,
             activity=activity,
         )
@@ -153,21 +133,20 @@ class Session:
         registry: Registry,
         *,
         checkpoint: Checkpoint | None = None,
-        sampling: Sampling | None = None,
-        measuring: Measuring | None = None,
-        probes: ProbeSet | None = None,
+        observation: Observation | None = None,
         progress: Callable[[Progress], None] = _ignore,
         activity: Activity | None = None,
     ) -> Session:
         """Read, tokenize, measure, make the engine; go on from a checkpoint if there is one.
 
-        progress: called now and then; what it raises goes through. Raises LabError.
+        observation: how the run is looked at, as far as that fits it; the notices tell what does
+        not. progress: called now and then; what it raises goes through. Raises LabError.
         """
         activity = activity or Activity()
         opened = prepare_run(spec, registry, checkpoint, progress, activity)
         progress(Progress("measuring the held-out loss", 0, 0))
         session = cls(opened, registry, activity)
-        session._take(sampling, measuring, probes)
+        session._take(observation or Observation())
         if checkpoint is not None:
             session.restore(checkpoint)
         else:
@@ -175,24 +154,14 @@ class Session:
                 session.training.evaluate()
         return session
 
-    def _take(
-        self, sampling: Sampling | None, measuring: Measuring | None, probes: ProbeSet | None
-    ) -> None:
-        """Go on with these, as far as they fit."""
-        told: list[str] = []
-        if sampling is not None:
-            told += take_sampling(self.texts.sampler, sampling)
-        if measuring is not None:
-            told += take_measuring(self.measurer, measuring)
-        if probes is not None:
-            told += take_probes(self.prober, probes)
-        self._notice(*told)
-        self.info = dataclasses.replace(
-            self.info,
-            sampling=self.sampling,
-            measuring=self.measurer.measuring,
-            probes=self.prober.probes,
+    def _take(self, wanted: Observation) -> None:
+        """Look at the run like this, as far as it fits."""
+        self._notice(
+            *self.texts.sampler.take(wanted.sampling),
+            *self.measurer.take(wanted.measuring),
+            *self.prober.take(wanted.probes),
         )
+        self.info = replace(self.info, observation=self.observation)
 
     def recall(self, recalled: Recalled, progress: Callable[[Progress], None] = _ignore) -> None:
         """Stand where a recorded run stood: the session was opened from its checkpoint. Raises
@@ -212,7 +181,7 @@ class Session:
         self._notice(*changed_since(recalled.plugins, now))
         for text in filter(None, (told, recalled.notice)):
             self._notice(text)
-        self.info = dataclasses.replace(self.info, resumed_at=self.step)
+        self.info = replace(self.info, resumed_at=self.step)
 
     def record(
         self,
@@ -225,8 +194,10 @@ class Session:
         self.recorder = recorder = Recorder(
             recording,
             self.training,
-            lambda: new_run(self._opened, self.training, self._registry, self._settings()),
-            self._settings,
+            lambda: new_run(
+                self._opened, self.training, self._registry, self.observation.to_json()
+            ),
+            lambda: self.observation.to_json(),
             text=self._opened.text,
             recalled=recalled,
             wake=wake,
@@ -234,10 +205,6 @@ class Session:
         if recording.run is not None:
             exact = self._opened.same_data and not self._opened.fell_back
             recorder.check_future(self.step, exact)
-
-    def _settings(self) -> str:
-        probes = self.prober.probes.to_dict()
-        return settings_json(self.sampling, self.measurer.measuring, probes=probes)
 
     def _before_edit(self) -> None:
         """Another future is about to begin here: what this one brought is the other run's."""
@@ -249,7 +216,7 @@ class Session:
     def _notice(self, *texts: str) -> None:
         """Something a person should know of the run, beside what is known already."""
         notices = (*self.info.notices, *map(Notice, texts))
-        self.info = dataclasses.replace(self.info, notices=notices)
+        self.info = replace(self.info, notices=notices)
 
     # ------------------------------------------------------------ where it stands
 
@@ -395,18 +362,23 @@ class Session:
             self.recorder.state if self.recorder else None,
         )
 
-    # ------------------------------------------------------------ metrics
+    @property
+    def observation(self) -> Observation:
+        """How the run is looked at."""
+        return Observation(self.sampling, self.measurer.measuring, self.prober.probes)
 
-    def set_metrics(self, measuring: Measuring) -> None:
-        """Measure these from now on. Raises LabError naming what cannot be."""
-        self.measurer.set(measuring)
-
-    # ------------------------------------------------------------ probes
-
-    def set_probes(self, probes: ProbeSet) -> None:
-        """Ask these from now on; those that cannot be are left out, and said. Raises LabError
-        for a set that cannot be."""
-        self.prober.set(probes)
+    def observe(self, part: Part) -> None:
+        """Look at the run like this from now on. Raises LabError whose `problems` name what cannot
+        be; then nothing has changed. A prompt that cannot be asked is left out of the probes, and
+        `probes` tells of it."""
+        if isinstance(part, Measuring):
+            self.measurer.set(part)
+        elif isinstance(part, ProbeSet):
+            self.prober.set(part)
+        else:
+            self.texts.sampler.set(part)
+            if self.trouble is not None and self.trouble is self._sampling_trouble:
+                self.training.trouble = None  # it was about the chain before
 
     def probes(self, since: int = -1, now: bool = False) -> ProbesState:
         """What is asked, and what was answered after step `since`, so far. now: ask here first,
@@ -416,14 +388,6 @@ class Session:
             self._answered(prober.probe(self.step))
         answers = prober.answers.between(since + 1, self.step)
         return ProbesState(prober.probes, answers, prober.skipped, prober.trouble)
-
-    # ------------------------------------------------------------ sampling
-
-    def set_sampling(self, sampling: Sampling) -> None:
-        """Sample like this from now on. Raises LabError naming what cannot be."""
-        self.texts.sampler.set(sampling)
-        if self.trouble is not None and self.trouble is self._sampling_trouble:
-            self.training.trouble = None  # it was about the chain before
 
     def sample(self) -> SampleBatch:
         """A batch of texts; another one each time. Raises LabError."""
@@ -494,38 +458,3 @@ class Session:
         """Write the run with an exporter. Raises LabError."""
         run = run_export(self.checkpoint(), self.texts.batches)
         export(self._registry, name, options, run, path, progress, self._activity)
-
-
-def take_sampling(sampler: Sampler, wanted: Sampling) -> list[str]:
-    """The chain and the prompt; without the prompt if these data have no such tokens, with the
-    usual chain if it cannot be either."""
-    refused: list[str] = []
-    without_prompt = replace(wanted, prompt="")
-    for sampling in (wanted, without_prompt, replace(without_prompt, chain=DEFAULT_CHAIN)):
-        try:
-            sampler.set(sampling)
-            break
-        except LabError as error:
-            refused.append(error.failure.message)
-    return [f"sampling was changed: {text}" for text in refused[:1]]
-
-
-def take_measuring(measurer: Measurer, wanted: Measuring) -> list[str]:
-    """Those metrics that there are here."""
-    told: list[str] = []
-    for choice in wanted.metrics:
-        metrics = (*measurer.measuring.metrics, choice)
-        try:
-            measurer.set(replace(wanted, metrics=metrics))
-        except LabError as error:
-            told.append(f"the metric {choice.name} is off: {error.failure.message}")
-    return told
-
-
-def take_probes(prober: Prober, wanted: ProbeSet) -> list[str]:
-    """Those probes that can be asked; a set that cannot be is none."""
-    try:
-        prober.set(wanted)
-    except LabError:
-        return []
-    return [f"{one} is not asked" for one in prober.skipped[:1]]

@@ -11,6 +11,7 @@ from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest, PanelView
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
@@ -100,7 +101,7 @@ def test_a_strategy_that_fails_costs_its_samples_and_no_step(
     working: Registry, spec: RunSpec, name: str
 ) -> None:
     session, alone = Session.open(spec, working), Session.open(spec, working)
-    session.set_sampling(Sampling(chain=(Link(name),), every=5))
+    session.observe(Sampling(chain=(Link(name),), every=5))
     with pytest.raises(LabError) as caught:
         session.sample()
     assert says(caught.value, name, STRATEGIES[name]), caught.value.failure
@@ -110,7 +111,7 @@ def test_a_strategy_that_fails_costs_its_samples_and_no_step(
     trouble = session.trouble
     assert trouble is not None and trouble.kind == "plugin", "the automatic batch at step 5"
     assert session.step == 5
-    session.set_sampling(Sampling())  # without it
+    session.observe(Sampling())  # without it
     for run in (session, alone):
         while run.step < 12:
             assert run.advance()
@@ -123,7 +124,7 @@ def test_a_strategy_that_cannot_be_made_is_refused(
 ) -> None:
     session = Session.open(spec, working)
     with pytest.raises(LabError) as caught:
-        session.set_sampling(Sampling(chain=(Link(name),)))
+        session.observe(Sampling(chain=(Link(name),)))
     assert says(caught.value, name, MAKING[name]), caught.value.failure
     assert session.advance() and session.sample().texts
 
@@ -170,7 +171,7 @@ def test_a_metric_that_fails_is_switched_off_and_the_run_goes_on(
     working: Registry, spec: RunSpec, name: str
 ) -> None:
     session = Session.open(spec, working)
-    session.set_metrics(Measuring((MetricChoice(name),), every=1))
+    session.observe(Measuring((MetricChoice(name),), every=1))
     assert session.advance() and session.advance() and session.trouble is None
     assert METRICS[name] in str(session.frame(FrameRequest()))
 
@@ -211,7 +212,7 @@ def test_one_that_prints_or_draws_from_the_global_random_changes_no_loss(
     alone = Session.open(spec, working)
     for name in ("prints", "global-random"):
         session = Session.open(spec, working)
-        session.set_sampling(Sampling(chain=(Link(name),), every=3))
+        session.observe(Sampling(chain=(Link(name),), every=3))
         for run in (session, alone):
             while run.step < 8:
                 assert run.advance()
@@ -226,7 +227,7 @@ async def test_one_that_never_returns_is_named_and_the_lab_works_on(
     lab, run, kind = labs(file).lab, text_run(words), HANGING[name]
     with pytest.raises(LabError) as caught:
         if kind == "strategy":
-            await lab.open(run.to_json(), sampling=Sampling(chain=(Link(name),)))
+            await lab.open(run.to_json(), observation=Observation(Sampling((Link(name),))))
             await lab.sample()
         else:
             await lab.open(run.replace({f"{kind}.name": name}).to_json())

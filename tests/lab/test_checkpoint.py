@@ -288,7 +288,7 @@ def test_a_saved_run_keeps_its_chain_and_the_values_of_its_knobs(
 ) -> None:
     chain = (Link("top-k", {"top_k": 7}), Link("min-p", {"min_p": 0.2}, enabled=False))
     sampling = Sampling(chain=chain, prompt="c", count=3, every=50, seed=9)
-    session.set_sampling(sampling)
+    session.observe(sampling)
     session.advance()
     path = tmp_path / "chain.safetensors"
     session.save(str(path))

@@ -14,6 +14,7 @@ from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.failures import LabError, Progress
 from playground.lab.protocol.frames import FrameRequest, MatrixView
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
@@ -43,7 +44,7 @@ def test_default_run_has_the_losses_of_the_plain_trainer(registry: Registry) -> 
     )
     expected = [plain.advance().loss for _ in range(40)]
 
-    session = Session.open(RunSpec(), registry, sampling=Sampling(every=7))
+    session = Session.open(RunSpec(), registry, observation=Observation(Sampling(every=7)))
     walk(session, 40)
 
     assert losses(session) == expected
@@ -93,8 +94,8 @@ def test_hold_out_loss_is_taken_at_the_start_every_n_steps_and_at_the_end(
 
 
 def test_looking_and_sampling_change_nothing(spec: RunSpec, registry: Registry) -> None:
-    plain = Session.open(spec, registry, sampling=Sampling(every=0))
-    watched = Session.open(spec, registry, sampling=Sampling(every=3))
+    plain = Session.open(spec, registry, observation=Observation(Sampling(every=0)))
+    watched = Session.open(spec, registry, observation=Observation(Sampling(every=3)))
     walk(plain, 30)
     views = tuple(
         MatrixView("wte", kind)
@@ -109,7 +110,7 @@ def test_looking_and_sampling_change_nothing(spec: RunSpec, registry: Registry) 
 
 
 def test_a_frame_holds_only_what_is_new_and_only_what_was_asked_for(session: Session) -> None:
-    session.set_sampling(Sampling(every=5, count=2))
+    session.observe(Sampling(every=5, count=2))
     walk(session, 10)
     frame = session.frame(FrameRequest(since_step=6, since_batch=1, document=False))
     assert frame.metrics.first_step == 7
@@ -152,7 +153,7 @@ def test_a_text_of_the_data_is_told_from_a_new_one(tmp_path: Path, registry: Reg
     new = session.sample()
     walk(session, 150)
     greedy = Sampling(chain=(Link("temperature", {"temperature": 0.05}),), count=3)
-    session.set_sampling(greedy)
+    session.observe(greedy)
     batch = session.sample()
     assert [(text.text, text.in_data, text.complete) for text in batch.texts] == [
         ("ab", True, True)
@@ -184,14 +185,14 @@ def test_sampling_that_cannot_be_is_refused_and_the_old_one_stays(
     session: Session, sampling: Sampling, field: str
 ) -> None:
     with pytest.raises(LabError) as caught:
-        session.set_sampling(sampling)
+        session.observe(sampling)
     assert field in caught.value.failure.problems
     assert session.sampling == Sampling()
     assert session.sample().texts
 
 
 def test_preview_gives_chances_before_and_after_the_chain(session: Session) -> None:
-    session.set_sampling(Sampling(chain=(Link("top-k", {"top_k": 2}),)))
+    session.observe(Sampling(chain=(Link("top-k", {"top_k": 2}),)))
     preview = session.preview(limit=3)
     assert len(preview.chances) == 3
     assert [chance.after > 0 for chance in preview.chances] == [True, True, False]
@@ -295,8 +296,10 @@ def test_the_loss_from_the_state_it_was_put_back_to_is_a_number(
 def test_a_prompt_that_the_new_data_cannot_spell_does_not_keep_them_closed(
     spec: RunSpec, registry: Registry
 ) -> None:
-    session = Session.open(spec, registry, sampling=Sampling(prompt="Ω", count=2, every=3))
-    assert session.info.sampling == Sampling(count=2, every=3)
+    session = Session.open(
+        spec, registry, observation=Observation(Sampling(prompt="Ω", count=2, every=3))
+    )
+    assert session.info.observation.sampling == Sampling(count=2, every=3)
     assert any("Ω" in notice.text for notice in session.info.notices)
 
 

@@ -27,6 +27,7 @@ from playground.lab.protocol.frames import (
     PanelFrame,
     PanelView,
 )
+from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import (
     Baseline,
@@ -202,10 +203,9 @@ class ScriptedLab:
         """What the panel draws; by default its name, knobs and size."""
         self.panel_trouble: Failure | None = None
 
-    async def open(
-        self, spec, *, checkpoint=None, sampling=None, measuring=None, recording=None
-    ) -> RunInfo:
-        self.sampling, self.measuring = sampling or Sampling(), measuring or Measuring()
+    async def open(self, spec, *, checkpoint=None, observation=None, recording=None) -> RunInfo:
+        observation = observation or Observation()
+        self.sampling, self.measuring = observation.sampling, observation.measuring
         self.calls.append(("open", spec))
         if self.fail_open is not None:
             failure, self.fail_open = self.fail_open, None
@@ -237,8 +237,7 @@ class ScriptedLab:
             matrices=tuple(Matrix(m.name, m.rows, m.columns) for m in parameter_layout(config)),
             parameter_count=parameter_count(config),
             block_size=config.block_size,
-            sampling=self.sampling,
-            measuring=self.measuring,
+            observation=self.observation,
             n_head=config.n_head,
             baselines=(
                 Baseline("uniform", math.log(27)),
@@ -249,13 +248,13 @@ class ScriptedLab:
         return self.info
 
     @property
-    def probe_set(self) -> ProbeSet:
-        return self.asked.probes
+    def observation(self) -> Observation:
+        return Observation(self.sampling, self.measuring, self.asked.probes)
 
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
         with Store.open(Path(self.store)) as store:
             record = store.record(run)
-        info = await self.open(record.spec, sampling=self.sampling, measuring=self.measuring)
+        info = await self.open(record.spec, observation=self.observation)
         self.calls[-1] = ("open_recorded", run, at)
         self.step, self.head = record.row.at if at is None else at, record.row.step
         self.state = "paused" if self.step else "ready"
@@ -385,19 +384,22 @@ class ScriptedLab:
             await self.slow.wait()
         self.step, self.state = step, "paused"
 
-    async def set_sampling(self, sampling: Sampling) -> None:
-        self.calls.append(("set_sampling", sampling))
-        self.sampling = sampling
+    async def observe(self, part: Part) -> None:
+        if isinstance(part, Sampling):
+            self.calls.append(("set_sampling", part))
+            self.sampling = part
+        elif isinstance(part, Measuring):
+            self.calls.append(("set_metrics", part))
+            self.measuring = part
+        else:
+            self.calls.append(("set_probes", part))
+            self.asked = ProbesState(part, ())
 
     def _meters(self) -> tuple[Meter, ...]:
         return tuple(
             Meter(choice, choice.name, None if place else self.metric_trouble)
             for place, choice in enumerate(self.measuring.metrics)
         )
-
-    async def set_metrics(self, measuring: Measuring) -> None:
-        self.calls.append(("set_metrics", measuring))
-        self.measuring = measuring
 
     async def sample(self) -> SampleBatch:
         texts = tuple(
@@ -448,10 +450,6 @@ class ScriptedLab:
 
     async def probes(self) -> ProbesState:
         return self.asked
-
-    async def set_probes(self, probes: ProbeSet) -> None:
-        self.calls.append(("set_probes", probes))
-        self.asked = ProbesState(probes, ())
 
     async def checkpoint(self) -> Checkpoint:
         assert self.info is not None

@@ -15,6 +15,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab.checkpoint import read_checkpoint
 from playground.lab.client.events import WorkerBack, WorkerGone, WorkerLost
 from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Checkpoint, RecordState, RunInfo
 from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.session import Session
@@ -80,7 +81,8 @@ async def test_a_strategy_that_hung_is_off_on_the_screen_too() -> None:
         info = app.lab.info
         assert info is not None
         off = replace(app.lab.sampling, chain=(chain[0], replace(chain[1], enabled=False)))
-        app.lab.listener(WorkerBack(replace(info, sampling=off), 0, False, "'greedy' is off."))
+        taken = replace(info, observation=info.observation.having(off))
+        app.lab.listener(WorkerBack(taken, 0, False, "'greedy' is off."))
         await seen(pilot, lambda: app.model.sampling == off)
         await pilot.press("g")
         await seen(pilot, lambda: app.model.batches)
@@ -96,10 +98,10 @@ async def test_a_prompt_that_new_data_do_not_know_leaves_the_field() -> None:
         open_run = app.lab.open
 
         async def open_without_prompt(
-            spec: str, *, sampling: Sampling | None = None, **rest: Any
+            spec: str, *, observation: Observation, **rest: Any
         ) -> RunInfo:
-            plain = replace(sampling or Sampling(), prompt="")
-            return await open_run(spec, sampling=plain, **rest)
+            plain = replace(observation.sampling, prompt="")
+            return await open_run(spec, observation=observation.having(plain), **rest)
 
         app.lab.open = open_without_prompt  # type: ignore[method-assign]
         await app.controller.opening.open("{}")

@@ -46,6 +46,7 @@ from playground.lab.protocol.commands import (
     GetPreview,
     GetProbes,
     GoTo,
+    Observe,
     Open,
     Pause,
     ProbesState,
@@ -53,14 +54,11 @@ from playground.lab.protocol.commands import (
     Run,
     Sample,
     Save,
-    SetMetrics,
-    SetProbes,
-    SetSampling,
     UseEngine,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
-from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.run import (
     Checkpoint,
     Recording,
@@ -69,7 +67,7 @@ from playground.lab.protocol.run import (
     RunInfo,
     SavedPlugin,
 )
-from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
+from playground.lab.protocol.sampling import Preview, SampleBatch
 
 __all__ = [
     "Lab",
@@ -137,9 +135,9 @@ class Lab:
         self._workers.sources = sources
 
     @property
-    def probe_set(self) -> ProbeSet:
-        """What the open run is asked, as it was set last."""
-        return self._open_run.probes
+    def observation(self) -> Observation:
+        """How the open run is looked at, as it was set last."""
+        return self._open_run.observation
 
     @property
     def store(self) -> str:
@@ -163,22 +161,22 @@ class Lab:
         spec: str,
         *,
         checkpoint: Checkpoint | None = None,
-        sampling: Sampling | None = None,
-        measuring: Measuring | None = None,
-        probes: ProbeSet | None = None,
+        observation: Observation | None = None,
         recording: Recording | None = None,
     ) -> RunInfo:
         """Open a run in a fresh worker; the one before is closed when that has succeeded.
 
-        spec: RunSpec as JSON. recording: as what to record it, if not as a new run of the
-        Lab's store. Raises LabError, with the open run untouched: for bad settings or data, a
-        plugin that fails or hangs, `cancel_open`, or another opening under way.
+        spec: RunSpec as JSON. observation: how the run is looked at, as far as that fits it; if
+        not given, in the usual way, with the probes of the open run. recording: as what to record
+        it, if not as a new run of the Lab's store. Raises LabError, with the open run untouched:
+        for bad settings or data, a plugin that fails or hangs, `cancel_open`, or another opening
+        under way.
         """
         if recording is None and self.store:
             recording = Recording(self.store)
-        sampling, measuring = sampling or Sampling(), measuring or Measuring()
-        probes = probes or self._open_run.probes
-        return await self._open(Open(spec, checkpoint, sampling, measuring, probes, recording))
+        if observation is None:
+            observation = Observation(probes=self.observation.probes)
+        return await self._open(Open(spec, checkpoint, observation, recording))
 
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
         """Go on with a run of the store, at step `at` or where it stood. As `open`."""
@@ -199,7 +197,7 @@ class Lab:
         run.asked = recording
         kept = recording is not None and not recording.looking
         run.record = RecordState(recording.run) if recording is not None and kept else None
-        run.sampling, run.measuring, run.probes = info.sampling, info.measuring, info.probes
+        run.observation = info.observation
         run.step = info.resumed_at
         run.set_running(False)
         self._rescue.reset(info.spec, opening.checkpoint)
@@ -245,20 +243,10 @@ class Lab:
         self._open_run.set_running(False)
         await self._change(GoTo(step))
 
-    async def set_sampling(self, sampling: Sampling) -> None:
-        """How texts are sampled from now on."""
-        await self._open_run.ask(SetSampling(sampling), Done)
-        self._open_run.sampling = sampling
-
-    async def set_metrics(self, measuring: Measuring) -> None:
-        """Which metrics are on from now on."""
-        await self._open_run.ask(SetMetrics(measuring), Done)
-        self._open_run.measuring = measuring
-
-    async def set_probes(self, probes: ProbeSet) -> None:
-        """What is asked again and again from now on."""
-        await self._open_run.ask(SetProbes(probes), Done)
-        self._open_run.probes = probes
+    async def observe(self, part: Part) -> None:
+        """Look at the run like this from now on: sampling, metrics or probes."""
+        await self._open_run.ask(Observe(part), Done)
+        self._open_run.observation = self._open_run.observation.having(part)
 
     async def probes(self, since: int = -1, now: bool = False) -> ProbesState:
         """What is asked, and what was answered after step `since`, so far. now: asked where the
@@ -401,7 +389,7 @@ class Follower:
         for path, problem in reloaded.refused.items():
             saved = self._reloader.refuse(path, problem)
         if reloaded.sampling is not None:
-            self._run.sampling = reloaded.sampling
+            self._run.observation = self._run.observation.having(reloaded.sampling)
         self._run.catalog = reloaded.catalog
         for entry in reloaded.catalog.of("panel"):
             if entry.origin == saved.path:

@@ -1,10 +1,7 @@
-"""The run that a Lab has open, and the way to its worker: who is asked, and what is known.
+"""The run that a Lab has open, and how one is opened, as the screen's process sees it.
 
-What a Lab does in the background, until it is done or the Lab is closed.
-
-The opening of runs, as the screen's process sees it: a fresh worker, and a run in it.
-
-What the worker does with its `Open` is in session.py.
+`OpenRun` knows the run and its worker; `Opener` starts a fresh worker and opens a run in it. What
+the worker does with its `Open` is in session.py.
 """
 
 from __future__ import annotations
@@ -22,9 +19,8 @@ from playground.lab.client.workers import CLOSED, Link, Workers
 from playground.lab.protocol.commands import Command, GetCatalog, Open, Reload
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame
-from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Recording, RecordState, Reloaded, RunInfo
-from playground.lab.protocol.sampling import Measuring, Sampling
 
 
 class Background:
@@ -67,9 +63,8 @@ class OpenRun:
         """The open run, also while its worker is being restarted."""
         self.catalog: Catalog | None = None
         """What the newest worker can make."""
-        self.sampling = Sampling()
-        self.measuring = Measuring()
-        self.probes = ProbeSet()
+        self.observation = Observation()
+        """How the run is looked at, as it was set last."""
         self.running = False
         self.speed: float | None = None
         """Steps a second while it runs; None: flat out."""

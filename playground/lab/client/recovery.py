@@ -28,6 +28,7 @@ from playground.lab.client.workers import Link, Workers
 from playground.lab.protocol.commands import Command, GetCheckpoint, GoTo, Open, Run
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.frames import FrameRequest, PanelFrame
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import (
     FALLBACK_ENGINE,
     FALLBACK_SCHEDULE,
@@ -346,8 +347,9 @@ class Rescue:
             self._give_up(failure)
             return
         self._listener(WorkerLost(failure))
-        sampling, note = without(run.sampling, lost.blamed)
-        measuring, off = without_metric(run.measuring, lost.blamed)
+        sampling, note = without(run.observation.sampling, lost.blamed)
+        measuring, off = without_metric(run.observation.measuring, lost.blamed)
+        observation = Observation(sampling, measuring, run.observation.probes)
         aside = aside or off
         running = running and (lost.external or aside != "")  # what looks on stops no training
         note = note or aside
@@ -374,7 +376,7 @@ class Rescue:
 
         try:
             link = await self._workers.fresh()
-            opening = Open(spec, checkpoint, sampling, measuring, run.probes, recording)
+            opening = Open(spec, checkpoint, observation, recording)
             info, catalog = await self._opener.open_in(link, opening, then=then)
         except LabError as error:
             if link is not None:
@@ -386,7 +388,7 @@ class Rescue:
             self._background.spawn(self._workers.retire(link))
             return
         run.take(link, info, catalog)
-        run.sampling, run.measuring = sampling, measuring
+        run.observation = observation
         there = then(info)
         run.step = step = there.step if isinstance(there, GoTo) else info.resumed_at
         run.set_running(running, speed)

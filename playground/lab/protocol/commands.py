@@ -9,9 +9,10 @@ from typing import Literal
 from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol.failures import Done, Failure
 from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
-from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
+from playground.lab.protocol.sampling import Preview, SampleBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,7 @@ class Open:
     spec: str
     checkpoint: Checkpoint | None = None
     """Go on from here. Its weights must fit the spec."""
-    sampling: Sampling = field(default_factory=Sampling)
-    measuring: Measuring = field(default_factory=Measuring)
-    probes: ProbeSet = field(default_factory=ProbeSet)
+    observation: Observation = field(default_factory=Observation)
     recording: Recording | None = None
     """Where to record it. With a `run` and no checkpoint, that run is gone on with, and the
     spec is its own."""
@@ -64,24 +63,11 @@ class GetFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class SetSampling:
-    """How texts are sampled from now on -> Done, or a Failure that names the knob."""
+class Observe:
+    """Look at the run like this from now on, and otherwise as before -> Done, or a Failure whose
+    `problems` name the knob."""
 
-    sampling: Sampling
-
-
-@dataclass(frozen=True, slots=True)
-class SetMetrics:
-    """Which metrics are on from now on -> Done, or a Failure that names the knob."""
-
-    measuring: Measuring
-
-
-@dataclass(frozen=True, slots=True)
-class SetProbes:
-    """What is asked again and again from now on -> Done, or a Failure with `problems`."""
-
-    probes: ProbeSet
+    part: Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +200,7 @@ class Close:
 
 
 Command = (
-    Open | Advance | Run | Pause | GoTo | GetFrame | SetSampling | SetMetrics | SetProbes
-    | GetProbes | Sample | GetPreview
+    Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
     | Edit | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (

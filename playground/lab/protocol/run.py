@@ -1,7 +1,4 @@
-"""What a run is, what went wrong with it, and its whole state.
-
-Where a run is recorded, and how that goes.
-"""
+"""What a run is, where it is recorded, and its whole state."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from typing import Literal
 
 from playground.catalog import Catalog, Problem
 from playground.lab.protocol.failures import Failure
-from playground.lab.protocol.probes import ProbeSet
-from playground.lab.protocol.sampling import Measuring, Sampling
+from playground.lab.protocol.observation import Observation
+from playground.lab.protocol.sampling import Sampling
 
 AGAIN = 10.0
 """Seconds after which a store that could not be written is tried again, while a run is open."""
@@ -120,12 +117,9 @@ class RunInfo:
     notices: tuple[Notice, ...] = ()
     resumed_at: int = 0
     """The step at which it was opened: 0, or that of a checkpoint."""
-    sampling: Sampling = field(default_factory=Sampling)
-    """How texts are sampled at first: as was asked for, or as much of that as fits these data."""
-    measuring: Measuring = field(default_factory=Measuring)
-    """Which metrics are on at first."""
-    probes: ProbeSet = field(default_factory=ProbeSet)
-    """What is asked again and again at first."""
+    observation: Observation = field(default_factory=Observation)
+    """How it is looked at when it is opened: as was asked for, or as much of that as fits these
+    data."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class Race:
                 raise outcome
         # What one of them cannot be asked, neither is.
         infos = [side.lab.info for side in self._sides]
-        for sampling in [info.sampling for info in infos if info] + [Sampling(every=0)]:
+        for sampling in [info.observation.sampling for info in infos if info] + [Sampling(every=0)]:
             with contextlib.suppress(LabError):
                 await self._set_sampling(replace(sampling, every=0))
                 break
@@ -382,11 +382,11 @@ class Race:
         try:
             for side in self._sides:
                 if side.usable:
-                    await side.ask(partial(side.lab.set_sampling, sampling))
+                    await side.ask(partial(side.lab.observe, sampling))
                     done.append(side)
         except LabError as error:
             for side in done:
-                await side.ask(partial(side.lab.set_sampling, before))
+                await side.ask(partial(side.lab.observe, before))
             failed = self._sides[len(done)]
             raise LabError(_of(failed, error.failure)) from error
         self._sampling = sampling

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from playground.lab.client.events import LabEvent, WorkerBack, WorkerGone, WorkerLost
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.observation import Observation
+from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.sampling import SampleBatch, Sampling
 from playground.lab.race.comparison import Track
 from playground.lab.race.state import Entrant, SideState, SideStatus
@@ -64,9 +66,8 @@ class Side:
         await self.lab.open(
             entrant.spec,
             checkpoint=entrant.checkpoint,
-            sampling=sampling,
+            observation=Observation(sampling, probes=entrant.probes or ProbeSet()),
             recording=entrant.recording,
-            probes=entrant.probes,
         )
         self._opened = True
         self.lowest = (await self.pull()).step

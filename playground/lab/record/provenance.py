@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from playground.catalog import BUILTIN, Kind
 from playground.hooks.errors import UnknownNameError
 from playground.hooks.registry import Registry
-from playground.lab.protocol.sampling import Measuring, Sampling
 from playground.lab.run.guard import plugin_failures
 from playground.lab.run.setup import PreparedRun
 from playground.lab.run.training import Training
@@ -83,16 +80,3 @@ def changed_since(then: Iterable[PluginUse], now: Iterable[PluginUse]) -> list[s
             was, now_is = use.version or "unknown", other.version or "unknown"
             found.append(f"the plugin {use.plugin} was {was} then, and is {now_is} now")
     return found
-
-
-# ---------------------------------------------------------------- how it is looked at
-
-
-def settings_json(sampling: Sampling, measuring: Measuring, **more: Any) -> str:
-    """How a run is looked at, as the store keeps it: the same settings give the same text."""
-    settings = {
-        "sampling": dataclasses.asdict(sampling),
-        "measuring": dataclasses.asdict(measuring),
-        **more,
-    }
-    return json.dumps(settings, sort_keys=True)

@@ -105,6 +105,17 @@ class Measurer:
             made.setdefault(one.label, one)  # twice the same is once
         self.measuring, self._at_work = measuring, list(made.values())
 
+    def take(self, wanted: Measuring) -> list[str]:
+        """Measure those metrics that there are here. What a person should know."""
+        told: list[str] = []
+        for choice in wanted.metrics:
+            metrics = (*self.measuring.metrics, choice)
+            try:
+                self.set(dataclasses.replace(wanted, metrics=metrics))
+            except LabError as error:
+                told.append(f"the metric {choice.name} is off: {error.failure.message}")
+        return told
+
     def _make(self, choice: MetricChoice) -> _AtWork:
         try:
             entry = self._registry.entry("metric", choice.name)

@@ -69,6 +69,15 @@ class Prober:
         self.trouble = self._refused = None
         return void
 
+    def take(self, wanted: ProbeSet) -> list[str]:
+        """Ask those probes that can be asked; none of a set that cannot be. What a person should
+        know."""
+        try:
+            self.set(wanted)
+        except LabError:
+            return []
+        return [f"{one} is not asked" for one in self.skipped[:1]]
+
     # ------------------------------------------------------------ when
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -18,7 +19,14 @@ from playground.hooks.chain import Chain, ChainError, LogitsError
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Failure, LabError
-from playground.lab.protocol.sampling import Preview, SampleBatch, SampleText, Sampling, TokenChance
+from playground.lab.protocol.sampling import (
+    DEFAULT_CHAIN,
+    Preview,
+    SampleBatch,
+    SampleText,
+    Sampling,
+    TokenChance,
+)
 from playground.lab.run.data import Encoder
 from playground.lab.run.engines import ForwardOnly
 from playground.lab.run.guard import Activity, Doing, Guard, failure_of
@@ -63,6 +71,19 @@ class Sampler:
         prompt = self.encode_prompt(sampling.prompt)
         chain = self._make_chain(sampling)
         self.sampling, self._prompt, self._chain = sampling, prompt, chain
+
+    def take(self, wanted: Sampling) -> list[str]:
+        """Sample like this as far as it fits the run: without the prompt if these data have no
+        such tokens, with the usual chain if that cannot be either. What a person should know."""
+        refused: list[str] = []
+        without_prompt = replace(wanted, prompt="")
+        for sampling in (wanted, without_prompt, replace(without_prompt, chain=DEFAULT_CHAIN)):
+            try:
+                self.set(sampling)
+                break
+            except LabError as error:
+                refused.append(error.failure.message)
+        return [f"sampling was changed: {text}" for text in refused[:1]]
 
     def encode_prompt(self, prompt: str) -> list[int]:
         """Ids of a prompt, without BOS. Raises LabError for one that the model does not know,

@@ -72,7 +72,7 @@ class PluginReloader:
                 exchange(registry, name, fresh)
                 if session is not None:
                     sampling, said = refit(session.sampling, before, registry)
-                    session.set_sampling(sampling)
+                    session.observe(sampling)
                     remarks += [*said, *_later(session, before, name)]
         except LabError as error:
             failure = error.failure

@@ -25,6 +25,7 @@ from playground.lab.protocol.commands import (
     GetPreview,
     GetProbes,
     GoTo,
+    Observe,
     Open,
     Pause,
     Reload,
@@ -32,9 +33,6 @@ from playground.lab.protocol.commands import (
     Run,
     Sample,
     Save,
-    SetMetrics,
-    SetProbes,
-    SetSampling,
     UseEngine,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
@@ -106,9 +104,7 @@ class Service:
             Pause: lambda *_: self._halt(),
             GoTo: self._go_to,
             GetFrame: lambda _, command: self._get().frame(command.request),
-            SetSampling: self._set_sampling,
-            SetMetrics: self._set_metrics,
-            SetProbes: self._set_probes,
+            Observe: self._observe,
             GetProbes: lambda _, command: self._get().probes(command.since, command.now),
             Sample: lambda *_: self._get().sample(),
             GetPreview: lambda _, command: self._get().preview(command.limit),
@@ -309,19 +305,9 @@ class Service:
         self._begin_march(request, command.step, replay=True)
         return None
 
-    def _set_sampling(self, _: int, command: SetSampling) -> Reply:
-        self._get().set_sampling(command.sampling)
-        self._get().flush()
-        return Done()
-
-    def _set_metrics(self, _: int, command: SetMetrics) -> Reply:
-        self._get().set_metrics(command.measuring)
-        self._get().flush()
-        return Done()
-
-    def _set_probes(self, _: int, command: SetProbes) -> Reply:
+    def _observe(self, _: int, command: Observe) -> Reply:
         session = self._get()
-        session.set_probes(command.probes)
+        session.observe(command.part)
         session.flush()
         return Done()
 

@@ -103,7 +103,7 @@ class Controller:
             case WorkerBack(info, step, running, note):
                 model.opened(info)
                 model.catalog = self.lab.catalog or model.catalog
-                self.previews.taken(None, info.sampling)
+                self.previews.taken(None, info.observation.sampling)
                 goes = "It trains on" if running else "It waits, paused,"
                 say(Remark("A fresh worker has taken over", f"{goes} from step {step:,}. {note}"))
                 self.frames.touch()

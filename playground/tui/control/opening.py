@@ -10,6 +10,7 @@ from typing import Any
 
 from playground.catalog import STAGES
 from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Checkpoint, Recording, RunInfo
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
@@ -96,12 +97,16 @@ class Opening:
             return lab.open(
                 text,
                 checkpoint=checkpoint,
-                sampling=wanted,
-                measuring=model.measuring,
+                observation=self._observation(wanted),
                 recording=recording,
             )
 
         return await self._instead(opening)
+
+    def _observation(self, sampling: Sampling | None = None) -> Observation:
+        """How the run to be opened is looked at: as the open one is, as far as nothing is given."""
+        model, probes = self._context.model, self._context.lab.observation.probes
+        return Observation(sampling or model.sampling, model.measuring, probes)
 
     async def open_recorded(
         self, run: int, at: int | None = None, *, looking: bool = False
@@ -152,8 +157,8 @@ class Opening:
             self._context.changed()
         self.gone = False
         model.opened(info)
-        model.measuring = info.measuring
-        self._previews.taken(given, info.sampling)
+        model.measuring = info.observation.measuring
+        self._previews.taken(given, info.observation.sampling)
         first = model.catalog is None
         model.catalog = await lab.get_catalog()
         if first:
@@ -224,9 +229,7 @@ class Opening:
         def opening() -> Awaitable[RunInfo]:
             if run is not None:
                 return lab.open_recorded(run)
-            return lab.open(
-                spec, checkpoint=checkpoint, sampling=model.sampling, measuring=model.measuring
-            )
+            return lab.open(spec, checkpoint=checkpoint, observation=self._observation())
 
         if not await self._open(opening):
             raise LabError(Failure("The run stays down", "", kind="cancelled"))

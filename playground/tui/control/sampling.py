@@ -60,7 +60,7 @@ class Previews:
         if sampling == self._sent:
             return
         try:
-            await self._context.lab.set_sampling(sampling)
+            await self._context.lab.observe(sampling)
         except LabError as error:
             if error.failure.kind == "hung" and self._sent is not None:
                 model.adopt(self._sent)  # or it hangs the next worker too

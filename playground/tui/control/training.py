@@ -175,14 +175,14 @@ class Training:
     async def set_metrics(self, measuring: Measuring) -> None:
         """Measure these metrics from now on."""
         async with self.turn():
-            await self._context.patience.for_(self._context.lab.set_metrics(measuring))
+            await self._context.patience.for_(self._context.lab.observe(measuring))
             self._context.model.measuring = measuring
         self._frames.touch()
 
     async def set_probes(self, probes: ProbeSet) -> None:
         """Ask these probes from now on."""
         async with self.turn():
-            await self._context.lab.set_probes(probes)
+            await self._context.lab.observe(probes)
         asked = f"{len(probes.prompts)} probes every {probes.every:,} steps"
         self._context.say(Remark(asked if probes.prompts else "No probes any more"))
 

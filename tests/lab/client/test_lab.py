@@ -129,7 +129,7 @@ async def test_refused_commands_say_what_is_wrong(labs: MakeLab, spec: RunSpec) 
     for command, field in (
         (lab.edit({"optimizer.learning_rate": -1.0}), "optimizer.learning_rate"),
         (lab.edit({"seed": 1}), "seed"),
-        (lab.set_sampling(Sampling(prompt="?")), "prompt"),
+        (lab.observe(Sampling(prompt="?")), "prompt"),
         (lab.go_to(401), "step"),
     ):
         with pytest.raises(LabError) as caught:

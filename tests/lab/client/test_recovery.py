@@ -124,7 +124,7 @@ async def test_a_strategy_that_hangs_is_switched_off(
     file = plugins.strategy(tmp_path, "lost", "while True: pass")
     watched = await opened(labs, spec, file)
     lab = watched.lab
-    await lab.set_sampling(Sampling(chain=(Link("lost"),)))
+    await lab.observe(Sampling(chain=(Link("lost"),)))
     with pytest.raises(LabError) as caught:
         await within(5, lab.sample())
     assert caught.value.failure.kind == "hung" and "'lost'" in caught.value.failure.message
@@ -145,7 +145,7 @@ async def test_a_strategy_that_hangs_costs_no_step(
     await watched.reaches(30)
     await lab.pause()
     seen = (await lab.frame()).step
-    await lab.set_sampling(Sampling(chain=(Link("lost"),)))
+    await lab.observe(Sampling(chain=(Link("lost"),)))
     with pytest.raises(LabError):
         await within(5, lab.sample())
     back = await watched.event(WorkerBack)

@@ -13,6 +13,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab.client.events import LabEvent, PluginSaved
 from playground.lab.client.lab import Lab
 from playground.lab.client.reload import Trial
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Reloaded, SavedPlugin
 from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.run.guard import Activity
@@ -66,7 +67,7 @@ class Bench:
         return self._swapper.take((saved,), self.session)
 
     def sample_with(self, *links: Link) -> None:
-        self.session.set_sampling(Sampling(chain=links))
+        self.session.observe(Sampling(chain=links))
 
     def chance_of_first(self) -> float:
         return next(c.after for c in self.session.preview().chances if c.token == 0)
@@ -134,7 +135,7 @@ def test_a_version_that_cannot_be_made_with_the_values_in_use_is_not_taken(bench
 
 def test_a_mended_strategy_lets_the_run_that_it_stopped_go_on(bench: Bench) -> None:
     bench.save(shift("raise ValueError('oh')"))
-    bench.session.set_sampling(Sampling(chain=(Link("shift"),), every=10))
+    bench.session.observe(Sampling(chain=(Link("shift"),), every=10))
     while bench.session.advance():
         pass
     trouble = bench.session.trouble
@@ -263,9 +264,9 @@ async def test_a_new_file_in_a_new_folder_is_there_within_a_second(
     author.folder.mkdir(parents=True)
     author.file.write_text(shift())
     await author.hears(second)
-    await lab.set_sampling(Sampling(chain=(Link("shift"),)))
+    await lab.observe(Sampling(chain=(Link("shift"),)))
     low = next(c.after for c in (await lab.preview()).chances if c.token == 0)
-    await lab.set_sampling(Sampling(chain=(Link("shift", {"by": 5.0}),)))
+    await lab.observe(Sampling(chain=(Link("shift", {"by": 5.0}),)))
     high = next(c.after for c in (await lab.preview()).chances if c.token == 0)
     assert high > 5 * low
 
@@ -276,7 +277,7 @@ async def test_a_broken_version_is_marked_until_it_is_mended_also_in_the_next_ru
     author.folder.mkdir(parents=True)
     author.file.write_text(shift())
     lab = await author.opens(spec)
-    await lab.set_sampling(Sampling(chain=(Link("shift", {"by": 2.0}),)))
+    await lab.observe(Sampling(chain=(Link("shift", {"by": 2.0}),)))
     before = await lab.preview()
     author.file.write_text("def f(:")
     told = await author.hears()
@@ -288,7 +289,7 @@ async def test_a_broken_version_is_marked_until_it_is_mended_also_in_the_next_ru
     assert (await lab.preview()).chances == before.chances
 
     # The next run has a process of its own, and the file on disk is still broken.
-    await within(20, lab.open(spec.to_json(), sampling=Sampling(chain=(Link("shift"),))))
+    await within(20, lab.open(spec.to_json(), observation=Observation(Sampling((Link("shift"),)))))
     assert "SyntaxError" in author.stale()
     assert (await lab.preview()).chances
 
@@ -307,7 +308,7 @@ async def test_a_deleted_file_keeps_what_was_loaded_and_is_marked(
     author.file.unlink()
     assert (await author.hears()).saved.gone
     assert "gone" in author.stale()
-    await author.lab.set_sampling(Sampling(chain=(Link("shift"),)))
+    await author.lab.observe(Sampling(chain=(Link("shift"),)))
 
 
 async def test_twenty_saves_in_a_row_and_a_moment_of_emptiness_end_in_the_last_version(

@@ -14,6 +14,7 @@ from playground.hooks.registry import Registry
 from playground.lab.client.lab import Lab
 from playground.lab.fork import forked
 from playground.lab.protocol.commands import ProbesState
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
 from playground.lab.protocol.run import Recording
 from playground.lab.protocol.sampling import Sampling
@@ -41,7 +42,7 @@ class Stand:
         self.frame = SimpleNamespace(state="paused")
         self.entrant = SimpleNamespace(probes=probes)
         self.lab = self
-        self.probe_set = carries
+        self.observation = Observation(probes=carries)
         self.known: dict[int, ProbeAnswers] = {}
         self.questions: list[bool] = []
         """Whether it was to be asked now, one a question."""
@@ -49,20 +50,20 @@ class Stand:
     async def ask(self, question: Callable[[], Awaitable[Any]]) -> Any:
         return await question()
 
-    async def set_probes(self, probes: ProbeSet) -> None:
-        self.probe_set = probes
+    async def observe(self, probes: ProbeSet) -> None:
+        self.observation = Observation(probes=probes)
 
     def answer(self, step: int) -> None:
         """Its worker asked it by itself."""
-        texts = (("t",),) * len(self.probe_set.prompts)
-        self.known[step] = ProbeAnswers(step, texts, self.probe_set.questions)
+        texts = (("t",),) * len(self.observation.probes.prompts)
+        self.known[step] = ProbeAnswers(step, texts, self.observation.probes.questions)
 
     async def probes(self, since: int, now: bool) -> ProbesState:
         self.questions.append(now)
         if now and self.step not in self.known:
             self.answer(self.step)
         told = (one for step, one in sorted(self.known.items()) if since < step <= self.step)
-        return ProbesState(self.probe_set, (*told,))
+        return ProbesState(self.observation.probes, (*told,))
 
 
 async def each(sides: Sequence[Side], work: Callable[[Side], Awaitable[None]]) -> None:
@@ -96,7 +97,7 @@ async def test_both_are_asked_what_the_left_brings_else_the_right_else_what_a_re
     left: Stand, right: Stand, asked: ProbeSet
 ) -> None:
     asking = await settled(left, right)
-    assert left.probe_set == right.probe_set == asking.probes == asked
+    assert left.observation.probes == right.observation.probes == asking.probes == asked
 
 
 async def test_without_prompts_nobody_is_asked_anything() -> None:
@@ -215,10 +216,12 @@ async def test_both_answer_what_each_would_have_answered_alone(
         probes = race.state.probes
         assert probes is not None and probes.newest is not None and probes.before is not None
         assert probes.newest.step == 400 and probes.before.step % 20 == 0
-        session.set_probes(ABC)
+        session.observe(ABC)
         alone = straight(session, 400)
         assert probes.newest.left == alone[400]
-        other = Session.open(RunSpec.parse(fork), registry, checkpoint=at, probes=ABC)
+        other = Session.open(
+            RunSpec.parse(fork), registry, checkpoint=at, observation=Observation(probes=ABC)
+        )
         assert probes.newest.right == straight(other, 400)[400] != alone[400]
 
         # On demand, where it is nobody's turn; and back again is as it was there.
@@ -241,11 +244,11 @@ def _own_steps(probes: RaceProbes) -> list[tuple[int, int]]:
 async def test_a_fork_is_asked_what_the_run_before_was_asked_last(spec: RunSpec) -> None:
     lab = Lab(SOURCES, limits=QUICK)
     try:
-        await within(20, lab.open(spec.to_json(), probes=ABC))
-        await lab.set_probes(OTHER)
+        await within(20, lab.open(spec.to_json(), observation=Observation(probes=ABC)))
+        await lab.observe(OTHER)
         fork, start = forked(await lab.checkpoint(), {RATE: 0.05})
         await within(20, lab.open(fork, checkpoint=start))
-        assert lab.probe_set == (await lab.probes()).probes == OTHER
+        assert lab.observation.probes == (await lab.probes()).probes == OTHER
     finally:
         await lab.close()
 
@@ -265,7 +268,7 @@ async def test_a_side_that_is_opened_later_is_asked_and_sampled_as_in_the_race(
     lab = Lab(SOURCES, limits=QUICK, store=store)
     try:
         info = await within(20, lab.open_recorded(run))
-        assert (info.sampling.every, info.probes) == (30, ABC)
+        assert (info.observation.sampling.every, info.observation.probes) == (30, ABC)
         assert [one.step for one in (await lab.probes()).answers] == [0]
     finally:
         await lab.close()
@@ -277,8 +280,11 @@ async def test_recorded_runs_bring_their_probes_and_what_they_answered(
     store = tmp_path / "runs.sqlite"
     lab = Lab(SOURCES, limits=QUICK, store=store)
     try:
-        await within(20, lab.open(spec.replace({"steps": 120}).to_json(), probes=ABC))
-        assert lab.probe_set == ABC
+        await within(
+            20,
+            lab.open(spec.replace({"steps": 120}).to_json(), observation=Observation(probes=ABC)),
+        )
+        assert lab.observation.probes == ABC
         await lab.advance(60)
         while (record := (await lab.frame()).record) is None or record.run is None:
             pass

@@ -28,6 +28,7 @@ from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.run import Recording
 from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
@@ -144,7 +145,7 @@ def tables(path: Path, run: int) -> dict[str, list[Any]]:
 def test_everything_that_happened_comes_back(house: House) -> None:
     sampling = Sampling((Link("top-k", {"top_k": 3}),), "a", 2, every=30, seed=5)
     measuring = Measuring((MetricChoice("gradient-norm"),), every=7)
-    session = house.open(sampling=sampling, measuring=measuring)
+    session = house.open(observation=Observation(sampling, measuring))
     walk(session, 50)
     session.edit({LEARNING_RATE: 0.02})
     walk(session, 80)
@@ -197,7 +198,7 @@ def test_a_run_that_was_only_looked_at_stands_where_it_stood(house: House) -> No
 
 
 def test_texts_sampled_while_the_run_pauses_are_on_disk_at_once(house: House) -> None:
-    session = house.open(sampling=Sampling(every=0))
+    session = house.open(observation=Observation(Sampling(every=0)))
     walk(session, 20)
     run = written(session)
     batch = session.sample()
@@ -208,7 +209,7 @@ def test_texts_sampled_while_the_run_pauses_are_on_disk_at_once(house: House) ->
 
 
 def test_of_texts_sampled_twice_at_a_step_the_share_of_new_ones_is_one_value(house: House) -> None:
-    session = house.open(sampling=Sampling(every=0))
+    session = house.open(observation=Observation(Sampling(every=0)))
     walk(session, 20)
     session.sample()
     session.sample()
@@ -350,7 +351,7 @@ def test_a_full_disk_is_said_training_goes_on_and_all_is_recorded_when_there_is_
     house: House, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "EVERY", 1000.0)  # little by little it would fit in
-    session = house.open(sampling=Sampling(every=50))
+    session = house.open(observation=Observation(Sampling(every=50)))
     walk(session, 60)
     written(session)
     assert session.recorder is not None
@@ -612,7 +613,7 @@ def test_a_fork_that_could_not_be_made_yet_branches_off_where_it_differs_from_it
 def test_samples_of_a_future_that_was_given_up_under_trouble_are_not_in_the_record_of_another(
     house: House, disk: Disk, recorded: int
 ) -> None:
-    session = house.open(sampling=Sampling(every=0))
+    session = house.open(observation=Observation(Sampling(every=0)))
     Store.open(house.path).close()
     if recorded:
         walk(session, recorded)

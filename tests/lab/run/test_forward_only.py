@@ -57,9 +57,9 @@ def test_a_run_that_failed_over_a_strategy_is_well_again_once_it_is_out_of_the_c
     file = plugins.strategy(tmp_path, "frail", transform="raise RuntimeError('no more')")
     sources = PluginSources(files=(str(file),), entry_points=False)
     session = Session.open(text_run(words), load(sources))
-    session.set_sampling(Sampling(chain=(Link("frail"),), every=1))
+    session.observe(Sampling(chain=(Link("frail"),), every=1))
     assert not session.advance()
     assert session.state == "failed"
-    session.set_sampling(Sampling(chain=(Link("temperature"),), every=1))
+    session.observe(Sampling(chain=(Link("temperature"),), every=1))
     assert session.state == "paused" and session.step == 1
     assert session.advance()

@@ -16,6 +16,7 @@ from playground.lab.checkpoint import CheckpointError, from_bytes, pairs_of, to_
 from playground.lab.client.events import WorkerBack
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest
+from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.sampling import Measuring, MetricChoice, Sampling
 from playground.lab.run.speed import Ration
 from playground.lab.session import Session
@@ -85,7 +86,7 @@ def test_nothing_is_measured_unless_it_is_asked_for(session: Session) -> None:
 
 
 def test_the_gradient_is_measured_at_the_first_step_and_every_few(session: Session) -> None:
-    session.set_metrics(on("gradient-norm"))
+    session.observe(on("gradient-norm"))
     walk(session, 20)
     seen = measured(session, "gradient-norm")
     assert list(seen) == [1, 10, 20]
@@ -94,7 +95,7 @@ def test_the_gradient_is_measured_at_the_first_step_and_every_few(session: Sessi
 
 
 def test_perplexity_is_the_exponential_of_the_loss(session: Session) -> None:
-    session.set_metrics(on("perplexity", every=1))
+    session.observe(on("perplexity", every=1))
     walk(session, 5)
     losses = session.frame().metrics.losses
     expected = {step: math.exp(loss) for step, loss in enumerate(losses, 1)}
@@ -102,8 +103,8 @@ def test_perplexity_is_the_exponential_of_the_loss(session: Session) -> None:
 
 
 def test_new_texts_are_counted_when_there_are_samples(session: Session) -> None:
-    session.set_metrics(on("new-share"))
-    session.set_sampling(Sampling(every=4, count=10))
+    session.observe(on("new-share"))
+    session.observe(Sampling(every=4, count=10))
     walk(session, 8)
     assert list(measured(session, "new-share")) == [4, 8]
     walk(session, 1)
@@ -115,7 +116,7 @@ def test_new_texts_are_counted_when_there_are_samples(session: Session) -> None:
 
 def test_measuring_changes_nothing_that_is_learnt(spec: RunSpec, registry: Registry) -> None:
     plain, watched = (Session.open(spec, registry) for _ in range(2))
-    watched.set_metrics(on("gradient-norm", "perplexity", every=1))
+    watched.observe(on("gradient-norm", "perplexity", every=1))
     for one in (plain, watched):
         walk(one, 30)
     assert plain.frame().metrics.losses == watched.frame().metrics.losses
@@ -123,7 +124,7 @@ def test_measuring_changes_nothing_that_is_learnt(spec: RunSpec, registry: Regis
 
 
 def test_a_series_is_gone_back_with_and_only_another_future_forgets_it(session: Session) -> None:
-    session.set_metrics(on("perplexity"))
+    session.observe(on("perplexity"))
     walk(session, 40)
     before = measured(session, "perplexity")
     session.go_to(15)
@@ -141,7 +142,7 @@ def test_a_series_is_gone_back_with_and_only_another_future_forgets_it(session: 
 def test_what_is_known_is_not_measured_again(plugin: Make, spec: RunSpec) -> None:
     registry = with_plugin(plugin())
     session = Session.open(spec, registry)
-    session.set_metrics(on("worst"))
+    session.observe(on("worst"))
     walk(session, 30)
     factory = registry.contribution("metric", "worst").factory
     calls = factory.calls  # type: ignore[attr-defined]
@@ -154,7 +155,7 @@ def test_what_is_known_is_not_measured_again(plugin: Make, spec: RunSpec) -> Non
 def test_other_knobs_make_another_series(plugin: Make, spec: RunSpec) -> None:
     session = Session.open(spec, with_plugin(plugin()))
     both = (MetricChoice("worst"), MetricChoice("worst", {"rank": 2}))
-    session.set_metrics(Measuring(both, every=1))
+    session.observe(Measuring(both, every=1))
     walk(session, 5)
     worst, second = (measured(session, name) for name in ("worst", "worst:rank=2"))
     assert list(worst) == list(second) == [1, 2, 3, 4, 5]
@@ -164,7 +165,7 @@ def test_other_knobs_make_another_series(plugin: Make, spec: RunSpec) -> None:
 
 def test_series_are_saved_and_opened_again(spec: RunSpec, registry: Registry) -> None:
     session = Session.open(spec, registry)
-    session.set_metrics(on("gradient-norm", "perplexity"))
+    session.observe(on("gradient-norm", "perplexity"))
     walk(session, 25)
     checkpoint = from_bytes(to_bytes(session.checkpoint()))
     again = Session.open(spec, registry, checkpoint=checkpoint)
@@ -194,7 +195,7 @@ def test_one_that_fails_is_switched_off_and_the_run_goes_on(
     plugin: Make, spec: RunSpec, vice: str, said: str
 ) -> None:
     session = Session.open(spec, with_plugin(plugin(vice)))
-    session.set_metrics(on("worst", "perplexity"))
+    session.observe(on("worst", "perplexity"))
     walk(session, 20)
     assert session.state == "paused" and session.trouble is None
     assert measured(session, "worst") == {}
@@ -202,14 +203,14 @@ def test_one_that_fails_is_switched_off_and_the_run_goes_on(
     trouble = session.frame().meters[0].trouble
     assert trouble is not None and "'worst' is switched off" in trouble.title
     assert said in trouble.message
-    session.set_metrics(on("worst"))
+    session.observe(on("worst"))
     assert session.frame().meters[0].trouble is None, "it gets another try"
 
 
 def test_the_weights_a_metric_gets_are_its_own(plugin: Make, spec: RunSpec) -> None:
     spoilt = Session.open(spec, with_plugin(plugin("step.read('weights')[0] = 1e9")))
     plain = Session.open(spec, with_plugin(plugin()))
-    spoilt.set_metrics(on("worst", every=1))
+    spoilt.observe(on("worst", every=1))
     for one in (spoilt, plain):
         walk(one, 5)
     assert spoilt.engine.read("weights") == plain.engine.read("weights")
@@ -226,15 +227,17 @@ def test_the_weights_a_metric_gets_are_its_own(plugin: Make, spec: RunSpec) -> N
 def test_what_cannot_be_is_refused_and_changes_nothing(
     session: Session, measuring: Measuring, field: str
 ) -> None:
-    session.set_metrics(on("gradient-norm"))
+    session.observe(on("gradient-norm"))
     with pytest.raises(LabError) as caught:
-        session.set_metrics(measuring)
+        session.observe(measuring)
     assert field in caught.value.failure.problems
     assert session.measurer.measuring == on("gradient-norm")
 
 
 def test_a_run_opens_without_the_metrics_that_are_gone(spec: RunSpec, registry: Registry) -> None:
-    session = Session.open(spec, registry, measuring=on("gone", "perplexity"))
+    session = Session.open(
+        spec, registry, observation=Observation(measuring=on("gone", "perplexity"))
+    )
     assert [meter.label for meter in session.frame().meters] == ["perplexity"]
     assert any("gone" in notice.text for notice in session.info.notices)
 
@@ -245,7 +248,7 @@ def test_a_slow_metric_gets_a_share_of_the_time_and_no_more(
     monkeypatch.setattr(Ration, "BEGINNING", 0.02)
     registry = with_plugin(plugin("time.sleep(0.3)"))
     session = Session.open(spec, registry)
-    session.set_metrics(on("worst", every=1))
+    session.observe(on("worst", every=1))
     walk(session, 20)
     # 20 steps take far less than the 2.8 seconds of training that pay for one more.
     assert list(measured(session, "worst")) == [1]
@@ -259,8 +262,8 @@ def test_stretches_of_a_fast_engine_end_where_it_is_measured(
 
     registry = with_plugin(plugins.engine(tmp_path, "quick"))
     session = Session.open(text_run(words, engine="quick", eval_every=0), registry)
-    session.set_sampling(Sampling(every=0))
-    session.set_metrics(on("perplexity"))
+    session.observe(Sampling(every=0))
+    session.observe(on("perplexity"))
     while session.step < 40:
         session.advance(40 - session.step)
     assert list(measured(session, "perplexity")) == [1, 10, 20, 30, 40]
@@ -271,7 +274,7 @@ async def test_one_that_hangs_is_switched_off_and_the_run_trains_on(
 ) -> None:
     watched: Watched = labs(plugin("while step.step >= 20: pass"))
     lab = watched.lab
-    await lab.open(spec.to_json(), measuring=on("worst", "perplexity"))
+    await lab.open(spec.to_json(), observation=Observation(measuring=on("worst", "perplexity")))
     await lab.run(None)
     back = await watched.event(WorkerBack)
     assert back.running and "'worst' hung" in back.note

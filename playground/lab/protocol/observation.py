@@ -1,0 +1,52 @@
+"""How a run is looked at while it trains: its samples, its metrics and its probes, as one value."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from playground.lab.protocol.probes import ProbeError, ProbeSet
+from playground.lab.protocol.sampling import Measuring, Sampling, measuring_of, sampling_of
+
+Part = Sampling | Measuring | ProbeSet
+"""What can be set by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Never touches training: two runs that differ in nothing else have the same losses."""
+
+    sampling: Sampling = field(default_factory=Sampling)
+    measuring: Measuring = field(default_factory=Measuring)
+    probes: ProbeSet = field(default_factory=ProbeSet)
+
+    def having(self, part: Part) -> Observation:
+        """The same with another part."""
+        if isinstance(part, Sampling):
+            return replace(self, sampling=part)
+        if isinstance(part, Measuring):
+            return replace(self, measuring=part)
+        return replace(self, probes=part)
+
+    def to_json(self) -> str:
+        """As the store keeps it: equal observations give the same text."""
+        parts = {
+            "sampling": dataclasses.asdict(self.sampling),
+            "measuring": dataclasses.asdict(self.measuring),
+            "probes": self.probes.to_dict(),
+        }
+        return json.dumps(parts, sort_keys=True)
+
+    def having_recorded(self, parts: Mapping[str, Any]) -> Observation:
+        """The same with the parts that a record has, given as parsed JSON; what is damaged in the
+        record, or is not there, stays as it is here."""
+        sampling = sampling_of(parts.get("sampling")) or self.sampling
+        measuring = measuring_of(parts.get("measuring")) or self.measuring
+        probes = self.probes
+        with suppress(ProbeError):
+            probes = ProbeSet.from_dict(parts.get("probes"))
+        return Observation(sampling, measuring, probes)
