@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.hooks.sources import expanded
+from playground.lab.edits import Edits
 from playground.lab.floats import as_bytes as as_bytes
 from playground.lab.floats import floats_of
 from playground.lab.paths import hindrance, target_of
@@ -189,8 +190,8 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         "step": str(checkpoint.step),
         "tokens_seen": str(checkpoint.tokens_seen),
         "base_learning_rate": repr(checkpoint.base_learning_rate),
-        "edits": json.dumps(checkpoint.edits),
-        "engines": json.dumps(checkpoint.engines),
+        "edits": json.dumps(checkpoint.edits.rates),
+        "engines": json.dumps(checkpoint.edits.engines),
         "evaluations": json.dumps(checkpoint.evaluations),
         "since_step": str(checkpoint.since_step),
         "data": checkpoint.data,
@@ -338,8 +339,7 @@ def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkp
         losses=series("losses"),
         learning_rates=series("learning_rates"),
         evaluations=pairs("evaluations", float),
-        edits=pairs("edits", float),
-        engines=pairs("engines", str),
+        edits=Edits.pairs(pairs("edits", float), pairs("engines", str)),
         repeatable=json.loads(metadata.get("repeatable", "true")) is not False,
         sampling=sampling_of(json.loads(metadata.get("sampling", "null"))),
         data=metadata.get("data", ""),

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from playground.lab.edits import Edit
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.spec import RunSpec, SpecError
@@ -59,13 +60,8 @@ def in_force(spec: str, checkpoint: Checkpoint | None) -> dict[str, Any]:
     values = RunSpec.parse(spec).model_dump()
     if checkpoint is not None:
         values["optimizer"]["learning_rate"] = checkpoint.base_learning_rate
-        values["engine"] = _engine_at(checkpoint, str(values["engine"]))
+        values["engine"] = checkpoint.edits.engine_at(checkpoint.step, str(values["engine"]))
     return values
-
-
-def _engine_at(checkpoint: Checkpoint, first: str) -> str:
-    taken = [name for at, name in sorted(checkpoint.engines) if at <= checkpoint.step]
-    return taken[-1] if taken else first
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -121,24 +117,18 @@ def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Che
     # those that came after.
     began = RunSpec.parse(checkpoint.spec)
     spec = asked.replace({RATE: began.optimizer.learning_rate, ENGINE: began.engine}).to_json()
-    edits = tuple(pair for pair in checkpoint.edits if pair[0] <= step)
-    engines = tuple(pair for pair in checkpoint.engines if pair[0] <= step)
+    edits = checkpoint.edits.until(step)
     if RATE in changed:
-        edits = (*_before(edits, step), (step, asked.optimizer.learning_rate))
+        edits = edits.having(Edit(step, "learning_rate", asked.optimizer.learning_rate))
     if ENGINE in changed:
-        engines = (*_before(engines, step), (step, asked.engine))
+        edits = edits.having(Edit(step, "engine", asked.engine))
     return spec, replace(
         checkpoint,
         spec=spec,
         edits=edits,
-        engines=engines,
         base_learning_rate=asked.optimizer.learning_rate,
         repeatable=checkpoint.repeatable and changed <= REPLAYED,
     )
-
-
-def _before(pairs: tuple[tuple[int, Any], ...], step: int) -> tuple[tuple[int, Any], ...]:
-    return tuple(pair for pair in pairs if pair[0] < step)
 
 
 def _refused(problems: Mapping[str, str]) -> LabError:

@@ -18,6 +18,7 @@ from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import CheckpointError, write_checkpoint
+from playground.lab.edits import Edits
 from playground.lab.probe_answers import Answers
 from playground.lab.protocol.commands import Open, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
@@ -175,7 +176,7 @@ class Session:
             progress(Progress(f"going to step {at:,}", self.step, at))
 
         with plugin_failures():
-            edits = [(edit.step, edit.value) for edit in recalled.record.edits]
+            edits = Edits.of(recalled.record.edits)
             told = self.training.recall(recalled.keyframes, at, alive, edits)
         now = plugins_of(self._opened, self._registry)
         self._notice(*changed_since(recalled.plugins, now))

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-T = TypeVar("T")
+from playground.lab.edits import Edit, Edits
 
 SPACING = 25
 """Steps between keyframes before any are thinned out, with an engine that is not very fast."""
@@ -49,10 +48,7 @@ class Timeline:
         """The base learning rate before any edit."""
         self.engine = engine
         """The engine before any edit, by name."""
-        self.edits: dict[int, float] = {}
-        """Which learning rate was set after so many steps."""
-        self.engines: dict[int, str] = {}
-        """Which engine took over after so many steps."""
+        self.edits = Edits()
         self.spacing = SPACING
         """Steps between keyframes from now on. A fast engine goes far in the time that keeping
         one takes, and goes over it again as quickly."""
@@ -109,38 +105,17 @@ class Timeline:
 
     def rate_at(self, step: int) -> float:
         """The base learning rate after `step` steps and the edits made there."""
-        return _latest(self.edits, step, self.learning_rate)
+        return self.edits.rate_at(step, self.learning_rate)
 
     def engine_at(self, step: int) -> str:
         """The engine after `step` steps and the edits made there."""
-        return _latest(self.engines, step, self.engine)
+        return self.edits.engine_at(step, self.engine)
 
-    def told(self) -> tuple[tuple[int, str], ...]:
-        """The edits in words, by step."""
-        words = [(at, f"learning rate {rate:g}") for at, rate in self.edits.items()]
-        words += [(at, f"{name} engine") for at, name in self.engines.items()]
-        return tuple(sorted(words))
-
-    def next_edit(self, step: int) -> float:
-        """The first step after `step` at which something was set; inf if there is none."""
-        return min((at for at in (*self.edits, *self.engines) if at > step), default=float("inf"))
-
-    def edit(self, step: int, learning_rate: float) -> None:
-        """Set the base learning rate after `step` steps. What was recorded after it is void."""
-        self.forget_after(step)
-        self.edits[step] = learning_rate
-
-    def switch(self, step: int, engine: str) -> None:
-        """Another engine takes over after `step` steps. What was recorded after it is void: it
-        would differ in the last bits."""
-        self.forget_after(step)
-        self.engines[step] = engine
-
-    def forget_after(self, step: int) -> None:
-        """Another future begins here."""
-        self.edits = {at: rate for at, rate in self.edits.items() if at <= step}
-        self.engines = {at: name for at, name in self.engines.items() if at <= step}
-        self.forget_frames_after(step)
+    def edit(self, edit: Edit) -> None:
+        """Set something by hand. What was recorded after that step is void: another learning rate
+        leads elsewhere, and another engine differs in the last bits."""
+        self.edits = self.edits.until(edit.step).having(edit)
+        self.forget_frames_after(edit.step)
 
     def forget_frames_after(self, step: int) -> None:
         """Drop the keyframes after `step`; the same future is to be gone through again."""
@@ -158,12 +133,6 @@ def least_missed(steps: Sequence[int]) -> int:
         if felt < least:
             least, victim = felt, step
     return victim
-
-
-def _latest(edits: Mapping[int, T], step: int, first: T) -> T:
-    """What the last edit up to `step` set; `first` if there was none."""
-    made = [at for at in edits if at <= step]
-    return edits[max(made)] if made else first
 
 
 class Measured:

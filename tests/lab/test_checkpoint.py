@@ -126,7 +126,7 @@ def test_a_saved_model_samples_without_its_data(
     words.unlink()
     model = SavedModel.load(path, registry)
     sampling = Sampling(prompt="c", count=4)
-    trained.set_sampling(sampling)
+    trained.observe(sampling)
     mine, its = trained.sample(), model.sample(sampling)
     assert [text.text for text in its.texts] == [text.text for text in mine.texts]
     assert model.sample().texts != its.texts

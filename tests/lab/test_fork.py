@@ -100,7 +100,7 @@ def test_the_checkpoint_that_was_forked_from_is_untouched(session: Session) -> N
     session.edit({RATE: 0.02})
     at = standing_at(session, 40)
     forked(at, {RATE: 0.05, "seed": 9})
-    assert at.edits == ((20, 0.02),) and at.base_learning_rate == 0.02 and at.repeatable
+    assert at.edits.rates == ((20, 0.02),) and at.base_learning_rate == 0.02 and at.repeatable
 
 
 def test_edits_of_a_future_that_is_not_gone_on_with_are_left_behind(
@@ -120,7 +120,7 @@ def test_an_edit_at_the_very_step_is_replaced(session: Session, registry: Regist
     session.go_to(20)
     session.edit({RATE: 0.02})
     spec, checkpoint = forked(session.checkpoint(), {RATE: 0.03})
-    assert checkpoint is not None and checkpoint.edits == ((20, 0.03),)
+    assert checkpoint is not None and checkpoint.edits.rates == ((20, 0.03),)
     assert opened((spec, checkpoint), registry).frame().base_learning_rate == 0.03
 
 

@@ -25,6 +25,7 @@ from playground.lab.client.events import (
 )
 from playground.lab.client.open_run import Background, Opener, OpenRun
 from playground.lab.client.workers import Link, Workers
+from playground.lab.edits import Edit, Edits
 from playground.lab.protocol.commands import Command, GetCheckpoint, GoTo, Open, Run
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.frames import FrameRequest, PanelFrame
@@ -257,9 +258,11 @@ def without_engine(
     note = f"The engine {engine.name!r} was at work; {FALLBACK_ENGINE} goes on in its place."
     if checkpoint is None:
         return json.dumps({**json.loads(spec), "engine": FALLBACK_ENGINE}), None, note
-    kept = tuple(pair for pair in checkpoint.engines if pair[0] < checkpoint.step)
-    engines = (*kept, (checkpoint.step, FALLBACK_ENGINE))
-    return spec, dataclasses.replace(checkpoint, engines=engines), note
+    kept = [
+        edit for edit in checkpoint.edits if edit.field != "engine" or edit.step < checkpoint.step
+    ]
+    edits = Edits.of([*kept, Edit(checkpoint.step, "engine", FALLBACK_ENGINE)])
+    return spec, dataclasses.replace(checkpoint, edits=edits), note
 
 
 class Rescue:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.catalog import Catalog, Problem
+from playground.lab.edits import Edits
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.sampling import Sampling
@@ -140,11 +141,8 @@ class Checkpoint:
     """The losses of the steps after `since_step`, float64, for the chart; may be empty."""
     learning_rates: bytes = b""
     evaluations: tuple[tuple[int, float], ...] = ()
-    edits: tuple[tuple[int, float], ...] = ()
-    """(step, base learning rate) pairs: what was set by hand after that many steps, those in a
-    recorded future included."""
-    engines: tuple[tuple[int, str], ...] = ()
-    """(step, engine) pairs: which one took over after that many steps from the spec's."""
+    edits: Edits = field(default_factory=Edits)
+    """What was set by hand, that in a recorded future included."""
     gradients: bytes = b""
     """Those of the last step, for the screen; training does not depend on them."""
     data: str = ""

@@ -21,11 +21,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, takewhile
 
+from playground.lab.edits import Edits
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.run.training import Training
 from playground.lab.store.locks import RunLock
-from playground.lab.store.records import Batch, Edit, NewRun, RunRecord, RunStatus, StoredSamples
-from playground.lab.timeline import Keyframe, Measured, Timeline, least_missed
+from playground.lab.store.records import Batch, NewRun, RunRecord, RunStatus, StoredSamples
+from playground.lab.timeline import Keyframe, Measured, least_missed
 
 BUDGET = 16 * 1024 * 1024
 """Bytes of keyframes that a run keeps on disk."""
@@ -119,9 +120,6 @@ UNWRITTEN = 1000
 """Samples, and answers to probes, that wait at most for a store that cannot be written; the
 newest."""
 
-Edits = dict[tuple[int, str], float | str]
-"""By step and field."""
-
 
 @dataclass(slots=True)
 class RecordedUpTo:
@@ -131,7 +129,7 @@ class RecordedUpTo:
     evaluated: int = -1
     measured: dict[str, array[int]] = field(default_factory=dict)
     """By label, the steps of what is recorded, in order."""
-    edits: Edits = field(default_factory=dict)
+    edits: Edits = field(default_factory=Edits)
     shelf: DiskKeyframes = field(default_factory=DiskKeyframes)
     tip: int = -1
     """The newest step whose state is on disk."""
@@ -150,7 +148,7 @@ class RecordedUpTo:
                 for label, pairs in record.measured.items()
                 if pairs
             },
-            edits={(edit.step, edit.field): edit.value for edit in record.edits},
+            edits=Edits.of(record.edits),
             shelf=DiskKeyframes(sorted({*start, *record.keyframes})),
             settings=record.settings,
         )
@@ -209,7 +207,7 @@ def gather(
 ) -> Gathered | None:
     """What is not recorded yet, None if that is nothing; from now on the marks say it is.
     seconds: that training took so far."""
-    series, timeline = training.series, training.timeline
+    series = training.series
     stands = (training.step, status)
     begin = max(0, marks.head - series.first)
     losses, rates = series.losses[begin:], series.learning_rates[begin:]
@@ -220,9 +218,7 @@ def gather(
         for label, one in series.measured.items()
         if (pairs := _unrecorded(one, marks.measured.setdefault(label, array("q"))))
     }
-    edits = {
-        key: value for key, value in edits_of(timeline).items() if marks.edits.get(key) != value
-    }
+    edits = tuple(edit for edit in training.timeline.edits if edit not in marks.edits)
     if (
         stands == marks.stands
         and settings == marks.settings
@@ -244,16 +240,13 @@ def gather(
         measured=measured,
         samples=tuple(samples),
         probes=tuple(probes),
-        edits=tuple(
-            Edit(step, name, value)  # type: ignore[arg-type]  # one of the two of edits_of
-            for (step, name), value in edits.items()
-        ),
+        edits=edits,
         dropped=dropped,
         settings=settings if settings != marks.settings else None,
     )
     marks.head, marks.stands, marks.settings = head, stands, settings
     marks.evaluated = max(marks.evaluated, *(step for step, _ in evaluations), -1)
-    marks.edits.update(edits)
+    marks.edits = marks.edits.having(*edits)
     return Gathered(batch, frames, tip)
 
 
@@ -288,14 +281,6 @@ def _states(
         shelf.spend_on_tip(tip.size)
         marks.tip = tip.step
     return kept, tip, dropped
-
-
-def edits_of(timeline: Timeline) -> Edits:
-    """What was set by hand, as the store names it."""
-    return {
-        **{(step, "learning_rate"): rate for step, rate in timeline.edits.items()},
-        **{(step, "engine"): name for step, name in timeline.engines.items()},
-    }
 
 
 def _unrecorded(one: Measured, known: array[int]) -> array[float]:

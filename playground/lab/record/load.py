@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from playground.lab.edits import Edits
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.probes import ProbeAnswers
@@ -23,7 +24,7 @@ from playground.lab.store.locks import RunLock
 from playground.lab.store.records import PluginUse, RunRecord, StoredKeyframe
 from playground.lab.store.rows import columns_of_spec
 from playground.lab.store.store import Store
-from playground.lab.timeline import Keyframe, Timeline
+from playground.lab.timeline import Keyframe
 
 KEPT_BATCHES = 200
 
@@ -88,12 +89,10 @@ def recall_of_worker(
 def _knows(record: RunRecord, known: Checkpoint) -> bool:
     """Does the record go as far as this state, and through the same edits? What was set last may
     not have been written yet."""
-    made = {(edit.step, edit.field): edit.value for edit in record.edits}
-    rates, engines = (
-        {(step, name): value for step, value in pairs if step <= known.step}
-        for name, pairs in (("learning_rate", known.edits), ("engine", known.engines))
+    made = Edits.of(record.edits)
+    return record.row.step >= known.step and all(
+        edit in made for edit in known.edits.until(known.step)
     )
-    return record.row.step >= known.step and {**rates, **engines}.items() <= made.items()
 
 
 def owner_of(process: int | None) -> str:
@@ -188,12 +187,7 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
 def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
     """The run standing at a known state, with all that was recorded of it, its future too."""
     began = columns_of_spec(record.spec)  # the row has what is in force at the record's end
-    timeline = Timeline(float(began["learning_rate"]), str(began["engine"]))
-    for edit in record.edits:
-        if edit.field == "engine":
-            timeline.engines[edit.step] = str(edit.value)
-        else:
-            timeline.edits[edit.step] = float(edit.value)
+    edits = Edits.of(record.edits)
     settings = _object(record.settings)
     return Checkpoint(
         spec=record.spec,
@@ -202,13 +196,12 @@ def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
         first_moment=as_bytes(frame.first_moment),
         second_moment=as_bytes(frame.second_moment),
         tokenizer=record.tokenizer_state,
-        base_learning_rate=timeline.rate_at(frame.step),
+        base_learning_rate=edits.rate_at(frame.step, float(began["learning_rate"])),
         tokens_seen=frame.tokens_seen,
         losses=as_bytes(record.losses),
         learning_rates=as_bytes(record.learning_rates),
         evaluations=record.evaluations,
-        edits=tuple(sorted(timeline.edits.items())),
-        engines=tuple(sorted(timeline.engines.items())),
+        edits=edits,
         data=record.data,
         since_step=record.first,
         measured=tuple((label, as_bytes(pairs)) for label, pairs in record.measured.items()),

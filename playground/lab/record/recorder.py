@@ -21,7 +21,7 @@ from typing import Any
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.run import Recording, RecordState
 from playground.lab.protocol.sampling import SampleBatch
-from playground.lab.record.batches import UNWRITTEN, RecordedRun, edits_of, gather
+from playground.lab.record.batches import UNWRITTEN, RecordedRun, gather
 from playground.lab.record.load import Recalled, same_settings
 from playground.lab.record.writer import Writer
 from playground.lab.run.training import Training
@@ -280,21 +280,16 @@ class Recorder:
         self._unchecked = None
         step, exact = asked
         timeline = self._training.timeline
-        mine = edits_of(timeline)
-        as_recorded = all(marks.edits.get(key) == mine[key] for key in mine if key[0] < marks.head)
-        nothing_missing = all(key in mine for key in marks.edits if key[0] < step)
+        mine = {(edit.step, edit.field) for edit in timeline.edits}
+        as_recorded = all(edit in marks.edits for edit in timeline.edits if edit.step < marks.head)
+        recorded = ((edit.step, edit.field) for edit in marks.edits if edit.step < step)
+        nothing_missing = all(key in mine for key in recorded)
         about = self._about()
         same = same_settings(line.spec, about.spec) and line.data == about.data
         if not same or (marks.head > step and not (exact and as_recorded and nothing_missing)):
             self._fork(step)
             return
-        for (at, name), value in marks.edits.items():
-            if (at, name) in mine:
-                continue
-            if name == "engine":
-                timeline.engines[at] = str(value)
-            else:
-                timeline.edits[at] = float(value)
+        timeline.edits = marks.edits.having(*timeline.edits)
 
     # ------------------------------------------------------------ the end
 

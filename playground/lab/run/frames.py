@@ -155,7 +155,7 @@ class FrameMaker:
             meters=self._measurer.meters,
             panel=panel,
             head=max(step, training.series.head),
-            edits=timeline.told(),
+            edits=timeline.edits.told(),
             record=record,
         )
 

@@ -20,6 +20,7 @@ from playground.catalog import BUILTIN, Kind
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError, one_line
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import CheckpointError, as_array, pairs_of
+from playground.lab.edits import Edit
 from playground.lab.paths import data_folder, text_of
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Notice, RunInfo
@@ -193,12 +194,9 @@ def _open(
 
 def engine_of(spec: RunSpec, checkpoint: Checkpoint | None) -> str:
     """The engine at work at the start of a run, or at its checkpoint."""
-    taken = (
-        [name for step, name in sorted(checkpoint.engines) if step <= checkpoint.step]
-        if (checkpoint)
-        else []
-    )
-    return taken[-1] if taken else spec.engine
+    if checkpoint is None:
+        return spec.engine
+    return checkpoint.edits.engine_at(checkpoint.step, spec.engine)
 
 
 def _engine(engines: Engines, name: str, go_on: bool, report: Report) -> tuple[ReadyEngine, str]:
@@ -348,13 +346,13 @@ def past_of(checkpoint: Checkpoint, opened: PreparedRun) -> RestoredState:
     except CheckpointError as error:
         raise LabError(Failure(error.title, error.message)) from error
     timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
-    timeline.edits = dict(checkpoint.edits)
-    timeline.engines = dict(checkpoint.engines)
+    timeline.edits = checkpoint.edits
     explained = timeline.rate_at(checkpoint.step) == checkpoint.base_learning_rate
     if not explained:
-        timeline.edits[checkpoint.step] = checkpoint.base_learning_rate
+        rate = Edit(checkpoint.step, "learning_rate", checkpoint.base_learning_rate)
+        timeline.edits = timeline.edits.having(rate)
     if opened.fell_back:
-        timeline.switch(checkpoint.step, FALLBACK_ENGINE)
+        timeline.edit(Edit(checkpoint.step, "engine", FALLBACK_ENGINE))
     same = opened.same_data and checkpoint.repeatable and not opened.fell_back
     if explained and same:
         timeline.keep(start_of(opened).keyframe)

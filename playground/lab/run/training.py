@@ -18,6 +18,7 @@ from itertools import chain
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
 from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer
 from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
+from playground.lab.edits import Edit, Edits
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint
@@ -78,8 +79,7 @@ def state_of(
         losses=as_bytes(losses),
         learning_rates=as_bytes(rates),
         evaluations=evaluations,
-        edits=tuple(sorted(timeline.edits.items())),
-        engines=tuple(sorted(timeline.engines.items())),
+        edits=timeline.edits,
         data=data,
         repeatable=timeline.earliest == 0,
         sampling=sampling,
@@ -238,7 +238,7 @@ class Training:
         quickly = int(AT_A_TIME / self._pace) if self._pace > 0 else most
         timeline.spacing = max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
         timeline.spacing = max(timeline.spacing, int(_BETWEEN_KEYFRAMES / pace))
-        stop = min(at + max(1, quickly), timeline.next_wanted(at), timeline.next_edit(at))
+        stop = min(at + max(1, quickly), timeline.next_wanted(at), timeline.edits.next_after(at))
         if every := self.spec.eval_every:
             stop = min(stop, at - at % every + every)
         return int(min(most, self.spec.steps - at, stop - at))
@@ -351,10 +351,10 @@ class Training:
         keyframes: Iterable[Keyframe],
         at: int,
         alive: Callable[[], None],
-        edits: Iterable[tuple[int, float | str]] = (),
+        edits: Edits,
     ) -> str:
         """Stand where a recorded run stood, with all its keyframes; alive: called now and then.
-        edits: learning rates and engines that were set, after which steps.
+        edits: all that were recorded.
 
         If what led there cannot be done again here, with these data and engines, it stands at
         the last known state before, with an engine that there is; what is to be said of that.
@@ -374,18 +374,14 @@ class Training:
         told = f"step {at:,} cannot be done again here; it goes on from {self.step:,}"
         return missing or ("" if self.step == at else told)
 
-    def _stand_at_last(
-        self, frames: list[Keyframe], edits: Iterable[tuple[int, float | str]]
-    ) -> None:
+    def _stand_at_last(self, frames: list[Keyframe], edits: Edits) -> None:
         """At the last of these states, without replaying anything; nothing before it can be."""
         timeline = self.timeline
         if frames:
             self.stand_at(frames[-1])
             timeline.begin_at(frames[-1])
         self._another_future()
-        made = [(step, value) for step, value in edits if step <= self.step]
-        timeline.edits = {step: one for step, one in made if not isinstance(one, str)}
-        timeline.engines = {step: one for step, one in made if isinstance(one, str)}
+        timeline.edits = edits.until(self.step)
 
     def _without_engine(self) -> str:
         """Let another engine go on here, if the one whose turn it is cannot; a sentence then."""
@@ -397,7 +393,8 @@ class Training:
             fine = False
         if fine:
             return ""
-        self.timeline.engines[self.step] = FALLBACK_ENGINE
+        fallback = Edit(self.step, "engine", FALLBACK_ENGINE)
+        self.timeline.edits = self.timeline.edits.having(fallback)
         return f"the engine {name!r} cannot work here; {FALLBACK_ENGINE!r} goes on"
 
     # ------------------------------------------------------------ edits
@@ -405,7 +402,7 @@ class Training:
     def set_rate(self, learning_rate: float) -> None:
         """The base learning rate from here on."""
         self.before_edit()
-        self.timeline.edit(self.step, learning_rate)
+        self.timeline.edit(Edit(self.step, "learning_rate", learning_rate))
         self._another_future()
 
     def use(self, name: str, made: ReadyEngine) -> None:
@@ -425,7 +422,7 @@ class Training:
             self.epoch += 1
             self.stand_at(self.timeline.before(self.step + 1))
         self.before_edit()
-        self.timeline.switch(self.step, name)
+        self.timeline.edit(Edit(self.step, "engine", name))
         self._another_future()
 
     def _state(self) -> dict[StateKind, array[float]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from playground.lab.edits import Edit as Edit  # a record too
 from playground.lab.protocol.probes import ProbeAnswers as ProbeAnswers  # a record too
 from playground.lab.protocol.sampling import SampleBatch
 
@@ -56,15 +57,6 @@ class NewRun:
     """Of the text file it learns from, which `Store.keep_text` keeps; empty if there is none."""
     uid: str = ""
     """By which it is locked already; empty to have one chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """What was set by hand after `step` steps."""
-
-    step: int
-    field: Literal["learning_rate", "engine"]
-    value: float | str
 
 
 @dataclass(frozen=True, slots=True)

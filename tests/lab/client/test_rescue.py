@@ -131,10 +131,10 @@ async def test_no_step_comes_between_an_edit_and_the_state_that_is_held_of_it(
     for rate in (0.02, 0.03, 0.04):
         await lab.edit({RATE: rate})
         held = lab.last_checkpoint
-        assert held is not None and held.edits[-1] == (held.step, rate)
+        assert held is not None and held.edits.rates[-1] == (held.step, rate)
     await lab.use_engine("scalar", lambda _: None)
     held = lab.last_checkpoint
-    assert held is not None and held.engines[-1] == (held.step, "scalar")
+    assert held is not None and held.edits.engines[-1] == (held.step, "scalar")
 
 
 async def test_a_worker_that_is_killed_in_the_moment_in_which_it_has_opened_a_run_is_replaced(

@@ -73,9 +73,9 @@ def test_switching_keeps_step_weights_moments_and_gradients(words: Path, quick: 
     after = session.checkpoint()
     for field in ("step", "weights", "first_moment", "second_moment", "gradients", "losses"):
         assert getattr(after, field) == getattr(before, field), field
-    assert after.engines == ((20, "quick:quick"),)
+    assert after.edits.engines == ((20, "quick:quick"),)
     session.use_engine("quick")
-    assert session.checkpoint().engines == after.engines, "that is the engine at work already"
+    assert session.checkpoint().edits == after.edits, "that is the engine at work already"
 
 
 def test_many_steps_a_call_are_the_same_run(words: Path, quick: Registry) -> None:
@@ -136,7 +136,7 @@ def test_another_engine_further_back_makes_another_future(words: Path, quick: Re
         session.advance()
     session.go_to(35)
     session.use_engine("scalar")
-    assert session.checkpoint().engines == ((35, "scalar"),)
+    assert session.checkpoint().edits.engines == ((35, "scalar"),)
     for _ in range(10):
         session.advance()
     assert session.frame().engine == "scalar"
