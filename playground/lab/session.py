@@ -15,9 +15,9 @@ from dataclasses import replace
 from microgpt.engine import Engine
 from microgpt.trainer import StepResult
 from playground.catalog import KnobValue
-from playground.hooks.errors import PluginError, UnknownNameError
+from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
-from playground.lab.checkpoint import CheckpointError, write_checkpoint
+from playground.lab.checkpoint import write_checkpoint
 from playground.lab.edits import Edits
 from playground.lab.probe_answers import Answers
 from playground.lab.protocol.commands import Open, ProbesState
@@ -341,13 +341,9 @@ class Session:
     def use_engine(self, name: str, made: ReadyEngine | None = None) -> None:
         """Let another engine go on from here, in the same state. made: what was made of that
         name with `engines.make`. Raises LabError; the engine before then stays at work."""
-        try:
+        with plugin_failures():
             made = made or self.engines.get(name, _ignore)
             self.training.use(self.engines.full_name(name), made)
-        except UnknownNameError as error:
-            raise LabError(Failure(error.title, error.message)) from error
-        except PluginError as error:
-            raise LabError(failure_of(error)) from error
 
     # ------------------------------------------------------------ looking
 
@@ -444,10 +440,7 @@ class Session:
 
     def save(self, path: str) -> None:
         """Write a .safetensors file. Raises LabError."""
-        try:
-            write_checkpoint(path, self.checkpoint())
-        except CheckpointError as error:
-            raise LabError(Failure(error.title, error.message)) from error
+        write_checkpoint(path, self.checkpoint())
 
     def export(
         self,

@@ -53,13 +53,10 @@ class Recalled:
 def recall(recording: Recording) -> Recalled:
     """Read a run and hold it as ours. Raises LabError: it is open elsewhere, or unreadable."""
     assert recording.run is not None
-    try:
-        with contextlib.closing(Store.open(Path(recording.store))) as store:
-            if recording.looking:
-                return look_up(store, recording.run, recording.at)
-            return _recall(store, recording, recording.run)
-    except StoreError as error:
-        raise LabError(Failure(error.title, error.message)) from error
+    with contextlib.closing(Store.open(Path(recording.store))) as store:
+        if recording.looking:
+            return look_up(store, recording.run, recording.at)
+        return _recall(store, recording, recording.run)
 
 
 def recall_of_worker(

@@ -19,7 +19,8 @@ from pathlib import Path
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.api import ExportError, RunExport
-from playground.hooks.errors import KnobError, PluginError, UnknownNameError, plugin_call
+from playground.catalog import KnobValue
+from playground.hooks.errors import KnobError, PluginError, plugin_call
 from playground.hooks.registry import Registry
 from playground.hooks.sources import expanded
 from playground.lab.checkpoint import as_array
@@ -27,7 +28,7 @@ from playground.lab.paths import hindrance, target_of
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import SampleBatch
-from playground.lab.run.guard import Activity, Guard, failure_of
+from playground.lab.run.guard import Activity, Guard, failure_of, make, plugin_failures
 from playground.lab.spec import RunSpec, SpecError
 
 BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines"}
@@ -75,7 +76,7 @@ def _config(spec: RunSpec, count: int) -> ModelConfig:
 def export(
     registry: Registry,
     name: str,
-    options: Mapping[str, object],
+    options: Mapping[str, KnobValue],
     run: RunExport,
     path: str | os.PathLike[str],
     report: Callable[[Progress], None],
@@ -88,15 +89,10 @@ def export(
     activity = activity or Activity()
     target = check_place(path)
     try:
-        guard = Guard(registry.entry("exporter", name), activity)
-        with guard.doing("__init__"):
-            exporter = registry.make("exporter", name, options)
-    except UnknownNameError as error:
-        raise LabError(Failure(error.title, error.message)) from error
+        with plugin_failures():
+            exporter, guard = make(registry, "exporter", name, options, activity)
     except KnobError as error:
         raise LabError(Failure("These settings cannot be", f"{error}.")) from error
-    except PluginError as error:
-        raise LabError(failure_of(error)) from error
     stopped: list[BaseException] = []
 
     def progress(what: str, done: int, total: int) -> None:

@@ -1,13 +1,10 @@
 """Around every call into a contribution: who is at work, and what became of it.
 
-A plugin that raises comes out as PluginError (see playground.hooks.errors); one that hangs is
-found by the watchdog through `Activity`. Built-ins are trusted and pay for neither.
-
-What the worker's main thread is doing, kept so that another thread can tell.
-
-A plugin that hangs must be told from a long but honest step, and named. So whoever calls into
-a plugin says so first, and whatever makes progress says that too. Entering and leaving cost
-under a microsecond.
+A plugin that raises comes out as PluginError (see playground.hooks.errors). The watchdog finds a
+plugin that hangs through `Activity`, which says what the worker's main thread is doing: whoever
+calls into a plugin says so first, and whatever makes progress says that too, so that a hang is
+told from a long but honest step. Entering and leaving cost under a microsecond. Built-ins are
+trusted and pay for neither.
 """
 
 from __future__ import annotations
@@ -16,15 +13,26 @@ import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import FrameType, MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any
 
-from playground.catalog import BUILTIN, Entry
-from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
+from playground.catalog import BUILTIN, Entry, Kind, KnobValue
+from playground.hooks.errors import (
+    KIND_WORDS,
+    KnobError,
+    PluginError,
+    UnknownNameError,
+    plugin_call,
+)
 from playground.lab.protocol.commands import ActivityKind, Pong
 from playground.lab.protocol.failures import Failure, LabError
 
+if TYPE_CHECKING:  # the worker answers its first ping before this is loaded
+    from playground.hooks.registry import Registry
+
+_NOTHING: Mapping[str, KnobValue] = MappingProxyType({})
 _LONG = 1.0  # seconds after which a Pong also tells where the code stands
 
 
@@ -199,8 +207,42 @@ def origin(text: str) -> str:
     return text if text.startswith(known) else f"file {text}"
 
 
-def failure_of(error: PluginError) -> Failure:
-    """A plugin's error as the screen shows it."""
+def make(
+    registry: Registry,
+    kind: Kind,
+    name: str,
+    options: Mapping[str, KnobValue],
+    activity: Activity,
+    follows: Mapping[str, KnobValue] = _NOTHING,
+) -> tuple[Any, Guard]:
+    """A contribution made with these values of its knobs, and its guard. follows: settings of the
+    run that knobs may follow. Raises KnobError, UnknownNameError, PluginError."""
+    guard = Guard(registry.entry(kind, name), activity)
+    maker: Callable[..., Any] = registry.make
+    with guard.doing("__init__"):
+        return maker(kind, name, options, follows), guard
+
+
+@contextlib.contextmanager
+def naming_the_knob(title: str, name: str) -> Iterator[None]:
+    """What goes wrong with the contribution `name` inside comes out as LabError, its `problems`
+    named after the knob: "top-k.top_k"."""
+    try:
+        yield
+    except KnobError as error:
+        field = f"{name}.{error.field}" if error.field else name
+        raise LabError(Failure(title, str(error), problems={field: error.message})) from error
+    except UnknownNameError as error:
+        problems = {name: error.message}
+        raise LabError(Failure(title, error.message, problems=problems)) from error
+    except PluginError as error:
+        raise LabError(failure_of(error)) from error
+
+
+def failure_of(error: PluginError | UnknownNameError) -> Failure:
+    """What a plugin did, or that there is none of that name, as the screen shows it."""
+    if isinstance(error, UnknownNameError):
+        return Failure(error.title, error.message)
     return Failure(
         f"The plugin {error.plugin!r} failed",
         f"{error.place[:1].upper()}{error.place[1:]}: {error.reason}",
@@ -212,8 +254,8 @@ def failure_of(error: PluginError) -> Failure:
 
 @contextlib.contextmanager
 def plugin_failures() -> Iterator[None]:
-    """A PluginError inside comes out as LabError."""
+    """A PluginError or UnknownNameError inside comes out as LabError."""
     try:
         yield
-    except PluginError as error:
+    except (PluginError, UnknownNameError) as error:
         raise LabError(failure_of(error)) from error

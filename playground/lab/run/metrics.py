@@ -20,16 +20,17 @@ from microgpt.parameters import parameter_layout
 from microgpt.trainer import StepResult
 from playground.api import Metric, SampleFacts, StepFacts, StepMetric
 from playground.catalog import Entry, KnobValue
-from playground.hooks.errors import KnobError, PluginError, UnknownNameError, excerpt
+from playground.hooks.errors import PluginError, excerpt
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.sampling import Measuring, Meter, MetricChoice, SampleBatch
 from playground.lab.run.engines import CurrentEngine
-from playground.lab.run.guard import Activity, Guard, failure_of
+from playground.lab.run.guard import Activity, Guard, failure_of, make, naming_the_knob
 from playground.lab.run.speed import Ration
 from playground.lab.timeline import Measured, Series
 
 MAX_METRICS = 50
+_CANNOT_BE = "Those metrics cannot be"
 MAX_EVERY = 10_000_000
 _BETWEEN = 0.005
 """Seconds of steps between two measurements at least: a fast engine takes many at once."""
@@ -117,20 +118,13 @@ class Measurer:
         return told
 
     def _make(self, choice: MetricChoice) -> _AtWork:
-        try:
-            entry = self._registry.entry("metric", choice.name)
-            options = self._registry.validate("metric", choice.name, choice.options)
-            guard = Guard(entry, self._activity)
-            with guard.doing("__init__"):
-                metric = self._registry.make("metric", choice.name, choice.options, self._follows)
-        except KnobError as error:
-            field = f"{choice.name}.{error.field}" if error.field else choice.name
-            raise _refused(str(error), {field: error.message}) from error
-        except UnknownNameError as error:
-            raise _refused(error.message, {choice.name: error.message}) from error
-        except PluginError as error:
-            raise LabError(failure_of(error)) from error
-        return _AtWork(choice, label_of(choice.name, entry, options), metric, guard)
+        registry, name = self._registry, choice.name
+        with naming_the_knob(_CANNOT_BE, name):
+            options = registry.validate("metric", name, choice.options)
+            metric, guard = make(
+                registry, "metric", name, choice.options, self._activity, self._follows
+            )
+        return _AtWork(choice, label_of(name, guard.entry, options), metric, guard)
 
     # ------------------------------------------------------------ measuring
 
@@ -249,4 +243,4 @@ def label_of(name: str, entry: Entry, options: dict[str, Any]) -> str:
 
 
 def _refused(message: str, problems: dict[str, str]) -> LabError:
-    return LabError(Failure("Those metrics cannot be", message, problems=problems))
+    return LabError(Failure(_CANNOT_BE, message, problems=problems))

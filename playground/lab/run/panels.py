@@ -17,7 +17,7 @@ from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.frames import PanelFrame, PanelView
-from playground.lab.run.guard import Activity, Guard, failure_of
+from playground.lab.run.guard import Activity, Guard, failure_of, make
 from playground.lab.run.speed import Ration
 
 LOSSES = 1000
@@ -94,11 +94,8 @@ class Panels:
         try:
             panel, guard = self._get(view)
             lines = self._render(panel, guard, view, facts)
-        except PluginError as error:
+        except (PluginError, UnknownNameError) as error:
             return PanelFrame(view.name, facts.step, trouble=failure_of(error))
-        except UnknownNameError as error:
-            trouble = Failure(error.title, error.message)
-            return PanelFrame(view.name, facts.step, trouble=trouble)
         except KnobError as error:
             trouble = Failure("These knobs cannot be", f"{error}.")
             return PanelFrame(view.name, facts.step, trouble=trouble)
@@ -107,10 +104,10 @@ class Panels:
     def _get(self, view: PanelView) -> tuple[Panel, Guard]:
         wanted = (self._find(view.name), view.name, dict(view.options))
         if self._panel is None or self._guard is None or self._made != wanted:
-            guard = Guard(self._registry.entry("panel", view.name), self._activity)
-            with guard.doing("__init__"):
-                self._panel = self._registry.make("panel", view.name, view.options)
-            self._guard, self._made = guard, wanted
+            self._panel, self._guard = make(
+                self._registry, "panel", view.name, view.options, self._activity
+            )
+            self._made = wanted
         return self._panel, self._guard
 
     def _render(

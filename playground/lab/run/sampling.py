@@ -16,7 +16,7 @@ from microgpt.config import ModelConfig
 from microgpt.sampling import generate
 from playground.api import SampleContext, UnknownTextError
 from playground.hooks.chain import Chain, ChainError, LogitsError
-from playground.hooks.errors import KnobError, PluginError, UnknownNameError
+from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.sampling import (
@@ -29,10 +29,11 @@ from playground.lab.protocol.sampling import (
 )
 from playground.lab.run.data import Encoder
 from playground.lab.run.engines import ForwardOnly
-from playground.lab.run.guard import Activity, Doing, Guard, failure_of
+from playground.lab.run.guard import Activity, Doing, Guard, failure_of, make, naming_the_knob
 from playground.lab.run.speed import Ration
 
 MAX_COUNT = 1000
+_CANNOT_BE = "That sampling cannot be"
 
 
 class Sampler:
@@ -112,19 +113,11 @@ class Sampler:
         for link in sampling.chain:
             if not link.enabled:
                 continue
-            try:
-                entry = self._registry.entry("strategy", link.name)
-                guard = Guard(entry, self._activity)
-                with guard.doing("__init__"):
-                    made = self._registry.make("strategy", link.name, link.options, follows)
-            except KnobError as error:
-                field = f"{link.name}.{error.field}" if error.field else link.name
-                raise _refused(str(error), {field: error.message}) from error
-            except UnknownNameError as error:
-                raise _refused(error.message, {link.name: error.message}) from error
-            except PluginError as error:
-                raise LabError(failure_of(error)) from error
-            links.append((entry.qualified, made if guard.trusted else _watched(made, guard)))
+            with naming_the_knob(_CANNOT_BE, link.name):
+                made, guard = make(
+                    self._registry, "strategy", link.name, link.options, self._activity, follows
+                )
+            links.append((guard.entry.qualified, made if guard.trusted else _watched(made, guard)))
         try:
             return Chain(links)
         except ChainError as error:
@@ -210,7 +203,7 @@ class Sampler:
 
 
 def _refused(message: str, problems: dict[str, str]) -> LabError:
-    return LabError(Failure("That sampling cannot be", message, problems=problems))
+    return LabError(Failure(_CANNOT_BE, message, problems=problems))
 
 
 # ---------------------------------------------------------------- strategies under watch

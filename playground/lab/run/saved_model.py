@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from microgpt.engine import Engine
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
-from playground.lab.checkpoint import CheckpointError, as_array, read_checkpoint
+from playground.lab.checkpoint import as_array, read_checkpoint
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import SampleBatch, Sampling
@@ -33,10 +33,7 @@ class SavedModel:
     @classmethod
     def load(cls, path: str | os.PathLike[str], registry: Registry) -> SavedModel:
         """From a .safetensors file. Raises LabError."""
-        try:
-            return cls.of(read_checkpoint(path), registry)
-        except CheckpointError as error:
-            raise LabError(Failure(error.title, error.message)) from error
+        return cls.of(read_checkpoint(path), registry)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, registry: Registry) -> SavedModel:

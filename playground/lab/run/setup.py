@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Not
 from playground.lab.run.baselines import notices, survey
 from playground.lab.run.data import Encoder, Report, TokenDocuments, read
 from playground.lab.run.engines import Engines, ReadyEngine
-from playground.lab.run.guard import Activity, Guard, failure_of
+from playground.lab.run.guard import Activity, Guard, failure_of, make
 from playground.lab.run.schedule import ScheduleFactors
 from playground.lab.spec import Choice, RunSpec, SpecError
 from playground.lab.timeline import Keyframe, Measured, Series, Timeline
@@ -85,8 +85,6 @@ def prepare_run(
         raise _failed(error.title, error.message) from error
     except PluginError as error:
         raise LabError(failure_of(error)) from error
-    except CheckpointError as error:
-        raise _failed(error.title, error.message) from error
     except (SpecError, ConfigError) as error:
         problems = error.problems if isinstance(error, SpecError) else {error.field: error.message}
         raise _failed("These settings cannot be", str(error), problems) from error
@@ -216,11 +214,8 @@ def _engine(engines: Engines, name: str, go_on: bool, report: Report) -> tuple[R
 def _make(
     registry: Registry, kind: Kind, choice: Choice, follows: dict[str, Any], activity: Activity
 ) -> tuple[Any, Guard]:
-    guard = Guard(registry.entry(kind, choice.name), activity)
-    make: Callable[..., Any] = registry.make
     try:
-        with guard.doing("__init__"):
-            return make(kind, choice.name, choice.options, follows), guard
+        return make(registry, kind, choice.name, choice.options, activity, follows)
     except KnobError as error:
         field = f"{kind}.options.{error.field}" if error.field else f"{kind}.options"
         raise _failed("These settings cannot be", str(error), {field: error.message}) from error
@@ -329,22 +324,19 @@ def past_of(checkpoint: Checkpoint, opened: PreparedRun) -> RestoredState:
     The start is only kept, to go back to before the checkpoint, if what led from there to here
     is known, and can be done again: the same documents, every edit, the same engines.
     """
-    try:
-        check_fits(checkpoint, opened.config)
-        keyframe = Keyframe(
-            checkpoint.step,
-            checkpoint.tokens_seen,
-            as_array(checkpoint.weights),
-            as_array(checkpoint.first_moment),
-            as_array(checkpoint.second_moment),
-        )
-        if checkpoint.at_start:
-            keyframe = start_of(opened).keyframe
-        losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
-        gradients = as_array(checkpoint.gradients)
-        measured = {label: Measured(pairs_of(data)) for label, data in checkpoint.measured}
-    except CheckpointError as error:
-        raise LabError(Failure(error.title, error.message)) from error
+    check_fits(checkpoint, opened.config)
+    keyframe = Keyframe(
+        checkpoint.step,
+        checkpoint.tokens_seen,
+        as_array(checkpoint.weights),
+        as_array(checkpoint.first_moment),
+        as_array(checkpoint.second_moment),
+    )
+    if checkpoint.at_start:
+        keyframe = start_of(opened).keyframe
+    losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
+    gradients = as_array(checkpoint.gradients)
+    measured = {label: Measured(pairs_of(data)) for label, data in checkpoint.measured}
     timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
     timeline.edits = checkpoint.edits
     explained = timeline.rate_at(checkpoint.step) == checkpoint.base_learning_rate

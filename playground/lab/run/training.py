@@ -190,11 +190,8 @@ class Training:
             with self._stepping:
                 stretch = self._train(count)
             seconds = time.perf_counter() - began
-        except PluginError as error:
+        except (PluginError, UnknownNameError) as error:
             self.trouble = failure_of(error)
-            return False
-        except UnknownNameError as error:
-            self.trouble = Failure(error.title, error.message)
             return False
         except (Exception, SystemExit) as error:
             failure = unexpected(self._made.guard, error, traceback_text(error))

@@ -175,10 +175,8 @@ class Service:
                 reply = self._handlers[type(command)](request, command)
         except LabError as error:
             reply = error.failure
-        except PluginError as error:
+        except (PluginError, UnknownNameError) as error:
             reply = failure_of(error)
-        except UnknownNameError as error:
-            reply = Failure(error.title, error.message)
         except SpecError as error:
             reply = Failure("These settings cannot be", str(error), problems=error.problems)
         except MemoryError:

@@ -196,6 +196,6 @@ async def test_one_that_hangs_is_found_and_the_run_is_put_back(
     assert "linear one goes on" in back.note
     frame = await lab.frame()
     assert frame.step == frame.earliest, "what it steered cannot be done again"
-    assert frame.step in (5, 6), "the state kept last may be that of the step before the hang"
+    assert 5 <= frame.step <= 7, "the state kept last: that of step 5, or of one before the hang"
     await lab.advance(15)
     assert (await lab.frame()).step == 20
