@@ -23,9 +23,9 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 def test_the_default_run_answers_as_the_page_shows() -> None:
     registry = load(PluginSources(entry_points=False))
-    opened = prepare_run(RunSpec(), registry, None, lambda _: None, Activity())
-    training = Training(opened)
-    sampler = Sampler(registry, training.eyes, opened.encoder, opened.config, Activity())
+    prepared = prepare_run(RunSpec(), registry, None, lambda _: None, Activity())
+    training = Training(prepared)
+    sampler = Sampler(registry, training.current, prepared.encoder, prepared.config, Activity())
     prober = Prober(sampler)
     prober.set(ProbeSet.from_dict(json.loads(blocks(TEXT, "json")[0])))
     answers = {}

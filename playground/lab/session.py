@@ -103,24 +103,29 @@ class Session:
     and everything works from there.
     """
 
-    def __init__(self, opened: PreparedRun, registry: Registry, activity: Activity) -> None:
-        self.spec = opened.spec
-        self.info: RunInfo = opened.info
-        self.training = Training(opened)
-        self.engines = opened.engines
+    def __init__(self, prepared: PreparedRun, registry: Registry, activity: Activity) -> None:
+        self.spec = prepared.spec
+        self.info: RunInfo = prepared.info
+        self.training = Training(prepared)
+        self.engines = prepared.engines
         self.running = False
         """For the frame: set by whoever drives the session."""
         self.speed: float | None = None
         """For the frame: steps a second that were asked for."""
         self.speedometer = Speedometer()
-        self._opened = opened
+        self._prepared = prepared
         sampler = Sampler(
-            registry, self.training.eyes, opened.encoder, opened.config, activity, opened.known
+            registry,
+            self.training.current,
+            prepared.encoder,
+            prepared.config,
+            activity,
+            prepared.known,
         )
         self.texts = Texts(sampler, self._sampled)
-        self.measurer = Measurer(registry, self.training.eyes, opened.config, activity)
+        self.measurer = Measurer(registry, self.training.current, prepared.config, activity)
         self.prober = Prober(sampler)
-        self.pictures = FrameMaker(opened, self.training, self.measurer, Panels(registry, activity))
+        self.frames = FrameMaker(prepared, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
         self.training.before_edit = self._before_edit
@@ -144,9 +149,9 @@ class Session:
         not. progress: called now and then; what it raises goes through. Raises LabError.
         """
         activity = activity or Activity()
-        opened = prepare_run(spec, registry, checkpoint, progress, activity)
+        prepared = prepare_run(spec, registry, checkpoint, progress, activity)
         progress(Progress("measuring the held-out loss", 0, 0))
-        session = cls(opened, registry, activity)
+        session = cls(prepared, registry, activity)
         session._take(observation or Observation())
         if checkpoint is not None:
             session.restore(checkpoint)
@@ -178,7 +183,7 @@ class Session:
         with plugin_failures():
             edits = Edits.of(recalled.record.edits)
             told = self.training.recall(recalled.keyframes, at, alive, edits)
-        now = plugins_of(self._opened, self._registry)
+        now = plugins_of(self._prepared, self._registry)
         self._notice(*changed_since(recalled.plugins, now))
         for text in filter(None, (told, recalled.notice)):
             self._notice(text)
@@ -196,15 +201,15 @@ class Session:
             recording,
             self.training,
             lambda: new_run(
-                self._opened, self.training, self._registry, self.observation.to_json()
+                self._prepared, self.training, self._registry, self.observation.to_json()
             ),
             lambda: self.observation.to_json(),
-            text=self._opened.text,
+            text=self._prepared.text,
             recalled=recalled,
             wake=wake,
         )
         if recording.run is not None:
-            exact = self._opened.same_data and not self._opened.fell_back
+            exact = self._prepared.same_data and not self._prepared.fell_back
             recorder.check_future(self.step, exact)
 
     def _before_edit(self) -> None:
@@ -349,7 +354,7 @@ class Session:
 
     def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the session."""
-        return self.pictures.frame(
+        return self.frames.frame(
             request or FrameRequest(),
             self.state,
             self.info,
@@ -413,12 +418,12 @@ class Session:
         the metrics were rewound since `epoch`."""
         training = self.training
         since = since_step if epoch is None or epoch == training.epoch else 0
-        with plugin_failures(), self._opened.encoder.guard.at("state_dict"):
-            tokenizer = json.dumps(self._opened.encoder.tokenizer.state_dict())
+        with plugin_failures(), self._prepared.encoder.guard.at("state_dict"):
+            tokenizer = json.dumps(self._prepared.encoder.tokenizer.state_dict())
         return state_of(
             training,
             tokenizer,
-            self._opened.fingerprint,
+            self._prepared.fingerprint,
             self.sampling,
             since if series else None,
         )

@@ -286,12 +286,12 @@ class Rescue:
         self._panels = panels
         self._listener = listener
         self._limits = keeper.limits
-        self._lives = RestartBudget(keeper.limits)
+        self._budget = RestartBudget(keeper.limits)
 
     def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
         """Another run is open, from `checkpoint` or from its start."""
         self._keeper.reset(spec, checkpoint)
-        self._lives.reset()
+        self._budget.reset()
 
     # ------------------------------------------------------------ checkpoints
 
@@ -346,7 +346,7 @@ class Rescue:
         running, speed, seen = run.running, run.speed, run.step
         run.set_running(False)
         checkpoint, spec = self._keeper.latest(), self._keeper.spec
-        if not self._lives.spend():
+        if not self._budget.spend():
             self._give_up(failure)
             return
         self._listener(WorkerLost(failure))
@@ -395,7 +395,7 @@ class Rescue:
         there = then(info)
         run.step = step = there.step if isinstance(there, GoTo) else info.resumed_at
         run.set_running(running, speed)
-        self._lives.begin()
+        self._budget.begin()
         self._keeper.changed.set()
         self._listener(WorkerBack(info, step, running, note))
         self.watch(link)

@@ -62,7 +62,7 @@ class Race:
         self._comparison = Comparison(one.track, other.track)
         for side in self._sides:
             side.rewound = self._comparison.rewound
-        self._asking = RaceProbing(self._sides, self._each)
+        self._probing = RaceProbing(self._sides, self._each)
         self._sampling = left.sampling or right.sampling or Sampling()
         self._every = self._sampling.every
         self._sampling = replace(self._sampling, every=0)
@@ -97,7 +97,7 @@ class Race:
                 await self._set_sampling(replace(sampling, every=0))
                 break
         try:
-            await self._asking.settle()
+            await self._probing.settle()
         except LabError as error:  # a race without probes is one, too
             self._trouble = error.failure
         steps = [side.step for side in self._sides]
@@ -146,7 +146,7 @@ class Race:
             prompt=self._sampling.prompt,
             remarks=remarks(one, other, self._differing()),
             trouble=self._trouble,
-            probes=self._asking.state(min(one.step, other.step)),
+            probes=self._probing.state(min(one.step, other.step)),
         )
 
     def _differing(self) -> tuple[Setting, ...]:
@@ -193,7 +193,7 @@ class Race:
             await self._halt()
             self._begin()
             await self._round(1)
-            await self._asking.hear(at_once=True)
+            await self._probing.hear(at_once=True)
         self._tell()
 
     def _begin(self) -> None:
@@ -211,7 +211,7 @@ class Race:
     async def _drive(self, way: Awaitable[None]) -> None:
         try:
             await way
-            await self._asking.hear(at_once=True)
+            await self._probing.hear(at_once=True)
         except LabError as error:
             self._trouble = error.failure
         finally:
@@ -228,7 +228,7 @@ class Race:
             made = max(side.step - at for side, at in zip(self._sides, before, strict=True))
             seconds = time.perf_counter() - began
             self._driven += seconds
-            await self._asking.hear()
+            await self._probing.hear()
             if made > 0:
                 fits = int(PICTURE * made / max(seconds, 1e-6))
                 count = max(1, min(fits, FASTER * count))
@@ -239,7 +239,7 @@ class Race:
         if not going:
             return
         steps = [side.step for side in going]
-        target = self._asking.before(min(steps) + count)
+        target = self._probing.before(min(steps) + count)
         if max(steps) > min(steps):
             target = min(target, max(steps))
         if self._every and self._may_sample:
@@ -282,7 +282,7 @@ class Race:
         try:
             while self._running and (await side.pull()).state == "running":
                 self._pair_up()
-                await self._asking.hear(side)
+                await self._probing.hear(side)
                 self._tell()
                 await asyncio.sleep(PICTURE)
         finally:
@@ -322,7 +322,7 @@ class Race:
             await self._halt()
             usable = [side for side in self._sides if side.usable]
             await self._each(usable, lambda side: side.go_to(step))
-            await self._asking.hear(at_once=True)
+            await self._probing.hear(at_once=True)
         self._tell()
 
     async def go_to_start(self) -> None:
@@ -346,7 +346,7 @@ class Race:
                 low = min(stood.values(), default=0)
                 await self._each(usable, lambda side: side.go_to(low))
                 await self._sample_here()
-                await self._asking.ask()
+                await self._probing.ask()
             finally:
                 await self._each(usable, lambda side: side.go_to(stood[side]))
         if again:

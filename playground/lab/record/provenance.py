@@ -17,26 +17,26 @@ from playground.lab.run.training import Training
 from playground.lab.store.records import NewRun, PluginUse
 
 
-def new_run(opened: PreparedRun, training: Training, registry: Registry, settings: str) -> NewRun:
+def new_run(prepared: PreparedRun, training: Training, registry: Registry, settings: str) -> NewRun:
     """The open run, as the store is to know it. Raises LabError if the tokenizer fails."""
-    with plugin_failures(), opened.encoder.guard.at("state_dict"):
-        tokenizer = json.dumps(opened.encoder.tokenizer.state_dict())
+    with plugin_failures(), prepared.encoder.guard.at("state_dict"):
+        tokenizer = json.dumps(prepared.encoder.tokenizer.state_dict())
     return NewRun(
-        spec=opened.spec.to_json(),
-        dataset=opened.info.dataset_title,
-        parameters=opened.info.parameter_count,
+        spec=prepared.spec.to_json(),
+        dataset=prepared.info.dataset_title,
+        parameters=prepared.info.parameter_count,
         tokenizer_state=tokenizer,
-        data=opened.fingerprint,
-        plugins=plugins_of(opened, registry),
+        data=prepared.fingerprint,
+        plugins=plugins_of(prepared, registry),
         settings=settings,
         first=training.series.first,
         earliest=training.timeline.earliest,
     )
 
 
-def plugins_of(opened: PreparedRun, registry: Registry) -> tuple[PluginUse, ...]:
+def plugins_of(prepared: PreparedRun, registry: Registry) -> tuple[PluginUse, ...]:
     """What the run is made with, as it is now."""
-    spec = opened.spec
+    spec = prepared.spec
     wanted: list[tuple[Kind, str]] = [
         ("dataset", spec.dataset.name),
         ("tokenizer", spec.tokenizer.name),

@@ -34,7 +34,7 @@ class ReadyEngine:
     entry: Entry
     engine: Engine
     guard: Guard
-    eyes: ForwardOnly
+    forward: ForwardOnly
     """What to look at it with."""
 
 
@@ -125,12 +125,12 @@ class CurrentEngine:
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
         """See Engine. Raises PluginError."""
         with self.made.guard.at("losses", kind="engine"):
-            return self.made.eyes.losses(documents)
+            return self.made.forward.losses(documents)
 
     def decoder(self) -> Decoder:
         """See Engine. Raises PluginError."""
         with self.made.guard.at("decoder", kind="engine"):
-            return self.made.eyes.decoder()
+            return self.made.forward.decoder()
 
 
 class EngineBuild:

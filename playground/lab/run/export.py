@@ -19,7 +19,6 @@ from pathlib import Path
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.api import ExportError, RunExport
-from playground.catalog import KnobValue
 from playground.hooks.errors import KnobError, PluginError, plugin_call
 from playground.hooks.registry import Registry
 from playground.hooks.sources import expanded
@@ -76,7 +75,7 @@ def _config(spec: RunSpec, count: int) -> ModelConfig:
 def export(
     registry: Registry,
     name: str,
-    options: Mapping[str, KnobValue],
+    options: Mapping[str, object],
     run: RunExport,
     path: str | os.PathLike[str],
     report: Callable[[Progress], None],

@@ -34,15 +34,15 @@ _SHOWN = 200
 
 
 def document_frame(
-    opened: PreparedRun, last: StepResult | None, coming: int, history: int
+    prepared: PreparedRun, last: StepResult | None, coming: int, history: int
 ) -> DocumentFrame | None:
     """The document that `last` learnt from, or the one to come, and its neighbours."""
-    texts, encoder = opened.train, opened.encoder
+    texts, encoder = prepared.train, prepared.encoder
     index = last.document_indices[0] if last else coming
     losses = last.token_losses[0] if last else ()
     try:
-        ids = opened.documents.shown(index)[1:]
-        reach = min(opened.config.block_size, len(ids))
+        ids = prepared.documents.shown(index)[1:]
+        reach = min(prepared.config.block_size, len(ids))
         shown = tuple(map(encoder.display, ids[:reach]))
         beyond = tuple(map(encoder.display, ids[reach:-1][:BEYOND]))
     except PluginError:  # training has said so already, or is about to
@@ -97,9 +97,9 @@ class FrameMaker:
     """Makes the frames of one run."""
 
     def __init__(
-        self, opened: PreparedRun, training: Training, measurer: Measurer, panels: Panels
+        self, prepared: PreparedRun, training: Training, measurer: Measurer, panels: Panels
     ) -> None:
-        self._opened = opened
+        self._prepared = prepared
         self._training = training
         self._measurer = measurer
         self._panels = panels
@@ -127,7 +127,7 @@ class FrameMaker:
         document = None
         if request.document:
             coming = training.documents_to_come()[0]
-            document = document_frame(self._opened, training.last, coming, request.history)
+            document = document_frame(self._prepared, training.last, coming, request.history)
         panel = None
         if request.panel:
             facts = self.panel_facts(info)
@@ -138,7 +138,7 @@ class FrameMaker:
             steps=training.spec.steps,
             epoch=training.epoch,
             metrics=Metrics(first, losses, rates, evaluations, measured),
-            learning_rate=base * training.steering.shown(step),
+            learning_rate=base * training.schedule.shown(step),
             base_learning_rate=base,
             engine=training.engine_name,
             tokens_seen=training.tokens_seen,
@@ -165,7 +165,7 @@ class FrameMaker:
 
         def facts() -> PanelFacts:
             last, step = training.last, training.step
-            shown = document_frame(self._opened, last, 0, 0) if last is not None else None
+            shown = document_frame(self._prepared, last, 0, 0) if last is not None else None
             return PanelFacts(
                 step=step,
                 steps=training.spec.steps,
@@ -181,9 +181,9 @@ class FrameMaker:
 
     def _scalar_ms(self) -> float:
         """About what a step would take with the scalar engine."""
-        opened = self._opened
+        prepared = self._prepared
         if self._scalar_estimate is None:
             self._scalar_estimate = estimate_step_ms(
-                opened.config, opened.tokens_per_document, "scalar", opened.spec.batch_size
+                prepared.config, prepared.tokens_per_document, "scalar", prepared.spec.batch_size
             )
         return self._scalar_estimate

@@ -211,7 +211,7 @@ def make(
     registry: Registry,
     kind: Kind,
     name: str,
-    options: Mapping[str, KnobValue],
+    options: Mapping[str, object],
     activity: Activity,
     follows: Mapping[str, KnobValue] = _NOTHING,
 ) -> tuple[Any, Guard]:

@@ -58,11 +58,11 @@ class Measurer:
     """Measures what is on, and records it in a Series. Takes about a tenth of the time at most."""
 
     def __init__(
-        self, registry: Registry, eyes: CurrentEngine, config: ModelConfig, activity: Activity
+        self, registry: Registry, current: CurrentEngine, config: ModelConfig, activity: Activity
     ) -> None:
         self.measuring = Measuring()
         self._registry = registry
-        self._eyes = eyes
+        self._current = current
         self._activity = activity
         self._follows: dict[str, KnobValue] = {
             "block_size": config.block_size,
@@ -227,7 +227,7 @@ class Measurer:
 
     def _read(self, kind: StateKind) -> array[float]:
         """The engine's numbers; what goes wrong in there is not the metric's fault."""
-        made = self._eyes.made
+        made = self._current.made
         with made.guard.at("read", kind="engine"):
             return made.engine.read(kind)[:]
 

@@ -74,7 +74,7 @@ class ScheduleFactors:
         return factor
 
 
-def steering_failed(error: PluginError) -> Failure:
+def schedule_failed(error: PluginError) -> Failure:
     """Why a step has no learning rate, and what to do."""
     failure = failure_of(error)
     return dataclasses.replace(

@@ -49,7 +49,7 @@ class PreparedRun:
     """The engine that begins, or that goes on from the checkpoint."""
     fell_back: bool
     """The engine of the checkpoint cannot work here; another goes on."""
-    steering: ScheduleFactors
+    schedule: ScheduleFactors
     encoder: Encoder
     train: Sequence[str]
     heldout: Sequence[str]
@@ -176,7 +176,7 @@ def _open(
         engines=engines,
         made=made,
         fell_back=bool(refused),
-        steering=ScheduleFactors(schedule, schedule_guard, spec.steps),
+        schedule=ScheduleFactors(schedule, schedule_guard, spec.steps),
         encoder=encoder,
         train=train,
         heldout=heldout,
@@ -309,22 +309,22 @@ class RestoredState:
     gradients: array[float] | None = None
 
 
-def start_of(opened: PreparedRun) -> RestoredState:
+def start_of(prepared: PreparedRun) -> RestoredState:
     """A run before its first step."""
-    zeros = array("d", bytes(8 * len(opened.initial)))
-    start = Keyframe(0, 0, opened.initial, zeros, zeros)
-    timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
+    zeros = array("d", bytes(8 * len(prepared.initial)))
+    start = Keyframe(0, 0, prepared.initial, zeros, zeros)
+    timeline = Timeline(prepared.spec.optimizer.learning_rate, prepared.spec.engine)
     timeline.keep(start)
     return RestoredState(timeline, Series(), start)
 
 
-def past_of(checkpoint: Checkpoint, opened: PreparedRun) -> RestoredState:
+def past_of(checkpoint: Checkpoint, prepared: PreparedRun) -> RestoredState:
     """What the checkpoint tells. Raises LabError if it does not fit the run.
 
     The start is only kept, to go back to before the checkpoint, if what led from there to here
     is known, and can be done again: the same documents, every edit, the same engines.
     """
-    check_fits(checkpoint, opened.config)
+    check_fits(checkpoint, prepared.config)
     keyframe = Keyframe(
         checkpoint.step,
         checkpoint.tokens_seen,
@@ -333,21 +333,21 @@ def past_of(checkpoint: Checkpoint, opened: PreparedRun) -> RestoredState:
         as_array(checkpoint.second_moment),
     )
     if checkpoint.at_start:
-        keyframe = start_of(opened).keyframe
+        keyframe = start_of(prepared).keyframe
     losses, rates = as_array(checkpoint.losses), as_array(checkpoint.learning_rates)
     gradients = as_array(checkpoint.gradients)
     measured = {label: Measured(pairs_of(data)) for label, data in checkpoint.measured}
-    timeline = Timeline(opened.spec.optimizer.learning_rate, opened.spec.engine)
+    timeline = Timeline(prepared.spec.optimizer.learning_rate, prepared.spec.engine)
     timeline.edits = checkpoint.edits
     explained = timeline.rate_at(checkpoint.step) == checkpoint.base_learning_rate
     if not explained:
         rate = Edit(checkpoint.step, "learning_rate", checkpoint.base_learning_rate)
         timeline.edits = timeline.edits.having(rate)
-    if opened.fell_back:
+    if prepared.fell_back:
         timeline.edit(Edit(checkpoint.step, "engine", FALLBACK_ENGINE))
-    same = opened.same_data and checkpoint.repeatable and not opened.fell_back
+    same = prepared.same_data and checkpoint.repeatable and not prepared.fell_back
     if explained and same:
-        timeline.keep(start_of(opened).keyframe)
+        timeline.keep(start_of(prepared).keyframe)
     timeline.keep(keyframe)
     series = Series(checkpoint.step)
     if checkpoint.since_step + len(losses) >= checkpoint.step and len(losses) == len(rates):

@@ -27,7 +27,7 @@ from playground.lab.run.data import Encoder
 from playground.lab.run.divergence import diverged, unexpected
 from playground.lab.run.engines import CurrentEngine, ForwardOnly, ReadyEngine, move
 from playground.lab.run.guard import failure_of
-from playground.lab.run.schedule import steering_failed
+from playground.lab.run.schedule import schedule_failed
 from playground.lab.run.setup import PreparedRun, past_of, start_of
 from playground.lab.run.speed import Speedometer
 from playground.lab.timeline import SPACING, Keyframe, Series
@@ -106,8 +106,8 @@ class Training:
     """Not thread-safe. After a failed step it stands at the last good one, and `trouble` says
     what happened; everything works from there."""
 
-    def __init__(self, opened: PreparedRun) -> None:
-        self.spec = opened.spec
+    def __init__(self, prepared: PreparedRun) -> None:
+        self.spec = prepared.spec
         self.trouble: Failure | None = None
         """Why the last step failed; None if it did not."""
         self.epoch = 0
@@ -117,21 +117,21 @@ class Training:
         """What the last step did; None at the start, and after a jump."""
         self.work = Speedometer()
         """How fast the engine makes its steps, while it makes them."""
-        self.eyes = CurrentEngine(opened.made)
-        self._opened = opened
-        self._engines = opened.engines
-        self._made = opened.made
+        self.current = CurrentEngine(prepared.made)
+        self._prepared = prepared
+        self._engines = prepared.engines
+        self._made = prepared.made
         self._trainer = Trainer(
-            opened.made.engine,
-            opened.documents,
-            opened.spec.optimizer.config(),
-            opened.spec.steps,
-            opened.spec.batch_size,
-            opened.steering.factor,
+            prepared.made.engine,
+            prepared.documents,
+            prepared.spec.optimizer.config(),
+            prepared.spec.steps,
+            prepared.spec.batch_size,
+            prepared.schedule.factor,
         )
-        self.steering = opened.steering
-        self._evaluator = Evaluator(self.eyes, opened.encoder, opened.heldout)
-        past = start_of(opened)
+        self.schedule = prepared.schedule
+        self._evaluator = Evaluator(self.current, prepared.encoder, prepared.heldout)
+        past = start_of(prepared)
         self.timeline, self.series = past.timeline, past.series
         self._pace = AT_A_TIME
         """Seconds a step, as it went lately."""
@@ -141,7 +141,7 @@ class Training:
         """Called before something is set by hand: what was recorded beyond here is about to
         become another run's."""
         self._update_wanted = 0.0
-        self._work_with(opened.made)
+        self._work_with(prepared.made)
 
     @property
     def step(self) -> int:
@@ -181,9 +181,9 @@ class Training:
             self._take_turns(at)
             count = self._stretch(at, most)
             try:
-                count = self.steering.ready(at, count)
+                count = self.schedule.ready(at, count)
             except PluginError as error:
-                self.trouble = steering_failed(error)
+                self.trouble = schedule_failed(error)
                 return False
             self._trainer.learning_rate = self.timeline.rate_at(at)
             began = time.perf_counter()
@@ -335,7 +335,7 @@ class Training:
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Take on the state of a checkpoint of this very run. Raises LabError, PluginError."""
-        past = past_of(checkpoint, self._opened)
+        past = past_of(checkpoint, self._prepared)
         self.timeline, self.series, self.trouble = past.timeline, past.series, None
         self.epoch += 1
         self.stand_at(past.keyframe)
@@ -357,8 +357,8 @@ class Training:
         the last known state before, with an engine that there is; what is to be said of that.
         Raises LabError, PluginError.
         """
-        opened, frames = self._opened, tuple(keyframes)
-        if opened.same_data and not opened.fell_back:
+        prepared, frames = self._prepared, tuple(keyframes)
+        if prepared.same_data and not prepared.fell_back:
             for frame in frames:
                 self.timeline.keep(frame)
             self.seek(at)
@@ -385,7 +385,7 @@ class Training:
         name = self.engine_name
         try:
             self._engines.entry(name)
-            fine = not self._opened.fell_back
+            fine = not self._prepared.fell_back
         except UnknownNameError:
             fine = False
         if fine:
@@ -431,7 +431,7 @@ class Training:
 
     def _work_with(self, made: ReadyEngine) -> None:
         """The engine at work from now on; its state is that of the run."""
-        self._made = self.eyes.made = made
+        self._made = self.current.made = made
         self._trainer.engine = made.engine
         self._stepping = made.guard.doing("a step", "engine")
         self._pace = AT_A_TIME

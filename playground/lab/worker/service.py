@@ -69,7 +69,7 @@ class _Recorded:
 class _EngineMade:
     """What the thread that made an engine puts among the commands."""
 
-    making: EngineBuild
+    build: EngineBuild
 
 
 class Service:
@@ -87,11 +87,11 @@ class Service:
         self._inbox = inbox
         self._answer = answer
         self._registry: Registry | None = None
-        self._swapper: PluginReloader | None = None
+        self._reloader: PluginReloader | None = None
         self._session: Session | None = None
-        self._march: PendingSteps | None = None
-        self._making: tuple[int, GetCheckpoint, EngineBuild] | None = None
-        """An engine in the making, who asked for it, and for what state then."""
+        self._pending: PendingSteps | None = None
+        self._build: tuple[int, GetCheckpoint, EngineBuild] | None = None
+        """The request for an engine, the state that it asks for, and the engine as it is built."""
         self._served = 0
         self._due = 0.0
         """When the next paced step is to be made."""
@@ -152,7 +152,7 @@ class Service:
         inbox, session = self._inbox, self._session
         if not inbox.empty() and self._served < _IN_A_ROW:
             return inbox.get()
-        if self._march is not None:
+        if self._pending is not None:
             return None
         if session is None or not session.running:
             self._served = 0
@@ -195,47 +195,47 @@ class Service:
 
     def _step(self) -> None:
         session = self._get()
-        march, before, seen = self._march, session.step, session.tokens_seen
-        if march is None:
+        pending, before, seen = self._pending, session.step, session.tokens_seen
+        if pending is None:
             done = session.advance(1 if session.speed is not None else session.spec.steps)
         else:
-            rest = march.target - before
-            done = session.replay(rest) if march.replay else session.advance(rest)
+            rest = pending.target - before
+            done = session.replay(rest) if pending.replay else session.advance(rest)
         now = time.perf_counter()
         if self._mark is not None and session.step > before:
             tokens = session.tokens_seen - seen
             session.speedometer.add(now - self._mark, tokens, session.step - before)
         self._mark = now
-        if march is not None:
-            if not done or session.step >= march.target:
-                self._end_march()
+        if pending is not None:
+            if not done or session.step >= pending.target:
+                self._end_steps()
         elif not done or session.finished:
             self._halt()
         elif session.speed is not None:
             # No catching up after a slow step: that would be a burst.
             self._due = max(self._due + 1 / session.speed, now)
 
-    def _begin_march(self, request: int, target: int, replay: bool) -> None:
-        self._march = PendingSteps(request, target, replay)
+    def _begin_steps(self, request: int, target: int, replay: bool) -> None:
+        self._pending = PendingSteps(request, target, replay)
         self._mark = time.perf_counter()
         self._get().running = True
 
-    def _end_march(self) -> None:
+    def _end_steps(self) -> None:
         """Reply to whoever asked for it, and stand still."""
-        march, self._march = self._march, None
+        pending, self._pending = self._pending, None
         session = self._get()
         session.running, self._mark = False, None
         session.flush()
-        if march is None:
+        if pending is None:
             return
         reply: Reply = Done()
-        if march.replay and session.trouble is not None:
+        if pending.replay and session.trouble is not None:
             reply = session.trouble
-        self._answer(march.request, reply, time.perf_counter() - march.began)
+        self._answer(pending.request, reply, time.perf_counter() - pending.began)
 
     def _halt(self) -> Reply:
         self._get()
-        self._end_march()
+        self._end_steps()
         return Done()
 
     # ------------------------------------------------------------ commands
@@ -279,14 +279,14 @@ class Service:
         target = min(session.step + command.steps, session.spec.steps)
         if target <= session.step:
             return Done()
-        self._begin_march(request, target, replay=False)
+        self._begin_steps(request, target, replay=False)
         return None
 
     def _run(self, _: int, command: Run) -> Reply:
         session = self._get()
         if command.speed is not None and not 0 < command.speed < float("inf"):
             raise LabError(Failure("That speed cannot be", f"{command.speed} steps a second."))
-        self._end_march()
+        self._end_steps()
         if session.finished:
             return Done()
         session.running, session.speed = True, command.speed
@@ -300,7 +300,7 @@ class Service:
         if session.step >= command.step:
             session.flush()
             return Done()
-        self._begin_march(request, command.step, replay=True)
+        self._begin_steps(request, command.step, replay=True)
         return None
 
     def _observe(self, _: int, command: Observe) -> Reply:
@@ -311,8 +311,8 @@ class Service:
 
     def _edit(self, _: int, command: Edit) -> Reply:
         session = self._get()
-        if self._march is not None and self._march.replay:
-            self._end_march()
+        if self._pending is not None and self._pending.replay:
+            self._end_steps()
         session.edit(command.changes)
         session.flush()
         return self._checkpoint(command.then)
@@ -322,47 +322,47 @@ class Service:
 
     def _use_engine(self, request: int, command: UseEngine) -> Reply | None:
         engines, inbox = self._get().engines, self._inbox
-        self._give_up_making()
+        self._give_up_build()
         name = engines.full_name(command.engine)
         if engines.known(name) is not None:
             return self._take_engine(name, None, command.then)
-        self._making = (
+        self._build = (
             request,
             command.then,
             EngineBuild(
                 engines,
                 name,
                 lambda progress: self._answer(request, progress, 0.0),
-                lambda making: inbox.put((request, _EngineMade(making))),
+                lambda build: inbox.put((request, _EngineMade(build))),
             ),
         )
         return None
 
-    def _give_up_making(self) -> None:
-        if self._making is not None:
-            request, _, making = self._making
-            self._making = None
-            making.cancel()
+    def _give_up_build(self) -> None:
+        if self._build is not None:
+            request, _, build = self._build
+            self._build = None
+            build.cancel()
             self._answer(request, _GIVEN_UP, 0.0)
 
     def _engine_made(self, _: int, command: _EngineMade) -> Reply | None:
-        if self._making is None or self._making[2] is not command.making:
+        if self._build is None or self._build[2] is not command.build:
             return None  # another was asked for meanwhile
-        _, then, making = self._making
-        self._making = None
-        if isinstance(making.error, PluginError):
-            title = f"The engine {making.entry.name!r} cannot be used"
-            return Failure(title, making.error.reason, kind="plugin", detail=making.error.detail)
-        if isinstance(making.error, (Exception, SystemExit)):
-            raise making.error
-        if making.error is not None:  # what only a plugin thinks of
-            raise SystemExit(repr(making.error)) from making.error
-        return self._take_engine(making.name, making.made, then)
+        _, then, build = self._build
+        self._build = None
+        if isinstance(build.error, PluginError):
+            title = f"The engine {build.entry.name!r} cannot be used"
+            return Failure(title, build.error.reason, kind="plugin", detail=build.error.detail)
+        if isinstance(build.error, (Exception, SystemExit)):
+            raise build.error
+        if build.error is not None:  # what only a plugin thinks of
+            raise SystemExit(repr(build.error)) from build.error
+        return self._take_engine(build.name, build.made, then)
 
     def _take_engine(self, name: str, made: ReadyEngine | None, then: GetCheckpoint) -> Reply:
         session = self._get()
-        if self._march is not None and self._march.replay:
-            self._end_march()
+        if self._pending is not None and self._pending.replay:
+            self._end_steps()
         session.use_engine(name, made)
         session.speedometer = Speedometer()
         session.flush()
@@ -373,9 +373,9 @@ class Service:
             self._session.flush()
 
     def _reload(self, _: int, command: Reload) -> Reply:
-        if self._swapper is None:
-            self._swapper = PluginReloader(self.load_plugins(), self._activity)
-        return self._swapper.take(command.plugins, self._session)
+        if self._reloader is None:
+            self._reloader = PluginReloader(self.load_plugins(), self._activity)
+        return self._reloader.take(command.plugins, self._session)
 
     def _save(self, _: int, command: Save) -> Reply:
         self._get().save(command.path)

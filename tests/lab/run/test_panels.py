@@ -173,7 +173,7 @@ def times_drawn(registry: Registry, session: Session, costs: float, frames: int)
         nonlocal count
         count += 1
         clock.now += costs
-        return session.pictures.panel_facts(session.info)()
+        return session.frames.panel_facts(session.info)()
 
     for step in range(frames):
         panels.draw(view, step, 0, facts)
@@ -193,7 +193,7 @@ def test_nothing_is_drawn_twice_for_the_same_step(registry: Registry, session: S
 
     def facts():
         drawings.append(1)
-        return session.pictures.panel_facts(session.info)()
+        return session.frames.panel_facts(session.info)()
 
     narrow, wide = PanelView("histogram", {}, 10, 3), PanelView("histogram", {}, 20, 3)
     for view in (narrow, narrow, wide, wide, narrow):
@@ -208,17 +208,15 @@ def test_a_panel_that_was_saved_anew_is_drawn_anew(tmp_path: Path, session: Sess
 
     registry, mended = loaded("as it was"), loaded("mended, and longer")
     panels, view = Panels(registry, Activity()), PanelView("mine", {}, 20, 3)
-    assert panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).lines == (
-        "as it was",
-    )
+    assert panels.draw(view, 0, 0, session.frames.panel_facts(session.info)).lines == ("as it was",)
     items = [item for item in mended.items if item.entry.plugin == "mine"]
     registry.exchange("mine", items, ())
-    assert panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).lines == (
+    assert panels.draw(view, 0, 0, session.frames.panel_facts(session.info)).lines == (
         "mended, and longer",
     )
     registry.exchange("mine", (), ())
     assert "no such panel" in str(
-        panels.draw(view, 0, 0, session.pictures.panel_facts(session.info)).trouble
+        panels.draw(view, 0, 0, session.frames.panel_facts(session.info)).trouble
     )
 
 

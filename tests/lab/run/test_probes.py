@@ -50,10 +50,15 @@ class Bench:
     """A run in training, with a prober beside it."""
 
     def __init__(self, spec: RunSpec, registry: Registry) -> None:
-        opened = prepare_run(spec, registry, None, self._unheard, Activity())
-        self.training = Training(opened)
+        prepared = prepare_run(spec, registry, None, self._unheard, Activity())
+        self.training = Training(prepared)
         self.sampler = Sampler(
-            registry, self.training.eyes, opened.encoder, opened.config, Activity(), opened.known
+            registry,
+            self.training.current,
+            prepared.encoder,
+            prepared.config,
+            Activity(),
+            prepared.known,
         )
         self.prober = Prober(self.sampler)
 
