@@ -263,8 +263,8 @@ async def first_frame(store: Path, run: int) -> dict[str, float]:
         opened_at = time.perf_counter()
         frame = await lab.frame()
         shown = time.perf_counter()
-        assert lab._current is not None
-        status = Path(f"/proc/{lab._current.process.pid}/status")
+        assert lab.open_run.link is not None
+        status = Path(f"/proc/{lab.open_run.link.process.pid}/status")
         memory = 0.0
         if status.exists():
             peak = next(line for line in status.read_text().splitlines() if "VmHWM" in line)

@@ -96,11 +96,11 @@ class Soak:
             doing = asyncio.create_task(crashing.do(lab, dice, 10_000))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(doing), dice.uniform(0.02, 1.2))
-            link = lab._current
+            link = lab.open_run.link
             assert link is not None
             os.kill(link.process.pid, signal.SIGKILL)
             async with asyncio.timeout(20):
-                while lab._current in (None, link):
+                while lab.open_run.link in (None, link):
                     await asyncio.sleep(0.005)
             doing.cancel()
             with contextlib.suppress(asyncio.CancelledError):

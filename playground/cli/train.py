@@ -160,7 +160,7 @@ def _measure(session: Session, measuring: Measuring) -> None:
     if measuring.metrics:
         session.observe(measuring)
         if session.measurer.of_samples:
-            session.observe(replace(session.sampling, every=SAMPLED_EVERY))
+            session.observe(replace(session.observation.sampling, every=SAMPLED_EVERY))
 
 
 def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:
@@ -193,7 +193,7 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
     write, flush = sys.stdout.write, sys.stdout.flush
     told: set[str] = set()
     while not interrupted.is_set() and session.advance():
-        result = session.last
+        result = session.training.last
         assert result is not None
         if as_json:
             line: dict[str, object] = {
@@ -238,7 +238,7 @@ def _save(session: Session, path: Path, lost: OSError | None) -> int:
 
 
 def _print_samples(session: Session, sampling: Sampling, as_json: bool) -> int:
-    kept = session.sampling
+    kept = session.observation.sampling
     try:
         session.observe(replace(sampling, every=kept.every))
         batch = session.sample()

@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from microgpt.engine import Engine
-from microgpt.trainer import StepResult
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
@@ -26,7 +24,7 @@ from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
 from playground.lab.protocol.run import Checkpoint, Notice, Recording, RunInfo, SessionState
-from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch, Sampling
+from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch
 from playground.lab.record.load import Recalled, recall, recall_of_worker
 from playground.lab.record.provenance import changed_since, new_run, plugins_of
 from playground.lab.record.recorder import Recorder
@@ -241,11 +239,6 @@ class Session:
         return self.training.trouble
 
     @property
-    def engine(self) -> Engine:
-        """The one at work."""
-        return self.training.engine
-
-    @property
     def state(self) -> SessionState:
         if self.trouble is not None:
             return "failed"
@@ -254,19 +247,6 @@ class Session:
         if self.running:
             return "running"
         return "paused" if self.step else "ready"
-
-    @property
-    def last(self) -> StepResult | None:
-        """What the last step did; None before the first."""
-        return self.training.last
-
-    @property
-    def tokens_seen(self) -> int:
-        return self.training.tokens_seen
-
-    @property
-    def sampling(self) -> Sampling:
-        return self.texts.sampler.sampling
 
     # ------------------------------------------------------------ forward
 
@@ -284,8 +264,8 @@ class Session:
         self.texts.earn(seconds)
         self.measurer.earn(seconds)
         self.prober.earn(seconds)
-        if self.last is not None:
-            self.measurer.after_step(self.last, self.finished, self.training.series)
+        if (last := self.training.last) is not None:
+            self.measurer.after_step(last, self.finished, self.training.series)
         try:
             self.texts.after(self.step)
         except PluginError as error:
@@ -310,11 +290,6 @@ class Session:
     def go_to(self, step: int) -> None:
         """Stand where the run is after `step` steps, bit for bit. Raises LabError."""
         self.training.go_to(step)
-
-    def seek(self, step: int) -> None:
-        """The first half of `go_to`: stand at the nearest known state from where `replay`
-        leads to `step`. Raises LabError for a step that cannot be reached."""
-        self.training.seek(step)
 
     def replay(self, most: int = 1) -> bool:
         """As `advance`, without the sampling that goes with training."""
@@ -367,7 +342,7 @@ class Session:
     @property
     def observation(self) -> Observation:
         """How the run is looked at."""
-        return Observation(self.sampling, self.measurer.measuring, self.prober.probes)
+        return Observation(self.texts.sampler.sampling, self.measurer.measuring, self.prober.probes)
 
     def observe(self, part: Part) -> None:
         """Look at the run like this from now on. Raises LabError whose `problems` name what cannot
@@ -424,7 +399,7 @@ class Session:
             training,
             tokenizer,
             self._prepared.fingerprint,
-            self.sampling,
+            self.texts.sampler.sampling,
             since if series else None,
         )
 

@@ -89,8 +89,8 @@ async def _tell(lab: Lab) -> None:
             frame = await lab.frame()
             run = frame.record.run if frame.record else None
             trouble = frame.record.trouble if frame.record else None
-            assert lab._current is not None
-            pid = lab._current.process.pid
+            assert lab.open_run.link is not None
+            pid = lab.open_run.link.process.pid
             print("at", time.monotonic(), frame.head, run or 0, pid, flush=True)
             if trouble is not None:
                 print("trouble", trouble.title, trouble.message, flush=True)

@@ -31,7 +31,7 @@ def opened(fork: tuple[str, Checkpoint | None], registry: Registry) -> Session:
 
 
 def weights(session: Session) -> bytes:
-    values: array[float] = session.engine.read("weights")
+    values: array[float] = session.training.engine.read("weights")
     return values.tobytes()
 
 

@@ -187,7 +187,7 @@ def test_sampling_that_cannot_be_is_refused_and_the_old_one_stays(
     with pytest.raises(LabError) as caught:
         session.observe(sampling)
     assert field in caught.value.failure.problems
-    assert session.sampling == Sampling()
+    assert session.observation.sampling == Sampling()
     assert session.sample().texts
 
 

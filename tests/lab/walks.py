@@ -35,7 +35,7 @@ class State(NamedTuple):
 
 def state_of(session: Session) -> State:
     """Where it stands, to the bit."""
-    return State(*(session.engine.read(kind).tobytes() for kind in State._fields))
+    return State(*(session.training.engine.read(kind).tobytes() for kind in State._fields))
 
 
 @dataclass(slots=True)
@@ -226,7 +226,7 @@ class Walk:
         straight = self._straight.state(self._history, step)
         there = state_of(session)
         assert there[:3] == straight[:3], f"the state at {step} is another one"
-        if session.last is not None:
+        if session.training.last is not None:
             assert there.gradients == straight.gradients, f"the gradients at {step} differ"
         losses = session.training.series.losses
         assert len(losses) == self._head

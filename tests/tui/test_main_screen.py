@@ -192,8 +192,8 @@ async def test_a_lost_worker_is_said_and_the_screen_goes_on() -> None:
         failure = Failure("The training process died", "It was killed (signal 9).", kind="dead")
         app.lab.listener(WorkerLost(failure))
         await seen(pilot, lambda: "training process died" in app.text("#status"))
-        assert app.lab.info is not None
-        app.lab.listener(WorkerBack(app.lab.info, 1, False))
+        assert app.lab.open_run.info is not None
+        app.lab.listener(WorkerBack(app.lab.open_run.info, 1, False))
         await seen(pilot, lambda: "died" not in app.text("#status"))
         assert "fresh worker" in app.said
 

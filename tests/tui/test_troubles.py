@@ -67,8 +67,8 @@ async def test_a_hang_is_said_once() -> None:
         app.lab.advance = hang  # type: ignore[method-assign]
         await pilot.press("s")
         await seen(pilot, lambda: "A plugin hangs" in app.said)
-        assert app.lab.info is not None
-        app.lab.listener(WorkerBack(app.lab.info, 0, False))
+        assert app.lab.open_run.info is not None
+        app.lab.listener(WorkerBack(app.lab.open_run.info, 0, False))
         await seen(pilot, lambda: "fresh worker" in app.said)
         assert app.said.count("A plugin hangs") == 1
 
@@ -78,7 +78,7 @@ async def test_a_strategy_that_hung_is_off_on_the_screen_too() -> None:
         chain = (Link("top-k"), Link("greedy"))
         app.controller.previews.set_sampling(Sampling(chain=chain))
         await seen(pilot, lambda: app.lab.sampling.chain == chain)
-        info = app.lab.info
+        info = app.lab.open_run.info
         assert info is not None
         off = replace(app.lab.sampling, chain=(chain[0], replace(chain[1], enabled=False)))
         taken = replace(info, observation=info.observation.having(off))

@@ -62,7 +62,6 @@ from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.run import (
     Checkpoint,
     Recording,
-    RecordState,
     Reloaded,
     RunInfo,
     SavedPlugin,
@@ -100,30 +99,26 @@ class Lab:
     ) -> None:
         """store: the file that runs are recorded in; None to record none."""
         limits = limits or Limits()
-        self._workers = Workers(sources or PluginSources(), prewarmed, limits, self._on_lost)
+
+        def lost(link: Link, failure: Failure) -> None:
+            self._rescue.lost(link, failure)
+
+        self._workers = Workers(sources or PluginSources(), prewarmed, limits, lost)
         self._background = Background()
-        self._open_run = OpenRun(self._workers, self._background)
-        self._open_run.store = str(store) if store else ""
+        self.store = str(store) if store else ""
+        """Path of the file that runs are recorded in; "" if they are not."""
+        self.open_run = OpenRun(self._workers, self._background, self.store)
+        """What is known of the open run, also while its worker is being restarted."""
         self._keeper = CheckpointKeeper(limits)
         self.panels = PanelWatch()
         """Which panels are switched off, because they took a worker with them."""
         self._reloader = Reloader(self.sources, time.time())
         shared = self._workers, self._background
-        self._opener = Opener(self._open_run, *shared, self._reloader, listener)
+        self._opener = Opener(self.open_run, *shared, self._reloader, listener)
         self._rescue = Rescue(
-            self._open_run, self._opener, *shared, self._keeper, self.panels, listener
+            self.open_run, self._opener, *shared, self._keeper, self.panels, listener
         )
-        self._follower = Follower(self._open_run, *shared, self._reloader, self.panels, listener)
-
-    @property
-    def info(self) -> RunInfo | None:
-        """The open run, also while its worker is being restarted."""
-        return self._open_run.info
-
-    @property
-    def catalog(self) -> Catalog | None:
-        """What the newest worker can make."""
-        return self._open_run.catalog
+        self._follower = Follower(self.open_run, *shared, self._reloader, self.panels, listener)
 
     @property
     def sources(self) -> PluginSources:
@@ -133,26 +128,6 @@ class Lab:
     @sources.setter
     def sources(self, sources: PluginSources) -> None:
         self._workers.sources = sources
-
-    @property
-    def observation(self) -> Observation:
-        """How the open run is looked at, as it was set last."""
-        return self._open_run.observation
-
-    @property
-    def store(self) -> str:
-        """Path of the file that runs are recorded in; "" if they are not."""
-        return self._open_run.store
-
-    @property
-    def _current(self) -> Link | None:
-        """To the worker of the open run."""
-        return self._open_run.link
-
-    @property
-    def _opening(self) -> Link | None:
-        """To the worker in which another run is being opened."""
-        return self._opener.link
 
     # ------------------------------------------------------------ opening
 
@@ -175,7 +150,7 @@ class Lab:
         if recording is None and self.store:
             recording = Recording(self.store)
         if observation is None:
-            observation = Observation(probes=self.observation.probes)
+            observation = Observation(probes=self.open_run.observation.probes)
         return await self._open(Open(spec, checkpoint, observation, recording))
 
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
@@ -191,15 +166,7 @@ class Lab:
 
     async def _open(self, opening: Open) -> RunInfo:
         link, info, catalog = await self._opener.open(opening)
-        run = self._open_run
-        recording = opening.recording
-        run.take(link, info, catalog)
-        run.asked = recording
-        kept = recording is not None and not recording.looking
-        run.record = RecordState(recording.run) if recording is not None and kept else None
-        run.observation = info.observation
-        run.step = info.resumed_at
-        run.set_running(False)
+        self.open_run.begin(link, info, catalog, opening.recording)
         self._rescue.reset(info.spec, opening.checkpoint)
         self._rescue.watch(link)
         return info
@@ -213,79 +180,79 @@ class Lab:
 
     async def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the run, with what is new since the one before."""
-        link = self._current
+        link = self.open_run.link
         with self.panels.asked(request or FrameRequest()) as (wanted, instead):
-            frame = await self._open_run.ask(GetFrame(wanted), Frame)
-        if link is not self._current:  # of the run before: another was opened meanwhile
+            frame = await self.open_run.ask(GetFrame(wanted), Frame)
+        if link is not self.open_run.link:  # of the run before: another was opened meanwhile
             raise LabError(CLOSED_RUN)
-        frame = self._open_run.seen(frame)
+        frame = self.open_run.seen(frame)
         if instead is not None:
             frame = dataclasses.replace(frame, panel=dataclasses.replace(instead, step=frame.step))
         return frame
 
     async def advance(self, steps: int = 1) -> None:
         """Do so many steps, then pause. Returns when they are done."""
-        self._open_run.set_running(False)
+        self.open_run.set_running(False)
         await self._change(Advance(steps))
 
     async def run(self, speed: float | None = None) -> None:
         """Train from now on, at so many steps a second or flat out."""
         await self._change(Run(speed))
-        self._open_run.set_running(True, speed)
+        self.open_run.set_running(True, speed)
 
     async def pause(self) -> None:
         """Stop after the step under way."""
         await self._change(Pause())
-        self._open_run.set_running(False)
+        self.open_run.set_running(False)
 
     async def go_to(self, step: int) -> None:
         """Put the run back (or on) to where it is after `step` steps, exactly, and pause."""
-        self._open_run.set_running(False)
+        self.open_run.set_running(False)
         await self._change(GoTo(step))
 
     async def observe(self, part: Part) -> None:
         """Look at the run like this from now on: sampling, metrics or probes."""
-        await self._open_run.ask(Observe(part), Done)
-        self._open_run.observation = self._open_run.observation.having(part)
+        await self.open_run.ask(Observe(part), Done)
+        self.open_run.observe(part)
 
     async def probes(self, since: int = -1, now: bool = False) -> ProbesState:
         """What is asked, and what was answered after step `since`, so far. now: asked where the
         run stands first, unless that was done."""
-        return await self._open_run.ask(GetProbes(since, now), ProbesState)
+        return await self.open_run.ask(GetProbes(since, now), ProbesState)
 
     async def sample(self) -> SampleBatch:
         """A batch of texts, now."""
-        return await self._open_run.ask(Sample(), SampleBatch)
+        return await self.open_run.ask(Sample(), SampleBatch)
 
     async def preview(self, limit: int = 64) -> Preview:
         """What may follow the prompt."""
-        return await self._open_run.ask(GetPreview(limit), Preview)
+        return await self.open_run.ask(GetPreview(limit), Preview)
 
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings, by dotted field."""
-        link = self._current  # what it leads to is the one thing that a replay cannot know of
+        link = self.open_run.link  # what it leads to is the one thing that a replay cannot know of
         edit = Edit(dict(changes), self._keeper.request())
-        self._rescue.keep(link, await self._open_run.ask(edit, Checkpoint))
+        self._rescue.keep(link, await self.open_run.ask(edit, Checkpoint))
 
     async def use_engine(self, name: str, tell: Callable[[Progress], None]) -> None:
         """Let another engine go on, in the same state, as soon as it is made; tell: how far
         that is. Training goes on meanwhile, and a failure leaves the engine that is at work."""
-        link = self._current
+        link = self.open_run.link
         if link is not None:  # compiled code may take the process with it
             await self._rescue.keep_checkpoint(link)
         use = UseEngine(name, self._keeper.request())
-        checkpoint = await self._open_run.ask(use, Checkpoint, tell)
-        if link is self._current:
-            self._open_run.engine = name
+        checkpoint = await self.open_run.ask(use, Checkpoint, tell)
+        if link is self.open_run.link:
+            self.open_run.work_with(name)
         self._rescue.keep(link, checkpoint)
 
     async def checkpoint(self) -> Checkpoint:
         """The whole state of the run."""
-        return await self._open_run.ask(GetCheckpoint(), Checkpoint)
+        return await self.open_run.ask(GetCheckpoint(), Checkpoint)
 
     async def save(self, path: str) -> None:
         """Write the run to a .safetensors file."""
-        await self._open_run.ask(Save(path), Done)
+        await self.open_run.ask(Save(path), Done)
 
     async def export(
         self,
@@ -295,26 +262,26 @@ class Lab:
         tell: Callable[[Progress], None],
     ) -> None:
         """Write the run with an exporter; tell: how far that is."""
-        await self._open_run.ask(Export(path, name, dict(options)), Done, tell)
+        await self.open_run.ask(Export(path, name, dict(options)), Done, tell)
 
     async def get_catalog(self, *, fresh: bool = False) -> Catalog:
         """What there is to choose from. fresh: read the plugins anew, in a new process."""
-        if fresh or self._current is None or not self._current.alive:
+        if fresh or self.open_run.link is None or not self.open_run.link.alive:
             if fresh and self._workers.idle is not None:
                 self._background.spawn(self._workers.retire(self._workers.idle))
                 self._workers.idle = None
             link = await self._workers.fresh() if self._workers.idle is None else self._workers.idle
             self._workers.idle = link
         else:
-            link = self._current
+            link = self.open_run.link
         reply = await link.request(GetCatalog())
         assert isinstance(reply, Catalog)
-        self._open_run.catalog = reply
+        self.open_run.offer(reply)
         return reply
 
     async def _change(self, command: Command) -> None:
         try:
-            await self._open_run.ask(command, Done)
+            await self.open_run.ask(command, Done)
         finally:
             self._keeper.changed.set()
 
@@ -327,9 +294,6 @@ class Lab:
 
     # ------------------------------------------------------------ recovery
 
-    def _on_lost(self, link: Link, failure: Failure) -> None:
-        self._rescue.lost(link, failure)
-
     @property
     def last_checkpoint(self) -> Checkpoint | None:
         """What a run that went down can be opened from again."""
@@ -341,11 +305,10 @@ class Lab:
         """End every process, within two seconds whatever they do."""
         self._workers.closed = True
         self._opener.close()
-        self._open_run.down = CLOSED
         tasks = self._background.cancel()
         await self._workers.close()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._open_run.link = None
+        self.open_run.lose(CLOSED)
 
 
 class Follower:
@@ -389,8 +352,8 @@ class Follower:
         for path, problem in reloaded.refused.items():
             saved = self._reloader.refuse(path, problem)
         if reloaded.sampling is not None:
-            self._run.observation = self._run.observation.having(reloaded.sampling)
-        self._run.catalog = reloaded.catalog
+            self._run.observe(reloaded.sampling)
+        self._run.offer(reloaded.catalog)
         for entry in reloaded.catalog.of("panel"):
             if entry.origin == saved.path:
                 self._panels.allow(entry.name)  # it may have been mended

@@ -19,7 +19,7 @@ from playground.lab.client.workers import CLOSED, Link, Workers
 from playground.lab.protocol.commands import Command, GetCatalog, Open, Reload
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame
-from playground.lab.protocol.observation import Observation
+from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.run import Recording, RecordState, Reloaded, RunInfo
 
 
@@ -50,11 +50,16 @@ _NOTHING_OPEN = Failure("No run is open", "Open one first.", kind="dead")
 
 
 class OpenRun:
-    """Belongs to one Lab, and outlives its workers: the next one is told what is kept here."""
+    """Belongs to one Lab, and outlives its workers: the next one is told what is kept here.
 
-    def __init__(self, workers: Workers, background: Background) -> None:
+    Everybody reads what is known of the run; only the methods of this class set it.
+    """
+
+    def __init__(self, workers: Workers, background: Background, store: str = "") -> None:
+        """store: path of the store that runs are recorded in; "" if they are not."""
         self._workers = workers
         self._background = background
+        self._store = store
         self.link: Link | None = None
         """To its worker; None while it has none."""
         self.down: Failure | None = None
@@ -72,8 +77,6 @@ class OpenRun:
         """Where it was when last seen."""
         self.engine = ""
         """The one at work when last seen."""
-        self.store = ""
-        """Path of the store that runs are recorded in; "" if they are not."""
         self.record: RecordState | None = None
         """How the recording stood when last seen."""
         self.asked: Recording | None = None
@@ -87,22 +90,65 @@ class OpenRun:
         """It has no worker, and the Lab is not closing."""
         return self.link is None and not self._workers.closed
 
-    def take(self, link: Link, info: RunInfo, catalog: Catalog) -> None:
-        """From now on, this is the open run; the worker of the one before is retired."""
+    # ------------------------------------------------------------ another run, another worker
+
+    def begin(
+        self, link: Link, info: RunInfo, catalog: Catalog, recording: Recording | None
+    ) -> None:
+        """From now on, another run is the open one. recording: as what it is recorded."""
+        self._take(link, info, catalog, info.observation)
+        self.asked = recording
+        kept = recording is not None and not recording.looking
+        self.record = RecordState(recording.run) if recording is not None and kept else None
+        self.step = info.resumed_at
+        self.set_running(False)
+
+    def go_on(
+        self, link: Link, info: RunInfo, catalog: Catalog, observation: Observation, step: int
+    ) -> None:
+        """Another worker has the run, looked at like this, and stands at this step."""
+        self._take(link, info, catalog, observation)
+        self.step = step
+
+    def _take(self, link: Link, info: RunInfo, catalog: Catalog, observation: Observation) -> None:
+        """The worker of the run before is retired."""
         old, self.link = self.link, link
         self.info, self.catalog, self.down = info, catalog, None
+        self.observation = observation
         self._epoch = self._last_epoch = self._last_epoch + 1
         if old is not None:
             self._background.spawn(self._workers.retire(old))
 
+    def lose(self, why: Failure) -> None:
+        """The run has no worker from now on. why: what is said to whoever asks it something."""
+        self.link, self.down = None, why
+
+    # ------------------------------------------------------------ what is known of it
+
+    def offer(self, catalog: Catalog) -> None:
+        """What the newest worker can make is another."""
+        self.catalog = catalog
+
+    def observe(self, part: Part) -> None:
+        """The run is looked at like this from now on."""
+        self.observation = self.observation.having(part)
+
+    def work_with(self, engine: str) -> None:
+        """Another engine is at work."""
+        self.engine = engine
+
+    def stand_at(self, step: int) -> None:
+        """The run was seen at this step."""
+        self.step = step
+
     @property
     def recording(self) -> Recording | None:
         """What the next worker is to record it as: the run that it is, or was about to be."""
-        if not self.store:
+        if not self._store:
             return None
-        known, asked = self.record, self.asked or Recording(self.store)
+        known, asked = self.record, self.asked or Recording(self._store)
         if known is not None and known.run is not None:
-            return Recording(self.store, known.run)
+            return Recording(self._store, known.run)
         if known is not None and known.parent is not None:
             parent, step = known.parent, known.fork_step
         elif asked.looking and asked.run is not None:
@@ -110,7 +156,7 @@ class OpenRun:
         else:
             return asked
         return Recording(
-            self.store, parent=parent, fork_step=step, name=asked.name, looking=asked.looking
+            self._store, parent=parent, fork_step=step, name=asked.name, looking=asked.looking
         )
 
     async def ask(
@@ -241,7 +287,7 @@ class Opener:
             link.request(command, tell), link.request(GetCatalog()), return_exceptions=True
         )
         if isinstance(catalog, Catalog):
-            self._run.catalog = catalog
+            self._run.offer(catalog)
         for outcome in (info, catalog):
             if isinstance(outcome, BaseException):
                 raise outcome
@@ -253,5 +299,5 @@ class Opener:
             reloaded = await link.request(Reload(standing))
             assert isinstance(reloaded, Reloaded)
             catalog = reloaded.catalog
-        self._run.catalog = catalog
+        self._run.offer(catalog)
         return info, catalog

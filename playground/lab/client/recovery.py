@@ -325,7 +325,7 @@ class Rescue:
         """Hold this state, unless another worker has the run by now."""
         if link is not None and link is self._run.link:
             self._keeper.keep(checkpoint)
-            self._run.step = checkpoint.step
+            self._run.stand_at(checkpoint.step)
 
     # ------------------------------------------------------------ another worker
 
@@ -333,7 +333,7 @@ class Rescue:
         """A worker is no more; if it had the open run, a fresh one takes over."""
         run = self._run
         if link is run.link and not self._workers.closed:
-            run.link, run.down = None, RESTARTING
+            run.lose(RESTARTING)
             # Now: the requests under way, which tell what was being drawn, are about to end.
             panel = self._panels.culprit(link.blamed, failure, run.catalog)
             aside = self._panels.switch_off(panel, failure) or wrote_nothing(link.blamed)
@@ -390,10 +390,9 @@ class Rescue:
         if not run.wanting:  # another run was opened meanwhile
             self._background.spawn(self._workers.retire(link))
             return
-        run.take(link, info, catalog)
-        run.observation = observation
         there = then(info)
-        run.step = step = there.step if isinstance(there, GoTo) else info.resumed_at
+        step = there.step if isinstance(there, GoTo) else info.resumed_at
+        run.go_on(link, info, catalog, observation, step)
         run.set_running(running, speed)
         self._budget.begin()
         self._keeper.changed.set()
@@ -403,5 +402,5 @@ class Rescue:
     def _give_up(self, failure: Failure) -> None:
         again = "Open the run again to go on from the last state that is known."
         down = dataclasses.replace(failure, message=f"{failure.message} {again}")
-        self._run.down = down
+        self._run.lose(down)
         self._listener(WorkerGone(down))

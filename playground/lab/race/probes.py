@@ -88,13 +88,13 @@ class RaceProbing:
         them was asked when it was recorded. Raises LabError."""
         sides = [one.side for one in self._both]
         brought = [side.entrant.probes for side in sides]
-        recorded = [side.lab.observation.probes for side in sides]
+        recorded = [side.lab.open_run.observation.probes for side in sides]
         found = (one for one in (*brought, *recorded) if one is not None and one.prompts)
         wanted = next(found, None)
         if wanted is None:
             return
         for side in sides:
-            if side.lab.observation.probes != wanted:
+            if side.lab.open_run.observation.probes != wanted:
                 await side.ask(partial(side.lab.observe, wanted))
         self.probes = wanted
         await self._let(self._both)

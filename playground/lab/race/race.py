@@ -91,7 +91,7 @@ class Race:
                     raise LabError(_of(side, outcome.failure)) from outcome
                 raise outcome
         # What one of them cannot be asked, neither is.
-        infos = [side.lab.info for side in self._sides]
+        infos = [side.lab.open_run.info for side in self._sides]
         for sampling in [info.observation.sampling for info in infos if info] + [Sampling(every=0)]:
             with contextlib.suppress(LabError):
                 await self._set_sampling(replace(sampling, every=0))

@@ -156,14 +156,14 @@ class Side:
             learning_rate=frame.learning_rate,
             engine=frame.engine,
             steps_per_second=frame.steps_per_second,
-            info=self.lab.info,
+            info=self.lab.open_run.info,
             run=record.run if record is not None else None,
             parent=parent,
         )
 
     def in_force(self) -> dict[str, Any]:
         """Its settings, with what was set by hand."""
-        info, frame = self.lab.info, self.frame
+        info, frame = self.lab.open_run.info, self.frame
         values: dict[str, Any] = json.loads(info.spec) if info is not None else {}
         if frame is not None and values:
             rate = {"learning_rate": frame.base_learning_rate}

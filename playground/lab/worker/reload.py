@@ -37,7 +37,7 @@ class PluginReloader:
             problem = self._take(saved, session, remarks)
             if problem is not None:
                 refused[saved.path] = problem
-        sampling = session.sampling if session is not None else None
+        sampling = session.observation.sampling if session is not None else None
         return Reloaded(self._registry.catalog(), sampling, tuple(remarks), refused)
 
     def _take(
@@ -71,7 +71,7 @@ class PluginReloader:
             with undone_if_refused(registry):
                 exchange(registry, name, fresh)
                 if session is not None:
-                    sampling, said = refit(session.sampling, before, registry)
+                    sampling, said = refit(session.observation.sampling, before, registry)
                     session.observe(sampling)
                     remarks += [*said, *_later(session, before, name)]
         except LabError as error:

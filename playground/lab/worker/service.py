@@ -195,7 +195,7 @@ class Service:
 
     def _step(self) -> None:
         session = self._get()
-        pending, before, seen = self._pending, session.step, session.tokens_seen
+        pending, before, seen = self._pending, session.step, session.training.tokens_seen
         if pending is None:
             done = session.advance(1 if session.speed is not None else session.spec.steps)
         else:
@@ -203,7 +203,7 @@ class Service:
             done = session.replay(rest) if pending.replay else session.advance(rest)
         now = time.perf_counter()
         if self._mark is not None and session.step > before:
-            tokens = session.tokens_seen - seen
+            tokens = session.training.tokens_seen - seen
             session.speedometer.add(now - self._mark, tokens, session.step - before)
         self._mark = now
         if pending is not None:
@@ -296,7 +296,7 @@ class Service:
     def _go_to(self, request: int, command: GoTo) -> Reply | None:
         session = self._get()
         self._halt()
-        session.seek(command.step)
+        session.training.seek(command.step)
         if session.step >= command.step:
             session.flush()
             return Done()

@@ -102,7 +102,7 @@ class Controller:
                 say(Remark(failure.title, failure.message, "error"))
             case WorkerBack(info, step, running, note):
                 model.opened(info)
-                model.catalog = self.lab.catalog or model.catalog
+                model.catalog = self.lab.open_run.catalog or model.catalog
                 self.previews.taken(None, info.observation.sampling)
                 goes = "It trains on" if running else "It waits, paused,"
                 say(Remark("A fresh worker has taken over", f"{goes} from step {step:,}. {note}"))

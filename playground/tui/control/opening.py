@@ -105,7 +105,7 @@ class Opening:
 
     def _observation(self, sampling: Sampling | None = None) -> Observation:
         """How the run to be opened is looked at: as the open one is, as far as nothing is given."""
-        model, probes = self._context.model, self._context.lab.observation.probes
+        model, probes = self._context.model, self._context.lab.open_run.observation.probes
         return Observation(sampling or model.sampling, model.measuring, probes)
 
     async def open_recorded(

@@ -193,7 +193,9 @@ class Runs:
                 # A race that is left before its first step leaves nothing in the list of runs.
                 fork = replace(recording, parent=parent[0], fork_step=parent[1])
                 recording = replace(fork, looking=True)
-            return Entrant(name, spec, start, model.sampling, recording, lab.observation.probes)
+            return Entrant(
+                name, spec, start, model.sampling, recording, lab.open_run.observation.probes
+            )
 
         return self._race(entrant("as it is", same, unchanged), entrant(name, spec, start))
 

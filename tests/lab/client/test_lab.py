@@ -27,8 +27,8 @@ from tests.lab.conftest import QUICK, MakeLab, Watched, text_run, until, within
 
 
 def pid_of(lab: Lab) -> int:
-    assert lab._current is not None
-    return lab._current.process.pid
+    assert lab.open_run.link is not None
+    return lab.open_run.link.process.pid
 
 
 def ended(pid: int, seconds: float) -> None:
@@ -73,8 +73,8 @@ async def test_a_run_in_a_worker_is_the_run_of_a_session(
     there, here = await lab.frame(), session.frame()
     assert there.metrics == here.metrics
     assert (there.step, there.state) == (60, "paused")
-    assert lab.info is not None and lab.info.vocabulary == session.info.vocabulary
-    assert lab.catalog is not None and lab.catalog.find("tokenizer", "char")
+    assert lab.open_run.info is not None and lab.open_run.info.vocabulary == session.info.vocabulary
+    assert lab.open_run.catalog is not None and lab.open_run.catalog.find("tokenizer", "char")
 
 
 async def test_pulled_frames_add_up_to_all_metrics(labs: MakeLab, spec: RunSpec) -> None:
@@ -261,7 +261,7 @@ async def test_after_a_refused_first_run_the_next_one_opens(labs: MakeLab, spec:
     await until(lambda: lab._workers.idle is not None)
     ready = lab._workers.idle
     await within(20, lab.open(spec.to_json()))
-    assert lab._current is ready
+    assert lab.open_run.link is ready
     assert (await lab.frame()).state == "ready"
 
 
@@ -278,8 +278,8 @@ async def test_opening_a_large_file_tells_progress_and_can_be_cancelled(
     with pytest.raises(LabError) as caught:
         await lab.open(spec.to_json())
     assert "being opened" in caught.value.failure.title
-    assert lab._opening is not None
-    pid = lab._opening.process.pid
+    assert lab._opener.link is not None
+    pid = lab._opener.link.process.pid
     assert lab.cancel_open()
     with pytest.raises(LabError) as caught:
         await within(1, opening)
@@ -299,8 +299,8 @@ async def test_a_cancelled_task_ends_the_opening_too(
         watched.lab.open(spec.replace({"tokenizer.name": "slow"}).to_json())
     )
     await watched.event(OpenProgress)
-    assert watched.lab._opening is not None
-    pid = watched.lab._opening.process.pid
+    assert watched.lab._opener.link is not None
+    pid = watched.lab._opener.link.process.pid
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
@@ -318,8 +318,8 @@ async def test_a_plugin_that_floods_the_output_harms_nothing(
     lab = (await opened(labs, spec.replace({"tokenizer.name": "loud"}), file)).lab
     await within(20, lab.advance(50))
     assert (await lab.frame()).step == 50
-    assert lab._current is not None
-    log = lab._current.process.log
+    assert lab.open_run.link is not None
+    log = lab.open_run.link.process.log
     assert log.stat().st_size < 16 * 1024 * 1024
     await lab.close()
     assert not log.exists()
@@ -443,8 +443,8 @@ async def test_close_ends_a_hung_worker(labs: MakeLab, spec: RunSpec, tmp_path: 
     watched.events.clear()
     opening = asyncio.create_task(lab.open(spec.replace({"tokenizer.name": "slow"}).to_json()))
     await watched.event(OpenProgress)
-    assert lab._opening is not None
-    processes = [pid_of(lab), lab._opening.process.pid]
+    assert lab._opener.link is not None
+    processes = [pid_of(lab), lab._opener.link.process.pid]
     os.kill(processes[0], signal.SIGSTOP)
     await within(2, lab.close())
     assert all(map(gone, processes))
@@ -466,7 +466,7 @@ from playground.lab.client.lab import Lab
 
 async def main():
     def hear(event):
-        print(lab._opening.process.pid, lab._opening.process.log, flush=True)
+        print(lab._opener.link.process.pid, lab._opener.link.process.log, flush=True)
     lab = Lab(PluginSources(files=({str(file)!r},)), listener=hear)
     await lab.open({spec.replace({"tokenizer.name": "busy", "steps": 10_000_000}).to_json()!r})
     await lab.run()

@@ -26,7 +26,9 @@ async def kept(lab: Lab) -> None:
     """Until the Lab holds the present state."""
     await until(
         lambda: (
-            not lab._keeper.changed.is_set() and lab._current is not None and not lab._current.busy
+            not lab._keeper.changed.is_set()
+            and lab.open_run.link is not None
+            and not lab.open_run.link.busy
         )
     )
 
@@ -47,7 +49,8 @@ async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkill
 
     back = await watched.event(WorkerBack)
     assert back.running and back.step > 0
-    assert lab.info is not None and lab.info.resumed_at > 0, "it went on from a checkpoint"
+    info = lab.open_run.info
+    assert info is not None and info.resumed_at > 0, "it went on from a checkpoint"
     await watched.reaches(400)
     while session.advance():
         pass
@@ -194,7 +197,7 @@ async def test_another_run_can_be_opened_while_the_lost_one_is_being_restarted(
     other = text_run(words, seed=8)
     await within(20, lab.open(other.to_json()))
     await lab.advance(1)
-    assert lab.info is not None and lab.info.spec == other.to_json()
+    assert lab.open_run.info is not None and lab.open_run.info.spec == other.to_json()
     assert not any(isinstance(event, WorkerGone) for event in watched.events)
 
 

@@ -74,7 +74,7 @@ class Bench:
 
     @property
     def link(self) -> Link:
-        (link,) = self.session.sampling.chain
+        (link,) = self.session.observation.sampling.chain
         return link
 
 
@@ -102,7 +102,7 @@ def test_a_knob_that_is_gone_is_dropped_and_said(bench: Bench) -> None:
         shift("return list(logits)", 'much: int = Knob(2, ge=0, le=4, help="so much")')
     )
     assert bench.link.options == {}
-    assert reloaded.sampling == bench.session.sampling
+    assert reloaded.sampling == bench.session.observation.sampling
     assert "'by'" in reloaded.remarks[0] and "gone" in reloaded.remarks[0]
 
 
@@ -232,8 +232,8 @@ class Author:
         return event
 
     def stale(self) -> str:
-        assert self.lab.catalog is not None
-        entry = self.lab.catalog.find("strategy", "shift")
+        assert self.lab.open_run.catalog is not None
+        entry = self.lab.open_run.catalog.find("strategy", "shift")
         return entry.stale if entry is not None else "not there"
 
     async def until(self, summary: str) -> list[PluginSaved]:
@@ -296,7 +296,7 @@ async def test_a_broken_version_is_marked_until_it_is_mended_also_in_the_next_ru
     author.file.write_text(shift())
     assert not (await author.hears()).saved.problems
     assert author.stale() == ""
-    assert lab.catalog is not None and not lab.catalog.problems
+    assert lab.open_run.catalog is not None and not lab.open_run.catalog.problems
 
 
 async def test_a_deleted_file_keeps_what_was_loaded_and_is_marked(
@@ -361,8 +361,8 @@ async def test_a_new_file_that_loops_for_ever_does_not_keep_the_next_run_from_op
     author.file.write_text("while True:\n    pass\n")
     assert (await author.hears(10)).saved.problems
     await within(20, lab.open(spec.to_json()))
-    assert lab.catalog is not None
-    (problem,) = lab.catalog.problems
+    assert lab.open_run.catalog is not None
+    (problem,) = lab.open_run.catalog.problems
     assert "had not returned" in problem.message and problem.plugin == "shift"
 
 

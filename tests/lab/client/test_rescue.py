@@ -107,14 +107,14 @@ async def test_an_edit_outlives_a_worker_that_had_no_time_to_record_it(
         await lab.open(text_run(words).to_json())
         await lab.advance(30)
         await within(10, _recorded(lab, store, 30))
-        link = lab._current
+        link = lab.open_run.link
         assert link is not None
         with closing(sqlite3.connect(store, isolation_level=None)) as busy:
             busy.execute("BEGIN IMMEDIATE")  # the disk of another is slow
             await lab.edit({RATE: 0.02})
             os.kill(link.process.pid, signal.SIGKILL)
-            await until(lambda: lab._current is not link)
-        await until(lambda: lab._current is not None, 20)
+            await until(lambda: lab.open_run.link is not link)
+        await until(lambda: lab.open_run.link is not None, 20)
         there = await lab.frame()
         assert (there.step, there.base_learning_rate) == (30, 0.02)
         await until(lambda: rates(store, 1) == [(30, 0.02)])
@@ -179,7 +179,7 @@ async def test_a_plugin_that_is_saved_while_a_worker_catches_up_is_used_by_it(
 
     async def saved_meanwhile(link: Link, command: Command, *more: Any) -> Reply:
         reply = await request(link, command, *more)
-        if isinstance(command, Run) and lab._current is None:
+        if isinstance(command, Run) and lab.open_run.link is None:
             plugin.write_text(PLUGIN.format(name="after"))
             await until(lambda: bool(lab._reloader.standing()), 10)
         return reply
@@ -299,10 +299,10 @@ async def test_a_future_that_is_only_thought_of_keeps_its_parent_when_the_worker
         await lab.look_at(1, 20)
         if seen:
             await lab.frame()
-        link = lab._current
+        link = lab.open_run.link
         assert link is not None
         os.kill(link.process.pid, signal.SIGKILL)
-        await until(lambda: lab._current not in (None, link), 20)
+        await until(lambda: lab.open_run.link not in (None, link), 20)
         assert (await lab.frame()).step == 20
         with Store.open(store) as at:
             assert [row.id for row in at.runs()] == [1], "there is nothing new to keep yet"

@@ -41,7 +41,7 @@ class Stand:
         self.usable = True
         self.frame = SimpleNamespace(state="paused")
         self.entrant = SimpleNamespace(probes=probes)
-        self.lab = self
+        self.lab = self.open_run = self
         self.observation = Observation(probes=carries)
         self.known: dict[int, ProbeAnswers] = {}
         self.questions: list[bool] = []
@@ -248,7 +248,7 @@ async def test_a_fork_is_asked_what_the_run_before_was_asked_last(spec: RunSpec)
         await lab.observe(OTHER)
         fork, start = forked(await lab.checkpoint(), {RATE: 0.05})
         await within(20, lab.open(fork, checkpoint=start))
-        assert lab.observation.probes == (await lab.probes()).probes == OTHER
+        assert lab.open_run.observation.probes == (await lab.probes()).probes == OTHER
     finally:
         await lab.close()
 
@@ -284,7 +284,7 @@ async def test_recorded_runs_bring_their_probes_and_what_they_answered(
             20,
             lab.open(spec.replace({"steps": 120}).to_json(), observation=Observation(probes=ABC)),
         )
-        assert lab.observation.probes == ABC
+        assert lab.open_run.observation.probes == ABC
         await lab.advance(60)
         while (record := (await lab.frame()).record) is None or record.run is None:
             pass

@@ -282,7 +282,7 @@ async def test_a_side_that_is_given_up_leaves_the_other_going(session: Session) 
         killed: set[int] = set()
 
         def kill_again_and_again() -> None:
-            link = race._sides[1].lab._current
+            link = race._sides[1].lab.open_run.link
             if race.state.running and link is not None and link.process.pid not in killed:
                 killed.add(link.process.pid)
                 os.kill(link.process.pid, signal.SIGKILL)

@@ -77,10 +77,10 @@ async def test_killing_the_worker_at_random_loses_nothing_of_the_run(
             doing = asyncio.create_task(do(lab, dice, 10_000))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(doing), dice.uniform(0.05, 0.6))
-            link = lab._current
+            link = lab.open_run.link
             assert link is not None
             os.kill(link.process.pid, signal.SIGKILL)
-            await until(lambda link=link: lab._current not in (None, link), 20)  # type: ignore[misc]
+            await until(lambda link=link: lab.open_run.link not in (None, link), 20)  # type: ignore[misc]
             doing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await doing
@@ -106,10 +106,10 @@ def ends(path: Path) -> list[tuple[int, int, bool, float]]:
 
 async def after_a_kill(lab: Lab) -> Frame:
     """What is to be seen when another worker took over."""
-    link = lab._current
+    link = lab.open_run.link
     assert link is not None
     os.kill(link.process.pid, signal.SIGKILL)
-    await until(lambda: lab._current not in (None, link), 20)
+    await until(lambda: lab.open_run.link not in (None, link), 20)
     return await lab.frame()
 
 

@@ -152,7 +152,7 @@ def test_everything_that_happened_comes_back(house: House) -> None:
     session.edit({"engine": "scalar"})
     walk(session, 100)
     session.sample()
-    before, last, frame = state_of(session), session.last, session.frame()
+    before, last, frame = state_of(session), session.training.last, session.frame()
     session.close()
 
     record = house.record(1)
@@ -163,7 +163,7 @@ def test_everything_that_happened_comes_back(house: House) -> None:
     again = house.open(run=1)
     assert again.step == 100 == again.info.resumed_at
     assert state_of(again) == before, "weights, moments and gradients, to the bit"
-    assert again.last is not None and last is not None and again.last == last
+    assert again.training.last is not None and last is not None and again.training.last == last
     there = again.frame()
     assert there.metrics == frame.metrics
     assert (there.engine, there.base_learning_rate) == ("scalar", 0.02)
@@ -171,7 +171,7 @@ def test_everything_that_happened_comes_back(house: House) -> None:
     assert [one.texts for one in again.texts.batches] == [
         one.texts for one in session.texts.batches
     ]
-    assert again.sampling == sampling and again.measurer.measuring == measuring
+    assert again.observation.sampling == sampling and again.measurer.measuring == measuring
     again.close()
 
 
@@ -252,7 +252,7 @@ def test_going_far_ahead_is_recorded_on_the_way(
     session = house.open()
     walk(session, 1)
     run = written(session)
-    session.seek(300)
+    session.training.seek(300)
     while session.step < 200:
         session.replay(200 - session.step)
     assert session.recorder is not None and session.recorder.writer.settle()
@@ -797,7 +797,7 @@ def test_settings_that_make_no_sense_keep_nobody_from_opening_the_run(
         db.execute("UPDATE details SET settings = replace(settings, '\"?\"', ?)", (every,))
     again = house.open(run=1)
     assert state_of(again) == state_of(session)
-    assert again.sampling == session.sampling
+    assert again.observation.sampling == session.observation.sampling
     again.close()
 
 
@@ -951,7 +951,7 @@ def test_a_long_run_is_soon_open_again_though_its_states_are_far_apart(
     assert 390 in kept and len(kept) <= 9
     assert any(390 - SPACING <= step < 390 for step in kept), "the last step is soon done again"
     again = house.open(run=1)
-    assert state_of(again) == state_of(session) and again.last is not None
+    assert state_of(again) == state_of(session) and again.training.last is not None
     again.close()
 
 

@@ -418,7 +418,7 @@ async def test_a_killed_worker_comes_back_with_the_engine_it_had(
     await lab.advance(30)
     await switched(lab, "quick")
     await lab.advance(5)
-    link = lab._current
+    link = lab.open_run.link
     assert link is not None
     await lab._rescue.keep_checkpoint(link)
     os.kill(link.process.pid, signal.SIGKILL)

@@ -80,7 +80,7 @@ def test_a_saved_run_is_exported_as_the_open_one_is(
     run = run_export(read_checkpoint(tmp_path / "model.safetensors"))
     export(registry, "csv", {}, run, there, lambda _: None)
     assert there.read_bytes() == here.read_bytes()
-    assert list(run.weights) == list(session.engine.read("weights"))
+    assert list(run.weights) == list(session.training.engine.read("weights"))
     assert sum(rows * columns for rows, columns in run.matrices.values()) == len(run.weights)
 
 

@@ -21,18 +21,18 @@ def test_the_scalar_engine_builds_no_graph_for_what_is_only_looked_at(
     words: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Session.open(text_run(words, engine="scalar"), registry)
-    assert isinstance(session.engine, ScalarEngine)
+    assert isinstance(session.training.engine, ScalarEngine)
     session.advance()
-    there = session.engine.losses([[0, 1, 2]])
+    there = session.training.engine.losses([[0, 1, 2]])
     with monkeypatch.context() as patched:
         patched.setattr(ScalarEngine, "gpt", None)  # whoever builds a graph falls over it
-        here = forward_only(session.engine).losses([[0, 1, 2]])
+        here = forward_only(session.training.engine).losses([[0, 1, 2]])
         assert session.preview().chances
         assert session.sample().texts
     assert here[0] == pytest.approx(there[0], rel=1e-9)
     session.advance()  # the twin follows
-    after = forward_only(session.engine).losses([[0, 1, 2]])
-    assert after[0] == pytest.approx(session.engine.losses([[0, 1, 2]])[0], rel=1e-9)
+    after = forward_only(session.training.engine).losses([[0, 1, 2]])
+    assert after[0] == pytest.approx(session.training.engine.losses([[0, 1, 2]])[0], rel=1e-9)
     assert after != here
 
 

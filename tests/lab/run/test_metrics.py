@@ -90,7 +90,7 @@ def test_the_gradient_is_measured_at_the_first_step_and_every_few(session: Sessi
     walk(session, 20)
     seen = measured(session, "gradient-norm")
     assert list(seen) == [1, 10, 20]
-    assert seen[20] == pytest.approx(gradient_norm(session.engine))
+    assert seen[20] == pytest.approx(gradient_norm(session.training.engine))
     assert list(measured(session, "gradient-norm", since=15)) == [20]
 
 
@@ -120,7 +120,7 @@ def test_measuring_changes_nothing_that_is_learnt(spec: RunSpec, registry: Regis
     for one in (plain, watched):
         walk(one, 30)
     assert plain.frame().metrics.losses == watched.frame().metrics.losses
-    assert plain.engine.read("weights") == watched.engine.read("weights")
+    assert plain.training.engine.read("weights") == watched.training.engine.read("weights")
 
 
 def test_a_series_is_gone_back_with_and_only_another_future_forgets_it(session: Session) -> None:
@@ -213,7 +213,7 @@ def test_the_weights_a_metric_gets_are_its_own(plugin: Make, spec: RunSpec) -> N
     spoilt.observe(on("worst", every=1))
     for one in (spoilt, plain):
         walk(one, 5)
-    assert spoilt.engine.read("weights") == plain.engine.read("weights")
+    assert spoilt.training.engine.read("weights") == plain.training.engine.read("weights")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_the_gradient_flow_has_a_line_for_every_matrix(session: Session) -> None
     lines = drawn(session, "gradient-flow", 70, 20).lines
     names = [matrix.name for matrix in session.info.matrices]
     assert [line.split()[0] for line in lines[1:]] == names
-    wte = session.engine.read("gradients")[: 8 * session.info.vocab_size]
+    wte = session.training.engine.read("gradients")[: 8 * session.info.vocab_size]
     assert f"{sum(value * value for value in wte) ** 0.5:.3g}" in lines[1]
 
 
@@ -96,7 +96,7 @@ def test_a_panel_sees_the_run_and_can_change_nothing_of_it(
         assert lines[0] == f"{spoilt.step}/400"
     assert lines[1].split() and lines[2] == str(session.info.parameter_count)
     assert spoilt.frame().metrics == session.frame().metrics
-    assert spoilt.engine.read("weights") == session.engine.read("weights")
+    assert spoilt.training.engine.read("weights") == session.training.engine.read("weights")
 
 
 # ---------------------------------------------------------------- what a panel may do wrong
