@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -12,7 +12,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from typing_extensions import override
 
-from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.text import fit, visible
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -83,12 +83,10 @@ class Bars(LineWidget):
         rows: Sequence[Bar] = (),
         *,
         placeholder: str = "",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
         """`placeholder` is shown while there are no rows."""
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(**widget_options)
         self._rows = tuple(rows)
         self._rest = (0, 0.0)
         self._placeholder = visible(placeholder)

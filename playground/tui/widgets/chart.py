@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.strip import Strip
 from typing_extensions import override
 
@@ -17,7 +16,8 @@ from playground.tui.widgets import plot
 from playground.tui.widgets.canvas import Canvas, draw, label_of
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import Lane, LanePlot, share, values_line
-from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
+from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import linear_ticks, log_ticks, place_text, tick_texts, value_text
@@ -84,29 +84,21 @@ class Chart(LineWidget, can_focus=True):
                 show=False, tooltip="Take the cursor away"),
     ]  # fmt: skip
 
-    class CursorMoved(Message):
+    class CursorMoved(WidgetMessage["Chart"]):
         """The cursor is now at `x`, or gone (None)."""
 
         def __init__(self, chart: Chart, x: float | None) -> None:
-            super().__init__()
+            super().__init__(chart)
             self.chart = chart
             self.x = x
 
-        @property
-        def control(self) -> Chart:
-            return self.chart
-
-    class Picked(Message):
+    class Picked(WidgetMessage["Chart"]):
         """The person chose the place under the cursor."""
 
         def __init__(self, chart: Chart, x: float) -> None:
-            super().__init__()
+            super().__init__(chart)
             self.chart = chart
             self.x = x
-
-        @property
-        def control(self) -> Chart:
-            return self.chart
 
     def __init__(
         self,
@@ -114,11 +106,9 @@ class Chart(LineWidget, can_focus=True):
         log_y: bool = False,
         last_n: int | None = None,
         placeholder: str = "no data yet",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(**widget_options)
         self._log_y = log_y
         self._last_n = last_n
         self._placeholder = visible(placeholder)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.strip import Strip
 from typing_extensions import override
 
-from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
+from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit, visible
 
 ADJUST = Binding.Group("adjust", compact=True)
@@ -69,12 +69,9 @@ class Control(LineWidget, can_focus=True):
         label: str,
         *,
         label_width: int = 0,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-        disabled: bool = False,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        super().__init__(**widget_options)
         self._label = visible(label)
         self._label_width = label_width
 
@@ -123,17 +120,13 @@ class Choice(Control):
                 tooltip="Choose the last value"),
     ]  # fmt: skip
 
-    class Changed(Message):
+    class Changed(WidgetMessage["Choice"]):
         """The person chose another value."""
 
         def __init__(self, choice: Choice, value: str) -> None:
-            super().__init__()
+            super().__init__(choice)
             self.choice = choice
             self.value = value
-
-        @property
-        def control(self) -> Choice:
-            return self.choice
 
     def __init__(
         self,
@@ -142,14 +135,9 @@ class Choice(Control):
         value: str | None = None,
         *,
         label_width: int = 0,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-        disabled: bool = False,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        super().__init__(
-            label, label_width=label_width, name=name, id=id, classes=classes, disabled=disabled
-        )
+        super().__init__(label, label_width=label_width, **widget_options)
         self._options = tuple(options)
         self._index = self._options.index(value) if value in self._options else 0
         self._left = self._right = 0  # the columns of the two arrows, as last painted
@@ -224,17 +212,13 @@ class Toggle(Control):
                 tooltip="Switch it off"),
     ]  # fmt: skip
 
-    class Changed(Message):
+    class Changed(WidgetMessage["Toggle"]):
         """The person switched it on or off."""
 
         def __init__(self, toggle: Toggle, value: bool) -> None:
-            super().__init__()
+            super().__init__(toggle)
             self.toggle = toggle
             self.value = value
-
-        @property
-        def control(self) -> Toggle:
-            return self.toggle
 
     def __init__(
         self,
@@ -242,14 +226,9 @@ class Toggle(Control):
         value: bool = False,
         *,
         label_width: int = 0,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-        disabled: bool = False,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        super().__init__(
-            label, label_width=label_width, name=name, id=id, classes=classes, disabled=disabled
-        )
+        super().__init__(label, label_width=label_width, **widget_options)
         self._value = bool(value)
 
     @property

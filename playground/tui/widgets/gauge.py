@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from textual.strip import Strip
 from typing_extensions import override
 
-from playground.tui.widgets.line_widget import LineWidget, strip_of
+from playground.tui.widgets.line_widget import LineWidget, WidgetOptions, strip_of
 
 FULL, HALF, EMPTY = "━", "╾", "─"
 
@@ -59,11 +59,9 @@ class ProgressLine(LineWidget):
         fraction: float = 0.0,
         *,
         show_percent: bool = True,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(**widget_options)
         self._fraction = fraction
         self._show_percent = show_percent
 

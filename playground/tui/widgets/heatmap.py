@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.color import Color
-from textual.message import Message
 from textual.strip import Strip
 from typing_extensions import override
 
 from playground.tui.widgets.colors import diverging
-from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.matrix import HOLE, LEVELS, STEPS, ZERO, levels, pool, signed, window
+from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit
 
 POSITIVE = " ·░▒▓█"
@@ -94,30 +94,24 @@ class HeatMap(LineWidget, can_focus=True):
                 tooltip="The last cell"),
     ]  # fmt: skip
 
-    class CellHighlighted(Message):
+    class CellHighlighted(WidgetMessage["HeatMap"]):
         """The cursor is on another cell. New values beneath it are not told: see `value`."""
 
         def __init__(self, heatmap: HeatMap, row: int, col: int, value: float) -> None:
-            super().__init__()
+            super().__init__(heatmap)
             self.heatmap = heatmap
             self.row = row
             self.col = col
             self.value = value
 
-        @property
-        def control(self) -> HeatMap:
-            return self.heatmap
-
     def __init__(
         self,
         *,
         fit: bool = False,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
         """`fit`: pool the matrix until all of it is in sight, instead of scrolling."""
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(**widget_options)
         self._values: Sequence[float] = array("d")
         self._rows = self._cols = 0
         self._scale = 1.0

@@ -8,6 +8,7 @@ colours beneath change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypedDict, Unpack
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,6 +18,15 @@ from textual.widget import Widget
 
 Run = tuple[str, Style]
 """A piece of a line: its text and its style."""
+
+
+class WidgetOptions(TypedDict, total=False):
+    """What every Textual widget takes; the widgets here pass these on as they are."""
+
+    name: str | None
+    id: str | None
+    classes: str | None
+    disabled: bool
 
 
 def strip_of(runs: Iterable[Run], width: int, fill: Style, known: int | None = None) -> Strip:
@@ -31,15 +41,8 @@ class LineWidget(Widget):
 
     ALLOW_SELECT = False
 
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-        disabled: bool = False,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+    def __init__(self, **widget_options: Unpack[WidgetOptions]) -> None:
+        super().__init__(**widget_options)
         self._lines: Sequence[Strip] | None = None
         self._painted_size = (0, 0)
         self._line_key: object = None

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Unpack
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.strip import Strip
 from typing_extensions import override
 
-from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
+from playground.tui.widgets.message import WidgetMessage
 
 MarkKind = Literal["edit", "fork", "sample"]
 
@@ -157,29 +157,18 @@ class Scrubber(LineWidget, can_focus=True):
                 tooltip="To the last step recorded"),
     ]  # fmt: skip
 
-    class Moved(Message):
+    class Moved(WidgetMessage["Scrubber"]):
         """The person wants to be at step `to`. `final`: they mean to stay, as far as one can
         tell; while they drag it is False."""
 
         def __init__(self, scrubber: Scrubber, to: int, final: bool) -> None:
-            super().__init__()
+            super().__init__(scrubber)
             self.scrubber = scrubber
             self.to = to
             self.final = final
 
-        @property
-        def control(self) -> Scrubber:
-            return self.scrubber
-
-    def __init__(
-        self,
-        *,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-        disabled: bool = False,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+    def __init__(self, **widget_options: Unpack[WidgetOptions]) -> None:
+        super().__init__(**widget_options)
         self._ends: tuple[int, int, int] | None = None  # first, last, end; None: nothing to show
         self._at = 0
         self._marks: tuple[Mark, ...] = ()

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.strip import Strip
 from typing_extensions import override
 
 from playground.tui.widgets.control import ADJUST, Control
-from playground.tui.widgets.line_widget import Run, strip_of
+from playground.tui.widgets.line_widget import Run, WidgetOptions, strip_of
+from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.slider_track import Scale, Track
 from playground.tui.widgets.text import fit, visible
 
@@ -53,30 +53,22 @@ class Slider(Control):
                 show=False, tooltip="Back to the value without effect"),
     ]  # fmt: skip
 
-    class Changed(Message):
+    class Changed(WidgetMessage["Slider"]):
         """The person set another value."""
 
         def __init__(self, slider: Slider, value: float) -> None:
-            super().__init__()
+            super().__init__(slider)
             self.slider = slider
             self.value = value
 
-        @property
-        def control(self) -> Slider:
-            return self.slider
-
-    class Rejected(Message):
+    class Rejected(WidgetMessage["Slider"]):
         """The person typed what cannot be; the slider keeps its value. `reason` is a sentence."""
 
         def __init__(self, slider: Slider, text: str, reason: str) -> None:
-            super().__init__()
+            super().__init__(slider)
             self.slider = slider
             self.text = text
             self.reason = reason
-
-        @property
-        def control(self) -> Slider:
-            return self.slider
 
     def __init__(
         self,
@@ -93,17 +85,12 @@ class Slider(Control):
         integer: bool = False,
         label_width: int = 0,
         value_width: int = 0,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-        disabled: bool = False,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
         """`step`: the distance of two stops (default: 1 if `integer`, else a hundredth of the
         track); on a log scale, decades between two stops (default 0.1). `value_width`: cells
         kept for the value, 0 keeps as many as its own values need."""
-        super().__init__(
-            label, label_width=label_width, name=name, id=id, classes=classes, disabled=disabled
-        )
+        super().__init__(label, label_width=label_width, **widget_options)
         if step is None:
             step = 0.1 if scale == "log" else 1.0 if integer else (maximum - minimum) / 100 or 1.0
         self._track = Track(float(minimum), float(maximum), step, scale, integer)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, Unpack
 
 from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
-from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from typing_extensions import override
 
 from playground.tui.widgets.columns import GAP, Align, Column, share_out
-from playground.tui.widgets.line_widget import LineWidget, Run, strip_of
+from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
+from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit, visible
 
 Key = TypeVar("Key", bound=Hashable)
@@ -48,16 +48,12 @@ class Sort(NamedTuple):
     descending: bool = False
 
 
-class _OfRows(Message):
+class _OfRows(WidgetMessage["RowList[Any]"]):
     """Something that a person did in `rows`."""
 
     def __init__(self, rows: RowList[Any]) -> None:
-        super().__init__()
+        super().__init__(rows)
         self.rows = rows
-
-    @property
-    def control(self) -> RowList[Any]:
-        return self.rows
 
 
 class _OfRow(_OfRows):
@@ -156,13 +152,10 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         self,
         *,
         empty: str = "nothing here",
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-        disabled: bool = False,
+        **widget_options: Unpack[WidgetOptions],
     ) -> None:
         """`empty`: what is said in place of rows where there are none."""
-        super().__init__(name=name, id=id, classes=classes, disabled=disabled)
+        super().__init__(**widget_options)
         self._empty = visible(empty)
         self._keys: Sequence[Key] = ()
         self._columns: tuple[Column, ...] = ()

@@ -13,6 +13,7 @@ from playground.catalog import Control, KnobValue
 from playground.tui.knobs import knob_value, option_widgets
 from playground.tui.screens.dialog import Line
 from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
 
@@ -28,16 +29,12 @@ class KnobForm(Vertical):
     }
     """
 
-    class Changed(Message):
+    class Changed(WidgetMessage["KnobForm"]):
         """A knob was moved."""
 
         def __init__(self, form: KnobForm) -> None:
-            super().__init__()
+            super().__init__(form)
             self.form = form
-
-        @property
-        def control(self) -> KnobForm:
-            return self.form
 
     def __init__(self, *, notes: bool = True, id: str | None = None) -> None:
         """notes: explain all the knobs at all times, not only the one with the focus."""

@@ -9,11 +9,11 @@ from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import OptionList
 
 from playground.catalog import Entry
 from playground.tui.screens.dialog import MUTED
+from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit, visible
 
 
@@ -50,16 +50,12 @@ class PickList(OptionList):
     }
     """
 
-    class Chosen(Message):
+    class Chosen(WidgetMessage["PickList"]):
         """The person decided on an option."""
 
         def __init__(self, pick_list: PickList, index: int) -> None:
-            super().__init__()
+            super().__init__(pick_list)
             self.pick_list, self.index = pick_list, index
-
-        @property
-        def control(self) -> PickList:
-            return self.pick_list
 
     def action_choose(self) -> None:
         if self.highlighted is None:
