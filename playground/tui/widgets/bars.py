@@ -1,4 +1,4 @@
-"""Horizontal bars of labelled values, with what they were before."""
+"""Horizontal bars of labelled values, each with a tick at the value before."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Bar:
     label: str
     value: float
     ghost: float | None = None
-    """The value before (0..1): shown as a thin tick at its place."""
+    """The value before (0..1), drawn as a thin tick."""
     mark: bool = False
-    """Point at this row."""
+    """True points at this row."""
 
 
 def bar_cells(value: float, width: int) -> str:
-    """A bar `value` (0..1) of `width` cells long, to an eighth of a cell; not padded.
+    """A bar as long as `value` (0..1) of `width` cells, to an eighth of a cell; not padded.
 
-    What is above 0 shows at least an eighth, so that it is told from nothing.
+    A value above 0 has a bar of at least an eighth, so that it differs from 0.
     """
     if not value > 0 or width <= 0:  # also NaN
         return ""
@@ -44,13 +44,15 @@ def bar_cells(value: float, width: int) -> str:
 
 
 def share(value: float | None) -> float:
-    """`value` held to 0..1; nothing at all and what is no number count as 0."""
+    """`value` clamped to 0..1; None and NaN count as 0."""
     return min(value, 1.0) if value is not None and value > 0 else 0.0
 
 
 def summary(rows: Sequence[Bar], rest: tuple[int, float] = (0, 0.0)) -> str:
-    """One line for the rows that did not fit: how many, and their sum. rest: the same for those
-    that are not even among the rows."""
+    """One line for the rows that did not fit: their number and their sum.
+
+    rest: number and sum of further values, which have no rows.
+    """
     count, total = len(rows) + rest[0], sum(row.value for row in rows) + rest[1]
     return f"… {count:,} more, {total:.2f} in all"
 
@@ -141,8 +143,8 @@ class Bars(LineWidget):
         return lines
 
     def _bar(self, row: Bar, room: int, scale: float, ink: Style) -> list[Run]:
-        """The bar and its ghost in exactly `room + 1` cells: a ghost beyond the longest bar's
-        last cell has a cell of its own."""
+        """The bar and its ghost in exactly `room + 1` cells; the last cell is for a ghost at the
+        end of the longest bar."""
         bar = bar_cells(share(row.value) * scale, room)
         at = len(bar)
         if row.ghost is None or not row.ghost >= 0 or not room:
@@ -151,9 +153,9 @@ class Bars(LineWidget):
         if tick >= at:
             space = " " * (tick - at)
             return [(bar + space, ink), (GHOST + " " * (room - tick), self.ink("bars--ghost"))]
-        if tick == at - 1:  # the bar ends where the ghost stands: the same value, to a cell
+        if tick == at - 1:  # the bar ends in the cell of the ghost: both show the same value
             return [(bar + " " * (room + 1 - at), ink)]
-        # Within the bar the tick is cut out of it, so that it shows without colour too.
+        # A tick within the bar is drawn in reverse, so that it shows without colour too.
         cut = ink + Style(reverse=True)
         after = bar[tick + 1 :] + " " * (room + 1 - at)
         return [(bar[:tick], ink), (GHOST, cut), (after, ink)]

@@ -16,7 +16,7 @@ from playground.tui.widgets.ticks import value_text
 CLIPPED = "▴"
 DASH = "┄"
 COSTS = {"envelope": 0.12, "line": 2.0, "dashed": 2.0, "points": 3.0, "hollow": 3.0}
-"""What it costs a label to cover one cell of each kind of series."""
+"""The cost of a label that covers one cell of each kind of series; see `plot.place_labels`."""
 
 
 class Canvas:
@@ -45,7 +45,7 @@ class Canvas:
                     line[column], inks[column], costs[column] = glyph, ink, cost
 
     def write(self, row: int, start: int, text: str, ink: str) -> None:
-        """Write `text`, which must hold no control characters; what lies outside is cut."""
+        """Write `text`, which must hold no control characters; glyphs outside are left out."""
         column = start
         for glyph in text:
             wide = cell_len(glyph)
@@ -62,8 +62,8 @@ class Canvas:
             column += wide
 
     def runs(self, row: int) -> Iterator[tuple[str, str]]:
-        """A line as stretches of one ink: (text, name of the ink). Blanks join what they follow,
-        so that a line has few stretches."""
+        """A line as stretches of one ink: (text, name of the ink). Blanks join the stretch before
+        them, so that a line has few stretches."""
         glyphs, inks = self.glyphs[row], self.inks[row]
         start, ink = 0, ""
         for column, here in enumerate(inks):
@@ -76,7 +76,7 @@ class Canvas:
 
 
 def label_of(baseline: Baseline) -> str:
-    """A baseline's name and value as written beside it."""
+    """The name and value that stand beside a baseline."""
     return f"{visible(baseline.name)} {value_text(baseline.y)}"
 
 
@@ -110,7 +110,7 @@ def draw(
             if one.kind == kind:
                 _curve(canvas, frame, one)
     texts = [" " + label_of(line) for _, line in shown]
-    if width > frame.width:  # a margin of their own: a column of them looks best flush left
+    if width > frame.width:  # labels in a margin of their own look best flush left
         longest = max(map(cell_len, texts), default=0)
         texts = [text + " " * (longest - cell_len(text)) for text in texts]
     wanted = [(row, cell_len(text)) for (row, _), text in zip(shown, texts, strict=True)]
@@ -134,7 +134,7 @@ def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
 
 
 def _clipped(canvas: Canvas, frame: plot.Frame, curve: Curve) -> None:
-    """Point at the columns whose extremes lie above the frame."""
+    """Mark the columns whose extremes lie above the frame."""
     whole = curve.extent(*curve.index_range(frame.x0, frame.x1))
     top = plot.scale(whole[1], frame.log) if whole else None
     if top is None or top <= frame.y1 or frame.height < 2:

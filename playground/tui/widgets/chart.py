@@ -23,9 +23,9 @@ from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import linear_ticks, log_ticks, place_text, tick_texts, value_text
 
 LEGEND_FROM = 8
-"""Lines from which there is one for the legend."""
+"""The height, in lines, from which a chart has a legend."""
 EARLY = 24
-"""With fewer points than this every baseline is shown, wherever it lies."""
+"""With fewer points than this, every baseline is in sight, wherever it lies."""
 
 __all__ = ["Baseline", "Chart", "Kind", "Lane", "Role", "Series"]
 
@@ -85,7 +85,7 @@ class Chart(LineWidget, can_focus=True):
     ]  # fmt: skip
 
     class CursorMoved(WidgetMessage["Chart"]):
-        """The cursor is now at `x`, or gone (None)."""
+        """The cursor moved to `x`, or went away (None)."""
 
         def __init__(self, chart: Chart, x: float | None) -> None:
             super().__init__(chart)
@@ -142,7 +142,7 @@ class Chart(LineWidget, can_focus=True):
 
     @property
     def log_y(self) -> bool:
-        """Is the y axis logarithmic? Values at or below 0 have no place on it."""
+        """True if the y axis is logarithmic; values at or below 0 are then not drawn."""
         return self._log_y
 
     @log_y.setter
@@ -166,7 +166,7 @@ class Chart(LineWidget, can_focus=True):
 
     @property
     def cursor(self) -> float | None:
-        """Where values are read off: under the mouse, else where the keys or a click left it."""
+        """The x under the mouse, or else the x where the keys or a click left the cursor."""
         return self._pinned if self._hover is None else self._hover
 
     @cursor.setter
@@ -174,7 +174,7 @@ class Chart(LineWidget, can_focus=True):
         self._point(x, None)
 
     def values_at(self, x: float) -> dict[str, float | None]:
-        """The value of each series at `x`, by name: that of its last point at or before it."""
+        """By name, the value of each series at `x`: that of its last point at or before `x`."""
         named = [(one.name, one.curve) for one in self._series]
         named += [(lane.name, lane.curve) for lane in self._lanes]
         return {name: curve.value_at(x) for name, curve in named}
@@ -204,7 +204,7 @@ class Chart(LineWidget, can_focus=True):
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("clear_cursor", "pick"):  # else the key is not ours to take
+        if action in ("clear_cursor", "pick"):  # without a cursor, the key is for the screen
             return self.cursor is not None
         return super().check_action(action, parameters)
 
@@ -248,7 +248,7 @@ class Chart(LineWidget, can_focus=True):
     # -- picture -------------------------------------------------------------------------------
 
     def _span(self) -> tuple[float, float]:
-        """The x in sight, first and last."""
+        """The first and the last x in sight."""
         curves = [series.curve for series in self._series if series.curve]
         if not curves:
             return 0.0, 1.0
@@ -358,7 +358,7 @@ class Chart(LineWidget, can_focus=True):
         return [strip_of(self._inked(canvas, row), width, self.ink()) for row in range(2)]
 
     def _inked(self, canvas: Canvas, row: int) -> list[Run]:
-        """A line of the canvas with its inks for the names of them."""
+        """A line of the canvas, with a style in place of each name of an ink."""
         return [(text, self.ink(ink) if ink else self.ink()) for text, ink in canvas.runs(row)]
 
     @staticmethod
@@ -372,8 +372,8 @@ class Chart(LineWidget, can_focus=True):
         canvas.write(1, start, " " * (stop - start), "")
 
     def _legend(self, width: int) -> list[Run]:
-        """The series' glyphs and names, with their values at the cursor, right-aligned; what
-        has no room goes: first the names, then the last series."""
+        """The series' glyphs and names, with their values at the cursor, right-aligned. If not all
+        fit, the names are left out first, then series from the last on."""
         at = self.cursor
         quiet = self.ink("chart--legend")
         for named in (True, False):

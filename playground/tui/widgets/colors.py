@@ -7,10 +7,10 @@ from textual.color import Color, Lab, lab_to_rgb, rgb_to_lab
 from playground.tui.widgets.matrix import STEPS
 
 BLUE, ORANGE = Color(0x1F, 0x77, 0xC8), Color(0xF2, 0x8E, 0x2B)
-"""The ends of the scale where a theme's own are too much alike."""
+"""The ends of the scale for a theme whose own colours are too much alike."""
 BLUISH, YELLOWISH = -15.0, 25.0
-"""How far along Lab's blue-yellow axis an end must lie to count as blue or as orange: it is the
-axis that every common kind of colour blindness leaves."""
+"""The places on Lab's blue-yellow axis from which an end counts as blue or as orange. Every common
+kind of colour blindness leaves that axis."""
 
 
 def diverging(negative: Color, zero: Color, positive: Color) -> list[Color]:
@@ -37,5 +37,5 @@ def _at_lightness(colour: Color, lightness: float) -> Color:
 
 
 def _ease(fraction: float) -> float:
-    """Small values a little clearer than a straight blend would have them."""
+    """`fraction` raised a little, so that small values are clearer than in a straight blend."""
     return float(fraction**0.8)

@@ -1,4 +1,4 @@
-"""The columns of a table, and the cells each gets in the width there is. Pure functions."""
+"""The columns of a table, and how they share its width. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ GAP = 2
 
 @dataclass(frozen=True)
 class Column:
-    """A column and what it asks for."""
+    """A column and the room that it asks for."""
 
     name: str
-    """By which the owner knows it."""
+    """The name by which the table's owner knows the column."""
     title: str
-    """What stands above it."""
+    """The words above the column."""
     width: int
-    """Cells it needs at least."""
+    """The fewest cells that the column needs."""
     weight: float = 0.0
-    """Its part of what is left over; 0 keeps it at `width`."""
+    """The column's part of the cells left over; 0 keeps the column at `width`."""
     priority: int = 0
-    """Where not all have room, the columns of the lowest priority go first."""
+    """If not all columns have room, those of the lowest priority are left out first."""
     align: Align = "left"
     sortable: bool = True
-    """Does a click on its title ask for another order?"""
+    """True if a click on the title asks for another order."""
 
 
 def share_out(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]:
-    """The columns there is room for, in their order, each with its cells.
+    """The columns that have room, in their order, each with its width in cells.
 
-    Together with the gaps between them they take at most `width` cells, and all of it if any
-    has a weight. The most important one stays however little there is, down to one cell.
+    Columns and gaps take at most `width` cells together, and exactly `width` if any column has a
+    weight. The column of the highest priority always stays, if need be narrower than it asks.
     """
     if not columns or width <= 0:
         return []
-    # Of equals the right one goes first: a table is read from the left.
+    # Of equal columns the rightmost goes first, since a table is read from the left.
     ranked = sorted(range(len(columns)), key=lambda i: (-columns[i].priority, i))
     kept: set[int] = set()
     used = -GAP
@@ -56,7 +56,7 @@ def share_out(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]
 
 
 def _grown(columns: Sequence[Column], spare: int) -> list[int]:
-    """The widths of `columns` with `spare` cells given out by weight, none left over."""
+    """The widths of `columns` with all `spare` cells given out by weight."""
     total = sum(column.weight for column in columns)
     widths: list[int] = []
     given, before = 0, 0.0

@@ -1,4 +1,4 @@
-"""One-line controls: what a slider, a choice and a toggle share, and the latter two."""
+"""Controls of one line: the base that a slider shares with the choice and the toggle here."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ ADJUST = Binding.Group("adjust", compact=True)
 
 
 class Control(LineWidget, can_focus=True):
-    """A labelled line one can change. The label column is `label_width` cells (0: as it needs),
-    so that controls stacked above one another line up."""
+    """A line with a label and a value that a person changes.
+
+    The label's column is `label_width` cells wide, so that controls above one another line up; 0
+    makes it as wide as the label.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "control--label",
@@ -77,12 +80,12 @@ class Control(LineWidget, can_focus=True):
 
     @property
     def label(self) -> str:
-        """What is being changed, as it is shown."""
+        """The label as it is shown."""
         return self._label
 
     @property
     def label_width(self) -> int:
-        """Cells kept for the label; 0 keeps as many as it needs."""
+        """Cells kept for the label; 0 keeps as many as the label needs."""
         return self._label_width
 
     @label_width.setter
@@ -94,7 +97,7 @@ class Control(LineWidget, can_focus=True):
     def label_run(self, width: int) -> Run:
         """The label in its column and the gap after it; never more than half of `width`.
 
-        The focused control points at itself, so that focus is seen without colours too.
+        A focused control has a pointer before its label, so that focus shows without colours too.
         """
         room = min(self._label_width or cell_len(self._label), max(0, width // 2 - 3))
         pointer = "›" if self.has_focus else " "
@@ -102,7 +105,7 @@ class Control(LineWidget, can_focus=True):
         return text, self.ink("control--label")
 
     def label_cells(self, width: int) -> int:
-        """How many cells `label_run` takes."""
+        """The width of `label_run` in cells."""
         return cell_len(self.label_run(width)[0])
 
 
@@ -144,22 +147,22 @@ class Choice(Control):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The values one can choose from, in order."""
+        """The values to choose from, in order."""
         return self._options
 
     @property
     def value(self) -> str | None:
-        """The chosen value, or None where there are none."""
+        """The chosen value; None without options."""
         return self._options[self._index] if self._options else None
 
     def set_value(self, value: str) -> None:
-        """Show `value` as chosen, without posting `Changed`; one that is no option is ignored."""
+        """Show `value` as chosen, without posting `Changed`; ignore a value that is no option."""
         if value in self._options and value != self.value:
             self._index = self._options.index(value)
             self.changed()
 
     def set_options(self, options: Sequence[str], value: str | None = None) -> None:
-        """Replace the options, keeping the value where it is still among them."""
+        """Replace the options, and keep the value if it is still among them."""
         value = self.value if value is None else value
         self._options = tuple(options)
         self._index = self._options.index(value) if value in self._options else 0
@@ -213,7 +216,7 @@ class Toggle(Control):
     ]  # fmt: skip
 
     class Changed(WidgetMessage["Toggle"]):
-        """The person switched it on or off."""
+        """The person switched the toggle on or off."""
 
         def __init__(self, toggle: Toggle, value: bool) -> None:
             super().__init__(toggle)
@@ -233,7 +236,7 @@ class Toggle(Control):
 
     @property
     def value(self) -> bool:
-        """Is it on?"""
+        """True if the toggle is on."""
         return self._value
 
     def set_value(self, value: bool) -> None:

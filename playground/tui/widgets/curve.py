@@ -1,8 +1,8 @@
-"""A curve of any length that can be drawn in the time of its columns.
+"""A curve whose time to draw depends on its columns on screen, not on its number of points.
 
-A million points lie under a hundred columns of screen. Beside the points the curve keeps the
-lowest and highest value of every block of 64, and of every block of 64 blocks, so that the
-extremes of any stretch are found from a few dozen numbers. Appending stays cheap.
+Beside the points, the curve keeps the lowest and highest value of every block of 64 points, and of
+every block of 64 blocks. The extremes of any stretch are then found from a few dozen numbers, even
+of a million points, and a new point changes only the last block of each level.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BLOCK = 64
 """Points in a block, and blocks in a block of the next level."""
 LEVELS = 2
 _FEW = 8
-"""Points that are quicker added one by one."""
+"""Fewer points than this are quicker added one by one."""
 
 Extent = tuple[float, float]
 """The lowest and the highest value of a stretch."""
@@ -41,12 +41,12 @@ class Curve:
 
     @property
     def xs(self) -> array[float]:
-        """The places of the points; to be read, not changed."""
+        """The x of every point; to be read, not changed."""
         return self._xs
 
     @property
     def ys(self) -> array[float]:
-        """The values of the points; to be read, not changed."""
+        """The y of every point; to be read, not changed."""
         return self._ys
 
     @property
@@ -56,11 +56,11 @@ class Curve:
 
     @property
     def has_gaps(self) -> bool:
-        """Is any y not finite?"""
+        """True if any y is not finite."""
         return self._holes > 0
 
     def append(self, x: float, y: float) -> None:
-        """Add a point at the end; `x` must be finite and not lie before the last one."""
+        """Add a point at the end. Raises ValueError if `x` is not finite or before the last x."""
         if not math.isfinite(x) or (self._xs and x < self._xs[-1]):
             raise ValueError(
                 f"x must be finite and not decrease: {x:g} after {self._xs[-1:].tolist()}"
@@ -83,8 +83,10 @@ class Curve:
                     highs[index] = y
 
     def extend(self, xs: Iterable[float], ys: Iterable[float]) -> None:
-        """Add points at the end, as many as both hold; see `append`. All or, after a ValueError,
-        none of them; a thousand cost little more than a few."""
+        """Add points at the end; a thousand cost little more than a few.
+
+        Raises ValueError as `append` does, and if there are not as many `ys` as `xs`.
+        """
         more, values = array("d", xs), array("d", ys)
         if len(more) != len(values):
             raise ValueError(f"{len(more)} places for {len(values)} values")
@@ -107,7 +109,7 @@ class Curve:
             start, lows, highs = first, self._lows[level], self._highs[level]
 
     def _fold(self, level: int, first: int, lows: array[float], highs: array[float]) -> None:
-        """Find the extremes of the blocks from `first` on anew, from those of the level below."""
+        """Compute the extremes of a level's blocks again from block `first` on."""
         del self._lows[level][first:], self._highs[level][first:]
         for at in range(first * BLOCK, len(lows), BLOCK):
             low, high = lows[at : at + BLOCK], highs[at : at + BLOCK]
@@ -141,8 +143,8 @@ class Curve:
                 highs[-1] = max(values, default=-math.inf)
 
     def value_at(self, x: float) -> float | None:
-        """The value that holds at `x`: that of the last point at or before it, None if there is
-        no such point or its value is not finite."""
+        """The value of the last point at or before `x`; None if there is no such point or its value
+        is not finite."""
         index = bisect_right(self._xs, x) - 1
         if index < 0 or not math.isfinite(self._ys[index]):
             return None
@@ -159,7 +161,7 @@ class Curve:
         return (low, high) if low <= high else None
 
     def _extent(self, start: int, stop: int, level: int) -> Extent:
-        """Extremes of entries `start` to `stop - 1` of a level (0: points, k: blocks)."""
+        """The extremes of entries `start` to `stop - 1` of a level (0: points, k: blocks)."""
         if start >= stop:
             return math.inf, -math.inf
         lows = self._lows[level - 1] if level else self._ys
@@ -182,8 +184,8 @@ class Curve:
 
     def envelope(self, x0: float, x1: float, columns: int) -> list[Extent | None]:
         """For each of `columns` equal stretches of `x0`..`x1`, the extremes of the points in it,
-        or None where there are none. A point on a border belongs to the stretch it begins; one
-        at `x1` to the last."""
+        or None for a stretch without points. A point on a border belongs to the stretch that
+        begins there; a point at `x1` to the last one."""
         if columns <= 0:
             return []
         if not x1 > x0:

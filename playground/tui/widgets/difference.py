@@ -1,7 +1,7 @@
-"""What differs between two texts, told in signs as well as colours. Pure functions.
+"""The difference of two texts, in signs as well as in colours. Pure functions.
 
-`ka[-m-]{+r+}on` is how `wdiff` writes it: what is gone in square brackets, what is new in
-curly ones, so that it can be read in print, in one colour, and aloud.
+The signs are those of `wdiff`: `ka[-m-]{+r+}on` has what is gone in square brackets and what is new
+in curly ones. A difference can then be read in print, in one colour, and aloud.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Piece = tuple[Kind, str]
 GONE, NEW = ("[-", "-]"), ("{+", "+}")
 GONE_STYLE, NEW_STYLE = "$text-error strike", "$text-success bold"
 SAME, DIFFERENT = "│", "≠"
-"""What stands between two columns: are the two texts the same?"""
+"""The sign between two columns, for texts that are the same and for texts that differ."""
 
 MOST_PARTS = 400
-"""Words of a text that are compared with those of another; beyond, what lies between the first
-and the last difference is told as one. Comparing takes the square of their number."""
+"""The most words that are compared with those of the other text. In a longer text, all between the
+first and the last difference is one change, since the time grows with the square of the words."""
 _ALIKE = 0.5
-"""Two words at least so much alike are compared letter by letter."""
+"""The ratio of likeness (0..1) from which two words are compared letter by letter."""
 _NARROWEST = 7
-"""Two columns of two cells, what a wide character needs, and what stands between."""
+"""The fewest cells of a line: two for each column, as a wide character needs, three between."""
 
 _JOINER = "\u200d"
 
@@ -39,29 +39,29 @@ _JOINER = "\u200d"
 def word_difference(before: str, after: str) -> list[Piece]:
     """How `before` becomes `after`, in order: pieces that stay, go, and come.
 
-    By words; by letters within words that are much alike, and within texts of one word. "same"
-    and "gone" together are `before`, "same" and "new" are `after`; no piece is empty, and no
-    two neighbours are of one kind. Characters are never parted from their combining marks.
+    Texts are compared by words, and words that are much alike by letters. "same" and "gone"
+    together are `before`, "same" and "new" are `after`; no piece is empty, and no two neighbours
+    are of one kind. A character keeps its combining marks.
     """
     return _merged(_compare(_parts(before), _parts(after)))
 
 
 def difference_content(before: str, after: str, *, signs: bool = True) -> Content:
-    """One text in which what is gone is struck through and what is new is bold, each in its
-    brackets unless `signs` is false. Neither text is ever taken for markup."""
+    """One text with what is gone struck through and what is new in bold, each in its brackets if
+    `signs`. Neither text is taken for markup."""
     return _content(word_difference(before, after), signs)
 
 
 def side_by_side(
     left: Sequence[str], right: Sequence[str], width: int, *, signs: bool = True
 ) -> list[Content]:
-    """Two columns of texts, the first beside the first and so on, `width` cells a line.
+    """Two columns of texts, item beside item, in lines of `width` cells (at least 7).
 
-    What only one side has is marked there, and `≠` stands between two texts that differ. Long
-    texts go on in the next line. Fewer than 7 cells are laid out as 7.
+    Each side marks what the other lacks, and `≠` stands between two texts that differ. A long text
+    goes on in the next line.
     """
     column = (max(width, _NARROWEST) - 3) // 2
-    # An odd cell goes to the right, so that all lines are as wide as was asked.
+    # An odd cell goes to the right, so that every line is `width` cells wide.
     rest = max(width, _NARROWEST) - 3 - column
     lines: list[Content] = []
     for a, b in zip_longest(left, right):
@@ -85,7 +85,7 @@ def side_by_side(
 
 
 def _clusters(text: str) -> list[str]:
-    """Characters, each with the marks that sit on it and what is joined to it."""
+    """The characters of `text`, each with its combining marks and what is joined to it."""
     if text.isascii():
         return list(text)
     out: list[str] = []
@@ -99,7 +99,7 @@ def _clusters(text: str) -> list[str]:
 
 
 def _parts(text: str) -> list[str]:
-    """Words, and the single characters between them."""
+    """The words of `text`, and the single characters between words."""
     out: list[str] = []
     word = False
     for cluster in _clusters(text):
@@ -136,7 +136,7 @@ def _compare(before: Sequence[str], after: Sequence[str]) -> list[Piece]:
 
 
 def _replaced(before: Sequence[str], after: Sequence[str]) -> list[Piece]:
-    """A stretch of words that gave way to another."""
+    """The difference of a stretch of words and the stretch that replaced it."""
     old, new = "".join(before), "".join(after)
     if len(before) == len(after) == 1 and max(len(old), len(new)) <= MOST_PARTS:
         a, b = _clusters(old), _clusters(new)
@@ -149,8 +149,8 @@ def _replaced(before: Sequence[str], after: Sequence[str]) -> list[Piece]:
 def _letters(
     before: Sequence[str], after: Sequence[str], matcher: SequenceMatcher[str]
 ) -> list[Piece]:
-    """By letters; a single one that happens to be in both between two changes is no island,
-    as nobody reads `{+k+}a[-nn-]` with profit."""
+    """The difference by letters. A single equal letter between two changes counts as changed,
+    since `{+k+}a[-nn-]` is hard to read."""
     out: list[Piece] = []
     codes = matcher.get_opcodes()
     for index, (op, a0, a1, b0, b1) in enumerate(codes):
@@ -163,7 +163,7 @@ def _letters(
 
 
 def _merged(pieces: Iterable[Piece]) -> list[Piece]:
-    """Without empty pieces; between two that stay, all that goes, then all that comes."""
+    """The pieces without empty ones; between two that stay, all that is gone, then all new."""
     out: list[Piece] = []
     gone = new = ""
     for kind, text in [*pieces, ("same", "")]:
@@ -202,8 +202,8 @@ def _content(pieces: Iterable[Piece], signs: bool) -> Content:
 
 
 def _folded(content: Content, width: int) -> list[Content]:
-    """`content` in lines of at most `width` cells (at least 2), broken behind a space where one
-    is near enough, else between characters."""
+    """`content` in lines of at most `width` cells (at least 2), broken after a space in the
+    second half of the line, or else between characters."""
     lines: list[Content] = []
     start, text = 0, content.plain
     while start < len(text):
@@ -214,7 +214,7 @@ def _folded(content: Content, width: int) -> list[Content]:
 
 
 def _line_end(text: str, start: int, width: int) -> int:
-    """Where the line that begins at `start` ends: always beyond `start`."""
+    """The end of the line that begins at `start`, always beyond `start`."""
     cells, end = 0, start
     for cluster in _clusters(text[start : start + 4 * width]):
         cells += cell_len(cluster)

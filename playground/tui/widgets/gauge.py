@@ -17,8 +17,8 @@ FULL, HALF, EMPTY = "━", "╾", "─"
 def progress_cells(fraction: float, width: int) -> tuple[str, str]:
     """The done and the remaining part of a line `width` cells long, to half a cell.
 
-    `fraction` is 0..1; what lies outside is clamped, and NaN counts as nothing done. The line
-    is full only when all is done, and begun as soon as anything is.
+    `fraction` is clamped to 0..1, and NaN counts as 0. The line is full only when all is done,
+    and begun as soon as anything is done.
     """
     width = max(0, width)
     if not fraction > 0:  # also NaN

@@ -25,7 +25,7 @@ NEGATIVE = " ╌─═≡▤"
 """Six glyphs from 0 to the end of the scale, for each sign."""
 _CURSOR, _NONE = LEVELS, LEVELS + 1  # beyond the levels: the cursor, and no cell at all
 LARGEST = 4
-"""How far cells are magnified where there is room."""
+"""The most that cells are magnified, if there is room."""
 LEAP = 8
 """How many cells a shifted arrow key moves."""
 
@@ -33,7 +33,7 @@ CURSOR = Binding.Group("cursor", compact=True)
 
 
 def glyph_of(level: int) -> str:
-    """The glyph of a level, where colour cannot tell it."""
+    """The glyph that shows a level without colour."""
     if level == HOLE:
         return "?"
     distance = abs(level - ZERO)
@@ -42,9 +42,9 @@ def glyph_of(level: int) -> str:
 
 
 class HeatMap(LineWidget, can_focus=True):
-    """A matrix on a diverging scale around 0, with a cursor that tells a cell from the others.
+    """A matrix on a diverging scale around 0, with a cursor on one cell.
 
-    A legend with the ends of the scale takes the last line where there are three or more. A
+    A heat map of three lines or more has a legend with the ends of the scale in the last one. A
     matrix too large to be seen whole scrolls with the cursor, or is pooled with `fit`.
     """
 
@@ -57,7 +57,7 @@ class HeatMap(LineWidget, can_focus=True):
         "heatmap--legend",
         "heatmap--hint",
     }
-    # `palette.diverging` sees to it that the two ends are told apart whatever the theme.
+    # `colors.diverging` keeps the two ends apart in every theme.
     DEFAULT_CSS = """
     HeatMap {
         & > .heatmap--negative { color: $primary; }
@@ -95,7 +95,7 @@ class HeatMap(LineWidget, can_focus=True):
     ]  # fmt: skip
 
     class CellHighlighted(WidgetMessage["HeatMap"]):
-        """The cursor is on another cell. New values beneath it are not told: see `value`."""
+        """The cursor moved to another cell. A new value under the cursor posts no message."""
 
         def __init__(self, heatmap: HeatMap, row: int, col: int, value: float) -> None:
             super().__init__(heatmap)
@@ -110,7 +110,7 @@ class HeatMap(LineWidget, can_focus=True):
         fit: bool = False,
         **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        """`fit`: pool the matrix until all of it is in sight, instead of scrolling."""
+        """fit: pool the matrix until all of it is in sight, instead of scrolling."""
         super().__init__(**widget_options)
         self._values: Sequence[float] = array("d")
         self._rows = self._cols = 0
@@ -128,9 +128,12 @@ class HeatMap(LineWidget, can_focus=True):
     # -- data ----------------------------------------------------------------------------------
 
     def set_matrix(self, values: Sequence[float], rows: int, cols: int, scale: float) -> None:
-        """Show `values`, `rows` x `cols` of them, row after row; `scale` is the value at the
-        positive end of the colours, its negative at the other. The sequence is kept, not
-        copied: hand in a new one for new values."""
+        """Show `values`, `rows` x `cols` of them, row after row.
+
+        scale: the value at the positive end of the colours; its negative is at the other end. The
+        sequence is kept, not copied: hand in a new one for new values. Raises ValueError if
+        `values` is not `rows` x `cols` long.
+        """
         if rows < 0 or cols < 0 or len(values) != rows * cols:
             raise ValueError(f"{len(values)} values do not make {rows} rows of {cols}")
         if (rows, cols, scale) == (self._rows, self._cols, self._scale) and (
@@ -145,7 +148,7 @@ class HeatMap(LineWidget, can_focus=True):
 
     @property
     def fit(self) -> bool:
-        """Is the matrix pooled until all of it is in sight?"""
+        """True if the matrix is pooled until all of it is in sight."""
         return self._fit
 
     @fit.setter
@@ -171,7 +174,7 @@ class HeatMap(LineWidget, can_focus=True):
 
     @property
     def value(self) -> float | None:
-        """The value under the cursor, None for an empty matrix."""
+        """The value under the cursor; None for an empty matrix."""
         row, col = self._cursor
         return self._values[row * self._cols + col] if self._rows and self._cols else None
 
@@ -198,7 +201,7 @@ class HeatMap(LineWidget, can_focus=True):
             self.cursor = cell
 
     def on_click(self, event: events.Click) -> None:
-        """One line holds two rows: a click on the cell of the cursor goes to the other one."""
+        """Move the cursor to the cell; from that cell, to the other row of the same line."""
         cell = self._cell_at(event)
         if cell is not None:
             other = (cell[0] + self._block[0], cell[1])
@@ -258,7 +261,7 @@ class HeatMap(LineWidget, can_focus=True):
         return out
 
     def _half_lines(self, grid: list[list[int]], width: int) -> list[Strip]:
-        """Two rows of levels to a line; the upper one is the ink of ▀, the lower its ground."""
+        """Two rows of levels on each line: the upper row is the ink of ▀, the lower its ground."""
         if len(grid) % 2:
             grid = [*grid, [_NONE] * len(grid[0])]
         cell = "▀" * self._cell_width
@@ -280,7 +283,7 @@ class HeatMap(LineWidget, can_focus=True):
     def _glyph_lines(
         self, grid: list[list[int]], at: tuple[int, int], width: int, zoom: int
     ) -> list[Strip]:
-        """One row of levels to a line (`zoom` lines), sign and size told by the glyph."""
+        """Each row of levels on `zoom` lines; the glyph shows sign and size."""
         out = []
         for row, line in enumerate(grid):
             runs: list[Run] = []
@@ -319,7 +322,7 @@ class HeatMap(LineWidget, can_focus=True):
         return self._colours
 
     def _legend(self, width: int, rows: int, cols: int) -> Strip:
-        """The ends of the scale with the ramp between them; at the right what is not in sight."""
+        """The ends of the scale with a ramp between, and at the right what is not in sight."""
         low, high = signed(-self._scale), signed(self._scale)
         ink, hint_ink = self.ink("heatmap--legend"), self.ink("heatmap--hint")
         ends = len(low) + len(high) + 2
@@ -342,8 +345,8 @@ class HeatMap(LineWidget, can_focus=True):
         return strip_of(runs, width, self.ink())
 
     def _hints(self, rows: int, cols: int) -> list[str]:
-        """What part of the matrix is in sight, or how many cells stand in one: in full, and
-        shorter for where that has no room."""
+        """Which part of the matrix is in sight, or how many values one cell stands for: in full,
+        then shorter for less room; nothing if all values have cells in sight."""
         if self._block != (1, 1):
             block = f"{self._block[0]}×{self._block[1]} in one"
             return [f"{block}, farthest from 0", block]

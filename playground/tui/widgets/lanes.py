@@ -1,7 +1,7 @@
 """Lanes: thin plots below a chart, over the same x, each with a scale of its own.
 
-What has another unit than the chart's curves goes into a lane: a headline with its name and
-value, and a few lines of curve. Where there is little room, name and curve share one line.
+A curve in another unit than the chart's goes into a lane: a headline with its name and value, and
+a few lines of curve. With little room, name and curve share one line.
 """
 
 from __future__ import annotations
@@ -20,27 +20,29 @@ from playground.tui.widgets.ticks import tick_texts, value_text
 
 INK: Role = "accent2"
 TALLEST = 5
-"""Lines of a lane at most, its headline included."""
+"""The most lines of a lane, its headline included."""
 _CHART = 8
-"""Lines that the chart above keeps, its legend and its axis included."""
+"""The fewest lines of the chart above, its legend and its axis included."""
 _SMALL_CHART = 6
-"""The same beside lanes of one line each."""
+"""The fewest lines of a chart above lanes of one line each."""
 _SHARE = 0.45
-"""Of the height, that all lanes together may take, unless each has but one line."""
+"""The part of the height that all lanes may take together, unless each has one line."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A named curve in a lane of its own. It may grow in place, as a Series may."""
+    """A named curve in a lane of its own. The curve may grow in place, as in a Series."""
 
     name: str
     curve: Curve
 
 
 def share(lanes: int, height: int) -> tuple[int, int]:
-    """(how many lanes there is room for, the lines of each) below a chart; `height` is that of
-    both together. A lane of more than one line has a headline. Where there is no room for all,
-    one line is left for the values of the rest."""
+    """(how many lanes have room below a chart, the lines of each lane).
+
+    height: that of chart and lanes together. A lane of more than one line has a headline. If not
+    all lanes have room, one line is left for the values of the rest.
+    """
     for lines in range(TALLEST, 1, -1):
         if lanes * lines <= min(height - _CHART, _SHARE * height):
             return lanes, lines
@@ -49,14 +51,14 @@ def share(lanes: int, height: int) -> tuple[int, int]:
 
 
 def value_of(lane: Lane, cursor: float | None) -> str:
-    """The value at the cursor, or the last one: "0.823"; "–" where there is none."""
+    """The lane's value at the cursor, or else its last one, as "0.823"; "–" if it has none."""
     curve = lane.curve
     value = curve.value_at(cursor) if cursor is not None else curve.ys[-1] if curve else None
     return "–" if value is None else value_text(value)
 
 
 def values_line(lanes: Sequence[Lane], width: int, cursor: float | None) -> str:
-    """The names and values of lanes without a line of their own; what has no room is counted."""
+    """The names and values of lanes without a line of their own; lanes without room are counted."""
     words = [f"{visible(lane.name)} {value_of(lane, cursor)}" for lane in lanes]
     for count in range(len(words), 0, -1):
         more = [f"+{len(words) - count}"] if count < len(words) else []
@@ -72,17 +74,17 @@ Pieces = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class LanePlot:
-    """A lane, and the scale it is drawn at."""
+    """A lane, and the scale of its drawing."""
 
     lane: Lane
     y0: float
     y1: float
     lines: int
-    """Of the whole lane."""
+    """Lines of the whole lane, its headline included."""
 
     @classmethod
     def of(cls, lane: Lane, span: tuple[float, float], columns: int, lines: int) -> LanePlot:
-        """At the scale that fits what is in sight from x to x."""
+        """The lane at the scale that fits its values in sight; `span` is the first and last x."""
         found = plot.robust(lane.curve.envelope(*span, max(1, columns)), False)
         y0, y1 = plot.y_range([found] if found else [], [], False, 2 * lines)
         return cls(lane, y0, y1, lines)
@@ -94,8 +96,8 @@ class LanePlot:
 
     @property
     def ends(self) -> tuple[str, str]:
-        """The ends of the scale in writing, lower and upper; empty on a single line, and where
-        there is nothing to see."""
+        """The lower and the upper end of the scale in writing; empty for a single line of curve,
+        and for a curve without points."""
         if self._rows < 2 or not self.lane.curve:
             return "", ""
         low, high = tick_texts([self.y0, self.y1])
@@ -104,7 +106,7 @@ class LanePlot:
     def picture(
         self, above: plot.Frame, gutter: int, width: int, cursor: float | None
     ) -> Iterator[Pieces]:
-        """The lines of the lane: the curve beneath `above`, column under column."""
+        """The lines of the lane, each column beneath that of `above`, the frame of the chart."""
         frame = plot.Frame(above.x0, above.x1, self.y0, self.y1, above.width, self._rows)
         room = max(1, width - gutter)
         canvas = draw(
@@ -129,7 +131,7 @@ class LanePlot:
         """Glyph, name, value, and a thin line to the end."""
         name, value = visible(self.lane.name), value_of(self.lane, cursor)
         words = f" {name} {value} "
-        if cell_len(words) + 3 > width:  # the value is what one wants to see
+        if cell_len(words) + 3 > width:  # the value matters more than the name
             words = f" {value} "
         rest = max(0, width - cell_len(words) - 1)
         return [

@@ -1,8 +1,8 @@
-"""The base of every widget here: lines painted together, kept until something changes.
+"""The base of the drawing widgets: they paint all lines together, and keep them until a change.
 
-Textual asks for one line at a time; these widgets decide a whole picture at once. So the first
-line asked for paints them all, and the strips are kept until the data, the size, or the
-colours beneath change.
+Textual asks for one line at a time, but these widgets lay out a whole picture. So the first line
+that Textual asks for paints all lines, which are kept until the data, the size, or the colours
+beneath change.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ class WidgetOptions(TypedDict, total=False):
 
 
 def strip_of(runs: Iterable[Run], width: int, fill: Style, known: int | None = None) -> Strip:
-    """A strip exactly `width` cells wide made of `runs`, cropped or padded with `fill`. `known`:
-    how many cells the runs take, where the caller knows."""
+    """A strip of `runs` exactly `width` cells wide, cropped or padded with `fill`.
+
+    known: the width of all `runs` in cells, if the caller knows it.
+    """
     strip = Strip([Segment(text, style) for text, style in runs if text], known)
     return strip.adjust_cell_length(width, fill)
 
@@ -55,13 +57,13 @@ class LineWidget(Widget):
     def changed(self, layout: bool = False) -> None:
         """Drop the painted lines and ask for a repaint: call after the data changed.
 
-        `layout` also lets a widget of automatic height be measured anew.
+        layout: also measure a widget of automatic height again.
         """
         self._lines = None
         self.refresh(layout=layout and self.styles.auto_dimensions)
 
     def ink(self, *components: str) -> Style:
-        """The Rich style of component classes on this widget's background, remembered."""
+        """The Rich style of component classes on this widget's background, cached."""
         style = self._inks.get(components)
         if style is None:
             style = self.get_component_rich_style(*components) if components else self.rich_style
@@ -70,7 +72,7 @@ class LineWidget(Widget):
 
     @property
     def monochrome(self) -> bool:
-        """Is colour absent or not to be relied on (`NO_COLOR`, an ansi theme, 16 colours)?"""
+        """True if colour is absent or unreliable: `NO_COLOR`, an ansi theme, 16 colours."""
         app = self.app
         system = app.console.color_system
         return app.no_color or app.native_ansi_color or system not in ("256", "truecolor")
@@ -80,7 +82,7 @@ class LineWidget(Widget):
         self.forget()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        # What lies beneath may change (a theme, a parent's background) without a word to us.
+        # The background may change, with a theme or a parent, without an event to this widget.
         key = (self.rich_style, self.monochrome, self.has_focus)
         if key != self._line_key:
             self.forget()
@@ -100,6 +102,6 @@ class LineWidget(Widget):
         return Strip.blank(width, self.ink())
 
     def forget(self) -> None:
-        """Drop all that was derived from colours; subclasses add what they keep themselves."""
+        """Drop all that was derived from colours; a subclass also drops what it keeps itself."""
         self._lines = None
         self._inks.clear()

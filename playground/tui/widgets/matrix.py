@@ -59,8 +59,8 @@ def largest(values: Sequence[float]) -> float:
 
 
 def window(cursor: int, first: int, shown: int, total: int) -> int:
-    """The first of `shown` lines to show out of `total`, moved from `first` no further than it
-    takes to have `cursor` in sight."""
+    """The first line in sight, of `shown` out of `total`: as near to `first` as it can be with
+    `cursor` in sight."""
     if shown >= total or shown <= 0:
         return 0
     if cursor < first:

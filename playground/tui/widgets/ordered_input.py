@@ -12,8 +12,8 @@ from textual.widgets import Input
 
 @cache
 def _edits() -> dict[str, tuple[str, tuple[object, ...]]]:
-    """By key, what it does to the text or the cursor of a field; not what may be somebody
-    else's, as ctrl+c where nothing is selected."""
+    """By key, the method and arguments that edit a field or move its cursor. Keys that also mean
+    something outside of the field are left out, as ctrl+c if nothing is selected."""
     found: dict[str, tuple[str, tuple[object, ...]]] = {}
     for binding in Input.BINDINGS:
         assert isinstance(binding, Binding)
@@ -24,9 +24,12 @@ def _edits() -> dict[str, tuple[str, tuple[object, ...]]]:
 
 
 class OrderedInput(Input):
-    """Textual inserts what is printable at once, but sends backspace and the like round by the
-    app, as bindings: while the screen is busy, what is typed after them overtakes them, and a
-    backspace takes away the wrong character. Here they act at once as well."""
+    """An Input whose editing keys act at once, as its letters do.
+
+    Textual inserts a letter at once, but sends backspace and the like through the app, as bindings.
+    While the screen is busy, a letter typed after a backspace overtakes it, and the backspace then
+    takes away the wrong character.
+    """
 
     def on_key(self, event: events.Key) -> None:
         edit = _edits().get(event.key)

@@ -1,6 +1,6 @@
-"""The mathematics of the line chart: what is seen, where it lies, what is written beside it.
+"""The mathematics of the line chart: the range in sight, the dots of curves, places of labels.
 
-Pure functions from curves to dots; the widget in `chart.py` gives them colour.
+Pure functions from curves to dots; the widget in `chart.py` gives the dots colour.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from playground.tui.widgets.ticks import nice_step
 Extents = Sequence[Extent | None]
 
 LARGEST = 1e300
-"""What is larger is drawn as this, so that differences stay finite."""
+"""Larger values are drawn as this one, so that differences stay finite."""
 LEFT_OUT = 100.0
-"""What it costs to leave a label out."""
+"""The cost of leaving a label out; see `place_labels`."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The part of the plane that is seen, and the cells it is seen in.
+    """The part of the plane in sight, and the cells that show it.
 
     `y0` and `y1` are on the drawn scale: log10 of the value if `log`.
     """
@@ -53,7 +53,7 @@ class Frame:
         return (x - self.x0) / span * (self.columns - 1) if span > 0 else 0.0
 
     def cell(self, x: float) -> int | None:
-        """The cell column of `x`, None outside the frame."""
+        """The cell column of `x`; None outside the frame."""
         if not self.x0 <= x <= self.x1:
             return None
         return min(int(self.column(x) + 0.5) // 2, self.width - 1)
@@ -63,7 +63,7 @@ class Frame:
         return self.x0 + (self.x1 - self.x0) * (cell + 0.5) / max(1, self.width)
 
     def dot(self, y: float) -> int | None:
-        """The dot of a value, 0 at the bottom, held within the frame; None if it has no place."""
+        """The dot of `y`, 0 at the bottom, clamped to the frame; None for NaN, or no logarithm."""
         if y != y:
             return None
         if self.log:
@@ -75,7 +75,7 @@ class Frame:
         return 0 if at <= 0 else self.dots - 1 if at >= self.dots - 1 else int(at + 0.5)
 
     def row(self, y: float) -> int | None:
-        """The line of text a value lies on, 0 at the top; None outside the frame."""
+        """The line of text that `y` lies on, 0 at the top; None outside the frame."""
         dot = self.dot(y)
         scaled = scale(y, self.log)
         if dot is None or scaled is None or not self.y0 <= scaled <= self.y1:
@@ -84,7 +84,7 @@ class Frame:
 
 
 def scale(y: float, log: bool) -> float | None:
-    """`y` on the drawn scale, None where it has no place on it."""
+    """`y` on the drawn scale: log10 if `log`; None if `y` is not finite or has no logarithm."""
     if not math.isfinite(y):
         return None
     if not log:
@@ -93,8 +93,11 @@ def scale(y: float, log: bool) -> float | None:
 
 
 def trace_extents(extents: Extents, frame: Frame, joined: bool, over_gaps: bool) -> list[int]:
-    """Columns of dots from the extremes of each column. `joined`: neighbours touch, as in a
-    line; `over_gaps`: columns without points are crossed."""
+    """Columns of dots from the extremes of each column.
+
+    joined: the dots of neighbouring columns touch, as in a line. over_gaps: the line also crosses
+    columns without points.
+    """
     out = [0] * len(extents)
     before: tuple[int, int] | None = None
     for index, extent in enumerate(extents):
@@ -147,8 +150,8 @@ def _draw_line(out: list[int], x0: float, y0: int, x1: float, y1: int) -> None:
 
 
 def trace(curve: Curve, frame: Frame, line: bool) -> list[int]:
-    """Columns of dots of a curve: a line, or the envelope of its extremes. Where the points are
-    fewer than the columns both are the line from point to point."""
+    """Columns of dots of a curve: a line, or the envelope of its extremes. With fewer points than
+    columns, both are straight lines from point to point."""
     start, stop = curve.index_range(frame.x0, frame.x1)
     if stop - start <= frame.columns:
         return trace_points(curve, max(0, start - 1), stop + 1, frame)
@@ -157,8 +160,11 @@ def trace(curve: Curve, frame: Frame, line: bool) -> list[int]:
 
 
 def markers(curve: Curve, frame: Frame) -> list[tuple[int, int]]:
-    """(cell column, line) of the last point in each cell column; points out of sight left out.
-    Where that would be a thick line over all else, of one in every few columns."""
+    """(cell column, line) of the last point in each cell column; points out of sight are left out.
+
+    If more than a third of the columns have a marker, only markers `APART` columns apart are kept:
+    all of them would be a thick line over everything else.
+    """
     start, stop = curve.index_range(frame.x0, frame.x1)
     if stop - start <= 4 * frame.width:
         indices = list(range(start, stop))
@@ -183,12 +189,12 @@ def markers(curve: Curve, frame: Frame) -> list[tuple[int, int]]:
 
 
 APART = 4
-"""Cell columns from one marker to the next, where there are very many."""
+"""The fewest cell columns from one marker to the next, if there are very many."""
 
 
 def robust(extents: Extents, log: bool) -> Extent | None:
-    """The range of most columns, on the drawn scale: as it is, unless a few columns would more
-    than half again widen it."""
+    """The range of the columns on the drawn scale; None without values. Outliers, at most 3 % of
+    the columns, are cut off at an end where they would widen the range by more than half."""
     lows = sorted(y for e in extents if e and (y := scale(e[0], log)) is not None)
     highs = sorted(y for e in extents if e and (y := scale(e[1], log)) is not None)
     if not highs:
@@ -206,9 +212,11 @@ def robust(extents: Extents, log: bool) -> Extent | None:
 
 
 def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows: int) -> Extent:
-    """The range to draw: all of `ranges`, and of the baselines `lines` those that leave the data
-    at least three fifths of the height (all, while it is `early`). Widened to round numbers, so
-    that it does not tremble as points arrive. All on the drawn scale."""
+    """The range to draw: all of `ranges`, and those of the baselines `lines` that leave the data
+    at least three fifths of the height (all baselines if `early`). All on the drawn scale.
+
+    The range ends at round numbers, so that it does not tremble as points arrive.
+    """
     if ranges:
         low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
     elif lines:
@@ -231,12 +239,11 @@ def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows:
 def place_labels(
     wanted: Sequence[tuple[int, int]], costs: Sequence[Sequence[float]], width: int
 ) -> list[int | None]:
-    """A line for each label so that none covers another, they keep their order from top to
-    bottom, and little of what is drawn is covered.
+    """A line for each label, or None for a label without a place. Labels do not overlap, keep
+    their order from top to bottom, and cover little of what is drawn.
 
-    `wanted`: for each label its own line and its length, topmost first; labels end at column
-    `width`. `costs`: for each line and column, what covering it costs. None for a label
-    without a place.
+    wanted: for each label its own line and its length, topmost first; labels end at column
+    `width`. costs: for each line and column, the cost of covering it.
     """
     # The cheapest choice for the labels so far, by the last line taken: (cost, lines chosen).
     best: dict[int, tuple[float, tuple[int | None, ...]]] = {-1: (0.0, ())}

@@ -1,8 +1,8 @@
 """A timeline on one line: `━━◆━━━━●━━┴━━━─────  step 312 of 620`.
 
-Heavy is what is recorded, light is what may still come. The scrubber only asks (`Moved`) and
-shows what it is told (`set_state`): its handle is where its owner says things are, not where
-somebody would like them to be.
+The heavy part is recorded, the light part may still come. The scrubber asks for another step by
+`Moved` and shows the state that `set_state` gives it: the handle is at the step that the owner
+reports, not at the step that was asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from playground.tui.widgets.message import WidgetMessage
 MarkKind = Literal["edit", "fork", "sample"]
 
 SIGNS: dict[MarkKind, str] = {"edit": "◆", "fork": "┴", "sample": "·"}
-"""How each kind of mark is shown; of several in one cell the one named first here."""
+"""The sign of each kind of mark; of several marks in one cell, the kind named first is shown."""
 _RANK = {kind: rank for rank, kind in enumerate(SIGNS)}
 
 HANDLE, TARGET = "●", "○"
@@ -31,9 +31,9 @@ RECORDED, AHEAD = "━", "─"
 COARSE = 10
 """Steps that a shifted arrow key moves."""
 PART = 20
-"""A leap is one part in so many of what is recorded."""
+"""A leap is the recorded steps divided by this number."""
 _TRACK, _LONG_TRACK = 6, 24
-"""Cells that the track keeps; beside fewer, the text is left out, or shortened."""
+"""The fewest cells of a track beside a shortened text, and beside the full text."""
 
 TIMELINE = Binding.Group("timeline", compact=True)
 
@@ -47,7 +47,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Scale:
-    """Steps `first` to `end` spread over `columns` cells; up to `last` they are recorded."""
+    """Steps `first` to `end` spread over `columns` cells; steps up to `last` are recorded."""
 
     first: int
     last: int
@@ -64,11 +64,11 @@ class Scale:
         if span <= 0 or self.columns <= 1:
             return 0
         at = min(max(step - self.first, 0), span)
-        # Whole numbers: a long run must not fall beside its own cell by a rounding of floats.
+        # In whole numbers, since floats could round a large step into the cell beside its own.
         return (2 * at * (self.columns - 1) + span) // (2 * span)
 
     def step(self, column: int) -> int:
-        """The recorded step that the cell stands for; the ends for what lies beyond them."""
+        """The recorded step that a cell stands for; the first or the last for a cell beyond it."""
         if column <= self.column(self.first):
             return self.first
         if column >= self.column(self.last):
@@ -78,7 +78,7 @@ class Scale:
 
 
 def marked_columns(marks: Sequence[Mark], scale: Scale) -> dict[int, Mark]:
-    """The mark to show in each cell that has one: the most important, of equals the earliest."""
+    """The mark to show in each cell with marks: the most important, of equal ones the earliest."""
     found: dict[int, Mark] = {}
     for mark in marks:
         if not scale.first <= mark.step <= scale.end:
@@ -91,10 +91,10 @@ def marked_columns(marks: Sequence[Mark], scale: Scale) -> dict[int, Mark]:
 
 
 class Scrubber(LineWidget, can_focus=True):
-    """A timeline that one moves along with the keys, the mouse or the wheel.
+    """A timeline that a person moves along with the keys, the mouse or the wheel.
 
-    Keys pressed faster than the owner follows add up: they go on from `target`, the place last
-    asked for, which stands until `set_state` reports it reached or `forget_target` is called.
+    Keys pressed faster than the owner follows add up: each goes on from `target`, the step last
+    asked for. The target stands until `set_state` reports it reached, or `forget_target` is called.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -158,8 +158,7 @@ class Scrubber(LineWidget, can_focus=True):
     ]  # fmt: skip
 
     class Moved(WidgetMessage["Scrubber"]):
-        """The person wants to be at step `to`. `final`: they mean to stay, as far as one can
-        tell; while they drag it is False."""
+        """The person wants to be at step `to`. `final` is False while the person drags."""
 
         def __init__(self, scrubber: Scrubber, to: int, final: bool) -> None:
             super().__init__(scrubber)
@@ -184,24 +183,24 @@ class Scrubber(LineWidget, can_focus=True):
 
     @property
     def at(self) -> int:
-        """The step its owner says things are at."""
+        """The present step, as the owner reported it."""
         return self._at
 
     @property
     def target(self) -> int | None:
-        """The step last asked for and not yet arrived at."""
+        """The step last asked for; None once it is reached."""
         return self._target
 
     @property
     def dragging(self) -> bool:
-        """Does the mouse hold the handle?"""
+        """True while the mouse holds the handle."""
         return self._drag is not None
 
     def set_state(
         self, first: int, last: int, end: int, at: int, marks: Sequence[Mark] = ()
     ) -> None:
-        """Steps `first` to `last` are recorded, up to `end` may still come, and things are
-        `at`. Numbers out of order are brought into it. Redraws only what differs."""
+        """Show steps `first` to `last` as recorded, those up to `end` as still to come, and the
+        handle at step `at`. Numbers out of order are clamped. Redraws only after a change."""
         last = max(first, last)
         ends = (first, last, max(last, end))
         at = min(max(at, first), last)
@@ -217,7 +216,7 @@ class Scrubber(LineWidget, can_focus=True):
         self.changed()
 
     def forget_target(self) -> None:
-        """What was asked for will not be: the keys go on from where things are."""
+        """Give the target up, so that the keys go on from the present step."""
         if self._target is not None:
             self._target = None
             self.changed()
@@ -241,7 +240,7 @@ class Scrubber(LineWidget, can_focus=True):
             self._go(self._ends[1])
 
     def _go(self, step: int) -> None:
-        """Ask for `step`, for good, unless that is where one is or is bound for already."""
+        """Ask for `step`, as final, unless it is the target, or the present step without one."""
         if self._ends is None or self.dragging:
             return
         to = min(max(step, self._ends[0]), self._ends[1])
@@ -296,7 +295,7 @@ class Scrubber(LineWidget, can_focus=True):
             self._let_go()
 
     def on_mouse_release(self) -> None:
-        self._let_go()  # something else took the mouse
+        self._let_go()  # another widget took the mouse
 
     def _drag_to(self, x: int) -> None:
         if self._scale is None:
@@ -308,8 +307,8 @@ class Scrubber(LineWidget, can_focus=True):
             self.post_message(self.Moved(self, to, False))
 
     def _step_at(self, column: int, scale: Scale) -> int:
-        """The step under the mouse. A cell may stand for many: the one where the handle was
-        taken goes before a mark, so that one can put it back; a mark before the rest."""
+        """The step under the mouse. Of the many steps of a cell, the one where the handle was
+        taken comes first, so that it can be put back there; then a step with a mark."""
         grasped = scale.clamp(self._grasped)
         if column == scale.column(grasped):
             return grasped
@@ -323,7 +322,7 @@ class Scrubber(LineWidget, can_focus=True):
             return
         to, self._drag = self._drag, None
         if self._asked is None:
-            return  # taken and let go: nobody wants anything
+            return  # the handle was taken and let go where it was
         self._aim(to)
         self.post_message(self.Moved(self, to, True))
 
@@ -342,7 +341,7 @@ class Scrubber(LineWidget, can_focus=True):
         text, room = self._text(place, last, end, width - left)
         self._left, self._scale = left, Scale(first, last, end, width - left - room)
         key = (self._marks, self._scale)
-        # Most repaints move only the handle or `last`; the marks lie by the ends alone.
+        # Most repaints move only the handle, which moves no mark.
         if self._placed[0] != key:
             self._placed = (key, marked_columns(self._marks, self._scale))
         runs: list[Run] = [(pointer, self.ink("scrubber--handle"))]
@@ -354,8 +353,8 @@ class Scrubber(LineWidget, can_focus=True):
         return [(AHEAD * columns, self.ink("scrubber--ahead"))]
 
     def _text(self, place: int, last: int, end: int, width: int) -> tuple[str, int]:
-        """What is written at the right, and the cells it takes: as many as the widest that may
-        come, so that the track keeps its length while the numbers grow."""
+        """The text at the right, and the cells kept for it: as many as the widest text to come
+        needs, so that the track keeps its length while the numbers grow."""
         short = f"{place:,}"
         text = short if place == last else f"{short} of {last:,}"
         digits = len(f"{end:,}")
@@ -370,7 +369,7 @@ class Scrubber(LineWidget, can_focus=True):
         return "", 0
 
     def _cells(self, scale: Scale, place: int, marks: Mapping[int, Mark]) -> list[Run]:
-        """The track as runs: heavy, light, and the signs that interrupt it."""
+        """The track as runs: heavy, light, and the signs between."""
         signs = {c: (SIGNS[m.kind], self.ink(f"scrubber--{m.kind}")) for c, m in marks.items()}
         handle = self.ink("scrubber--handle")
         if self._target is not None and not self.dragging:

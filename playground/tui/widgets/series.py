@@ -1,4 +1,4 @@
-"""What a chart is given: curves with a name and a manner, and levels to compare them with."""
+"""The input of a chart: named curves of several kinds, and levels to compare them with."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MARKER, HOLLOW = "◆", "◇"
 GLYPHS: dict[Kind, str] = {
     "envelope": "⡇", "line": "━", "dashed": "╍", "points": MARKER, "hollow": HOLLOW
 }  # fmt: skip
-"""How each kind is shown in the legend."""
+"""The sign of each kind in the legend."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A named curve and how it is drawn. The curve may grow in place; hand the series in again
-    with `Chart.set_data` to have it redrawn."""
+    """A named curve and how it is drawn. The curve may grow in place; `Chart.set_data` with the
+    same series then redraws it."""
 
     name: str
     curve: Curve
@@ -43,7 +43,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A level to be compared with: a dashed line with its name and value."""
+    """A level to compare curves with, drawn as a dashed line with its name and value."""
 
     name: str
     y: float

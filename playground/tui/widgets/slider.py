@@ -27,8 +27,8 @@ COARSE = 10
 class Slider(Control):
     """A number within bounds, changed with the arrow keys, by typing it, or with the mouse.
 
-    `neutral` is the value at which it has no effect (shown as `neutral_label` if given); it may
-    lie outside the bounds, and delete or backspace returns to it (else to the first value).
+    `neutral` is the value without effect, shown as `neutral_label` if given; it may lie outside
+    the bounds. Delete or backspace returns to `neutral`, or without one to the first value.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"slider--entry", "slider--caret"}
@@ -62,7 +62,7 @@ class Slider(Control):
             self.value = value
 
     class Rejected(WidgetMessage["Slider"]):
-        """The person typed what cannot be; the slider keeps its value. `reason` is a sentence."""
+        """The person typed no valid value; the slider keeps its own. `reason` is a sentence."""
 
         def __init__(self, slider: Slider, text: str, reason: str) -> None:
             super().__init__(slider)
@@ -87,9 +87,9 @@ class Slider(Control):
         value_width: int = 0,
         **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        """`step`: the distance of two stops (default: 1 if `integer`, else a hundredth of the
-        track); on a log scale, decades between two stops (default 0.1). `value_width`: cells
-        kept for the value, 0 keeps as many as its own values need."""
+        """step: the distance of two stops (default: 1 if `integer`, else a hundredth of the track);
+        on a log scale, decades between two stops (default 0.1). value_width: cells kept for the
+        value; 0 keeps as many as the slider's own values need."""
         super().__init__(label, label_width=label_width, **widget_options)
         if step is None:
             step = 0.1 if scale == "log" else 1.0 if integer else (maximum - minimum) / 100 or 1.0
@@ -106,17 +106,17 @@ class Slider(Control):
 
     @property
     def value(self) -> float:
-        """The value set: within the bounds, or the neutral one."""
+        """The value, which is within the bounds, or the neutral one."""
         return self._value
 
     @property
     def integer(self) -> bool:
-        """Are its values whole numbers?"""
+        """True if the values are whole numbers."""
         return self._track.integer
 
     @property
     def editing(self) -> bool:
-        """Is a number being typed?"""
+        """True while a number is being typed."""
         return self._typed is not None
 
     @property
@@ -127,15 +127,15 @@ class Slider(Control):
         return self._track.text(self._value) + self._unit
 
     def natural_value_width(self) -> int:
-        """Cells the widest value needs: give the greatest of several sliders to all of them as
-        `value_width`, and their tracks end in one column."""
+        """Cells that the widest value needs. The tracks of several sliders end in one column if all
+        have the greatest of these as `value_width`."""
         ends = (self._track.minimum, self._track.at(0.37), self._track.maximum)
         texts = [self._track.text(end) + self._unit for end in ends]
         return max(cell_len(text) for text in [*texts, self._neutral_label, self.value_text])
 
     @property
     def value_width(self) -> int:
-        """Cells kept for the value; 0 keeps as many as its own values need."""
+        """Cells kept for the value; 0 keeps as many as the slider's own values need."""
         return self._value_width
 
     @value_width.setter
@@ -192,8 +192,8 @@ class Slider(Control):
         return self.editing and character is not None and character in _NUMERIC
 
     def on_key(self, event: events.Key) -> None:
-        """Enter begins an entry; while one is open, its keys are its own. Not before: a digit
-        may mean something to the screen around."""
+        """Open an entry on enter, and take the entry's keys while it is open. Before enter, a digit
+        may mean something to the screen."""
         character = event.character
         if self._typed is None:
             if event.key != "enter":

@@ -56,7 +56,7 @@ class Track:
         return self._stop(round(span * fraction / self.step))
 
     def move(self, value: float, steps: int) -> float:
-        """The stop `steps` stops beyond `value`; from between two stops, to the next one."""
+        """The stop `steps` stops beyond `value`, which may lie between two stops."""
         if self.scale == "log":
             position = math.log10(self.clamp(value)) / self.step
         else:
@@ -67,8 +67,8 @@ class Track:
         if abs(position - nearest) > slack:
             nearest = math.floor(position) if steps > 0 else math.ceil(position)
         moved, one = self._stop(nearest + steps), 1 if steps > 0 else -1
-        # Stops may be so near each other that they are written alike, and what is written may
-        # lie on the other side of a value that is none.
+        # Stops may be so near each other that they round to one number, and a rounded stop may
+        # lie on the wrong side of a value that is no stop.
         for further in range(1, 20):
             if (moved - value) * one > 0 or self.integer:
                 break
@@ -79,7 +79,7 @@ class Track:
 
     def _stop(self, index: int) -> float:
         if self.scale == "log":
-            # Two significant digits: 0.01, 0.013, 0.016, 0.02 ... numbers one can say aloud.
+            # Two significant digits: 0.01, 0.013, 0.016, 0.02 ... can be said aloud.
             exponent = min(max(index * self.step, -300.0), 300.0)
             value = float(f"{10**exponent:.1e}")
         else:
@@ -87,8 +87,8 @@ class Track:
         return self.clamp(float(round(value)) if self.integer else value)
 
     def text(self, value: float) -> str:
-        """`value` as it is written beside the track: the decimals of the step, or as many as
-        it takes to say what was typed."""
+        """`value` as it is written beside the track: with the decimals of the step, or with more if
+        a typed value needs more."""
         if self.integer:
             return f"{value:.0f}"
         if self.scale == "log":

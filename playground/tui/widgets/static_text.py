@@ -1,7 +1,7 @@
 """Text that costs nothing while it stays the same.
 
 A Static asks for a new layout at every update, and a layout draws the whole screen again: at
-fifteen frames a second that is most of what a screen costs.
+fifteen frames a second these layouts are most of what a screen costs.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from textual.widgets import Static
 
 
 class Words(Static):
-    """Content that is redrawn if it changed, and laid out anew only if its height did."""
+    """Content that is redrawn if it changed, and laid out again only if its height changed."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._said: Content | None = None
 
     def say(self, content: Content) -> None:
-        """Show this."""
+        """Show `content`."""
         before = self._said
         if before is not None and before.is_same(content):
             return
@@ -29,7 +29,7 @@ class Words(Static):
 
     @property
     def words(self) -> str:
-        """What it says, as plain text."""
+        """The content shown, as plain text."""
         return self._said.plain if self._said is not None else ""
 
     def _lines(self, content: Content | None) -> int:

@@ -33,12 +33,12 @@ ROWS = Binding.Group("rows", compact=True)
 
 
 class Cell(NamedTuple):
-    """What stands in a row under a column: plain text, whatever it holds."""
+    """One cell of a row: plain text, which is never taken for markup."""
 
     text: str
     tone: Tone = "plain"
     align: Align | None = None
-    """None: as its column."""
+    """None aligns the cell as its column."""
 
 
 class Sort(NamedTuple):
@@ -67,8 +67,8 @@ class _OfRow(_OfRows):
 class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bindings=False):
     """Rows under a line of titles, with a cursor and with marks.
 
-    The owner orders and filters; the list knows keys and asks for the cells it shows. What a
-    row's cells say may change: then call `refresh_rows`.
+    The owner orders and filters the rows. The list holds their keys and asks the owner for the
+    cells in sight; after `refresh_rows` it asks again.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -154,7 +154,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         empty: str = "nothing here",
         **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        """`empty`: what is said in place of rows where there are none."""
+        """empty: the text shown while there are no rows."""
         super().__init__(**widget_options)
         self._empty = visible(empty)
         self._keys: Sequence[Key] = ()
@@ -170,18 +170,18 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
 
     @property
     def keys(self) -> Sequence[Key]:
-        """The rows, in their order."""
+        """The keys of the rows, in order."""
         return self._keys
 
     @property
     def cursor_key(self) -> Key | None:
-        """The row under the cursor; None where there are no rows."""
+        """The key of the row under the cursor; None without rows."""
         return self._keys[self._cursor] if self._keys else None
 
     @property
     def marked(self) -> frozenset[Key]:
-        """The marked rows. One that is not among the rows any more is not marked any more:
-        nobody should delete what they do not see."""
+        """The keys of the marked rows. A row that leaves the list loses its mark, so that nobody
+        deletes a row that is not listed."""
         return frozenset(self._marked)
 
     def set_rows(
@@ -192,8 +192,9 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         *,
         sort: Sort | None = None,
     ) -> None:
-        """Show these rows; `cell` is called for what is in sight, at each repaint. `keys` is
-        kept, not copied, and must not change. The cursor stays on its key, or else its line."""
+        """Show the rows `keys`, a sequence that is kept, not copied, and must not change. `cell` is
+        called for each cell in sight at each repaint. The cursor stays on its key, or else on its
+        line."""
         held, in_sight = self.cursor_key, self._in_sight(self._cursor)
         self._keys, self._columns, self._cell, self._sort = keys, tuple(columns), cell, sort
         if self._marked:
@@ -207,18 +208,18 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
             self.post_message(self.Highlighted(self, self.cursor_key))
 
     def set_empty(self, text: str) -> None:
-        """Say this where there are no rows."""
+        """Set the text shown while there are no rows."""
         text = visible(text)
         if text != self._empty:
             self._empty = text
             self.changed()
 
     def refresh_rows(self) -> None:
-        """Ask anew for what is in sight."""
+        """Ask the owner for the cells in sight again."""
         self.changed()
 
     def move_to(self, key: Key) -> bool:
-        """Put the cursor on the row `key` and bring it into sight; False if there is none."""
+        """Put the cursor on the row `key` and bring it into sight; False without such a row."""
         if key not in self._keys:
             return False
         self._put(self._keys.index(key))
@@ -233,7 +234,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
     def _place_of(self, key: Key | None) -> int:
         last = max(0, len(self._keys) - 1)
         near = min(self._cursor, last)
-        # Most often nothing before it changed, and there is no need to look through all.
+        # Most often no row before the cursor changed, which spares a search through all keys.
         if not self._keys or self._keys[near] == key:
             return near
         try:
@@ -255,7 +256,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         top, last = self.scroll_offset.y, max(0, len(self._keys) - self.page)
         to = min(max(top, self._cursor - self.page + 1), self._cursor, last)
         if to != top:
-            # By force: the scroll bar's own idea of the end may be one layout old.
+            # By force: the end that the scroll bar knows may be one layout old.
             self.scroll_to(y=to, animate=False, force=True)
 
     def _put(self, row: int) -> None:
@@ -305,7 +306,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
             return
         row = at.y - HEADER + self.scroll_offset.y
         if row < len(self._keys):
-            # The second click of two chooses only what the first one chose to look at.
+            # A double click chooses a row only if its first click was on that row too.
             again = event.chain == 2 and row == self._cursor
             self._put(row)
             if again:
@@ -320,7 +321,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
 
     @override
     def render_lines(self, crop: Region) -> list[Strip]:
-        # The scroll bar comes and goes without a change of size, and it covers what is there.
+        # The scroll bar comes and goes without a change of size, and covers cells of the rows.
         inner = self.scrollable_content_region.width
         if inner != self._inner:
             self._inner = inner
@@ -346,7 +347,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
             text, style = visible(column.title), plain
             if self._sort is not None and column.name == self._sort.column:
                 arrow = "▼" if self._sort.descending else "▲"
-                if cells > 2:  # the arrow is never what is cut
+                if cells > 2:  # the title is cut, and never the arrow
                     text = fit(text, min(cell_len(text), cells - 2)) + " " + arrow
                 else:
                     text = arrow
@@ -373,7 +374,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         return strip_of(runs, width, fill)
 
     def _tone(self, tone: str, under: bool) -> Style:
-        """The style of a cell; under the cursor that holds the focus, its one colour."""
+        """The style of a cell: by its tone; in the row of a focused cursor, the cursor's own."""
         if not under:
             return self.ink(f"table--{tone}")
         cursor = self.ink("table--cursor")

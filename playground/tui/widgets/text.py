@@ -25,12 +25,12 @@ def visible(text: str, spaces: bool = False) -> str:
 
     Control and format characters, lone surrogates, exotic spaces and variation selectors
     become escapes such as `\\x07`; a combining mark with nothing to sit on gets a dotted
-    circle. With `spaces`, an ordinary space becomes ␠, as a token of its own needs.
+    circle. With `spaces`, an ordinary space becomes ␠, so that a token of one space shows.
     """
     if text.isascii() and text.isprintable():
         return text.replace(" ", SPACE) if spaces else text
     out: list[str] = []
-    base = False  # is there a character here for a combining mark to sit on?
+    base = False  # True after a character that a combining mark can sit on
     for character in text:
         category = unicodedata.category(character)
         if character == " ":

@@ -46,8 +46,8 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def tick_texts(ticks: list[float]) -> list[str]:
-    """The ticks written with the decimals that tell them apart, large ones as 10k and 2M where
-    that is no longer than the plain number."""
+    """The ticks written with the decimals that tell them apart; large ticks as 10k and 2M if few
+    decimals are enough for that."""
     if not ticks:
         return []
     largest = max(abs(tick) for tick in ticks)
@@ -66,7 +66,7 @@ def tick_texts(ticks: list[float]) -> list[str]:
 
 
 def _places(numbers: list[float], most: int) -> int | None:
-    """How many decimals write all `numbers` as they are; None where `most` do not suffice."""
+    """The fewest decimals that write all `numbers` as they are; None if that takes over `most`."""
     slack = 1e-9 * max(map(abs, numbers))
     for places in range(most + 1):
         if all(abs(n - round(n, places)) <= slack for n in numbers):
@@ -75,7 +75,7 @@ def _places(numbers: list[float], most: int) -> int | None:
 
 
 def value_text(value: float) -> str:
-    """A number read off a chart: 4 significant digits or so, at most 9 characters."""
+    """A number read off a chart, with about 4 significant digits and at most 9 characters."""
     if not math.isfinite(value):
         return "nan" if value != value else ("∞" if value > 0 else "-∞")
     size = abs(value)
@@ -86,5 +86,5 @@ def value_text(value: float) -> str:
 
 
 def place_text(x: float) -> str:
-    """A place on the x axis: whole numbers as such, in full."""
+    """A place on the x axis in writing: whole numbers in full, others with 4 digits."""
     return f"{x:.0f}" if x == round(x) and abs(x) < 1e15 else f"{x:.4g}"

@@ -24,16 +24,16 @@ class Tile:
     """One token."""
 
     text: str
-    """As it is; what cannot be seen is shown by a stand-in."""
+    """The text itself; a character that cannot be seen is drawn as a stand-in."""
     value: float | None = None
-    """The number beneath it; None leaves the place empty."""
+    """The number beneath the token; None leaves that place empty."""
     faded: bool = False
-    """Show it as not taking part."""
+    """True draws the token as not taking part."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A tile's text and number as shown, `width` cells, from column `start` of a line."""
+    """A tile's text and number as shown: `width` cells from column `start` of a line."""
 
     index: int
     text: str
@@ -82,8 +82,8 @@ def centred(text: str, width: int) -> str:
 class TokenTiles(LineWidget):
     """Tokens in the order of the text, wrapped to the width, each with its number beneath.
 
-    The tint goes from nothing at 0 to the full accent at `scale` and beyond. Tiles for which
-    there is no height are counted: `…+12`.
+    The tint goes from none at 0 to the full accent at `scale` and beyond. Tiles without room are
+    counted: `…+12`.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -136,7 +136,7 @@ class TokenTiles(LineWidget):
 
     @property
     def _numbered(self) -> bool:
-        """Is there any number to be put beneath?"""
+        """True if any tile has a number."""
         return any(tile.value is not None for tile in self._tiles)
 
     @override
@@ -191,7 +191,7 @@ class TokenTiles(LineWidget):
         known = value if value is not None and value == value else 0.0
         fraction = min(max(known / self._scale, 0.0), 1.0) if self._scale > 0 else 0.0
         token = self.ink("tiles--token")
-        if self.monochrome:  # no tint to be had: the most surprising are bold, then underlined
+        if self.monochrome:  # without a tint, high values are bold, and the highest underlined too
             return token + Style(bold=fraction >= 0.5, underline=fraction >= 0.8)
         if not self._shades:
             below = self.background_colors[1]
