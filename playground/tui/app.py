@@ -101,7 +101,7 @@ class PlaygroundApp(App[int]):
                 self._spec, checkpoint=self._checkpoint, sampling=self._sampling
             )
         if not opened and self.model.info is None:
-            await opening.open("{}")  # why the wanted run did not open is said; this one is there
+            await opening.open("{}")  # in place of the wanted run, whose failure was told
         if self._probes is not None and self.model.info is not None:
             await self.controller.training.set_probes(self._probes)
         await self.controller.runs.offer()

@@ -59,7 +59,7 @@ class Dialogs:
         future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
 
         def answered(answer: Answer | None) -> None:
-            if not future.done():  # it is cancelled when the playground is left
+            if not future.done():  # leaving the playground cancels the future
                 future.set_result(answer)
 
         self._push(screen, answered)
@@ -210,7 +210,7 @@ class Dialogs:
 
         if not self._ready():
             return
-        if self._controller.tasks.busy:  # with a step, say: the fork begins where that leads to
+        if self._controller.tasks.busy:  # the fork begins at the step that this work leads to
             await self._controller.training.settle()
         choice = await self._answer(ForkScreen(ForkSource.of(self._model)))
         if choice is None:

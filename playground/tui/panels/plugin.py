@@ -90,7 +90,7 @@ class PanelLines(LineWidget, can_focus=True):
         self._texts: tuple[str, ...] = ()
 
     def set_lines(self, lines: Sequence[str]) -> None:
-        """Show these lines."""
+        """Show `lines`."""
         if tuple(lines) != self._texts:
             self._texts = tuple(lines)
             self.changed()

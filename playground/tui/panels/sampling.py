@@ -95,7 +95,7 @@ class SamplingPanel(Panel):
             return
         self._shape, self._lines = shape, list(self._controls(model))
         chain = self.query_one("#sampling-chain", VerticalScroll)
-        chain.remove_children()  # which takes a while
+        chain.remove_children()  # the removal takes a while
         chain.mount_all(self._lines)
         self.call_after_refresh(self._line_up)
 
@@ -235,7 +235,7 @@ class SamplingPanel(Panel):
         if getattr(self, "_texts_key", None) == key:
             return
         self._texts_key = key
-        width = max(16, self.size.width - 1)  # the scroll bar's
+        width = max(16, self.size.width - 1)  # one column is for the scroll bar
         lines: list[Content] = []
         for batch in batches:
             if len(lines) >= SHOWN_LINES:
