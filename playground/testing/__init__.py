@@ -29,11 +29,11 @@ Without pytest, for all that a module contributes or for a single engine:
 `check_moves({"numpy": NumpyEngine, "c": CEngine})` holds engines to each other: a run moved from
 any one to any other goes on as if nothing had happened.
 
-What is drawn at random is drawn from seeds of the kit's own, so every run checks the same. The
-kit needs nothing beside the playground itself: pytest is imported inside `contract_tests` only.
-There is a contract for every kind of contribution: engines, tokenizers, data sets, strategies,
-schedules, metrics, panels, exporters. `contribution_checks` gives that of a single one;
-`smoke_checks` the part that takes a moment only.
+The kit draws random numbers from fixed seeds of its own, so every run checks the same. It needs
+nothing but the playground itself: only `contract_tests` imports pytest. There is a contract for
+every kind of contribution: engines, tokenizers, data sets, strategies, schedules, metrics, panels,
+exporters. `contribution_checks` gives the contract of a single contribution, `smoke_checks` the
+quick part of that contract.
 """
 
 from playground.testing.collecting import (

@@ -1,4 +1,4 @@
-"""What strategies are tried on: logits of many kinds after texts of several lengths."""
+"""The input that strategies are tried on: logits of many kinds after texts of several lengths."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def _text(size: int, length: int, rng: random.Random) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One call, but for the strategy: what it is given."""
+    """The input of one call of a strategy."""
 
     words: str
     logits: tuple[float, ...]
     tokens: tuple[int, ...]
 
     def context(self, seed: int = 1) -> SampleContext:
-        """With a random stream of its own, each time from the beginning."""
+        """The context of the call; each context has a new random stream with this seed."""
         return SampleContext(
             tokens=self.tokens,
             prompt_length=min(3, len(self.tokens)),

@@ -21,7 +21,7 @@ from playground.testing.tokenizers import CLAUSES as TOKENIZERS
 
 _PREFIX = "microgpt_"
 _MARK = f"{PROJECT_NAME}_impl"
-"""The attribute that @hookimpl leaves on a function: pluggy's way."""
+"""The attribute that @hookimpl, which is pluggy's, sets on a function."""
 
 
 def _engine(subject: Subject) -> tuple[Check, ...]:
@@ -47,17 +47,17 @@ _CONTRACTS: dict[Kind, Callable[[Subject], tuple[Check, ...]]] = {
 def contribution_checks(
     kind: Kind, contribution: Contribution[Any], network: bool = False
 ) -> tuple[Check, ...]:
-    """The contract of one contribution. Makes nothing of it yet: that is for the checks to do.
+    """The checks of one contribution, of which nothing is made before a check is called.
 
-    network: whether `prepare` of a data set may download. Without it, a data set that must is
-    held to saying so, and its documents are not looked at.
+    network: True if `prepare` of a data set may download. Otherwise a data set that has to
+    download must say so, and its documents are not checked.
     """
     return _CONTRACTS[kind](Subject(contribution, network=network))
 
 
 def smoke_checks(kind: Kind, contribution: Contribution[Any]) -> tuple[Check, ...]:
-    """The part of the contract that takes a moment only, on smaller inputs and without network:
-    for whenever the plugin's file is saved."""
+    """The quick checks of the contract, on smaller inputs and without network, to be run whenever
+    the plugin's file is saved."""
     return _CONTRACTS[kind](Subject(contribution, smoke=True))
 
 
@@ -68,8 +68,7 @@ def checks_of(
 
     source: a plugin's module (hooks are found by @hookimpl, or by a name that begins with
     "microgpt_"), or contributions of one `kind`. network: as for contribution_checks. The hooks
-    are called here; one that fails is not raised but is a check that fails: the first one, about
-    the module itself.
+    are called here; if one raises, the first check, which is about the module itself, fails.
     """
     if isinstance(source, ModuleType):
         return _module_checks(source, network)
@@ -80,7 +79,7 @@ def checks_of(
 
 
 def _module_checks(module: ModuleType, network: bool) -> tuple[Check, ...]:
-    """That it declares what it contributes, and then the contract of each contribution."""
+    """The check that the module declares its contributions, then the checks of each of them."""
     mistakes: list[ContractError] = []
     contracts: list[Check] = []
     found = False
@@ -117,7 +116,7 @@ def _mistake(found: str, advice: str) -> ContractError:
 
 
 def _hooks(module: ModuleType) -> Iterator[tuple[str, Callable[[], object], bool]]:
-    """(hook, function, whether it is marked) of each, in the order they were written."""
+    """(hook, function, True if marked) of each hook function, in the order of the source."""
     for name, value in vars(module).items():
         mark = getattr(value, _MARK, None)
         if isinstance(mark, dict):
@@ -133,7 +132,7 @@ def _hooks(module: ModuleType) -> Iterator[tuple[str, Callable[[], object], bool
 def _contributions(
     hook: str, function: Callable[[], Any], mistakes: list[ContractError]
 ) -> Iterator[Contribution[Any]]:
-    """What one hook gives; whatever goes wrong is written down instead of raised."""
+    """The contributions of one hook; an error is added to `mistakes` instead of raised."""
     advice = "yield Contributions, or return a list of them"
     try:
         for item in function():

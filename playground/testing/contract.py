@@ -1,4 +1,4 @@
-"""What a contract is made of, whatever it is about: checks, and what came of them."""
+"""The parts of every contract: its checks, and the findings of a run of them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class ContractError(AssertionError):
         self.found = found
         self.advice = advice
         self.promised = promised
-        """Left open by whoever raises it within a check, which adds its description."""
+        """Empty if the error is raised within a check, which then adds its description."""
 
     def __str__(self) -> str:
         return f"Promised: {self.promised}. Found: {self.found}. To do: {self.advice}."
 
 
 def said(error: BaseException) -> str:
-    """The type of an exception and what it says, even where its own __str__ fails."""
+    """The type of an exception and its text, even if its own __str__ fails."""
     name = type(error).__name__
     try:
         text = str(error)
@@ -39,7 +39,7 @@ def said(error: BaseException) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One promise, ready to be put to the test: call it."""
+    """One promise; a call of the check tests it."""
 
     name: str
     """Short, lower case, words joined by hyphens: "decoder-is-the-forward-pass"."""
@@ -49,20 +49,20 @@ class Check:
     """Returns None, or why there was nothing to test; raises ContractError, or whatever the
     tested code raises."""
     subject: str = ""
-    """Whose promise: the name of the contribution."""
+    """The name of the contribution whose promise it is."""
     essential: bool = False
-    """If it fails, the checks of the same subject after it would only fail likewise."""
+    """True if the later checks of the same subject can only fail after this one has failed."""
     smoke: bool = False
-    """Quick, and telling: run whenever the plugin's file is saved. See `smoke_checks`."""
+    """True for a quick, telling check, run whenever the plugin's file is saved: `smoke_checks`."""
 
     def __str__(self) -> str:
         return f"{self.subject}-{self.name}" if self.subject else self.name
 
     def __call__(self) -> str:
-        """Why there was nothing to test; "" if there was, and the promise is kept.
+        """Test the promise. Returns why there was nothing to test, or "" if the promise is kept.
 
-        Raises ContractError, also in place of anything that the tested code raised, which is
-        then its cause.
+        Raises ContractError, also in place of an exception of the tested code, which is then the
+        cause of the ContractError.
         """
         try:
             return self.test() or ""
@@ -81,20 +81,20 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of one check."""
+    """The result of one check."""
 
     check: Check
     outcome: Outcome
     """skipped: there was nothing to test, or no time was left, as `message` says."""
     message: str = ""
-    """What was promised, found, and is to be done; or why the check was skipped."""
+    """What was promised, found, and is to be done; why the check was skipped; or "" if passed."""
     seconds: float = 0.0
     traceback: str = ""
-    """Of a failure."""
+    """The traceback of a failure."""
 
     @property
     def passed(self) -> bool:
-        """Whether the promise was tested and is kept."""
+        """True if the promise was tested and is kept."""
         return self.outcome == "passed"
 
 
@@ -105,10 +105,10 @@ def run_checks(
 ) -> list[Finding]:
     """Run checks one after the other; a finding for each, in their order.
 
-    budget: seconds after which no further check is begun (the one at work is not cut short);
-    those left out are findings too, skipped. progress: called before each check with (its name,
-    checks done, checks in all); what it raises passes through, and so ends the run. After a
-    failed essential check, the others of its subject are skipped.
+    budget: seconds after which no further check is begun (the one at work is not cut short); the
+    findings of the checks left out are "skipped". progress: called before each check with (its
+    name, checks done, checks in all); an exception of `progress` passes through, and so ends the
+    run. After a failed essential check, the others of its subject are skipped.
     """
     listed = list(checks)
     findings: list[Finding] = []

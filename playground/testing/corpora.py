@@ -35,7 +35,7 @@ letter."""
 
 
 def random_texts(letters: Sequence[str], count: int) -> list[str]:
-    """Texts of these characters, up to 12 long, always the same; none if there are no letters."""
+    """`count` texts of these characters, up to 12 long, always the same; none without letters."""
     rng = random.Random(len(letters))
     if not letters:
         return []

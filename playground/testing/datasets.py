@@ -17,9 +17,9 @@ from playground.testing.subject import Clause, Subject, clause, made_with_every_
 from playground.testing.watching import check_empty, empty_folder, without_network
 
 FIRST = 1.0
-"""Seconds after which, once prepared, the first document must be there."""
+"""Seconds within which a prepared data set must give its first document."""
 COUNTED = 200_000
-"""Documents up to which count() is compared with a whole pass."""
+"""The most documents that a whole pass counts, to compare with count()."""
 PASS = 0.5
 """Seconds after which a pass over the documents is broken off."""
 BATCH = 256
@@ -28,7 +28,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def _some(iterator: Iterator[str], most: int = COUNTED + 1) -> tuple[list[str], bool]:
-    """Documents, and whether they are all: until `most`, or until PASS seconds are over."""
+    """The documents until `most`, or until PASS seconds are over; True if these are all."""
     documents: list[str] = []
     began = time.perf_counter()
     while len(documents) < most and time.perf_counter() - began < PASS:
@@ -46,7 +46,7 @@ def _some(iterator: Iterator[str], most: int = COUNTED + 1) -> tuple[list[str], 
     smoke=True,
 )
 def prepares_or_says_why(subject: Subject) -> None:
-    """Without network, unless it is allowed."""
+    """Prepares without network, unless the subject may download."""
     for item in all_prepared(subject):
         if item.refusal is None:
             continue
@@ -65,7 +65,7 @@ def prepares_or_says_why(subject: Subject) -> None:
     smoke=True,
 )
 def documents_are_texts(subject: Subject) -> str | None:
-    """As many as half a second gives."""
+    """Looks at as many documents as half a second gives."""
     ready, reason = ready_ones(subject)
     for item in ready:
         iterator = item.dataset.documents()
@@ -89,7 +89,7 @@ def documents_are_texts(subject: Subject) -> str | None:
 
 @clause("first-document-soon", f"after prepare, the first document comes within {FIRST:g} s")
 def first_document_soon(subject: Subject) -> str | None:
-    """The rest may be streamed."""
+    """Times the first document only, since the data set may stream the rest."""
     ready, reason = ready_ones(subject)
     for item in ready:
         began = time.perf_counter()
@@ -108,7 +108,7 @@ def first_document_soon(subject: Subject) -> str | None:
     smoke=True,
 )
 def iterated_again_alike(subject: Subject) -> str | None:
-    """One after the other, two in turns, and from another object with the same cache."""
+    """Iterates twice one after the other, and with two iterators in turns."""
     ready, reason = ready_ones(subject)
     for item in ready:
         dataset = item.dataset
@@ -128,7 +128,7 @@ def iterated_again_alike(subject: Subject) -> str | None:
 
 @clause("prepared-again-alike", "another object, prepared from the same cache, gives the same")
 def prepared_again_alike(subject: Subject) -> str | None:
-    """As in the next run."""
+    """Prepares another object from the same cache, as the next run does."""
     ready, reason = ready_ones(subject)
     if ready:
         documents, whole = _some(ready[0].dataset.documents(), 20_000)
@@ -153,7 +153,7 @@ def _same(expected: list[str], given: list[str], what: str, advice: str) -> None
 
 @clause("closed-early", "an iterator that is closed early does no harm to the next", smoke=True)
 def closed_early(subject: Subject) -> str | None:
-    """By close() where there is one, and by nobody wanting more."""
+    """Ends an iterator after one document, with its close() if it has one."""
     ready, reason = ready_ones(subject)
     for item in ready:
         first = next(item.dataset.documents())
@@ -175,7 +175,7 @@ def closed_early(subject: Subject) -> str | None:
     smoke=True,
 )  # fmt: skip
 def count_is_true(subject: Subject) -> str | None:
-    """Compared with a whole pass, where that is short."""
+    """Compares count() with a whole pass over the documents, if the pass is short."""
     ready, reason = ready_ones(subject)
     for item in ready:
         count = item.dataset.count()
@@ -198,7 +198,7 @@ def count_is_true(subject: Subject) -> str | None:
     smoke=True,
 )
 def provenance_is_said(subject: Subject) -> None:
-    """Before and after prepare."""
+    """Looks at provenance before and after prepare."""
     fresh = Prepared("before prepare", subject.make(), None, False)
     for item in (fresh, *all_prepared(subject)):
         given = item.dataset.provenance
@@ -235,9 +235,9 @@ def _without_prepare(subject: Subject) -> None:
     smoke=True,
 )
 def no_network_outside_prepare(subject: Subject) -> None:
-    """Even where the failure would be hidden."""
-    all_prepared(subject)  # before anything is watched
-    with without_network() as tried, suppress(Exception):  # which is for other checks to tell
+    """Finds also a connection whose failure the data set hides."""
+    all_prepared(subject)  # prepares before the watch begins
+    with without_network() as tried, suppress(Exception):  # other checks tell of exceptions
         _without_prepare(subject)
     if tried:
         raise ContractError(
@@ -246,7 +246,7 @@ def no_network_outside_prepare(subject: Subject) -> None:
 
 
 class _Cancelled(Exception):
-    """What progress raises when a person will not wait."""
+    """Raised by progress, as when a person cancels."""
 
 
 @clause(
@@ -256,7 +256,7 @@ class _Cancelled(Exception):
     smoke=True,
 )
 def prepare_can_be_cancelled(subject: Subject) -> str | None:
-    """In an empty cache, so that there is something to do."""
+    """Prepares in an empty cache, so that there is work to cancel."""
     ready, reason = ready_ones(subject)
     if not ready:
         return reason
@@ -299,7 +299,7 @@ def prepare_can_be_cancelled(subject: Subject) -> str | None:
 
 @clause("writes-to-its-cache-only", "files are written to the cache folder only")
 def writes_to_its_cache_only(subject: Subject) -> str | None:
-    """Looked for in the current folder, which is an empty one for this."""
+    """Looks for files in the current folder, which is a new empty one for this check."""
     if not ready_ones(subject)[0]:
         return ready_ones(subject)[1]
     with empty_folder() as here, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as cache:

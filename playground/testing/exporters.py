@@ -22,11 +22,11 @@ from playground.testing.subject import (
 from playground.testing.watching import check_empty, empty_folder
 
 NAME = "run ½ [a].out"
-"""What is exported to: a name with a blank, a letter beyond ASCII, brackets and a suffix."""
+"""The name to export to, with a blank, a letter beyond ASCII, brackets and a suffix."""
 
 
 def _no_progress(what: str, done: int, total: int) -> None:
-    """Progress that nobody looks at."""
+    """Ignores the progress."""
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def _target() -> Iterator[Path]:
 
 
 def _export(subject: Subject, setting: Setting, words: str, path: Path) -> ExportError | None:
-    """Export one of the made-up runs; the refusal, if it is refused."""
+    """Export one of the made-up runs; returns the error if the exporter refuses the run."""
     try:
         subject.make(setting).export(run_exports()[words], path, _no_progress)
     except ExportError as error:
@@ -46,7 +46,7 @@ def _export(subject: Subject, setting: Setting, words: str, path: Path) -> Expor
 
 
 def _is_empty(words: str) -> bool:
-    """Whether this run has no steps: then there may be nothing to write but an empty file."""
+    """True if this run has no steps, so that an empty file may be all there is to write."""
     return " 0 " in words
 
 
@@ -65,7 +65,7 @@ def _size(path: Path) -> int:
     smoke=True,
 )
 def writes_something(subject: Subject) -> None:
-    """A run of 100 steps with odd names, and one of 0 steps, which may be refused."""
+    """Exports a run of 100 steps with odd names, and one of 0 steps, which may be refused."""
     for setting in subject.settings:
         for words in run_exports():
             with _target() as path:
@@ -95,7 +95,7 @@ def _check_refusal(refusal: ExportError, words: str, where: str) -> None:
 
 @clause("replaces-what-was-there", "what was there from the last export is replaced")
 def replaces_what_was_there(subject: Subject) -> None:
-    """The same run twice."""
+    """Exports the same run twice to one path."""
     with _target() as path:
         for _ in range(2):
             _export(subject, subject.settings[0], "a run of 100 steps", path)
@@ -105,7 +105,7 @@ def replaces_what_was_there(subject: Subject) -> None:
 
 @clause("writes-nowhere-else", "nothing is written but the path that is given")
 def writes_nowhere_else(subject: Subject) -> None:
-    """Looked for beside it, and in the current folder, which is an empty one for this."""
+    """Looks beside the path, and in the current folder, which is a new empty one for this check."""
     with empty_folder() as here, _target() as path:
         _export(subject, subject.settings[0], "a run of 100 steps", path)
         check_empty(here, "write to `path`, or below it")
@@ -119,7 +119,7 @@ def writes_nowhere_else(subject: Subject) -> None:
 
 @clause("run-stays-as-it-is", "the run that is given is not changed", smoke=True)
 def run_stays_as_it_is(subject: Subject) -> None:
-    """Lists, dicts and arrays in it could be."""
+    """Compares the run with a copy, since its lists, dicts and arrays can be changed."""
     for run in run_exports().values():
         before = copy.deepcopy(run)
         with _target() as path, suppress(ExportError):
@@ -129,7 +129,7 @@ def run_stays_as_it_is(subject: Subject) -> None:
 
 
 class _Cancelled(Exception):
-    """What progress raises when a person will not wait."""
+    """Raised by progress, as when a person cancels."""
 
 
 @clause(
@@ -139,7 +139,7 @@ class _Cancelled(Exception):
     smoke=True,
 )
 def can_be_cancelled(subject: Subject) -> str | None:
-    """A run of 100 steps."""
+    """Exports a run of 100 steps."""
     calls: list[tuple[object, object, object]] = []
 
     def export(progress: Progress) -> None:

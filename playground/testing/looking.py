@@ -1,4 +1,4 @@
-"""The contracts of schedules, metrics and panels: what steers a run, and what looks at it."""
+"""The contracts of schedules, which steer a run, and of metrics and panels, which look at it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FACTOR = 20e-6
 
 
 def _places(steps: int) -> list[int]:
-    """Steps of a run to look at: its ends, and some between."""
+    """The steps of a run that are tried: its ends, and some between."""
     between = (1, 2, steps // 10, steps // 4, steps // 2, steps - 2, steps - 1)
     return sorted({0, *(step for step in between if 0 <= step < steps)})
 
@@ -38,7 +38,7 @@ def _factors(schedule: Any) -> list[Any]:
     smoke=True,
 )
 def factors_are_numbers(subject: Subject) -> None:
-    """Runs of 1, 2, 1,000 and 10,000,000 steps; every setting."""
+    """Tries runs of 1, 2, 1,000 and 10,000,000 steps with every setting."""
     for setting in subject.settings:
         schedule = subject.make(setting)
         for steps in RUNS:
@@ -59,7 +59,7 @@ def factors_are_numbers(subject: Subject) -> None:
     smoke=True,
 )
 def factors_depend_on_the_step_only(subject: Subject) -> None:
-    """Again, backwards, by a fresh object, with other random numbers."""
+    """Asks again, backwards, of a fresh object, and with other random numbers."""
     advice = "compute it from step and steps: a run is replayed, resumed and forked"
     for setting in subject.settings:
         schedule = subject.make(setting)
@@ -79,7 +79,7 @@ def factors_depend_on_the_step_only(subject: Subject) -> None:
 
 @clause("factor-is-quick", f"factor takes less than {FACTOR * 1e6:g} microseconds")
 def factor_is_quick(subject: Subject) -> None:
-    """On average; the best of three attempts."""
+    """Takes the average of 200 calls, the best of three attempts."""
     for setting in subject.settings[:10]:
         schedule = subject.make(setting)
 
@@ -127,7 +127,7 @@ def _measured(subject: Subject) -> Iterator[tuple[str, Callable[[Any], Any], Any
     smoke=True,
 )
 def a_number_or_none(subject: Subject) -> None:
-    """For ordinary facts and odd ones: no samples, one token, losses that are inf or NaN."""
+    """Gives ordinary facts and odd ones: no samples, one token, losses that are inf or NaN."""
     for words, measure, facts in _measured(subject):
         try:
             value = measure(facts)
@@ -142,7 +142,7 @@ def a_number_or_none(subject: Subject) -> None:
 
 @clause("facts-stay-as-they-are", "facts that are given are not changed", smoke=True)
 def facts_stay_as_they_are(subject: Subject) -> None:
-    """Lists in them could be."""
+    """Compares the facts with a copy, since their lists can be changed."""
     for words, measure, facts in _measured(subject):
         _unchanged(words, facts, lambda measure=measure, facts=facts: measure(facts))  # type: ignore[misc]
 
@@ -167,7 +167,8 @@ RENDER = 0.010
 
 
 def _pictures(subject: Subject) -> Iterator[tuple[str, Any, Any, int, int]]:
-    """(words, panel, facts, width, height): every moment, then other settings in mid-run."""
+    """(words, panel, facts, width, height): every moment with the defaults, then every other
+    setting in mid-run."""
     moments = panel_facts()
     for number, setting in enumerate(subject.settings):
         panel = subject.make(setting)
@@ -184,7 +185,7 @@ def _pictures(subject: Subject) -> Iterator[tuple[str, Any, Any, int, int]]:
     smoke=True,
 )
 def lines_that_fit(subject: Subject) -> None:
-    """From 1x1 to 200x60, from before the first step on."""
+    """Draws in 1x1 to 200x60 cells, and from before the first step on."""
     for words, panel, facts, width, height in _pictures(subject):
         try:
             lines = panel.render(facts, width, height)
@@ -209,7 +210,7 @@ def lines_that_fit(subject: Subject) -> None:
 
 @clause("facts-stay-as-they-are", "facts that are given are not changed", smoke=True)
 def panel_facts_stay(subject: Subject) -> None:
-    """Lists in them could be."""
+    """Compares the facts with a copy, since their lists can be changed."""
     for words, panel, facts, width, height in _pictures(subject):
 
         def call(p: Any = panel, f: Any = facts, w: int = width, h: int = height) -> object:
@@ -220,7 +221,7 @@ def panel_facts_stay(subject: Subject) -> None:
 
 @clause("render-is-quick", f"a picture of 80x24 takes less than {RENDER * 1000:g} ms")
 def render_is_quick(subject: Subject) -> None:
-    """In mid-run, with 1,000 losses; the best of three attempts."""
+    """Draws in mid-run, with 1,000 losses, and takes the best of three attempts."""
     facts = panel_facts()["in mid-run"]
     for setting in subject.settings[:10]:
         panel = subject.make(setting)
@@ -257,16 +258,17 @@ def _is_number(value: object) -> bool:
 
 
 def _unchanged(words: str, facts: Any, call: Callable[[], object]) -> None:
-    """Raise ContractError if `call` changes the facts. Compared as text: NaN is like NaN."""
+    """Raise ContractError if `call` changes the facts. They are compared as text, in which NaN
+    equals NaN."""
     before = repr(copy.deepcopy(facts))
-    with suppress(Exception):  # which is for another check to tell
+    with suppress(Exception):  # another check tells of exceptions
         call()
     if repr(facts) != before:
         raise ContractError(f"the facts have changed ({words})", "work on a copy: list(...)")
 
 
 def _best(call: Callable[[], object], enough: float) -> float:
-    """Seconds of the quickest of at most three calls; no more of them once one was quick."""
+    """Seconds of the quickest of three calls, or of the first that takes at most `enough`."""
     best = math.inf
     for _ in range(3):
         began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A run that never was, for what looks at runs: its steps, samples, pictures, and its export."""
+"""A made-up run for metrics, panels and exporters: its steps, samples, moments, its export."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _DISPLAYS = ("a", "b", "[bold]", "語", "·")
 
 
 def numbers(kind: StateKind = "weights") -> array[float]:
-    """A copy of what the model has of this kind."""
+    """A new array of the model's numbers of this kind: weights, gradients or a moment."""
     rng = random.Random(kind)
     values = array("d", [rng.gauss(0, 0.08) for _ in range(parameter_count(MODEL))])
     return array("d", [x * x for x in values]) if kind == "second_moment" else values
 
 
 def step_facts() -> dict[str, StepFacts]:
-    """Steps by what is odd about them; new ones each time."""
+    """The facts of several steps, by what is odd about each; new objects at each call."""
     token_losses = {
         "an ordinary step": [[3.2, 2.1, 0.5, 1.25]],
         "a document of one token": [[1.5]],
@@ -48,7 +48,7 @@ def step_facts() -> dict[str, StepFacts]:
 
 
 def sample_facts() -> dict[str, SampleFacts]:
-    """Batches of samples by what is odd about them."""
+    """The facts of several batches of samples, by what is odd about each."""
     texts = {
         "ordinary samples": ("anna", "kamon", "anna", "vialan"),
         "one sample": ("ann",),
@@ -64,7 +64,7 @@ def sample_facts() -> dict[str, SampleFacts]:
 
 
 def panel_facts() -> dict[str, PanelFacts]:
-    """Moments of a run; new ones each time."""
+    """The facts of several moments of a run, by their names; new objects at each call."""
     rng = random.Random(1)
     losses = [3.3 - 0.001 * i + rng.gauss(0, 0.2) for i in range(1000)]
     document = ("a", "語", "[bold]", "·")

@@ -1,4 +1,4 @@
-"""Data sets after `prepare`: with the settings worth a look, offline unless that is said."""
+"""Data sets after `prepare`, with the settings worth a look; offline unless they may download."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from playground.testing.watching import without_network
 
 
 def no_progress(what: str, done: int, total: int) -> None:
-    """Progress that nobody looks at."""
+    """Ignores the progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Prepared:
     words: str
     dataset: Any
     refusal: DatasetError | None
-    """What prepare said instead of preparing it."""
+    """The error that `prepare` raised; None if the data set is ready."""
     offline: bool
-    """Whether that is because it may not download."""
+    """True if `prepare` raised the error because it may not download."""
 
 
 def prepared_by(subject: Subject, setting: Setting, cache: Path) -> Prepared:
-    """A fresh data set, prepared from this cache folder, or refusing to be."""
+    """A fresh data set after `prepare` with this cache folder, ready or not."""
     dataset = subject.make(setting)
     refusal = None
     network: AbstractContextManager[list[str]] = (
@@ -47,8 +47,9 @@ def prepared_by(subject: Subject, setting: Setting, cache: Path) -> Prepared:
 
 
 def all_prepared(subject: Subject) -> list[Prepared]:
-    """With the defaults, and with every choice and switch one at a time: lists of a data set are
-    often such. Prepared once, from one cache folder that stays as long as the checks do."""
+    """The data set prepared with the defaults, and with each value of a choice or a switch, one
+    knob at a time, since such knobs often pick another list. All are prepared once, in one cache
+    folder that stays as long as the subject."""
     if "prepared" not in subject.memo:
         cache = Path(tempfile.mkdtemp())
         weakref.finalize(subject, shutil.rmtree, cache, ignore_errors=True)
@@ -70,7 +71,7 @@ def all_prepared(subject: Subject) -> list[Prepared]:
 
 
 def ready_ones(subject: Subject) -> tuple[list[Prepared], str]:
-    """Those that could be prepared; and if there are none, why."""
+    """The data sets that could be prepared; and the reason if none could."""
     every = all_prepared(subject)
     ready = [item for item in every if item.refusal is None]
     if ready:

@@ -17,15 +17,15 @@ from playground.testing.watching import global_random_at
 
 VOCABULARIES = (27, 1, 5000)
 SETTINGS_OF_MANY = 10
-"""How many settings are tried on the largest vocabulary."""
+"""The most settings that are tried on a vocabulary of more than 27 tokens."""
 SECONDS = {27: 0.002, 5000: 0.05}
-"""What one call may take, on average over a few, by size of the vocabulary."""
+"""The most seconds of a call, on average over a few, by size of the vocabulary."""
 NEUTRAL = 1e-9
-"""How far apart probabilities may be that count as the same."""
+"""The largest difference of two probabilities that count as the same."""
 
 
 def _trials(subject: Subject) -> Iterator[tuple[Setting, Any, Case]]:
-    """(setting, fresh strategy, case): all that a strategy is tried on, in the same order."""
+    """(setting, fresh strategy, case): all trials of a strategy, always in the same order."""
     for size in VOCABULARIES:
         if size > 27 and subject.smoke:
             return
@@ -42,7 +42,7 @@ def _picks(subject: Subject) -> bool:
 
 
 def _call(strategy: Any, case: Case, seed: int = 1) -> Any:
-    """What the strategy gives, whichever method it has."""
+    """The result of the strategy's `pick`, or of its `transform`."""
     if callable(getattr(strategy, "pick", None)):
         return strategy.pick(tuple(softmax(case.logits)), case.context(seed))
     return list(strategy.transform(case.logits, case.context(seed)))
@@ -55,7 +55,8 @@ _NO_PICK = "it transforms logits, and picks nothing"
 def _each_result(
     subject: Subject, judge: Callable[[Case, list[Any]], tuple[str, str] | None]
 ) -> str | None:
-    """Transform everything; `judge` says (found, advice) of a result that breaks the promise."""
+    """Judge the result of every trial; `judge` returns (found, advice) if the result breaks the
+    promise. Raises ContractError for the first that does."""
     if _picks(subject):
         return _NO_TRANSFORM
     for setting, case, result in _results(subject):
@@ -66,9 +67,9 @@ def _each_result(
 
 
 def _results(subject: Subject) -> list[tuple[Setting, Case, Any]]:
-    """What comes of every trial; computed once, for several checks look at it.
+    """The result of every trial, computed once for several checks.
 
-    Calls that raise are left out: they are for the check takes-any-logits to tell.
+    Calls that raise are left out: the check takes-any-logits tells of them.
     """
     if "results" not in subject.memo:
         results = []
@@ -87,7 +88,7 @@ def _results(subject: Subject) -> list[tuple[Setting, Case, Any]]:
     smoke=True,
 )
 def takes_any_logits(subject: Subject) -> None:
-    """Both kinds of strategies."""
+    """Calls both kinds of strategies."""
     for setting, strategy, case in _trials(subject):
         try:
             _call(strategy, case)
@@ -101,7 +102,7 @@ def takes_any_logits(subject: Subject) -> None:
 
 @clause("a-logit-for-each-token", "transform gives one number for each token", smoke=True)
 def a_logit_for_each_token(subject: Subject) -> str | None:
-    """As many as there were, and no other things than numbers."""
+    """Takes anything that converts to a float for a number, but no text and no bool."""
 
     def judge(case: Case, result: list[Any]) -> tuple[str, str] | None:
         if len(result) != len(case.logits):
@@ -121,7 +122,7 @@ def a_logit_for_each_token(subject: Subject) -> str | None:
 
 @clause("logits-stay-numbers", "no logit becomes NaN or +inf", smoke=True)
 def logits_stay_numbers(subject: Subject) -> str | None:
-    """-inf is the one exception that means something."""
+    """Allows -inf, which rules a token out."""
 
     def judge(_: Case, result: list[Any]) -> tuple[str, str] | None:
         for token, value in enumerate(result):
@@ -137,7 +138,7 @@ def logits_stay_numbers(subject: Subject) -> str | None:
 
 @clause("one-token-is-left", "at least one logit stays above -inf", smoke=True)
 def one_token_is_left(subject: Subject) -> str | None:
-    """Even if nearly all were ruled out before."""
+    """Tries also logits of which nearly all are -inf."""
 
     def judge(_: Case, result: list[Any]) -> tuple[str, str] | None:
         if not any(value > -math.inf for value in result):
@@ -149,11 +150,11 @@ def one_token_is_left(subject: Subject) -> str | None:
 
 @clause("ruled-out-stays-ruled-out", "a logit that is -inf stays -inf", smoke=True)
 def ruled_out_stays_ruled_out(subject: Subject) -> str | None:
-    """By an earlier strategy of the chain, whose word counts."""
+    """An earlier strategy of the chain ruled these tokens out, and its decision stands."""
 
     def judge(case: Case, result: list[Any]) -> tuple[str, str] | None:
         for token, (before, after) in enumerate(zip(case.logits, result, strict=False)):
-            if before == -math.inf and after > -math.inf:  # NaN is another check's matter
+            if before == -math.inf and after > -math.inf:  # another check tells of NaN
                 return f"the logit of token {token} was -inf and is {after!r}", "keep -inf as -inf"
         return None
 
@@ -166,7 +167,7 @@ def ruled_out_stays_ruled_out(subject: Subject) -> str | None:
     smoke=True,
 )
 def picks_a_possible_token(subject: Subject) -> str | None:
-    """For several seeds."""
+    """Picks with several seeds."""
     if not _picks(subject):
         return _NO_PICK
     for setting, strategy, case in _trials(subject):
@@ -190,7 +191,7 @@ def picks_a_possible_token(subject: Subject) -> str | None:
 
 @clause("arguments-stay-as-they-are", "logits that are given are not changed", smoke=True)
 def arguments_stay_as_they_are(subject: Subject) -> None:
-    """Given as a list, which could be, and as a tuple, which could not."""
+    """Gives the logits, or the probabilities, as a list, which can be changed."""
     for setting, strategy, case in _trials(subject):
         if len(case.logits) > 27:
             return
@@ -206,7 +207,7 @@ def arguments_stay_as_they_are(subject: Subject) -> None:
 
 
 def _same(subject: Subject, mine: Callable[[Any, Case], Any], advice: str) -> None:
-    """Raise ContractError where `mine` differs from what a fresh strategy gives."""
+    """Raise ContractError if `mine` gives another result than a plain call of the strategy."""
     for setting, strategy, case in _trials(subject):
         if len(case.logits) > 27:
             return
@@ -223,7 +224,8 @@ def _same(subject: Subject, mine: Callable[[Any, Case], Any], advice: str) -> No
     smoke=True,
 )
 def same_seed_same_result(subject: Subject) -> None:
-    """Looking at probabilities calls a strategy between tokens, and must change nothing."""
+    """A person who looks at probabilities has a strategy called between tokens, which must change
+    nothing."""
     advice = "remember nothing between calls: context.tokens holds all that came before"
     _same(subject, _call, advice)
     others = (subject.make(setting) for setting, _, _ in _trials(subject))
@@ -235,7 +237,7 @@ def same_seed_same_result(subject: Subject) -> None:
     "context.rng is the only source of randomness: the global one changes nothing",
 )
 def randomness_from_the_context_only(subject: Subject) -> None:
-    """The global random stream seeded differently."""
+    """Seeds the global random stream differently."""
 
     def elsewhere(strategy: Any, case: Case) -> Any:
         with global_random_at(len(case.words)):
@@ -250,7 +252,7 @@ def randomness_from_the_context_only(subject: Subject) -> None:
     smoke=True,
 )
 def neutral_changes_nothing(subject: Subject) -> str | None:
-    """To 1e-9, over all logits and texts."""
+    """Compares probabilities to 1e-9, over all logits and texts."""
     if _picks(subject):
         return _NO_TRANSFORM
     setting = subject.neutral
@@ -275,13 +277,13 @@ def neutral_changes_nothing(subject: Subject) -> str | None:
     "a call takes less than 2 ms for 27 tokens and less than 50 ms for 5,000",
 )
 def quick_enough(subject: Subject) -> None:
-    """On average over a few calls; the best of three attempts."""
+    """Takes the average of a few calls, the best of three attempts."""
     for size, limit in SECONDS.items():
         cases = cases_of(size, few=True)[:2]
         for setting in subject.settings[:6]:
             strategy = subject.make(setting)
             best = _average(strategy, cases)
-            for _ in range(2):  # only if it is needed: a slow computer may have other things to do
+            for _ in range(2):  # if it was slow: the computer may have other things to do
                 if best > limit:
                     best = min(best, _average(strategy, cases))
             if best > limit:
@@ -292,7 +294,7 @@ def quick_enough(subject: Subject) -> None:
 
 
 def _average(strategy: Any, cases: Sequence[Case]) -> float:
-    """Seconds a call."""
+    """Seconds a call, on average."""
     began = time.perf_counter()
     for case in cases:
         _call(strategy, case)

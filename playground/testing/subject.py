@@ -17,9 +17,9 @@ from playground.testing.contract import Check, ContractError, said
 from playground.testing.watching import check_global_random, check_quiet, global_random_kept
 
 CHOICES = 20
-"""How many choices of a knob are tried, one at a time."""
+"""The most choices of a knob that are tried, one at a time."""
 COMBINATIONS = 4
-"""How many random combinations of all knobs are tried."""
+"""The number of random combinations of all knobs that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +27,42 @@ class Setting:
     """All knobs of a contribution in one position."""
 
     words: str
-    """For messages: "with the defaults", "with top_k=256"."""
+    """The setting in messages: "with the defaults", "with top_k=256"."""
     knobs: Knobs | None
 
 
 class Subject:
-    """A contribution, and what every check needs of it."""
+    """A contribution under test, its settings, and results that checks share."""
 
     def __init__(
         self, contribution: Contribution[Any], smoke: bool = False, network: bool = False
     ) -> None:
-        """smoke: be content with fewer settings and smaller inputs. network: allow prepare to
-        download."""
+        """smoke: try fewer settings and smaller inputs. network: `prepare` may download."""
         self.contribution = contribution
         self.smoke = smoke
         self.network = network
         self.memo: dict[str, Any] = {}
-        """What one check has computed and others need, by a name of their choice."""
+        """Results of one check that others need, by a name that these checks agree on."""
 
     @property
     def name(self) -> str:
-        """The contribution's own."""
+        """The name of the contribution."""
         return self.contribution.name
 
     def make(self, setting: Setting | None = None) -> Any:
-        """A fresh object; with the defaults, if nothing else is said."""
+        """A fresh object with this setting, or with the defaults."""
         knobs = (setting or self.settings[0]).knobs
         return self.contribution.factory() if knobs is None else self.contribution.factory(knobs)
 
     @cached_property
     def controls(self) -> tuple[Control, ...]:
-        """What the screen draws."""
+        """The controls that the screen draws for the knobs."""
         return controls(self.contribution.knobs)
 
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
         """The defaults; the ends, the neutral value and the choices of each knob with the others
-        at their defaults; a few random combinations. What the knobs themselves refuse is left
+        at their defaults; a few random combinations. Settings that the knobs refuse are left
         out. In the smoke test: the defaults, and the ends of each knob.
         """
         model = self.contribution.knobs
@@ -77,7 +76,7 @@ class Subject:
         return tuple(made)
 
     def setting(self, options: Mapping[str, KnobValue]) -> Setting | None:
-        """These knobs, the others at their defaults; None if they are refused."""
+        """A setting of these knobs, the others at their defaults; None if the knobs refuse it."""
         if self.contribution.knobs is None:
             return None
         words = "with " + ", ".join(f"{name}={value!r}" for name, value in options.items())
@@ -88,7 +87,7 @@ class Subject:
 
     @cached_property
     def neutral(self) -> Setting | None:
-        """Every knob at its neutral value; None if one has none, or if there are none."""
+        """Every knob at its neutral value; None if a knob has none, or without knobs."""
         if not self.controls or any(control.neutral is None for control in self.controls):
             return None
         return self.setting({control.name: control.neutral for control in self.controls})
@@ -111,7 +110,7 @@ class Subject:
 def _positions(control: Control, ends_only: bool) -> Iterator[KnobValue]:
     low, high, step = control.minimum, control.maximum, control.step
     if control.kind == "slider" and low is not None and high is not None:
-        # A step inside, too: of an open range (gt, lt), the end itself is refused.
+        # A step inside, too, since an open range (gt, lt) refuses the end itself.
         inner = () if ends_only or step is None else (low + step, high - step)
         for end in (low, high, *inner):
             yield round(end) if control.integer else end
@@ -141,7 +140,7 @@ def _anywhere(control: Control, rng: random.Random) -> KnobValue:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One promise of every contribution of a kind: a `Check`, once there is a contribution."""
+    """One promise of every contribution of a kind; with one contribution, it makes a `Check`."""
 
     name: str
     description: str
@@ -153,8 +152,8 @@ class Clause:
 def clause(
     name: str, description: str, *, essential: bool = False, smoke: bool = False
 ) -> Callable[[Callable[[Subject], str | None]], Clause]:
-    """Make a Clause of the function below. It raises ContractError without a `promised`, which
-    is the description; or returns why there is nothing to test."""
+    """Make a Clause of the decorated function, which returns None, or why there is nothing to
+    test, or raises ContractError without `promised`: the description takes its place."""
 
     def made(test: Callable[[Subject], str | None]) -> Clause:
         return Clause(name, description, test, essential, smoke)
@@ -163,7 +162,7 @@ def clause(
 
 
 def checks(clauses: Iterable[Clause], subject: Subject) -> tuple[Check, ...]:
-    """What a subject is held to; of a smoke subject, the clauses for it only."""
+    """The checks of these clauses on a subject; for a smoke subject, of the smoke clauses only."""
     return tuple(
         Check(
             item.name,
@@ -179,7 +178,7 @@ def checks(clauses: Iterable[Clause], subject: Subject) -> tuple[Check, ...]:
 
 
 def _run(test: Callable[[Subject], str | None], subject: Subject) -> str | None:
-    # Checks run beside training, too; and none may hide from the next that the stream was moved.
+    # The random stream is put back: checks also run beside training, and before other checks.
     with global_random_kept():
         return test(subject)
 
@@ -187,8 +186,10 @@ def _run(test: Callable[[Subject], str | None], subject: Subject) -> str | None:
 def made_with_every_setting(
     words: str, methods: tuple[str, ...], either: tuple[str, ...] = ()
 ) -> Clause:
-    """The clause that comes first. methods: all that the object must have; either: exactly one
-    of these besides."""
+    """The clause that comes first in every contract.
+
+    methods: the object must have all of these. either: the object must have exactly one of these.
+    """
 
     @clause(
         "is-made",
@@ -235,7 +236,10 @@ def _check_methods(
 
 
 def manners(use: Callable[[Subject], object], advice: str) -> tuple[Clause, Clause]:
-    """Two clauses for all kinds. use: calls every method. advice: where randomness belongs."""
+    """Two clauses of every kind: it leaves the global random streams alone, and prints nothing.
+
+    use: calls every method. advice: where randomness belongs.
+    """
 
     @clause(
         "global-random-state",
@@ -253,5 +257,5 @@ def manners(use: Callable[[Subject], object], advice: str) -> tuple[Clause, Clau
 
 
 def _tried(use: Callable[[Subject], object], subject: Subject) -> None:
-    with suppress(Exception):  # which is for other checks to tell
+    with suppress(Exception):  # other checks tell of exceptions
         use(subject)

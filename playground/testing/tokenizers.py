@@ -17,9 +17,9 @@ from playground.testing.watching import global_random_at
 
 MANY = 2000
 SECONDS = 3.0
-"""What training on MANY names may take."""
+"""Seconds that training on MANY names may take."""
 LONGEST = 64
-"""Characters of a display."""
+"""The most characters of a display."""
 
 
 @clause(
@@ -29,7 +29,7 @@ LONGEST = 64
     smoke=True,
 )
 def trains(subject: Subject) -> None:
-    """On several small corpora, read once each."""
+    """Trains on several small corpora, each read once."""
     for words, _, tokenizer in trained_ones(subject):
         size, bos = tokenizer.vocab_size, tokenizer.bos_id
         for name, value in (("vocab_size", size), ("bos_id", bos)):
@@ -50,7 +50,7 @@ def trains(subject: Subject) -> None:
     smoke=True,
 )
 def round_trip(subject: Subject) -> None:
-    """Names, sentences, many scripts, emoji; and random texts of the same characters."""
+    """Tries names, sentences, many scripts, emoji, and random texts of the same characters."""
     for words, documents, tokenizer in trained_ones(subject):
         texts = texts_for(subject, documents, tokenizer)
         if not texts:
@@ -70,7 +70,7 @@ def round_trip(subject: Subject) -> None:
 
 @clause("ids-in-range", "encode gives a list of ints from 0 up to vocab_size", smoke=True)
 def ids_in_range(subject: Subject) -> None:
-    """BOS is the matter of another check."""
+    """Checks lists, types and range; another check is about BOS."""
     for words, documents, tokenizer in trained_ones(subject):
         size = tokenizer.vocab_size
         for text in texts_for(subject, documents, tokenizer):
@@ -91,7 +91,7 @@ def ids_in_range(subject: Subject) -> None:
 
 @clause("bos-apart", "encode never gives BOS, and decode leaves it out", smoke=True)
 def bos_apart(subject: Subject) -> None:
-    """BOS before, after, and twice."""
+    """Decodes BOS alone, before a text, and twice after it."""
     for words, documents, tokenizer in trained_ones(subject):
         bos = tokenizer.bos_id
         for text in texts_for(subject, documents, tokenizer):
@@ -115,7 +115,7 @@ def bos_apart(subject: Subject) -> None:
 
 @clause("empty-text", "the empty text has no ids, and no ids are the empty text", smoke=True)
 def empty_text(subject: Subject) -> None:
-    """For every corpus and setting."""
+    """Tries every corpus and setting."""
     for words, _, tokenizer in trained_ones(subject):
         ids, text = tokenizer.encode(""), tokenizer.decode([])
         if ids != []:
@@ -130,7 +130,7 @@ def empty_text(subject: Subject) -> None:
     smoke=True,
 )
 def same_documents_same_ids(subject: Subject) -> None:
-    """Whatever the global random stream and the order of sets."""
+    """Trains the second time with the global random stream at another place."""
     for (words, setting, documents), trained in zip(
         trainings(subject), trained_ones(subject), strict=True
     ):
@@ -144,7 +144,7 @@ def same_documents_same_ids(subject: Subject) -> None:
 def _alike(
     subject: Subject, words: str, documents: tuple[str, ...], mine: Any, other: Any, advice: str
 ) -> None:
-    """Raise ContractError where two tokenizers differ in anything that can be seen."""
+    """Raise ContractError if two tokenizers differ in a result of any method."""
     for name in ("vocab_size", "bos_id"):
         a, b = getattr(mine, name), getattr(other, name)
         if a != b:
@@ -176,7 +176,7 @@ def _alike(
     smoke=True,
 )
 def state_through_json(subject: Subject) -> None:
-    """As in a checkpoint, for every corpus."""
+    """Takes the state through JSON as a checkpoint does, for every corpus."""
     for (words, setting, documents), trained in zip(
         trainings(subject), trained_ones(subject), strict=True
     ):
@@ -201,7 +201,7 @@ def state_through_json(subject: Subject) -> None:
     smoke=True,
 )
 def display_can_be_shown(subject: Subject) -> None:
-    """Of any corpus, so also for combining marks and control characters."""
+    """Displays the tokens of every corpus, combining marks and control characters included."""
     for words, _, tokenizer in trained_ones(subject):
         for token in range(min(tokenizer.vocab_size, 5000)):
             name = tokenizer.display(token)
@@ -227,7 +227,7 @@ def display_can_be_shown(subject: Subject) -> None:
     smoke=True,
 )
 def unknown_text(subject: Subject) -> None:
-    """A character that no document had: alone, before, after and between words."""
+    """Tries a character that no document has: alone, before, after and between words."""
     for words, documents, tokenizer in trained_ones(subject):
         known = [text for text in texts_for(subject, documents, tokenizer) if text][:3]
         for stranger in STRANGERS:
@@ -245,7 +245,7 @@ def _unknown(tokenizer: Any, before: str, stranger: str, after: str, words: str)
         ids = tokenizer.encode(text)
     except UnknownTextError as error:
         position = error.position
-        # Where units are words, the unknown one may begin before the strange character.
+        # If units are words, the unknown one may begin before the strange character.
         first = max(before.rfind(" ") + 1, 0)
         if error.text != text or not first <= position <= place:
             raise ContractError(
@@ -275,7 +275,7 @@ def _unknown(tokenizer: Any, before: str, stranger: str, after: str, words: str)
 
 @clause("vocabulary-stays", "vocab_size and bos_id stay the same after training")
 def vocabulary_stays(subject: Subject) -> None:
-    """Whatever is encoded, decoded and displayed, known or not."""
+    """Encodes, decodes and displays known and unknown text in between."""
     for documents in CORPORA.values():
         tokenizer = train(subject, subject.settings[0], documents)
         before = tokenizer.vocab_size, tokenizer.bos_id
@@ -293,7 +293,7 @@ def vocabulary_stays(subject: Subject) -> None:
 
 @clause("trains-quickly", f"training on {MANY:,} names takes less than {SECONDS:g} seconds")
 def trains_quickly(subject: Subject) -> None:
-    """The better of two attempts, if the first is too slow."""
+    """Takes the better of two attempts, if the first is too slow."""
     rng = random.Random(2017)
     names = [
         "".join(rng.choice("aeinorstlmd") for _ in range(rng.randint(3, 10))) for _ in range(MANY)

@@ -21,8 +21,8 @@ def trainings(subject: Subject) -> Iterator[tuple[str, Setting, tuple[str, ...]]
 
 
 def trained_ones(subject: Subject) -> Iterator[tuple[str, tuple[str, ...], Any]]:
-    """(words, documents, tokenizer trained on them). Made once, for most checks change nothing of
-    what a tokenizer has learnt."""
+    """(words, documents, tokenizer trained on the documents). Tokenizers are trained once, since
+    most checks change nothing that a tokenizer has learnt."""
     if "trained" not in subject.memo:
         subject.memo["trained"] = [
             (words, documents, train(subject, setting, documents))
@@ -32,9 +32,9 @@ def trained_ones(subject: Subject) -> Iterator[tuple[str, tuple[str, ...], Any]]
 
 
 def train(subject: Subject, setting: Setting, documents: tuple[str, ...]) -> Any:
-    """A fresh tokenizer, trained on these."""
+    """A fresh tokenizer, trained on `documents`."""
     tokenizer = subject.make(setting)
-    tokenizer.train(iter(documents))  # an iterable, which is all that is promised
+    tokenizer.train(iter(documents))  # no more than an iterable is promised
     return tokenizer
 
 
@@ -53,7 +53,7 @@ def texts_for(subject: Subject, documents: tuple[str, ...], tokenizer: Any) -> l
 
 
 def spells(tokenizer: Any, text: str) -> bool:
-    """Whether the tokenizer knows all of the text."""
+    """True if the tokenizer can encode all of the text."""
     try:
         tokenizer.encode(text)
     except UnknownTextError:
@@ -62,7 +62,7 @@ def spells(tokenizer: Any, text: str) -> bool:
 
 
 def is_fixed(subject: Subject) -> bool:
-    """Whether the vocabulary is the same whatever it was trained on: then documents may hold
-    characters that it does not have."""
+    """True if the vocabulary has one size whatever it was trained on. The documents may then hold
+    characters that the vocabulary lacks."""
     sizes = {made.vocab_size for words, _, made in trained_ones(subject) if ", " not in words}
     return len(sizes) == 1

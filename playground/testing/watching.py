@@ -1,4 +1,4 @@
-"""Watching over what tested code does besides what it returns: print, draw, write, connect."""
+"""Watches the side effects of tested code: print, draw random numbers, write, connect."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def check_quiet(use: Use) -> None:
 
 @contextmanager
 def captured() -> Iterator[list[str]]:
-    """What is written to standard output and standard error: by Python, and, as compiled code
-    does, to the file descriptors. Filled in at the end."""
+    """A list of what the block writes to standard output and standard error: by Python, or to the
+    file descriptors, as compiled code does. The list is filled at the end of the block."""
     written: list[str] = []
     texts = (io.StringIO(), io.StringIO())
     with ExitStack() as stack:
@@ -47,7 +47,7 @@ def captured() -> Iterator[list[str]]:
             for descriptor in (1, 2):
                 try:
                     kept.append((descriptor, os.dup(descriptor)))
-                except OSError:  # a process that has none
+                except OSError:  # the process has no such descriptor
                     continue
                 os.dup2(file.fileno(), descriptor)
             with redirect_stdout(texts[0]), redirect_stderr(texts[1]):
@@ -64,7 +64,7 @@ def captured() -> Iterator[list[str]]:
 def check_global_random(use: Use, advice: str) -> None:
     """Raise ContractError if `use` draws from, or seeds, the global random streams.
 
-    Python's is put back where it was, whatever happens.
+    Python's stream is put back where it was, also after an error.
     """
     state = random.getstate()
     numpy_before = numpy_state()
@@ -77,14 +77,14 @@ def check_global_random(use: Use, advice: str) -> None:
 
 
 def numpy_state() -> bytes:
-    """The state of NumPy's global random stream; empty while nobody has imported it."""
+    """The state of NumPy's global random stream; empty while NumPy is not imported."""
     numpy: Any = sys.modules.get("numpy")
     return pickle.dumps(numpy.random.get_state()) if numpy is not None else b""
 
 
 @contextmanager
 def global_random_kept() -> Iterator[None]:
-    """Afterwards the global random stream is where it was before."""
+    """Put the global random stream back where it was, at the end of the block."""
     state = random.getstate()
     try:
         yield
@@ -94,7 +94,7 @@ def global_random_kept() -> Iterator[None]:
 
 @contextmanager
 def global_random_at(seed: int) -> Iterator[None]:
-    """The global random stream at this seed, for a while."""
+    """Run the block with the global random stream at this seed."""
     with global_random_kept():
         random.seed(seed)
         yield
@@ -102,10 +102,10 @@ def global_random_at(seed: int) -> Iterator[None]:
 
 @contextmanager
 def without_network() -> Iterator[list[str]]:
-    """No connection to anywhere; the addresses that were tried, in words.
+    """Run the block without network; gives the list of the addresses that it tried, in words.
 
-    What tries gets an OSError, just as on a computer that is offline. Sockets of this computer
-    that are files (multiprocessing's) still work. Connections to 127.0.0.1 do not.
+    A connection raises OSError, just as on a computer that is offline. Sockets that are files of
+    this computer (multiprocessing's) still work. Connections to 127.0.0.1 do not.
     """
     tried: list[str] = []
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
@@ -135,14 +135,14 @@ def without_network() -> Iterator[list[str]]:
     try:
         yield tried
     finally:
-        # What the class inherits looks the same afterwards, whether or not it is its own again.
+        # A method that the class inherited is now its own, which makes no difference to callers.
         patched.connect, patched.connect_ex = connect, connect_ex
         module.getaddrinfo = getaddrinfo
 
 
 @contextmanager
 def empty_folder() -> Iterator[Path]:
-    """A new folder that is the current one for a while."""
+    """Run the block in a new empty folder."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
@@ -154,7 +154,7 @@ def empty_folder() -> Iterator[Path]:
 
 
 def check_empty(folder: Path, advice: str) -> None:
-    """Raise ContractError if something lies in this folder."""
+    """Raise ContractError if the folder is not empty."""
     found = sorted(path.name for path in folder.iterdir())
     if found:
         raise ContractError(f"{found[0]!r} was written to the current folder", advice)
