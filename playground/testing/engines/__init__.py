@@ -38,16 +38,16 @@ CLAUSES: tuple[Clause, ...] = (
     *BULK,
     *LONG_CLAUSES,
 )
-"""What most often tells comes first and what takes longest last: a run may have little time."""
+"""The most telling checks come first and the slowest last, since a run may have little time."""
 
 
 def engine_checks(
     factory: EngineFactory, name: str = "", small: bool | None = None
 ) -> tuple[Check, ...]:
-    """The contract of one engine. Makes no engine yet: that is for the checks to do.
+    """The checks of one engine, which is not made before a check is called.
 
-    name: stands before the names of the checks. small: fewer and smaller models, shorter runs,
-    for an engine that needs tens of milliseconds a step; by default a step of it is timed.
+    name: stands before the names of the checks. small: use fewer and smaller models and shorter
+    runs, for an engine that needs tens of milliseconds a step; None times a step to decide.
     """
     subject = Subject(factory, name, small)
     return tuple(
@@ -69,7 +69,8 @@ def _run(test: Callable[[Subject], str | None], subject: Subject) -> str | None:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """As in the worker, which collects seldom: it would count every Value again and again."""
+    """Run the block without garbage collection, which would visit every Value again and again; the
+    worker collects seldom too."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -47,7 +47,7 @@ def _compare(subject: Subject, drawn: Sequence[Case]) -> None:
     "for random small models and batches, losses and gradients are the scalar engine's to 1e-9",
 )
 def losses_and_gradients(subject: Subject) -> None:
-    """Shapes, heads, layers, batches, documents shorter and longer than the block."""
+    """Varies shapes, heads, layers, batches, and documents shorter and longer than the block."""
     drawn = cases(2017, 20, SCALAR_WORK)
     _compare(subject, (*EDGES, *drawn[: subject.size(20, 8)]))
 
@@ -57,7 +57,7 @@ def losses_and_gradients(subject: Subject) -> None:
     "for random larger models and batches, losses and gradients are the vector engine's to 1e-9",
 )
 def larger_models(subject: Subject) -> None:
-    """Where loops are unrolled, tiled or given to another library."""
+    """Uses sizes at which engines unroll or tile loops, or call another library."""
     _compare(subject, subject.size((WIDE, WIDEST, *cases(1706, 8, VECTOR_WORK)), (WIDE,)))
 
 
@@ -66,7 +66,7 @@ def larger_models(subject: Subject) -> None:
     "the gradients of a batch are those of the mean over all its tokens, not over its documents",
 )
 def mean_over_all_tokens(subject: Subject) -> None:
-    """From the engine's own gradients of each document, weighted by its tokens."""
+    """Compares with the engine's own gradients of each document, weighted by its tokens."""
     engine = subject.make()
     together = engine.loss_and_gradients(BATCH)
     mine = engine.read("gradients")
@@ -89,7 +89,7 @@ def mean_over_all_tokens(subject: Subject) -> None:
     "a document with a single token to predict has one loss, and gradients as any other",
 )
 def one_token_documents(subject: Subject) -> None:
-    """Attention to one token only, whose queries and keys have gradients of 0."""
+    """Attention then sees one token only, so that queries and keys have gradients of 0."""
     for vocab_size, block_size in ((5, 6), (5, 1), (1, 1)):
         config = ModelConfig(vocab_size, n_embd=6, n_head=3, n_layer=2, block_size=block_size)
         last = vocab_size - 1
@@ -107,7 +107,7 @@ def one_token_documents(subject: Subject) -> None:
     "of a document longer than block_size + 1 only the first block_size predictions count",
 )
 def cut_off_at_block_size(subject: Subject) -> None:
-    """The same losses and gradients as for the beginning alone."""
+    """Compares losses and gradients with those of the document's beginning alone."""
     rng = random.Random(5)
     document = [rng.randrange(SMALL.vocab_size) for _ in range(3 * SMALL.block_size)]
     cut = document[: SMALL.block_size + 1]
@@ -125,7 +125,7 @@ def cut_off_at_block_size(subject: Subject) -> None:
     "one engine takes batches of one document and of many, in any order",
 )
 def batches_of_any_size(subject: Subject) -> None:
-    """Nothing of a large batch is left in the small one after it."""
+    """Alternates large and small batches, to find remains of a large one in the next."""
     rng = random.Random(4)
     engine = subject.make()
     other = VectorEngine(SMALL, OptimizerConfig(), engine.read("weights"))
@@ -152,7 +152,7 @@ _OPTIMIZERS = (
     "the update is Adam's (Kingma & Ba 2014, algorithm 1), with the constants of OptimizerConfig",
 )
 def adam(subject: Subject) -> None:
-    """Weights and moments after each of several steps, step 0 or not, learning rate 0 or not."""
+    """Compares weights and moments after several steps, with step 0 and with learning rate 0."""
     count = parameter_count(SMALL)
     rng = random.Random(8)
     for optimizer in _OPTIMIZERS:
@@ -160,7 +160,7 @@ def adam(subject: Subject) -> None:
         weights = array("d", [rng.gauss(0, 1) for _ in range(count)])
         engine = subject.make(weights=weights, optimizer=optimizer)
         m, v, w = [0.0] * count, [0.0] * count, list(weights)
-        # Learning rate and step: steps in a row, a jump ahead (a run that was opened), no rate.
+        # Learning rate and step: steps in a row, a jump as in a run that was opened, a rate of 0.
         for rate, step in ((0.1, 0), (0.05, 1), (0.01, 2), (0.01, 40), (0.0, 41)):
             gradients = array("d", [rng.gauss(0, 10 ** rng.uniform(-4, 0)) for _ in range(count)])
             if step == 2:
@@ -195,7 +195,7 @@ def adam(subject: Subject) -> None:
     "200 training steps on the embedded names give the reference's losses to 1e-9",
 )
 def names_trajectory(subject: Subject) -> None:
-    """The default run: the beginning against the scalar engine, all against the vector engine."""
+    """Compares the default run: its beginning with the scalar engine, all with the vector one."""
     config, weights, _ = names()
     steps = subject.size(NAMES_STEPS, 20)
     mine = names_run(subject.make(config, weights), steps)

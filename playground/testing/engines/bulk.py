@@ -1,4 +1,4 @@
-"""Many steps in one call: bit for bit what the same steps are one by one."""
+"""Many steps in one call: bit for bit the same as single steps."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from playground.testing.engines.subject import BATCH, SMALL, Subject, clause, mo
 _NOT_BULK = "the engine has no train"
 
 _MEAN_REL = 1e-14
-"""Bit for bit holds for every token's loss. Their mean may be summed in any order: Python's own
-sum() rounds otherwise since 3.12."""
+"""The largest relative difference of mean losses. Token losses are equal bit for bit, but their
+mean may be summed in any order: Python's own sum() rounds otherwise since 3.12."""
 
 Documents = Sequence[Sequence[int]]
 
@@ -27,7 +27,7 @@ Documents = Sequence[Sequence[int]]
 def _one_by_one(
     engine: Engine, documents: Documents, rates: Sequence[float], step: int
 ) -> tuple[list[float], list[list[float]], int]:
-    """What train should give: mean losses, token losses of the last step, tokens."""
+    """The result that train should give: mean losses, token losses of the last step, tokens."""
     size = len(documents) // len(rates)
     means: list[float] = []
     rows: list[list[float]] = []
@@ -51,7 +51,7 @@ def _compare(
     rates: Sequence[float],
     step: int,
 ) -> None:
-    """train of the one against single steps of the other, which is in the same state."""
+    """Compare `train` of `many` with single steps of `single`, which is in the same state."""
     steps = many.train(documents, rates, step)
     means, rows, tokens = _one_by_one(single, documents, rates, step)
     if not isinstance(steps, Steps) or not isinstance(steps.losses, array):
@@ -81,8 +81,8 @@ def _compare(
     "train gives, bit for bit, the losses, weights, moments and gradients of single steps",
 )
 def train_is_single_steps(subject: Subject) -> str | None:
-    """With one document a step and with three, in several calls, single steps between them, and
-    at last in an engine into which the run was moved."""
+    """Trains with one document a step and with three, in several calls with single steps between
+    them, and at last in an engine into which the run was moved."""
     configs = [SMALL, ModelConfig(9, n_embd=15, n_head=3, n_layer=1, block_size=7)]
     for config in configs[: subject.size(2, 1)]:
         for size in (1, 3):
@@ -95,7 +95,7 @@ def train_is_single_steps(subject: Subject) -> str | None:
                 if count == 4:
                     fresh = subject.make(config, seed=9)
                     assert isinstance(fresh, BulkEngine)
-                    fresh.train([[0, 0]], [0.1], 0)  # so that it has something to forget
+                    fresh.train([[0, 0]], [0.1], 0)  # so that `fresh` has something to forget
                     move(many, fresh)
                     many = fresh
                 documents = [
@@ -119,7 +119,7 @@ def train_is_single_steps(subject: Subject) -> str | None:
     " not made, and the steps after it are not tried",
 )
 def train_stops_where_the_loss_is_not_finite(subject: Subject) -> str | None:
-    """In the first step, in the midst and in the last, with one document a step and with two."""
+    """Puts such a loss into each of 4 steps, with one document a step and with two."""
     possible, impossible = [2, 0, 0], [2, 0, 1]
     for size in (1, 2):
         for place in range(4):
@@ -140,7 +140,7 @@ def train_stops_where_the_loss_is_not_finite(subject: Subject) -> str | None:
     " refuses, with ValueError before anything has changed; no steps at all are no steps",
 )
 def train_refuses_what_cannot_be(subject: Subject) -> str | None:
-    """Also if only the last of several steps is impossible."""
+    """Tries also several steps of which only the last is impossible."""
     engine = subject.make()
     if not isinstance(engine, BulkEngine):
         return _NOT_BULK

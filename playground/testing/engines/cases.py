@@ -1,4 +1,4 @@
-"""Models and batches to try an engine on, and what the reference makes of them."""
+"""Models and batches to try an engine on, and the results of the reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from microgpt.vector_engine import VectorEngine
 Batch = tuple[tuple[int, ...], ...]
 
 SCALAR_WORK = 50_000
-"""The most that the scalar engine is asked for at once, in `Case.work`: about 0.1 s."""
+"""The most `Case.work` for the scalar engine at once: about 0.1 s."""
 VECTOR_WORK = 1_500_000
 
 
@@ -31,16 +31,16 @@ class Case:
     batch: Batch
     seed: int
     spread: float
-    """Standard deviation of the weights: 0.08 as at the start, more so that all paths carry."""
+    """Standard deviation of the weights: 0.08 as at the start, or more so that all paths carry."""
 
     @property
     def work(self) -> int:
-        """Weights times tokens, about a multiplication each."""
+        """Weights times tokens: about the number of multiplications."""
         tokens = sum(min(self.config.block_size, len(document) - 1) for document in self.batch)
         return parameter_count(self.config) * tokens
 
     def weights(self) -> array[float]:
-        """Flat float64, the same for every engine."""
+        """The weights, flat float64, the same for every engine."""
         gauss = random.Random(self.seed).gauss
         count = parameter_count(self.config)
         return array("d", [gauss(0, self.spread) for _ in range(count)])
@@ -73,7 +73,7 @@ WIDEST = Case(
     5,
     0.08,
 )
-"""Too wide for the scalar engine; the first one for a slow engine all the same."""
+"""WIDE and WIDEST are too wide for the scalar engine; even a slow engine is tried on WIDE."""
 
 
 @lru_cache(maxsize=8)
@@ -110,7 +110,7 @@ def _draw(rng: random.Random) -> Case:
 
 @lru_cache(maxsize=256)
 def expected(case: Case) -> tuple[list[list[float]], array[float]]:
-    """Losses and gradients of the reference; not to be changed, for they are kept."""
+    """Losses and gradients of the reference. They are cached: do not change them."""
     factory = ScalarEngine if case.work <= SCALAR_WORK else VectorEngine
     engine: Engine = factory(case.config, OptimizerConfig(), case.weights())
     losses = engine.loss_and_gradients(case.batch)
@@ -147,6 +147,6 @@ def names_run(engine: Engine, steps: int) -> list[float]:
 
 @lru_cache(maxsize=4)
 def names_losses(reference: type[ScalarEngine] | type[VectorEngine], steps: int) -> list[float]:
-    """What a built-in engine makes of the run; not to be changed, for it is kept."""
+    """The losses of the run in a built-in engine. The list is cached: do not change it."""
     config, weights, _ = names()
     return names_run(reference(config, OptimizerConfig(), weights), steps)

@@ -1,4 +1,4 @@
-"""Numbers beside numbers: what counts as the same, and words for where they part."""
+"""Compares numbers: which count as the same, and in which words a difference is told."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from microgpt.parameters import parameter_layout
 from playground.testing.contract import ContractError
 
 REL = 1e-9
-"""How far an engine may be from the reference, relative: the same sums in another order."""
+"""The largest relative difference from the reference: that of the same sums in another order."""
 FLOOR = 1e-12
-"""The same for losses in nats, absolute: near 0 only rounding is left."""
+"""The largest absolute difference of losses in nats, since near 0 only rounding is left."""
 
 Rows = Sequence[Sequence[float]]
 
 
 def close(a: float, b: float, rel: float = REL, floor: float = FLOOR) -> bool:
-    """Whether both are nan, or the same, or within `rel` of the larger or `floor`."""
+    """True if both are nan, or equal, or within `rel` of the larger or within `floor`."""
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or abs(a - b) <= max(rel * max(abs(a), abs(b)), floor)
@@ -45,7 +45,7 @@ def check_numbers(
 def check_rows(
     what: str, mine: Rows, expected: Rows, advice: str, rel: float = REL, floor: float = FLOOR
 ) -> None:
-    """Raise ContractError where two lists of token losses, one a document, differ."""
+    """Raise ContractError if two lists of token losses, one a document, differ."""
     lengths, others = [len(row) for row in mine], [len(row) for row in expected]
     if lengths != others:
         raise ContractError(f"{what}: lists of {lengths} losses instead of {others}", advice)
@@ -57,8 +57,8 @@ def check_gradients(
     what: str, config: ModelConfig, mine: array[float], expected: array[float], advice: str
 ) -> None:
     """Raise ContractError for the matrix in which the gradients differ: by more than REL of the
-    largest in it. Where all of them cancel (attention to a single token), only the rounding of
-    either engine is left, so 1e-15 is nothing."""
+    largest in it. If all terms of a gradient cancel (attention to a single token), only rounding
+    is left, so differences of 1e-15 pass."""
     for spec in parameter_layout(config):
         x, y = mine[spec.slice], expected[spec.slice]
         limit = REL * max(map(abs, y)) + 1e-15

@@ -25,7 +25,7 @@ def _loss(logits: list[float], target: int) -> float:
     " vector engine's",
 )
 def decoder_is_the_forward_pass(subject: Subject) -> None:
-    """For random models, up to the whole block."""
+    """Continues texts of random models, up to the whole block."""
     for case in cases(1804, 12, SCALAR_WORK)[: subject.size(12, 6)]:
         engine = subject.make(case.config, case.weights())
         other = VectorEngine(case.config, OptimizerConfig(), case.weights())
@@ -49,7 +49,7 @@ def decoder_is_the_forward_pass(subject: Subject) -> None:
     "push returns a list of vocab_size floats of its own: no later call changes it",
 )
 def logits_are_a_new_list(subject: Subject) -> None:
-    """Not an array of the library's, nor a buffer that is used again."""
+    """Refuses an array of a library, and a buffer that is used again."""
     engine = subject.make()
     decoder, undisturbed = engine.decoder(), engine.decoder()
     first = decoder.push(4)
@@ -74,7 +74,7 @@ def logits_are_a_new_list(subject: Subject) -> None:
     "each decoder has a KV cache of its own: several continue different texts in turns",
 )
 def decoders_do_not_disturb_each_other(subject: Subject) -> None:
-    """Nor does an evaluation in between disturb them."""
+    """Continues three texts in turns, with evaluations in between."""
     engine = subject.make()
     texts = ([4, 0, 1, 2], [4, 3, 3, 0], [1, 4, 2, 2])
     alone = []
@@ -101,7 +101,7 @@ def decoders_do_not_disturb_each_other(subject: Subject) -> None:
     "a decoder made after the weights have changed, by write or by a step, uses the new ones",
 )
 def decoder_has_the_weights_of_now(subject: Subject) -> None:
-    """A decoder, the weights changed, and another decoder."""
+    """Makes a decoder, changes the weights, and makes another decoder."""
     engine, other = subject.make(seed=1), subject.make(seed=2)
     advice = "make each decoder from the weights as they are when it is made"
     engine.decoder().push(4)
@@ -120,7 +120,7 @@ def decoder_has_the_weights_of_now(subject: Subject) -> None:
     "push raises IndexError after block_size tokens, and ValueError for an id out of range",
 )
 def decoder_ends_with_the_block(subject: Subject) -> None:
-    """For a block of one token and of several."""
+    """Tries a block of one token and one of several."""
     advice = "call microgpt.checks.check_token first"
     rng = random.Random(1)
     for block_size in (1, 6):

@@ -16,7 +16,7 @@ from playground.testing.engines.subject import SMALL, Subject, clause
 _METHODS = ("loss_and_gradients", "losses", "adam_step", "decoder", "read", "write")
 
 SILENT = 1.0
-"""Seconds that `prepare` may take without a word."""
+"""Seconds that `prepare` may take without a call of progress."""
 
 
 @clause(
@@ -25,7 +25,7 @@ SILENT = 1.0
     essential=True,
 )
 def is_an_engine(subject: Subject) -> None:
-    """All that any other check needs."""
+    """Tests what all other checks need."""
     try:
         engine = subject.make()
     except ImportError as error:
@@ -51,7 +51,7 @@ def is_an_engine(subject: Subject) -> None:
     "a new engine has the weights it was given, and gradients and moments of 0",
 )
 def begins_with_the_weights_given(subject: Subject) -> None:
-    """What is read before the first step."""
+    """Reads the state before the first step."""
     weights = initial_weights(SMALL, random.Random(3))
     engine = subject.make(weights=weights)
     advice = "take them over as float64, in the order of parameter_layout"
@@ -63,7 +63,7 @@ def begins_with_the_weights_given(subject: Subject) -> None:
 
 
 class _Cancelled(Exception):
-    """What progress raises when a person will not wait."""
+    """Raised by progress, as when a person cancels."""
 
 
 @clause(
@@ -72,7 +72,7 @@ class _Cancelled(Exception):
     " through what progress raises",
 )
 def prepare_says_how_far_it_is(subject: Subject) -> str | None:
-    """For a PreparedEngine. Work of less than a second need not say anything."""
+    """Prepares a PreparedEngine. Work of less than a second may call progress never."""
 
     def made() -> Engine:
         return subject.factory(SMALL, OptimizerConfig(), initial_weights(SMALL, random.Random(1)))

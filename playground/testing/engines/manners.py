@@ -20,7 +20,7 @@ from playground.testing.watching import captured, numpy_state
 
 
 def _use(engine: Engine, batch: Sequence[Sequence[int]] = BATCH) -> list[list[float]]:
-    """Call every method; all the numbers that come back."""
+    """Call every method; returns all the numbers that come back."""
     numbers: list[list[float]] = []
     for step in range(4):
         numbers += engine.loss_and_gradients(batch)
@@ -38,7 +38,7 @@ def _use(engine: Engine, batch: Sequence[Sequence[int]] = BATCH) -> list[list[fl
 
 @clause("same-run-same-bits", "the same run twice gives the same bits")
 def same_run_same_bits(subject: Subject) -> None:
-    """Whatever other programs draw from the global random stream, and however often."""
+    """Seeds the global random stream differently for the second run."""
     kept = random.getstate()
     try:
         runs = []
@@ -57,11 +57,11 @@ def same_run_same_bits(subject: Subject) -> None:
     "the global random streams (random's, and numpy.random's if it is loaded) stay as they are",
 )
 def global_random_state(subject: Subject) -> None:
-    """From the factory's call to the last method's."""
+    """Calls the factory and every method."""
     advice = "an engine needs no random numbers: its first weights are given to it"
     state = random.getstate()
     engine = subject.make()
-    numpy_before = numpy_state()  # only now: the factory may be the first to import it
+    numpy_before = numpy_state()  # not earlier: the factory may be the first to import NumPy
     try:
         _use(engine)
         _use(subject.make())
@@ -75,9 +75,9 @@ def global_random_state(subject: Subject) -> None:
 
 @clause("quiet", "nothing is written to standard output or standard error")
 def quiet(subject: Subject) -> None:
-    """By any method, prepare included, with ordinary numbers and with huge ones."""
+    """Calls every method, prepare included, with ordinary numbers and with huge ones."""
     with warnings.catch_warnings(), captured() as written:
-        warnings.simplefilter("ignore")  # another check's matter
+        warnings.simplefilter("ignore")  # another check tells of warnings
         _use(subject.make())
         _use_with_huge(subject)
     for text in written:
@@ -92,7 +92,7 @@ def quiet(subject: Subject) -> None:
 def _use_with_huge(subject: Subject) -> None:
     for i, (_, weights) in enumerate(huge_weights(subject)):
         if i % 4 == 0:
-            with suppress(Exception):  # which is for the check huge-weights to tell
+            with suppress(Exception):  # the check huge-weights tells of it
                 engine = subject.make(weights=weights)
                 engine.loss_and_gradients(BATCH)
                 engine.adam_step(0.01, 0)
@@ -106,7 +106,7 @@ def _use_with_huge(subject: Subject) -> None:
     "no RuntimeWarning is given, not even for numbers that overflow or are undefined",
 )
 def no_runtime_warnings(subject: Subject) -> None:
-    """Huge and impossible numbers are part of training: see the checks huge-weights and others."""
+    """Computes also with huge numbers, which are part of training: see the check huge-weights."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         _use(subject.make())
@@ -125,7 +125,7 @@ def no_runtime_warnings(subject: Subject) -> None:
     "documents, learning rates and arrays that are given are not changed",
 )
 def arguments_stay_as_they_are(subject: Subject) -> None:
-    """Lists and arrays, looked at after each call."""
+    """Looks at the lists and arrays after each call."""
     advice = "work on a copy"
     weights = initial_weights(SMALL, random.Random(1))
     kept = array("d", weights)
@@ -165,7 +165,7 @@ def arguments_stay_as_they_are(subject: Subject) -> None:
     "losses come as lists of floats, one a document, that no later call changes",
 )
 def losses_are_new_lists(subject: Subject) -> None:
-    """For documents given as lists, tuples and arrays alike."""
+    """Gives documents as lists, tuples and arrays."""
     engine = subject.make()
     for method in (engine.loss_and_gradients, engine.losses):
         first = method([list(document) for document in BATCH])
@@ -191,7 +191,7 @@ def losses_are_new_lists(subject: Subject) -> None:
 
 @clause("other-threads", "an engine made and used in another thread gives the same bits")
 def other_threads(subject: Subject) -> None:
-    """In one thread only, from beginning to end, but not in the main one."""
+    """Makes and uses an engine in one thread that is not the main one."""
     results: list[tuple[list[list[float]], dict[Any, bytes]]] = []
     errors: list[BaseException] = []
 

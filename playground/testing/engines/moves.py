@@ -32,13 +32,13 @@ def move_checks(factories: Mapping[str, EngineFactory]) -> tuple[Check, ...]:
 
 
 def check_moves(factories: Mapping[str, EngineFactory]) -> None:
-    """All of `move_checks`; raises the first ContractError, which names the pair."""
+    """Run all of `move_checks`; raises the first ContractError, which names the pair."""
     for check in move_checks(factories):
         check()
 
 
 def _moved(source: Subject, target: Subject) -> None:
-    """Losses to 1e-9 after the move, by the gradients that were moved too."""
+    """Compare losses after the move to 1e-9; the first step uses the gradients that were moved."""
     stays, goes = source.make(), target.make(seed=99)
     take_steps(stays, _BEFORE, 0)
     stays.loss_and_gradients(BATCH)

@@ -20,7 +20,7 @@ _LENGTHS = [4, 2, 1]
 
 
 def huge_weights(subject: Subject) -> Iterator[tuple[str, array[float]]]:
-    """(what they are, weights for SMALL): huge ones everywhere, here and there, of both signs."""
+    """(words, weights for SMALL): huge ones everywhere, here and there, of both signs."""
     for huge in HUGE if not subject.small else HUGE[::3] + HUGE[-1:]:
         for place in ("everywhere", "here and there", "of both signs"):
             weights = initial_weights(SMALL, random.Random(1))
@@ -33,10 +33,10 @@ def huge_weights(subject: Subject) -> Iterator[tuple[str, array[float]]]:
 
 
 def possible_and_impossible(subject: Subject) -> Engine:
-    """An engine that holds token 0 certain, and every other one impossible.
+    """An engine for which, after any text, token 0 is certain and every other one impossible.
 
-    Whatever it reads: embeddings of 1 stay 1 through blocks of 0, and the logits are 2000, -2000
-    and 0, of which exp leaves 1, 0 and 0.
+    Embeddings of 1 stay 1 through blocks of 0, and the logits are 2000, -2000 and 0, of which exp
+    leaves 1, 0 and 0.
     """
     config = ModelConfig(vocab_size=3, n_embd=1, n_head=1, block_size=4)
     weights = array("d", bytes(8 * parameter_count(config)))
@@ -54,7 +54,7 @@ def possible_and_impossible(subject: Subject) -> Engine:
     " logits as ever, nan where they are undefined",
 )
 def huge_weights_raise_nothing(subject: Subject) -> None:
-    """Losses, steps, decoders."""
+    """Computes losses, steps and logits with huge weights."""
     advice = "let inf and nan pass through; where Python or a library raises, give inf or nan"
     for what, weights in huge_weights(subject):
         engine = subject.make(weights=weights)
@@ -76,7 +76,7 @@ def huge_weights_raise_nothing(subject: Subject) -> None:
                         f" with {what}",
                         advice,
                     )
-                # -log p of any probability is 0 or more, whatever became of the weights.
+                # -log p of any probability is 0 or more, with any weights.
                 wrong = [loss for row in rows for loss in row if loss < 0]
                 if wrong:
                     raise ContractError(f"a loss of {wrong[0]}, with {what}", advice)
@@ -96,7 +96,7 @@ def huge_weights_raise_nothing(subject: Subject) -> None:
     "a token whose probability underflows to 0 has loss inf, and a certain one 0",
 )
 def impossible_tokens_cost_inf(subject: Subject) -> None:
-    """In training and in evaluation; the gradients are there, whatever they are."""
+    """Tries training and evaluation; the gradients may be any numbers, but must be there."""
     engine = possible_and_impossible(subject)
     batch = [[2, 0], [2, 1], [2, 2]]
     for what, given in (
@@ -118,7 +118,7 @@ def impossible_tokens_cost_inf(subject: Subject) -> None:
     "gradients that are huge, infinite or not a number do not stop adam_step",
 )
 def huge_gradients_do_not_stop_adam(subject: Subject) -> None:
-    """The square of 1e200 overflows; inf over inf is nan."""
+    """Uses 1e200, whose square overflows; inf over inf is nan."""
     engine = subject.make()
     count = parameter_count(SMALL)
     for huge in (1e200, math.inf, math.nan):

@@ -1,4 +1,4 @@
-"""What cannot be is refused with ValueError, before anything has changed."""
+"""Impossible batches and states are refused with ValueError, before anything has changed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def refuse(engine: Engine, what: str, call: Callable[[], object], advice: str) -
     " nothing has changed",
 )
 def impossible_batches_are_refused(subject: Subject) -> None:
-    """In training and in evaluation."""
+    """Tries training and evaluation."""
     engine = subject.make()
     take_steps(engine, [BATCH], 0)
     advice = "call microgpt.checks.inputs_and_targets for every document first"
@@ -69,7 +69,7 @@ def impossible_batches_are_refused(subject: Subject) -> None:
     " changed; so does the factory another length",
 )
 def impossible_states_are_refused(subject: Subject) -> None:
-    """Too short, too long, empty; one negative number among many."""
+    """Writes arrays that are too short, too long or empty, and one with a negative number."""
     engine = subject.make()
     take_steps(engine, [BATCH], 0)
     count = parameter_count(SMALL)

@@ -1,4 +1,4 @@
-"""Weights, gradients and moments: read, written, moved, and evaluated without being touched."""
+"""Weights, gradients and moments: reading, writing, moving, and evaluation, which changes none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BATCHES = tuple((document,) for document in BATCH) * 5
 
 
 def _random_state(kind: StateKind, seed: int) -> array[float]:
-    """Numbers of all sizes that a float64 can have; none below 0 for a second moment."""
+    """Random numbers of all sizes that a float64 can have; none below 0 for a second moment."""
     rng = random.Random(seed)
     values = array("d", [rng.gauss(0, 1) * 10 ** rng.randint(-300, 300) for _ in range(_COUNT)])
     return array("d", map(abs, values)) if kind == "second_moment" else values
@@ -39,7 +39,7 @@ def _random_state(kind: StateKind, seed: int) -> array[float]:
     " state is written for itself",
 )
 def state_is_read_as_it_was_written(subject: Subject) -> None:
-    """Each of the four kinds, and the three others unchanged by it."""
+    """Writes and reads each of the four kinds, and compares the three others."""
     engine = subject.make()
     take_steps(engine, _BATCHES[:2], 0)
     for seed, kind in enumerate(STATE_KINDS):
@@ -67,7 +67,7 @@ def state_is_read_as_it_was_written(subject: Subject) -> None:
     "arrays are copied on the way in and on the way out: nobody shares memory with the engine",
 )
 def state_is_copied(subject: Subject) -> None:
-    """The first weights, and read and write of each kind."""
+    """Changes the array of first weights, and arrays after write and read of each kind."""
     first = array("d", [0.5] * _COUNT)
     engine = subject.make(weights=first)
     first[0] = -1.0
@@ -85,7 +85,7 @@ def state_is_copied(subject: Subject) -> None:
         out[4] = 7.0
         if engine.read(kind)[4] != 0.5:
             raise ContractError(f"the {kind} follow the array that was read", "copy it in read")
-        # What is read must not follow the engine either, not even when it is read again.
+        # An array that was read must not follow the engine either, even if the kind is read again.
         out = engine.read(kind)
         engine.write(kind, array("d", [0.25] * _COUNT))
         engine.read(kind)
@@ -102,15 +102,15 @@ def state_is_copied(subject: Subject) -> None:
     "after write, losses, gradients and updates are those of an engine that began in that state",
 )
 def what_follows_depends_on_the_state_alone(subject: Subject) -> None:
-    """A fresh engine of the same factory, put into the state of another, goes on bit for bit."""
+    """Puts an engine into the state of another of the same factory, and compares bit for bit."""
     engine = subject.make()
     take_steps(engine, _BATCHES[:5], 0)
     copy = subject.make(seed=7)
-    take_steps(copy, _BATCHES[3:5], 0, 0.1)  # so that it has something to forget
+    take_steps(copy, _BATCHES[3:5], 0, 0.1)  # so that the copy has something to forget
     move(engine, copy)
     advice = "compute nothing ahead that write does not compute anew"
     check_rows("losses()", copy.losses(BATCH), engine.losses(BATCH), advice, 0, 0)
-    copy.adam_step(0.02, 5)  # by gradients, moments and weights that were written
+    copy.adam_step(0.02, 5)  # uses the gradients, moments and weights that were written
     engine.adam_step(0.02, 5)
     losses, others = take_steps(copy, _BATCHES[6:12], 6), take_steps(engine, _BATCHES[6:12], 6)
     check_numbers("the losses of the steps that follow", losses, others, advice, 0, 0)
@@ -120,7 +120,7 @@ def what_follows_depends_on_the_state_alone(subject: Subject) -> None:
 
 @lru_cache(maxsize=1)
 def _whole_run() -> list[float]:
-    """The losses of a run that stays in the scalar engine; not to be changed, for it is kept."""
+    """The losses of a run that stays in the scalar engine. The list is cached: do not change it."""
     return take_steps(Subject(ScalarEngine).make(), _BATCHES, 0)
 
 
@@ -130,7 +130,7 @@ def _whole_run() -> list[float]:
     " nothing had happened",
 )
 def moved_in_mid_run(subject: Subject) -> None:
-    """Three steps in each of five engines, against fifteen in the scalar engine."""
+    """Compares three steps in each of five engines with fifteen in the scalar engine."""
     whole = _whole_run()
     here, vector, scalar = subject, Subject(VectorEngine), Subject(ScalarEngine)
     engine = here.make()
@@ -158,7 +158,7 @@ def moved_in_mid_run(subject: Subject) -> None:
     " losses([]) is []",
 )
 def losses_touch_nothing(subject: Subject) -> None:
-    """For few documents and for many."""
+    """Evaluates few documents and many."""
     engine = subject.make()
     take_steps(engine, _BATCHES[:3], 0)
     expected = engine.loss_and_gradients(BATCH)

@@ -1,4 +1,4 @@
-"""The engine under test, and how one promise about it is written down."""
+"""The engine under test, and the form of one promise about it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ BATCH = ((4, 0, 1, 2, 4), (4, 3, 4), (4, 1))
 """Documents for SMALL, BOS 4: none needs more than its block."""
 
 SLOW = 0.02
-"""Seconds a step, of the default model on a name, from which an engine is slow."""
+"""An engine is slow if a step of the default model on a name takes more seconds than this."""
 
 
 class Subject:
-    """An engine's factory, and what every check needs of it."""
+    """The factory of the engine under test, and the size of the checks."""
 
     def __init__(self, factory: EngineFactory, name: str = "", small: bool | None = None) -> None:
         self.factory = factory
@@ -49,7 +49,7 @@ class Subject:
 
     @cached_property
     def small(self) -> bool:
-        """Whether to be content with less, because the engine is slow."""
+        """True if the checks should be small ones, because the engine is slow."""
         if self._small is not None:
             return self._small
         engine = self.make(ModelConfig(27))
@@ -62,17 +62,17 @@ class Subject:
         return min(times) > SLOW
 
     def size(self, full: T, small: T) -> T:
-        """The one or the other, by how fast the engine is."""
+        """`full`, or `small` for a slow engine."""
         return small if self.small else full
 
 
 def _silence(what: str, done: int, total: int) -> None:
-    """Progress that nobody looks at."""
+    """Ignores the progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One promise of every engine: see `Check`, which it becomes for a given one."""
+    """One promise of every engine; with one engine, it makes a `Check`."""
 
     name: str
     description: str
@@ -83,8 +83,8 @@ class Clause:
 def clause(
     name: str, description: str, essential: bool = False
 ) -> Callable[[Callable[[Subject], str | None]], Clause]:
-    """Make a Clause of the function below. It raises ContractError without a `promised`, which
-    is the description; or returns why there is nothing to test."""
+    """Make a Clause of the decorated function, which returns None, or why there is nothing to
+    test, or raises ContractError without `promised`: the description takes its place."""
 
     def made(test: Callable[[Subject], str | None]) -> Clause:
         return Clause(name, description, test, essential)
@@ -95,7 +95,8 @@ def clause(
 def take_steps(
     engine: Engine, batches: Sequence[Sequence[Sequence[int]]], first: int, rate: float = 0.01
 ) -> list[float]:
-    """A training step for each batch, from step `first` (counted from 0) on: all token losses."""
+    """Do a training step for each batch, from step `first` (counted from 0) on; returns all token
+    losses."""
     losses: list[float] = []
     for step, batch in enumerate(batches, first):
         for row in engine.loss_and_gradients(batch):
