@@ -136,10 +136,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{p.prog}: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Whoever read us has seen enough (`| head`); the interpreter must not complain at exit.
+        # The reader has closed the pipe (`| head`); the interpreter must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a full disk: reading has words of its own
+    except OSError as error:  # a full disk; errors of reading are DocumentsError
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"{p.prog}: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 1

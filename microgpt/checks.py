@@ -1,4 +1,4 @@
-"""What every engine checks before it computes, so that all of them say it in the same words."""
+"""The checks of every engine before it computes, so that all report errors in the same words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from microgpt.parameters import parameter_count
 def inputs_and_targets(
     document: Sequence[int], config: ModelConfig
 ) -> tuple[Sequence[int], Sequence[int]]:
-    """What the model reads and what it should predict: min(block_size, len - 1) ids each.
+    """The ids that the model reads and those it should predict: min(block_size, len - 1) each.
 
     Source: microgpt.py, `n = min(block_size, len(tokens) - 1)`.
     Raises ValueError for fewer than two tokens or an id out of range.
@@ -30,7 +30,7 @@ def inputs_and_targets(
 
 
 def check_token(token: int, position: int, config: ModelConfig) -> None:
-    """Raise what Decoder.push raises: IndexError past the block, ValueError for a wrong id."""
+    """Raise the errors of Decoder.push: IndexError past the block, ValueError for a wrong id."""
     if position >= config.block_size:
         raise IndexError(
             f"the context is full: the model looks at {config.block_size} tokens (block_size)"
@@ -40,14 +40,14 @@ def check_token(token: int, position: int, config: ModelConfig) -> None:
 
 
 def check_length(values: Sequence[float], config: ModelConfig) -> None:
-    """Raise ValueError if these cannot be one number for each parameter."""
+    """Raise ValueError unless there is one number for each parameter."""
     expected = parameter_count(config)
     if len(values) != expected:
         raise ValueError(f"the model has {expected} parameters, but {len(values)} numbers came")
 
 
 def check_second_moment(values: Sequence[float]) -> None:
-    """Raise ValueError for a negative number: a mean of squares has none, Adam takes its root."""
+    """Raise ValueError for a negative number, which no mean of squares is: Adam takes the root."""
     if min(values) < 0:
         raise ValueError(f"the second moment cannot be negative, but {min(values)} came")
 

@@ -1,4 +1,4 @@
-"""What determines the model and its optimizer: frozen, validated, said in the field's words."""
+"""The settings of the model and its optimizer: frozen, validated, named as the field does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be. `field` names it, the message says why and what to do."""
+    """An impossible setting. `field` names the setting, the message says why and what to do."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -26,7 +26,7 @@ def _positive_int(field: str, value: int) -> None:
 class ModelConfig:
     """The shape of the GPT.
 
-    Raises ConfigError naming the first field that cannot be.
+    Raises ConfigError naming the first field that is impossible.
     """
 
     vocab_size: int

@@ -21,9 +21,9 @@ class DocumentsError(Exception):
     def __init__(self, title: str, message: str) -> None:
         super().__init__(f"{title}: {message}")
         self.title = title
-        """What happened, a few words."""
+        """What happened, in a few words."""
         self.message = message
-        """Why, and what to do; sentences."""
+        """Why, and what to do, in sentences."""
 
 
 def read_text(
@@ -166,17 +166,17 @@ class DocumentStats:
     """Documents in figures, in characters (tokens, for CharTokenizer; BOS not counted)."""
 
     count: int
-    """How many documents."""
+    """Number of documents."""
     characters: int
-    """In all of them."""
+    """Characters of all documents."""
     longest: int
-    """Characters of the longest."""
+    """Characters of the longest document."""
     too_long: int
-    """How many are longer than the model looks: block_size characters."""
+    """Documents of more than block_size characters: longer than the model looks."""
     unseen: int
     """Characters beyond the first block_size of their document: never trained on."""
     with_control: int
-    """How many hold control characters other than newline and tab."""
+    """Documents that hold control characters other than newline and tab."""
 
     @property
     def unseen_share(self) -> float:
@@ -216,7 +216,7 @@ def load_names() -> list[str]:
 
 
 def _place(data: bytearray, offset: int) -> str:
-    """Line and byte in the line, both from 1: what an editor shows."""
+    """The line and the byte in that line, both from 1, as an editor shows them."""
     line_start = data.rfind(b"\n", 0, offset) + 1
     line = data.count(b"\n", 0, offset) + 1
     return f"line {line:,}, byte {offset - line_start + 1:,} of it"

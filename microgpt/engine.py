@@ -1,4 +1,4 @@
-"""What an engine is: it holds weights, gradients and Adam moments, and does the arithmetic."""
+"""The interface of an engine, which holds weights, gradients and Adam moments, and computes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Engine(Protocol):
         documents: token ids, BOS at both ends; each is cut to block_size predictions.
         Returns the per-token losses in nats, one list a document (length
         min(block_size, len(document) - 1)). Leaves d(mean loss over all these tokens)/d(weight)
-        behind, replacing the gradients before. A token given probability 0 has loss inf;
+        behind, replacing earlier gradients. A token given probability 0 has loss inf;
         nothing is raised for numbers that are not finite. Raises ValueError for an empty batch,
         a document of fewer than two tokens, or an id out of range.
         """
@@ -70,13 +70,13 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What several steps in one call did."""
+    """The result of several steps in one call."""
 
     losses: array[float]
     """The mean loss of each step over its tokens, in nats. If the last one is not finite, its
     update was not made, and the steps after it were not tried."""
     token_losses: list[list[float]]
-    """Of the last step in `losses`: per document, per predicted token, in nats."""
+    """Losses of the last step in `losses`: per document, per predicted token, in nats."""
     tokens: int
     """Tokens predicted in all these steps."""
 
@@ -88,11 +88,11 @@ class BulkEngine(Engine, Protocol):
     def train(
         self, documents: Sequence[Sequence[int]], learning_rates: Sequence[float], step: int
     ) -> Steps:
-        """As many steps as there are learning rates, from `step` (counted from 0) on.
+        """Do as many steps as there are learning rates, from `step` (counted from 0) on.
 
         documents: those of all the steps, in order, the same number for each. Does, bit for
         bit, what `loss_and_gradients` and `adam_step` do in turns, and leaves the gradients of
-        the last step behind. Neither documents nor learning rates: nothing is done. Raises
+        the last step behind. Without documents and learning rates, nothing is done. Raises
         ValueError as `loss_and_gradients` does, or if the documents cannot be shared out evenly;
         nothing is changed then.
         """
@@ -100,7 +100,7 @@ class BulkEngine(Engine, Protocol):
 
 Progress = Callable[[str, int, int], None]
 """progress(what, done, total): called now and then by long work; total 0 if unknown. It raises
-to cancel: let it pass through."""
+an exception to cancel; let that exception pass through."""
 
 
 @runtime_checkable
@@ -108,13 +108,13 @@ class PreparedEngine(Engine, Protocol):
     """An engine that has something to do once, before it is first used: to compile itself."""
 
     def prepare(self, progress: Progress) -> None:
-        """Called once, before any other method. May take long, and says how far it is."""
+        """Called once, before any other method; may take long, and reports to `progress`."""
 
 
 class EngineFactory(Protocol):
     """Makes an engine: called with the shapes, the optimizer's constants, the first weights.
 
-    A heavy library is imported here and not when the plugin is, and an ImportError may leave.
+    A heavy library is imported in this call and not with the plugin; ImportError may be raised.
     """
 
     def __call__(

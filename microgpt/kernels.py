@@ -28,7 +28,7 @@ _WRITTEN_OUT = 16 if _sumprod else 192
 
 
 SMALL = 256
-"""So many numbers fit into the local variables of `product` before Python's instructions grow."""
+"""The most numbers in local variables of `product` before Python's instructions grow."""
 
 
 def dot(a: Row, b: Row) -> float:

@@ -1,8 +1,8 @@
 """From logits to the next token: pure functions over plain lists.
 
 Logits are real numbers, -inf means "never". Every filter keeps at least one token, breaks ties in
-favour of the lower id, and raises ValueError for nan, since no honest draw exists then. Nothing
-here knows a random number but `draw`.
+favour of the lower id, and raises ValueError for nan, since no honest draw exists then. Only
+`draw` takes random numbers.
 """
 
 from __future__ import annotations

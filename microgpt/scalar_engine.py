@@ -41,7 +41,7 @@ def rmsnorm(x: Vector) -> Vector:
 
 
 def sum_values(values: Vector) -> Value:
-    """Their sum, from left to right."""
+    """The sum of `values`, from left to right."""
     total = values[0]
     for value in values[1:]:
         total = total + value
@@ -90,7 +90,7 @@ class ScalarEngine:
         x = rmsnorm(x)
 
         for layer in range(self.config.n_layer):
-            # 1) attention: what do the tokens before have to say?
+            # 1) attention: gather what the tokens before have to say
             x_residual = x
             x = rmsnorm(x)
             q = linear(x, weights[f"layer{layer}.attn_wq"])  # (C)
@@ -109,7 +109,7 @@ class ScalarEngine:
             x = linear(x_attn, weights[f"layer{layer}.attn_wo"])  # (C)
             x = [a + b for a, b in zip(x, x_residual, strict=True)]
 
-            # 2) MLP: what follows from that?
+            # 2) MLP: work out what follows from that
             x_residual = x
             x = rmsnorm(x)
             x = linear(x, weights[f"layer{layer}.mlp_fc1"])  # (4C)

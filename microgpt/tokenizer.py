@@ -1,4 +1,4 @@
-"""One token per character: the tokenizer of microgpt.py, with a voice when it cannot read."""
+"""One token per character: the tokenizer of microgpt.py, with an error for unknown text."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class UnknownTextError(ValueError):
         self.text = text
         """The whole text that was to be encoded."""
         self.position = position
-        """Where in it the unknown character stands, counted from 0."""
+        """Where the unknown character stands in `text`, counted from 0."""
         self.character = text[position]
         super().__init__(
             f"{self.character!r} at character {position} of {_excerpt(text, position)!r} "
@@ -51,7 +51,7 @@ class CharTokenizer:
         self._set_characters(sorted(characters))
 
     def encode(self, text: str) -> list[int]:
-        """One id per character, no BOS. Raises UnknownTextError at the first stranger."""
+        """One id per character, no BOS. Raises UnknownTextError at the first unknown character."""
         ids = self._ids
         try:
             return [ids[character] for character in text]
@@ -60,7 +60,7 @@ class CharTokenizer:
             raise UnknownTextError(text, position) from None
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids; BOS has none and is passed over.
+        """The text of these ids; BOS has no text and is passed over.
 
         Raises ValueError for an id out of range.
         """

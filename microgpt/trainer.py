@@ -39,36 +39,36 @@ class DivergedError(ArithmeticError):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What one training step did."""
+    """The result of one training step."""
 
     step: int
     """Number of the step just done, counted from 1."""
     loss: float
     """Mean over all predicted tokens of the batch, in nats, before the update."""
     token_losses: tuple[tuple[float, ...], ...]
-    """Per document, per predicted token, in nats."""
+    """Losses per document, per predicted token, in nats."""
     document_indices: tuple[int, ...]
-    """Which documents these were."""
+    """The documents of the step."""
     learning_rate: float
-    """The one used for this update, its schedule included."""
+    """The learning rate of this update, its schedule included."""
     tokens: int
     """Tokens predicted in this step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What several training steps in a row did."""
+    """The result of several training steps in a row."""
 
     losses: array[float]
-    """One a step, as StepResult.loss; all finite."""
+    """The loss of each step, as StepResult.loss; all finite."""
     learning_rates: array[float]
-    """The one used in each step."""
+    """The learning rate of each step."""
     tokens: int
-    """Tokens predicted in all of them."""
+    """Tokens predicted in all these steps."""
     last: StepResult | None
-    """The last of them; None if there was none."""
+    """The result of the last step; None if no step was done."""
     diverged: DivergedError | None = None
-    """Why there are fewer than were asked for."""
+    """Why there are fewer steps than were asked for; None if there are not."""
 
 
 def linear_factor(step: int, steps: int) -> float:
@@ -81,7 +81,7 @@ class Trainer:
 
     documents: token ids with BOS at both ends; may encode lazily, each is asked for once a step.
     factor: (0-based step, steps) -> what the base learning rate is multiplied by.
-    Raises ValueError if there are none, or steps or batch_size is below 1.
+    Raises ValueError without documents, or if steps or batch_size is below 1.
     """
 
     def __init__(
@@ -99,13 +99,13 @@ class Trainer:
             if value < 1:
                 raise ValueError(f"{name} must be 1 or more, not {value}")
         self.engine = engine
-        """May be exchanged between two steps, for one in the same state."""
+        """The engine, which may be exchanged between two steps for one in the same state."""
         self.documents = documents
         self.learning_rate = optimizer.learning_rate
-        """Before its schedule; may be changed at any time."""
+        """The learning rate before its schedule; may be changed at any time."""
         self.factor = factor
         self.steps = steps
-        """Where the schedule ends. Training may go on, linearly: at learning rate 0."""
+        """The end of the schedule. Training may go on after it; the linear rate is then 0."""
         self.batch_size = batch_size
         self.step = 0
         """Steps completed."""
@@ -119,7 +119,7 @@ class Trainer:
         """One step: forward, loss, backward, update.
 
         Raises DivergedError if the loss is not finite; weights, moments and `step` are then
-        still those that gave it.
+        still those that gave that loss.
         """
         indices = self.document_indices(self.step)
         token_losses = self.engine.loss_and_gradients([self.documents[i] for i in indices])
@@ -140,7 +140,7 @@ class Trainer:
         )
 
     def train(self, steps: int) -> Stretch:
-        """So many steps in a row; in one call, if the engine takes many at once.
+        """Do `steps` steps in a row; in one call, if the engine takes many at once.
 
         Stops before a step whose loss is not finite: see `advance`.
         """

@@ -129,7 +129,7 @@ class VectorEngine:
     def _backward_embed(
         self, batch: Batch, x0: Rows, scale0: Row, dx: Rows, gradients: list[Row]
     ) -> None:
-        """Each token's gradient belongs to its row of wte and to its row of wpe."""
+        """Add each token's gradient to the token's row of wte and the position's row of wpe."""
         n_embd, zero = self.config.n_embd, self._zero
         add = kernels.add(n_embd)
         dx = kernels.normalize_backward(n_embd)(x0, scale0, dx, [zero] * len(dx))
