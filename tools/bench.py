@@ -1,4 +1,4 @@
-"""`make bench`: what the project promises, measured on this machine, ratios first."""
+"""`make bench`: measures the promises of the project on this machine, ratios first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import bench_widgets
 
 
 def main() -> int:
-    """Print all of it; the exit code is that of `microgpt-play bench`."""
+    """Print all figures; returns the exit code of `microgpt-play bench`."""
     print("== Engines", flush=True)
     code = subprocess.run([bench_screen.WITH_GALLERY, "-m", "playground", "bench"]).returncode
     if code > 1:

@@ -1,7 +1,7 @@
-"""What the plugin system costs a start: `load()` with the built-ins, and with ten files beside.
+"""The cost of plugins at a start: `load()` with the built-ins, and with ten files beside them.
 
-Each figure is CPU time in a fresh process, which the two kinds take turns in; medians. What a
-worker imports anyway for its settings (pydantic) is not counted, pluggy is.
+Each figure is the median CPU time of fresh processes, with and without files in turns. Pydantic,
+which a worker imports anyway for its settings, is not counted; pluggy is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 BUILTINS_BUDGET, FILES_BUDGET = 30.0, 5.0
-"""ms: the promises."""
+"""The promises, in ms."""
 ROUNDS = 15
 
 PLUGIN = """
@@ -43,7 +43,7 @@ print(1000 * (imported - began), 1000 * (ended - imported))
 
 
 def measure(folder: Path, loading: Path) -> tuple[float, float]:
-    """ms to import the manager, and to load all plugins."""
+    """The ms to import the manager, and the ms to load all plugins."""
     words = [sys.executable, "-P", "-c", MEASURE, str(folder), str(loading)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     first, second = map(float, done.stdout.split())
@@ -51,7 +51,7 @@ def measure(folder: Path, loading: Path) -> tuple[float, float]:
 
 
 def main() -> dict[str, float]:
-    """ms by what they are of."""
+    """Milliseconds by name."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         empty, ten = root / "empty", root / "ten"

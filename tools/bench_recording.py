@@ -1,9 +1,9 @@
-"""What recording costs a run that trains flat out, and how fast a recorded one is at hand.
+"""The cost of recording for a run that trains flat out, and the time to open a recorded run.
 
     python tools/bench_recording.py [--quick] [ENGINE ...]
 
-With and without recording turn by turn, medians; the promises stand at the end. With the gallery
-installed its engines are measured too (.venv-gallery/bin/python).
+Figures are medians of turns with and without recording; the promises stand at the end. With the
+gallery installed, its engines are measured too (.venv-gallery/bin/python).
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
 
 COST_BUDGET, SEEK_BUDGET, LOCK_BUDGET = 5.0, 300.0, 100.0
-"""Percent of the vector engine's throughput; ms; ms."""
+"""The promises: percent of the vector engine's throughput; ms; ms."""
 TURN = 1.5
-"""Seconds with recording, and then without."""
+"""Seconds of a turn with recording, and of one without."""
 
 
 def opened(registry: Registry, recording: Recording | None, **changes: Any) -> Session:
-    """A run of the default model, with nothing to see to but training."""
+    """A run of the default model that only trains: no evaluation, no samples."""
     spec = RunSpec.parse({"steps": 10_000_000, "eval_every": 0, **changes}).to_json()
     command = Open(spec, sampling=Sampling(every=0), recording=recording)
     return open_session(command, registry, lambda _: None, Activity())
 
 
 def rate(session: Session, seconds: float) -> tuple[float, float]:
-    """Steps a second, and steps a second of the processor's time (of all threads), which others
-    who are at work on this machine do not change."""
+    """Steps a second, and steps a second of the processor's time (of all threads), which other
+    programs on this machine do not change."""
     first, began, worked = session.step, time.perf_counter(), time.process_time()
     while time.perf_counter() - began < seconds:
         session.advance(session.spec.steps)
@@ -63,12 +63,12 @@ def rate(session: Session, seconds: float) -> tuple[float, float]:
 
 
 def lost(pairs: list[tuple[float, float]]) -> float:
-    """Of (with, without) rates: how much less with it, in %, the median of the turns."""
+    """The loss of speed by recording in %: the median of pairs of rates (with, without)."""
     return statistics.median(100 * (1 - one / other) for one, other in pairs)
 
 
 def cost(registry: Registry, engine: str, folder: Path, turns: int) -> dict[str, float]:
-    """Of recording, in the process that trains."""
+    """The cost of recording, in the process that trains."""
     with_it = opened(registry, Recording(str(folder / f"{engine}.sqlite")), engine=engine)
     without = opened(registry, None, engine=engine)
     taken: list[float] = []
@@ -103,7 +103,7 @@ def cost(registry: Registry, engine: str, folder: Path, turns: int) -> dict[str,
 
 
 async def cost_in_worker(engine: str, folder: Path, turns: int) -> dict[str, float]:
-    """The same in worker processes, with a screen that asks for 12 frames a second."""
+    """The cost of recording in worker processes, with a screen that asks for 12 frames a second."""
     spec = RunSpec.parse({"steps": 10_000_000, "engine": engine}).to_json()
     with_it, without = Lab(store=folder / f"{engine}-lab.sqlite"), Lab()
     for lab in (with_it, without):
@@ -118,7 +118,7 @@ async def cost_in_worker(engine: str, folder: Path, turns: int) -> dict[str, flo
             frame = await lab.frame(FrameRequest(since_step=frame.step))
         taken = time.perf_counter() - began
         await lab.pause()
-        await asyncio.sleep(0.1)  # the last of it is written while nobody trains
+        await asyncio.sleep(0.1)  # the last records are written while nothing trains
         return (frame.step - first) / taken
 
     await turn(with_it), await turn(without)
@@ -133,7 +133,7 @@ async def cost_in_worker(engine: str, folder: Path, turns: int) -> dict[str, flo
 
 
 def seeks(registry: Registry, folder: Path, count: int) -> dict[str, float]:
-    """Going anywhere in a run of 1,000 steps that was closed and opened again."""
+    """The time to go to any step of a run of 1,000 steps that was closed and opened again."""
     store = str(folder / "seeks.sqlite")
     spec = RunSpec.parse({}).to_json()
 
@@ -167,7 +167,7 @@ def seeks(registry: Registry, folder: Path, count: int) -> dict[str, float]:
 
 
 def plays(store: str, seconds: float, longest: Any, steps: Any, wrong: Any) -> None:
-    """One of two that train on one store: its longest wait for it, and whether all is there."""
+    """One of two that train on one store: notes its longest wait, its steps, and what is wrong."""
     session = opened(load(PluginSources(entry_points=False)), Recording(store))
     append = Store.append
 
@@ -208,7 +208,7 @@ def two_at_once(folder: Path, seconds: float) -> dict[str, float]:
 
 
 def long_run(store: Path, count: int) -> int:
-    """So many steps, as they would have been recorded; the states are made up."""
+    """A run of `count` steps as it would have been recorded, with made-up states."""
     spec = RunSpec.parse({"steps": count + 1000})
     plain = Session.open(spec, load(PluginSources(entry_points=False)))
     from playground.lab.record.provenance import new_run
@@ -254,7 +254,7 @@ def long_run(store: Path, count: int) -> int:
 
 
 async def first_frame(store: Path, run: int) -> dict[str, float]:
-    """Until a stored run is on the screen, in a worker that stands by."""
+    """The time until a stored run is on the screen, in a worker that stands by."""
     lab = Lab(PluginSources(entry_points=False), store=store)
     try:
         await lab.get_catalog()
@@ -284,7 +284,7 @@ async def first_frame(store: Path, run: int) -> dict[str, float]:
 
 
 def main(quick: bool = False, wanted: list[str] | None = None) -> dict[str, float]:
-    """Figures by what they are of."""
+    """Figures by name."""
     registry = load()
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:

@@ -2,9 +2,9 @@
 
     python tools/bench_runs.py [--quick]
 
-ms from a key to the bytes of the picture, everything else being the program as it is: `a` to the
-list with its totals, the first time and later ones; the cursor onto a run of 1,000,000 steps to
-its chart and all that is said of it; a letter of a search to the list that it leaves.
+Figures are ms from a key to the bytes of the picture, in the program as it is: from `a` to the list
+with its totals, the first time and later; from the cursor's move onto a run of 1,000,000 steps to
+its chart and details; from a letter of a search to the list that is left.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from playground.lab.store.records import Batch
 from playground.lab.store.store import Store
 
 LIST_BUDGET, CHART_BUDGET = 500.0, 300.0
-"""ms: the promises."""
+"""The promises, in ms."""
 
 
 def filled(home: Path, count: int, long: int) -> int:
-    """A store of `count` runs, a long one, and a short one that was touched after it; the long
-    one's number."""
+    """Make a store of `count` runs, a long run, and a short one that was touched after it; returns
+    the number of the long run."""
     (home / "data").mkdir(parents=True)
     many(home, count)
     (home / "many.sqlite").rename(home / "data" / "runs.sqlite")
@@ -46,14 +46,14 @@ def filled(home: Path, count: int, long: int) -> int:
 
 
 def rest(program: PtyProgram, seconds: float) -> None:
-    """Take what comes meanwhile: what is measured comes after it."""
+    """Read the output for so many seconds, so that later output is the measured one."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
         program.read(left)
 
 
 def took(program: PtyProgram, key: str, seen: bytes) -> float:
-    """Seconds from a key to what it brings; then it is let come to rest."""
+    """Seconds from a key to the output `seen`; waits afterwards until the output rests."""
     mark = len(program.output)
     pressed = program.press(key)
     seconds = program.wait(seen, 20, mark) - pressed
@@ -62,7 +62,7 @@ def took(program: PtyProgram, key: str, seen: bytes) -> float:
 
 
 def measured(home: Path, count: int, run: int, rounds: int) -> dict[str, float]:
-    """All of it, in one playground after the other."""
+    """All figures, from one playground after the other."""
     first, later, chart, search = [], [], [], []
     total = f"{count + 2:,} runs".encode()
     for _ in range(rounds):

@@ -1,7 +1,7 @@
 """The screen under load, in a real pseudo-terminal: launch, keys, throughput.
 
-Everything is measured from outside with one clock, except the key-to-handler time, which a
-subclass of the app notes as the key arrives.
+All figures are measured from outside with one clock, except the key-to-handler time, which a
+subclass of the app notes when the key arrives.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def keys(engine: str = "vector", count: int = 200) -> dict[str, float]:
             sent, painted = [], []
             for index in range(count):
                 mark = len(program.output)
-                # The matrix after this one, and back: its name is printed when it is shown.
+                # To the next matrix and back: a matrix is shown with its name.
                 key, name = ("]", b"wpe") if index % 2 == 0 else ("[", b"wte")
                 sent.append(program.press(key))
                 painted.append(program.wait(name, 5, mark) - sent[-1])
@@ -183,7 +183,7 @@ def alone(steps: int) -> None:
 
 
 def main() -> dict[str, float]:
-    """All of it."""
+    """All figures by name."""
     figures = {**launch(), **keys()}
     if sys.executable != WITH_GALLERY:
         figures |= keys("numba")

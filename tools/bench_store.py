@@ -1,9 +1,9 @@
-"""What the store of runs costs: lists of 10,000 runs, one run of 1,000,000 steps, a batch.
+"""The cost of the store of runs: lists of 10,000 runs, one run of 1,000,000 steps, a batch.
 
     python tools/bench_store.py [--quick]
 
-ms of wall clock, medians; the promises stand beside what they are about. "longest lock" is how
-long a second process, which writes all the time, ever waited.
+Figures are medians in ms of wall clock, with the promises beside them. "longest lock" is the
+longest wait of a second process that writes all the time.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
 
 LOCK_BUDGET, LIST_BUDGET, CURVE_BUDGET = 100.0, 500.0, 300.0
-"""ms: the promises; the list's and the curve's include drawing them."""
+"""The promises, in ms; those of the list and the curve include the drawing."""
 
 
 def ms(work: Callable[[], Any], rounds: int = 5) -> float:
-    """Of one call, the median."""
+    """The median ms of one call."""
     taken = []
     for _ in range(rounds):
         began = time.perf_counter()
@@ -49,14 +49,14 @@ def new_run(number: int = 0, **changes: Any) -> NewRun:
 
 
 def steps(first: int, count: int, **more: Any) -> Batch:
-    """So many steps of training, as the recorder writes them."""
+    """A batch of `count` training steps, as the recorder writes it."""
     losses = array("d", (3 + math.sin(step) for step in range(first, first + count)))
     end = first + count
     return Batch(end, "running", first, losses, array("d", losses), 7 * end, end / 1000, **more)
 
 
 def state(step: int) -> Any:
-    """100 KB, as the default model has."""
+    """A keyframe of 100 KB, the size of the default model's."""
     values = array("d", (math.cos(step * place) for place in range(4192)))
     return frame_bytes(Keyframe(step, 7 * step, values, values, values))
 
@@ -65,7 +65,7 @@ def many(folder: Path, count: int) -> dict[str, float]:
     """Lists of many runs."""
     found = {}
     with Store.open(folder / "many.sqlite") as store:
-        with store._database.writing():  # one transaction: filling it is not what is measured
+        with store._database.writing():  # one transaction, since filling the store is not measured
             for number in range(count):
                 run = store.create(
                     new_run(number, optimizer={"learning_rate": 0.001 * (1 + number % 20)}), ""
@@ -100,7 +100,7 @@ def writes(path: str, ready: Event, stop: Event, longest: Any) -> None:
 
 
 def while_another_writes(path: Path, work: Callable[[], Any]) -> tuple[float, float]:
-    """(ms of the work, ms of the longest wait of a process that writes meanwhile)."""
+    """(ms of the work, ms of the longest wait of another process that writes meanwhile)."""
     context = multiprocessing.get_context("spawn")
     ready, stop, longest = context.Event(), context.Event(), context.Value("d", 0.0)
     other = context.Process(target=writes, args=(str(path), ready, stop, longest))
@@ -145,7 +145,7 @@ def long(folder: Path, count: int, batch: int) -> dict[str, float]:
 
 
 def recording(folder: Path) -> dict[str, float]:
-    """What the recorder does twice a second."""
+    """The work that the recorder does twice a second."""
     with Store.open(folder / "recording.sqlite") as store:
         run = store.create(new_run(), "")
         taken = []
@@ -171,7 +171,7 @@ def recording(folder: Path) -> dict[str, float]:
 
 
 def main(quick: bool = False) -> dict[str, float]:
-    """Figures by what they are of."""
+    """Figures by name."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found = recording(folder)

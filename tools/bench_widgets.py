@@ -1,4 +1,4 @@
-"""CPU milliseconds for one refresh of each widget, at the sizes its budget is given for.
+"""CPU milliseconds for one refresh of each widget, at the size that its budget is for.
 
 Run as `python tools/bench_widgets.py`; `main()` returns the figures for other tools.
 """
@@ -36,7 +36,7 @@ BUDGETS = {
     "bars 27": 2.0,
     "table 120x41, 10,000 rows": 20.0,
 }
-"""Milliseconds, from the design."""
+"""The most milliseconds of a refresh, from the design."""
 
 Change = Callable[[int], None]
 """Gives a widget data that differ from round to round."""
@@ -167,7 +167,7 @@ async def measure(case: Case) -> tuple[float, float]:
 
 
 def main() -> dict[str, float]:
-    """Print a line for each widget; the median milliseconds by name."""
+    """Print a line for each widget; returns the median milliseconds by name."""
     os.environ.setdefault("COLORTERM", "truecolor")
     os.environ.setdefault("TERM", "xterm-256color")
     cases = [_chart(1_000, "chart 100x25, 1,000 points"), _heatmap(), _bars(), *_small()]

@@ -47,11 +47,11 @@ FACES = (
     "microgpt/config.py",
     "microgpt/tokenizer.py",
 )
-"""Where the names stand that a plugin's author meets."""
+"""The files with the names that a plugin's author meets."""
 COMMON = ("Contribution", "Knobs", "Knob", "KnobValue")
-"""Described once, on the index page."""
+"""Names described once, on the index page."""
 TWO_HUMPS = re.compile(r"\b[A-Z][a-z]+[A-Z]\w*\b")
-"""A name such as SampleContext, and never a word that merely begins a sentence."""
+"""Matches names such as SampleContext, and no word that merely begins a sentence."""
 
 
 # ---------------------------------------------------------------- what the code says
@@ -59,7 +59,7 @@ TWO_HUMPS = re.compile(r"\b[A-Z][a-z]+[A-Z]\w*\b")
 
 @dataclass(frozen=True)
 class Named:
-    """A class, a function or an alias, as its source has it."""
+    """A class, a function or an alias, and its source."""
 
     name: str
     file: str
@@ -78,7 +78,7 @@ class Named:
 
     @property
     def behaves(self) -> bool:
-        """A protocol or an exception: worth a place of its own where prose names it."""
+        """True for a protocol or an exception, which gets a section if prose names it."""
         return self.name.endswith("Error") or "Protocol" in self.bases
 
 
@@ -123,13 +123,13 @@ def methods(node: ast.ClassDef) -> Iterator[ast.FunctionDef]:
         if isinstance(item, ast.FunctionDef) and (
             not item.name.startswith("_")
             or item.name == "__call__"
-            or (item.name == "__init__" and node.name.endswith("Error"))  # authors raise it
+            or (item.name == "__init__" and node.name.endswith("Error"))  # authors raise the error
         ):
             yield item
 
 
 def signature(function: ast.FunctionDef, owner: str = "") -> str:
-    """As an author writes the call: without self; a property is no call at all."""
+    """The call as an author writes it: without self, and a property without parentheses."""
     returned = ast.unparse(function.returns) if function.returns is not None else "None"
     if any(ast.unparse(mark) == "property" for mark in decorators(function)):
         return f"{function.name}: {returned}"
@@ -170,15 +170,15 @@ class Hook:
     name: str
     kind: Kind
     prose: str
-    """What it declares, in words."""
+    """What the hook declares, in words."""
     example: str
     """A complete plugin."""
     about: tuple[str, ...]
-    """The protocol first, then everything it brings along."""
+    """The protocol first, then all names that the protocol brings along."""
 
 
 def hook(name: str) -> Hook:
-    """All there is to say of a hook. ValueError if its specification lacks the example."""
+    """The hook of that name. Raises ValueError if its specification lacks the example."""
     function = getattr(specs, name)
     prose, mark, code = (inspect.getdoc(function) or "").partition("A complete plugin:")
     if not mark:
@@ -214,9 +214,9 @@ def closure(root: str, prose: str) -> tuple[str, ...]:
 
 
 def contributed(found: Hook) -> list[Contribution[Any]]:
-    """What the example gives, run as the module that it is."""
+    """The contributions of the example, which is run as a module."""
     module = types.ModuleType("example")
-    sys.modules["example"] = module  # pydantic looks its classes' module up
+    sys.modules["example"] = module  # pydantic looks up the module of its classes
     try:
         exec(compile(found.example, f"<example of {found.name}>", "exec"), vars(module))
         return list(getattr(module, found.name)())
@@ -273,7 +273,7 @@ def linked(text: str, page: str, home: dict[str, str]) -> str:
         return f"[{name}]({where}#{name.lower()})"
 
     parts = re.split(r"(``?.*?``?)", text, flags=re.DOTALL)
-    for place in range(0, len(parts), 2):  # the odd ones are code
+    for place in range(0, len(parts), 2):  # parts at odd places are code
         parts[place] = TWO_HUMPS.sub(link, parts[place]).replace("*", r"\*")
     return "".join(parts)
 
@@ -321,7 +321,7 @@ def table(node: ast.ClassDef, page: str, home: dict[str, str]) -> list[str]:
 
 
 def checks(found: Hook) -> list[str]:
-    """What the contract kit puts to the test, for the example of the page."""
+    """The checks of the contract kit for the example of the page."""
     rows = [
         f"| `{check.name}` | {plain(check.description)} |"
         for item in contributed(found)
@@ -343,7 +343,7 @@ def checks(found: Hook) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """Text that stands in a table as it is."""
+    """Text escaped so that it stands in a table as it is."""
     return text.replace("|", r"\|").replace("*", r"\*")
 
 

@@ -1,4 +1,4 @@
-"""The pictures of the README and the docs, made by the app itself: real runs, so many steps in.
+"""The pictures of the README and the docs, made by the app itself from real runs.
 
 python tools/make_shots.py            writes docs/screen.svg, docs/race.svg, docs/runs.svg
 """
@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
-# Before Textual is imported: the same colours on every machine, and no one's last run.
+# Before Textual is imported: the same colours on every machine, and no run of a person.
 os.environ.update(TEXTUAL_COLOR_SYSTEM="truecolor", COLORTERM="truecolor")
 os.environ.pop("NO_COLOR", None)
 os.environ["MICROGPT_PLAY_HOME"] = tempfile.mkdtemp()
@@ -39,16 +39,16 @@ DOCS = ROOT / "docs"
 STEPS = 440
 SIZE = (120, 40)
 RATE = 0.03
-"""The learning rate that the race is about."""
+"""The learning rate of the race's other side."""
 PROBES = ProbeSet(("an", "ma", "jo"), seed=0, every=100)
 AGES = {1: 40, 2: 12, 3: 12, 4: 1500, 5: 4400}
-"""When each run was touched last, in minutes."""
+"""By run, how many minutes ago it was touched last."""
 WAIT = 60.0
-"""Seconds after which something must have gone wrong."""
+"""Seconds of waiting after which something is wrong."""
 
 
 class ShotApp(PlaygroundApp):
-    """Says when it has drawn."""
+    """The app, with an event that is set when it has drawn."""
 
     drawn: asyncio.Event
 
@@ -107,7 +107,7 @@ async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
 
 
 async def shoot_runs(app: ShotApp, pilot: Pilot[None], run: int) -> str:
-    """The screen of runs, on one of them that is a fork."""
+    """The screen of runs, with the cursor on a fork."""
     store = app.controller.runs.store
     assert store is not None
     screen = RunsScreen(store, app.model.run)
@@ -120,8 +120,8 @@ async def shoot_runs(app: ShotApp, pilot: Pilot[None], run: int) -> str:
 
 
 def others(store: Path) -> int:
-    """Runs of the days before, trained without a screen, and names for those that need one; the
-    number of the one with another learning rate."""
+    """Train runs without a screen, name them, and date them back; returns the number of the run
+    with another learning rate."""
     for words in (
         ["--n-embd", "24", "--steps", "600"],
         [str(DOCS / "plugins.md"), "--split", "windows", "--steps", "150"],
@@ -144,7 +144,7 @@ def others(store: Path) -> int:
 
 
 async def until(pilot: Pilot[None], done: Callable[[], bool]) -> None:
-    """Let the app work until something is so."""
+    """Let the app work until `done`."""
     end = time.monotonic() + WAIT
     while not done():
         if time.monotonic() > end:
@@ -158,14 +158,14 @@ def shown(app: ShotApp) -> str:
 
 
 async def picture(app: ShotApp, pilot: Pilot[None]) -> str:
-    """What is on the screen once it rests; no toast lies over it."""
+    """The screen as an SVG once it rests, with no toast over it."""
     app.clear_notifications()
-    await pilot.pause(0.5)  # screens draw at a pace of their own
+    await pilot.pause(0.5)  # screens draw at their own pace
     return without_network(app.export_screenshot(title="microgpt-play"))
 
 
 def without_network(svg: str) -> str:
-    """No fonts from elsewhere: the reader's own monospaced one."""
+    """The SVG without fonts of other sites; the reader's own monospaced font takes their place."""
     svg = re.sub(r"@font-face\s*\{[^}]*\}", "", svg)
     svg = svg.replace("Fira Code, monospace", "Fira Code, Menlo, DejaVu Sans Mono, monospace")
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"

@@ -5,8 +5,8 @@ Run as `.venv-gallery/bin/python tools/peak.py`, in the environment that `make g
 
 The peak is that of multiplying and adding from registers alone, in float64: chains of
 x = x a + b, so many side by side that none waits for another, and no memory in the loop. A
-multiply-add counts as two operations. What a step takes is counted from the formulas, see
-`operations`; what an engine does beyond that, it does for nothing here.
+multiply-add counts as two operations. The operations of a step are counted from the formulas, see
+`operations`; whatever an engine does beyond these counts nothing.
 
 Peak, products and engine take turns, and a share is the median of the shares within one round,
 so that a slow moment of the machine slows both of its sides.
@@ -31,14 +31,14 @@ from playground.lab.bench import BenchModel, Model
 
 ROUNDS = 15
 SECONDS = 0.08
-"""That each is at work in a round."""
+"""Seconds that each one works in a round."""
 CHAINS = 16
 """Vectors of eight numbers at work at once. A processor that begins two multiply-adds a cycle,
 each done after four, needs eight; sixteen still fit into the registers of AVX-512."""
 SQUARE = 256
-"""Rows and columns of the matrices that are multiplied alone."""
+"""Rows and columns of the matrices whose product alone is timed."""
 RESTING_RATE = 1e-9
-"""All the work of an update, without going anywhere."""
+"""A learning rate at which an update has all its work, and the weights hardly move."""
 WARM_UP = 300
 """Steps of training before the clock runs, so that weights and moments are those of a run."""
 MODELS = (
@@ -52,18 +52,18 @@ Turn = Callable[[], tuple[float, float]]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Figures:
-    """What one of them reached. Rates are 10⁹ floating-point operations a second (GFLOP/s)."""
+    """The figures of one model or product. Rates are in GFLOP/s: 10⁹ operations a second."""
 
     name: str
     operations: float
-    """Of one step, on average over the documents; of one product."""
+    """Operations of one step, on average over the documents, or of one product."""
     products: float
-    """The share of them that is in products with weight matrices, from 0 to 1."""
+    """The share of operations in products with weight matrices, from 0 to 1."""
     seconds: float
-    """Of one step, one product: the median over the rounds."""
+    """Seconds of one step or one product: the median over the rounds."""
     rate: float
     share: float
-    """Of the peak, from 0 to 1: the median of those within a round."""
+    """The share of the peak, from 0 to 1: the median of the shares within a round."""
     update: float | None = None
     """Adam's share of the time, from 0 to 1, the weights turned for the next step included; for
     tiny models a little too high, since it is called step by step. None for a product."""
@@ -72,9 +72,9 @@ class Figures:
 def operations(config: ModelConfig, tokens: int) -> dict[str, int]:
     """Floating-point operations of one training step on one document, by what they are for.
 
-    tokens: T, those predicted, at most block_size. Every +, -, *, /, exp, log and square root
-    counts as one, although a processor takes much longer for some. Counted is what the
-    mathematics asks for: of attention, the half that looks back. Not counted: comparisons (relu,
+    tokens: T, the tokens predicted, at most block_size. Every +, -, *, /, exp, log and square root
+    counts as one, although a processor takes much longer for some. Only the operations of the
+    mathematics count: of attention, the half that looks back. Not counted: comparisons (relu,
     the maximum of a softmax), moving and transposing numbers, padding, whole numbers.
 
     V vocab_size, C n_embd, H n_head, L n_layer. A product of (m, k) with (k, n) has 2 m k n.
@@ -156,7 +156,7 @@ def _peak(multiply_adds: Callable[..., None]) -> Turn:
         began = time.perf_counter()
         multiply_adds(numbers.address, a, b, times)
         seconds = time.perf_counter() - began
-        # Each x has come nearer to 1, the fixed point, by aⁿ: so all of it was really done.
+        # Each x has come nearer to 1, the fixed point, by aⁿ: a proof that all steps were done.
         left = math.exp(times * math.log1p(-1.0 / times))
         for i, x in enumerate(numbers.numbers):
             if not math.isclose(x, 1.0 + (i - 1.0) * left, rel_tol=1e-6):
@@ -220,7 +220,7 @@ class Steps:
             sum(count.values()) for count in counts
         )
         self._engine.train(_round(documents, WARM_UP), array("d", [0.01]) * WARM_UP, 0)
-        # Whole times all of the documents: each round does the same.
+        # A whole number of times all documents, so that each round does the same work.
         whole = len(documents)
         times = _fitting(lambda times: self._train(_round(documents, whole * times)))
         self._documents = _round(documents, whole * times)
@@ -232,15 +232,15 @@ class Steps:
             raise ArithmeticError(f"{self.model.name}: not all steps were done")
 
     def turn(self) -> tuple[float, float]:
-        """A Turn."""
+        """Train for one `Turn`."""
         began = time.perf_counter()
         self._train(self._documents)
         return self.operations * len(self._documents), time.perf_counter() - began
 
     def update(self) -> float:
         """Seconds of one update alone, as of now."""
-        # Few, for a moment that meets only gradients of 0 decays into numbers too small to be
-        # quick with (0.85 ** 4400 is below the normal ones).
+        # Few updates, since a moment that meets only gradients of 0 decays into numbers below the
+        # normal ones (0.85 ** 4400), with which a processor is slow.
         updates = min(1000, max(1, len(self._documents) // 4))
         began = time.perf_counter()
         for _ in range(updates):
@@ -253,7 +253,7 @@ def _round(documents: Sequence[Sequence[int]], count: int) -> list[Sequence[int]
 
 
 def measure(rounds: int = ROUNDS) -> tuple[list[float], list[Figures]]:
-    """(the peak in each round, in GFLOP/s; what the rest reached). Raises ImportError."""
+    """(the peak in each round, in GFLOP/s; the figures of all). Raises ImportError."""
     multiply_adds, products = _kernels()
     peak = _peak(multiply_adds)
     steps = [Steps(model) for model in MODELS]
@@ -277,7 +277,7 @@ def measure(rounds: int = ROUNDS) -> tuple[list[float], list[Figures]]:
 
 
 def _rate(turn: Turn) -> float:
-    """GFLOP/s."""
+    """The rate of a turn in GFLOP/s."""
     done, seconds = turn()
     return done / seconds / 1e9
 
@@ -295,7 +295,7 @@ def _time(seconds: float) -> str:
 
 
 def main() -> int:
-    """Print a small table, or JSON; the exit code is 1 where the Numba engine is missing."""
+    """Print a small table, or JSON; the exit code is 1 if the Numba engine is missing."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns of each ({ROUNDS})")

@@ -2,9 +2,9 @@
 
     python tools/soak_crashes.py [KILLS] [ENGINE ...]
 
-50 kills of each kind by default, with each of the built-in engines. After each the file is
-checked, every run in it held against one that was never killed, and the one that was open is
-gone on with, or trained to its end. Prints how much record was lost at most.
+By default there are 50 kills of each kind with each of the built-in engines. After each kill, the
+tool checks the file, compares every run in it with a run that was never killed, and goes on with
+the open run, or trains that run to its end. Prints how much of a record was lost at most.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Soak:
         return crashing.check(self.store, {self.engine: self.straight})
 
     def kill(self, what: str, kills: int) -> None:
-        """Of the screen, or of both."""
+        """Kill the screen, or both processes, again and again."""
         dice = random.Random(f"{what} {self.engine}")
         run = 0
         for number in range(kills):
@@ -88,7 +88,7 @@ class Soak:
             await lab.close()
 
     async def kill_workers(self, kills: int) -> None:
-        """The Lab lives on."""
+        """Kill workers of one Lab, which lives on."""
         dice = random.Random(f"worker {self.engine}")
         lab = Lab(crashing.NONE, store=self.store, limits=crashing.PATIENT)
         await lab.open(self.spec.to_json())
@@ -115,7 +115,7 @@ class Soak:
 
 
 def main(kills: int, engines: list[str]) -> None:
-    """Raises AssertionError for whatever is not as it should be."""
+    """Run all kills and print a line for each engine. Raises AssertionError if a check fails."""
     with tempfile.TemporaryDirectory() as name:
         for engine in engines:
             soak = Soak(Path(name), engine)

@@ -2,8 +2,8 @@
 
     python tools/soak_walks.py [WALKS] [ENGINE ...]
 
-On each engine installed, or on those named; 200 walks of 30 moves each by default. Prints what a
-walk did that ended elsewhere than the straight way.
+The walks are on each engine installed, or on those named; 200 walks of 30 moves each by default.
+Prints the moves of a walk that ended elsewhere than the straight way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOVES = 30
 
 
 def main(walks: int, wanted: list[str]) -> int:
-    """The number of walks that went astray."""
+    """Walk on each engine; returns the number of walks that went astray."""
     from tests.lab.conftest import WORDS, text_run
     from tests.lab.walks import Straight, Walk
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 
 
 class PtyProgram:
-    """Runs a command on a pty of its own; answers nothing that the program asks of it."""
+    """Runs a command on a pty of its own, and answers no query that the program sends to it."""
 
     def __init__(
         self, command: list[str], *, size: tuple[int, int] = (120, 40), env: Mapping[str, str]
@@ -29,7 +29,7 @@ class PtyProgram:
         self.output = b""
 
     def press(self, keys: str) -> float:
-        """Send keys; returns the moment."""
+        """Send keys; returns the time of sending."""
         now = time.monotonic()
         os.write(self._fd, keys.encode())
         return now
@@ -37,7 +37,7 @@ class PtyProgram:
     def wait(
         self, seen: bytes | Callable[[bytes], bool], seconds: float = 30, since: int = 0
     ) -> float:
-        """The moment at which the output from position `since` on first holds `seen`."""
+        """Wait until the output from position `since` on holds `seen`; returns that time."""
         deadline = time.monotonic() + seconds
         while True:
             found = seen(self.output[since:]) if callable(seen) else seen in self.output[since:]
@@ -48,7 +48,7 @@ class PtyProgram:
                 raise TimeoutError(f"{seen!r} did not come within {seconds} s")
 
     def read(self, seconds: float) -> bool:
-        """Take what comes within so many seconds; False at the end of the program."""
+        """Read the next output, for at most so many seconds; False at the end of the program."""
         ready, _, _ = select.select([self._fd], [], [], seconds)
         if ready:
             try:
@@ -60,14 +60,14 @@ class PtyProgram:
         return True
 
     def wait_end(self, seconds: float = 10) -> None:
-        """Until the program has ended by itself."""
+        """Wait until the program has ended by itself."""
         deadline = time.monotonic() + seconds
         while self.read(max(0.0, deadline - time.monotonic())):
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"it did not end within {seconds} s")
 
     def close(self) -> None:
-        """End it, if it has not ended."""
+        """End the program if it has not ended."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
         deadline = time.monotonic() + 5
