@@ -1,4 +1,4 @@
-"""What is merged, that nothing is lost, and what is said of text that cannot be spelt."""
+"""Merges, texts that come back unchanged, and the errors for text that cannot be spelt."""
 
 from __future__ import annotations
 

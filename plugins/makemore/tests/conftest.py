@@ -13,24 +13,24 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server:
-    """Answers each path as told, and remembers what it was asked for."""
+    """A server that answers each path as told, and remembers the paths that were asked for."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
         self.over = threading.Event()
-        """The test has ended: what stalls waits for this, and for nothing else."""
+        """Set at the end of the test, for which stalled answers wait."""
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.asked.append(self.path)
-                # That the other side has had enough is what is tested.
+                # The test is about clients that go away.
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     server.answers[self.path](self)
 
             def log_message(self, *_: object) -> None:
-                """Not on the screen."""
+                """Print nothing."""
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.http.daemon_threads = True
@@ -39,7 +39,7 @@ class Server:
         return f"http://127.0.0.1:{self.http.server_port}{path}"
 
     def gives(self, path: str, data: bytes, promised: int | None = None) -> str:
-        """`data`, announced as so many bytes (as many as it has). The address."""
+        """Answer with `data`, announced as `promised` bytes or its own; returns the address."""
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
             self.status(handler, 200, len(data) if promised is None else promised)
@@ -49,12 +49,12 @@ class Server:
         return self.url(path)
 
     def says(self, path: str, code: int, location: str = "") -> str:
-        """Only a status, and where to look instead. The address."""
+        """Answer with a status only, and where to look instead; returns the address."""
         self.answers[path] = lambda handler: self.status(handler, code, 0, location)
         return self.url(path)
 
     def stalls(self, path: str, data: bytes, promised: int) -> str:
-        """The head and `data` if there is any, and then silence. The address."""
+        """Answer with the head, `data` if there is any, and silence; returns the address."""
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
             if data:
@@ -66,7 +66,7 @@ class Server:
         return self.url(path)
 
     def repeats(self, path: str, data: bytes, every: float) -> str:
-        """`data` again and again, every so many seconds, without end. The address."""
+        """Answer with `data` every so many seconds, without end; returns the address."""
 
         def answer(handler: BaseHTTPRequestHandler) -> None:
             handler.send_response(200)

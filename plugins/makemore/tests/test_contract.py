@@ -1,7 +1,7 @@
 """The contract of every data set, from the playground itself.
 
-A few names stand in for the true ones, in a file: the contract allows no network, and what
-happens without one is tested beside this.
+A few names in a file stand in for the true ones, since the contract allows no network; another
+file tests what happens without one.
 """
 
 from __future__ import annotations

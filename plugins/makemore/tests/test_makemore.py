@@ -1,7 +1,7 @@
-"""What arrives, what is kept, and what is said when the network misbehaves.
+"""The download, the cache, and the errors when the network misbehaves.
 
 The server is this test's own. Its file is a stand-in, whose checksum takes the place of the true
-one; the true file is looked at where it is there.
+one; the true file is tested only if it is there.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def nothing(*_: object) -> None:
 
 
 def failure(url: str, cache: Path, patience: float = 20) -> DatasetError:
-    """What is said; and nothing is left behind, nor given as documents."""
+    """The error of prepare, which leaves no file behind and gives no documents."""
     dataset = names(url, patience)
     with pytest.raises(DatasetError) as caught:
         dataset.prepare(cache, nothing)

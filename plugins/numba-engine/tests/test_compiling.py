@@ -1,4 +1,4 @@
-"""Compiling, keeping what was compiled, and costing nothing until it is wanted."""
+"""Compiling, keeping the compiled code, and costing nothing before the engine is used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ print(engine.losses([[4, 1, 2]]))
 
 
 def run(code: str, **environment: str) -> list[str]:
-    """What a fresh process prints, line by line."""
+    """The lines that a fresh process prints."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

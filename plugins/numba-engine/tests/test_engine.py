@@ -1,4 +1,4 @@
-"""What the contract of all engines does not ask: layouts, the real run, and what it is made for."""
+"""Tests beyond the contract of all engines: layouts, the real run, and speed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_whole_run_in_one_call_gives_microgpt_losses_and_weights(name):
     assert sums == pytest.approx(run["final_weight_sums"], rel=1e-9)
 
 
-# Widths below, at and beside a multiple of eight; blocks and batches that need more than one of
+# Widths below, at and beside a multiple of eight; blocks and batches that need several of
 # the copies that large products make, with rows left over.
 SHAPES = [
     (ModelConfig(3, 1, 1, 1, 2), 1, 3),

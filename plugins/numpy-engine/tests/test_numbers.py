@@ -1,4 +1,4 @@
-"""The numbers of microgpt.py, and of the vector engine where the formulas take another way."""
+"""The numbers are those of microgpt.py, and of the vector engine if the formulas differ."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ RUNS = {run["name"]: run for run in json.loads((DATA / "trajectories.json").read
 
 
 def train_as_microgpt(path: Path, steps: int, seed: int, **shape: int) -> tuple[NumpyEngine, array]:
-    """All the steps in one call, on the lines of a file: the engine afterwards, the losses."""
+    """Train all steps in one call on the lines of a file; returns the engine and the losses."""
     documents = split_lines(read_text(path))
     tokenizer = CharTokenizer(set("".join(documents)))
     config = ModelConfig(tokenizer.vocab_size, **shape)

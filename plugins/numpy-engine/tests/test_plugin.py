@@ -1,4 +1,4 @@
-"""What the playground sees of it before an engine is made."""
+"""What the playground sees of the plugin before an engine is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TensorBoard itself reads back what was written."""
+"""TensorBoard itself reads back the event files."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ RUN = RunExport(
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """Nobody looks."""
+    """Ignores the progress."""
 
 
 def read(folder: Path) -> EventAccumulator:
-    """What TensorBoard makes of a log directory, every event of it."""
+    """All events that TensorBoard reads from a log directory."""
     events = EventAccumulator(str(folder), size_guidance={"tensors": 0, "scalars": 0})
     return events.Reload()
 

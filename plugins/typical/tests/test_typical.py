@@ -91,7 +91,7 @@ def mirostat(target: float, rate: float = 0.3) -> Mirostat:
 
 
 def write(strategy: Mirostat, length: int, seed: int = 7) -> tuple[list[int], list[float]]:
-    """A text by a model that foresees nothing but frequencies; each token's surprise in bits."""
+    """Write a text with a model of mere frequencies; returns each token's surprise in bits."""
     rng = random.Random(seed)
     probs = softmax([-0.25 * token for token in range(27)])
     logits = [math.log(p) for p in probs]
@@ -141,7 +141,7 @@ def test_two_texts_written_in_turns_are_those_written_one_after_the_other():
     for length in range(1, 5):
         for index, text in enumerate((first, second)):
             found[index].append(in_turns.transform(logits, context(*text[:length])))
-            in_turns.transform(logits, context(*text[:length]))  # looked at once more
+            in_turns.transform(logits, context(*text[:length]))  # one call more at the same place
     assert found == expected
     assert expected[0][3] != expected[1][3], "the two texts would not tell a mix-up"
 

@@ -1,4 +1,4 @@
-"""That the lists hold what they say, each entry once, and that the knobs do what they say."""
+"""The lists hold what they say, each entry once, and the knobs do what they say."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_no_entry_comes_twice_however_it_is_written(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_an_entry_is_words_of_letters_and_nothing_else(name):
     for entry in entries(name, lower=False):
-        # "St." and "Guinea-Bissau" are as far as it goes.
+        # The spellings go no further than "St." and "Guinea-Bissau".
         assert re.fullmatch(r"[^\W\d_]+\.?(?:[ -][^\W\d_]+)*", entry), entry
         assert unicodedata.is_normalized("NFC", entry), entry
         assert entry[0].isupper(), entry

@@ -1,4 +1,4 @@
-"""The hook: it names the tokenizer. The library is imported when one is made, not before."""
+"""The hook, which names the tokenizer. The library is imported when a tokenizer is made."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What pairs are made of: characters as they are, or bytes written as characters.
+"""The alphabets of pairs: characters as they are, or bytes written as characters.
 
-The library merges characters. To have it merge bytes, each of the 256 is written as a character
-that can be seen: those of Latin-1 that can be, as themselves, the others as U+0100 and up.
+The library merges characters. To let it merge bytes, each of the 256 bytes is written as a visible
+character: as its character of Latin-1 if that is visible, else as one of U+0100 and up.
 Source: GPT-2 (Radford et al. 2019), `bytes_to_unicode`.
 """
 
@@ -26,7 +26,7 @@ _STAND_INS = {" ": "␠", "\n": "⏎", "\t": "⇥", "\r": "␍", "\N{NO-BREAK SP
 
 
 def to_bytes(token: str) -> bytes:
-    """The bytes that a token is written for. Raises KeyError for a character that is none's."""
+    """The bytes that a token stands for. Raises KeyError for a character without a byte."""
     return bytes([BYTE_OF[character] for character in token])
 
 
@@ -38,7 +38,7 @@ def display(token: str, alphabet: Alphabet) -> str:
         data = to_bytes(token)
         try:
             shown = _shown(data.decode("utf-8"))
-        except UnicodeDecodeError:  # a part of a character, or of several
+        except UnicodeDecodeError:  # a part of one character or of several
             shown = "".join(chr(byte) if 0x20 < byte < 0x7F else f"\\x{byte:02x}" for byte in data)
     return shown if len(shown) <= _LONGEST else shown[: _LONGEST - 1] + "…"
 

@@ -1,8 +1,8 @@
 """Byte-pair encoding (Sennrich, Haddow and Birch 2016, arXiv:1508.07909).
 
 The pair of tokens that stands together most often becomes a token of its own, again and again.
-The Hugging Face `tokenizers` library does the counting and the merging; here is what makes it a
-tokenizer of the playground: a BOS that no text can spell, nothing lost, nothing guessed.
+The Hugging Face `tokenizers` library counts and merges; this module makes of it a tokenizer of the
+playground, with a BOS that no text can spell, and without lost or guessed text.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from playground.api import UnknownTextError
 BOS = "·"
 
 _WORDS = r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
-"""No pair is merged across these: words with the space before them, numbers, signs, space.
+"""The pieces across which no pair is merged: words with the space before, numbers, signs, space.
 Source: GPT-2's pattern, with marks (M) kept on the letters that they sit on."""
 
 _LEARNT_FROM = 500_000
-"""Characters, in words that differ, that merges are learnt from. The library's work after the
-last document grows with them, and gives no sign of life: at this many it is about a second,
-whatever the data. English has that many in some millions of words."""
+"""The most characters, in words that differ, that merges are learnt from. The library's work after
+the last document grows with their number, and reports no progress: with this many it takes about a
+second, whatever the data. English has that many in some millions of words."""
 _AT_ONCE = 10_000
-"""Characters of a document that are looked at together."""
+"""Characters of a document that are split into words at once."""
 
 
 class BytePairTokenizer:
@@ -52,7 +52,7 @@ class BytePairTokenizer:
         return len(self._tokens)
 
     def train(self, documents: Iterable[str]) -> None:
-        """Learn the merges, from one pass over the documents, which are not kept.
+        """Learn the merges in one pass over the documents, which are not kept.
 
         The same documents give the same merges: of pairs that are equally frequent, the one with
         the lower ids comes first. A pair that occurs once is not merged. Of large data, the
@@ -73,8 +73,8 @@ class BytePairTokenizer:
         self._use(self._alphabet, tokens, [_pair(merge) for merge in model["merges"]])
 
     def encode(self, text: str) -> list[int]:
-        """Raises UnknownTextError at the first character that training did not show; with bytes,
-        only for a lone surrogate, which has no UTF-8."""
+        """The ids of the text. Raises UnknownTextError at the first character that training did not
+        show; with bytes, only for a lone surrogate, which has no UTF-8."""
         if self._alphabet == "characters":
             if not self._characters.issuperset(text):
                 known = self._characters
@@ -90,8 +90,8 @@ class BytePairTokenizer:
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of these ids, without BOS. With bytes, a model may make what is no UTF-8; it
-        shows as U+FFFD. Raises ValueError for an id out of range."""
+        """The text of these ids, without BOS. With bytes, a model may write what is not UTF-8; such
+        bytes become U+FFFD. Raises ValueError for an id out of range."""
         tokens = [self._tokens[self._checked(i)] for i in ids if i != self.bos_id]
         if self._alphabet == "characters":
             return "".join(tokens)
@@ -112,7 +112,7 @@ class BytePairTokenizer:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Raises ValueError for what `state_dict` cannot have given; then nothing has changed."""
+        """Raises ValueError, and changes nothing, for a state that `state_dict` cannot give."""
         if state.get("type") != "bpe":
             raise ValueError(f"this is the state of a {state.get('type')!r} tokenizer, not 'bpe'")
         alphabet, tokens, merges = (state.get(key) for key in ("alphabet", "tokens", "merges"))
@@ -158,8 +158,8 @@ def _pre_tokenizer(alphabet: Alphabet) -> PreTokenizer:
 
 
 def _to_learn_from(documents: Iterable[str]) -> Iterator[str]:
-    """The documents until there are enough different words in them; from there on, only each
-    character that is new, on its own."""
+    """The documents until they have enough different words; from there on, only each new
+    character, on its own."""
     words: set[str] = set()
     characters: set[str] = set()
     learnt = 0
@@ -178,7 +178,7 @@ def _to_learn_from(documents: Iterable[str]) -> Iterator[str]:
 
 
 def _check_utf8(text: str) -> None:
-    """The library is written in Rust, whose texts are UTF-8."""
+    """Raise UnknownTextError for a lone surrogate, since the library's texts are UTF-8."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

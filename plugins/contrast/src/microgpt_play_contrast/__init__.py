@@ -36,8 +36,8 @@ class NoRepeatNgram:
         self.with_prompt = knobs.with_prompt
 
     def transform(self, logits: Sequence[float], context: SampleContext) -> list[float]:
-        """BOS is never ruled out: a text may end. Where a link before this one has left nothing
-        but what would be ruled out here, all of that stays: some token must come."""
+        """BOS is never ruled out, since a text may end. If every token that earlier links left
+        would be ruled out, all of them stay, since some token must come."""
         result = list(logits)
         if self.n == 0:
             return result
@@ -48,7 +48,7 @@ class NoRepeatNgram:
 
 
 def _completions(text: Sequence[int], n: int) -> set[int]:
-    """The tokens that came in `text` after its own last n - 1 tokens; all of it for n = 1."""
+    """The tokens that followed the last n - 1 tokens of `text` earlier in it; for n = 1, all."""
     context = n - 1
     last = text[len(text) - context :]
     return {
@@ -83,8 +83,8 @@ class PenaltyKnobs(Knobs):
 class PresenceFrequency:
     """logit - presence - frequency * count, for each token that the text has `count` times.
 
-    The penalties of OpenAI's interface for completions, by its documentation. BOS is exempt:
-    that a text begins with it says nothing about its end.
+    The penalties of OpenAI's interface for completions, by its documentation. BOS is exempt: a text
+    that begins with BOS may still end with BOS.
     """
 
     def __init__(self, knobs: PenaltyKnobs) -> None:
@@ -103,7 +103,7 @@ class PresenceFrequency:
 
 
 def _text(context: SampleContext, with_prompt: bool) -> tuple[int, ...]:
-    """The tokens that count. BOS at the beginning does, as a place that a run can start from."""
+    """The tokens that count; with the prompt, BOS at the beginning is the first of them."""
     return context.tokens if with_prompt else context.tokens[context.prompt_length :]
 
 

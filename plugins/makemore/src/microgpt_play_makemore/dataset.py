@@ -1,4 +1,4 @@
-"""The data set: what is wanted, where it is kept, and whether it is what it should be."""
+"""The data set: its address, its place in the cache, and its checksum."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playground.api import DatasetError, Knob, Knobs, Progress, Provenance
 URL = "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt"
 SHA256 = "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d"
 SIZE = 228_145
-"""Bytes."""
+"""Bytes of the file."""
 COUNT = 32_033
 FILE = "names.txt"
 _STAGE = "downloading makemore's names"
@@ -34,7 +34,7 @@ class MakemoreKnobs(Knobs):
 class MakemoreNames:
     """Karpathy's names.txt: fetched in the first `prepare`, read from the cache in later ones.
 
-    Whichever way the bytes came, they are taken only with the one right checksum.
+    Bytes from the network and from the cache are used only if their checksum is right.
     """
 
     def __init__(self, knobs: MakemoreKnobs) -> None:
@@ -52,7 +52,7 @@ class MakemoreNames:
         )
 
     def prepare(self, cache: Path, progress: Progress) -> None:
-        """Have the names: out of the cache, or over the network and into the cache.
+        """Read the names from the cache, or fetch them over the network into the cache.
 
         progress: (what, bytes done, bytes in all). Raises DatasetError.
         """
@@ -78,7 +78,7 @@ class MakemoreNames:
         return self._names
 
     def _fetch(self, path: Path, progress: Progress) -> bytes:
-        # Here, since Python's network modules take longer to import than all the rest.
+        # Imported here, since Python's network modules take longer to import than all the rest.
         from microgpt_play_makemore.download import Download, DownloadError, readable
 
         download = Download(
@@ -111,7 +111,7 @@ class MakemoreNames:
 
 
 def _kept(path: Path) -> bytes | None:
-    """What lies in the cache, if it is whole and unchanged. Anything else is fetched anew."""
+    """The file in the cache, or None if it is missing, cut off or changed."""
     try:
         with path.open("rb") as file:
             data = file.read(SIZE + 1)
@@ -121,7 +121,7 @@ def _kept(path: Path) -> bytes | None:
 
 
 def _keep(data: bytes, path: Path) -> None:
-    """Write it beside its place and then move it there: whole, or not at all."""
+    """Write the file beside its place and then move it there: whole, or not at all."""
     draft = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

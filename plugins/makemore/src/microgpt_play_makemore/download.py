@@ -1,6 +1,6 @@
 """One small file over the network, with an end to every wait and a reason for every failure.
 
-It knows nothing of names: only an address, and how many bytes there must be.
+The module knows nothing of names, only an address and a number of bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHOWN = 120
 
 
 class DownloadError(Exception):
-    """A file that could not be had. title: what happened; reason: why, one or two sentences."""
+    """A failed download. title: what happened; reason: why, in one or two sentences."""
 
     def __init__(self, title: str, reason: str) -> None:
         super().__init__(f"{title}: {reason}")
@@ -35,20 +35,20 @@ class _Response(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What is wanted: `run` fetches it."""
+    """A file to fetch; `run` fetches it."""
 
     url: str
     expected: int
-    """Bytes that it must have."""
+    """Bytes that the file must have."""
     patience: float
     """Seconds that the other side may be silent."""
     deadline: float
-    """Seconds that the whole may take."""
+    """Seconds that the whole download may take."""
     progress: Callable[[int], None]
-    """Called with the bytes there are, after each chunk; what it raises ends the download."""
+    """Called after each chunk with the bytes so far; its exception ends the download."""
 
     def run(self) -> bytes:
-        """The bytes, as many as expected. Raises DownloadError."""
+        """Fetch the file: exactly as many bytes as expected. Raises DownloadError."""
         scheme = urlsplit(self.url).scheme.lower()
         if scheme not in _SCHEMES:
             raise DownloadError(

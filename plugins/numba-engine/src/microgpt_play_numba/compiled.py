@@ -33,8 +33,8 @@ _compiled: Compiled | None = None
 def cache_folder() -> Path | None:
     """Where compiled code is kept: NUMBA_CACHE_DIR, or a folder among the playground's caches.
 
-    The folder is named after the source, so that a new version never runs the old one's code.
-    None if nothing can be written there: then each process compiles for itself.
+    The folder is named after the source, so that a new version never runs old code. None if
+    nothing can be written there; each process then compiles for itself.
     """
     own = os.environ.get("NUMBA_CACHE_DIR")
     base = Path(own) if own else user_cache_path("microgpt-play", appauthor=False) / "numba"
@@ -84,14 +84,14 @@ def _make(progress: Progress) -> Compiled:
 
 def _one(function: Any, signature: Any, folder: Path | None) -> tuple[Any, bool]:
     """A compiled function, and whether it came from the disk."""
-    config: Any = numba.config  # which gets its names when it is imported
+    config: Any = numba.config  # typed Any, since config gets its names only on import
     before = config.CACHE_DIR
     try:
         if folder is not None:
-            config.CACHE_DIR = str(folder)  # read while the decorator runs, by it alone
+            config.CACHE_DIR = str(folder)  # only the decorator reads it, while it runs
             try:
                 made = numba.njit(signature, nogil=True, cache=True)(function)
-            except OSError:  # the disk is full, say
+            except OSError:  # a full disk, for one
                 return _one(function, signature, None)
             hit = bool(sum(made.stats.cache_hits.values()))
         else:

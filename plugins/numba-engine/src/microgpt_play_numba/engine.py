@@ -1,4 +1,4 @@
-"""The engine: checks what comes in, lays it out for the compiled functions, and calls them."""
+"""The engine: checks its input, lays it out for the compiled functions, and calls them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EVALUATED_AT_ONCE = 16
 
 
 class Buffer:
-    """float64 numbers at an address that is a multiple of 64, one cache line; zeros at first."""
+    """float64 numbers at a multiple of 64 bytes, which is a cache line; zeros at first."""
 
     def __init__(self, size: int) -> None:
         whole = np.zeros(size + 8)
@@ -64,7 +64,7 @@ class Batches:
 
     @property
     def addresses(self) -> tuple[int, int]:
-        """Of the tokens, and of the index of each document's first."""
+        """Addresses of the tokens, and of the index of each document's first token."""
         return self.tokens.buffer_info()[0], self.starts.buffer_info()[0]
 
 
@@ -86,12 +86,12 @@ class NumbaEngine:
         self._turned = Buffer(self._shape.size)
         self._code: Compiled | None = None
         self._holds = (0, 0, 0)
-        """Tokens, documents and tokens of the longest that there is room for."""
+        """The room: for how many tokens, documents, and tokens of the longest document."""
         self._make_room(1, 1, 1)
         self.write("weights", weights)
 
     def prepare(self, progress: Progress) -> None:
-        """See PreparedEngine. Once for all models: later engines of this process are ready."""
+        """See PreparedEngine. Compiles once for all models and engines of this process."""
         self._code = compiled(progress)
 
     @property
@@ -180,7 +180,7 @@ class NumbaEngine:
         if kind == "second_moment":
             check_second_moment(values)
         numbers = self._state[kind].numbers
-        numbers[:] = 0.0  # the padding too: it may hold what a diverged run left there
+        numbers[:] = 0.0  # the padding too, in which a diverged run may have left numbers
         given = np.array(values, dtype=np.float64)
         for spec, matrix in self._matrices(numbers):
             matrix[:] = given[spec.slice].reshape(spec.rows, spec.columns)
@@ -197,8 +197,8 @@ class NumbaEngine:
             start += rows * columns
 
     def _turn(self) -> None:
-        """As `model.turn`, which the compiled functions do after each of their updates. Matrices
-        that lie below one another and are as wide, attn_wq, attn_wk and attn_wv, are one there."""
+        """Do as `model.turn`, which the compiled functions call after each of their updates. The
+        adjacent matrices attn_wq, attn_wk and attn_wv, of equal width, are one matrix there."""
         shape, weights, turned = self._shape, self._state["weights"].numbers, self._turned.numbers
 
         def one(place: int, rows: int, columns: int) -> int:
@@ -216,7 +216,7 @@ class NumbaEngine:
             place = one(place, shape.row, shape.hidden)
 
     def _pass(self, batch: Batches, derive: int) -> list[list[float]]:
-        """One batch forward, and backward if derive is 1: its losses."""
+        """One batch forward, and backward if derive is 1; returns its losses."""
         lengths = batch.lengths
         self._make_room(sum(lengths), len(lengths), max(lengths))
         self._ready.batch_pass(
@@ -226,7 +226,7 @@ class NumbaEngine:
         return self._by_document(lengths)
 
     def _by_document(self, lengths: Sequence[int]) -> list[list[float]]:
-        """The token losses that the last batch left, one list a document."""
+        """The token losses of the last batch, one list a document."""
         losses: list[float] = self._losses.numbers[: sum(lengths)].tolist()
         if len(lengths) == 1:
             return [losses]
@@ -234,7 +234,7 @@ class NumbaEngine:
         return [losses[end - n : end] for n, end in zip(lengths, ends, strict=True)]
 
     def _make_room(self, tokens: int, documents: int, longest: int) -> None:
-        """See to it that a batch of these measures has room; what there is, is kept."""
+        """Make room for a batch of these measures, unless there is enough already."""
         need = (tokens, documents, longest)
         if all(n <= h for n, h in zip(need, self._holds, strict=True)):
             return

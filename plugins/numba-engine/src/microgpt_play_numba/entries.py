@@ -1,7 +1,7 @@
-"""What Python calls: four functions, compiled once for every shape of model there is.
+"""The four functions that Python calls, compiled once for every shape of model.
 
-They take addresses (`Memory`), not arrays: an array costs a microsecond to unpack. Whoever calls
-them keeps the memory alive, and has checked every token id.
+The functions take addresses (`Memory`), not arrays, since an array costs a microsecond to unpack.
+The caller keeps the memory alive, and has checked every token id.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def batch_pass(  # type: ignore[no-untyped-def]
 
 
 def update(shape, memory, rate, step, beta1, beta2, eps):  # type: ignore[no-untyped-def]
-    """One step of Adam, and the turned weights made anew."""
+    """One step of Adam; also makes the turned weights again."""
     weights = pointer(memory.weights)
     adam(
         weights, pointer(memory.gradients), pointer(memory.first_moment),
@@ -54,7 +54,7 @@ def update(shape, memory, rate, step, beta1, beta2, eps):  # type: ignore[no-unt
 
 
 _COMPENSATED = sys.version_info >= (3, 12)
-"""Whether `sum` keeps what rounding loses, so that the means here are those of Python code."""
+"""True if Python's `sum` makes up for rounding; `sum_of` then does too, for equal means."""
 
 
 @njit
@@ -74,9 +74,9 @@ def train(  # type: ignore[no-untyped-def]
     shape, room, memory, tokens, starts, documents, rates, steps, step, beta1, beta2, eps,
     means, losses, sums,
 ):  # fmt: skip
-    """So many steps of so many documents each. Returns how many have a mean loss.
+    """Do `steps` steps with equally many documents each. Returns how many have a mean loss.
 
-    If the last of those is not finite, its update was not made. losses: of the last step.
+    If the last mean loss is not finite, its update was not made. losses: of the last step.
     sums: room for one number a document.
     """
     weights, gradients = pointer(memory.weights), pointer(memory.gradients)
@@ -108,7 +108,7 @@ def train(  # type: ignore[no-untyped-def]
 def push(  # type: ignore[no-untyped-def]
     shape, weights, turned, keys, values, work, token, position
 ):
-    """One token more of a text: its logits, at the beginning of `work`.
+    """Read one more token of a text; its logits are then at the beginning of `work`.
 
     keys: (n_layer, C, block_size), a token a column; values: (n_layer, block_size, C); both
     padded. work: of `push_room` numbers.
@@ -189,4 +189,4 @@ ENTRIES: dict[str, tuple[Any, Any]] = {
         ),
     ),
 }  # fmt: skip
-"""Name -> the function, and the one signature that it is compiled for."""
+"""Name -> the function, and the signature that the function is compiled for."""

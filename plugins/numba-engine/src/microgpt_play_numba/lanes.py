@@ -1,13 +1,13 @@
 """Eight float64 side by side, as a Numba type: the arithmetic that the processor does at once.
 
-Numba leaves it to LLVM to find out that a loop could be done eight numbers at a time, and LLVM
-often finds that out for some shapes and not for others. Here the eight are said outright: a
-`Lanes` is one LLVM vector <8 x double> (one AVX-512 register, two of AVX2, four of NEON: LLVM
-splits it as the processor needs). So the speed does not hang on luck, and neither do the last
-bits: no operation is reordered behind our back, and inf and nan are what IEEE 754 says.
+Numba leaves it to LLVM to find out that a loop can take eight numbers at a time, and LLVM often
+finds that out for some shapes and not for others. Here the code says eight outright: a `Lanes` is
+one LLVM vector <8 x double> (one AVX-512 register, two of AVX2, four of NEON: LLVM splits it as
+the processor needs). So neither the speed nor the last bits hang on luck: LLVM reorders no
+operation, and inf and nan are as in IEEE 754.
 
-Memory is a `Floats`, a bare pointer to float64: it is passed as one register, without the
-reference counting of arrays. Nobody checks the bounds; the kernels say how much they read.
+Memory is a `Floats`, a bare pointer to float64, passed as one register without the reference
+counting of arrays. Nothing checks the bounds; the kernels say how much they read.
 
 Source: "Extending Numba" in the Numba documentation (types, models, intrinsics).
 """
@@ -32,7 +32,7 @@ _LONG = ir.IntType(64)
 _VECTOR = ir.VectorType(_DOUBLE, WIDTH)
 _LONG_VECTOR = ir.VectorType(_LONG, WIDTH)
 ROUNDING = 6755399441055744.0
-"""1.5 * 2**52: what is added to it is rounded to a whole number, and stands in its last bits."""
+"""1.5 * 2**52: a number added to it is rounded to a whole one, which stands in the last bits."""
 
 
 class LanesType(types.Type):
@@ -47,7 +47,7 @@ Lanes = LanesType()
 
 @register_model(LanesType)
 class LanesModel(models.PrimitiveModel):
-    """How LLVM holds it."""
+    """How LLVM holds eight float64."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
         super().__init__(dmm, fe_type, _VECTOR)
@@ -57,13 +57,13 @@ Emit = Callable[[ir.IRBuilder, Any], Any]
 
 
 def _instruction(signature: Any, emit: Emit) -> Any:
-    """An intrinsic of that signature, for which `emit(builder, args)` writes the LLVM code."""
+    """An intrinsic of that signature, whose LLVM code `emit(builder, args)` writes."""
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         result = emit(builder, args)
         return context.get_dummy_value() if signature.return_type == types.void else result
 
-    # Numba reads how many arguments there are from the function's own signature.
+    # Numba reads the number of arguments from the function's own signature.
     names = ", ".join(f"a{i}" for i in range(len(signature.args)))
     namespace: dict[str, Any] = {"signature": signature, "generate": generate}
     exec(f"def typer(context, {names}): return signature, generate", namespace)
@@ -111,7 +111,7 @@ def _highest(builder: ir.IRBuilder, value: Any) -> Any:
 
 
 def _total(builder: ir.IRBuilder, value: Any) -> Any:
-    """Halves onto halves, three times."""
+    """The sum of eight numbers: halves are added to halves, three times."""
     for half in (4, 2, 1):
         low = _shuffle(builder, value, value, list(range(half)))
         high = _shuffle(builder, value, value, list(range(half, 2 * half)))
@@ -170,8 +170,8 @@ def _transpose_block(builder: ir.IRBuilder, args: Any) -> None:
 
 
 apart = _instruction(types.void(), lambda builder, _: builder.function.attributes.add("noinline"))
-"""apart(): the function that says this is called, not copied into each place that calls it. Copies
-of `product` in twenty places take twenty times as long to compile, and are no faster."""
+"""apart(): the function that calls this is not inlined where it is called. Copies of `product` in
+twenty places take twenty times as long to compile, and are no faster."""
 pointer = _instruction(
     Floats(types.int64), lambda builder, args: builder.inttoptr(args[0], _DOUBLE.as_pointer())
 )
@@ -187,7 +187,7 @@ at = _instruction(
 int_at = _instruction(
     Ints(Ints, types.int64), lambda builder, args: builder.gep(args[0], [args[1]])
 )
-"""int_at(ints, i) -> Ints, from its i-th on"""
+"""int_at(ints, i) -> Ints, from its i-th number on"""
 load = _instruction(Lanes(Floats, types.int64), lambda builder, args: _load(builder, *args))
 """load(floats, i) -> the eight numbers from the i-th on"""
 store = _instruction(
@@ -196,7 +196,7 @@ store = _instruction(
 )
 """store(floats, i, lanes): write eight numbers from the i-th on"""
 splat = _instruction(Lanes(types.float64), lambda builder, args: _splat(builder, args[0]))
-"""splat(number) -> it, eight times"""
+"""splat(number) -> the number, eight times"""
 muladd = _instruction(
     Lanes(Lanes, Lanes, Lanes), lambda builder, args: _call(builder, "fmuladd", *args)
 )
@@ -243,12 +243,12 @@ _overload(operator.truediv, divide)
 
 
 def make_tile(rows: int, vectors: int) -> Any:
-    """The heart: tile(a, a_row, a_column, b, b_row, out, out_row, k, onto).
+    """The heart of a product: tile(a, a_row, a_column, b, b_row, out, out_row, k, onto).
 
     out[r][c] = Σ a[r * a_row + i * a_column] * b[i * b_row + c] over i < k, for r < rows and
     c < 8 * vectors; the sum starts from out[r][c] if onto is not 0, and from 0 otherwise. All the
-    sums stay in registers while i runs, each in the order of i: a number does not depend on how
-    large the tile is that it was computed in.
+    sums stay in registers while i runs, each in the order of i, so a number does not depend on the
+    size of its tile.
     """
 
     def emit(builder: ir.IRBuilder, args: Any) -> None:

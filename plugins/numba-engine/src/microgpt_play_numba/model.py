@@ -260,7 +260,7 @@ def forward(  # type: ignore[no-untyped-def]
 def backward(  # type: ignore[no-untyped-def]
     shape, room, weights, gradients, space, tokens, starts, documents, n
 ):
-    """After `forward` of the same batch: d(mean loss)/d(weight), replacing what was there."""
+    """After `forward` of the same batch: d(mean loss)/d(weight), replacing earlier gradients."""
     apart()
     zero, one = int64(0), int64(1)
     row, hidden, c, v = shape.row, shape.hidden, shape.n_embd, shape.logits

@@ -1,4 +1,4 @@
-"""The operations that the model is made of, eight numbers at a time.
+"""The operations of the model, eight numbers at a time.
 
 All matrices are row by row, and their rows are padded with zeros to a multiple of eight numbers,
 so that no loop has a remainder. `row` arguments are row lengths in memory, padding included.
@@ -30,7 +30,7 @@ from microgpt_play_numba.lanes import (
 from microgpt_play_numba.shape import COPIED_ROWS, WIDTH
 
 _WORTH_COPYING = 32
-"""So many rows of the left matrix must use a copy of the right one before it pays."""
+"""The fewest rows of the left matrix for which a copy of the right matrix pays."""
 _PER_LN2 = 1 / math.log(2)
 _LN2_HIGH = 0.6931471803691238  # ln 2 in two parts, the first with zeros at its end (fdlibm)
 _LN2_LOW = 1.9082149292705877e-10
@@ -86,8 +86,8 @@ def product(  # type: ignore[no-untyped-def]
         if m < _WORTH_COPYING:
             _panel4(a, a_row, a_column, at(b, c), b_row, at(out, c), out_row, m, k, onto)
         else:
-            # Rows of b that lie a power of two apart share few places in the processor's cache;
-            # side by side they stay there for all the rows of a.
+            # Rows of b that lie a power of two apart share few places in the cache; copied side
+            # by side, they stay in the cache for all the rows of a.
             begun = onto
             for first in range(0, k, COPIED_ROWS):
                 some = min(COPIED_ROWS, k - first)
@@ -154,7 +154,7 @@ def exp(x):  # type: ignore[no-untyped-def]
 @njit
 def softmax_columns(a, rows, row, scale):  # type: ignore[no-untyped-def]
     """a (rows, row) -> in column t the softmax of scale a[0 ... t][t], and 0 below: who looks at
-    whom. The columns are the tokens that look, so that eight of them are done at once."""
+    whom. The columns are the tokens that look, so that eight tokens are done at once."""
     apart()
     for first in range(0, row, WIDTH):
         last = min(rows, first + WIDTH)
@@ -197,7 +197,7 @@ def softmax_columns_backward(a, da, rows, row, scale):  # type: ignore[no-untype
 
 @njit
 def softmax_row(a, n, scale):  # type: ignore[no-untyped-def]
-    """a (n) -> softmax of scale a, in place; what lies in the last eight beyond n becomes 0."""
+    """a (n) -> softmax of scale a, in place; the numbers beyond n in the last eight become 0."""
     apart()
     columns = (n + WIDTH - 1) // WIDTH * WIDTH
     for c in range(n, columns):

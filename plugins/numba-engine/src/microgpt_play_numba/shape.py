@@ -1,4 +1,4 @@
-"""Where everything lies in memory: the matrices of a model, padded, and the room for a batch."""
+"""The places in memory: of the padded matrices of a model, and of the room for a batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ WIDTH = 8
 """Numbers that the kernels take at once."""
 COPIED_ROWS = 128
 SCRATCH = COPIED_ROWS * 4 * WIDTH
-"""Numbers that `products.product` needs room for: 32 KB, what fits the nearest cache."""
+"""Numbers that `products.product` needs room for: 32 KB, which fit the nearest cache."""
 
 
 def padded(n: int) -> int:
@@ -34,18 +34,18 @@ class Shape(NamedTuple):
     logits: int
     """vocab_size, padded."""
     wpe: int
-    """Where it begins; wte begins at 0."""
+    """The place where wpe begins; wte begins at 0."""
     lm_head: int
     layers: int
-    """Where the first layer begins."""
+    """The place where the first layer begins."""
     layer: int
     """Numbers in a layer: attn_wq, attn_wk, attn_wv, attn_wo, mlp_fc1, mlp_fc2."""
     size: int
-    """Numbers in all."""
+    """Numbers of the whole model."""
 
 
 def shape_of(config: ModelConfig) -> Shape:
-    """Each matrix has padded rows and a padded number of them, one after the other."""
+    """The shape of a model: each matrix has padded rows, and a padded number of rows."""
     row, hidden = padded(config.n_embd), padded(4 * config.n_embd)
     logits = padded(config.vocab_size)
     wpe = logits * row
@@ -71,7 +71,7 @@ def shape_of(config: ModelConfig) -> Shape:
 
 
 class Memory(NamedTuple):
-    """Addresses, of float64 where nothing else is said."""
+    """Addresses, of float64 unless the type is named."""
 
     weights: int
     gradients: int
@@ -80,15 +80,15 @@ class Memory(NamedTuple):
     turned: int
     """The weights, each matrix transposed."""
     space: int
-    """What `Room` divides up."""
+    """The buffer that `Room` divides up."""
 
 
 class Room(NamedTuple):
-    """Where the kernels write while a batch goes through the model, for so many tokens.
+    """The places that the kernels write to while a batch goes through the model.
 
-    Offsets into one buffer, which begins with SCRATCH numbers for `product`. What is said of N
-    tokens has eight rows more, for blocks of eight that reach beyond the end. What the backward
-    pass needs is kept once a layer.
+    Offsets into one buffer, which begins with SCRATCH numbers for `product`. Matrices of N rows
+    have eight rows more, for blocks of eight that reach beyond the end. Results that the backward
+    pass needs are kept once a layer.
     """
 
     stream: int
@@ -96,7 +96,7 @@ class Room(NamedTuple):
     embedded: int
     """(N, row): the embeddings, normalized."""
     scales: int
-    """(N): of that."""
+    """(N): the scales of that normalization."""
     logits: int
     """(N, logits), then their derivatives."""
     d_stream: int
@@ -108,16 +108,16 @@ class Room(NamedTuple):
     d_hidden: int
     """(N, hidden)"""
     turned: int
-    """Four of (row, T): what one document's attention reads and finds, a token a column."""
+    """Four matrices (row, T): input and result of one document's attention, a token a column."""
     turned_size: int
-    """Numbers in each of the four."""
+    """Numbers in each of the four matrices."""
     d_looks: int
     looks_turned: int
     """(T, T) each, one head's."""
     tapes: int
-    """Where the first layer's tape begins."""
+    """The place where the first layer's tape begins."""
     tape: int
-    """Numbers in one layer's tape. Within it:"""
+    """Numbers in one layer's tape. The offsets below are within the tape."""
     tape_scales: int
     """(N), of the normalization before attention; before it, at 0, (N, row) normalized."""
     tape_qkv: int
@@ -177,12 +177,12 @@ def room_for(shape: Shape, tokens: int, documents: int, longest: int) -> Room:
 
 
 def push_room(shape: Shape) -> int:
-    """Numbers that `entries.push` writes on."""
+    """Numbers of the work memory of `entries.push`."""
     wide = shape.logits + 6 * shape.row + shape.hidden + padded(shape.block_size)
     return wide + 2 * WIDTH
 
 
 def cache_room(shape: Shape) -> int:
-    """Numbers in a decoder's keys, or its values: eight more a layer, as a head of fewer than
-    eight is read with what follows it."""
+    """Numbers in a decoder's keys, or its values: eight more a layer, since a head of fewer than
+    eight is read together with the numbers after it."""
     return shape.n_layer * (shape.row * padded(shape.block_size) + WIDTH)

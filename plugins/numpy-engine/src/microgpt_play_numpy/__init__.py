@@ -1,4 +1,4 @@
-"""The hook: it names the engine. NumPy is imported when an engine is made, not before."""
+"""The hook, which names the engine. NumPy is imported when an engine is made, not before."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ _TOKENS_AT_ONCE = 1 << 16
 """Index arrays are made for about this many tokens at a time, whatever the number of steps."""
 
 
-class Batch(NamedTuple):  # made faster than a dataclass, and one is made for each step
+class Batch(NamedTuple):  # made faster than a dataclass, and made for each step
     """The documents of one step, side by side: B of them, each filled up to T tokens.
 
-    What is filled up repeats the last token. Nothing before it sees it, since attention looks
-    back only, and its loss has weight 0.
+    The filling repeats the last token. No earlier token sees the filling, since attention looks
+    back only, and the loss of the filling has weight 0.
     """
 
     size: int
@@ -32,12 +32,12 @@ class Batch(NamedTuple):  # made faster than a dataclass, and one is made for ea
     targets: Ids
     """(B T) indices into the flat (B T, V) logits."""
     weight: Array | None
-    """(B T, 1), of each loss in the mean; None if it is the same for all."""
+    """(B T, 1), the weight of each loss in the mean; None if it is the same for all."""
     lengths: list[int]
     """Tokens predicted in each document."""
 
     def by_document(self, losses: Array) -> list[list[float]]:
-        """(B T) -> one list a document, without what was filled up."""
+        """(B T) -> one list a document, without the filling."""
         rows: list[list[float]] = losses.reshape(self.size, self.length).tolist()
         if self.weight is None:
             return rows
@@ -74,7 +74,7 @@ class Documents:
                 inputs_and_targets(document, config)
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """`size` documents at a time, in order; the number of documents is a multiple."""
+        """Batches of `size` documents, in order; the number of documents is a multiple."""
         lengths, starts = self._lengths.reshape(-1, size), self._starts.reshape(-1, size)
         longest = lengths.max(1, initial=1)
         at_once = max(1, _TOKENS_AT_ONCE // (size * int(longest.max(initial=1))))

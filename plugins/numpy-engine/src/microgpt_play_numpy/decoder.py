@@ -13,9 +13,9 @@ from microgpt_play_numpy.products import applied
 
 
 class NumpyDecoder:
-    """Over the weights as they are at each push. See `microgpt.engine.Decoder`.
+    """A decoder over the weights as they are at each push. See `microgpt.engine.Decoder`.
 
-    Here is the model once more, for one token at a time and written plainly: V vocab_size,
+    This is the model once more, for one token at a time and written plainly: V vocab_size,
     C n_embd, H n_head, D head_dim, T tokens read so far.
     """
 

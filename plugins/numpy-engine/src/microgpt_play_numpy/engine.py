@@ -20,7 +20,7 @@ _EVALUATED_AT_ONCE = 32
 """Documents that `losses` takes through the model together, if they are short."""
 _TOKENS_EVALUATED_AT_ONCE = 2048
 _WORKSPACES = 256
-"""Kept at most; with batches of many lengths there would be no end to them."""
+"""The most workspaces kept, since batches of many lengths would make ever more."""
 
 
 class Workspace:
@@ -34,14 +34,14 @@ class Workspace:
         weights, gradients = state.weights, state.gradients
         embedded, x, dx = (arena.take(rows, config.n_embd) for _ in range(3))
         self.losses = arena.take(rows)
-        """(B T), of the step done last."""
+        """(B T), the losses of the last step."""
         self.even = layers.constant(1 / rows)
-        """The weight of each loss, when nothing was filled up."""
+        """The weight of each loss if all documents have T tokens."""
         self._embed, self._embed_backward = layers.embedding(
             arena, weights.wte, weights.wpe, gradients.wte, gradients.wpe, embedded, dx, batch
         )
         pairs: list[layers.Pair] = []
-        before = embedded  # it is needed again, so the first block leaves it as it is
+        before = embedded  # needed again, so the first block leaves this array as it is
         for block, d_block in zip(weights.blocks, gradients.blocks, strict=True):
             pairs.append(
                 layers.attention(arena, block, d_block, before, x, dx, batch, config.n_head)
@@ -55,14 +55,14 @@ class Workspace:
         )
 
     def forward(self, batch: Batch) -> None:
-        """Leaves the losses in `losses`."""
+        """Compute the losses, into `losses`."""
         self._embed(batch.inputs)
         for block in self._blocks:
             block()
         self._head(batch.targets)
 
     def backward(self, batch: Batch) -> None:
-        """Leaves the gradients in the state. After `forward` on the same batch."""
+        """Compute the gradients, into the state, after `forward` on the same batch."""
         self._head_backward(batch.targets, self.even if batch.weight is None else batch.weight)
         for block in self._blocks_backward:
             block()
@@ -137,7 +137,7 @@ class NumpyEngine:
         return Steps(losses, token_losses, tokens)
 
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
-        """See Engine. Documents of like length go through the model together."""
+        """See Engine. Documents of similar length go through the model together."""
         if not len(documents):
             return []
         order = sorted(range(len(documents)), key=lambda i: len(documents[i]))
@@ -170,7 +170,7 @@ class NumpyEngine:
         self._state.flat(kind)[:] = values
 
     def _workspace(self, batch: Batch) -> Workspace:
-        """The one for a batch of this shape; made when first asked for."""
+        """The workspace for batches of this shape, made when first asked for."""
         shape = batch.size, batch.length
         known = self._workspaces.get(shape)
         if known is None:

@@ -1,7 +1,7 @@
 """The formulas: each piece of the model, forward and backward.
 
-Each function below is called once for a number of documents B and a length T. It makes the
-arrays and the views that its formulas need, and returns the formulas themselves as functions
+Each function below is called once for a number of documents B and a length T. The function makes
+the arrays and the views that its formulas need, and returns the formulas themselves as functions
 without arguments, which run once a step. At the default size a NumPy call costs more than the
 arithmetic in it, so nothing is made, sliced or transposed in the formulas; every result goes
 into an array that is there already.
@@ -23,28 +23,28 @@ from microgpt_play_numpy.products import MULTIPLICATIONS_BY_VECTOR, product
 
 Formula = Callable[[], None]
 Pair = tuple[Formula, Formula]
-"""Forward, backward."""
+"""The formulas forward and backward."""
 
 _SAFE = 600.0
-"""Of scores within ±600, exp can neither overflow nor all of a row underflow, and the maximum
-need not be taken off first. Of few scores, one product with themselves tells: the sum of their
-squares. The row maxima would cost six times as much."""
+"""With scores within ±600, exp cannot overflow, nor all of a row underflow, so the maximum need not
+be taken off first. For few scores, one product is enough to tell: the sum of their squares. The row
+maxima would cost six times as much."""
 
 _ONE_HOT = 16384
 """Up to this many floats, N V, tokens are gathered by a product with a one-hot matrix."""
 
 _FEW = 512
-"""Up to this many numbers, a mean is made as many times as it is used: the product that makes
-them costs less than a division of an array by a column."""
+"""Up to this many numbers, a mean is computed once for each use of it: the product that computes
+the copies costs less than a division of an array by a column."""
 
 
 def constant(value: float) -> Array:
-    """As an array without dimensions, which a ufunc takes faster than a Python float."""
+    """The value as an array without dimensions, which a ufunc takes faster than a Python float."""
     return np.array(value)
 
 
 def filled(value: float, *shape: int) -> Array:
-    """That value everywhere; with it, a product takes sums."""
+    """An array with that value everywhere; a product with such an array takes sums."""
     array = aligned(*shape)
     array.fill(value)
     return array
@@ -104,13 +104,13 @@ def softmax(arena: Arena, scores: Array, mask: Array | None = None) -> Formula:
     hidden = None if mask is None else np.where(mask > 0, 0.0, -np.inf)
 
     def without_maximum() -> None:
-        """exp cannot overflow after this. A hidden score becomes -inf: e to it is 0."""
+        """Take the maxima off, so that exp cannot overflow; hidden scores become -inf."""
         if hidden is not None:
             np.add(scores, hidden, scores)
         np.subtract(scores, scores.max(axis=-1, keepdims=True), scores)
 
     def forward() -> None:
-        # NaN is not safe, and compares so.
+        # NaN is not safe, and the comparison with NaN is False.
         if not (flat.dot(flat) < _SAFE**2 if few else -_SAFE < flat.min() <= flat.max() < _SAFE):
             without_maximum()
         exp(scores, scores)
@@ -181,7 +181,7 @@ def attention(
 ) -> Pair:
     """x = x_before + wo attend(wq y, wk y, wv y), y = norm(x_before).
 
-    The two may be the same array; dx holds d/dx before backward, d/dx_before after it.
+    x and x_before may be the same array; dx holds d/dx before backward, d/dx_before after it.
     """
     rows, n_embd = x.shape
     length, head_dim = rows // batch, n_embd // n_head
@@ -255,7 +255,7 @@ def mlp(arena: Arena, block: Block, d_block: Block, x: Array, dx: Array) -> Pair
     multiply, add, maximum, sign = np.multiply, np.add, np.maximum, np.sign
     y, dy, out = (arena.take(rows, n_embd) for _ in range(3))
     hidden, d_hidden = (arena.take(rows, 4 * n_embd) for _ in range(2))
-    zeros = aligned(rows, 4 * n_embd)  # an array: four times as fast as a number here
+    zeros = aligned(rows, 4 * n_embd)  # an array is four times as fast here as a number
     norm_forward, norm_backward = norm(arena, x, y, dy)
     widen = product(y, block.fc1.T, hidden)  # (N, 4C)
     narrow = product(hidden, block.fc2.T, out)  # (N, C)

@@ -1,8 +1,8 @@
-"""Where the numbers lie: the four flat arrays of the model, and room for what a step computes.
+"""The memory of an engine: the four flat arrays of the model, and the room of a step.
 
 Everything begins at a multiple of 64 bytes, the width of a cache line and of the widest vector
-register: with that, no result can depend on where in memory an array happened to be put, and
-the same run gives the same bits.
+register. So no result depends on the place of an array in memory, and the same run gives the same
+bits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FLOATS = ALIGNMENT // 8
 
 
 def aligned(*shape: int) -> Array:
-    """Zeros of that shape, beginning at a multiple of 64 bytes."""
+    """An array of zeros of that shape, which begins at a multiple of 64 bytes."""
     size = math.prod(shape)
     room = np.zeros(size + _FLOATS)
     start = -room.ctypes.data % ALIGNMENT // 8
@@ -40,8 +40,8 @@ def up_to_alignment(floats: int) -> int:
 class Arena:
     """One piece of memory from which each workspace takes its arrays, from the start.
 
-    Workspaces for different lengths share it, because only one is in use at a time: what a step
-    writes is then still in the processor's cache when the next one writes over it.
+    Workspaces for different lengths share the memory, because only one is in use at a time. The
+    memory is then still in the processor's cache when the next step writes over it.
     """
 
     def __init__(self) -> None:
@@ -49,11 +49,11 @@ class Arena:
         self._used = 0
 
     def restart(self) -> None:
-        """The next workspace takes from the start again."""
+        """Let the next workspace take from the start again."""
         self._used = 0
 
     def take(self, *shape: int) -> Array:
-        """An array of that shape, its content whatever was there."""
+        """An array of that shape, with arbitrary content."""
         size = math.prod(shape)
         if self._used + size > len(self._memory):
             self._memory = aligned(max(2 * len(self._memory), up_to_alignment(size)))

@@ -1,10 +1,10 @@
 """Products of matrices, in pieces so small that the BLAS library takes one thread for each.
 
 OpenBLAS, which NumPy's wheels bring, divides a larger product among all cores and waits for each
-of them. That gains little at a playground's sizes, and loses much where another program has a
-core: on a busy machine, steps of models with n_embd 64 and 128 took 5 and 10 times as long with it.
-To set the library's threads would change them for the whole process. In pieces, the result does
-not depend on the number of cores either.
+of them. That gains little at a playground's sizes, and loses much if another program has a core:
+on a busy machine, steps of models with n_embd 64 and 128 took 5 and 10 times as long. To set the
+library's threads would change them for the whole process. In pieces, the result does not depend on
+the number of cores either.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import numpy as np
 from microgpt_play_numpy.memory import Array
 
 _MULTIPLICATIONS = 65536 * 4
-"""OpenBLAS takes one thread for a product of matrices up to here (interface/gemm.c)."""
+"""OpenBLAS takes one thread for a product of matrices of so many (interface/gemm.c)."""
 
 MULTIPLICATIONS_BY_VECTOR = 8192
-"""And of a matrix with a vector, or of two vectors, up to a bit more (gemv.c, dot)."""
+"""The same for a matrix and a vector, or two vectors: a bit below the limit (gemv.c, dot)."""
 
 
 def product(a: Array, b: Array, out: Array) -> Callable[[], object]:
-    """A function that does out = a b. (..., n, k) (..., k, m) -> (..., n, m)
+    """A function that computes out = a b. (..., n, k) (..., k, m) -> (..., n, m)
 
     `out` is contiguous if there are just two dimensions.
     """
@@ -32,7 +32,7 @@ def product(a: Array, b: Array, out: Array) -> Callable[[], object]:
     m = b.shape[-1]
     limit = MULTIPLICATIONS_BY_VECTOR if n == 1 or m == 1 else _MULTIPLICATIONS
     if n * k * m <= limit:
-        # ndarray.dot has the least to do before it begins, but multiplies stacks otherwise.
+        # ndarray.dot starts fastest, but does not multiply stacks of matrices in this way.
         return partial(a.dot, b, out) if a.ndim == 2 else partial(np.matmul, a, b, out)
     longest = max(n, m)
     step = max(1, limit * longest // (n * k * m))
@@ -54,5 +54,5 @@ def product(a: Array, b: Array, out: Array) -> Callable[[], object]:
 def applied(w: Array, x: Array) -> Array:
     """w x, of a matrix and a vector: (n, k) (k) -> (n)"""
     few = w.size <= MULTIPLICATIONS_BY_VECTOR
-    result: Array = w.dot(x) if few else np.einsum("nk,k->n", w, x)  # einsum asks no library
+    result: Array = w.dot(x) if few else np.einsum("nk,k->n", w, x)  # einsum calls no library
     return result

@@ -1,8 +1,8 @@
-"""A run as events: messages of TensorBoard's own making, one after the other in one file.
+"""A run as events: TensorBoard's own messages, one after the other in one file.
 
-Its `RecordWriter` frames them and its `scalar_pb`, `histogram_pb` and `text_pb` make them, so
-what is written is what it reads. The file is written in one go, by no thread, and its name holds
-no name of a machine.
+TensorBoard's `scalar_pb`, `histogram_pb` and `text_pb` make the messages and its `RecordWriter`
+frames them, so TensorBoard reads the file. The file is written in one go, without a thread, and its
+name does not hold the name of the machine.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from playground.api import Progress, RunExport
 
 VERSION = "brain.Event:2"
-"""What TensorBoard looks for in the first event of a file."""
+"""The version that TensorBoard looks for in the first event of a file."""
 _NAME = "events.out.tfevents.{seconds:010d}.microgpt-play"
 _EVERY = 500
-"""Events between two signs of progress."""
+"""Events between two calls of progress."""
 _BUCKETS = 30
 
 
 def write(
     run: RunExport, path: Path, progress: Progress, *, histograms: bool, samples: bool
 ) -> None:
-    """Make the folder `path` and the event file in it; an earlier one of ours is replaced.
+    """Make the folder `path` and the event file in it; an earlier one of this exporter is replaced.
 
-    Raises OSError; what `progress` raises goes through.
+    Raises OSError; an exception of `progress` passes through.
     """
     if path.is_file():
         path.unlink()
@@ -48,7 +48,7 @@ def write(
         for place, (step, summary) in enumerate(summaries):
             if place % _EVERY == 0:
                 progress("writing events", place, len(summaries))
-            # Nobody knows any more when each step was made, so all bear the time of the export.
+            # The time of each step is not recorded, so all events bear the time of the export.
             event = Event(wall_time=now, step=step, summary=summary)
             records.write(event.SerializeToString())
 
@@ -75,11 +75,11 @@ def _summaries(run: RunExport, histograms: bool, samples: bool) -> Iterator[tupl
         for name, (rows, columns) in run.matrices.items():
             values = run.weights[at : at + rows * columns]
             at += rows * columns
-            if all(value - value == 0 for value in values):  # a NaN or inf has no place in it
+            if all(value - value == 0 for value in values):  # a histogram holds no NaN or inf
                 yield run.step, histogram_pb(f"weights/{name}", values, _BUCKETS)
 
 
 def _as_written(text: str) -> str:
-    """Markdown that shows the text as it is: a block of code. TensorBoard renders Markdown."""
+    """The text as a block of code, since TensorBoard renders Markdown."""
     clean = text.encode("utf-8", "replace").decode("utf-8")  # protobuf takes no lone surrogates
     return "    " + clean.replace("\n", "\n    ")

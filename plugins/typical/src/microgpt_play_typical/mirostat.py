@@ -1,7 +1,7 @@
 """Mirostat 2.0 (Basu, Ramachandran, Keskar and Varshney 2021, arXiv:2007.14966).
 
-Each token's surprise is fed back into how much surprise the next one is allowed: a controller
-like the one that keeps a room at its temperature.
+The surprise of each token is fed back into the limit of surprise for the next one, as a thermostat
+feeds back the temperature of a room.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from playground.api import Knob, Knobs, SampleContext
 
 _BIT = math.log(2)
 _KEPT = 2_000_000
-"""Surprises remembered, over all texts: 16 MB. The default model has 27 a token."""
+"""The most surprises remembered, over all texts: 16 MB. The default model has 27 a token."""
 
 
 class MirostatKnobs(Knobs):
@@ -45,16 +45,16 @@ class _Place(NamedTuple):
     limit: float
     """mu of the paper: the most surprise allowed, in bits."""
     surprises: array[float]
-    """Of each token there (vocab_size), in bits."""
+    """The surprise of each token at this place (vocab_size), in bits."""
 
 
 class Mirostat:
-    """Rules out what is more surprising than mu, and moves mu by what then came.
+    """Rules out tokens more surprising than mu, and moves mu by the surprise of the chosen token.
 
-    mu belongs to a text, but a strategy serves many. So nothing is kept of "the last token":
-    what is remembered is the place in the text, by all the tokens before it, and mu at a place
-    follows from the place before and the token that came there. The same text has the same mu,
-    in whatever order texts are written, and looking twice changes nothing.
+    mu belongs to a text, but a strategy serves many texts. So the strategy does not remember "the
+    last token" but places in texts, each by all the tokens before it; mu at a place follows from
+    the place before and the token that came there. The same text has the same mu, in whatever
+    order texts are written, and a second call at a place changes nothing.
     """
 
     def __init__(self, knobs: MirostatKnobs) -> None:
@@ -63,7 +63,7 @@ class Mirostat:
         self._places: OrderedDict[tuple[int, int, tuple[int, ...]], _Place] = OrderedDict()
 
     def transform(self, logits: Sequence[float], context: SampleContext) -> list[float]:
-        """Keep what has at most mu bits of surprise, and in any case the likeliest token."""
+        """Keep the tokens of at most mu bits of surprise, and in any case the likeliest token."""
         if self.target == 0:
             return list(logits)
         limit = self.limit(context)
@@ -80,18 +80,17 @@ class Mirostat:
         ]
 
     def limit(self, context: SampleContext) -> float:
-        """mu here, in bits: twice the target where the text begins, and then, with S the surprise
-        of the token that came, mu - rate * (S - target) (the paper's algorithm 1, "Update mu").
-
-        It begins anew, too, where the place before is not known: see the README.
+        """mu at this place, in bits: twice the target at the beginning of the text, and then, with
+        S the surprise of the last token, mu - rate * (S - target) (the paper's algorithm 1, "Update
+        mu"). If the place before is not known, mu is twice the target again: see the README.
         """
         start = 2 * self.target
-        # With the length of the prompt: a place inside it was never one to choose a token at.
+        # The key has the prompt's length, since no token was chosen at a place inside the prompt.
         before = self._places.get((context.step, context.prompt_length, context.tokens[:-1]))
         if before is None or context.tokens[-1] >= len(before.surprises):
             return start
         surprise = before.surprises[context.tokens[-1]]
-        if not math.isfinite(surprise):  # impossible by the model, and yet it came
+        if not math.isfinite(surprise):  # impossible by the model, and chosen all the same
             return before.limit
         return before.limit - self.rate * (surprise - self.target)
 

@@ -21,7 +21,7 @@ class TypicalKnobs(Knobs):
 
 
 class Typical:
-    """The tokens whose surprise is nearest to what is expected of the next token."""
+    """Keeps the tokens whose surprise is nearest to the expected surprise of the next token."""
 
     def __init__(self, knobs: TypicalKnobs) -> None:
         self.mass = knobs.mass
@@ -35,11 +35,11 @@ class Typical:
 def typical(logits: Sequence[float], mass: float) -> list[float]:
     """Keep the fewest tokens, the most typical first, whose probabilities reach `mass` together.
 
-    The information of a token y after the text so far is -ln p(y), and what is expected of it is
-    the entropy H = -sum p(y) ln p(y). Of all sets of tokens with a probability of at least `mass`
-    (tau in the paper), the one kept is that with the least sum of |H + ln p(y)|, found as there:
-    tokens are taken in the order of |H + ln p(y)|. So the likeliest token, too, is ruled out
-    where it says less than a typical one.
+    The information of a token y after the text so far is -ln p(y), and its expected value is the
+    entropy H = -sum p(y) ln p(y). Of all sets of tokens with a probability of at least `mass` (tau
+    in the paper), the set with the least sum of |H + ln p(y)| is kept. As in the paper, tokens are
+    taken in the order of |H + ln p(y)|. So even the likeliest token is ruled out if it says less
+    than a typical one.
 
     logits: (vocab_size). At least one token stays; of equally typical ones the lower id goes
     first. Raises ValueError for NaN, or without logits.

@@ -1,4 +1,4 @@
-"""The hook: four small word lists. They come along, so there is no network and no waiting."""
+"""The hook: four small word lists, which come with the plugin and need no network."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Words:
         )
 
     def prepare(self, cache: Path, progress: Progress) -> None:  # noqa: ARG002 - needs no cache
-        """Read and check it. Raises DatasetError if the installation is damaged."""
+        """Read and check the list. Raises DatasetError if the installation is damaged."""
         self._load()
         progress(f"reading {self._list.name}", 1, 1)
 
@@ -77,7 +77,7 @@ class Words:
 
 
 def plain(text: str) -> str:
-    """Without accents: letters a to z, and whatever else of ASCII there is."""
-    dotted = text.replace("ı", "i")  # the one letter here that is no letter with an accent
+    """The text without accents: letters a to z, and other characters of ASCII."""
+    dotted = text.replace("ı", "i")  # the only letter beyond ASCII without an accent
     letters = unicodedata.normalize("NFD", dotted)
     return "".join(letter for letter in letters if not unicodedata.combining(letter))

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WordList:
-    """A list and what is to be known of it."""
+    """A list, and the facts about it."""
 
     name: str
-    """Of the data set, and of the file without its ".txt"."""
+    """The name of the data set, and of the file without its ".txt"."""
     entries: int
     of: str
-    """What it holds, for the picker."""
+    """What the list holds, for the picker."""
     rule: str
-    """What was taken in, and in which spelling."""
+    """The rule by which entries were chosen and spelt."""
     sha256: str
-    """Of the file's bytes."""
+    """The SHA-256 of the file's bytes."""
     accents: bool = False
-    """Whether some entries have letters beyond a to z."""
+    """True if some entries have letters beyond a to z."""
 
 
 LISTS = (
