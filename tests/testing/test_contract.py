@@ -49,7 +49,7 @@ def test_whatever_the_tested_code_raises_breaks_the_promise():
         assert type(error).__name__ in caught.value.found
 
 
-def test_an_exception_that_cannot_say_itself_is_named_all_the_same():
+def test_an_exception_without_a_text_is_named_all_the_same():
     class Mute(Exception):
         def __str__(self) -> str:
             raise ValueError("no text")
@@ -62,7 +62,7 @@ def test_an_exception_that_cannot_say_itself_is_named_all_the_same():
     assert finding.traceback
 
 
-def test_a_keyboard_interrupt_is_the_persons_own():
+def test_a_keyboard_interrupt_ends_the_checks():
     def interrupted() -> None:
         raise KeyboardInterrupt
 

@@ -134,7 +134,7 @@ def test_every_run_tries_the_same_settings():
     assert first == again
 
 
-def test_neutral_is_all_knobs_or_nothing():
+def test_a_neutral_setting_needs_a_neutral_value_of_every_knob():
     class Two(Knobs):
         a: float = Knob(0.5, ge=0, le=1, neutral=0.0)
         b: int = Knob(3, ge=0, le=9, neutral=0)

@@ -252,7 +252,7 @@ def test_every_check_can_fail(kind):
     ],
 )
 @pytest.mark.parametrize("checks", [contribution_checks, smoke_checks])
-def test_what_the_wrong_ones_are_made_of_is_right(kind, factory, checks):
+def test_the_base_of_the_wrong_contributions_keeps_every_contract(kind, factory, checks):
     assert failures(kind, factory, checks) == {}
 
 
@@ -308,7 +308,7 @@ def test_a_data_set_that_needs_the_network_is_held_to_saying_so():
     assert "failed" not in {found.outcome for found in findings}
 
 
-def test_what_a_data_set_kept_is_removed_with_its_checks(monkeypatch, tmp_path):
+def test_the_cache_of_a_data_set_is_removed_with_its_checks(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     checks = contribution_checks("dataset", contribution(data.Right))
     run_checks(checks)

@@ -144,7 +144,7 @@ def test_every_check_can_fail():
 
 
 @pytest.mark.parametrize("factory", [wrong.OwnAdam, manners.Bulk, manners.Prepared])
-def test_what_the_wrong_engines_are_made_of_is_right(factory):
+def test_the_base_of_the_wrong_engines_keeps_the_contract(factory):
     assert failures(factory) == {}
 
 

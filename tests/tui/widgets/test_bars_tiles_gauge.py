@@ -25,7 +25,7 @@ async def test_bars_are_as_long_as_their_values_and_numbered(stage: Any) -> None
         assert [line[-4:] for line in app.lines] == ["0.40", "0.20", "0.00"]
 
 
-async def test_what_was_before_is_ticked_inside_or_beyond_the_bar(stage: Any) -> None:
+async def test_the_value_before_is_a_tick_inside_or_beyond_the_bar(stage: Any) -> None:
     bars = Bars([Bar("a", 0.4, ghost=0.2), Bar("b", 0.2, ghost=0.3), Bar("c", 0.1, ghost=0.4)])
     async with stage(bars, (40, 3)) as app:
         inside, beyond, far = app.lines
@@ -45,7 +45,7 @@ async def test_rows_without_room_are_summed_up(stage: Any) -> None:
         assert app.lines[3].strip() == "… 12 more, 0.12 in all"
 
 
-async def test_what_is_not_even_among_the_rows_is_counted_too(stage: Any) -> None:
+async def test_values_without_a_row_are_counted_in_the_last_line(stage: Any) -> None:
     bars = Bars()
     async with stage(bars, (40, 2)) as app:
         bars.set_rows([Bar("a", 0.2), Bar("b", 0.1)], rest=(2998, 0.7))

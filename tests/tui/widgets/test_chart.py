@@ -171,7 +171,7 @@ async def test_the_cursor_stops_at_points_even_where_they_are_rare(stage: Any) -
         assert chart.cursor == 10
 
 
-async def test_the_mouse_points_and_a_click_stays(stage: Any) -> None:
+async def test_the_mouse_moves_the_cursor_and_a_click_keeps_it_there(stage: Any) -> None:
     chart = Chart()
     async with stage(chart, (60, 16), Chart.CursorMoved) as app:
         chart.set_data(falling(101))
@@ -248,7 +248,7 @@ def test_braille_shows_exactly_the_dots(columns: list[int]) -> None:
     assert all(len(line) == (len(columns) + 1) // 2 for line in lines)
 
 
-def test_labels_keep_their_order_and_avoid_what_is_dear() -> None:
+def test_labels_keep_their_order_and_avoid_costly_cells() -> None:
     free = [[0.0] * 10 for _ in range(6)]
     assert plot.place_labels([(2, 4), (2, 4), (3, 4)], free, 10) in ([1, 2, 3], [2, 3, 4])
     dear = [[0.0] * 10 for _ in range(6)]

@@ -23,7 +23,7 @@ def top_k(value: float = 0) -> Slider:
     )
 
 
-async def test_it_reads_label_track_value(stage: Any) -> None:
+async def test_a_slider_shows_label_track_and_value(stage: Any) -> None:
     async with stage(temperature(label_width=12), (40, 1)) as app:
         line = app.lines[0]
         assert line[2:].startswith("temperature ")
@@ -75,7 +75,7 @@ async def test_escape_leaves_the_value_alone(stage: Any) -> None:
         ("-", "temperature: '-' is not a number"),
     ],
 )
-async def test_what_cannot_be_is_refused_with_the_reason(
+async def test_a_slider_refuses_an_impossible_value_with_the_reason(
     stage: Any, typed: str, reason: str
 ) -> None:
     slider = temperature()
@@ -85,7 +85,7 @@ async def test_what_cannot_be_is_refused_with_the_reason(
         assert [(m.text, m.reason) for m in app.posted] == [(typed, reason)]
 
 
-async def test_half_a_token_is_refused_where_whole_numbers_are_asked(stage: Any) -> None:
+async def test_a_slider_of_whole_numbers_refuses_a_fraction(stage: Any) -> None:
     slider = top_k(5)
     async with stage(slider, (40, 1), Slider.Rejected) as app:
         await app.pilot.press("enter", "2", ".", "5", "enter")
@@ -93,7 +93,7 @@ async def test_half_a_token_is_refused_where_whole_numbers_are_asked(stage: Any)
         assert app.posted[0].reason == "top-k: 2.5 is not a whole number"
 
 
-async def test_off_is_a_value_below_the_lowest(stage: Any) -> None:
+async def test_a_slider_can_be_off_below_its_lowest_value(stage: Any) -> None:
     slider = top_k()
     async with stage(slider, (40, 1)) as app:
         assert app.lines[0].endswith("off")
@@ -239,7 +239,7 @@ def test_stops_that_are_written_alike_are_passed_over() -> None:
     assert Track(1.0, 1.5, 0.0625, "log").move(1.2, -1) == 1.0
 
 
-def test_an_end_that_no_stop_is_written_as_is_not_left_the_wrong_way() -> None:
+def test_moving_from_an_end_that_is_no_stop_never_goes_the_wrong_way() -> None:
     track = Track(319.0, 638.0, 0.0625, "log")
     assert track.move(319.0, -1) == 319.0
     assert track.move(319.0, 1) > 319.0

@@ -49,7 +49,7 @@ def test_the_envelope_is_what_brute_force_finds(
 
 
 @given(st.lists(values, max_size=300), st.integers(-1, 300))
-def test_what_is_cut_off_leaves_a_curve_as_if_never_longer(ys: list[float], x: int) -> None:
+def test_a_truncated_curve_is_as_if_it_was_never_longer(ys: list[float], x: int) -> None:
     curve = Curve(range(len(ys)), ys)
     curve.truncate_after(x)
     kept = ys[: max(0, x + 1)]
@@ -92,7 +92,7 @@ def test_a_value_holds_until_the_next_point() -> None:
     assert curve.value_at(25) is None  # not finite: a gap
 
 
-def test_time_does_not_run_backwards() -> None:
+def test_an_x_before_the_last_one_is_refused() -> None:
     curve = Curve([1, 2], [0, 0])
     with pytest.raises(ValueError, match="not decrease"):
         curve.append(1.5, 0)

@@ -39,11 +39,11 @@ texts = st.text(odd, max_size=30) | st.text(max_size=12)
         ("", "", ""),
     ],
 )  # fmt: skip
-def test_what_went_and_what_came_is_read_in_brackets(before: str, after: str, read: str) -> None:
+def test_removed_and_added_text_stands_in_brackets(before: str, after: str, read: str) -> None:
     assert difference_content(before, after).plain == read
 
 
-def test_without_brackets_what_went_is_struck_and_what_came_is_bold() -> None:
+def test_without_brackets_removed_text_is_struck_and_added_text_is_bold() -> None:
     content = difference_content("a cat", "a dog", signs=False)
     assert content.plain == "a catdog"
     styles = {content.plain[span.start : span.end]: str(span.style) for span in content.spans}

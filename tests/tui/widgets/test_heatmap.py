@@ -85,7 +85,7 @@ async def test_the_mouse_reaches_both_rows_of_a_line(stage: Any) -> None:
         assert heatmap.cursor == (7, 3)
 
 
-async def test_fit_shows_all_of_it_by_what_lies_farthest_from_zero(stage: Any) -> None:
+async def test_fit_shows_the_whole_matrix_by_the_values_farthest_from_zero(stage: Any) -> None:
     heatmap = HeatMap(fit=True)
     matrix = array("d", [0.0] * 4096)
     matrix[63 * 64 + 63] = -1.0
@@ -120,7 +120,7 @@ async def test_an_ansi_theme_has_glyphs_too(stage: Any) -> None:
         assert app.lines[0].startswith("██▤▤")
 
 
-async def test_numbers_gone_wrong_do_not_break_it(stage: Any) -> None:
+async def test_nan_infinity_and_no_numbers_do_not_break_a_heat_map(stage: Any) -> None:
     heatmap = HeatMap()
     async with stage(heatmap, (40, 10)) as app:
         for scale in (0.0, math.nan, math.inf, -1.0):

@@ -25,7 +25,9 @@ def wishes(app: Any) -> list[tuple[int, bool]]:
     return [(message.to, message.final) for message in app.posted]
 
 
-async def test_it_reads_what_is_recorded_where_one_is_and_what_may_come(stage: Any) -> None:
+async def test_a_timeline_shows_recorded_steps_the_present_one_and_those_to_come(
+    stage: Any,
+) -> None:
     async with stage(recorded(), (60, 1)) as app:
         line = app.lines[0]
         assert line.endswith("  step 312 of 620")
@@ -106,7 +108,7 @@ async def test_quick_keys_add_up_until_the_owner_has_arrived(stage: Any) -> None
         assert app.posted[-1].to == 288
 
 
-async def test_a_wish_that_came_to_nothing_is_forgotten(stage: Any) -> None:
+async def test_a_target_that_was_given_up_is_forgotten(stage: Any) -> None:
     scrubber = recorded(at=300)
     async with stage(scrubber, (60, 1), Scrubber.Moved) as app:
         await app.pilot.press("home")
@@ -126,7 +128,7 @@ async def test_at_the_ends_a_key_asks_for_nothing(stage: Any) -> None:
         assert wishes(app) == [(0, True)]
 
 
-async def test_there_is_no_way_into_what_is_not_yet_recorded(stage: Any) -> None:
+async def test_the_handle_does_not_go_beyond_the_recorded_steps(stage: Any) -> None:
     scrubber = recorded(at=619)
     async with stage(scrubber, (60, 1), Scrubber.Moved) as app:
         await app.pilot.press("shift+right")
@@ -228,7 +230,7 @@ async def test_a_disabled_timeline_does_not_move(stage: Any) -> None:
         assert app.posted == []
 
 
-async def test_it_is_drawn_anew_only_if_something_changed(
+async def test_a_timeline_is_drawn_again_only_if_something_changed(
     stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []

@@ -47,7 +47,7 @@ def highlighted(app: Any) -> list[Any]:
     return [m.key for m in app.posted if isinstance(m, RowList.Highlighted)]
 
 
-async def test_it_shows_titles_the_rows_in_sight_and_the_cursor(stage: Any) -> None:
+async def test_a_table_shows_titles_the_rows_in_sight_and_the_cursor(stage: Any) -> None:
     async with stage(table(), (40, 6), *MESSAGES) as app:
         assert app.lines[0].split() == ["name", "loss", "note"]
         assert names(app) == ["0", "1", "2", "3", "4"]
@@ -141,7 +141,7 @@ async def test_the_cursor_stays_on_its_row_when_others_come_and_go(stage: Any) -
         assert app.widget.cursor_key is None and highlighted(app) == ["b", None]
 
 
-async def test_space_marks_several_and_what_is_gone_is_not_marked(stage: Any) -> None:
+async def test_space_marks_rows_and_a_row_that_leaves_loses_its_mark(stage: Any) -> None:
     async with stage(table(), (40, 6), RowList.MarksChanged) as app:
         await app.pilot.press("space", "down", "down", "space", "down", "space", "space")
         assert app.widget.marked == {0, 2} and len(app.posted) == 4
@@ -153,14 +153,14 @@ async def test_space_marks_several_and_what_is_gone_is_not_marked(stage: Any) ->
         assert not any("✓" in line for line in app.lines)
 
 
-async def test_it_can_be_sent_to_a_row(stage: Any) -> None:
+async def test_move_to_puts_the_cursor_on_a_row(stage: Any) -> None:
     async with stage(table(), (40, 6)) as app:
         assert app.widget.move_to(50) and not app.widget.move_to("nobody")
         await app.pilot.pause()
         assert pointed(app) == "50"
 
 
-async def test_where_there_is_nothing_it_says_so(stage: Any) -> None:
+async def test_a_table_without_rows_says_so(stage: Any) -> None:
     async with stage(table(()), (24, 6), *MESSAGES) as app:
         app.widget.set_empty("No run matches lr>=0.01 [bold]; backspace widens")
         await app.pilot.press("down", "enter", "space", "end", "pageup")

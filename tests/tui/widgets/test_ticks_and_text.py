@@ -49,7 +49,7 @@ def test_no_two_ticks_read_the_same(low: float, span: float, most: int) -> None:
     assert len(set(texts)) == len(texts)
 
 
-def test_steps_are_round() -> None:
+def test_steps_between_ticks_are_round() -> None:
     assert [nice_step(span, 5) for span in (1, 2, 4, 10, 0.03)] == [0.2, 0.5, 1, 2, 0.01]
 
 
@@ -85,7 +85,7 @@ def test_values_are_read_off_with_four_digits(value: float, text: str) -> None:
         ("\xa0", "\\xa0"),
     ],
 )
-def test_what_cannot_be_seen_has_a_stand_in(text: str, shown: str) -> None:
+def test_invisible_characters_have_stand_ins(text: str, shown: str) -> None:
     assert visible(text, spaces=True) == shown
 
 
