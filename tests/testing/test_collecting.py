@@ -28,7 +28,7 @@ FASTER = Contribution("faster", "another", VectorEngine)
 
 
 def module(**members) -> ModuleType:
-    """A plugin with these functions."""
+    """A plugin module with these functions."""
     made = ModuleType("plugins.mine")
     for name, member in members.items():
         member.__module__ = made.__name__
@@ -44,7 +44,7 @@ def engines(*contributions):
 
 
 def first_finding(plugin: ModuleType):
-    """About the module itself."""
+    """The finding about the module itself."""
     check = checks_of(plugin)[0]
     assert str(check) == "mine-hooks"
     (finding,) = run_checks([check])
@@ -127,7 +127,7 @@ test_contract = contract_tests(my_plugin)
 
 
 def run_python(*arguments: str, cwd: Path = ROOT) -> str:
-    """The output of a Python that finds this source tree, and the modules of the folder."""
+    """The output of a Python that finds this source tree, and the modules of `cwd`."""
     done = subprocess.run(
         [sys.executable, *arguments],
         capture_output=True,

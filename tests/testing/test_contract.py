@@ -1,4 +1,4 @@
-"""Checks, and what is made of them."""
+"""Checks, and the findings of a run of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playground.testing import Check, ContractError, contract, run_checks
 
 
 def nothing() -> None:
-    """A promise that is always kept."""
+    """The test of a promise that is always kept."""
 
 
 def broken() -> None:

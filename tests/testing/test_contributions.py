@@ -23,7 +23,7 @@ NO_ENGINES = [module for module in MODULES if not module.endswith(".engines")]
 """Engines have tests of their own, which take longer."""
 EXAMPLES = [hook for hook in HOOKS if hook != "microgpt_engines"]
 SMOKE = 0.2
-"""Seconds of a smoke test; here ten times that, for a computer that has other things to do."""
+"""Seconds of a smoke test; the test allows ten times as many, for a computer with other work."""
 
 
 def failures(checks: tuple[Check, ...]) -> list[str]:

@@ -197,7 +197,7 @@ WRONG = [
 ]
 
 OTHERWISE = {"quick-enough", "trains-quickly", "first-document-soon"}
-"""Checks that fail in tests of their own, because a clock has to be moved."""
+"""Checks whose failure has a test of its own, because a clock has to be moved."""
 
 
 def contribution(factory: Callable[..., object]) -> Contribution:
@@ -206,14 +206,14 @@ def contribution(factory: Callable[..., object]) -> Contribution:
 
 
 def failures(kind, factory, checks=contribution_checks) -> dict[str, str]:
-    """What the contract finds: the names of failed checks and their messages."""
+    """The names of failed checks and their messages."""
     findings = run_checks(checks(kind, contribution(factory)))
     return {found.check.name: found.message for found in findings if found.outcome == "failed"}
 
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
-    """For those that write where they are."""
+    """The current folder is a new one, since some contributions write to it."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -257,7 +257,7 @@ def test_the_base_of_the_wrong_contributions_keeps_every_contract(kind, factory,
 
 
 def clock_that_jumps(seconds):
-    """Each look at it is that much later."""
+    """A clock that is `seconds` later at each look."""
     now = iter(range(10**6))
     return SimpleNamespace(perf_counter=lambda: seconds * next(now))
 

@@ -123,7 +123,7 @@ NAMES = [engine.__name__ for engine, _, _ in WRONG]
 
 
 def failures(factory) -> dict[str, str]:
-    """What the whole contract finds: the names of failed checks and their messages."""
+    """The names of failed checks of the whole contract, and their messages."""
     findings = run_checks(engine_checks(factory, small=True))
     return {found.check.name: found.message for found in findings if found.outcome == "failed"}
 

@@ -16,7 +16,7 @@ WORDS = ("one", "two", "three", "four")
 
 
 class Right:
-    """What the others are made of; it keeps its words in the cache."""
+    """The base of the others, without a fault; it keeps its words in the cache."""
 
     provenance = Provenance("counted", "public domain")
 
@@ -52,14 +52,14 @@ class RaisesOSError(Right):
 
 
 class DownloadsBluntly(Right):
-    """Offline, a person sees a traceback."""
+    """Raises OSError offline, so that a person sees a traceback."""
 
     def prepare(self, cache, progress):
         socket.create_connection(("127.0.0.1", 9))
 
 
 class Downloads(Right):
-    """Right, too: it says that it cannot."""
+    """A data set without a fault, which says that it cannot download."""
 
     def prepare(self, cache, progress):
         try:
@@ -155,7 +155,7 @@ class ProvenanceIsAMethod(Right):
 
 
 class LooksItUpLater(Right):
-    """Hides that it could not."""
+    """Connects in documents(), and hides the failure."""
 
     def documents(self):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Engines with one fault each: the vector engine but for that."""
+"""Engines with one fault each, which are otherwise the vector engine."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class NoEps(VectorEngine):
 
 
 class OwnAdam(VectorEngine):
-    """The update in plain words, for variations of it."""
+    """The update of Adam in plain Python, for variations of it."""
 
     def adam_step(self, learning_rate: float, step: int) -> None:
         beta1, beta2, eps = self.optimizer.beta1, self.optimizer.beta2, self.optimizer.eps
@@ -152,7 +152,7 @@ class CountsForItself(VectorEngine):
 def microgpts_own_optimizer(
     config: ModelConfig, _optimizer: OptimizerConfig, weights: array[float]
 ) -> VectorEngine:
-    """Ignores the optimizer that it is given."""
+    """An engine that ignores the optimizer it is given."""
     return VectorEngine(config, OptimizerConfig(), weights)
 
 
@@ -160,7 +160,7 @@ def microgpts_own_optimizer(
 
 
 class Wrapped:
-    """A decoder, to be changed."""
+    """A decoder around another one, for subclasses to change."""
 
     def __init__(self, inner: Decoder, config: ModelConfig) -> None:
         self.inner = inner
@@ -185,7 +185,7 @@ class DecoderOneOff(VectorEngine):
 
 
 class OneCacheForAll(VectorEngine):
-    """Begins a new text only where the last one was full."""
+    """Begins a new text only when the block is full."""
 
     shared: Decoder | None = None
     count = 0
@@ -303,7 +303,7 @@ class TransposesWhatItKeeps(VectorEngine):
 
 
 class LosesASign(VectorEngine):
-    """In first moments that are written."""
+    """Writes first moments without their sign."""
 
     def write(self, kind: StateKind, values: array[float]) -> None:
         super().write(kind, array("d", map(abs, values)) if kind == "first_moment" else values)

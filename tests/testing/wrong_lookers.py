@@ -16,7 +16,7 @@ from playground.api import ExportError
 
 
 class Linear:
-    """Right."""
+    """A schedule without a fault."""
 
     def factor(self, step, steps):
         return 1 - step / steps
@@ -50,14 +50,14 @@ class Halves(Linear):
 
 
 class Jitters(Linear):
-    """Seeds anew, and so is alike twice in a row, but for its random stream."""
+    """Draws its factors from the global random stream."""
 
     def factor(self, step, steps):
         return random.random()
 
 
 class LooksAround(Linear):
-    """At the order in which it is asked."""
+    """Gives another factor if the steps are asked for backwards."""
 
     last = 0
 
@@ -81,7 +81,7 @@ class SlowSchedule(Linear):
 
 
 class Worst:
-    """Right."""
+    """A metric without a fault."""
 
     def of_step(self, step):
         return max(max(losses) for losses in step.token_losses)
@@ -127,7 +127,7 @@ class TalkingMetric(Worst):
 
 
 class Countdown:
-    """Right."""
+    """A panel without a fault."""
 
     def render(self, facts, width, height):
         return [f"{facts.steps - facts.step} steps to go", "#" * width][:height]
@@ -192,7 +192,7 @@ class SlowPanel(Countdown):
 
 
 class LossList:
-    """Right."""
+    """An exporter without a fault."""
 
     def export(self, run, path, progress):
         progress("writing losses", 0, 1)
@@ -223,7 +223,7 @@ class RefusesWithoutAWord(LossList):
 
 
 class TakesNamesForPaths(LossList):
-    """A metric named loss/ema is a file in a folder that is not there."""
+    """Writes the metric loss/ema to a file in a folder that does not exist."""
 
     def export(self, run, path, progress):
         path.mkdir()

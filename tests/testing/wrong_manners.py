@@ -64,7 +64,7 @@ class HidesNan(VectorEngine):
 
 
 class NeverInfinite(VectorEngine):
-    """As with log-sum-exp: finite for whatever the logits are."""
+    """Gives finite losses for any logits, as log-sum-exp does."""
 
     def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
         losses = super().loss_and_gradients(documents)
@@ -94,7 +94,7 @@ class DrawsFromNumpy(VectorEngine):
 
 
 class NeverTheSame(VectorEngine):
-    """In the last bit, as from sums taken in parallel."""
+    """Differs in the last bit from run to run, as sums taken in parallel do."""
 
     noise = random.Random()
 
@@ -153,7 +153,7 @@ class MainThreadOnly(VectorEngine):
 
 
 class Bulk(VectorEngine):
-    """As it should be, with its parts apart for the faulty ones below."""
+    """A bulk engine without a fault, in parts that the faulty ones below replace."""
 
     def train(self, documents: Documents, learning_rates: Sequence[float], step: int) -> Steps:
         count = len(learning_rates)
@@ -187,7 +187,7 @@ class OneStepLate(Bulk):
 
 
 class TrainsApart(Bulk):
-    """Has what it trains on a device of its own, and copies only the results back."""
+    """Trains on a device of its own, and copies only the results back."""
 
     device: Bulk | None = None
 
@@ -291,7 +291,7 @@ class FindsOutLate(Bulk):
 
 
 class Prepared(VectorEngine):
-    """As it should be."""
+    """An engine with `prepare`, without a fault."""
 
     def prepare(self, progress: Callable[[str, int, int], None]) -> None:
         for done in range(3):
@@ -329,7 +329,7 @@ class NoLosses:
 def needs_what_is_not_there(
     config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
 ) -> VectorEngine:
-    """Its heavy library is not installed."""
+    """A factory whose heavy library is not installed."""
     import no_such_library  # type: ignore[import-not-found]
 
     return no_such_library.Engine(config, optimizer, weights)  # type: ignore[no-any-return]

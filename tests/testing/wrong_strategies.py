@@ -16,7 +16,7 @@ class PowerKnobs(Knobs):
 
 
 class Cold:
-    """What most of the others are made of, and right: logits times a power."""
+    """The base of most of the others, without a fault: logits times a power."""
 
     def __init__(self, knobs: PowerKnobs) -> None:
         self.power = knobs.power
@@ -72,7 +72,7 @@ class SubtractsInfinity(Cold):
 
 
 class BarsWhatIsThere(Cold):
-    """The last tokens again and again, even if nothing else is left."""
+    """Rules out the tokens of the text, even if no other is left."""
 
     def transform(self, logits, context):
         barred = set(context.tokens)
@@ -127,7 +127,7 @@ class NeverNeutral(Cold):
 
 
 class Draw:
-    """A strategy that picks, and is right."""
+    """A strategy that picks, without a fault."""
 
     def pick(self, probs, context):
         return sampling.draw(probs, context.rng)

@@ -10,7 +10,7 @@ from playground.api import UnknownTextError
 
 
 class Right(CharTokenizer):
-    """What the others are made of."""
+    """The base of the others, without a fault."""
 
 
 class NoDisplay:
@@ -58,7 +58,7 @@ class GivesTuples(Right):
 
 
 class IdsFromOne(Right):
-    """In and out alike, so that only the range tells."""
+    """Shifts ids in encode and back in decode, so that only their range tells."""
 
     def encode(self, text):
         return [token + 1 + self.vocab_size for token in super().encode(text)]
@@ -85,7 +85,7 @@ class EndsWithAnEnd(Right):
 
 
 class HasOneForUnknown(Right):
-    """It guesses."""
+    """Gives unknown characters the id 0."""
 
     def encode(self, text):
         return [token for c in text for token in (self._ids.get(c, 0),)]
@@ -142,7 +142,7 @@ class InAnyOrder(Right):
 
 
 class InAnyOrderAndLoaded(InAnyOrder):
-    """As with an unsorted set, and a state that does not mind."""
+    """Has ids in random order, as from an unsorted set, but loads any state."""
 
     def load_state_dict(self, state):
         self._characters = list(state["characters"])
@@ -162,7 +162,7 @@ class Talks(Right):
 
 
 class LearnsOn(Right):
-    """Whatever it meets becomes a token."""
+    """Makes every unknown character a token."""
 
     def encode(self, text):
         for c in text:

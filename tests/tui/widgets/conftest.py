@@ -51,7 +51,7 @@ Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """`async with stage(widget, size, Message, ...) as app`: true colour, unless told not to."""
+    """Gives `async with stage(widget, size, Message, ...) as app`, in true colour by default."""
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORTERM", "truecolor")
     monkeypatch.delenv("NO_COLOR", raising=False)

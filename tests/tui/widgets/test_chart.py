@@ -1,4 +1,4 @@
-"""The chart shows curves, levels to beat, and what stands under the cursor."""
+"""The chart shows curves, levels to beat, and the values under the cursor."""
 
 from __future__ import annotations
 

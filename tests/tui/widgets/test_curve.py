@@ -1,4 +1,4 @@
-"""The curve's pyramid says exactly what looking at every point would say."""
+"""The curve's blocks give exactly the extremes that a look at every point gives."""
 
 from __future__ import annotations
 

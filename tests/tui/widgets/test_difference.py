@@ -1,4 +1,4 @@
-"""What differs between two texts, as a person reads it."""
+"""The difference of two texts, as a person reads it."""
 
 from __future__ import annotations
 

@@ -33,12 +33,12 @@ def table(keys: Sequence[object] = range(100), **more: Any) -> RowList[Any]:
 
 
 def names(app: Any) -> list[str]:
-    """What the first column says, row by row."""
+    """The texts of the first column, row by row."""
     return [line.split()[-1] for line in (line[:13] for line in app.lines[1:]) if line.strip()]
 
 
 def pointed(app: Any) -> str:
-    """The row that the pointer is beside."""
+    """The name of the row with the pointer."""
     (line,) = [line for line in app.lines if line[0] in "›·"]
     return str(line[:13].split()[-1])
 
