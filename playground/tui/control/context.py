@@ -1,18 +1,14 @@
-"""What the parts of the controller share: the lab, the model, ways to tell the person, a wait.
-
-A step of a slow engine takes seconds, and so does a worker that hangs until it is given up. Whoever
-pressed a key meanwhile sees for how long the playground has been waiting.
-"""
+"""What the parts of the controller share: the lab, the model, ways to tell the person."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 from playground.lab.client.events import RESTARTING
 from playground.lab.protocol.failures import Failure
+from playground.tui.control.tasks import Patience
 from playground.tui.model import PlaygroundModel
 
 if TYPE_CHECKING:
@@ -66,33 +62,3 @@ class Context:
     def _wait(self, seconds: float) -> None:
         self.model.waiting = seconds
         self.changed()
-
-
-R = TypeVar("R")
-
-NOTICED = 0.5
-"""Seconds after which a person wonders."""
-
-
-class Patience:
-    """Awaits the worker's answers, and tells about twice a second for how long already."""
-
-    def __init__(self, tell: Callable[[float], None]) -> None:
-        """tell: called with the seconds so far, and with 0 when the wait is over."""
-        self._tell = tell
-        self._waits: dict[asyncio.Task[Any], float] = {}
-
-    async def for_(self, work: Coroutine[Any, Any, R]) -> R:
-        """Wait for `work`; returns or raises what it does."""
-        now = asyncio.get_running_loop().time
-        task = asyncio.ensure_future(work)
-        began = now()
-        try:
-            while not (await asyncio.wait({task}, timeout=NOTICED))[0]:
-                self._waits[task] = now() - began
-                self._tell(max(self._waits.values()))
-            return task.result()
-        finally:
-            task.cancel()
-            if self._waits.pop(task, None) is not None and not self._waits:
-                self._tell(0.0)

@@ -1,11 +1,15 @@
-"""What the controller does in the background, while the screen stays free."""
+"""What the controller does in the background while the screen stays free, and how long it waits.
+
+A step of a slow engine takes seconds, and so does a worker that hangs until it is given up. Whoever
+pressed a key meanwhile sees for how long the playground has been waiting.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 from playground.lab.protocol.failures import Failure, LabError
 
@@ -81,3 +85,33 @@ def _rest(work: Coroutine[Any, Any, Any], wait: Any) -> Generator[Any, Any, None
     has tasks that begin at once; 3.11 has not."""
     yield wait
     yield from work.__await__()
+
+
+R = TypeVar("R")
+
+NOTICED = 0.5
+"""Seconds after which a person wonders."""
+
+
+class Patience:
+    """Awaits the worker's answers, and tells about twice a second for how long already."""
+
+    def __init__(self, tell: Callable[[float], None]) -> None:
+        """tell: called with the seconds so far, and with 0 when the wait is over."""
+        self._tell = tell
+        self._waits: dict[asyncio.Task[Any], float] = {}
+
+    async def for_(self, work: Coroutine[Any, Any, R]) -> R:
+        """Wait for `work`; returns or raises what it does."""
+        now = asyncio.get_running_loop().time
+        task = asyncio.ensure_future(work)
+        began = now()
+        try:
+            while not (await asyncio.wait({task}, timeout=NOTICED))[0]:
+                self._waits[task] = now() - began
+                self._tell(max(self._waits.values()))
+            return task.result()
+        finally:
+            task.cancel()
+            if self._waits.pop(task, None) is not None and not self._waits:
+                self._tell(0.0)

@@ -17,10 +17,11 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Measuring
-from playground.tui.control.context import NOTICED, Context, Remark
+from playground.tui.control.context import Context, Remark
 from playground.tui.control.frames import Frames
 from playground.tui.control.opening import Opening
 from playground.tui.control.sampling import Previews
+from playground.tui.control.tasks import NOTICED
 from playground.tui.model import SPEEDS
 
 
