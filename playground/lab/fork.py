@@ -58,10 +58,19 @@ def in_force(spec: str, checkpoint: Checkpoint | None) -> dict[str, Any]:
     """The run's settings by section as they are where the checkpoint stands: its RunSpec, with
     the learning rate and the engine that were set by hand. Raises SpecError."""
     values = RunSpec.parse(spec).model_dump()
-    if checkpoint is not None:
-        values["optimizer"]["learning_rate"] = checkpoint.base_learning_rate
-        values["engine"] = checkpoint.edits.engine_at(checkpoint.step, str(values["engine"]))
-    return values
+    if checkpoint is None:
+        return values
+    engine = checkpoint.edits.engine_at(checkpoint.step, str(values["engine"]))
+    return with_edits(values, checkpoint.base_learning_rate, engine)
+
+
+def with_edits(
+    values: Mapping[str, Any], learning_rate: float | None, engine: str
+) -> dict[str, Any]:
+    """A run's settings by section, with the learning rate and the engine that are in force in the
+    place of those that it began with."""
+    optimizer = {**(values.get("optimizer") or {}), "learning_rate": learning_rate}
+    return {**values, "optimizer": optimizer, "engine": engine}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

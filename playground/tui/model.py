@@ -18,6 +18,7 @@ from playground.lab.protocol.failures import Failure, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest, MatrixFrame, MatrixView, PanelView
 from playground.lab.protocol.run import MatrixKind, RunInfo
 from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
+from playground.lab.smoothing import smoothed
 from playground.tui.widgets.curve import Curve
 
 SPEEDS: tuple[float | None, ...] = (1, 2, 5, 10, 50, None)
@@ -44,9 +45,6 @@ KIND_NAMES: dict[MatrixKind, str] = {
     "first_moment": "Adam m",
     "second_moment": "Adam v",
 }
-
-EMA_DECAY = 0.95
-"""The moving average remembers about 1 / (1 - 0.95) = 20 steps."""
 
 KEPT_BATCHES = 100
 """Batches of samples that the screen keeps."""
@@ -229,12 +227,8 @@ class PlaygroundModel:
         """Thousands at once, when the engine is fast."""
         if not losses:
             return
-        average = self._average if math.isfinite(self._average) else losses[0]
-        averages = array("d")
-        for value in losses:
-            average = EMA_DECAY * average + (1 - EMA_DECAY) * value
-            averages.append(average)
-        self._average = average
+        averages = smoothed(losses, self._average)
+        self._average = averages[-1]
         steps = array("d", range(first, first + len(losses)))
         self.loss.extend(steps, losses)
         self.ema.extend(steps, averages)

@@ -8,9 +8,7 @@ from operator import ne, sub
 
 from playground.lab.protocol.frames import Metrics
 from playground.lab.race.state import Gap
-
-DECAY = 0.95
-"""The moving average remembers about 1 / (1 - 0.95) = 20 steps."""
+from playground.lab.smoothing import smoothed
 
 
 class Track:
@@ -42,13 +40,8 @@ class Track:
         self._evaluations.update(metrics.evaluations)
 
     def _smooth(self) -> None:
-        new = self.losses[len(self.smoothed) :]
-        if not new:
-            return
-        average = self.smoothed[-1] if self.smoothed else new[0]
-        for value in new:
-            average = DECAY * average + (1 - DECAY) * value
-            self.smoothed.append(average)
+        before = self.smoothed[-1] if self.smoothed else math.nan
+        self.smoothed.extend(smoothed(self.losses[len(self.smoothed) :], before))
 
     def again(self, metrics: Metrics) -> int:
         """Take the whole series instead of what was known: the run was rewound. Returns the

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from playground.lab.client.events import LabEvent, WorkerBack, WorkerGone, WorkerLost
+from playground.lab.fork import with_edits
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.observation import Observation
@@ -166,9 +167,7 @@ class Side:
         info, frame = self.lab.open_run.info, self.frame
         values: dict[str, Any] = json.loads(info.spec) if info is not None else {}
         if frame is not None and values:
-            rate = {"learning_rate": frame.base_learning_rate}
-            values["optimizer"] = {**values["optimizer"], **rate}
-            values["engine"] = frame.engine
+            return with_edits(values, frame.base_learning_rate, frame.engine)
         return values
 
     # ------------------------------------------------------------ asking

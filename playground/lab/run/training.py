@@ -1,18 +1,15 @@
 """A run's way through its steps: forward, back, and forward again to the same bits.
 
-All that training depends on is here: the engine at work, the documents' turn, the edits.
-Going anywhere is a keyframe and a replay.
-
-Loss on documents that are never trained on.
-
-A run's whole state as a checkpoint; setup.py is the way back.
+All that training depends on is here: the engine at work, the documents' turn, the edits. Going
+anywhere is a keyframe and a replay. `state_of` takes the whole state as a checkpoint; setup.py is
+the way back.
 """
 
 from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import chain
 
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
@@ -23,37 +20,14 @@ from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint
 from playground.lab.protocol.sampling import Sampling
-from playground.lab.run.data import Encoder
 from playground.lab.run.divergence import diverged, unexpected
-from playground.lab.run.engines import CurrentEngine, ForwardOnly, ReadyEngine, move
+from playground.lab.run.engines import CurrentEngine, ReadyEngine, move
+from playground.lab.run.evaluation import Evaluator
 from playground.lab.run.guard import failure_of
 from playground.lab.run.schedule import schedule_failed
 from playground.lab.run.setup import PreparedRun, past_of, start_of
 from playground.lab.run.speed import Speedometer
 from playground.lab.timeline import SPACING, Keyframe, Series
-
-LOOKED_AT = 32
-"""Held-out documents in one evaluation, always the same ones."""
-
-
-class Evaluator:
-    """Mean loss over the first held-out documents, nats a token. False if there are none."""
-
-    def __init__(self, engine: ForwardOnly, encoder: Encoder, heldout: Sequence[str]) -> None:
-        self._engine = engine
-        self._encoder = encoder
-        self._texts = heldout[:LOOKED_AT]
-        self._documents: list[list[int]] | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self._texts)
-
-    def loss(self) -> float:
-        """Forward only; the engine's state stays as it is. Raises PluginError."""
-        if self._documents is None:
-            self._documents = [self._encoder.document(text) for text in self._texts]
-        losses = self._engine.losses(self._documents)
-        return sum(map(sum, losses)) / sum(map(len, losses))
 
 
 def state_of(
