@@ -19,7 +19,7 @@ from playground.lab import paths, timeline
 from playground.lab.checkpoint import read_checkpoint
 from playground.lab.paths import last_run, store_file
 from playground.lab.record import batches, recorder, writer
-from playground.lab.store import housekeeping, store
+from playground.lab.store import housekeeping
 from playground.lab.store.query import Query
 from playground.lab.store.store import Store
 from playground.tui.bindings import MAIN_BINDINGS, action_name
@@ -184,8 +184,8 @@ def test_its_figures_are_those_of_the_program() -> None:
         (batches._FEWEST, "or four if they are larger"),
         (paths.MOST // MB, "if that has up to {} MB"),
         (housekeeping.BUDGET >> 30, "more than {} GB"),
-        (store.WEEK / (7 * 86400), "for a week"),
+        (housekeeping.WEEK / (7 * 86400), "for a week"),
     ):
         assert words.format(figure) in WORDS
-    assert (writer.AGAIN, batches._FEWEST, store.WEEK) == (10, 4, 7 * 86400)
+    assert (writer.AGAIN, batches._FEWEST, housekeeping.WEEK) == (10, 4, 7 * 86400)
     assert last_run().name in TEXT and store_file().name in TEXT

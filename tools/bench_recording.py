@@ -221,7 +221,7 @@ def long_run(store: Path, count: int) -> int:
     every = 400
     with Store.open(store) as opened_store:
         run = opened_store.create(new, "")
-        with opened_store._database.writing():
+        with opened_store.database.writing():
             for first in range(0, count, every):
                 end = min(count, first + every)
                 losses = array("d", (2.5 + step / count for step in range(first, end)))

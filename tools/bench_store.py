@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.lab.spec import RunSpec
+from playground.lab.store.housekeeping import purge
 from playground.lab.store.keyframes import frame_bytes
 from playground.lab.store.query import Query
 from playground.lab.store.records import Batch, NewRun
@@ -65,7 +66,7 @@ def many(folder: Path, count: int) -> dict[str, float]:
     """Lists of many runs."""
     found = {}
     with Store.open(folder / "many.sqlite") as store:
-        with store._database.writing():  # one transaction, since filling the store is not measured
+        with store.database.writing():  # one transaction, since filling the store is not measured
             for number in range(count):
                 run = store.create(
                     new_run(number, optimizer={"learning_rate": 0.001 * (1 + number % 20)}), ""
@@ -121,7 +122,7 @@ def long(folder: Path, count: int, batch: int) -> dict[str, float]:
     with Store.open(path) as store:
         run = store.create(new_run(), "")
         frames = [state(count * part // 160) for part in range(1, 161)]  # 16 MB
-        with store._database.writing():
+        with store.database.writing():
             for first in range(0, count, batch):
                 done = min(batch, count - first)
                 end = first + done
@@ -137,7 +138,7 @@ def long(folder: Path, count: int, batch: int) -> dict[str, float]:
         found[f"{name}: fork, another writes"] = took
         found[f"{name}: fork, longest lock"] = lock
         store.delete([run])
-        took, lock = while_another_writes(path, lambda: store.purge(0))
+        took, lock = while_another_writes(path, lambda: purge(store, 0))
         found[f"{name}: purge, another writes"] = took
         found[f"{name}: purge, longest lock"] = lock
         found[f"{name}: MB after it"] = store.totals()[1] / 1e6

@@ -10,7 +10,7 @@ import click
 
 from playground.cli.failures import fail, printable, say
 from playground.cli.runs.list import fail_with_store, numbers, opened, places
-from playground.lab.store import runlist
+from playground.lab.store import housekeeping, runlist
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import RunRow
 from playground.words import many, size
@@ -94,7 +94,7 @@ def check(*, purge: bool, as_json: bool) -> int:
     """Look through the file, after clearing away if that is wanted; returns the exit code."""
     try:
         with opened() as store:
-            purged = store.purge() if purge else 0
+            purged = housekeeping.purge(store) if purge else 0
             wrong = store.check()
             count, bytes_ = store.totals()
             put_away = len(store.deleted())

@@ -152,11 +152,12 @@ class AsyncStore:
     async def tidy(self) -> None:
         """Give up for good what was put away long ago, and keyframes of old runs that would
         take too much room."""
+        from playground.lab.store.housekeeping import purge, thin
         from playground.lab.store.texts import forget_copies
 
         def work(store: Store) -> None:
-            store.purge()
-            store.thin()
+            purge(store)
+            thin(store)
             forget_copies(store)
 
         await self._apart(work)

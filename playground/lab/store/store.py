@@ -2,10 +2,6 @@
 
 Several processes may have it open. A reader never waits; a writer waits for another one's
 transaction, and none takes long: what is large is copied and removed in pieces.
-
-What the store can be asked.
-
-What a person does with their runs: name, note, delete, take back, and clear away.
 """
 
 from __future__ import annotations
@@ -18,9 +14,9 @@ import time
 import uuid
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any
 
 from playground.lab.floats import as_bytes, floats_of
@@ -29,8 +25,7 @@ from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.store.database import Database
 from playground.lab.store.errors import StoreError, missing
 from playground.lab.store.fork import fork
-from playground.lab.store.housekeeping import BUDGET, ROWS, in_pieces, last_of, thin
-from playground.lab.store.locks import is_open, remove_lock
+from playground.lab.store.locks import is_open
 from playground.lab.store.query import Query
 from playground.lab.store.records import (
     Batch,
@@ -56,23 +51,61 @@ from playground.lab.store.rows import (
     samples_of,
     samples_text,
 )
-from playground.lab.store.schema import IN_FORCE, OF_A_RUN
+from playground.lab.store.schema import IN_FORCE
 
 SEEN = "runs.deleted IS NULL AND runs.ready"
 PUT_AWAY = "runs.deleted IS NOT NULL AND runs.ready"
 """Deleted, and not purged."""
+MAX_NAME = 200
+"""Characters of a run's name."""
+MAX_TEXT = 1 << 30
+"""Bytes of the largest text file that is kept."""
 
 
-class Reading:
-    """Each question is answered from one state of the store, while others write."""
+class Store:
+    """Open it with `Store.open`. Threads may share it; they take turns.
+
+    Each question is answered from one state of the store, while others write.
+    """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
+        """For what the other modules of this package do within a transaction."""
+
+    @classmethod
+    def open(cls, path: Path | None = None, *, create: bool = True, timeout: float = 5.0) -> Store:
+        """path: the file; by default where this system keeps a user's data. An older store is
+        brought up to date, and a copy of it stays beside it. timeout: seconds that a write
+        waits for those of others.
+
+        Raises StoreError for a file that cannot be used; it is left as it was then.
+        """
+        return cls(Database(path or store_file(), create, timeout))
+
+    @property
+    def moved(self) -> bool:
+        """Whether the file was moved or deleted since it was opened, or another one is there."""
+        return self.database.moved
+
+    def close(self) -> None:
+        """Closing twice does no harm."""
+        self.database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     @property
     def path(self) -> Path:
         """The file."""
-        return self._database.path
+        return self.database.path
 
     @property
     def lock_folder(self) -> Path:
@@ -86,7 +119,7 @@ class Reading:
         query = query or Query()
         left = [row.id for row in self.interrupted()] if query.asks_for_status else []
         where, order, values = query.sql(left)
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND {where} {order}", values
             )
@@ -95,7 +128,7 @@ class Reading:
     def interrupted(self) -> list[RunRow]:
         """Runs that somebody opened and that no living process has open, newest first: their
         process was killed, or the machine stopped. Raises StoreError."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND owner != '' "
                 "ORDER BY touched DESC, id DESC"
@@ -105,12 +138,12 @@ class Reading:
 
     def row(self, run: int) -> RunRow:
         """Raises StoreError "missing"."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return _row(db, run)
 
     def children(self, run: int) -> list[RunRow]:
         """The runs that were forked from it, oldest first."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND parent = ? ORDER BY id", (run,)
             )
@@ -124,7 +157,7 @@ class Reading:
         """
         wanted = clean(words).strip()  # as names are kept
         seen = PUT_AWAY if deleted else SEEN
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             if wanted.isdecimal() and wanted.isascii() and len(wanted) < 19:
                 found = _where(db, "id = ?", int(wanted), seen=seen)
                 if found:
@@ -146,7 +179,7 @@ class Reading:
 
     def deleted(self) -> list[tuple[RunRow, float]]:
         """The runs that can be brought back, and when each was deleted, the latest first."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             found = db.execute(
                 f"SELECT deleted, {ROW_COLUMNS} FROM runs WHERE {PUT_AWAY} "
                 "ORDER BY deleted DESC, id DESC"
@@ -155,7 +188,7 @@ class Reading:
 
     def totals(self) -> tuple[int, int]:
         """Runs that are not deleted, and bytes on the disk."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             count = db.execute(f"SELECT count(*) FROM runs WHERE {SEEN}").fetchone()[0]
         size = 0
         for ending in ("", "-wal"):
@@ -167,7 +200,7 @@ class Reading:
 
     def record(self, run: int) -> RunRecord:
         """All of it but the samples and the keyframes' bytes. Raises StoreError "missing"."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             row = _row(db, run)
             names = (
                 "spec, tokenizer_state, data, text_sha256, plugins, settings, first, earliest, "
@@ -207,14 +240,14 @@ class Reading:
 
     def curve(self, run: int) -> tuple[int, array[float], array[float]]:
         """(first, losses, learning rates) of the steps after `first`."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             _row(db, run)
             found = db.execute("SELECT first FROM runs WHERE id = ?", (run,)).fetchone()
             return (int(found[0]), *_series(db, run, found[0]))
 
     def keyframe(self, run: int, step: int) -> StoredKeyframe | None:
         """What was kept of exactly this step."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             found = db.execute(
                 "SELECT state FROM keyframes WHERE run = ? AND step = ?", (run, step)
             ).fetchone()
@@ -222,7 +255,7 @@ class Reading:
 
     def keyframes(self, run: int) -> Iterator[StoredKeyframe]:
         """All of them in order, one at a time in memory, the tip included."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             steps = list(_of(db, run, "DISTINCT step", "keyframes", "step"))
         for (step,) in steps:
             found = self.keyframe(run, step)
@@ -234,7 +267,7 @@ class Reading:
     ) -> list[StoredSamples]:
         """Those made after `since_step` steps or more, in the order of the steps. most: only the
         last ones."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             found = db.execute(
                 "SELECT body FROM samples WHERE run = ? AND step >= ? "
                 "ORDER BY step DESC, id DESC LIMIT ?",
@@ -244,7 +277,7 @@ class Reading:
 
     def probes(self, run: int) -> list[ProbeAnswers]:
         """In the order of the steps."""
-        with self._database.reading() as db:
+        with self.database.reading() as db:
             return [answers_of(*one) for one in _of(db, run, "step, answers", "probes", "step")]
 
     # ------------------------------------------------------------ the file
@@ -252,7 +285,7 @@ class Reading:
     def check(self) -> list[str]:
         """What is wrong with the file, in SQLite's words; empty if nothing is."""
         try:
-            with self._database.reading() as db:
+            with self.database.reading() as db:
                 found = [str(one[0]) for one in db.execute("PRAGMA integrity_check")]
                 broken = [
                     f"a row of {table} belongs to no row of {parent}"
@@ -261,6 +294,165 @@ class Reading:
         except StoreError as error:
             return [error.message]
         return [one for one in found if one != "ok"] + broken
+
+    # ------------------------------------------------------------ recording
+
+    def create(self, new: NewRun, owner: str) -> int:
+        """A run begins; its id. owner: who has it open, for people. Raises StoreError."""
+        with self.database.writing() as db:
+            return insert_run(db, new, owner)
+
+    def fork(self, parent: int, step: int, new: NewRun, owner: str) -> int:
+        """A new run with the record of `parent` up to and including `step`, keyframes there
+        included; its id. Edits made at `step` are not: what holds from there on is the fork's own
+        to say, in its first batch. The parent stays as it is. `new` says what the run is; where it
+        begins, and what of, follows from the parent.
+
+        Raises ValueError for a step that the parent has no record of, and StoreError.
+        """
+        return fork(self.database, parent, step, new, owner, insert_run)
+
+    def append(self, run: int, batch: Batch) -> None:
+        """Write a batch, whole or not at all.
+
+        Raises ValueError for one that does not begin where the record ends, and StoreError,
+        also for a run that was deleted.
+        """
+        steps = len(batch.losses)
+        if steps != len(batch.learning_rates):
+            raise ValueError(f"{steps} losses, but {len(batch.learning_rates)} learning rates")
+        with self.database.writing() as db:
+            end = _end_of(db, run)
+            if steps and batch.first != end:
+                raise ValueError(
+                    f"the record of run {run} ends at step {end}, not at {batch.first}"
+                )
+            if steps:
+                db.execute(
+                    "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)",
+                    (
+                        run,
+                        end,
+                        as_bytes(batch.losses),
+                        as_bytes(batch.learning_rates),
+                        batch.tokens_seen,
+                        batch.seconds,
+                    ),
+                )
+                db.execute(
+                    "UPDATE runs SET step = ?, tokens_seen = ?, seconds = ? WHERE id = ?",
+                    (end + steps, batch.tokens_seen, batch.seconds, run),
+                )
+            _add_what_was_seen(db, run, batch)
+            _add_states(db, run, batch)
+            db.execute(
+                "UPDATE runs SET at = ?, status = ?, touched = ?, loss = coalesce(?, loss) "
+                "WHERE id = ?",
+                (batch.at, batch.status, time.time(), batch.loss, run),
+            )
+            if batch.settings is not None:
+                db.execute("UPDATE details SET settings = ? WHERE run = ?", (batch.settings, run))
+
+    def set_owner(self, run: int, owner: str) -> None:
+        """Somebody opens the run. Raises StoreError."""
+        with self.database.writing() as db:
+            _end_of(db, run)
+            db.execute("UPDATE runs SET owner = ? WHERE id = ?", (clean(owner), run))
+
+    def close_run(self, run: int, at: int, status: RunStatus) -> None:
+        """Nobody has it open any more; it stands at step `at`. Raises StoreError, but not for a
+        run that was deleted meanwhile."""
+        with self.database.writing() as db:
+            db.execute(
+                "UPDATE runs SET owner = '', at = ?, status = ? WHERE id = ?", (at, status, run)
+            )
+
+    # ------------------------------------------------------------ texts
+
+    def keep_text(self, data: bytes) -> str:
+        """Keep what a run learns from; its SHA-256. The same text is kept once.
+
+        Raises StoreError, also for a text of more than MAX_TEXT bytes.
+        """
+        if len(data) > MAX_TEXT:
+            raise StoreError(
+                "The text is too large to be kept",
+                f"It has {len(data):,} bytes; up to {MAX_TEXT:,} are kept with a run. The run can "
+                "be opened again for as long as the file stays where it is.",
+            )
+        sha256 = hashlib.sha256(data).hexdigest()
+        # Packed before anybody has to wait for it.
+        packed = b"" if self.has_text(sha256) else zlib.compress(data, 3)
+        with self.database.writing() as db:
+            now = time.time()
+            there = db.execute("UPDATE texts SET kept = ? WHERE sha256 = ?", (now, sha256))
+            if not there.rowcount:  # or not any more: a purge may have been quicker
+                packed = packed or zlib.compress(data, 3)
+                db.execute(
+                    "INSERT INTO texts VALUES (?, ?, ?, ?)", (sha256, now, len(data), packed)
+                )
+        return sha256
+
+    def has_text(self, sha256: str) -> bool:
+        """Whether a text is kept under this SHA-256. Raises StoreError."""
+        with self.database.reading() as db:
+            found = db.execute("SELECT 1 FROM texts WHERE sha256 = ?", (sha256,))
+            return found.fetchone() is not None
+
+    def text(self, sha256: str) -> bytes | None:
+        """What was kept under this SHA-256. Raises StoreError if it was altered."""
+        with self.database.reading() as db:
+            found = db.execute(
+                "SELECT data, size FROM texts WHERE sha256 = ?", (sha256,)
+            ).fetchone()
+            return None if found is None else unpacked(found[0], found[1], sha256)
+
+    # ------------------------------------------------------------ what a person does with runs
+
+    def rename(self, run: int, name: str) -> None:
+        """Without the spaces around it: with them nobody could find the run by it. Raises
+        StoreError, also for a name of more than MAX_NAME characters."""
+        name = name.strip()
+        if len(name) > MAX_NAME:
+            raise StoreError(
+                "The name is too long",
+                f"It has {len(name):,} characters, and a name has up to {MAX_NAME}. A note may be "
+                "longer.",
+            )
+        self._set(run, "name", name)
+
+    def annotate(self, run: int, note: str) -> None:
+        """Raises StoreError."""
+        self._set(run, "note", note)
+
+    def _set(self, run: int, column: str, text: str) -> None:
+        with self.database.writing() as db:
+            done = db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (clean(text), run))
+            if not done.rowcount:
+                raise missing("There is no such run", f"Run {run} is not in the store any more.")
+
+    def delete(self, runs: Iterable[int]) -> None:
+        """They are in no list from now on. `restore` takes that back until `purge`. Runs that
+        are not there are left out. Raises StoreError."""
+        now = time.time()
+        with self.database.writing() as db:
+            db.executemany(
+                "UPDATE runs SET deleted = ? WHERE id = ? AND deleted IS NULL",
+                [(now, run) for run in runs],
+            )
+
+    def restore(self, runs: Iterable[int]) -> None:
+        """Take a deletion back. Raises StoreError "missing" for runs that were purged; then
+        none is restored."""
+        with self.database.writing() as db:
+            for run in runs:
+                undo = "UPDATE runs SET deleted = NULL WHERE id = ? AND ready"
+                done = db.execute(undo, (run,))
+                if not done.rowcount:
+                    raise missing(
+                        "The run is gone for good",
+                        f"Run {run} was deleted too long ago to be taken back.",
+                    )
 
 
 def _where(
@@ -321,307 +513,6 @@ def _series(db: sqlite3.Connection, run: int, first: int) -> tuple[array[float],
         losses.extend(floats_of(some_losses))
         rates.extend(floats_of(some_rates))
     return losses, rates
-
-
-WEEK = 7 * 86400.0
-MAX_NAME = 200
-"""Characters of a run's name."""
-_UNFINISHED = 86400.0
-"""Seconds after which a copy that did not become whole never will."""
-_TO_GO = "deleted <= :deleted OR (NOT ready AND created <= :begun)"
-_SIZES = {
-    "chunks": "2 * length(losses)",
-    "measurements": "length(pairs)",
-    "samples": "length(body)",
-    "probes": "length(answers)",
-    "keyframes": "length(state)",
-}
-_PAGES = 256
-"""Pages that are given back to the system at once."""
-_WORTH_IT = 4
-"""Room is given back if more than one page in so many is free."""
-
-
-class Managing(Reading):
-    """Changes of what is shown, never of what was recorded."""
-
-    def rename(self, run: int, name: str) -> None:
-        """Without the spaces around it: with them nobody could find the run by it. Raises
-        StoreError, also for a name of more than MAX_NAME characters."""
-        name = name.strip()
-        if len(name) > MAX_NAME:
-            raise StoreError(
-                "The name is too long",
-                f"It has {len(name):,} characters, and a name has up to {MAX_NAME}. A note may be "
-                "longer.",
-            )
-        self._set(run, "name", name)
-
-    def annotate(self, run: int, note: str) -> None:
-        """Raises StoreError."""
-        self._set(run, "note", note)
-
-    def _set(self, run: int, column: str, text: str) -> None:
-        with self._database.writing() as db:
-            done = db.execute(f"UPDATE runs SET {column} = ? WHERE id = ?", (clean(text), run))
-            if not done.rowcount:
-                raise missing("There is no such run", f"Run {run} is not in the store any more.")
-
-    def delete(self, runs: Iterable[int]) -> None:
-        """They are in no list from now on. `restore` takes that back until `purge`. Runs that
-        are not there are left out. Raises StoreError."""
-        now = time.time()
-        with self._database.writing() as db:
-            db.executemany(
-                "UPDATE runs SET deleted = ? WHERE id = ? AND deleted IS NULL",
-                [(now, run) for run in runs],
-            )
-
-    def restore(self, runs: Iterable[int]) -> None:
-        """Take a deletion back. Raises StoreError "missing" for runs that were purged; then
-        none is restored."""
-        with self._database.writing() as db:
-            for run in runs:
-                undo = "UPDATE runs SET deleted = NULL WHERE id = ? AND ready"
-                done = db.execute(undo, (run,))
-                if not done.rowcount:
-                    raise missing(
-                        "The run is gone for good",
-                        f"Run {run} was deleted too long ago to be taken back.",
-                    )
-
-    def purge(self, older_than: float = WEEK) -> int:
-        """Remove for good what was deleted so many seconds ago, and texts that no run learns
-        from any more; how many runs went. Others write meanwhile. Raises StoreError."""
-        now = time.time()
-        times = {"deleted": now - older_than, "begun": now - max(older_than, _UNFINISHED)}
-        with self._database.reading() as db:
-            found = db.execute(f"SELECT id FROM runs WHERE {_TO_GO}", times).fetchall()
-        # It takes its time: what is restored before it is its turn stays.
-        gone = sum(self._remove(run, _TO_GO, times) for (run,) in found)
-        self._remove_texts(now - older_than)
-        self._give_back()
-        return gone
-
-    def thin(self, budget: int = BUDGET) -> int:
-        """Keep the keyframes of all runs together within `budget` bytes; how many bytes went.
-        See housekeeping.py."""
-        gone = thin(self._database, budget)
-        if gone:
-            self._give_back()
-        return gone
-
-    def _remove(
-        self, run: int, condition: str = "1", values: Mapping[str, float] = MappingProxyType({})
-    ) -> bool:
-        """In pieces, if the condition holds; whether it did. From the first piece on it cannot be
-        restored: its mark says ready = 0."""
-        with self._database.writing() as db:
-            mark = f"UPDATE runs SET ready = 0 WHERE id = :run AND ({condition})"
-            if not db.execute(mark, {**values, "run": run}).rowcount:
-                return False
-        for table in OF_A_RUN:
-            size = _SIZES.get(table, "100")
-
-            def piece(db: sqlite3.Connection, table: str = table, size: str = size) -> bool:
-                sizes = db.execute(
-                    f"SELECT rowid, {size} FROM {table} WHERE run = ? ORDER BY rowid LIMIT {ROWS}",
-                    (run,),
-                ).fetchall()
-                if not sizes:
-                    return False
-                db.execute(
-                    f"DELETE FROM {table} WHERE run = ? AND rowid <= ?", (run, last_of(sizes))
-                )
-                return True
-
-            in_pieces(self._database, piece)
-        with self._database.writing() as db:
-            found = db.execute("SELECT uid FROM runs WHERE id = ?", (run,)).fetchone()
-            db.execute("DELETE FROM runs WHERE id = ?", (run,))
-        if found is not None:
-            remove_lock(self.lock_folder, found[0])
-        return True
-
-    def _remove_texts(self, before: float) -> None:
-        """One that was kept lately may be that of a run which is about to begin."""
-
-        def piece(db: sqlite3.Connection) -> bool:
-            done = db.execute(
-                "DELETE FROM texts WHERE sha256 = (SELECT sha256 FROM texts WHERE kept <= ? AND "
-                "sha256 NOT IN (SELECT text_sha256 FROM details) LIMIT 1)",
-                (before,),
-            )
-            return done.rowcount > 0
-
-        in_pieces(self._database, piece)
-
-    def _give_back(self) -> None:
-        """Room in the file that nothing is in any more, if it is a good part of it: what comes
-        next goes there otherwise."""
-
-        def piece(db: sqlite3.Connection) -> bool:
-            db.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
-            return bool(db.execute("PRAGMA freelist_count").fetchone()[0])
-
-        pages, free = (
-            self._database.execute(f"PRAGMA {name}")[0][0]
-            for name in ("page_count", "freelist_count")
-        )
-        if int(str(free)) * _WORTH_IT > int(str(pages)):
-            in_pieces(self._database, piece)
-
-
-__all__ = ["MAX_TEXT", "Store", "StoreError"]
-
-MAX_TEXT = 1 << 30
-"""Bytes of the largest text file that is kept."""
-
-
-class Store(Managing):
-    """Open it with `Store.open`. Threads may share it; they take turns."""
-
-    @classmethod
-    def open(cls, path: Path | None = None, *, create: bool = True, timeout: float = 5.0) -> Store:
-        """path: the file; by default where this system keeps a user's data. An older store is
-        brought up to date, and a copy of it stays beside it. timeout: seconds that a write
-        waits for those of others.
-
-        Raises StoreError for a file that cannot be used; it is left as it was then.
-        """
-        return cls(Database(path or store_file(), create, timeout))
-
-    @property
-    def moved(self) -> bool:
-        """Whether the file was moved or deleted since it was opened, or another one is there."""
-        return self._database.moved
-
-    def close(self) -> None:
-        """Closing twice does no harm."""
-        self._database.close()
-
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    # ------------------------------------------------------------ recording
-
-    def create(self, new: NewRun, owner: str) -> int:
-        """A run begins; its id. owner: who has it open, for people. Raises StoreError."""
-        with self._database.writing() as db:
-            return insert_run(db, new, owner)
-
-    def fork(self, parent: int, step: int, new: NewRun, owner: str) -> int:
-        """A new run with the record of `parent` up to and including `step`, keyframes there
-        included; its id. Edits made at `step` are not: what holds from there on is the fork's own
-        to say, in its first batch. The parent stays as it is. `new` says what the run is; where it
-        begins, and what of, follows from the parent.
-
-        Raises ValueError for a step that the parent has no record of, and StoreError.
-        """
-        return fork(self._database, parent, step, new, owner, insert_run)
-
-    def append(self, run: int, batch: Batch) -> None:
-        """Write a batch, whole or not at all.
-
-        Raises ValueError for one that does not begin where the record ends, and StoreError,
-        also for a run that was deleted.
-        """
-        steps = len(batch.losses)
-        if steps != len(batch.learning_rates):
-            raise ValueError(f"{steps} losses, but {len(batch.learning_rates)} learning rates")
-        with self._database.writing() as db:
-            end = _end_of(db, run)
-            if steps and batch.first != end:
-                raise ValueError(
-                    f"the record of run {run} ends at step {end}, not at {batch.first}"
-                )
-            if steps:
-                db.execute(
-                    "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        run,
-                        end,
-                        as_bytes(batch.losses),
-                        as_bytes(batch.learning_rates),
-                        batch.tokens_seen,
-                        batch.seconds,
-                    ),
-                )
-                db.execute(
-                    "UPDATE runs SET step = ?, tokens_seen = ?, seconds = ? WHERE id = ?",
-                    (end + steps, batch.tokens_seen, batch.seconds, run),
-                )
-            _add_what_was_seen(db, run, batch)
-            _add_states(db, run, batch)
-            db.execute(
-                "UPDATE runs SET at = ?, status = ?, touched = ?, loss = coalesce(?, loss) "
-                "WHERE id = ?",
-                (batch.at, batch.status, time.time(), batch.loss, run),
-            )
-            if batch.settings is not None:
-                db.execute("UPDATE details SET settings = ? WHERE run = ?", (batch.settings, run))
-
-    def set_owner(self, run: int, owner: str) -> None:
-        """Somebody opens the run. Raises StoreError."""
-        with self._database.writing() as db:
-            _end_of(db, run)
-            db.execute("UPDATE runs SET owner = ? WHERE id = ?", (clean(owner), run))
-
-    def close_run(self, run: int, at: int, status: RunStatus) -> None:
-        """Nobody has it open any more; it stands at step `at`. Raises StoreError, but not for a
-        run that was deleted meanwhile."""
-        with self._database.writing() as db:
-            db.execute(
-                "UPDATE runs SET owner = '', at = ?, status = ? WHERE id = ?", (at, status, run)
-            )
-
-    # ------------------------------------------------------------ texts
-
-    def keep_text(self, data: bytes) -> str:
-        """Keep what a run learns from; its SHA-256. The same text is kept once.
-
-        Raises StoreError, also for a text of more than MAX_TEXT bytes.
-        """
-        if len(data) > MAX_TEXT:
-            raise StoreError(
-                "The text is too large to be kept",
-                f"It has {len(data):,} bytes; up to {MAX_TEXT:,} are kept with a run. The run can "
-                "be opened again for as long as the file stays where it is.",
-            )
-        sha256 = hashlib.sha256(data).hexdigest()
-        # Packed before anybody has to wait for it.
-        packed = b"" if self.has_text(sha256) else zlib.compress(data, 3)
-        with self._database.writing() as db:
-            now = time.time()
-            there = db.execute("UPDATE texts SET kept = ? WHERE sha256 = ?", (now, sha256))
-            if not there.rowcount:  # or not any more: a purge may have been quicker
-                packed = packed or zlib.compress(data, 3)
-                db.execute(
-                    "INSERT INTO texts VALUES (?, ?, ?, ?)", (sha256, now, len(data), packed)
-                )
-        return sha256
-
-    def has_text(self, sha256: str) -> bool:
-        """Whether a text is kept under this SHA-256. Raises StoreError."""
-        with self._database.reading() as db:
-            found = db.execute("SELECT 1 FROM texts WHERE sha256 = ?", (sha256,))
-            return found.fetchone() is not None
-
-    def text(self, sha256: str) -> bytes | None:
-        """What was kept under this SHA-256. Raises StoreError if it was altered."""
-        with self._database.reading() as db:
-            found = db.execute(
-                "SELECT data, size FROM texts WHERE sha256 = ?", (sha256,)
-            ).fetchone()
-            return None if found is None else unpacked(found[0], found[1], sha256)
 
 
 def unpacked(packed: bytes, size: int, sha256: str) -> bytes:

@@ -192,7 +192,7 @@ def settings_of(record: RunRecord) -> dict[str, Any]:
 
 def _last_sampled(store: Store, run: int) -> int:
     """A step from which on there are samples, if there are any: the newest few are enough."""
-    with store._database.reading() as db:
+    with store.database.reading() as db:
         found = db.execute("SELECT max(step) FROM samples WHERE run = ?", (run,)).fetchone()
     return int(found[0] or 0)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from playground.hooks.sources import expanded
 from playground.lab.store.database import NONSENSE
 from playground.lab.store.errors import Kind, StoreError, explained, missing
-from playground.lab.store.housekeeping import AT_A_TIME
+from playground.lab.store.housekeeping import AT_A_TIME, remove_run
 from playground.lab.store.rows import clean
 from playground.lab.store.schema import (
     IN_FORCE,
@@ -60,15 +60,15 @@ def import_run(store: Store, path: Path | str) -> int:
         try:
             for rows in _batches(rows_of(file, given)):
                 began = time.perf_counter()
-                with store._database.writing() as db:
+                with store.database.writing() as db:
                     for statement, values, _ in rows:
                         db.execute(statement, (run, *values))
                 time.sleep(time.perf_counter() - began)  # others write too
-            with store._database.writing() as db:
+            with store.database.writing() as db:
                 _finish(db, run, given)
         except BaseException:
             with contextlib.suppress(StoreError):
-                store._remove(run)
+                remove_run(store, run)
             raise
     return run
 
@@ -76,7 +76,7 @@ def import_run(store: Store, path: Path | str) -> int:
 def _begin(store: Store, given: Given) -> int:
     """The run, which nobody sees yet. It gets its uid when it is whole: what is left of an import
     that was killed is not that run."""
-    with store._database.writing() as db:
+    with store.database.writing() as db:
         run = insert_run(db, given.new, "", ready=False)
         parent = db.execute(
             "SELECT id FROM runs WHERE uid = ? AND deleted IS NULL AND ready", (given.parent_uid,)
@@ -266,7 +266,7 @@ def export_run(store: Store, run: int, path: Path | str) -> Path:
             file.execute("BEGIN")
             create_tables(file)
             store.row(run)  # that it is there, in words
-            with store._database.reading() as db:
+            with store.database.reading() as db:
                 _write(db, run, file)
             file.execute("COMMIT")
         draft.replace(target)

@@ -26,6 +26,7 @@ from playground.lab.paths import store_file
 from playground.lab.protocol.run import Recording
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from playground.lab.store.housekeeping import purge
 from playground.lab.store.locks import RunLock
 from playground.lab.store.store import Store
 from tests.cli.conftest import Play
@@ -508,7 +509,7 @@ def test_purging_gives_up_only_what_was_deleted_long_ago(play: Play) -> None:
     play("runs", "delete", "1", "--yes")
     assert json.loads(play("runs", "check", "--purge", "--json").out)["purged"] == 0
     with Store.open() as store:
-        store.purge(0.0)
+        purge(store, 0.0)
     told = json.loads(play("runs", "check", "--json").out)
     assert (told["runs"], told["deleted"], told["problems"]) == (2, 0, [])
     assert play("runs", "restore", "1").code == 1

@@ -42,6 +42,7 @@ from playground.lab.run.training import Training
 from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
+from playground.lab.store.housekeeping import purge
 from playground.lab.store.records import Batch, Edit, RunRecord
 from playground.lab.store.store import Store
 from playground.lab.store.texts import forget_copies, kept_copy
@@ -338,8 +339,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     def open_there(path: Path) -> Store:
         store = opened(path, timeout=disk.patience)
         if disk.pages is not None:
-            store._database.execute("PRAGMA incremental_vacuum")
-            store._database.execute(f"PRAGMA max_page_count = {disk.pages}")
+            store.database.execute("PRAGMA incremental_vacuum")
+            store.database.execute(f"PRAGMA max_page_count = {disk.pages}")
         return store
 
     monkeypatch.setattr(writer_module.Store, "open", staticmethod(open_there))
@@ -1003,6 +1004,6 @@ def test_copies_of_a_text_go_when_the_store_gives_it_up(tmp_path: Path) -> None:
         assert copy is not None and copy.read_bytes() == b"anna\n"
         forget_copies(store)
         assert copy.exists()
-        store.purge(older_than=-1)  # no run learns from it
+        purge(store, older_than=-1)  # no run learns from it
         forget_copies(store)
         assert not copy.exists()

@@ -167,7 +167,7 @@ def test_values_that_make_no_sense_are_damage(store: Store) -> None:
         "UPDATE probes SET answers = '[1]'",
         "UPDATE chunks SET losses = x'0011'",
     ):
-        store._database.execute(statement)
+        store.database.execute(statement)
     for ask in (store.record, store.samples, store.probes, store.curve):
         with pytest.raises(StoreError) as caught:
             ask(run)
@@ -188,7 +188,7 @@ def test_numbers_without_end_and_texts_without_bottom_are_damage_too(
 ) -> None:
     run = store.create(new_run(), "")
     store.append(run, everything(0, 10))
-    store._database.execute(statement)
+    store.database.execute(statement)
     with pytest.raises(StoreError, match="makes no sense"):
         ask(store, run)
 
@@ -197,13 +197,13 @@ def test_a_full_disk_is_said_and_the_record_up_to_there_is_whole(store: Store) -
     run = store.create(new_run(), "")
     store.append(run, everything(0, 10))
     before = store.record(run)
-    pages = store._database.execute("PRAGMA page_count")[0][0]
-    store._database.execute(f"PRAGMA max_page_count = {pages}")
+    pages = store.database.execute("PRAGMA page_count")[0][0]
+    store.database.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError) as caught:
         store.append(run, steps(10, 100_000))
     assert caught.value.kind == "full" and "Free some" in caught.value.message
     assert store.record(run) == before
-    store._database.execute("PRAGMA max_page_count = 1000000")
+    store.database.execute("PRAGMA max_page_count = 1000000")
     store.append(run, steps(10, 100_000))
     assert store.row(run).step == 100_010, "when there is room again, it goes on"
 

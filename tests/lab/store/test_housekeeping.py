@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from playground.lab.store import housekeeping
+from playground.lab.store.housekeeping import thin
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import new_run, state, steps
 
@@ -25,17 +26,17 @@ def recorded(store: Store, runs: int, frames: int = 8) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def _all_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(housekeeping.thin, "__defaults__", (housekeeping.BUDGET, -1.0))
+    monkeypatch.setattr(thin, "__defaults__", (housekeeping.BUDGET, -1.0))
 
 
 def test_within_the_budget_every_keyframe_stays(store: Store) -> None:
     recorded(store, 3)
-    assert store.thin(3 * 9 * SIZE + 100) == 0
+    assert thin(store, 3 * 9 * SIZE + 100) == 0
 
 
 def test_the_runs_touched_longest_ago_give_up_theirs_first(store: Store) -> None:
     old, new = recorded(store, 2)
-    assert store.thin(13 * SIZE) >= 5 * SIZE
+    assert thin(store, 13 * SIZE) >= 5 * SIZE
     assert store.record(old).keyframes == (700, 800, 850)
     assert len(store.record(new).keyframes) == 9
 
@@ -43,7 +44,7 @@ def test_the_runs_touched_longest_ago_give_up_theirs_first(store: Store) -> None
 def test_a_run_that_is_open_keeps_what_it_has(store: Store) -> None:
     (run,) = recorded(store, 1)
     store.set_owner(run, "somebody")
-    assert store.thin(0) == 0
+    assert thin(store, 0) == 0
     assert len(store.record(run).keyframes) == 9
 
 
@@ -53,13 +54,13 @@ def test_the_state_that_a_fork_begins_with_stays(store: Store) -> None:
 
     fork = store.fork(run, 300, dataclasses.replace(new_run(), earliest=300), "")
     store.append(fork, steps(300, 500, keyframes=tuple(state(at) for at in (400, 500, 600, 700))))
-    store.thin(0)
+    thin(store, 0)
     assert store.record(fork).keyframes == (300, 600, 700)
 
 
 def test_what_is_thinned_out_leaves_the_losses_as_they_were(store: Store) -> None:
     (run,) = recorded(store, 1)
     before = store.curve(run)
-    store.thin(0)
+    thin(store, 0)
     assert store.curve(run) == before
     assert store.check() == []

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
+from playground.lab.store.housekeeping import purge
 from playground.lab.store.records import Edit
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import new_run, state, steps
@@ -156,7 +157,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def purge(self) -> None:
         gone = {run for run, plain in self.plain.items() if plain.deleted}
-        assert self.store.purge(0) == len(gone)
+        assert purge(self.store, 0) == len(gone)
         for run in gone:
             del self.plain[run]
             with pytest.raises(StoreError):

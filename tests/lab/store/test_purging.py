@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from playground.lab.store import housekeeping
 from playground.lab.store import store as store_module
 from playground.lab.store.errors import StoreError
-from playground.lab.store.housekeeping import in_pieces
+from playground.lab.store.housekeeping import in_pieces, purge
 from playground.lab.store.store import Store
 from tests.lab.store.conftest import everything, new_run
 
@@ -31,8 +32,8 @@ def test_a_run_that_is_restored_while_others_are_purged_stays(
             other.restore([second])
         in_pieces(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(store_module, "in_pieces", restored_meanwhile)
-    assert store.purge(0) == 1
+    monkeypatch.setattr(housekeeping, "in_pieces", restored_meanwhile)
+    assert purge(store, 0) == 1
     assert [row.id for row in store.runs()] == [second]
     assert len(store.samples(second)) == 2
 
@@ -40,11 +41,11 @@ def test_a_run_that_is_restored_while_others_are_purged_stays(
 PURGER = """
 import os, signal, sys
 from pathlib import Path
-from playground.lab.store import store as store_module
+from playground.lab.store import housekeeping
 from playground.lab.store.store import Store
 
-store_module.in_pieces = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-Store.open(Path(sys.argv[1])).purge(0)
+housekeeping.in_pieces = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+housekeeping.purge(Store.open(Path(sys.argv[1])), 0)
 """
 
 
@@ -59,8 +60,8 @@ def test_a_run_whose_purge_was_killed_is_not_said_to_be_restored_and_goes_with_t
     assert purger.returncode == -signal.SIGKILL
     with pytest.raises(StoreError, match="gone for good"):
         store.restore([run])
-    assert store.purge(0) == 1
-    assert store._database.execute("SELECT count(*) FROM runs") == [(0,)]
+    assert purge(store, 0) == 1
+    assert store.database.execute("SELECT count(*) FROM runs") == [(0,)]
 
 
 def test_a_text_that_is_purged_while_a_run_begins_with_it_is_kept(
@@ -69,16 +70,16 @@ def test_a_text_that_is_purged_while_a_run_begins_with_it_is_kept(
     """It was known a moment ago."""
     text = b"anna\nbob\n"
     sha256 = store.keep_text(text)
-    writing = store._database.writing
+    writing = store.database.writing
 
     def after_a_purge() -> object:
         monkeypatch.undo()
         with Store.open(path) as other:
-            other.purge(-1)
+            purge(other, -1)
             assert other.text(sha256) is None
         return writing()
 
-    monkeypatch.setattr(store._database, "writing", after_a_purge)
+    monkeypatch.setattr(store.database, "writing", after_a_purge)
     assert store.keep_text(text) == sha256
     assert store.text(sha256) == text
 

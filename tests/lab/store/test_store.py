@@ -15,6 +15,7 @@ import safetensors
 from playground.lab.paths import store_file
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.store.errors import StoreError
+from playground.lab.store.housekeeping import purge
 from playground.lab.store.keyframes import frame_bytes, keyframe_of
 from playground.lab.store.locks import RunLock, is_open
 from playground.lab.store.records import Edit, RunRecord, StoredKeyframe
@@ -251,7 +252,7 @@ def test_what_was_deleted_is_listed_and_found_until_it_is_purged(store: Store) -
     store.restore([two])
     with pytest.raises(StoreError, match="is not deleted"):
         store.find("two", deleted=True)
-    store.purge(0)
+    purge(store, 0)
     assert store.deleted() == []
     with pytest.raises(StoreError, match="no other either"):
         store.find("one", deleted=True)
@@ -263,7 +264,7 @@ def test_the_lock_file_of_a_purged_run_goes_with_it(store: Store) -> None:
     assert lock.acquire()
     lock.release()
     store.delete([run])
-    store.purge(0)
+    purge(store, 0)
     assert list(store.lock_folder.iterdir()) == []
 
 
@@ -277,10 +278,10 @@ def test_a_purge_takes_what_was_deleted_long_ago_and_the_file_shrinks(path: Path
     unused = store.keep_text(b"another text")
     size = store.totals()[1]
     store.delete([parent])
-    assert store.purge() == 0, "a week has not passed"
+    assert purge(store) == 0, "a week has not passed"
     store.restore([parent])
     store.delete([parent])
-    assert store.purge(older_than=0) == 1
+    assert purge(store, older_than=0) == 1
     with pytest.raises(StoreError, match="too long ago"):
         store.restore([parent])
     assert store.text(text) == b"some text" and store.text(unused) is None

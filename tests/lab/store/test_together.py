@@ -203,7 +203,7 @@ def test_a_store_that_was_made_in_one_thread_is_used_in_others(store: Store) -> 
 def test_a_reader_sees_one_state_while_others_write(store: Store, path: Path) -> None:
     run = store.create(new_run(), "")
     store.append(run, everything(0, 20))
-    with Store.open(path) as screen, screen._database.reading():
+    with Store.open(path) as screen, screen.database.reading():
         before = screen.record(run)
         store.append(run, everything(20, 20))
         assert screen.record(run) == before

@@ -73,8 +73,8 @@ def refused(store: Store, file: Path) -> StoreError:
         import_run(store, file)
     assert str(file) in caught.value.message
     assert store.runs() == before
-    assert store._database.execute("SELECT count(*) FROM runs") == [(len(before),)]
-    assert store._database.execute("SELECT count(*) FROM chunks WHERE run > 2") == [(0,)]
+    assert store.database.execute("SELECT count(*) FROM runs") == [(len(before),)]
+    assert store.database.execute("SELECT count(*) FROM chunks WHERE run > 2") == [(0,)]
     return caught.value
 
 
@@ -118,7 +118,7 @@ def test_what_is_left_of_an_import_that_was_killed_is_not_that_run(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(transfer, "rows_of", lambda *_: 1 / 0)
-        patch.setattr(elsewhere, "_remove", lambda _: None)  # nobody is there to clear away
+        patch.setattr(transfer, "remove_run", lambda *_: None)  # nobody is there to clear away
         with pytest.raises(ZeroDivisionError):
             import_run(elsewhere, file)
     there = elsewhere.row(import_run(elsewhere, file))
