@@ -6,7 +6,6 @@ import json
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from playground.lab.floats import as_bytes, floats_of
@@ -14,13 +13,11 @@ from playground.lab.store.database import Database
 from playground.lab.store.errors import missing
 from playground.lab.store.housekeeping import ROWS, in_pieces, last_of
 from playground.lab.store.records import NewRun
-from playground.lab.store.rows import up_to
+from playground.lab.store.rows import insert_run, up_to
 from playground.lab.store.schema import IN_FORCE
 
 RECENT = 100
 """Steps whose mean loss stands for the fork in lists until it trains."""
-
-Insert = Callable[..., int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +54,7 @@ TABLES = (
 )
 
 
-def fork(
-    database: Database, parent: int, step: int, new: NewRun, owner: str, insert: Insert
-) -> int:
+def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) -> int:
     """See `Store.fork`. Nobody sees the run before it is whole; what is left of one that never
     became so goes with the next purge."""
     with database.writing() as db:
@@ -79,7 +74,7 @@ def fork(
         # Under other settings the steps before the fork cannot be done again.
         earliest = max(earliest, new.earliest)
         new = replace(new, parent=parent, fork_step=step, first=first, earliest=earliest)
-        run = insert(db, new, owner, ready=False)
+        run = insert_run(db, new, owner, ready=False)
     if step or same_start:
         for table in TABLES:
             _copy(database, table, parent, run, step, earliest)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sqlite3
+import time
+import uuid
 from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +14,7 @@ from typing import Any
 from playground.lab.floats import as_bytes, floats_of
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.sampling import SampleBatch, SampleText
-from playground.lab.store.records import PluginUse, RunRow, StoredSamples
+from playground.lab.store.records import NewRun, PluginUse, RunRow, StoredSamples
 
 ROW_FIELDS = tuple(field.name for field in dataclasses.fields(RunRow))
 ROW_COLUMNS = ", ".join(f"runs.{name}" for name in ROW_FIELDS)
@@ -41,6 +44,52 @@ def columns_of_spec(spec: str) -> dict[str, Any]:
         from playground.lab.spec import RunSpec
 
         return columns_of_spec(RunSpec.parse(values).to_json())
+
+
+def insert_run(db: sqlite3.Connection, new: NewRun, owner: str, *, ready: bool = True) -> int:
+    """The rows of a run without a step, within the caller's transaction."""
+    now = time.time()
+    parent = new.parent
+    found = db.execute("SELECT uid FROM runs WHERE id = ?", (parent,)).fetchone()
+    values = {
+        "uid": new.uid or uuid.uuid4().hex,
+        "name": clean(new.name),
+        "created": now,
+        "touched": now,
+        "parent": parent,
+        "parent_uid": found[0] if found else None,
+        "fork_step": new.fork_step,
+        "dataset": clean(new.dataset),
+        **columns_of_spec(new.spec),
+        "parameters": new.parameters,
+        "first": new.first,
+        "earliest": new.earliest,
+        "step": new.first,
+        "at": new.first,
+        "status": "ready",
+        "owner": clean(owner),
+        "ready": ready,
+    }
+    marks = ", ".join("?" * len(values))
+    done = db.execute(
+        f"INSERT INTO runs ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
+    )
+    run = int(done.lastrowid or 0)
+    json.loads(new.settings)  # what is no JSON is refused here, not when it is read
+    db.execute(
+        "INSERT INTO details (run, spec, tokenizer_state, data, plugins, settings, text_sha256) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            run,
+            new.spec,
+            new.tokenizer_state,
+            new.data,
+            plugins_text(new.plugins),
+            new.settings,
+            new.text_sha256,
+        ),
+    )
+    return run
 
 
 def plugins_text(plugins: Iterable[PluginUse]) -> str:

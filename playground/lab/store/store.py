@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import sqlite3
 import time
-import uuid
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -42,12 +40,11 @@ from playground.lab.store.rows import (
     answers_json,
     answers_of,
     clean,
-    columns_of_spec,
     evaluations_of,
+    insert_run,
     joined,
     measured_rows,
     plugins_of,
-    plugins_text,
     samples_of,
     samples_text,
 )
@@ -310,7 +307,7 @@ class Store:
 
         Raises ValueError for a step that the parent has no record of, and StoreError.
         """
-        return fork(self.database, parent, step, new, owner, insert_run)
+        return fork(self.database, parent, step, new, owner)
 
     def append(self, run: int, batch: Batch) -> None:
         """Write a batch, whole or not at all.
@@ -525,52 +522,6 @@ def unpacked(packed: bytes, size: int, sha256: str) -> bytes:
     return data
 
 
-def insert_run(db: sqlite3.Connection, new: NewRun, owner: str, *, ready: bool = True) -> int:
-    """The rows of a run without a step, within the caller's transaction."""
-    now = time.time()
-    parent = new.parent
-    found = db.execute("SELECT uid FROM runs WHERE id = ?", (parent,)).fetchone()
-    values = {
-        "uid": new.uid or uuid.uuid4().hex,
-        "name": clean(new.name),
-        "created": now,
-        "touched": now,
-        "parent": parent,
-        "parent_uid": found[0] if found else None,
-        "fork_step": new.fork_step,
-        "dataset": clean(new.dataset),
-        **columns_of_spec(new.spec),
-        "parameters": new.parameters,
-        "first": new.first,
-        "earliest": new.earliest,
-        "step": new.first,
-        "at": new.first,
-        "status": "ready",
-        "owner": clean(owner),
-        "ready": ready,
-    }
-    marks = ", ".join("?" * len(values))
-    done = db.execute(
-        f"INSERT INTO runs ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
-    )
-    run = int(done.lastrowid or 0)
-    json.loads(new.settings)  # what is no JSON is refused here, not when it is read
-    db.execute(
-        "INSERT INTO details (run, spec, tokenizer_state, data, plugins, settings, text_sha256) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            run,
-            new.spec,
-            new.tokenizer_state,
-            new.data,
-            plugins_text(new.plugins),
-            new.settings,
-            new.text_sha256,
-        ),
-    )
-    return run
-
-
 def _end_of(db: sqlite3.Connection, run: int) -> int:
     """The last step recorded. Raises StoreError for a run that is not there, or deleted."""
     found = db.execute("SELECT step, deleted FROM runs WHERE id = ?", (run,)).fetchone()
@@ -599,21 +550,16 @@ def _add_what_was_seen(db: sqlite3.Connection, run: int, batch: Batch) -> None:
         "INSERT INTO samples (run, step, body) VALUES (?, ?, ?)",
         [(run, one.batch.step, samples_text(one)) for one in batch.samples],
     )
-    add_probes(db, run, batch.probes)
+    db.executemany(  # in the place of earlier answers at the same step
+        "INSERT OR REPLACE INTO probes VALUES (?, ?, ?)",
+        [(run, one.step, answers_json(one)) for one in batch.probes],
+    )
     db.executemany(
         "INSERT OR REPLACE INTO edits VALUES (?, ?, ?, ?)",
         [(run, one.step, one.field, one.value) for one in batch.edits],
     )
     if batch.edits:
         db.execute(f"{IN_FORCE} WHERE id = ?", (run,))
-
-
-def add_probes(db: sqlite3.Connection, run: int, probes: Sequence[ProbeAnswers]) -> None:
-    """Answers at one step take the place of those that were there."""
-    db.executemany(
-        "INSERT OR REPLACE INTO probes VALUES (?, ?, ?)",
-        [(run, one.step, answers_json(one)) for one in probes],
-    )
 
 
 def _add_states(db: sqlite3.Connection, run: int, batch: Batch) -> None:

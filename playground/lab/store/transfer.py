@@ -20,7 +20,7 @@ from playground.hooks.sources import expanded
 from playground.lab.store.database import NONSENSE
 from playground.lab.store.errors import Kind, StoreError, explained, missing
 from playground.lab.store.housekeeping import AT_A_TIME, remove_run
-from playground.lab.store.rows import clean
+from playground.lab.store.rows import clean, insert_run
 from playground.lab.store.schema import (
     IN_FORCE,
     MIGRATIONS,
@@ -31,7 +31,7 @@ from playground.lab.store.schema import (
     has_tables,
     version_of,
 )
-from playground.lab.store.store import Store, insert_run
+from playground.lab.store.store import Store
 from playground.lab.store.untrusted import Given, Row, given_of, rows_of, text_of
 
 MAX_BYTES = 8 << 30
