@@ -168,7 +168,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
                 dtype="float64", shape=list(shape), data_ptr=_address(data), data_len=len(data)
             )
 
-    config = _config_of(spec, len(checkpoint.weights) // 8)
+    config = config_of(spec, len(checkpoint.weights) // 8)
     for prefix, data in (
         ("", checkpoint.weights),
         ("first_moment.", checkpoint.first_moment),
@@ -208,8 +208,9 @@ def _address(data: bytes) -> int:
     return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
 
 
-def _config_of(spec: RunSpec, count: int) -> ModelConfig:
-    """The model of `count` parameters that this spec describes; the vocabulary follows."""
+def config_of(spec: RunSpec, count: int) -> ModelConfig:
+    """The model of `count` parameters that this spec describes; the vocabulary follows. Raises
+    CheckpointError for a count that no vocabulary leads to."""
     smallest = spec.model.config(1)
     last = parameter_layout(smallest)[-1]
     vocabulary, rest = divmod(count - last.offset - last.size, 2 * smallest.n_embd)

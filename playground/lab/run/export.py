@@ -16,13 +16,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
 from playground.api import ExportError, RunExport
 from playground.hooks.errors import KnobError, PluginError, plugin_call
 from playground.hooks.registry import Registry
 from playground.hooks.sources import expanded
-from playground.lab.checkpoint import as_array
+from playground.lab.checkpoint import as_array, config_of, pairs_of
 from playground.lab.paths import hindrance, target_of
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import Checkpoint
@@ -50,26 +49,14 @@ def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> R
         learning_rates=as_array(checkpoint.learning_rates),
         first_step=checkpoint.since_step + 1,
         evaluations=tuple(checkpoint.evaluations),
-        series={label: _pairs(data) for label, data in checkpoint.measured},
+        series={label: tuple(pairs_of(data)) for label, data in checkpoint.measured},
         samples=tuple((batch.step, text.text) for batch in batches for text in batch.texts),
         matrices={
             matrix.name: (matrix.rows, matrix.columns)
-            for matrix in (parameter_layout(_config(spec, len(weights))) if weights else ())
+            for matrix in (parameter_layout(config_of(spec, len(weights))) if weights else ())
         },
         weights=weights,
     )
-
-
-def _pairs(data: bytes) -> tuple[tuple[int, float], ...]:
-    """(step, value) pairs from step, value, step, value ..."""
-    flat = as_array(data)
-    return tuple((int(step), value) for step, value in zip(flat[::2], flat[1::2], strict=True))
-
-
-def _config(spec: RunSpec, count: int) -> ModelConfig:
-    """The model of `count` parameters; each token of its vocabulary has two rows."""
-    least = parameter_layout(spec.model.config(1))[-1]
-    return spec.model.config(1 + (count - least.offset - least.size) // (2 * spec.model.n_embd))
 
 
 def export(

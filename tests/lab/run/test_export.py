@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +84,20 @@ def test_a_saved_run_is_exported_as_the_open_one_is(
     assert there.read_bytes() == here.read_bytes()
     assert list(run.weights) == list(session.training.engine.read("weights"))
     assert sum(rows * columns for rows, columns in run.matrices.values()) == len(run.weights)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        ({"measured": (("weight norm", b"\0" * 24),)}, "has no steps"),
+        ({"weights": b"\0" * 8}, "cannot be those of a model of its settings"),
+    ],
+)
+def test_a_damaged_run_is_refused_as_opening_it_would(
+    session: Session, damage: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(LabError, match=said):
+        run_export(dataclasses.replace(session.checkpoint(), **damage))
 
 
 # ---------------------------------------------------------------- whole or not at all
