@@ -8,12 +8,11 @@ stands in it is kept.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from playground.files import write_whole
 
 
 class SettingsError(Exception):
@@ -71,18 +70,11 @@ def _disabled(content: dict[str, Any], path: Path) -> tuple[str, ...]:
 
 def _write(path: Path, text: str) -> None:
     """All or nothing: whoever reads it meanwhile sees the old one or the new one."""
-    temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        target = path.resolve()  # a link to a file kept elsewhere stays a link
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=target.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(target)
+        # A link to a file kept elsewhere stays a link.
+        write_whole(path.resolve(), text.encode("utf-8"), mode=0o600)
     except (OSError, UnicodeEncodeError, RuntimeError) as error:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
         raise SettingsError(
             f"{path} cannot be written ({error}). Make room, or the folder writable."
         ) from None

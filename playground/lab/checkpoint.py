@@ -14,7 +14,6 @@ import dataclasses
 import json
 import os
 import struct
-import tempfile
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any, TypeVar
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
+from playground.files import write_whole
 from playground.hooks.sources import expanded
 from playground.lab.edits import Edits
 from playground.lab.floats import as_bytes as as_bytes
@@ -81,7 +81,7 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Pa
     target = check_place(path)
     data = to_bytes(checkpoint)
     with _explained(target):
-        _replace(target, data)
+        write_whole(target, data, durable=True)
     return target
 
 
@@ -117,40 +117,6 @@ def _explained(target: Path) -> Iterator[None]:
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise CheckpointError("The file could not be written", f"{target}: {reason}.") from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    descriptor, draft = tempfile.mkstemp(
-        prefix=f".{target.name[:50]}-", suffix=".tmp", dir=target.parent
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.name == "posix":
-            Path(draft).chmod(_mode(target))
-        Path(draft).replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(draft).unlink()
-        raise
-    if os.name == "posix":
-        with contextlib.suppress(OSError):  # the name, too, shall survive a power cut
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-
-
-def _mode(target: Path) -> int:
-    """The permissions of the file that is replaced, or those that a new one would get."""
-    with contextlib.suppress(OSError):
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:

@@ -8,16 +8,14 @@ stays as it was.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from microgpt.parameters import parameter_layout
 from playground.api import ExportError, RunExport
+from playground.files import draft_folder
 from playground.hooks.errors import KnobError, PluginError, plugin_call
 from playground.hooks.registry import Registry
 from playground.hooks.sources import expanded
@@ -91,7 +89,8 @@ def export(
 
     passing = (ExportError, OSError)
     try:
-        with _draft(target) as draft:
+        with draft_folder(target) as folder:
+            draft = folder / target.name
             with (
                 guard.doing("export", "prepare"),
                 plugin_call(guard.entry, "in export", passing=passing),
@@ -137,16 +136,6 @@ def check_place(path: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError) as error:
         raise _refused(target, error) from error
     return target
-
-
-@contextlib.contextmanager
-def _draft(target: Path) -> Iterator[Path]:
-    """A path of the same name beside the target; gone afterwards."""
-    folder = tempfile.mkdtemp(prefix=f".{target.name[:50]}-", suffix=".tmp", dir=target.parent)
-    try:
-        yield Path(folder) / target.name
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _put(draft: Path, target: Path, guard: Guard) -> None:

@@ -4,12 +4,12 @@ the run that learnt from it must go on all the same."""
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from playground.files import write_whole
 from playground.lab.paths import sha256_of
 
 if TYPE_CHECKING:
@@ -30,9 +30,7 @@ def kept_copy(store: Store, sha256: str, path: str) -> Path | None:
     with contextlib.suppress(OSError):
         if not target.is_file() or sha256_of(str(target)) != sha256:
             target.parent.mkdir(parents=True, exist_ok=True)
-            draft = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-            draft.write_bytes(data)
-            draft.replace(target)
+            write_whole(target, data, mode=0o666)
         return target
     return None
 

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from playground.files import draft_folder
 from playground.hooks.sources import expanded
 from playground.lab.store.database import NONSENSE
 from playground.lab.store.errors import Kind, StoreError, explained, missing
@@ -256,11 +257,8 @@ def export_run(store: Store, run: int, path: Path | str) -> Path:
     """Write the run to a file, whole or not at all; one of that name is replaced. Its text goes
     along if the store has it. Returns the path, which ends in ENDING. Raises StoreError."""
     target = _place(path)
-    with (
-        explained(target),
-        tempfile.TemporaryDirectory(prefix=f".{target.name[:50]}-", dir=target.parent) as folder,
-    ):
-        draft = Path(folder) / "run"
+    with explained(target), draft_folder(target) as folder:
+        draft = folder / "run"
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
             file.execute("PRAGMA synchronous = FULL")
             file.execute("BEGIN")
