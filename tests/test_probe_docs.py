@@ -25,7 +25,10 @@ def test_the_default_run_answers_as_the_page_shows() -> None:
     registry = load(PluginSources(entry_points=False))
     prepared = prepare_run(RunSpec(), registry, None, lambda _: None, Activity())
     training = Training(prepared)
-    sampler = Sampler(registry, training.current, prepared.encoder, prepared.config, Activity())
+    follows = prepared.spec.model.model_dump()
+    sampler = Sampler(
+        registry, training.current, prepared.encoder, prepared.config, follows, Activity()
+    )
     prober = Prober(sampler)
     prober.set(ProbeSet.from_dict(json.loads(blocks(TEXT, "json")[0])))
     answers = {}

@@ -112,16 +112,20 @@ class Session:
         """For the frame: steps a second that were asked for."""
         self.speedometer = Speedometer()
         self._prepared = prepared
+        follows = prepared.spec.model.model_dump()
         sampler = Sampler(
             registry,
             self.training.current,
             prepared.encoder,
             prepared.config,
+            follows,
             activity,
             prepared.known,
         )
         self.texts = Texts(sampler, self._sampled)
-        self.measurer = Measurer(registry, self.training.current, prepared.config, activity)
+        self.measurer = Measurer(
+            registry, self.training.current, prepared.config, follows, activity
+        )
         self.prober = Prober(sampler)
         self.frames = FrameMaker(prepared, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity

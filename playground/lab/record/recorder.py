@@ -104,7 +104,7 @@ class Recorder:
         line = self._line
         ours = line.uid != ""
         parent, fork_step = line.parent_run, line.fork_step
-        if line.new is not None and not ours:
+        if not ours:
             parent, fork_step = line.new.parent, line.new.fork_step
         pending = not ours and self.writer.trouble is None and self._worth_keeping()
         return RecordState(

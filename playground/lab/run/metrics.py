@@ -10,7 +10,7 @@ import dataclasses
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,18 +58,19 @@ class Measurer:
     """Measures what is on, and records it in a Series. Takes about a tenth of the time at most."""
 
     def __init__(
-        self, registry: Registry, current: CurrentEngine, config: ModelConfig, activity: Activity
+        self,
+        registry: Registry,
+        current: CurrentEngine,
+        config: ModelConfig,
+        follows: Mapping[str, KnobValue],
+        activity: Activity,
     ) -> None:
+        """follows: the model's settings, for knobs that follow one."""
         self.measuring = Measuring()
         self._registry = registry
         self._current = current
         self._activity = activity
-        self._follows: dict[str, KnobValue] = {
-            "block_size": config.block_size,
-            "n_embd": config.n_embd,
-            "n_head": config.n_head,
-            "n_layer": config.n_layer,
-        }
+        self._follows = follows
         self._shapes = {m.name: (m.rows, m.columns) for m in parameter_layout(config)}
         self._at_work: list[_AtWork] = []
         self._ration = Ration()

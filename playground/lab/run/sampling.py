@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from microgpt.config import ModelConfig
 from microgpt.sampling import generate
 from playground.api import SampleContext, UnknownTextError
+from playground.catalog import KnobValue
 from playground.hooks.chain import Chain, ChainError, LogitsError
 from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
@@ -45,14 +46,17 @@ class Sampler:
         engine: ForwardOnly,
         encoder: Encoder,
         config: ModelConfig,
+        follows: Mapping[str, KnobValue],
         activity: Activity,
         known: Container[str] = (),
     ) -> None:
-        """known: the documents, so that a sampled text can be told from a copied one."""
+        """follows: the model's settings, for knobs that follow one. known: the documents, so that
+        a sampled text can be told from a copied one."""
         self._registry = registry
         self._engine = engine
         self._encoder = encoder
         self._config = config
+        self._follows = follows
         self._activity = activity
         self._known = known
         self.sampling = Sampling()
@@ -103,19 +107,18 @@ class Sampler:
         return ids
 
     def _make_chain(self, sampling: Sampling) -> Chain:
-        follows = {
-            "block_size": self._config.block_size,
-            "n_embd": self._config.n_embd,
-            "n_head": self._config.n_head,
-            "n_layer": self._config.n_layer,
-        }
         links: list[tuple[str, object]] = []
         for link in sampling.chain:
             if not link.enabled:
                 continue
             with naming_the_knob(_CANNOT_BE, link.name):
                 made, guard = make(
-                    self._registry, "strategy", link.name, link.options, self._activity, follows
+                    self._registry,
+                    "strategy",
+                    link.name,
+                    link.options,
+                    self._activity,
+                    self._follows,
                 )
             links.append((guard.entry.qualified, made if guard.trusted else _watched(made, guard)))
         try:

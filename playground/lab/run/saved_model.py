@@ -42,9 +42,8 @@ class SavedModel:
         try:
             spec = RunSpec.parse(checkpoint.spec)
             choice = spec.tokenizer
-            tokenizer = registry.make(
-                "tokenizer", choice.name, choice.options, spec.model.model_dump()
-            )
+            follows = spec.model.model_dump()
+            tokenizer = registry.make("tokenizer", choice.name, choice.options, follows)
             guard = Guard(registry.entry("tokenizer", choice.name), activity)
             load_tokenizer(tokenizer, guard, checkpoint.tokenizer)
             encoder = Encoder(tokenizer, guard, spec.model.block_size)
@@ -53,7 +52,7 @@ class SavedModel:
             engine = registry.make_engine(
                 spec.engine, config, spec.optimizer.config(), as_array(checkpoint.weights)
             )
-            sampler = Sampler(registry, engine, encoder, config, activity)
+            sampler = Sampler(registry, engine, encoder, config, follows, activity)
         except PluginError as error:
             raise LabError(failure_of(error)) from error
         except (UnknownNameError, KnobError, SpecError) as error:

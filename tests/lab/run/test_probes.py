@@ -57,6 +57,7 @@ class Bench:
             self.training.current,
             prepared.encoder,
             prepared.config,
+            spec.model.model_dump(),
             Activity(),
             prepared.known,
         )
