@@ -1,6 +1,6 @@
-"""Where things are kept on this system. MICROGPT_PLAY_HOME puts all of it into one folder.
+"""Paths: where this system keeps the program's files, and where a file that a person named goes.
 
-Where a file that a person named is to be written, and what may stand in the way.
+MICROGPT_PLAY_HOME puts all of the program's files into one folder.
 """
 
 from __future__ import annotations
@@ -9,34 +9,12 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from playground.hooks.sources import expanded
 
-if TYPE_CHECKING:
-    pass
-
-
-MOST = 16 * 1024 * 1024
-"""Bytes of a text file up to which it is kept."""
-
-
-def sha256_of(path: str) -> str:
-    """Of the file's bytes; "" if it cannot be read or is too large to be kept."""
-    data = text_of(path)
-    return hashlib.sha256(data).hexdigest() if data is not None else ""
-
-
-def text_of(path: str) -> bytes | None:
-    """The file's bytes, if it is one that is kept."""
-    with contextlib.suppress(OSError, ValueError):
-        source = expanded(path)
-        if source.is_file() and source.stat().st_size <= MOST:
-            return source.read_bytes()
-    return None
-
-
 APP = "microgpt-play"
+MOST = 16 * 1024 * 1024
+"""Bytes of the largest text file that a run keeps a copy of."""
 
 
 def _home() -> Path | None:
@@ -45,7 +23,7 @@ def _home() -> Path | None:
 
 
 def data_folder() -> Path:
-    """Runs and caches; made on first use by whoever writes there."""
+    """The folder of runs and caches; whoever writes there first makes it."""
     home = _home()
     if home is not None:
         return home / "data"
@@ -55,7 +33,7 @@ def data_folder() -> Path:
 
 
 def config_folder() -> Path:
-    """Settings and the user's plugins."""
+    """The folder of settings and of the user's plugins."""
     home = _home()
     if home is not None:
         return home / "config"
@@ -65,49 +43,49 @@ def config_folder() -> Path:
 
 
 def plugin_folder() -> Path:
-    """Single-file plugins: every *.py here is loaded at the start."""
+    """The folder of the user's plugins, which are loaded at the start."""
     return config_folder() / "plugins"
 
 
 def config_file() -> Path:
-    """What the person decided; see playground.hooks.switched_off."""
+    """The file of a person's choices; see playground.hooks.switched_off."""
     return config_folder() / "config.json"
 
 
 def loading_folder() -> Path:
-    """What was being loaded when a process ended; see playground.hooks.quarantine."""
+    """The folder of markers for plugins that are being loaded; see playground.hooks.quarantine."""
     return data_folder() / "loading"
 
 
 def last_run() -> Path:
-    """The run that was open when the playground was left."""
+    """The checkpoint of the run that was open when the playground was left."""
     return data_folder() / "last-run.safetensors"
 
 
 def store_file() -> Path:
-    """The runs that were recorded; see playground.lab.store."""
+    """The file of the recorded runs; see playground.lab.store."""
     return data_folder() / "runs.sqlite"
 
 
 def is_store(path: Path) -> bool:
-    """Whether that is the file of all runs, which nothing else may be written over."""
+    """True if `path` is the store, which nothing may overwrite."""
     with contextlib.suppress(OSError):
         return path.samefile(store_file())
     return False
 
 
 def target_of(path: str | os.PathLike[str]) -> Path:
-    """The file itself where `path` is a link to one, so that the link stays one; `~` is the
-    home. Raises OSError, ValueError."""
+    """The path to write to: `~` is the home, and a link to a file is followed, so that the link
+    stays. Raises OSError, ValueError."""
     target = expanded(path)
     to_a_file = target.is_symlink() and (target.is_file() or not target.exists())
     return target.resolve() if to_a_file else target
 
 
 def hindrance(target: Path) -> tuple[str, str] | None:
-    """Why nothing can be written there, as (title, message); None if nothing is seen to hinder
-    it. Raises OSError, for what the system refuses, ValueError."""
-    # A file is replaced by rename(2), and that would replace /dev/null as well.
+    """Why nothing can be written to `target`, as (title, message); None if nothing stands in the
+    way. Raises OSError where the system refuses to tell, and ValueError."""
+    # rename(2) puts the file in place, and would replace /dev/null as well.
     if target.exists() and not target.is_file() and not target.is_dir():
         return "This is not a file", f"{target} is a pipe, a socket or a device. Name a file."
     if is_store(target):
@@ -117,4 +95,19 @@ def hindrance(target: Path) -> tuple[str, str] | None:
             "There is no such folder",
             f"{target.parent} does not exist. Make it first, or choose another place.",
         )
+    return None
+
+
+def sha256_of(path: str) -> str:
+    """The SHA-256 of a text file; "" if the file cannot be read or has more than MOST bytes."""
+    data = text_of(path)
+    return hashlib.sha256(data).hexdigest() if data is not None else ""
+
+
+def text_of(path: str) -> bytes | None:
+    """The bytes of a text file; None if it cannot be read or has more than MOST bytes."""
+    with contextlib.suppress(OSError, ValueError):
+        source = expanded(path)
+        if source.is_file() and source.stat().st_size <= MOST:
+            return source.read_bytes()
     return None

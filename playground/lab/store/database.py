@@ -1,4 +1,4 @@
-"""One open database: who may use it when, and what goes wrong said in words."""
+"""One open database: transactions that threads take turns with, and SQLite's errors in words."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ NONSENSE = (
     RecursionError,
     zlib.error,
 )
-"""What reading raises where bytes were not written by us."""
+"""What reading raises where the bytes were not written by this program."""
 
 
 @contextlib.contextmanager
 def understood(path: Path) -> Iterator[None]:
-    """What was read and cannot be understood, as a StoreError."""
+    """Turn what reading raises for nonsense into StoreError "damaged"."""
     try:
         yield
     except NONSENSE as error:
@@ -64,18 +64,18 @@ class Database:
 
     @property
     def moved(self) -> bool:
-        """Whether the file was moved or deleted since it was opened, or another one is there."""
+        """True if the file was moved or deleted since it was opened, or replaced by another."""
         return _identity(self.path) != self._identity
 
     def close(self) -> None:
-        """Closing twice does no harm."""
+        """Close the connection. Closing twice does no harm."""
         with self._lock, explained(self.path):
             self._connection.close()
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """All of it sees one state of the store; writers are not held up. Raises StoreError,
-        also for what was read and cannot be understood."""
+        """A transaction that reads one state of the store and holds up no writer. Raises
+        StoreError, also for bytes that make no sense."""
         with (
             self._lock,
             understood(self.path),
@@ -86,8 +86,8 @@ class Database:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """All of it is written, or nothing. Raises StoreError; other errors of the caller go
-        through, and nothing is written."""
+        """A transaction that writes all or nothing. Raises StoreError; after another error of the
+        caller, which goes through, nothing is written."""
         with (
             self._lock,
             explained(self.path),
@@ -98,7 +98,7 @@ class Database:
     @contextlib.contextmanager
     def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         connection = self._connection
-        if connection.in_transaction:  # within another one of the same thread
+        if connection.in_transaction:  # the same thread is within a transaction already
             yield connection
             return
         connection.execute(begin)
@@ -111,7 +111,7 @@ class Database:
             raise
 
     def execute(self, pragma: str) -> list[tuple[object, ...]]:
-        """A statement outside of any transaction."""
+        """Run one statement outside of any transaction; returns its rows. Raises StoreError."""
         with self._lock, explained(self.path):
             return list(self._connection.execute(pragma))
 
@@ -144,8 +144,8 @@ def _connected(path: Path, create: bool, timeout: float) -> sqlite3.Connection:
 
 
 def _create(connection: sqlite3.Connection, path: Path) -> None:
-    """The tables, unless another process was quicker. The version is in the file itself, not
-    in its write-ahead log, from the first moment on."""
+    """Make the tables, unless another process was quicker. This comes before the write-ahead log
+    is switched on, so that the version is in the file itself from the first moment on."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("BEGIN EXCLUSIVE")
     try:
@@ -161,7 +161,8 @@ def _create(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
-    """Readers and a writer at once. Of two that open a new store only one can switch."""
+    """Switch the write-ahead log on, which lets readers and a writer work at once. Of two
+    processes that open a new store only one can switch; the other tries again."""
     until = time.monotonic() + timeout
     while True:
         try:
@@ -175,7 +176,8 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of its name; None if there is none."""
+    """(device, inode) of the file, which tell it from another of the same name; None if there is
+    no file."""
     with contextlib.suppress(OSError):
         found = path.stat()
         return found.st_dev, found.st_ino
@@ -183,5 +185,6 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def has(text: str | None, part: str) -> bool:
-    """SQLite's own LIKE knows upper and lower case of English letters only."""
+    """True if `text` contains `part`, in upper or lower case. SQLite's own LIKE knows the case of
+    English letters only."""
     return text is not None and part.casefold() in text.casefold()

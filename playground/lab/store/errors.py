@@ -1,4 +1,4 @@
-"""What can go wrong with a file that keeps runs, in words."""
+"""What goes wrong with the store's file, in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Kind = Literal["newer", "damaged", "locked", "full", "read-only", "missing", "ot
 
 
 class StoreError(LabError):
-    """The store cannot do what it was asked: what happened, why, what to do."""
+    """The store cannot do what it was asked: what happened, why, and what to do."""
 
     def __init__(self, title: str, message: str, kind: Kind = "other") -> None:
         super().__init__(Failure(title, message))
@@ -28,7 +28,7 @@ class StoreError(LabError):
 
 
 def damaged(path: Path, what: str) -> StoreError:
-    """The file's contents are not what was written there."""
+    """The error of a file whose contents are not what was written."""
     return StoreError(
         "The store of runs is damaged",
         f"{path}: {what}. Move that file away, together with those of its name that end in -wal "
@@ -38,7 +38,7 @@ def damaged(path: Path, what: str) -> StoreError:
 
 
 def full(path: Path) -> StoreError:
-    """There is no room to write."""
+    """The error of a disk without room."""
     return StoreError(
         "The disk is full",
         f"There is no room left to write {path}. Free some on that disk.",
@@ -47,7 +47,7 @@ def full(path: Path) -> StoreError:
 
 
 def read_only(path: Path) -> StoreError:
-    """There is no right to write."""
+    """The error of a file or folder that may not be written."""
     return StoreError(
         "The store of runs may not be written",
         f"You have no permission to write {path} or into its folder. Change that, or set "
@@ -57,7 +57,7 @@ def read_only(path: Path) -> StoreError:
 
 
 def locked(path: Path) -> StoreError:
-    """Somebody else writes, and does not end."""
+    """The error of a write that waited too long for another program's."""
     return StoreError(
         "The store of runs is locked",
         f"Another program has been writing {path} for long. Close other playgrounds and database "
@@ -67,13 +67,13 @@ def locked(path: Path) -> StoreError:
 
 
 def missing(title: str, message: str) -> StoreError:
-    """What was asked for is not there."""
+    """The error of something that is not in the store."""
     return StoreError(title, message, "missing")
 
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """What SQLite or the system refuses, as StoreError."""
+    """Turn errors of SQLite and of the system into StoreError."""
     try:
         yield
     except sqlite3.Error as error:
@@ -83,7 +83,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def of_system(error: OSError, path: Path) -> StoreError:
-    """What the system refused, in words."""
+    """The StoreError for an OSError at this path."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return full(path)
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -128,7 +128,8 @@ def _writable(path: Path) -> bool:
 
 
 def _is_full(path: Path) -> bool:
-    """Some full disks are told as an error of input and output."""
+    """True if the disk has less than 1 MiB left: SQLite reports some full disks as an error of
+    input and output."""
     try:
         return shutil.disk_usage(path.parent).free < 1 << 20
     except OSError:

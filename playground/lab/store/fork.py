@@ -1,4 +1,4 @@
-"""A copy of a run's record up to one of its steps, made while others write."""
+"""A fork in the store: the parent's record up to one step, copied while others write."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ from playground.lab.store.rows import insert_run, up_to
 from playground.lab.store.schema import IN_FORCE
 
 RECENT = 100
-"""Steps whose mean loss stands for the fork in lists until it trains."""
+"""Steps before the fork, whose mean loss is the fork's loss in lists until the fork trains."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Copied:
-    """One table: how its rows are told apart and in order, and which are copied whole."""
+    """How the rows of one table are copied."""
 
     table: str
     key: str
+    """The column that orders the rows and tells them apart."""
     columns: str
     size: str
+    """The bytes of a row, as SQL."""
     whole: str
-    """A condition on `:step`."""
+    """The condition, on `:step` and `:earliest`, for a row to be copied whole."""
 
 
 TABLES = (
@@ -55,8 +57,8 @@ TABLES = (
 
 
 def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) -> int:
-    """See `Store.fork`. Nobody sees the run before it is whole; what is left of one that never
-    became so goes with the next purge."""
+    """See `Store.fork`. No list shows the fork before it is complete; the next purge removes a
+    fork that was killed before that."""
     with database.writing() as db:
         found = db.execute(
             "SELECT first, earliest, step, spec, data FROM runs JOIN details ON run = id "
@@ -71,7 +73,7 @@ def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) ->
         same_start = (_beginning(spec), data) == (_beginning(new.spec), new.data)
         if not first <= step <= end:
             raise ValueError(f"run {parent} has a record of the steps {first} to {end}, not {step}")
-        # Under other settings the steps before the fork cannot be done again.
+        # A fork with other settings cannot replay the steps before the fork.
         earliest = max(earliest, new.earliest)
         new = replace(new, parent=parent, fork_step=step, first=first, earliest=earliest)
         run = insert_run(db, new, owner, ready=False)
@@ -101,13 +103,13 @@ def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) ->
 
 
 def _beginning(spec: str) -> list[object]:
-    """What the first weights, and what is measured of them, follow from."""
+    """The settings that determine step 0: the first weights and what is measured of them."""
     values = json.loads(spec)
     return [values.get(name) for name in ("dataset", "tokenizer", "model", "seed", "holdout")]
 
 
 def _copy(database: Database, of: _Copied, parent: int, run: int, step: int, earliest: int) -> None:
-    """The rows that end at `step` or before, whole."""
+    """Copy the rows that end at `step` or before."""
     rows = f"FROM {of.table} WHERE run = :parent AND {of.key} > :after AND {of.whole}"
     values = {"parent": parent, "run": run, "step": step, "earliest": earliest, "after": -1}
 
@@ -130,8 +132,8 @@ def _copy(database: Database, of: _Copied, parent: int, run: int, step: int, ear
 
 
 def _cut_chunk(db: sqlite3.Connection, parent: int, run: int, step: int) -> tuple[int, float]:
-    """Copy the beginning of the chunk that `step` lies within; (tokens seen, seconds) at
-    `step`, which within a chunk are as far between its ends as the step is."""
+    """Copy the beginning of the chunk that contains `step`. Returns (tokens seen, seconds) at
+    `step`, interpolated between the ends of the chunk."""
     before = db.execute(
         "SELECT first + length(losses) / 8, tokens_seen, seconds FROM chunks WHERE run = ? "
         "ORDER BY first DESC LIMIT 1",

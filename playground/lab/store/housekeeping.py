@@ -1,9 +1,9 @@
-"""What is cleared away: deleted runs, texts that no run learns from, keyframes of old runs.
+"""Clearing away: deleted runs, texts that no run learns from, keyframes of old runs.
 
-A run can be replayed from any state, so nothing is lost with a keyframe but time: going to a
-place in an old run takes a longer replay.
+A run can be replayed from any keyframe, so a keyframe that goes costs time and nothing else: the
+replay to a step of an old run gets longer.
 
-Large work goes in small transactions, with rests in which others write.
+Large work is done in small transactions, with rests in which others write.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
     from playground.lab.store.store import Store
 
 DAY = 86400.0
-"""Seconds for which a run keeps what it has."""
+"""Seconds for which a run that nobody touches keeps all of its keyframes."""
 WEEK = 7 * DAY
 """Seconds for which a deletion can be taken back."""
 BUDGET = 1 << 30
-"""Bytes that the keyframes of all runs together take at most, as far as that is possible."""
+"""Bytes that the keyframes of all runs take together; more only where runs must keep theirs."""
 AT_A_TIME = 1 << 20
 """Bytes that one transaction copies or removes."""
 ROWS = 2000
-"""Rows, likewise."""
+"""Rows that one transaction copies or removes."""
 _UNFINISHED = DAY
-"""Seconds after which a copy that did not become whole never will."""
+"""Seconds after which a fork or an import that is still incomplete was killed."""
 _KEPT = 2
-"""The newest keyframes of a run stay, as do its tip and the one that it begins with."""
+"""How many of a run's newest keyframes stay. Its tip and its first keyframe stay as well."""
 _PAGES = 256
-"""Pages that are given back to the system at once."""
+"""Pages that one transaction gives back to the system."""
 _WORTH_IT = 4
-"""Room is given back if more than one page in so many is free."""
+"""Pages are given back if more than one in this many is free."""
 _SIZES = {
     "chunks": "2 * length(losses)",
     "measurements": "length(pairs)",
@@ -57,13 +57,13 @@ _THINNED = (
 
 
 def purge(store: Store, older_than: float = WEEK) -> int:
-    """Remove for good what was deleted so many seconds ago, and texts that no run learns
-    from any more; how many runs went. Others write meanwhile. Raises StoreError."""
+    """Remove the runs that were deleted `older_than` seconds ago, and the texts that no run
+    learns from; returns how many runs went. Others write meanwhile. Raises StoreError."""
     now = time.time()
     times = {"deleted": now - older_than, "begun": now - max(older_than, _UNFINISHED)}
     with store.database.reading() as db:
         found = db.execute(f"SELECT id FROM runs WHERE {_PURGED}", times).fetchall()
-    # It takes its time: what is restored before it is its turn stays.
+    # This takes a while; a run that is restored before its turn stays.
     gone = sum(remove_run(store, run, _PURGED, times) for (run,) in found)
     _remove_texts(store.database, now - older_than)
     _give_back(store.database)
@@ -76,8 +76,8 @@ def remove_run(
     condition: str = "1",
     values: Mapping[str, float] = MappingProxyType({}),
 ) -> bool:
-    """In pieces, if the condition holds; whether it did. From the first piece on it cannot be
-    restored: its mark says ready = 0."""
+    """Remove a run in pieces, if the condition holds; returns whether it held. `ready` is set to
+    0 first, so that a run which is half removed cannot be restored. Raises StoreError."""
     with store.database.writing() as db:
         mark = f"UPDATE runs SET ready = 0 WHERE id = :run AND ({condition})"
         if not db.execute(mark, {**values, "run": run}).rowcount:
@@ -105,7 +105,8 @@ def remove_run(
 
 
 def _remove_texts(database: Database, before: float) -> None:
-    """One that was kept lately may be that of a run which is about to begin."""
+    """Remove texts that no run learns from. A text kept after `before` stays, for it may belong
+    to a run that is about to begin."""
 
     def piece(db: sqlite3.Connection) -> bool:
         done = db.execute(
@@ -119,8 +120,7 @@ def _remove_texts(database: Database, before: float) -> None:
 
 
 def _give_back(database: Database) -> None:
-    """Room in the file that nothing is in any more, if it is a good part of it: what comes
-    next goes there otherwise."""
+    """Shrink the file if a good part of it is free; a smaller part is left for the next rows."""
 
     def piece(db: sqlite3.Connection) -> bool:
         db.execute(f"PRAGMA incremental_vacuum({_PAGES})").fetchall()
@@ -137,8 +137,8 @@ def _give_back(database: Database) -> None:
 
 
 def thin(store: Store, budget: int = BUDGET, older_than: float = DAY) -> int:
-    """Take keyframes from the runs that were touched longest ago until all fit into `budget`
-    bytes; how many bytes went. Runs that are open, or were touched less than `older_than`
+    """Remove keyframes of the runs that were touched longest ago until all fit into `budget`
+    bytes; returns how many bytes went. Runs that are open, or were touched less than `older_than`
     seconds ago, keep theirs. Raises StoreError."""
     gone = _thin(store.database, budget, older_than)
     if gone:
@@ -185,8 +185,9 @@ def _thin(database: Database, budget: int, older_than: float) -> int:
 
 
 def in_pieces(database: Database, piece: Callable[[sqlite3.Connection], bool]) -> None:
-    """Call `piece` in a transaction each, until it says that nothing is left. It rests for as
-    long as a piece took: whoever waits for a lock looks only now and then if it is free."""
+    """Call `piece`, in a transaction each time, until it returns False. After each piece this
+    rests for as long as the piece took, because a writer that waits for the lock looks for it only
+    now and then."""
     more = True
     while more:
         began = time.perf_counter()
@@ -197,7 +198,7 @@ def in_pieces(database: Database, piece: Callable[[sqlite3.Connection], bool]) -
 
 
 def last_of(sizes: list[tuple[int, int]]) -> int:
-    """Of (key, bytes) rows in the order of their keys, the last that one piece takes."""
+    """The last key of one piece, from (key, bytes) rows in the order of their keys."""
     total = 0
     last = sizes[0][0]
     for number, (key, size) in enumerate(sizes):

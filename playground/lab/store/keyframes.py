@@ -1,7 +1,7 @@
 """Keyframes as bytes in the safetensors format, and back.
 
-Written without the library: a header and three runs of numbers are quickly joined, and a worker
-that records twice a second need not load it. The library reads them all the same.
+The bytes are written without the safetensors library, which reads them all the same: a header and
+three arrays are quickly joined, and a worker that records twice a second need not load the library.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def frame_bytes(keyframe: Keyframe) -> StoredKeyframe:
         header[name] = {"dtype": "F64", "shape": [len(values)], "data_offsets": [place, end]}
         place = end
     text = json.dumps(header, separators=(",", ":")).encode("ascii")
-    text += b" " * (-len(text) % 8)  # the numbers begin where a processor likes them to
+    text += b" " * (-len(text) % 8)  # the float64 values begin at a multiple of 8
     packed = b"".join((struct.pack("<Q", len(text)), text, *map(as_bytes, parts)))
     return StoredKeyframe(keyframe.step, packed)
 
 
 def keyframe_of(stored: StoredKeyframe) -> Keyframe:
-    """The same keyframe, to the bit. Raises StoreError for bytes that are none."""
+    """The keyframe, bit for bit as it was stored. Raises StoreError for other bytes."""
     try:
         return _parse(stored)
     except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -70,6 +70,6 @@ def _parse(stored: StoredKeyframe) -> Keyframe:
         place = end
     if begin + place != len(stored.state) or len({len(part) for part in parts}) != 1:
         raise ValueError("its parts differ in length")
-    if min(parts[2], default=0.0) < 0:  # Adam takes its root
+    if min(parts[2], default=0.0) < 0:  # Adam takes the square root
         raise ValueError("a second moment is negative")
     return Keyframe(step, tokens_seen, *parts)

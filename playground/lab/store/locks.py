@@ -1,6 +1,7 @@
-"""Who has a run open: a lock file that the system frees when its process ends, however it does.
+"""Lock files that tell which runs are open: the system frees a lock when its process ends, even
+when the process is killed.
 
-A run whose owner is written down, and whose lock is free, was interrupted.
+A run with an owner in the store and a free lock was interrupted.
 """
 
 from __future__ import annotations
@@ -18,33 +19,33 @@ if TYPE_CHECKING:
 
 _UID = re.compile(r"[0-9a-f]{32}")
 _PROBE = 0.25
-"""Seconds that a lock is waited for in any case: whoever only looks holds it for a moment."""
+"""Seconds that every `acquire` waits, because `is_open` elsewhere holds a lock for a moment."""
 _GLANCE = 0.03
-"""Seconds that a look takes at most where looks get in each other's way."""
+"""Seconds that `is_open` waits where locks cannot be shared, and one look blocks another."""
 
 
 class RunLock:
-    """Held by the process that records a run. Any thread may release what another acquired."""
+    """The lock on a run that is recorded. A thread may release what another thread acquired."""
 
     def __init__(self, folder: Path, uid: str) -> None:
-        """folder: for the lock files; made when it is needed."""
+        """folder: where the lock files are; `acquire` makes it."""
         self.path = _place(folder, uid)
         self._lock: BaseFileLock | None = None
 
     @property
     def held(self) -> bool:
-        """By this object."""
+        """True if this object holds the lock."""
         return self._lock is not None
 
     def acquire(self, timeout: float = 0) -> bool:
-        """False if another process, or another RunLock of this one, holds it. Raises StoreError
-        if there can be no lock file."""
+        """Take the lock; False if another process, or another RunLock of this process, holds it.
+        Raises StoreError if the lock file cannot be made."""
         if self._lock is None:
             self._lock = _acquired(self.path, max(timeout, _PROBE))
         return self._lock is not None
 
     def release(self) -> None:
-        """Releasing twice does no harm."""
+        """Free the lock. Releasing twice does no harm."""
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release(force=True)
@@ -58,8 +59,8 @@ def is_open(folder: Path, uid: str) -> bool:
     if sys.platform != "win32":
         import fcntl
 
-        # Two that look at once must not take each other for the one that has it open: they
-        # share the lock. Where there are no such locks, filelock makes do with other ones.
+        # Two processes that look at once share the lock, so that neither takes the other for the
+        # owner. Where the file system has no such locks, filelock below uses others.
         with contextlib.suppress(OSError), path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -74,7 +75,7 @@ def is_open(folder: Path, uid: str) -> bool:
 
 
 def remove_lock(folder: Path, uid: str) -> None:
-    """The lock file of a run that nobody can open any more."""
+    """Remove the lock file of a run that is gone."""
     with contextlib.suppress(OSError):
         _place(folder, uid).unlink(missing_ok=True)
 
@@ -86,7 +87,7 @@ def _place(folder: Path, uid: str) -> Path:
 
 
 def _acquired(path: Path, timeout: float) -> BaseFileLock | None:
-    """The lock, or None if it is held elsewhere."""
+    """The lock; None if it is held elsewhere. Raises StoreError."""
     from filelock import FileLock, Timeout  # 50 ms: only where a run is opened or looked for
 
     try:

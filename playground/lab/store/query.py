@@ -1,4 +1,4 @@
-"""Which runs to show, in words: `lr>=0.01 dataset=names touched<2d "my notes"`."""
+"""The search language of lists of runs: `lr>=0.01 dataset=names touched<2d "my notes"`."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ _FILTER = re.compile(r"([^\s\"=!<>~]*)(!=|>=|<=|=|>|<|~)(.*)", re.DOTALL)
 
 
 class QueryError(ValueError):
-    """A query that cannot be understood: where, why, and what is allowed."""
+    """A query that cannot be parsed; the message says where, why, and what is allowed."""
 
     def __init__(self, message: str, part: str, place: int) -> None:
         super().__init__(message)
         self.part = part
         """The word that is wrong."""
         self.place = place
-        """Where it begins, in characters from 0."""
+        """Where the mistake begins, in characters from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One condition. An age in seconds for `created` and `touched`."""
+    """One condition on a field. The value for `created` and `touched` is an age in seconds."""
 
     field: str
     operator: Operator
@@ -59,12 +59,12 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All filters must hold and all words be found. Runs without the value sorted by come
-    last."""
+    """A search: all filters hold, and all words are found. Runs without a value in the column
+    that sorts come last."""
 
     filters: tuple[Filter, ...] = ()
     words: tuple[str, ...] = ()
-    """Searched for in name, note and data set; upper and lower case are the same."""
+    """Words to be found in name, note or data set, in upper or lower case."""
     sort: str = "created"
     descending: bool = True
     limit: int | None = None
@@ -78,7 +78,7 @@ class Query:
     def parse(
         cls, text: str, *, sort: str = "created", descending: bool = True, limit: int | None = None
     ) -> Query:
-        """From what a person typed. Raises QueryError."""
+        """The query that a person typed. Raises QueryError."""
         filters, words = [], []
         for found in _TOKEN.finditer(clean(text)):
             part, place = found.group(), found.start()
@@ -95,12 +95,12 @@ class Query:
 
     @property
     def asks_for_status(self) -> bool:
-        """Does it matter which runs were interrupted?"""
+        """True if a filter is about the status, so that interrupted runs must be known."""
         return any(one.field == "status" for one in self.filters)
 
     def sql(self, interrupted: Iterable[int] = ()) -> tuple[str, str, tuple[Value, ...]]:
-        """(condition, order and limit, values for the question marks). interrupted: the runs
-        whose status that is, whatever is recorded."""
+        """(condition, order and limit, values for the question marks). interrupted: the ids of
+        runs whose status is "interrupted", whatever the store says."""
         conditions, values = ["1"], []
         for one in self.filters:
             condition, value = _condition(one, interrupted)

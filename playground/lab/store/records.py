@@ -1,4 +1,4 @@
-"""What the store keeps, as plain values. Steps are numbered from 1; step 0 is the start."""
+"""What the store keeps, as plain values. Step 0 is the start; the first training step is step 1."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from playground.lab.edits import Edit as Edit  # a record too
-from playground.lab.protocol.probes import ProbeAnswers as ProbeAnswers  # a record too
+from playground.lab.edits import Edit as Edit  # stored as it is
+from playground.lab.protocol.probes import ProbeAnswers as ProbeAnswers  # stored as it is
 from playground.lab.protocol.sampling import SampleBatch
 
 RunStatus = Literal["ready", "running", "paused", "finished", "failed"]
@@ -16,24 +16,24 @@ RunStatus = Literal["ready", "running", "paused", "finished", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class PluginUse:
-    """A contribution that a run was made with, and the plugin as it was then."""
+    """A contribution that a run was made with, and the version of its plugin at that time."""
 
     kind: str
     """"dataset", "tokenizer", "engine", "schedule", "strategy", "metric"."""
     name: str
-    """Qualified: "plugin:name"."""
+    """The qualified name, "plugin:name"."""
     plugin: str
     version: str = ""
     sha256: str = ""
-    """Of a single file's bytes; empty for what is installed or built in."""
+    """The SHA-256 of a single-file plugin; empty for what is installed or built in."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run that begins."""
+    """A run that is to be inserted into the store."""
 
     spec: str
-    """RunSpec as JSON."""
+    """The RunSpec as JSON."""
     dataset: str
     """"names", or the name of a file."""
     parameters: int
@@ -43,72 +43,75 @@ class NewRun:
     """Fingerprint (SHA-256) of the documents."""
     plugins: tuple[PluginUse, ...] = ()
     settings: str = "{}"
-    """How it is looked at, as JSON: sampling, metrics, probes."""
+    """Sampling, metrics and probes, as JSON."""
     name: str = ""
-    """What the person called it; empty until they do."""
+    """The name that a person gave; empty if none did."""
     parent: int | None = None
-    """The run that it was forked from, and after which step."""
+    """The run that this one is forked from; None if it is no fork."""
     fork_step: int | None = None
+    """The step of the parent that the fork begins at."""
     first: int = 0
-    """Its series begin after this step."""
+    """The series begin after this step."""
     earliest: int = 0
-    """The first step that can be gone back to."""
+    """The first step that one can go back to."""
     text_sha256: str = ""
-    """Of the text file it learns from, which `Store.keep_text` keeps; empty if there is none."""
+    """The SHA-256 of the text in `Store.keep_text` that the run learns from; empty if none is
+    kept."""
     uid: str = ""
-    """By which it is locked already; empty to have one chosen."""
+    """The uid that is locked already; empty for a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKeyframe:
-    """Everything that the steps to come depend on, but for the edits. See `frame_bytes`."""
+    """The state that the next steps follow from, without the edits. `frame_bytes` makes it."""
 
     step: int
     state: bytes
-    """safetensors: weights, first_moment, second_moment, flat float64 in parameter order; the
-    step and the tokens seen as text in the metadata."""
+    """safetensors: weights, first_moment and second_moment, flat float64 in parameter order; step
+    and tokens_seen as text in the metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSamples:
-    """A batch of texts, and what made it: "automatic", "on demand 2"."""
+    """A batch of sampled texts."""
 
     occasion: str
+    """What the texts were sampled for: "automatic", "on demand 2"."""
     batch: SampleBatch
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What happened to a run since the batch before: written whole or not at all."""
+    """What happened to a run since the previous batch; written whole or not at all."""
 
     at: int
-    """Where the run stands, which may be in its past."""
+    """The step that the run stands at, which may lie in its past."""
     status: RunStatus
     first: int = 0
     """`losses[0]` is the loss of step `first + 1`."""
     losses: array[float] = field(default_factory=lambda: array("d"))
-    """Nats a token, one a step; must go on where the record ends."""
+    """Nats a token, one for each step; they continue where the record ends."""
     learning_rates: array[float] = field(default_factory=lambda: array("d"))
     tokens_seen: int = 0
-    """After the last of these steps."""
+    """Tokens seen after the last of these steps."""
     seconds: float = 0.0
-    """That training took so far, after the last of these steps."""
+    """Seconds that all training took, up to the last of these steps."""
     loss: float | None = None
-    """A moving average at the end of the record, for lists; None to leave it as it is."""
+    """The average of the last losses, for lists; None to leave the stored one."""
     evaluations: tuple[tuple[int, float], ...] = ()
     """(step, hold-out loss) pairs."""
     measured: Mapping[str, array[float]] = field(default_factory=dict)
-    """By label: step, value, step, value ..."""
+    """What metrics measured, by label: step, value, step, value ..."""
     samples: tuple[StoredSamples, ...] = ()
     probes: tuple[ProbeAnswers, ...] = ()
     edits: tuple[Edit, ...] = ()
     keyframes: tuple[StoredKeyframe, ...] = ()
     dropped: tuple[int, ...] = ()
-    """Steps whose keyframes go."""
+    """Steps whose keyframes are removed."""
     tip: StoredKeyframe | None = None
-    """The newest state, which takes the place of the tip before; None to keep that one."""
+    """The newest state, which replaces the previous tip; None to keep the previous one."""
     settings: str | None = None
-    """As NewRun.settings, where that changed."""
+    """`NewRun.settings` as they are now; None if they did not change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,25 +119,25 @@ class RunRow:
     """One line in a list of runs."""
 
     id: int
-    """Counts the runs of this store from 1; never used twice."""
+    """A number from 1, unique in this store; no number is used twice."""
     uid: str
-    """The same in every store that it is imported to: 32 hexadecimal digits."""
+    """32 hexadecimal digits, the same in every store that the run is imported to."""
     name: str
     note: str
     created: float
-    """Seconds since 1970; so is `touched`, the last time anything was recorded."""
+    """In seconds since 1970."""
     touched: float
+    """When something was last recorded, in seconds since 1970."""
     parent: int | None
     fork_step: int | None
     dataset: str
     tokenizer: str
     engine: str
-    """The one in force at the end of the record: what was set by hand last, or else what the
-    run began with, which its spec says. So is `learning_rate`."""
+    """The engine in force at the end of the record: the last edit, or else that of the spec."""
     schedule: str
     seed: int
     learning_rate: float
-    """The base one, before the schedule."""
+    """The base learning rate, before the schedule, in force at the end of the record."""
     batch_size: int
     n_embd: int
     n_head: int
@@ -142,22 +145,22 @@ class RunRow:
     block_size: int
     parameters: int
     steps: int
-    """In the whole run, as it was set."""
+    """Steps that the whole run is to have."""
     step: int
-    """The last one recorded."""
+    """The last recorded step."""
     at: int
-    """Where it stands."""
+    """The step that the run stands at."""
     loss: float | None
     heldout: float | None
     """The latest hold-out loss."""
     status: RunStatus
     owner: str
-    """Who has it open, for people: "process 4711 on laptop"; empty if it was closed."""
+    """A name for whoever has the run open: "process 4711 on laptop"; empty if it was closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """All of a run but its keyframes' bytes and its samples."""
+    """All of a run but its samples and the bytes of its keyframes."""
 
     row: RunRow
     spec: str
@@ -169,13 +172,14 @@ class RunRecord:
     first: int
     earliest: int
     losses: array[float]
-    """Of the steps after `first`."""
+    """Nats a token; the first is that of step `first + 1`."""
     learning_rates: array[float]
     tokens_seen: int
     seconds: float
     evaluations: tuple[tuple[int, float], ...]
+    """(step, hold-out loss) pairs in order."""
     measured: Mapping[str, array[float]]
-    """By label: step, value, step, value ..."""
+    """What metrics measured, by label: step, value, step, value ..."""
     edits: tuple[Edit, ...]
     keyframes: tuple[int, ...]
-    """Where they are, in order, the tip included."""
+    """The steps of the keyframes in order, the tip included."""

@@ -1,4 +1,4 @@
-"""Records as rows, and rows as records."""
+"""The values of records.py as rows of the tables, and rows as values."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ROW_COLUMNS = ", ".join(f"runs.{name}" for name in ROW_FIELDS)
 
 
 def clean(text: str) -> str:
-    """A file's name may hold what UTF-8 cannot say."""
+    """The text without lone surrogates, which names of files may have and UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def columns_of_spec(spec: str) -> dict[str, Any]:
-    """What lists show of a RunSpec. Raises SpecError for what is none."""
+    """The columns that lists show of a RunSpec. Raises SpecError if `spec` is none."""
     values = json.loads(spec)
     try:
         model = values["model"]
@@ -40,14 +40,14 @@ def columns_of_spec(spec: str) -> dict[str, Any]:
             **{name: model[name] for name in ("n_embd", "n_head", "n_layer", "block_size")},
             "steps": values["steps"],
         }
-    except KeyError:  # what is not said is as usual, and RunSpec knows what is usual
+    except KeyError:  # a field that is left out has its default, which RunSpec knows
         from playground.lab.spec import RunSpec
 
         return columns_of_spec(RunSpec.parse(values).to_json())
 
 
 def insert_run(db: sqlite3.Connection, new: NewRun, owner: str, *, ready: bool = True) -> int:
-    """The rows of a run without a step, within the caller's transaction."""
+    """Insert the rows of a run without steps, within the caller's transaction; returns its id."""
     now = time.time()
     parent = new.parent
     found = db.execute("SELECT uid FROM runs WHERE id = ?", (parent,)).fetchone()
@@ -75,7 +75,7 @@ def insert_run(db: sqlite3.Connection, new: NewRun, owner: str, *, ready: bool =
         f"INSERT INTO runs ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
     )
     run = int(done.lastrowid or 0)
-    json.loads(new.settings)  # what is no JSON is refused here, not when it is read
+    json.loads(new.settings)  # text that is no JSON is refused here, not when the run is read
     db.execute(
         "INSERT INTO details (run, spec, tokenizer_state, data, plugins, settings, text_sha256) "
         "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -93,23 +93,23 @@ def insert_run(db: sqlite3.Connection, new: NewRun, owner: str, *, ready: bool =
 
 
 def plugins_text(plugins: Iterable[PluginUse]) -> str:
-    """As JSON."""
+    """The plugins as JSON."""
     return json.dumps([dataclasses.asdict(one) for one in plugins])
 
 
 def plugins_of(text: str) -> tuple[PluginUse, ...]:
-    """From JSON. Raises ValueError or TypeError for what is none."""
+    """The plugins from JSON. Raises ValueError, KeyError or TypeError for other text."""
     fields = [field.name for field in dataclasses.fields(PluginUse)]
     return tuple(PluginUse(*(str(one[name]) for name in fields)) for one in json.loads(text))
 
 
 def samples_text(samples: StoredSamples) -> str:
-    """As JSON, in which any text can be said."""
+    """The samples as JSON, which escapes what UTF-8 cannot encode."""
     return json.dumps(dataclasses.asdict(samples))
 
 
 def samples_of(text: str) -> StoredSamples:
-    """From JSON. Raises ValueError, KeyError or TypeError for what is none."""
+    """The samples from JSON. Raises ValueError, KeyError or TypeError for other text."""
     given = json.loads(text)
     batch = given["batch"]
     texts = tuple(
@@ -129,7 +129,7 @@ def samples_of(text: str) -> StoredSamples:
 
 
 def answers_of(step: int, text: str) -> ProbeAnswers:
-    """From JSON. Raises ValueError or TypeError for what is none."""
+    """The answers at `step` from JSON. Raises ValueError or TypeError for other text."""
     body = json.loads(text)
     if not isinstance(body, dict) or not isinstance(body.get("answers"), list):
         raise ValueError("answers must be in an object")
@@ -141,7 +141,7 @@ def answers_of(step: int, text: str) -> ProbeAnswers:
 
 
 def answers_json(answers: ProbeAnswers) -> str:
-    """The other way."""
+    """The answers as JSON."""
     return json.dumps({"questions": answers.questions, "answers": answers.answers})
 
 
@@ -151,7 +151,7 @@ def pairs_bytes(pairs: Iterable[tuple[int, float]]) -> bytes:
 
 
 def joined(rows: Iterable[tuple[str | None, bytes]]) -> dict[str | None, array[float]]:
-    """Pieces of what was measured, in order, by label. Raises ValueError for half a pair."""
+    """Measurements by label, joined from rows in order. Raises ValueError for half a pair."""
     found: dict[str | None, array[float]] = {}
     for label, data in rows:
         values = found.setdefault(label, array("d"))
@@ -162,13 +162,13 @@ def joined(rows: Iterable[tuple[str | None, bytes]]) -> dict[str | None, array[f
 
 
 def evaluations_of(values: array[float]) -> tuple[tuple[int, float], ...]:
-    """(step, loss) pairs in order; of two of one step the later one counts."""
+    """(step, loss) pairs in the order of the steps; the later of two at one step counts."""
     pairs = zip(map(int, values[::2]), values[1::2], strict=True)
     return tuple(sorted(dict(pairs).items()))
 
 
 def up_to(values: array[float], step: int) -> array[float]:
-    """Those (step, value) pairs that are not after `step`."""
+    """The (step, value) pairs up to `step`."""
     kept = array("d")
     for at, value in zip(values[::2], values[1::2], strict=True):
         if at <= step:
@@ -179,8 +179,8 @@ def up_to(values: array[float], step: int) -> array[float]:
 def measured_rows(
     evaluations: tuple[tuple[int, float], ...], measured: Mapping[str, array[float]]
 ) -> Iterable[tuple[str | None, int, int, bytes]]:
-    """(label, first step, last step, pairs) of what there is. Raises ValueError for half a
-    pair."""
+    """Rows of `measurements`: (label, first step, last step, pairs); the label of hold-out losses
+    is None. Raises ValueError for half a pair."""
     if evaluations:
         first, last = min(evaluations)[0], max(evaluations)[0]
         yield None, first, last, pairs_bytes(evaluations)

@@ -1,6 +1,7 @@
-"""Recorded runs in words: how each stands, how old it is, and who was forked from whom.
+"""Recorded runs in words: how each stands, how far it is, and which was forked from which.
 
-Pure and light: the screen of the runs and the command line say the same.
+The screen of the runs and the command line share these functions, which read no file and import
+little.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 
 Place = Literal["", "here", "elsewhere", "nowhere"]
-"""Who has a run open: nobody (it was closed), this playground, another living process, or one
-that is no more."""
+"""Where a run is open: "" for a closed run, "here" in this playground, "elsewhere" in another
+living process, "nowhere" if the process that had it open is gone."""
 
 _SIGNS = {"ready": "○", "running": "▶", "paused": "‖", "finished": "✓", "failed": "✗"}
 _DEEPEST = 16
-"""Characters of a branch; forks of forks of forks beyond that are drawn beside each other."""
+"""Characters of a branch. Deeper forks are drawn beside each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,12 @@ class Standing:
 
 
 def standing(row: RunRow, place: Place) -> Standing:
-    """How it stands. place: who has it open."""
+    """How the run stands. place: where it is open."""
     if place == "nowhere":
         return Standing("!", "interrupted", "interrupted")
     if place:
         return Standing(_SIGNS[row.status], f"{row.status} {place}", row.status)
-    # One that nobody has open runs no more, whatever was written down when it was exported.
+    # A closed run does not run, whatever its status was when it was exported.
     status = "paused" if row.status == "running" else row.status
     return Standing(_SIGNS[status], status, status)
 
@@ -52,8 +53,8 @@ def shape(row: RunRow) -> str:
 
 
 def steps(row: RunRow, room: int | None = None) -> str:
-    """How many of how many. Where both do not fit into `room` characters they are written short:
-    "999k/1M"."""
+    """Recorded steps of all steps; "999k/1M" where the full numbers do not fit into `room`
+    characters."""
     whole = f"{row.step:,}/{row.steps:,}"
     if room is None or len(whole) <= room:
         return whole
@@ -61,14 +62,14 @@ def steps(row: RunRow, room: int | None = None) -> str:
 
 
 def branches(rows: Sequence[RunRow]) -> tuple[list[RunRow], dict[int, str]]:
-    """The rows with each fork below its parent, and what is drawn before a fork ("├ ", "│ └ ")
-    by its id. A family stands where the first of it stood, forks of one run in the order given.
-    A fork whose parent is not among them stands by itself."""
+    """(rows, with each fork below its parent; what is drawn before a fork, "├ " or "│ └ ", by its
+    id). A family stands where its first row stood; forks of one run keep their order. A fork
+    without its parent in `rows` stands by itself."""
     known = {row.id: row for row in rows}
     below: dict[int, list[RunRow]] = {}
     top: dict[int, int] = {}
     for row in sorted(rows, key=lambda row: row.id):
-        # A parent is older than its fork; what an altered file says is no reason to go in circles.
+        # A parent is older than its fork. An altered file that says otherwise makes no loop here.
         above = row.parent if row.parent in known and (row.parent or 0) < row.id else None
         top[row.id] = row.id if above is None else top[above]
     for row in rows:
@@ -95,8 +96,8 @@ def branches(rows: Sequence[RunRow]) -> tuple[list[RunRow], dict[int, str]]:
 def places(
     rows: Iterable[RunRow], open_elsewhere: Mapping[int, bool], here: int | None = None
 ) -> dict[int, Place]:
-    """Who has each run open that was not closed. open_elsewhere: by id, of those with an owner,
-    whether a living process holds it."""
+    """Where each run is open, by id; closed runs are left out. open_elsewhere: by id, whether a
+    living process holds the lock of a run that has an owner."""
     found: dict[int, Place] = {}
     for row in rows:
         if row.id == here:

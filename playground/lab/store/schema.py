@@ -1,5 +1,6 @@
-"""The tables. application_id says that a file is ours, user_version which tables it has.
+"""The tables, their migrations, and the check that a file is a store.
 
+application_id marks a file as a store of this program; user_version is the version of its tables.
 Every change of a table raises VERSION and adds a step to MIGRATIONS.
 """
 
@@ -55,9 +56,9 @@ CREATE TABLE runs (
   ready INTEGER NOT NULL DEFAULT 1
 )
 """
-"""parent has no REFERENCES: a parent that was purged is shown as gone. ready is 0 while a fork
-or an import is being copied in pieces; such a run is seen by nobody. learning_rate and engine
-are those in force at the end of the record: see IN_FORCE."""
+"""parent has no REFERENCES, because a purged parent is shown as gone. ready is 0 while a fork or an
+import is copied in pieces; no list shows such a run. learning_rate and engine are those in force
+at the end of the record: see IN_FORCE."""
 
 DETAILS = """
 CREATE TABLE details (
@@ -70,7 +71,7 @@ CREATE TABLE details (
   text_sha256 TEXT NOT NULL DEFAULT ''
 )
 """
-"""What lists do not show; apart, so that they need not read over it."""
+"""What lists do not show, in a table of its own, so that lists read less."""
 
 SERIES = (
     """
@@ -141,7 +142,7 @@ CREATE TABLE texts (
   data BLOB NOT NULL
 )
 """
-"""Files that runs learn from, zlib, by the SHA-256 of what they hold; size unpacked."""
+"""Texts that runs learn from, compressed with zlib. sha256 and size are those of the text."""
 
 _LAST_EDIT = (
     "(SELECT value FROM edits WHERE run = runs.id AND field = '{0}' ORDER BY step DESC LIMIT 1)"
@@ -150,8 +151,8 @@ IN_FORCE = "UPDATE runs SET " + ", ".join(
     f"{field} = coalesce({_LAST_EDIT.format(field)}, {field})"
     for field in ("learning_rate", "engine")
 )
-"""Lists, searches and filters know what was set by hand last; the spec says what a run began
-with."""
+"""Sets learning_rate and engine of `runs` to the last edits, for lists and searches; the spec has
+what the run began with."""
 
 INDEXES = (
     "CREATE INDEX runs_by_parent ON runs (parent)",
@@ -169,11 +170,11 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     ),
     2: (IN_FORCE,),
 }
-"""What makes the next version of each."""
+"""By version, the statements that make the next version."""
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """All tables of the present version, within the caller's transaction."""
+    """Make all tables of the present version, within the caller's transaction."""
     for statement in (RUNS, DETAILS, *SERIES, PROBES, TEXTS, *INDEXES):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -181,32 +182,33 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """Which version the tables have; 0 if there are none yet."""
+    """The version of the tables; 0 if there are none yet."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def application_id_of(connection: sqlite3.Connection) -> int:
-    """Whose database it is; 0 if that is not said."""
+    """The number of the program that a database belongs to; 0 if it names none."""
     return int(connection.execute("PRAGMA application_id").fetchone()[0])
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:
-    """Whether there is anything in it at all."""
+    """True if the database has any table."""
     return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 
 
 def check_header(path: Path) -> None:
-    """Look at the file without opening it as a database, which could write to it.
+    """Check that the file is a store, without writing to it.
 
-    SQLite itself reads it: a process that opens and closes the file in any other way loses the
-    locks that its open stores hold on it (a trait of POSIX locks), and another process then takes
-    away the write-ahead log that they write to.
+    SQLite reads the file, not this function: closing a file drops all POSIX locks that the process
+    has on it, those of its open stores too, and another process could then remove the write-ahead
+    log that they write to.
 
-    Raises StoreError for what is no store, or one of a newer program; OSError, sqlite3.Error.
+    Raises StoreError for a file that is no store, or that of a newer program; OSError,
+    sqlite3.Error.
     """
     size = path.stat().st_size
-    if not size or _has(path, "-journal"):  # to be made, or somebody is at it
-        return  # whose it is is looked at once more when it is open
+    if not size or _has(path, "-journal"):  # a new store, or one that is being written
+        return  # the check is made again when the database is open
     if size < _HEADER:
         raise damaged(path, "this is not an SQLite database")
     try:
@@ -216,7 +218,7 @@ def check_header(path: Path) -> None:
             raise damaged(path, "this is not an SQLite database") from error
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
             raise
-        # Perhaps only half of it was copied there from the write-ahead log: opening it tells.
+        # Perhaps the log was copied into the file only in part; opening the database tells.
     if _has(path, "-wal"):  # a newer program may have written its version there alone
         _look(path, "mode=ro")
 
@@ -225,14 +227,13 @@ def _look(path: Path, how: str) -> None:
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as look:
         look.execute("BEGIN")
         application_id, version = application_id_of(look), version_of(look)
-        # A store is an empty database for a moment while it is made, and stays one if that is
-        # killed.
+        # A new store is an empty database for a moment, and stays one if its process is killed.
         if application_id or version or has_tables(look):
             check_ours(path, application_id, version)
 
 
 def check_ours(path: Path, application_id: int, user_version: int) -> None:
-    """Raises StoreError for another program's database, and for a newer store."""
+    """Raises StoreError for the database of another program, and for a newer store."""
     if application_id != APPLICATION_ID:
         raise StoreError(
             "This is not a store of runs",
@@ -257,13 +258,14 @@ def _has(path: Path, ending: str) -> bool:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring an older store up to date, in one transaction; a copy of it stays beside it.
+    """Migrate an older store to VERSION in one transaction; a copy of the older one stays beside
+    the file.
 
     Raises StoreError, sqlite3.Error, OSError; then the store is as it was.
     """
     if version_of(connection) >= VERSION:
         return
-    connection.execute("BEGIN IMMEDIATE")  # of two that open it, one migrates
+    connection.execute("BEGIN IMMEDIATE")  # of two processes that open the store, one migrates
     try:
         version = version_of(connection)
         if version < VERSION:
@@ -284,14 +286,14 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _copy(path: Path, version: int) -> None:
-    """Keep what is there beside it, whole or not at all; no earlier copy is overwritten."""
+    """Copy the store to a file beside it, whole or not at all; earlier copies stay."""
     target = path.with_name(f"{path.name}.v{version}.bak")
     number = 2
     while target.exists():
         target = path.with_name(f"{path.name}.v{version}.{number}.bak")
         number += 1
-    # Always called the same, for only one migrates at a time: the next start removes what is
-    # left of one that was killed.
+    # The draft always has the same name, for one process migrates at a time; so the next start
+    # removes the draft of a process that was killed.
     draft = path.with_name(f".{path.name}.bak.tmp")
     leftovers = (draft, draft.with_name(f"{draft.name}-journal"))
     for file in leftovers:
@@ -312,7 +314,7 @@ def _copy(path: Path, version: int) -> None:
 
 
 def check_place(path: Path, create: bool) -> None:
-    """Raises StoreError where no store can be. Makes the folder if one is to be created."""
+    """Make the folder if `create` is set. Raises StoreError for a path where no store can be."""
     if path.is_dir():
         raise StoreError(
             "This is a folder",

@@ -1,7 +1,7 @@
 """The store: runs, and everything that was recorded of them, in one SQLite file.
 
-Several processes may have it open. A reader never waits; a writer waits for another one's
-transaction, and none takes long: what is large is copied and removed in pieces.
+Several processes may have the file open. A reader never waits. A writer waits for the transaction
+of another, and no transaction takes long: large things are copied and removed in pieces.
 """
 
 from __future__ import annotations
@@ -51,41 +51,44 @@ from playground.lab.store.rows import (
 from playground.lab.store.schema import IN_FORCE
 
 SEEN = "runs.deleted IS NULL AND runs.ready"
+"""The condition on a run that lists show."""
 PUT_AWAY = "runs.deleted IS NOT NULL AND runs.ready"
-"""Deleted, and not purged."""
+"""The condition on a run that was deleted and can still be restored."""
 MAX_NAME = 200
 """Characters of a run's name."""
 MAX_TEXT = 1 << 30
-"""Bytes of the largest text file that is kept."""
+"""Bytes of the largest text that `Store.keep_text` takes."""
 
 
 class Store:
-    """Open it with `Store.open`. Threads may share it; they take turns.
+    """An open store. `Store.open` makes one; threads may share it, and take turns.
 
-    Each question is answered from one state of the store, while others write.
+    Each method answers from one state of the file, while other processes write.
     """
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        """For what the other modules of this package do within a transaction."""
+        """The connection, for transactions of the other modules of this package."""
 
     @classmethod
     def open(cls, path: Path | None = None, *, create: bool = True, timeout: float = 5.0) -> Store:
-        """path: the file; by default where this system keeps a user's data. An older store is
-        brought up to date, and a copy of it stays beside it. timeout: seconds that a write
-        waits for those of others.
+        """Open the file, and migrate a store of an older version; a copy of the older one stays
+        beside it.
 
-        Raises StoreError for a file that cannot be used; it is left as it was then.
+        path: the file; by default in the system's folder for a user's data. create: make a new
+        store if there is no file. timeout: seconds that a write waits for the writes of others.
+
+        Raises StoreError for a file that cannot be used; then the file is as it was.
         """
         return cls(Database(path or store_file(), create, timeout))
 
     @property
     def moved(self) -> bool:
-        """Whether the file was moved or deleted since it was opened, or another one is there."""
+        """True if the file was moved or deleted since it was opened, or replaced by another."""
         return self.database.moved
 
     def close(self) -> None:
-        """Closing twice does no harm."""
+        """Close the file. Closing twice does no harm."""
         self.database.close()
 
     def __enter__(self) -> Store:
@@ -101,18 +104,19 @@ class Store:
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The path of the file."""
         return self.database.path
 
     @property
     def lock_folder(self) -> Path:
-        """For `RunLock` and `is_open`."""
+        """The folder of the lock files, for `RunLock` and `is_open`."""
         return self.path.with_name(f"{self.path.name}-locks")
 
     # ------------------------------------------------------------ lists
 
     def runs(self, query: Query | None = None) -> list[RunRow]:
-        """The runs that are not deleted, newest first if nothing else is asked for."""
+        """The runs that fit the query and are not deleted. Without a query all of them, newest
+        first."""
         query = query or Query()
         left = [row.id for row in self.interrupted()] if query.asks_for_status else []
         where, order, values = query.sql(left)
@@ -123,8 +127,8 @@ class Store:
             return [RunRow(*one) for one in found]
 
     def interrupted(self) -> list[RunRow]:
-        """Runs that somebody opened and that no living process has open, newest first: their
-        process was killed, or the machine stopped. Raises StoreError."""
+        """The runs that have an owner but no living process, newest first: the process was
+        killed, or the machine stopped. Raises StoreError."""
         with self.database.reading() as db:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND owner != '' "
@@ -134,12 +138,12 @@ class Store:
         return [row for row in owned if not is_open(self.lock_folder, row.uid)]
 
     def row(self, run: int) -> RunRow:
-        """Raises StoreError "missing"."""
+        """One run. Raises StoreError "missing"."""
         with self.database.reading() as db:
             return _row(db, run)
 
     def children(self, run: int) -> list[RunRow]:
-        """The runs that were forked from it, oldest first."""
+        """The forks of a run, oldest first."""
         with self.database.reading() as db:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND parent = ? ORDER BY id", (run,)
@@ -147,12 +151,12 @@ class Store:
             return [RunRow(*one) for one in found]
 
     def find(self, words: str, *, deleted: bool = False) -> RunRow:
-        """By number, by name, or by uid or at least four digits of its beginning. deleted: of
-        the runs that were deleted, and of those alone.
+        """The run of this number, this name, or this uid, of which four digits are enough.
+        deleted: search the deleted runs instead.
 
-        Raises StoreError "missing", saying what there is.
+        Raises StoreError "missing", which names the runs that there are.
         """
-        wanted = clean(words).strip()  # as names are kept
+        wanted = clean(words).strip()  # names are kept in this form
         seen = PUT_AWAY if deleted else SEEN
         with self.database.reading() as db:
             if wanted.isdecimal() and wanted.isascii() and len(wanted) < 19:
@@ -175,7 +179,7 @@ class Store:
             raise missing("There is no such run", _what_there_is(db, words))
 
     def deleted(self) -> list[tuple[RunRow, float]]:
-        """The runs that can be brought back, and when each was deleted, the latest first."""
+        """The runs that can be restored, each with the time of its deletion, latest first."""
         with self.database.reading() as db:
             found = db.execute(
                 f"SELECT deleted, {ROW_COLUMNS} FROM runs WHERE {PUT_AWAY} "
@@ -184,7 +188,7 @@ class Store:
             return [(RunRow(*row), when) for when, *row in found]
 
     def totals(self) -> tuple[int, int]:
-        """Runs that are not deleted, and bytes on the disk."""
+        """(number of runs that are not deleted, bytes on the disk)."""
         with self.database.reading() as db:
             count = db.execute(f"SELECT count(*) FROM runs WHERE {SEEN}").fetchone()[0]
         size = 0
@@ -196,7 +200,8 @@ class Store:
     # ------------------------------------------------------------ one run
 
     def record(self, run: int) -> RunRecord:
-        """All of it but the samples and the keyframes' bytes. Raises StoreError "missing"."""
+        """All of a run but its samples and the bytes of its keyframes. Raises StoreError
+        "missing"."""
         with self.database.reading() as db:
             row = _row(db, run)
             names = (
@@ -236,14 +241,14 @@ class Store:
             )
 
     def curve(self, run: int) -> tuple[int, array[float], array[float]]:
-        """(first, losses, learning rates) of the steps after `first`."""
+        """(first, losses, learning rates); the first loss is that of step `first + 1`."""
         with self.database.reading() as db:
             _row(db, run)
             found = db.execute("SELECT first FROM runs WHERE id = ?", (run,)).fetchone()
             return (int(found[0]), *_series(db, run, found[0]))
 
     def keyframe(self, run: int, step: int) -> StoredKeyframe | None:
-        """What was kept of exactly this step."""
+        """The state after exactly this step; None if it was not kept."""
         with self.database.reading() as db:
             found = db.execute(
                 "SELECT state FROM keyframes WHERE run = ? AND step = ?", (run, step)
@@ -251,19 +256,19 @@ class Store:
             return None if found is None else StoredKeyframe(step, found[0])
 
     def keyframes(self, run: int) -> Iterator[StoredKeyframe]:
-        """All of them in order, one at a time in memory, the tip included."""
+        """All keyframes in order, the tip included, one at a time in memory."""
         with self.database.reading() as db:
             steps = list(_of(db, run, "DISTINCT step", "keyframes", "step"))
         for (step,) in steps:
             found = self.keyframe(run, step)
-            if found is not None:  # it may have been dropped meanwhile
+            if found is not None:  # another process may have dropped the keyframe meanwhile
                 yield found
 
     def samples(
         self, run: int, since_step: int = 0, most: int | None = None
     ) -> list[StoredSamples]:
-        """Those made after `since_step` steps or more, in the order of the steps. most: only the
-        last ones."""
+        """The samples of step `since_step` and later, in the order of the steps. most: how many
+        at most; the last ones are taken."""
         with self.database.reading() as db:
             found = db.execute(
                 "SELECT body FROM samples WHERE run = ? AND step >= ? "
@@ -273,14 +278,14 @@ class Store:
             return [samples_of(body) for (body,) in reversed(found)]
 
     def probes(self, run: int) -> list[ProbeAnswers]:
-        """In the order of the steps."""
+        """The answers to probes, in the order of the steps."""
         with self.database.reading() as db:
             return [answers_of(*one) for one in _of(db, run, "step, answers", "probes", "step")]
 
     # ------------------------------------------------------------ the file
 
     def check(self) -> list[str]:
-        """What is wrong with the file, in SQLite's words; empty if nothing is."""
+        """What is wrong with the file, in SQLite's words; an empty list for a sound file."""
         try:
             with self.database.reading() as db:
                 found = [str(one[0]) for one in db.execute("PRAGMA integrity_check")]
@@ -295,25 +300,27 @@ class Store:
     # ------------------------------------------------------------ recording
 
     def create(self, new: NewRun, owner: str) -> int:
-        """A run begins; its id. owner: who has it open, for people. Raises StoreError."""
+        """Insert a new run; returns its id. owner: a name for whoever has the run open. Raises
+        StoreError."""
         with self.database.writing() as db:
             return insert_run(db, new, owner)
 
     def fork(self, parent: int, step: int, new: NewRun, owner: str) -> int:
-        """A new run with the record of `parent` up to and including `step`, keyframes there
-        included; its id. Edits made at `step` are not: what holds from there on is the fork's own
-        to say, in its first batch. The parent stays as it is. `new` says what the run is; where it
-        begins, and what of, follows from the parent.
+        """Insert a new run with the record of `parent` up to `step`; returns its id.
 
-        Raises ValueError for a step that the parent has no record of, and StoreError.
+        The keyframe of `step` is copied too, but not the edits made at `step`: the first batch of
+        the fork says what holds from there on. The parent stays as it is. `new` describes the
+        fork; its parent, first and fork step are set here.
+
+        Raises ValueError for a step outside the parent's record, and StoreError.
         """
         return fork(self.database, parent, step, new, owner)
 
     def append(self, run: int, batch: Batch) -> None:
         """Write a batch, whole or not at all.
 
-        Raises ValueError for one that does not begin where the record ends, and StoreError,
-        also for a run that was deleted.
+        Raises ValueError for a batch that does not begin where the record ends, and StoreError,
+        also for a deleted run.
         """
         steps = len(batch.losses)
         if steps != len(batch.learning_rates):
@@ -351,14 +358,14 @@ class Store:
                 db.execute("UPDATE details SET settings = ? WHERE run = ?", (batch.settings, run))
 
     def set_owner(self, run: int, owner: str) -> None:
-        """Somebody opens the run. Raises StoreError."""
+        """Note who has the run open. Raises StoreError."""
         with self.database.writing() as db:
             _end_of(db, run)
             db.execute("UPDATE runs SET owner = ? WHERE id = ?", (clean(owner), run))
 
     def close_run(self, run: int, at: int, status: RunStatus) -> None:
-        """Nobody has it open any more; it stands at step `at`. Raises StoreError, but not for a
-        run that was deleted meanwhile."""
+        """Note that nobody has the run open any more, and that it stands at step `at`. Raises
+        StoreError, but not for a run that was deleted meanwhile."""
         with self.database.writing() as db:
             db.execute(
                 "UPDATE runs SET owner = '', at = ?, status = ? WHERE id = ?", (at, status, run)
@@ -367,7 +374,7 @@ class Store:
     # ------------------------------------------------------------ texts
 
     def keep_text(self, data: bytes) -> str:
-        """Keep what a run learns from; its SHA-256. The same text is kept once.
+        """Keep the text that a run learns from; returns its SHA-256. Equal texts are kept once.
 
         Raises StoreError, also for a text of more than MAX_TEXT bytes.
         """
@@ -378,12 +385,12 @@ class Store:
                 "be opened again for as long as the file stays where it is.",
             )
         sha256 = hashlib.sha256(data).hexdigest()
-        # Packed before anybody has to wait for it.
+        # Packed before the transaction begins, so that no other writer waits for the packing.
         packed = b"" if self.has_text(sha256) else zlib.compress(data, 3)
         with self.database.writing() as db:
             now = time.time()
             there = db.execute("UPDATE texts SET kept = ? WHERE sha256 = ?", (now, sha256))
-            if not there.rowcount:  # or not any more: a purge may have been quicker
+            if not there.rowcount:  # a purge may have removed the text since it was looked for
                 packed = packed or zlib.compress(data, 3)
                 db.execute(
                     "INSERT INTO texts VALUES (?, ?, ?, ?)", (sha256, now, len(data), packed)
@@ -391,13 +398,14 @@ class Store:
         return sha256
 
     def has_text(self, sha256: str) -> bool:
-        """Whether a text is kept under this SHA-256. Raises StoreError."""
+        """True if a text of this SHA-256 is kept. Raises StoreError."""
         with self.database.reading() as db:
             found = db.execute("SELECT 1 FROM texts WHERE sha256 = ?", (sha256,))
             return found.fetchone() is not None
 
     def text(self, sha256: str) -> bytes | None:
-        """What was kept under this SHA-256. Raises StoreError if it was altered."""
+        """The text of this SHA-256; None if it is not kept. Raises StoreError if the file holds
+        other bytes than were kept."""
         with self.database.reading() as db:
             found = db.execute(
                 "SELECT data, size FROM texts WHERE sha256 = ?", (sha256,)
@@ -407,7 +415,7 @@ class Store:
     # ------------------------------------------------------------ what a person does with runs
 
     def rename(self, run: int, name: str) -> None:
-        """Without the spaces around it: with them nobody could find the run by it. Raises
+        """Name the run. Spaces around the name are removed, for `find` removes them too. Raises
         StoreError, also for a name of more than MAX_NAME characters."""
         name = name.strip()
         if len(name) > MAX_NAME:
@@ -419,7 +427,7 @@ class Store:
         self._set(run, "name", name)
 
     def annotate(self, run: int, note: str) -> None:
-        """Raises StoreError."""
+        """Write a note to the run. Raises StoreError."""
         self._set(run, "note", note)
 
     def _set(self, run: int, column: str, text: str) -> None:
@@ -429,8 +437,8 @@ class Store:
                 raise missing("There is no such run", f"Run {run} is not in the store any more.")
 
     def delete(self, runs: Iterable[int]) -> None:
-        """They are in no list from now on. `restore` takes that back until `purge`. Runs that
-        are not there are left out. Raises StoreError."""
+        """Take the runs out of all lists; `restore` puts them back until `purge`. Ids that the
+        store does not have are ignored. Raises StoreError."""
         now = time.time()
         with self.database.writing() as db:
             db.executemany(
@@ -439,8 +447,8 @@ class Store:
             )
 
     def restore(self, runs: Iterable[int]) -> None:
-        """Take a deletion back. Raises StoreError "missing" for runs that were purged; then
-        none is restored."""
+        """Take deletions back. Raises StoreError "missing" for a run that was purged; then none
+        is restored."""
         with self.database.writing() as db:
             for run in runs:
                 undo = "UPDATE runs SET deleted = NULL WHERE id = ? AND ready"
@@ -496,12 +504,12 @@ def _what_was_deleted(db: sqlite3.Connection, words: str) -> str:
 def _of(
     db: sqlite3.Connection, run: int, columns: str, table: str, order: str
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows of one run."""
+    """The rows of one run in a table."""
     return db.execute(f"SELECT {columns} FROM {table} WHERE run = ? ORDER BY {order}", (run,))
 
 
 def _series(db: sqlite3.Connection, run: int, first: int) -> tuple[array[float], array[float]]:
-    """Losses and learning rates. Raises ValueError if pieces are missing."""
+    """(losses, learning rates) of a run. Raises ValueError for a gap between chunks."""
     losses, rates = array("d"), array("d")
     rows = _of(db, run, "first, losses, learning_rates", "chunks", "first")
     for begin, some_losses, some_rates in rows:
@@ -513,7 +521,7 @@ def _series(db: sqlite3.Connection, run: int, first: int) -> tuple[array[float],
 
 
 def unpacked(packed: bytes, size: int, sha256: str) -> bytes:
-    """A text as it was. Raises ValueError or zlib.error if it is not that."""
+    """The text that was kept. Raises ValueError or zlib.error for bytes that were altered."""
     if not 0 <= size <= MAX_TEXT:
         raise ValueError(f"a text of {size} bytes")
     data = zlib.decompressobj().decompress(packed, size + 1)
@@ -523,7 +531,7 @@ def unpacked(packed: bytes, size: int, sha256: str) -> bytes:
 
 
 def _end_of(db: sqlite3.Connection, run: int) -> int:
-    """The last step recorded. Raises StoreError for a run that is not there, or deleted."""
+    """The last recorded step. Raises StoreError for a run that is missing or deleted."""
     found = db.execute("SELECT step, deleted FROM runs WHERE id = ?", (run,)).fetchone()
     if found is None:
         raise missing(
@@ -550,7 +558,7 @@ def _add_what_was_seen(db: sqlite3.Connection, run: int, batch: Batch) -> None:
         "INSERT INTO samples (run, step, body) VALUES (?, ?, ?)",
         [(run, one.batch.step, samples_text(one)) for one in batch.samples],
     )
-    db.executemany(  # in the place of earlier answers at the same step
+    db.executemany(  # answers replace earlier answers at the same step
         "INSERT OR REPLACE INTO probes VALUES (?, ?, ?)",
         [(run, one.step, answers_json(one)) for one in batch.probes],
     )

@@ -1,7 +1,7 @@
-"""What the screen of the runs asks the store for, in one go each: a list, a curve, one run.
+"""What the screen of the runs shows: the list, the curve of a run, one run, a pair of runs.
 
-Called in a thread of the screen's process: plain values come back, small enough to be drawn at
-once however long the run is.
+Each function reads the store in one call, in a thread of the screen's process. It returns plain
+values that are small enough to be drawn at once, however long the run is.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from playground.lab.store.store import Store
 
 BLOCKS = 5_000
-"""Of a curve: more than any screen has columns of dots."""
+"""Blocks of a curve, more than any screen has columns of dots."""
 _AVERAGED = 50
-"""Steps that an average is taken over at least."""
+"""The fewest steps in one average."""
 _POINTS = 500
-"""Of an average."""
+"""Points of the line of averages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class Overview:
     """A list of runs."""
 
     rows: tuple[RunRow, ...]
-    """As they are to stand below each other."""
+    """In the order on the screen."""
     drawn: Mapping[int, str]
-    """What stands before a fork, by its id."""
+    """The branch that is drawn before a fork, by the fork's id."""
     places: Mapping[int, runlist.Place]
-    """Who has a run open, by its id."""
+    """Where a run is open, by its id."""
     count: int
-    """Runs in the store, those too that do not fit the query."""
+    """Runs in the store, whether they fit the query or not."""
     size: int
     """Bytes of the store."""
 
@@ -54,7 +54,8 @@ class Overview:
 def overview(
     store: Store, query: Query, here: int | None = None, *, tree: bool = False
 ) -> Overview:
-    """The runs that fit. here: the one that is open in this playground. Raises StoreError."""
+    """The runs that fit the query. here: the run that is open in this playground. tree: forks
+    below their parents. Raises StoreError."""
     rows = store.runs(query)
     drawn: dict[int, str] = {}
     held = {
@@ -71,8 +72,8 @@ def overview(
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """The losses of a run, as they can be seen: of a long one the lowest and the highest of
-    each stretch, and their average."""
+    """The losses of a run, as a chart shows them: of each block of a long run the lowest and the
+    highest loss, and averages."""
 
     steps: array[float]
     losses: array[float]
@@ -81,7 +82,7 @@ class Outline:
 
 
 def outline(store: Store, run: int, blocks: int = BLOCKS) -> Outline:
-    """Raises StoreError."""
+    """The losses of a run in `blocks` blocks at most. Raises StoreError."""
     first, losses, _ = store.curve(run)
     count = len(losses)
     steps, kept, sums = array("d"), array("d"), array("d", [0.0])
@@ -101,8 +102,8 @@ def outline(store: Store, run: int, blocks: int = BLOCKS) -> Outline:
 
 
 def _extremes(block: array[float]) -> list[int]:
-    """Where the lowest and the highest value are, in order; or else one that is not finite, for
-    that compares with nothing."""
+    """The places of the lowest and the highest value, in order. If a value is not finite, the
+    place of the first such value alone, because NaN compares with nothing."""
     low, high = min(block), max(block)
     if math.isfinite(low - high):
         return sorted({block.index(low), block.index(high)})
@@ -110,8 +111,8 @@ def _extremes(block: array[float]) -> list[int]:
 
 
 def _averaged(first: int, ends: list[int], sums: array[float]) -> tuple[array[float], array[float]]:
-    """Of the steps up to each one that is named; nothing if a loss is no number. sums: of all
-    losses up to each of the ends."""
+    """(steps, the average of the losses up to each of these steps); both empty if a loss is not
+    finite. sums: the sum of all losses up to each of the ends."""
     steps, averages = array("d"), array("d")
     if not math.isfinite(sums[-1]):
         return steps, averages
@@ -132,33 +133,33 @@ def _averaged(first: int, ends: list[int], sums: array[float]) -> tuple[array[fl
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is said of one run beside its curve."""
+    """What the screen says of one run beside its curve."""
 
     row: RunRow
     parent_name: str
     evaluations: tuple[tuple[int, float], ...]
     measured: tuple[tuple[str, float], ...]
-    """The last value that each metric gave."""
+    """The last value of each metric, by label."""
     edits: tuple[Edit, ...]
     compared_with: str
-    """Whose settings `different` is about: "run 3", "the defaults"."""
+    """What `different` compares the settings with: "run 3", "the defaults"."""
     different: tuple[Setting, ...]
     samples: StoredSamples | None
-    """The last ones."""
+    """The last samples."""
     prompts: tuple[str, ...]
-    """Of its probes."""
+    """The prompts of the probes."""
     first_answers: ProbeAnswers | None
     last_answers: ProbeAnswers | None
-    """None if there is not more than one."""
+    """None if the probes were asked at one step only."""
 
     @property
     def newest_answers(self) -> ProbeAnswers | None:
-        """The last ones, be they the first."""
+        """The last answers, or the first if there are no others."""
         return self.last_answers or self.first_answers
 
 
 def about(store: Store, run: int) -> About:
-    """Raises StoreError."""
+    """What the screen says of a run. Raises StoreError."""
     from playground.lab.fork import differences
 
     record = store.record(run)
@@ -181,8 +182,8 @@ def about(store: Store, run: int) -> About:
 
 
 def settings_of(record: RunRecord) -> dict[str, Any]:
-    """Its RunSpec, by section, with the learning rate and the engine that are in force at the
-    end of its record: a fork keeps its parent's spec, and what was changed is an edit."""
+    """The RunSpec by section, with the learning rate and the engine that are in force at the end
+    of the record: a fork keeps its parent's spec, and its changes of these two are edits."""
     values: dict[str, Any] = json.loads(record.spec)
     optimizer = values.get("optimizer") or {}
     values["optimizer"] = {**optimizer, "learning_rate": record.row.learning_rate}
@@ -191,14 +192,14 @@ def settings_of(record: RunRecord) -> dict[str, Any]:
 
 
 def _last_sampled(store: Store, run: int) -> int:
-    """A step from which on there are samples, if there are any: the newest few are enough."""
+    """The last step with samples; 0 if there are none."""
     with store.database.reading() as db:
         found = db.execute("SELECT max(step) FROM samples WHERE run = ?", (run,)).fetchone()
     return int(found[0] or 0)
 
 
 def _base(store: Store, row: RunRow) -> tuple[dict[str, Any], str, str]:
-    """The settings to compare with, whose they are, and the parent's name."""
+    """(settings to compare with, what they are called, the parent's name)."""
     from playground.lab.spec import RunSpec
 
     if row.parent is not None:
@@ -211,7 +212,7 @@ def _base(store: Store, row: RunRow) -> tuple[dict[str, Any], str, str]:
 def _asked(
     settings: str, answers: Sequence[ProbeAnswers]
 ) -> tuple[tuple[str, ...], list[ProbeAnswers]]:
-    """The prompts that are asked now, and the answers to these."""
+    """(the prompts that are asked now, the answers to these prompts)."""
     try:
         probes = ProbeSet.from_dict(json.loads(settings)["probes"])
     except (ValueError, TypeError, KeyError, ProbeError):
@@ -231,11 +232,11 @@ class Pair:
     lines: tuple[Outline, Outline]
     different: tuple[Setting, ...]
     parted: int | None
-    """The first step whose losses differ; None if those that both have are the same."""
+    """The first step whose losses differ; None if the steps that both runs have are the same."""
 
 
 def pair(store: Store, left: int, right: int) -> Pair:
-    """Raises StoreError."""
+    """Compare two runs. Raises StoreError."""
     from playground.lab.fork import differences
 
     settings = [settings_of(store.record(run)) for run in (left, right)]
@@ -251,8 +252,8 @@ def pair(store: Store, left: int, right: int) -> Pair:
 def _parted(
     one: tuple[int, array[float], array[float]], other: tuple[int, array[float], array[float]]
 ) -> int | None:
-    """Of two curves as `Store.curve` gives them: the first step that both have, and whose losses
-    are not the same bits."""
+    """The first step that both curves have with losses of different bits; None if there is none.
+    The curves are as `Store.curve` returns them."""
     begin = max(one[0], other[0])
     left, right = (losses[begin - first :].tobytes() for first, losses, _ in (one, other))
     low, high = 0, min(len(left), len(right)) // 8

@@ -1,5 +1,7 @@
-"""The texts that runs learn from, kept beside the record: a file may be edited or deleted, and
-the run that learnt from it must go on all the same."""
+"""Copies of the texts that runs learn from, as files.
+
+A person may edit or delete the file that a run learnt from; the run goes on with a copy.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,12 @@ if TYPE_CHECKING:
 
 
 _LONGEST = 150
-"""Bytes of a name; file systems have 255, some of which a draft takes."""
+"""Bytes of a copy's name. File systems allow 255, and a draft's name may be longer."""
 
 
 def kept_copy(store: Store, sha256: str, path: str) -> Path | None:
-    """A file with the text that was kept, called as the one at `path` was; None if it was not
-    kept. Raises StoreError."""
+    """A file with the text of this SHA-256, named as the file at `path`; None if the store does
+    not have the text, or the file cannot be written. Raises StoreError."""
     data = store.text(sha256)
     if data is None:
         return None
@@ -36,7 +38,7 @@ def kept_copy(store: Store, sha256: str, path: str) -> Path | None:
 
 
 def forget_copies(store: Store) -> None:
-    """Remove the copies of texts that the store has given up. Raises StoreError."""
+    """Remove the copies of texts that the store no longer has. Raises StoreError."""
     with contextlib.suppress(OSError):
         for folder in list(_copies(store).iterdir()):
             if re.fullmatch("[0-9a-f]{64}", folder.name) and not store.has_text(folder.name):
@@ -48,8 +50,8 @@ def _copies(store: Store) -> Path:
 
 
 def _plain_name(path: str) -> str:
-    """What a file may be called anywhere; nothing in it leads to another folder."""
+    """The path's file name without what some system forbids; it leads to no other folder."""
     name = re.sub(r'[\x00-\x1f<>:"/\\|?*\ud800-\udfff]', "_", Path(path).name).strip(" .")
     while len(name.encode()) > _LONGEST:
-        name = name[1:]  # the end says what kind it is
+        name = name[1:]  # from the front, for the end says what kind of file it is
     return name or "text.txt"

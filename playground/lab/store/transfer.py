@@ -1,9 +1,7 @@
-"""A run as one file that another machine imports and continues bit for bit.
+"""A run as one file, which another machine imports and continues bit for bit.
 
-The file is a store that holds one run; import_run is the way back.
-
-A run out of a file that somebody gave. It is data to be checked: it is read from a copy, by
-known columns of known tables, and every value is looked at before it is kept.
+The file is a store with one run. A file to be imported is not trusted: it is read from a copy, by
+known columns of known tables, and every value is checked (untrusted.py) before it is kept.
 """
 
 from __future__ import annotations
@@ -39,11 +37,12 @@ MAX_BYTES = 8 << 30
 
 
 def import_run(store: Store, path: Path | str) -> int:
-    """Take a run from a file that `export_run` wrote; its id here. A run that the store has
-    already is imported beside it, and its name says so. Its parent stays its parent if that is
-    here too.
+    """Import a run from a file that `export_run` wrote; returns its id in this store.
 
-    Raises StoreError for a file that is no such run; then nothing was imported.
+    A run that the store has already is imported beside the first one, with "(imported)" in its
+    name. The parent stays the parent if the store has it too.
+
+    Raises StoreError for a file that is no such run; then nothing is imported.
     """
     source = expanded(path)
     with contextlib.suppress(OSError):
@@ -64,7 +63,7 @@ def import_run(store: Store, path: Path | str) -> int:
                 with store.database.writing() as db:
                     for statement, values, _ in rows:
                         db.execute(statement, (run, *values))
-                time.sleep(time.perf_counter() - began)  # others write too
+                time.sleep(time.perf_counter() - began)  # a rest in which others write
             with store.database.writing() as db:
                 _finish(db, run, given)
         except BaseException:
@@ -75,8 +74,8 @@ def import_run(store: Store, path: Path | str) -> int:
 
 
 def _begin(store: Store, given: Given) -> int:
-    """The run, which nobody sees yet. It gets its uid when it is whole: what is left of an import
-    that was killed is not that run."""
+    """Insert the run, which no list shows yet. It gets its uid when it is complete, so that what a
+    killed import leaves is not taken for the run."""
     with store.database.writing() as db:
         run = insert_run(db, given.new, "", ready=False)
         parent = db.execute(
@@ -114,7 +113,7 @@ def _finish(db: sqlite3.Connection, run: int, given: Given) -> None:
 
 
 def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """As many as one transaction may hold."""
+    """The rows in batches of the size that one transaction may write."""
     batch: list[Row] = []
     size = 0
     for row in rows:
@@ -128,7 +127,7 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 @contextlib.contextmanager
 def _understood(source: Path) -> Iterator[None]:
-    """Values that cannot be, as StoreError."""
+    """Turn errors over values that make no sense into StoreError."""
     try:
         yield
     except NONSENSE as error:
@@ -148,8 +147,8 @@ def _no_run(source: Path, why: str) -> StoreError:
 
 @contextlib.contextmanager
 def _opened(source: Path) -> Iterator[sqlite3.Connection]:
-    """A copy of the file, of the present version: what is not ours is not written to, and does
-    not change while it is read."""
+    """A copy of the file, migrated to the present version. The file itself is not written to, and
+    the copy does not change while it is read."""
     with (
         _said_of_a_file(source),
         explained(source),
@@ -202,7 +201,7 @@ def _copy(source: Path, copy: Path, size: int) -> None:
 
 @contextlib.contextmanager
 def _said_of_a_file(source: Path) -> Iterator[None]:
-    """The same errors as of a store, but of a file that somebody gave."""
+    """Turn errors that speak of the store into those of an exported file."""
     try:
         yield
     except StoreError as error:
@@ -223,8 +222,8 @@ def _said_of_a_file(source: Path) -> Iterator[None]:
 
 
 def _refuse_what_acts(file: sqlite3.Connection, source: Path) -> None:
-    """A table that is a view, has triggers or computes its columns would run what somebody
-    else wrote."""
+    """Raise StoreError for views, triggers, virtual tables and computed columns: reading them would
+    run SQL from the file."""
     known = {"runs", "texts", "sqlite_sequence", *OF_A_RUN}
     for kind, name, sql in file.execute("SELECT type, name, sql FROM sqlite_schema"):
         ours = kind in ("table", "index") and (kind == "index" or name in known)
@@ -248,14 +247,15 @@ COPIED = {
     "keyframes": "step, tip, state",
     "details": "spec, tokenizer_state, data, plugins, settings, text_sha256",
 }
-"""Columns by table, but for `run`."""
+"""The exported columns by table, without `run`."""
 _LEFT_OUT = {"id", "parent", "owner", "deleted", "ready"}
-"""What a run is only in the store that it is in."""
+"""Columns of `runs` that mean something in their own store only."""
 
 
 def export_run(store: Store, run: int, path: Path | str) -> Path:
-    """Write the run to a file, whole or not at all; one of that name is replaced. Its text goes
-    along if the store has it. Returns the path, which ends in ENDING. Raises StoreError."""
+    """Write the run to a file, whole or not at all; a file of that name is replaced. The file
+    contains the text that the run learns from if the store has it. Returns the path, which ends in
+    ENDING. Raises StoreError."""
     target = _place(path)
     with explained(target), draft_folder(target) as folder:
         draft = folder / "run"
@@ -263,7 +263,7 @@ def export_run(store: Store, run: int, path: Path | str) -> Path:
             file.execute("PRAGMA synchronous = FULL")
             file.execute("BEGIN")
             create_tables(file)
-            store.row(run)  # that it is there, in words
+            store.row(run)  # raises if the run is not there, and says so in words
             with store.database.reading() as db:
                 _write(db, run, file)
             file.execute("COMMIT")
@@ -299,7 +299,7 @@ def _rows(
 
 
 def _place(path: Path | str) -> Path:
-    """Where the file goes. Raises StoreError if it cannot go there."""
+    """The path of the file, with ENDING. Raises StoreError if nothing can be written there."""
     from playground.lab.checkpoint import CheckpointError, check_place
 
     target = expanded(path)

@@ -1,6 +1,6 @@
-"""The rows of somebody else's file, looked at one by one.
+"""The rows of somebody else's file, each checked before it is imported.
 
-Everything here raises ValueError, KeyError or TypeError for what cannot be, in words.
+Every function raises ValueError, KeyError or TypeError, in words, for a value that no run has.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from playground.lab.store.rows import (
 from playground.lab.store.store import unpacked
 
 Row = tuple[str, tuple[Any, ...], int]
-"""A statement, its values but for the run, and about how many bytes they are."""
+"""(statement, its values without the run's id, about how many bytes the values have)."""
 
 _UID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST = 2**53
 _LONG = 10_000
-"""Characters of a name or a note. A plugin's is as long as its author likes."""
+"""Characters of the longest name or note; an author may name a plugin at length."""
 _LONGEST = 1 << 28
-"""Characters of the largest texts: a tokenizer's state, a batch of samples."""
+"""Characters of the longest text of any kind: a tokenizer's state, a batch of samples."""
 _STATUS: dict[str, RunStatus] = {
     "ready": "ready",
-    "running": "paused",  # nobody trains it here
+    "running": "paused",  # no process of this machine trains the run
     "paused": "paused",
     "finished": "finished",
     "failed": "failed",
@@ -52,7 +52,7 @@ class Given:
     """What the file says of its run."""
 
     run: int
-    """Its number in the file."""
+    """The id of the run in the file."""
     new: NewRun
     uid: str
     parent_uid: str | None
@@ -69,8 +69,8 @@ class Given:
 
 
 def given_of(file: sqlite3.Connection) -> Given:
-    """The one run of the file."""
-    from playground.lab.spec import RunSpec  # refuses, with SpecError, a ValueError
+    """The one run of the file. Also raises ValueError for a file with none or several."""
+    from playground.lab.spec import RunSpec  # its SpecError is a ValueError
 
     file.row_factory = sqlite3.Row
     found = file.execute("SELECT * FROM runs LEFT JOIN details ON run = id LIMIT 2").fetchall()
@@ -125,7 +125,7 @@ def given_of(file: sqlite3.Connection) -> Given:
 
 
 def text_of(file: sqlite3.Connection, given: Given) -> bytes | None:
-    """What it learns from, if the file has it."""
+    """The text that the run learns from; None if the file does not have it."""
     wanted = given.new.text_sha256
     found = file.execute("SELECT data, size FROM texts WHERE sha256 = ?", (wanted,)).fetchone()
     if not wanted or found is None:
@@ -140,7 +140,7 @@ def text_of(file: sqlite3.Connection, given: Given) -> bytes | None:
 
 
 def rows_of(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
-    """Everything else, as it is to be written."""
+    """All other rows of the run, as they are to be written."""
     yield from _chunks(file, given)
     yield from _measurements(file, given)
     for (body,) in _of(file, given, "body", "samples", "id"):
@@ -169,7 +169,7 @@ def rows_of(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
 def _of(
     file: sqlite3.Connection, given: Given, columns: str, table: str, order: str
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows of the run. Those of another number are not looked at."""
+    """The rows of the run in a table; rows of other ids are not read."""
     return file.execute(
         f"SELECT {columns} FROM {table} WHERE run = ? ORDER BY {order}", (given.run,)
     )
@@ -238,7 +238,7 @@ def _within(value: object, most: int, name: str = "a step") -> int:
 
 
 def _number(row: dict[str, Any], name: str) -> float:
-    """Losses may be infinite; what is no number at all is no loss."""
+    """A number, which may be infinite, as losses may."""
     if not isinstance(row[name], int | float):
         raise ValueError(f"{name} is no number")
     return float(row[name])
