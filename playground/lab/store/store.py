@@ -306,7 +306,7 @@ class Store:
             return insert_run(db, new, owner)
 
     def fork(self, parent: int, step: int, new: NewRun, owner: str) -> int:
-        """Insert a new run with the record of `parent` up to `step`; returns its id.
+        """Insert a new run with the record of `parent` up to and including `step`; returns its id.
 
         The keyframe of `step` is copied too, but not the edits made at `step`: the first batch of
         the fork says what holds from there on. The parent stays as it is. `new` describes the

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 _LONGEST = 150
-"""Bytes of a copy's name. File systems allow 255, and a draft's name may be longer."""
+"""Bytes of a copy's name. File systems allow 255."""
 
 
 def kept_copy(store: Store, sha256: str, path: str) -> Path | None:

@@ -33,7 +33,88 @@ from playground.lab.store.schema import (
 from playground.lab.store.store import Store
 from playground.lab.store.untrusted import Given, Row, given_of, rows_of, text_of
 
+ENDING = ".microgpt-run"
 MAX_BYTES = 8 << 30
+"""Bytes of the largest file that is imported."""
+COPIED = {
+    "chunks": "first, losses, learning_rates, tokens_seen, seconds",
+    "measurements": "label, first, last, pairs",
+    "samples": "step, body",
+    "probes": "step, answers",
+    "edits": "step, field, value",
+    "keyframes": "step, tip, state",
+    "details": "spec, tokenizer_state, data, plugins, settings, text_sha256",
+}
+"""The exported columns by table, without `run`."""
+_LEFT_OUT = {"id", "parent", "owner", "deleted", "ready"}
+"""Columns of `runs` that mean something in their own store only."""
+
+
+# ---------------------------------------------------------------- export
+
+
+def export_run(store: Store, run: int, path: Path | str) -> Path:
+    """Write the run to a file, whole or not at all; a file of that name is replaced. The file
+    contains the text that the run learns from if the store has it. Returns the path, which ends in
+    ENDING. Raises StoreError."""
+    target = _place(path)
+    with explained(target), draft_folder(target) as folder:
+        draft = folder / "run"
+        with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
+            file.execute("PRAGMA synchronous = FULL")
+            file.execute("BEGIN")
+            create_tables(file)
+            store.row(run)  # raises if the run is not there, and says so in words
+            with store.database.reading() as db:
+                _write(db, run, file)
+            file.execute("COMMIT")
+        draft.replace(target)
+    return target
+
+
+def _write(db: sqlite3.Connection, run: int, file: sqlite3.Connection) -> None:
+    known = [str(one[1]) for one in db.execute("PRAGMA table_info(runs)")]
+    names = ", ".join(name for name in known if name not in _LEFT_OUT)
+    _rows(db, run, file, "runs", f"1, {names}", f"id, {names}", "id = ?")
+    for table, columns in COPIED.items():
+        _rows(db, run, file, table, f"1, {columns}", f"run, {columns}", "run = ?")
+    wanted = "sha256 = (SELECT text_sha256 FROM details WHERE run = ?)"
+    columns = "sha256, kept, size, data"
+    _rows(db, run, file, "texts", columns, columns, wanted)
+
+
+def _rows(
+    db: sqlite3.Connection,
+    run: int,
+    file: sqlite3.Connection,
+    table: str,
+    read: str,
+    written: str,
+    where: str,
+) -> None:
+    marks = ", ".join("?" * (written.count(",") + 1))
+    file.executemany(
+        f"INSERT INTO {table} ({written}) VALUES ({marks})",
+        db.execute(f"SELECT {read} FROM {table} WHERE {where} ORDER BY rowid", (run,)),
+    )
+
+
+def _place(path: Path | str) -> Path:
+    """The path of the file, with ENDING. Raises StoreError if nothing can be written there."""
+    from playground.lab.checkpoint import CheckpointError, check_place
+
+    target = expanded(path)
+    if target.suffix != ENDING and not target.is_dir():
+        target = target.with_name(target.name + ENDING)
+    try:
+        return check_place(target)
+    except CheckpointError as error:
+        cause = error.__cause__
+        kind: Kind = "read-only" if isinstance(cause, PermissionError) else "other"
+        raise StoreError(error.title, error.message, kind) from error
+
+
+# ---------------------------------------------------------------- import
 
 
 def import_run(store: Store, path: Path | str) -> int:
@@ -233,81 +314,3 @@ def _refuse_what_acts(file: sqlite3.Connection, source: Path) -> None:
         for column in file.execute("SELECT * FROM pragma_table_xinfo(?)", (table,)):
             if column[6]:
                 raise _no_run(source, f"it computes the column {column[1]!r}")
-
-
-__all__ = ["ENDING", "export_run", "import_run"]
-
-ENDING = ".microgpt-run"
-COPIED = {
-    "chunks": "first, losses, learning_rates, tokens_seen, seconds",
-    "measurements": "label, first, last, pairs",
-    "samples": "step, body",
-    "probes": "step, answers",
-    "edits": "step, field, value",
-    "keyframes": "step, tip, state",
-    "details": "spec, tokenizer_state, data, plugins, settings, text_sha256",
-}
-"""The exported columns by table, without `run`."""
-_LEFT_OUT = {"id", "parent", "owner", "deleted", "ready"}
-"""Columns of `runs` that mean something in their own store only."""
-
-
-def export_run(store: Store, run: int, path: Path | str) -> Path:
-    """Write the run to a file, whole or not at all; a file of that name is replaced. The file
-    contains the text that the run learns from if the store has it. Returns the path, which ends in
-    ENDING. Raises StoreError."""
-    target = _place(path)
-    with explained(target), draft_folder(target) as folder:
-        draft = folder / "run"
-        with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
-            file.execute("PRAGMA synchronous = FULL")
-            file.execute("BEGIN")
-            create_tables(file)
-            store.row(run)  # raises if the run is not there, and says so in words
-            with store.database.reading() as db:
-                _write(db, run, file)
-            file.execute("COMMIT")
-        draft.replace(target)
-    return target
-
-
-def _write(db: sqlite3.Connection, run: int, file: sqlite3.Connection) -> None:
-    known = [str(one[1]) for one in db.execute("PRAGMA table_info(runs)")]
-    names = ", ".join(name for name in known if name not in _LEFT_OUT)
-    _rows(db, run, file, "runs", f"1, {names}", f"id, {names}", "id = ?")
-    for table, columns in COPIED.items():
-        _rows(db, run, file, table, f"1, {columns}", f"run, {columns}", "run = ?")
-    wanted = "sha256 = (SELECT text_sha256 FROM details WHERE run = ?)"
-    columns = "sha256, kept, size, data"
-    _rows(db, run, file, "texts", columns, columns, wanted)
-
-
-def _rows(
-    db: sqlite3.Connection,
-    run: int,
-    file: sqlite3.Connection,
-    table: str,
-    read: str,
-    written: str,
-    where: str,
-) -> None:
-    marks = ", ".join("?" * (written.count(",") + 1))
-    file.executemany(
-        f"INSERT INTO {table} ({written}) VALUES ({marks})",
-        db.execute(f"SELECT {read} FROM {table} WHERE {where} ORDER BY rowid", (run,)),
-    )
-
-
-def _place(path: Path | str) -> Path:
-    """The path of the file, with ENDING. Raises StoreError if nothing can be written there."""
-    from playground.lab.checkpoint import CheckpointError, check_place
-
-    target = expanded(path)
-    if target.suffix != ENDING and not target.is_dir():
-        target = target.with_name(target.name + ENDING)
-    try:
-        return check_place(target)
-    except CheckpointError as error:
-        cause = error.__cause__
-        kind: Kind = "read-only" if isinstance(cause, PermissionError) else "other"
-        raise StoreError(error.title, error.message, kind) from error
