@@ -1,14 +1,12 @@
-"""What happened to a run since the last time, as one batch for the store.
+"""What is new of a run since the last batch, its keyframes for the disk included.
 
-Works between two steps, in the thread that trains: it copies what is new and looks at nothing
-else, however long the run is.
+`gather` works between two steps, in the thread that trains. It reads only what is new, however
+long the run is.
 
-Which of a run's keyframes are kept on disk.
-
-In memory keyframes are cheap and close together (timeline.py). On disk they stand as far apart
-as an engine goes in about a tenth of a second, farther in a long run, and are thinned out by the
-same rule once they are larger than a budget: every place in a run stays a short replay away
-after it was closed, and a run that trains for days does not wear out the disk.
+Keyframes in memory are cheap and close together (timeline.py). Keyframes on disk are about a tenth
+of a second of training apart, farther in a long run, and are thinned out by the same rule above a
+budget: each step of a closed run stays a short replay away, and a run that trains for days does
+not wear out the disk.
 """
 
 from __future__ import annotations
@@ -37,10 +35,10 @@ RATE = 4 * 1024 * 1024
 NEWEST = 1.0
 """Seconds after which the newest state is written again, while a run trains."""
 LARGEST = 999_000_000
-"""Bytes of the largest keyframe that is kept: the store's values have up to 1,000,000,000."""
+"""Bytes of the largest keyframe that is kept; SQLite's values have 1,000,000,000 at most."""
 _FEWEST = 4
 _DENSER = 2
-"""How much closer together than they would be if they were evenly spread new ones are kept."""
+"""How much closer together new keyframes are than evenly spread ones would be."""
 
 
 @dataclass(slots=True)
@@ -52,35 +50,35 @@ class DiskKeyframes:
     _since_tip: float = NEWEST
 
     def earn(self, seconds: float) -> None:
-        """So much time went by since something was written."""
+        """Add `seconds` without writing to the allowance."""
         self._allowance = min(RATE, self._allowance + RATE * seconds)
         self._since_tip += seconds
 
     def affords(self, size: int) -> bool:
-        """May so many bytes be written now? One that is larger than all that may be saved up is
-        written when all of that is."""
+        """True if `size` bytes may be written now. A keyframe of more than RATE bytes, the largest
+        allowance, waits for that."""
         return self._allowance >= min(size, RATE)
 
     def spend(self, size: int) -> None:
-        """They were."""
+        """Take `size` written bytes from the allowance."""
         self._allowance -= size
 
     def affords_tip(self, size: int) -> bool:
-        """May the newest state be written now, while the run trains?"""
+        """True if the newest state may be written now, while the run trains."""
         return self._since_tip >= NEWEST and self.affords(size)
 
     def spend_on_tip(self, size: int) -> None:
-        """It was."""
+        """Take a written tip of `size` bytes from the allowance."""
         self.spend(size)
         self._since_tip = 0.0
 
     def put(self, frame: Keyframe) -> None:
-        """One after all others, wherever they are to be."""
+        """Add a keyframe after all others, whatever its distance to the one before."""
         self.spend(frame.size)
         self.steps.append(frame.step)
 
     def choose(self, frames: Iterable[Keyframe], pace: float) -> list[Keyframe]:
-        """Those of `frames`, in order, that are to be kept. pace: seconds a step."""
+        """The keyframes of `frames`, in order, that are to be kept. pace: seconds a step."""
         chosen: list[Keyframe] = []
         last = self.steps[-1] if self.steps else None
         for frame in frames:
@@ -99,7 +97,7 @@ class DiskKeyframes:
         return max(1, int(BETWEEN / max(pace, 1e-9)), whole // (_DENSER * _most(frame.size)))
 
     def thin(self, size: int) -> tuple[int, ...]:
-        """Take out what is too much, at `size` bytes a keyframe; the steps that went."""
+        """Remove the keyframes beyond the budget, at `size` bytes each; returns their steps."""
         gone: list[int] = []
         while len(self.steps) > _most(size):
             victim = least_missed(self.steps)
@@ -109,16 +107,16 @@ class DiskKeyframes:
 
 
 def _most(size: int) -> int:
-    """Keyframes of so many bytes that the budget is enough for."""
+    """How many keyframes of `size` bytes fit into the budget."""
     return max(_FEWEST, BUDGET // max(1, size))
 
 
 _AVERAGED = 50
-"""Losses in the average that lists of runs show."""
+"""Last losses in the average that lists of runs show."""
 
 UNWRITTEN = 1000
-"""Samples, and answers to probes, that wait at most for a store that cannot be written; the
-newest."""
+"""How many samples, and how many answers to probes, wait for a store that cannot be written; the
+oldest go first."""
 
 
 @dataclass(slots=True)
@@ -128,7 +126,7 @@ class RecordedUpTo:
     head: int = 0
     evaluated: int = -1
     measured: dict[str, array[int]] = field(default_factory=dict)
-    """By label, the steps of what is recorded, in order."""
+    """The steps of the recorded measurements in order, by label."""
     edits: Edits = field(default_factory=Edits)
     shelf: DiskKeyframes = field(default_factory=DiskKeyframes)
     tip: int = -1
@@ -138,7 +136,7 @@ class RecordedUpTo:
 
     @classmethod
     def of(cls, record: RunRecord) -> RecordedUpTo:
-        """Those of a run that was recorded before."""
+        """How far a run that was loaded from the store is recorded."""
         start = [0] if record.earliest == 0 else []
         return cls(
             head=record.row.step,
@@ -155,31 +153,31 @@ class RecordedUpTo:
 
 
 class RecordedRun:
-    """One run of the store, as the recorder's thread knows it. `marks` is there once it is in
-    the store; from then on it belongs to the gathering side."""
+    """One run of the store, as the recorder knows it. The writing thread sets `marks` when the run
+    is in the store; from then on `marks` belongs to the gathering thread."""
 
     def __init__(self, new: NewRun, run: int | None = None, parent: RecordedRun | None = None):
         self.new = new
-        """What to make it of, unless it is in the store already."""
+        """The run to insert, unless it is in the store already."""
         self.run = run
         self.parent = parent
-        """The run that this session made before, from which it is forked."""
+        """The run of this session before, of which this one is a fork."""
         self.uid = self.name = self.spec = self.data = ""
         self.parent_run: int | None = None
         self.fork_step: int | None = None
         self.lock: RunLock | None = None
         self.marks: RecordedUpTo | None = None
-        """None also after something could not be written: it is to be read anew."""
+        """None before the run is in the store, and after a failed write, when it is read anew."""
         self.head: float = 0 if run is None else math.inf
-        """How far its record goes at most; `inf` as long as that is not known."""
+        """The last step that may be recorded; `inf` as long as it is not known."""
         self.seconds = 0.0
-        """That training took, as far as it is recorded."""
+        """Seconds that training took up to the end of the record."""
         self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=UNWRITTEN)
-        """Gathered, but not recorded for some trouble. Everything else that was is still there
-        to be gathered again."""
+        """What was gathered and could not be written. Everything else in a failed batch is still
+        in the Training, and is gathered again."""
 
     def take(self, record: RunRecord) -> None:
-        """What the store says of it."""
+        """Take over what the store says of the run."""
         self.uid, self.name = record.row.uid, record.row.name
         self.spec, self.data = record.spec, record.data
         self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
@@ -189,7 +187,7 @@ class RecordedRun:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """A batch, but for the bytes of the states, which another thread makes."""
+    """A batch without the bytes of its keyframes, which the writing thread makes."""
 
     batch: Batch
     frames: tuple[Keyframe, ...]
@@ -205,8 +203,8 @@ def gather(
     samples: Sequence[StoredSamples],
     probes: Sequence[ProbeAnswers],
 ) -> Gathered | None:
-    """What is not recorded yet, None if that is nothing; from now on the marks say it is.
-    seconds: that training took so far."""
+    """What is not recorded yet; None if there is nothing. The marks say from now on that it is
+    recorded. seconds: how long training took so far."""
     series = training.series
     stands = (training.step, status)
     begin = max(0, marks.head - series.first)
@@ -253,16 +251,16 @@ def gather(
 def _states(
     training: Training, marks: RecordedUpTo, head: int, standing: bool
 ) -> tuple[tuple[Keyframe, ...], Keyframe | None, tuple[int, ...]]:
-    """Which keyframes to write, the tip if it is to be, and the steps of those that go.
-    standing: the run does not go on by itself.
+    """(keyframes to write, the tip or None, steps whose keyframes are removed). standing: the run
+    does not train at the moment.
 
-    Whoever opens the run at its end does the last step again, which brings the gradients: so
-    there is always a state shortly before. When the run stands, the end itself is kept too, for
-    where that step cannot be done again.
+    Opening a run at its end repeats the last step, which brings the gradients; so a state shortly
+    before the end is always kept. A standing run also keeps the state at its end, for machines on
+    which the last step cannot be repeated.
     """
     shelf, timeline = marks.shelf, training.timeline
     near = timeline.before(head)
-    if near.size > LARGEST:  # the record alone: whoever opens the run trains it once more
+    if near.size > LARGEST:  # no states: a run of this size is trained again when it is opened
         return (), None, ()
     last = shelf.steps[-1] if shelf.steps else -1
     frames = shelf.choose((one for one in timeline.after(last) if one.step <= head), training.pace)
@@ -284,12 +282,11 @@ def _states(
 
 
 def _unrecorded(one: Measured, known: array[int]) -> array[float]:
-    """(step, value) pairs of steps that are not among the `known`, which from now on they
-    are."""
+    """The (step, value) pairs of steps that are not in `known`; adds these steps to `known`."""
     last = known[-1] if known else -1
     place = bisect_right(one.steps, last)
     pairs = list(zip(one.steps[place:], one.values[place:], strict=True))
-    if place != len(known):  # measured at earlier steps than what is recorded, or not at all
+    if place != len(known):  # other steps up to `last` are here than recorded
         recorded = set(known)
         earlier = zip(one.steps[:place], one.values[:place], strict=True)
         pairs = [pair for pair in earlier if pair[0] not in recorded] + pairs

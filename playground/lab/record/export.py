@@ -1,4 +1,4 @@
-"""A recorded run as a file for others, made from the record alone: its metrics, its model."""
+"""Exports of a recorded run, its metrics or its model, made from the record alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXPORTERS: dict[Metrics, str] = {"csv": "csv", "jsonl": "json-lines"}
 
 
 def _ignore(progress: Progress) -> None:
-    """Nobody wants to know."""
+    """Show no progress."""
 
 
 def export_metrics(
@@ -37,15 +37,15 @@ def export_metrics(
     kind: Metrics,
     report: Callable[[Progress], None] = _ignore,
 ) -> Path:
-    """Write all that was recorded of each step with the built-in exporter; a file of that name
-    is replaced. Returns where it is. Raises StoreError, LabError."""
+    """Write the record of each step with the built-in exporter; a file of that name is replaced.
+    Returns the path. Raises StoreError, LabError."""
     registry = load(PluginSources(entry_points=False))
     made = as_export(store, run)
     return export(registry, EXPORTERS[kind], {}, made, path, report)
 
 
 def as_export(store: Store, run: int) -> RunExport:
-    """The run at the end of its record, as exporters of figures see it: without weights.
+    """The run at the end of its record, without weights, which exporters of metrics do not need.
     Raises StoreError, LabError."""
     record = store.record(run)
     nothing = Keyframe(record.row.step, record.tokens_seen, array("d"), array("d"), array("d"))
@@ -54,8 +54,8 @@ def as_export(store: Store, run: int) -> RunExport:
 
 
 def state_at(store: Store, run: int, step: int) -> Checkpoint | None:
-    """The model exactly after `step` steps, with the record up to there, if that very state was
-    kept. None if it must be trained there again from an earlier one. Raises StoreError."""
+    """The state after exactly `step` steps, with the record up to there; None if that state was
+    not kept, so that training must go there from an earlier one. Raises StoreError."""
     stored = store.keyframe(run, step)
     if stored is None:
         return None
@@ -63,14 +63,14 @@ def state_at(store: Store, run: int, step: int) -> Checkpoint | None:
 
 
 def save_model(store: Store, run: int, step: int, path: Path | str) -> Path | None:
-    """Write that state as .safetensors; None if it was not kept. Raises StoreError,
-    CheckpointError."""
+    """Write the state after `step` steps as .safetensors; None if the state was not kept. Raises
+    StoreError, CheckpointError."""
     checkpoint = state_at(store, run, step)
     return None if checkpoint is None else write_checkpoint(path, checkpoint)
 
 
 def _until(record: RunRecord, frame: Keyframe) -> Checkpoint:
-    """As `Session.checkpoint` gives it: the series end where the state is."""
+    """The checkpoint as `Session.checkpoint` returns it: the series end at the state's step."""
     whole = checkpoint_at(record, frame)
     end = 8 * max(0, frame.step - record.first)
     measured = []

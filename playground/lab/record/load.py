@@ -1,4 +1,4 @@
-"""From the store back to a run: what to open, and where to stand."""
+"""Loading a recorded run from the store: its spec, a checkpoint, and the step to stand at."""
 
 from __future__ import annotations
 
@@ -35,23 +35,24 @@ class Recalled:
 
     spec: str
     checkpoint: Checkpoint | None
-    """A known state before `at`, with all that is recorded; None for a run at its start."""
+    """A state before `at`, with the whole record; None for a run without a step."""
     keyframes: tuple[Keyframe, ...]
     at: int
-    """Where to stand."""
+    """The step to stand at."""
     batches: tuple[SampleBatch, ...]
     probes: tuple[ProbeAnswers, ...]
     settings: Mapping[str, Any]
     plugins: tuple[PluginUse, ...]
     record: RunRecord
     notice: str = ""
-    """What a person should know of what was read."""
+    """A sentence for the person about what was loaded; empty if there is none."""
     lock: RunLock | None = None
-    """Held, if the run is to be gone on with as the same one."""
+    """The lock of the run, held; None if the run is only looked at."""
 
 
 def recall(recording: Recording) -> Recalled:
-    """Read a run and hold it as ours. Raises LabError: it is open elsewhere, or unreadable."""
+    """Load the run of `recording.run` and lock it, unless it is only looked at. Raises LabError if
+    the run is open elsewhere or unreadable."""
     assert recording.run is not None
     with contextlib.closing(Store.open(Path(recording.store))) as store:
         if recording.looking:
@@ -62,9 +63,9 @@ def recall(recording: Recording) -> Recalled:
 def recall_of_worker(
     recording: Recording, spec: str, known: Checkpoint | None
 ) -> tuple[Recording, Recalled | None]:
-    """The run that the process `recording.worker` had open when it died, held as ours, and as
-    what to record it from now on. spec: its settings; known: the newest state of it that is known
-    elsewhere. None for the run if the store cannot tell, or does not know all that led there."""
+    """(how to record from now on, the run that the process `recording.worker` had open when it
+    died, locked). spec: the settings of that run. known: its newest state outside the store. The
+    run is None if the store does not have it, or has less of it than `known`."""
     with (
         contextlib.suppress(StoreError, LabError),
         contextlib.closing(Store.open(Path(recording.store))) as store,
@@ -74,7 +75,7 @@ def recall_of_worker(
         if not rows:
             return recording, None
         recalled = _recall(store, replace(recording, at=None), rows[0].id)
-        if same_settings(recalled.spec, spec):  # numbers of processes come again
+        if same_settings(recalled.spec, spec):  # another process may have had the same number
             recording = replace(recording, run=rows[0].id, looking=False)
             if known is None or _knows(recalled.record, known):
                 return recording, recalled
@@ -84,8 +85,8 @@ def recall_of_worker(
 
 
 def _knows(record: RunRecord, known: Checkpoint) -> bool:
-    """Does the record go as far as this state, and through the same edits? What was set last may
-    not have been written yet."""
+    """True if the record goes as far as this state, through the same edits; the last edit may not
+    have been written."""
     made = Edits.of(record.edits)
     return record.row.step >= known.step and all(
         edit in made for edit in known.edits.until(known.step)
@@ -93,7 +94,7 @@ def _knows(record: RunRecord, known: Checkpoint) -> bool:
 
 
 def owner_of(process: int | None) -> str:
-    """Who has a run open, for people."""
+    """The name of the process that has a run open."""
     return f"process {process} on {platform.node() or 'this machine'}"
 
 
@@ -116,8 +117,8 @@ def _recall(store: Store, recording: Recording, run: int) -> Recalled:
 
 
 def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
-    """A run as it was recorded, whoever has it open: nothing is held. at: where to stand; where
-    it stood last, if None. Raises StoreError, LabError."""
+    """Load a run without a lock, whoever has it open. at: the step to stand at; None for the step
+    that the run stood at last. Raises StoreError, LabError."""
     record = store.record(run)
     frames = tuple(_whole(one for one in store.keyframes(run) if one.step >= record.earliest))
     at = record.row.at if at is None else at
@@ -139,15 +140,15 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
 
 
 def _whole(stored: Iterable[StoredKeyframe]) -> Iterator[Keyframe]:
-    """Those that can be read: a replay from an earlier one leads to where another was."""
+    """The keyframes that can be read; a replay from an earlier one replaces a damaged one."""
     for one in stored:
         with contextlib.suppress(StoreError):
             yield keyframe_of(one)
 
 
 def same_settings(spec: str, other: str) -> bool:
-    """Two RunSpecs, as JSON, are of the same run. A text file may lie elsewhere: whether the
-    documents are the same is known by their fingerprint."""
+    """True if two RunSpecs, as JSON, are equal but for the path of a text file; the fingerprint of
+    the documents tells whether the text is the same."""
     try:
         one, two = (RunSpec.parse(text).model_dump() for text in (spec, other))
     except SpecError:
@@ -158,18 +159,18 @@ def same_settings(spec: str, other: str) -> bool:
 
 
 def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> Checkpoint | None:
-    """The last known state before step `at`, from which a replay leads there, and the whole
-    record with it; None if that is the start of the run.
+    """The last state before step `at`, from which a replay leads there, with the whole record;
+    None for a run without a step.
 
     Raises LabError if there is no state to begin from.
     """
     before = [frame for frame in frames if frame.step < at or frame.step == record.earliest == at]
-    if not before and record.earliest > 0:  # better without the gradients than not at all
+    if not before and record.earliest > 0:  # the state itself has no gradients, but it opens
         before = [frame for frame in frames if frame.step == at]
     if not before and record.earliest == 0:
         if record.row.step == 0:
             return None
-        # All is replayed from the first weights, which follow from the seed.
+        # The whole run is replayed from the first weights, which follow from the seed.
         return checkpoint_at(record, Keyframe(0, 0, array("d"), array("d"), array("d")))
     if not before:
         raise LabError(
@@ -182,8 +183,8 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
 
 
 def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
-    """The run standing at a known state, with all that was recorded of it, its future too."""
-    began = columns_of_spec(record.spec)  # the row has what is in force at the record's end
+    """The checkpoint of this state with the whole record, the steps after it included."""
+    began = columns_of_spec(record.spec)  # the row has the values in force at the record's end
     edits = Edits.of(record.edits)
     settings = _object(record.settings)
     return Checkpoint(
@@ -216,8 +217,8 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _spec_with_its_text(store: Store, record: RunRecord) -> tuple[str, str]:
-    """The spec; if the text file that it learnt from is gone or was changed, with the copy that
-    was kept in its place, and a sentence about that."""
+    """(the spec, ""). If the text file that the run learnt from is gone or changed: (the spec with
+    the path of the kept copy, a sentence about that)."""
     spec = json.loads(record.spec)
     options = spec.get("dataset", {}).get("options", {})
     path = options.get("path")

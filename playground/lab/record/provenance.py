@@ -1,4 +1,4 @@
-"""What the record says of a run: how it is made, and with which plugins."""
+"""How a run was made, as the store records it: settings, data, plugins and their versions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from playground.lab.store.records import NewRun, PluginUse
 
 
 def new_run(prepared: PreparedRun, training: Training, registry: Registry, settings: str) -> NewRun:
-    """The open run, as the store is to know it. Raises LabError if the tokenizer fails."""
+    """The open run as a NewRun for the store. Raises LabError if the tokenizer fails."""
     with plugin_failures(), prepared.encoder.guard.at("state_dict"):
         tokenizer = json.dumps(prepared.encoder.tokenizer.state_dict())
     return NewRun(
@@ -35,7 +35,7 @@ def new_run(prepared: PreparedRun, training: Training, registry: Registry, setti
 
 
 def plugins_of(prepared: PreparedRun, registry: Registry) -> tuple[PluginUse, ...]:
-    """What the run is made with, as it is now."""
+    """The contributions that the run uses, with the present versions of their plugins."""
     spec = prepared.spec
     wanted: list[tuple[Kind, str]] = [
         ("dataset", spec.dataset.name),
@@ -67,7 +67,7 @@ def _uses(wanted: Iterable[tuple[Kind, str]], registry: Registry) -> Iterable[Pl
 
 
 def changed_since(then: Iterable[PluginUse], now: Iterable[PluginUse]) -> list[str]:
-    """What is not as it was when the run was recorded, a sentence each."""
+    """One sentence for each plugin that changed since the run was recorded."""
     present = {use.kind: use for use in now}
     found = []
     for use in then:

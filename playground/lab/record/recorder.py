@@ -1,10 +1,10 @@
 """Records a run while it is trained: gathered between steps, written by a thread of its own.
 
-Training never waits for the disk. What happened since the last time is gathered every 0.4
-seconds at least, and at once when a run pauses, and goes into the store as one transaction; so a
-process that is killed takes less than half a second of record with it, and nothing of the run,
-which replays from there. If the store cannot be written that is told (`RecordState.trouble`),
-training goes on unrecorded, and every ten seconds all that is missing is tried again.
+Training never waits for the disk. What is new is gathered every 0.4 seconds, and at once when a
+run pauses, and is written as one transaction. A killed process loses less than half a second of
+record, and nothing of the run, which replays from there. If the store cannot be written,
+`RecordState.trouble` says so, training goes on unrecorded, and every ten seconds the recorder tries
+to write all that is missing.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from playground.lab.timeline import Measured
 EVERY = 0.4
 """Seconds between two batches while a run trains."""
 NORM = "gradient-norm"
-"""The series of the gradient's length, named as the built-in metric that measures the same."""
+"""The series of the gradient's length, named as the built-in metric of the same values."""
 NEW_SHARE = "new-share"
-"""The share of the sampled texts that are not in the data; likewise."""
+"""The series of the share of sampled texts that are not in the data, named as that metric."""
 _SHARE = 0.005
-"""Of the time, that measuring it may take."""
+"""The share of the time that measuring the gradient's length may take."""
 _AHEAD = 3
 """Batches that may wait for the disk before no more are gathered."""
 _SOON = 0.02
-"""Seconds after which it is looked again if a run is made."""
+"""Seconds after which `note` looks again whether the run's row is written."""
 _PATIENCE = 0.05
-"""Of a step that takes longer than EVERY: so long its record may wait for the run to be made."""
+"""How long the record of one slow step may wait for the run's row, as a share of the step."""
 
 
 class Recorder:
-    """Gathers in the thread that trains; `wake` is called in another one when there is room to
-    gather more. Never raises for what the store cannot do."""
+    """Records one run. Gathers in the thread that trains; calls `wake` in the writing thread when
+    there is room to gather more. Trouble with the store raises nothing: `state` tells it."""
 
     def __init__(
         self,
@@ -59,28 +59,29 @@ class Recorder:
         recalled: Recalled | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """about: the run as it is to be made, but for its parent. settings: how it is looked at,
-        as JSON. text: the file that it learns from, if that is to be kept. recalled: the run that
-        is gone on with, as it was read, and its lock."""
+        """about: makes the NewRun, without a parent. settings: sampling, metrics and probes as
+        JSON. text: the bytes of the file that the run learns from, if they are to be kept.
+        recalled: the run that continues, as it was loaded, with its lock."""
         self.samples: deque[StoredSamples] = deque(maxlen=UNWRITTEN)
-        """To be recorded with the next batch; so are the answers to the probes."""
+        """Samples for the next batch."""
         self.probes: deque[ProbeAnswers] = deque(maxlen=UNWRITTEN)
+        """Answers to probes for the next batch."""
         self.seconds = 0.0
-        """That training took so far."""
+        """How long training took so far."""
         self._training = training
         self._about = about
         self._settings = settings
         self._wake = wake
         self.writer = Writer(Path(recording.store), text, self._stir, self._owe)
-        """The other thread."""
+        """The writing thread."""
         self._next = self._last = time.monotonic()
         self._next_norm = 0.0
         self._owed = False
-        """Something could not be gathered yet; `wake` is called when it can."""
+        """True if something could not be gathered yet; `wake` is called when it can be."""
         self._unchecked: tuple[int, bool] | None = None
-        """What `check_future` was told, as long as the record could not be looked at."""
+        """The arguments of `check_future`, until the record can be compared."""
         self._lazy = recording.looking
-        """A fork is made only when it differs from its parent."""
+        """True if a fork is made only when it differs from its parent."""
         self._line = line = RecordedRun(self._new(recording), recording.run)
         if recalled is not None:
             line.lock = recalled.lock
@@ -100,7 +101,7 @@ class Recorder:
 
     @property
     def state(self) -> RecordState:
-        """How it stands, for the screen."""
+        """How the recording stands, for the screen."""
         line = self._line
         ours = line.uid != ""
         parent, fork_step = line.parent_run, line.fork_step
@@ -118,19 +119,18 @@ class Recorder:
         )
 
     def _stir(self) -> None:
-        """In the other thread: it has room."""
+        """Called in the writing thread when there is room for more."""
         if self._owed:
             self._wake()
 
     def _owe(self) -> None:
-        """In the other thread: something could not be written."""
+        """Called in the writing thread when a write failed."""
         self._owed = True
 
     # ------------------------------------------------------------ gathering
 
     def note(self, status: RunStatus) -> None:
-        """Steps were made. Gathers what is new if it is time for it, or would be during the
-        next step."""
+        """Called after a step: gathers what is new if that is due now or during the next step."""
         now = time.monotonic()
         if now >= self._next_norm:
             self._measure_norm(now)
@@ -138,14 +138,14 @@ class Recorder:
             self.flush(status)
 
     def _measure_norm(self, now: float) -> None:
-        """How strongly the last step pulled: seldom enough to cost next to nothing, and only
-        where the run never was before."""
+        """Record the length of the last gradient, for new steps only, and so seldom that it takes
+        no more than _SHARE of the time."""
         training, marks = self._training, self._line.marks
         step, measured = training.step, training.series.measured
         known = marks.measured.get(NORM) if marks else None
         new = step == training.series.head and not (known and step <= known[-1])
         if new and training.last is not None and training.last.step == step:
-            with suppress(Exception):  # an engine of a plugin's; its steps tell what is wrong
+            with suppress(Exception):  # a plugin's engine may fail; its next step says why
                 length = math.hypot(*training.engine.read("gradients"))
                 one = measured.get(NORM)
                 if math.isfinite(length) and (one is None or one.at(step) is None):
@@ -153,8 +153,7 @@ class Recorder:
         self._next_norm = time.monotonic() + (time.monotonic() - now) / _SHARE
 
     def sampled(self, occasion: str, batch: SampleBatch) -> None:
-        """Texts were sampled: they go into the record, and how many of them are new into a
-        series of it."""
+        """Record sampled texts, and the share of them that is not in the data."""
         self.samples.append(StoredSamples(occasion, batch))
         if batch.texts:
             new = [text.in_data for text in batch.texts].count(False)
@@ -163,10 +162,10 @@ class Recorder:
                 one.record(batch.step, new / len(batch.texts))
 
     def flush(self, status: RunStatus, *, anyhow: bool = False) -> None:
-        """Gather all that is new, now. anyhow: also if the disk is behind, or was in trouble a
-        moment ago."""
+        """Gather all that is new now. anyhow: even if batches wait for the disk, or a write failed
+        a moment ago."""
         now = time.monotonic()
-        self._owed = True  # before looking whether it can be: the other thread ends meanwhile
+        self._owed = True  # set first, because the writing thread may finish during the next line
         if not anyhow and (now < self.writer.quiet_until or self.writer.waiting >= _AHEAD):
             return
         self._next = now + EVERY
@@ -177,13 +176,13 @@ class Recorder:
                 self._owed = False
                 return
             self.writer.prepare(line)
-            if self._training.pace > EVERY:  # the next occasion is far away
+            if self._training.pace > EVERY:  # the next call is a whole step away
                 self.writer.settle(min(1.0, _PATIENCE * self._training.pace))
                 self._check()
                 line = self._line
         marks = line.marks
         if marks is None:
-            self._next = now + _SOON  # it is being made: what there is shall follow at once
+            self._next = now + _SOON  # the run's row is being written; the batch follows at once
             return
         self._owed = False
         self.seconds = max(self.seconds, line.seconds)
@@ -198,7 +197,7 @@ class Recorder:
             self.writer.append(line, marks, gathered)
 
     def _to_record(self, line: RecordedRun) -> tuple[list[StoredSamples], list[ProbeAnswers]]:
-        """The samples and answers since the last time, and those that came back."""
+        """The samples and answers since the last batch, and those of batches that failed."""
         samples: list[StoredSamples] = []
         probes: list[ProbeAnswers] = []
         while line.unwritten:
@@ -214,7 +213,7 @@ class Recorder:
         return samples, probes
 
     def _worth_keeping(self) -> bool:
-        """A run is made when there is something to lose: a step, or a fork asked for."""
+        """True if the run has something to lose: a step, or a fork that a person asked for."""
         line, series = self._line, self._training.series
         if line.run is not None or line.parent is not None:
             return True
@@ -225,8 +224,8 @@ class Recorder:
     # ------------------------------------------------------------ forks
 
     def branch(self, step: int, status: RunStatus) -> None:
-        """Another future is about to begin after `step`. If a future is recorded already, it
-        stays, and this session goes on as a fork."""
+        """Called before the steps after `step` become others. If steps after `step` are recorded,
+        they stay in the record, and this session continues as a fork."""
         if max(self._line.head, self._training.series.head) <= step:
             return
         quiet = time.monotonic() < self.writer.quiet_until
@@ -242,13 +241,13 @@ class Recorder:
         if line.run is not None:
             self._fork(step)
         elif line.new.fork_step is not None:
-            # A fork that could not be made yet: it is one from here, if that is before.
+            # A fork that is not in the store yet begins at the earlier of the two steps.
             line.new = replace(line.new, fork_step=min(step, line.new.fork_step))
         self._forget_after(step)
 
     def _forget_after(self, step: int) -> None:
-        """What could not be recorded of a future that is given up is not to be in the record of
-        another one."""
+        """Drop unrecorded samples and answers after `step`: they belong to steps that are given
+        up, and must not get into the record of the new ones."""
         unrecorded: tuple[deque[Any], ...] = (self.samples, self.probes, self._line.unwritten)
         for waiting in unrecorded:
             for _ in range(len(waiting)):
@@ -265,10 +264,10 @@ class Recorder:
         self.writer.prepare(self._line)
 
     def check_future(self, step: int, exact: bool) -> None:
-        """A recorded run is gone on with at `step`. If what comes is not what is recorded (not
-        `exact`: other data, another engine; or something was given up on the way), the record
-        stays, and this session is its fork. Edits that are recorded for what is to come belong
-        to the run, and are made again."""
+        """Called when a recorded run continues at `step`. If the next steps will not be the
+        recorded ones (other data or another engine, so not `exact`; or an edit before `step` is
+        gone), the record stays, and this session becomes its fork. Otherwise the recorded edits
+        after `step` belong to the run, and are made again."""
         self._unchecked = (step, exact)
         self.writer.settle()
         self._check()
@@ -294,14 +293,14 @@ class Recorder:
     # ------------------------------------------------------------ the end
 
     def write_all(self, status: RunStatus) -> None:
-        """Write what is left, and wait for it: two seconds at most. `state` then tells if that
-        could not be."""
+        """Write what is left, and wait two seconds at most. `state` then tells whether it
+        failed."""
         self.flush(status, anyhow=True)
         if self._owed and self.writer.settle(1.0):
-            self.flush(status, anyhow=True)  # it was only just made
+            self.flush(status, anyhow=True)  # the run's row was written only now
         self.writer.settle(1.0)
 
     def close(self, status: RunStatus) -> None:
-        """Write what is left and let go of the run; takes some seconds at most."""
+        """Write what is left and release the run; takes some seconds at most."""
         self.write_all(status)
         self.writer.end(self._line)

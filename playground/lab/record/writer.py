@@ -1,7 +1,7 @@
 """The thread that writes a run into the store, one job after the other.
 
-It may wait for the disk and for others' locks; nobody waits for it but who asks to. What it
-cannot do is in `trouble`, and is tried again as its owner sees fit.
+The thread may wait for the disk and for the locks of others; only `settle` waits for the thread.
+`trouble` says what the thread could not write; its Recorder decides when to try again.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from playground.lab.store.records import NewRun
 from playground.lab.store.store import Store
 
 _HANDOVER = 0.0001
-"""Seconds after which training lets the writing thread in."""
+"""Python's switch interval while a batch is written, in seconds."""
 
 
 class Writer:
-    """Belongs to one Recorder. Its jobs are put in by the thread that trains."""
+    """The writing thread of one Recorder. The thread that trains puts the jobs in."""
 
     def __init__(
         self,
@@ -41,19 +41,19 @@ class Writer:
         idle: Callable[[], None],
         failing: Callable[[], None],
     ) -> None:
-        """path: the store. text: the file that the run learns from, if it is kept with it: what
-        was read, for the file may be edited while the run goes on. idle: called in the writing
-        thread after each job, and now and then while there is trouble; failing: when a job
+        """path: the store. text: the bytes of the file that the run learns from, if they are to be
+        kept; the file itself may be edited meanwhile. idle: called in the writing thread after
+        each job, and every AGAIN seconds while there is trouble. failing: called there when a job
         failed."""
         self.trouble: Failure | None = None
-        """Why the last job could not be done."""
+        """Why a job failed; None after a later job succeeded."""
         self.quiet_until = 0.0
-        """On the monotonic clock: nothing is to be tried before that, for there was trouble."""
+        """The time on the monotonic clock before which nothing is tried after a failure."""
         self._path, self._text = path, text
         self._idle, self._failing = idle, failing
         self._owner = owner_of(os.getpid())
         self._store: Store | None = None
-        self._put_in = self._taken_out = 0  # each counted by one of the two threads only
+        self._put_in = self._taken_out = 0  # each is changed by one thread only
         self._jobs: SimpleQueue[tuple[RecordedRun | None, Callable[[], None]] | None] = (
             SimpleQueue()
         )
@@ -61,7 +61,7 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """Jobs that are not done yet."""
+        """How many jobs are not done yet."""
         return self._put_in - self._taken_out
 
     def put(self, line: RecordedRun | None, job: Callable[[], None]) -> None:
@@ -75,7 +75,7 @@ class Writer:
         while True:
             try:
                 item = self._jobs.get(timeout=AGAIN if self.trouble else None)
-            except Empty:  # nothing more came, for the run stands: what is missing is tried
+            except Empty:  # the run stands and puts nothing in: what is missing is tried again
                 self._idle()
                 continue
             if item is None:
@@ -85,7 +85,7 @@ class Writer:
                 job()
             except StoreError as error:
                 self._failed(line, Failure(error.title, error.message))
-            except Exception as error:  # whatever it is, training goes on
+            except Exception as error:  # training goes on after any error
                 reason = f"{type(error).__name__}: {error}."
                 self._failed(line, Failure("The run cannot be recorded", reason, kind="internal"))
             finally:
@@ -98,32 +98,32 @@ class Writer:
         self.quiet_until = time.monotonic() + AGAIN
         self._failing()
         if line is not None:
-            line.marks = None  # how far the record goes is read anew
-        self._let_go()  # the file may be another one when it is tried again
+            line.marks = None  # the next job reads anew how far the record goes
+        self._let_go()  # the next job may find another file there
 
     def _let_go(self) -> None:
-        """Of the store."""
+        """Close the store."""
         store, self._store = self._store, None
         if store is not None:
             with suppress(StoreError):
                 store.close()
 
     def prepare(self, line: RecordedRun) -> None:
-        """Have the run in the store; `line.marks` is there then."""
+        """Put in a job that gets the run into the store and sets `line.marks`."""
         self.put(line, lambda: self._begin(line))
 
     def own(self, line: RecordedRun) -> None:
-        """The run is in the store, and held: say so there."""
+        """Put in a job that names this process as the owner of a run that it has locked."""
         run = line.run
         assert run is not None
         self.put(line, lambda: self._open().set_owner(run, self._owner))
 
     def append(self, line: RecordedRun, marks: RecordedUpTo, gathered: Gathered) -> None:
-        """Write what was gathered, and what it was gathered by is still what holds."""
+        """Put in a job that writes a batch, if `marks` are still those of the run by then."""
         self.put(line, lambda: self._append(line, marks, gathered))
 
     def _begin(self, line: RecordedRun) -> None:
-        """Have the run in the store, as ours, and know how far it goes."""
+        """Get the run into the store, lock it, and set `line.marks` by its record."""
         if line.marks is not None:
             return
         store = self._open()
@@ -131,7 +131,8 @@ class Writer:
             self._find_again(store, line)
         if line.run is None:
             self._create(store, line, line.new)
-        self._release_parent(store, line)  # now: whenever it is killed, one was interrupted
+        # After the row is inserted, so that a kill at any moment leaves an interrupted run.
+        self._release_parent(store, line)
         assert line.run is not None
         record = store.record(line.run)
         if line.lock is None:
@@ -149,7 +150,8 @@ class Writer:
         self.trouble = None
 
     def _find_again(self, store: Store, line: RecordedRun) -> None:
-        """The store may have been moved away, and be a new one, or a copy of the old one."""
+        """Look for the run by its uid, because the file may be a new store or a copy of the old
+        one. A run that is not found is to be inserted anew."""
         for deleted in (False, True):
             with suppress(StoreError):
                 line.run = store.find(line.uid, deleted=deleted).id
@@ -161,13 +163,13 @@ class Writer:
         line.new = replace(line.new, name=line.name, parent=None, fork_step=None)
 
     def _create(self, store: Store, line: RecordedRun, new: NewRun) -> None:
-        """Locked before it is there: it shall not look like an interrupted one, and be one if it
-        is killed the moment after."""
+        """Insert the run. Takes its lock before the row is inserted: a row with an owner and a free
+        lock counts as interrupted, and another process could open it."""
         if self._text is not None:
             new = replace(new, text_sha256=store.keep_text(self._text))
         step = new.fork_step
         if new.parent is not None and new.fork_step is not None:
-            # If the end of the parent could not be recorded, the fork has it nevertheless.
+            # The fork records the end of the parent itself if the parent's record lacks it.
             step = min(new.fork_step, store.row(new.parent).step)
         new = replace(new, uid=uuid.uuid4().hex)
         lock = RunLock(store.lock_folder, new.uid)
@@ -186,7 +188,7 @@ class Writer:
     def _append(self, line: RecordedRun, marks: RecordedUpTo, gathered: Gathered) -> None:
         batch = gathered.batch
         try:
-            if line.marks is marks and line.run is not None:  # else something before it failed
+            if line.marks is marks and line.run is not None:  # else an earlier job failed
                 whole = replace(
                     batch,
                     keyframes=tuple(map(frame_bytes, gathered.frames)),
@@ -201,7 +203,7 @@ class Writer:
             line.unwritten.extend((*batch.samples, *batch.probes))
             raise
         line.unwritten.extend((*batch.samples, *batch.probes))
-        self._failing()  # it was gathered in the very moment when that happened
+        self._failing()  # the batch was gathered in the moment of that failure
 
     def _open(self) -> Store:
         if self._store is not None and self._store.moved:
@@ -216,7 +218,7 @@ class Writer:
         return self._store
 
     def _release(self, store: Store, line: RecordedRun) -> None:
-        """The run is no longer at work."""
+        """Close the run in the store and free its lock; the same for its parent."""
         try:
             if line.run is not None:
                 row = store.row(line.run)
@@ -230,7 +232,7 @@ class Writer:
         self._release_parent(store, line)
 
     def _release_parent(self, store: Store, line: RecordedRun) -> None:
-        """The run that was at work before this one."""
+        """Release the run of this session before."""
         if line.parent is not None:
             self._release(store, line.parent)
             line.parent = None
@@ -238,7 +240,7 @@ class Writer:
     # ------------------------------------------------------------ the end
 
     def settle(self, seconds: float = 2.0) -> bool:
-        """Wait until all that was asked for is written; False if that takes too long."""
+        """Wait until all jobs are done; False after `seconds`."""
         if self._thread is None or not self.waiting:
             return True
         done = threading.Event()
@@ -246,7 +248,7 @@ class Writer:
         return done.wait(seconds)
 
     def end(self, line: RecordedRun) -> None:
-        """Let go of the run and of the store, and end."""
+        """Release the run, close the store, and end the thread; waits one second at most."""
         if self._thread is not None:
             self.put(None, lambda: self._release(self._open(), line))
             self._jobs.put(None)
@@ -255,8 +257,8 @@ class Writer:
 
 @contextmanager
 def _let_in_at_once() -> Iterator[None]:
-    """While this thread writes, training hands over to it at every occasion: each statement has
-    to come back from SQLite, and others wait for the lock of the store meanwhile."""
+    """Lower Python's switch interval, so that training hands over at every occasion: after each
+    statement this thread needs its turn back, while other processes wait for the store's lock."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(min(before, _HANDOVER))
     try:
