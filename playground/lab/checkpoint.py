@@ -1,10 +1,9 @@
-"""Checkpoints on disk: one .safetensors file that every other tool reads too.
+"""Checkpoints on disk: one .safetensors file, which other tools read too.
 
-The tensors are named as Karpathy's matrices (wte, wpe, lm_head, layer0.attn_wq ...), each again
-as first_moment.* and second_moment.* for Adam and as gradients.* for the screen, all float64;
-the series as series.losses and series.learning_rates, what metrics gave as metric.* with
-(step, value) in each row. Everything else is text in the header's
-metadata.
+All tensors are float64. Those of the model are named as Karpathy's matrices (wte, wpe, lm_head,
+layer0.attn_wq ...); first_moment.* and second_moment.* are Adam's, gradients.* are for the screen.
+series.losses and series.learning_rates are the series; metric.* has a (step, value) pair in each
+row. Everything else is text in the header's metadata.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ _MAX_HEADER = 100_000_000
 
 
 class CheckpointError(LabError):
-    """A checkpoint that cannot be read, written or used: what happened, why, what to do."""
+    """A checkpoint cannot be read, written or used: what happened, why, and what to do."""
 
     def __init__(self, title: str, message: str) -> None:
         super().__init__(Failure(title, message))
@@ -62,7 +61,7 @@ def as_array(data: bytes) -> array[float]:
 
 
 def pairs_of(data: bytes) -> list[tuple[int, float]]:
-    """(step, value) pairs from float64 bytes. Raises CheckpointError if they are none."""
+    """(step, value) pairs from float64 bytes. Raises CheckpointError for other numbers."""
     values = as_array(data)
     steps = values[::2]
     if len(values) % 2 or not all(step.is_integer() and 0 <= step < 2**53 for step in steps):
@@ -74,9 +73,9 @@ def pairs_of(data: bytes) -> list[tuple[int, float]]:
 
 
 def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Path:
-    """Write it whole or not at all; a file of that name is replaced in one go.
+    """Write a checkpoint whole or not at all; a file of that name is replaced in one go.
 
-    Returns the path written to. Raises CheckpointError.
+    Returns the path. Raises CheckpointError.
     """
     target = check_place(path)
     data = to_bytes(checkpoint)
@@ -86,8 +85,8 @@ def write_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Pa
 
 
 def check_place(path: str | os.PathLike[str]) -> Path:
-    """Where a checkpoint of this name would be written. Raises CheckpointError if it could not
-    be, as far as one can tell without writing."""
+    """The path that a checkpoint of this name is written to. Raises CheckpointError if it cannot
+    be written there, as far as that shows without writing."""
     target = expanded(path)
     with _explained(target):
         target = target_of(path)
@@ -106,7 +105,7 @@ def check_place(path: str | os.PathLike[str]) -> Path:
 
 @contextlib.contextmanager
 def _explained(target: Path) -> Iterator[None]:
-    """What the system refuses, in words."""
+    """Turn errors of the system into CheckpointError."""
     try:
         yield
     except PermissionError as error:
@@ -120,11 +119,11 @@ def _explained(target: Path) -> Iterator[None]:
 
 
 def to_bytes(checkpoint: Checkpoint) -> bytes:
-    """The file's contents."""
-    import safetensors  # 5 ms, only when something is saved or opened
+    """The contents of a checkpoint's file."""
+    import safetensors  # 5 ms, paid only when a checkpoint is saved or opened
 
     spec = RunSpec.parse(checkpoint.spec)
-    kept: list[bytes] = []  # alive until it is serialized: the library is given addresses
+    kept: list[bytes] = []  # kept alive until serialized, for the library is given addresses
     tensors: dict[str, Any] = {}
 
     def add(name: str, data: bytes, *shape: int) -> None:
@@ -168,15 +167,15 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
 
 
 def _address(data: bytes) -> int:
-    """Where the bytes lie in memory, for as long as the object lives."""
+    """The address of the bytes in memory, valid as long as the object lives."""
     import ctypes
 
     return ctypes.cast(ctypes.c_char_p(data), ctypes.c_void_p).value or 0
 
 
 def config_of(spec: RunSpec, count: int) -> ModelConfig:
-    """The model of `count` parameters that this spec describes; the vocabulary follows. Raises
-    CheckpointError for a count that no vocabulary leads to."""
+    """The model of this spec with `count` parameters, from which the size of the vocabulary
+    follows. Raises CheckpointError for a count that no vocabulary leads to."""
     smallest = spec.model.config(1)
     last = parameter_layout(smallest)[-1]
     vocabulary, rest = divmod(count - last.offset - last.size, 2 * smallest.n_embd)
@@ -192,7 +191,7 @@ def config_of(spec: RunSpec, count: int) -> ModelConfig:
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
-    """A saved run. Raises CheckpointError saying what is wrong with the file."""
+    """The checkpoint in a file. Raises CheckpointError, which says what is wrong with the file."""
     source = expanded(path)
     return from_bytes(_read(source), str(source))
 
@@ -221,7 +220,8 @@ def _read(source: Path) -> bytes:
 
 
 def from_bytes(data: bytes, name: str = "the checkpoint") -> Checkpoint:
-    """A checkpoint from a file's contents; `name` is for the messages."""
+    """The checkpoint from a file's contents. name: the file, for messages. Raises
+    CheckpointError."""
     import safetensors
 
     metadata = _metadata(data, name)
@@ -241,7 +241,7 @@ def from_bytes(data: bytes, name: str = "the checkpoint") -> Checkpoint:
 
 
 def _metadata(data: bytes, name: str) -> Mapping[str, str]:
-    """The text in the header: the library's own reader wants a tensor framework for it."""
+    """The metadata in the header. The library's own reader of it needs a tensor framework."""
     try:
         (length,) = struct.unpack_from("<Q", data)
         if length > min(_MAX_HEADER, len(data)):

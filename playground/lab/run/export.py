@@ -1,9 +1,7 @@
-"""Taking a run elsewhere: an exporter fed, watched, and its work put in place whole or not at
-all.
+"""Exports: an exporter plugin writes the run, and its work is put in place whole or not at all.
 
-The exporter writes into a hidden folder beside the place, under the name that was asked for;
-when it is done, that is renamed to where it belongs. Whatever happens before, what was there
-stays as it was.
+The exporter writes into a hidden folder beside the target, under the target's name. When the
+exporter is done, its file or folder is moved to the target; until then the target stays as it was.
 """
 
 from __future__ import annotations
@@ -28,11 +26,11 @@ from playground.lab.run.guard import Activity, Guard, failure_of, make, plugin_f
 from playground.lab.spec import RunSpec, SpecError
 
 BY_SUFFIX = {".csv": "csv", ".jsonl": "json-lines"}
-"""Which exporter a file's name asks for."""
+"""The exporter for a file's suffix."""
 
 
 def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> RunExport:
-    """A run as exporters see it. Raises LabError for a checkpoint that cannot be."""
+    """The run as exporters see it. Raises LabError for a damaged checkpoint."""
     try:
         spec = RunSpec.parse(checkpoint.spec)
     except SpecError as error:
@@ -66,9 +64,10 @@ def export(
     report: Callable[[Progress], None],
     activity: Activity | None = None,
 ) -> Path:
-    """Write the run to a file or folder; an existing file is replaced. Returns where it is.
+    """Write the run to a file or folder; an existing file is replaced. Returns the path.
 
-    report: called now and then; what it raises goes through. Raises LabError.
+    report: called as the exporter reports progress; what `report` raises goes through. Raises
+    LabError.
     """
     activity = activity or Activity()
     target = check_place(path)
@@ -83,7 +82,7 @@ def export(
         activity.alive()
         try:
             report(Progress(f"{guard.entry.name}: {str(what)[:80]}", int(done), int(total)))
-        except BaseException as error:  # what cancels is not the plugin's
+        except BaseException as error:  # a cancellation, which is no failure of the plugin
             stopped.append(error)
             raise
 
@@ -114,8 +113,8 @@ def export(
 
 
 def check_place(path: str | os.PathLike[str]) -> Path:
-    """Where an export of this name is written. Raises LabError if it cannot be, as far as one
-    can tell without writing."""
+    """The path that an export of this name is written to. Raises LabError if it cannot be written
+    there, as far as that shows without writing."""
     target = expanded(path)
     try:
         target = target_of(path).absolute()
@@ -139,7 +138,7 @@ def check_place(path: str | os.PathLike[str]) -> Path:
 
 
 def _put(draft: Path, target: Path, guard: Guard) -> None:
-    """From the draft to where it belongs. Raises OSError, PluginError."""
+    """Move the draft to the target. Raises OSError, PluginError, LabError."""
     if draft.is_dir():
         if target.is_file():
             raise _failed(
@@ -147,7 +146,7 @@ def _put(draft: Path, target: Path, guard: Guard) -> None:
                 f"{guard.label} makes a folder, and {target} is a file. Choose another name.",
             )
         if target.is_dir():
-            target.rmdir()  # empty, or it would have been refused
+            target.rmdir()  # check_place refuses a folder that is not empty
     elif draft.is_file():
         if target.is_dir():
             raise _failed("This is a folder", f"{target} is a folder. Name a file in it.")
@@ -165,7 +164,7 @@ def _failed(title: str, message: str) -> LabError:
 
 
 def _refused(target: Path, error: Exception) -> LabError:
-    """What the system refuses, in words."""
+    """The LabError for an error of the system."""
     if isinstance(error, PermissionError):
         return _failed(
             "The run may not be written there",
