@@ -255,8 +255,8 @@ def _states(
     does not train at the moment.
 
     Opening a run at its end repeats the last step, which brings the gradients; so a state shortly
-    before the end is always kept. A standing run also keeps the state at its end, for machines on
-    which the last step cannot be repeated.
+    before the end is always kept. A standing run also keeps the state at its end, in case the last
+    step cannot be repeated.
     """
     shelf, timeline = marks.shelf, training.timeline
     near = timeline.before(head)
