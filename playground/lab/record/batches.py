@@ -128,7 +128,7 @@ class RecordedUpTo:
     measured: dict[str, array[int]] = field(default_factory=dict)
     """The steps of the recorded measurements in order, by label."""
     edits: Edits = field(default_factory=Edits)
-    shelf: DiskKeyframes = field(default_factory=DiskKeyframes)
+    on_disk: DiskKeyframes = field(default_factory=DiskKeyframes)
     tip: int = -1
     """The newest step whose state is on disk."""
     stands: tuple[int, RunStatus | None] = (-1, None)
@@ -147,14 +147,14 @@ class RecordedUpTo:
                 if pairs
             },
             edits=Edits.of(record.edits),
-            shelf=DiskKeyframes(sorted({*start, *record.keyframes})),
+            on_disk=DiskKeyframes(sorted({*start, *record.keyframes})),
             settings=record.settings,
         )
 
 
 class RecordedRun:
-    """One run of the store, as the recorder knows it. The writing thread sets `marks` when the run
-    is in the store; from then on `marks` belongs to the gathering thread."""
+    """One run of the store, as the recorder knows it. The writing thread sets `up_to` when the run
+    is in the store; from then on `up_to` belongs to the gathering thread."""
 
     def __init__(self, new: NewRun, run: int | None = None, parent: RecordedRun | None = None):
         self.new = new
@@ -166,7 +166,7 @@ class RecordedRun:
         self.parent_run: int | None = None
         self.fork_step: int | None = None
         self.lock: RunLock | None = None
-        self.marks: RecordedUpTo | None = None
+        self.up_to: RecordedUpTo | None = None
         """None before the run is in the store, and after a failed write, when it is read anew."""
         self.head: float = 0 if run is None else math.inf
         """The last step that may be recorded; `inf` as long as it is not known."""
@@ -182,7 +182,7 @@ class RecordedRun:
         self.spec, self.data = record.spec, record.data
         self.parent_run, self.fork_step = record.row.parent, record.row.fork_step
         self.head, self.seconds = record.row.step, record.seconds
-        self.marks = RecordedUpTo.of(record)
+        self.up_to = RecordedUpTo.of(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,39 +196,39 @@ class Gathered:
 
 def gather(
     training: Training,
-    marks: RecordedUpTo,
+    up_to: RecordedUpTo,
     status: RunStatus,
     settings: str,
     seconds: float,
     samples: Sequence[StoredSamples],
     probes: Sequence[ProbeAnswers],
 ) -> Gathered | None:
-    """What is not recorded yet; None if there is nothing. The marks say from now on that it is
+    """What is not recorded yet; None if there is nothing. From now on `up_to` says that it is
     recorded. seconds: how long training took so far."""
     series = training.series
     stands = (training.step, status)
-    begin = max(0, marks.head - series.first)
+    begin = max(0, up_to.head - series.first)
     losses, rates = series.losses[begin:], series.learning_rates[begin:]
-    later = takewhile(lambda pair: pair[0] > marks.evaluated, reversed(series.evaluations.items()))
+    later = takewhile(lambda pair: pair[0] > up_to.evaluated, reversed(series.evaluations.items()))
     evaluations = tuple(later)[::-1]
     measured = {
         label: pairs
         for label, one in series.measured.items()
-        if (pairs := _unrecorded(one, marks.measured.setdefault(label, array("q"))))
+        if (pairs := _unrecorded(one, up_to.measured.setdefault(label, array("q"))))
     }
-    edits = tuple(edit for edit in training.timeline.edits if edit not in marks.edits)
+    edits = tuple(edit for edit in training.timeline.edits if edit not in up_to.edits)
     if (
-        stands == marks.stands
-        and settings == marks.settings
+        stands == up_to.stands
+        and settings == up_to.settings
         and not (losses or evaluations or measured or edits or samples or probes)
     ):
         return None
-    head = marks.head + len(losses)
-    frames, tip, dropped = _states(training, marks, head, status != "running")
+    head = up_to.head + len(losses)
+    frames, tip, dropped = _states(training, up_to, head, status != "running")
     batch = Batch(
         at=training.step,
         status=status,
-        first=marks.head,
+        first=up_to.head,
         losses=losses,
         learning_rates=rates,
         tokens_seen=training.tokens_seen,
@@ -240,16 +240,16 @@ def gather(
         probes=tuple(probes),
         edits=edits,
         dropped=dropped,
-        settings=settings if settings != marks.settings else None,
+        settings=settings if settings != up_to.settings else None,
     )
-    marks.head, marks.stands, marks.settings = head, stands, settings
-    marks.evaluated = max(marks.evaluated, *(step for step, _ in evaluations), -1)
-    marks.edits = marks.edits.having(*edits)
+    up_to.head, up_to.stands, up_to.settings = head, stands, settings
+    up_to.evaluated = max(up_to.evaluated, *(step for step, _ in evaluations), -1)
+    up_to.edits = up_to.edits.having(*edits)
     return Gathered(batch, frames, tip)
 
 
 def _states(
-    training: Training, marks: RecordedUpTo, head: int, standing: bool
+    training: Training, up_to: RecordedUpTo, head: int, standing: bool
 ) -> tuple[tuple[Keyframe, ...], Keyframe | None, tuple[int, ...]]:
     """(keyframes to write, the tip or None, steps whose keyframes are removed). standing: the run
     does not train at the moment.
@@ -258,26 +258,28 @@ def _states(
     before the end is always kept. A standing run also keeps the state at its end, in case the last
     step cannot be repeated.
     """
-    shelf, timeline = marks.shelf, training.timeline
+    on_disk, timeline = up_to.on_disk, training.timeline
     near = timeline.before(head)
     if near.size > LARGEST:  # no states: a run of this size is trained again when it is opened
         return (), None, ()
-    last = shelf.steps[-1] if shelf.steps else -1
-    frames = shelf.choose((one for one in timeline.after(last) if one.step <= head), training.pace)
+    last = on_disk.steps[-1] if on_disk.steps else -1
+    frames = on_disk.choose(
+        (one for one in timeline.after(last) if one.step <= head), training.pace
+    )
     stands_at_end = standing and training.step == training.series.head == head
     if stands_at_end and near.step > max([last, *(frame.step for frame in frames)]):
         frames.append(near)
-        shelf.put(near)
-    dropped = shelf.thin(near.size)
+        on_disk.put(near)
+    dropped = on_disk.thin(near.size)
     kept = tuple(frame for frame in frames if frame.step not in dropped)
-    newest, tip = max([marks.tip, *shelf.steps]), None
+    newest, tip = max([up_to.tip, *on_disk.steps]), None
     if stands_at_end and newest < head:
         tip = training.keyframe()
-    elif not standing and newest < near.step and shelf.affords_tip(near.size):
+    elif not standing and newest < near.step and on_disk.affords_tip(near.size):
         tip = near
     if tip is not None:
-        shelf.spend_on_tip(tip.size)
-        marks.tip = tip.step
+        on_disk.spend_on_tip(tip.size)
+        up_to.tip = tip.step
     return kept, tip, dropped
 
 

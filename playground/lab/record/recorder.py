@@ -82,14 +82,14 @@ class Recorder:
         """The arguments of `check_future`, until the record can be compared."""
         self._lazy = recording.looking
         """True if a fork is made only when it differs from its parent."""
-        self._line = line = RecordedRun(self._new(recording), recording.run)
+        self._recorded = recorded = RecordedRun(self._new(recording), recording.run)
         if recalled is not None:
-            line.lock = recalled.lock
-            line.take(recalled.record)
+            recorded.lock = recalled.lock
+            recorded.take(recalled.record)
             self.seconds = recalled.record.seconds
-            self.writer.own(line)
+            self.writer.own(recorded)
         elif recording.run is not None or (recording.parent is not None and not self._lazy):
-            self.writer.prepare(line)
+            self.writer.prepare(recorded)
 
     def _new(self, recording: Recording) -> NewRun:
         return replace(
@@ -102,16 +102,16 @@ class Recorder:
     @property
     def state(self) -> RecordState:
         """How the recording stands, for the screen."""
-        line = self._line
-        ours = line.uid != ""
-        parent, fork_step = line.parent_run, line.fork_step
+        recorded = self._recorded
+        ours = recorded.uid != ""
+        parent, fork_step = recorded.parent_run, recorded.fork_step
         if not ours:
-            parent, fork_step = line.new.parent, line.new.fork_step
+            parent, fork_step = recorded.new.parent, recorded.new.fork_step
         pending = not ours and self.writer.trouble is None and self._worth_keeping()
         return RecordState(
-            line.run if ours else None,
-            line.uid,
-            line.name,
+            recorded.run if ours else None,
+            recorded.uid,
+            recorded.name,
             parent,
             fork_step,
             pending,
@@ -140,9 +140,9 @@ class Recorder:
     def _measure_norm(self, now: float) -> None:
         """Record the length of the last gradient, for new steps only, and so seldom that it takes
         no more than _SHARE of the time."""
-        training, marks = self._training, self._line.marks
+        training, up_to = self._training, self._recorded.up_to
         step, measured = training.step, training.series.measured
-        known = marks.measured.get(NORM) if marks else None
+        known = up_to.measured.get(NORM) if up_to else None
         new = step == training.series.head and not (known and step <= known[-1])
         if new and training.last is not None and training.last.step == step:
             with suppress(Exception):  # a plugin's engine may fail; its next step says why
@@ -170,38 +170,38 @@ class Recorder:
             return
         self._next = now + EVERY
         self._check()
-        line = self._line
-        if line.marks is None and not self.writer.waiting:
+        recorded = self._recorded
+        if recorded.up_to is None and not self.writer.waiting:
             if not self._worth_keeping():
                 self._owed = False
                 return
-            self.writer.prepare(line)
+            self.writer.prepare(recorded)
             if self._training.pace > EVERY:  # the next call is a whole step away
                 self.writer.settle(min(1.0, _PATIENCE * self._training.pace))
                 self._check()
-                line = self._line
-        marks = line.marks
-        if marks is None:
+                recorded = self._recorded
+        up_to = recorded.up_to
+        if up_to is None:
             self._next = now + _SOON  # the run's row is being written; the batch follows at once
             return
         self._owed = False
-        self.seconds = max(self.seconds, line.seconds)
-        marks.shelf.earn(now - self._last)
+        self.seconds = max(self.seconds, recorded.seconds)
+        up_to.on_disk.earn(now - self._last)
         self._last = now
-        samples, probes = self._to_record(line)
+        samples, probes = self._to_record(recorded)
         gathered = gather(
-            self._training, marks, status, self._settings(), self.seconds, samples, probes
+            self._training, up_to, status, self._settings(), self.seconds, samples, probes
         )
-        line.head = marks.head
+        recorded.head = up_to.head
         if gathered is not None:
-            self.writer.append(line, marks, gathered)
+            self.writer.append(recorded, up_to, gathered)
 
-    def _to_record(self, line: RecordedRun) -> tuple[list[StoredSamples], list[ProbeAnswers]]:
+    def _to_record(self, recorded: RecordedRun) -> tuple[list[StoredSamples], list[ProbeAnswers]]:
         """The samples and answers since the last batch, and those of batches that failed."""
         samples: list[StoredSamples] = []
         probes: list[ProbeAnswers] = []
-        while line.unwritten:
-            one = line.unwritten.popleft()
+        while recorded.unwritten:
+            one = recorded.unwritten.popleft()
             if isinstance(one, StoredSamples):
                 samples.append(one)
             else:
@@ -214,11 +214,11 @@ class Recorder:
 
     def _worth_keeping(self) -> bool:
         """True if the run has something to lose: a step, or a fork that a person asked for."""
-        line, series = self._line, self._training.series
-        if line.run is not None or line.parent is not None:
+        recorded, series = self._recorded, self._training.series
+        if recorded.run is not None or recorded.parent is not None:
             return True
-        if line.new.fork_step is not None:
-            return not self._lazy or series.head > line.new.fork_step
+        if recorded.new.fork_step is not None:
+            return not self._lazy or series.head > recorded.new.fork_step
         return series.head > series.first
 
     # ------------------------------------------------------------ forks
@@ -226,29 +226,29 @@ class Recorder:
     def branch(self, step: int, status: RunStatus) -> None:
         """Called before the steps after `step` become others. If steps after `step` are recorded,
         they stay in the record, and this session continues as a fork."""
-        if max(self._line.head, self._training.series.head) <= step:
+        if max(self._recorded.head, self._training.series.head) <= step:
             return
         quiet = time.monotonic() < self.writer.quiet_until
         if (
-            self._line.marks is None
+            self._recorded.up_to is None
             and not (self.writer.waiting or quiet)
             and self._worth_keeping()
         ):
-            self.writer.prepare(self._line)
+            self.writer.prepare(self._recorded)
         self.writer.settle()
-        self.flush(status, anyhow=self._line.marks is not None)
-        line = self._line
-        if line.run is not None:
+        self.flush(status, anyhow=self._recorded.up_to is not None)
+        recorded = self._recorded
+        if recorded.run is not None:
             self._fork(step)
-        elif line.new.fork_step is not None:
+        elif recorded.new.fork_step is not None:
             # A fork that is not in the store yet begins at the earlier of the two steps.
-            line.new = replace(line.new, fork_step=min(step, line.new.fork_step))
+            recorded.new = replace(recorded.new, fork_step=min(step, recorded.new.fork_step))
         self._forget_after(step)
 
     def _forget_after(self, step: int) -> None:
         """Drop unrecorded samples and answers after `step`: they belong to steps that are given
         up, and must not get into the record of the new ones."""
-        unrecorded: tuple[deque[Any], ...] = (self.samples, self.probes, self._line.unwritten)
+        unrecorded: tuple[deque[Any], ...] = (self.samples, self.probes, self._recorded.unwritten)
         for waiting in unrecorded:
             for _ in range(len(waiting)):
                 one = waiting.popleft()
@@ -256,12 +256,12 @@ class Recorder:
                     waiting.append(one)
 
     def _fork(self, step: int) -> None:
-        parent = self._line
+        parent = self._recorded
         self._unchecked = None
         new = replace(self._about(), parent=parent.run, fork_step=step)
-        self._line = RecordedRun(new, parent=parent)
-        self._line.unwritten.extend(parent.unwritten)
-        self.writer.prepare(self._line)
+        self._recorded = RecordedRun(new, parent=parent)
+        self._recorded.unwritten.extend(parent.unwritten)
+        self.writer.prepare(self._recorded)
 
     def check_future(self, step: int, exact: bool) -> None:
         """Called when a recorded run continues at `step`. If the next steps will not be the
@@ -273,22 +273,22 @@ class Recorder:
         self._check()
 
     def _check(self) -> None:
-        line, marks, asked = self._line, self._line.marks, self._unchecked
-        if asked is None or marks is None:
+        recorded, up_to, asked = self._recorded, self._recorded.up_to, self._unchecked
+        if asked is None or up_to is None:
             return
         self._unchecked = None
         step, exact = asked
         timeline = self._training.timeline
         mine = {(edit.step, edit.field) for edit in timeline.edits}
-        as_recorded = all(edit in marks.edits for edit in timeline.edits if edit.step < marks.head)
-        recorded = ((edit.step, edit.field) for edit in marks.edits if edit.step < step)
-        nothing_missing = all(key in mine for key in recorded)
+        as_recorded = all(edit in up_to.edits for edit in timeline.edits if edit.step < up_to.head)
+        known = ((edit.step, edit.field) for edit in up_to.edits if edit.step < step)
+        nothing_missing = all(key in mine for key in known)
         about = self._about()
-        same = same_settings(line.spec, about.spec) and line.data == about.data
-        if not same or (marks.head > step and not (exact and as_recorded and nothing_missing)):
+        same = same_settings(recorded.spec, about.spec) and recorded.data == about.data
+        if not same or (up_to.head > step and not (exact and as_recorded and nothing_missing)):
             self._fork(step)
             return
-        timeline.edits = marks.edits.having(*timeline.edits)
+        timeline.edits = up_to.edits.having(*timeline.edits)
 
     # ------------------------------------------------------------ the end
 
@@ -303,4 +303,4 @@ class Recorder:
     def close(self, status: RunStatus) -> None:
         """Write what is left and release the run; takes some seconds at most."""
         self.write_all(status)
-        self.writer.end(self._line)
+        self.writer.end(self._recorded)

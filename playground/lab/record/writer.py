@@ -64,9 +64,9 @@ class Writer:
         """How many jobs are not done yet."""
         return self._put_in - self._taken_out
 
-    def put(self, line: RecordedRun | None, job: Callable[[], None]) -> None:
+    def put(self, recorded: RecordedRun | None, job: Callable[[], None]) -> None:
         self._put_in += 1
-        self._jobs.put((line, job))
+        self._jobs.put((recorded, job))
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
             self._thread.start()
@@ -80,25 +80,27 @@ class Writer:
                 continue
             if item is None:
                 break
-            line, job = item
+            recorded, job = item
             try:
                 job()
             except StoreError as error:
-                self._failed(line, Failure(error.title, error.message))
+                self._failed(recorded, Failure(error.title, error.message))
             except Exception as error:  # training goes on after any error
                 reason = f"{type(error).__name__}: {error}."
-                self._failed(line, Failure("The run cannot be recorded", reason, kind="internal"))
+                self._failed(
+                    recorded, Failure("The run cannot be recorded", reason, kind="internal")
+                )
             finally:
                 self._taken_out += 1
             self._idle()
         self._let_go()
 
-    def _failed(self, line: RecordedRun | None, failure: Failure) -> None:
+    def _failed(self, recorded: RecordedRun | None, failure: Failure) -> None:
         self.trouble = failure
         self.quiet_until = time.monotonic() + AGAIN
         self._failing()
-        if line is not None:
-            line.marks = None  # the next job reads anew how far the record goes
+        if recorded is not None:
+            recorded.up_to = None  # the next job reads anew how far the record goes
         self._let_go()  # the next job may find another file there
 
     def _let_go(self) -> None:
@@ -108,61 +110,61 @@ class Writer:
             with suppress(StoreError):
                 store.close()
 
-    def prepare(self, line: RecordedRun) -> None:
-        """Put in a job that gets the run into the store and sets `line.marks`."""
-        self.put(line, lambda: self._begin(line))
+    def prepare(self, recorded: RecordedRun) -> None:
+        """Put in a job that gets the run into the store and sets `recorded.up_to`."""
+        self.put(recorded, lambda: self._begin(recorded))
 
-    def own(self, line: RecordedRun) -> None:
+    def own(self, recorded: RecordedRun) -> None:
         """Put in a job that names this process as the owner of a run that it has locked."""
-        run = line.run
+        run = recorded.run
         assert run is not None
-        self.put(line, lambda: self._open().set_owner(run, self._owner))
+        self.put(recorded, lambda: self._open().set_owner(run, self._owner))
 
-    def append(self, line: RecordedRun, marks: RecordedUpTo, gathered: Gathered) -> None:
-        """Put in a job that writes a batch, if `marks` are still those of the run by then."""
-        self.put(line, lambda: self._append(line, marks, gathered))
+    def append(self, recorded: RecordedRun, up_to: RecordedUpTo, gathered: Gathered) -> None:
+        """Put in a job that writes a batch, if `up_to` is still that of the run by then."""
+        self.put(recorded, lambda: self._append(recorded, up_to, gathered))
 
-    def _begin(self, line: RecordedRun) -> None:
-        """Get the run into the store, lock it, and set `line.marks` by its record."""
-        if line.marks is not None:
+    def _begin(self, recorded: RecordedRun) -> None:
+        """Get the run into the store, lock it, and set `recorded.up_to` by its record."""
+        if recorded.up_to is not None:
             return
         store = self._open()
-        if line.uid:
-            self._find_again(store, line)
-        if line.run is None:
-            self._create(store, line, line.new)
+        if recorded.uid:
+            self._find_again(store, recorded)
+        if recorded.run is None:
+            self._create(store, recorded, recorded.new)
         # After the row is inserted, so that a kill at any moment leaves an interrupted run.
-        self._release_parent(store, line)
-        assert line.run is not None
-        record = store.record(line.run)
-        if line.lock is None:
+        self._release_parent(store, recorded)
+        assert recorded.run is not None
+        record = store.record(recorded.run)
+        if recorded.lock is None:
             lock = RunLock(store.lock_folder, record.row.uid)
             if not lock.acquire(2.0):
                 raise StoreError(
                     "The run is recorded elsewhere",
-                    f"Run {line.run} is open in {record.row.owner or 'another playground'}. Close "
-                    "it there.",
+                    f"Run {recorded.run} is open in {record.row.owner or 'another playground'}. "
+                    "Close it there.",
                     "locked",
                 )
-            line.lock = lock
-        store.set_owner(line.run, self._owner)
-        line.take(record)
+            recorded.lock = lock
+        store.set_owner(recorded.run, self._owner)
+        recorded.take(record)
         self.trouble = None
 
-    def _find_again(self, store: Store, line: RecordedRun) -> None:
+    def _find_again(self, store: Store, recorded: RecordedRun) -> None:
         """Look for the run by its uid, because the file may be a new store or a copy of the old
         one. A run that is not found is to be inserted anew."""
         for deleted in (False, True):
             with suppress(StoreError):
-                line.run = store.find(line.uid, deleted=deleted).id
+                recorded.run = store.find(recorded.uid, deleted=deleted).id
                 return
-        if line.lock is not None:
-            line.lock.release()
-        line.run = line.lock = line.parent = None
-        line.uid = ""
-        line.new = replace(line.new, name=line.name, parent=None, fork_step=None)
+        if recorded.lock is not None:
+            recorded.lock.release()
+        recorded.run = recorded.lock = recorded.parent = None
+        recorded.uid = ""
+        recorded.new = replace(recorded.new, name=recorded.name, parent=None, fork_step=None)
 
-    def _create(self, store: Store, line: RecordedRun, new: NewRun) -> None:
+    def _create(self, store: Store, recorded: RecordedRun, new: NewRun) -> None:
         """Insert the run. Takes its lock before the row is inserted: a row with an owner and a free
         lock counts as interrupted, and another process could open it."""
         if self._text is not None:
@@ -176,19 +178,19 @@ class Writer:
         lock.acquire()
         try:
             if new.parent is not None and step is not None:
-                line.run = store.fork(new.parent, step, new, self._owner)
+                recorded.run = store.fork(new.parent, step, new, self._owner)
             else:
-                line.run = store.create(new, self._owner)
+                recorded.run = store.create(new, self._owner)
         except BaseException:
             lock.release()
             remove_lock(store.lock_folder, new.uid)
             raise
-        line.lock = lock
+        recorded.lock = lock
 
-    def _append(self, line: RecordedRun, marks: RecordedUpTo, gathered: Gathered) -> None:
+    def _append(self, recorded: RecordedRun, up_to: RecordedUpTo, gathered: Gathered) -> None:
         batch = gathered.batch
         try:
-            if line.marks is marks and line.run is not None:  # else an earlier job failed
+            if recorded.up_to is up_to and recorded.run is not None:  # else an earlier job failed
                 whole = replace(
                     batch,
                     keyframes=tuple(map(frame_bytes, gathered.frames)),
@@ -196,13 +198,13 @@ class Writer:
                 )
                 store = self._open()
                 with _let_in_at_once():
-                    store.append(line.run, whole)
+                    store.append(recorded.run, whole)
                 self.trouble = None
                 return
         except BaseException:
-            line.unwritten.extend((*batch.samples, *batch.probes))
+            recorded.unwritten.extend((*batch.samples, *batch.probes))
             raise
-        line.unwritten.extend((*batch.samples, *batch.probes))
+        recorded.unwritten.extend((*batch.samples, *batch.probes))
         self._failing()  # the batch was gathered in the moment of that failure
 
     def _open(self) -> Store:
@@ -217,25 +219,25 @@ class Writer:
             self._store = Store.open(self._path)
         return self._store
 
-    def _release(self, store: Store, line: RecordedRun) -> None:
+    def _release(self, store: Store, recorded: RecordedRun) -> None:
         """Close the run in the store and free its lock; the same for its parent."""
         try:
-            if line.run is not None:
-                row = store.row(line.run)
-                at, status = line.marks.stands if line.marks else (-1, None)
+            if recorded.run is not None:
+                row = store.row(recorded.run)
+                at, status = recorded.up_to.stands if recorded.up_to else (-1, None)
                 at, status = (row.at, row.status) if status is None else (at, status)
-                store.close_run(line.run, at, "paused" if status == "running" else status)
+                store.close_run(recorded.run, at, "paused" if status == "running" else status)
         finally:
-            if line.lock is not None:
-                line.lock.release()
-                line.lock = None
-        self._release_parent(store, line)
+            if recorded.lock is not None:
+                recorded.lock.release()
+                recorded.lock = None
+        self._release_parent(store, recorded)
 
-    def _release_parent(self, store: Store, line: RecordedRun) -> None:
+    def _release_parent(self, store: Store, recorded: RecordedRun) -> None:
         """Release the run of this session before."""
-        if line.parent is not None:
-            self._release(store, line.parent)
-            line.parent = None
+        if recorded.parent is not None:
+            self._release(store, recorded.parent)
+            recorded.parent = None
 
     # ------------------------------------------------------------ the end
 
@@ -247,10 +249,10 @@ class Writer:
         self.put(None, done.set)
         return done.wait(seconds)
 
-    def end(self, line: RecordedRun) -> None:
+    def end(self, recorded: RecordedRun) -> None:
         """Release the run, close the store, and end the thread; waits one second at most."""
         if self._thread is not None:
-            self.put(None, lambda: self._release(self._open(), line))
+            self.put(None, lambda: self._release(self._open(), recorded))
             self._jobs.put(None)
             self._thread.join(1.0)
 

@@ -184,11 +184,9 @@ def about(store: Store, run: int) -> About:
 def settings_of(record: RunRecord) -> dict[str, Any]:
     """The RunSpec by section, with the learning rate and the engine that are in force at the end
     of the record: a fork keeps its parent's spec, and its changes of these two are edits."""
-    values: dict[str, Any] = json.loads(record.spec)
-    optimizer = values.get("optimizer") or {}
-    values["optimizer"] = {**optimizer, "learning_rate": record.row.learning_rate}
-    values["engine"] = record.row.engine
-    return values
+    from playground.lab.fork import with_edits
+
+    return with_edits(json.loads(record.spec), record.row.learning_rate, record.row.engine)
 
 
 def _last_sampled(store: Store, run: int) -> int:

@@ -672,7 +672,7 @@ def test_what_was_gathered_in_the_moment_of_trouble_is_asked_for_again(house: Ho
     assert recorder is not None
     house.woken.clear()
     late = batches.Gathered(Batch(at=30, status="paused"), (), None)
-    recorder.writer.append(recorder._line, batches.RecordedUpTo(), late)
+    recorder.writer.append(recorder._recorded, batches.RecordedUpTo(), late)
     assert house.woken.wait(5)
     session.close()
 
