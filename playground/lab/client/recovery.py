@@ -46,7 +46,11 @@ class CheckpointKeeper:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.spec = ""
+        self.reset("", None)
+
+    def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
+        """Another run, opened from `checkpoint` or from its start."""
+        self.spec = spec
         self.changed = asyncio.Event()
         """Something was done to the run since the checkpoint was made."""
         self._latest: Checkpoint | None = None
@@ -57,11 +61,6 @@ class CheckpointKeeper:
         self._first = 0
         """The series begin after this step."""
         self._epoch = -1
-
-    def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
-        """Another run, opened from `checkpoint` or from its start."""
-        self.__init__(self.limits)  # type: ignore[misc]
-        self.spec = spec
         if checkpoint is not None:
             self.keep(dataclasses.replace(checkpoint, epoch=-1))
 
