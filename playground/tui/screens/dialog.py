@@ -23,7 +23,7 @@ from textual.keys import format_key
 from textual.screen import ModalScreen, Screen
 from textual.style import Style
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
 from playground.tui.widgets.text import visible
@@ -260,6 +260,21 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     def remark(self) -> str:
         """What the lower edge of the frame says, plain text."""
         return ""
+
+    def accept(self) -> None:
+        """Dismiss with what the person entered, if it can be used. Enter in a field, the button and
+        the dialog's key for that lead here; a dialog that only shows something does nothing."""
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.accept()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        self.accept()
+
+    def action_accept(self) -> None:
+        self.accept()
 
     def action_cancel(self) -> None:
         self.dismiss(None)

@@ -79,6 +79,7 @@ class MessageScreen(Dialog[str | None]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
+        event.prevent_default()  # the dialog's own handler accepts, whichever button it was
         self.dismiss(self._choices[int(event.button.name or 0)][0])
 
 

@@ -79,7 +79,7 @@ class ExportScreen(ContributionPicker):
         suffix = _SUFFIXES.get(entry.name, "") if entry.plugin == BUILTIN else f"-{entry.name}"
         return f"{title or 'run'}-step{self.model.step}{suffix}"
 
-    def accept(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+    def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         if entry.missing:
             self.app.bell()  # the line below says why
             return

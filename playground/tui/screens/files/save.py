@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Button
 
 from playground.tui.screens.dialog import Dialog, Line
 from playground.tui.screens.files.paths import is_folder
@@ -22,7 +22,7 @@ class SaveScreen(Dialog[str | None]):
 
     HEADING = "Save the model"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "save", "save", id="save.save", tooltip="Write the file"),
+        Binding("enter", "accept", "save", id="save.save", tooltip="Write the file"),
     ]
     DEFAULT_CSS = """
     SaveScreen {
@@ -47,15 +47,7 @@ class SaveScreen(Dialog[str | None]):
     def on_mount(self) -> None:
         self.set_focus(self.query_one(Target).field)
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_save()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_save()
-
-    def action_save(self) -> None:
+    def accept(self) -> None:
         path = self.query_one(Target).settled()
         if path is not None:
             self.dismiss(str(path))

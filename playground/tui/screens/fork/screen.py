@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from rich.cells import cell_len
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -79,7 +80,7 @@ class ForkScreen(Dialog[ForkChoice | None]):
     """Dismissed with what was chosen; None for escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "fork", "fork", id="fork.fork",
+        Binding("enter", "accept", "fork", id="fork.fork",
                 tooltip="Go on as a new run with the changes"),
         Binding("ctrl+r", "race", "race", id="fork.race",
                 tooltip="Let it race against the run as it is"),
@@ -328,8 +329,10 @@ class ForkScreen(Dialog[ForkChoice | None]):
 
     # ------------------------------------------------------------ answers
 
-    async def on_button_pressed(self, event: Button.Pressed) -> None:
+    @on(Button.Pressed)
+    async def _pressed(self, event: Button.Pressed) -> None:
         event.stop()
+        event.prevent_default()  # the dialog's own handler accepts, whichever button it was
         name = event.button.id or ""
         if name.startswith("suggest-"):
             await self._take(self._suggested[int(name.removeprefix("suggest-"))])
@@ -350,15 +353,7 @@ class ForkScreen(Dialog[ForkChoice | None]):
         self.query_one(EngineChoice).set_value(str(self._present[form.ENGINE]))
         self._check()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_fork()
-
-    def action_apply(self) -> None:
-        """Enter on one of several values."""
-        self.action_fork()
-
-    def action_fork(self) -> None:
+    def accept(self) -> None:
         self._answer(race=False)
 
     def action_race(self) -> None:

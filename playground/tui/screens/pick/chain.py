@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, OptionList, Static
 
 from playground.catalog import Entry, KnobValue
 from playground.lab.protocol.sampling import Link
@@ -35,7 +35,7 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
 
     HEADING = "Sampling chain"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "apply", "apply", id="chain.apply", tooltip="Sample with this chain"),
+        Binding("enter", "accept", "apply", id="chain.apply", tooltip="Sample with this chain"),
         Binding("space", "switch", "on/off", id="chain.toggle",
                 tooltip="Leave a link out, or take it in again"),
         Binding("shift+up,K", "move(-1)", "move up", id="chain.up", show=False),
@@ -253,17 +253,9 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
         if event.pick_list.id == "chain-strategies":
             self._add(event.index)
         else:
-            self.action_apply()
+            self.accept()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_apply()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_apply()
-
-    def action_apply(self) -> None:
+    def accept(self) -> None:
         self.dismiss(tuple(self._links))
 
 

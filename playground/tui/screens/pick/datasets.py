@@ -117,7 +117,7 @@ class DatasetScreen(ContributionPicker):
         event.stop()
         path = str(event.path)
         if absolute(self._path) == absolute(path) and self._path and self.entry == self.text_file:
-            self.action_accept()
+            self.accept()
             return
         self._set_path(path)
         field = self.query_one(PathInput)
@@ -195,7 +195,7 @@ class DatasetScreen(ContributionPicker):
 
     # ------------------------------------------------------------ answers
 
-    def accept(self, entry: Entry, options: dict[str, Any]) -> None:
+    def choose(self, entry: Entry, options: dict[str, Any]) -> None:
         if entry == self.text_file:
             if not self._path.strip():
                 self.set_focus(self.query_one(PathInput))
@@ -204,7 +204,7 @@ class DatasetScreen(ContributionPicker):
                 )
                 return
             options = {**options, "path": str(absolute(self._path))}
-        super().accept(entry, options)
+        super().choose(entry, options)
 
 
 def _shown(message: str) -> str:

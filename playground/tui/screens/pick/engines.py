@@ -116,8 +116,8 @@ class EngineScreen(ContributionPicker):
             ratio if entry.name != "scalar" else "",
         )
 
-    def accept(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+    def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         if entry.missing:
             self.app.bell()  # its line says why
             return
-        super().accept(entry, options)
+        super().choose(entry, options)

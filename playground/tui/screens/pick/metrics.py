@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, OptionList
+from textual.widgets import Button, OptionList
 
 from playground.catalog import Entry, KnobValue
 from playground.lab.protocol.sampling import Measuring, MetricChoice
@@ -33,7 +33,7 @@ class MetricsScreen(Dialog[Measuring | None]):
 
     HEADING = "Metrics"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "apply", "apply", id="metrics.apply", tooltip="Measure these"),
+        Binding("enter", "accept", "apply", id="metrics.apply", tooltip="Measure these"),
         Binding("space", "switch", "on/off", id="metrics.toggle",
                 tooltip="Turn the metric on, or off"),
     ]  # fmt: skip
@@ -195,17 +195,9 @@ class MetricsScreen(Dialog[Measuring | None]):
     @on(PickList.Chosen)
     def _chosen(self, event: PickList.Chosen) -> None:
         event.stop()
-        self.action_apply()
+        self.accept()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_apply()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_apply()
-
-    def action_apply(self) -> None:
+    def accept(self) -> None:
         chosen = [
             MetricChoice(name, self._options[name]) for name in self._names if name in self._on
         ]

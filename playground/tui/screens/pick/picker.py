@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, OptionList
+from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
 from playground.catalog import Entry, Kind, KnobValue
@@ -179,22 +179,14 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
     def on_pick_list_chosen(self, event: PickList.Chosen) -> None:
         event.stop()
         entry = self.entries[event.index]  # the highlight may have moved on meanwhile
-        self.accept(entry, self.options_of(entry))
+        self.choose(entry, self.options_of(entry))
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_accept()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_accept()
-
-    def action_accept(self) -> None:
+    def accept(self) -> None:
         entry = self.entry
         if entry is not None:
-            self.accept(entry, self.options_of(entry))
+            self.choose(entry, self.options_of(entry))
 
-    def accept(self, entry: Entry, options: dict[str, KnobValue]) -> None:
+    def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         """Dismiss with this."""
         self.dismiss({"name": entry_name(entry, self.entries), "options": options})
 

@@ -31,7 +31,7 @@ class ProbesScreen(Dialog[ProbeSet | None]):
 
     HEADING = "Probes"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "apply", "apply", id="probes.apply", tooltip="Ask these from now on"),
+        Binding("ctrl+s", "accept", "apply", id="probes.apply", tooltip="Ask these from now on"),
         Binding("f2", "turn", "prompts/answers", id="probes.turn",
                 tooltip="To the answers, and back to the prompts"),
     ]  # fmt: skip
@@ -191,11 +191,7 @@ class ProbesScreen(Dialog[ProbeSet | None]):
             texts = f", {probes.count} texts each" if probes.count > 1 else ""
             state.say(f"{count} prompt{'' if count == 1 else 's'}{texts}.")
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_apply()
-
-    def action_apply(self) -> None:
+    def accept(self) -> None:
         if self._problem:
             self.query_one(TabbedContent).active = ASKED
             self.notify(visible(self._problem), severity="error", markup=False)

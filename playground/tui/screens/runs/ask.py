@@ -52,11 +52,7 @@ class AskLine(Dialog[str | None]):
             self._present, self._placeholder, compact=True, select_on_focus=False, id="ask-line"
         )
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_accept()
-
-    def action_accept(self) -> None:
+    def accept(self) -> None:
         self.dismiss(self.query_one(Input).value.strip())
 
 
@@ -122,15 +118,7 @@ class ExportRun(Dialog[Wanted | None]):
         event.stop()
         self._suggest()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_accept()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_accept()
-
-    def action_accept(self) -> None:
+    def accept(self) -> None:
         path = self.query_one(Target).settled()
         if path is not None:
             self.dismiss(Wanted(self._kind[0], path))
@@ -170,15 +158,7 @@ class ImportRun(Dialog[Path | None]):
         event.stop()
         self.query_one("#import-run-state", Line).say("")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_accept()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_accept()
-
-    def action_accept(self) -> None:
+    def accept(self) -> None:
         typed = self.query_one(PathInput).value.strip()
         try:
             there = bool(typed) and absolute(typed).is_file()

@@ -55,7 +55,7 @@ class RowChoice(Choice):
     """One of several; enter applies, as in every other field."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "screen.apply", "apply", show=False, id="settings.engine-apply"),
+        Binding("enter", "screen.accept", "apply", show=False, id="settings.engine-apply"),
     ]
 
 
@@ -159,7 +159,7 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
 
     HEADING = "Settings"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "apply", "apply", id="settings.apply", tooltip="Apply the changes"),
+        Binding("enter", "accept", "apply", id="settings.apply", tooltip="Apply the changes"),
         Binding("ctrl+r", "defaults", "defaults", id="settings.defaults",
                 tooltip="Every setting as microgpt has it"),
     ]  # fmt: skip
@@ -369,15 +369,7 @@ class SettingsScreen(Dialog[dict[str, KnobValue] | None]):
 
     # ------------------------------------------------------------ answers
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_apply()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        event.stop()
-        self.action_apply()
-
-    def action_apply(self) -> None:
+    def accept(self) -> None:
         self._check()
         if self._problems:
             bad = [field for field in self.query(Field) if field.problem.display]

@@ -124,7 +124,7 @@ async def test_a_suggestion_is_one_change_and_no_other(
         wanted.press()
         await pilot.pause()
         await pilot.pause()
-        screen.action_fork()
+        screen.accept()
         await pilot.pause()
     assert app.answer == choice
 
