@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from textual.containers import Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widget import Widget
 from typing_extensions import override
 
-from playground.catalog import Catalog, Entry, Kind
+from playground.catalog import Catalog
 from playground.tui.screens.dialog import MUTED, Line
-from playground.tui.screens.pick.knobform import KnobForm
 from playground.tui.screens.settings import form as form
-from playground.tui.screens.settings.screen import LABEL, Field, RowChoice
-from playground.tui.widgets.control import Choice
+from playground.tui.screens.settings.run_form import Contributed, Field
 from playground.tui.widgets.text import fit, visible
 
 if TYPE_CHECKING:
@@ -158,31 +154,16 @@ class ForkField(Field):
             super().show(problem)
 
 
-class Contributed(Vertical):
-    """Which contribution of a kind, and its knobs. `value` is what RunSpec holds."""
+class ForkContributed(Contributed):
+    """A contribution that may be locked, with the reason below it."""
 
     DEFAULT_CSS = """
-    Contributed { height: auto; }
-    Contributed KnobForm { margin: 0 0 0 2; }
-    Contributed .contributed-why { margin: 0 0 0 23; color: $text-muted; }
+    ForkContributed KnobForm { margin: 0 0 0 2; }
+    ForkContributed .contributed-why { margin: 0 0 0 23; color: $text-muted; }
     """
 
-    class Changed(Message):
-        """Another one was chosen, or a knob was turned."""
-
-    def __init__(
-        self,
-        kind: Kind,
-        label: str,
-        names: list[str],
-        present: Mapping[str, Any],
-        find: Callable[[str], Entry | None],
-    ) -> None:
-        super().__init__(name=kind)
-        self._present, self._find = dict(present), find
-        self.choice = RowChoice(label, names, str(present["name"]), label_width=LABEL, name=kind)
-        self.knobs = KnobForm(notes=False)
-        self.knobs.display = False
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._why = Line(classes="contributed-why")
 
     def compose(self) -> Iterable[Widget]:
@@ -190,58 +171,24 @@ class Contributed(Vertical):
         yield self._why
         yield self.knobs
 
-    async def on_mount(self) -> None:
-        await self._show()
-
-    async def _show(self) -> None:
-        entry = self._find(self.choice.value or "")
-        same = self.choice.value == self._present["name"]
-        controls = entry.controls if entry is not None else ()
-        if controls or self.knobs.options:
-            await self.knobs.show(controls, self._present["options"] if same else {})
-
     def hold(self, reason: str) -> None:
-        """Take it out of play, or back in for ""."""
+        """Lock the row for a reason, or unlock it for ""."""
         self.choice.disabled = self.knobs.disabled = bool(reason)
         self._why.say(reason)
 
     async def put(self, name: str) -> None:
-        """Choose it."""
+        """Choose the contribution of that name."""
         self.choice.set_value(name)
         await self._show()
 
     @property
+    @override
     def value(self) -> dict[str, Any]:
-        """The very same as at first if nothing was turned."""
-        present, options = self._present, self.knobs.options
-        name = self.choice.value or str(present["name"])
-        if self.choice.disabled:
-            return present
-        if name != present["name"]:
-            return {"name": name, "options": self.knobs.changed()}
-        before = {**_defaults(self._find(name)), **present["options"]}
-        if all(before.get(key) == value for key, value in options.items()):
-            return present
-        return {"name": name, "options": {**present["options"], **self.knobs.changed()}}
+        return self._present if self.choice.disabled else super().value
 
-    @property
-    def words(self) -> str:
-        """Which it is, for a sentence."""
-        return visible(str(self.value["name"]))
-
-    async def on_choice_changed(self, event: Choice.Changed) -> None:
-        if event.choice is self.choice:
-            event.stop()
-            await self._show()
-            self.post_message(self.Changed())
-
-    def on_knob_form_changed(self, event: KnobForm.Changed) -> None:
-        event.stop()
-        self.post_message(self.Changed())
-
-
-def _defaults(entry: Entry | None) -> dict[str, Any]:
-    return {one.name: one.default for one in entry.controls} if entry is not None else {}
+    @override
+    def _turned(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**self._present["options"], **options}
 
 
 def change_words(field: str, before: object, after: object) -> str:

@@ -13,31 +13,33 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
+from typing_extensions import override
 
-from playground.catalog import Entry, Kind
-from playground.tui.screens.dialog import MUTED, Dialog, Line, error, warning
+from playground.catalog import Catalog, Kind
+from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.fork.fields import (
     GROUPS,
     RATE,
-    Contributed,
+    ForkContributed,
     ForkField,
     ForkSource,
     Suggestion,
     change_words,
     suggestions,
 )
-from playground.tui.screens.pick.lists import entry_name
 from playground.tui.screens.settings import form as form
-from playground.tui.screens.settings.screen import LABEL, EngineChoice, Fields, NumberInput
-from playground.tui.widgets.control import Choice
+from playground.tui.screens.settings.run_form import (
+    LABEL,
+    EngineChoice,
+    Fields,
+    NumberInput,
+    RunForm,
+)
 from playground.tui.widgets.text import visible
 
 STEP = "fork step"
-KINDS: tuple[tuple[Kind, str], ...] = (
-    ("schedule", "schedule"),
-    ("tokenizer", "tokenizer"),
-    ("dataset", "data set"),
-)
+DATA: tuple[tuple[Kind, str], ...] = (("tokenizer", "tokenizer"), ("dataset", "data set"))
+"""The contributions that make tokens of the text, with their labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Suggestions(Horizontal):
             button.display = room >= -1
 
 
-class ForkScreen(Dialog[ForkChoice | None]):
+class ForkScreen(RunForm[ForkChoice | None]):
     """Dismissed with what was chosen; None for escape."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,18 +92,15 @@ class ForkScreen(Dialog[ForkChoice | None]):
     ]  # fmt: skip
     DEFAULT_CSS = """
     ForkScreen {
-        &.-low #dialog-foot { margin: 0; }
-        #dialog { max-width: 92; height: 100%; max-height: 48; }
+        #dialog { height: 100%; max-height: 48; }
         #dialog-body, #fork-scroll { height: 1fr; }
         #fork-step-line { height: 1; margin: 0 0 1 0; }
         &.-low #fork-step-line { margin: 0; }
         #fork-step-label { width: 23; }
         #fork-step { width: 12; }
         #fork-step-range { width: 1fr; margin: 0 0 0 2; color: $text-muted; }
-        #fork-step-range, #fork-help { text-wrap: nowrap; text-overflow: ellipsis; }
-        .settings-group { margin: 1 0 0 0; text-style: bold; }
-        #fork-help { height: 1; color: $text-muted; margin: 1 0 0 0; }
-        &.-low #fork-help { margin: 0; }
+        #fork-step-range, #form-help { text-wrap: nowrap; text-overflow: ellipsis; }
+        #form-help { height: 1; }
         #fork-changes, #fork-effect { height: auto; }
     }
     """
@@ -110,10 +109,19 @@ class ForkScreen(Dialog[ForkChoice | None]):
         super().__init__()
         self._source = source
         self._step: int | None = source.step
-        """None while what is typed is none."""
-        self._present: dict[str, Any] = {}
-        self._problems: dict[str, str] = {}
+        """The step that is typed; None if it is none that can be forked at."""
         self._suggested: list[Suggestion] = []
+        self._explained[STEP] = "The fork begins here; at step 0 everything may change."
+
+    @property
+    @override
+    def catalog(self) -> Catalog | None:
+        return self._source.catalog
+
+    @property
+    @override
+    def spec(self) -> str:
+        return self._source.spec
 
     @property
     def heading(self) -> str:
@@ -137,46 +145,23 @@ class ForkScreen(Dialog[ForkChoice | None]):
             yield Static(f"{reach}, where it stands", id="fork-step-range", markup=False)
         with Suggestions():
             for place, one in enumerate(self._suggested):
+                start = " From step 0." if one.from_start and source.step else ""
+                self._explained[f"suggest-{place}"] = f"{one.why}{start}"
                 yield Button(one.words, compact=True, id=f"suggest-{place}")
         known, lines = form.settings(), list[Widget]()
         for group, names in GROUPS:
             lines.append(Static(group, classes="settings-group", markup=False))
             lines += [ForkField(known[name], self._present[name]) for name in names]
             if group == "Training":
-                lines.append(self._contributed("schedule", "schedule"))
+                lines.append(self._contributed_row("schedule", "schedule", ForkContributed))
             if group == "Run":
-                engine = str(self._present[form.ENGINE])
-                lines.append(
-                    EngineChoice(
-                        form.ENGINE, self._names("engine", engine), engine,
-                        label_width=LABEL, name=form.ENGINE,
-                    )
-                )  # fmt: skip
+                lines.append(self._engine_row())
         lines.append(Static("Data", classes="settings-group", markup=False))
-        lines += [self._contributed(kind, label) for kind, label in KINDS if kind != "schedule"]
+        lines += [self._contributed_row(kind, label, ForkContributed) for kind, label in DATA]
         yield VerticalScroll(Fields(*lines), id="fork-scroll", can_focus=False)
-        yield Static(id="fork-help", markup=False)
+        yield Static(id="form-help", markup=False)
         yield Line(id="fork-changes")
         yield Line(id="fork-effect")
-
-    def _contributed(self, kind: Kind, label: str) -> Contributed:
-        present = self._present[kind]
-        return Contributed(
-            kind,
-            label,
-            self._names(kind, str(present["name"])),
-            present,
-            lambda name: self._entry(kind, name),
-        )
-
-    def _names(self, kind: Kind, present: str) -> list[str]:
-        catalog = self._source.catalog
-        entries = tuple(e for e in catalog.of(kind) if not e.missing) if catalog else ()
-        names = [entry_name(entry, entries) for entry in entries]
-        return names if present in names else [present, *names]
-
-    def _entry(self, kind: Kind, name: str) -> Entry | None:
-        return self._source.catalog.find(kind, name) if self._source.catalog else None
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Fork", compact=True, id="fork-fork")
@@ -192,33 +177,17 @@ class ForkScreen(Dialog[ForkChoice | None]):
     # ------------------------------------------------------------ checking
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        event.stop()
+        """Textual calls the form's own handler, which checks, after this one."""
         if event.input.name == STEP:
             self._move(event.value)
-        self._check()
 
-    def on_choice_changed(self, event: Choice.Changed) -> None:
-        event.stop()
-        self._check()
-
-    def on_contributed_changed(self, event: Contributed.Changed) -> None:
-        event.stop()
-        self._check()
-
-    def on_number_input_nudged(self, event: NumberInput.Nudged) -> None:
-        event.stop()
+    @override
+    def _nudged(self, name: str, direction: int) -> str:
+        if name != STEP:
+            return super()._nudged(name, direction)
         source = self._source
-        if event.field.name == STEP:
-            here = source.step if self._step is None else self._step
-            event.field.value = str(
-                min(max(here + event.direction, source.earliest), source.latest)
-            )
-        else:
-            setting = form.settings()[str(event.field.name)]
-            typed = self._typed()
-            value = form.nudged(setting, typed[setting.dotted], event.direction, typed)
-            event.field.value = form.written(value)
-        event.field.cursor_position = len(event.field.value)
+        here = source.step if self._step is None else self._step
+        return str(min(max(here + direction, source.earliest), source.latest))
 
     def _move(self, typed: str) -> None:
         """The fork begins at another step: other values hold there, and other locks."""
@@ -240,15 +209,8 @@ class ForkScreen(Dialog[ForkChoice | None]):
         step = self._source.step if self._step is None else self._step
         for field in self.query(ForkField):
             field.hold(why_only_from_start(str(field.name), step))
-        for row in self.query(Contributed):
+        for row in self.query(ForkContributed):
             row.hold(why_only_from_start(str(row.name), step))
-
-    def _typed(self) -> dict[str, Any]:
-        typed: dict[str, Any] = {str(one.name): one.value for one in self.query(ForkField)}
-        typed |= {str(row.name): row.value for row in self.query(Contributed)}
-        engine = self.query_one(EngineChoice).value
-        typed[form.ENGINE] = engine or self._present[form.ENGINE]
-        return typed
 
     @property
     def _changes(self) -> dict[str, Any]:
@@ -256,52 +218,27 @@ class ForkScreen(Dialog[ForkChoice | None]):
             name: value for name, value in self._typed().items() if value != self._present[name]
         }
 
+    @override
     def _check(self) -> None:
-        from playground.lab.spec import RunSpec, SpecError
-
         self._hold_back()
-        self._problems = {}
-        try:
-            RunSpec.parse(self._source.spec).replace(self._typed())
-        except SpecError as problem:
-            self._problems = problem.problems
-        source = self._source
+        super()._check()
+
+    @override
+    def _wrong(self) -> dict[str, str]:
+        problems, source = super()._wrong(), self._source
         if self._step is None:
             reach = f"{source.earliest:,} to {source.latest:,}"
-            self._problems[STEP] = f"the run can be forked at the steps {reach}"
-        elif not self._problems and self._typed()["steps"] < self._step:
-            self._problems["steps"] = f"must be {self._step:,} or more: so many are done already"
-        for field in self.query(ForkField):
-            words = self._problems.get(str(field.name), "")
-            field.show("type a number" if words and not field.input.value.strip() else words)
-        self._explain()
-        self._say()
+            problems[STEP] = f"the run can be forked at the steps {reach}"
+        elif not problems and self._typed()["steps"] < self._step:
+            problems["steps"] = f"must be {self._step:,} or more: so many are done already"
+        return problems
 
-    def on_descendant_focus(self) -> None:
-        self._explain()
+    @override
+    def _choice_words(self, kind: Kind, chosen: str) -> str:
+        entry = self._entry(kind, chosen)
+        return f"{visible(entry.name)}: {visible(entry.summary)}" if entry else ""
 
-    def _explain(self) -> None:
-        """What has the focus, in words."""
-        focused, words = self.focused, ""
-        name = (focused.name or focused.id or "") if focused is not None else ""
-        setting = form.settings().get(name)
-        if setting is not None:
-            words = f"{setting.help[:1].upper()}{setting.help[1:]}."
-        elif name == STEP:
-            words = "The fork begins here; at step 0 everything may change."
-        elif name.startswith("suggest-"):
-            one = self._suggested[int(name.removeprefix("suggest-"))]
-            start = " From step 0." if one.from_start and self._source.step else ""
-            words = f"{one.why}{start}"
-        elif isinstance(focused, Choice):
-            entry = self._entry_of(focused)
-            words = f"{visible(entry.name)}: {visible(entry.summary)}" if entry else ""
-        self.query_one("#fork-help", Static).update(words)
-
-    def _entry_of(self, choice: Choice) -> Entry | None:
-        kind = next((k for k in ("engine", *dict(KINDS)) if k == choice.name), None)
-        return self._entry(kind, choice.value or "") if kind is not None else None
-
+    @override
     def _say(self) -> None:
         """What changes, and what that means."""
         changes, effect = (
@@ -347,12 +284,13 @@ class ForkScreen(Dialog[ForkChoice | None]):
         self._hold_back()
         for field in self.query(ForkField):
             field.put(one.value if field.name == one.field else self._present[str(field.name)])
-        for row in self.query(Contributed):
+        for row in self.query(ForkContributed):
             chosen = one.value if row.name == one.field else self._present[str(row.name)]
             await row.put(str(chosen["name"]))
         self.query_one(EngineChoice).set_value(str(self._present[form.ENGINE]))
         self._check()
 
+    @override
     def accept(self) -> None:
         self._answer(race=False)
 
@@ -366,9 +304,7 @@ class ForkScreen(Dialog[ForkChoice | None]):
     def _answer(self, race: bool) -> None:
         self._check()
         if self._problems or self._step is None:
-            bad = [field for field in self.query(ForkField) if field.problem.display]
-            self.set_focus(bad[0].input if bad else self.query_one("#fork-step", NumberInput))
-            self.app.bell()
+            self._refuse(self.query_one("#fork-step", NumberInput))
             return
         self.dismiss(ForkChoice(self._changes, race, self._step))
 

@@ -1,4 +1,5 @@
 """The settings dialog: every field of a RunSpec, and what a step will cost with them.
 
-form.py has the fields, cost.py the estimate in words, screen.py the dialog around both.
+form.py has the settings as data, run_form.py the rows and the form that the fork dialog shares,
+cost.py the estimate in words, screen.py the dialog.
 """

@@ -11,9 +11,9 @@ from textual.widgets import Button, Static
 
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import KeyLine, Line
-from playground.tui.screens.fork.fields import Contributed, ForkField, ForkSource
+from playground.tui.screens.fork.fields import ForkContributed, ForkField, ForkSource
 from playground.tui.screens.fork.screen import ForkChoice, ForkScreen, Suggestions
-from playground.tui.screens.settings.screen import NumberInput
+from playground.tui.screens.settings.run_form import NumberInput
 
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
 RATE = "optimizer.learning_rate"
@@ -23,8 +23,8 @@ def field(screen: ForkScreen, dotted: str) -> ForkField:
     return next(one for one in screen.query(ForkField) if one.name == dotted)
 
 
-def row(screen: ForkScreen, kind: str) -> Contributed:
-    return next(one for one in screen.query(Contributed) if one.name == kind)
+def row(screen: ForkScreen, kind: str) -> ForkContributed:
+    return next(one for one in screen.query(ForkContributed) if one.name == kind)
 
 
 def says(screen: ForkScreen, selector: str) -> str:

@@ -15,7 +15,8 @@ from playground.catalog import Control, Entry
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.cost import Cost, duration
-from playground.tui.screens.settings.screen import Field, ScheduleChoice, SettingsScreen
+from playground.tui.screens.settings.run_form import Contributed, Field
+from playground.tui.screens.settings.screen import SettingsScreen
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -284,15 +285,15 @@ async def test_a_schedule_is_chosen_with_its_knobs_and_starts_anew(
     screen = SettingsScreen(model)
     app = host(screen)
     async with app.run_test(size=(120, 40)) as pilot:
-        screen.query_one(ScheduleChoice).focus()
+        screen.query_one(Contributed).choice.focus()
         await pilot.press("right")
         await pilot.pause()
-        assert "gently down" in words(screen, "#settings-help")
+        assert "gently down" in words(screen, "#form-help")
         screen.query_one("KnobForm Slider").focus()
         await pilot.press("right")
         await pilot.pause()
         assert "anew" in words(screen, "#settings-effect")
-        screen.query_one(ScheduleChoice).focus()
+        screen.query_one(Contributed).choice.focus()
         await pilot.press("enter")
         await pilot.pause()
     assert app.answer == {"schedule": {"name": "cosine", "options": {"warmup": 10}}}
