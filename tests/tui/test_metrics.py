@@ -220,7 +220,7 @@ async def test_knobs_and_how_often_are_chosen_too() -> None:
         app.screen.query_one("#metrics-every", Slider).focus()
         await pilot.press("home")
         await pilot.pause()
-        app.screen.query_one("#metrics-list").focus()
+        app.screen.query_one("#picker-list").focus()
         await pilot.press("enter")
         await seen(pilot, lambda: app.lab.measuring.metrics)
         choice = MetricChoice("new-share", {"length": 2})
@@ -232,7 +232,7 @@ async def test_what_is_on_is_shown_and_escape_changes_nothing() -> None:
         await app.controller.training.set_metrics(measuring("perplexity"))
         await pilot.press("m")
         await pilot.pause()
-        options = app.screen.query_one("#metrics-list").options  # type: ignore[attr-defined]
+        options = app.screen.query_one("#picker-list").options  # type: ignore[attr-defined]
         assert [str(option.prompt)[0] for option in options] == ["○", "●", "○"]
         await pilot.press("space", "escape")
         await pilot.pause()

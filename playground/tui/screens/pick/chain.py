@@ -8,16 +8,17 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, OptionList, Static
+from typing_extensions import override
 
 from playground.catalog import Entry, KnobValue
 from playground.lab.protocol.sampling import Link
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
+from playground.tui.screens.dialog import MUTED, Line, warning
 from playground.tui.screens.pick.knobform import KnobForm
+from playground.tui.screens.pick.list_and_knobs import ListAndKnobs
 from playground.tui.screens.pick.lists import PickList, details, entry_line, entry_name, name_column
 from playground.tui.widgets.text import fit, visible
 
@@ -30,7 +31,7 @@ class Strategies(PickList):
     ]
 
 
-class ChainScreen(Dialog[tuple[Link, ...] | None]):
+class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
     """Dismissed with the links in order, or None."""
 
     HEADING = "Sampling chain"
@@ -50,14 +51,10 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
         &.-low #dialog-foot { margin: 0; }
         #dialog { max-width: 108; height: 100%; max-height: 34; }
         #dialog-body { height: 1fr; }
-        #chain-columns { height: 1fr; }
-        #chain-left { width: 1fr; height: 100%; margin: 0 2 0 0; }
-        #chain-right { width: 1fr; height: 100%; }
         .chain-title { color: $text-muted; height: 1; }
-        #chain-links { max-height: 50%; }
+        #picker-list { max-height: 50%; }
         #chain-more-title { margin: 1 0 0 0; }
         #chain-strategies { max-height: 1fr; }
-        #chain-knobs { margin: 1 0 0 0; }
         #chain-note { color: $text-muted; }
     }
     """
@@ -78,44 +75,37 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
             entry_line(entry, name, width, "+")
             for entry, name in zip(self._entries, names, strict=True)
         ]
-        left = Vertical(
+        left = (
             Static("In order, from logits to token", classes="chain-title", markup=False),
-            PickList(id="chain-links", compact=True),
+            PickList(id="picker-list", compact=True),
             Line(id="chain-empty"),
             Static("To add below the link chosen above", classes="chain-title",
                    id="chain-more-title", markup=False),
             Strategies(*lines, id="chain-strategies", compact=True),
-            id="chain-left",
         )  # fmt: skip
-        right = VerticalScroll(
-            Line(id="chain-details"), KnobForm(id="chain-knobs"), id="chain-right", can_focus=False
-        )
-        yield Horizontal(left, right, id="chain-columns")
+        yield self.columns(left)
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Apply", compact=True, id="chain-apply")
 
     def on_mount(self) -> None:
         self._list(0)
-        self.set_focus(self.query_one("#chain-links", PickList))
+        self.set_focus(self.picks)
 
     @property
     def place(self) -> int | None:
-        """Of the highlighted link."""
-        at = self.query_one("#chain-links", PickList).highlighted
+        """The place of the highlighted link in the chain; None if the chain is empty."""
+        at = self.picks.highlighted
         return at if at is not None and at < len(self._links) else None
 
     def _list(self, highlight: int) -> None:
         """Draw the chain anew."""
-        picks = self.query_one("#chain-links", PickList)
         width = name_column([link.name for link in self._links], 22)
-        with self.prevent(OptionList.OptionHighlighted):
-            picks.set_options([self._line(n, link, width) for n, link in enumerate(self._links, 1)])
-            if self._links:
-                picks.highlighted = min(max(highlight, 0), len(self._links) - 1)
+        lines = [self._line(number, link, width) for number, link in enumerate(self._links, 1)]
+        self.redraw(lines, highlight)
         empty = "" if self._links else "Empty: tokens are drawn as the model gives them."
         self.query_one("#chain-empty", Line).say(empty)
-        self.call_later(self._show_link)
+        self.call_later(self.look)
 
     def _line(self, number: int, link: Link, width: int) -> Content:
         entry = self._model.entry(link)
@@ -133,37 +123,27 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
 
     # ------------------------------------------------------------ the right side
 
-    @on(OptionList.OptionHighlighted, "#chain-links")
-    async def _link_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
-        await self._show_link()
-
-    async def _show_link(self) -> None:
-        place, knobs = self.place, self.query_one(KnobForm)
-        words = self.query_one("#chain-details", Line)
+    @override
+    async def look(self) -> None:
+        place = self.place
         if place is None:
             self._shown = None
-            words.say("")
-            await knobs.show((), {})
+            await self.show("", (), {})
             return
         link = self._links[place]
         if link is self._shown:
             return
         self._shown = link
         entry = self._model.entry(link)
-        knobs.disabled = False
+        self.query_one(KnobForm).disabled = False
         if entry is None:
-            name = visible(link.name)
-            words.say(
-                warning(
-                    f"{name} is not installed: no plugin that was loaded offers it. Sampling "
-                    "cannot use it; space leaves it out, del takes it away."
-                )
+            words = warning(
+                f"{visible(link.name)} is not installed: no plugin that was loaded offers it. "
+                "Sampling cannot use it; space leaves it out, del takes it away."
             )
-            await knobs.show((), {})
+            await self.show(words, (), {})
             return
-        words.say(details(entry))
-        await knobs.show(entry.controls, link.options)
+        await self.show(details(entry), entry.controls, link.options)
 
     @on(OptionList.OptionHighlighted, "#chain-strategies")
     async def _strategy_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -177,25 +157,22 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
             return
         entry = self._entries[at]
         self._shown = entry
-        self.query_one("#chain-details", Line).say(details(entry))
-        knobs = self.query_one(KnobForm)
-        await knobs.show(entry.controls, {})
-        knobs.disabled = True  # it has no values before it is in the chain
+        await self.show(details(entry), entry.controls, {})
+        self.query_one(KnobForm).disabled = True  # it has no values before it is in the chain
 
     async def on_descendant_focus(self) -> None:
         focused = self.focused
         if focused is not None and focused.id == "chain-strategies":
             await self._show_strategy()
-        elif focused is not None and focused.id == "chain-links":
-            await self._show_link()
+        elif self.in_list:
+            await self.look()
 
-    @on(KnobForm.Changed)
-    def _turned(self, event: KnobForm.Changed) -> None:
-        event.stop()
+    @override
+    def turned(self, form: KnobForm) -> None:
         place = self.place
         if place is None or self._links[place] is not self._shown:
             return
-        options: dict[str, KnobValue] = {**self._links[place].options, **event.form.options}
+        options: dict[str, KnobValue] = {**self._links[place].options, **form.options}
         link = replace(self._links[place], options=options)
         self._links[place] = self._shown = link
         self._list(place)
@@ -205,7 +182,7 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys for a link work while the chain has the focus, and are only shown then."""
         if action in ("switch", "move", "remove"):
-            return self.focused is not None and self.focused.id == "chain-links"
+            return self.in_list
         if action == "add":  # in the list of strategies it is enter that adds
             return not isinstance(self.focused, Strategies)
         return super().check_action(action, parameters)
@@ -236,25 +213,21 @@ class ChainScreen(Dialog[tuple[Link, ...] | None]):
         if strategies.highlighted is None and self._entries:
             strategies.highlighted = 0
 
-    def _add(self, index: int | None) -> None:
-        if index is None:
-            return
+    def _add(self, index: int) -> None:
         entry = self._entries[index]
         options = {control.name: control.default for control in entry.controls}
         link = Link(entry_name(entry, self._entries), options)
         place = len(self._links) if self.place is None else self.place + 1
         self._links.insert(place, link)
         self._list(place)
-        self.set_focus(self.query_one("#chain-links", PickList))
+        self.set_focus(self.picks)
 
-    @on(PickList.Chosen)
-    def _chosen(self, event: PickList.Chosen) -> None:
+    @on(PickList.Chosen, "#chain-strategies")
+    def _strategy_chosen(self, event: PickList.Chosen) -> None:
         event.stop()
-        if event.pick_list.id == "chain-strategies":
-            self._add(event.index)
-        else:
-            self.accept()
+        self._add(event.index)
 
+    @override
     def accept(self) -> None:
         self.dismiss(tuple(self._links))
 

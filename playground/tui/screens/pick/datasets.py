@@ -21,7 +21,6 @@ from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.files.filetree import FileTree
 from playground.tui.screens.files.paths import PathInput, absolute, here, is_folder
 from playground.tui.screens.files.preview import TextPreview, preview_text
-from playground.tui.screens.pick.lists import PickList
 from playground.tui.screens.pick.picker import ContributionPicker
 from playground.tui.widgets.text import visible
 
@@ -90,8 +89,7 @@ class DatasetScreen(ContributionPicker):
 
     def _choose_text_file(self) -> None:
         if self.text_file is not None:
-            picks = self.query_one("#picker-list", PickList)
-            picks.highlighted = self.entries.index(self.text_file)
+            self.picks.highlighted = self.entries.index(self.text_file)
 
     @on(Input.Changed, "#dataset-path")
     def _path_typed(self, event: Input.Changed) -> None:
@@ -134,11 +132,10 @@ class DatasetScreen(ContributionPicker):
 
     def action_look(self, by: int) -> None:
         """Move the highlight of the list, whatever has the focus."""
-        picks = self.query_one("#picker-list", PickList)
         if by < 0:
-            picks.action_cursor_up()
+            self.picks.action_cursor_up()
         else:
-            picks.action_cursor_down()
+            self.picks.action_cursor_down()
 
     # ------------------------------------------------------------ preview
 

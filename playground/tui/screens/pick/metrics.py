@@ -7,16 +7,17 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, OptionList
+from textual.widgets import Button
+from typing_extensions import override
 
 from playground.catalog import Entry, KnobValue
 from playground.lab.protocol.sampling import Measuring, MetricChoice
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
+from playground.tui.screens.dialog import MUTED, Line, warning
 from playground.tui.screens.pick.knobform import KnobForm
+from playground.tui.screens.pick.list_and_knobs import ListAndKnobs
 from playground.tui.screens.pick.lists import PickList, details, entry_name, name_column
 from playground.tui.styles import BAD
 from playground.tui.widgets.slider import Slider
@@ -28,7 +29,7 @@ _SELDOM = 1000
 """Steps between two measurements that the slider goes up to."""
 
 
-class MetricsScreen(Dialog[Measuring | None]):
+class MetricsScreen(ListAndKnobs[Measuring | None]):
     """Dismissed with which metrics are to be on, or None."""
 
     HEADING = "Metrics"
@@ -41,16 +42,15 @@ class MetricsScreen(Dialog[Measuring | None]):
     MetricsScreen {
         &.-low #dialog-foot { margin: 0; }
         #dialog { max-width: 100; }
-        #metrics-columns { height: auto; layout: vertical; }
-        &.-roomy #metrics-columns { layout: horizontal; }
-        #metrics-left { width: 1fr; height: auto; }
-        &.-roomy #metrics-left { margin: 0 2 0 0; }
-        #metrics-list { max-height: 12; }
-        &.-low #metrics-list { max-height: 6; }
-        #metrics-right { width: 1fr; height: auto; max-height: 14; margin: 1 0 0 0; }
-        &.-roomy #metrics-right { margin: 0; }
-        &.-low #metrics-right { max-height: 6; }
-        #metrics-knobs { margin: 1 0 0 0; }
+        #picker-columns { height: auto; layout: vertical; }
+        &.-roomy #picker-columns { layout: horizontal; }
+        #picker-left { height: auto; margin: 0; }
+        &.-roomy #picker-left { margin: 0 2 0 0; }
+        #picker-list { max-height: 12; }
+        &.-low #picker-list { max-height: 6; }
+        #picker-right { height: auto; max-height: 14; margin: 1 0 0 0; }
+        &.-roomy #picker-right { margin: 0; }
+        &.-low #picker-right { max-height: 6; }
         #metrics-every { margin: 1 0 0 0; }
         #metrics-note { color: $text-muted; }
     }
@@ -89,15 +89,8 @@ class MetricsScreen(Dialog[Measuring | None]):
     # ------------------------------------------------------------ what there is
 
     def body(self) -> Iterable[Widget]:
-        left = Vertical(PickList(id="metrics-list", compact=True), id="metrics-left")
-        right = VerticalScroll(
-            Line(id="metrics-details"),
-            Line(id="metrics-trouble"),
-            KnobForm(id="metrics-knobs"),
-            id="metrics-right",
-            can_focus=False,
-        )
-        yield Horizontal(left, right, id="metrics-columns")
+        picks = PickList(id="picker-list", compact=True)
+        yield self.columns([picks], above_knobs=[Line(id="metrics-trouble")])
         yield Slider(
             "measure every", self._every, minimum=1, maximum=max(_SELDOM, self._every),
             scale="log", unit=" steps", integer=True, name=EVERY, id="metrics-every",
@@ -113,8 +106,8 @@ class MetricsScreen(Dialog[Measuring | None]):
 
     def on_mount(self) -> None:
         self._list(0)
-        self.set_focus(self.query_one(PickList))
-        self.call_later(self._show)
+        self.set_focus(self.picks)
+        self.call_later(self.look)
 
     @property
     def remark(self) -> str:
@@ -122,21 +115,14 @@ class MetricsScreen(Dialog[Measuring | None]):
 
     @property
     def chosen(self) -> str | None:
-        """Of the highlighted metric."""
-        at = self.query_one(PickList).highlighted
+        """The name of the highlighted metric; None if there is no metric."""
+        at = self.picks.highlighted
         return self._names[at] if at is not None and at < len(self._names) else None
 
     def _list(self, highlight: int) -> None:
-        picks = self.query_one(PickList)
         width = name_column(self._names, 24)
-        with self.prevent(OptionList.OptionHighlighted):
-            picks.set_options(
-                [
-                    self._line(entry, name, width)
-                    for entry, name in zip(self._entries, self._names, strict=True)
-                ]
-            )
-            picks.highlighted = highlight if self._names else None
+        named = zip(self._entries, self._names, strict=True)
+        self.redraw([self._line(entry, name, width) for entry, name in named], highlight)
 
     def _line(self, entry: Entry, name: str, width: int) -> Content:
         is_on = name in self._on
@@ -150,28 +136,22 @@ class MetricsScreen(Dialog[Measuring | None]):
             (f"  {visible(entry.summary)}", MUTED),
         )
 
-    async def _show(self) -> None:
+    @override
+    async def look(self) -> None:
         """The right side: the highlighted metric and its knobs."""
         name = self.chosen
         if name is None or name == self._shown:
             return
         self._shown = name
         entry = self._entries[self._names.index(name)]
-        self.query_one("#metrics-details", Line).say(details(entry))
         trouble = self._failed.get(name, "")
         self.query_one("#metrics-trouble", Line).say(warning(visible(trouble)) if trouble else "")
-        await self.query_one(KnobForm).show(entry.controls, self._options[name])
+        await self.show(details(entry), entry.controls, self._options[name])
 
-    @on(OptionList.OptionHighlighted, "#metrics-list")
-    async def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
-        await self._show()
-
-    @on(KnobForm.Changed)
-    def _turned(self, event: KnobForm.Changed) -> None:
-        event.stop()
+    @override
+    def turned(self, form: KnobForm) -> None:
         if self._shown is not None:
-            self._options[self._shown] = event.form.changed()
+            self._options[self._shown] = form.changed()
 
     @on(Slider.Changed, "#metrics-every")
     def _paced(self, event: Slider.Changed) -> None:
@@ -183,7 +163,7 @@ class MetricsScreen(Dialog[Measuring | None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Space turns a metric on while the list has the focus: in a form it has other uses."""
         if action == "switch":
-            return isinstance(self.focused, PickList)
+            return self.in_list
         return super().check_action(action, parameters)
 
     def action_switch(self) -> None:
@@ -192,11 +172,7 @@ class MetricsScreen(Dialog[Measuring | None]):
             self._on ^= {name}
             self._list(self._names.index(name))
 
-    @on(PickList.Chosen)
-    def _chosen(self, event: PickList.Chosen) -> None:
-        event.stop()
-        self.accept()
-
+    @override
     def accept(self) -> None:
         chosen = [
             MetricChoice(name, self._options[name]) for name in self._names if name in self._on

@@ -1,4 +1,4 @@
-"""Choosing a contribution and its knobs: what the data set and tokenizer screens share."""
+"""The dialog that chooses one contribution of a kind, with its knobs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,23 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, OptionList
+from textual.widgets import Button
 from textual.widgets.option_list import Option
+from typing_extensions import override
 
 from playground.catalog import Entry, Kind, KnobValue
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import MUTED, Dialog, Line, warning
+from playground.tui.screens.dialog import MUTED, Line, warning
 from playground.tui.screens.pick.knobform import KnobForm
+from playground.tui.screens.pick.list_and_knobs import ListAndKnobs
 from playground.tui.screens.pick.lists import PickList, details, entry_line, entry_name, name_column
 from playground.tui.widgets.text import visible
 
 
-class ContributionPicker(Dialog[dict[str, Any] | None]):
-    """A list on the left, what is chosen on the right.
+class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
+    """The contributions of KIND.
 
     Dismissed with {"name": ..., "options": {...}} as RunSpec takes them, or None.
     """
@@ -38,12 +39,10 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
         #dialog { max-width: 120; height: 100%; }
         &.-high #dialog { height: 80%; max-height: 46; }
         #dialog-body { height: 1fr; }
-        #picker-columns { height: 1fr; }
-        #picker-left { width: 5fr; height: 100%; margin: 0 2 0 0; }
-        #picker-right { width: 6fr; height: 100%; }
+        #picker-left { width: 5fr; }
+        #picker-right { width: 6fr; }
         #picker-list { max-height: 8; }
         &.-low #picker-list { max-height: 5; }
-        #picker-knobs { margin: 1 0 0 0; }
         #picker-more { margin: 1 0 0 0; }
     }
     """
@@ -75,21 +74,14 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
     @property
     def entry(self) -> Entry | None:
         """The one that is highlighted."""
-        at = self.query_one("#picker-list", PickList).highlighted
+        at = self.picks.highlighted
         return self.entries[at] if at is not None and at < len(self.entries) else None
 
     def body(self) -> Iterable[Widget]:
         yield from self.head()
-        with_list: list[Widget] = [PickList(*self._lines(), id="picker-list", compact=True)]
-        right = VerticalScroll(
-            Line(id="picker-details"),
-            KnobForm(notes=self.NOTES, id="picker-knobs"),
-            *self.more(),
-            id="picker-right",
-            can_focus=False,
-        )
-        yield Horizontal(Vertical(*with_list, *self.below(), id="picker-left"), right,
-                         id="picker-columns")  # fmt: skip
+        picks = PickList(*self._lines(), id="picker-list", compact=True)
+        left = (picks, *self.below())
+        yield self.columns(left, below_knobs=self.more(), notes=self.NOTES)
 
     def head(self) -> Iterable[Widget]:
         """Widgets above the two columns."""
@@ -120,10 +112,10 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
         ]
 
     def on_mount(self) -> None:
-        picks = self.query_one("#picker-list", PickList)
         present = self._find(self.present.get("name", ""))
         if self.entries:
-            picks.highlighted = self.entries.index(present) if present in self.entries else 0
+            place = self.entries.index(present) if present in self.entries else 0
+            self.picks.highlighted = place
         else:
             self.query_one("#picker-details", Line).say(warning("Nothing is installed."))
         if present is None and self.present:
@@ -132,21 +124,17 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
 
     def begin(self) -> None:
         """Set the focus."""
-        self.set_focus(self.query_one("#picker-list", PickList))
+        self.set_focus(self.picks)
 
     # ------------------------------------------------------------ what is chosen
 
-    @on(OptionList.OptionHighlighted, "#picker-list")
-    async def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
+    @override
+    async def look(self) -> None:
         entry = self.entry
         if entry is None or entry == self._shown:
             return
         self._shown = entry
-        self.query_one("#picker-details", Line).say(details(entry))
-        await self.query_one(KnobForm).show(
-            self.knobs(entry), self._options.get(entry.qualified, {})
-        )
+        await self.show(details(entry), self.knobs(entry), self._options.get(entry.qualified, {}))
         self.describe(entry)
 
     def knobs(self, entry: Entry) -> tuple[Any, ...]:
@@ -156,13 +144,12 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
     def describe(self, entry: Entry) -> None:
         """Say more about the one that is highlighted, or whose knobs have changed."""
 
-    @on(KnobForm.Changed)
-    def _turned(self, event: KnobForm.Changed) -> None:
-        event.stop()
+    @override
+    def turned(self, form: KnobForm) -> None:
         entry = self._shown
         if entry is not None:
             kept = self._options.setdefault(entry.qualified, {})
-            kept.update(event.form.options)
+            kept.update(form.options)
             self.describe(entry)
 
     def options_of(self, entry: Entry) -> dict[str, KnobValue]:
@@ -176,11 +163,14 @@ class ContributionPicker(Dialog[dict[str, Any] | None]):
 
     # ------------------------------------------------------------ answers
 
-    def on_pick_list_chosen(self, event: PickList.Chosen) -> None:
+    @on(PickList.Chosen, "#picker-list")
+    def _line_chosen(self, event: PickList.Chosen) -> None:
         event.stop()
+        event.prevent_default()
         entry = self.entries[event.index]  # the highlight may have moved on meanwhile
         self.choose(entry, self.options_of(entry))
 
+    @override
     def accept(self) -> None:
         entry = self.entry
         if entry is not None:

@@ -316,7 +316,7 @@ async def test_links_are_switched_moved_and_removed(
     async with app.run_test(size=size) as pilot:
         await pilot.press("space", "shift+down", "down", "delete")
         await pilot.pause()
-        lines = listed(app, "#chain-links")
+        lines = listed(app, "#picker-list")
         assert lines[0].split()[:3] == ["1", "●", "top-k"]
         assert lines[1].split()[:4] == ["2", "○", "temperature", "0.5"]
         await pilot.press("enter")
@@ -335,7 +335,7 @@ async def test_a_strategy_is_added_below_the_chosen_link(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "end", "enter")
         await pilot.pause()
-        assert app.focused is app.screen.query_one("#chain-links")
+        assert app.focused is app.screen.query_one("#picker-list")
         await pilot.press("enter")
     assert [link.name for link in app.answer][:3] == ["temperature", "greedy", "top-k"]
 
@@ -347,9 +347,9 @@ async def test_knobs_of_a_link_are_set(model: PlaygroundModel, host: Callable[..
         app.screen.query_one(Slider).focus()
         await pilot.press("right")
         await pilot.pause()
-        assert "0.55" in listed(app, "#chain-links")[0]
+        assert "0.55" in listed(app, "#picker-list")[0]
         assert isinstance(app.focused, Slider)  # the control stays where it is
-        app.screen.query_one("#chain-links").focus()
+        app.screen.query_one("#picker-list").focus()
         await pilot.press("enter")
     assert app.answer[0] == Link("temperature", {"temperature": 0.55})
     assert app.answer[1:] == model.sampling.chain[1:]
@@ -362,8 +362,8 @@ async def test_a_strategy_that_is_not_installed_is_shown_as_such(
     app = host(ChainScreen(model))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        assert "old:[b]cold  ! not installed" in listed(app, "#chain-links")[0]
-        assert "is not installed" in said(app, "#chain-details")
+        assert "old:[b]cold  ! not installed" in listed(app, "#picker-list")[0]
+        assert "is not installed" in said(app, "#picker-details")
         await pilot.press("space", "enter")
     assert app.answer == (Link("old:[b]cold", {"power": 2}, enabled=False),)
 
@@ -381,10 +381,10 @@ async def test_an_empty_chain_is_allowed(model: PlaygroundModel, host: Callable[
 async def test_a_click_only_looks(model: PlaygroundModel, host: Callable[..., Any]) -> None:
     app = host(ChainScreen(model))
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.click("#chain-links", offset=(8, 2))
+        await pilot.click("#picker-list", offset=(8, 2))
         await pilot.pause()
         assert not app.answers
-        assert said(app, "#chain-details").startswith("top-p")
+        assert said(app, "#picker-details").startswith("top-p")
         await pilot.click("#chain-apply")
         await pilot.pause()
     assert app.answer == model.sampling.chain
