@@ -1,9 +1,7 @@
-"""What the modal screens share: a frame with a title, a body, and a line of keys.
+"""The base of every dialog: a frame with a title, a body, a line of keys, and buttons.
 
-The key line is made from the bindings that work at this moment, so it cannot be wrong, and
+The line of keys is made from the bindings that work at this moment, so that it cannot be wrong;
 each key in it can be clicked. A dialog takes the whole of a small terminal and scrolls inside.
-
-A guard against sizes that chase each other.
 """
 
 from __future__ import annotations
@@ -30,11 +28,11 @@ from playground.tui.widgets.text import visible
 
 
 def passed(screen: Screen[Any], event: events.Resize) -> bool:
-    """Is this the size of a moment ago, and not the terminal's? Then it is laid aside.
+    """True if a resize tells of a size that the terminal has no more; the event is stopped then.
 
-    Laying out for a size makes a screen tell itself of that size. Two sizes under way at once,
-    as when a window's edge is dragged, would answer each other without end. The app tells the
-    last one in any case.
+    A screen that lays itself out for a size sends itself that size. Two sizes under way at once, as
+    when a window's edge is dragged, would answer each other without end. The app sends the
+    terminal's last size in any case.
     """
     if event.size == screen.app.size:
         return False
@@ -46,14 +44,14 @@ def passed(screen: Screen[Any], event: events.Resize) -> bool:
 Result = TypeVar("Result")
 
 MUTED = "$foreground 60%"
-"""For less important words inside a Content, where Textual's `$text-muted`, which is relative to
-the background, comes out in full strength."""
+"""The style of less important words inside a Content, where Textual's `$text-muted`, which is
+relative to the background, comes out in full strength."""
 
 _WORDS = {"enter": "enter", "backspace": "backspace", "delete": "delete"}
 
 
 def key_name(binding: Binding) -> str:
-    """How the first key of a binding is written: "enter", "shift+↑", "[", "ctrl+s"."""
+    """The first key of a binding, as it is written: "enter", "shift+↑", "[", "ctrl+s"."""
     if binding.key_display:
         return binding.key_display
     *modifiers, key = binding.key.split(",")[0].strip().split("+")
@@ -61,7 +59,7 @@ def key_name(binding: Binding) -> str:
 
 
 class KeyLine(Widget):
-    """The keys that work now, as `enter apply  esc cancel`; as many lines as it takes."""
+    """The keys that work now, as `enter apply  esc cancel`, in as many lines as they take."""
 
     DEFAULT_CSS = """
     KeyLine {
@@ -78,7 +76,7 @@ class KeyLine(Widget):
         self.auto_links = False  # the colours say what is a key and what is a word
         self._keys: list[tuple[str, str, str]] = []
         self._most: dict[int, int] = {}
-        """The most lines it had, by width."""
+        """The most lines that the keys have taken so far, by width in cells."""
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._collect())
@@ -97,13 +95,13 @@ class KeyLine(Widget):
             if now is not None and now.show and now.description:
                 binding = now  # the widget with the focus has another use for the key
             elif now is None or (now != binding and binding.key != "enter"):
-                continue  # an input "submits" on enter, which the dialog takes up; others do not
+                continue  # the focus has taken the key; not enter, which an Input submits on
             if binding.show and binding.description:
                 shown.setdefault(binding.action, binding)
         for binding in active.values():
             if binding.show and binding.description:
                 shown.setdefault(binding.action, binding)
-        # The way out stands last, where one looks for it.
+        # The key that closes the dialog stands last, where one looks for it.
         ordered = sorted(shown.values(), key=lambda binding: binding.action == "cancel")
         keys = [(key_name(item), item.description, item.key.split(",")[0]) for item in ordered]
         if keys != self._keys:
@@ -124,8 +122,8 @@ class KeyLine(Widget):
 
     @override
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        # It never shrinks: a button must not move away under the mouse because pressing it took
-        # the focus, and with it some keys, from elsewhere.
+        # The line never shrinks: a pressed button takes the focus, and with it some keys, from
+        # another widget, and must not move away under the mouse for that.
         self._most[width] = max(self._most.get(width, 1), len(self._rows(width)))
         return self._most[width]
 
@@ -149,7 +147,7 @@ def _declared(kind: type) -> list[Binding]:
 
 
 class Dialog(ModalScreen[Result], Generic[Result]):
-    """A framed modal. Subclasses write `body`, and `buttons` where there are any."""
+    """A modal screen in a frame. A subclass writes `body`, and `buttons` if it has any."""
 
     HEADING: ClassVar[str] = ""
     # Textual declares these two as optional ClassVars, which mypy takes for instance variables.
@@ -220,8 +218,8 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
     @override
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
-        """Only the first answer counts: a second enter may be under way before it is heard, and
-        would take the screen below away."""
+        """Answer once. A second enter may be under way before the first is heard; a second answer
+        would close the screen below."""
         if self._answered:
             return AwaitComplete()
         self._answered = True
@@ -243,7 +241,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         raise NotImplementedError
 
     def buttons(self) -> Iterable[Widget]:
-        """Compact buttons to the right of the keys."""
+        """Compact buttons to the right of the line of keys."""
         return ()
 
     def on_mount(self) -> None:
@@ -258,12 +256,12 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
     @property
     def remark(self) -> str:
-        """What the lower edge of the frame says, plain text."""
+        """The words in the lower edge of the frame, plain text."""
         return ""
 
     def accept(self) -> None:
-        """Dismiss with what the person entered, if it can be used. Enter in a field, the button and
-        the dialog's key for that lead here; a dialog that only shows something does nothing."""
+        """Dismiss with what the person entered, if it can be used; does nothing in a dialog that
+        only shows something. Enter in a field, the button and the dialog's own key lead here."""
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
@@ -280,7 +278,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
         self.dismiss(None)
 
     def action_press(self, key: str) -> None:
-        """A key was clicked in the key line."""
+        """Press a key that was clicked in the line of keys."""
         self.app.simulate_key(key)
 
 
@@ -302,7 +300,7 @@ class Line(Static):
 
     @property
     def words(self) -> str:
-        """What it says, as plain text."""
+        """The plain text of the line."""
         shown = self.content
         return shown.plain if isinstance(shown, Content) else str(shown)
 
@@ -312,10 +310,10 @@ def _content(text: str | Content) -> Content:
 
 
 def warning(text: str) -> Content:
-    """A sentence to mind, marked by a sign as well as a colour."""
+    """A sentence that a person should mind, marked by a sign as well as a colour."""
     return Content.assemble(("! ", "bold $text-warning"), (text, "$text-warning"))
 
 
 def error(text: str) -> Content:
-    """A sentence that stands in the way."""
+    """A sentence about what keeps a person from going on, marked likewise."""
     return Content.assemble(("✗ ", "bold $text-error"), (text, "$text-error"))

@@ -1,4 +1,4 @@
-"""The help: every key by group, and a paragraph on the panel that one is looking at."""
+"""The help: a paragraph on the panel that the person looks at, and every key by group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dialog that tells something, and offers answers as buttons."""
+"""The dialog that tells a person something, and offers answers as buttons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playground.tui.widgets.text import visible
 
 
 class MessageScreen(Dialog[str | None]):
-    """Says what happened; dismissed with the id of the chosen answer, None for escape."""
+    """Tells what happened; dismissed with the id of the chosen answer, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "app.focus_previous", "previous choice", show=False),
@@ -47,8 +47,8 @@ class MessageScreen(Dialog[str | None]):
         detail: str = "",
         choices: Sequence[tuple[str, str]] = (("ok", "OK"),),
     ) -> None:
-        """detail: a traceback, say, shown apart from the message. choices: (id, words) of each
-        button; the first has the focus."""
+        """detail: text that is shown apart from the message, as a traceback. choices: (id, words)
+        of each button; the first has the focus."""
         super().__init__()
         self._heading, self._message, self._detail = title, message, detail
         self._choices = tuple(choices)
@@ -79,10 +79,10 @@ class MessageScreen(Dialog[str | None]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        event.prevent_default()  # the dialog's own handler accepts, whichever button it was
+        event.prevent_default()  # Dialog's own handler takes every button for the one that accepts
         self.dismiss(self._choices[int(event.button.name or 0)][0])
 
 
 def _lines(text: str) -> str:
-    """Untrusted text made visible, with its line breaks kept."""
+    """Untrusted text in visible characters, its line breaks kept."""
     return "\n".join(visible(line.expandtabs(4)) for line in text.splitlines())

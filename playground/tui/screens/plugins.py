@@ -199,7 +199,7 @@ class PluginsScreen(Dialog[None]):
         self.app.push_screen(MessageScreen(title, message, detail, [("ok", "Close")]))
 
     def _plugin_detail(self, name: str) -> Iterable[str]:
-        """The contributions and the problems of a plugin, a line each."""
+        """A line for each contribution and each problem of a plugin."""
         for entry in self._catalog.entries:
             if entry.plugin == name:
                 yield f"{entry.kind} {entry.name}: {entry.summary}"

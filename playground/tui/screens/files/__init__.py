@@ -1,4 +1,4 @@
 """Dialogs about files: choosing a path, saving a checkpoint, exporting, and a preview.
 
-They look at the file system, and write nothing: what was chosen is done by the lab.
+A dialog looks at the file system and writes nothing; the lab writes what was chosen.
 """

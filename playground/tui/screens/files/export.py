@@ -1,4 +1,4 @@
-"""Taking the run elsewhere: which format, and where to."""
+"""The dialog that exports the run: in which format, and to which file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,15 @@ from playground.tui.screens.pick.picker import ContributionPicker
 from playground.tui.widgets.text import visible
 
 _SUFFIXES = {"csv": ".csv", "json-lines": ".jsonl"}
-"""What the files of the built-in exporters are called; a plugin's may be folders."""
+"""The endings for the files of the built-in exporters, by the exporter's name. A plugin's exporter
+may write a folder, which has no ending."""
 
 
 class ExportScreen(ContributionPicker):
-    """Dismissed with {"name": ..., "options": {...}, "path": ...}, or None."""
+    """Chooses an exporter and a file.
+
+    The dialog is dismissed with {"name": ..., "options": {...}, "path": ...}, or with None.
+    """
 
     HEADING = "Export the run as ..."
     KIND: ClassVar[Kind] = "exporter"
@@ -66,8 +70,8 @@ class ExportScreen(ContributionPicker):
         return ()
 
     def describe(self, entry: Entry) -> None:
-        """Another format has another suffix, unless the person has typed a name."""
-        # The list says it all, but for how one gets what is not there.
+        """Suggest a file with the ending of this format, unless the person has typed a name."""
+        # The list says everything but how to get an exporter that is not installed.
         self.query_one("#picker-details", Line).say(
             warning(visible(entry.missing)) if entry.missing else ""
         )
@@ -81,7 +85,7 @@ class ExportScreen(ContributionPicker):
 
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         if entry.missing:
-            self.app.bell()  # the line below says why
+            self.app.bell()  # #picker-details says why
             return
         path = self.query_one(Target).settled()
         if path is not None:

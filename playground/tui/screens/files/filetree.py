@@ -1,4 +1,4 @@
-"""Folders and text files to choose from."""
+"""A tree of folders and files to choose from."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from textual.widgets.tree import TreeNode
 from playground.tui.widgets.text import visible
 
 MOST = 5_000
-"""Entries of one folder that are listed; the path line reaches the others."""
+"""The most entries that are listed of a folder; a typed path reaches the others."""
 
 
 class FileTree(DirectoryTree):
-    """Folders and regular files; names are shown as they are, whatever they hold."""
+    """Folders and regular files. A name is shown in visible characters, whatever it holds."""
 
     ICON_NODE = "▸ "
     ICON_NODE_EXPANDED = "▾ "
@@ -64,7 +64,7 @@ class FileTree(DirectoryTree):
         if node is not self.root or node.data is None:
             return super().render_label(node, base_style, style)
         prefix = self.ICON_NODE_EXPANDED if node.is_expanded else self.ICON_NODE
-        folder = visible(str(node.data.path.absolute()))  # the whole of it, not only its name
+        folder = visible(str(node.data.path.absolute()))  # the root shows its whole path
         return Text.assemble((prefix, base_style + Style(meta={"toggle": True})), (folder, style))
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:

@@ -1,5 +1,5 @@
-"""Paths as people type them: ~, completion by Tab, a suggestion while typing, and a word about
-what writing there would do."""
+"""Paths as a person types them: "~", Tab that completes, suggestions, and what keeps a file from
+being written."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.text import visible
 
 LOOKED_AT = 20_000
-"""Entries of one folder that completion looks through."""
+"""The most entries of a folder that completion looks through."""
 
 
 def absolute(typed: str) -> Path:
-    """The path that was typed, from the root. "~" is the home folder."""
+    """The typed path from the root, with the home folder for "~"."""
     path = Path(typed)
-    with contextlib.suppress(RuntimeError):  # no such user: the name is meant as it stands
+    with contextlib.suppress(RuntimeError):  # there is no such user: "~name" is a file's name
         path = path.expanduser()
     try:
         return Path.cwd() / path
-    except OSError:  # the working folder was deleted under us
+    except OSError:  # the working folder was deleted
         return path
 
 
 def here() -> Path:
-    """The working folder, or the home folder if there is none any more."""
+    """The working folder; the home folder if the working folder was deleted."""
     try:
         return Path.cwd()
     except OSError:
@@ -40,7 +40,7 @@ def here() -> Path:
 
 
 def is_folder(path: Path) -> bool:
-    """Path.is_dir, but False for names that cannot be."""
+    """Path.is_dir, but False for a name that no file can have."""
     try:
         return path.is_dir()
     except (OSError, ValueError):
@@ -48,7 +48,7 @@ def is_folder(path: Path) -> bool:
 
 
 def obstacle(path: Path) -> str:
-    """Why no file can be written there, in a sentence; empty if one can."""
+    """A sentence on why no file can be written at this path; "" if one can."""
     try:
         if path.is_dir():
             return f"{visible(str(path))} is a folder. Add a file name."
@@ -67,9 +67,9 @@ def obstacle(path: Path) -> str:
 
 
 def candidates(typed: str) -> list[str]:
-    """What the typed path may go on to be, folders with a slash at the end, sorted.
+    """The paths that begin as the typed one does, sorted; a folder has a slash at its end.
 
-    Hidden entries only once their dot was typed. Empty if the folder cannot be read.
+    A hidden entry is among them once its dot was typed. Empty if the folder cannot be read.
     """
     head, _, prefix = typed.rpartition("/")
     folder = absolute(head + "/" if "/" in typed else ".")
@@ -82,7 +82,7 @@ def candidates(typed: str) -> list[str]:
                 if not name.startswith(prefix) or (name.startswith(".") and not prefix):
                     continue
                 if not name.isprintable():
-                    continue  # an Input has one line; the file browser reaches these
+                    continue  # a line break has no place in an Input; the tree reaches the file
                 found.append(start + name + ("/" if _is_folder(entry) else ""))
     except (OSError, ValueError):
         return []
@@ -97,19 +97,19 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def completed(typed: str) -> str:
-    """`typed` with all that its candidates have in common."""
+    """The typed path, and after it what all its candidates have in common."""
     if typed == "~":
         return "~/"
     found = candidates(typed)
     if not found:
         return typed
-    low, high = found[0], found[-1]  # sorted: what these two share, all share
+    low, high = found[0], found[-1]  # they are sorted: what the first and the last share, all share
     same = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
     return low[:same]
 
 
 class PathSuggester(Suggester):
-    """Suggests the first candidate; the disk is read in a thread."""
+    """Suggests the first candidate. A thread reads the disk."""
 
     def __init__(self) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -122,7 +122,7 @@ class PathSuggester(Suggester):
 
 
 class PathInput(OrderedInput):
-    """A line for a path. Tab completes; where there is nothing to add it moves on."""
+    """A line for a path. Tab completes the path; if there is nothing to add, Tab moves on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "complete", "complete", id="path.complete",

@@ -1,4 +1,4 @@
-"""The beginning of a text file, cut into documents: pure, bounded, for a thread."""
+"""The beginning of a text file, cut into documents. At most HEAD bytes are read; no widgets."""
 
 from __future__ import annotations
 
@@ -11,36 +11,37 @@ from pathlib import Path
 from microgpt import documents as texts
 
 HEAD = 64 * 1024
-"""Bytes looked at."""
+"""The most bytes that are read of a file."""
 TOO_LARGE = 256 * texts.MIB
-"""What `read_text` refuses to read."""
+"""Bytes beyond which `read_text` refuses a file."""
 SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class TextPreview:
-    """What a person sees of a file before opening it."""
+    """What a person is told of a file before opening it."""
 
     size: int
     """Bytes of the whole file."""
     documents: tuple[str, ...]
-    """The first few."""
+    """The first SHOWN documents."""
     count: int
-    """Documents in what was read."""
+    """Documents in the part that was read."""
     whole: bool
-    """The whole file was read, so that `count` is exact."""
+    """True if the whole file was read, so that `count` is exact."""
     estimate: int
-    """Documents in the whole file; `count` if it is known."""
+    """Documents in the whole file: `count` if `whole`, else an estimate by bytes."""
     unseen: float
-    """Share of the text beyond the first block_size characters of its document, 0..1."""
+    """Share of the text that lies beyond the first block_size characters of a document, 0..1."""
     endless: bool
-    """One document fills all that was read."""
+    """True if one document fills all that was read of a longer file."""
 
 
 def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPreview:
-    """Look into a file. Raises microgpt.documents.DocumentsError in a person's words.
+    """Read the beginning of a file. Raises microgpt.documents.DocumentsError in a person's words.
 
-    window: characters in one, for split == "windows". Never blocks on pipes and devices.
+    window: characters in a document, for split == "windows". Never waits for a pipe or a device;
+    reads the disk, so call it in a thread.
     """
     size = _size(path)
     if size <= HEAD:
@@ -60,7 +61,7 @@ def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPr
         parts = texts.split_windows(text, max(1, window))
     endless = not whole and len(parts) == 1
     if not whole and len(parts) > 1:
-        parts.pop()  # cut in the middle by the limit
+        parts.pop()  # the end of what was read cuts the last document
     stats = texts.describe(parts, block_size)
     estimate = len(parts) if whole else round(len(parts) * size / max(1, len(text.encode())))
     return TextPreview(
@@ -71,12 +72,12 @@ def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPr
 def _whole(path: Path) -> str:
     try:
         return texts.read_text(path, max_bytes=HEAD)
-    except (OSError, ValueError) as problem:  # a name longer than any, a NUL in it
+    except (OSError, ValueError) as problem:  # the name is too long, or holds a NUL
         raise texts.DocumentsError("The file cannot be opened", f"{problem}.") from problem
 
 
 def _size(path: Path) -> int:
-    """Bytes of a regular file; for anything else 0, so that `read_text` says what it is."""
+    """Bytes of a regular file; 0 for anything else, so that `read_text` says what is there."""
     try:
         status = path.stat()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Where to save the model."""
+"""The dialog that saves the model: to which file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUFFIX = ".safetensors"
 
 
 class SaveScreen(Dialog[str | None]):
-    """Asks for a path; dismissed with it, absolute, or with None."""
+    """Asks for a path; dismissed with the absolute path, or with None."""
 
     HEADING = "Save the model"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +54,7 @@ class SaveScreen(Dialog[str | None]):
 
 
 def _complete(path: Path, typed: str) -> Path:
-    """A name without an ending gets one."""
+    """The path with SUFFIX, if a file was typed without an ending."""
     if typed.endswith("/") or path.suffix or is_folder(path):
         return path
     return path.with_name(path.name + SUFFIX)

@@ -1,4 +1,4 @@
-"""Where a file is to be written: a path, and in words what enter would do with it."""
+"""The path of a file to write, and in words what enter would do with that path."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _as_typed(path: Path, _typed: str) -> Path:
 
 
 class Target(Vertical):
-    """Asks for the path of a file. Enter over one that exists asks once more."""
+    """Asks for the path of a file. Enter asks once more if that file exists."""
 
     DEFAULT_CSS = """
     Target { height: auto; }
@@ -35,14 +35,13 @@ class Target(Vertical):
         suggested: str = "",
         complete: Callable[[Path, str], Path] = _as_typed,
     ) -> None:
-        """name: what the ids of the two lines begin with. doing: "saving", "exporting".
-        complete: the file that is meant, of the path and the text that was typed: another
-        ending, perhaps."""
+        """name: the beginning of the widgets' ids. doing: "saving", "exporting". complete: the file
+        that is meant, given the path and the typed text; it may add an ending."""
         super().__init__(id=f"{name}-target")
         self._part, self._doing, self._suggested = name, doing, suggested
         self._complete = complete
         self._confirmed = ""
-        """The existing file that the next enter replaces."""
+        """The path of the existing file that the next enter replaces; "" for none."""
 
     def compose(self) -> ComposeResult:
         yield PathInput(self._suggested, placeholder="path of the file", id=f"{self._part}-path")
@@ -50,7 +49,6 @@ class Target(Vertical):
 
     @property
     def field(self) -> PathInput:
-        """Where the path is typed."""
         return self.query_one(PathInput)
 
     def on_mount(self) -> None:
@@ -58,7 +56,7 @@ class Target(Vertical):
         self.show()
 
     def suggest(self, path: str) -> None:
-        """Another suggestion, unless the person has typed something else than the one before."""
+        """Suggest a path, unless the person has changed the one that was suggested before."""
         if self.field.value == self._suggested:
             self._suggested = self.field.value = path
             self.field.cursor_position = len(path)
@@ -72,7 +70,7 @@ class Target(Vertical):
         return self._complete(absolute(typed), typed) if typed else None
 
     def show(self) -> bool:
-        """Say what enter would do; True if it can be done."""
+        """Say what enter would do. True if the file can be written."""
         path, line = self.path, self.query_one(Line)
         trouble = "Type the path of a file." if path is None else obstacle(path)
         if path is None or trouble:
@@ -87,7 +85,8 @@ class Target(Vertical):
         return not trouble
 
     def settled(self) -> Path | None:
-        """The file, if it can be written and nobody needs to be asked once more."""
+        """The file to write; None, with the reason in the line, if it cannot be written or the
+        person must press enter once more."""
         path = self.path
         if not self.show() or path is None:
             self.screen.set_focus(self.field)

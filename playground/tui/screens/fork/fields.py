@@ -1,4 +1,4 @@
-"""What a fork is made of, as a form sees it: the run, its settings, what may change where."""
+"""The run that a fork begins from, suggestions what to change, and rows that can be locked."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Run", ("seed",)),
     ("Model", ("model.n_embd", "model.n_head", "model.n_layer", "model.block_size")),
 )
-"""What may change at any step comes first."""
+"""Every number of RunSpec, in the order of the form: what may change at any step comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForkSource:
-    """A run that may be forked, open or stored."""
+    """A run that can be forked, open or recorded."""
 
     spec: str
     """RunSpec as JSON."""
     step: int
-    """Where it stands: where a fork begins unless another step is asked for."""
+    """The step at which the run stands; a fork begins there unless the person types another."""
     earliest: int = 0
     latest: int = 0
-    """The last step that it may be forked at."""
+    """The last step at which the run can be forked; `earliest` is the first."""
     edits: tuple[tuple[int, float], ...] = ()
-    """(step, base learning rate): what was set by hand, as far as that is known."""
+    """(step, base learning rate) of each change by hand, as far as those are known."""
     engines: tuple[tuple[int, str], ...] = ()
-    """(step, engine) that took over."""
+    """(step, engine) of each engine that took over."""
     catalog: Catalog | None = None
     name: str = ""
-    """What the run is called, in the heading; untrusted."""
+    """The name of the run for the heading; untrusted."""
 
     @classmethod
     def of(cls, model: PlaygroundModel) -> ForkSource:
-        """The run that is open."""
+        """The open run."""
         frame, info = model.frame, model.info
         if frame is None or info is None:
             return cls(info.spec if info else "{}", 0, catalog=model.catalog)
@@ -67,8 +67,8 @@ class ForkSource:
         )
 
     def present(self, step: int) -> dict[str, Any]:
-        """Each setting as it is at `step`, by dotted field; {"name", "options"} for what is
-        contributed."""
+        """The settings in force at a step, by dotted field; {"name": ..., "options": {...}} for a
+        schedule, tokenizer or data set."""
         from playground.lab.spec import RunSpec
 
         values = RunSpec.parse(self.spec).model_dump()
@@ -94,12 +94,12 @@ class Suggestion:
     field: str
     value: Any
     from_start: bool = False
-    """It can only be changed before the first step."""
+    """True if the field can change at step 0 alone."""
     why: str = ""
 
 
 def suggestions(present: Mapping[str, Any], catalog: Catalog | None) -> list[Suggestion]:
-    """A few good questions to ask of a run."""
+    """A few changes from which a person learns something."""
     rate, seed, layers = present[RATE], present["seed"], present["model.n_layer"]
     found = [
         Suggestion("rate ×2", RATE, rate * 2, why="Is the learning rate too small?"),
@@ -123,7 +123,8 @@ class ForkField(Field):
     _typed: str | None = None
 
     def hold(self, reason: str) -> None:
-        """Take it out of play, or back in for ""; what was typed comes back with it."""
+        """Lock the field for a reason, or unlock it for "". A locked field shows the present value;
+        what was typed before comes back when it is unlocked."""
         if reason and not self._locked:
             self._typed = self.input.value
             self.input.value = form.written(self._present)
@@ -134,7 +135,7 @@ class ForkField(Field):
         self.show("")
 
     def now(self, present: object) -> None:
-        """What it is at another step; a field that was not touched follows."""
+        """Take the present value at another step; a field that was not changed shows that value."""
         if self.value == self._present:
             self.input.value = form.written(present)
         self._present = present
@@ -192,7 +193,7 @@ class ForkContributed(Contributed):
 
 
 def change_words(field: str, before: object, after: object) -> str:
-    """`learning rate 0.01 → 0.02`."""
+    """A change in words: "learning rate 0.01 → 0.02"."""
     known = form.settings().get(field)
     label = known.label if known is not None else field
     return f"{label} {_value_words(before)} → {_value_words(after)}"
@@ -206,7 +207,7 @@ def _value_words(value: object) -> str:
 
 
 def fork_name(changes: Mapping[str, Any]) -> str:
-    """What to call a fork with these changes: `learning rate 0.02, seed 43`."""
+    """A name for a fork with these changes: "learning rate 0.02, seed 43"."""
     known = form.settings()
     words = [
         f"{known[field].label if field in known else field} {_value_words(value)}"

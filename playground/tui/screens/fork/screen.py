@@ -1,4 +1,4 @@
-"""From this step on: change one thing, and see what follows from it."""
+"""The fork dialog: go on from a step with one thing changed, as a new run or in a race."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ from playground.tui.widgets.text import visible
 
 STEP = "fork step"
 DATA: tuple[tuple[Kind, str], ...] = (("tokenizer", "tokenizer"), ("dataset", "data set"))
-"""The contributions that make tokens of the text, with their labels."""
+"""The kinds of the group "Data", with their labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForkChoice:
-    """What is to be done."""
+    """The fork that the person wants."""
 
     changes: Mapping[str, Any]
-    """By dotted field of the RunSpec; may be empty."""
+    """The new values by dotted field of the RunSpec; may be empty."""
     race: bool
-    """Beside the run as it is, in a process each."""
+    """True for a race of the fork against the run as it is, in a process each."""
     step: int
-    """The fork begins here."""
+    """The step at which the fork begins."""
 
 
 class Suggestions(Horizontal):
-    """A row of buttons; left and right go through them."""
+    """A row of buttons; the keys left and right go through them."""
 
     DEFAULT_CSS = """
     Suggestions { height: 1; margin: 0 0 0 2; }
@@ -71,7 +71,7 @@ class Suggestions(Horizontal):
     ]
 
     def on_resize(self) -> None:
-        """What there is no room for is left out, never cut."""
+        """Leave out the buttons that there is no room for; none is cut."""
         room = self.size.width
         for button in self.query(Button):
             room -= cell_len(str(button.label)) + 3
@@ -79,7 +79,7 @@ class Suggestions(Horizontal):
 
 
 class ForkScreen(RunForm[ForkChoice | None]):
-    """Dismissed with what was chosen; None for escape."""
+    """Asks what a fork changes; dismissed with a ForkChoice, or with None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", "fork", id="fork.fork",
@@ -177,7 +177,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
     # ------------------------------------------------------------ checking
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Textual calls the form's own handler, which checks, after this one."""
+        """Follow the typed step. Textual calls RunForm's handler, which checks, after this one."""
         if event.input.name == STEP:
             self._move(event.value)
 
@@ -190,13 +190,13 @@ class ForkScreen(RunForm[ForkChoice | None]):
         return str(min(max(here + direction, source.earliest), source.latest))
 
     def _move(self, typed: str) -> None:
-        """The fork begins at another step: other values hold there, and other locks."""
+        """Let the fork begin at the typed step, where other values are in force."""
         plain = typed.strip().replace(",", "").replace("_", "")
         step = int(plain) if plain.isdecimal() else -1
         if not self._source.earliest <= step <= self._source.latest:
             self._step = None
             return
-        if step == self._step:  # also what the field says of itself when it comes up
+        if step == self._step:  # an Input reports its first value as a change
             return
         self._step = step
         self._present = self._source.present(step)
@@ -204,6 +204,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
             field.now(self._present[str(field.name)])
 
     def _hold_back(self) -> None:
+        """Lock every row that cannot change at the step where the fork begins."""
         from playground.lab.fork import why_only_from_start
 
         step = self._source.step if self._step is None else self._step
@@ -240,7 +241,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
 
     @override
     def _say(self) -> None:
-        """What changes, and what that means."""
+        """Say what changes, and what that means."""
         changes, effect = (
             self.query_one("#fork-changes", Line),
             self.query_one("#fork-effect", Line),
@@ -269,7 +270,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
     @on(Button.Pressed)
     async def _pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        event.prevent_default()  # the dialog's own handler accepts, whichever button it was
+        event.prevent_default()  # Dialog's own handler takes every button for the one that accepts
         name = event.button.id or ""
         if name.startswith("suggest-"):
             await self._take(self._suggested[int(name.removeprefix("suggest-"))])
@@ -277,7 +278,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
             self._answer(name == "fork-race")
 
     async def _take(self, one: Suggestion) -> None:
-        """This change, and no other."""
+        """Set every row to its present value, but for the suggested change."""
         if one.from_start:
             self.query_one("#fork-step", NumberInput).value = "0"
             self._move("0")
@@ -310,7 +311,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
 
 
 def consequence(changes: Mapping[str, Any], step: int) -> str:
-    """What a fork with these changes is like, in a sentence or two."""
+    """A sentence or two on what a fork with these changes is like."""
     from playground.lab.fork import REPLAYED
 
     if not changes:

@@ -1,5 +1,6 @@
-"""Dialogs in which something is chosen from the catalog, with its knobs: data sets, tokenizers,
-engines, the sampling chain, metrics, panels.
+"""Dialogs that choose from the catalog: data sets, tokenizers, engines, the sampling chain,
+metrics, panels.
 
-They see the catalog, which is plain data; no plugin is imported for them.
+list_and_knobs.py has what they look like, picker.py the choice of one. The catalog is plain data;
+no plugin is imported for a dialog.
 """

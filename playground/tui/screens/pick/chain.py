@@ -1,4 +1,4 @@
-"""The chain of sampling strategies: which, in what order, with what knobs."""
+"""The dialog of the sampling chain: which strategies, in what order, with what knobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from playground.tui.widgets.text import fit, visible
 
 
 class Strategies(PickList):
-    """What may be added to the chain."""
+    """The strategies that can be added to the chain."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "add", id="chain.choose", tooltip="Add it to the chain"),
@@ -32,7 +32,7 @@ class Strategies(PickList):
 
 
 class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
-    """Dismissed with the links in order, or None."""
+    """Edits the chain; dismissed with the links in their order, or with None."""
 
     HEADING = "Sampling chain"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -158,7 +158,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         entry = self._entries[at]
         self._shown = entry
         await self.show(details(entry), entry.controls, {})
-        self.query_one(KnobForm).disabled = True  # it has no values before it is in the chain
+        self.query_one(KnobForm).disabled = True  # a strategy has values once it is in the chain
 
     async def on_descendant_focus(self) -> None:
         focused = self.focused
@@ -180,10 +180,10 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
     # ------------------------------------------------------------ keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys for a link work while the chain has the focus, and are only shown then."""
+        """The keys for a link work, and are shown, while the chain has the focus."""
         if action in ("switch", "move", "remove"):
             return self.in_list
-        if action == "add":  # in the list of strategies it is enter that adds
+        if action == "add":  # enter adds in the list of strategies
             return not isinstance(self.focused, Strategies)
         return super().check_action(action, parameters)
 
@@ -233,7 +233,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
 
 
 def _values(entry: Entry, link: Link) -> str:
-    """The knobs' values in short: `0.5`, `off`, `1.2, 20`."""
+    """The values of a link's knobs: "0.5", "off", "1.2, 20"."""
     shown = []
     for control in entry.controls:
         value = link.options.get(control.name, control.default)

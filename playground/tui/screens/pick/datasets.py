@@ -1,4 +1,4 @@
-"""Choosing what the model learns from: a data set, or a text file of one's own."""
+"""The dialog that chooses what the model learns from: a data set, or a person's own text file."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from playground.tui.widgets.text import visible
 
 
 class DatasetScreen(ContributionPicker):
-    """Dismissed with {"name": ..., "options": {...}}, or None."""
+    """Chooses a data set; dismissed with {"name": ..., "options": {...}}, or with None."""
 
     HEADING = "Data set"
     KIND: ClassVar[Kind] = "dataset"
-    NOTES = False  # the room is the preview's
+    NOTES = False  # the preview takes the room
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "look(-1)", "the one above", id="datasets.up", show=False,
                 tooltip="Look at the data set above"),
@@ -81,7 +81,7 @@ class DatasetScreen(ContributionPicker):
         )
 
     def knobs(self, entry: Entry) -> tuple[Control, ...]:
-        if entry == self.text_file:  # its path stands at the top
+        if entry == self.text_file:  # the path has a line of its own above the list
             return tuple(control for control in entry.controls if control.name != "path")
         return entry.controls
 
@@ -111,7 +111,7 @@ class DatasetScreen(ContributionPicker):
 
     @on(FileTree.FileSelected)
     def _file_selected(self, event: FileTree.FileSelected) -> None:
-        """The first time it is looked into, the second time it is opened."""
+        """Preview a file that is selected for the first time, and open it the second time."""
         event.stop()
         path = str(event.path)
         if absolute(self._path) == absolute(path) and self._path and self.entry == self.text_file:
@@ -124,8 +124,8 @@ class DatasetScreen(ContributionPicker):
             field.cursor_position = len(path)
 
     def begin(self) -> None:
-        """The path has the focus: whoever opens this dialog either types, or moves the list
-        beneath with the arrow keys, which the path has no use for."""
+        """Give the focus to the path. A person who opens this dialog either types a path, or moves
+        the highlight with up and down, for which the path has no use."""
         field = self.query_one(PathInput)
         self.set_focus(field)
         field.select_all()
@@ -142,7 +142,7 @@ class DatasetScreen(ContributionPicker):
     def describe(self, entry: Entry) -> None:
         if entry == self.text_file:
             path, options = self._path, self._options.get(entry.qualified, {})
-            # Not the coroutine itself: nobody awaits it if this closes first.
+            # A function, not its coroutine, which nobody would await if the dialog closes first.
             self.run_worker(
                 partial(self._look, path, options),  # type: ignore[arg-type]  # two kinds fit
                 group="preview",
@@ -209,7 +209,7 @@ def _shown(message: str) -> str:
 
 
 def _describe(path: Path, preview: TextPreview, split: str, block_size: int) -> Content:
-    """Size, count, and what is worth knowing before it is opened."""
+    """The size of a file, the number of documents, and a warning if there is one."""
     what = split if preview.estimate != 1 else split[:-1]
     about = "" if preview.whole else "about "
     parts: list[Content | tuple[str, str] | str] = [

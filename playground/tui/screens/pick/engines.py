@@ -1,4 +1,4 @@
-"""Choosing the engine: the same run goes on with it, from the step where it stands."""
+"""The dialog that chooses an engine, with which the run goes on from the step where it stands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AT_WORK, THERE, MISSING, BROKEN = "●", " ", "○", "✗"
 
 
 class EngineScreen(ContributionPicker):
-    """Dismissed with {"name": ..., "options": {}}, or None."""
+    """Chooses an engine; dismissed with {"name": ..., "options": {}}, or with None."""
 
     HEADING = "Engine"
     KIND: ClassVar[Kind] = "engine"
@@ -91,7 +91,7 @@ class EngineScreen(ContributionPicker):
         return options
 
     def _trouble(self, entry: Entry) -> str:
-        """Why it cannot be used, as far as that is known."""
+        """Why an engine cannot be used; "" if nothing is known against it."""
         return entry.missing or self.model.engine_troubles.get(entry.qualified, "")
 
     def describe(self, entry: Entry) -> None:
@@ -118,6 +118,6 @@ class EngineScreen(ContributionPicker):
 
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         if entry.missing:
-            self.app.bell()  # its line says why
+            self.app.bell()  # the engine's line says why
             return
         super().choose(entry, options)

@@ -1,4 +1,4 @@
-"""The knobs of one contribution in a dialog, and the values they stand at."""
+"""The knobs of one contribution, as controls in a dialog."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from playground.tui.widgets.text import visible
 
 
 class KnobForm(Vertical):
-    """Controls for a contribution's knobs. `options` holds the values."""
+    """A control for each knob; `options` holds the value of each knob by its name."""
 
     DEFAULT_CSS = """
     KnobForm {
@@ -30,22 +30,24 @@ class KnobForm(Vertical):
     """
 
     class Changed(WidgetMessage["KnobForm"]):
-        """A knob was moved."""
+        """The person moved a knob."""
 
         def __init__(self, form: KnobForm) -> None:
             super().__init__(form)
             self.form = form
 
     def __init__(self, *, notes: bool = True, id: str | None = None) -> None:
-        """notes: explain all the knobs at all times, not only the one with the focus."""
+        """notes: True to explain all the knobs, False for only the one with the focus."""
         super().__init__(id=id)
         self._notes = notes
         self.options: dict[str, KnobValue] = {}
         self._controls: dict[str, Control] = {}
-        self._round = 0  # messages of controls that are already gone carry an older number
+        self._round = 0
+        """Counts `show`, and is part of every control's name: a message from a control that is gone
+        already is known by its older number."""
 
     async def show(self, controls: tuple[Control, ...], options: Mapping[str, KnobValue]) -> None:
-        """Draw these knobs instead of the ones before."""
+        """Draw these knobs in the place of those before."""
         self._round += 1
         self._controls = {control.name: control for control in controls}
         self.options = {
@@ -77,7 +79,7 @@ class KnobForm(Vertical):
         self.call_later(self._explain)
 
     def changed(self) -> dict[str, KnobValue]:
-        """The values that are not the defaults."""
+        """The values of the knobs that are not at their defaults, by name."""
         return {
             name: value
             for name, value in self.options.items()
@@ -115,7 +117,7 @@ class KnobForm(Vertical):
 
 
 def _as_declared(control: Control, value: KnobValue) -> KnobValue:
-    """A line of text as the kind of value that the knob's default is."""
+    """The typed text as a value of the kind that the knob's default is; as text if it is none."""
     if control.kind != "text" or not isinstance(value, str):
         return value
     if value == "" and control.default is None:

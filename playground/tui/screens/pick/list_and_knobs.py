@@ -18,10 +18,10 @@ from playground.tui.screens.pick.lists import PickList
 
 
 class ListAndKnobs(Dialog[Result], Generic[Result]):
-    """A list, and beside it what is highlighted, in words and with its knobs.
+    """A list, and beside it the highlighted thing in words and with its knobs.
 
-    A subclass yields `columns` in its body, with a PickList that has the id picker-list. Enter on
-    that list accepts.
+    A subclass yields `columns` in its body; one widget of the left column is a PickList with the id
+    picker-list. Enter on that list accepts.
     """
 
     DEFAULT_CSS = """
@@ -41,7 +41,7 @@ class ListAndKnobs(Dialog[Result], Generic[Result]):
         *,
         notes: bool = True,
     ) -> Horizontal:
-        """The two columns. notes: explain all the knobs, not only the one with the focus."""
+        """The two columns. notes: as in KnobForm."""
         right = VerticalScroll(
             Line(id="picker-details"),
             *above_knobs,
@@ -63,7 +63,7 @@ class ListAndKnobs(Dialog[Result], Generic[Result]):
         return self.focused is not None and self.focused.id == "picker-list"
 
     def redraw(self, lines: Sequence[Content], highlight: int) -> None:
-        """Draw other lines, with the highlight as near to that place as there are lines."""
+        """Put other lines into the list; highlight: a place, moved to the last line if beyond."""
         picks = self.picks
         with self.prevent(OptionList.OptionHighlighted):
             picks.set_options(lines)
@@ -81,11 +81,11 @@ class ListAndKnobs(Dialog[Result], Generic[Result]):
         await self.query_one(KnobForm).show(controls, options)
 
     async def look(self) -> None:
-        """Show what is highlighted, unless it is shown already."""
+        """Show the highlighted thing, unless it is on the right already."""
         raise NotImplementedError
 
     def turned(self, form: KnobForm) -> None:
-        """Keep the values of the knobs, of which one was turned."""
+        """Keep the values of the knobs after the person turned one."""
         raise NotImplementedError
 
     @on(OptionList.OptionHighlighted, "#picker-list")

@@ -1,4 +1,4 @@
-"""A list to choose from: enter or a double click chooses, a click only moves the highlight."""
+"""A list to choose from, and the words of the catalog's entries in it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from playground.tui.widgets.text import fit, visible
 
 
 class PickList(OptionList):
-    """An OptionList in which looking is not yet choosing."""
+    """An OptionList in which a click moves the highlight; enter or a double click chooses."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "choose", id="list.choose", show=False,
@@ -51,7 +51,7 @@ class PickList(OptionList):
     """
 
     class Chosen(WidgetMessage["PickList"]):
-        """The person decided on an option."""
+        """The person chose an option."""
 
         def __init__(self, pick_list: PickList, index: int) -> None:
             super().__init__(pick_list)
@@ -59,7 +59,7 @@ class PickList(OptionList):
 
     def action_choose(self) -> None:
         if self.highlighted is None:
-            raise SkipAction  # nothing to choose: enter is the dialog's
+            raise SkipAction  # there is nothing to choose: the dialog gets the key
         self.post_message(self.Chosen(self, self.highlighted))
 
     def on_click(self, event: events.Click) -> None:
@@ -68,7 +68,8 @@ class PickList(OptionList):
 
 
 def entry_name(entry: Entry, entries: tuple[Entry, ...]) -> str:
-    """The name that means this entry: bare where that is enough, "plugin:name" otherwise."""
+    """The shortest name that means this entry: bare, or "plugin:name" if the bare name is not
+    enough."""
     same = [other for other in entries if other.name == entry.name]
     if len(same) == 1 or entry.plugin == "builtin":
         return entry.name
@@ -76,12 +77,12 @@ def entry_name(entry: Entry, entries: tuple[Entry, ...]) -> str:
 
 
 def name_column(names: list[str], limit: int = 20) -> int:
-    """Cells for a column of names."""
+    """The width of a column of names, in cells; at most `limit`."""
     return min(limit, max((cell_len(visible(name)) for name in names), default=0))
 
 
 def entry_line(entry: Entry, name: str, width: int, sign: str = " ") -> Content:
-    """`name  summary`, the names padded to one column, on one line."""
+    """A sign, the name in a column of `width` cells, and the summary, on one line."""
     return Content.assemble(
         (f"{sign} ", "$text-primary"),
         (fit(visible(name), width), ""),
@@ -91,7 +92,7 @@ def entry_line(entry: Entry, name: str, width: int, sign: str = " ") -> Content:
 
 
 def details(entry: Entry) -> Content:
-    """What a contribution is and where it comes from, in two paragraphs."""
+    """The name and origin of a contribution, its summary, and why it is stale if it is."""
     return Content.assemble(
         (visible(entry.name), "bold"),
         (f"  {visible(entry.origin)}\n", MUTED),

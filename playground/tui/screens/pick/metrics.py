@@ -1,4 +1,4 @@
-"""Choosing the metrics: which are on, with what knobs, and how often steps are measured."""
+"""The dialog of metrics: which are on, with what knobs, and how often steps are measured."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from playground.tui.widgets.text import fit, visible
 ON, OFF, FAILED = "●", "○", "✗"
 EVERY = "every"
 _SELDOM = 1000
-"""Steps between two measurements that the slider goes up to."""
+"""The most steps between two measurements on the slider, unless more are set already."""
 
 
 class MetricsScreen(ListAndKnobs[Measuring | None]):
-    """Dismissed with which metrics are to be on, or None."""
+    """Chooses metrics; dismissed with the metrics that are to be on, or with None."""
 
     HEADING = "Metrics"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,11 +64,12 @@ class MetricsScreen(ListAndKnobs[Measuring | None]):
         self._options: dict[str, dict[str, KnobValue]] = {name: {} for name in self._names}
         self._on: set[str] = set()
         self._more: list[tuple[str, MetricChoice]] = []
-        """What is on twice, with other knobs: it stays."""
+        """Metrics that are on a second time with other knobs. They cannot be changed here, and stay
+        on with the first."""
         for choice in model.measuring.metrics:
             name = self._name_of(model, choice)
             if name is None:
-                continue  # its plugin is gone
+                continue  # the metric's plugin is gone
             if name in self._on:
                 self._more.append((name, choice))
             else:
@@ -138,7 +139,6 @@ class MetricsScreen(ListAndKnobs[Measuring | None]):
 
     @override
     async def look(self) -> None:
-        """The right side: the highlighted metric and its knobs."""
         name = self.chosen
         if name is None or name == self._shown:
             return
@@ -161,7 +161,7 @@ class MetricsScreen(ListAndKnobs[Measuring | None]):
     # ------------------------------------------------------------ keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Space turns a metric on while the list has the focus: in a form it has other uses."""
+        """Space turns a metric on or off while the list has the focus; knobs use it otherwise."""
         if action == "switch":
             return self.in_list
         return super().check_action(action, parameters)

@@ -1,4 +1,4 @@
-"""Choosing which contributed panel is on screen, and its knobs."""
+"""The dialog that chooses which contributed panel is on screen, with its knobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from playground.tui.screens.pick.picker import ContributionPicker
 
 
 class PanelScreen(ContributionPicker):
-    """Dismissed with {"name": ..., "options": {...}}, or None."""
+    """Chooses a panel; dismissed with {"name": ..., "options": {...}}, or with None."""
 
     HEADING = "Panel"
     KIND: ClassVar[Kind] = "panel"

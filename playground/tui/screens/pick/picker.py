@@ -23,14 +23,14 @@ from playground.tui.widgets.text import visible
 
 
 class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
-    """The contributions of KIND.
+    """Chooses a contribution of KIND.
 
-    Dismissed with {"name": ..., "options": {...}} as RunSpec takes them, or None.
+    The dialog is dismissed with {"name": ..., "options": {...}} as RunSpec has it, or with None.
     """
 
     KIND: ClassVar[Kind]
     NOTES: ClassVar[bool] = True
-    """Explain all the knobs, not only the one with the focus."""
+    """As in KnobForm."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "accept", "open", id="picker.open", tooltip="Open a run with this"),
     ]
@@ -52,7 +52,7 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
         self.model = model
         self.entries: tuple[Entry, ...] = model.catalog.of(self.KIND) if model.catalog else ()
         self._options: dict[str, dict[str, KnobValue]] = {}
-        """What was set in this dialog, by qualified name."""
+        """The values of the knobs, by the entry's qualified name."""
         self._shown: Entry | None = None
         present = self.present
         entry = self._find(present.get("name", ""))
@@ -63,7 +63,7 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
 
     @property
     def present(self) -> Mapping[str, Any]:
-        """The choice of the open run; empty if none is open."""
+        """What the open run uses, as RunSpec holds it; empty if no run is open."""
         spec = self.model.spec
         choice: Mapping[str, Any] = spec.get(self.KIND, {})
         return choice
@@ -73,7 +73,7 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
 
     @property
     def entry(self) -> Entry | None:
-        """The one that is highlighted."""
+        """The highlighted entry; None if there is nothing to choose."""
         at = self.picks.highlighted
         return self.entries[at] if at is not None and at < len(self.entries) else None
 
@@ -138,11 +138,11 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
         self.describe(entry)
 
     def knobs(self, entry: Entry) -> tuple[Any, ...]:
-        """The controls to draw."""
+        """The controls of an entry that are drawn."""
         return entry.controls
 
     def describe(self, entry: Entry) -> None:
-        """Say more about the one that is highlighted, or whose knobs have changed."""
+        """Say more about an entry that was highlighted, or whose knobs have changed."""
 
     @override
     def turned(self, form: KnobForm) -> None:
@@ -153,7 +153,7 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
             self.describe(entry)
 
     def options_of(self, entry: Entry) -> dict[str, KnobValue]:
-        """What was set for an entry, defaults left out."""
+        """The knobs of an entry that are not at their defaults."""
         defaults = {control.name: control.default for control in entry.controls}
         return {
             name: value
@@ -166,8 +166,8 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
     @on(PickList.Chosen, "#picker-list")
     def _line_chosen(self, event: PickList.Chosen) -> None:
         event.stop()
-        event.prevent_default()
-        entry = self.entries[event.index]  # the highlight may have moved on meanwhile
+        event.prevent_default()  # ListAndKnobs' own handler accepts what is highlighted
+        entry = self.entries[event.index]  # the highlight may be elsewhere by now
         self.choose(entry, self.options_of(entry))
 
     @override
@@ -177,10 +177,10 @@ class ContributionPicker(ListAndKnobs[dict[str, Any] | None]):
             self.choose(entry, self.options_of(entry))
 
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
-        """Dismiss with this."""
+        """Dismiss with this entry."""
         self.dismiss({"name": entry_name(entry, self.entries), "options": options})
 
 
 def paragraph(title: str, text: str) -> Content:
-    """A muted heading and its text."""
+    """A text below a muted title."""
     return Content.assemble((f"{title}\n", MUTED), text)

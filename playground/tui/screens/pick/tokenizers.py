@@ -1,4 +1,4 @@
-"""Choosing how text becomes tokens."""
+"""The dialog that chooses a tokenizer: how text becomes tokens."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MEANS: dict[str, tuple[str, str]] = {
 
 
 class TokenizerScreen(ContributionPicker):
-    """Dismissed with {"name": ..., "options": {...}}, or None."""
+    """Chooses a tokenizer; dismissed with {"name": ..., "options": {...}}, or with None."""
 
     HEADING = "Tokenizer"
     KIND: ClassVar[Kind] = "tokenizer"
@@ -68,7 +68,7 @@ class TokenizerScreen(ContributionPicker):
         self.query_one("#tokenizer-note", Line).say(self._cost(entry))
 
     def _cost(self, entry: Entry) -> str:
-        """What another vocabulary does to the model."""
+        """The parameters that the vocabulary of a tokenizer takes; "" if no run is open."""
         info = self.model.info
         if info is None:
             return ""

@@ -1,6 +1,6 @@
 """The screen of a race: the losses of two runs in one chart, what they write, where they differ.
 
-RACE_BINDINGS tells every key once; the line of keys and the help are made from it.
+RACE_BINDINGS declares every key; the line of keys and the help are made from RACE_BINDINGS.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _key(
     key: str, action: str, words: str, tooltip: str, display: str | None = None, show: bool = True
 ) -> Binding:
     name = action.replace("(", ".").rstrip(")")
-    # "/" has priority: what is typed after it is for the prompt, however busy the screen is.
+    # "/" has priority: the letters typed after it go to the prompt, however busy the screen is.
     return Binding(
         key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}",
         priority=action == "prompt",
@@ -129,7 +129,7 @@ class RaceScreen(Screen[Kept | None]):
     """
 
     def __init__(self, race: Race) -> None:
-        """race: one that is not open yet."""
+        """race: a race that is not open yet."""
         super().__init__()
         self._race = race
         self._traces = view.Traces()
@@ -258,7 +258,7 @@ class RaceScreen(Screen[Kept | None]):
             await self._race.step()
 
     def _at_end(self) -> bool:
-        """True if both sides have done all their steps, which is said."""
+        """True, and a toast says so, if both sides have done all their steps."""
         if any(side.status != "finished" for side in self._race.state.sides):
             return False
         words = "b puts both back to the start; 1 and 2 go on with one of them."

@@ -203,7 +203,7 @@ def warnings(state: RaceState) -> Content:
 
 
 def _minded(words: str) -> Content:
-    """A line to mind, marked by a sign and a colour."""
+    """A line that the person should mind, marked by a sign and a colour."""
     return Content.assemble(("! ", f"bold {CAUTION}"), (words, CAUTION))
 
 

@@ -1,5 +1,5 @@
-"""All recorded runs: to search, sort and look at; to open, fork and race; to name, note, delete,
-export and import."""
+"""The screen of all recorded runs: to search, sort and look at them, to open, fork and race them,
+to name, note, delete, export and import them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AGAIN = 2.0
 AT_FIRST = 200
 """Runs that are read and shown before all the others."""
 _SHARE = 20
-"""A reading is followed by a rest at least so many times as long."""
+"""The rest after a reading lasts at least this many times as long as the reading."""
 NOTHING = (
     "Nothing was recorded yet. Whatever is trained is kept here by itself: go back with esc, and "
     "press s for a step or space to let it run."
@@ -82,7 +82,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                 tooltip="Open the run, and go on from a step of it with something changed"),
         Binding("R", "race", "race", id="runs.race",
                 tooltip="Race the two marked runs, or this one and the one that is open"),
-        # With priority: what is typed after it is searched for, however busy the screen is.
+        # "/" has priority: the letters typed after it are searched for, however busy the screen is.
         Binding("slash", "search", "search", key_display="/", id="runs.search", priority=True,
                 tooltip="Search: words, and conditions as lr>=0.01 dataset=names touched<2d"),
         Binding("s", "sort", "sort", id="runs.sort", tooltip="Sort by the next column"),
@@ -92,7 +92,8 @@ class RunsScreen(Dialog[RunChoice | None]):
                 tooltip="Forks below what they were forked from, or a plain list"),
         Binding("d", "detail", "details", id="runs.detail",
                 tooltip="Show or hide what is known of the run"),
-        # With priority: what is typed after them is no key of this screen, however busy it is.
+        # n and m have priority: the letters typed after them go to the dialog that they open,
+        # however busy the screen is.
         Binding("n", "name", "name", id="runs.name", priority=True,
                 tooltip="Give the run a name"),
         Binding("m", "note", "note", id="runs.note", priority=True,
@@ -159,7 +160,7 @@ class RunsScreen(Dialog[RunChoice | None]):
         self._complete = False
         """True once the first AT_FIRST runs are on screen: from then on all runs are read."""
         self._took = self._looked = 0.0
-        """Seconds that the last reading took; the clock's time at its end."""
+        """Seconds that the last reading took; the clock's time, in seconds, at its end."""
         self._wanted: tuple[RunRow, ...] = ()
         """The runs whose details are to be read next."""
         self._telling = False

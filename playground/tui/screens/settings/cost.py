@@ -1,4 +1,4 @@
-"""What a run's settings cost: parameters, and time, as far as it can be told beforehand."""
+"""What a run's settings cost: parameters, and time as far as it can be estimated."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from playground.tui.model import PlaygroundModel
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one set of settings."""
+    """The cost of one set of settings."""
 
     parameters: int
     step_ms: float | None
-    """Milliseconds a step; None if nobody can tell."""
+    """Milliseconds a step; None if there is no estimate."""
     steps: int
 
     @classmethod
@@ -43,7 +43,8 @@ class Cost:
 
 
 def tokens_per_document(model: PlaygroundModel, block_size: int) -> float:
-    """Mean positions of a document under a context length, as the open run has seen them."""
+    """The mean number of positions in a document, cut to block_size, as far as the open run has
+    seen its documents."""
     info, frame = model.info, model.frame
     if info is None:
         return float(min(8, block_size))
@@ -51,14 +52,14 @@ def tokens_per_document(model: PlaygroundModel, block_size: int) -> float:
     if frame is None or frame.step == 0 or frame.tokens_seen == 0:
         return float(min(longest, block_size))
     mean: float = frame.tokens_seen / frame.step / max(1, model.spec.get("batch_size", 1))
-    if mean > info.block_size - 0.5:  # cut everywhere: a longer context sees more
+    if mean > info.block_size - 0.5:  # nearly every document is cut: a longer context sees more
         return float(min(longest, block_size))
     return float(min(mean, block_size))
 
 
 def _estimate(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> float | None:
-    """Milliseconds a step; None for engines that nobody has measured."""
-    from playground.lab.estimate import estimate_step_ms  # measures this machine: only if asked
+    """Milliseconds a step; None for an engine that was never measured."""
+    from playground.lab.estimate import estimate_step_ms  # measures this machine
 
     try:
         value = estimate_step_ms(config, tokens, engine, batch_size)
@@ -68,7 +69,7 @@ def _estimate(config: ModelConfig, tokens: float, engine: str, batch_size: int) 
 
 
 def duration(seconds: float) -> str:
-    """Words for a time: 4 s, 12 min, 3.5 h, 9 days."""
+    """A time in words: "4 s", "12 min", "3.5 h", "9 days"."""
     if seconds < 1:
         return "under 1 s"
     if seconds < 90:
@@ -87,7 +88,8 @@ def milliseconds(value: float) -> str:
 
 
 def cost_words(now: Cost, then: Cost) -> Content:
-    """`4,192 → 10,240 parameters   about 2.6 → 5.1 ms a step, 5 s in all`."""
+    """A change of cost in words: "4,192 → 10,240 parameters   about 2.6 → 5.1 ms a step, 5 s for
+    1,000 steps"."""
     same = now.parameters == then.parameters
     count = f"{now.parameters:,}" if same else f"{now.parameters:,} → {then.parameters:,}"
     parts: list[tuple[str, str] | str] = [(count, "bold"), " parameters"]

@@ -1,7 +1,7 @@
-"""The settings of a run as a form sees them: labels, ranges, parsing, nudging, what changed.
+"""The settings of a run as data, without widgets: labels, ranges, parsing, nudging, what changed.
 
-No widgets here. The ranges and words are RunSpec's own; pydantic is imported when they are
-first asked for, never with this module.
+Ranges and words are RunSpec's own. Pydantic is imported when they are first asked for, not with
+this module.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 ENGINE = "engine"
 SCHEDULE = "schedule"
 SCHEDULED = "Training"
-"""The group that the schedule stands in."""
+"""The group that has the schedule's row."""
 
 _STEPS = {"holdout": 0.05, "optimizer.beta1": 0.01, "optimizer.beta2": 0.001, "seed": 1.0}
-"""What a nudge adds, where it is not a tenth of the number's size."""
+"""What a nudge adds, by dotted field, where that is not a tenth of the number's size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One hyperparameter."""
+    """A number of RunSpec."""
 
     dotted: str
     """"model.n_embd", as in RunSpec.replace."""
@@ -53,19 +53,19 @@ class Setting:
 
     @property
     def usual_text(self) -> str:
-        """Empty where all that is allowed is usual."""
+        """The range that works, in words; "" if it is the whole allowed range."""
         if self.usual == (self.low, self.high):
             return ""
         return f"usually {number(self.usual[0])} to {number(self.usual[1])}"
 
     def unusual(self, value: object) -> bool:
-        """Allowed, but outside of what works."""
+        """True for a number outside of the range that works."""
         return isinstance(value, (int, float)) and not self.usual[0] <= value <= self.usual[1]
 
 
 @cache
 def settings() -> dict[str, Setting]:
-    """Every number of RunSpec by dotted name."""
+    """Every number of RunSpec, by dotted field."""
     from playground.lab.spec import ModelSpec, OptimizerSpec, RunSpec
 
     parts: dict[str, type[BaseModel]] = {
@@ -100,7 +100,7 @@ def settings() -> dict[str, Setting]:
 
 
 def number(value: float) -> str:
-    """A number as ranges show it: 10,000,000, 0.05, 1e-8, 1e12."""
+    """A number as a range shows it: 10,000,000, 0.05, 1e-8, 1e12."""
     if value == int(value) and abs(value) < 1e11:
         return f"{int(value):,}"
     if isinstance(value, int) or abs(value) == 2**53:
@@ -109,19 +109,19 @@ def number(value: float) -> str:
 
 
 def written(value: object) -> str:
-    """A value as it stands in its field, to be edited."""
+    """A value as its field shows it, ready to be edited."""
     if isinstance(value, float):
         short = f"{value:g}"
-        if abs(value) >= 1e6 and float(short) == value:  # all of it is to be seen in its field
+        if abs(value) >= 1e6 and float(short) == value:  # short enough for the field
             return tidy(short).replace("e+", "e")
         return tidy(repr(value).removesuffix(".0")).replace("e+", "e")
     return str(value)
 
 
 def parsed(setting: Setting, text: str) -> object:
-    """What was typed as a number; the text itself if it is none, for RunSpec to refuse.
+    """The typed text as a number; the text itself if it is none, which RunSpec refuses.
 
-    1_000, 1,000, 1e3 are whole numbers too.
+    1_000, 1,000 and 1e3 are whole numbers as well.
     """
     plain = text.strip().replace("_", "").replace(",", "")
     try:
@@ -136,10 +136,10 @@ def parsed(setting: Setting, text: str) -> object:
 
 
 def nudged(setting: Setting, value: object, direction: int, model: Mapping[str, object]) -> object:
-    """The next sensible value up (1) or down (-1), within what is allowed.
+    """The next sensible value up (1) or down (-1), within the allowed range.
 
-    model: the values typed so far; the width moves by whole heads, the heads among the widths'
-    divisors, so that a nudge never leaves a model that cannot be.
+    model: the typed values by dotted field. n_embd moves by multiples of n_head, and n_head among
+    the divisors of n_embd, so that the two still fit after a nudge.
     """
     if not isinstance(value, (int, float)) or not math.isfinite(value):
         return setting.default
@@ -188,10 +188,11 @@ def value_at(values: Mapping[str, Any], dotted: str) -> Any:
 def changed(
     typed: Mapping[str, Any], present: Mapping[str, Any], spec: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What applying does: the typed values that are not the present ones.
+    """The typed values that are not the present ones, by dotted field.
 
-    present: the values in force, live edits included; spec: those the run was opened with. A
-    run that starts anew starts from its spec, so it takes the live edits along.
+    present: the values in force, changes while running included; spec: the values that the run was
+    opened with. A run that starts anew starts from its spec, so changes made while running are
+    added to the others.
     """
     from playground.lab.spec import LIVE_FIELDS
 
@@ -204,7 +205,7 @@ def changed(
 
 
 def consequence(changes: Mapping[str, Any], names: Mapping[str, str], step: int) -> str:
-    """What applying these changes means, in a sentence or two. names: labels by dotted field."""
+    """A sentence or two on what applying the changes means. names: labels by dotted field."""
     from playground.lab.spec import LIVE_FIELDS
 
     if not changes:

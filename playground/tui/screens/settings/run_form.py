@@ -30,7 +30,7 @@ NARROW = 68
 
 
 class NumberInput(OrderedInput):
-    """One number. Shifted arrows change it, plain ones move to the fields above and below."""
+    """A number. A shifted arrow changes it, a plain arrow moves to the field above or below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("shift+up,ctrl+up", "nudge(1)", "nudge", key_display="shift+↑↓",
@@ -51,7 +51,7 @@ class NumberInput(OrderedInput):
 
 
 class Field(Vertical):
-    """A setting on one line, and what is wrong with it on the next."""
+    """A setting on one line, and what is wrong with the typed value on the next."""
 
     DEFAULT_CSS = """
     Field {
@@ -98,7 +98,7 @@ class Field(Vertical):
 
     @property
     def value(self) -> object:
-        """What is typed, as a number where it is one."""
+        """The typed number; the typed text if it is no number."""
         return form.parsed(self.setting, self.input.value)
 
     def on_resize(self) -> None:

@@ -29,7 +29,7 @@ from playground.tui.widgets.text import visible
 
 
 class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
-    """Dismissed with what was changed, by dotted RunSpec field; None if nothing was."""
+    """Edits the settings; dismissed with the changed values by dotted field, or with None."""
 
     HEADING = "Settings"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -93,7 +93,7 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         self._present = {name: form.value_at(values, name) for name in [*names, SCHEDULE, ENGINE]}
         self._at_opening = dict(self._present)
         frame = self._model.frame
-        if frame is not None:  # it may have been changed while running
+        if frame is not None:  # these two may have been changed while running
             self._present["optimizer.learning_rate"] = frame.base_learning_rate
             self._present[ENGINE] = self._model.engine
 
