@@ -1,4 +1,4 @@
-"""What can be said about the data before anything is learnt: baselines and notices."""
+"""What the data show before anything is learnt: baselines and notices."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from playground.lab.run.data import LONG, Documents, Encoder, Report
 from playground.lab.spec import RunSpec
 
 LOOKED_AT = 50_000
-"""Documents that the survey reads at most."""
+"""The most documents that the survey reads."""
 _PATIENCE = 5.0
-"""Seconds after which it is content with what it has read."""
+"""Seconds after which the survey stops with what it has read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a look at the training documents shows."""
+    """What the survey of the training documents found."""
 
     baselines: tuple[Baseline, ...]
     longest: int
-    """Tokens in the longest, BOS left out."""
+    """Tokens in the longest document, without BOS."""
     beyond: float
     """Share of the tokens that the model never sees, 0..1."""
     tokens_per_document: float
-    """Predicted tokens of a document, on average."""
+    """Mean number of predicted tokens in a document."""
 
 
 def survey(texts: Sequence[str], encoder: Encoder, report: Report) -> Survey:
-    """Look at the first documents. Raises UnknownTextError, PluginError, what report raises."""
+    """Survey the first documents. Raises UnknownTextError, PluginError, what `report` raises."""
     block, bos = encoder.block_size, encoder.bos_id
     pairs: Counter[tuple[int, int]] = Counter()
     longest = documents = 0
@@ -68,13 +68,13 @@ def survey(texts: Sequence[str], encoder: Encoder, report: Report) -> Survey:
 
 
 def _share(text: str, encoder: Encoder, ids: Sequence[int]) -> float:
-    """How many times longer the text is than what was encoded of it."""
+    """The length of the text over the length of its encoded part; 1 or more."""
     decoded = len(encoder.decode(ids))
     return max(1.0, len(text) / decoded) if decoded else 1.0
 
 
 def _baselines(pairs: Counter[tuple[int, int]], vocab_size: int) -> tuple[Baseline, ...]:
-    """Losses without learning, on the very tokens they are counted from."""
+    """Losses without learning, in nats a token, on the tokens that they are counted from."""
     unigram: Counter[int] = Counter()
     previous: Counter[int] = Counter()
     for (before, token), count in pairs.items():
@@ -100,7 +100,7 @@ def notices(
     look: Survey,
     share: float,
 ) -> tuple[Notice, ...]:
-    """What a person should know about their data. share: held out as asked for."""
+    """What a person should know about their data. share: the share to hold out, as asked for."""
     found: list[Notice] = []
     block = spec.model.block_size
     if look.beyond >= 0.01:

@@ -1,4 +1,4 @@
-"""The documents of a run: read, shuffled, split, and turned into tokens when they are wanted."""
+"""The documents of a run: read whole, and turned into tokens when they are wanted."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ Report = Callable[[Progress], None]
 MAX_DOCUMENTS = 20_000_000
 MAX_CHARACTERS = 1 << 30
 BEYOND = 64
-"""Tokens past the model's reach that are still shown."""
+"""How many tokens past the model's reach are still shown."""
 LONG = 20_000
-"""Characters from which a document is encoded only as far as the model can see."""
+"""A document with more characters is encoded only as far as the model can see."""
 _RECENT = 64
 _END = "\x1e"
-"""Between documents, for the fingerprint."""
+"""Ends each document in the fingerprint."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(slots=True)
 class Documents:
-    """All that a data set gave, as it gave it, and what was noticed on the way."""
+    """All documents of a data set, in its order, and what the reading found."""
 
     texts: list[str]
     provenance: Provenance
     fingerprints: tuple[str, ...]
-    """Tell these documents from others, the same on every machine: their SHA-256, and what
-    checkpoints had before that."""
+    """The documents' SHA-256, and the count with CRC-32 that older checkpoints have; the same on
+    every machine."""
     control: str
-    """A control character found in them; "" if there is none."""
+    """The first control character in the documents; "" if there is none."""
 
 
 def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documents:
-    """Take in a data set. Raises DatasetError, PluginError, LabError; whatever `report` raises."""
+    """Read a data set whole. Raises DatasetError, PluginError, LabError, what `report` raises."""
 
     def progress(what: str, done: int, total: int) -> None:
         guard.doing("prepare", "prepare").alive()
@@ -59,7 +59,7 @@ def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documen
         for chunk in _chunks(dataset.documents(), guard):
             joined = "\n".join(chunk)
             crc = zlib.crc32(joined.encode("utf-8", "surrogatepass"), crc)
-            # An end after each: how many come in a chunk depends on the machine.
+            # Each document gets an end: how many make a chunk depends on the machine's speed.
             sha.update(_END.join([*chunk, ""]).encode("utf-8", "surrogatepass"))
             if not control and not " ".join(chunk).isprintable():
                 found = _CONTROL.search(joined.replace("\n", " "))
@@ -84,7 +84,7 @@ def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documen
 
 
 def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:
-    """Lists of documents, small while they come slowly, so that there are signs of progress."""
+    """Lists of documents, small ones while documents come slowly, so that progress shows."""
     iterator = iter(documents)
     size = 32
     while True:
@@ -104,7 +104,7 @@ def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:
 
 
 class Encoder:
-    """A tokenizer at work, guarded; and documents as the trainer takes them."""
+    """A guarded tokenizer, which also makes documents as the trainer takes them."""
 
     def __init__(self, tokenizer: Tokenizer, guard: Guard, block_size: int) -> None:
         self.tokenizer = tokenizer
@@ -119,7 +119,7 @@ class Encoder:
             )
 
     def encode(self, text: str) -> list[int]:
-        """Ids without BOS. Raises UnknownTextError, PluginError."""
+        """The ids of a text, without BOS. Raises UnknownTextError, PluginError."""
         if self.guard.trusted:
             return self.tokenizer.encode(text)
         with self.guard.at("encode", text):
@@ -132,22 +132,26 @@ class Encoder:
         return ids
 
     def seen(self, text: str) -> list[int]:
-        """Ids without BOS, at least as far as the model sees and the screen shows."""
+        """The ids of a text, without BOS, at least as far as the model sees and the screen shows.
+
+        Raises UnknownTextError, PluginError.
+        """
         if len(text) <= LONG:
             return self.encode(text)
         wanted = self.block_size + BEYOND
         size = max(LONG, 32 * wanted)
         while size < len(text):
             ids = self.encode(text[:size])
-            if len(ids) >= 2 * wanted:  # so far from the cut that it cannot matter
+            if len(ids) >= 2 * wanted:  # the cut is too far away to change the first ids
                 return ids
             size *= 4
         return self.encode(text)
 
     def document(self, text: str) -> list[int]:
-        """What the model learns from: BOS, the tokens in reach, BOS if that was all.
+        """The ids that the model learns from: BOS, the first block_size + BEYOND tokens, BOS.
 
-        Raises PluginError also for text outside the vocabulary: a tokenizer has seen them all.
+        Raises PluginError, also for text outside the vocabulary: the tokenizer was trained on
+        every document.
         """
         try:
             ids = self.seen(text)
@@ -157,12 +161,12 @@ class Encoder:
         return [bos, *ids[: self.block_size + BEYOND], bos]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of ids."""
+        """The text of `ids`. Raises PluginError."""
         with self.guard.at("decode", ids):
             return str(self.tokenizer.decode(ids))
 
     def display(self, token: int) -> str:
-        """A short name for one token."""
+        """A short name for one token. Raises PluginError."""
         if self.guard.trusted:
             return self.tokenizer.display(token)
         with self.guard.at("display", token):
@@ -170,7 +174,7 @@ class Encoder:
 
 
 class TokenDocuments(Sequence[list[int]]):
-    """The training documents as tokens, encoded when they are asked for."""
+    """The training documents as tokens, each encoded when it is asked for."""
 
     def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
         self._texts = texts
@@ -188,5 +192,5 @@ class TokenDocuments(Sequence[list[int]]):
         return tokens
 
     def shown(self, index: int) -> list[int]:
-        """The same for the screen, which mostly asks for what was just learnt from."""
+        """The document's tokens for the screen, which mostly asks for documents just trained on."""
         return self._recent.get(index) or self._encoder.document(self._texts[index])

@@ -1,4 +1,4 @@
-"""What to say when a step fails."""
+"""What a person is told when a training step fails."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from playground.lab.spec import OptimizerSpec
 
 
 def usual_learning_rates() -> tuple[float, float]:
-    """The range in which a learning rate works."""
+    """(lowest, highest) learning rate that is usual."""
     extra = OptimizerSpec.model_fields["learning_rate"].json_schema_extra
     usual: Any = extra["usual"] if isinstance(extra, dict) else (0.0, 0.0)
     return float(usual[0]), float(usual[1])
 
 
 def diverged(engine: Engine, error: DivergedError, rate: float) -> Failure:
-    """The loss is no number any more: which step, why probably, and what to do.
+    """What to say when the loss is not finite: the step, the probable cause, and what to do.
 
     rate: the base learning rate.
     """
@@ -30,7 +30,7 @@ def diverged(engine: Engine, error: DivergedError, rate: float) -> Failure:
     weights = engine.read("weights")
     for matrix in parameter_layout(engine.config):
         part = [abs(weight) for weight in weights[matrix.slice]]
-        # max() would pass over a NaN that does not come first
+        # max() passes over a NaN that is not the first value
         peak = max(part) if all(value == value for value in part) else float("nan")
         if not peak <= largest:
             largest, name = peak, matrix.name
@@ -53,7 +53,7 @@ def diverged(engine: Engine, error: DivergedError, rate: float) -> Failure:
 
 
 def unexpected(guard: Guard, error: BaseException, detail: str) -> Failure:
-    """An engine that raised: a plugin's, or ours."""
+    """What to say when an engine raised, a plugin's or a built-in one. detail: the traceback."""
     if not guard.trusted:
         return failure_of(PluginError(guard.entry.plugin, f"in a step ({guard.label})", error))
     return Failure(

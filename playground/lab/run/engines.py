@@ -1,9 +1,8 @@
 """The engines of one run: made when they are first wanted, and kept.
 
-A run may change its engine between two steps, and going back in time changes it again; so all
-that have been at work stay at hand. They hold no state of the run but the one at work.
-
-An engine to look with: what is only looked at should not cost what training costs.
+A run may change its engine between two steps, and going back in time changes the engine again, so
+every engine that was at work is kept. Only the engine at work holds the run's state. Each engine
+comes with a `ForwardOnly` for samples and held-out losses, which must not cost what training costs.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class ReadyEngine:
     engine: Engine
     guard: Guard
     forward: ForwardOnly
-    """What to look at it with."""
+    """Reads the engine's weights without training: losses and samples."""
 
 
 class Engines:
@@ -57,24 +56,27 @@ class Engines:
         self._made: dict[str, ReadyEngine] = {}
 
     def entry(self, name: str) -> Entry:
-        """What the catalog says of it. Raises UnknownNameError."""
+        """The catalog's entry of an engine. Raises UnknownNameError."""
         return self._registry.entry("engine", name)
 
     def full_name(self, name: str) -> str:
-        """How the record of a run names it: bare if it is built in, else with its plugin."""
+        """The name in the record of a run: bare for a built-in engine, else with its plugin.
+
+        Raises UnknownNameError.
+        """
         entry = self.entry(name)
         return entry.name if entry.plugin == BUILTIN else entry.qualified
 
     def forget(self, made: ReadyEngine) -> None:
-        """It is broken; when it is wanted again, another is made."""
+        """Drop a broken engine; `get` makes another."""
         self._made.pop(made.entry.qualified, None)
 
     def known(self, name: str) -> ReadyEngine | None:
-        """The engine, if it has been made."""
+        """The engine, or None if it has not been made. Raises UnknownNameError."""
         return self._made.get(self.entry(name).qualified)
 
     def get(self, name: str, report: Report) -> ReadyEngine:
-        """The engine, made now if need be. For the main thread: the watchdog is told."""
+        """The engine, made now if need be. Main thread only, because it tells the watchdog."""
         made = self.known(name)
         if made is None:
             guard = self.guard(name)
@@ -89,11 +91,11 @@ class Engines:
         return made
 
     def guard(self, name: str) -> Guard:
-        """Around the engine's calls."""
+        """A guard for the engine's calls. Raises UnknownNameError."""
         return Guard(self.entry(name), self._activity)
 
     def make(self, name: str, progress: Callable[[str, int, int], None]) -> ReadyEngine:
-        """A fresh engine, prepared. Touches nothing of this object: for any thread."""
+        """A new, prepared engine. Any thread may call this: it changes nothing of this object."""
         guard = self.guard(name)
         engine = self._registry.make_engine(name, self._config, self._optimizer, self._initial)
         if isinstance(engine, PreparedEngine):
@@ -102,7 +104,7 @@ class Engines:
         return ReadyEngine(guard.entry, engine, guard, forward_only(engine))
 
     def keep(self, made: ReadyEngine) -> None:
-        """Have it at hand from now on."""
+        """Return this engine from `get` and `known` from now on."""
         self._made[made.entry.qualified] = made
 
 
@@ -111,31 +113,31 @@ def _progress(name: str, what: str, done: int, total: int) -> Progress:
 
 
 def move(source: Engine, target: Engine) -> None:
-    """Put `target` into the state of `source`: weights, gradients, both moments."""
+    """Copy the state of `source` into `target`: weights, gradients, both moments."""
     for kind in STATE_KINDS:
         target.write(kind, source.read(kind))
 
 
 class CurrentEngine:
-    """Whichever engine is at work, to be looked at."""
+    """The ForwardOnly of whichever engine is at work, guarded."""
 
     def __init__(self, made: ReadyEngine) -> None:
         self.made = made
 
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
-        """See Engine. Raises PluginError."""
+        """As Engine has it. Raises PluginError."""
         with self.made.guard.at("losses", kind="engine"):
             return self.made.forward.losses(documents)
 
     def decoder(self) -> Decoder:
-        """See Engine. Raises PluginError."""
+        """As Engine has it. Raises PluginError."""
         with self.made.guard.at("decoder", kind="engine"):
             return self.made.forward.decoder()
 
 
 class EngineBuild:
-    """An engine in the making, in a thread of its own: a compiler may take its time while the
-    run goes on with the engine it has."""
+    """Makes an engine in a thread of its own, so that the run goes on with its present engine
+    while a compiler works."""
 
     def __init__(
         self,
@@ -144,12 +146,12 @@ class EngineBuild:
         tell: Callable[[Progress], None],
         done: Callable[[EngineBuild], None],
     ) -> None:
-        """tell, done: called in that thread; nothing is told after `cancel`."""
+        """tell, done: called in the new thread, and not after `cancel`."""
         self.name = name
         self.entry = engines.entry(name)
         self.made: ReadyEngine | None = None
         self.error: BaseException | None = None
-        """What it failed with."""
+        """The exception that making the engine raised."""
         self._engines = engines
         self._tell = tell
         self._done = done
@@ -157,7 +159,7 @@ class EngineBuild:
         threading.Thread(target=self._work, name=f"making {name}", daemon=True).start()
 
     def cancel(self) -> None:
-        """What comes of it is not wanted any more."""
+        """Drop the engine when it is made, and stop telling of it."""
         self._cancelled.set()
 
     def _progress(self, what: str, done: int, total: int) -> None:
@@ -168,32 +170,32 @@ class EngineBuild:
     def _work(self) -> None:
         try:
             self.made = self._engines.make(self.name, self._progress)
-        except BaseException as error:  # a thread has nobody else to tell
+        except BaseException as error:  # no caller is there to catch it
             self.error = error
         if not self._cancelled.is_set():
             self._done(self)
 
 
 class _Unwanted(BaseException):
-    """Ends a `prepare`; nobody hears of it."""
+    """Ends the `prepare` of a cancelled build; it is never reported."""
 
 
 class ForwardOnly(Protocol):
     """The part of an Engine that changes nothing."""
 
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
-        """See Engine."""
+        """As Engine has it."""
 
     def decoder(self) -> Decoder:
-        """See Engine."""
+        """As Engine has it."""
 
 
 class _VectorTwin:
-    """The scalar engine's weights, looked at by the vector engine.
+    """Runs the vector engine on the scalar engine's weights.
 
-    The scalar engine builds a graph even where nothing walks it: a held-out loss or a sample
-    would stop the training, and every answer to the screen, for minutes at larger sizes. The
-    two agree to 1e-9.
+    The scalar engine builds a graph even where no backward pass follows: at larger sizes a held-out
+    loss or a sample would stop training, and every answer to the screen, for minutes. The two
+    engines agree to 1e-9.
     """
 
     def __init__(self, engine: ScalarEngine) -> None:
@@ -216,5 +218,5 @@ class _VectorTwin:
 
 
 def forward_only(engine: Engine) -> ForwardOnly:
-    """The engine itself, unless it is the scalar one."""
+    """The engine itself; for the scalar engine, a vector engine with its weights."""
     return _VectorTwin(engine) if type(engine) is ScalarEngine else engine

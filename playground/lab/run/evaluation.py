@@ -1,4 +1,4 @@
-"""The held-out loss: on documents that are never trained on."""
+"""The held-out loss, on documents that the run never trains on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from playground.lab.run.data import Encoder
 from playground.lab.run.engines import ForwardOnly
 
 LOOKED_AT = 32
-"""Held-out documents in one evaluation, always the same ones."""
+"""The most held-out documents in one evaluation, always the same ones."""
 
 
 class Evaluator:
-    """Mean loss over the first held-out documents, nats a token. False if there are none."""
+    """Measures the held-out loss. An Evaluator without documents is false."""
 
     def __init__(self, engine: ForwardOnly, encoder: Encoder, heldout: Sequence[str]) -> None:
         self._engine = engine
@@ -24,7 +24,7 @@ class Evaluator:
         return bool(self._texts)
 
     def loss(self) -> float:
-        """Forward only; the engine's state stays as it is. Raises PluginError."""
+        """Mean loss over the first held-out documents, in nats a token. Raises PluginError."""
         if self._documents is None:
             self._documents = [self._encoder.document(text) for text in self._texts]
         losses = self._engine.losses(self._documents)

@@ -1,4 +1,4 @@
-"""Frames: immutable pictures of a session, for the screen."""
+"""Makes frames: immutable pictures of a session, for the screen."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ from playground.lab.run.speed import Speedometer
 from playground.lab.run.training import Training
 
 _SHOWN = 200
-"""Characters of a neighbouring document that are shown."""
+"""How many characters of a neighbouring document are shown."""
 
 
 def document_frame(
     prepared: PreparedRun, last: StepResult | None, coming: int, history: int
 ) -> DocumentFrame | None:
-    """The document that `last` learnt from, or the one to come, and its neighbours."""
+    """The document that the step `last` trained on, else the one at place `coming`, and up to
+    `history` documents on either side."""
     texts, encoder = prepared.train, prepared.encoder
     index = last.document_indices[0] if last else coming
     losses = last.token_losses[0] if last else ()
@@ -45,7 +46,7 @@ def document_frame(
         reach = min(prepared.config.block_size, len(ids))
         shown = tuple(map(encoder.display, ids[:reach]))
         beyond = tuple(map(encoder.display, ids[reach:-1][:BEYOND]))
-    except PluginError:  # training has said so already, or is about to
+    except PluginError:  # training reports the same error
         shown, beyond, losses = (), (), ()
     count = len(texts)
     reachable = min(history, (count - 1) // 2)
@@ -67,8 +68,8 @@ def _cut(texts: Iterable[str]) -> tuple[str, ...]:
 def matrix_frames(
     engine: Engine, views: Sequence[MatrixView], before: array[float] | None
 ) -> tuple[MatrixFrame, ...]:
-    """The matrices that are on screen. before: the weights before the last step, if known;
-    without them the update is all zeros. Unknown names are left out."""
+    """The matrices on screen; unknown names are left out. before: the weights before the last step;
+    if they are None, an update is all zeros."""
     if not views:
         return ()
     layout = {matrix.name: matrix for matrix in parameter_layout(engine.config)}
@@ -90,7 +91,7 @@ def matrix_frames(
 
 
 _ENOUGH = 0.2
-"""Seconds of work after which it can be said how fast an engine is."""
+"""Seconds of work after which the speed of an engine is known well enough to show."""
 
 
 class FrameMaker:
@@ -115,7 +116,7 @@ class FrameMaker:
         batches: Sequence[SampleBatch],
         record: RecordState | None,
     ) -> Frame:
-        """The run as it stands, with what is new since what the request has seen."""
+        """The run as it stands, with what is new since the frame that the requester has."""
         training = self._training
         step, timeline = training.step, training.timeline
         first, losses, rates, evaluations = training.series.between(request.since_step, step)
@@ -160,7 +161,7 @@ class FrameMaker:
         )
 
     def panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:
-        """The run at this moment, as a panel sees it; its own to change."""
+        """A function that gives the run at that moment, as copies that a panel may change."""
         training = self._training
 
         def facts() -> PanelFacts:
@@ -180,7 +181,7 @@ class FrameMaker:
         return facts
 
     def _scalar_ms(self) -> float:
-        """About what a step would take with the scalar engine."""
+        """Estimated milliseconds of a step with the scalar engine."""
         prepared = self._prepared
         if self._scalar_estimate is None:
             self._scalar_estimate = estimate_step_ms(
