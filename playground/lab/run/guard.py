@@ -1,10 +1,10 @@
-"""Around every call into a contribution: who is at work, and what became of it.
+"""Guards every call into a contribution: names who is at work, and turns what it raises.
 
-A plugin that raises comes out as PluginError (see playground.hooks.errors). The watchdog finds a
-plugin that hangs through `Activity`, which says what the worker's main thread is doing: whoever
-calls into a plugin says so first, and whatever makes progress says that too, so that a hang is
-told from a long but honest step. Entering and leaving cost under a microsecond. Built-ins are
-trusted and pay for neither.
+An exception in a plugin becomes a PluginError (see playground.hooks.errors). `Activity` says what
+the worker's main thread is doing, and the watchdog reads it to find a plugin that hangs: a caller
+says first which plugin it calls, and work that makes progress says so too, which tells a long but
+honest step from a hang. Entering and leaving cost under a microsecond. Built-ins are trusted and
+pay for neither.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ if TYPE_CHECKING:  # the worker answers its first ping before this is loaded
     from playground.hooks.registry import Registry
 
 _NOTHING: Mapping[str, KnobValue] = MappingProxyType({})
-_LONG = 1.0  # seconds after which a Pong also tells where the code stands
+_LONG = 1.0  # seconds after which a Pong also has the stack
 
 
 class Doing:
-    """One piece of work, as a context manager. Made once, entered many times."""
+    """One kind of work, as a context manager that is made once and entered many times."""
 
     __slots__ = ("_activity", "_outer", "contribution", "kind", "label", "place")
 
@@ -57,7 +57,7 @@ class Doing:
         self.contribution = contribution
 
     def alive(self) -> None:
-        """There is progress."""
+        """Tell the watchdog of progress."""
         self._activity.alive()
 
     def __enter__(self) -> Doing:
@@ -81,7 +81,7 @@ class Doing:
 
 
 class Activity:
-    """The main thread's present work. Written by it, read by the thread that answers pings."""
+    """The main thread's present work: written there, read by the thread that answers pings."""
 
     def __init__(self) -> None:
         self.current: Doing | None = None
@@ -91,23 +91,23 @@ class Activity:
     def doing(
         self, kind: ActivityKind, label: str, place: str = "", contribution: str = ""
     ) -> Doing:
-        """A context manager that says what is being done inside it."""
+        """A context manager that says what the code inside it does."""
         return Doing(self, kind, label, place, contribution)
 
     def alive(self) -> None:
-        """There is progress."""
+        """Tell the watchdog of progress."""
         self.since = time.monotonic()
         self.count += 1
 
     def watched(self, documents: Iterable[str], every: int = 256) -> Iterator[str]:
-        """The documents; taking them counts as progress."""
+        """The same documents; every `every` of them count as progress."""
         for number, document in enumerate(documents):
             if number % every == 0:
                 self.alive()
             yield document
 
     def pong(self, main_thread: int) -> Pong:
-        """What to answer to a Ping. main_thread: its threading ident."""
+        """The answer to a Ping. main_thread: the threading ident of the main thread."""
         doing, seconds = self.current, time.monotonic() - self.since
         if doing is None:
             return Pong("idle", "", "", seconds, self.count)
@@ -132,7 +132,8 @@ _OURS = ("playground", "click", "microgpt", "importlib", "runpy", "pluggy", "__m
 
 
 def culprit(frame: FrameType) -> str:
-    """The file of the outermost code that is neither ours nor Python's way to import."""
+    """Names the outermost code that is neither ours nor Python's import machinery; "" if there is
+    none."""
     found = ""
     current: FrameType | None = frame
     while current is not None:
@@ -145,7 +146,7 @@ def culprit(frame: FrameType) -> str:
 
 
 class Guard:
-    """For one contribution: `with guard.at("encode", text): ...`."""
+    """Guards the calls into one contribution: `with guard.at("encode", text): ...`."""
 
     def __init__(self, entry: Entry, activity: Activity) -> None:
         self.entry = entry
@@ -155,11 +156,12 @@ class Guard:
         self._doings: dict[tuple[str, str], Doing] = {}
 
     def at(self, method: str, given: object = None, kind: ActivityKind = "plugin") -> _At:
-        """A context manager around one call. given: what it gets, for the message."""
+        """A context manager around one call: it tells the watchdog, and turns an exception into
+        PluginError (see plugin_call). given: the call's argument, for the message."""
         return _At(self.doing(method, kind), plugin_call(self.entry, f"in {method}", given))
 
     def doing(self, method: str, kind: ActivityKind = "plugin") -> Doing:
-        """Only the part that tells the watchdog."""
+        """A context manager that only tells the watchdog."""
         doing = self._doings.get((method, kind))
         if doing is None:
             if self.trusted and kind == "plugin":
@@ -170,7 +172,7 @@ class Guard:
         return doing
 
     def broken(self, method: str, wrong: str) -> PluginError:
-        """What to raise if it gave something that its contract rules out."""
+        """The error to raise when the contribution breaks its contract. wrong: how, in words."""
         error = PluginError(self.entry.plugin, f"in {method} ({self.label})", wrong)
         error.contribution = f"{self.entry.kind}:{self.entry.qualified}"
         return error
@@ -202,7 +204,7 @@ def label(entry: Entry) -> str:
 
 
 def origin(text: str) -> str:
-    """Where a plugin is from, in words."""
+    """Where a plugin comes from, in words."""
     known = ("built in", "package ", "entry point ", "installed ")
     return text if text.startswith(known) else f"file {text}"
 
@@ -215,7 +217,7 @@ def make(
     activity: Activity,
     follows: Mapping[str, KnobValue] = _NOTHING,
 ) -> tuple[Any, Guard]:
-    """A contribution made with these values of its knobs, and its guard. follows: settings of the
+    """(the contribution, made with `options` as its knobs, and its guard). follows: settings of the
     run that knobs may follow. Raises KnobError, UnknownNameError, PluginError."""
     guard = Guard(registry.entry(kind, name), activity)
     maker: Callable[..., Any] = registry.make
@@ -225,8 +227,8 @@ def make(
 
 @contextlib.contextmanager
 def naming_the_knob(title: str, name: str) -> Iterator[None]:
-    """What goes wrong with the contribution `name` inside comes out as LabError, its `problems`
-    named after the knob: "top-k.top_k"."""
+    """Turns KnobError, UnknownNameError and PluginError of the contribution `name` into LabError.
+    For the first two its `problems` name the knob: "top-k.top_k"."""
     try:
         yield
     except KnobError as error:
@@ -240,7 +242,7 @@ def naming_the_knob(title: str, name: str) -> Iterator[None]:
 
 
 def failure_of(error: PluginError | UnknownNameError) -> Failure:
-    """What a plugin did, or that there is none of that name, as the screen shows it."""
+    """The error in words for the screen: a plugin failed, or no contribution has the name."""
     if isinstance(error, UnknownNameError):
         return Failure(error.title, error.message)
     return Failure(
@@ -254,7 +256,7 @@ def failure_of(error: PluginError | UnknownNameError) -> Failure:
 
 @contextlib.contextmanager
 def plugin_failures() -> Iterator[None]:
-    """A PluginError or UnknownNameError inside comes out as LabError."""
+    """Turns a PluginError or UnknownNameError into a LabError."""
     try:
         yield
     except (PluginError, UnknownNameError) as error:

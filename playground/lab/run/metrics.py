@@ -1,7 +1,7 @@
-"""The metrics at work: numbers of steps and of samples, measured beside the training.
+"""The metrics at work: each measures steps or samples, and changes nothing of the training.
 
-Nothing here touches training. A metric that fails, or gives what is no number, is switched off
-and says why; the run goes on.
+A metric that fails, or gives what is no finite number, is switched off; `Measurer.meters` says why,
+and the run goes on.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ MAX_METRICS = 50
 _CANNOT_BE = "Those metrics cannot be"
 MAX_EVERY = 10_000_000
 _BETWEEN = 0.005
-"""Seconds of steps between two measurements at least: a fast engine takes many at once."""
+"""The fewest seconds of steps between two measurements, so that a fast engine makes many steps in
+one call."""
 NEVER = MAX_EVERY + 1
-"""More steps than a run has."""
+"""More steps than any run has."""
 
 
 class _AtWork:
-    """One metric that is on."""
+    """One metric that is on, or was switched off by a failure."""
 
     def __init__(self, choice: MetricChoice, label: str, metric: Metric, guard: Guard) -> None:
         self.choice = choice
@@ -55,7 +56,8 @@ class _AtWork:
 
 
 class Measurer:
-    """Measures what is on, and records it in a Series. Takes about a tenth of the time at most."""
+    """Measures the metrics that are on, in at most about a tenth of the training time, and records
+    their values in a Series."""
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class Measurer:
         follows: Mapping[str, KnobValue],
         activity: Activity,
     ) -> None:
-        """follows: the model's settings, for knobs that follow one."""
+        """follows: the model's settings, which knobs may follow."""
         self.measuring = Measuring()
         self._registry = registry
         self._current = current
@@ -75,24 +77,24 @@ class Measurer:
         self._at_work: list[_AtWork] = []
         self._ration = Ration()
         self._target = 0
-        """The step to be measured next."""
+        """The step to measure next."""
 
     @property
     def meters(self) -> tuple[Meter, ...]:
-        """What was asked for, and what became of it."""
+        """The metrics asked for, and why one of them is switched off."""
         return tuple(Meter(one.choice, one.label, one.trouble) for one in self._at_work)
 
     @property
     def of_samples(self) -> bool:
-        """Is there one that is measured of samples?"""
+        """True if one of the metrics measures samples."""
         return any(one.of_samples for one in self._at_work)
 
     # ------------------------------------------------------------ which
 
     def set(self, measuring: Measuring) -> None:
-        """Measure these from now on. What failed before is tried again.
+        """Measure these metrics from now on, those that failed before included.
 
-        Raises LabError naming what cannot be; then nothing has changed.
+        Raises LabError whose `problems` name what cannot be; then nothing has changed.
         """
         problems = {}
         if not 1 <= measuring.every <= MAX_EVERY:
@@ -104,11 +106,11 @@ class Measurer:
         made: dict[str, _AtWork] = {}
         for choice in measuring.metrics:
             one = self._make(choice)
-            made.setdefault(one.label, one)  # twice the same is once
+            made.setdefault(one.label, one)  # the same metric twice counts once
         self.measuring, self._at_work = measuring, list(made.values())
 
     def take(self, wanted: Measuring) -> list[str]:
-        """Measure those metrics that there are here. What a person should know."""
+        """Measure those of the metrics that can be; returns a sentence for each of the others."""
         told: list[str] = []
         for choice in wanted.metrics:
             metrics = (*self.measuring.metrics, choice)
@@ -130,9 +132,9 @@ class Measurer:
     # ------------------------------------------------------------ measuring
 
     def until(self, step: int, pace: float = 1.0) -> int:
-        """Steps from `step` to the next one that is to be measured, 1 or more.
+        """Steps from `step` to the next one to measure, 1 or more; NEVER if there is none.
 
-        pace: seconds a step. A fast engine is interrupted no oftener than a command would.
+        pace: seconds a step. A fast engine is interrupted no oftener than by commands.
         """
         if not self._ration.left or not any(
             one.of_step and not one.trouble for one in self._at_work
@@ -146,11 +148,11 @@ class Measurer:
         return self._target - step
 
     def earn(self, seconds: float) -> None:
-        """Training went on for so long."""
+        """Add a share of `seconds` of training to the time for metrics."""
         self._ration.earn(seconds)
 
     def after_step(self, result: StepResult, finished: bool, series: Series) -> None:
-        """Measure this step if it is its turn: the first, the last, and every so many between."""
+        """Measure a step that is due: the first, the last, each multiple of `measuring.every`."""
         step = result.step
         if step % self.measuring.every and step != 1 and not finished:
             return
@@ -170,7 +172,7 @@ class Measurer:
                 self._note(one, "of_step", one.of_step, facts, series)
 
     def after_samples(self, batch: SampleBatch, series: Series) -> None:
-        """Measure a batch of texts; the first one of a step counts."""
+        """Measure a batch of texts, unless a batch of the same step was measured before."""
         if not batch.texts:
             return
         facts = SampleFacts(
@@ -184,7 +186,7 @@ class Measurer:
                     self._note(one, "of_samples", one.of_samples, facts, series)
 
     def _due(self, step: int, series: Series) -> Iterator[_AtWork]:
-        """What is on and not known of this step, while there is time for it."""
+        """The metrics that are on and have no value at `step`, while there is time left."""
         for one in self._at_work:
             known = series.measured.get(one.label)
             if one.trouble is None and (known is None or known.at(step) is None):
@@ -227,14 +229,14 @@ class Measurer:
             )
 
     def _read(self, kind: StateKind) -> array[float]:
-        """The engine's numbers; what goes wrong in there is not the metric's fault."""
+        """A copy of the engine's numbers; a failure of the engine is not blamed on the metric."""
         made = self._current.made
         with made.guard.at("read", kind="engine"):
             return made.engine.read(kind)[:]
 
 
 def label_of(name: str, entry: Entry, options: dict[str, Any]) -> str:
-    """What a metric's series is called: "new-share", "quantile:share=0.9"."""
+    """The label of a metric's series: "new-share", "quantile:share=0.9"."""
     turned = [
         f"{control.name}={options[control.name]}"
         for control in entry.controls

@@ -1,8 +1,8 @@
-"""The panel on screen, at work in the worker: made, fed, timed, and its lines taken with care.
+"""The panel on screen, at work in the worker: made, fed, timed, and its lines checked.
 
-What a panel gives is only ever exact `str`: a class of the plugin's own would make the screen's
-process import the plugin when it unpickles the frame. How many cells a line takes is for the
-screen to say; here it is cut to what could fit at all.
+A frame only holds lines of exact type `str`: unpickling a subclass of the plugin's would import the
+plugin in the screen's process. The screen measures how many cells a line takes; the worker only
+cuts a line to what could fit at all.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from playground.lab.run.guard import Activity, Guard, failure_of, make
 from playground.lab.run.speed import Ration
 
 LOSSES = 1000
-"""Of the last steps, the most that a panel is given."""
+"""The most losses that a panel gets, those of the last steps."""
 MAX_LINES, MAX_WIDTH = 500, 1000
 _SPARE = 4
-"""Characters that one cell may hold: combining marks take none of their own."""
+"""How many characters one cell may hold: combining marks take no cell of their own."""
 
 
 class _PanelRation(Ration):
-    """A quarter of the time that passes: at twelve frames a second, a panel that takes 20 ms is
-    drawn in each; one that takes 200 ms, about once a second."""
+    """Gives a panel a quarter of the time that passes: at twelve frames a second, a panel of 20 ms
+    is drawn for each frame, and a panel of 200 ms about once a second."""
 
     BEGINNING = 0.1
     SHARE = 0.25
@@ -50,12 +50,12 @@ class Panels:
         self._panel: Panel | None = None
         self._guard: Guard | None = None
         self._made: tuple[object, str, dict[str, Any]] | None = None
-        """What `_panel` was made of: a contribution, by its name, with these options."""
+        """What `_panel` was made from: (contribution, name, options)."""
         self._drawn: PanelFrame | None = None
         self._view: PanelView | None = None
-        """What `_drawn` shows."""
+        """The view that `_drawn` shows."""
         self._source: object = None
-        """The contribution that drew it: another one once its file was saved anew."""
+        """The contribution that made `_drawn`; saving the plugin's file replaces it."""
         self._epoch = -1
         self._ration = _PanelRation()
         self._seen: float | None = None
@@ -63,11 +63,11 @@ class Panels:
     def draw(
         self, view: PanelView, step: int, epoch: int, facts: Callable[[], PanelFacts]
     ) -> PanelFrame:
-        """The lines for this moment, or why there are none: never an exception of a plugin's.
+        """The panel's lines, or why there are none; raises no exception of a plugin's.
 
-        If the panel has had more than its share of the time, those of an earlier step come
-        again; another view (a knob, a size) is drawn at once, for a person waits for it. facts:
-        called only if it is to draw.
+        A panel that has used up its share of the time shows its last lines again; a new view (a
+        knob, a size) is drawn at once, because a person waits for it. facts: called only when the
+        panel is drawn.
         """
         now = self._clock()
         if self._seen is not None:
@@ -127,6 +127,6 @@ class Panels:
                     raise guard.broken(
                         "render", f"each line must be text; there is a {type(line).__name__}"
                     )
-            # Not line[:n]: that would be a method of the plugin's class, and give its kind.
+            # line[:n] would call a method of the plugin's class, which may return that class.
             most = slice(_SPARE * width)
             return tuple(str.__getitem__(str.__str__(line), most) for line in lines)

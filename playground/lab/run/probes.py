@@ -1,7 +1,7 @@
-"""The probes at work: a run's prompts, sampled again and again under the same dice.
+"""The probes at work: a run's prompts, sampled again and again with the same random numbers.
 
-Nothing here touches training. A strategy that fails leaves the probes at rest until the chain
-is another one, and says why; the run goes on.
+Probing changes nothing of the training. If a strategy fails, the probes rest until the chain is
+another one; `Prober.trouble` says why, and the run goes on.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from playground.lab.run.speed import Ration
 
 
 class Prober:
-    """Asks a probe set by the chain that the run samples by. Takes about a tenth of the time at
-    most; the last step of a run is always asked."""
+    """Asks a probe set with the chain that the run samples with, in at most about a tenth of the
+    training time; the last step of a run is always probed."""
 
     def __init__(self, sampler: Sampler) -> None:
         self.probes = ProbeSet()
         self.answers = Answers()
         self.skipped: tuple[SkippedPrompt, ...] = ()
-        """The prompts that this model cannot be asked."""
+        """The prompts that the model cannot be asked, and why."""
         self.trouble: Failure | None = None
         """Why the last probing gave nothing."""
         self._sampler = sampler
         self._asked: dict[int, list[int]] = {}
-        """Ids of the prompts that can be asked, by place in the set."""
+        """The ids of each prompt that can be asked, by its place in the set."""
         self._refused: Sampling | None = None
         """The sampling that a strategy failed with."""
         self._ration = Ration()
@@ -43,8 +43,8 @@ class Prober:
     # ------------------------------------------------------------ which
 
     def set(self, probes: ProbeSet) -> bool:
-        """Ask these from now on. True if that makes the answers so far void: they were to other
-        questions. Prompts that the model cannot be asked are in `skipped`.
+        """Ask these probes from now on. True if the questions are new, which clears the answers.
+        Prompts that the model cannot be asked are in `skipped`.
 
         Raises LabError with `problems` for a set that cannot be; then nothing has changed.
         """
@@ -70,8 +70,8 @@ class Prober:
         return void
 
     def take(self, wanted: ProbeSet) -> list[str]:
-        """Ask those probes that can be asked; none of a set that cannot be. What a person should
-        know."""
+        """Ask those of the probes that can be asked, and none of a set that cannot be; returns a
+        sentence about the first skipped prompt."""
         try:
             self.set(wanted)
         except LabError:
@@ -82,35 +82,36 @@ class Prober:
 
     @property
     def asking(self) -> bool:
-        """Is there anything to ask, and a chain that answers?"""
+        """True if a prompt can be asked, and the chain has not failed."""
         return bool(self._asked) and self._sampler.sampling is not self._refused
 
     def until(self, step: int) -> int:
-        """Steps from `step` to the next probing, 1 or more."""
+        """Steps from `step` to the next probing, 1 or more; NEVER if there is none."""
         if not self.asking or not self._ration.left:
             return NEVER
         return self.probes.every - step % self.probes.every
 
     def due(self, step: int, finished: bool = False) -> bool:
-        """Is it this step's turn? The start's, every so many, and the last one's; each once."""
+        """True if `step` is to be probed: the start, each multiple of `probes.every`, and the last
+        step, each once."""
         if not self.asking or step in self.answers:
             return False
         return finished or (step % self.probes.every == 0 and self._ration.left)
 
     def earn(self, seconds: float) -> None:
-        """Training went on for so long."""
+        """Add a share of `seconds` of training to the time for probes."""
         self._ration.earn(seconds)
 
     # ------------------------------------------------------------ asking
 
     def after(self, step: int, finished: bool = False) -> ProbeAnswers | None:
-        """Ask, if it is this step's turn: the answers, if there are new ones."""
+        """Probe a step that is due; returns the new answers, or None."""
         return self.probe(step) if self.due(step, finished) else None
 
     def probe(self, step: int) -> ProbeAnswers | None:
-        """Ask all prompts now, and keep the answers; None if there are none: see `trouble`.
+        """Ask all prompts now, and keep the answers; None if that failed, and `trouble` says why.
 
-        The same weights and chain give the same answers at whatever step: the chance depends on
+        The same weights and chain give the same answers at any step: the random numbers depend on
         the seed, the prompt's place and the text's number alone.
         """
         began = time.perf_counter()

@@ -1,6 +1,7 @@
-"""Texts from a model: the chain of strategies at work, with a random stream of its own.
+"""Texts from a model, by a chain of strategies with a random stream of its own.
 
-The texts of a run: sampled by themselves every so many steps, and on demand.
+`Sampler` makes texts; `Texts` keeps those of a run, sampled every so many steps and on demand.
+Sampling changes nothing of the training.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _CANNOT_BE = "That sampling cannot be"
 
 
 class Sampler:
-    """Samples from an engine as a Sampling says. Never touches training."""
+    """Samples from an engine as a Sampling says."""
 
     def __init__(
         self,
@@ -50,8 +51,8 @@ class Sampler:
         activity: Activity,
         known: Container[str] = (),
     ) -> None:
-        """follows: the model's settings, for knobs that follow one. known: the documents, so that
-        a sampled text can be told from a copied one."""
+        """follows: the model's settings, which knobs may follow. known: the documents, which tell a
+        copied text from a new one."""
         self._registry = registry
         self._engine = engine
         self._encoder = encoder
@@ -64,8 +65,8 @@ class Sampler:
         self._chain = self._make_chain(self.sampling)
 
     def set(self, sampling: Sampling) -> None:
-        """Sample like this from now on. Raises LabError naming what cannot be; then nothing
-        has changed."""
+        """Sample like this from now on. Raises LabError whose `problems` name what cannot be; then
+        nothing has changed."""
         problems = {}
         if not 1 <= sampling.count <= MAX_COUNT:
             problems["count"] = f"must be between 1 and {MAX_COUNT}, not {sampling.count}"
@@ -78,8 +79,8 @@ class Sampler:
         self.sampling, self._prompt, self._chain = sampling, prompt, chain
 
     def take(self, wanted: Sampling) -> list[str]:
-        """Sample like this as far as it fits the run: without the prompt if these data have no
-        such tokens, with the usual chain if that cannot be either. What a person should know."""
+        """Sample like this as far as it fits the run: without the prompt if the model cannot read
+        it, with the default chain if that fails too. Returns a sentence about what was changed."""
         refused: list[str] = []
         without_prompt = replace(wanted, prompt="")
         for sampling in (wanted, without_prompt, replace(without_prompt, chain=DEFAULT_CHAIN)):
@@ -91,8 +92,8 @@ class Sampler:
         return [f"sampling was changed: {text}" for text in refused[:1]]
 
     def encode_prompt(self, prompt: str) -> list[int]:
-        """Ids of a prompt, without BOS. Raises LabError for one that the model does not know,
-        or that leaves no room for a token more."""
+        """The ids of a prompt, without BOS. Raises LabError for a prompt that the model does not
+        know, or that leaves no room for another token."""
         try:
             ids = self._encoder.encode(prompt) if prompt else []
         except UnknownTextError as error:
@@ -129,9 +130,10 @@ class Sampler:
     # ------------------------------------------------------------ sampling
 
     def batch(self, number: int, step: int, occasion: str) -> SampleBatch:
-        """Texts by the present weights. The same seed, step and occasion give the same texts.
+        """Texts from the present weights. The same seed, step and occasion give the same texts.
 
-        Raises PluginError for a strategy that fails.
+        Raises PluginError for a strategy that fails; weights that are no numbers any more give a
+        `note` instead of texts.
         """
         sampling = self.sampling
         rng = random.Random(f"{sampling.seed}:{step}:{occasion}")
@@ -144,10 +146,10 @@ class Sampler:
         return SampleBatch(number, step, sampling.prompt, tuple(texts), note)
 
     def text(self, prompt: Sequence[int], step: int, rng: random.Random) -> SampleText:
-        """One text by the present weights and the present chain, from a prompt of its own.
+        """One text from the present weights, by the present chain.
 
-        prompt: ids, from `encode_prompt`; rng: all the chance there is. Raises PluginError for
-        a strategy that fails, LogitsError for weights that are no numbers any more.
+        prompt: ids from `encode_prompt`. rng: the only source of chance. Raises PluginError for a
+        strategy that fails, LogitsError for weights that are no numbers any more.
         """
         config, bos = self._config, self._encoder.bos_id
         tokens = [bos, *prompt]
@@ -179,7 +181,8 @@ class Sampler:
         )
 
     def preview(self, step: int, limit: int) -> Preview:
-        """Chances of the next token after the prompt. Raises LabError, PluginError."""
+        """The `limit` likeliest tokens after the prompt, with their chances before and after the
+        chain. Raises LabError, PluginError."""
         decoder = self._engine.decoder()
         tokens = [self._encoder.bos_id, *self._prompt]
         logits: Sequence[float] = ()
@@ -213,7 +216,7 @@ def _refused(message: str, problems: dict[str, str]) -> LabError:
 
 
 def _watched(strategy: Any, guard: Guard) -> object:
-    """The strategy, with the watchdog told whenever it is at work."""
+    """The strategy, wrapped to tell the watchdog when it is at work."""
     if callable(getattr(strategy, "transform", None)):
         return _WatchedTransform(strategy.transform, guard.doing("transform"))
     return _WatchedPick(strategy.pick, guard.doing("pick"))
@@ -226,7 +229,8 @@ class _WatchedTransform:
 
     def transform(self, logits: Sequence[float], context: SampleContext) -> Sequence[float]:
         with self._doing:
-            # Read here, where the watchdog looks, and never more than tells that it is too much.
+            # A lazy result runs here, under the watchdog; one value too many shows that it is
+            # too long.
             return list(islice(self._call(logits, context), len(logits) + 1))
 
 
@@ -244,9 +248,9 @@ KEPT_BATCHES = 200
 
 
 class Texts:
-    """Samples, and keeps what was sampled. Never touches training.
+    """Samples a run, and keeps the last KEPT_BATCHES batches.
 
-    heard: called with each new batch, and what made it: "automatic", "on demand 2".
+    heard: called with the occasion of each new batch ("automatic", "on demand 2") and the batch.
     """
 
     def __init__(self, sampler: Sampler, heard: Callable[[str, SampleBatch], None]) -> None:
@@ -257,15 +261,15 @@ class Texts:
         self._number = 0
         self._ration = Ration()
         self._on_demand: tuple[int, int] = (0, 0)
-        """At which step there were how many."""
+        """(the step of the last batch on demand, how many were made at that step)."""
 
     def recall(self, batches: Iterable[SampleBatch]) -> None:
-        """What was sampled before the run was opened again, numbered from 1."""
+        """Take over the batches from before the run was opened again, numbered from 1."""
         self.batches = list(batches)
         self._number = len(self.batches)
 
     def forget_after(self, step: int) -> None:
-        """Another future begins after `step`."""
+        """Drop the batches after `step`."""
         self.batches = [batch for batch in self.batches if batch.step <= step]
 
     # ------------------------------------------------------------ by themselves
@@ -276,11 +280,11 @@ class Texts:
         return min(most, every - step % every) if every else most
 
     def earn(self, seconds: float) -> None:
-        """Training went on for so long."""
+        """Add a share of `seconds` of training to the time for samples."""
         self._ration.earn(seconds)
 
     def after(self, step: int) -> None:
-        """A batch, if it is this step's turn. Raises PluginError."""
+        """Sample a batch if `step` is due and there is time left. Raises PluginError."""
         every = self.sampler.sampling.every
         if not every or step % every or not self._ration.left:
             return
@@ -293,13 +297,13 @@ class Texts:
     # ------------------------------------------------------------ on demand
 
     def sample(self, step: int) -> SampleBatch:
-        """A batch now; another one each time. Raises PluginError."""
+        """A new batch at each call, of other texts. Raises PluginError."""
         at, count = self._on_demand
         self._on_demand = (step, count + 1 if at == step else 1)
         return self._batch(step, f"on demand {self._on_demand[1]}")
 
     def preview(self, step: int, limit: int) -> Preview:
-        """What may follow the prompt. Raises LabError, PluginError."""
+        """As `Sampler.preview`."""
         return self.sampler.preview(step, limit)
 
     def _batch(self, step: int, occasion: str) -> SampleBatch:

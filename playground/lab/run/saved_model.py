@@ -1,4 +1,4 @@
-"""A saved model, to sample from: without the data it learnt from, which may be gone."""
+"""A saved model to sample from, without the data that it was trained on: these may be gone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from playground.lab.spec import RunSpec, SpecError
 
 @dataclass(slots=True)
 class SavedModel:
-    """Engine, tokenizer and sampler of a checkpoint."""
+    """The engine, tokenizer and sampler of a checkpoint."""
 
     spec: RunSpec
     step: int
@@ -32,12 +32,12 @@ class SavedModel:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], registry: Registry) -> SavedModel:
-        """From a .safetensors file. Raises LabError."""
+        """The model of a .safetensors file. Raises LabError."""
         return cls.of(read_checkpoint(path), registry)
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, registry: Registry) -> SavedModel:
-        """From a checkpoint in memory. Raises LabError, CheckpointError."""
+        """The model of a checkpoint in memory. Raises LabError, CheckpointError."""
         activity = Activity()
         try:
             spec = RunSpec.parse(checkpoint.spec)
@@ -63,7 +63,7 @@ class SavedModel:
         return cls(spec, checkpoint.step, engine, encoder, sampler)
 
     def sample(self, sampling: Sampling | None = None) -> SampleBatch:
-        """A batch of texts, another one each time. `in_data` is not known, so it is False.
+        """A new batch at each call, of other texts. `in_data` is False, since the data are unknown.
 
         Raises LabError.
         """

@@ -1,4 +1,4 @@
-"""The learning-rate schedule at work: a factor for every step, and a watch over a plugin's."""
+"""The learning-rate schedule at work: a factor for every step, and the guard of a plugin's."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from playground.lab.run.guard import Guard, failure_of
 
 
 class ScheduleFactors:
-    """Factors of the base learning rate. A plugin's are asked for before their step is begun,
-    so that a schedule that fails leaves the run at the last good step."""
+    """The factors of the base learning rate. A plugin's factors are fetched before their step
+    begins, so that a schedule that fails leaves the run at the last good step."""
 
     def __init__(self, schedule: Schedule, guard: Guard, steps: int) -> None:
         self._schedule = schedule
@@ -23,7 +23,7 @@ class ScheduleFactors:
         self._known: dict[int, float] = {}
 
     def factor(self, step: int, steps: int) -> float:
-        """What the base learning rate is multiplied by at 0-based `step`: finite, 0 or more.
+        """The factor of the base learning rate at 0-based `step`: finite, 0 or more.
 
         Raises PluginError for a plugin that fails, or breaks its contract.
         """
@@ -35,7 +35,7 @@ class ScheduleFactors:
     def ready(self, first: int, count: int) -> int:
         """How many of the `count` steps from 0-based `first` on have a factor, without a gap.
 
-        Raises PluginError if not even the first one has: that step cannot be done.
+        Raises PluginError if the step `first` has no factor, and so cannot be made.
         """
         if self._guard.trusted:
             return count
@@ -51,10 +51,10 @@ class ScheduleFactors:
         return count
 
     def shown(self, step: int) -> float:
-        """The factor of the step to come, for the screen; NaN if there is none."""
+        """The factor at 0-based `step`, for the screen; NaN if the plugin fails."""
         if self._guard.trusted:
             return self._schedule.factor(step, self._steps)
-        step = min(step, self._steps - 1)  # after the last one the contract says nothing
+        step = min(step, self._steps - 1)  # the contract has no factor after the last step
         try:
             if step not in self._known:
                 self._known[step] = self._asked(step)

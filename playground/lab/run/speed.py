@@ -1,4 +1,4 @@
-"""How fast a run goes, over about a second of its running time."""
+"""How fast a run goes, and how much of its time may be spent beside training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _GRAIN = 0.05
 
 
 class Speedometer:
-    """Steps and tokens a second. Fed with every step or stretch; costs a few additions."""
+    """Steps and tokens a second, over about the last second of running time."""
 
     def __init__(self) -> None:
         self._buckets: deque[tuple[float, int, int]] = deque()
@@ -18,7 +18,7 @@ class Speedometer:
         self._tokens = 0
 
     def add(self, seconds: float, tokens: int, steps: int = 1) -> None:
-        """So many steps took so long, the waiting that their pace asked for included."""
+        """Add `steps` steps that took `seconds`, with the waiting that a set pace asked for."""
         self._seconds += seconds
         self._steps += steps
         self._tokens += tokens
@@ -36,7 +36,7 @@ class Speedometer:
 
     @property
     def seconds(self) -> float:
-        """How long it has been fed, up to about a second."""
+        """The seconds of running time that the figures cover, up to about one."""
         return self._seconds + sum(bucket[0] for bucket in self._buckets)
 
     @property
@@ -49,10 +49,10 @@ class Speedometer:
 
 
 class Ration:
-    """Time for what training waits for: some to begin with, then a share of the training time.
+    """Time for work that training waits for: BEGINNING seconds, then a SHARE of the training time.
 
-    A run of a few seconds is sampled as often as was asked for, whatever its engine; one of
-    thirty thousand steps a second is not held up by what nobody could read.
+    A run of a few seconds is sampled as often as was asked for, with any engine; a run of thirty
+    thousand steps a second is not held up by texts that nobody could read.
     """
 
     BEGINNING = 0.5
@@ -63,13 +63,13 @@ class Ration:
 
     @property
     def left(self) -> bool:
-        """Is there any?"""
+        """True while there is time left."""
         return self._seconds > 0
 
     def earn(self, seconds: float) -> None:
-        """Training went on for so long."""
+        """Add the share of `seconds` of training, up to BEGINNING in all."""
         self._seconds = min(self.BEGINNING, self._seconds + self.SHARE * seconds)
 
     def spend(self, seconds: float) -> None:
-        """It waited for so long."""
+        """Take the `seconds` for which training waited."""
         self._seconds -= seconds
