@@ -1,7 +1,4 @@
-"""From a RunSpec to everything a session needs: data, tokenizer, engine, a first survey.
-
-From a checkpoint back to where a run has been.
-"""
+"""Sets up a run: makes data, tokenizer and engine from a RunSpec, the past from a checkpoint."""
 
 from __future__ import annotations
 
@@ -39,16 +36,16 @@ MAX_VOCABULARY = 200_000
 
 @dataclass(slots=True)
 class PreparedRun:
-    """All the parts of a session, fitting each other."""
+    """All the parts of a session, which fit each other."""
 
     spec: RunSpec
     info: RunInfo
     config: ModelConfig
     engines: Engines
     made: ReadyEngine
-    """The engine that begins, or that goes on from the checkpoint."""
+    """The engine of the first step, or of the step after the checkpoint."""
     fell_back: bool
-    """The engine of the checkpoint cannot work here; another goes on."""
+    """True if the engine of the checkpoint cannot work here, and another goes on."""
     schedule: ScheduleFactors
     encoder: Encoder
     train: Sequence[str]
@@ -58,14 +55,14 @@ class PreparedRun:
     initial: array[float]
     """The weights of step 0."""
     tokens_per_document: float
-    """Predicted tokens of a training document, on average."""
+    """Mean number of predicted tokens in a training document."""
     fingerprint: str
     """SHA-256 of the documents."""
     same_data: bool
-    """The checkpoint it was opened from, if any, was made on the very same documents."""
+    """True if the run has no checkpoint, or one that was made on the same documents."""
     text: bytes | None
-    """The text file that the documents are from, as it was then; None if it is not one that is
-    kept with a run."""
+    """The bytes of the text file before the documents were read; None if the data set has no text
+    file that is kept with a run."""
 
 
 def prepare_run(
@@ -75,7 +72,7 @@ def prepare_run(
     report: Report,
     activity: Activity,
 ) -> PreparedRun:
-    """Do all of it. Raises LabError for whatever cannot be; what `report` raises goes through."""
+    """Set up all parts of a run. Raises LabError for what cannot be, and what `report` raises."""
     try:
         return _open(spec, registry, checkpoint, report, activity)
     except UnknownNameError as error:
@@ -102,7 +99,7 @@ def _open(
     activity: Activity,
 ) -> PreparedRun:
     follows = spec.model.model_dump()
-    # Everything that can be refused at once is refused before anything takes time.
+    # What can be refused at once is refused before the slow parts.
     name = engine_of(spec, checkpoint)
     if checkpoint is None:
         registry.entry("engine", name)
@@ -191,15 +188,15 @@ def _open(
 
 
 def engine_of(spec: RunSpec, checkpoint: Checkpoint | None) -> str:
-    """The engine at work at the start of a run, or at its checkpoint."""
+    """The name of the engine at the start of a run, or at its checkpoint."""
     if checkpoint is None:
         return spec.engine
     return checkpoint.edits.engine_at(checkpoint.step, spec.engine)
 
 
 def _engine(engines: Engines, name: str, go_on: bool, report: Report) -> tuple[ReadyEngine, str]:
-    """The engine, and why it is not the one that was wanted. A saved run goes on all the same;
-    a new one is refused. Raises UnknownNameError, PluginError."""
+    """(the engine, why it is not the one named `name`). go_on: take the fallback engine if that one
+    fails. Raises UnknownNameError, PluginError without it."""
     try:
         if engines.entry(name).plugin != BUILTIN:
             report(Progress(f"engine {name}", 0, 0))
@@ -222,7 +219,7 @@ def _make(
 
 
 def load_tokenizer(tokenizer: Any, guard: Guard, state: str) -> None:
-    """Put a tokenizer into a saved state. Raises PluginError, CheckpointError."""
+    """Load a saved state into a tokenizer. Raises PluginError, CheckpointError."""
     try:
         values = json.loads(state)
     except ValueError as error:
@@ -253,7 +250,7 @@ def _config(spec: RunSpec, encoder: Encoder) -> ModelConfig:
 
 
 def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
-    """Raise CheckpointError if its weights are not of this shape."""
+    """Raise CheckpointError if the checkpoint has weights of another shape."""
     if checkpoint.at_start:
         return
     count = parameter_count(config)
@@ -268,7 +265,7 @@ def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
 
 
 def _cache(guard: Guard) -> Path:
-    """A folder of the data set's own that stays; made when it is first written to."""
+    """The lasting folder of one data set; a built-in one makes it at its first write."""
     path = data_folder() / "datasets" / guard.entry.plugin / guard.entry.name
     if not guard.trusted:
         try:
@@ -300,17 +297,17 @@ def _failed(title: str, message: str, problems: dict[str, str] | None = None) ->
 
 @dataclass(slots=True)
 class RestoredState:
-    """What a session knows of its own past."""
+    """A run's past, and the state at which it stands."""
 
     timeline: Timeline
     series: Series
     keyframe: Keyframe
-    """Where it stands."""
+    """The state at which the run stands."""
     gradients: array[float] | None = None
 
 
 def start_of(prepared: PreparedRun) -> RestoredState:
-    """A run before its first step."""
+    """The state of a run before its first step."""
     zeros = array("d", bytes(8 * len(prepared.initial)))
     start = Keyframe(0, 0, prepared.initial, zeros, zeros)
     timeline = Timeline(prepared.spec.optimizer.learning_rate, prepared.spec.engine)
@@ -319,10 +316,10 @@ def start_of(prepared: PreparedRun) -> RestoredState:
 
 
 def past_of(checkpoint: Checkpoint, prepared: PreparedRun) -> RestoredState:
-    """What the checkpoint tells. Raises LabError if it does not fit the run.
+    """The past that a checkpoint tells of. Raises LabError if the checkpoint does not fit the run.
 
-    The start is only kept, to go back to before the checkpoint, if what led from there to here
-    is known, and can be done again: the same documents, every edit, the same engines.
+    The start is kept as a keyframe, so that the steps before the checkpoint can be gone back to,
+    only if these can be replayed: the same documents, every edit known, the same engines.
     """
     check_fits(checkpoint, prepared.config)
     keyframe = Keyframe(

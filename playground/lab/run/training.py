@@ -1,8 +1,8 @@
 """A run's way through its steps: forward, back, and forward again to the same bits.
 
-All that training depends on is here: the engine at work, the documents' turn, the edits. Going
-anywhere is a keyframe and a replay. `state_of` takes the whole state as a checkpoint; setup.py is
-the way back.
+All that training depends on is here: the engine at work, the order of the documents, the edits.
+Going to another step means a keyframe and a replay. `state_of` saves the whole state as a
+checkpoint; setup.py restores it.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from playground.lab.timeline import SPACING, Keyframe, Series
 def state_of(
     training: Training, tokenizer: str, data: str, sampling: Sampling, since: int | None
 ) -> Checkpoint:
-    """The state where it stands. tokenizer: its state_dict as JSON; data: the documents'
-    fingerprint; since: with the series after this step, or without any, if None."""
+    """The present state as a checkpoint. tokenizer: its state_dict as JSON. data: the documents'
+    fingerprint. since: the step after which the series begin; without series if it is None."""
     step, timeline, read = training.step, training.timeline, training.engine.read
     first, losses, rates, evaluations = training.series.between(since or 0, step)
     measured = training.series.measured_between(since or 0, step)
@@ -67,30 +67,30 @@ def state_of(
 
 
 AT_A_TIME = 0.005
-"""Seconds of steps that a fast engine makes in one call: commands wait for no longer."""
+"""Seconds of steps that a fast engine makes in one call, and so the longest wait of a command."""
 _BETWEEN_KEYFRAMES = 0.02
-"""Seconds of steps that it may take to be anywhere between two keyframes of a fast engine."""
+"""Seconds between two keyframes of an engine that makes more than SPACING steps in them."""
 _BETWEEN_SLOW = 0.25
-"""The same of a slow engine, down to a keyframe after each step."""
+"""The most seconds between two keyframes of a slower engine, but one step at least."""
 _RECENTLY = 3.0
-"""Seconds after a look at the last update during which each step keeps what it needs."""
+"""Seconds after a look at the last update during which the weights before it are kept."""
 
 
 class Training:
-    """Not thread-safe. After a failed step it stands at the last good one, and `trouble` says
-    what happened; everything works from there."""
+    """Trains one run. After a failed step the run stands at the last good one, `trouble` says what
+    happened, and everything works from there. Not thread-safe."""
 
     def __init__(self, prepared: PreparedRun) -> None:
         self.spec = prepared.spec
         self.trouble: Failure | None = None
         """Why the last step failed; None if it did not."""
         self.epoch = 0
-        """Goes up when what was recorded is not any more: another future began."""
+        """Goes up when recorded steps become void, because other steps follow."""
         self.tokens_seen = 0
         self.last: StepResult | None = None
-        """What the last step did; None at the start, and after a jump."""
+        """The result of the last step; None at the start, and after a jump."""
         self.work = Speedometer()
-        """How fast the engine makes its steps, while it makes them."""
+        """The engine's speed, in the time of its steps alone."""
         self.current = CurrentEngine(prepared.made)
         self._prepared = prepared
         self._engines = prepared.engines
@@ -108,12 +108,11 @@ class Training:
         past = start_of(prepared)
         self.timeline, self.series = past.timeline, past.series
         self._pace = AT_A_TIME
-        """Seconds a step, as it went lately."""
+        """Seconds a step, in the last call."""
         self._before: array[float] | None = None
-        """The weights before the last step, if they were kept."""
+        """The weights before the last step; None if they were not kept."""
         self.before_edit: Callable[[], None] = lambda: None
-        """Called before something is set by hand: what was recorded beyond here is about to
-        become another run's."""
+        """Called before an edit, after which the recorded later steps are another run's."""
         self._update_wanted = 0.0
         self._work_with(prepared.made)
 
@@ -128,28 +127,28 @@ class Training:
 
     @property
     def engine(self) -> Engine:
-        """The one at work."""
+        """The engine at work."""
         return self._made.engine
 
     @property
     def engine_name(self) -> str:
-        """The engine of the step to come."""
+        """The name of the engine of the next step."""
         return self.timeline.engine_at(self.step)
 
     @property
     def pace(self) -> float:
-        """Seconds a step, as it went lately."""
+        """Seconds a step, in the last call."""
         return self._pace
 
     def documents_to_come(self) -> list[int]:
-        """Places of the documents of the next step."""
+        """The places of the next step's documents."""
         return self._trainer.document_indices(self.step)
 
     # ------------------------------------------------------------ forward
 
     def forward(self, most: int) -> bool:
-        """Up to `most` steps, as many as make one stretch: to the next edit, evaluation or
-        keyframe, and not for long. False if the last one failed: `trouble` then says why."""
+        """Make up to `most` steps in one call, which ends at the next edit, evaluation or keyframe,
+        or after AT_A_TIME. False if a step failed: `trouble` then says why."""
         at = self.step
         try:
             self._take_turns(at)
@@ -191,7 +190,7 @@ class Training:
         return True
 
     def _take_turns(self, at: int) -> None:
-        """Let the engine work whose turn it is."""
+        """Change to the engine that the edits set for step `at`, if another is at work."""
         name = self.timeline.engine_at(at)
         entry = self._engines.entry(name)
         if entry != self._made.entry:
@@ -201,7 +200,7 @@ class Training:
             self._work_with(made)
 
     def _stretch(self, at: int, most: int) -> int:
-        """How many steps to make in one call."""
+        """How many steps to make in one call; sets the spacing of the keyframes."""
         timeline, pace = self.timeline, max(self._pace, 1e-9)
         if not isinstance(self.engine, BulkEngine):
             timeline.spacing = max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
@@ -215,7 +214,7 @@ class Training:
         return int(min(most, self.spec.steps - at, stop - at))
 
     def _train(self, count: int) -> Stretch:
-        """So many steps; if somebody looks at the last update, with the weights before it."""
+        """Make `count` steps; keep the weights before the last one if its update is on screen."""
         trainer = self._trainer
         if not (self._update_wanted and time.monotonic() - self._update_wanted < _RECENTLY):
             self._before = None
@@ -239,24 +238,24 @@ class Training:
         self._put_back(diverged(self.engine, error, rate), max(0, error.step - 2))
 
     def evaluate(self) -> None:
-        """Hold-out loss here, if it is due and not known from an earlier visit."""
+        """Measure the hold-out loss if it is due here and not known yet. Raises PluginError."""
         every, known = self.spec.eval_every, self.series.evaluations
         due = every and (self.step % every == 0 or self.finished)
         if due and self._evaluator and self.step not in known:
             known[self.step] = self._evaluator.loss()
 
     def _put_back(self, failure: Failure, good: int) -> None:
-        """Return to the last good step, and say why."""
+        """Go back to step `good`, and say why in `trouble`."""
         try:
             self.go_to(good)
-        except Exception:  # the replay fails as well: then from a keyframe, unreplayed
+        except Exception:  # the replay fails too, so stay at the keyframe before
             self.stand_at(self.timeline.before(good))
         self.trouble = failure
 
     # ------------------------------------------------------------ to and fro
 
     def go_to(self, step: int) -> None:
-        """Stand where the run is after `step` steps, bit for bit. Raises LabError."""
+        """Go to the state after `step` steps, bit for bit. Raises LabError."""
         self.seek(step)
         while self.step < step and self.forward(step - self.step):
             pass
@@ -264,8 +263,8 @@ class Training:
             raise LabError(self.trouble)
 
     def seek(self, step: int) -> None:
-        """The first half of `go_to`: stand at the nearest known state from where `forward`
-        leads to `step`. Raises LabError for a step that cannot be reached."""
+        """The first half of `go_to`: go to the nearest known state from which `forward` reaches
+        `step`. Raises LabError for a step that cannot be reached."""
         earliest, latest = self.timeline.earliest, self.spec.steps
         if not earliest <= step <= latest:
             raise LabError(
@@ -282,7 +281,7 @@ class Training:
         self.trouble = None
 
     def stand_at(self, keyframe: Keyframe) -> None:
-        """Take on the state of a keyframe."""
+        """Go to the state of a keyframe."""
         write = self.engine.write
         write("weights", keyframe.weights)
         write("first_moment", keyframe.first_moment)
@@ -291,13 +290,13 @@ class Training:
         self._trainer.step = keyframe.step
         self.tokens_seen = keyframe.tokens_seen
         self.last = self._before = None
-        if keyframe.step < self.series.first:  # what lies between was never recorded
+        if keyframe.step < self.series.first:  # the steps between them were never recorded
             self.epoch += 1
             self.series = Series(keyframe.step)
             self.timeline.forget_frames_after(keyframe.step)
 
     def keyframe(self) -> Keyframe:
-        """The present state."""
+        """The present state as a keyframe."""
         read = self.engine.read
         return Keyframe(
             self.step,
@@ -308,7 +307,7 @@ class Training:
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take on the state of a checkpoint of this very run. Raises LabError, PluginError."""
+        """Go to the state of a checkpoint of this run. Raises LabError, PluginError."""
         past = past_of(checkpoint, self._prepared)
         self.timeline, self.series, self.trouble = past.timeline, past.series, None
         self.epoch += 1
@@ -324,12 +323,12 @@ class Training:
         alive: Callable[[], None],
         edits: Edits,
     ) -> str:
-        """Stand where a recorded run stood, with all its keyframes; alive: called now and then.
-        edits: all that were recorded.
+        """Go to step `at` of a recorded run, with all its keyframes. alive: called now and then.
+        edits: all recorded ones.
 
-        If what led there cannot be done again here, with these data and engines, it stands at
-        the last known state before, with an engine that there is; what is to be said of that.
-        Raises LabError, PluginError.
+        If the steps up to `at` cannot be repeated with these data and engines, the run stands at
+        the last known state before, with an engine that works here. Returns a sentence about the
+        difference, "" if there is none. Raises LabError, PluginError.
         """
         prepared, frames = self._prepared, tuple(keyframes)
         if prepared.same_data and not prepared.fell_back:
@@ -346,7 +345,7 @@ class Training:
         return missing or ("" if self.step == at else told)
 
     def _stand_at_last(self, frames: list[Keyframe], edits: Edits) -> None:
-        """At the last of these states, without replaying anything; nothing before it can be."""
+        """Go to the last of these states without a replay; no earlier step can be gone back to."""
         timeline = self.timeline
         if frames:
             self.stand_at(frames[-1])
@@ -355,7 +354,8 @@ class Training:
         timeline.edits = edits.until(self.step)
 
     def _without_engine(self) -> str:
-        """Let another engine go on here, if the one whose turn it is cannot; a sentence then."""
+        """Set the fallback engine here if the engine of the next step cannot work; returns a
+        sentence about it, else ""."""
         name = self.engine_name
         try:
             self._engines.entry(name)
@@ -371,14 +371,14 @@ class Training:
     # ------------------------------------------------------------ edits
 
     def set_rate(self, learning_rate: float) -> None:
-        """The base learning rate from here on."""
+        """Set the base learning rate from the next step on."""
         self.before_edit()
         self.timeline.edit(Edit(self.step, "learning_rate", learning_rate))
         self._another_future()
 
     def use(self, name: str, made: ReadyEngine) -> None:
-        """Another engine from here on, in the same state. Raises PluginError if it does not
-        take that on; the engine before then goes on."""
+        """Use another engine from the next step on, in the same state. Raises PluginError if the
+        engine does not take the state; the one before then stays at work."""
         if made.entry == self._engines.entry(self.engine_name):
             return
         with made.guard.at("write", kind="engine"):
@@ -397,14 +397,14 @@ class Training:
         self._another_future()
 
     def _state(self) -> dict[StateKind, array[float]]:
-        """All that the engine holds; nothing, if it is broken."""
+        """The whole state of the engine at work; empty if that engine is broken."""
         try:
             return {kind: self.engine.read(kind) for kind in STATE_KINDS}
         except Exception:
             return {}
 
     def _work_with(self, made: ReadyEngine) -> None:
-        """The engine at work from now on; its state is that of the run."""
+        """Make an engine that holds the run's state the one at work."""
         self._made = self.current.made = made
         self._trainer.engine = made.engine
         self._stepping = made.guard.doing("a step", "engine")
@@ -421,8 +421,8 @@ class Training:
     # ------------------------------------------------------------ looking
 
     def weights_before(self) -> array[float] | None:
-        """The weights before the last step, by doing that step again if need be; None if no
-        step leads here that can be done again."""
+        """The weights before the last step, which is made again if they were not kept; None if no
+        step leads here that can be made again. Raises LabError."""
         self._update_wanted = time.monotonic()
         step, trouble, epoch = self.step, self.trouble, self.epoch
         if self._before is None and step > self.timeline.earliest:
@@ -432,4 +432,4 @@ class Training:
 
 
 def _unheard(progress: Progress) -> None:
-    """An engine that was at work before is soon made again."""
+    """Show no progress: an engine that was at work before is soon made again."""
