@@ -1,8 +1,8 @@
-"""One run being trained: plain, synchronous, and all there is to it.
+"""One run and all its parts, synchronous.
 
-The worker is a loop around a Session; tests and `microgpt-play train` use it directly. Training
-depends on the RunSpec and the edits alone: looking, sampling and going back change nothing.
-`open_session` opens a new run, one from a checkpoint, or one of the store.
+The worker is a loop around a Session; tests and `microgpt-play train` use a Session directly.
+Training depends on the RunSpec and the edits alone: looking, sampling and going back change
+nothing. `open_session` opens a new run, a run from a checkpoint, or a run of the store.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def open_session(
     activity: Activity,
     wake: Callable[[], None] = lambda: None,
 ) -> Session:
-    """The run that the command asks for, recorded if it is to be. wake: called in another thread
-    when there is room to record more. Raises LabError, SpecError."""
+    """The run that the command asks for, recorded if the command says so. wake: called in another
+    thread when there is room to record more. Raises LabError, SpecError."""
     recording, recalled = command.recording, None
     spec, checkpoint = command.spec, command.checkpoint
     observation = command.observation
@@ -75,14 +75,14 @@ def open_session(
         if recalled is not None:
             session.recall(recalled, progress)
         if recording is not None and recording.looking and recalled is not None:
-            # What is looked at stays as it is; training it further makes a fork of it.
+            # The record of the run stays as it is; training further makes a fork.
             end = min(recalled.record.row.step, session.training.series.head)
             fork = replace(recording, run=None, parent=recording.run, fork_step=end)
             session.record(fork, wake=wake)
         elif recording is not None:
             session.record(recording, recalled=recalled, wake=wake)
             if recalled is None:
-                session.flush()  # the edits that a fork, or what a lost worker had, begins with
+                session.flush()  # the edits that a fork, or the run of a lost worker, begins with
     except BaseException:
         if recalled is not None and recalled.lock is not None:
             recalled.lock.release()
@@ -91,11 +91,11 @@ def open_session(
 
 
 def _ignore(progress: Progress) -> None:
-    """Nobody wants to know."""
+    """Show no progress."""
 
 
 class Session:
-    """A run. Made by `Session.open`. Not thread-safe.
+    """A run, made by `Session.open`. Not thread-safe.
 
     After a failed step the session stands at the last good one, `trouble` says what happened,
     and everything works from there.
@@ -107,9 +107,9 @@ class Session:
         self.training = Training(prepared)
         self.engines = prepared.engines
         self.running = False
-        """For the frame: set by whoever drives the session."""
+        """Shown in frames; whoever drives the session sets it."""
         self.speed: float | None = None
-        """For the frame: steps a second that were asked for."""
+        """Steps a second that a person asked for, shown in frames; None for flat out."""
         self.speedometer = Speedometer()
         self._prepared = prepared
         follows = prepared.spec.model.model_dump()
@@ -132,7 +132,7 @@ class Session:
         self._sampling_trouble: Failure | None = None
         self.training.before_edit = self._before_edit
         self.recorder: Recorder | None = None
-        """Who records the run, if it is to be."""
+        """Records the run; None if it is not recorded."""
 
     @classmethod
     def open(
@@ -147,8 +147,8 @@ class Session:
     ) -> Session:
         """Read, tokenize, measure, make the engine; go on from a checkpoint if there is one.
 
-        observation: how the run is looked at, as far as that fits it; the notices tell what does
-        not. progress: called now and then; what it raises goes through. Raises LabError.
+        observation: how the run is looked at, as far as that fits; notices tell what does not.
+        progress: called now and then. Raises LabError, and what `progress` raises.
         """
         activity = activity or Activity()
         prepared = prepare_run(spec, registry, checkpoint, progress, activity)
@@ -163,7 +163,7 @@ class Session:
         return session
 
     def _take(self, wanted: Observation) -> None:
-        """Look at the run like this, as far as it fits."""
+        """Look at the run like this, as far as that fits; notices tell what does not."""
         self._notice(
             *self.texts.sampler.take(wanted.sampling),
             *self.measurer.take(wanted.measuring),
@@ -172,7 +172,7 @@ class Session:
         self.info = replace(self.info, observation=self.observation)
 
     def recall(self, recalled: Recalled, progress: Callable[[Progress], None] = _ignore) -> None:
-        """Stand where a recorded run stood: the session was opened from its checkpoint. Raises
+        """Go to the step at which a recorded run stood, after opening its checkpoint. Raises
         LabError."""
         asked = self.prober.probes.questions
         self.prober.answers = Answers(one for one in recalled.probes if one.questions == asked)
@@ -198,7 +198,7 @@ class Session:
         recalled: Recalled | None = None,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
-        """Have the run recorded from now on. recalled, wake: see Recorder."""
+        """Record the run from now on. recalled, wake: as Recorder has them."""
         self.recorder = recorder = Recorder(
             recording,
             self.training,
@@ -215,14 +215,14 @@ class Session:
             recorder.check_future(self.step, exact)
 
     def _before_edit(self) -> None:
-        """Another future is about to begin here: what this one brought is the other run's."""
+        """Leave the steps after this one to the record so far; drop their samples and answers."""
         if self.recorder is not None:
             self.recorder.branch(self.step, self.state)
         self.prober.answers.forget_after(self.step)
         self.texts.forget_after(self.step)
 
     def _notice(self, *texts: str) -> None:
-        """Something a person should know of the run, beside what is known already."""
+        """Add notices for a person to those of the run."""
         notices = (*self.info.notices, *map(Notice, texts))
         self.info = replace(self.info, notices=notices)
 
@@ -239,7 +239,7 @@ class Session:
 
     @property
     def trouble(self) -> Failure | None:
-        """Why the last step failed; None if it did not."""
+        """Why the last step, or the sampling after it, failed; None if nothing failed."""
         return self.training.trouble
 
     @property
@@ -255,8 +255,9 @@ class Session:
     # ------------------------------------------------------------ forward
 
     def advance(self, most: int = 1) -> bool:
-        """Up to `most` steps, as many as the engine makes in one go, and what is due after
-        them. False if there was none to do, or it failed: `trouble` then says why."""
+        """Make up to `most` steps in one call of the engine, and what is due after them: samples,
+        metrics, probes, the record. False if no step was left or something failed: `trouble` then
+        says what."""
         self._probe()
         began = time.perf_counter()
         most = self.texts.until(self.step, most)
@@ -281,7 +282,7 @@ class Session:
         return self.trouble is None
 
     def _probe(self) -> None:
-        """Ask the probes, if it is this step's turn."""
+        """Ask the probes if this step is due."""
         if self.trouble is None:
             self._answered(self.prober.after(self.step, self.finished))
 
@@ -292,11 +293,11 @@ class Session:
     # ------------------------------------------------------------ to and fro
 
     def go_to(self, step: int) -> None:
-        """Stand where the run is after `step` steps, bit for bit. Raises LabError."""
+        """Go to the state after `step` steps, bit for bit. Raises LabError."""
         self.training.go_to(step)
 
     def replay(self, most: int = 1) -> bool:
-        """As `advance`, without the sampling that goes with training."""
+        """As `advance`, without samples, metrics and probes."""
         head = self.training.series.head
         done = self.training.forward(most)
         if self.recorder is not None and self.training.series.head > head:
@@ -323,8 +324,8 @@ class Session:
             self.use_engine(edited.engine)
 
     def use_engine(self, name: str, made: ReadyEngine | None = None) -> None:
-        """Let another engine go on from here, in the same state. made: what was made of that
-        name with `engines.make`. Raises LabError; the engine before then stays at work."""
+        """Use another engine from the next step on, in the same state. made: the engine of that
+        name, from `engines.make`. Raises LabError; the engine before then stays at work."""
         with plugin_failures():
             made = made or self.engines.get(name, _ignore)
             self.training.use(self.engines.full_name(name), made)
@@ -349,8 +350,8 @@ class Session:
         return Observation(self.texts.sampler.sampling, self.measurer.measuring, self.prober.probes)
 
     def observe(self, part: Part) -> None:
-        """Look at the run like this from now on. Raises LabError whose `problems` name what cannot
-        be; then nothing has changed. A prompt that cannot be asked is left out of the probes, and
+        """Change one part of the observation. Raises LabError whose `problems` name what cannot be;
+        then nothing has changed. A prompt that cannot be asked is left out of the probes, and
         `probes` tells of it."""
         if isinstance(part, Measuring):
             self.measurer.set(part)
@@ -359,11 +360,11 @@ class Session:
         else:
             self.texts.sampler.set(part)
             if self.trouble is not None and self.trouble is self._sampling_trouble:
-                self.training.trouble = None  # it was about the chain before
+                self.training.trouble = None  # the trouble was the chain before
 
     def probes(self, since: int = -1, now: bool = False) -> ProbesState:
-        """What is asked, and what was answered after step `since`, so far. now: ask here first,
-        unless that was done."""
+        """The probes, and the answers after step `since`, up to the present step. now: ask here
+        first, unless this step has answers."""
         prober = self.prober
         if now and prober.asking and self.step not in prober.answers:
             self._answered(prober.probe(self.step))
@@ -371,15 +372,15 @@ class Session:
         return ProbesState(prober.probes, answers, prober.skipped, prober.trouble)
 
     def sample(self) -> SampleBatch:
-        """A batch of texts; another one each time. Raises LabError."""
+        """A new batch at each call, of other texts. Raises LabError."""
         with plugin_failures():
             batch = self.texts.sample(self.step)
-        if not self.running:  # otherwise it is recorded with the steps that come
+        if not self.running:  # a running session records the batch with the next steps
             self.flush()
         return batch
 
     def preview(self, limit: int = 64) -> Preview:
-        """What may follow the prompt. Raises LabError."""
+        """The `limit` likeliest tokens after the prompt. Raises LabError."""
         with plugin_failures():
             return self.texts.preview(self.step, limit)
 
@@ -393,8 +394,8 @@ class Session:
     def checkpoint(
         self, series: bool = True, since_step: int = 0, epoch: int | None = None
     ) -> Checkpoint:
-        """The whole state. series: with the losses after `since_step`, or with all of them if
-        the metrics were rewound since `epoch`."""
+        """The whole state. series: with the series after `since_step`, or with all of them if the
+        session's epoch is not `epoch` any more. Raises LabError."""
         training = self.training
         since = since_step if epoch is None or epoch == training.epoch else 0
         with plugin_failures(), self._prepared.encoder.guard.at("state_dict"):
@@ -408,17 +409,17 @@ class Session:
         )
 
     def flush(self) -> None:
-        """Record what is new: the run pauses, or there is room again."""
+        """Record what is new, when the run pauses and when there is room to record again."""
         if self.recorder is not None:
             self.recorder.flush(self.state)
 
     def close(self) -> None:
-        """Record what is left, and let go of the run."""
+        """Record what is left, and release the run."""
         if self.recorder is not None:
             self.recorder.close(self.state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Take on the state of a checkpoint of this very run. Raises LabError."""
+        """Go to the state of a checkpoint of this run. Raises LabError."""
         with plugin_failures():
             self.training.restore(checkpoint)
 

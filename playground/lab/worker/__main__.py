@@ -1,8 +1,8 @@
 """The process in which a run trains: `python -m playground.lab.worker`, started by process.py.
 
-The two pipes to the screen are kept under private descriptors; 0, 1 and 2 then lead to the null
-device and the log, so nothing that a plugin prints or reads can come between. A thread reads
-the commands: it answers pings itself, whatever the main thread is at, and ends the process
+The process keeps the two pipes to the screen under private descriptors; 0, 1 and 2 then lead to the
+null device and the log, so that nothing a plugin prints or reads gets into the pipes. A thread
+reads the commands: it answers pings itself, whatever the main thread does, and ends the process
 when the screen is gone.
 """
 
@@ -27,20 +27,20 @@ from playground.lab.protocol.pipe import Hello
 from playground.lab.run.guard import Activity
 
 LOG_LIMIT = 4 * 1024 * 1024
-"""Bytes of log after which a plugin that floods it loses the beginning."""
+"""Bytes of log after which the log is emptied, so that no plugin fills the disk."""
 
 Item = tuple[int, Any]
-"""The number of a request, and the Command; or what a thread of the service tells it."""
+"""(the number of a request, a Command or what a thread of the service tells the service)."""
 
 
 class Channel:
-    """The pipes to the screen. Replies may come from both threads."""
+    """The pipes to the screen. Both threads may reply."""
 
     def __init__(self, commands: BinaryIO, replies: BinaryIO, log: str) -> None:
         self.commands = commands
         self.log = log
         self.loading: str | None = None
-        """Where it is said which plugin is being loaded."""
+        """The folder with the marker of the plugin that is being loaded."""
         self._replies = replies
         self._lock = threading.Lock()
 
@@ -48,7 +48,7 @@ class Channel:
         """Answer a request. seconds: the time that the worker spent on it."""
         try:
             data = pipe.pack((request, seconds, reply))
-        except Exception as error:  # something of a plugin's that cannot travel
+        except Exception as error:  # something of a plugin's that cannot be pickled
             failure = Failure(
                 "The answer could not be sent",
                 f"{type(error).__name__}: {error}",
@@ -59,11 +59,11 @@ class Channel:
             try:
                 pipe.send(self._replies, data)
             except OSError:
-                self.leave()  # nobody is there to hear it
+                self.leave()  # the screen is gone
 
     def leave(self) -> NoReturn:
-        """The screen is gone without a word: end, and clear up what it would have."""
-        if self.loading:  # it is not the plugin's fault
+        """End the process of a dead screen, and remove the files that the screen would have."""
+        if self.loading:  # the plugin is not to blame for this end
             with contextlib.suppress(Exception):
                 forgive(Path(self.loading), os.getpid())
         with contextlib.suppress(OSError):
@@ -72,21 +72,22 @@ class Channel:
 
 
 def take_pipes(log: str) -> Channel:
-    """Keep the standard pipes for ourselves; leave the null device and the log to the rest."""
+    """Keep the standard pipes; 0 becomes the null device, 1 becomes the log that 2 is."""
     commands, replies = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
     with contextlib.suppress(AttributeError, OSError):
-        # A line at a time, so that the last words are there when the process is killed.
+        # Buffered by line, so that a killed process leaves its last words in the log.
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         sys.stderr.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     return Channel(os.fdopen(commands, "rb"), os.fdopen(replies, "wb"), log)
 
 
 def listen(channel: Channel, inbox: SimpleQueue[Item], activity: Activity, main: int) -> None:
-    """Commands into the inbox, pings answered on the spot, for as long as there is a screen."""
+    """Answer pings at once and put commands into the inbox until the screen is gone. main: the
+    threading ident of the main thread."""
     try:
         while True:
             request, command = pipe.receive(channel.commands)
@@ -95,7 +96,7 @@ def listen(channel: Channel, inbox: SimpleQueue[Item], activity: Activity, main:
                 _cut_log()
             else:
                 inbox.put((request, command))
-    except BaseException:  # the screen is gone, or speaks another language: nothing left to do
+    except BaseException:  # the screen is gone, or sends what is no command
         channel.leave()
 
 
@@ -106,7 +107,8 @@ def _cut_log() -> None:
 
 
 def main(log: str) -> None:
-    """Serve one screen until it is done. log: to be removed if the screen dies."""
+    """Serve one screen until it closes the worker. log: the path of the log, removed if the screen
+    dies."""
     with contextlib.suppress(ValueError, OSError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         faulthandler.enable()
@@ -114,7 +116,7 @@ def main(log: str) -> None:
             faulthandler.register(signal.SIGUSR1)  # see WorkerProcess.dump_stack
     channel = take_pipes(log)
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
-    sys.setswitchinterval(0.001)  # the reading thread is let in within a millisecond
+    sys.setswitchinterval(0.001)  # the listener gets its turn within a millisecond
     try:
         hello: Hello = pipe.receive(channel.commands)
     except EOFError:
@@ -129,7 +131,7 @@ def main(log: str) -> None:
         daemon=True,
     ).start()
 
-    # Only now what takes long to import, so that pings are answered meanwhile.
+    # Imported only now because it takes long: the listener answers pings meanwhile.
     from playground.lab.worker.service import Service
 
     service = Service(hello.sources, activity, inbox, channel.reply)

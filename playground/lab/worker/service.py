@@ -1,4 +1,4 @@
-"""The worker's loop: commands between steps, steps between commands."""
+"""The worker's loop: serves commands between steps, and makes steps between commands."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ _GIVEN_UP = Failure("Changing the engine was given up", "", kind="cancelled")
 Answer = Callable[[int, Any, float], None]
 
 _IN_A_ROW = 4
-"""Commands served before a step that is due: who asks without end shall not stop training."""
+"""The most commands served before a due step: a stream of commands does not stop training."""
 
 
 class PendingSteps:
-    """Steps on the way to a target, one at a time between other commands."""
+    """Steps to a target, made between other commands."""
 
     def __init__(self, request: int, target: int, replay: bool) -> None:
         self.request = request
@@ -62,18 +62,18 @@ class PendingSteps:
 
 
 class _Recorded:
-    """What the thread that records puts among the commands: it has room for more."""
+    """The recording thread puts this among the commands when it has room for more."""
 
 
 @dataclass(frozen=True, slots=True)
 class _EngineMade:
-    """What the thread that made an engine puts among the commands."""
+    """The thread that made an engine puts this among the commands."""
 
     build: EngineBuild
 
 
 class Service:
-    """One session, driven by commands. Runs in the worker's main thread."""
+    """Drives one session by commands, in the worker's main thread."""
 
     def __init__(
         self,
@@ -91,12 +91,12 @@ class Service:
         self._session: Session | None = None
         self._pending: PendingSteps | None = None
         self._build: tuple[int, GetCheckpoint, EngineBuild] | None = None
-        """The request for an engine, the state that it asks for, and the engine as it is built."""
+        """(the request for an engine, the state that the reply has, the build of the engine)."""
         self._served = 0
         self._due = 0.0
-        """When the next paced step is to be made."""
+        """When the next paced step is due."""
         self._mark: float | None = None
-        """When the step before ended, while running."""
+        """When the step before ended; None while the session pauses."""
         self._handlers: dict[type[Any], Callable[[int, Any], Reply | None]] = {
             Open: self._open,
             Advance: self._advance,
@@ -120,7 +120,7 @@ class Service:
         }
 
     def load_plugins(self) -> Registry:
-        """Import the plugins, unless that is done."""
+        """The registry; imports the plugins at the first call."""
         if self._registry is None:
             with self._activity.doing("plugin", "", "its import"):
                 self._registry = load(
@@ -131,7 +131,7 @@ class Service:
         return self._registry
 
     def run(self) -> int:
-        """Serve until told to close; the number of that request."""
+        """Serve until a Close; returns the number of that request."""
         while True:
             item = self._next()
             if item is None:
@@ -212,7 +212,7 @@ class Service:
         elif not done or session.finished:
             self._halt()
         elif session.speed is not None:
-            # No catching up after a slow step: that would be a burst.
+            # Time lost in a slow step is not made up: that would be a burst of steps.
             self._due = max(self._due + 1 / session.speed, now)
 
     def _begin_steps(self, request: int, target: int, replay: bool) -> None:
@@ -221,7 +221,7 @@ class Service:
         self._get().running = True
 
     def _end_steps(self) -> None:
-        """Reply to whoever asked for it, and stand still."""
+        """Pause, and reply to the request for steps if there is one."""
         pending, self._pending = self._pending, None
         session = self._get()
         session.running, self._mark = False, None
@@ -256,11 +256,11 @@ class Service:
             lambda: self._inbox.put((0, _Recorded())),
         )
         gc.collect()
-        gc.freeze()  # millions of documents need not be looked through ever again
+        gc.freeze()  # the collector need not look through millions of documents again
         return self._session.info
 
     def _reporter(self, request: int) -> Callable[[Progress], None]:
-        """What tells of progress, as often as it can be read."""
+        """A function that sends progress, at most 25 times a second."""
         told = 0.0
 
         def report(progress: Progress) -> None:
@@ -347,7 +347,7 @@ class Service:
 
     def _engine_made(self, _: int, command: _EngineMade) -> Reply | None:
         if self._build is None or self._build[2] is not command.build:
-            return None  # another was asked for meanwhile
+            return None  # another engine was asked for meanwhile
         _, then, build = self._build
         self._build = None
         if isinstance(build.error, PluginError):
@@ -355,7 +355,7 @@ class Service:
             return Failure(title, build.error.reason, kind="plugin", detail=build.error.detail)
         if isinstance(build.error, (Exception, SystemExit)):
             raise build.error
-        if build.error is not None:  # what only a plugin thinks of
+        if build.error is not None:  # some other BaseException, which only a plugin raises
             raise SystemExit(repr(build.error)) from build.error
         return self._take_engine(build.name, build.made, then)
 
