@@ -1,7 +1,7 @@
-"""What was set by hand while a run trained, and after which steps.
+"""Edits: what was set by hand while a run trained, and after which steps.
 
-Training follows from the RunSpec and the edits alone: a replay that makes the same edits again
-makes the same steps, bit for bit.
+Training follows from the RunSpec and the edits alone: a replay with the same edits makes the same
+steps, bit for bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ EditedField = Literal["learning_rate", "engine"]
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What was set by hand after `step` steps."""
+    """A setting that was changed by hand after `step` steps."""
 
     step: int
     field: EditedField
@@ -25,13 +25,13 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """The edits of one run, in the order of their steps; a field is set once after a step."""
+    """The edits of one run, in the order of their steps; at most one of a field after a step."""
 
     made: tuple[Edit, ...] = ()
 
     @classmethod
     def of(cls, edits: Iterable[Edit]) -> Edits:
-        """In any order. Of two edits of one field after the same step the later one counts."""
+        """edits: in any order; of two of one field after the same step the later one counts."""
         last = {(one.step, one.field): one for one in edits}
         return cls(tuple(sorted(last.values(), key=lambda one: (one.step, one.field))))
 
@@ -41,7 +41,7 @@ class Edits:
         rates: Iterable[tuple[int, float]] = (),
         engines: Iterable[tuple[int, str]] = (),
     ) -> Edits:
-        """From (step, base learning rate) and (step, engine) pairs."""
+        """Edits from (step, base learning rate) and (step, engine) pairs."""
         return cls.of(
             [
                 *(Edit(step, "learning_rate", rate) for step, rate in rates),
@@ -57,26 +57,26 @@ class Edits:
 
     @property
     def rates(self) -> tuple[tuple[int, float], ...]:
-        """(step, base learning rate) pairs."""
+        """(step, base learning rate) pairs, in order."""
         return tuple(
             (one.step, float(one.value)) for one in self.made if one.field == "learning_rate"
         )
 
     @property
     def engines(self) -> tuple[tuple[int, str], ...]:
-        """(step, engine) pairs."""
+        """(step, engine) pairs, in order."""
         return tuple((one.step, str(one.value)) for one in self.made if one.field == "engine")
 
     # ------------------------------------------------------------ what is in force
 
     def rate_at(self, step: int, first: float) -> float:
-        """The base learning rate after `step` steps and the edits made there. first: the one that
-        the run began with."""
+        """The base learning rate after `step` steps and the edits made there. first: the rate at
+        the run's start."""
         return float(self._latest("learning_rate", step, first))
 
     def engine_at(self, step: int, first: str) -> str:
-        """The engine after `step` steps and the edits made there. first: the one that the run
-        began with."""
+        """The engine after `step` steps and the edits made there. first: the engine at the run's
+        start."""
         return str(self._latest("engine", step, first))
 
     def _latest(self, field: EditedField, step: int, first: float | str) -> float | str:
@@ -86,21 +86,21 @@ class Edits:
         return first
 
     def next_after(self, step: int) -> float:
-        """The first step after `step` at which something was set; inf if there is none."""
+        """The step of the first edit after `step`; inf if there is none."""
         return next((one.step for one in self.made if one.step > step), float("inf"))
 
     # ------------------------------------------------------------ other edits
 
     def until(self, step: int) -> Edits:
-        """Those after `step` steps at the latest."""
+        """The edits made after `step` or fewer steps."""
         return Edits(tuple(one for one in self.made if one.step <= step))
 
     def having(self, *edits: Edit) -> Edits:
-        """The same and these, in the place of those of the same field after the same step."""
+        """The same with `edits`, which replace those of the same field after the same step."""
         return Edits.of((*self.made, *edits))
 
     def told(self) -> tuple[tuple[int, str], ...]:
-        """(step, words) pairs: what was set, for people."""
+        """(step, edit in words) pairs, in order."""
         return tuple(sorted((one.step, _words(one)) for one in self.made))
 
 

@@ -1,8 +1,8 @@
-"""What a run will cost, before it is started: for the settings screen.
+"""Estimates the time of a training step before it is made.
 
-The model counts the work of one step in a few terms, with weights fitted once to measured
-steps of n_embd 8 to 64, 1 to 4 layers, vocabularies of 27 to 500. One quick run of the engine
-itself then says how fast this machine is.
+The estimate counts the work of one step in a few terms, with weights fitted once to measured steps
+of n_embd 8 to 64, 1 to 4 layers, vocabularies of 27 to 500. One quick run of the engine itself then
+measures how fast this machine is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from microgpt.engine import EngineFactory
 from microgpt.parameters import initial_weights, parameter_count
 
 _SCALAR_GROWTH = 1.17
-"""A graph of Values outgrows one cache after the other."""
+"""Exponent of the scalar engine's work: a growing graph of Values leaves one CPU cache after the
+other."""
 
 
 def estimate_step_ms(
@@ -27,10 +28,10 @@ def estimate_step_ms(
     engine: str = "vector",
     batch_size: int = 1,
 ) -> float:
-    """About how many milliseconds one training step will take.
+    """Estimated milliseconds of one training step; NaN for the engines of plugins.
 
-    tokens_per_document: predicted tokens, closing BOS included; cut to block_size here.
-    Takes up to 30 ms when an engine is asked for the first time. NaN for the engines of plugins.
+    tokens_per_document: predicted tokens, closing BOS included; cut to block_size here. The first
+    call for an engine takes up to 30 ms.
     """
     if engine not in ("vector", "scalar"):
         return math.nan
@@ -39,7 +40,7 @@ def estimate_step_ms(
 
 
 def _work(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> float:
-    """Milliseconds on the machine that the weights were fitted on."""
+    """Milliseconds of one step on the machine that the weights were fitted on."""
     n_embd, n_layer, vocab_size = config.n_embd, config.n_layer, config.vocab_size
     seen = tokens * batch_size
     products = seen * (12 * n_layer * n_embd**2 + vocab_size * n_embd)
@@ -58,7 +59,7 @@ def _work(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> f
 
 @cache
 def _machine(engine: str) -> float:
-    """How many times as long this machine takes, by a few steps of a small model."""
+    """How many times as long this machine takes, measured on a few steps of a small model."""
     factory: EngineFactory
     if engine == "scalar":
         from microgpt.scalar_engine import ScalarEngine as factory
@@ -72,7 +73,7 @@ def _machine(engine: str) -> float:
     model = factory(config, optimizer, initial_weights(config, random.Random(0)))
     document = [26, *range(tokens - 1), 26]
     collecting = gc.isenabled()
-    gc.disable()  # the worker, too, collects seldom
+    gc.disable()  # as in the worker, which collects seldom
     try:
         best = math.inf
         deadline = time.perf_counter() + 0.02

@@ -1,4 +1,4 @@
-"""Numbers as the bytes that files, the store and the wire keep them in: little-endian float64."""
+"""Numbers as little-endian float64 bytes, which files, the store and the pipe hold."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Forking: from any step of a run another one goes on, with one thing changed, or several.
+"""Forks: runs that go on from a step of another run, with some settings changed.
 
-The run that is forked from stays as it is. What may change depends on the step: before the
-first one everything may; later only what leaves the weights, and what was learnt by them, their
-meaning.
+The run that is forked stays as it is. Before the first step every setting may change; later a
+setting may change only if the weights keep their meaning.
 """
 
 from __future__ import annotations
@@ -21,10 +20,10 @@ ENGINE = "engine"
 STEPS = "steps"
 
 _LATER = ("optimizer", "schedule", STEPS, "batch_size", "eval_every", ENGINE, "seed")
-"""What may also change after the first step; dotted names that begin with these as well."""
+"""The sections and settings that may also change after the first step."""
 REPLAYED = frozenset({RATE, ENGINE, "eval_every"})
-"""What leaves the steps before the fork as they were: a replay knows of edits, and looking at
-the held-out documents changes nothing."""
+"""The settings that leave the steps before the fork as they were: a replay makes edits again, and
+measuring the hold-out loss changes nothing."""
 
 _WHY_ONLY_FROM_START: Mapping[str, str] = {
     "model": "the weights are those of a model of another shape",
@@ -48,15 +47,15 @@ class Setting:
     """One setting in which two runs differ."""
 
     field: str
-    """Dotted, as in RunSpec; options of plugins too: "dataset.options.path"."""
+    """The dotted name, as in RunSpec, also of a plugin's option: "dataset.options.path"."""
     left: Any
-    """None where that run has no such setting; so is the right one."""
+    """The value of the first run; None if that run has no such setting. `right` likewise."""
     right: Any
 
 
 def in_force(spec: str, checkpoint: Checkpoint | None) -> dict[str, Any]:
-    """The run's settings by section as they are where the checkpoint stands: its RunSpec, with
-    the learning rate and the engine that were set by hand. Raises SpecError."""
+    """A run's settings by section, in force at the checkpoint: the RunSpec with the learning rate
+    and the engine that were set by hand. Raises SpecError."""
     values = RunSpec.parse(spec).model_dump()
     if checkpoint is None:
         return values
@@ -67,8 +66,8 @@ def in_force(spec: str, checkpoint: Checkpoint | None) -> dict[str, Any]:
 def with_edits(
     values: Mapping[str, Any], learning_rate: float | None, engine: str
 ) -> dict[str, Any]:
-    """A run's settings by section, with the learning rate and the engine that are in force in the
-    place of those that it began with."""
+    """A run's settings by section, with the learning rate and the engine in force instead of those
+    at the run's start."""
     optimizer = {**(values.get("optimizer") or {}), "learning_rate": learning_rate}
     return {**values, "optimizer": optimizer, "engine": engine}
 
@@ -99,13 +98,13 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Sett
 
 
 def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Checkpoint | None]:
-    """The run that goes on from this very state with `changes`, by dotted field: its RunSpec as
-    JSON, and the checkpoint to open it with; None if it begins anew, at step 0.
+    """(RunSpec as JSON, checkpoint to open) of the run that goes on from this state with `changes`,
+    by dotted field. The checkpoint is None for a fork at step 0, which begins anew.
 
-    Learning rate and engine are edits at the step, so that the steps before it can still be
-    gone back to. Anything else that steers the training makes the fork's own step the first one
-    that can be: the steps before it are not to be had under the new settings. Raises LabError
-    with `problems` for what may not change, and for values that cannot be.
+    A new learning rate or engine is an edit at the step, so that the earlier steps can still be
+    replayed. With any other change that steers the training they cannot, and the fork begins at
+    its own step. Raises LabError with `problems` for settings that may not change, and for values
+    that cannot be.
     """
     step = checkpoint.step
     problems = {field: why for field in changes if (why := why_only_from_start(field, step))}
@@ -122,8 +121,8 @@ def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Che
         return asked.to_json(), None
     now, then = flat(present), flat(asked.model_dump())
     changed = {field for field in (*now, *then) if now.get(field) != then.get(field)}
-    # The spec keeps the learning rate and the engine that the run began with: the edits tell of
-    # those that came after.
+    # The spec keeps the learning rate and the engine of the run's start; the edits have the later
+    # ones.
     began = RunSpec.parse(checkpoint.spec)
     spec = asked.replace({RATE: began.optimizer.learning_rate, ENGINE: began.engine}).to_json()
     edits = checkpoint.edits.until(step)

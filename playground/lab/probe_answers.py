@@ -1,6 +1,7 @@
-"""Answers to a run's probes: kept by step, laid beside each other, and the prompts as text.
+"""Answers to a run's probes, kept by step and compared; and prompts as text.
 
-Pure and light: the screen, the race and the command line use it. `Prober` does the asking.
+The screen, the race and the command line use this module too, so it imports little. `Prober` asks
+the probes.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from playground.lab.protocol.probes import ProbeAnswers
 
 KEPT = 2_000
-"""Steps whose answers are held in memory; the record has them all."""
+"""The most steps whose answers are held in memory; the record has all answers."""
 
 
 class Answers:
-    """Answers by step, at most `most` of them: dense over the last thousand steps, and ever
-    farther apart before that. The first and the newest always stay."""
+    """Answers of at most `most` steps: dense over the last thousand steps, and ever farther apart
+    before these. The first and the newest always stay."""
 
     def __init__(self, known: Iterable[ProbeAnswers] = (), most: int = KEPT) -> None:
         self._most = max(2, most)
@@ -40,11 +41,11 @@ class Answers:
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """Where there are answers, in order."""
+        """The steps that have answers, in order."""
         return tuple(self._steps)
 
     def keep(self, answers: ProbeAnswers) -> None:
-        """Take in the answers of a step, instead of those it had."""
+        """Keep the answers of a step, in the place of earlier ones of that step."""
         if answers.step not in self._by_step:
             insort(self._steps, answers.step)
         self._by_step[answers.step] = answers
@@ -52,7 +53,7 @@ class Answers:
             self._drop_one()
 
     def _drop_one(self) -> None:
-        """Drop what is missed least: the smallest gap for its age, as keyframes are thinned."""
+        """Drop the least useful step, by the rule of `least_missed` for keyframes."""
         steps, newest = self._steps, self._steps[-1]
         _, place = min(
             ((after - before) / (newest - step + RECENT), place)
@@ -68,18 +69,18 @@ class Answers:
         return self._by_step[self._steps[place - 1]] if place else None
 
     def between(self, first: int, last: int) -> tuple[ProbeAnswers, ...]:
-        """Those from step `first` to `last`, both included, in order."""
+        """The answers from step `first` to `last`, both included, in order."""
         return tuple(self._by_step[step] for step in self._steps if first <= step <= last)
 
     def forget_after(self, step: int) -> None:
-        """Drop what came after `step`: another future begins there."""
+        """Drop the answers after `step`."""
         place = bisect_right(self._steps, step)
         for gone in self._steps[place:]:
             del self._by_step[gone]
         del self._steps[place:]
 
     def clear(self) -> None:
-        """Drop all: other questions are asked."""
+        """Drop all answers."""
         self._by_step.clear()
         self._steps.clear()
 
@@ -89,36 +90,36 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class ProbeChange:
-    """One prompt, and what was answered to it on two occasions."""
+    """One prompt, and its answers on two occasions."""
 
     number: int
-    """In the probe set, from 1."""
+    """The place in the probe set, from 1."""
     prompt: str
     before: tuple[str, ...]
-    """The texts, prompt included; none if it was not asked then (see SkippedPrompt)."""
+    """The texts, prompt included; empty if the prompt was not asked (see SkippedPrompt)."""
     after: tuple[str, ...]
 
     @property
     def comparable(self) -> bool:
-        """Was it asked both times?"""
+        """True if the prompt was asked both times."""
         return bool(self.before and self.after)
 
     @property
     def changed(self) -> bool:
-        """Was it asked both times, and answered in other words?"""
+        """True if the prompt was asked both times, and the answers differ."""
         return self.comparable and self.before != self.after
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        """The texts of the same dice beside each other."""
+        """(text before, text after) pairs with the same random numbers; "" where one is missing."""
         return tuple(zip_longest(self.before, self.after, fillvalue=""))
 
 
 def compare(
     before: ProbeAnswers, after: ProbeAnswers, prompts: Sequence[str]
 ) -> tuple[ProbeChange, ...]:
-    """Each prompt with its answers on two occasions: of two steps, or of two runs that were
-    asked the same (`ProbeSet.same_questions`)."""
+    """Each prompt with its answers on two occasions: two steps of a run, or two runs with the same
+    questions (`ProbeSet.same_questions`)."""
     return tuple(
         ProbeChange(place + 1, prompt, _answer(before, place), _answer(after, place))
         for place, prompt in enumerate(prompts)
@@ -130,7 +131,7 @@ def _answer(answers: ProbeAnswers, place: int) -> tuple[str, ...]:
 
 
 def summary(changes: Sequence[ProbeChange]) -> str:
-    """How many prompts are answered differently, in words: "3 of 5 answers changed"."""
+    """How many answers changed, in words: "3 of 5 answers changed"."""
     asked = [change for change in changes if change.comparable]
     if not asked:
         return "nothing was asked both times"
@@ -146,8 +147,8 @@ def summary(changes: Sequence[ProbeChange]) -> str:
 def read_lines(text: str) -> tuple[tuple[int, str], ...]:
     """(line number from 1, prompt) pairs of a text with one prompt a line.
 
-    Blank lines part groups and mean nothing. Spaces count. A line in double quotes that is a
-    JSON string stands for that string, so "" is the empty prompt and "a\\nb" has a line break.
+    Blank lines are skipped, and spaces count. A line in double quotes that is a JSON string stands
+    for that string: "" is the empty prompt, and "a\\nb" has a line break.
     """
     lines = text.replace("\r\n", "\n").split("\n")
     return tuple((number, _prompt(line)) for number, line in enumerate(lines, 1) if line.strip())
@@ -164,7 +165,7 @@ def _prompt(line: str) -> str:
 
 
 def write_lines(prompts: Sequence[str]) -> str:
-    """The text that `read_lines` reads these prompts from, one a line."""
+    """The text, one prompt a line, from which `read_lines` reads these prompts."""
     return "\n".join(_line(prompt) for prompt in prompts)
 
 

@@ -1,4 +1,4 @@
-"""The moving average of the losses, as every chart of them draws it."""
+"""The exponential moving average of the losses, which every chart of losses draws."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from array import array
 from collections.abc import Sequence
 
 DECAY = 0.95
-"""The average remembers about 1 / (1 - 0.95) = 20 steps."""
+"""The weight of the average so far, which then covers about 1 / (1 - 0.95) = 20 steps."""
 
 
 def smoothed(losses: Sequence[float], before: float = math.nan) -> array[float]:
-    """The average after each of the losses, in nats a token as they are.
+    """The average after each loss, in nats a token, one for each of `losses`.
 
-    before: the average after the loss before the first of them; where that is no number, the first
-    loss is the average to begin with.
+    before: the average before the first of `losses`; if it is not finite, the average starts at the
+    first loss.
     """
     averages = array("d")
     average = before if math.isfinite(before) or not losses else losses[0]

@@ -1,9 +1,9 @@
 """Where a run has been: its series, its edits, and keyframes to go back to.
 
-Training is deterministic, so any step is a keyframe at or before it plus a replay. Keyframes
-are close together over the last thousand steps and ever farther apart before that, within a
-budget of memory. Edits, of the learning rate or of the engine, are kept by step and made again
-by the replay, until a new edit at an earlier step makes another future.
+Training is deterministic, so any step can be reached from a keyframe before it by a replay.
+Keyframes are close together over the last thousand steps and ever farther apart before these,
+within a budget of memory. A replay makes the edits of the learning rate and the engine again, each
+after its step; a new edit at an earlier step drops those that come later.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from playground.lab.edits import Edit, Edits
 
 SPACING = 25
-"""Steps between keyframes before any are thinned out, with an engine that is not very fast."""
+"""Steps between keyframes before thinning, with an engine that is not very fast."""
 RECENT = 1000
-"""Steps over which keyframes stay as dense as that, if memory allows."""
+"""How many of the last steps keep all their keyframes, if memory allows."""
 BUDGET = 64 * 1024 * 1024
 """Bytes for all keyframes together."""
 _FEWEST = 4
@@ -26,7 +26,7 @@ _FEWEST = 4
 
 @dataclass(frozen=True, slots=True)
 class Keyframe:
-    """Everything that the steps to come depend on, but for the edits."""
+    """The state that the next steps depend on, without the edits: one value a parameter."""
 
     step: int
     tokens_seen: int
@@ -36,7 +36,7 @@ class Keyframe:
 
     @property
     def size(self) -> int:
-        """Bytes it holds."""
+        """Bytes of the three arrays."""
         return 3 * 8 * len(self.weights)
 
 
@@ -47,33 +47,33 @@ class Timeline:
         self.learning_rate = learning_rate
         """The base learning rate before any edit."""
         self.engine = engine
-        """The engine before any edit, by name."""
+        """The name of the engine before any edit."""
         self.edits = Edits()
         self.spacing = SPACING
-        """Steps between keyframes from now on. A fast engine goes far in the time that keeping
-        one takes, and goes over it again as quickly."""
+        """Steps between keyframes from now on. The spacing of a fast engine is wide: keeping a
+        keyframe takes as long as many of its steps, and a replay is quick."""
         self._budget = budget
         self._frames: dict[int, Keyframe] = {}
         self._steps: list[int] = []
 
     @property
     def earliest(self) -> int:
-        """The first step that can be gone back to."""
+        """The earliest step that a replay can reach."""
         return self._steps[0]
 
     @property
     def steps(self) -> list[int]:
-        """Where the keyframes are, in order."""
+        """The steps of the keyframes, in order."""
         return self._steps
 
     def next_wanted(self, step: int) -> int:
-        """The first step after `step` where there should be a keyframe, and is none."""
+        """The first step after `step` that should get a keyframe and has none."""
         place = bisect_right(self._steps, step)
         wanted = self._steps[place - 1] + self.spacing if place else 0
         return max(wanted, step + 1)
 
     def keep(self, frame: Keyframe) -> None:
-        """Take a keyframe; the least useful one goes if there is no room."""
+        """Add a keyframe, and drop the least useful ones beyond the budget."""
         if frame.step not in self._frames:
             insort(self._steps, frame.step)
         self._frames[frame.step] = frame
@@ -87,13 +87,13 @@ class Timeline:
         self._steps.remove(victim)
 
     def before(self, step: int) -> Keyframe:
-        """The last keyframe before `step`, so that step itself is done again; at the earliest
-        step that one."""
+        """The last keyframe before `step`, so that a replay makes `step` again; the first keyframe
+        if none is before it."""
         place = bisect_right(self._steps, step - 1)
         return self._frames[self._steps[max(0, place - 1)]]
 
     def begin_at(self, frame: Keyframe) -> None:
-        """Forget what was before this keyframe: it cannot be done again."""
+        """Keep this keyframe alone: the steps before it cannot be replayed."""
         self._frames, self._steps = {frame.step: frame}, [frame.step]
 
     def after(self, step: int) -> Iterator[Keyframe]:
@@ -112,20 +112,20 @@ class Timeline:
         return self.edits.engine_at(step, self.engine)
 
     def edit(self, edit: Edit) -> None:
-        """Set something by hand. What was recorded after that step is void: another learning rate
+        """Add an edit; drop the edits and keyframes after it, which are void: another learning rate
         leads elsewhere, and another engine differs in the last bits."""
         self.edits = self.edits.until(edit.step).having(edit)
         self.forget_frames_after(edit.step)
 
     def forget_frames_after(self, step: int) -> None:
-        """Drop the keyframes after `step`; the same future is to be gone through again."""
+        """Drop the keyframes after `step`, and keep the edits."""
         self._frames = {at: frame for at, frame in self._frames.items() if at <= step}
         self._steps = sorted(self._frames)
 
 
 def least_missed(steps: Sequence[int]) -> int:
-    """The keyframe whose absence is felt least: the smallest gap for its age. steps: three or
-    more, in order; the first and the last are never it."""
+    """The step whose keyframe is least useful: removing it leaves the smallest gap for its age.
+    steps: three or more, in order; never returns the first or the last."""
     newest = steps[-1]
     least, victim = float("inf"), steps[1]
     for before, step, after in zip(steps, steps[1:], steps[2:], strict=False):
@@ -136,10 +136,10 @@ def least_missed(steps: Sequence[int]) -> int:
 
 
 class Measured:
-    """What one metric gave, by step, in the order of the steps."""
+    """The values of one metric, in the order of their steps."""
 
     def __init__(self, pairs: Iterable[tuple[int, float]] = ()) -> None:
-        """pairs: in any order; of two of one step the later one counts."""
+        """pairs: (step, value) in any order; of two with the same step the later one counts."""
         known = sorted(dict(pairs).items())
         self.steps = array("q", [step for step, _ in known])
         self.values = array("d", [value for _, value in known])
@@ -148,19 +148,19 @@ class Measured:
         return len(self.steps)
 
     def at(self, step: int) -> float | None:
-        """The value at exactly this step; None if it was not measured there."""
+        """The value at exactly this step; None if that step was not measured."""
         place = bisect_left(self.steps, step)
         found = place < len(self.steps) and self.steps[place] == step
         return self.values[place] if found else None
 
     def record(self, step: int, value: float) -> None:
-        """Note a value for a step that has none."""
+        """Add a value for a step that has none."""
         place = bisect_left(self.steps, step)
         self.steps.insert(place, step)
         self.values.insert(place, value)
 
     def forget_after(self, step: int) -> None:
-        """Drop what came after `step`."""
+        """Drop the values after `step`."""
         place = bisect_right(self.steps, step)
         del self.steps[place:], self.values[place:]
 
@@ -171,8 +171,8 @@ class Measured:
 
 
 class Series:
-    """Loss and learning rate of every step recorded, the hold-out losses, and what metrics
-    gave."""
+    """The loss and learning rate of every recorded step, the hold-out losses, and the values of
+    metrics."""
 
     def __init__(self, first: int = 0) -> None:
         self.first = first
@@ -181,7 +181,7 @@ class Series:
         self.learning_rates = array("d")
         self.evaluations: dict[int, float] = {}
         self.measured: dict[str, Measured] = {}
-        """By the metric's label."""
+        """The values of each metric, by its label."""
 
     @property
     def head(self) -> int:
@@ -189,14 +189,14 @@ class Series:
         return self.first + len(self.losses)
 
     def record(self, step: int, losses: array[float], learning_rates: array[float]) -> None:
-        """What followed `step`; as much of it as was recorded before was done again."""
+        """Record the steps after `step`; replayed steps replace their own values."""
         begin = step - self.first
         part = slice(begin, begin + len(losses))
         self.losses[part] = losses
         self.learning_rates[part] = learning_rates
 
     def forget_after(self, step: int) -> None:
-        """Drop what came after `step`."""
+        """Drop the values after `step`."""
         place = max(0, step - self.first)
         del self.losses[place:]
         del self.learning_rates[place:]
@@ -205,8 +205,8 @@ class Series:
             measured.forget_after(step)
 
     def measured_between(self, first: int, last: int) -> dict[str, tuple[tuple[int, float], ...]]:
-        """Each metric's (step, value) pairs from `first` to `last`, both included; a metric
-        without any is left out."""
+        """Each metric's (step, value) pairs from `first` to `last`, both included; metrics without
+        pairs are left out."""
         found = {label: one.between(first, last) for label, one in self.measured.items()}
         return {label: pairs for label, pairs in found.items() if pairs}
 
@@ -214,7 +214,7 @@ class Series:
         self, since: int, step: int
     ) -> tuple[int, array[float], array[float], tuple[tuple[int, float], ...]]:
         """(first step, losses, learning rates, evaluations) of the steps after `since` up to
-        `step`. From the start on, that includes the evaluation before the first step."""
+        `step`. If `since` is 0, this includes the evaluation before the first step."""
         begin = max(since, self.first)
         part = slice(begin - self.first, max(begin, step) - self.first)
         lowest = since if since > 0 else -1
