@@ -18,8 +18,7 @@ from microgpt.engine import EngineFactory
 from microgpt.parameters import initial_weights, parameter_count
 
 _SCALAR_GROWTH = 1.17
-"""Exponent of the scalar engine's work: a growing graph of Values leaves one CPU cache after the
-other."""
+"""Exponent of the work: a growing graph of Values outgrows one CPU cache after the other."""
 
 
 def estimate_step_ms(

@@ -1,7 +1,7 @@
 """Forks: runs that go on from a step of another run, with some settings changed.
 
 The run that is forked stays as it is. Before the first step every setting may change; later a
-setting may change only if the weights keep their meaning.
+setting may change only if the weights, and the record so far, keep their meaning.
 """
 
 from __future__ import annotations
@@ -102,9 +102,9 @@ def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Che
     by dotted field. The checkpoint is None for a fork at step 0, which begins anew.
 
     A new learning rate or engine is an edit at the step, so that the earlier steps can still be
-    replayed. With any other change that steers the training they cannot, and the fork begins at
-    its own step. Raises LabError with `problems` for settings that may not change, and for values
-    that cannot be.
+    replayed. Any other change that steers the training rules this replay out: the earliest step is
+    then the fork's own. Raises LabError with `problems` for settings that may not change, and for
+    values that cannot be.
     """
     step = checkpoint.step
     problems = {field: why for field in changes if (why := why_only_from_start(field, step))}

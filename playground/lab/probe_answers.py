@@ -1,7 +1,6 @@
 """Answers to a run's probes, kept by step and compared; and prompts as text.
 
-The screen, the race and the command line use this module too, so it imports little. `Prober` asks
-the probes.
+The screen, the race and the command line use this module, so it imports little. `Prober` asks.
 """
 
 from __future__ import annotations

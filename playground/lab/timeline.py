@@ -18,7 +18,7 @@ from playground.lab.edits import Edit, Edits
 SPACING = 25
 """Steps between keyframes before thinning, with an engine that is not very fast."""
 RECENT = 1000
-"""How many of the last steps keep all their keyframes, if memory allows."""
+"""The last steps over which keyframes stay about equally dense when they are thinned out."""
 BUDGET = 64 * 1024 * 1024
 """Bytes for all keyframes together."""
 _FEWEST = 4

@@ -132,10 +132,7 @@ class Encoder:
         return ids
 
     def seen(self, text: str) -> list[int]:
-        """The ids of a text, without BOS, at least as far as the model sees and the screen shows.
-
-        Raises UnknownTextError, PluginError.
-        """
+        """The ids without BOS, at least as far as the model sees and the screen shows."""
         if len(text) <= LONG:
             return self.encode(text)
         wanted = self.block_size + BEYOND

@@ -60,10 +60,7 @@ class Engines:
         return self._registry.entry("engine", name)
 
     def full_name(self, name: str) -> str:
-        """The name in the record of a run: bare for a built-in engine, else with its plugin.
-
-        Raises UnknownNameError.
-        """
+        """The name in the record of a run: bare for a built-in engine, else with its plugin."""
         entry = self.entry(name)
         return entry.name if entry.plugin == BUILTIN else entry.qualified
 

@@ -161,7 +161,8 @@ class FrameMaker:
         )
 
     def panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:
-        """A function that gives the run at that moment, as copies that a panel may change."""
+        """A function that gives the run at the moment of its call, as copies that a panel may
+        change."""
         training = self._training
 
         def facts() -> PanelFacts:

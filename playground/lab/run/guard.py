@@ -1,4 +1,4 @@
-"""Guards every call into a contribution: names who is at work, and turns what it raises.
+"""Guards every call into a contribution: says which one is at work, and which one failed.
 
 An exception in a plugin becomes a PluginError (see playground.hooks.errors). `Activity` says what
 the worker's main thread is doing, and the watchdog reads it to find a plugin that hangs: a caller

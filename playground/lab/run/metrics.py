@@ -33,8 +33,7 @@ MAX_METRICS = 50
 _CANNOT_BE = "Those metrics cannot be"
 MAX_EVERY = 10_000_000
 _BETWEEN = 0.005
-"""The fewest seconds of steps between two measurements, so that a fast engine makes many steps in
-one call."""
+"""The fewest seconds of steps between two measurements: a fast engine makes many in a call."""
 NEVER = MAX_EVERY + 1
 """More steps than any run has."""
 

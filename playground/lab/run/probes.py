@@ -43,7 +43,7 @@ class Prober:
     # ------------------------------------------------------------ which
 
     def set(self, probes: ProbeSet) -> bool:
-        """Ask these probes from now on. True if the questions are new, which clears the answers.
+        """Ask these probes from now on. True if the questions changed, which clears the answers.
         Prompts that the model cannot be asked are in `skipped`.
 
         Raises LabError with `problems` for a set that cannot be; then nothing has changed.

@@ -1,4 +1,4 @@
-"""A saved model to sample from, without the data that it was trained on: these may be gone."""
+"""A saved model to sample from, without its training data, which may be gone."""
 
 from __future__ import annotations
 

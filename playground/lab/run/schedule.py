@@ -1,4 +1,4 @@
-"""The learning-rate schedule at work: a factor for every step, and the guard of a plugin's."""
+"""The learning-rate schedule at work: a factor for every step, a plugin's under guard."""
 
 from __future__ import annotations
 

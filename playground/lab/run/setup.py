@@ -196,7 +196,7 @@ def engine_of(spec: RunSpec, checkpoint: Checkpoint | None) -> str:
 
 def _engine(engines: Engines, name: str, go_on: bool, report: Report) -> tuple[ReadyEngine, str]:
     """(the engine, why it is not the one named `name`). go_on: take the fallback engine if that one
-    fails. Raises UnknownNameError, PluginError without it."""
+    fails, instead of raising UnknownNameError or PluginError."""
     try:
         if engines.entry(name).plugin != BUILTIN:
             report(Progress(f"engine {name}", 0, 0))

@@ -71,5 +71,5 @@ class Ration:
         self._seconds = min(self.BEGINNING, self._seconds + self.SHARE * seconds)
 
     def spend(self, seconds: float) -> None:
-        """Take the `seconds` for which training waited."""
+        """Subtract the `seconds` for which training waited."""
         self._seconds -= seconds

@@ -62,7 +62,7 @@ class Channel:
                 self.leave()  # the screen is gone
 
     def leave(self) -> NoReturn:
-        """End the process of a dead screen, and remove the files that the screen would have."""
+        """End this process after its screen died; remove the files that the screen would have."""
         if self.loading:  # the plugin is not to blame for this end
             with contextlib.suppress(Exception):
                 forgive(Path(self.loading), os.getpid())

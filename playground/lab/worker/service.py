@@ -260,7 +260,7 @@ class Service:
         return self._session.info
 
     def _reporter(self, request: int) -> Callable[[Progress], None]:
-        """A function that sends progress, at most 25 times a second."""
+        """A function that sends progress, at most 25 times a second and at the start of a stage."""
         told = 0.0
 
         def report(progress: Progress) -> None:
