@@ -1,5 +1,5 @@
-"""The store as the screen's process uses it: read and managed in threads, so that no query and
-no lock holds the screen up. Nothing here records; that is the worker's."""
+"""The store for the screen's process: it is read and managed in threads, so that neither a query
+nor a lock holds the screen up. Recording is the worker's part."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 
 
 class AsyncStore:
-    """The runs of one store. Every method raises StoreError; the store is opened when it is
-    first needed, and made if it is not there."""
+    """The runs of one store. The first call opens the store, and makes it if there is none. Every
+    method raises StoreError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,7 +33,7 @@ class AsyncStore:
             return await asyncio.to_thread(self._work, work)
 
     def _work(self, work: Callable[[Store], T]) -> T:
-        if self._store is not None and self._store.moved:  # the worker makes a new one, too
+        if self._store is not None and self._store.moved:  # the worker opens the new file, too
             self._store.close()
             self._store = None
         from playground.lab.store.database import understood
@@ -46,7 +46,7 @@ class AsyncStore:
             return work(self._store)
 
     async def _apart(self, work: Callable[[Store], T]) -> T:
-        """What takes its time, beside what the screen asks."""
+        """Do slow work on a connection of its own, so that other calls do not wait for it."""
 
         def do() -> T:
             from playground.lab.store.database import understood
@@ -58,7 +58,7 @@ class AsyncStore:
         return await asyncio.to_thread(do)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the store."""
         store, self._store = self._store, None
         if store is not None:
             store.close()
@@ -66,60 +66,60 @@ class AsyncStore:
     # ------------------------------------------------------------ reading
 
     async def runs(self, query: Query | None = None) -> list[RunRow]:
-        """Those that fit, as the query sorts them."""
+        """The runs that fit the query, as the query sorts them."""
         return await self._do(lambda store: store.runs(query))
 
     async def overview(self, query: Query, here: int | None, *, tree: bool) -> Overview:
-        """The same, with who has each open, in a tree of forks if it is to be. here: the run
-        that is open in this playground."""
+        """The runs that fit the query, with who has each open. tree: forks stand under their
+        parents. here: the run that is open in this playground."""
         from playground.lab.store.summaries import overview
 
         return await self._do(lambda store: overview(store, query, here, tree=tree))
 
     async def row(self, run: int) -> RunRow:
-        """One of them."""
+        """The row of a run."""
         return await self._do(lambda store: store.row(run))
 
     async def record(self, run: int) -> RunRecord:
-        """All that was recorded of one, but for states and samples."""
+        """All that is recorded of a run, without keyframes and samples."""
         return await self._do(lambda store: store.record(run))
 
     async def curve(self, run: int) -> tuple[int, array[float], array[float]]:
-        """The step before the first loss, the losses, the learning rates."""
+        """The step before the first loss, the losses in nats a token, the learning rates."""
         return await self._do(lambda store: store.curve(run))
 
     async def outline(self, run: int) -> Outline:
-        """The same losses as a chart shows them, however many they are."""
+        """The losses of a run, in as many blocks as a chart shows."""
         from playground.lab.store.summaries import outline
 
         return await self._do(lambda store: outline(store, run))
 
     async def about(self, run: int) -> About:
-        """What is said of a run beside its curve."""
+        """What the screen says of a run beside its curve."""
         from playground.lab.store.summaries import about
 
         return await self._do(lambda store: about(store, run))
 
     async def pair(self, left: int, right: int) -> Pair:
-        """Two runs beside each other."""
+        """Two runs, compared."""
         from playground.lab.store.summaries import pair
 
         return await self._do(lambda store: pair(store, left, right))
 
     async def samples(self, run: int, since_step: int = 0) -> list[StoredSamples]:
-        """What it wrote."""
+        """The samples of a run at step `since_step` and later."""
         return await self._do(lambda store: store.samples(run, since_step))
 
     async def probes(self, run: int) -> list[ProbeAnswers]:
-        """What it answered to its probes."""
+        """The answers of a run to its probes."""
         return await self._do(lambda store: store.probes(run))
 
     async def children(self, run: int) -> list[RunRow]:
-        """Its forks."""
+        """The forks of a run."""
         return await self._do(lambda store: store.children(run))
 
     async def interrupted(self) -> list[RunRow]:
-        """Runs that were open in a process that is no more, newest first."""
+        """The runs that were open in a process that has died, newest first."""
         return await self._do(lambda store: store.interrupted())
 
     async def latest(self, but: int | None = None) -> RunRow | None:
@@ -132,26 +132,26 @@ class AsyncStore:
     # ------------------------------------------------------------ managing
 
     async def rename(self, run: int, name: str) -> None:
-        """Call it something."""
+        """Name a run."""
         await self._do(lambda store: store.rename(run, name))
 
     async def annotate(self, run: int, note: str) -> None:
-        """Write something to it."""
+        """Replace the note of a run."""
         await self._do(lambda store: store.annotate(run, note))
 
     async def delete(self, runs: Iterable[int]) -> None:
-        """Put them away; `restore` brings them back for a week."""
+        """Delete runs; `restore` brings them back for a week."""
         wanted = tuple(runs)
         await self._do(lambda store: store.delete(wanted))
 
     async def restore(self, runs: Iterable[int]) -> None:
-        """Bring them back."""
+        """Bring deleted runs back."""
         wanted = tuple(runs)
         await self._do(lambda store: store.restore(wanted))
 
     async def tidy(self) -> None:
-        """Give up for good what was put away long ago, and keyframes of old runs that would
-        take too much room."""
+        """Remove for good the runs that were deleted long ago, keyframes of old runs beyond the
+        budget, and copies of texts that no run needs."""
         from playground.lab.store.housekeeping import purge, thin
         from playground.lab.store.texts import forget_copies
 
@@ -169,13 +169,14 @@ class AsyncStore:
         await self._apart(lambda store: export_run(store, run, path))
 
     async def import_run(self, path: Path) -> int:
-        """Take in a run from such a file."""
+        """Take in a run from a file of `export_run`; returns the run's number."""
         from playground.lab.store.transfer import import_run
 
         return await self._apart(lambda store: import_run(store, path))
 
     async def undelete(self) -> tuple[int, ...]:
-        """Bring back what was deleted last, all that went together; nothing if there is none."""
+        """Bring back the runs that were deleted last, all that went together; returns their
+        numbers, none if no run is deleted."""
 
         def work(store: Store) -> tuple[int, ...]:
             found = store.deleted()
@@ -186,7 +187,7 @@ class AsyncStore:
         return await self._do(work)
 
     async def export_metrics(self, run: int, path: Path, kind: Literal["csv", "jsonl"]) -> None:
-        """Write what was measured at each step."""
+        """Write what was measured of a run at each step to a file."""
 
         def work(store: Store) -> None:
             from playground.lab.protocol.failures import LabError
@@ -201,7 +202,7 @@ class AsyncStore:
         await self._do(work)
 
     async def export_model(self, run: int, path: Path) -> None:
-        """Write the model of where the run stands."""
+        """Write the model of the step at which the run stands to a file."""
 
         def work(store: Store) -> None:
             from playground.lab.checkpoint import CheckpointError

@@ -1,4 +1,4 @@
-"""What a Lab tells its listener, what it raises, and how patient it is."""
+"""What a Lab tells its listener, and how long it waits for a worker."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from playground.lab.protocol.run import Reloaded, RunInfo, SavedPlugin
 RESTARTING = Failure(
     "The training process is being restarted", "It will be back in a moment.", kind="dead"
 )
-"""What is answered between WorkerLost and WorkerBack."""
+"""The answer to every request between WorkerLost and WorkerBack."""
 CLOSED_RUN = Failure("The run was closed", "Another one is open now.", kind="cancelled")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a worker may take, in seconds, before it is given up."""
+    """How long the screen waits for a worker, in seconds where no other unit is given."""
 
     plugin: float = 4.0
     """A plugin's code, without a sign of progress."""
     prepare: float = 60.0
-    """A data set's `prepare`, which may wait for a network, without calling progress."""
+    """A data set's `prepare`, which may wait for a network, without a call of progress."""
     engine: float = 600.0
     """One step of a plugin's engine."""
     silence: float = 4.0
-    """No answer to a ping: not even the thread that answers them can run."""
+    """No answer to a ping: even the thread that answers pings is stuck."""
     start: float = 30.0
-    """Until the first answer of a new process."""
+    """Time to the first answer of a new process."""
     ping: float = 0.5
-    """Between two pings."""
+    """Time between two pings."""
     close: float = 0.8
-    """Until a worker that is asked to end begins to; then it is ended."""
+    """Time in which a worker that is asked to end must begin to; after that it is killed."""
     write: float = 5.0
-    """To write what is left to be recorded, at the end; a slow disk may need that."""
+    """Further time to write what is left to be recorded, for a slow disk."""
     checkpoint: float = 2.0
-    """Between two checkpoints kept for recovery; more if they are costly."""
+    """Time between two checkpoints kept for recovery; more if they are costly."""
     share: float = 0.01
-    """Of a worker's time, the most that those checkpoints may cost."""
+    """The largest share of a worker's time that checkpoints for recovery may cost."""
     settle: float = 10.0
-    """A recovered worker that dies sooner is not recovered again."""
+    """A recovered worker that dies sooner is not replaced again."""
     steady: float = 60.0
-    """After so long without trouble, earlier deaths are forgotten."""
+    """Time without trouble after which earlier deaths are forgotten."""
     deaths: int = 3
-    """So many deaths in a row, and the run stays down."""
+    """The number of deaths in a row after which the run stays down."""
 
     def patience(self, kind: ActivityKind) -> float:
         """How long one piece of work may go without a sign of progress."""
@@ -76,21 +76,22 @@ class WorkerBack:
     info: RunInfo
     step: int
     running: bool
-    """It trains on; otherwise it is paused."""
+    """True if the run trains on; False if it is paused."""
     note: str = ""
-    """What is different now, if anything, in a sentence."""
+    """What is different from before, in a sentence; "" if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerGone:
-    """It was given up: the run stays down until it is opened again."""
+    """The worker was given up: the run stays down until it is opened again."""
 
     failure: Failure
 
 
 @dataclass(frozen=True, slots=True)
 class PluginSaved:
-    """A plugin's file was saved, or is gone, and the worker has done what it could with it."""
+    """A plugin's file was saved or removed, and the worker has taken the change over or refused
+    it."""
 
     saved: SavedPlugin
     reloaded: Reloaded
@@ -98,7 +99,7 @@ class PluginSaved:
 
 @dataclass(frozen=True, slots=True)
 class PluginsUnwatched:
-    """Plugin files are not followed any more: a change is seen at the next start."""
+    """Plugin files are no longer watched: a change takes effect at the next start."""
 
     reason: str
 

@@ -1,11 +1,11 @@
-"""The Lab: what the screen holds. It opens runs, asks them things, and keeps them alive.
+"""The Lab, which the screen holds: it opens runs, asks their workers, and keeps them alive.
 
-Every run has a worker process of its own, and opening another run starts another process: until
-that has succeeded, the open run is untouched by whatever happens. If the worker of the open
-run dies or hangs, the Lab says so, starts a fresh one and goes on from the last checkpoint it
-holds; training is deterministic, so the losses that follow are the ones that would have been.
+Every run has a worker process of its own. Opening another run starts another process, and leaves
+the open run untouched until the new one is there. If the worker of the open run dies or hangs, the
+Lab says so, starts a fresh worker, and goes on from the last checkpoint; training is deterministic,
+so the losses that follow are the same.
 
-Plugin files that are saved while a run is open: its worker uses them at once.
+The worker takes over plugin files that are saved while its run is open (`Follower`).
 """
 
 from __future__ import annotations
@@ -108,10 +108,10 @@ class Lab:
         self.store = str(store) if store else ""
         """Path of the file that runs are recorded in; "" if they are not."""
         self.open_run = OpenRun(self._workers, self._background, self.store)
-        """What is known of the open run, also while its worker is being restarted."""
+        """The open run, also while its worker is being restarted."""
         self._keeper = CheckpointKeeper(limits)
         self.panels = PanelWatch()
-        """Which panels are switched off, because they took a worker with them."""
+        """Which panels are switched off, because they took a worker down."""
         self._reloader = Reloader(self.sources, time.time())
         shared = self._workers, self._background
         self._opener = Opener(self.open_run, *shared, self._reloader, listener)
@@ -122,7 +122,7 @@ class Lab:
 
     @property
     def sources(self) -> PluginSources:
-        """Where plugins come from; may be replaced, the next process takes the new ones."""
+        """Where plugins come from. Setting this affects the processes that start from then on."""
         return self._workers.sources
 
     @sources.setter
@@ -139,13 +139,13 @@ class Lab:
         observation: Observation | None = None,
         recording: Recording | None = None,
     ) -> RunInfo:
-        """Open a run in a fresh worker; the one before is closed when that has succeeded.
+        """Open a run in a fresh worker, and then close the one before.
 
-        spec: RunSpec as JSON. observation: how the run is looked at, as far as that fits it; if
-        not given, in the usual way, with the probes of the open run. recording: as what to record
-        it, if not as a new run of the Lab's store. Raises LabError, with the open run untouched:
-        for bad settings or data, a plugin that fails or hangs, `cancel_open`, or another opening
-        under way.
+        spec: RunSpec as JSON. observation: how to look at the run, as far as its data allow;
+        if None, the default with the probes of the open run. recording: what to record the run as;
+        if None, a new run of the Lab's store. Raises LabError, with the open run untouched: for
+        bad settings or data, a plugin that fails or hangs, `cancel_open`, or another opening under
+        way.
         """
         if recording is None and self.store:
             recording = Recording(self.store)
@@ -154,13 +154,13 @@ class Lab:
         return await self._open(Open(spec, checkpoint, observation, recording))
 
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
-        """Go on with a run of the store, at step `at` or where it stood. As `open`."""
+        """Go on with a run of the store, at step `at` or where it stood. Raises as `open` does."""
         recording = Recording(self.store, run, at)
         return await self._open(Open("", recording=recording))
 
     async def look_at(self, run: int, at: int | None = None) -> RunInfo:
-        """The same, but the run stays as it is, and may be open elsewhere: training it further
-        makes a fork of it."""
+        """Open a run of the store without changing it: it may be open elsewhere, and training it
+        further makes a fork. Raises as `open` does."""
         recording = Recording(self.store, run, at, looking=True)
         return await self._open(Open("", recording=recording))
 
@@ -172,18 +172,18 @@ class Lab:
         return info
 
     def cancel_open(self) -> bool:
-        """Give up the opening under way, whatever it is at; `open` then raises LabError with
-        kind "cancelled". False if there is none."""
+        """Give up the opening under way; `open` then raises LabError with kind "cancelled".
+        Returns False if no run is being opened."""
         return self._opener.cancel()
 
     # ------------------------------------------------------------ asking
 
     async def frame(self, request: FrameRequest | None = None) -> Frame:
-        """A picture of the run, with what is new since the one before."""
+        """The run as it is now, with what is new since the steps and batches in `request`."""
         link = self.open_run.link
         with self.panels.asked(request or FrameRequest()) as (wanted, instead):
             frame = await self.open_run.ask(GetFrame(wanted), Frame)
-        if link is not self.open_run.link:  # of the run before: another was opened meanwhile
+        if link is not self.open_run.link:  # another run was opened meanwhile
             raise LabError(CLOSED_RUN)
         frame = self.open_run.seen(frame)
         if instead is not None:
@@ -191,12 +191,12 @@ class Lab:
         return frame
 
     async def advance(self, steps: int = 1) -> None:
-        """Do so many steps, then pause. Returns when they are done."""
+        """Do `steps` steps, then pause. Returns when they are done."""
         self.open_run.set_running(False)
         await self._change(Advance(steps))
 
     async def run(self, speed: float | None = None) -> None:
-        """Train from now on, at so many steps a second or flat out."""
+        """Train on, at `speed` steps a second; None: flat out."""
         await self._change(Run(speed))
         self.open_run.set_running(True, speed)
 
@@ -206,39 +206,39 @@ class Lab:
         self.open_run.set_running(False)
 
     async def go_to(self, step: int) -> None:
-        """Put the run back (or on) to where it is after `step` steps, exactly, and pause."""
+        """Go back or forward to the exact state after `step` steps, and pause."""
         self.open_run.set_running(False)
         await self._change(GoTo(step))
 
     async def observe(self, part: Part) -> None:
-        """Look at the run like this from now on: sampling, metrics or probes."""
+        """Replace the run's sampling, its metrics or its probes."""
         await self.open_run.ask(Observe(part), Done)
         self.open_run.observe(part)
 
     async def probes(self, since: int = -1, now: bool = False) -> ProbesState:
-        """What is asked, and what was answered after step `since`, so far. now: asked where the
-        run stands first, unless that was done."""
+        """The probes, and the answers after step `since`. now: first ask where the run stands,
+        unless it was asked there."""
         return await self.open_run.ask(GetProbes(since, now), ProbesState)
 
     async def sample(self) -> SampleBatch:
-        """A batch of texts, now."""
+        """Sample a batch of texts."""
         return await self.open_run.ask(Sample(), SampleBatch)
 
     async def preview(self, limit: int = 64) -> Preview:
-        """What may follow the prompt."""
+        """The `limit` likeliest tokens after the prompt."""
         return await self.open_run.ask(GetPreview(limit), Preview)
 
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings, by dotted field."""
-        link = self.open_run.link  # what it leads to is the one thing that a replay cannot know of
+        link = self.open_run.link  # its checkpoint is kept at once: no replay can know of an edit
         edit = Edit(dict(changes), self._keeper.request())
         self._rescue.keep(link, await self.open_run.ask(edit, Checkpoint))
 
     async def use_engine(self, name: str, tell: Callable[[Progress], None]) -> None:
-        """Let another engine go on, in the same state, as soon as it is made; tell: how far
-        that is. Training goes on meanwhile, and a failure leaves the engine that is at work."""
+        """Let another engine go on in the same state, as soon as the engine is made. Training goes
+        on meanwhile, and a failure leaves the engine at work. tell: hears how far the making is."""
         link = self.open_run.link
-        if link is not None:  # compiled code may take the process with it
+        if link is not None:  # compiled code in the new engine may crash the process
             await self._rescue.keep_checkpoint(link)
         use = UseEngine(name, self._keeper.request())
         checkpoint = await self.open_run.ask(use, Checkpoint, tell)
@@ -261,11 +261,11 @@ class Lab:
         options: Mapping[str, KnobValue],
         tell: Callable[[Progress], None],
     ) -> None:
-        """Write the run with an exporter; tell: how far that is."""
+        """Write the run to a file with an exporter. tell: hears how far the exporter is."""
         await self.open_run.ask(Export(path, name, dict(options)), Done, tell)
 
     async def get_catalog(self, *, fresh: bool = False) -> Catalog:
-        """What there is to choose from. fresh: read the plugins anew, in a new process."""
+        """The contributions to choose from. fresh: read the plugins anew, in a new process."""
         if fresh or self.open_run.link is None or not self.open_run.link.alive:
             if fresh and self._workers.idle is not None:
                 self._background.spawn(self._workers.retire(self._workers.idle))
@@ -288,21 +288,22 @@ class Lab:
     # ------------------------------------------------------------ plugins that are saved
 
     def follow_plugins(self) -> None:
-        """From now on, plugin files that are saved are used at once; the listener hears of
-        each. Call when a run is open."""
+        """Take over plugin files as they are saved, and tell the listener of each. Call this when
+        a run is open."""
         self._follower.start()
 
     # ------------------------------------------------------------ recovery
 
     @property
     def last_checkpoint(self) -> Checkpoint | None:
-        """What a run that went down can be opened from again."""
+        """The checkpoint from which a run that went down can be opened again; None if the run has
+        only its start."""
         return self._keeper.latest()
 
     # ------------------------------------------------------------ the end
 
     async def close(self) -> None:
-        """End every process, within two seconds whatever they do."""
+        """End every process, as `Workers.close` does, and every task."""
         self._workers.closed = True
         self._opener.close()
         tasks = self._background.cancel()
@@ -332,7 +333,7 @@ class Follower:
         self._following = False
 
     def start(self) -> None:
-        """From now on, once a run was opened; more calls change nothing."""
+        """Begin to follow, if a run is open; further calls change nothing."""
         catalog = self._run.catalog
         if not self._following and self._reloader.wanted and catalog is not None:
             self._following = True
@@ -356,5 +357,5 @@ class Follower:
         self._run.offer(reloaded.catalog)
         for entry in reloaded.catalog.of("panel"):
             if entry.origin == saved.path:
-                self._panels.allow(entry.name)  # it may have been mended
+                self._panels.allow(entry.name)  # the person may have mended the panel
         self._listener(PluginSaved(saved, reloaded))

@@ -1,7 +1,7 @@
-"""The run that a Lab has open, and how one is opened, as the screen's process sees it.
+"""The run that a Lab has open, and how a run is opened, as the screen's process sees it.
 
-`OpenRun` knows the run and its worker; `Opener` starts a fresh worker and opens a run in it. What
-the worker does with its `Open` is in session.py.
+`OpenRun` knows the run and its worker; `Opener` starts a fresh worker and opens a run in it.
+session.py holds what the worker does with the `Open` command.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from playground.lab.protocol.run import Recording, RecordState, Reloaded, RunInf
 
 
 class Background:
-    """Tasks of one event loop that nobody awaits. They are held here: a loop alone would let go
-    of them, and the end must find them."""
+    """Tasks of one event loop that nobody awaits. This class holds them, because the loop keeps
+    only weak references, and because the Lab cancels them at the end."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin it; call inside the event loop."""
+        """Begin a task. Call it inside the event loop."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def cancel(self) -> list[asyncio.Task[Any]]:
-        """Stop them all; gather what is returned to know that they have ended."""
+        """Cancel all tasks, and return them; the caller awaits their end."""
         tasks, self._tasks = self._tasks, set()
         for task in tasks:
             task.cancel()
@@ -50,44 +50,44 @@ _NOTHING_OPEN = Failure("No run is open", "Open one first.", kind="dead")
 
 
 class OpenRun:
-    """Belongs to one Lab, and outlives its workers: the next one is told what is kept here.
+    """The open run of one Lab. It outlives its workers: the next worker is told what is kept here.
 
-    Everybody reads what is known of the run; only the methods of this class set it.
+    Everybody may read the attributes; only the methods of this class set them.
     """
 
     def __init__(self, workers: Workers, background: Background, store: str = "") -> None:
-        """store: path of the store that runs are recorded in; "" if they are not."""
+        """store: path of the store that runs are recorded in; "" to record none."""
         self._workers = workers
         self._background = background
         self._store = store
         self.link: Link | None = None
-        """To its worker; None while it has none."""
+        """The link to the run's worker; None while the run has none."""
         self.down: Failure | None = None
-        """Why it has no worker just now."""
+        """Why the run has no worker; None while it has one, and before the first run."""
         self.info: RunInfo | None = None
-        """The open run, also while its worker is being restarted."""
+        """The info of the open run, also while its worker is being restarted."""
         self.catalog: Catalog | None = None
-        """What the newest worker can make."""
+        """The contributions that the newest worker can make."""
         self.observation = Observation()
-        """How the run is looked at, as it was set last."""
+        """How the run is looked at, as that was set last."""
         self.running = False
         self.speed: float | None = None
-        """Steps a second while it runs; None: flat out."""
+        """Steps a second while the run is running; None: flat out."""
         self.step = 0
-        """Where it was when last seen."""
+        """The step at which the run was last seen."""
         self.engine = ""
-        """The one at work when last seen."""
+        """The engine that was last seen at work."""
         self.record: RecordState | None = None
-        """How the recording stood when last seen."""
+        """The state of the recording that was last seen."""
         self.asked: Recording | None = None
-        """As what it was to be recorded when it was opened."""
+        """The Recording that the run was opened with."""
         self._epoch = 0
-        """Added to the worker's epochs, so that none comes twice."""
+        """Added to the epochs of the worker, so that no two workers give the same epoch."""
         self._last_epoch = 0
 
     @property
     def wanting(self) -> bool:
-        """It has no worker, and the Lab is not closing."""
+        """True if the run has no worker, and the Lab is not closing."""
         return self.link is None and not self._workers.closed
 
     # ------------------------------------------------------------ another run, another worker
@@ -95,7 +95,7 @@ class OpenRun:
     def begin(
         self, link: Link, info: RunInfo, catalog: Catalog, recording: Recording | None
     ) -> None:
-        """From now on, another run is the open one. recording: as what it is recorded."""
+        """Make another run the open one. recording: what the worker records the run as."""
         self._take(link, info, catalog, info.observation)
         self.asked = recording
         kept = recording is not None and not recording.looking
@@ -106,12 +106,12 @@ class OpenRun:
     def go_on(
         self, link: Link, info: RunInfo, catalog: Catalog, observation: Observation, step: int
     ) -> None:
-        """Another worker has the run, looked at like this, and stands at this step."""
+        """Note that another worker has the same run, with this observation, at this step."""
         self._take(link, info, catalog, observation)
         self.step = step
 
     def _take(self, link: Link, info: RunInfo, catalog: Catalog, observation: Observation) -> None:
-        """The worker of the run before is retired."""
+        """Take the run's new worker, and retire the one before."""
         old, self.link = self.link, link
         self.info, self.catalog, self.down = info, catalog, None
         self.observation = observation
@@ -120,30 +120,31 @@ class OpenRun:
             self._background.spawn(self._workers.retire(old))
 
     def lose(self, why: Failure) -> None:
-        """The run has no worker from now on. why: what is said to whoever asks it something."""
+        """Note that the run has no worker. why: the failure that every request raises now."""
         self.link, self.down = None, why
 
     # ------------------------------------------------------------ what is known of it
 
     def offer(self, catalog: Catalog) -> None:
-        """What the newest worker can make is another."""
+        """Note what the newest worker can make."""
         self.catalog = catalog
 
     def observe(self, part: Part) -> None:
-        """The run is looked at like this from now on."""
+        """Note that the worker has this sampling, these metrics or these probes now."""
         self.observation = self.observation.having(part)
 
     def work_with(self, engine: str) -> None:
-        """Another engine is at work."""
+        """Note that another engine is at work."""
         self.engine = engine
 
     def stand_at(self, step: int) -> None:
-        """The run was seen at this step."""
+        """Note that the run stands at this step."""
         self.step = step
 
     @property
     def recording(self) -> Recording | None:
-        """What the next worker is to record it as: the run that it is, or was about to be."""
+        """The Recording for the next worker: the recorded run, or the one that was about to be
+        made. None if the Lab records none."""
         if not self._store:
             return None
         known, asked = self.record, self.asked or Recording(self._store)
@@ -162,7 +163,7 @@ class OpenRun:
     async def ask(
         self, command: Command, expected: type[R], tell: Callable[[Progress], None] | None = None
     ) -> R:
-        """The worker's reply. Raises LabError, at once if there is no worker."""
+        """The worker's reply. Raises LabError; at once if there is no worker."""
         if self._workers.closed:
             raise LabError(CLOSED)
         if self.down is not None:
@@ -174,13 +175,14 @@ class OpenRun:
         return reply
 
     def set_running(self, running: bool, speed: float | None = None) -> None:
-        """Whether it trains on by itself; its worker is watched more closely then."""
+        """Note whether the run trains on by itself; if so, the watchdog keeps pinging its
+        worker."""
         self.running, self.speed = running, speed
         if self.link is not None:
             self.link.watched = running
 
     def seen(self, frame: Frame) -> Frame:
-        """Note what a frame of its worker tells; the frame, its epoch one that never came."""
+        """Note what a frame tells; returns the frame, with an epoch that no other worker gave."""
         if frame.state != "running":
             self.set_running(False)
         self.step, self.engine, self.record = frame.step, frame.engine, frame.record
@@ -192,11 +194,11 @@ class OpenRun:
 _CANCELLED = Failure("Opening was cancelled", "The run stays as it was.", kind="cancelled")
 
 MOST_DEADLY = 8
-"""Plugins that may end a process each, one after the other, before an opening is given up."""
+"""How many plugins may end the process, one after the other, before an opening is given up."""
 
 
 class Opener:
-    """Opens runs, one at a time; the open run is never touched by it."""
+    """Opens runs, one at a time, and never touches the open run."""
 
     def __init__(
         self,
@@ -207,7 +209,7 @@ class Opener:
         listener: Callable[[LabEvent], None],
     ) -> None:
         self.link: Link | None = None
-        """To the worker in which a run is being opened."""
+        """The link to the worker in which a run is being opened."""
         self._run = run
         self._workers = workers
         self._background = background
@@ -217,7 +219,7 @@ class Opener:
         self._cancelled = False
 
     async def open(self, opening: Open) -> tuple[Link, RunInfo, Catalog]:
-        """A fresh worker with the run. Raises LabError: see Lab.open."""
+        """Open a run in a fresh worker. Raises LabError: see Lab.open."""
         if self._busy:
             raise LabError(Failure("Another run is being opened", "Wait for it, or cancel it."))
         self._busy, self._cancelled = True, False
@@ -235,7 +237,7 @@ class Opener:
         return opened
 
     def cancel(self) -> bool:
-        """Give up the opening under way, whatever it is at; False if there is none."""
+        """Give up the opening under way; returns False if there is none."""
         if not self._busy:
             return False
         self._cancelled = True
@@ -244,7 +246,7 @@ class Opener:
         return True
 
     def close(self) -> None:
-        """The Lab is closing: an opening under way comes to nothing."""
+        """Give up the opening under way, because the Lab is closing."""
         self._cancelled = True
 
     def _check_cancelled(self) -> None:
@@ -255,8 +257,8 @@ class Opener:
         self._listener(OpenProgress(progress))
 
     async def _open_afresh(self, opening: Open) -> tuple[Link, RunInfo, Catalog]:
-        """In a fresh worker; in the next one, if a plugin took that with it while it was loaded,
-        for that plugin is passed over then."""
+        """Open a run in a fresh worker. If a plugin ends that worker while it is loaded, try the
+        next one, which passes over that plugin."""
         for tries in itertools.count(1):
             link = self.link = await self._workers.fresh()
             self._check_cancelled()
@@ -275,10 +277,10 @@ class Opener:
         tell: Callable[[Progress], None] | None = None,
         then: Callable[[RunInfo], Command | None] = lambda _: None,
     ) -> tuple[RunInfo, Catalog]:
-        """Open a run in this worker, which then has every plugin as it was saved last. then: what
-        is to be done with the run first, if anything.
+        """Open a run in this worker, with every plugin as it was saved last. then: gives the first
+        command to the open run, or None.
 
-        Raises LabError, with the worker as it may be.
+        Raises LabError; the caller ends the worker then.
         """
         standing = self._reloader.standing()
         if standing:

@@ -1,6 +1,7 @@
 """What keeps the open run alive: recent checkpoints of it, and a fresh worker for a lost one.
 
-What the screen's side remembers of a run, so that it survives its worker.
+`Rescue` replaces a lost worker. The other classes, and the functions `without...`, are what it
+decides by: the latest checkpoint, how often to try, and what to switch off before the next try.
 """
 
 from __future__ import annotations
@@ -41,42 +42,42 @@ from playground.lab.protocol.sampling import Measuring, Sampling
 
 
 class CheckpointKeeper:
-    """The latest checkpoint of the open run. Its series are fetched piece by piece, so that a
-    million steps cost no more than the last few hundred."""
+    """The latest checkpoint of the open run. Only the new part of its series is fetched, so that a
+    run of a million steps costs no more than its last few hundred."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.reset("", None)
 
     def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
-        """Another run, opened from `checkpoint` or from its start."""
+        """Begin with another run, opened from `checkpoint` or, if None, from its start."""
         self.spec = spec
         self.changed = asyncio.Event()
-        """Something was done to the run since the checkpoint was made."""
+        """Set when something was done to the run since the checkpoint was made."""
         self._latest: Checkpoint | None = None
         self._losses = array("d")
         self._rates = array("d")
         self._evaluations: list[tuple[int, float]] = []
         self._measured: dict[str, dict[float, float]] = {}
         self._first = 0
-        """The series begin after this step."""
+        """The step after which the series begin."""
         self._epoch = -1
         if checkpoint is not None:
             self.keep(dataclasses.replace(checkpoint, epoch=-1))
 
     def request(self) -> GetCheckpoint:
-        """What to ask the worker for."""
+        """The request that brings what is new since the latest checkpoint."""
         return GetCheckpoint(True, self._first + len(self._losses), self._epoch)
 
     def another_worker(self) -> None:
-        """The epochs of the next one have nothing to do with those so far: ask for everything."""
+        """Ask the next worker for everything, because its epochs are not those of the last one."""
         self._epoch = -1
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Take in what came back."""
+        """Take in the worker's reply to `request`."""
         kept = checkpoint.since_step - self._first
         if checkpoint.epoch == self._epoch and 0 <= kept <= len(self._losses):
-            # Less than is known by now, if another one was asked for at the same time.
+            # Two requests at once: the reply to the second begins before the end of the series.
             del self._losses[kept:], self._rates[kept:]
         else:
             self._losses, self._rates = array("d"), array("d")
@@ -96,7 +97,7 @@ class CheckpointKeeper:
         )
 
     def latest(self) -> Checkpoint | None:
-        """The checkpoint with all its series; None if the run has only its start."""
+        """The latest checkpoint with all its series; None while only the run's start is known."""
         if self._latest is None:
             return None
         return dataclasses.replace(
@@ -113,23 +114,23 @@ class CheckpointKeeper:
 
 
 class RestartBudget:
-    """Whether a run that lost its worker gets another one."""
+    """Decides whether a run that lost its worker gets another one."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.reset()
 
     def reset(self) -> None:
-        """A run begins."""
+        """Forget all deaths, because another run is open."""
         self._deaths = 0
         self._began: float | None = None
 
     def begin(self) -> None:
-        """A recovered worker is at work."""
+        """Note that a fresh worker has taken over."""
         self._began = time.monotonic()
 
     def spend(self) -> bool:
-        """It died. True if it is worth another try."""
+        """Count a death. True if the run gets another worker."""
         lived = None if self._began is None else time.monotonic() - self._began
         if lived is not None and lived > self._limits.steady:
             self._deaths = 0
@@ -168,22 +169,22 @@ def without_metric(measuring: Measuring, blamed: str) -> tuple[Measuring, str]:
 
 
 class PanelWatch:
-    """Which contributed panels may be drawn. One that hung, or was being drawn when its worker
-    crashed, is switched off until a person chooses it again: it would take the next one too."""
+    """Decides which contributed panels may be drawn. A panel that hung, or that was being drawn
+    when the worker crashed, would take the next worker too: it is off until a person chooses it."""
 
     def __init__(self) -> None:
         self._off: dict[str, Failure] = {}
-        """Why, by the panel's name."""
+        """Why a panel is off, by its name."""
         self._asked: list[str] = []
         """Panels of the frames that are under way."""
 
     def allow(self, name: str) -> None:
-        """Draw it again."""
+        """Let a panel be drawn again."""
         self._off.pop(_bare(name), None)
 
     @contextlib.contextmanager
     def asked(self, request: FrameRequest) -> Iterator[tuple[FrameRequest, PanelFrame | None]]:
-        """The frame to ask for, and what to show in the place of a panel that is off."""
+        """The request to send, and what to show in the place of a panel that is off."""
         view = request.panel
         if view is None:
             yield request, None
@@ -200,8 +201,8 @@ class PanelWatch:
                 self._asked.remove(view.name)
 
     def culprit(self, blamed: str, lost: Failure, catalog: Catalog | None) -> str:
-        """The panel that took a worker down; "" if none did. A crash names nobody: then it is
-        the plugin's panel that was being drawn, if there was one."""
+        """The panel that took a worker down; "" if none did. A crash blames nobody: then the panel
+        that was being drawn is taken to be the cause, if a plugin contributes it."""
         kind, _, name = blamed.partition(":")
         if kind == "panel":
             return name
@@ -211,7 +212,7 @@ class PanelWatch:
         return entry.qualified if entry is not None and entry.plugin != BUILTIN else ""
 
     def switch_off(self, name: str, lost: Failure) -> str:
-        """Draw this panel no more; a sentence about it. "" for ""."""
+        """Draw this panel no more; returns a sentence about it, and "" for ""."""
         bare = _bare(name)
         if not bare:
             return ""
@@ -235,8 +236,8 @@ def _bare(name: str) -> str:
 def without_schedule(
     spec: str, checkpoint: Checkpoint | None, blamed: str
 ) -> tuple[str, Checkpoint | None, str]:
-    """The same run under microgpt's own schedule, in the place of one that hung; and a sentence
-    about it, empty if none did."""
+    """The same run with microgpt's own schedule in the place of one that hung, and a sentence
+    about it; "" if no schedule hung."""
     kind, _, name = blamed.partition(":")
     if kind != "schedule":
         return spec, checkpoint, ""
@@ -250,8 +251,8 @@ def without_schedule(
 def without_engine(
     spec: str, checkpoint: Checkpoint | None, engine: Entry | None
 ) -> tuple[str, Checkpoint | None, str]:
-    """The same run, with an engine of our own going on in the place of a plugin's that hung or
-    crashed; and a sentence about it, empty if it was ours."""
+    """The same run with a built-in engine in the place of a plugin's that hung or crashed, and a
+    sentence about it; "" if a built-in engine was at work."""
     if engine is None or engine.plugin == BUILTIN:
         return spec, checkpoint, ""
     note = f"The engine {engine.name!r} was at work; {FALLBACK_ENGINE} goes on in its place."
@@ -265,7 +266,7 @@ def without_engine(
 
 
 class Rescue:
-    """Watches over the open run. What it decides by is in recovery.py."""
+    """Keeps recent checkpoints of the open run, and replaces a lost worker."""
 
     def __init__(
         self,
@@ -288,22 +289,22 @@ class Rescue:
         self._budget = RestartBudget(keeper.limits)
 
     def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
-        """Another run is open, from `checkpoint` or from its start."""
+        """Watch over another run, opened from `checkpoint` or, if None, from its start."""
         self._keeper.reset(spec, checkpoint)
         self._budget.reset()
 
     # ------------------------------------------------------------ checkpoints
 
     def watch(self, link: Link) -> None:
-        """Hold recent states of the run, for as long as this is the worker that has it; another
-        one takes over at once if it died before anybody knew that it has the run."""
+        """Keep checkpoints of the run while the worker behind `link` has it. If that worker died
+        before it was known to have the run, another one takes over at once."""
         if link.failure is not None:
             self.lost(link, link.failure)
         else:
             self._background.spawn(self._keep_checkpoints(link))
 
     async def _keep_checkpoints(self, link: Link) -> None:
-        """Hold a recent state of the run, at a pace that costs it next to nothing."""
+        """Keep checkpoints, at a pace that costs the run next to nothing."""
         keeper = self._keeper
         while link is self._run.link and link.alive:
             with contextlib.suppress(TimeoutError):
@@ -314,14 +315,14 @@ class Rescue:
                 await asyncio.sleep(link.spent / self._limits.share)
 
     async def keep_checkpoint(self, link: Link) -> None:
-        """Hold the state that the run has now. Raises LabError."""
+        """Fetch a checkpoint of the run now. Raises LabError."""
         self._keeper.changed.clear()
         reply = await link.request(self._keeper.request())
         assert isinstance(reply, Checkpoint)
         self.keep(link, reply)
 
     def keep(self, link: Link | None, checkpoint: Checkpoint) -> None:
-        """Hold this state, unless another worker has the run by now."""
+        """Keep this checkpoint, unless another worker has the run by now."""
         if link is not None and link is self._run.link:
             self._keeper.keep(checkpoint)
             self._run.stand_at(checkpoint.step)
@@ -329,17 +330,17 @@ class Rescue:
     # ------------------------------------------------------------ another worker
 
     def lost(self, link: Link, failure: Failure) -> None:
-        """A worker is no more; if it had the open run, a fresh one takes over."""
+        """Let a fresh worker take over, if the lost one had the open run."""
         run = self._run
         if link is run.link and not self._workers.closed:
             run.lose(RESTARTING)
-            # Now: the requests under way, which tell what was being drawn, are about to end.
+            # Before the requests under way end: they tell which panel was being drawn.
             panel = self._panels.culprit(link.blamed, failure, run.catalog)
             aside = self._panels.switch_off(panel, failure) or wrote_nothing(link.blamed)
             self._background.spawn(self._recover(link, failure, aside))
 
     async def _recover(self, lost: Link, failure: Failure, aside: str) -> None:
-        """aside: a sentence about what took the worker down without being part of the run."""
+        """aside: a sentence about the panel or the exporter that took the worker down, or ""."""
         run = self._run
         assert run.info is not None
         running, speed, seen = run.running, run.speed, run.step
@@ -353,7 +354,7 @@ class Rescue:
         measuring, off = without_metric(run.observation.measuring, lost.blamed)
         observation = Observation(sampling, measuring, run.observation.probes)
         aside = aside or off
-        running = running and (lost.external or aside != "")  # what looks on stops no training
+        running = running and (lost.external or aside != "")  # who looks on stops no training
         note = note or aside
         blameless = lost.external or note != ""
         if not blameless and lost.blamed.partition(":")[0] in ("", "engine"):
@@ -363,8 +364,8 @@ class Rescue:
             spec, checkpoint, note = without_schedule(spec, checkpoint, lost.blamed)
         recording = run.recording
         if recording is not None and checkpoint is None and spec != self._keeper.spec:
-            recording = Recording(recording.store)  # not the run that took the worker with it
-        if blameless and recording is not None:  # what it was at when it died is in the store
+            recording = Recording(recording.store)  # changed settings make another run
+        if blameless and recording is not None:  # the store knows how far the lost worker came
             recording = dataclasses.replace(recording, worker=lost.process.pid)
         self._keeper.spec = spec
         self._keeper.another_worker()
@@ -373,7 +374,7 @@ class Rescue:
         def then(info: RunInfo) -> Command | None:
             if running:
                 return Run(speed)
-            # Where training is to blame, the steps that led to its end are not made again.
+            # If training is to blame, the steps that led to the death are not made again.
             return GoTo(seen) if blameless and seen > info.resumed_at else None
 
         try:

@@ -1,9 +1,8 @@
-"""The worker processes of a Lab: started fresh, retired, and all ended in the end.
+"""The worker processes of a Lab, and the requests to each.
 
-One worker as asyncio sees it: requests, replies, and the watchdog over both.
-
-Nothing here blocks the event loop: a thread reads the worker's pipe and one writes to it, so a
-worker that neither reads nor answers costs two idle threads until it is ended.
+`Link` is one worker: requests, replies, and the watchdog over both. `Workers` starts, retires and
+ends them. Nothing here blocks the event loop: one thread reads the worker's pipe and another writes
+to it, so a worker that neither reads nor answers costs two idle threads until it is ended.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ MAX_OUTSTANDING = 256
 
 
 class Link:
-    """The two pipes of one worker, and whether it is alive. Belongs to one event loop.
+    """The two pipes of one worker, and whether the worker is alive. Belongs to one event loop.
 
-    lost: called once, in the loop, when the worker dies or is given up as hung; not when it is
-    ended by `close` or `kill`.
+    lost: called once, in the loop, when the worker dies or is given up as hung; not when `close`
+    or `kill` ends the worker.
     """
 
     def __init__(
@@ -45,15 +44,15 @@ class Link:
         self.process = process
         self.limits = limits
         self.watched = False
-        """Also look after it while no request is outstanding: it is training."""
+        """True while the worker trains: the watchdog then pings it without a request, too."""
         self.failure: Failure | None = None
-        """Why it can no longer be asked anything."""
+        """Why the worker has ended; None while it is alive."""
         self.external = False
-        """It was ended from outside, by a signal; neither the run nor a plugin is to blame."""
+        """True if a signal from outside ended the worker; no run and no plugin is to blame."""
         self.blamed = ""
-        """"strategy:cold": the contribution that hung."""
+        """The contribution that hung, as "strategy:cold"; "" if none did."""
         self.stage = ""
-        """The stage of opening that was last reported, while it opens."""
+        """The stage that the request under way reported last; "" once it is answered."""
         self.spent = 0.0
         """Seconds that the last answered request cost the worker."""
         self._lost = lost
@@ -62,7 +61,7 @@ class Link:
         self._waiting: dict[int, tuple[asyncio.Future[Any], Callable[[Progress], None] | None]] = {}
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._ending = False
-        """It was asked to end, and is at it."""
+        """True once the worker has begun to end, because it was asked to."""
         self._ended = asyncio.Event()
         self._watchdog = _Watchdog(self)
         for target, name in ((self._read, "reader"), (self._write, "writer")):
@@ -75,11 +74,12 @@ class Link:
 
     @property
     def busy(self) -> bool:
-        """A request is outstanding."""
+        """True while a request is outstanding."""
         return bool(self._waiting)
 
     def lost_while_loading(self) -> bool:
-        """It died or hung while it loaded a plugin, which the next one will pass over."""
+        """True if the worker died or hung while it loaded a plugin; the next worker passes over
+        that plugin."""
         if self.failure is None or not self.process.loading:
             return False
         from playground.hooks.quarantine import died_loading
@@ -91,8 +91,8 @@ class Link:
     async def request(
         self, command: Command, progress: Callable[[Progress], None] | None = None
     ) -> Reply:
-        """Send a command, await its reply. Raises LabError for a Failure, and at once if the
-        worker is or becomes dead."""
+        """Send a command, and await its reply. Raises LabError if the reply is a Failure, and as
+        soon as the worker is dead."""
         if self.failure is not None:
             raise LabError(self.failure)
         if len(self._waiting) >= MAX_OUTSTANDING:
@@ -115,7 +115,7 @@ class Link:
         return reply  # type: ignore[no-any-return]
 
     def ping(self) -> None:
-        """Ask for a Pong."""
+        """Ask for a Pong, without waiting."""
         self._post(0, Ping())
 
     def _post(self, number: int, command: Command) -> None:
@@ -124,19 +124,19 @@ class Link:
     # ------------------------------------------------------------ ending
 
     def give_up(self, failure: Failure) -> None:
-        """End it as lost: every request fails with `failure`, and `lost` is called."""
+        """End the worker as lost: every request fails with `failure`, and `lost` is called."""
         if self.failure is None:
             self._end(failure)
             self._lost(self, failure)
 
     def kill(self, failure: Failure) -> None:
-        """End it on purpose: every request fails with `failure`; `lost` is not called."""
+        """End the worker on purpose: every request fails with `failure`; `lost` is not called."""
         if self.failure is None:
             self._end(failure)
 
     async def close(self) -> None:
-        """Ask it to end, and end it if it does not. Done within two seconds, whatever it does;
-        a worker that says it is writing what is left has some more."""
+        """Ask the worker to end, and kill it if it does not. Returns within two seconds, or within
+        `Limits.write` more if the worker has begun to write what is left."""
         if self.failure is None:
             self._post(0, Close())
             for limit in (self.limits.close, self.limits.write):
@@ -176,7 +176,7 @@ class Link:
             future.set_result((seconds, reply))
 
     def _gone(self, code: int | None) -> None:
-        """The pipe is closed and the process over."""
+        """The pipe is closed, and the process has ended with this exit code."""
         self._ended.set()
         if self.failure is None:
             self.external = code is not None and code in (-9, -15)  # SIGKILL, SIGTERM
@@ -191,7 +191,7 @@ class Link:
             while True:
                 number, seconds, reply = pipe.receive(stream)
                 self._in_loop(self._message, number, seconds, reply)
-        except Exception:  # end of file; or bytes that are no message: as good as dead
+        except Exception:  # the end of the pipe, or bytes that are no message: the worker is lost
             pass
         code = self.process.reap(1.0)
         if code is None:
@@ -217,10 +217,10 @@ class Link:
 
 
 class _Watchdog:
-    """Tells a hang from a long but honest step.
+    """Tells a hang from a step that takes long.
 
-    It counts its own rounds rather than the clock, so that a screen which was stopped for an
-    hour (Ctrl+Z, a closed lid) does not take the worker for hung when it wakes.
+    The watchdog adds up its own rounds, and does not trust the clock: a screen that was stopped for
+    an hour (Ctrl+Z, a closed lid) must not take the worker for hung when it wakes.
     """
 
     def __init__(self, link: Link) -> None:
@@ -246,7 +246,7 @@ class _Watchdog:
                 patience = limits.silence if self._greeted else limits.start
                 if self._silent >= patience:
                     link.process.dump_stack()
-                    await asyncio.sleep(0.1)  # for it to be written
+                    await asyncio.sleep(0.1)  # until the worker has written the stack to its log
                     tail = link.process.log_tail(40)
                     link.give_up(_silence(self._silent, link.stage, tail))
                     return
@@ -259,7 +259,7 @@ class _Watchdog:
 
     def heard(self, pong: Pong) -> None:
         self._greeted, self._asked = True, False
-        # Twice in the same place: a process that was stopped for a while gets a second chance.
+        # Only the second pong without progress counts: the process may have been stopped.
         self._same = self._same + 1 if pong.count == self._count else 1
         self._count = pong.count
         if self._same >= 2 and pong.seconds > self._link.limits.patience(pong.kind):
@@ -323,7 +323,7 @@ CLOSED = Failure("The playground is closing", "There is nothing left to ask.", k
 
 
 class Workers:
-    """Every process that was started and is not over yet."""
+    """Every worker process that was started and has not ended."""
 
     def __init__(
         self,
@@ -335,7 +335,7 @@ class Workers:
         """lost: see Link."""
         self.sources = sources
         self.idle: Link | None = None
-        """One without a run: for catalogues, and for the next run if it is still fresh."""
+        """A worker without a run: it answers GetCatalog, and takes the next run if it is fresh."""
         self.closed = False
         self._prewarmed = prewarmed
         self._limits = limits
@@ -343,7 +343,7 @@ class Workers:
         self._links: set[Link] = set()
 
     async def fresh(self) -> Link:
-        """One that has not been told anything, so that its plugins are read now.
+        """A worker that was told nothing yet, so that it reads the plugins as they are now.
 
         Raises LabError if no process can be started.
         """
@@ -378,13 +378,13 @@ class Workers:
             ) from error
 
     async def prepare(self) -> None:
-        """Have one ready for the next run."""
+        """Have a worker ready for the next run."""
         if self.idle is None:
             with contextlib.suppress(LabError):
                 self.idle = await self.fresh()
 
     async def retire(self, link: Link) -> None:
-        """End one that is not needed any more."""
+        """End a worker that is no longer needed."""
         await link.close()
         self._links.discard(link)
 
@@ -394,7 +394,7 @@ class Workers:
         self._lost(link, failure)
 
     async def close(self) -> None:
-        """End them all, within two seconds whatever they do."""
+        """End all workers, each as `Link.close` does."""
         self.closed = True
         process, self._prewarmed = self._prewarmed, None
         if process is not None:
@@ -407,7 +407,7 @@ class Workers:
 
 
 def _throw_away(job: asyncio.Future[WorkerProcess]) -> None:
-    """A process that nobody waits for any more."""
+    """End a process that was started after its caller stopped waiting."""
     if not job.cancelled() and job.exception() is None:
         process = job.result()
         process.kill()
