@@ -1,4 +1,8 @@
-"""Two runs side by side, in a process each: in lock-step, or each as fast as it goes."""
+"""Two runs side by side, each in a process of its own: in lock-step, or each flat out.
+
+The files here run in the SCREEN's process, and know nothing of widgets: race.py holds two sides,
+each with a Lab of its own, and state.py holds what the screen draws.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two series of losses, compared as they grow: where they part, and how far."""
+"""Two series of losses, compared as they grow: from which step on they differ, and how much."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playground.lab.smoothing import smoothed
 
 
 class Track:
-    """What one side has recorded, from the step after `first` on."""
+    """The losses that one side has recorded, from the step after `first` on."""
 
     def __init__(self) -> None:
         self.first = 0
@@ -31,7 +31,7 @@ class Track:
         return tuple(sorted(self._evaluations.items()))
 
     def grow(self, metrics: Metrics) -> None:
-        """Take in what is new; what is known already may come again."""
+        """Take in the new losses of a frame; the frame may repeat known ones."""
         if not self.losses:
             self.first = metrics.first_step - 1
         known = max(0, self.end + 1 - metrics.first_step)
@@ -44,8 +44,8 @@ class Track:
         self.smoothed.extend(smoothed(self.losses[len(self.smoothed) :], before))
 
     def again(self, metrics: Metrics) -> int:
-        """Take the whole series instead of what was known: the run was rewound. Returns the
-        last step up to which nothing changed."""
+        """Replace the series with the whole series of a run that was rewound. Returns the last step
+        up to which the losses are the same bits."""
         before, first = self.losses, self.first
         now = metrics.losses
         common = min(len(before), len(now))
@@ -65,7 +65,7 @@ def _bits(values: array[float]) -> bytes:
 
 
 def _first_unlike(one: array[float], other: array[float]) -> int:
-    """The first index at which two series of one length are not the same bits; the length if
+    """The first index at which two series of the same length are not the same bits; the length if
     there is none."""
     if _bits(one) == _bits(other):
         return len(one)
@@ -74,7 +74,7 @@ def _first_unlike(one: array[float], other: array[float]) -> int:
 
 
 class Comparison:
-    """Right minus left, over the steps that both tracks hold."""
+    """The losses of the right track minus those of the left, over the steps that both hold."""
 
     def __init__(self, left: Track, right: Track) -> None:
         self._left, self._right = left, right
@@ -83,7 +83,7 @@ class Comparison:
         self.parted: Gap | None = None
         self.largest: Gap | None = None
         self.epoch = 0
-        """Goes up when something was taken back."""
+        """Grows by one whenever compared steps become invalid."""
 
     @property
     def step(self) -> int:
@@ -91,7 +91,7 @@ class Comparison:
         return self.first + len(self.difference)
 
     def rewound(self, step: int) -> None:
-        """What came after `step` is not so any more."""
+        """Forget the comparison after `step`, because a run was rewound."""
         self.epoch += 1
         self._keep(max(0, step - self.first))
 
@@ -104,7 +104,7 @@ class Comparison:
             self._seek_largest(0)
 
     def update(self) -> None:
-        """Compare what is new on both sides."""
+        """Compare the steps that are new on both sides."""
         left, right = self._left, self._right
         first = max(left.first, right.first)
         if first != self.first:
@@ -126,7 +126,7 @@ class Comparison:
         self._seek_largest(begin)
 
     def _seek_largest(self, begin: int) -> None:
-        """Look from index `begin` on for a gap that is wider than the widest so far."""
+        """Look from index `begin` on for a gap wider than `largest`."""
         if self.parted is None:
             return
         sizes = [abs(value) for value in self.difference[begin:]]
@@ -140,8 +140,8 @@ class Comparison:
         return Gap(step, left.losses[step - 1 - left.first], right.losses[step - 1 - right.first])
 
     def average(self, step: int) -> Gap | None:
-        """The smoothed losses after `step` steps, or after the last that both recorded; None
-        before the first."""
+        """The smoothed losses after `step` steps, or after the last step that both tracks hold;
+        None before the first."""
         step = min(step, self.step)
         if step <= self.first:
             return None

@@ -1,8 +1,8 @@
-"""What both sides of a race are asked: one probe set, answered after the same steps.
+"""The probes of a race: one probe set for both sides, answered after the same steps.
 
-The workers ask by themselves every so many steps, and leave out what would hold up training:
-each for itself. So that their answers can be laid beside each other, what one of them was asked
-where both stand, the other is asked as well.
+Each worker probes every so many steps by itself, and skips a probing that would hold up training.
+The skipped steps of the two differ. So when both sides stand at a step where only one has answered,
+the other is asked as well: then the answers can be compared.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from playground.lab.race.side import Side
 from playground.lab.race.state import AnswerPair, RaceProbes
 
 PAUSE = 0.3
-"""Seconds between two looks at what a side answered, at the least, while it trains."""
+"""The fewest seconds between two requests for a side's answers while it trains."""
 KEPT = 500
-"""Steps whose answers are held, of each side."""
+"""How many steps' answers are kept for each side."""
 
 
 class ProbeTracker:
-    """What one side answered, as far as it was heard."""
+    """The answers of one side that were fetched from its worker, and when to fetch more."""
 
     def __init__(self, side: Side) -> None:
         self.side = side
@@ -32,27 +32,29 @@ class ProbeTracker:
         self.skipped: tuple[SkippedPrompt, ...] = ()
         self.trouble: Failure | None = None
         self._to = -1
-        """The last step whose answers were heard."""
+        """The last step whose answers were fetched."""
         self._heard = (-1, 0.0)
-        """Where it stood when it was heard last, and when that was."""
+        """The side's step at the last fetch, and the time of that fetch."""
 
     @property
     def rested(self) -> bool:
-        """Is it long enough ago that it was heard?"""
+        """True if the last fetch is at least PAUSE seconds ago."""
         return time.monotonic() - self._heard[1] >= PAUSE
 
     def due(self, every: int) -> bool:
-        """Was it asked since it was heard, if its worker found the time?"""
+        """True if the side has come to a step at which its worker probes since the last fetch.
+        every: steps between two probings."""
         side, before = self.side, self._heard[0]
         ended = side.frame is not None and side.frame.state == "finished" and side.step != before
-        # Its start is asked about when it goes on from there.
+        # The worker probes a step at which it stands only when it goes on from there.
         first = before % every == 0 and side.step != before
         return ended or first or side.step // every != before // every
 
     async def hear(self, now: bool = False) -> None:
-        """Take in what is new. now: let it be asked where it stands, too. Raises LabError."""
+        """Fetch the new answers. now: first have the worker answer where it stands. Raises
+        LabError."""
         side = self.side
-        # After going back it may be asked what it was not asked before.
+        # A side that went back may have answered at steps that it skipped before.
         since = min(self._to, side.lowest - 1, *([side.step - 1] if now else []))
         state = await side.ask(partial(side.lab.probes, since, now))
         questions = state.probes.questions
@@ -65,18 +67,18 @@ class ProbeTracker:
         self._heard, side.lowest = (side.step, time.monotonic()), side.step
 
     def own(self) -> tuple[ProbeAnswers, ProbeAnswers] | None:
-        """The first answers, and the newest where it stands."""
+        """The side's first answers, and its newest up to where it stands; None before the first."""
         newest = self.answers.at(self.side.step)
         first = self.answers.at(self.answers.steps[0]) if newest is not None else None
         return (first, newest) if first is not None and newest is not None else None
 
 
 Each = Callable[[Sequence[Side], Callable[[Side], Awaitable[None]]], Awaitable[None]]
-"""Lets sides do something at once; who is given up meanwhile leaves the others going."""
+"""Does work for several sides at once; a side that is given up meanwhile stops no other one."""
 
 
 class RaceProbing:
-    """Asks nothing while there are no prompts."""
+    """The probing of both sides. Without prompts, it does nothing."""
 
     def __init__(self, sides: tuple[Side, Side], each: Each) -> None:
         self.probes = ProbeSet()
@@ -84,8 +86,8 @@ class RaceProbing:
         self._each = each
 
     async def settle(self) -> None:
-        """Let both be asked the same: what the left brings, else the right, else what one of
-        them was asked when it was recorded. Raises LabError."""
+        """Give both sides the same probe set: the left entrant's, else the right's, else the one
+        of a recorded run. Raises LabError."""
         sides = [one.side for one in self._both]
         brought = [side.entrant.probes for side in sides]
         recorded = [side.lab.open_run.observation.probes for side in sides]
@@ -102,8 +104,8 @@ class RaceProbing:
     # ------------------------------------------------------------ hearing
 
     def before(self, target: int) -> int:
-        """The step at or before `target` at which both should stand to be asked the same: the
-        one where they are asked by themselves, if it is time to hear what they say."""
+        """Where both sides should stop on their way to `target`: at the next step at which the
+        workers probe, if it is time to fetch answers; else at `target`."""
         going = [one for one in self._both if one.side.usable]
         if not self.probes.prompts or not going or not all(one.rested for one in going):
             return target
@@ -111,8 +113,8 @@ class RaceProbing:
         return min(target, low - low % every + every)
 
     async def hear(self, side: Side | None = None, *, at_once: bool = False) -> None:
-        """Take in what they answered, or what that side did, if there is likely something new;
-        at_once: even if it was looked for a moment ago. Raises LabError."""
+        """Fetch the answers of both sides, or of `side` alone, where they are due. at_once: even if
+        the last fetch is less than PAUSE seconds ago. Raises LabError."""
         if not self.probes.prompts:
             return
         every = self.probes.every
@@ -122,9 +124,9 @@ class RaceProbing:
             await self._complete(missed=not at_once)
 
     async def _complete(self, missed: bool) -> None:
-        """Where both stand, and one was asked, the other is asked as well; missed: and where it
-        is their turn, both, if they were asked at different steps before. Their workers take
-        all of it from the time that they have for asking."""
+        """If both sides stand at a step where one has answered, ask the other as well. missed: at a
+        step of the probe set, ask both if their last answers are from different steps. The workers
+        count that time as time for probes."""
         one, other = self._both
         step = one.side.step
         if step != other.side.step:
@@ -135,12 +137,12 @@ class RaceProbing:
             await self._let(late, now=True)
 
     def _parted(self, step: int) -> bool:
-        """Was one of them asked, up to `step`, where the other was not, since both were?"""
+        """True if the last answers of the two sides, up to `step`, are from different steps."""
         one, other = (answered.answers.at(step) for answered in self._both)
         return (one.step if one else -1) != (other.step if other else -1)
 
     async def ask(self) -> None:
-        """Ask both where they stand. Raises LabError."""
+        """Have both sides answer where they stand. Raises LabError."""
         if self.probes.prompts:
             await self._let(self._both, now=True)
 
@@ -151,7 +153,7 @@ class RaceProbing:
     # ------------------------------------------------------------ what came of it
 
     def state(self, step: int) -> RaceProbes | None:
-        """As it is after `step` steps; None if there are no probes."""
+        """The probes and the answers up to `step`; None if there are no prompts."""
         if not self.probes.prompts:
             return None
         one, other = self._both

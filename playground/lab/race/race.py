@@ -1,10 +1,8 @@
-"""The race: what both do together, and what is seen of it.
+"""The race: what its two sides do together, and its state as the screen shows it.
 
-In lock-step both get the same number of steps, as many as the slower one makes in a picture;
-the faster one waits. Flat out each trains as fast as it goes. Whatever befalls one side, the
-other goes on.
-
-What must be minded in comparing two runs.
+In lock-step both sides make the same number of steps between two pictures, as many as the slower
+side can; the faster side waits. Flat out, each side trains as fast as it can. If one side is given
+up, the other goes on. `remarks` says what a person must mind in comparing the two runs.
 """
 
 from __future__ import annotations
@@ -30,20 +28,20 @@ from playground.lab.race.state import Entrant, Place, RaceState, SamplePair, Sid
 PICTURE = 0.08
 """Seconds that the slower side trains between two pictures of a race in lock-step."""
 FASTER = 4
-"""Times as many steps as in the picture before, at most."""
+"""The largest factor by which the steps in a picture grow from one picture to the next."""
 KEPT_PAIRS = 50
 FAREWELL = 0.3
-"""Seconds that workers are given to hear how they are sampled after the race."""
+"""Seconds that the workers have to take over the sampling for the time after the race."""
 SHARE = 0.2
-"""Of the time, that sampling by itself may take."""
+"""The largest share of the race's time that automatic samples may take."""
 
 
 class Race:
     """Two runs. Belongs to one event loop; no method blocks it.
 
-    changed: called in the event loop whenever there is something new to see in `state`.
-    make_lab: makes each side's Lab, given its listener. Methods raise LabError, and leave the
-    race in order.
+    changed: called in the event loop whenever `state` has changed.
+    make_lab: makes each side's Lab, given the Lab's listener. Methods raise LabError, and the race
+    can go on afterwards.
     """
 
     def __init__(
@@ -75,12 +73,13 @@ class Race:
         self._turn = asyncio.Lock()
         self._trouble: Failure | None = None
         self._spent, self._driven = 0.0, 0.0
-        """Seconds of sampling by itself, and of the race in all."""
+        """Seconds that automatic samples took, and that the race took in all."""
 
     # ------------------------------------------------------------ life
 
     async def open(self) -> None:
-        """Open both. Raises LabError naming the side that cannot be opened; then neither is."""
+        """Open both sides. Raises LabError naming the side that cannot be opened, and closes
+        both then."""
         outcomes = await asyncio.gather(
             *(side.open(self._sampling) for side in self._sides), return_exceptions=True
         )
@@ -90,7 +89,7 @@ class Race:
                 if isinstance(outcome, LabError):
                     raise LabError(_of(side, outcome.failure)) from outcome
                 raise outcome
-        # What one of them cannot be asked, neither is.
+        # Both are sampled alike: with the first sampling that both workers accept.
         infos = [side.lab.open_run.info for side in self._sides]
         for sampling in [info.observation.sampling for info in infos if info] + [Sampling(every=0)]:
             with contextlib.suppress(LabError):
@@ -98,7 +97,7 @@ class Race:
                 break
         try:
             await self._probing.settle()
-        except LabError as error:  # a race without probes is one, too
+        except LabError as error:  # the race goes on without probes
             self._trouble = error.failure
         steps = [side.step for side in self._sides]
         earliest = max(side.earliest for side in self._sides)
@@ -106,13 +105,13 @@ class Race:
         self._tell()
 
     async def close(self) -> None:
-        """End both, within two seconds."""
+        """End both sides, within two seconds."""
         self._running = False
         driving = self._driving
         if driving is not None:
             driving.cancel()
             await asyncio.wait({driving}, timeout=FAREWELL)
-        # Who opens one of them later has it sampled by itself, as it was before the race.
+        # A side that is opened again later has automatic samples, as it had before the race.
         with contextlib.suppress(LabError, TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await self._set_sampling(self.sampling)
@@ -124,7 +123,7 @@ class Race:
 
     @property
     def state(self) -> RaceState:
-        """As it is now."""
+        """The race at this moment."""
         self._comparison.update()
         one, other = (side.state() for side in self._sides)
         comparison = self._comparison
@@ -162,7 +161,7 @@ class Race:
     # ------------------------------------------------------------ forward
 
     async def run(self, lockstep: bool = True) -> None:
-        """Train from now on: both at the same step, or each flat out."""
+        """Train both sides, in lock-step or each flat out."""
         async with self._turn:
             await self._halt()
             self._lockstep = lockstep
@@ -173,22 +172,22 @@ class Race:
         self._tell()
 
     def set_lockstep(self, lockstep: bool) -> None:
-        """How `state` says that it goes, before it does."""
+        """Set what `state` says of lock-step; `run` makes it so."""
         self._lockstep = lockstep
         self._tell()
 
     @property
     def sampling(self) -> Sampling:
-        """How both are sampled."""
+        """The sampling of both sides."""
         return replace(self._sampling, every=self._every)
 
     async def pause(self) -> None:
-        """Stop both after the step under way."""
+        """Stop both sides after the step under way."""
         async with self._turn:
             await self._halt()
 
     async def step(self) -> None:
-        """One step of both; where one is behind, of that one alone."""
+        """Make one step on both sides; if one side is behind, on that side alone."""
         async with self._turn:
             await self._halt()
             self._begin()
@@ -234,7 +233,8 @@ class Race:
                 count = max(1, min(fits, FASTER * count))
 
     async def _round(self, count: int) -> None:
-        """Up to `count` steps, to the same step; who is behind comes up first."""
+        """Bring both sides up to `count` steps further, to the same step. A side that is behind
+        first catches up."""
         going = [side for side in self._sides if side.can_go]
         if not going:
             return
@@ -251,7 +251,7 @@ class Race:
             began = time.perf_counter()
             try:
                 await self._sample_here()
-            except LabError as error:  # training goes on without
+            except LabError as error:  # training goes on without samples
                 self._trouble = error.failure
             self._spent += time.perf_counter() - began
 
@@ -260,7 +260,7 @@ class Race:
         return any(side.can_go for side in self._sides)
 
     def _is_paired(self, step: int, prompt: str) -> bool:
-        """Have both been here before, and asked the same?"""
+        """True if there is a pair of samples at this step with this prompt."""
         return any((pair.step, pair.prompt) == (step, prompt) for pair in self._pairs)
 
     @property
@@ -277,7 +277,7 @@ class Race:
                 await self._set_sampling(replace(self._sampling, every=0))
 
     async def _alone(self, side: Side) -> None:
-        """One side, as fast as it goes, until it stands or all shall."""
+        """Train one side flat out, until it stops or the race does."""
         await side.ask(side.lab.run)
         try:
             while self._running and (await side.pull()).state == "running":
@@ -292,8 +292,8 @@ class Race:
                 self._pair_up()
 
     def _pair_up(self) -> None:
-        """Batches that came by themselves, of both sides at the same step. A worker that took
-        over tells all that it knows, what was seen before as well."""
+        """Pair the automatic batches that both sides made at the same step with the same prompt.
+        A batch may come twice, because a worker that took over sends all that it knows."""
         left, right = (
             {(batch.step, batch.prompt): batch for batch in side.batches} for side in self._sides
         )
@@ -305,7 +305,8 @@ class Race:
             side.batches = [one for one in side.batches if (one.step, one.prompt) not in both]
 
     async def _each(self, sides: Sequence[Side], work: Callable[[Side], Awaitable[None]]) -> None:
-        """Let all do it; who is given up meanwhile leaves the others going."""
+        """Do `work` for all these sides at once. A side that is given up meanwhile stops no other
+        one. Raises the first LabError of a side that is still usable."""
         outcomes = await asyncio.gather(*(work(side) for side in sides), return_exceptions=True)
         for side, outcome in zip(sides, outcomes, strict=True):
             if isinstance(outcome, LabError):
@@ -317,7 +318,7 @@ class Race:
     # ------------------------------------------------------------ to and fro
 
     async def go_to(self, step: int) -> None:
-        """Put both to where they are after `step` steps, exactly."""
+        """Put both sides into their exact state after `step` steps."""
         async with self._turn:
             await self._halt()
             usable = [side for side in self._sides if side.usable]
@@ -326,7 +327,8 @@ class Race:
         self._tell()
 
     async def go_to_start(self) -> None:
-        """Back to where the race began; from there, as far back as both go."""
+        """Go back to the step at which the race began; from there, to the earliest step that both
+        sides can go back to."""
         begin = self._start
         if all(side.step <= begin for side in self._sides):
             begin = max(side.earliest for side in self._sides)
@@ -335,8 +337,8 @@ class Race:
     # ------------------------------------------------------------ sampling
 
     async def sample(self) -> None:
-        """Texts of both at the same step, another batch each time, and their answers to the
-        probes: who is ahead goes back for that, and comes to where it was again."""
+        """Sample both sides at the same step, another batch each time, and have both answer the
+        probes there. The side that is ahead goes back for that, and then returns."""
         async with self._turn:
             again = self._running
             await self._halt()
@@ -371,8 +373,8 @@ class Race:
         self._pairs = [*self._pairs[1 - KEPT_PAIRS :], pair]
 
     async def set_prompt(self, prompt: str) -> None:
-        """Both begin with this from now on. Raises LabError if one of them cannot; then nothing
-        has changed."""
+        """Begin the samples of both sides with this prompt. Raises LabError if a side refuses the
+        prompt, and changes nothing then."""
         async with self._turn:
             await self._set_sampling(replace(self._sampling, prompt=prompt))
         self._tell()
@@ -394,7 +396,7 @@ class Race:
     # ------------------------------------------------------------ going on with one
 
     async def checkpoint(self, place: Place) -> Checkpoint:
-        """The whole state of one side: to go on with it as the open run. Raises LabError."""
+        """The whole state of one side, with which it can be opened as a run. Raises LabError."""
         side = self._sides[place]
         async with self._turn:
             await self._halt()
@@ -414,17 +416,19 @@ def _lab_factory(sources: PluginSources | None) -> LabFactory:
 
 
 def _of(side: Side, failure: Failure) -> Failure:
-    """The same, said of this side."""
+    """The same failure, with the name of the side in its title."""
     return replace(failure, title=f"{side.entrant.name}: {failure.title}")
 
 
 _ORDER = ("seed", "dataset", "batch_size", "holdout")
-"""With another one of these, the documents of a step are others."""
+"""The settings that decide which documents each step learns from."""
 _HELD_OUT = ("seed", "dataset", "holdout")
+"""The settings that decide which documents are held out."""
 
 
 def remarks(left: SideState, right: SideState, settings: Sequence[Setting]) -> tuple[str, ...]:
-    """A sentence each; none where a lower loss simply is a better one."""
+    """What to mind in comparing the two runs, a sentence each; empty if the lower loss is simply
+    the better one."""
     parts = {setting.field.partition(".")[0] for setting in settings}
     found = []
     one, other = left.info, right.info

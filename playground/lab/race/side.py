@@ -1,4 +1,4 @@
-"""One side of a race: a Lab, what it has recorded, and what stands in its way."""
+"""One side of a race: its Lab, the losses so far, and its troubles."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ KEPT_BATCHES = 20
 
 
 class Side:
-    """Steps, and is recovered by its Lab as ever: whoever asks for something waits for that."""
+    """One run of the race. If its worker is lost, the Lab replaces it, and a method that was
+    waiting for the worker waits for the next one."""
 
     def __init__(self, entrant: Entrant, make_lab: LabFactory, changed: Callable[[], None]) -> None:
         self.entrant = entrant
@@ -38,11 +39,11 @@ class Side:
         self.track = Track()
         self.frame: Frame | None = None
         self.batches: list[SampleBatch] = []
-        """Those that came by themselves since they were last taken."""
+        """The automatic batches that the race has not paired yet."""
         self.rewound: Callable[[int], None] = lambda _: None
-        """Called with the last step up to which the series are as they were."""
+        """Called after a rewind, with the last step up to which the series are unchanged."""
         self.lowest = 0
-        """The lowest step at which it stood since whoever uses this last set it."""
+        """The lowest step at which the side stood since ProbeTracker last set this."""
         self._changed = changed
         self._opened = False
         self._closing = False
@@ -50,19 +51,19 @@ class Side:
         self._restarting: Failure | None = None
         self._notes: list[str] = []
         self._settled = asyncio.Event()
-        """Not set while a lost worker has not been replaced or given up."""
+        """Clear from the loss of a worker until the Lab has replaced it or given it up."""
         self._settled.set()
         self._epoch: int | None = None
         self._batch = 0
         self._stuck = False
-        """Its last step failed."""
+        """True if the last step failed."""
         self._sampled = (-1, 0)
-        """The step at which the worker was sampled last, and how often."""
+        """The step of the last sample on demand, and how many the worker made at that step."""
 
     # ------------------------------------------------------------ life
 
     async def open(self, sampling: Sampling) -> None:
-        """Raises LabError."""
+        """Open the entrant's run. Raises LabError."""
         entrant = self.entrant
         await self.lab.open(
             entrant.spec,
@@ -112,18 +113,18 @@ class Side:
 
     @property
     def usable(self) -> bool:
-        """Can it be asked anything?"""
+        """True if the side was opened and not given up."""
         return self._opened and self._down is None
 
     @property
     def can_go(self) -> bool:
-        """Is there a step that it can be expected to make?"""
+        """True if the side is usable and its next step can be expected to succeed."""
         if self.frame is None or not self.usable:
             return False
         return self.frame.state != "finished" and not self._stuck
 
     def try_again(self) -> None:
-        """Somebody wants it to go on, though its last step failed."""
+        """Let the side make steps again after one that failed."""
         self._stuck = False
 
     @property
@@ -135,7 +136,7 @@ class Side:
         return self.frame.state if self.frame is not None else "opening"
 
     def state(self) -> SideState:
-        """As it is now."""
+        """The side at this moment, as plain values."""
         frame, track = self.frame, self.track
         trouble = self._down or self._restarting or (frame.trouble if frame is not None else None)
         record = frame.record if frame is not None else None
@@ -163,7 +164,7 @@ class Side:
         )
 
     def in_force(self) -> dict[str, Any]:
-        """Its settings, with what was set by hand."""
+        """The side's settings in force, those set by hand included."""
         info, frame = self.lab.open_run.info, self.frame
         values: dict[str, Any] = json.loads(info.spec) if info is not None else {}
         if frame is not None and values:
@@ -173,7 +174,8 @@ class Side:
     # ------------------------------------------------------------ asking
 
     async def ask(self, question: Callable[[], Awaitable[R]]) -> R:
-        """The answer, of the next worker if this one is lost meanwhile. Raises LabError."""
+        """The worker's answer; the next worker's, if this one is lost meanwhile. Raises
+        LabError."""
         while True:
             try:
                 return await question()
@@ -181,18 +183,18 @@ class Side:
                 lost = error.failure.kind in ("dead", "hung")
                 if not lost or self._down is not None or self._closing:
                     raise
-                self._settled.clear()  # the Lab says a moment later that it was lost
+                self._settled.clear()  # the Lab reports the loss only a moment later
                 await self._settled.wait()
                 if self._closing or self._down is not None:
                     raise
 
     async def pull(self) -> Frame:
-        """What is new. Raises LabError."""
+        """Fetch a frame, and take in what is new. Raises LabError."""
         since = self.track.end if self._epoch is not None else 0
         frame = await self.ask(partial(self.lab.frame, _request(since, self._batch)))
         if self._epoch in (None, frame.epoch):
             self.track.grow(frame.metrics)
-        else:  # rewound, or in another worker, which counts its batches anew
+        else:  # the run was rewound, or another worker has it, which numbers batches from 1 again
             self._batch = 0
             frame = await self.ask(partial(self.lab.frame, _request(0, 0)))
             self.rewound(self.track.again(frame.metrics))
@@ -208,7 +210,8 @@ class Side:
         return frame
 
     async def reach(self, target: int) -> None:
-        """Train up to `target` steps, or as far as it goes. Raises LabError if it is given up."""
+        """Train up to step `target`, or as far as the side can. Raises LabError if the side is
+        given up."""
         while self.can_go and self.step < target:
             before, worker = self.step, self._epoch
             count = target - before
@@ -218,7 +221,7 @@ class Side:
                 return
 
     async def go_to(self, step: int) -> None:
-        """Stand where the run is after `step` steps. Raises LabError."""
+        """Go to the exact state after `step` steps. Raises LabError."""
         if step != self.step:
             await self.ask(partial(self.lab.go_to, step))
         await self.pull()
@@ -227,13 +230,13 @@ class Side:
 
     @property
     def sampled(self) -> int:
-        """How often it was sampled where it stands."""
+        """How many batches were sampled on demand at the step where the side stands."""
         at, count = self._sampled
         return count if at == self.step else 0
 
     async def sample(self, times: int) -> SampleBatch:
-        """The batch that a worker gives when it is asked for the `times`-th time at this step:
-        the same dice for whoever counts alike. Raises LabError."""
+        """The `times`-th batch that a worker samples at this step. The random numbers depend on
+        that count, so sides with equal counts sample alike. Raises LabError."""
         while True:
             batch = await self.ask(self.lab.sample)
             at, count = self._sampled

@@ -15,32 +15,33 @@ from playground.lab.protocol.sampling import SampleBatch, Sampling
 Place = Literal[0, 1]
 """Left or right, A or B."""
 SideStatus = SessionState | Literal["opening", "restarting", "down"]
-"""`restarting`: its worker was lost, and another one is being started; `down`: it was given up."""
+"""`restarting`: the side's worker was lost, and another one is being started; `down`: the side was
+given up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """A run that takes part: from its start, or from a checkpoint on."""
+    """A run that takes part in a race, from its start or from a checkpoint on."""
 
     name: str
-    """What tells it from the other, for people; untrusted."""
+    """A name for the screen, unlike that of the other entrant; untrusted."""
     spec: str
     """RunSpec as JSON."""
     checkpoint: Checkpoint | None = None
     sampling: Sampling | None = None
-    """How its texts are sampled. In a race both are sampled alike: as the left one, if that
-    says how."""
+    """How to sample texts. A race samples both sides alike: as the left entrant says, else as the
+    right one says."""
     recording: Recording | None = None
-    """What its worker is to record it as, or which recorded run it is: then `spec` may be
-    empty. None for what the Lab does by itself."""
+    """What the worker records the run as, or which recorded run to open; `spec` may then be
+    empty. None for a new run of the Lab's store."""
     probes: ProbeSet | None = None
-    """What it is asked. In a race both are asked the same: what the left one is, if it says
-    what, else the right one, else what a recorded run was asked before."""
+    """The probes. A race gives both sides the same: those of the left entrant, else of the right
+    one, else of a recorded run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Both losses of one step, nats a token."""
+    """The losses of both sides at one step, nats a token."""
 
     step: int
     left: float
@@ -48,96 +49,96 @@ class Gap:
 
     @property
     def difference(self) -> float:
-        """Right minus left: below 0 the right one is better."""
+        """Right minus left, nats a token; below 0 if the right side is better."""
         return self.right - self.left
 
 
 @dataclass(frozen=True, slots=True)
 class SamplePair:
-    """Texts of both, from the same prompt and the same seed, after the same step."""
+    """Texts of both sides, from the same prompt and the same seed, after the same step."""
 
     step: int
     prompt: str
     left: SampleBatch | None
-    """None if that side could not be asked; so is the right one."""
+    """None if the left worker could not be asked; `right` likewise."""
     right: SampleBatch | None
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerPair:
-    """What both answered to the same probes, after the same step."""
+    """The answers of both sides to the same probes, after the same step."""
 
     left: ProbeAnswers
     right: ProbeAnswers
 
     @property
     def step(self) -> int:
-        """At which both were asked."""
+        """The step after which both sides answered."""
         return self.left.step
 
 
 @dataclass(frozen=True, slots=True)
 class RaceProbes:
-    """What both are asked, and what they answered up to where they stand."""
+    """The probes of a race, and the answers up to where the sides stand."""
 
     asked: ProbeSet
     newest: AnswerPair | None
-    """At the last step that both were asked at; None before the first."""
+    """The answers at the last step at which both sides answered; None before the first."""
     before: AnswerPair | None
-    """At the one before."""
+    """The answers at the step before that at which both sides answered."""
     own: tuple[tuple[ProbeAnswers, ProbeAnswers] | None, tuple[ProbeAnswers, ProbeAnswers] | None]
     """Each side's first answers and its newest, which may be the same; None before the first."""
     skipped: tuple[tuple[SkippedPrompt, ...], tuple[SkippedPrompt, ...]] = ((), ())
-    """The prompts that a side's model cannot be asked."""
+    """The prompts that each side's model cannot be asked."""
     troubles: tuple[Failure | None, Failure | None] = (None, None)
-    """Why a side's last probing gave nothing."""
+    """Why each side's last probing gave no answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SideState:
-    """One of the two. The arrays grow in place: they are to be read, not changed."""
+    """One side of a race. The arrays grow in place: read them, and do not change them."""
 
     name: str
     status: SideStatus
     step: int = 0
     steps: int = 0
-    """In its whole run."""
+    """Steps in the whole run."""
     earliest: int = 0
     first: int = 0
     """`losses[0]` is the loss of step `first + 1`."""
     losses: array[float] = field(default_factory=lambda: array("d"))
-    """Nats a token, one a step; after going back, those that follow as well."""
+    """Nats a token, one a step; after going back, the losses of later steps as well."""
     smoothed: array[float] = field(default_factory=lambda: array("d"))
-    """An exponential moving average of them."""
+    """An exponential moving average of `losses`."""
     evaluations: tuple[tuple[int, float], ...] = ()
     """(step, hold-out loss) pairs."""
     learning_rate: float = 0.0
-    """Of the step to come."""
+    """The learning rate of the next step."""
     engine: str = ""
     steps_per_second: float = 0.0
     trouble: Failure | None = None
-    """Why it does not go on."""
+    """Why the side does not go on."""
     notes: tuple[str, ...] = ()
-    """What a person should know of it: what its worker was lost to, what is different since."""
+    """What a person should know of the side: why its worker was lost, what is different since."""
     info: RunInfo | None = None
     run: int | None = None
-    """Its number in the store, once it is recorded."""
+    """The side's number in the store; None if it is not recorded."""
     parent: tuple[int, int] | None = None
-    """The run of the store that it is forked from, and the step."""
+    """The run of the store that the side is a fork of, and the step."""
 
     def heldout(self) -> tuple[int, float] | None:
-        """The latest hold-out loss where it stands, and its step."""
+        """The latest (step, hold-out loss) up to where the side stands; None before the first."""
         return next((pair for pair in reversed(self.evaluations) if pair[0] <= self.step), None)
 
     def average(self) -> float | None:
-        """The smoothed loss where it stands; None before the first."""
+        """The smoothed loss where the side stands; None before the first."""
         place = min(self.step - self.first, len(self.smoothed)) - 1
         return self.smoothed[place] if place >= 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class RaceState:
-    """Everything there is to see."""
+    """Everything that the screen shows of a race."""
 
     sides: tuple[SideState, SideState]
     running: bool
@@ -145,43 +146,43 @@ class RaceState:
     start: int
     """The step at which the race began."""
     step: int
-    """Where both have come to: who is ahead has been here too."""
+    """The step that both sides have reached: the lower of the two."""
     recorded: int
-    """The last step that both have a loss of: later than `step` after going back."""
+    """The last step for which both sides have a loss; later than `step` after going back."""
     epoch: int
-    """Goes up whenever a series was rewound; what was drawn of them is then to be drawn anew."""
+    """Grows whenever a series is rewound; then the curves must be drawn anew."""
     difference_first: int
     """`difference[0]` is right minus left at step `difference_first + 1`."""
     difference: array[float]
-    """Over the steps that both have a loss of; to be read, not changed."""
+    """One for each step for which both sides have a loss; read it, and do not change it."""
     parted: Gap | None
     """The first step at which the two losses are not the same bits; None if there is none."""
     largest: Gap | None
-    """Where they are farthest apart; None while they are the same."""
+    """The step at which the losses are farthest apart; None while they are the same."""
     average: Gap | None
     """The smoothed losses at `step`."""
     settings: tuple[Setting, ...]
-    """What differs, learning rates and engines that were set by hand included."""
+    """The settings that differ, learning rates and engines that were set by hand included."""
     samples: tuple[SamplePair, ...]
     """Newest first."""
     prompt: str
     remarks: tuple[str, ...]
-    """What must be minded in comparing the two, a sentence each."""
+    """What to mind in comparing the two runs, a sentence each."""
     trouble: Failure | None = None
-    """Why something that both were asked could not be done."""
+    """Why the last request to both sides could not be met."""
     probes: RaceProbes | None = None
-    """None if they are asked none."""
+    """None if the race has no probes."""
 
     @property
     def comparable(self) -> bool:
-        """Are the losses nats of the same tokens?"""
+        """True if both losses are nats of the same tokens, as far as that is known."""
         one, other = (side.info for side in self.sides)
         return one is None or other is None or one.vocabulary == other.vocabulary
 
     @property
     def ahead(self) -> Place | None:
-        """Whose smoothed loss is lower at the last common step; None if neither's is, or if
-        they cannot be compared."""
+        """The side with the lower smoothed loss at `step`; None if the losses are equal or cannot
+        be compared."""
         if self.average is None or not self.average.difference or not self.comparable:
             return None
         return 1 if self.average.difference < 0 else 0
