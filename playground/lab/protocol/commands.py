@@ -1,4 +1,4 @@
-"""What the screen may ask, and all that may be answered."""
+"""The commands that the screen sends to a worker, and the replies. "-> X" names the reply."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from playground.lab.protocol.sampling import Preview, SampleBatch
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Open a run -> RunInfo. Only once in a worker: every run has a process of its own."""
+    """Open a run -> RunInfo. A worker opens one run: every run has a process of its own."""
 
     spec: str
     checkpoint: Checkpoint | None = None
-    """Go on from here. Its weights must fit the spec."""
+    """The state to go on from, with weights that fit the spec; None for step 0."""
     observation: Observation = field(default_factory=Observation)
     recording: Recording | None = None
-    """Where to record it. With a `run` and no checkpoint, that run is gone on with, and the
-    spec is its own."""
+    """Where to record the run. If this names a `run` and there is no checkpoint, the worker goes on
+    with that recorded run and its own spec."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Do `steps` steps now, and pause -> Done."""
+    """Do `steps` steps, and pause -> Done."""
 
     steps: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Train until told otherwise -> Done."""
+    """Train until the next command that pauses -> Done."""
 
     speed: float | None = None
     """Steps a second; None for flat out."""
@@ -50,7 +50,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class GoTo:
-    """Go back (or forward) to the state after `step` steps, exactly; pauses -> Done."""
+    """Go back or forward to the exact state after `step` steps, and pause -> Done."""
 
     step: int
 
@@ -64,8 +64,8 @@ class GetFrame:
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """Look at the run like this from now on, and otherwise as before -> Done, or a Failure whose
-    `problems` name the knob."""
+    """Replace the sampling, the metrics or the probes -> Done, or a Failure whose `problems` name
+    the knob."""
 
     part: Part
 
@@ -75,27 +75,27 @@ class GetProbes:
     """-> ProbesState"""
 
     since: int = -1
-    """Only answers after this step."""
+    """Only answers after this step are sent."""
     now: bool = False
-    """Ask where the run stands first, unless it was asked there."""
+    """First ask where the run stands, unless it was asked there."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbesState:
-    """The probes of the open run, and what came of them."""
+    """The probes of the open run, and their answers."""
 
     probes: ProbeSet
     answers: tuple[ProbeAnswers, ...] = ()
     """In the order of the steps, up to where the run stands."""
     skipped: tuple[SkippedPrompt, ...] = ()
-    """Prompts that this model cannot be asked."""
+    """The prompts that this model cannot be asked."""
     trouble: Failure | None = None
-    """Why the last probing gave nothing."""
+    """Why the last probing gave no answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A batch now, with the session's Sampling -> SampleBatch."""
+    """Sample a batch now, with the session's Sampling -> SampleBatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +107,8 @@ class GetPreview:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Change live settings, by dotted field -> the Checkpoint asked for, or a Failure with
-    `problems`. Whoever is told that it is done holds the state that it led to: no step comes
-    between."""
+    """Change live settings, by dotted field -> the Checkpoint that `then` asks for, or a Failure
+    with `problems`. No step comes between the change and that checkpoint."""
 
     changes: Mapping[str, KnobValue]
     then: GetCheckpoint
@@ -117,10 +116,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class UseEngine:
-    """Let another engine go on, in the same state, as soon as it is made -> the Checkpoint
-    asked for, after Progress while it is made; training goes on meanwhile. A Failure leaves the
-    engine that is at work. A new UseEngine takes the place of one that is under way; naming the
-    engine at work gives that up."""
+    """Let another engine go on in the same state, as soon as the engine is made -> the Checkpoint
+    that `then` asks for, after Progress while the engine is made. Training goes on meanwhile, and
+    a Failure leaves the engine at work. A new UseEngine replaces the one under way; the name of
+    the engine at work cancels it."""
 
     engine: str
     then: GetCheckpoint
@@ -131,9 +130,9 @@ class GetCheckpoint:
     """-> Checkpoint"""
 
     series: bool = True
-    """With the losses so far."""
+    """With the series: losses, learning rates and the like."""
     since_step: int = 0
-    """Only those after this step, if the epoch is still `epoch`; otherwise all of them."""
+    """The series begin after this step if the epoch is still `epoch`; otherwise at their start."""
     epoch: int = -1
 
 
@@ -146,7 +145,7 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Write the run with an exporter -> Done, after Progress while it is at work."""
+    """Write the run with an exporter -> Done, after Progress while the exporter is at work."""
 
     path: str
     name: str
@@ -155,24 +154,25 @@ class Export:
 
 @dataclass(frozen=True, slots=True)
 class GetCatalog:
-    """-> Catalog. May be asked before a run is open."""
+    """-> Catalog. A worker without a run answers too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """Take plugins as they were saved -> Reloaded. What is wrong with one is in its answer."""
+    """Take over plugins as they were saved -> Reloaded, which says what was refused."""
 
     plugins: tuple[SavedPlugin, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Are you there, and what are you at? -> Pong, from a thread of its own, at once."""
+    """Ask what the worker is doing -> Pong, at once, from a thread of its own."""
 
 
 ActivityKind = Literal["idle", "own", "plugin", "prepare", "engine"]
-"""Whose code is at work, which decides how long it may go without a sign of progress: our own,
-a plugin's, a data set's `prepare` (which may wait for a network), an engine's step."""
+"""Whose code is at work, which decides how long it may go without a sign of progress: nobody's, the
+program's own, a plugin's, a data set's `prepare` (which may wait for a network), an engine's step.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,17 +181,17 @@ class Pong:
 
     kind: ActivityKind
     label: str
-    """Whose code: "tokenizer 'slow' (file /x/slow.py)"."""
+    """Whose code is at work, as "tokenizer 'slow' (file /x/slow.py)"."""
     place: str
-    """Which part of it: "train"."""
+    """The part of that code, as "train"."""
     seconds: float
-    """How long since it last gave a sign of progress."""
+    """Seconds since the last sign of progress."""
     count: int
-    """Goes up with every sign of progress."""
+    """Grows with every sign of progress."""
     contribution: str = ""
-    """"strategy:cold", "tokenizer:slow": which contribution is at work, if one is."""
+    """The contribution at work, as "strategy:cold" or "tokenizer:slow"; "" if none is."""
     stack: str = ""
-    """Where it stands, innermost line last; only when it has been there for long."""
+    """The stack of the main thread, innermost line last; "" unless it has not moved for long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What every command may come to."""
+"""The outcomes that commands have in common: Failure, Progress and Done; and LabError."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class Failure:
     detail: str = ""
     """A traceback, where there is one."""
     problems: Mapping[str, str] = field(default_factory=dict)
-    """Bad settings by dotted field, where it is about settings."""
+    """What is wrong with settings, by dotted field; empty if the failure is not about settings."""
     contribution: str = ""
-    """"strategy:hot:hot": what failed, if it was a plugin's and is known."""
+    """The plugin's contribution that failed, as "strategy:hot:hot"; "" if none is known."""
 
 
 class LabError(Exception):
-    """The one family of errors that a person is told: `failure` holds the words.
+    """An error that a person is told; `failure` holds the words.
 
-    StoreError and CheckpointError belong to it. A command prints one (cli/failures.py), the worker
-    answers with its failure, and the screen shows that.
+    StoreError and CheckpointError are LabErrors. The command line prints a LabError
+    (cli/failures.py); the worker answers with its failure, which the screen shows.
     """
 
     def __init__(self, failure: Failure) -> None:
@@ -49,15 +49,15 @@ class LabError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the opening of a run is."""
+    """How far a command is: the opening of a run, the making of an engine, an export."""
 
     stage: str
     """"reading names.txt", "tokenizing", ..."""
     done: int
     total: int
-    """0 if unknown."""
+    """What `done` is at the end; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """It was done; there is nothing to tell."""
+    """The command was carried out, and has no result."""

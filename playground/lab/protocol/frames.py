@@ -1,4 +1,4 @@
-"""A picture of a session, and what it is asked for."""
+"""A frame, which is a picture of a session, and the request for one."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class MatrixView:
 
 @dataclass(frozen=True, slots=True)
 class PanelView:
-    """A contributed panel that is on screen, and the room it has."""
+    """A contributed panel that is on screen, and its size there."""
 
     name: str
     options: Mapping[str, KnobValue] = field(default_factory=dict)
     width: int = 0
-    """In cells; so is the height."""
+    """Width in cells; `height` likewise."""
     height: int = 0
 
 
@@ -36,21 +36,21 @@ class FrameRequest:
     """What the screen wants to see."""
 
     since_step: int = 0
-    """Metrics of the steps after this one."""
+    """Metrics of the steps after this one are sent."""
     since_batch: int = 0
-    """Sample batches with a number above this one."""
+    """Sample batches with a number above this one are sent."""
     matrices: tuple[MatrixView, ...] = ()
     document: bool = True
-    """Also the current document with its losses, and its neighbours."""
+    """True to send the current document with its losses, and its neighbours."""
     history: int = 2
     """Documents before and after the current one."""
     panel: PanelView | None = None
-    """A contributed panel that is to be drawn."""
+    """The contributed panel to draw."""
 
 
 @dataclass(frozen=True, slots=True)
 class MatrixFrame:
-    """Numbers of one matrix, row by row."""
+    """The numbers of one matrix, row by row."""
 
     name: str
     kind: MatrixKind
@@ -61,20 +61,20 @@ class MatrixFrame:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFrame:
-    """The document that the last step learnt from (before the first: the one it will)."""
+    """The document that the last step learnt from; before the first step, the one it will."""
 
     position: int
-    """Its place in the shuffled training documents."""
+    """The document's place among the shuffled training documents."""
     tokens: tuple[str, ...]
     """Displays of the predicted tokens, the closing BOS included where it was reached."""
     losses: tuple[float, ...]
-    """Surprise at each predicted token in nats; empty before the first step."""
+    """The loss of each predicted token in nats; empty before the first step."""
     beyond: tuple[str, ...]
-    """Displays of the tokens cut off, never seen by the model; at most 64."""
+    """Displays of the tokens cut off, which the model never sees; at most 64."""
     before: tuple[str, ...]
-    """Texts of earlier documents, nearest last."""
+    """Texts of the documents before this one, nearest last."""
     after: tuple[str, ...]
-    """Texts of those to come, nearest first."""
+    """Texts of the documents after this one, nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ class Metrics:
     evaluations: tuple[tuple[int, float], ...]
     """(step, mean loss over held-out documents) pairs, nats a token."""
     measured: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
-    """(step, value) pairs of each metric, by its label; the last step of the frame before may
-    come again, for samples that were measured there since."""
+    """(step, value) pairs of each metric, by its label. The last step of the frame before may come
+    again, because samples may have been measured there since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,13 @@ class PanelFrame:
     """What a contributed panel drew."""
 
     name: str
-    """As it was asked for."""
+    """The name in the request."""
     step: int
-    """Steps done when it was drawn: fewer than the frame's if it takes its time."""
+    """Steps done when the panel was drawn: fewer than the frame's if drawing takes long."""
     lines: tuple[str, ...] = ()
-    """Untrusted text: control characters, any width."""
+    """Untrusted text, with control characters and of any width."""
     trouble: Failure | None = None
-    """Why there is nothing to see."""
+    """Why the panel drew nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +117,15 @@ class Frame:
     steps: int
     """Steps in the whole run."""
     epoch: int
-    """Goes up when what was recorded is not any more, for another future began: the screen then
-    asks again from step 0. Going back changes nothing of what is known."""
+    """Grows when a part of the series becomes invalid, because the run took another future. The
+    screen then asks again from step 0. Going back alone invalidates nothing."""
     metrics: Metrics
     learning_rate: float
-    """Of the step to come."""
+    """The learning rate of the next step."""
     base_learning_rate: float
-    """The one that is set, from which it decays."""
+    """The learning rate that is set, from which the schedule starts."""
     engine: str
-    """The engine that makes the step to come."""
+    """The engine that makes the next step."""
     tokens_seen: int
     steps_per_second: float
     tokens_per_second: float
@@ -137,19 +137,20 @@ class Frame:
     trouble: Failure | None = None
     """Why the state is `failed`."""
     earliest: int = 0
-    """The earliest step that can be gone back to."""
+    """The earliest step to which the run can go back."""
     step_ms: float = 0.0
-    """Milliseconds that the engine takes for a step, the waiting that a pace asks for left out;
-    0 while that is not known."""
+    """Milliseconds that the engine takes for a step, without the waiting for a slower speed; 0
+    while that is not known."""
     scalar_ratio: float = 0.0
-    """How many times as fast as the scalar engine that is on this machine, about."""
+    """How many times as fast as the scalar engine on this machine, estimated; 0 while that is not
+    known."""
     meters: tuple[Meter, ...] = ()
-    """The metrics that were asked for, in their order."""
+    """The metrics of the run's Measuring, in its order."""
     panel: PanelFrame | None = None
-    """The panel that was asked for."""
+    """The panel of the request."""
     head: int = 0
-    """The last step that is recorded: more than `step` after going back."""
+    """The last step whose loss is known: later than `step` after going back."""
     edits: tuple[tuple[int, str], ...] = ()
-    """What was set by hand, in words, after which step; in the order of the steps."""
+    """(step, words) for each change by hand, which counts after that step; in order of steps."""
     record: RecordState | None = None
-    """How the recording stands; None if this run is not to be recorded."""
+    """The state of the recording; None if the run is not to be recorded."""

@@ -13,19 +13,20 @@ from playground.lab.protocol.probes import ProbeError, ProbeSet
 from playground.lab.protocol.sampling import Measuring, Sampling, measuring_of, sampling_of
 
 Part = Sampling | Measuring | ProbeSet
-"""What can be set by itself."""
+"""A part of an Observation, which can be set without the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Never touches training: two runs that differ in nothing else have the same losses."""
+    """How a run is looked at. Training does not depend on it: two runs that differ in their
+    observation alone have the same losses."""
 
     sampling: Sampling = field(default_factory=Sampling)
     measuring: Measuring = field(default_factory=Measuring)
     probes: ProbeSet = field(default_factory=ProbeSet)
 
     def having(self, part: Part) -> Observation:
-        """The same with another part."""
+        """The same observation with this part replaced."""
         if isinstance(part, Sampling):
             return replace(self, sampling=part)
         if isinstance(part, Measuring):
@@ -33,7 +34,7 @@ class Observation:
         return replace(self, probes=part)
 
     def to_json(self) -> str:
-        """As the store keeps it: equal observations give the same text."""
+        """The JSON text that the store keeps; equal observations give the same text."""
         parts = {
             "sampling": dataclasses.asdict(self.sampling),
             "measuring": dataclasses.asdict(self.measuring),
@@ -42,8 +43,8 @@ class Observation:
         return json.dumps(parts, sort_keys=True)
 
     def having_recorded(self, parts: Mapping[str, Any]) -> Observation:
-        """The same with the parts that a record has, given as parsed JSON; what is damaged in the
-        record, or is not there, stays as it is here."""
+        """The same observation with the parts of a record, given as parsed JSON; a part that the
+        record lacks, or that is damaged there, stays."""
         sampling = sampling_of(parts.get("sampling")) or self.sampling
         measuring = measuring_of(parts.get("measuring")) or self.measuring
         probes = self.probes

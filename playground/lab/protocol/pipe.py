@@ -1,8 +1,8 @@
 """Messages on a pipe: a length, then a pickle.
 
-Both ends are ours and of one version, so pickle is safe here and carries `array` without a
-detour. What a plugin prints can never come between: the worker keeps the pipe to itself (see
-`playground.lab.worker`).
+Both ends are this program in one version, so pickle is safe here, and carries an `array` as it is.
+What a plugin prints cannot come between messages, because the worker keeps the pipe on descriptors
+of its own (see `playground.lab.worker`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Hello:
 
     sources: PluginSources
     eager: bool
-    """Load the plugins now; otherwise when a command first needs them."""
+    """True to load the plugins at once; False to load them when a command first needs them."""
 
 
 _LENGTH = struct.Struct("<Q")
@@ -34,7 +34,7 @@ def pack(message: object) -> bytes:
 
 
 def send(stream: BinaryIO, data: bytes) -> None:
-    """Write what `pack` made. Raises OSError if nobody reads any more."""
+    """Write the bytes of one message. Raises OSError if the other end is gone."""
     stream.write(data)
     stream.flush()
 

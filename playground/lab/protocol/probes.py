@@ -1,4 +1,4 @@
-"""What a run is asked again and again while it learns: prompts, and the dice they are asked by."""
+"""Probes: prompts that a run is asked again and again while it learns, and its answers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 
 MAX_PROMPTS = 100
 MAX_TEXTS = 500
-"""Texts of all the prompts together: training waits for them."""
+"""The most texts of all prompts together, because training waits for them."""
 MAX_LENGTH = 2_000
-"""Characters of one prompt."""
+"""The most characters of one prompt."""
 MAX_EVERY = 10_000_000
 
 
 class ProbeError(ValueError):
-    """A probe set that cannot be. problems: by field, "prompt 3" for the third prompt."""
+    """A probe set that is not valid. problems: what is wrong, by field; "prompt 3" stands for the
+    third prompt."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{field} {text}" for field, text in problems.items()))
@@ -26,11 +27,11 @@ class ProbeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProbeSet:
-    """Prompts that are answered every `every` steps, always under the same dice: what differs
-    between two steps, or two runs, is the model. Never touches training."""
+    """Prompts that are answered every `every` steps, always with the same random numbers: answers
+    differ between two steps, or two runs, by the model alone. Training does not depend on them."""
 
     prompts: tuple[str, ...] = ()
-    """None of them: nothing is asked. An empty prompt lets the model begin by itself."""
+    """If empty, nothing is asked. The prompt "" lets the model begin by itself."""
     seed: int = 0
     every: int = 100
     """Steps between two probings; the first and the last step are probed too."""
@@ -38,7 +39,7 @@ class ProbeSet:
     """Texts for each prompt."""
 
     def check(self) -> None:
-        """Raises ProbeError saying all that cannot be."""
+        """Raises ProbeError naming all that is wrong, if anything is."""
         problems: dict[str, str] = {}
         if len(self.prompts) > MAX_PROMPTS:
             problems["prompts"] = f"are {len(self.prompts):,}; at most {MAX_PROMPTS} can be asked"
@@ -57,18 +58,18 @@ class ProbeSet:
             raise ProbeError(problems)
 
     def same_questions(self, other: ProbeSet) -> bool:
-        """Can the answers to the one be laid beside those to the other? How often they are
-        asked does not matter."""
+        """True if the answers to this set and to the other can be compared. `every` does not
+        matter."""
         return self.questions == other.questions
 
     @property
     def questions(self) -> str:
-        """A few characters that tell these questions, and their dice, from others."""
+        """A hash of all that the answers depend on besides the model: 16 hexadecimal digits."""
         text = json.dumps([self.prompts, self.seed, self.count])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """The set as JSON values."""
         return {
             "prompts": list(self.prompts),
             "seed": self.seed,
@@ -78,8 +79,8 @@ class ProbeSet:
 
     @classmethod
     def from_dict(cls, values: object) -> ProbeSet:
-        """From JSON values: what `to_dict` gave, or a bare list of prompts. What is not said is
-        as in a new set. Raises ProbeError."""
+        """The set of JSON values: those of `to_dict`, or a bare list of prompts. Missing fields
+        have their defaults. Raises ProbeError."""
         if isinstance(values, list):
             values = {"prompts": values}
         if not isinstance(values, dict):
@@ -116,13 +117,13 @@ _NONE = ProbeSet()
 
 @dataclass(frozen=True, slots=True)
 class SkippedPrompt:
-    """A prompt that the open model cannot be asked; the others are."""
+    """A prompt that the open model cannot be asked; the other prompts are asked."""
 
     number: int
-    """In the probe set, from 1: its line, where they stand one a line."""
+    """The prompt's number in the probe set, from 1: its line where prompts stand one a line."""
     prompt: str
     reason: str
-    """As a clause: "the model does not know 'é'"."""
+    """A clause, as "the model does not know 'é'"."""
 
     def __str__(self) -> str:
         shown = self.prompt if len(self.prompt) <= 40 else self.prompt[:40] + "…"
@@ -131,10 +132,10 @@ class SkippedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswers:
-    """What the model answered to a run's probe set after `step` steps."""
+    """The model's answers to a run's probe set after `step` steps."""
 
     step: int
     answers: tuple[tuple[str, ...], ...]
     """For each prompt, the texts sampled, prompt included."""
     questions: str = ""
-    """Which questions these answer: `ProbeSet.questions`."""
+    """`ProbeSet.questions` of the probe set that these answer."""

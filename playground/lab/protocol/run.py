@@ -18,25 +18,26 @@ AGAIN = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What the worker is to record a run as."""
+    """What the worker records a run as."""
 
     store: str
     """Path of the store's file."""
     run: int | None = None
-    """Go on with this recorded run; None for a new one, which is made with its first step."""
+    """The recorded run to go on with; None for a new one, whose row is made at its first step."""
     at: int | None = None
-    """Where to stand in a recorded run; where it stood last, if None."""
+    """The step at which to stand in a recorded run; None for the step where it stood last."""
     parent: int | None = None
-    """The new run is a fork of this one, and is made at once."""
+    """The run that a new run is a fork of. The row of a fork is made at once."""
     fork_step: int | None = None
-    """The step after which it differs from its parent."""
+    """The step after which the fork differs from its parent."""
     name: str = ""
     worker: int | None = None
-    """Go on with the run that this process had open when it died, in place of `run`, if that is
-    in the store; from the checkpoint that is opened, if that knows more than the record."""
+    """The id of a process that died. If the store has the run that this process had open, the
+    worker goes on with that run instead of `run`: from the checkpoint that is opened, if the
+    checkpoint knows more than the record."""
     looking: bool = False
-    """Leave the recorded run as it is: it may be open elsewhere. Training it further makes a fork
-    of it, and nothing else does."""
+    """True to leave the recorded run as it is, because it may be open elsewhere. Only training it
+    further makes a fork."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +45,15 @@ class RecordState:
     """How the recording of the open run stands."""
 
     run: int | None
-    """Its number in the store; None as long as there is nothing to record."""
+    """The run's number in the store; None as long as there is nothing to record."""
     uid: str = ""
     name: str = ""
     parent: int | None = None
     fork_step: int | None = None
     pending: bool = False
-    """It is being made: its number is known in a moment."""
+    """True while the run's row is being made: its number is known in a moment."""
     trouble: Failure | None = None
-    """Why it is not recorded just now; training goes on all the same."""
+    """Why the run is not recorded just now; training goes on all the same."""
 
 
 SessionState = Literal["ready", "running", "paused", "finished", "failed"]
@@ -76,7 +77,7 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A loss that takes no learning of context, or little: what training must beat."""
+    """A loss that is reached with little or no context, and that training must beat."""
 
     name: Literal["uniform", "unigram", "bigram"]
     nats: float
@@ -88,17 +89,17 @@ class Notice:
 
     text: str
     action: str = ""
-    """What helps, e.g. "split:windows"; empty if there is nothing to press."""
+    """What helps, as "split:windows"; "" if no key does."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """What stays the same for as long as a run is open."""
+    """What stays the same while a run is open."""
 
     spec: str
     """RunSpec as JSON."""
     dataset_title: str
-    """"names", or a file's name."""
+    """The data set for the screen: "names", or a file's name."""
     source: str
     licence: str
     documents: int
@@ -117,20 +118,20 @@ class RunInfo:
     baselines: tuple[Baseline, ...]
     notices: tuple[Notice, ...] = ()
     resumed_at: int = 0
-    """The step at which it was opened: 0, or that of a checkpoint."""
+    """The step at which the run was opened: 0, or that of a checkpoint."""
     observation: Observation = field(default_factory=Observation)
-    """How it is looked at when it is opened: as was asked for, or as much of that as fits these
+    """How the run is looked at when it is opened: as much of what was asked for as fits the
     data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A session's whole state after `step` steps: enough to go on bit for bit."""
+    """The whole state of a session after `step` steps, from which training goes on bit for bit."""
 
     spec: str
     step: int
     weights: bytes
-    """float64, little-endian, in parameter order; so are the moments."""
+    """float64, little-endian, in parameter order; both moments likewise."""
     first_moment: bytes
     second_moment: bytes
     tokenizer: str
@@ -142,28 +143,28 @@ class Checkpoint:
     learning_rates: bytes = b""
     evaluations: tuple[tuple[int, float], ...] = ()
     edits: Edits = field(default_factory=Edits)
-    """What was set by hand, that in a recorded future included."""
+    """The changes by hand, those after `step` in a known future included."""
     gradients: bytes = b""
-    """Those of the last step, for the screen; training does not depend on them."""
+    """The gradients of the last step, for the screen; training does not depend on them."""
     data: str = ""
-    """SHA-256 of the documents: going back before `step` needs the very same ones."""
+    """SHA-256 of the documents, without which the run cannot go back before `step`."""
     since_step: int = 0
-    """The series hold the steps after this one, and may go on beyond `step`: a future that was
-    recorded."""
+    """The step after which the series begin. They may go on beyond `step`, where a future is
+    known."""
     epoch: int = 0
     """The frame epoch that the series belong to."""
     measured: tuple[tuple[str, bytes], ...] = ()
-    """What each metric gave, by its label: step, value, step, value ..., float64, from
-    `since_step` on."""
+    """(label, values) of each metric: step, value, step, value ..., float64, from `since_step`
+    on."""
     repeatable: bool = True
-    """The steps that led here can be done again from the start. Not so if something that
-    steered them was given up on the way."""
+    """True if this spec can do the steps that led here again from the start; False if, say, they
+    were made under another schedule."""
     sampling: Sampling | None = None
-    """How texts were sampled; None if that is not known."""
+    """The sampling of texts; None if it is not known."""
 
     @property
     def at_start(self) -> bool:
-        """It is the very beginning of a run, whose weights follow from the seed."""
+        """True at the start of a run, where the weights follow from the seed."""
         return self.step == 0 and not self.weights
 
 
@@ -172,14 +173,14 @@ class SavedPlugin:
     """A plugin's file as it is now, after its trial."""
 
     path: str
-    """As the sources spell it, which is the plugin's origin."""
+    """The path as the plugin sources spell it, which is the plugin's origin."""
     source: bytes | None = None
-    """The newest version that passed its trial; None if none is known, and for a package,
-    which is read from disk."""
+    """The newest version that passed its trial; None if no version did, and for a package, which
+    is read from disk."""
     problems: tuple[Problem, ...] = ()
-    """What is wrong with the version saved last; empty if that is the one to use."""
+    """What is wrong with the version saved last; empty if that version is to be used."""
     gone: bool = False
-    """There is no such file any more."""
+    """True if the file is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +189,8 @@ class Reloaded:
 
     catalog: Catalog
     sampling: Sampling | None = None
-    """How texts are sampled now, knobs that are no more left out; None if no run is open."""
+    """The sampling now, without knobs that no longer exist; None if no run is open."""
     remarks: tuple[str, ...] = ()
-    """What a person should know of it, a sentence each."""
+    """What a person should know of the change, a sentence each."""
     refused: Mapping[str, Problem] = field(default_factory=dict)
-    """Versions that passed their trial and could not be used all the same, by path."""
+    """Why a version that passed its trial could not be used, by path."""

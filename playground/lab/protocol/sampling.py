@@ -1,4 +1,4 @@
-"""How texts are sampled, what came of it, and what is measured beside the loss."""
+"""How texts are sampled, what is sampled, and what is measured beside the loss."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DEFAULT_CHAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How text is sampled, on demand and every `every` steps. Never touches training."""
+    """How text is sampled, on demand and every `every` steps. Training does not depend on it."""
 
     chain: tuple[Link, ...] = DEFAULT_CHAIN
     prompt: str = ""
@@ -46,11 +46,11 @@ class SampleText:
     """One sampled text."""
 
     text: str
-    """Prompt included."""
+    """The text, prompt included."""
     in_data: bool
-    """The very text is a document of the data set (held out or not)."""
+    """True if the text is itself a document of the data set, held out or not."""
     complete: bool
-    """It ended by itself (BOS); False if it was cut at block_size."""
+    """True if the text ended by itself, with BOS; False if it was cut at block_size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ class SampleBatch:
     """Texts sampled together."""
 
     number: int
-    """Counts the batches of this session from 1."""
+    """The batch's number in this session, from 1."""
     step: int
-    """Training steps done when they were sampled."""
+    """Training steps done when the texts were sampled."""
     prompt: str
     texts: tuple[SampleText, ...]
     note: str = ""
-    """Why there are none, in words, if there are none."""
+    """Why there are no texts, in words; "" if there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,19 @@ class TokenChance:
     token: int
     display: str
     before: float
-    """Probability that the model gives it (0..1)."""
+    """Probability by the model alone (0..1)."""
     after: float
-    """Probability after the chain."""
+    """Probability after the chain (0..1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What may come after the prompt, before and after the chain of strategies."""
+    """The chances of the token after the prompt, before and after the chain of strategies."""
 
     step: int
     prompt: str
     chances: tuple[TokenChance, ...]
-    """Likeliest first, by `after`, then by `before`; at most PreviewRequest.limit."""
+    """Likeliest first, by `after`, then by `before`; at most GetPreview.limit."""
     rest: float = 0.0
     """Probability after the chain of all the tokens left out."""
     rest_count: int = 0
@@ -102,31 +102,30 @@ class MetricChoice:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """Which metrics are on. Never touches training."""
+    """Which metrics are on. Training does not depend on it."""
 
     metrics: tuple[MetricChoice, ...] = ()
     every: int = 10
-    """Steps between two measurements of what is measured of steps; fewer are made where they
-    would take more than about a tenth of the time. Batches of samples are measured as they
-    come."""
+    """Steps between two measurements of a step; fewer are made if measuring would take more than
+    about a tenth of the time. Batches of samples are measured as they come."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A metric that was asked for, at work or switched off because it failed."""
+    """A metric that was asked for: at work, or switched off because it failed."""
 
     choice: MetricChoice
     label: str
-    """Its name, and the knobs that are not at their defaults: the name of its series."""
+    """The name of the metric's series: the metric's name, and the knobs not at their defaults."""
     trouble: Failure | None = None
-    """Why it was switched off."""
+    """Why the metric was switched off; None while it is at work."""
 
 
 # ---------------------------------------------------------------- as JSON gives them
 
 
 def sampling_of(given: Any) -> Sampling | None:
-    """From `dataclasses.asdict` and back through JSON; None for what is no Sampling."""
+    """A Sampling from the JSON of its `dataclasses.asdict`; None if the values are not one."""
     try:
         links = tuple(
             Link(str(one["name"]), dict(one["options"]), bool(one["enabled"]))
@@ -144,7 +143,7 @@ def sampling_of(given: Any) -> Sampling | None:
 
 
 def measuring_of(given: Any) -> Measuring | None:
-    """The same for a Measuring."""
+    """A Measuring from the JSON of its `dataclasses.asdict`; None if the values are not one."""
     try:
         metrics = tuple(
             MetricChoice(str(one["name"]), dict(one["options"])) for one in given["metrics"]
