@@ -1,16 +1,14 @@
-"""The ladder of engines: how many times as fast as the scalar engine each of them trains, and
-whether it computes the same.
+"""The benchmark of engines: how many times as fast as the scalar engine each engine trains, and
+whether it computes the same losses.
 
-What makes the ratios honest, on a machine that does other things too:
+What makes the ratios fair on a machine that does other things too:
 
-- Names differ in length, and so steps in cost: in each round every engine trains the very same
-  documents. What the slowest does once, a fast one repeats, whole times over.
-- Rounds alternate the engines, each at work for about the same time. A ratio is the median of
-  those within one round, so that a slow moment of the machine slows both of its sides.
-- How many neurons are at rest depends on the weights, and an engine may skip those: all are
-  timed from the same state, that of a run under way, at a learning rate that keeps them there.
-
-What the engines train for `playground.lab.bench`, and one of them on its way through it.
+- Names differ in length, so steps differ in cost. In each round every engine trains the same
+  documents; a fast engine repeats them a whole number of times.
+- Each round lets every engine train for about the same time. A ratio compares two engines within
+  one round, so that a slow moment of the machine slows both; the median over the rounds counts.
+- An engine may skip neurons at rest, and their number depends on the weights. All engines are timed
+  from the same state of a run under way, at a learning rate that keeps the weights there.
 """
 
 from __future__ import annotations
@@ -39,19 +37,19 @@ _SEED = 42
 _NAMES_JOINED = 12
 """Names in one document for a context longer than a name; enough to fill 64 tokens."""
 TIMED = 60
-"""Steps' worth of documents that the rounds go through."""
+"""Steps whose documents the rounds train on."""
 DOCUMENTS = 1000
-"""Steps' worth of documents that the losses are compared on."""
+"""Steps whose documents the losses are compared on."""
 _PATIENCE = 30
-"""Times Plan.check_seconds, after which even `least_checked` losses are not waited for."""
+"""The comparison ends after this many times Plan.check_seconds, even before `least_checked`."""
 _RESTING_RATE = 1e-9
-"""Learning rate while the clock runs: all the work of an update, but thousands of rounds on the
-same few names do not drive the model to a place where no run ever is."""
+"""The learning rate while an engine is timed. An update costs the same work, but thousands of
+rounds on the same few names do not drive the weights where no run ever comes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What is trained, on the embedded names."""
+    """The shape of a model to train on the embedded names."""
 
     name: str
     n_embd: int = 16
@@ -66,22 +64,22 @@ class Plan:
 
     rounds: int
     seconds: float
-    """That each engine is at work in a round; one step at least, however long it takes."""
+    """How long each engine trains in a round; at least one step, however long that takes."""
     least_checked: int
-    """Losses compared of every engine, be it slow."""
+    """The fewest losses to compare, also of a slow engine."""
     most_checked: int = DOCUMENTS
     check_seconds: float = 1.0
-    """After so long no further losses are compared than `least_checked`."""
+    """Seconds after which no losses beyond `least_checked` are compared."""
     slowest_step: float = 3.0
     """Seconds; an engine whose step would take longer is left out of a model."""
 
 
 class EngineFailed(Exception):
-    """An engine raised, or does not do what an engine does. args[0] says it in one line."""
+    """An engine raised an exception or broke its contract. args[0] says how, in one line."""
 
 
 class BenchModel:
-    """A model's first weights and its documents: those of the run that `train` makes."""
+    """A model's first weights and its documents, the same as in a run of `train`."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -106,7 +104,7 @@ class BenchModel:
 
     @property
     def work(self) -> float:
-        """About the multiplications of one forward pass over a batch."""
+        """The multiplications of one forward pass over a batch, roughly."""
         c = self.config
         seen = [min(len(document) - 1, c.block_size) for document in self.timed]
         rows = 12 * c.n_layer * c.n_embd**2 + c.vocab_size * c.n_embd
@@ -116,28 +114,28 @@ class BenchModel:
 
 @dataclass(slots=True)
 class BenchEngine:
-    """An engine on its way through one model."""
+    """An engine as it is compared and timed on one model."""
 
     name: str
     entry: Entry | None
-    """None for the reference, when nobody asked for its figures."""
+    """None for a vector engine that only gives the reference losses."""
     engine: Engine = field(init=False)
     trainer: Trainer = field(init=False)
     losses: array[float] = field(default_factory=lambda: array("d"))
     prepare_seconds: float = 0.0
     step_seconds: float = 0.0
-    """The latest measured, before the rounds."""
+    """Seconds a step before the rounds, as last measured."""
     steps: int = 1
-    """Of one round."""
+    """Steps in one round."""
     seconds: list[float] = field(default_factory=list)
-    """A step, in each round."""
+    """Seconds a step, in each round."""
     speeds: list[float] = field(default_factory=list)
     """Tokens a second, in each round."""
     difference: float | None = None
     compared: int = 0
 
     def make(self, registry: Registry, course: BenchModel, progress: Progress) -> None:
-        """Make the engine and let it prepare itself."""
+        """Make the engine, and let it prepare itself. Raises EngineFailed."""
         optimizer = OptimizerConfig()
         with guard():
             if self.entry is None:
@@ -155,9 +153,10 @@ class BenchEngine:
         )
 
     def first_losses(self, plan: Plan) -> Iterator[int]:
-        """Train from the first step on, for the losses; this is the warm-up as well.
+        """Train from step 1 on to collect losses, which warms the engine up as well.
 
-        Goes on in ever longer stretches, and yields how many losses there are after each.
+        Trains in ever longer stretches, and yields the number of losses after each. Raises
+        EngineFailed.
         """
         began, steps = time.perf_counter(), 1
         while True:
@@ -174,7 +173,7 @@ class BenchEngine:
                 return
 
     def _train(self, steps: int) -> float:
-        """So many steps, their losses noted; the seconds of one."""
+        """Do `steps` steps, and collect their losses; returns the seconds of one step."""
         began = time.perf_counter()
         with guard():
             done = self.trainer.train(steps)
@@ -187,7 +186,7 @@ class BenchEngine:
         return took / max(len(done.losses), 1)
 
     def rest_at(self, state: dict[StateKind, array[float]]) -> None:
-        """Take over a state, to be timed in it."""
+        """Load the state in which the engine is timed. Raises EngineFailed."""
         with guard():
             for kind, values in state.items():
                 self.engine.write(kind, values)
@@ -196,10 +195,10 @@ class BenchEngine:
         self.trainer.step = 0
 
     def round(self, documents: list[list[int]]) -> None:
-        """Train these documents over and over, on the clock."""
-        # A whole number of times, ever since the first round: so each begins with the first.
+        """Time `steps` steps over these documents, again and again. Raises EngineFailed."""
+        # Each round goes through its documents a whole number of times: it begins with the first.
         self.trainer.documents = documents
-        gc.collect()  # nobody clears up after another
+        gc.collect()  # so that no engine pays for the garbage of another
         began = time.perf_counter()
         with guard():
             done = self.trainer.train(self.steps)
@@ -214,7 +213,7 @@ class BenchEngine:
 
 @contextlib.contextmanager
 def guard() -> Iterator[None]:
-    """Whatever an engine raises leaves as EngineFailed, the user's Ctrl+C excepted."""
+    """Turns whatever an engine raises into EngineFailed, except the user's Ctrl+C."""
     try:
         yield
     except PluginError as error:
@@ -224,7 +223,7 @@ def guard() -> Iterator[None]:
 
 
 TOLERANCE = 1e-9
-"""Relative difference of a loss, above which an engine computes something else."""
+"""The relative difference of a loss above which an engine is wrong."""
 _STATE: tuple[StateKind, ...] = ("weights", "first_moment", "second_moment")
 
 DEFAULT = Model("the default model")
@@ -238,10 +237,10 @@ LARGER = (
 
 @dataclass(frozen=True, slots=True)
 class EngineResult:
-    """One engine at work on one model."""
+    """The figures of one engine on one model."""
 
     engine: str
-    """As it is said on the command line."""
+    """The engine's name, as the command line takes it."""
     plugin: str
     origin: str
     ratio: float
@@ -249,21 +248,21 @@ class EngineResult:
     ratios: tuple[float, ...]
     """The ratio in each round."""
     seconds_per_step: float
-    """This and the next two: medians over the rounds."""
+    """The median over the rounds; so are the next two figures."""
     steps_per_second: float
     tokens_per_second: float
-    """Predicted tokens."""
+    """Predicted tokens a second."""
     prepare_seconds: float
-    """What it took to get ready, before any step; 0 if it has nothing to prepare."""
+    """Seconds that the engine took to prepare itself; 0 if it has nothing to prepare."""
     difference: float | None
-    """The largest relative one among the losses compared; inf for one that is not finite; None
-    for the reference itself."""
+    """The largest relative difference of a compared loss; inf if a loss is not finite; None for the
+    reference itself."""
     compared: int
-    """How many losses were compared."""
+    """The number of losses compared."""
 
     @property
     def wrong(self) -> bool:
-        """It computes something else than the reference."""
+        """True if a loss differs from the reference by more than TOLERANCE."""
         return self.difference is not None and not self.difference <= TOLERANCE
 
 
@@ -273,19 +272,19 @@ class LeftOut:
 
     engine: str
     reason: str
-    """One line."""
+    """Why, in one line."""
     failed: bool
-    """It could not be used; otherwise it was only too slow."""
+    """True if the engine could not be used; False if it was only too slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchResult:
-    """All engines on one model, the slowest first."""
+    """The figures of all engines on one model, the slowest first."""
 
     model: Model
     parameters: int
     base: str
-    """The engine that the ratios are to; "" if there are no rungs."""
+    """The engine that the ratios compare with; "" if there are no rungs."""
     rungs: tuple[EngineResult, ...]
     left_out: tuple[LeftOut, ...]
 
@@ -306,8 +305,8 @@ def climb(
 ) -> list[BenchResult]:
     """Measure these engines on these models, one model after the other.
 
-    An engine that fails is left out from there on, and the others are not: nothing that an
-    engine raises leaves, save KeyboardInterrupt. What `progress` raises does.
+    An engine that fails is left out from that model on; the others are not. Raises nothing that an
+    engine raises, except KeyboardInterrupt; raises what `progress` raises.
     """
     ladders: list[BenchResult] = []
     rates: dict[str, float] = {}
@@ -331,7 +330,7 @@ def climb(
         with _collecting_seldom():
             left_out += _run(registry, course, runners, plan, progress)
         ladder = _ladder(course, runners, left_out)
-        for runner in runners:  # the best round: what others do to this machine passes
+        for runner in runners:  # the best round is the one that other programs disturbed least
             rates[runner.name] = min(runner.seconds) / course.work
         failed |= {one.engine for one in left_out if one.failed}
         ladders.append(ladder)
@@ -345,7 +344,8 @@ def _run(
     plan: Plan,
     progress: Progress,
 ) -> list[LeftOut]:
-    """Prepare, compare, measure; those that fail are taken out of `runners` and given back."""
+    """Prepare, compare and time the engines. Those that fail are removed from `runners` and
+    returned."""
     failed: list[LeftOut] = []
     title = course.model.name
 
@@ -366,7 +366,7 @@ def _run(
     if not runners:
         return failed
 
-    # The vector engine tells the others what the losses are, and where a run then stands.
+    # The vector engine gives the reference losses, and the state in which all are timed.
     reference = next((r for r in runners if _is(r, "vector")), None)
     hidden = BenchEngine("vector", None)
     if reference is None:
@@ -374,7 +374,7 @@ def _run(
     state: dict[StateKind, array[float]] = {}
     for runner in [reference or hidden, *(r for r in runners if r is not reference)]:
         try:
-            for done in runner.first_losses(plan):  # how many it will be, its speed decides
+            for done in runner.first_losses(plan):  # the engine's speed decides how many
                 progress(f"{title}: losses of {runner.name}", done, 0)
             state = state or {kind: runner.engine.read(kind) for kind in _STATE}
             runner.rest_at(state)
@@ -390,7 +390,7 @@ def _run(
         runner.steps = lap * max(1, round(plan.seconds / (lap * max(runner.step_seconds, 1e-9))))
     size = lap * course.model.batch_size
     gc.collect()
-    gc.freeze()  # else each collection between two turns would walk through every module
+    gc.freeze()  # or else each collection between two timings walks through every module
     for number in range(plan.rounds):
         documents = [course.timed[(number * size + i) % len(course.timed)] for i in range(size)]
         for place, runner in enumerate(list(runners)):
@@ -408,8 +408,8 @@ def _is(runner: BenchEngine, builtin: str) -> bool:
 
 
 def _compare(runners: Sequence[BenchEngine], vector: BenchEngine) -> None:
-    """Note how far the losses of each are from the scalar engine's; after the last of those,
-    from the vector engine's, which are held to the scalar engine's themselves."""
+    """Set how far each engine's losses are from the scalar engine's; beyond the last of those, from
+    the vector engine's, which are themselves compared with the scalar engine's."""
     scalar = next((runner for runner in runners if _is(runner, "scalar")), None)
     exact = scalar.losses if scalar is not None else array("d")
     for runner in runners:
@@ -429,7 +429,7 @@ def _relative(loss: float, right: float) -> float:
 def _ladder(
     course: BenchModel, runners: Sequence[BenchEngine], left_out: Sequence[LeftOut]
 ) -> BenchResult:
-    """The figures, the slowest engine first."""
+    """The figures of the engines that were timed, the slowest first."""
     slowest = max(runners, key=lambda r: statistics.median(r.seconds), default=None)
     bases = [r for name in ("scalar", "vector") for r in runners if _is(r, name)]
     base = bases[0] if bases else slowest
@@ -464,8 +464,8 @@ def _ladder(
 
 @contextlib.contextmanager
 def _collecting_seldom() -> Iterator[None]:
-    """As in the worker: the scalar engine's graphs die young, and looking for them halves its
-    speed. The same for every engine."""
+    """Collects garbage as seldom as the worker does. The graphs of the scalar engine die young, and
+    searching them for cycles halves its speed. The setting is the same for every engine."""
     threshold = gc.get_threshold()
     gc.set_threshold(200_000, 20, 100)
     try:
