@@ -95,9 +95,9 @@ class PlaygroundModel:
     speed: int = SPEEDS.index(50)
     """The chosen speed, by its place in SPEEDS."""
     opening: Progress | None = None
-    """How far the run is that is being opened; None if none is."""
+    """The progress of opening a run; None if none is being opened."""
     making: Progress | None = None
-    """How far the engine or the exported file is that is being made; None if none is."""
+    """The progress of making an engine or an exported file; None if none is being made."""
     engine_troubles: dict[str, str] = field(default_factory=dict)
     """Why an engine could not be made the last time, by the engine's qualified name."""
     engine_speeds: dict[str, EngineSpeed] = field(default_factory=dict)
@@ -107,9 +107,9 @@ class PlaygroundModel:
     trouble: Failure | None = None
     """What is wrong with the worker or the run; None if all is well."""
     preview_trouble: Failure | None = None
-    """Why there is no preview, as a prompt outside the vocabulary or a knob out of range."""
+    """Why there is no preview: a prompt outside the vocabulary, say, or a knob out of range."""
     adopted: int = 0
-    """How often the worker has changed the sampling, and not the person."""
+    """How often the worker, and not the person, has changed the sampling."""
     seeking: bool = False
     """True while the run has not come to the step that was asked for on the timeline."""
     going: int | None = None
@@ -224,7 +224,7 @@ class PlaygroundModel:
         ]
 
     def _add_losses(self, first: int, losses: array[float]) -> None:
-        """Thousands at once, when the engine is fast."""
+        """Add losses and their moving average; a fast engine gives thousands at once."""
         if not losses:
             return
         averages = smoothed(losses, self._average)

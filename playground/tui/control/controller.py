@@ -79,8 +79,8 @@ class Controller:
         self.runs.close()
 
     async def record(self) -> RecordState | None:
-        """How the recording stands. If the run is just being entered into the store, that is waited
-        for, a second at most."""
+        """The state of the recording. Waits, a second at most, for a run that is just being entered
+        into the store."""
         with suppress(TimeoutError, LabError):
             async with asyncio.timeout(1):
                 while (frame := self.model.frame) and frame.record and frame.record.pending:

@@ -57,7 +57,7 @@ class Frames:
             await self._pause(1 / FRAMES_PER_SECOND)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait so many seconds, or until `touch`."""
+        """Wait `seconds` seconds, or until `touch`."""
         self._hurry.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), seconds)

@@ -82,8 +82,8 @@ class Opening:
 
         checkpoint: the state to begin in. sampling: as the open run samples, if not given.
         parent: the recorded run that this one is a fork of, and the step. name: what a fork is
-        called until the person calls it something else. Returns False if the run could not be
-        opened, which is said.
+        called until the person calls it something else. Tells the person if the run could not be
+        opened, and returns False then.
         """
         text = spec if isinstance(spec, str) else json.dumps(dict(spec))
         lab, model = self._context.lab, self._context.model

@@ -1,5 +1,5 @@
-"""The recorded runs: which was interrupted, which one goes on with, forks, races, and what the
-frames tell of the recording."""
+"""The recorded runs: going on with one, forking one, racing two, and what the frames tell of how
+the open run is recorded."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ class Runs:
         )
 
     async def resume(self) -> None:
-        """Go on with the run that was at work last: one of the store, or the one that was kept in
-        a file because nobody recorded it, whichever is newer."""
+        """Go on with the run that was at work last: one of the store, or the unrecorded one that
+        was kept in a file, whichever is newer."""
         from playground.lab.checkpoint import CheckpointError, read_checkpoint
 
         say, kept = self._context.say, last_run()
@@ -249,7 +249,7 @@ class Runs:
     # ------------------------------------------------------------ what frames tell
 
     async def follow(self) -> None:
-        """Take over how the recording stands by the newest frame, and say what is new in it."""
+        """Take over the state of the recording from the newest frame, and tell what is new."""
         model = self._context.model
         record = model.frame.record if model.frame else None
         before, self._seen = self._seen, record

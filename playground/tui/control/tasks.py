@@ -90,11 +90,11 @@ def _rest(work: Coroutine[Any, Any, Any], wait: Any) -> Generator[Any, Any, None
 R = TypeVar("R")
 
 NOTICED = 0.5
-"""Seconds after which a person wonders."""
+"""Seconds after which a person notices a wait."""
 
 
 class Patience:
-    """Awaits the worker's answers, and tells about twice a second for how long already."""
+    """Awaits the worker's answers, and tells about twice a second how long the wait has been."""
 
     def __init__(self, tell: Callable[[float], None]) -> None:
         """tell: called with the seconds so far, and with 0 when the wait is over."""
@@ -102,7 +102,7 @@ class Patience:
         self._waits: dict[asyncio.Task[Any], float] = {}
 
     async def for_(self, work: Coroutine[Any, Any, R]) -> R:
-        """Wait for `work`; returns or raises what it does."""
+        """Wait for `work`; returns or raises what `work` does."""
         now = asyncio.get_running_loop().time
         task = asyncio.ensure_future(work)
         began = now()

@@ -58,13 +58,13 @@ class Training:
             await self._frames.look()
 
     async def settle(self) -> None:
-        """Wait until all that was asked for so far is done, and seen."""
+        """Wait until all commands so far are done, and their frames are in the model."""
         await asyncio.sleep(0)  # a command that was asked for in this moment begins first
         async with self.turn():
             pass
 
     async def step(self, steps: int = 1) -> None:
-        """Do exactly so many steps, then pause."""
+        """Do exactly `steps` steps, then pause."""
         async with self.turn():
             if not self._at_end():
                 await self._context.patience.for_(self._context.lab.advance(steps))
@@ -74,7 +74,7 @@ class Training:
         await self.back(None)
 
     async def back(self, steps: int | None = 1) -> None:
-        """Go exactly so many steps back; None: to step 0."""
+        """Go exactly `steps` steps back; if None, to step 0."""
         async with self.turn():
             step = self._context.model.step
             if step == 0:
@@ -148,7 +148,7 @@ class Training:
         await self._context.patience.for_(self._context.lab.run(speed))
 
     def _at_end(self) -> bool:
-        """True if all steps are done, which is said."""
+        """True if all steps are done; tells the person so."""
         frame = self._context.model.frame
         if frame is None or frame.state != "finished":
             return False
@@ -161,7 +161,7 @@ class Training:
         return True
 
     async def set_speed(self, speed: int) -> None:
-        """speed: an index into SPEEDS; one beyond the ends means the end."""
+        """Train at another speed. speed: an index into SPEEDS; one beyond an end means that end."""
         self._context.model.speed = min(max(speed, 0), len(SPEEDS) - 1)
         async with self.turn():
             if self._context.model.running:
@@ -264,7 +264,7 @@ class Making:
         self._context.say(Remark(failure.title, words, "error"))
 
     async def save(self, path: str) -> bool:
-        """Write a checkpoint to a file; says where it went, or why not, and returns False then."""
+        """Write a checkpoint to a file, and tell the person. Returns False if it failed."""
         context = self._context
         try:
             await self._opening.revive()
@@ -276,8 +276,8 @@ class Making:
         return True
 
     async def export(self, path: str, name: str, options: Mapping[str, KnobValue]) -> bool:
-        """Write the run to a file with an exporter; says where it went, or why not, and returns
-        False then."""
+        """Write the run to a file with an exporter, and tell the person. Returns False if it
+        failed."""
         context, model, now = self._context, self._context.model, asyncio.get_running_loop().time
         told = now()
 

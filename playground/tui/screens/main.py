@@ -127,7 +127,7 @@ class MainScreen(Screen[None]):
             self._zoom(panel)
         target = panel.target()
         if target is not None:
-            self.set_focus(target)  # at once: the next key is for it
+            self.set_focus(target)  # at once, because the next key is for this panel
 
     def action_plugin_panel(self) -> None:
         """Show the contributed panel; if the panel has the focus already, let the person choose
@@ -210,7 +210,7 @@ class MainScreen(Screen[None]):
         self.set_speed(self.model.speed + by)
 
     def set_speed(self, speed: int) -> None:
-        """speed: an index into SPEEDS; one beyond the ends means the end."""
+        """Train at another speed. speed: an index into SPEEDS; one beyond an end means that end."""
         self._do(self._controller.training.set_speed(speed))
 
     def action_reset(self) -> None:
