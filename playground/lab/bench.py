@@ -196,7 +196,7 @@ class BenchEngine:
 
     def round(self, documents: list[list[int]]) -> None:
         """Time `steps` steps over these documents, again and again. Raises EngineFailed."""
-        # Each round goes through its documents a whole number of times: it begins with the first.
+        # A round makes whole passes over its documents, so that the next begins with the first.
         self.trainer.documents = documents
         gc.collect()  # so that no engine pays for the garbage of another
         began = time.perf_counter()

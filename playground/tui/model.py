@@ -113,7 +113,7 @@ class PlaygroundModel:
     seeking: bool = False
     """True while the run has not come to the step that was asked for on the timeline."""
     going: int | None = None
-    """The step of its record that the run is on its way to; None if it stands or trains."""
+    """The recorded step that the run is on its way to; None if the run stands or trains."""
     forks: tuple[int, ...] = ()
     """The steps after which other runs were forked off the open one."""
     name: str = ""
@@ -171,8 +171,8 @@ class PlaygroundModel:
     def take(self, frame: Frame) -> bool:
         """Take in a frame.
 
-        Returns False if the frame belongs to another past than the series so far: these are then
-        emptied, and must be asked for from their beginning.
+        Returns False if the frame belongs to another past than the series so far: the series are
+        then emptied, and must be asked for from their beginning.
         """
         if frame.epoch != self._epoch:
             stale = self._last_step > 0
@@ -234,7 +234,7 @@ class PlaygroundModel:
         self.ema.extend(steps, averages)
 
     def _go_back_to(self, step: int) -> None:
-        """Show what was known at this step. The same steps may come again."""
+        """Cut the curves off after this step. The same steps may come again."""
         self._last_step = step
         for curve in (self.loss, self.ema, self.evaluations, *self.metrics.values()):
             curve.truncate_after(step)

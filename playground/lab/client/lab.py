@@ -141,7 +141,7 @@ class Lab:
     ) -> RunInfo:
         """Open a run in a fresh worker, and then close the one before.
 
-        spec: RunSpec as JSON. observation: how to look at the run, as far as its data allow;
+        spec: RunSpec as JSON. observation: how to look at the run, as far as its data allow it;
         if None, the default with the probes of the open run. recording: what to record the run as;
         if None, a new run of the Lab's store. Raises LabError, with the open run untouched: for
         bad settings or data, a plugin that fails or hangs, `cancel_open`, or another opening under
@@ -230,7 +230,7 @@ class Lab:
 
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings, by dotted field."""
-        link = self.open_run.link  # its checkpoint is kept at once: no replay can know of an edit
+        link = self.open_run.link  # the edit's checkpoint is kept at once: no replay knows of it
         edit = Edit(dict(changes), self._keeper.request())
         self._rescue.keep(link, await self.open_run.ask(edit, Checkpoint))
 

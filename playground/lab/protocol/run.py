@@ -27,7 +27,7 @@ class Recording:
     at: int | None = None
     """The step at which to stand in a recorded run; None for the step where it stood last."""
     parent: int | None = None
-    """The run that a new run is a fork of. The row of a fork is made at once."""
+    """The run that a new run is a fork of. The fork's row is made at once, unless `looking`."""
     fork_step: int | None = None
     """The step after which the fork differs from its parent."""
     name: str = ""

@@ -57,7 +57,8 @@ class Opening:
         await self.open(spec.to_json())
 
     async def split_or_join(self) -> None:
-        """Open a new run over the same text file, split into windows; into lines if it was."""
+        """Open a new run over the same text file, split into windows, or into lines if the open run
+        has windows."""
         if not self._context.run_is_open():
             return
         dataset = self._context.model.spec["dataset"]
@@ -104,14 +105,14 @@ class Opening:
         return await self._instead(opening)
 
     def _observation(self, sampling: Sampling | None = None) -> Observation:
-        """How the run to be opened is looked at: as the open one is, as far as nothing is given."""
+        """How to look at the run to be opened: as at the open one, unless `sampling` is given."""
         model, probes = self._context.model, self._context.lab.open_run.observation.probes
         return Observation(sampling or model.sampling, model.measuring, probes)
 
     async def open_recorded(
         self, run: int, at: int | None = None, *, looking: bool = False
     ) -> bool:
-        """Go on with a run of the store, at step `at`, or where it stood; otherwise as `open`.
+        """Go on with a run of the store, at step `at` or where the run stood; otherwise as `open`.
 
         looking: the recorded run stays as it is, since it may be open elsewhere; training on makes
         a fork of it.

@@ -42,8 +42,8 @@ class Kept:
 
 
 class Runs:
-    """What the main screen does with the store. Trouble with the store is said, and stops
-    nothing else."""
+    """What the main screen does with the store. The person is told of trouble with the store, which
+    stops nothing else."""
 
     def __init__(
         self, context: Context, opening: Opening, training: Training, store: Path | None
@@ -162,7 +162,7 @@ class Runs:
 
     def _parent(self, step: int) -> tuple[int, int] | None:
         """The recorded run that a fork at this step is a fork of, and the step; None if there is
-        none. A fork of a run that is only looked at is a fork of the run it was read from."""
+        none. A fork of a run that is only looked at is a fork of the recorded run."""
         model = self._context.model
         record = model.frame.record if model.frame else None
         if record is None:

@@ -29,7 +29,7 @@ class BackgroundTasks:
 
     @property
     def busy(self) -> bool:
-        """True while a command that was given to `do` is not done; it may not even have begun."""
+        """True while a command that was given to `do` is not done, or has not even begun."""
         return self._commands > 0
 
     def do(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -37,7 +37,7 @@ class BackgroundTasks:
 
         def done(_: asyncio.Task[Any]) -> None:
             self._commands -= 1
-            work.close()  # it may have been cancelled unbegun
+            work.close()  # the task may have been cancelled before it began
 
         self._commands += 1
         self.spawn(self._guarded(work)).add_done_callback(done)

@@ -1,6 +1,6 @@
 """The commands to the worker that trains.
 
-`Training` moves the run: its commands come one after the other, and each is seen before the next.
+`Training` moves the run, by one command after the other; the frame of each comes before the next.
 `Making` has the worker make something of the run while the run goes on: an engine, a checkpoint,
 an exported file, texts.
 """

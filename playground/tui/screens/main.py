@@ -57,7 +57,7 @@ class MainScreen(Screen[None]):
         self._dialogs = dialogs
         self._zoomed: Panel | None = None
         self._chosen = 2
-        """The number of the panel that was gone to last; the focus follows a moment later."""
+        """The number of the panel that was chosen last; the focus follows a moment later."""
 
     def compose(self) -> ComposeResult:
         yield TooSmall(id="too-small")
@@ -144,7 +144,7 @@ class MainScreen(Screen[None]):
             self.show_panel(choice["name"], choice["options"])
 
     def show_panel(self, name: str, options: Mapping[str, KnobValue] | None = None) -> None:
-        """Show a contributed panel, by the shortest name that means it. One that was switched off
+        """Show a contributed panel, by its shortest unique name. A panel that was switched off
         because it hung is drawn again, since a person chose it."""
         self.model.panel = PanelView(name, dict(options or {}))
         self._controller.lab.panels.allow(name)
@@ -249,7 +249,7 @@ class MainScreen(Screen[None]):
         self._do(self._controller.opening.undo())
 
     def action_resume(self) -> None:
-        self.app.clear_notifications()  # the offer of an interrupted run, which this takes up
+        self.app.clear_notifications()  # this key takes up the offer of an interrupted run
         self._do(self._controller.runs.resume())
 
     # ------------------------------------------------------------ looking
