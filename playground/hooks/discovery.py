@@ -16,6 +16,7 @@ from playground.catalog import BUILTIN, Problem
 from playground.hooks import api_version, quarantine, switched_off
 from playground.hooks.errors import describe, excerpt, one_line, traceback_text
 from playground.hooks.sources import (
+    BUILT_IN,
     Found,
     PluginSources,
     expanded,
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
 GROUP = "microgpt_play"
 """The entry-point group of installed plugins: playground.api.PROJECT_NAME, which is not imported
 here for what it brings along."""
-
-BUILT_IN = "built in"
-"""The origin of what is built in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,9 @@
 """Plugins examined from outside: each is loaded in a process of its own, with a deadline.
 
-A plugin that hangs, floods the output or kills the process costs its own report and no more.
+`plugins doctor` and `plugins check` run an Examination of a plugin; hot reload runs a Trial of a
+version that was just saved. A plugin that hangs, floods the output or kills the process costs its
+own report and no more. The process is playground.hooks.examine_child. No plugin code is imported
+here, so the screen's process may import this module.
 """
 
 from __future__ import annotations
@@ -12,30 +15,34 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from playground.catalog import BUILTIN, HOOKS, Problem
-from playground.hooks.discovery import BUILT_IN, Candidate
 from playground.hooks.errors import KIND_WORDS, excerpt, one_line
-from playground.hooks.examine_child import REPORT, REQUEST
-from playground.hooks.sources import PluginSources
+from playground.hooks.sources import BUILT_IN, PluginSources, expanded, found_at
+
+if TYPE_CHECKING:
+    from playground.hooks.discovery import Candidate
 
 DEADLINE = 10.0
 """Seconds for an import and its hooks."""
 CONTRACT_DEADLINE = 120.0
 """Seconds for the contract of one plugin."""
+TRIAL_DEADLINE = 2.0
+"""Seconds that a saved version may take in its trial: import, hooks and the short contract."""
+_START = 30.0
+"""Seconds that the process of a trial may take to begin, before the deadline counts."""
 FLOOD = 10_000
 """Bytes that a plugin may print while it is loaded before that counts as trouble."""
-_KEPT = 8_192
+_HEAD, _TAIL = 65_536, 8_192
 """Bytes of output that are kept from each end."""
 _REPORT_LIMIT = 16 * 1024 * 1024
 _LOOKS = 0.1
-"""Seconds between two looks at whether anybody still waits."""
+"""Seconds between two looks at whether the process has ended, while the report tells nothing."""
 
 
 @dataclass(slots=True)
@@ -88,50 +95,223 @@ class Examined:
         }
 
 
-def examine(
-    found: Candidate | None,
-    *,
-    contract: bool = False,
-    deadline: float | None = None,
-    given_up: threading.Event | None = None,
-) -> Examined:
-    """Load one plugin (None: the built-ins) elsewhere, and say what came of it.
+# ---------------------------------------------------------------- the process
 
-    contract: put its contributions to their contracts, too. deadline: seconds for all of it.
-    given_up: set when nobody waits for the answer any more; the process is ended then.
-    """
-    about = Examined(found.name, found.origin) if found else Examined(BUILTIN, BUILT_IN)
-    seconds = deadline or (CONTRACT_DEADLINE if contract else DEADLINE)
-    if found is None:
-        sources = PluginSources(entry_points=False)
-    elif found.path is not None:
-        sources = PluginSources(entry_points=False, files=(str(found.path),))
-    else:
-        sources = PluginSources(only=(found.name,))
-    request = {
-        "sources": dataclasses.asdict(sources),
-        "plugins": found is not None,
-        "contract": contract,
-        "budget": 0.8 * seconds,
-        "seconds": seconds,
-    }
-    with tempfile.TemporaryDirectory(prefix="microgpt-play-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        (folder / REQUEST).write_text(json.dumps(request), encoding="ascii")
-        code, output = _run(folder, seconds, given_up or threading.Event())
-        events = _events(folder / REPORT)
-    _take(about, events)
-    if found is not None and found.path is not None and not _is_there(found.path):
-        _trouble(about, "hook", "its file is gone since it was loaded: it removes itself")
-    if not events or events[-1]["event"] != "done":
-        _say_end(about, events, code, seconds, output)
-    if output.count:
-        said = f"it prints while it is loaded: {output.count:,} bytes, {excerpt(output.head)}"
-        if output.count > FLOOD:
-            _trouble(about, "hook", said)
+
+class _Stream:
+    """What a process writes to a pipe: counted, and both ends of it kept."""
+
+    def __init__(self, stream: IO[bytes], head: int, tail: int = 0) -> None:
+        """head, tail: how many bytes are kept of each end."""
+        self.count = 0
+        self.head = bytearray()
+        self.begun, self.ended = threading.Event(), threading.Event()
+        """Set by the first bytes, and when there will be no more; `ended` sets `begun`, too."""
+        self._tail = b""
+        self._limits = head, tail
+        self._stream = stream
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        head, tail = self._limits
+        with contextlib.suppress(OSError, ValueError):
+            while data := os.read(self._stream.fileno(), 65_536):
+                self.count += len(data)
+                self.head += data[: head - len(self.head)]
+                if tail:
+                    self._tail = (self._tail + data)[-tail:]
+                self.begun.set()
+        self.begun.set()
+        self.ended.set()
+
+    @property
+    def beginning(self) -> str:
+        return self.head.decode("utf-8", "replace")
+
+    @property
+    def end(self) -> str:
+        return self._tail.decode("utf-8", "replace").strip()
+
+    def close(self, until: float) -> None:
+        """Take in the rest, if it comes until then (time.monotonic())."""
+        self._thread.join(max(until - time.monotonic(), 0.0))
+        if not self._thread.is_alive():
+            self._stream.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a process came to its end, and what it said."""
+
+    code: int
+    late: bool
+    """It was ended because it took too long."""
+    events: list[dict[str, Any]]
+    printed: _Stream
+
+
+class _Process:
+    """A process in which one plugin runs, from its start to its end."""
+
+    def __init__(
+        self, request: dict[str, Any], seconds: float, *, source: bytes = b"", start: float = 0.0
+    ) -> None:
+        """seconds: the deadline. start: seconds until the first report, which the deadline does
+        not count; 0 if it counts them."""
+        self._input = json.dumps(request).encode("ascii") + b"\n" + source
+        self._seconds, self._start = seconds, start
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._killed = False
+
+    def kill(self) -> None:
+        """End the process at once, from any thread; one that has not begun ends as it begins."""
+        self._killed = True
+        if (popen := self._popen) is not None:
+            _end(popen)
+
+    def _ended(self) -> _Ended:
+        """Run the process; blocks until its end, at most until the deadline. Raises OSError if
+        no process can be started."""
+        popen = subprocess.Popen(
+            [sys.executable, "-P", "-m", "playground.hooks.examine_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=os.name == "posix",
+        )
+        assert popen.stdin is not None and popen.stdout is not None and popen.stderr is not None
+        report = _Stream(popen.stdout, _REPORT_LIMIT)
+        printed = _Stream(popen.stderr, _HEAD, _TAIL)
+        try:
+            self._popen = popen
+            if self._killed:
+                self.kill()
+            # A process that is over already takes no request; its exit code tells.
+            with contextlib.suppress(OSError), popen.stdin:
+                popen.stdin.write(self._input)
+            in_time = self._in_time(popen, report)
+        finally:  # also when the keyboard interrupts
+            self._popen = None
+            _end(popen)
+            popen.wait()
+        until = time.monotonic() + 1.0
+        for stream in (report, printed):
+            stream.close(until)
+        return _Ended(popen.returncode, not in_time, _events(report.head), printed)
+
+    def _in_time(self, popen: subprocess.Popen[bytes], report: _Stream) -> bool:
+        """Wait; whether the process ends before its deadline."""
+        if self._start and not report.begun.wait(self._start):
+            return False
+        end = time.monotonic() + self._seconds
+        while popen.poll() is None and (left := end - time.monotonic()) > 0:
+            # The report ends with the process, unless a plugin has closed it, or has forked a
+            # process that holds it open.
+            if report.ended.wait(min(_LOOKS, left)):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    popen.wait(min(_LOOKS, left))
+        return popen.returncode is not None
+
+
+def _end(popen: subprocess.Popen[bytes]) -> None:
+    """Kill a process, and what it started, which may outlive it."""
+    if os.name == "posix":
+        with contextlib.suppress(OSError):
+            os.killpg(popen.pid, signal.SIGKILL)
+    with contextlib.suppress(OSError):
+        popen.kill()
+
+
+def _events(report: bytes | bytearray) -> list[dict[str, Any]]:
+    """What was reported, as far as it came. A plugin may have written there, too."""
+    events = []
+    for line in report.splitlines():
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict) and "event" in event:
+                events.append(event)
+    return events
+
+
+# ---------------------------------------------------------------- a version that was saved
+
+
+class Trial(_Process):
+    """One saved version of a plugin: its import, its hooks, and a short contract."""
+
+    def __init__(self, path: str, source: bytes | None, deadline: float = TRIAL_DEADLINE) -> None:
+        """path: as the sources spell it. source: None for a package, read from disk."""
+        request = {"path": path, "text": source is not None}
+        super().__init__(request, deadline, source=source or b"", start=_START)
+        self._path = path
+
+    def run(self) -> tuple[Problem, ...]:
+        """What is wrong with the version; nothing if it may be used. Blocks, at most until the
+        deadline. Raises OSError if no process can be started."""
+        ended = self._ended()
+        for event in ended.events:
+            if event["event"] == "tried":
+                return tuple(Problem(**fields) for fields in event["problems"])
+        if ended.late:
+            message = (
+                f"it had not returned after {self._seconds:g} s; a plugin must be quick to "
+                "import, so look for a loop, and import heavy libraries in the factory"
+            )
         else:
-            about.notes.append(one_line(said))
-    return about
+            message = f"it ended the process that tried it (exit code {ended.code})"
+        name = found_at(expanded(self._path)).name
+        where = ended.printed.beginning
+        return (Problem(name, one_line(self._path), "import", message, where),)
+
+
+# ---------------------------------------------------------------- a plugin as it is
+
+
+class Examination(_Process):
+    """One plugin as it is: loaded and, if that is asked for, put to its contract."""
+
+    def __init__(
+        self, found: Candidate | None, *, contract: bool = False, deadline: float | None = None
+    ) -> None:
+        """found: None for the built-ins. contract: put its contributions to their contracts,
+        too. deadline: seconds for all of it."""
+        seconds = deadline or (CONTRACT_DEADLINE if contract else DEADLINE)
+        if found is None:
+            sources = PluginSources(entry_points=False)
+        elif found.path is not None:
+            sources = PluginSources(entry_points=False, files=(str(found.path),))
+        else:
+            sources = PluginSources(only=(found.name,))
+        request = {
+            "sources": dataclasses.asdict(sources),
+            "plugins": found is not None,
+            "contract": contract,
+            "budget": 0.8 * seconds,
+            "seconds": seconds,
+        }
+        super().__init__(request, seconds)
+        self._found = found
+
+    def run(self) -> Examined:
+        """What came of it. Blocks, at most until the deadline. Raises OSError if no process can
+        be started."""
+        found = self._found
+        about = Examined(found.name, found.origin) if found else Examined(BUILTIN, BUILT_IN)
+        ended = self._ended()
+        _take(about, ended.events)
+        if found is not None and found.path is not None and not _is_there(found.path):
+            _trouble(about, "hook", "its file is gone since it was loaded: it removes itself")
+        if not ended.events or ended.events[-1]["event"] != "done":
+            _say_end(about, ended, self._seconds)
+        if count := ended.printed.count:
+            beginning = excerpt(ended.printed.beginning.strip())
+            said = f"it prints while it is loaded: {count:,} bytes, {beginning}"
+            if count > FLOOD:
+                _trouble(about, "hook", said)
+            else:
+                about.notes.append(one_line(said))
+        return about
 
 
 def _is_there(path: Path) -> bool:
@@ -139,82 +319,6 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError:
         return False
-
-
-# ---------------------------------------------------------------- the process
-
-
-class _Output:
-    """What a process prints: counted, and both ends of it kept."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self.count = 0
-        self._head, self._tail = b"", b""
-        self._stream = stream
-        self.thread = threading.Thread(target=self._read, daemon=True)
-        self.thread.start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while data := os.read(self._stream.fileno(), 65_536):
-                self.count += len(data)
-                self._head += data[: _KEPT - len(self._head)]
-                self._tail = (self._tail + data)[-_KEPT:]
-
-    @property
-    def head(self) -> str:
-        return self._head.decode("utf-8", "replace").strip()
-
-    @property
-    def tail(self) -> str:
-        return self._tail.decode("utf-8", "replace").strip()
-
-
-def _run(folder: Path, seconds: float, given_up: threading.Event) -> tuple[int | None, _Output]:
-    """Its exit code, None if it had to be ended; and what it printed."""
-    options: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "playground.hooks.examine_child", str(folder)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        **options,
-    )
-    assert process.stdout is not None
-    output = _Output(process.stdout)
-    code: int | None = None
-    end = time.monotonic() + seconds
-    try:
-        while code is None and time.monotonic() < end and not given_up.is_set():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                code = process.wait(min(_LOOKS, max(end - time.monotonic(), 0.0)))
-    finally:  # and whatever it started; also when the keyboard interrupts
-        if os.name == "posix":
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
-        if code is None:
-            process.kill()
-            process.wait()
-    output.thread.join(1.0)
-    if not output.thread.is_alive():
-        process.stdout.close()
-    return code, output
-
-
-def _events(path: Path) -> list[dict[str, Any]]:
-    """What was reported, as far as it came. A plugin may have written there, too."""
-    try:
-        with path.open("rb") as file:
-            lines = file.read(_REPORT_LIMIT).splitlines()
-    except OSError:
-        return []
-    events = []
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            event = json.loads(line)
-            if isinstance(event, dict) and "event" in event:
-                events.append(event)
-    return events
 
 
 # ---------------------------------------------------------------- what it means
@@ -247,27 +351,21 @@ def _take(about: Examined, events: list[dict[str, Any]]) -> None:
                 _trouble(about, problem["stage"], problem["message"], problem["detail"])
 
 
-def _say_end(
-    about: Examined,
-    events: list[dict[str, Any]],
-    code: int | None,
-    seconds: float,
-    output: _Output,
-) -> None:
+def _say_end(about: Examined, ended: _Ended, seconds: float) -> None:
     """It did not come to the end of its report."""
-    names = [event["event"] for event in events]
+    names = [event["event"] for event in ended.events]
     if "loaded" in names:
-        last = next((event for event in reversed(events) if event["event"] == "check"), None)
-        where = f"during {last['check']}" if last else "after it was loaded"
+        checks = [event["check"] for event in ended.events if event["event"] == "check"]
+        where = f"during {checks[-1]}" if checks else "after it was loaded"
     else:
         where = "while it was being loaded"
-    if code is None:
+    if ended.late:
         about.state = "hung"
         message = f"it took more than {seconds:g} s {where}, and was ended"
     else:
         about.state = "crashed"
-        message = f"it ended the process {where}: {_code(code)}"
-    _trouble(about, "crash", message, output.tail)
+        message = f"it ended the process {where}: {_code(ended.code)}"
+    _trouble(about, "crash", message, ended.printed.end)
 
 
 def _code(code: int) -> str:

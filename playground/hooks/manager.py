@@ -26,13 +26,13 @@ from playground.api import API_VERSION, PROJECT_NAME, Contribution
 from playground.catalog import BUILTIN, Entry, Kind, Plugin, Problem, Stage
 from playground.hooks import api_version, specs
 from playground.hooks.builtins import MODULES
-from playground.hooks.discovery import BUILT_IN, Candidate, Finder
+from playground.hooks.discovery import Candidate, Finder
 from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
 from playground.hooks.gallery import offers
 from playground.hooks.isolation import Interrupted, put_back, undisturbed
 from playground.hooks.quarantine import Quarantine, crashed
 from playground.hooks.registry import Registered, Registry
-from playground.hooks.sources import PluginSources, expanded
+from playground.hooks.sources import BUILT_IN, PluginSources, expanded
 from playground.hooks.validation import ContributionError, entry_of, why
 
 MAX_CONTRIBUTIONS = 1000

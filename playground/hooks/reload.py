@@ -2,7 +2,7 @@
 
 The new version is loaded aside, under a module name that nothing else has, so that objects of
 the version before it stay whole; only when it is sound does the registry exchange one for the
-other. `tried` is what the trial process (trial.py) does with it first.
+other. `tried` is what the process of a trial (examine_child.py) does with it first.
 """
 
 from __future__ import annotations

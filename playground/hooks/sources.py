@@ -21,6 +21,8 @@ from types import CodeType, ModuleType
 
 from playground.hooks.errors import one_line
 
+BUILT_IN = "built in"
+"""The origin of what is built in."""
 PRIVATE_PREFIX = "_microgpt_plugin_"
 
 

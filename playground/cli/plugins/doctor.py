@@ -7,10 +7,8 @@ import importlib.metadata
 import json
 import os
 import re
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from playground.cli.listing import print_rows
 from playground.cli.plugins.list import facts, present_version
 from playground.hooks.discovery import Candidate, Finder
 from playground.hooks.errors import KIND_WORDS, one_line
-from playground.hooks.examine import Examined, examine
+from playground.hooks.examine import Examination, Examined
 from playground.hooks.sources import PluginSources, found_at
 
 _SIGNS = {"passed": "✓", "failed": "✗", "skipped": "-"}
@@ -31,22 +29,22 @@ _SIGNS = {"passed": "✓", "failed": "✗", "skipped": "-"}
 def doctor(sources: PluginSources, *, contract: bool, deadline: float | None, as_json: bool) -> int:
     """Examine every plugin and print what is found. Exit code 1 if anything is wrong."""
     finder = Finder(sources)
-    found: dict[str, list[Candidate]] = {}
+    plugins: dict[str, Candidate | None] = {BUILTIN: None}
     for candidate in finder.find():
-        found.setdefault(candidate.name, []).append(candidate)
+        plugins.setdefault(candidate.name, candidate)  # a package may have more entry points
+    found = list(plugins.values())
+    examinations = [Examination(one, contract=contract, deadline=deadline) for one in found]
 
-    given_up = threading.Event()
-    look = partial(examine, contract=contract, deadline=deadline, given_up=given_up)
-
-    def one(points: list[Candidate] | None) -> Examined:
-        return look(None) if points is None else _one(points, sources, look)
+    def run(one: Candidate | None, examination: Examination) -> Examined:
+        return examination.run() if one is None else _one(one, sources, examination)
 
     # A plugin that waits costs its deadline, so others have their turn meanwhile.
     with ThreadPoolExecutor(max(2, min(4, os.cpu_count() or 1))) as pool:
         try:
-            examined = list(pool.map(one, [None, *found.values()]))
+            examined = list(pool.map(run, found, examinations))
         except BaseException:  # the keyboard interrupts: no plugin shall be waited for
-            given_up.set()
+            for examination in examinations:
+                examination.kill()
             raise
     general: list[Problem] = []
     for problem in finder.problems:
@@ -76,16 +74,13 @@ def doctor(sources: PluginSources, *, contract: bool, deadline: float | None, as
     return int(trouble)
 
 
-def _one(
-    points: list[Candidate], sources: PluginSources, look: Callable[[Candidate], Examined]
-) -> Examined:
+def _one(first: Candidate, sources: PluginSources, examination: Examination) -> Examined:
     """One plugin: what its metadata says, then what its code does."""
-    first = points[0]
     row, problems = facts(first, sources)
     if row["state"] in ("disabled", "failed"):  # failed: for another version, so never imported
         about = Examined(first.name, first.origin, state=row["state"])
     else:
-        about = look(first)
+        about = examination.run()
     about.version, about.api = row["version"], row["api"]
     about.problems = problems + about.problems
     if not first.disabled:
@@ -102,7 +97,7 @@ def check(path: Path, *, deadline: float | None, as_json: bool) -> int:
     row, problems = facts(candidate, PluginSources())
     about = Examined(found.name, found.origin)
     if not problems:
-        about = examine(candidate, contract=True, deadline=deadline)
+        about = Examination(candidate, contract=True, deadline=deadline).run()
     about.api = row["api"]
     about.problems = problems + about.problems
     if as_json:

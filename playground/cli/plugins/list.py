@@ -13,10 +13,10 @@ from playground.catalog import BUILTIN, Problem
 from playground.cli.failures import fail, say, warn
 from playground.cli.listing import print_rows
 from playground.hooks import api_version, switched_off
-from playground.hooks.discovery import BUILT_IN, Candidate, Finder, close_to
+from playground.hooks.discovery import Candidate, Finder, close_to
 from playground.hooks.errors import excerpt, one_line
 from playground.hooks.quarantine import Quarantine, crashed
-from playground.hooks.sources import PluginSources, expanded
+from playground.hooks.sources import BUILT_IN, PluginSources, expanded
 from playground.lab.paths import config_file, loading_folder
 
 STATES = {"disabled": " (switched off)", "crashed": " (passed over)", "failed": " (failed)"}

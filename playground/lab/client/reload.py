@@ -3,7 +3,7 @@
 The user's plugin folder and the files of --plugin are followed with watchfiles, which waits in
 a thread and costs nothing while nobody saves. Whatever stirs there, the files are compared with
 what they were: so a save by rename, twenty saves in a row and an event that was missed are all
-one. A version is tried in a process of its own (playground.hooks.trial) before the worker, where
+one. A version is tried in a process of its own (playground.hooks.examine) before the worker, where
 a run is open, takes it.
 """
 
@@ -12,11 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import json
 import os
-import subprocess
-import sys
-import threading
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +20,7 @@ from typing import Any
 
 from playground.catalog import Catalog, Problem
 from playground.hooks.errors import one_line
+from playground.hooks.examine import Trial
 from playground.hooks.sources import (
     Found,
     PluginSources,
@@ -32,13 +29,8 @@ from playground.hooks.sources import (
     found_at,
     same_place,
 )
-from playground.lab.client.process import WorkerProcess
 from playground.lab.protocol.run import SavedPlugin
 
-DEADLINE = 2.0
-"""Seconds that a plugin may take in its trial: import, hooks and the short contract."""
-_START = 30.0
-"""Seconds that the trial's process may take to begin."""
 _HALF_WRITTEN = 0.25
 """Seconds that an empty file is given: some editors empty it before they write."""
 MAX_BYTES = 4 << 20
@@ -46,87 +38,6 @@ MAX_BYTES = 4 << 20
 Mark = tuple[Any, ...]
 Places = tuple[tuple[str, int], ...]
 """Folders with their inodes."""
-
-
-class Trial:
-    """One trial of one version, in a process of its own."""
-
-    def __init__(self, path: str, source: bytes | None, deadline: float = DEADLINE) -> None:
-        """path: as the sources spell it. source: None for a package, read from disk."""
-        self._path, self._source, self._deadline = path, source, deadline
-        self._popen: subprocess.Popen[bytes] | None = None
-        self._late = False
-        self._killed = False
-
-    def run(self) -> tuple[Problem, ...]:
-        """What is wrong with it; nothing if it may be used. Blocks for as long as it takes, at
-        most the deadline. Raises OSError if no process can be started."""
-        size = None if self._source is None else len(self._source)
-        heading = json.dumps({"path": self._path, "size": size}).encode() + b"\n"
-        with subprocess.Popen(
-            [sys.executable, "-P", "-m", "playground.hooks.trial"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=os.name == "posix",
-        ) as popen:
-            self._popen = popen
-            if self._killed:
-                self.kill()
-            assert popen.stdin is not None and popen.stdout is not None
-            assert popen.stderr is not None
-            try:
-                with contextlib.suppress(OSError):  # it is over already; its exit code tells
-                    popen.stdin.write(heading + (self._source or b""))
-                    popen.stdin.flush()
-                with self._at_most(_START):
-                    popen.stdout.readline()
-                with self._at_most(self._deadline):
-                    answer = popen.stdout.readline()
-            finally:
-                self.kill()  # and whatever it has started
-            whereabouts = popen.stderr.read(1 << 16).decode("utf-8", "replace")
-        if answer.strip():
-            return tuple(Problem(**fields) for fields in json.loads(answer))
-        return (self._lost(popen.returncode, whereabouts),)
-
-    def kill(self) -> None:
-        """End it, from any thread."""
-        self._killed = True
-        if self._popen is not None:
-            WorkerProcess(self._popen, Path()).kill()
-
-    def _at_most(self, seconds: float) -> _Alarm:
-        return _Alarm(seconds, self._ring)
-
-    def _ring(self) -> None:
-        self._late = True
-        self.kill()
-
-    def _lost(self, code: int, whereabouts: str) -> Problem:
-        if self._late:
-            message = (
-                f"it had not returned after {self._deadline:g} s; a plugin must be quick to "
-                "import, so look for a loop, and import heavy libraries in the factory"
-            )
-        else:
-            message = f"it ended the process that tried it (exit code {code})"
-        name = found_at(expanded(self._path)).name
-        return Problem(name, one_line(self._path), "import", message, whereabouts)
-
-
-class _Alarm:
-    """Calls something in so many seconds, unless what is done inside is done by then."""
-
-    def __init__(self, seconds: float, ring: Any) -> None:
-        self._timer = threading.Timer(seconds, ring)
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
 
 
 class _Stop:

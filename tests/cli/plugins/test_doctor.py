@@ -268,7 +268,7 @@ def test_an_examination_that_nobody_waits_for_ends_itself(tmp_path: Path) -> Non
         "sources": {"entry_points": False, "files": [str(stuck)]},
         "plugins": True, "contract": False, "budget": 1, "seconds": -4,  # a second from now
     }  # fmt: skip
-    (tmp_path / "request.json").write_text(json.dumps(request))
-    words = [sys.executable, "-m", "playground.hooks.examine_child", str(tmp_path)]
-    done = subprocess.run(words, timeout=60, capture_output=True)
+    words = [sys.executable, "-m", "playground.hooks.examine_child"]
+    asked = json.dumps(request).encode() + b"\n"
+    done = subprocess.run(words, input=asked, timeout=60, capture_output=True)
     assert done.returncode == 1 and b"stuck.py" in done.stderr

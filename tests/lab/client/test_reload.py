@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from playground.hooks.examine import Trial
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.client.events import LabEvent, PluginSaved
 from playground.lab.client.lab import Lab
-from playground.lab.client.reload import Trial
 from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Reloaded, SavedPlugin
 from playground.lab.protocol.sampling import Link, Sampling
@@ -185,6 +185,7 @@ def test_nothing_else_in_the_catalog_moves(bench: Bench) -> None:
         ("import no_such_library", "ModuleNotFoundError"),
         ("raise SystemExit(3)", "tried to end the program"),
         ("import os; os._exit(3)", "exit code 3"),
+        ("import os, time\nif os.fork() == 0: time.sleep(3600)\nos._exit(3)", "exit code 3"),
         ("while True: pass", "had not returned"),
         ("x = 1", "no hook function"),
         (shift("return logits[:-1]"), "26 logits for 27 tokens"),
