@@ -6,21 +6,10 @@ import dataclasses
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast, overload
+from typing import Any
 
 from microgpt.config import ModelConfig, OptimizerConfig
-from playground.api import (
-    Contribution,
-    Dataset,
-    Engine,
-    Exporter,
-    KnobValue,
-    Metric,
-    Panel,
-    Schedule,
-    Strategy,
-    Tokenizer,
-)
+from playground.api import Contribution, Engine, KnobValue
 from playground.catalog import Catalog, Entry, Kind, Plugin, Problem
 from playground.hooks.chain import Chain
 from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
@@ -127,70 +116,14 @@ class Registry:
         entry = self.entry(kind, name)
         return canonical(make_knobs(entry, self.contribution(kind, name).knobs, options or {}))
 
-    @overload
-    def make(
-        self,
-        kind: Literal["tokenizer"],
-        name: str,
-        options: Options | None = None,
-        follows: Mapping[str, KnobValue] | None = None,
-    ) -> Tokenizer: ...
-    @overload
-    def make(
-        self,
-        kind: Literal["dataset"],
-        name: str,
-        options: Options | None = None,
-        follows: Mapping[str, KnobValue] | None = None,
-    ) -> Dataset: ...
-    @overload
-    def make(
-        self,
-        kind: Literal["strategy"],
-        name: str,
-        options: Options | None = None,
-        follows: Mapping[str, KnobValue] | None = None,
-    ) -> Strategy: ...
-    @overload
-    def make(
-        self,
-        kind: Literal["schedule"],
-        name: str,
-        options: Options | None = None,
-        follows: Mapping[str, KnobValue] | None = None,
-    ) -> Schedule: ...
-    @overload
-    def make(
-        self,
-        kind: Literal["metric"],
-        name: str,
-        options: Options | None = None,
-        follows: Mapping[str, KnobValue] | None = None,
-    ) -> Metric: ...
-    @overload
-    def make(
-        self,
-        kind: Literal["panel"],
-        name: str,
-        options: Options | None = None,
-        follows: Mapping[str, KnobValue] | None = None,
-    ) -> Panel: ...
-    @overload
-    def make(
-        self,
-        kind: Literal["exporter"],
-        name: str,
-        options: Options | None = None,
-        follows: Mapping[str, KnobValue] | None = None,
-    ) -> Exporter: ...
     def make(
         self,
         kind: Kind,
         name: str,
         options: Options | None = None,
         follows: Mapping[str, KnobValue] | None = None,
-    ) -> object:
-        """A fresh object of a contribution.
+    ) -> Any:
+        """A fresh object of a contribution: a Tokenizer for "tokenizer", and so on by its kind.
 
         follows: the model's settings ({"block_size": 16}), taken by knobs that follow one
         and stand at neutral. Raises UnknownNameError, KnobError, PluginError.
@@ -214,7 +147,8 @@ class Registry:
         with plugin_call(entry, "making"):
             made = factory(config, optimizer, weights)
             missing = check_made("engine", made)
-        return cast(Engine, _whole(entry, made, missing))
+        engine: Engine = _whole(entry, made, missing)
+        return engine
 
     def make_chain(
         self,
@@ -234,7 +168,7 @@ class Registry:
         )
 
 
-def _whole(entry: Entry, made: object, missing: str) -> object:
+def _whole(entry: Entry, made: Any, missing: str) -> Any:
     if missing:
         place = f"making {KIND_WORDS[entry.kind]} {entry.name!r}"
         raise PluginError(entry.plugin, place, missing)
