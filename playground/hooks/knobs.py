@@ -9,9 +9,10 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from playground.api import Knobs, KnobValue
-from playground.catalog import Control, Entry
+from playground.catalog import Entry
 from playground.hooks.errors import KnobError, excerpt, one_line, plugin_call
 from playground.hooks.lookup import range_of, unknown_knob
+from playground.hooks.refusals import LIMITS, NUMBERS, limit
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -73,13 +74,8 @@ def _validate(entry: Entry, model: type[Knobs], options: dict[str, Any]) -> Knob
     raise _knob_error(entry, details)
 
 
-_WANTED = {
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "int_type": "must be a whole number",
+_WANTED = NUMBERS | {
     "int_parsing_size": "must be a whole number",
-    "float_parsing": "must be a number",
-    "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
@@ -99,10 +95,10 @@ def _knob_error(entry: Entry, details: ErrorDetails) -> KnobError:
         if allowed and control and control.kind == "slider":
             wanted += f" {allowed}"
         return KnobError(entry.name, field, f"{wanted}, not {given}", allowed)
-    if kind in ("greater_than_equal", "less_than_equal", "greater_than", "less_than"):
-        return KnobError(
-            entry.name, field, f"must be {_bounds(control, details)}, not {given}", allowed
-        )
+    if kind in LIMITS:
+        inclusive = kind in ("greater_than_equal", "less_than_equal")
+        bounds = allowed if allowed and inclusive else limit(details)
+        return KnobError(entry.name, field, f"must be {bounds}, not {given}", allowed)
     if kind == "literal_error":
         return KnobError(entry.name, field, f"must be {allowed}, not {given}", allowed)
     message = (
@@ -111,17 +107,3 @@ def _knob_error(entry: Entry, details: ErrorDetails) -> KnobError:
     if kind in ("value_error", "assertion_error"):
         return KnobError(entry.name, field, message or "is refused", allowed)
     return KnobError(entry.name, field, f"cannot be {given}: {message}", allowed)
-
-
-def _bounds(control: Control | None, details: ErrorDetails) -> str:
-    allowed = range_of(control) if control else ""
-    if allowed and details["type"] in ("greater_than_equal", "less_than_equal"):
-        return allowed
-    words = {
-        "greater_than_equal": ("ge", "{} or more"),
-        "less_than_equal": ("le", "{} or less"),
-        "greater_than": ("gt", "above {}"),
-        "less_than": ("lt", "below {}"),
-    }
-    key, text = words[details["type"]]
-    return text.format(details.get("ctx", {}).get(key, "?"))

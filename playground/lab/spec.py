@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from microgpt.config import ConfigError, ModelConfig, OptimizerConfig
+from playground.hooks.refusals import LIMITS, NUMBERS, limit
 
 JsonValue = bool | int | float | str | None
 
@@ -176,7 +178,7 @@ def explain(error: ValidationError) -> dict[str, str]:
             field = f"{field}.{cause.field}" if field else cause.field
             text = cause.message
         else:
-            text = _sentence(item["type"], context, item["input"], item["msg"])
+            text = _sentence(item)
         problems[field or "run"] = text
     return problems
 
@@ -186,19 +188,17 @@ def _bound(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
-def _sentence(kind: str, context: Mapping[str, Any], value: object, fallback: str) -> str:
-    shown = repr(value)
+def _sentence(details: ErrorDetails) -> str:
+    kind = details["type"]
+    shown = repr(details["input"])
     shown = shown if len(shown) <= 60 else shown[:57] + "..."
-    if kind == "greater_than_equal":
-        return f"must be {_bound(context['ge'])} or more, not {shown}"
-    if kind == "less_than_equal":
-        return f"must be {_bound(context['le'])} or less, not {shown}"
-    if kind in ("int_parsing", "int_type", "int_from_float"):
-        return f"must be a whole number, not {shown}"
-    if kind in ("float_parsing", "float_type"):
-        return f"must be a number, not {shown}"
+    if kind in LIMITS:
+        return f"must be {limit(details, _bound)}, not {shown}"
+    if kind in NUMBERS:
+        return f"{NUMBERS[kind]}, not {shown}"
     if kind == "finite_number":
         return "must be finite"
     if kind == "extra_forbidden":
         return "there is no such setting"
-    return fallback[:1].lower() + fallback[1:]
+    message = details["msg"]
+    return message[:1].lower() + message[1:]
