@@ -11,7 +11,7 @@ import pluggy
 from playground.api.knobs import Knobs
 
 API_VERSION = 1
-"""Grows when a plugin written for an older version may have to change."""
+"""The version of the plugin interface. It grows when older plugins may have to change."""
 
 PROJECT_NAME = "microgpt_play"
 """pluggy's project name, and the entry-point group of installed plugins."""
@@ -24,7 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class Contribution(Generic[T_co]):
-    """What a hook yields: something there is, and how to make it."""
+    """What a hook yields: a name, and how to make the object that has it."""
 
     name: str
     """Short, lower case, words joined by hyphens: "min-p". Unique within its plugin."""
@@ -35,5 +35,5 @@ class Contribution(Generic[T_co]):
     EngineFactory."""
     knobs: type[Knobs] | None = None
     requires: tuple[str, ...] = ()
-    """Modules that `factory` imports and that may be missing: ("numpy",). They are looked for,
-    not imported; without them the contribution is listed together with what it lacks."""
+    """Modules that `factory` imports and that may be missing: ("numpy",). The playground looks for
+    them without importing them, and lists a contribution together with what it lacks."""

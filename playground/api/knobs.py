@@ -1,4 +1,4 @@
-"""The parameters of a contribution: declared once, drawn, validated and saved by the host."""
+"""The parameters of a contribution: declared once; drawn, validated and saved by the playground."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def Knob(
     ge, le: the ends of its range, both allowed; numbers need both to be drawn as a slider.
     step: what one key press adds; a hundredth of the range if not given.
     neutral: the value at which the parameter has no effect, shown as "off".
-    log: for values that span orders of magnitude: key presses multiply.
-    follows: "block_size", "n_embd", ...: while at neutral it takes that setting of the model.
+    log: for values that span orders of magnitude: a key press multiplies.
+    follows: "block_size", "n_embd", ...: a setting of the model that a neutral knob takes over.
     help: one sentence.
     """
     extra: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What looks at a run, steers it, or takes it elsewhere: four protocols."""
+"""Four protocols for what steers a run, measures it, draws it and takes it elsewhere."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from microgpt.engine import Progress, StateKind
 
 @runtime_checkable
 class Schedule(Protocol):
-    """How the learning rate changes over a run. Part of what determines the run: no randomness,
-    no clock, no state."""
+    """How the learning rate changes over a run. A schedule is part of what determines the run: it
+    has no randomness, no clock and no state."""
 
     def factor(self, step: int, steps: int) -> float:
-        """What the base learning rate is multiplied by at 0-based `step` of `steps`: finite, 0 or
-        more. microgpt.py's own: 1 - step / steps."""
+        """The number that multiplies the base learning rate at 0-based `step` of `steps`: finite, 0
+        or more. The one of microgpt.py is 1 - step / steps."""
 
 
 # ---------------------------------------------------------------- metrics
@@ -31,16 +31,16 @@ class StepFacts:
     """A step that was just done, as a metric sees it."""
 
     step: int
-    """Its number, counted from 1."""
+    """The number of the step, counted from 1."""
     loss: float
-    """Mean over its tokens, in nats, before the update."""
+    """Mean over the step's tokens, in nats, before the update."""
     learning_rate: float
     token_losses: Sequence[Sequence[float]]
-    """Per document, per predicted token, in nats."""
+    """The loss of each predicted token of each document, in nats."""
     shapes: Mapping[str, tuple[int, int]]
     """(rows, columns) of each matrix, in the flat order: wte, wpe, lm_head, layer0.attn_wq ..."""
     read: Callable[[StateKind], array[float]] = field(compare=False, repr=False)
-    """A copy of the weights, gradients or moments, flat, float64. Costs time: only if needed."""
+    """Gives a copy of the weights, gradients or moments, flat, float64. Each copy costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class SampleFacts:
     step: int
     """Training steps done."""
     texts: tuple[str, ...]
-    """Prompt included."""
+    """The texts, each with its prompt."""
     in_data: tuple[bool, ...]
-    """Whether the very text is a document of the data set."""
+    """For each text, whether exactly this text is a document of the data set."""
 
 
 @runtime_checkable
@@ -82,17 +82,17 @@ class PanelFacts:
     """The run at this moment, as a panel sees it."""
 
     step: int
-    """Steps done."""
+    """Training steps done."""
     steps: int
-    """In the whole run."""
+    """Steps in the whole run."""
     losses: Sequence[float]
-    """Of the last steps, at most 1,000, oldest first."""
+    """The losses of the last steps, at most 1,000, oldest first."""
     vocabulary: tuple[str, ...]
-    """Display of each token, by id."""
+    """The display of each token, by id."""
     document: tuple[str, ...]
     """Displays of the tokens that the last step predicted."""
     token_losses: tuple[float, ...]
-    """Surprise at each of them, in nats; empty before the first step."""
+    """The surprise at each token of `document`, in nats; empty before the first step."""
     shapes: Mapping[str, tuple[int, int]]
     """As in StepFacts."""
     read: Callable[[StateKind], array[float]] = field(compare=False, repr=False)
@@ -104,8 +104,8 @@ class Panel(Protocol):
     """A picture made of lines of text, drawn anew as the run goes on."""
 
     def render(self, facts: PanelFacts, width: int, height: int) -> Sequence[str]:
-        """At most `height` lines; what is longer than `width` cells is cut off. Plain text:
-        never markup. It runs beside the training, so it must be quick: 10 ms."""
+        """At most `height` lines of plain text, never markup; a line longer than `width` cells is
+        cut off. Drawing runs beside the training, so it must take less than 10 ms."""
 
 
 # ---------------------------------------------------------------- exporters
@@ -119,7 +119,7 @@ class RunExport:
     """The RunSpec, as JSON values."""
     step: int
     losses: Sequence[float]
-    """Of the steps `first_step`, `first_step` + 1, ..."""
+    """The losses of the steps `first_step`, `first_step` + 1, ..."""
     learning_rates: Sequence[float]
     first_step: int
     evaluations: Sequence[tuple[int, float]]
@@ -131,15 +131,15 @@ class RunExport:
     matrices: Mapping[str, tuple[int, int]]
     """(rows, columns) of each matrix, in the flat order."""
     weights: array[float]
-    """Flat, float64."""
+    """All weights, flat, float64."""
 
 
 @runtime_checkable
 class Exporter(Protocol):
-    """Writes a run to a file or folder, in a format of others."""
+    """Writes a run to a file or folder, in a format that other programs read."""
 
     def export(self, run: RunExport, path: Path, progress: Progress) -> None:
-        """Write it; what was there is replaced. Raises ExportError or OSError."""
+        """Write the run, replacing what was at `path`. Raises ExportError or OSError."""
 
 
 class ExportError(Exception):

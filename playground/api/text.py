@@ -1,4 +1,4 @@
-"""What is trained on, how it becomes tokens, and how tokens are chosen: three protocols."""
+"""Three protocols: the data set, the tokenizer, and the strategy that chooses tokens."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Tokenizer(Protocol):
 
     @property
     def bos_id(self) -> int:
-        """The token that begins and ends every document; never produced by `encode`."""
+        """The id of the token that begins and ends every document; `encode` never gives it."""
 
     def train(self, documents: Iterable[str]) -> None:
-        """Build the vocabulary. Called once, before anything else or load_state_dict."""
+        """Build the vocabulary. `train` or load_state_dict is called once, before all else."""
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of text, without BOS. Raises UnknownTextError naming the character and
-        its place for text outside the vocabulary; it never guesses."""
+        """The token ids of a text, without BOS. A tokenizer never guesses: text outside the
+        vocabulary raises UnknownTextError, which names the character and its place."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; decode(encode(text)) == text. BOS is left out."""
@@ -42,7 +42,7 @@ class Tokenizer(Protocol):
         """All that training made, as JSON values."""
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take the place of `train`, from what state_dict gave."""
+        """Restore what state_dict gave, in place of `train`."""
 
 
 # ---------------------------------------------------------------- data sets
@@ -62,11 +62,11 @@ class Provenance:
     """Where a data set comes from, shown beside it."""
 
     source: str
-    """Who made it, where and when, in words; a file's path for the user's own."""
+    """Who made the data, where and when, in words; the path of a file of the user's own."""
     licence: str
     """"public domain", an SPDX identifier, or "the user's own"."""
     sha256: str = ""
-    """Of the bytes as they lie on disk; empty if not known before `prepare`."""
+    """The checksum of the bytes on disk; empty if it is not known before `prepare`."""
 
 
 @runtime_checkable
@@ -78,16 +78,16 @@ class Dataset(Protocol):
         """Licence, source, checksum."""
 
     def prepare(self, cache: Path, progress: Progress) -> None:
-        """Whatever must happen first: reading, unpacking, and the only place for network.
+        """Do what must happen first: read, unpack, download. The network is used nowhere else.
 
-        cache: a folder of this data set's own that stays. Raises DatasetError.
+        cache: a folder that this data set has to itself, and that stays. Raises DatasetError.
         """
 
     def documents(self) -> Iterator[str]:
-        """A fresh iterator over the documents, the same each time. None is empty."""
+        """A fresh iterator over the documents, the same ones each time. No document is empty."""
 
     def count(self) -> int | None:
-        """How many documents there are; None if only a pass would tell."""
+        """How many documents there are; None if only a pass over them would tell."""
 
 
 # ---------------------------------------------------------------- sampling strategies
@@ -107,7 +107,7 @@ class SampleContext:
     step: int
     """Training steps done by the model."""
     rng: random.Random = field(compare=False, repr=False)
-    """The only source of randomness."""
+    """The only source of randomness that a strategy may use."""
 
 
 @runtime_checkable
@@ -124,7 +124,7 @@ class PickStrategy(Protocol):
     """The last link: it chooses the token."""
 
     def pick(self, probs: Sequence[float], context: SampleContext) -> int:
-        """The id of the next token. probs (vocab_size) sum to 1; randomness only from
+        """The id of the next token. probs (vocab_size) sum to 1; all randomness comes from
         context.rng."""
 
 

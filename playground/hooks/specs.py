@@ -1,7 +1,7 @@
-"""The hooks. Each *declares* what there is; the objects that the factories make do the work.
+"""The hooks. Each *declares* contributions; the objects that their factories make do the work.
 
-A hook takes no arguments and yields (or returns a list of) `Contribution`s. It must be quick
-and must not fail for want of a network or a heavy library: import those in the factory.
+A hook takes no arguments and yields (or returns a list of) `Contribution`s. It must be quick, and
+must not fail for want of a network or a heavy library: a factory imports what is heavy.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ def microgpt_tokenizers() -> Iterable[Contribution[Tokenizer]]:
 
 @hookspec
 def microgpt_datasets() -> Iterable[Contribution[Dataset]]:
-    """Streams of documents. The factory makes a `Dataset`; `prepare` is the place for files
-    and network, and says in a `DatasetError` what is wrong with them.
+    """Streams of documents. The factory makes a `Dataset`; its `prepare` reads files and uses the
+    network, and raises a `DatasetError` that says what is wrong with them.
 
     A complete plugin:
 
@@ -183,8 +183,8 @@ def microgpt_engines() -> Iterable[Contribution[Engine]]:
 
 @hookspec
 def microgpt_schedules() -> Iterable[Contribution[Schedule]]:
-    """Ways for the learning rate to change over a run. The factory makes an object with
-    `factor(step, steps)`, which the base learning rate is multiplied by.
+    """Ways for the learning rate to change over a run. The factory makes an object whose
+    `factor(step, steps)` multiplies the base learning rate.
 
     A complete plugin:
 
@@ -215,8 +215,8 @@ def microgpt_schedules() -> Iterable[Contribution[Schedule]]:
 @hookspec
 def microgpt_metrics() -> Iterable[Contribution[Metric]]:
     """Numbers drawn as series beside the loss. The factory makes an object with
-    `of_step(step)`, a number for a step, or with `of_samples(samples)`, one for a batch of
-    sampled texts; None where there is none.
+    `of_step(step)`, the number of a step, or with `of_samples(samples)`, the number of a batch
+    of sampled texts; either gives None where there is no number.
 
     A complete plugin:
 
@@ -240,7 +240,8 @@ def microgpt_metrics() -> Iterable[Contribution[Metric]]:
 @hookspec
 def microgpt_panels() -> Iterable[Contribution[Panel]]:
     """Pictures of the run. The factory makes an object with `render(facts, width, height)`,
-    which gives lines of plain text. It runs in the run's own process, never in the screen's.
+    which gives lines of plain text. The object draws in the run's own process, never in the
+    screen's.
 
     A complete plugin:
 
