@@ -1,17 +1,16 @@
 """Which versions of the plugin interface a plugin is written for, read without running it.
 
-A single file says it in a literal at its top level, a version or the first and the last one:
+A single file names a version, or the first and the last one, in a literal at its top level:
 
     MICROGPT_API = 1
     MICROGPT_API = (1, 2)
 
-An installed package says it in an entry point of its own, for its metadata can be read without
-importing it:
+An installed package names them in an entry point, because metadata is read without an import:
 
     [project.entry-points.microgpt_play_api]
     versions = "1..2"
 
-One that says nothing is taken as it is.
+A plugin that names no version is loaded.
 """
 
 from __future__ import annotations
@@ -27,18 +26,18 @@ from playground.hooks.errors import excerpt
 NAME = "MICROGPT_API"
 GROUP = "microgpt_play_api"
 HEAD_BYTES = 65_536
-"""Of a file, in which the literal is looked for."""
+"""How much of a file is searched for the literal."""
 
 Range = tuple[int, int]
 """The first and the last version, both included."""
 
 
 class VersionError(Exception):
-    """A range that is none, or that leaves out the version there is."""
+    """A range that cannot be read, or that leaves out this playground's version."""
 
 
 def check(wanted: Range | None, version: int) -> None:
-    """Raises VersionError if a plugin is written for another version of the interface."""
+    """Raise VersionError if a plugin is written for another version of the interface."""
     if wanted is None or wanted[0] <= version <= wanted[1]:
         return
     first, last = wanted
@@ -62,8 +61,8 @@ def of_text(text: str) -> Range:
 
 
 def head_of(path: Path) -> bytes:
-    """How the source of a file, or of a package's folder, begins; nothing if it cannot be read,
-    or is a pipe that one would wait for."""
+    """The first HEAD_BYTES of a plugin's file, or of a package's __init__.py; nothing if there is
+    no file to read. A pipe is not opened, because its reader would wait."""
     try:
         source = path / "__init__.py" if path.is_dir() else path
         if not source.is_file():
@@ -75,17 +74,17 @@ def head_of(path: Path) -> bytes:
 
 
 def of_path(path: Path) -> Range | None:
-    """What a plugin's file says, or a package's __init__.py; None if nothing, or if there is
-    nothing to read: the import will tell. Raises VersionError."""
+    """The range that a plugin's file, or a package's __init__.py, names. None if it names none, or
+    cannot be read: the import then says why. Raises VersionError."""
     head = head_of(path)
     if NAME.encode() not in head:
-        return None  # nearly always: the rest costs some ms
+        return None  # nearly every plugin; the rest costs some ms
     literal = _literal(head)
     return None if literal is None else _of_literal(literal)
 
 
 def _literal(head: bytes) -> str | None:
-    """The source of the literal: what stands behind NAME = in a line of the top level."""
+    """The source text behind `NAME =` in a line of the top level; None if there is no such line."""
     try:
         text = head.decode(tokenize.detect_encoding(io.BytesIO(head).readline)[0], "replace")
     except (SyntaxError, LookupError):
@@ -108,7 +107,7 @@ def _literal(head: bytes) -> str | None:
                 line = []
             elif taken:
                 line.append(token.string)
-    except (tokenize.TokenError, SyntaxError):  # cut off within a text, or no Python
+    except (tokenize.TokenError, SyntaxError):  # cut off inside a string, or no Python
         if not taken:
             return None
     if not taken or "=" not in line:

@@ -1,7 +1,7 @@
 """The chain of sampling strategies: logits in, the next token out.
 
-Transforms work in the user's order; then softmax; then the one strategy that picks, wherever
-it was put, or a draw from the context's random stream.
+The transforms work in the user's order, then softmax, then the one strategy that picks, wherever it
+stands in the chain, or else a draw from the context's random stream.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class ChainError(ValueError):
 
 
 class LogitsError(ArithmeticError):
-    """The model's own logits are no numbers to choose by: its weights have diverged."""
+    """The model's logits are not finite, so no token can be chosen: its weights have diverged."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,11 +34,12 @@ class _Link:
     name: str
     strategy: Any
     trusted: bool
-    """Built in: its results are proven by tests, not looked at again for every token."""
+    """True for a built-in strategy: tests prove its results, so they are not checked at every
+    token."""
 
 
 class Chain:
-    """Strategies at work. Stateless itself; cheap to make anew when a knob moves."""
+    """Strategies at work. A chain keeps no state, and is cheap to make anew when a knob moves."""
 
     def __init__(self, links: Sequence[tuple[str, object]]) -> None:
         """links: (qualified name, strategy) in the user's order. Raises ChainError."""
@@ -66,8 +67,8 @@ class Chain:
     def apply(self, logits: Sequence[float], context: SampleContext) -> list[float]:
         """The logits (vocab_size) after all transforms.
 
-        Raises LogitsError if they are no numbers to begin with, PluginError naming the
-        strategy that fails or breaks its contract.
+        Raises LogitsError if the model's logits are not finite, and PluginError, which names the
+        strategy, if one fails or breaks its contract.
         """
         values = _checked_input(logits)
         for link in self._transforms:
@@ -95,8 +96,8 @@ class Chain:
     ) -> tuple[list[float], list[float]]:
         """The next token's probabilities before and after the transforms, for the screen.
 
-        What a strategy that picks would make of the second is not foreseen. The random
-        stream stays where it is: looking does not change what is looked at.
+        The choice of a strategy that picks is not foreseen. The random stream of the context does
+        not advance, so that looking changes no sample.
         """
         before = softmax(_checked_input(logits))
         if not self._transforms:
@@ -112,7 +113,7 @@ def _checked_input(logits: Sequence[float]) -> list[float]:
     values = list(logits)
     if not values:
         raise LogitsError("there are no logits to choose from")
-    if not math.isfinite(sum(values)):  # one quick pass; only -inf is allowed to fail it
+    if not math.isfinite(sum(values)):  # one quick pass, which an allowed -inf fails, too
         if any(map(math.isnan, values)) or math.inf in values:
             raise LogitsError(
                 "the model's logits are not finite: its weights have diverged; "
@@ -124,7 +125,7 @@ def _checked_input(logits: Sequence[float]) -> list[float]:
 
 
 class _named:
-    """A PluginError inside also says which strategy it is about."""
+    """Adds to a PluginError which strategy it is about."""
 
     __slots__ = ("_link",)
 
@@ -140,10 +141,10 @@ class _named:
 
 
 def _guarded_transform(link: _Link, values: list[float], context: SampleContext) -> list[float]:
-    # A tuple, so that a strategy which changes its argument finds out.
+    # A tuple, so that a strategy which changes its argument fails.
     with plugin_call(link.name.partition(":")[0], f"in transform of {link.name}", values):
         given = link.strategy.transform(tuple(values), context)
-        # One more than there are tokens tells enough of a generator that never ends.
+        # At most one too many: the result may be a generator that never ends.
         result = list(islice(given, len(values) + 1))
         if not set(map(type, result)) <= {float}:
             result = [_as_float(value) for value in result]

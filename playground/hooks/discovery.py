@@ -1,7 +1,7 @@
-"""All plugins there are, in the order they are loaded, with nothing of them imported.
+"""Finds all plugins, in the order in which they are loaded, and imports none.
 
-What the manager loads, `plugins list` shows and `plugins doctor` examines is found here, so that
-the three agree on names and on what is switched off.
+The manager loads what is found here, `plugins list` shows it, and `plugins doctor` examines it, so
+that the three agree on the names of plugins and on which are switched off.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 GROUP = "microgpt_play"
-"""The entry-point group of installed plugins: playground.api.PROJECT_NAME, which is not imported
-here for what it brings along."""
+"""The entry-point group of installed plugins. It is playground.api.PROJECT_NAME, written again
+because importing playground.api loads pydantic and pluggy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +40,35 @@ class Candidate:
     """A plugin that was found, not yet imported."""
 
     name: str
-    """Unique among all that were found, but for entry points of one package."""
+    """Unique among all that were found, except that the entry points of a package share one."""
     origin: str
-    """In words."""
+    """Where the plugin comes from, in words."""
     aliases: frozenset[str]
-    """Every name by which it can be switched off."""
+    """Every name by which the plugin can be switched off."""
     bring_in: Callable[[], object] = field(compare=False, repr=False)
-    """Imports it; raises whatever its code raises."""
+    """Imports the plugin; raises whatever the plugin's code raises."""
     disabled: bool = False
     path: Path | None = None
-    """Of a single file, or of a package in a folder."""
+    """The path of a single file, or of a package in a folder."""
     point: EntryPoint | None = field(default=None, compare=False, repr=False)
-    """Of an installed package."""
+    """The entry point of an installed package."""
 
     @property
     def key(self) -> str:
-        """What it is remembered by from one start to the next."""
+        """The name by which the quarantine remembers the plugin from one start to the next."""
         if self.path is not None:
             return same_place(self.path)
         return f"entry point {self.name} {self.point.name if self.point else ''}"
 
     def stamp(self) -> str:
-        """Changes when its code does."""
+        """A text that changes when the plugin's code does."""
         if self.path is not None:
             return quarantine.stamp_of(self.path)
         return f"{self.origin} {_module_stamp(self.point)}"
 
     def versions(self) -> api_version.Range | None:
-        """The versions of the plugin interface it declares. Raises VersionError."""
+        """The versions of the plugin interface that the plugin declares; None if it declares none.
+        Raises VersionError."""
         if self.path is not None:
             return api_version.of_path(self.path)
         for text in _declared_versions(self.point):
@@ -76,7 +77,7 @@ class Candidate:
 
 
 class Finder:
-    """Looks for plugins; what is amiss on the way is in `problems`."""
+    """Looks for plugins, and collects in `problems` what is wrong with what it finds."""
 
     def __init__(self, sources: PluginSources) -> None:
         self._sources = sources
@@ -85,7 +86,7 @@ class Finder:
         self._named: list[tuple[str, str, str]] = [
             (name, "--without", "") for name in sources.disabled
         ]
-        """(name of a plugin to leave out, who says so, where)."""
+        """(name of a plugin to switch off, who says so, in which file)."""
         if sources.config:
             try:
                 names = switched_off.read_disabled(expanded(sources.config))
@@ -97,7 +98,7 @@ class Finder:
         self._meant: set[str] = set()
 
     def find(self) -> list[Candidate]:
-        """Every plugin but the built-ins, in the order they are loaded. Call it once."""
+        """Every plugin but the built-ins, in the order they are loaded. Call `find` once."""
         found = list(self._entry_points()) if self._sources.entry_points else []
         seen: set[str] = set()
         for item in self._found():
@@ -114,7 +115,7 @@ class Finder:
     # ------------------------------------------------------------ where they are
 
     def _entry_points(self) -> Iterator[Candidate]:
-        import importlib.metadata  # 10 ms, unless pydantic was here first
+        import importlib.metadata  # 10 ms, unless pydantic has imported it
 
         try:
             points = list(importlib.metadata.entry_points(group=GROUP))
@@ -127,7 +128,7 @@ class Finder:
                 if point.dist is not None:
                     plugin = plugin_name(point.dist.name)
                     origin = one_line(f"package {point.dist.name} {point.dist.version}")
-            except Exception as error:  # a damaged dist-info: the code may be well
+            except Exception as error:  # a damaged dist-info: the code may be sound
                 self._say(plugin, origin, "import", error)
             aliases = {plugin, point.name, f"{plugin}:{point.name}"}
             yield self._candidate(plugin, origin, aliases, point.load, point=point)
@@ -151,7 +152,8 @@ class Finder:
         path: Path | None = None,
         point: EntryPoint | None = None,
     ) -> Candidate:
-        """With a name that nobody else has; one package may have several entry points."""
+        """The candidate, under a name that no other plugin has; entry points of one package share
+        theirs."""
         name, count = wanted, 1
         while self._owners.get(name, origin) != origin:
             count += 1
@@ -171,7 +173,7 @@ class Finder:
     # ------------------------------------------------------------ what went wrong
 
     def _say_unknown(self, found: list[Candidate]) -> None:
-        """Names that were to be switched off, and are no plugin's."""
+        """Report the names that are to be switched off and belong to no plugin."""
         known = sorted({item.name for item in found})
         for name, who, where in dict.fromkeys(self._named):
             if name in self._meant:
@@ -189,7 +191,7 @@ class Finder:
 
 
 def close_to(name: str, known: list[str]) -> str:
-    """The end of a sentence that a name means nothing: which one was meant, or all there are."""
+    """The end of a sentence about an unknown name: the name that was meant, or all known names."""
     import difflib
 
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -199,12 +201,12 @@ def close_to(name: str, known: list[str]) -> str:
 
 
 def _module_stamp(point: EntryPoint | None) -> str:
-    """Of the files of an entry point's top-level module, which is looked for, not imported."""
+    """The stamp of an entry point's top-level module, which is looked for without an import."""
     import importlib.util
 
     try:
         spec = importlib.util.find_spec(point.value.split(":")[0].split(".")[0]) if point else None
-    except Exception:  # a finder of somebody else
+    except Exception:  # a foreign finder may raise anything
         return ""
     if spec is None or not spec.origin:
         return ""
@@ -216,5 +218,5 @@ def _declared_versions(point: EntryPoint | None) -> list[str]:
     try:
         mine = point.dist.entry_points if point is not None and point.dist is not None else ()
         return [other.value for other in mine if other.group == api_version.GROUP]
-    except Exception:  # a damaged dist-info, which was said
+    except Exception:  # a damaged dist-info, which _entry_points reports
         return []

@@ -1,7 +1,7 @@
-"""What goes wrong with plugins, said so that a person can act on it.
+"""Errors of plugins, in words that a person can act on.
 
-Apart from the manager because the lab, the command line and the screen catch these without
-loading pluggy or pydantic.
+They stand apart from the manager because the lab, the command line and the screen catch these
+errors without loading pluggy or pydantic.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class PluginError(Exception):
     def __init__(
         self, plugin: str, place: str, cause: BaseException | str, detail: str = ""
     ) -> None:
-        """plugin: who; place: what was being done ("making sampling strategy 'cold'")."""
+        """plugin: its name; place: what was being done ("making sampling strategy 'cold'")."""
         self.plugin = plugin
         self.place = place
         self.reason = cause if isinstance(cause, str) else describe(cause)
@@ -45,7 +45,7 @@ class PluginError(Exception):
         self.detail = detail or ("" if isinstance(cause, str) else traceback_text(cause))
         """The plugin's part of the traceback."""
         self.contribution = ""
-        """"strategy:hot:hot": which contribution of the plugin, where that is known."""
+        """The contribution that failed, as in "strategy:hot:hot"; "" if it is not known."""
         super().__init__(f"plugin {plugin!r} failed {place}: {self.reason}")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -54,7 +54,7 @@ class PluginError(Exception):
 
 
 class KnobError(ValueError):
-    """An option that cannot be."""
+    """An option that a contribution does not take."""
 
     def __init__(self, owner: str, field: str, message: str, allowed: str = "") -> None:
         """owner: the contribution; field: the knob, "" if the knobs together are at fault;
@@ -78,7 +78,7 @@ class UnknownNameError(LookupError):
         self.name = name
         self.message = message
         self.known = tuple(known)
-        """The names that would do."""
+        """The names that exist."""
 
     @property
     def title(self) -> str:
@@ -90,7 +90,7 @@ class UnknownNameError(LookupError):
 
 
 class MissingError(UnknownNameError):
-    """A contribution that is known, and cannot be used here: something must be installed."""
+    """A known contribution that cannot be used here until something is installed."""
 
     @property
     def title(self) -> str:
@@ -103,12 +103,12 @@ class plugin_call:
         with plugin_call(entry, "encoding", text):
             ids = tokenizer.encode(text)
 
-    An exception comes out as PluginError naming the plugin, the place and the beginning of
-    what it was given. What the contract provides for (DatasetError, UnknownTextError, a
-    PluginError from further down) and the types in `passing` (the lab's way to cancel) go
-    through as they are, and so does KeyboardInterrupt, where there is a keyboard.
+    An exception becomes a PluginError that names the plugin, the place and the beginning of what
+    the plugin was given. Unchanged pass the errors of the contract (DatasetError, UnknownTextError,
+    a PluginError from further down), the types in `passing` (by which the lab cancels), and
+    KeyboardInterrupt where there is a keyboard.
 
-    A class rather than a generator, because it stands around every token.
+    The guard is a class and no generator, because a generator is too slow around every token.
     """
 
     __slots__ = ("given", "owner", "passing", "place")
@@ -155,7 +155,7 @@ class plugin_call:
 def _in_contract(error: BaseException) -> bool:
     if isinstance(error, PluginError):
         return True
-    from playground.api import DatasetError, UnknownTextError  # only on the way out of a failure
+    from playground.api import DatasetError, UnknownTextError  # imported only after a failure
 
     return isinstance(error, (DatasetError, UnknownTextError))
 
@@ -164,7 +164,7 @@ def _in_contract(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """One line: the type of an exception and its message, whatever that message does."""
+    """One line: the type of an exception and its message, even if `__str__` fails."""
     name = type(error).__name__
     if isinstance(error, SyntaxError):
         return one_line(_describe_syntax(error))
@@ -219,7 +219,7 @@ def traceback_text(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         text = "".join(traceback.format_exception(type(error), error, trace))
-        if len(text) > MAX_TRACEBACK:  # of both ends: where it began, and what it was
+        if len(text) > MAX_TRACEBACK:  # both ends stay: where it began, and what was raised
             half = MAX_TRACEBACK // 2
             text = f"{text[:half]}\n[...]\n{text[-half:]}"
         return "".join(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from playground.hooks.discovery import Candidate
 
 DEADLINE = 10.0
-"""Seconds for an import and its hooks."""
+"""Seconds for the import and the hooks of one plugin."""
 CONTRACT_DEADLINE = 120.0
 """Seconds for the contract of one plugin."""
 TRIAL_DEADLINE = 2.0
@@ -47,39 +47,39 @@ _LOOKS = 0.1
 
 @dataclass(slots=True)
 class Examined:
-    """What became of one plugin."""
+    """What the examination of one plugin found."""
 
     name: str
     origin: str
     version: str = ""
-    """Of an installed package."""
+    """The version of an installed package; "" for a file."""
     api: str = ""
-    """The versions of the plugin interface it declares."""
+    """The versions of the plugin interface that the plugin declares."""
     state: str = "loaded"
     """loaded, failed, crashed, hung or disabled."""
     seconds: float = 0.0
-    """For its import and hooks."""
+    """How long its import and hooks took."""
     contributions: list[dict[str, Any]] = field(default_factory=list)
-    """kind, name, summary and missing of each."""
+    """The kind, name, summary and missing of each."""
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """Worth knowing, and no trouble."""
+    """Facts worth knowing that are no trouble."""
     findings: list[dict[str, Any]] = field(default_factory=list)
-    """Of the contract: kind, name, check, promise, outcome, message, seconds, detail."""
+    """Results of the contract: kind, name, check, promise, outcome, message, seconds, detail."""
 
     @property
     def hooks(self) -> list[str]:
-        """The hooks through which it contributes."""
+        """The hooks through which the plugin contributes."""
         kinds = {item["kind"] for item in self.contributions}
         return [hook for hook, kind in HOOKS.items() if kind in kinds]
 
     @property
     def trouble(self) -> bool:
-        """Whether something is wrong with it."""
+        """True if the plugin has a problem or breaks its contract."""
         return bool(self.problems) or any(f["outcome"] == "failed" for f in self.findings)
 
     def json(self) -> dict[str, Any]:
-        """All of it as plain values."""
+        """All fields as JSON values."""
         return {
             "name": self.name,
             "origin": self.origin,
@@ -146,7 +146,7 @@ class _Ended:
 
     code: int
     late: bool
-    """It was ended because it took too long."""
+    """True if the process was ended because it took too long."""
     events: list[dict[str, Any]]
     printed: _Stream
 
@@ -201,7 +201,7 @@ class _Process:
         return _Ended(popen.returncode, not in_time, _events(report.head), printed)
 
     def _in_time(self, popen: subprocess.Popen[bytes], report: _Stream) -> bool:
-        """Wait; whether the process ends before its deadline."""
+        """Wait for the end of the process; True if it comes before the deadline."""
         if self._start and not report.begun.wait(self._start):
             return False
         end = time.monotonic() + self._seconds
@@ -215,7 +215,7 @@ class _Process:
 
 
 def _end(popen: subprocess.Popen[bytes]) -> None:
-    """Kill a process, and what it started, which may outlive it."""
+    """Kill a process, and what the process started, which may outlive it."""
     if os.name == "posix":
         with contextlib.suppress(OSError):
             os.killpg(popen.pid, signal.SIGKILL)
@@ -224,7 +224,7 @@ def _end(popen: subprocess.Popen[bytes]) -> None:
 
 
 def _events(report: bytes | bytearray) -> list[dict[str, Any]]:
-    """What was reported, as far as it came. A plugin may have written there, too."""
+    """The events that were reported. A line that is no event, perhaps a plugin's, is left out."""
     events = []
     for line in report.splitlines():
         with contextlib.suppress(ValueError):
@@ -269,7 +269,7 @@ class Trial(_Process):
 
 
 class Examination(_Process):
-    """One plugin as it is: loaded and, if that is asked for, put to its contract."""
+    """One plugin as it is: loaded and, on request, put to its contract."""
 
     def __init__(
         self, found: Candidate | None, *, contract: bool = False, deadline: float | None = None
@@ -294,8 +294,8 @@ class Examination(_Process):
         self._found = found
 
     def run(self) -> Examined:
-        """What came of it. Blocks, at most until the deadline. Raises OSError if no process can
-        be started."""
+        """Everything found out about the plugin. Blocks, at most until the deadline. Raises OSError
+        if no process can be started."""
         found = self._found
         about = Examined(found.name, found.origin) if found else Examined(BUILTIN, BUILT_IN)
         ended = self._ended()
@@ -352,7 +352,7 @@ def _take(about: Examined, events: list[dict[str, Any]]) -> None:
 
 
 def _say_end(about: Examined, ended: _Ended, seconds: float) -> None:
-    """It did not come to the end of its report."""
+    """Add the problem of a process that ended before its report did."""
     names = [event["event"] for event in ended.events]
     if "loaded" in names:
         checks = [event["check"] for event in ended.events if event["event"] == "check"]

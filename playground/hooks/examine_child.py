@@ -50,7 +50,7 @@ def main() -> None:
 
 def _try(path: str, source: bytes | None, traces: TextIO, tell: Callable[..., None]) -> None:
     """A short look at a version that was saved."""
-    # Before the plugin's turn, so that its time is its own.
+    # Imported before the plugin's turn, so that the deadline counts the plugin's time alone.
     import playground.testing  # noqa: F401
     from playground.hooks.reload import tried
 
@@ -62,9 +62,9 @@ def _try(path: str, source: bytes | None, traces: TextIO, tell: Callable[..., No
 def _examine(request: dict[str, Any], tell: Callable[..., None]) -> None:
     """Load what is asked for, and put it to its contract if that is asked for."""
     faulthandler.enable()
-    # Whoever would end this process may have been killed itself. Needs no Python that runs.
+    # The process that would end this one may have been killed. The timer needs no running Python.
     faulthandler.dump_traceback_later(request["seconds"] + _GRACE, exit=True)
-    # Before the plugin's turn, so that its milliseconds are its own.
+    # Imported before the plugin's turn, so that its milliseconds are its own.
     from playground.hooks.manager import load
     from playground.hooks.sources import PluginSources
 

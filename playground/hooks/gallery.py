@@ -1,7 +1,7 @@
-"""What the gallery would add, for those who have not installed it: named, with the way to get it.
+"""What the gallery would add for those who have not installed it, and the command that adds it.
 
-The gallery's plugins are distributions of their own, for they need what the playground does
-not. A person who never heard of them finds them in the picker, where they would be.
+The gallery's plugins are distributions of their own, because they need libraries that the
+playground does not. The picker lists them in their places, so that a person learns of them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Offer:
     kind: Kind
     name: str
     distribution: str
-    """As it is installed by name."""
+    """The name by which the plugin is installed."""
     folder: str
-    """In the project's plugins/."""
+    """The plugin's folder in the project's plugins/."""
     summary: str
 
 
@@ -80,13 +80,13 @@ GALLERY = (
 )  # fmt: skip
 
 _PLUGINS = Path(__file__).parents[2] / "plugins"
-"""Beside the packages, if this is the project's own folder and not an installed copy."""
+"""The gallery's folder beside the packages; an installed copy of the playground has none."""
 
 
 def offers(
     entries: Iterable[Entry], plugins: Sequence[Plugin], problems: Sequence[Problem]
 ) -> tuple[Entry, ...]:
-    """What of the gallery is not there, as entries whose `missing` says why."""
+    """The gallery's contributions that are not loaded, as entries whose `missing` says why."""
     there = {(entry.kind, entry.name) for entry in entries}
     found = {plugin.name: plugin for plugin in plugins}
     return tuple(
@@ -115,8 +115,8 @@ def _why(offer: Offer, plugin: Plugin | None, problems: Sequence[Problem]) -> st
 
 
 def lacking(requires: Sequence[str]) -> str:
-    """Which of these modules cannot be found, in a sentence; "" if all are there. Nothing is
-    imported, so of "a.b" only a is looked for."""
+    """The first of these modules that cannot be found, in a sentence; "" if all are there. Nothing
+    is imported, so of "a.b" only a is looked for."""
     for module in dict.fromkeys(name.partition(".")[0] for name in requires):
         try:
             if importlib.util.find_spec(module) is None:
@@ -127,7 +127,7 @@ def lacking(requires: Sequence[str]) -> str:
 
 
 def install(what: str) -> str:
-    """The command that adds a distribution to the Python that this runs on."""
+    """The command that adds a distribution to the Python that runs the playground."""
     python = shlex.quote(_shorter(Path(sys.executable)))
     if importlib.util.find_spec("pip") is None:  # an environment that uv made
         return f"uv pip install --python {python} {shlex.quote(what)}"
@@ -135,7 +135,7 @@ def install(what: str) -> str:
 
 
 def _shorter(path: Path) -> str:
-    """From here, if it lies below."""
+    """The path, relative to the working folder if it lies inside."""
     try:
         here = Path.cwd()
         return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)

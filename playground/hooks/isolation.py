@@ -1,13 +1,13 @@
-"""What a plugin shares with everybody else in its process, put back after it was loaded.
+"""Restores what a plugin shares with the rest of its process, after the plugin was loaded.
 
     with undisturbed(silent=True) as changed:
         import_path(path)
     if changed:
         say(put_back(changed))
 
-A plugin may add to what there is (a variable of the environment, a folder in sys.path); what
-was there before stays as it was. This is against mistakes, not against malice: all of it can
-be changed again later.
+A plugin may add a variable of the environment or a folder in sys.path; what was there before is put
+back. The restoring helps against mistakes, not against malice: a plugin can change everything again
+later.
 """
 
 from __future__ import annotations
@@ -27,16 +27,18 @@ _SIGNALS = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGCHLD", "SIGWINCH")
     if hasattr(signal, name)
 )
-"""Not SIGUSR1, by which the worker says where it stands: Python does not know its handler."""
+"""SIGUSR1 is left out, because Python does not know its handler: faulthandler's, by which the
+worker says where its code stands."""
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
 class Interrupted(KeyboardInterrupt):
-    """The keyboard it was, and not a plugin that raised KeyboardInterrupt."""
+    """A KeyboardInterrupt that the keyboard caused, and no plugin raised."""
 
 
 def by_keyboard(error: BaseException) -> bool:
-    """Whether it may be Ctrl+C; in a worker, which does not hear that, it is a plugin's idea."""
+    """True if an error may be Ctrl+C. A worker ignores SIGINT, so there only a plugin can have
+    raised KeyboardInterrupt."""
     if not isinstance(error, KeyboardInterrupt):
         return False
     return isinstance(error, Interrupted) or signal.getsignal(signal.SIGINT) != signal.SIG_IGN
@@ -44,10 +46,10 @@ def by_keyboard(error: BaseException) -> bool:
 
 @contextlib.contextmanager
 def undisturbed(*, silent: bool) -> Iterator[list[str]]:
-    """What is loaded inside leaves the process as it was; the list then says what it did not.
+    """Put back what is changed inside; the list then names what a plugin should not have changed.
 
-    Ctrl+C inside raises Interrupted. silent: what is printed inside, by a child process too,
-    goes nowhere.
+    Ctrl+C inside raises Interrupted. silent: what is printed inside, by a child process too, goes
+    nowhere.
     """
     changed: list[str] = []
     before = _Before(silent)
@@ -59,7 +61,7 @@ def undisturbed(*, silent: bool) -> Iterator[list[str]]:
 
 
 def put_back(changed: list[str]) -> str:
-    """What a person should know of it."""
+    """The problem to report, made of what was changed."""
     *most, last = changed
     words = f"{', '.join(most)} and {last}" if most else last
     return (
@@ -81,7 +83,7 @@ class _Before:
         self.depth = sys.getrecursionlimit()
         self.random = random.getstate()
         self.descriptors = _Descriptors(self.streams, silent)
-        # Only the main thread may say what becomes of a signal.
+        # Only the main thread may set a handler of signals.
         self.main = threading.current_thread() is threading.main_thread()
         self.handlers: dict[Any, Any] = {}
         self.listening: Any = None
@@ -93,7 +95,7 @@ class _Before:
                 signal.signal(signal.SIGINT, self.listening)
 
     def put_back(self, changed: list[str]) -> None:
-        """Each on its own: the next is put back whatever became of one."""
+        """Put back each thing on its own, so that a failure of one does not stop the next."""
         for what, undo in (
             ("the handling of signals", self._signals),
             ("the limit of recursion", self._depth),
@@ -120,7 +122,7 @@ class _Before:
                 different = True
             elif not ours:
                 continue
-            if handler is not None:  # None: of something that is not Python
+            if handler is not None:  # None: a handler that is not Python's
                 signal.signal(number, handler)
         if hasattr(signal, "setitimer") and signal.getitimer(signal.ITIMER_REAL)[0]:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -184,14 +186,14 @@ class _Before:
     def _random(self) -> bool:
         if random.getstate() != self.random:
             random.setstate(self.random)
-        return False  # to draw from it is no offence
+        return False  # a plugin may draw from it
 
 
 _LISTS = ("path", "argv")
 
 
 class _Descriptors:
-    """Of the three standard streams, and the objects that write to them."""
+    """The descriptors of the three standard streams, and the objects that write to them."""
 
     def __init__(self, streams: dict[str, Any], silent: bool) -> None:
         self.streams = streams
@@ -211,7 +213,7 @@ class _Descriptors:
             self.identity[number] = _identity(number)
 
     def put_back(self) -> bool:
-        """True if they were not what they were left as."""
+        """Put back the streams; True if a plugin had changed them."""
         self._flush()
         different = False
         for number, kept in self.kept.items():
@@ -241,7 +243,7 @@ def _identity(number: int) -> tuple[int, int]:
 
 
 def _listener(handler: Callable[..., Any]) -> Callable[[int, Any], None]:
-    """The same handler, whose KeyboardInterrupt is known for the keyboard's."""
+    """The handler, with KeyboardInterrupt turned into Interrupted."""
 
     def listen(number: int, frame: Any) -> None:
         try:

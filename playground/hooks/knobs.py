@@ -1,4 +1,4 @@
-"""Options as JSON values -> a validated `Knobs` object, and back; errors in plain words."""
+"""Turns options as JSON values into a validated `Knobs` object and back; errors in plain words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make_knobs(
 ) -> Knobs | None:
     """The knobs of a contribution with these options; None if it declares none.
 
-    follows: settings of the model that knobs standing at neutral take over.
+    follows: settings of the model, whose values the neutral knobs that follow them take over.
     Raises KnobError; PluginError if a validator of the plugin fails.
     """
     if model is None:
@@ -84,7 +84,7 @@ _WANTED = NUMBERS | {
 
 
 def _knob_error(entry: Entry, details: ErrorDetails) -> KnobError:
-    """pydantic's first error, said without pydantic."""
+    """pydantic's first error in plain words."""
     field = str(details["loc"][0]) if details["loc"] else ""
     control = next((control for control in entry.controls if control.name == field), None)
     allowed = range_of(control) if control else ""

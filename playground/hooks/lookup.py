@@ -1,14 +1,14 @@
 """Names and options as people write them: "min-p", "my-plugin:min-p", "min-p:min_p=0.05".
 
-Works on the `Catalog` alone, so that the screen and the command line can use it without
-plugin code. Values are only typed here; the ranges are the knobs' own business.
+Only the `Catalog` is needed, so that the screen and the command line look names up without plugin
+code. Values get their types here; the knobs check the ranges.
 
     NAME                   a contribution; PLUGIN:NAME always means exactly one
     NAME:OPTIONS           with options; PLUGIN:NAME:OPTIONS likewise
     OPTIONS                knob=value,knob=value; a lone value where there is one knob only
 
-A colon may thus part a plugin from a name or a name from its options. If PLUGIN:NAME is
-there, that is what was meant; else what follows the first colon is options.
+So a colon stands between a plugin and a name, or between a name and its options. If there is a
+contribution PLUGIN:NAME, it is meant; otherwise options follow the first colon.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from playground.hooks.errors import KIND_WORDS, KnobError, MissingError, Unknown
 def resolve(catalog: Catalog, kind: Kind, name: str) -> Entry:
     """The entry that a bare or qualified name means.
 
-    A bare name that several plugins use means the built-in; without one it is an error.
-    Raises UnknownNameError; MissingError for one that cannot be used here.
+    A bare name that several plugins use means the built-in; if none of them is built in, it is an
+    error. Raises UnknownNameError, and MissingError for a contribution that cannot be used here.
     """
     found = catalog.find(kind, name) or _offer(catalog, kind, name)
     if found is not None:
@@ -46,7 +46,7 @@ def resolve(catalog: Catalog, kind: Kind, name: str) -> Entry:
 
 
 def _offer(catalog: Catalog, kind: Kind, name: str) -> Entry | None:
-    """What the gallery would add under this name, if nobody else has it."""
+    """The gallery's entry of this name, if no contribution has the name."""
     if any(entry.name == name for entry in catalog.of(kind)):
         return None
     for entry in catalog.offers:
@@ -79,7 +79,7 @@ def _near(name: str, known: list[str]) -> str:
 
 
 def parse_choice(catalog: Catalog, kind: Kind, text: str) -> tuple[Entry, dict[str, KnobValue]]:
-    """What "min-p:min_p=0.05" means. Raises UnknownNameError, KnobError."""
+    """The entry and the options in "min-p:min_p=0.05". Raises UnknownNameError, KnobError."""
     text = text.strip()
     parts = text.split(":", 2)
     if len(parts) > 1:
@@ -96,10 +96,10 @@ def parse_choice(catalog: Catalog, kind: Kind, text: str) -> tuple[Entry, dict[s
 
 
 def parse_options(entry: Entry, text: str) -> dict[str, KnobValue]:
-    """Typed values from "min_p=0.05,keep=3": only those that were said.
+    """Typed values from "min_p=0.05,keep=3": only of the knobs that are named.
 
-    Knob names may be written with hyphens. A value with a comma goes into quotes:
-    path="a, b.txt". Raises KnobError.
+    Knob names may be written with hyphens. A value with a comma goes into quotes: path="a, b.txt".
+    Raises KnobError.
     """
     options: dict[str, KnobValue] = {}
     if not text.strip():
@@ -131,7 +131,7 @@ def parse_options(entry: Entry, text: str) -> dict[str, KnobValue]:
 
 
 def unknown_knob(owner: str, name: str, known: list[str]) -> KnobError:
-    """The error for a knob that is not there."""
+    """The error for a knob that does not exist."""
     close = difflib.get_close_matches(name.lower().replace("-", "_"), known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ";"
     there = f"there are: {', '.join(known)}" if known else "it has no knobs"

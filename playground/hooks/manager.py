@@ -36,7 +36,7 @@ from playground.hooks.sources import BUILT_IN, PluginSources, expanded
 from playground.hooks.validation import ContributionError, entry_of, why
 
 MAX_CONTRIBUTIONS = 1000
-"""From one hook of one plugin: a generator that never ends must not be waited for."""
+"""The most contributions that one hook of one plugin gives: a generator may never end."""
 
 _MARK = PROJECT_NAME + "_impl"
 _HOOK_PREFIX = "microgpt_"
@@ -48,8 +48,8 @@ def load(
     silent: bool = True,
     begins: Callable[[], None] = lambda: None,
 ) -> Registry:
-    """Import all plugins, call all hooks. Never raises for a plugin's sake; what went wrong
-    is in `Registry.problems`.
+    """Import all plugins and call all hooks. Never raises because of a plugin: what went wrong is
+    in `Registry.problems`.
 
     silent: what plugins print meanwhile goes nowhere. begins: called before each third-party
     plugin, so that a watchdog counts the time of one plugin and not of all before it.
@@ -58,7 +58,7 @@ def load(
 
 
 def load_one(name: str, origin: str, bring_in: Callable[[], object]) -> Registry:
-    """One plugin on its own, brought in by `bring_in`. Never raises for its sake."""
+    """Load one plugin on its own, imported by `bring_in`. Never raises because of the plugin."""
     loader = _Loader(PluginSources(entry_points=False))
     loader._plugin(name, origin, bring_in)
     return Registry(loader.registered, loader.problems, loader.plugins)
@@ -97,7 +97,7 @@ class _Loader:
     # ------------------------------------------------------------ one plugin
 
     def _candidate(self, found: Candidate, kept: Quarantine | None) -> None:
-        """Load it, unless that is known not to go well."""
+        """Load a plugin, unless it is switched off, for another version, or in quarantine."""
         if found.disabled:
             self._record(Plugin(found.name, found.origin, "disabled"))
             return
@@ -123,7 +123,7 @@ class _Loader:
             raise
 
     def _plugin(self, name: str, origin: str, bring_in: Callable[[], object]) -> None:
-        """Import it and call its hooks, and put back what it changed of what all share."""
+        """Import a plugin, call its hooks, and put back what it changed in the process."""
         if name == BUILTIN:
             self._bring(name, origin, bring_in)
             return
@@ -133,7 +133,7 @@ class _Loader:
             self._problem(name, origin, "conduct", put_back(changed))
 
     def _bring(self, name: str, origin: str, bring_in: Callable[[], object]) -> None:
-        """Import it and call its hooks, each in its own guard."""
+        """Import a plugin and call its hooks, each in its own guard."""
         began = time.perf_counter()
         before = len(self.registered)
         try:
@@ -149,7 +149,8 @@ class _Loader:
         self._record(Plugin(name, origin, "loaded", made, time.perf_counter() - began))
 
     def _record(self, plugin: Plugin) -> None:
-        """Keep it; modules of one plugin (the built-ins, a package's entry points) add up."""
+        """Keep what is known of a plugin; several modules of one (the built-ins, the entry points
+        of a package) add up."""
         for place, known in enumerate(self.plugins):
             if known.name == plugin.name:
                 state = known.state if known.state != "disabled" else plugin.state
@@ -176,7 +177,7 @@ class _Loader:
                 function = getattr(module, attribute)
                 marked = getattr(function, _MARK, None) is not None
                 if not marked and not attribute.startswith(_HOOK_PREFIX):
-                    continue  # nearly all: to ask pluggy costs a quarter of a load
+                    continue  # nearly every attribute: asking pluggy costs a quarter of a load
                 options = self.pluggy.parse_hookimpl_opts(module, attribute)
             except Interrupted:
                 raise
@@ -208,7 +209,7 @@ class _Loader:
         return _unknown_hook(attribute)
 
     def _hook(self, plugin: str, origin: str, hook: str, function: Any) -> None:
-        """Call one implementation and take what it gives, all within the guard."""
+        """Call one implementation and take its contributions, all within the guard."""
         kind = specs.HOOKS.get(hook)
         if kind is None:
             self._problem(plugin, origin, "hook", _unknown_hook(hook))
@@ -246,7 +247,7 @@ class _Loader:
                 return
             except Interrupted:
                 raise
-            except BaseException as error:  # what it had yielded before stays
+            except BaseException as error:  # what was yielded before stays
                 self._problem(plugin, origin, "hook", error, hook)
                 return
             if count < MAX_CONTRIBUTIONS:
@@ -295,7 +296,7 @@ class _Loader:
 
 
 def clashes(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
-    """(a contribution, the one before it of the same kind and name), for all that have one."""
+    """(a contribution, the first one of the same kind and name), for all that share a name."""
     first: dict[tuple[Kind, str], Entry] = {}
     for entry in entries:
         owner = first.setdefault((entry.kind, entry.name), entry)
@@ -304,7 +305,7 @@ def clashes(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry]]:
 
 
 def clash_message(entry: Entry, owner: Entry) -> str:
-    """Who else contributes what an entry does, and how each is meant."""
+    """Who else contributes an entry's name, and how each of the two is named."""
     says = (
         f"the bare name means the built-in one, {entry.qualified!r} this one"
         if owner.plugin == BUILTIN
@@ -317,14 +318,14 @@ def clash_message(entry: Entry, owner: Entry) -> str:
 
 
 class _Alone(SimpleNamespace):
-    """One implementation, and nothing else for pluggy to look at: half the time of a load."""
+    """One implementation and nothing else for pluggy to see, which halves the time of a load."""
 
     def __dir__(self) -> list[str]:
         return list(self.__dict__)
 
 
 def _checked_iterator(hook: str, result: Any) -> Iterator[object]:
-    """An iterator over what a hook returned; TypeError for the usual slips."""
+    """An iterator over what a hook returned. Raises TypeError for the usual slips."""
     if result is None:
         raise TypeError(f"{hook} returned nothing; yield Contributions or return a list of them")
     if isinstance(result, Contribution):

@@ -1,14 +1,14 @@
-"""Remembers which plugin was being loaded, so that one which ends the process does so once.
+"""Remembers which plugin was being loaded, so that a plugin ends a process only once.
 
 While a third-party plugin is imported and its hooks are called, a marker file named after the
-process says which one. A process that ends meanwhile (a segmentation fault, os._exit, an endless
-import ended by the watchdog) leaves its marker behind; the next start finds it, sees that the
-process is gone, and keeps a record: that plugin is passed over until it changes, or until a
-person switches it on again. A marker whose process lives means nothing.
+process names the plugin. A process that ends meanwhile (a segmentation fault, os._exit, an endless
+import ended by the watchdog) leaves its marker behind. The next start finds the marker of a process
+that is gone and makes a record of it: the plugin is passed over until it changes, or until a person
+switches it on again. A marker whose process lives means nothing.
 
-One file a process, written over for each plugin and removed at the end: ten plugins cost well
-under a millisecond. Where nothing can be written (a full disk, a folder of somebody else) there
-is no quarantine, and everything else goes on.
+A process has one file, written over for each plugin and removed at the end: ten plugins cost well
+under a millisecond. Where nothing can be written (a full disk, a folder of somebody else) there is
+no quarantine, and everything else goes on.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from pathlib import Path
 from typing import Any
 
 FORGIVEN_SECONDS = 3.5
-"""A process that is ended on purpose while a plugin loads says nothing against the plugin,
-unless it had taken longer than this. Less than the watchdog's patience."""
+"""Seconds of loading within which a plugin is not blamed for a process that is ended on purpose.
+Less than the watchdog's patience."""
 
 MAX_FILES = 200
-"""Of a package, that are looked at for a change."""
+"""The most files of a package that are looked at for a change."""
 
 _MARKER, _RECORD = ".loading", ".crashed"
 
 
 class Quarantine:
-    """The markers of this process, and the records of all."""
+    """The marker of this process, and the records of all processes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -42,11 +42,11 @@ class Quarantine:
         self._file: int | None = None
         self._birth: str | None = None
         self._records: set[str] | None = None
-        """Names of the records there are, once somebody looked."""
+        """The names of all records; None before `look_back`."""
 
     def crashed(self, key: str, stamp: str) -> bool:
-        """Whether this plugin, as it is now, ended a process. A changed one is given a new
-        chance: its record is removed."""
+        """True if this plugin, as it is now, ended a process. The record of a plugin that has
+        changed is removed, so that it is tried again."""
         path = self._record(key)
         record = _read(path) if self._records is None or path.name in self._records else {}
         if not record:
@@ -57,7 +57,7 @@ class Quarantine:
         return False
 
     def pardon(self, key: str) -> bool:
-        """Try it again at the next start; whether there was a record."""
+        """Remove a plugin's record, so that the next start tries it; True if there was one."""
         try:
             self._record(key).unlink()
         except OSError:
@@ -65,13 +65,13 @@ class Quarantine:
         return True
 
     def pardon_named(self, name: str) -> bool:
-        """The same for all plugins of a name, wherever they are."""
+        """Remove the records of all plugins of this name; True if there was one."""
         try:
             records = [item for item in self._folder.iterdir() if item.suffix == _RECORD]
         except OSError:
             return False
         keys = [said["key"] for said in map(_read, records) if said.get("name") == name]
-        done = [self.pardon(key) for key in keys if isinstance(key, str)]  # each of them
+        done = [self.pardon(key) for key in keys if isinstance(key, str)]  # all of them
         return any(done)
 
     def look_back(self) -> None:
@@ -89,18 +89,18 @@ class Quarantine:
             birth = _birth(int(path.stem)) if path.stem.isdecimal() else None
             ours = path == self._marker  # left by an earlier process of the same number
             if birth is not None and not ours and (not said or said.get("birth") == birth):
-                continue  # it lives
+                continue  # the process lives
             with contextlib.suppress(OSError):
                 if isinstance(said.get("key"), str):
                     record = self._record(said["key"])
                     self._records.add(record.name)  # also if another start was quicker
                     path.replace(record)
                 else:
-                    path.unlink()  # it ended between two plugins
+                    path.unlink()  # the process ended between two plugins
 
     @contextlib.contextmanager
     def loading(self, key: str, stamp: str, name: str = "") -> Iterator[None]:
-        """Around the import and the hooks of one plugin. name: as a person calls it."""
+        """Keep the marker while a plugin is loaded inside. name: the plugin's name for a person."""
         pid = os.getpid()
         self._birth = self._birth or _birth(pid)
         said = {"pid": pid, "birth": self._birth, "key": key, "stamp": stamp, "name": name}
@@ -111,7 +111,7 @@ class Quarantine:
             self._say(b"")
 
     def close(self) -> None:
-        """All plugins are loaded."""
+        """Remove the marker: all plugins are loaded."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 os.close(self._file)
@@ -145,12 +145,12 @@ def crashed(name: str) -> str:
 
 
 def died_loading(folder: Path, pid: int) -> bool:
-    """Whether a process that is gone left word that it was loading a plugin."""
+    """True if a process that is gone left a marker that names a plugin."""
     return "key" in _read(folder / f"{pid}{_MARKER}")
 
 
 def forgive(folder: Path, pid: int) -> None:
-    """A process is ended on purpose: what it was loading is not to blame, unless it took long."""
+    """Remove the marker of a process that is ended on purpose, unless its plugin took long."""
     marker = folder / f"{pid}{_MARKER}"
     with contextlib.suppress(OSError):
         if time.time() - marker.stat().st_mtime < FORGIVEN_SECONDS:
@@ -158,7 +158,8 @@ def forgive(folder: Path, pid: int) -> None:
 
 
 def stamp_of(path: Path) -> str:
-    """Changes when a plugin's code does: time and size of its files. "" if it is not there."""
+    """A text of the times and sizes of a plugin's files, which changes when its code does. "" if
+    the files are not there."""
     try:
         if not path.is_dir():
             return _stamp(path)

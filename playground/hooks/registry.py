@@ -1,4 +1,4 @@
-"""Everything that was contributed, by name, and how objects are made of it."""
+"""All contributions by name, and the objects made of them."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A contribution that passed the checks, with what the catalog says of it."""
+    """A contribution that passed the checks, with its entry in the catalog."""
 
     entry: Entry
     contribution: Contribution[Any]
 
 
 class Registry:
-    """What `load` found. Every method that takes a name takes bare and qualified ones, and
-    raises UnknownNameError for a name that means nothing or too much."""
+    """What `load` found. Every method that takes a name takes bare and qualified ones, and raises
+    UnknownNameError for a name that means no contribution, or more than one."""
 
     def __init__(
         self,
@@ -56,8 +56,9 @@ class Registry:
     def exchange(
         self, name: str, items: Sequence[Registered], problems: Sequence[Problem], *plugin: Plugin
     ) -> None:
-        """Put what a plugin gives now in the place of what it gave before. Objects that were
-        made of that are untouched. plugin: its record; none takes it out altogether."""
+        """Put what a plugin contributes now in the place of what it contributed before. Objects
+        made before are untouched. plugin: the plugin's record; without one the plugin is removed.
+        """
         before, kept = self._catalog, [item for item in self.items if item.entry.plugin != name]
         owners = [item.entry.plugin for item in self.items]
         at = owners.index(name) if name in owners else len(kept)
@@ -74,15 +75,15 @@ class Registry:
         )
 
     def snapshot(self) -> tuple[tuple[Registered, ...], Catalog]:
-        """All there is, for `restore`."""
+        """All contents, for `restore`."""
         return self.items, self._catalog
 
     def restore(self, snapshot: tuple[tuple[Registered, ...], Catalog]) -> None:
-        """Be as it was then."""
+        """Take back the contents of a snapshot."""
         self._take(*snapshot)
 
     def catalog(self) -> Catalog:
-        """All of it as plain data."""
+        """All contributions as plain data."""
         return self._catalog
 
     @property
@@ -94,15 +95,16 @@ class Registry:
         return self._catalog.plugins
 
     def entry(self, kind: Kind, name: str) -> Entry:
-        """What the catalog says of a contribution."""
+        """The catalog's entry of a contribution."""
         return resolve(self._catalog, kind, name)
 
     def contribution(self, kind: Kind, name: str) -> Contribution[Any]:
-        """The contribution itself, factory and all."""
+        """The contribution itself, with its factory."""
         return self._by_entry[kind, self.entry(kind, name).qualified]
 
     def parse_choice(self, kind: Kind, text: str) -> tuple[Entry, dict[str, KnobValue]]:
-        """What "min-p:min_p=0.05" means; see playground.hooks.lookup. Raises KnobError."""
+        """The entry and the options in "min-p:min_p=0.05"; see playground.hooks.lookup. Raises
+        KnobError."""
         return parse_choice(self._catalog, kind, text)
 
     def parse_options(self, kind: Kind, name: str, text: str) -> dict[str, KnobValue]:
@@ -155,8 +157,8 @@ class Registry:
         choices: Sequence[tuple[str, Options]],
         follows: Mapping[str, KnobValue] | None = None,
     ) -> Chain:
-        """The chain of strategies, in this order. Raises what `make` raises, and ChainError
-        for two that pick."""
+        """The chain of strategies, in this order. Raises what `make` raises, and ChainError for two
+        strategies that pick."""
         return Chain(
             [
                 (

@@ -1,8 +1,8 @@
-"""One plugin's file taken anew while the playground runs.
+"""Loads a saved version of a plugin while the playground runs.
 
-The new version is loaded aside, under a module name that nothing else has, so that objects of
-the version before it stay whole; only when it is sound does the registry exchange one for the
-other. `tried` is what the process of a trial (examine_child.py) does with it first.
+The new version is loaded aside, under a module name that nothing else has, so that objects of the
+version before stay whole. The registry exchanges the two only if the new one is sound. Before that,
+the process of a trial (examine_child.py) looks at the new version with `tried`.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class _TextLoader(SourceFileLoader):
 
 
 def import_text(path: Path, source: bytes) -> ModuleType:
-    """Run a version of a plugin's file as a module of its own; the one before it stays.
+    """Run a version of a plugin's file as a module of its own; the module before it stays.
 
-    Whatever the code raises comes out, with the half-made module removed.
+    Raises whatever the code raises, after the half-made module is removed.
     """
     digest = hashlib.sha256(same_place(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
     stem = re.sub(r"[^A-Za-z0-9]", "_", path.stem)
@@ -57,7 +57,7 @@ def import_text(path: Path, source: bytes) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: dataclasses and pydantic look themselves up
+    sys.modules[name] = module  # before the code runs: dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -67,7 +67,7 @@ def import_text(path: Path, source: bytes) -> ModuleType:
 
 
 def _import_package(path: Path) -> ModuleType:
-    """A package from disk; if that fails, the modules of the version before it stay."""
+    """Import a package from disk; if that fails, the modules of the version before stay."""
     before = {name: module for name, module in sys.modules.items() if name.startswith("_micro")}
     try:
         return import_path(path)
@@ -77,7 +77,7 @@ def _import_package(path: Path) -> ModuleType:
 
 
 def load_aside(name: str, path: str, source: bytes | None) -> Registry:
-    """What a plugin's new version contributes, with its problems; nothing else changes.
+    """A registry of a plugin's new version alone, with its problems; no other registry changes.
 
     path: as the sources spell it. source: the file's text; None for a package, read from disk.
     """
@@ -93,8 +93,8 @@ def load_aside(name: str, path: str, source: bytes | None) -> Registry:
 
 
 def tried(path: str, source: bytes | None) -> tuple[Problem, ...]:
-    """What is wrong with a version of a plugin: its import, its hooks, and a short contract
-    with each contribution. Runs plugin code, so only ever in a process that may be ended."""
+    """The problems of a version of a plugin: of its import, its hooks, and the short contract of
+    each contribution. Plugin code runs, so the process must be one that may be ended."""
     found = found_at(expanded(path))
     registry = load_aside(found.name, path, source)
     problems = list(registry.problems)
@@ -106,12 +106,12 @@ def tried(path: str, source: bytes | None) -> tuple[Problem, ...]:
 
 
 def smoke(item: Registered) -> Problem | None:
-    """The first promise that a contribution breaks, of those that take a moment to test."""
+    """The first promise that a contribution breaks, of those that are quick to test."""
     from playground.testing import run_checks, smoke_checks
 
     entry = item.entry
     if entry.missing or entry.kind == "engine":
-        return None  # it says itself what it lacks; and an engine may take a compiler's time
+        return None  # its entry says what it lacks; an engine may need a compiler's time
     for finding in run_checks(smoke_checks(entry.kind, item.contribution), BUDGET):
         if finding.outcome == "failed":
             message = one_line(f"{KIND_WORDS[entry.kind]} {entry.name!r}: {finding.message}")
@@ -124,7 +124,7 @@ def smoke(item: Registered) -> Problem | None:
 
 
 def name_of(registry: Registry, path: str) -> str:
-    """What the plugin of this path is called: as it was loaded, or a name that is free."""
+    """The name of the plugin at this path: the one it was loaded under, or a free one."""
     origin = one_line(path)
     for plugin in registry.plugins:
         if plugin.origin == origin:
@@ -141,7 +141,8 @@ def exchange(registry: Registry, name: str, fresh: Registry) -> None:
 
 
 def mark(registry: Registry, name: str, path: str, problems: tuple[Problem, ...]) -> None:
-    """The version saved last is not the one in use, or (no problems) now it is."""
+    """Mark a plugin as stale, for the problems of the version saved last, or as fresh if it has
+    none."""
     origin = one_line(path)
     stale = problems[0].message if problems else ""
     items = [
@@ -161,7 +162,7 @@ def mark(registry: Registry, name: str, path: str, problems: tuple[Problem, ...]
 
 @contextmanager
 def undone_if_refused(registry: Registry) -> Iterator[None]:
-    """The registry is as it was before, if what is done inside raises."""
+    """Put the registry back as it was, if what is done inside raises."""
     before = registry.snapshot()
     try:
         yield

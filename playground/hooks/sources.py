@@ -1,9 +1,8 @@
-"""Where plugins come from, and how their code is brought in.
+"""Where plugins come from, and how their code is imported.
 
-Load order: the built-ins; installed packages, by the name of their entry point; the modules
-and packages of the user's plugin folder, by name; the files of --plugin, as given. Nothing
-here touches sys.path: a plugin named random.py is a plugin, and `import random` stays what
-it was.
+Load order: the built-ins; installed packages, by the name of their entry point; the modules and
+packages of the user's plugin folder, by name; the files of --plugin, as given. sys.path is left
+alone: a plugin named random.py is a plugin, and `import random` stays what it was.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from types import CodeType, ModuleType
 from playground.hooks.errors import one_line
 
 BUILT_IN = "built in"
-"""The origin of what is built in."""
+"""The origin of the built-ins, in words."""
 PRIVATE_PREFIX = "_microgpt_plugin_"
 
 
 @dataclass(frozen=True, slots=True)
 class PluginSources:
-    """What to load. Plain data: it travels to the worker. The built-ins always come along."""
+    """What to load, as plain data that travels to the worker. The built-ins are always loaded."""
 
     files: tuple[str, ...] = ()
-    """From --plugin: a .py file or a package's folder each."""
+    """The paths of --plugin, each a .py file or a package's folder."""
     folder: str | None = None
     """The user's plugin folder; one that does not exist is an empty one."""
     entry_points: bool = True
@@ -40,11 +39,11 @@ class PluginSources:
     """Names of plugins that are not even imported: a distribution, an entry point, a file's
     stem or its path."""
     only: tuple[str, ...] = ()
-    """If there are any: names of the only plugins to import."""
+    """Names of the only plugins to import; empty for all."""
     config: str | None = None
     """The configuration file, which may switch plugins off; see playground.hooks.switched_off."""
     loading: str | None = None
-    """A folder to remember in what was being loaded when a process ended; see
+    """The folder that remembers what was being loaded when a process ended; see
     playground.hooks.quarantine."""
 
 
@@ -58,8 +57,8 @@ class Found:
 
 
 def folder_plugins(folder: Path) -> Iterator[Found]:
-    """The modules and packages of a plugin folder, sorted; names with _ or . in front are
-    left alone. Raises OSError."""
+    """The modules and packages of a plugin folder, sorted; names that begin with _ or . are left
+    out. Raises OSError."""
     if not folder.exists():
         return
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
@@ -76,19 +75,19 @@ def found_at(path: Path) -> Found:
 
 
 def plugin_name(text: str) -> str:
-    """A name that can stand before a colon, made of what the file is called."""
+    """A plugin's name, made of its file's name so that it can stand before a colon."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.")
     return name[:60] or "plugin"
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """With ~ as the home folder. Where there is no such home it stays as written, and whoever
-    opens it says that it is not there; Path.expanduser raises RuntimeError instead."""
+    """The path with ~ replaced by the home folder. Where there is no such home the path stays as
+    written, and opening it fails; Path.expanduser raises RuntimeError instead."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def same_place(path: Path) -> str:
-    """One key for one file, however it is written."""
+    """One key for one file, however its path is written."""
     try:
         return os.path.realpath(path)  # a third of the time of Path.resolve
     except (OSError, ValueError):
@@ -96,8 +95,8 @@ def same_place(path: Path) -> str:
 
 
 class _FreshLoader(SourceFileLoader):
-    """Always compiles: no stale bytecode for a file saved twice within a second, and no
-    __pycache__ left in the user's folder."""
+    """Always compiles, so that a file saved twice within a second has no stale bytecode, and the
+    user's folder gets no __pycache__."""
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
@@ -108,7 +107,7 @@ class _FreshLoader(SourceFileLoader):
 def import_path(path: Path) -> ModuleType:
     """Run a plugin's file, or a package's __init__.py, under a private module name.
 
-    Whatever the code raises comes out, with the half-made module removed.
+    Raises whatever the code raises, after the half-made module is removed.
     """
     if path.is_dir():
         source, search = path / "__init__.py", [str(path)]
@@ -129,7 +128,7 @@ def import_path(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{source} cannot be imported")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: dataclasses and pydantic look themselves up
+    sys.modules[name] = module  # before the code runs: dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except BaseException:

@@ -1,9 +1,8 @@
-"""Which plugins the person switched off: a list in the configuration file.
+"""The plugins that a person switched off: a list in the configuration file.
 
     {"plugins": {"disabled": ["bad", "llm-words"]}}
 
-The file is JSON because it is written by the playground as well as by hand; whatever else
-stands in it is kept.
+The file is JSON because the playground writes it as well as a person; all else in it is kept.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ def read_disabled(path: Path) -> tuple[str, ...]:
 
 
 def set_enabled(path: Path, name: str, enabled: bool) -> bool:
-    """Switch a plugin on or off from the next start on; whether that changed anything.
+    """Switch a plugin on or off from the next start on; True if that changed the file.
 
-    A file that is damaged is left as it is, for a person to mend. Raises SettingsError.
+    A damaged file is left as it is, for a person to mend. Raises SettingsError.
     """
     content = _read(path)
     disabled = list(_disabled(content, path))
@@ -69,7 +68,7 @@ def _disabled(content: dict[str, Any], path: Path) -> tuple[str, ...]:
 
 
 def _write(path: Path, text: str) -> None:
-    """All or nothing: whoever reads it meanwhile sees the old one or the new one."""
+    """Write the whole file at once: a reader sees the old text or the new one, never a part."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A link to a file kept elsewhere stays a link.

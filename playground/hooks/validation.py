@@ -1,4 +1,4 @@
-"""What a contribution must be before anything is made of it."""
+"""Checks a contribution before anything is made of it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ METHODS: dict[Kind, tuple[str, ...]] = {
     "panel": ("render",),
     "exporter": ("export",),
 }
-"""What the objects can do, by the protocols of playground.api. Attributes are left alone:
-a vocab_size may come into being only in `train`."""
+"""The methods that an object must have, by the protocols of playground.api. Attributes are not
+checked: a tokenizer may get its vocab_size only in `train`."""
 
 _EITHER: dict[Kind, tuple[str, str, str]] = {
     "strategy": ("transform", "pick", "strategies"),
@@ -112,7 +112,7 @@ def _checked_controls(
 
 
 def _check_control(name: str, control: Control) -> Control:
-    """The control with its words on one printable line each; ContributionError if it cannot be."""
+    """The control with each of its texts on one printable line. Raises ContributionError."""
     where = f"{name}: the knob {control.name!r}"
     for value in (control.default, control.neutral):
         if not isinstance(value, (bool, int, float, str, type(None))):

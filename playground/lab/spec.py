@@ -1,7 +1,7 @@
-"""RunSpec: everything that determines a run. Frozen, JSON in and out.
+"""RunSpec: everything that determines a run, as a frozen value that JSON holds.
 
-Two runs with the same RunSpec, the same plugin versions and the same data give the same
-losses, step for step, on every machine.
+Two runs with the same RunSpec, the same plugin versions and the same data give the same losses,
+step for step, on every machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ JsonValue = bool | int | float | str | None
 
 
 class SpecError(ValueError):
-    """Settings that cannot be. `problems` maps a dotted field ("model.n_embd") to a sentence."""
+    """Settings that are refused. `problems` maps a dotted field ("model.n_embd") to a sentence."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{field}: {text}" for field, text in problems.items()))
@@ -76,7 +76,7 @@ class ModelSpec(_Frozen):
 
 
 class OptimizerSpec(_Frozen):
-    """Adam; its learning rate then follows the run's schedule."""
+    """The settings of Adam, whose learning rate then follows the run's schedule."""
 
     learning_rate: float = setting(
         0.01, ge=0, le=1e12, usual=(0.0001, 0.1), label="learning rate",
@@ -96,7 +96,7 @@ class OptimizerSpec(_Frozen):
     )  # fmt: skip
 
     def config(self) -> OptimizerConfig:
-        """The same for an engine."""
+        """The same settings for an engine."""
         return OptimizerConfig(**self.model_dump())
 
 
@@ -184,7 +184,7 @@ def explain(error: ValidationError) -> dict[str, str]:
 
 
 def _bound(value: float) -> str:
-    """In full, so that what is said to be allowed is allowed."""
+    """A limit in full: a limit that is rounded up might name a value that is refused."""
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 

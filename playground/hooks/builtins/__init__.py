@@ -1,4 +1,4 @@
-"""What comes with the playground: contributed through the same hooks as everybody's."""
+"""The built-in contributions, which come through the same hooks as those of plugins."""
 
 MODULES = (
     "playground.hooks.builtins.datasets",

@@ -22,9 +22,9 @@ from playground.hooks.sources import expanded
 
 NAMES_SHA256 = "91691165b471c338ee35387260590f0fdc23fcb50509b9ccfe1c879c7ac39a1e"
 DEFAULT_WINDOW = 16
-"""Characters, if no model says its block_size."""
+"""Characters of a window if no model gives its block_size."""
 ENDLESS = 100_000
-"""A single document longer than this was not meant as one."""
+"""A file's only document is taken for a mistake if it has more characters."""
 
 
 class Names:
@@ -82,7 +82,7 @@ class TextFileKnobs(Knobs):
 
 
 class TextFile:
-    """A file of the user's own, cut into documents; kept in memory after `prepare`."""
+    """A file of the user's own, cut into documents, which stay in memory after `prepare`."""
 
     def __init__(self, knobs: TextFileKnobs) -> None:
         self._knobs = knobs

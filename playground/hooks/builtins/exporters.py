@@ -16,8 +16,9 @@ _EVERY = 10_000
 
 
 def rows(run: RunExport, progress: Progress) -> Iterator[dict[str, Any]]:
-    """What is known of each step, in order: "step", and "loss", "learning_rate", "held_out" and
-    the metrics where the step has them. The hold-out loss before the first step is step 0."""
+    """One row of each step, in order: "step", and "loss", "learning_rate", "held_out" and the
+    metrics where the step has them. The hold-out loss before the first step is in the row of step
+    0."""
     extra: dict[int, dict[str, float]] = {}
     for name, pairs in {"held_out": run.evaluations, **run.series}.items():
         for step, value in pairs:
@@ -39,7 +40,7 @@ def rows(run: RunExport, progress: Progress) -> Iterator[dict[str, Any]]:
 
 
 class Csv:
-    """One row a step, numbers in full; what a step does not have stays empty."""
+    """One row a step, numbers in full; a number that a step does not have stays empty."""
 
     def export(self, run: RunExport, path: Path, progress: Progress) -> None:
         columns = ["step", "loss", "learning_rate", "held_out", *run.series]

@@ -11,11 +11,11 @@ from playground.api import Contribution, Knob, Knobs, Metric, SampleFacts, StepF
 from playground.hooks.builtins.rules import Rule
 
 _LARGEST = 700.0
-"""Nats whose exponential is still a number."""
+"""Nats whose exponential is still finite."""
 
 
 class GradientNorm:
-    """Euclidean length of the gradient over all parameters; None once it is no number."""
+    """Euclidean length of the gradient over all parameters; None if the length is not finite."""
 
     def of_step(self, step: StepFacts) -> float | None:
         length = math.hypot(*step.read("gradients"))
@@ -30,7 +30,7 @@ class Perplexity:
 
 
 class NewShare:
-    """Share of a batch that are no documents of the data set, 0 to 1."""
+    """Share of a batch's texts that are no documents of the data set, 0 to 1."""
 
     def of_samples(self, samples: SampleFacts) -> float | None:
         return samples.in_data.count(False) / len(samples.in_data) if samples.in_data else None
@@ -50,10 +50,10 @@ class ValidShareKnobs(Knobs):
 
 
 class ValidShare:
-    """Share of a batch that a rule of one's own allows, 0 to 1.
+    """Share of a batch's texts that a rule of the user's own allows, 0 to 1.
 
-    A rule that takes more than a quarter of a second for a batch fails, and the metric with it;
-    a text of more than 10,000 characters is not looked at and counts as not valid.
+    A rule that takes more than a quarter of a second for a batch fails, and the metric with it. A
+    text of more than 10,000 characters is not matched, and counts as not valid.
     """
 
     def __init__(self, knobs: ValidShareKnobs) -> None:

@@ -13,7 +13,7 @@ from playground.api import Contribution, Knob, Knobs, Panel, PanelFacts, hookimp
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _LEVELS = " ▏▎▍▌▋▊▉█"
 _LOOKED_AT = 50_000
-"""Numbers that a histogram is made of at most: more would not change its shape."""
+"""The most numbers that a histogram is made of: more would not change its shape."""
 _UNITS: dict[StateKind, str] = {"weights": "weights", "gradients": "gradients"}
 
 
@@ -24,7 +24,7 @@ class HistogramKnobs(Knobs):
 
 
 class Histogram:
-    """How many of the model's numbers are how large, 0 in the middle."""
+    """The distribution of the model's numbers by size, with 0 in the middle."""
 
     def __init__(self, knobs: HistogramKnobs) -> None:
         self.of: StateKind = knobs.of
@@ -49,7 +49,8 @@ class Histogram:
 
 
 def _as_many_as_fit(parts: Sequence[str], width: int) -> str:
-    """The first of these side by side: a number that is cut would be another number."""
+    """The first of the parts, as many as fit side by side. None is cut: a cut number is another
+    number."""
     lines = ("  ".join(parts[:count]) for count in range(len(parts), 0, -1))
     return next((line for line in lines if len(line) <= width), "")
 
@@ -67,7 +68,7 @@ def _shares(values: Sequence[float], largest: float, columns: int) -> list[float
 
 
 def _columns(shares: Sequence[float], height: int) -> list[str]:
-    """Upright bars, from the top line down. Whatever is not empty shows at least an eighth."""
+    """Upright bars, from the top line down. A bar that is not empty shows at least an eighth."""
     eighths = [max(share > 0, round(share * height * 8)) for share in shares]
     return [
         "".join(_EIGHTHS[min(8, max(0, eighth - 8 * below))] for eighth in eighths)
@@ -76,7 +77,7 @@ def _columns(shares: Sequence[float], height: int) -> list[str]:
 
 
 def _axis(largest: float, width: int) -> str:
-    """The ends and the middle of what lies below the bars: "-0.31      0      +0.31"."""
+    """The line below the bars, with their ends and their middle: "-0.31      0      +0.31"."""
     end = f"{largest:.2g}"
     left, right = f"-{end}", f"+{end}"
     middle = width // 2
@@ -87,8 +88,8 @@ def _axis(largest: float, width: int) -> str:
 class GradientFlow:
     """The length of the gradient and of the weights, matrix by matrix.
 
-    Length is the Euclidean norm. A gradient that is a thousandth of its neighbours' says that
-    hardly anything is learnt there; bars are relative to the longest.
+    Length is the Euclidean norm. A matrix whose gradient is a thousandth as long as its neighbours'
+    learns hardly anything. The bars are relative to the longest.
     """
 
     def render(self, facts: PanelFacts, width: int, height: int) -> list[str]:
@@ -101,7 +102,7 @@ class GradientFlow:
         else:
             shown, rest = len(names), []
         column = max(map(len, names), default=0)
-        # Two bars of six cells and more, each with its number; else the gradient's alone.
+        # Both bars if each has six cells beside its number; else the gradient's alone.
         both = (width - column - 2) // 2 >= 6 + _NUMBER + 2
         room = (width - column - 2) // 2 if both else width - column - 1
         bar = max(0, room - _NUMBER - 2)
@@ -119,7 +120,7 @@ class GradientFlow:
 
 
 _NUMBER = 7
-"""Cells of a length, as in "0.00123" or "1.2e-05"."""
+"""Cells of a printed length, as in "0.00123" or "1.2e-05"."""
 
 
 def _lengths(facts: PanelFacts, kind: StateKind) -> list[float]:
@@ -133,7 +134,7 @@ def _lengths(facts: PanelFacts, kind: StateKind) -> list[float]:
 
 
 def _bar(length: float, longest: float, cells: int) -> str:
-    """A number and a bar of it, "  1.98 ██████▌"."""
+    """A number and its bar, "  1.98 ██████▌"."""
     number = f"{length:>{_NUMBER}.3g}"
     if not math.isfinite(length) or not math.isfinite(longest) or longest <= 0:
         return number

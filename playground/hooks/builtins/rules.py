@@ -1,9 +1,9 @@
 """A person's rule for texts: a regular expression, with a limit to how long it may take.
 
-Some expressions take time that doubles with every character ("(a+)+b" on a line of a's). What
-they do cannot be told by looking at them, and `re` knows no limit. It does look for signals as
-it goes, so a timer of the process's own work stops it. Where there is no such timer (Windows,
-a thread), the worker's watchdog is what is left.
+Some expressions take time that doubles with every character ("(a+)+b" on a line of a's). An
+expression does not show how long it will take, and `re` has no limit of time. But `re` looks for
+signals while it matches, so a timer of the process's computing time stops it. Where there is no
+such timer (Windows, a thread), only the worker's watchdog ends a match.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from contextlib import contextmanager
 from types import FrameType
 
 LONGEST_RULE = 1_000
-"""Characters of a rule."""
+"""The most characters of a rule."""
 LONGEST_TEXT = 10_000
-"""Characters of a text that is looked at; a longer one counts as breaking the rule."""
+"""The most characters of a text that is matched; a longer one counts as breaking the rule."""
 LIMIT = 0.25
 """Seconds of computing for a batch of texts."""
 
 
 class RuleError(ValueError):
-    """A rule that cannot be, or takes too long."""
+    """A rule that is no regular expression, or takes too long."""
 
 
 class _OutOfTime(BaseException):
-    """From the timer; nothing between it and `share` may take it for its own."""
+    """Raised by the timer. It derives from BaseException so that only `share` catches it."""
 
 
 class Rule:
     """Which texts are valid: those that the expression matches from end to end."""
 
     def __init__(self, pattern: str) -> None:
-        """Raises RuleError in words."""
+        """Raises RuleError if the pattern is no regular expression, or is too long."""
         if len(pattern) > LONGEST_RULE:
             raise RuleError(f"has {len(pattern):,} characters; at most {LONGEST_RULE:,} are taken")
         try:
@@ -50,9 +50,9 @@ class Rule:
             ) from None
 
     def share(self, texts: Sequence[str]) -> float | None:
-        """Share of the texts that are valid, 0 to 1; None of no texts.
+        """Share of the texts that are valid, 0 to 1; None if there are no texts.
 
-        Raises RuleError if that takes too long.
+        Raises RuleError if matching takes too long.
         """
         if not texts:
             return None
@@ -74,7 +74,7 @@ class Rule:
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """_OutOfTime after so much computing of this process, where that can be had."""
+    """Raise _OutOfTime after so many seconds of computing, where the system has such a timer."""
     able = hasattr(signal, "setitimer") and hasattr(signal, "SIGVTALRM")
     if not able or threading.current_thread() is not threading.main_thread():
         yield

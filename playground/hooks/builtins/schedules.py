@@ -51,7 +51,7 @@ class Cosine:
     def factor(self, step: int, steps: int) -> float:
         warmup = min(self.warmup, steps)
         if step < warmup:
-            return (step + 1) / warmup  # the first step is not for nothing
+            return (step + 1) / warmup  # so that the first step has a rate above 0
         way = min(1.0, (step - warmup) / max(1, steps - warmup))
         return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * way))
 

@@ -1,7 +1,7 @@
-"""The worker as a process: started cheaply, ended surely.
+"""Starts the process of a worker, and ends it surely.
 
-No pydantic, no pluggy, no asyncio here: the command line starts the first worker before it
-imports the screen, so that both load side by side.
+pydantic, pluggy and asyncio are not imported here: the command line starts the first worker before
+it imports the screen, so that both load side by side.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ class WorkerProcess:
     popen: subprocess.Popen[bytes]
     log: Path
     fresh: bool = field(default=True)
-    """It has not been told to do anything yet."""
+    """True until the worker gets its first command."""
     loading: str | None = None
-    """Where it says which plugin it is loading; see playground.hooks.quarantine."""
+    """The folder where the worker says which plugin it loads; see playground.hooks.quarantine."""
 
     @property
     def stdin(self) -> BinaryIO:
@@ -49,7 +49,7 @@ class WorkerProcess:
         return self.popen.pid
 
     def kill(self) -> None:
-        """End it, and whatever it started, at once. Harmless if it is over."""
+        """End the worker, and whatever it started, at once. Harmless if it has ended."""
         if self.popen.poll() is not None:
             return
         if self.loading:  # leaving while a plugin loads says nothing against the plugin
@@ -63,20 +63,20 @@ class WorkerProcess:
             self.popen.kill()
 
     def dump_stack(self) -> None:
-        """Have it write to its log where its code stands, even if that never lets go."""
+        """Have the worker write its stack to its log, even while its code hangs."""
         if hasattr(signal, "SIGUSR1") and self.popen.poll() is None:
             with contextlib.suppress(OSError):
                 self.popen.send_signal(signal.SIGUSR1)
 
     def reap(self, timeout: float | None = None) -> int | None:
-        """Its exit code (negative: a signal); None if it has not ended after `timeout`."""
+        """The worker's exit code (negative: a signal); None if it has not ended after `timeout`."""
         try:
             return self.popen.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
 
     def log_tail(self, lines: int = 12) -> str:
-        """The last it said on its standard output and error."""
+        """The last lines that the worker wrote to its standard output and error."""
         try:
             with self.log.open("rb") as file:
                 size = file.seek(0, os.SEEK_END)
@@ -87,7 +87,7 @@ class WorkerProcess:
         return "\n".join(text.replace("\0", "").splitlines()[-lines:])
 
     def discard_log(self) -> None:
-        """Remove the log. Call when the process is over and its log was read."""
+        """Remove the log. Call this when the process has ended and the log was read."""
         with contextlib.suppress(OSError):
             self.log.unlink()
 
@@ -103,7 +103,7 @@ def spawn_worker(sources: PluginSources | None = None, *, eager: bool = True) ->
     stderr = os.open(log, os.O_WRONLY | os.O_APPEND)
     try:
         popen = subprocess.Popen(
-            # -P: a random.py, or a folder named microgpt, where the user stands is theirs.
+            # -P: imports no random.py, and no folder named microgpt, from where the user stands.
             [sys.executable, "-P", "-m", "playground.lab.worker", log],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -117,13 +117,13 @@ def spawn_worker(sources: PluginSources | None = None, *, eager: bool = True) ->
         os.close(stderr)
     sources = sources or PluginSources()
     process = WorkerProcess(popen, Path(log), loading=sources.loading)
-    with contextlib.suppress(OSError):  # dead already: whoever asks it something will be told
+    with contextlib.suppress(OSError):  # it has ended already; the first request tells
         pipe.send(process.stdin, pipe.pack(Hello(sources, eager)))
     return process
 
 
 def _own_session() -> dict[str, Any]:
-    """Ctrl+C in the terminal is for the screen, not for the worker."""
+    """Options of Popen that keep Ctrl+C in the terminal from the worker: it is for the screen."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}

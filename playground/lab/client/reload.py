@@ -1,10 +1,9 @@
-"""On the screen's side: plugin files are watched, and each saved version is tried out.
+"""The screen's side of hot reload: watches plugin files, and tries each saved version.
 
-The user's plugin folder and the files of --plugin are followed with watchfiles, which waits in
-a thread and costs nothing while nobody saves. Whatever stirs there, the files are compared with
-what they were: so a save by rename, twenty saves in a row and an event that was missed are all
-one. A version is tried in a process of its own (playground.hooks.examine) before the worker, where
-a run is open, takes it.
+watchfiles follows the user's plugin folder and the files of --plugin; it waits in a thread and
+costs nothing while nobody saves. After any event the files are compared with what they were, so a
+save by rename, twenty saves in a row and a missed event make no difference. A version is tried in a
+process of its own (playground.hooks.examine) before the worker of the open run takes it.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from playground.hooks.sources import (
 from playground.lab.protocol.run import SavedPlugin
 
 _HALF_WRITTEN = 0.25
-"""Seconds that an empty file is given: some editors empty it before they write."""
+"""Seconds of waiting at an empty file: some editors empty a file before they write it."""
 MAX_BYTES = 4 << 20
 
 Mark = tuple[Any, ...]
@@ -41,48 +40,48 @@ Places = tuple[tuple[str, int], ...]
 
 
 class _Stop:
-    """The event that ends a watch. It is asked for the first time when the watch is at work,
-    which nothing else tells; that happens in the watch's own thread."""
+    """The event that ends a watch, and that tells when the watch is at work: only then, in its own
+    thread, does watchfiles ask `is_set` for the first time. Nothing else tells."""
 
     def __init__(self, begun: Callable[[], object]) -> None:
         self._begun: Callable[[], object] | None = begun
         self._stopped = False
 
     def is_set(self) -> bool:
-        """Whether it shall end."""
+        """True if the watch shall end."""
         if self._begun is not None:
             self._begun()
             self._begun = None
         return self._stopped
 
     def set(self) -> None:
-        """Have it end."""
+        """End the watch."""
         self._stopped = True
 
 
 class Reloader:
-    """Follows the plugin files of one playground. Belongs to one event loop."""
+    """Follows the plugin files of one playground. A Reloader belongs to one event loop."""
 
     def __init__(self, sources: PluginSources, since: float) -> None:
-        """since: time.time() before which the worker had surely not read them yet."""
+        """since: a time.time() at which the worker had surely read no plugin file yet."""
         self.saved: dict[str, SavedPlugin] = {}
         """What became of each file that was saved, by path as the sources spell it."""
         self.trouble = ""
-        """Why nothing is watched, if nothing can be."""
+        """Why plugin files cannot be watched; "" while they can."""
         self._sources = sources
         self._since = since
         self._marks: dict[str, Mark] = {}
         self._good: dict[str, bytes] = {}
         """The newest version that passed its trial."""
         self._before: dict[str, bytes] = {}
-        """The one before that."""
+        """The version before the newest one that passed."""
         self._trial: Trial | None = None
         self._stir = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
 
     @property
     def wanted(self) -> bool:
-        """There is something to watch, or there may be."""
+        """True if there is a folder or a file to watch, or may be one."""
         return bool(self._sources.folder or self._sources.files)
 
     def standing(self) -> tuple[SavedPlugin, ...]:
@@ -90,7 +89,7 @@ class Reloader:
         return tuple(self.saved.values())
 
     def sources(self, sources: PluginSources) -> PluginSources:
-        """The same for a fresh worker, which must not import a version that was not tried."""
+        """The sources for a fresh worker, which must import no saved version that was not tried."""
         known = tuple(
             path
             for path, saved in self.saved.items()
@@ -99,8 +98,8 @@ class Reloader:
         return replace(sources, disabled=(*sources.disabled, *known))
 
     def refuse(self, path: str, problem: Problem) -> SavedPlugin:
-        """The worker could not use the version that passed its trial last; it goes on with the
-        one before."""
+        """Go back to the version before: the worker could not use the one that passed its trial
+        last."""
         self._good.pop(path, None)
         if path in self._before:
             self._good[path] = self._before[path]
@@ -110,14 +109,14 @@ class Reloader:
     # ------------------------------------------------------------ watching
 
     async def changes(self, catalog: Catalog) -> AsyncGenerator[SavedPlugin, None]:
-        """Every saved version, after its trial, until `trouble`. catalog: what was loaded at
-        first."""
+        """Every saved version, after its trial; ends if there is `trouble`. catalog: what was
+        loaded at first."""
         await asyncio.to_thread(self._begin, catalog)
         places: Places = ()
         try:
             while True:
                 self._stir.clear()
-                # Once more after each new watch: a folder may have been made meanwhile.
+                # Looks again after each new watch: a folder may have been made meanwhile.
                 while not self.trouble and places != (now := await self._there()):
                     places = now
                     await self._listen(places)
@@ -138,7 +137,7 @@ class Reloader:
         return await asyncio.to_thread(self._places)
 
     async def _listen(self, places: Places) -> None:
-        """Returns when the watch is at work, so that nothing that follows is missed."""
+        """Start a watch. Returns when the watch is at work, so that no later save is missed."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
@@ -163,19 +162,19 @@ class Reloader:
                 stop_event=stop,
             ):
                 self._stir.set()
-        except FileNotFoundError:  # it went away meanwhile; another place is found for it
+        except FileNotFoundError:  # a folder went away meanwhile; _places finds another
             self._stir.set()
         except (OSError, RuntimeError, ExceptionGroup) as error:  # no watches left, for one
             self.trouble = one_line(str(error))
             self._stir.set()
 
     def _places(self) -> Places:
-        """The folders to listen at, each with its inode: one that was made anew is another."""
+        """The folders to listen at, each with its inode, which a folder made anew changes."""
         folders: dict[Path, None] = {}
         if self._sources.folder:
             folder = expanded(self._sources.folder).absolute()
             while not folder.is_dir() and folder != folder.parent:
-                folder = folder.parent  # what is not there yet appears in the nearest one
+                folder = folder.parent  # a folder that is missing appears in the nearest one
             folders[folder] = None
             if folder == expanded(self._sources.folder).absolute():
                 with contextlib.suppress(OSError):  # one of them may become a package
@@ -209,7 +208,7 @@ class Reloader:
     # ------------------------------------------------------------ what was saved
 
     def _begin(self, catalog: Catalog) -> None:
-        """Know the files as they are, and as what they were loaded."""
+        """Note the state of all files, and the source of those that were loaded."""
         failed = {problem.origin for problem in catalog.problems}
         loaded = {p.origin for p in catalog.plugins if p.state == "loaded"} - failed
         there = self._found()
@@ -217,7 +216,7 @@ class Reloader:
             path = str(found.path)
             mark = _mark(found.path)
             if mark is None or _saved_at(mark) > self._since:
-                continue  # perhaps after the worker had read it: as if it were saved now
+                continue  # the worker may have read it before that: as if saved now
             self._marks[path] = mark
             if found.origin in loaded and (source := _read(found.path)):
                 self._good[path] = source
@@ -227,7 +226,7 @@ class Reloader:
         self._marks.update((p, ()) for p in gone if p in ours or p.startswith(folder))
 
     def _changed(self) -> list[Found]:
-        """What is new, saved, or gone since the last look."""
+        """The plugins that are new, saved or gone since the last look."""
         there = {str(found.path): found for found in self._found()}
         changed = []
         for path, found in there.items():
@@ -241,7 +240,7 @@ class Reloader:
         return changed
 
     async def _try(self, found: Found) -> SavedPlugin | None:
-        """What is to be told of a file that changed; None if it is as it was."""
+        """What is to be told of a plugin that changed; None if there is nothing to tell."""
         path = str(found.path)
         package = found.path.is_dir()
         source = None if package else await asyncio.to_thread(_read, found.path)
@@ -293,7 +292,7 @@ def _is_source_folder(path: Path) -> bool:
 
 
 def _mark(path: Path) -> Mark | None:
-    """What tells one version from another without reading it; None if it is not there."""
+    """A value that tells versions apart without reading their files; None if they are not there."""
     try:
         files = [path] if not path.is_dir() else sorted(path.rglob("*.py"))
         states = [(str(file), file.stat()) for file in files]
@@ -307,7 +306,7 @@ def _saved_at(mark: Mark) -> float:
 
 
 def _read(path: Path) -> bytes | None:
-    """The text of a plugin's file; None if it cannot be had."""
+    """The text of a plugin's file; None if it cannot be read or is too large."""
     try:
         if not path.is_file() or path.stat().st_size > MAX_BYTES:
             return None

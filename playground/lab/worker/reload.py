@@ -1,7 +1,7 @@
-"""In the worker: what was saved is taken into the registry and, where it is at work, into the run.
+"""The worker's side of hot reload: takes a saved plugin into the registry and into the open run.
 
-A strategy is exchanged in mid-run. A data set, a tokenizer and an engine that are at work stay
-as they are: the run was begun with them, and the next one takes the new version.
+A strategy is exchanged in mid-run. The data set, the tokenizer and the engine at work stay as they
+are, because the run was begun with them; the next run takes the new version.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from playground.lab.session import Session
 
 
 class PluginReloader:
-    """Keeps one worker's plugins as they were saved last."""
+    """Keeps the plugins of one worker at the version that was saved last."""
 
     def __init__(self, registry: Registry, activity: Activity) -> None:
         self._registry = registry
@@ -30,7 +30,7 @@ class PluginReloader:
         """The version in use, by path, of the plugins that were exchanged."""
 
     def take(self, plugins: Sequence[SavedPlugin], session: Session | None) -> Reloaded:
-        """Exchange what can be. session: the open run, if there is one."""
+        """Exchange the plugins that can be exchanged. session: the open run, if there is one."""
         remarks: list[str] = []
         refused: dict[str, Problem] = {}
         for saved in plugins:
@@ -64,7 +64,7 @@ class PluginReloader:
         label = f"plugin {name!r} ({origin(one_line(path))})"
         with self._activity.doing("plugin", label, "its import"):
             fresh = load_aside(name, path, saved.source)
-        if fresh.problems:  # it was well in its trial: the code is of two minds
+        if fresh.problems:  # the code passed its trial and fails now
             return fresh.problems[0]
         before = registry.catalog()
         try:
@@ -83,7 +83,7 @@ class PluginReloader:
 
 
 def _later(session: Session, before: Catalog, name: str) -> list[str]:
-    """What the open run goes on with until its end, in a sentence each."""
+    """A sentence for each contribution that the open run keeps until its end."""
     spec = session.spec
     chosen: list[Entry | None] = [
         before.find("dataset", spec.dataset.name),
@@ -104,10 +104,10 @@ def _later(session: Session, before: Catalog, name: str) -> list[str]:
 def refit(
     sampling: Sampling, before: Catalog, registry: Registry
 ) -> tuple[Sampling, tuple[str, ...]]:
-    """The same chain by the registry as it is now, and what had to be left out of it.
+    """The chain as the registry allows it now, and a sentence for each thing left out.
 
-    Knobs keep their values where there are still such knobs, and the values are still allowed.
-    before: the catalog that the chain was made by.
+    A knob keeps its value if there is still such a knob and it still takes the value. before: the
+    catalog that the chain was made by.
     """
     links: list[Link] = []
     remarks: list[str] = []
@@ -115,7 +115,7 @@ def refit(
         old = before.find("strategy", link.name)
         new = registry.catalog().find("strategy", link.name)
         if old is not None and (new is None or new.qualified != old.qualified):
-            # The bare name means another one now, or nothing; the full name says which it was.
+            # The bare name means another strategy now, or none; the full name is still clear.
             new = registry.catalog().find("strategy", old.qualified)
             link = dataclasses.replace(link, name=old.qualified if new is not None else link.name)
         if new is None:
