@@ -266,7 +266,8 @@ def test_an_examination_that_nobody_waits_for_ends_itself(tmp_path: Path) -> Non
     stuck.write_text("while True: pass")
     request = {
         "sources": {"entry_points": False, "files": [str(stuck)]},
-        "plugins": True, "contract": False, "budget": 1, "seconds": -4,  # a second from now
+        "plugins": True, "contract": False, "budget": 1,
+        "seconds": 2 * a_second() - 5,  # it ends itself 5 s after that: once the plugin hangs
     }  # fmt: skip
     words = [sys.executable, "-m", "playground.hooks.examine_child"]
     asked = json.dumps(request).encode() + b"\n"
