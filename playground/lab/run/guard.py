@@ -13,7 +13,7 @@ import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -220,9 +220,8 @@ def make(
     """(the contribution, made with `options` as its knobs, and its guard). follows: settings of the
     run that knobs may follow. Raises KnobError, UnknownNameError, PluginError."""
     guard = Guard(registry.entry(kind, name), activity)
-    maker: Callable[..., Any] = registry.make
     with guard.doing("__init__"):
-        return maker(kind, name, options, follows), guard
+        return registry.make(kind, name, options, follows), guard
 
 
 @contextlib.contextmanager
