@@ -14,7 +14,8 @@ from collections.abc import Iterator
 
 import click
 
-from playground.cli.failures import fail
+from playground.cli.failures import fail, fail_with
+from playground.lab.protocol.failures import LabError
 
 
 class OutputLost(Exception):
@@ -56,9 +57,9 @@ def run(command: click.Command) -> int:
     prepare_streams()
     try:
         with output_errors():
-            code = command.main(prog_name="microgpt-play", standalone_mode=False)
+            code = _call(command)
             sys.stdout.flush()
-        return code if isinstance(code, int) else 0
+        return code
     except click.UsageError as error:
         with contextlib.suppress(OSError):
             error.show()
@@ -73,6 +74,15 @@ def run(command: click.Command) -> int:
         return fail(f"The system refused: {error.strerror}: {error.filename}.")
     finally:
         _let_go()
+
+
+def _call(command: click.Command) -> int:
+    """Call the command, and print the LabError that ends it; returns the exit code."""
+    try:
+        code = command.main(prog_name="microgpt-play", standalone_mode=False)
+    except LabError as error:
+        return fail_with(error.failure)
+    return code if isinstance(code, int) else 0
 
 
 def _explain(error: OSError) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from playground.cli.choices import chosen
-from playground.cli.failures import fail, fail_with, printable, say, warn
+from playground.cli.failures import printable, say, warn
 from playground.cli.loading import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, read_checkpoint
-from playground.lab.protocol.failures import LabError, Progress
+from playground.lab.protocol.failures import Progress
 from playground.lab.run.export import BY_SUFFIX, export, run_export
 
 _NOTICED = 0.5
@@ -22,19 +22,17 @@ _NOTICED = 0.5
 
 
 def export_run(checkpoint: Path, path: Path, sources: PluginSources, *, wanted: str | None) -> int:
-    """Write the run to `path`; returns the exit code. wanted: "csv", "mine:knob=value"."""
+    """Write the run to `path`; returns the exit code. Raises LabError.
+
+    wanted: "csv", "mine:knob=value".
+    """
     registry = load(sources)
     warn(registry.problems)
     name, options = _chosen(registry, wanted, path)
-    try:
-        _spare(checkpoint, path)
-        run = run_export(read_checkpoint(checkpoint))
-        with Telling() as tell:
-            target = export(registry, name, options, run, path, tell)
-    except CheckpointError as error:
-        return fail(f"{error.title}. {error.message}")
-    except LabError as error:
-        return fail_with(error.failure)
+    _spare(checkpoint, path)
+    run = run_export(read_checkpoint(checkpoint))
+    with Telling() as tell:
+        target = export(registry, name, options, run, path, tell)
     say(f"Exported step {run.step:,} to {target}")
     if not run.losses and run.step:
         say("The saved run holds no losses of its steps, so there are none in it.")

@@ -49,7 +49,7 @@ def open_playground(
     record: keep the run in the store. recorded: one of the store's runs to go on with, as a
     person names it. probes: a file of prompts to ask again and again.
     strategies: the sampling chain, each link as --strategy says it; the usual one if empty.
-    Raises click.BadParameter.
+    Raises click.BadParameter, LabError.
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
         print(NO_TERMINAL, file=sys.stderr)
@@ -64,12 +64,9 @@ def open_playground(
         return fail(problem)
     saved = None
     if checkpoint is not None:
-        from playground.lab.checkpoint import CheckpointError, read_checkpoint
+        from playground.lab.checkpoint import read_checkpoint
 
-        try:
-            saved = read_checkpoint(checkpoint)
-        except CheckpointError as error:
-            return fail(f"{error.title}. {error.message}")
+        saved = read_checkpoint(checkpoint)
     asked = _probes(probes)
     store = store_file() if record else None
     run = None
@@ -77,8 +74,6 @@ def open_playground(
         from playground.cli.runs.list import find_run
 
         run = find_run(store_file(), recorded)
-        if run is None:
-            return 1
     spec = saved.spec if saved is not None else _spec(said, sources)
     sampling = _sampling(strategies, sources) or (saved.sampling if saved is not None else None)
     worker = spawn_worker(sources)

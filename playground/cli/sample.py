@@ -9,10 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from playground.cli.choices import heat, links
-from playground.cli.failures import fail, fail_with, printable, warn
+from playground.cli.failures import fail, printable, warn
 from playground.cli.loading import load
 from playground.hooks.sources import PluginSources
-from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.sampling import DEFAULT_CHAIN, Sampling
 from playground.lab.run.saved_model import SavedModel
 
@@ -31,26 +30,23 @@ def sample_texts(
     seed: int,
     as_json: bool,
 ) -> int:
-    """Print `count` texts; returns the exit code."""
+    """Print `count` texts; returns the exit code. Raises LabError."""
     registry = load(sources)
     warn(registry.problems)
     chain = (*heat(registry, temperature), *links(registry, strategies))
     if not strategies:
         chain = (chain[0] if chain else DEFAULT_CHAIN[0], *DEFAULT_CHAIN[1:])
     shown = printable_in_terminal()
-    try:
-        model = SavedModel.load(path, registry)
-        for done in range(0, count, BATCH):
-            wanted = min(BATCH, count - done)
-            batch = model.sample(Sampling(chain, prompt, wanted, 0, seed))
-            if batch.note and not batch.texts:
-                return fail(batch.note)
-            for text in batch.texts:
-                line = {"text": text.text, "complete": text.complete}
-                print(json.dumps(line) if as_json else shown(text.text))
-            sys.stdout.flush()  # into a pipe as well
-    except LabError as error:
-        return fail_with(error.failure)
+    model = SavedModel.load(path, registry)
+    for done in range(0, count, BATCH):
+        wanted = min(BATCH, count - done)
+        batch = model.sample(Sampling(chain, prompt, wanted, 0, seed))
+        if batch.note and not batch.texts:
+            return fail(batch.note)
+        for text in batch.texts:
+            line = {"text": text.text, "complete": text.complete}
+            print(json.dumps(line) if as_json else shown(text.text))
+        sys.stdout.flush()  # into a pipe as well
     return 0
 
 

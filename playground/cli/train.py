@@ -58,8 +58,6 @@ def train_run(
     """
     asked = read_probes(probes) if probes is not None else None
     run = find_run(store_file(), recorded) if recorded is not None else None
-    if recorded is not None and run is None:
-        return 1
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
     registry = load(sources)
     warn(registry.problems)
@@ -75,20 +73,18 @@ def train_run(
         _measure(session, measuring)
         if asked is not None:
             session.observe(asked)
-    except CheckpointError as error:
-        report.clear()
-        return fail(f"{error.title}. {error.message}")
     except SpecError as error:
         report.clear()
         return fail(f"The saved settings cannot be. {error}.")
     except LabError as error:
         report.clear()
+        if checkpoint is None or isinstance(error, CheckpointError):
+            raise
         code = fail_with(error.failure)
-        if checkpoint is not None:
-            say(
-                f"Going on needs the data that {checkpoint} learnt from; more text does not: "
-                f"microgpt-play sample {checkpoint}"
-            )
+        say(
+            f"Going on needs the data that {checkpoint} learnt from; more text does not: "
+            f"microgpt-play sample {checkpoint}"
+        )
         return code
     report.opened(session)
     try:
@@ -239,12 +235,9 @@ def _save(session: Session, path: Path, lost: OSError | None) -> int:
 
 def _print_samples(session: Session, sampling: Sampling, as_json: bool) -> int:
     kept = session.observation.sampling
-    try:
-        session.observe(replace(sampling, every=kept.every))
-        batch = session.sample()
-        session.observe(kept)  # a recorded run is sampled on as it was
-    except LabError as error:
-        return fail_with(error.failure)
+    session.observe(replace(sampling, every=kept.every))
+    batch = session.sample()
+    session.observe(kept)  # a recorded run is sampled on as it was
     if as_json:
         print(json.dumps({"samples": [text.text for text in batch.texts]}))
         return 0

@@ -11,12 +11,11 @@ from pathlib import Path
 import click
 
 from playground.cli.export import Telling
-from playground.cli.failures import fail, fail_with, printable, say, warn
+from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
-from playground.cli.runs.list import fail_with_store, opened
+from playground.cli.runs.list import opened
 from playground.hooks.sources import PluginSources, expanded
-from playground.lab.checkpoint import CheckpointError, check_place
-from playground.lab.protocol.failures import LabError
+from playground.lab.checkpoint import check_place
 from playground.lab.record.export import EXPORTERS, export_metrics, save_model
 from playground.lab.record.load import look_up
 from playground.lab.session import Session
@@ -41,7 +40,8 @@ def export_run(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Write it; returns the exit code. Raises click.UsageError for what contradicts itself."""
+    """Write it; returns the exit code. Raises LabError; click.UsageError for what contradicts
+    itself."""
     kind = kind or ENDINGS.get(path.suffix.lower())
     printed = str(path) == "-"
     if printed and (as_json or kind not in (None, *EXPORTERS)):
@@ -67,14 +67,8 @@ def export_run(
                 return fail(f"there is a file {path} already. --force replaces it.")
             at = row.at if step is None else step
             target = _write(store, row, path, kind, at, sources).absolute()
-    except StoreError as error:
-        return fail_with_store(error)
-    except CheckpointError as error:
-        return fail(f"{error.title}. {error.message}")
     except SpecError as error:
         return fail(f"The recorded settings cannot be. {error}.")
-    except LabError as error:
-        return fail_with(error.failure)
     what = {"run": f"run {row.id}", "model": f"step {at:,} of run {row.id}"}
     if as_json:
         told = {"run": row.id, "as": kind, "path": str(target)}
@@ -136,12 +130,9 @@ def _trained_there(
 
 
 def import_run(path: Path, *, as_json: bool) -> int:
-    """Take it in; returns the exit code."""
-    try:
-        with opened(create=True) as store:
-            row = store.row(read_run(store, path))
-    except StoreError as error:
-        return fail_with_store(error)
+    """Take it in; returns the exit code. Raises StoreError."""
+    with opened(create=True) as store:
+        row = store.row(read_run(store, path))
     if as_json:
         click.echo(json.dumps({"run": row.id, "uid": row.uid, "name": row.name}))
     else:

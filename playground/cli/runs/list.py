@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from playground.cli.failures import fail, printable, say
+from playground.cli.failures import printable, say
 from playground.cli.listing import UNLIMITED, terminal_width
 from playground.lab.store import runlist
 from playground.lab.store.errors import StoreError
@@ -30,28 +30,9 @@ if TYPE_CHECKING:
     from playground.lab.store.records import RunRow
 
 
-def find_run(store: Path, words: str) -> int | None:
-    """The run that a number, a name or the beginning of a uid means; None if none does, which is
-    said then."""
-    from playground.lab.store.errors import StoreError
-    from playground.lab.store.store import Store
-
-    try:
-        with Store.open(store) as opened:
-            return opened.find(words).id
-    except StoreError as error:
-        fail(f"{error.title}. {error.message}")
-        return None
-
-
 _GAP = "  "
 _NONE_FIT = "No run fits that. There are {there}."
 _NONE_YET = "There are no runs yet. Train something in microgpt-play, and it is kept."
-
-
-def fail_with_store(error: StoreError) -> int:
-    """Say what the store refused; the exit code of a failure."""
-    return fail(f"{error.title}. {error.message}")
 
 
 @contextlib.contextmanager
@@ -59,6 +40,12 @@ def opened(*, create: bool = False) -> Iterator[Store]:
     """The store. Raises StoreError "missing" if there is none and none is to be made."""
     with Store.open(create=create) as store:
         yield store
+
+
+def find_run(store: Path, words: str) -> int:
+    """The run that a number, a name or the beginning of a uid means. Raises StoreError."""
+    with Store.open(store) as opened:
+        return opened.find(words).id
 
 
 def places(store: Store, rows: Sequence[RunRow]) -> dict[int, runlist.Place]:
@@ -122,7 +109,7 @@ def _found(query: Query, *, as_json: bool) -> tuple[list[RunRow], dict[int, runl
             return rows, places(store, rows)
     except StoreError as error:
         if error.kind != "missing":
-            return fail_with_store(error)
+            raise
         if not as_json:
             say(_NONE_YET)
         return 0

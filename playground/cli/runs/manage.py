@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 import click
 
 from playground.cli.failures import fail, printable, say
-from playground.cli.runs.list import fail_with_store, numbers, opened, places
+from playground.cli.runs.list import numbers, opened, places
 from playground.lab.store import housekeeping, runlist
-from playground.lab.store.errors import StoreError
 from playground.lab.store.records import RunRow
 from playground.words import many, size
 
@@ -21,25 +20,22 @@ def delete(words: Sequence[str], *, yes: bool, as_json: bool) -> int:
     can be asked."""
     if not yes and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("There is nobody here to ask; --yes deletes without asking.")
-    try:
-        with opened() as store:
-            rows = _distinct(store.find(word) for word in words)
-            where = places(store, rows)
+    with opened() as store:
+        rows = _distinct(store.find(word) for word in words)
+        where = places(store, rows)
+        for row in rows:
+            if where.get(row.id) == "elsewhere":
+                return fail(
+                    f"run {row.id} is open in {row.owner}, and would go on unrecorded. Close "
+                    "it there first. Nothing was deleted."
+                )
+        if not yes:
             for row in rows:
-                if where.get(row.id) == "elsewhere":
-                    return fail(
-                        f"run {row.id} is open in {row.owner}, and would go on unrecorded. Close "
-                        "it there first. Nothing was deleted."
-                    )
-            if not yes:
-                for row in rows:
-                    say(_told(row))
-                if not click.confirm(f"Delete {_these(rows)}?", err=True):
-                    say("Nothing was deleted.")
-                    return 0
-            store.delete(row.id for row in rows)
-    except StoreError as error:
-        return fail_with_store(error)
+                say(_told(row))
+            if not click.confirm(f"Delete {_these(rows)}?", err=True):
+                say("Nothing was deleted.")
+                return 0
+        store.delete(row.id for row in rows)
     ids = [row.id for row in rows]
     if as_json:
         click.echo(json.dumps({"deleted": ids}))
@@ -51,12 +47,9 @@ def delete(words: Sequence[str], *, yes: bool, as_json: bool) -> int:
 
 def restore(words: Sequence[str], *, as_json: bool) -> int:
     """Bring the runs back, all or none; returns the exit code."""
-    try:
-        with opened() as store:
-            rows = _distinct(store.find(word, deleted=True) for word in words)
-            store.restore(row.id for row in rows)
-    except StoreError as error:
-        return fail_with_store(error)
+    with opened() as store:
+        rows = _distinct(store.find(word, deleted=True) for word in words)
+        store.restore(row.id for row in rows)
     ids = [row.id for row in rows]
     if as_json:
         click.echo(json.dumps({"restored": ids}))
@@ -67,40 +60,31 @@ def restore(words: Sequence[str], *, as_json: bool) -> int:
 
 def rename(words: str, name: str) -> int:
     """Call it something; returns the exit code."""
-    try:
-        with opened() as store:
-            row = store.find(words)
-            store.rename(row.id, name)
-            name = store.row(row.id).name
-    except StoreError as error:
-        return fail_with_store(error)
+    with opened() as store:
+        row = store.find(words)
+        store.rename(row.id, name)
+        name = store.row(row.id).name
     say(f"Run {row.id} is called {name!r} now." if name else f"Run {row.id} has no name any more.")
     return 0
 
 
 def annotate(words: str, text: str) -> int:
     """Write something to it; returns the exit code."""
-    try:
-        with opened() as store:
-            row = store.find(words)
-            store.annotate(row.id, text)
-    except StoreError as error:
-        return fail_with_store(error)
+    with opened() as store:
+        row = store.find(words)
+        store.annotate(row.id, text)
     say(f"Run {row.id} has {'a' if text else 'no'} note now.")
     return 0
 
 
 def check(*, purge: bool, as_json: bool) -> int:
     """Look through the file, after clearing away if that is wanted; returns the exit code."""
-    try:
-        with opened() as store:
-            purged = housekeeping.purge(store) if purge else 0
-            wrong = store.check()
-            count, bytes_ = store.totals()
-            put_away = len(store.deleted())
-            path = store.path
-    except StoreError as error:
-        return fail_with_store(error)
+    with opened() as store:
+        purged = housekeeping.purge(store) if purge else 0
+        wrong = store.check()
+        count, bytes_ = store.totals()
+        put_away = len(store.deleted())
+        path = store.path
     if as_json:
         told = {"path": str(path), "bytes": bytes_, "runs": count, "deleted": put_away,
                 "purged": purged, "problems": wrong}  # fmt: skip

@@ -14,7 +14,7 @@ import click
 
 from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, print_rows
-from playground.cli.runs.list import as_json_text, fail_with_store, opened, places
+from playground.cli.runs.list import as_json_text, opened, places
 from playground.lab.fork import differences
 from playground.lab.spec import RunSpec
 from playground.lab.store import runlist
@@ -36,8 +36,6 @@ def show_run(words: str, *, as_json: bool) -> int:
         with opened() as store:
             row = store.find(words)
             about = _about(store, store.record(row.id), places(store, [row]).get(row.id, ""))
-    except StoreError as error:
-        return fail_with_store(error)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return fail(f"What was recorded of the run makes no sense: {error}. Import it again.")
     if as_json:

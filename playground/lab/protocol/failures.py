@@ -25,8 +25,8 @@ class Failure:
 class LabError(Exception):
     """An error that a person is told; `failure` holds the words.
 
-    StoreError and CheckpointError are LabErrors. The command line prints a LabError
-    (cli/failures.py); the worker answers with its failure, which the screen shows.
+    StoreError and CheckpointError are LabErrors. cli/exit.py prints a LabError once, for every
+    command; the worker answers with the error's failure, and the screen shows that failure.
     """
 
     def __init__(self, failure: Failure) -> None:
