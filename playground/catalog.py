@@ -164,3 +164,11 @@ class Catalog:
         if len(owners) == 1 or (owners and owners[0].plugin == BUILTIN):
             return owners[0]
         return None
+
+    def shortest(self, entry: Entry) -> str:
+        """The shortest name that means this entry: its own name where that is enough, else
+        "plugin:name"."""
+        if self.find(entry.kind, entry.name) == entry:
+            return entry.name
+        alone = [one.name for one in self.listed(entry.kind)].count(entry.name) == 1
+        return entry.name if alone else entry.qualified

@@ -33,7 +33,6 @@ from playground.lab.bench import (
     Model,
     Plan,
     climb,
-    label,
 )
 from playground.lab.protocol.failures import Progress
 from playground.words import many
@@ -89,7 +88,7 @@ def bench(
         report.clear()
     machine = _machine(load_before)
     origins = {
-        label(registry.catalog(), entry): entry.origin
+        registry.catalog().shortest(entry): entry.origin
         for entry in entries
         if entry.plugin != BUILTIN and not entry.missing
     }

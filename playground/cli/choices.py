@@ -38,8 +38,7 @@ def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
     links = []
     for text in strategies:
         entry, options = chosen(registry, "strategy", text, "--strategy")
-        bare = registry.catalog().find("strategy", entry.name) == entry
-        links.append(Link(entry.name if bare else entry.qualified, options))
+        links.append(Link(registry.catalog().shortest(entry), options))
     return tuple(links)
 
 

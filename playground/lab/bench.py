@@ -29,7 +29,7 @@ from microgpt.parameters import parameter_count
 from microgpt.tokenizer import CharTokenizer
 from microgpt.trainer import Trainer, shuffle_and_init
 from microgpt.vector_engine import VectorEngine
-from playground.catalog import BUILTIN, Catalog, Entry
+from playground.catalog import BUILTIN, Entry
 from playground.hooks.errors import PluginError, describe
 from playground.hooks.registry import Registry
 
@@ -289,14 +289,6 @@ class BenchResult:
     left_out: tuple[LeftOut, ...]
 
 
-def label(catalog: Catalog, entry: Entry) -> str:
-    """The shortest name that means this engine."""
-    if catalog.find("engine", entry.name) == entry:
-        return entry.name
-    alone = [one.name for one in catalog.listed("engine")].count(entry.name) == 1
-    return entry.name if alone else entry.qualified
-
-
 def climb(
     registry: Registry,
     entries: Sequence[Entry],
@@ -316,7 +308,7 @@ def climb(
         left_out: list[LeftOut] = []
         runners: list[BenchEngine] = []
         for entry in entries:
-            name = label(registry.catalog(), entry)
+            name = registry.catalog().shortest(entry)
             expected = rates.get(name, 0.0) * course.work
             if name in failed:
                 continue

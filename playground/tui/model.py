@@ -261,9 +261,7 @@ class PlaygroundModel:
         """The shortest name that means the engine at work."""
         full = self.frame.engine if self.frame else str(self.spec.get("engine", ""))
         entry = self.catalog.find("engine", full) if self.catalog else None
-        if self.catalog is None or entry is None:
-            return full
-        return entry.name if self.catalog.find("engine", entry.name) == entry else entry.qualified
+        return full if self.catalog is None or entry is None else self.catalog.shortest(entry)
 
     @property
     def matrix_name(self) -> str:

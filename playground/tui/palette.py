@@ -8,7 +8,6 @@ from typing import Any
 
 from textual.app import SystemCommand
 
-from playground.catalog import Entry
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.model import KIND_NAMES, SPEEDS
 from playground.tui.panels.status import speed_text
@@ -76,31 +75,28 @@ def _entries(main: MainScreen) -> Iterable[SystemCommand]:
     def start(field: str, name: str) -> Callable[[], None]:
         return _later(main, partial(main.start, {field: {"name": name, "options": {}}}))
 
-    def name_of(entry: Entry) -> str:
-        return entry.name if catalog.find(entry.kind, entry.name) == entry else entry.qualified
-
     for entry in catalog.of("dataset"):
         if all(control.kind != "text" for control in entry.controls):  # a path needs its dialog
             yield SystemCommand(
                 f"Data set: {visible(entry.name)}",
                 visible(entry.summary),
-                start("dataset", name_of(entry)),
+                start("dataset", catalog.shortest(entry)),
             )
     for entry in catalog.of("tokenizer"):
         yield SystemCommand(
             f"Tokenizer: {visible(entry.name)}",
             visible(entry.summary),
-            start("tokenizer", name_of(entry)),
+            start("tokenizer", catalog.shortest(entry)),
         )
     for entry in catalog.of("panel"):
         yield SystemCommand(
             f"Panel: {visible(entry.name)}",
             visible(entry.summary),
-            _later(main, partial(main.show_panel, name_of(entry))),
+            _later(main, partial(main.show_panel, catalog.shortest(entry))),
         )
     for entry in (entry for entry in catalog.of("engine") if not entry.missing):
         yield SystemCommand(
             f"Engine: {visible(entry.name)}",
             visible(entry.summary),
-            _later(main, partial(main.use_engine, name_of(entry))),
+            _later(main, partial(main.use_engine, catalog.shortest(entry))),
         )

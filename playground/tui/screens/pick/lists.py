@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 
-from playground.catalog import Entry
+from playground.catalog import Catalog, Entry
 from playground.tui.screens.dialog import MUTED
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit, visible
@@ -68,12 +68,8 @@ class PickList(OptionList):
 
 
 def entry_name(entry: Entry, entries: tuple[Entry, ...]) -> str:
-    """The shortest name that means this entry: bare, or "plugin:name" if the bare name is not
-    enough."""
-    same = [other for other in entries if other.name == entry.name]
-    if len(same) == 1 or entry.plugin == "builtin":
-        return entry.name
-    return entry.qualified
+    """The shortest name that means this entry among these."""
+    return Catalog(entries).shortest(entry)
 
 
 def name_column(names: list[str], limit: int = 20) -> int:
