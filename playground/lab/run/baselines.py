@@ -12,6 +12,7 @@ from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.run import Baseline, Notice
 from playground.lab.run.data import LONG, Documents, Encoder, Report
 from playground.lab.spec import RunSpec
+from playground.words import many
 
 LOOKED_AT = 50_000
 """The most documents that the survey reads."""
@@ -128,13 +129,13 @@ def notices(
     if drawn > 3 * train:
         found.append(
             Notice(
-                f"{_count(train, 'document')}; {_steps(spec.steps)} each about "
+                f"{many(train, 'document')}; {_steps(spec.steps)} each about "
                 f"{drawn / train:,.0f} times: it may learn them by heart"
             )
         )
     elif train > 100 * drawn:
         found.append(
-            Notice(f"{_count(train, 'document')}; {_steps(spec.steps)} {_percent(drawn / train)}")
+            Notice(f"{many(train, 'document')}; {_steps(spec.steps)} {_percent(drawn / train)}")
         )
     if vocab_size > 2000:
         found.append(
@@ -153,11 +154,6 @@ def _percent(share: float) -> str:
     return f"{percent:.2g} % of them" if percent < 10 else f"{percent:.0f} % of them"
 
 
-def _count(number: int, thing: str) -> str:
-    """ "1 document", "1,000 documents"."""
-    return f"{number:,} {thing}{'s' if number != 1 else ''}"
-
-
 def _steps(number: int) -> str:
     """ "1 step sees", "1,000 steps see"."""
-    return _count(number, "step") + (" see" if number != 1 else " sees")
+    return many(number, "step") + (" see" if number != 1 else " sees")
