@@ -14,15 +14,16 @@ import click
 
 from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, Seconds, option
 from playground.cli.options import (
+    TrainOptions,
     changes,
     make_spec,
     plugin_options,
     record_options,
     run_options,
-    sources,
 )
 from playground.cli.plugins.commands import plugins as plugins_group
 from playground.cli.runs.commands import runs as runs_group
+from playground.hooks.sources import PluginSources
 
 _RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
 
@@ -57,10 +58,8 @@ def cli() -> None:
 @option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
 def play(
     file: Path | None,
+    sources: PluginSources,
     strategies: tuple[str, ...],
-    plugins: tuple[Path, ...],
-    no_plugins: bool,
-    without: tuple[str, ...],
     theme: str | None,
     no_record: bool,
     recorded: str | None,
@@ -73,14 +72,13 @@ def play(
     """
     from playground.cli.play import open_playground
 
-    where = sources(plugins, no_plugins, without)
     checkpoint = file if _is_checkpoint(file) else None
     said = {} if checkpoint else changes(file, values)
     _leave_out(checkpoint, values)
     _one_run(recorded, file, no_record, values)
     return open_playground(
         said,
-        where,
+        sources,
         checkpoint=checkpoint,
         strategies=strategies,
         theme=theme,
@@ -123,45 +121,19 @@ def play(
              "repeated).")  # fmt: skip
 @record_options
 @plugin_options
-def train(
-    file: Path | None,
-    plugins: tuple[Path, ...],
-    no_plugins: bool,
-    without: tuple[str, ...],
-    save: Path | None,
-    samples: int,
-    temperature: float,
-    as_json: bool,
-    metrics: tuple[str, ...],
-    no_record: bool,
-    recorded: str | None,
-    probes: Path | None,
-    **values: Any,
-) -> int:
+def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
     """Train without a screen.
 
     On FILE, on the embedded names, or on from a saved run (a .safetensors FILE).
     """
     from playground.cli.train import train_run
 
-    where = sources(plugins, no_plugins, without)
+    options = TrainOptions.taken_from(values)
     checkpoint = file if _is_checkpoint(file) else None
     _leave_out(checkpoint, values)
-    _one_run(recorded, file, no_record, values)
-    spec = None if checkpoint or recorded else make_spec(changes(file, values), where)
-    return train_run(
-        spec,
-        where,
-        checkpoint=checkpoint,
-        save=save,
-        samples=samples,
-        temperature=temperature,
-        as_json=as_json,
-        metrics=metrics,
-        record=not no_record,
-        recorded=recorded,
-        probes=probes,
-    )
+    _one_run(options.recorded, file, options.no_record, values)
+    spec = None if checkpoint or options.recorded else make_spec(changes(file, values), sources)
+    return train_run(spec, sources, checkpoint, options)
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play strategies`"))
@@ -206,15 +178,13 @@ def train(
 @plugin_options  # fmt: skip
 def sample(
     checkpoint: Path,
+    sources: PluginSources,
     count: int,
     prompt: str,
     temperature: float | None,
     strategies: tuple[str, ...],
     seed: int,
     as_json: bool,
-    plugins: tuple[Path, ...],
-    no_plugins: bool,
-    without: tuple[str, ...],
 ) -> int:
     """Sample text from a saved model.
 
@@ -225,7 +195,7 @@ def sample(
 
     return sample_texts(
         checkpoint,
-        sources(plugins, no_plugins, without),
+        sources,
         count=count,
         prompt=prompt,
         temperature=temperature,
@@ -247,14 +217,7 @@ def sample(
     help="The format (csv for .csv, json-lines for .jsonl).",
 )
 @plugin_options
-def export(
-    checkpoint: Path,
-    path: Path,
-    wanted: str | None,
-    plugins: tuple[Path, ...],
-    no_plugins: bool,
-    without: tuple[str, ...],
-) -> int:
+def export(checkpoint: Path, path: Path, sources: PluginSources, wanted: str | None) -> int:
     """Write a saved run in a format of others.
 
     CHECKPOINT is a .safetensors file, written by `train --save` or by ctrl+s in the playground;
@@ -263,7 +226,7 @@ def export(
     """
     from playground.cli.export import export_run
 
-    return export_run(checkpoint, path, sources(plugins, no_plugins, without), wanted=wanted)
+    return export_run(checkpoint, path, sources, wanted=wanted)
 
 
 cli.add_command(runs_group)
@@ -273,12 +236,10 @@ def _listing(kind: str, plural: str, words: str) -> None:
     @cli.command(plural, context_settings=CONTEXT, help=f"List the {words} and their knobs.")
     @option("--json", "as_json", is_flag=True, help="As JSON.")
     @plugin_options
-    def listing(
-        as_json: bool, plugins: tuple[Path, ...], no_plugins: bool, without: tuple[str, ...]
-    ) -> int:
+    def listing(sources: PluginSources, as_json: bool) -> int:
         from playground.cli.listing import list_entries
 
-        return list_entries(kind, sources(plugins, no_plugins, without), as_json=as_json)
+        return list_entries(kind, sources, as_json=as_json)
 
 
 for _kind, _plural, _words in (
@@ -308,15 +269,13 @@ for _kind, _plural, _words in (
 @option("--json", "as_json", is_flag=True, section="Output", help="All figures as JSON.")
 @plugin_options
 def bench(
+    sources: PluginSources,
     names: tuple[str, ...],
     rounds: int | None,
     seconds: float | None,
     quick: bool,
     check: bool,
     as_json: bool,
-    plugins: tuple[Path, ...],
-    no_plugins: bool,
-    without: tuple[str, ...],
 ) -> int:
     """Measure how fast each engine is here.
 
@@ -327,7 +286,7 @@ def bench(
     from playground.cli import bench as ladder
 
     return ladder.bench(
-        sources(plugins, no_plugins, without),
+        sources,
         names=names,
         rounds=rounds,
         seconds=seconds,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -70,7 +72,15 @@ def run_options(command: F) -> F:
 
 
 def plugin_options(command: F) -> F:
-    """Add what decides which plugins are loaded."""
+    """Add what decides which plugins are loaded. The command gets it as one value, `sources`."""
+
+    @wraps(command)
+    def with_sources(
+        plugins: tuple[Path, ...], no_plugins: bool, without: tuple[str, ...], **values: Any
+    ) -> Any:
+        return command(sources=sources(plugins, no_plugins, without), **values)
+
+    called = cast(F, with_sources)
     for decorator in (
         option("--no-plugins", section="Plugins", is_flag=True,
                help="Built-ins only: import no plugin."),
@@ -80,8 +90,32 @@ def plugin_options(command: F) -> F:
                type=PATH,
                help="Load a plugin from a Python file (may be repeated)."),
     ):  # fmt: skip
-        command = decorator(command)
-    return command
+        called = decorator(called)
+    return called
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """The options of `train` that are no settings of the run."""
+
+    save: Path | None
+    """Where the model is written to at the end."""
+    samples: int
+    """How many texts are sampled at the end."""
+    temperature: float
+    as_json: bool
+    metrics: tuple[str, ...]
+    """Each "name" or "name:knob=value"."""
+    no_record: bool
+    recorded: str | None
+    """The recorded run to go on with, as a person names it."""
+    probes: Path | None
+    """A file of prompts to ask again and again."""
+
+    @classmethod
+    def taken_from(cls, values: dict[str, Any]) -> TrainOptions:
+        """These options out of all values of the command line; the run's settings are left."""
+        return cls(**{field.name: values.pop(field.name) for field in fields(cls)})
 
 
 def record_options(command: F) -> F:

@@ -6,7 +6,7 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from threading import Event
 from playground.cli.choices import as_said, chosen, heat
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
+from playground.cli.options import TrainOptions
 from playground.cli.probes import read_probes
 from playground.cli.progress import Report
 from playground.cli.runs.list import find_run
@@ -39,36 +40,27 @@ SAMPLED_EVERY = 100
 def train_run(
     spec: RunSpec | None,
     sources: PluginSources,
-    *,
     checkpoint: Path | None,
-    save: Path | None,
-    samples: int,
-    temperature: float,
-    as_json: bool,
-    metrics: Sequence[str] = (),
-    record: bool = True,
-    recorded: str | None = None,
-    probes: Path | None = None,
+    options: TrainOptions,
 ) -> int:
-    """Train to the end, save, print samples; returns the exit code.
+    """Train to the end, save, print samples; returns the exit code. Raises LabError.
 
-    spec: the run, or None to go on from `checkpoint`, or with the run `recorded` as a person
-    names it; metrics: "name" or "name:knob=value". record: keep it in the store. probes: a file
-    of prompts to ask again and again.
+    spec: the run, or None to go on from `checkpoint`, or with the run `options.recorded`.
     """
-    asked = read_probes(probes) if probes is not None else None
-    run = find_run(store_file(), recorded) if recorded is not None else None
+    save = options.save
+    asked = read_probes(options.probes) if options.probes is not None else None
+    run = find_run(store_file(), options.recorded) if options.recorded is not None else None
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
     registry = load(sources)
     warn(registry.problems)
-    link = heat(registry, temperature)
-    measuring = Measuring(tuple(_metric(registry, text) for text in metrics))
-    report = Report(sys.stderr, quiet=as_json)
+    link = heat(registry, options.temperature)
+    measuring = Measuring(tuple(_metric(registry, text) for text in options.metrics))
+    report = Report(sys.stderr, quiet=options.as_json)
     try:
         if save is not None:
             _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
-        sampling = _sampling(link, samples)
-        opening = _opening(spec, checkpoint, sampling, record, run)
+        sampling = _sampling(link, options.samples)
+        opening = _opening(spec, checkpoint, sampling, not options.no_record, run)
         session = open_session(opening, registry, report.opening, Activity())
         _measure(session, measuring)
         if asked is not None:
@@ -88,7 +80,7 @@ def train_run(
         return code
     report.opened(session)
     try:
-        return _run(session, report, save, sampling if samples else None, as_json)
+        return _run(session, report, save, sampling if options.samples else None, options.as_json)
     finally:
         session.close()
 

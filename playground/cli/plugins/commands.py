@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from playground.cli.help import CONTEXT, PATH, Group, Seconds, option
-from playground.cli.options import plugin_file, plugin_options, sources
+from playground.cli.options import plugin_file, plugin_options
+from playground.hooks.sources import PluginSources
 
 NEW_KINDS = (
     "strategy", "tokenizer", "dataset", "metric", "schedule", "panel", "exporter", "engine",
@@ -25,16 +26,14 @@ def plugins(ctx: click.Context) -> int:
 @plugins.command("list", context_settings=CONTEXT, short_help="List them; import nothing.")
 @option("--json", "as_json", is_flag=True, help="As JSON.")
 @plugin_options
-def plugins_list(
-    as_json: bool, plugins: tuple[Path, ...], no_plugins: bool, without: tuple[str, ...]
-) -> int:
+def plugins_list(sources: PluginSources, as_json: bool) -> int:
     """List plugins by what they say of themselves; none is imported.
 
     Ends with exit code 1 if one of them will not be used; `plugins doctor` says more.
     """
     from playground.cli.plugins.list import list_plugins
 
-    return list_plugins(sources(plugins, no_plugins, without), as_json=as_json)
+    return list_plugins(sources, as_json=as_json)
 
 
 @plugins.command("doctor", context_settings=CONTEXT, short_help="Load each, say what is wrong.")
@@ -44,12 +43,7 @@ def plugins_list(
 @option("--json", "as_json", is_flag=True, help="As JSON.")
 @plugin_options
 def plugins_doctor(
-    contract: bool,
-    seconds: float | None,
-    as_json: bool,
-    plugins: tuple[Path, ...],
-    no_plugins: bool,
-    without: tuple[str, ...],
+    sources: PluginSources, contract: bool, seconds: float | None, as_json: bool
 ) -> int:
     """Load every plugin in a process of its own, and say what came of it.
 
@@ -58,8 +52,7 @@ def plugins_doctor(
     """
     from playground.cli.plugins.doctor import doctor
 
-    where = sources(plugins, no_plugins, without)
-    return doctor(where, contract=contract, deadline=seconds, as_json=as_json)
+    return doctor(sources, contract=contract, deadline=seconds, as_json=as_json)
 
 
 @plugins.command("check", context_settings=CONTEXT, short_help="Hold one file to the contracts.")

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from playground.cli.help import CONTEXT, PATH, Group, option
-from playground.cli.options import plugin_options, sources
+from playground.cli.options import plugin_options
+from playground.hooks.sources import PluginSources
 
 RUN = "RUN is a number, a name, or the beginning of a uid; `runs list` shows them."
 FORMATS = ("run", "csv", "jsonl", "model")
@@ -88,13 +89,11 @@ def runs_show(run: str, as_json: bool) -> int:
 def runs_export(
     run: str,
     path: Path,
+    sources: PluginSources,
     kind: str | None,
     step: int | None,
     force: bool,
     as_json: bool,
-    plugins: tuple[Path, ...],
-    no_plugins: bool,
-    without: tuple[str, ...],
 ) -> int:
     """Write a run, its figures or its model to PATH; its ending says which.
 
@@ -105,8 +104,7 @@ def runs_export(
     """
     from playground.cli.runs.files import export_run
 
-    where = sources(plugins, no_plugins, without)
-    return export_run(run, path, where, kind=kind, step=step, force=force, as_json=as_json)
+    return export_run(run, path, sources, kind=kind, step=step, force=force, as_json=as_json)
 
 
 @runs.command("import", context_settings=CONTEXT, short_help="One from a file.")
