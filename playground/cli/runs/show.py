@@ -15,11 +15,8 @@ import click
 from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, print_rows
 from playground.cli.runs.list import as_json_text, opened, places
-from playground.lab.fork import differences
-from playground.lab.spec import RunSpec
-from playground.lab.store import runlist
+from playground.lab.store import runlist, summaries
 from playground.lab.store.errors import StoreError
-from playground.lab.store.summaries import settings_of
 from playground.words import age, many
 
 if TYPE_CHECKING:
@@ -46,12 +43,11 @@ def show_run(words: str, *, as_json: bool) -> int:
 
 
 def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, Any]:
-    """What there is to say, as JSON gives it."""
+    """All that is said of a run, as the object that --json prints."""
     row = record.row
     parents = _parents(store, row)
-    base, compared = _base(store, row)
-    samples = store.samples(row.id)
-    last = samples[-1].batch if samples else None
+    shared = summaries.about(store, row.id)
+    last = shared.samples.batch if shared.samples else None
     probes = store.probes(row.id)
     finite = [loss for loss in record.losses if math.isfinite(loss)]
     settings = _object(record.settings)
@@ -61,19 +57,18 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
         "parents": parents,
         "children": [child.id for child in store.children(row.id)],
         "spec": json.loads(record.spec),
-        "compared_with": compared,
+        "compared_with": shared.compared_with,
         "different": [
-            {"field": one.field, "before": one.left, "now": one.right}
-            for one in differences(base, settings_of(record))
+            {"field": one.field, "before": one.left, "now": one.right} for one in shared.different
         ],
-        "edits": [dataclasses.asdict(edit) for edit in record.edits],
+        "edits": [dataclasses.asdict(edit) for edit in shared.edits],
         "series": {
             "first_step": record.first + 1,
             "steps": len(record.losses),
             "first_loss": record.losses[0] if record.losses else None,
             "last_loss": record.losses[-1] if record.losses else None,
             "lowest_loss": min(finite, default=None),
-            "held_out": [list(pair) for pair in record.evaluations],
+            "held_out": [list(pair) for pair in shared.evaluations],
             "metrics": {label: len(pairs) // 2 for label, pairs in record.measured.items()},
             "tokens": record.tokens_seen,
             "seconds": record.seconds,
@@ -110,14 +105,6 @@ def _parents(store: Store, row: RunRow) -> list[dict[str, Any]]:
             break
         known.update(name=row.name, there=True)
     return found
-
-
-def _base(store: Store, row: RunRow) -> tuple[dict[str, Any], str]:
-    """The settings to compare with, and whose they are."""
-    if row.parent is not None:
-        with contextlib.suppress(StoreError):
-            return settings_of(store.record(row.parent)), f"run {row.parent}"
-    return RunSpec().model_dump(), "the defaults"
 
 
 def _object(text: str) -> dict[str, Any]:
