@@ -1,7 +1,7 @@
-"""What there is, as plain data: contributions, their knobs, and what went wrong with plugins.
+"""The catalog as plain data: contributions, their knobs, and what went wrong with plugins.
 
-Apart from `playground.api` because the screen paints before pydantic is loaded, and because
-this travels from the worker, where plugin code lives, to the screen, where it does not.
+The catalog is apart from `playground.api`, because the screen paints before pydantic is loaded. The
+worker, which runs the code of plugins, sends the catalog to the screen's process, which does not.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Control:
     """The value at which the parameter changes nothing ("off"); None if there is none."""
     choices: tuple[str, ...] = ()
     log: bool = False
-    """The slider moves by factors, not by sums."""
+    """True if the slider moves by factors instead of sums."""
     follows: str = ""
-    """The model setting (block_size, ...) whose value it takes while it stands at neutral."""
+    """The model setting (block_size, ...) whose value the parameter takes at `neutral`."""
     help: str = ""
 
 
@@ -76,10 +76,10 @@ class Entry:
     summary: str
     controls: tuple[Control, ...] = ()
     missing: str = ""
-    """Why it cannot be used here, and how that is changed; "" if it can."""
+    """Why the contribution cannot be used here, and how to change that; "" if it can be used."""
     stale: str = ""
-    """What is wrong with the file as it was saved last, so that the version before it is still
-    in use; "" if this is the newest."""
+    """What is wrong with the newest version of the plugin's file, so that the version before is
+    still in use; "" if the newest version is in use."""
 
     @property
     def qualified(self) -> str:
@@ -90,9 +90,9 @@ class Entry:
 Stage = Literal[
     "import", "hook", "contribution", "clash", "version", "crash", "disabled", "conduct"
 ]
-"""Where a plugin failed. version: written for another API; crash: it ended the process when it
-was last loaded; disabled: what was to be switched off is not there; conduct: it was loaded, but
-changed what belongs to the whole process."""
+"""Where a plugin failed. version: written for another API; crash: the plugin ended the process when
+it was last loaded; disabled: a plugin that was to be switched off is not there; conduct: the plugin
+was loaded, but changed what belongs to the whole process."""
 
 STAGES: dict[Stage, str] = {
     "import": "could not be imported",
@@ -104,12 +104,12 @@ STAGES: dict[Stage, str] = {
     "disabled": "names no plugin",
     "conduct": "was loaded, with side effects",
 }
-"""The same as a person reads it, after the plugin's name."""
+"""Each stage in words, as they follow the plugin's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A plugin, or a part of one, that could not be used. The others are unharmed."""
+    """A plugin, or a part of one, that could not be used. Other plugins are unharmed."""
 
     plugin: str
     origin: str
@@ -122,13 +122,13 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One plugin that was found, whatever became of it."""
+    """One plugin that was found, whether it could be loaded or not."""
 
     name: str
     origin: str
     state: Literal["loaded", "disabled", "failed", "crashed"]
-    """failed: its code, or a part of it, could not be imported. crashed: it ended the process
-    when it was last loaded, and so was not tried again."""
+    """failed: the plugin's code, or a part of it, could not be imported. crashed: the plugin ended
+    the process when it was last loaded, and so was not tried again."""
     contributions: int = 0
     seconds: float = 0.0
     """Time its import and its hooks took."""
@@ -141,16 +141,16 @@ class Catalog:
     entries: tuple[Entry, ...] = ()
     problems: tuple[Problem, ...] = ()
     plugins: tuple[Plugin, ...] = ()
-    """In the order they were loaded, those switched off included."""
+    """All that were found, in the order of loading; those that are switched off, too."""
     offers: tuple[Entry, ...] = ()
-    """What the gallery would add; each says how."""
+    """What the gallery would add; `missing` says how."""
 
     def of(self, kind: Kind) -> tuple[Entry, ...]:
         """The contributions of one kind, built-ins first, in the order they were declared."""
         return tuple(entry for entry in self.entries if entry.kind == kind)
 
     def listed(self, kind: Kind) -> tuple[Entry, ...]:
-        """The same, and what the gallery would add."""
+        """The contributions of one kind, and after them what the gallery would add."""
         return self.of(kind) + tuple(entry for entry in self.offers if entry.kind == kind)
 
     def find(self, kind: Kind, name: str) -> Entry | None:

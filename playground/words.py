@@ -8,7 +8,7 @@ _UNITS = ("", "k", "M", "G", "T", "P")
 
 
 def age(seconds: float) -> str:
-    """How long ago: "now", "40 s", "2 min", "3 d", "2 y"."""
+    """Seconds as an age: "now", "40 s", "2 min", "3 d", "2 y"."""
     if seconds < 1:
         return "now"
     for end, unit in _AGES:
@@ -18,8 +18,8 @@ def age(seconds: float) -> str:
 
 
 def short(count: int) -> str:
-    """12,345 as "12.3k": three digits at the most. Rounded down, so that 999,999 of 1,000,000
-    steps are not yet all of them."""
+    """A count in three digits at most: 12,345 as "12.3k". The count is rounded down, so that
+    999,999 of 1,000,000 steps do not look like all of them."""
     power = max(0, (len(str(count)) - 1) // 3)
     if power == 0 or power >= len(_UNITS):
         return f"{count:,}"
@@ -29,7 +29,7 @@ def short(count: int) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A loss; "" where there is none."""
+    """A loss with so many digits after the point; "" for None."""
     return "" if value is None else f"{value:.{digits}f}"
 
 
@@ -44,5 +44,5 @@ def size(count: int) -> str:
 
 
 def many(count: int, word: str = "run") -> str:
-    """ "1 run", "3 runs"."""
+    """A count with its noun: "1 run", "3 runs"."""
     return f"{count:,} {word}" + ("" if count == 1 else "s")

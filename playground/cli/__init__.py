@@ -1,11 +1,14 @@
-"""The command line: it parses words and starts one of the layers below."""
+"""The command line: each command parses its words, then starts the screen or a run without one.
+
+The top layer: it runs in the process that a person starts, and no other package imports it.
+"""
 
 from __future__ import annotations
 
 import sys
 
 PATIENCE = 2.0
-"""Seconds that plugins have to come to an end when the command has."""
+"""Seconds that the threads and exit handlers of plugins get after the command has ended."""
 
 
 def main() -> None:
@@ -21,7 +24,7 @@ def main() -> None:
 
 
 def _leave(code: int) -> None:
-    """End the process; a plugin's threads, and what it does at exit, are not waited for long."""
+    """End the process, at the latest after PATIENCE: a plugin's threads may never end."""
     if "playground.hooks.manager" in sys.modules:  # so plugins may have been loaded
         import os
         import threading

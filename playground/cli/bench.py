@@ -1,4 +1,4 @@
-"""`microgpt-play bench`: how fast each engine is here, and whether all compute the same."""
+"""`microgpt-play bench`: how fast each engine is here, and whether all engines compute the same."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ from playground.words import many
 ROUNDS, QUICK_ROUNDS, LARGER_ROUNDS = 9, 5, 3
 SECONDS, QUICK_SECONDS = 0.2, 0.15
 SLOWEST_STEP, PATIENT_STEP = 3.0, 30.0
-"""Seconds; an engine whose step would take longer is left out of a larger model."""
+"""Seconds. An engine whose step would take longer is not measured on a larger model."""
 QUIET_SECONDS = 0.5
-"""What is over sooner needs no line of progress."""
+"""Seconds before the line of progress is drawn."""
 WORTH_SAYING = 0.05
-"""Seconds that getting ready took."""
+"""Seconds. A longer preparation of an engine is mentioned below the tables."""
 BUSY = 0.4
-"""Load average for each CPU, from which on others were at work."""
+"""Load average for each CPU above which the machine counts as busy."""
 LIBRARIES = ("numpy", "numba", "llvmlite", "torch", "jax")
-"""Whose versions are worth knowing, if an engine has brought them in."""
+"""Libraries whose versions are printed if an engine has imported them."""
 
 
 def bench(
@@ -61,9 +61,10 @@ def bench(
     check: bool,
     as_json: bool,
 ) -> int:
-    """Measure and print; the exit code is 1 if an engine computes something else, or none works.
+    """Measure and print; returns 1 if an engine computes something else, or if none works.
 
-    names: the engines, all for none. rounds, seconds: None for what suits `quick`.
+    names: the engines to measure; all of them if empty. rounds, seconds: None for the default,
+    which depends on `quick`. Raises click.BadParameter.
     """
     load_before = _load_average()
     registry = load(sources)
@@ -82,7 +83,7 @@ def bench(
             report.opening(Progress(what, int(done), int(total)))
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what a plugin prints is no figure
+        with contextlib.redirect_stdout(sys.stderr):  # standard output is for the figures
             ladders = climb(registry, entries, plans, progress)
     finally:
         report.clear()
@@ -100,7 +101,7 @@ def bench(
 
 
 def _chosen(registry: Registry, names: Sequence[str]) -> list[Entry]:
-    """The engines to measure, those that would have to be installed first included."""
+    """The engines to measure, including those that are not installed. Raises click.BadParameter."""
     catalog = registry.catalog()
     listed = catalog.listed("engine")
     if not names:
@@ -128,12 +129,13 @@ def _plans(
     if check:
         least, patience = DOCUMENTS, 1e9
     else:
-        # About as long as all the rounds of an engine, and what a slow one needs.
+        # Losses are compared for about as long as all rounds of an engine take; those of a slow
+        # engine until there are `least` of them.
         least, patience = (25, 1.0) if quick else (50, 2.0)
         least, patience = (least, patience) if seconds >= 0.1 else (2, max(seconds, 0.1))
     plans = [(DEFAULT, Plan(rounds, seconds, least, DOCUMENTS, patience))]
     if not quick:
-        # Two losses: the second one is that of an update.
+        # Two losses at least, because only the second one depends on an update.
         slowest = PATIENT_STEP if check else SLOWEST_STEP
         larger = Plan(min(rounds, LARGER_ROUNDS), seconds, 2, 50, seconds, slowest)
         plans += [(model, larger) for model in LARGER]
@@ -187,7 +189,7 @@ def _remarks(
     machine: dict[str, Any],
     origins: dict[str, str],
 ) -> list[str]:
-    """What was measured, where, and how to read it."""
+    """The paragraphs below the tables: how to read the figures, what was measured, and where."""
     plan = plans[0][1]
     first = f"{many(plan.rounds, 'round')} in turns, each engine {plan.seconds:g} s or one step"
     if len(plans) > 1:
@@ -221,14 +223,14 @@ def _remarks(
 def _figures(
     ladders: Sequence[BenchResult], plans: Sequence[tuple[Model, Plan]], machine: dict[str, Any]
 ) -> dict[str, Any]:
-    """All of it, as JSON can hold it."""
+    """All results, as the object that --json prints."""
     models = []
     for ladder, (_, plan) in zip(ladders, plans, strict=True):
         engines = []
         for rung in ladder.rungs:
             figures = dataclasses.asdict(rung) | {"wrong": rung.wrong}
             if figures["difference"] == math.inf:
-                figures["difference"] = None  # JSON has no word for it; `wrong` says it
+                figures["difference"] = None  # JSON has no infinity; `wrong` is true
             engines.append(figures)
         models.append(
             {
@@ -269,7 +271,7 @@ def _cpus() -> str:
 
 
 def _load_average() -> float | None:
-    """Of the last minute; None where the system does not say."""
+    """The load average of the last minute; None if the system does not tell."""
     try:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
@@ -277,7 +279,7 @@ def _load_average() -> float | None:
 
 
 def _processor() -> str:
-    """Its model, if that costs no other program; else its architecture."""
+    """The model of the processor if /proc names it, else the architecture; starts no program."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             key, _, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""The ladder of engines as text: figures, a table, and bars on a logarithmic axis."""
+"""Results of the benchmark as text: figures, a table, and bars on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from playground.cli.failures import printable
 from playground.lab.bench import DEFAULT, BenchResult, EngineResult, Model
 
 MAX_NAME = 24
-"""Columns for the name of an engine; a longer one ends in an ellipsis."""
+"""Columns for the name of an engine; a longer name is cut and ends in an ellipsis."""
 MAX_WIDTH = 100
-"""Columns; a chart gains nothing from more."""
+"""Columns of a table or a chart at most; more columns would show nothing more."""
 MIN_WIDTH = 24
-"""Columns; where there are fewer, lines wrap."""
+"""Columns of a table or a chart at least; in a narrower terminal the lines wrap."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What is written on."""
+    """The width of what is written to, and what it can show."""
 
     width: int
     """Columns of a table or a chart."""
     text_width: int
-    """Of prose: whoever reads from a pipe wants whole lines."""
+    """Columns of prose; more than any line has in a pipe, whose reader wants whole lines."""
     blocks: bool = True
-    """It has the letters for bars, and for microseconds."""
+    """True if the encoding has the characters for bars and for microseconds."""
     colour: bool = False
 
     @classmethod
     def of(cls, stream: TextIO) -> Paper:
-        """As wide as the terminal, or as COLUMNS says; in colour unless NO_COLOR is set."""
+        """The paper of a stream: as wide as the terminal or COLUMNS; in colour unless NO_COLOR is
+        set."""
         terminal = stream.isatty()
         width = max(min(shutil.get_terminal_size().columns, MAX_WIDTH), MIN_WIDTH)
         fixed = terminal or os.environ.get("COLUMNS", "").isdigit()
@@ -50,7 +51,7 @@ class Paper:
         return cls(width, width if fixed else 10_000, blocks, terminal and not plain)
 
     def wrapped(self, text: str, indent: str = "") -> list[str]:
-        """A paragraph; what goes on does so under its beginning."""
+        """The lines of a paragraph; all but the first are indented by two more columns."""
         return textwrap.wrap(
             printable(text),
             self.text_width,
@@ -59,7 +60,7 @@ class Paper:
         )
 
     def short(self, name: str) -> str:
-        """A name that leaves room for what is said of it."""
+        """The name of an engine, cut so that there is room for its figures."""
         name = printable(name)
         most = min(MAX_NAME, max(self.width // 3, 6))
         if len(name) <= most:
@@ -68,12 +69,12 @@ class Paper:
         return name[: most - 1] + end
 
     def styled(self, text: str, **style: str | bool) -> str:
-        """In colour, where there is any."""
+        """The text in a style, or as it is where there is no colour."""
         return click.style(text, **style) if self.colour else text  # type: ignore[arg-type]
 
 
 def figure(value: float) -> str:
-    """Three digits that mean something: 0.123, 1.23, 12.3, 12,300."""
+    """A number with three significant digits: 0.123, 1.23, 12.3, 12,300."""
     if not value > 0 or math.isinf(value):
         return f"{value:g}"
     digits = 2 - math.floor(math.log10(value))
@@ -81,14 +82,14 @@ def figure(value: float) -> str:
 
 
 def ratio_words(ratio: float) -> str:
-    """1x, 1.05x, 49x, 1,050x."""
+    """A ratio: "1x", "1.05x", "49x", "1,050x"."""
     if ratio == 1:
         return "1x"
     return (f"{ratio:.0f}" if 9.995 <= ratio < 100 else figure(ratio)) + "x"
 
 
 def step_time(seconds: float, micro: str = "µ") -> str:
-    """83.2 ms."""
+    """A time in seconds with the unit that fits it: "83.2 ms"."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{figure(seconds / size)} {unit}"
@@ -96,7 +97,8 @@ def step_time(seconds: float, micro: str = "µ") -> str:
 
 
 def difference(rung: EngineResult) -> str:
-    """4e-16 in 50, or what it is instead."""
+    """The largest relative difference of so many losses: "4e-16 in 50"; "reference" for the engine
+    that the others are compared with."""
     if rung.difference is None:
         return "reference"
     size = "0" if rung.difference == 0 else f"{rung.difference:.0e}"
@@ -104,7 +106,7 @@ def difference(rung: EngineResult) -> str:
 
 
 def model_words(model: Model) -> str:
-    """What was trained, as the title of its table."""
+    """The title of the table of a model."""
     if model != DEFAULT:
         return f"With {model.name}"
     return (
@@ -114,8 +116,8 @@ def model_words(model: Model) -> str:
 
 
 def table(ladder: BenchResult, paper: Paper) -> list[str]:
-    """A line for each engine, ratios first. Columns that find no room are left out; an engine
-    that computes something else is marked in any case."""
+    """The lines of a table: a row for each engine, the ratio first. Columns that do not fit are
+    left out, but an engine that computes something else is marked in any case."""
     if not ladder.rungs:
         return []
     micro = "µ" if paper.blocks else "u"
@@ -148,8 +150,8 @@ def table(ladder: BenchResult, paper: Paper) -> list[str]:
 
 
 def chart(ladder: BenchResult, paper: Paper) -> list[str]:
-    """A bar for each engine, on a logarithmic axis from a power of ten below the ratios to one
-    above them."""
+    """The lines of a chart: a bar for each engine, on a logarithmic axis from the power of ten
+    below the ratios to the one above them."""
     ratios = [rung.ratio for rung in ladder.rungs]
     low = min(math.floor(math.log10(min(ratios))), 0)
     high = max(math.ceil(math.log10(max(ratios))), low + 1)
@@ -174,7 +176,7 @@ def chart(ladder: BenchResult, paper: Paper) -> list[str]:
 
 
 def _bar(cells: float, *, blocks: bool) -> str:
-    """At least an eighth of a cell: the slowest engine is there, too."""
+    """A bar of so many cells, of an eighth at least, so that the slowest engine has one too."""
     if not blocks:
         return "#" * max(round(cells), 1)
     full, rest = divmod(max(round(cells * 8), 1), 8)

@@ -1,7 +1,4 @@
-"""A contribution as the command line says it: "min-p", "mine:min-p", "min-p:min_p=0.05".
-
-Links of the sampling chain, as the command line says them.
-"""
+"""Contributions as the command line names them: "min-p", "mine:min-p", "min-p:min_p=0.05"."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
-    """The link that --temperature stands for. Raises click.BadParameter."""
+    """The link that --temperature means; none without that option. Raises click.BadParameter."""
     if temperature is None:
         return ()
     from playground.lab.protocol.sampling import Link
@@ -32,7 +29,7 @@ def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
 
 
 def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
-    """The links in the order given. Raises click.BadParameter."""
+    """The links of the sampling chain that the texts name, in order. Raises click.BadParameter."""
     from playground.lab.protocol.sampling import Link
 
     links = []
@@ -45,9 +42,9 @@ def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
 def chosen(
     registry: Registry, kind: Kind, text: str, hint: str
 ) -> tuple[Entry, dict[str, KnobValue]]:
-    """The contribution, and its knobs as far as they were said. Raises click.BadParameter.
+    """The contribution that the text names, and the knobs that the text sets.
 
-    hint: the option that said it.
+    hint: the option that the text was given to. Raises click.BadParameter.
     """
     try:
         entry, options = registry.parse_choice(kind, text)
@@ -58,5 +55,5 @@ def chosen(
 
 
 def as_said(entry: Entry, text: str) -> str:
-    """Its bare name if that was said, else the one that says whose it is."""
+    """The bare name of the entry if the text has that, else "plugin:name"."""
     return entry.name if text.strip().partition(":")[0] == entry.name else entry.qualified

@@ -1,6 +1,6 @@
-"""Every command, its words and its help. What a command does is imported when it is called.
+"""Every command with its options and its help. The code of a command is imported when it is called.
 
-Help and errors never import Textual; starting the playground starts its worker first, so that
+Help and errors never import Textual. `play` starts the worker before it imports Textual, so that
 the worker and the screen load side by side.
 """
 
@@ -283,9 +283,9 @@ def bench(
     these ratios mean something on a busy machine, too. Their losses are compared as well; the
     exit code is 1 if one of them computes something else.
     """
-    from playground.cli import bench as ladder
+    from playground.cli import bench as benchmark
 
-    return ladder.bench(
+    return benchmark.bench(
         sources,
         names=names,
         rounds=rounds,
@@ -300,7 +300,7 @@ cli.add_command(plugins_group)
 
 
 def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:
-    """A saved run has settings of its own. Raises click.UsageError."""
+    """Raise click.UsageError for settings beside a saved run, which has its own."""
     given = [name for name, value in values.items() if value is not None]
     if checkpoint is not None and given:
         flags = ", ".join("--" + name.rpartition("__")[2].replace("_", "-") for name in given)
@@ -312,7 +312,8 @@ def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:
 def _one_run(
     recorded: str | None, file: Path | None, no_record: bool, values: dict[str, Any]
 ) -> None:
-    """A recorded run has settings and data of its own. Raises click.UsageError."""
+    """Raise click.UsageError for what contradicts --run: a recorded run has its own settings and
+    data."""
     if recorded is None:
         return
     if file is not None:
@@ -323,11 +324,11 @@ def _one_run(
 
 
 def _is_checkpoint(file: Path | None) -> bool:
-    """By its name, or else by how such a file begins: a length and a JSON object."""
+    """True if the file is a saved run, by its name or by its first bytes: a length, then JSON."""
     if file is None or file.suffix == ".safetensors":
         return file is not None
     try:
-        if not file.is_file():  # no look into a pipe: what is read from it is gone
+        if not file.is_file():  # bytes read from a pipe would be lost
             return False
         with file.open("rb") as opened:
             head = opened.read(9)

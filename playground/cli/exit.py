@@ -1,6 +1,6 @@
-"""Around every command: the streams as they should be, and an exit code for whatever happens.
+"""Runs a command: prepares the streams, prints a LabError, and returns an exit code in any case.
 
-0 done, 1 a failure explained on standard error, 2 wrong usage, 130 interrupted.
+The codes are 0: done; 1: a failure, explained on standard error; 2: wrong usage; 130: interrupted.
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from playground.lab.protocol.failures import LabError
 
 
 class OutputLost(Exception):
-    """Standard output or error takes nothing more; `args[0]` is the OSError.
+    """Standard output or standard error cannot be written to; `args[0]` is the OSError.
 
-    Not an OSError itself: click would end the program with 1 for a closed pipe.
+    This class is no OSError, because click ends the program with 1 for a closed pipe.
     """
 
 
 @contextlib.contextmanager
 def output_errors() -> Iterator[None]:
-    """A system error that names no file comes from writing to the terminal, a pipe or a full
-    disk: every other one has been put into words where it happened."""
+    """Raise OutputLost for an OSError that names no file.
+
+    Such an error comes from writing to the terminal, a pipe or a full disk. An error that names a
+    file is put into words where it happens.
+    """
     try:
         yield
     except OSError as error:
@@ -38,10 +41,10 @@ def output_errors() -> Iterator[None]:
 
 
 def prepare_streams() -> None:
-    """Let no closed or narrow stream stop a command.
+    """Make the standard streams safe to write to.
 
-    A stream closed by the caller (`>&-`) is None in Python: what is written to it is dropped.
-    A character that an encoding does not have is shown as \\u2501 instead of raising.
+    A stream that the caller closed (`>&-`) is None in Python; the null device replaces it. A
+    character that the encoding of a stream lacks is written as \\u2501 instead of raising an error.
     """
     for name in ("stdin", "stdout", "stderr"):
         stream = getattr(sys, name)
@@ -53,7 +56,7 @@ def prepare_streams() -> None:
 
 
 def run(command: click.Command) -> int:
-    """Parse the command line and do what it says; returns the exit code."""
+    """Parse the command line and run the command; returns the exit code."""
     prepare_streams()
     try:
         with output_errors():
@@ -87,15 +90,15 @@ def _call(command: click.Command) -> int:
 
 def _explain(error: OSError) -> int:
     if error.errno == errno.EPIPE:
-        return 0  # whoever read has seen enough (`| head`)
-    with contextlib.suppress(OSError):  # it may be standard error that is full
+        return 0  # the reader has closed the pipe, as `| head` does
+    with contextlib.suppress(OSError):  # standard error itself may be full
         text = f"microgpt-play: The output could not be written: {error.strerror or error}."
         sys.stderr.write(text + "\n")
     return 1
 
 
 def _let_go() -> None:
-    """What cannot be written any more shall not be tried, and complained of, again at exit."""
+    """Point a stream that cannot be flushed at the null device: Python flushes again at exit."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -18,7 +18,7 @@ from playground.lab.protocol.failures import Progress
 from playground.lab.run.export import BY_SUFFIX, export, run_export
 
 _NOTICED = 0.5
-"""Seconds after which a person wonders."""
+"""Seconds before progress is shown."""
 
 
 def export_run(checkpoint: Path, path: Path, sources: PluginSources, *, wanted: str | None) -> int:
@@ -40,7 +40,7 @@ def export_run(checkpoint: Path, path: Path, sources: PluginSources, *, wanted: 
 
 
 def _chosen(registry: Registry, wanted: str | None, path: Path) -> tuple[str, dict[str, object]]:
-    """The exporter and its knobs. Raises click.UsageError."""
+    """The exporter that --as or the path's ending names, and its knobs. Raises click.UsageError."""
     if wanted is None:
         wanted = BY_SUFFIX.get(path.suffix.lower())
     if wanted is None:
@@ -55,12 +55,12 @@ def _chosen(registry: Registry, wanted: str | None, path: Path) -> tuple[str, di
 
 
 def _spare(checkpoint: Path, path: Path) -> None:
-    """Raise CheckpointError if the run would be written over the model it is in."""
+    """Raise CheckpointError if `path` is the checkpoint itself."""
     source, target = expanded(checkpoint), expanded(path)
     try:
         same = source.exists() and target.exists() and source.samefile(target)
     except OSError:
-        return  # said when it is opened
+        return  # opening the file tells why
     if same:
         raise CheckpointError(
             "The model would be overwritten", f"{target} is the saved model itself. Name another."
@@ -68,7 +68,7 @@ def _spare(checkpoint: Path, path: Path) -> None:
 
 
 class Telling:
-    """How far it is, on one line of a terminal, if it takes long enough to wonder."""
+    """Shows progress on one line of the terminal, if the work takes longer than _NOTICED."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()

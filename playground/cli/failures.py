@@ -1,4 +1,4 @@
-"""How a command says that something failed: on standard error, what, why and what to do."""
+"""Messages of a command on standard error: what failed, why, and what to do."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def printable(text: str, keep: str = "") -> str:
-    """Text from a file, a name or a plugin, with nothing in it that steers a terminal.
+    """The text with its unprintable characters escaped, so that it cannot steer the terminal.
 
-    keep: control characters that may stay.
+    For text from files and plugins, and for names. keep: control characters that stay as they are.
     """
     if text.isprintable():
         return text
@@ -28,26 +28,26 @@ def printable(text: str, keep: str = "") -> str:
 
 
 def say(text: str) -> None:
-    """One line on standard error."""
+    """Print one line on standard error."""
     click.echo(printable(text), err=True)
 
 
 def fail(message: str) -> int:
-    """Say it; the exit code of a failure."""
+    """Print the message on standard error; returns 1, the exit code of a failure."""
     with contextlib.suppress(OSError):
-        sys.stdout.flush()  # what came before it is read before it
+        sys.stdout.flush()  # earlier output comes first
     say(f"microgpt-play: {message}")
     return 1
 
 
 def fail_with(failure: Failure) -> int:
-    """The same for a Failure, its traceback first: a plugin's author needs it."""
+    """Print a Failure, its traceback first for the author of a plugin; returns 1."""
     if failure.detail:
         click.echo(printable(failure.detail.rstrip(), keep="\n"), err=True)
     return fail(f"{failure.title}. {failure.message}")
 
 
 def warn(problems: Iterable[Problem]) -> None:
-    """Say which plugins could not be used, and why. The others work."""
+    """Print which plugins could not be used, and why."""
     for problem in problems:
         say(f"! {problem.plugin} ({problem.origin}): {problem.message}")

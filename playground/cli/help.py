@@ -1,4 +1,4 @@
-"""Help with its options in sections, and commands in the order in which one needs them."""
+"""Commands of click whose help has sections, and groups that list commands in a chosen order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 KNOBS = "KNOBS are KNOB=VALUE,KNOB=VALUE ...; see what there is with {commands}."
 
 PATH = click.Path(path_type=Path, readable=False)
-"""Any path: that it cannot be read is said where it is read, and is not wrong usage."""
+"""Any path. A file that cannot be read is no wrong usage; the code that reads it tells why."""
 
 
 class Seconds(click.FloatRange):
-    """So many seconds; NaN, which no comparison keeps out, would mean for ever."""
+    """A number of seconds in a range. NaN, which passes the comparisons of a range, is refused."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> float:
         number: float = super().convert(value, param, ctx)
@@ -37,7 +37,7 @@ class _Option(click.Option):
         self.section = section
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Only the help: ranges and defaults stand in it in words."""
+        """The flags and the help alone, because the help names ranges and defaults in words."""
         record = super().get_help_record(ctx)
         return record and (record[0], self.help or "")
 
@@ -56,7 +56,7 @@ class Command(click.Command):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
                 sections.setdefault(getattr(param, "section", "Options"), []).append(record)
-        # All sections in one column, and what every command has last.
+        # All sections share one column; the section that every command has comes last.
         longest = max(len(names) for rows in sections.values() for names, _ in rows)
         sections["Options"] = sections.pop("Options", [])
         for title, rows in sections.items():
@@ -74,7 +74,8 @@ class Group(click.Group):
 
 
 class PlayOrCommand(Group):
-    """`microgpt-play names.txt` plays; `microgpt-play train names.txt` trains."""
+    """A group that plays where no command is named: `microgpt-play names.txt` plays, and
+    `microgpt-play train names.txt` trains."""
 
     group_class = Group
 
@@ -94,7 +95,7 @@ class PlayOrCommand(Group):
         return super().parse_args(ctx, ["play", *args])
 
     def _meant(self, ctx: click.Context, word: str) -> None:
-        """Refuse what is no file and looks like a command."""
+        """Raise click.UsageError if the word is no file and looks like a misspelt command."""
         close = difflib.get_close_matches(word.lower(), self.commands, n=1, cutoff=0.7)
         if close and not Path(word).exists():
             raise click.UsageError(

@@ -1,4 +1,4 @@
-"""The listing commands: what there is, and from where."""
+"""The commands that list contributions (`engines`, `tokenizers` ...), and their two columns."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from playground.hooks.sources import PluginSources
 
 UNLIMITED = 10_000
 MIN_TEXT = 24
-"""Columns that a text gets at least, beside what is named."""
+"""Columns of the text beside a name at least."""
 
 Row = tuple[str, str]
-"""What is named, indented; what is said of it."""
+"""(a name, indented; the text about it)."""
 
 
 def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
-    """Print the contributions of one kind, under those who contribute them."""
+    """Print the contributions of one kind, each below its plugin; returns the exit code."""
     from playground.cli.loading import load
 
     catalog = load(sources).catalog()
@@ -55,7 +55,7 @@ def _whose(plugin: str, origin: str) -> str:
 
 
 def _knob(control: Control) -> Row:
-    """As it is typed, and what it allows and does."""
+    """A knob: its name and default as a person types them; its range, unit and help."""
     off = control.neutral is not None and control.default == control.neutral
     value = "off" if off and control.kind == "slider" else control.default
     if isinstance(value, bool):
@@ -66,7 +66,7 @@ def _knob(control: Control) -> Row:
 
 
 def print_rows(rows: list[Row]) -> None:
-    """Two columns; a long text goes on under its beginning."""
+    """Print two columns; a long text continues in its own column."""
     width = terminal_width()
     named = max((len(name) for name, text in rows if text), default=0)
     named = min(named, max(width - MIN_TEXT - 2, 8))
@@ -85,7 +85,7 @@ def print_rows(rows: list[Row]) -> None:
 
 
 def terminal_width() -> int:
-    """Whoever reads from a pipe wants whole lines, unless COLUMNS says how long."""
+    """Columns of the terminal, or COLUMNS; UNLIMITED in a pipe, whose reader wants whole lines."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         return max(shutil.get_terminal_size().columns, 20)
     return UNLIMITED

@@ -1,4 +1,4 @@
-"""Bringing in the plugins, for commands that have no process beside them to watch over it."""
+"""Loads plugins for the commands that have no second process to watch over the loading."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from playground.hooks.sources import PluginSources
 
 PATIENCE = 4.0
-"""Seconds of loading after which it is said what takes so long."""
+"""Seconds of loading before the plugin that takes so long is named."""
 
 
 def load(sources: PluginSources) -> Registry:
-    """As playground.hooks.manager.load; one that never ends is named, so that a person knows
-    what to leave out."""
+    """Load the plugins as playground.hooks.manager.load does. A plugin that never ends loading is
+    named, so that a person knows which one to leave out."""
     from playground.hooks.manager import load as load_all
 
     with _named():
@@ -31,7 +31,7 @@ def load(sources: PluginSources) -> Registry:
 @contextlib.contextmanager
 def _named() -> Iterator[None]:
     try:
-        # One of our own: while a plugin is loaded, descriptor 2 leads nowhere.
+        # A copy, because descriptor 2 leads nowhere while a plugin is loaded.
         terminal = os.dup(2)
     except OSError:
         yield

@@ -1,4 +1,4 @@
-"""Options that determine a run, the same for the playground and for `train`."""
+"""The options that several commands share: settings of a run, plugins, the record."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ _SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
 CHOICES = ("dataset", "tokenizer", "schedule", "engine")
 """Settings that name a contribution."""
 _KNOWN_ENGINES = ("vector", "scalar")
-"""Named without a look at the plugins."""
+"""Engines whose names are known without loading plugins."""
 
 
 def run_options(command: F) -> F:
-    """Add every option that determines a run."""
+    """Add the options that are settings of a run."""
     for flag, field, kind, metavar, section, text in reversed(_SETTINGS):
         name = field.replace(".", "__")
         command = option(
@@ -72,7 +72,8 @@ def run_options(command: F) -> F:
 
 
 def plugin_options(command: F) -> F:
-    """Add what decides which plugins are loaded. The command gets it as one value, `sources`."""
+    """Add the options that decide which plugins are loaded. The command gets one value for them,
+    `sources`."""
 
     @wraps(command)
     def with_sources(
@@ -119,7 +120,7 @@ class TrainOptions:
 
 
 def record_options(command: F) -> F:
-    """Add what decides what is recorded, and which recorded run is gone on with."""
+    """Add the options that decide what is recorded, and which recorded run goes on."""
     for decorator in (
         option("--no-record", section="Record", is_flag=True,
                help="Keep no record of this run."),
@@ -136,7 +137,7 @@ def record_options(command: F) -> F:
 def sources(
     plugins: tuple[Path, ...] = (), no_plugins: bool = False, without: tuple[str, ...] = ()
 ) -> PluginSources:
-    """Where plugins come from, as the options say."""
+    """Where plugins come from, as the options say. Raises click.ClickException."""
     if no_plugins:
         if plugins:
             raise click.UsageError("--plugin and --no-plugins contradict each other.")
@@ -151,9 +152,10 @@ def sources(
 
 
 def plugin_file(path: Path, hint: str = "--plugin") -> str:
-    """A plugin's path from the root. hint: what named it. Raises ClickException."""
+    """The absolute path of a plugin. hint: the option or argument that named it. Raises
+    click.ClickException."""
     try:
-        # Path.exists raises for a name that is too long; any other doubt is left to the import.
+        # Path.exists raises for a name that is too long. What else may be wrong, the import tells.
         there = expanded(path).exists()
     except OSError:
         there = False
@@ -166,15 +168,15 @@ def plugin_file(path: Path, hint: str = "--plugin") -> str:
 
 
 def absolute(path: Path) -> str:
-    """The path from the root. Raises ClickException where it cannot be: the folder one stands
-    in may be gone, and a name may be no text at all, which RunSpec as JSON cannot hold."""
+    """The absolute path. Raises click.ClickException if the current folder has been deleted, or if
+    the path is not UTF-8, which a RunSpec as JSON cannot hold."""
     try:
         text = str((path if path.exists() else expanded(path)).resolve())
     except FileNotFoundError:
         raise click.ClickException(
             "The folder you are in has been deleted. Go to another one: cd"
         ) from None
-    except (OSError, RuntimeError):  # a name too long, a loop of links: said when it is opened
+    except (OSError, RuntimeError):  # a name too long, a loop of links: opening it tells
         text = str(expanded(path))
     try:
         text.encode("utf-8")
@@ -187,7 +189,8 @@ def absolute(path: Path) -> str:
 
 
 def changes(file: Path | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What was said on the command line, by dotted field; choices are still text."""
+    """The settings that the command line gives, by dotted field; choices are still text. Raises
+    click.ClickException."""
     said = {
         name.replace("__", "."): value
         for name, value in values.items()
@@ -212,7 +215,7 @@ def changes(file: Path | None, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec:
-    """The validated RunSpec. Bad settings end the program with exit code 2, in words."""
+    """The validated RunSpec. Raises click.UsageError, which names every bad setting."""
     from playground.lab.spec import RunSpec, SpecError
 
     said = dict(said)
@@ -235,11 +238,11 @@ def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec
 
 
 def _chosen(registry: Registry, field: Any, text: str) -> Any:
-    """What RunSpec holds for "char" or "word:lower=true". Raises click.BadParameter."""
+    """The value in a RunSpec of "char" or "word:lower=true". Raises click.BadParameter."""
     try:
         entry, options = chosen(registry, field, text, f"--{field}")
     except click.BadParameter:
-        warn(registry.problems)  # it may be in one of these
+        warn(registry.problems)  # the choice may be in a plugin that could not be used
         raise
     name = as_said(entry, text)
     return name if field == "engine" else {"name": name, "options": options}

@@ -1,4 +1,4 @@
-"""Starting the playground: the worker first, then the screen."""
+"""`microgpt-play play`: starts the worker, then the screen."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ def open_playground(
 
     said: fields of RunSpec by dotted name, as the options gave them.
     checkpoint: a .safetensors file to go on from, instead of a new run.
-    record: keep the run in the store. recorded: one of the store's runs to go on with, as a
-    person names it. probes: a file of prompts to ask again and again.
-    strategies: the sampling chain, each link as --strategy says it; the usual one if empty.
+    strategies: links of the sampling chain as --strategy names them; the default chain if empty.
+    record: keep the run in the store.
+    recorded: the run of the store to go on with, as a person names it.
+    probes: a file of prompts to ask again and again.
     Raises click.BadParameter, LabError.
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
@@ -104,13 +105,13 @@ def open_playground(
         return app.return_code or code or 0
     finally:
         worker.kill()
-        worker.discard_log()  # if it has come to nothing, nobody else does
+        worker.discard_log()  # nobody else removes the log of a worker that opened no run
 
 
 @contextlib.contextmanager
 def _drawing_on_the_terminal() -> Iterator[None]:
-    """Textual draws on standard error. Where that goes to a file (`2>log`), lend it the
-    terminal of standard output for as long as the screen is up."""
+    """Make standard error the terminal of standard output while the screen is up, because Textual
+    draws on standard error, which may lead to a file (`2>log`)."""
     if os.isatty(2):
         yield
         return
@@ -124,8 +125,8 @@ def _drawing_on_the_terminal() -> Iterator[None]:
 
 
 def _spec(said: Mapping[str, Any], sources: PluginSources) -> str:
-    """RunSpec as JSON text. Without options, or with no more than a file, the worker validates
-    it, and pydantic's import is not waited for here."""
+    """The RunSpec as JSON text. Without options, or with a file alone, the worker validates the
+    RunSpec, so that this process need not wait for the import of pydantic."""
     if not said:
         return "{}"
     if set(said) == {"dataset"} and isinstance(said["dataset"], dict):
@@ -136,7 +137,7 @@ def _spec(said: Mapping[str, Any], sources: PluginSources) -> str:
 
 
 def _sampling(strategies: tuple[str, ...], sources: PluginSources) -> Sampling | None:
-    """The chain that --strategy spells out; None if nothing was said. Raises click.BadParameter."""
+    """The chain that --strategy names; None without that option. Raises click.BadParameter."""
     if not strategies:
         return None
     from playground.cli.choices import links
@@ -147,7 +148,7 @@ def _sampling(strategies: tuple[str, ...], sources: PluginSources) -> Sampling |
 
 
 def _probes(path: Path | None) -> ProbeSet | None:
-    """What the file asks; None if there is none. Raises click.BadParameter."""
+    """The probe set in the file; None without a file. Raises click.BadParameter."""
     if path is None:
         return None
     from playground.cli.probes import read_probes
@@ -156,7 +157,7 @@ def _probes(path: Path | None) -> ProbeSet | None:
 
 
 def _unreadable(said: Mapping[str, Any], checkpoint: Path | None) -> str | None:
-    """What is plainly wrong with the file named on the command line, before a screen is drawn."""
+    """Why the file named on the command line cannot be opened; None if nothing is plainly wrong."""
     dataset = said.get("dataset")
     path = checkpoint
     if path is None and isinstance(dataset, dict):

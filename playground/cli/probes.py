@@ -1,8 +1,8 @@
-"""Probes from a file, for --probes.
+"""Reads probes from a file, for --probes.
 
-A text file has one prompt a line: blank lines part groups and mean nothing, spaces count, and a
-line in double quotes is read as a JSON string, so that "" is the empty prompt. A file whose name
-ends in .json holds a list of prompts, or an object with prompts, seed, every and count.
+A text file has one prompt a line. Blank lines are skipped, spaces count, and a line in double
+quotes is read as a JSON string, so that "" is the empty prompt. A file whose name ends in .json
+holds a list of prompts, or an object with prompts, seed, every and count.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from playground.lab.probe_answers import read_lines
 from playground.lab.protocol.probes import MAX_LENGTH, MAX_PROMPTS, ProbeError, ProbeSet
 
 LARGEST = 4_000_000
-"""Bytes of a file of probes: what its prompts may have, and more."""
+"""Bytes of a file of probes at most; the longest prompts need fewer."""
 HINT = "--probes"
 
 
 def read_probes(path: Path) -> ProbeSet:
-    """The probe set in a file. Raises click.BadParameter naming what is wrong, and its line.
+    """The probe set in a file. Raises click.BadParameter, which names what is wrong, and its line.
 
-    Whether the model can read the prompts is seen when the run is open: see Prober.skipped.
+    Prompts that the model cannot read are found when the run is open: see Prober.skipped.
     """
     text = _text(path)
     if path.suffix.lower() == ".json":
@@ -52,7 +52,7 @@ def _text(path: Path) -> str:
     try:
         if path.is_dir():
             raise _wrong(path, "is a folder. Name a file in it")
-        if path.exists() and not path.is_file():  # nobody may ever write into a pipe
+        if path.exists() and not path.is_file():  # reading from a pipe may never end
             raise _wrong(path, "is a pipe, a socket or a device. Name a file")
         with path.open("rb") as file:
             raw = file.read(LARGEST + 1)

@@ -1,4 +1,4 @@
-"""How far a run is, on standard error."""
+"""The progress of a run, on standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ REDRAW_SECONDS = 0.1
 
 
 class Report:
-    """One line rewritten in a terminal, a line now and then in a log, nothing beside --json."""
+    """Shows progress: one line rewritten in a terminal, a line now and then in a log, or nothing.
+
+    quiet: show nothing, as with --json.
+    """
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
         self._stream = stream
@@ -30,13 +33,13 @@ class Report:
         self._dirty = False
 
     def opening(self, progress: Progress) -> None:
-        """How far the opening is."""
+        """Show how far the opening of the run is."""
         if self._live and time.monotonic() - self._drawn > REDRAW_SECONDS:
             share = f" {progress.done / progress.total:4.0%}" if progress.total else ""
             self._draw(f"{progress.stage}{share}")
 
     def opened(self, session: Session) -> None:
-        """What will be trained."""
+        """Print what will be trained."""
         self.clear()
         if not self._quiet:
             info = session.info
@@ -54,7 +57,7 @@ class Report:
         self._started = (time.monotonic(), session.step)
 
     def step(self, session: Session, loss: float) -> None:
-        """A step is done."""
+        """Show how far the run is, after a step with this loss."""
         if self._quiet:
             return
         done, steps = session.step, session.spec.steps
@@ -80,14 +83,14 @@ class Report:
         self._draw(f"{begin} {bar} {end}" if width > 3 else f"{begin} {end}")
 
     def clear(self) -> None:
-        """Take away the line that is being rewritten."""
+        """Erase the line that is being rewritten."""
         if self._dirty:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
             self._dirty = False
 
     def end(self) -> None:
-        """Leave the line as it stands."""
+        """Keep the line that was being rewritten, and end it."""
         if self._dirty:
             self._stream.write("\n")
             self._dirty = False
@@ -96,7 +99,7 @@ class Report:
     def _draw(self, text: str) -> None:
         self._drawn = time.monotonic()
         if self._live:
-            # One cell stays free: a line that fills the last one wraps in some terminals.
+            # The last cell stays free: a line that fills that cell wraps in some terminals.
             self._stream.write(f"\r{printable(text)[: _columns(self._stream) - 1]}\x1b[K")
             self._stream.flush()
             self._dirty = True
@@ -109,7 +112,7 @@ class Report:
 
 
 def _signs(stream: TextIO) -> tuple[str, str]:
-    """What the bar is made of, in the stream's encoding."""
+    """(sign of the full part, sign of the empty part) of the bar, in the stream's encoding."""
     try:
         "━─".encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
@@ -118,7 +121,7 @@ def _signs(stream: TextIO) -> tuple[str, str]:
 
 
 def _columns(stream: TextIO) -> int:
-    """Of the terminal that is written to, which need not be that of standard output."""
+    """Columns of the terminal behind the stream, which need not be that of standard output."""
     try:
         columns = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
@@ -127,7 +130,7 @@ def _columns(stream: TextIO) -> int:
 
 
 def _duration(seconds: float) -> str:
-    """As a person says it: 45 s, 3 min, 2 h 10 min."""
+    """A time in words: "45 s", "3 min", "2 h 10 min"."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

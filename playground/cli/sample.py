@@ -16,7 +16,7 @@ from playground.lab.protocol.sampling import DEFAULT_CHAIN, Sampling
 from playground.lab.run.saved_model import SavedModel
 
 BATCH = 20
-"""Texts sampled between two prints: the first are seen while the last are being made."""
+"""Texts sampled before they are printed, so that the first appear while the last are made."""
 
 
 def sample_texts(
@@ -46,13 +46,16 @@ def sample_texts(
         for text in batch.texts:
             line = {"text": text.text, "complete": text.complete}
             print(json.dumps(line) if as_json else shown(text.text))
-        sys.stdout.flush()  # into a pipe as well
+        sys.stdout.flush()  # a pipe gets each batch at once as well
     return 0
 
 
 def printable_in_terminal() -> Callable[[str], str]:
-    """How a sampled text is shown: as it is to a pipe, and to a terminal without what would
-    steer it, for a model that learnt from a file with escape sequences writes them as well."""
+    """The function that prepares a sampled text for standard output.
+
+    A text for a pipe stays as it is. A text for a terminal has its control characters escaped,
+    because a model that learnt from a file with escape sequences samples escape sequences.
+    """
     if sys.stdout.isatty():
         return partial(printable, keep="\n\t")
     return str

@@ -34,7 +34,7 @@ from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec, SpecError
 
 SAMPLED_EVERY = 100
-"""Steps between batches of samples, for the metrics that are measured of them."""
+"""Steps between batches of samples, for the metrics that measure samples."""
 
 
 def train_run(
@@ -50,7 +50,7 @@ def train_run(
     save = options.save
     asked = read_probes(options.probes) if options.probes is not None else None
     run = find_run(store_file(), options.recorded) if options.recorded is not None else None
-    gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
+    gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs are short-lived: twice as fast
     registry = load(sources)
     warn(registry.problems)
     link = heat(registry, options.temperature)
@@ -88,7 +88,7 @@ def train_run(
 def _run(
     session: Session, report: Report, save: Path | None, sampling: Sampling | None, as_json: bool
 ) -> int:
-    """Train, save, print samples as `sampling` says; the exit code."""
+    """Train, save, print samples as `sampling` says; returns the exit code."""
     code, lost = 0, None
     with _interrupts() as interrupted:
         try:
@@ -121,7 +121,7 @@ def _opening(
 
 
 def _spare_the_data(target: Path, spec: RunSpec | None) -> None:
-    """Raise CheckpointError if the model would be written over what it learns from."""
+    """Raise CheckpointError if the model would be written over the text that it learns from."""
     data = spec.dataset.options.get("path") if spec is not None else None
     if isinstance(data, str) and data and target.exists():
         source = expanded(data)
@@ -138,13 +138,13 @@ def _sampling(link: tuple[Link, ...], count: int) -> Sampling:
 
 
 def _metric(registry: Registry, text: str) -> MetricChoice:
-    """What "name:knob=value" means. Raises click.BadParameter."""
+    """The metric that "name:knob=value" names. Raises click.BadParameter."""
     entry, options = chosen(registry, "metric", text, "--metric")
     return MetricChoice(as_said(entry, text), options)
 
 
 def _measure(session: Session, measuring: Measuring) -> None:
-    """Switch the metrics on; and the sampling, if one of them is measured of samples."""
+    """Switch the metrics on, and sampling too if one of the metrics measures samples."""
     if measuring.metrics:
         session.observe(measuring)
         if session.measurer.of_samples:
@@ -152,7 +152,10 @@ def _measure(session: Session, measuring: Measuring) -> None:
 
 
 def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:
-    """A metric that fails is off; the run goes on."""
+    """Print why a metric failed, once for each metric; such a metric is off, and the run goes on.
+
+    told: the labels of the metrics that were printed.
+    """
     for meter in session.measurer.meters:
         if meter.trouble is not None and meter.label not in told:
             told.add(meter.label)
@@ -162,7 +165,7 @@ def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[Event]:
-    """Ctrl+C sets the event, and never cuts a step in two; a second one ends at once."""
+    """Let ctrl+c set the event, so that no step is cut in two; a second ctrl+c ends at once."""
     interrupted = Event()
 
     def note(_number: int, _frame: object) -> None:
@@ -196,13 +199,13 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
             if values:
                 line["metrics"] = values
             write(json.dumps(line) + "\n")
-            flush()  # a microsecond, and whoever plots it sees it now
+            flush()  # takes a microsecond, and a program that plots the losses gets this one now
         _tell_of_metrics(session, told, report)
         report.step(session, result.loss)
 
 
 def _tell_of_the_record(session: Session, unfinished: bool) -> None:
-    """That there is none, or how one goes on with it."""
+    """Print that the run was not recorded, or how to go on with its record."""
     if session.recorder is None:
         return
     session.recorder.write_all(session.state)

@@ -1,3 +1,3 @@
-"""`microgpt-play plugins ...`: commands.py has the words of each command, the other files what it
-does; each is imported when its command is called.
+"""`microgpt-play plugins ...`: commands.py declares the commands and their options. The other files
+do what a command says, and are imported when a command is called.
 """

@@ -1,5 +1,5 @@
-"""`microgpt-play plugins ...`: its commands and their words. What they do is imported when one
-of them is called."""
+"""The commands of `microgpt-play plugins ...`, with their options and help. The code of a command
+is imported when the command is called."""
 
 from __future__ import annotations
 

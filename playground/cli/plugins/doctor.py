@@ -1,4 +1,4 @@
-"""`plugins doctor` and `plugins check`: every plugin loaded by itself, and what came of it."""
+"""`plugins doctor` and `plugins check`: load each plugin in its own process; say what fails."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _one(first: Candidate, sources: PluginSources, examination: Examination) -> 
 
 
 def check(path: Path, *, deadline: float | None, as_json: bool) -> int:
-    """Put all that one file contributes to its contracts. Exit code 1 if a promise is broken."""
+    """Hold all that one file contributes to its contracts. Exit code 1 if a promise is broken."""
     found = found_at(path)
     candidate = Candidate(found.name, found.origin, frozenset(), lambda: None, path=path)
     row, problems = facts(candidate, PluginSources())
@@ -116,7 +116,10 @@ def check(path: Path, *, deadline: float | None, as_json: bool) -> int:
 
 
 def _say_clashes(examined: Sequence[Examined]) -> None:
-    """Names that two plugins contribute. With the built-ins each was loaded together already."""
+    """Add the names that two plugins contribute to the problems of the second plugin.
+
+    A clash with a built-in is a problem already, because each plugin is loaded beside those.
+    """
     builtin = {(item["kind"], item["name"]) for item in examined[0].contributions}
     first: dict[tuple[str, str], Examined] = {}
     for about in examined[1:]:
@@ -134,9 +137,9 @@ def _say_clashes(examined: Sequence[Examined]) -> None:
 
 
 def unmet(found: Candidate) -> list[str]:
-    """What an installed package requires, and is not there, or is not the right version.
+    """The requirements of an installed package that are absent, or of the wrong version.
 
-    Requirements under a condition are judged only where the library `packaging` is installed.
+    Requirements under a condition are checked only if the library `packaging` is installed.
     """
     try:
         required = found.point.dist.requires if found.point and found.point.dist else None
@@ -151,7 +154,7 @@ def unmet(found: Candidate) -> list[str]:
 
 
 def _unmet(text: str) -> str:
-    """Why a requirement is not met; "" if it is."""
+    """Why a requirement is not met; "" if it is met."""
     try:
         from packaging.requirements import InvalidRequirement, Requirement
     except ImportError:
@@ -184,7 +187,7 @@ def _version(name: str) -> tuple[str, str]:
 
 
 def _print(about: Examined, passed: bool = False) -> None:
-    """One plugin, under its name. passed: name the promises that are kept, too."""
+    """Print one plugin, under its name. passed: print the promises that are kept as well."""
     whose = about.origin if about.name == BUILTIN else f"{about.name}, {about.origin}"
     state = {"loaded": f"{1000 * about.seconds:,.1f} ms", "disabled": "switched off"}
     click.echo(printable(f"{whose}: {state.get(about.state, about.state)}"))

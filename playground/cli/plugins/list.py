@@ -1,4 +1,4 @@
-"""`plugins list`, `enable` and `disable`: what can be said and done with nothing imported."""
+"""`plugins list`, `enable` and `disable`: the commands that import no plugin."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def list_plugins(sources: PluginSources, *, as_json: bool) -> int:
 
 
 def facts(found: Candidate, sources: PluginSources) -> tuple[dict[str, str], list[Problem]]:
-    """What can be known of a plugin without importing it, and what is wrong with it."""
+    """(what a plugin says of itself, what is wrong with it), found without importing the plugin."""
     problems: list[Problem] = []
     state, api = "disabled" if found.disabled else "found", ""
     try:
@@ -76,14 +76,14 @@ def facts(found: Candidate, sources: PluginSources) -> tuple[dict[str, str], lis
 
 
 def present_version() -> int:
-    """Of the plugin interface there is."""
+    """The version of the plugin interface."""
     from playground.api.contribution import API_VERSION
 
     return API_VERSION
 
 
 def _words(found: Candidate) -> tuple[str, str]:
-    """(version, one line about it): a package's metadata, a file's first line of words."""
+    """(version, summary): from a package's metadata, or ("", summary) from a file's docstring."""
     try:
         if found.point is not None and found.point.dist is not None:
             metadata: Any = found.point.dist.metadata
@@ -91,13 +91,13 @@ def _words(found: Candidate) -> tuple[str, str]:
         if found.path is not None:
             words = ast.get_docstring(ast.parse(api_version.head_of(found.path))) or ""
             return "", one_line(words.partition("\n")[0])
-    except Exception:  # damaged metadata, no Python: the doctor says it
+    except Exception:  # damaged metadata, or no Python: `plugins doctor` tells
         pass
     return "", ""
 
 
 def switch(name: str, *, enabled: bool) -> int:
-    """Switch a plugin on or off, from the next start on."""
+    """Switch a plugin on or off, from the next start on; returns the exit code."""
     from playground.cli.options import sources
 
     found = [item for item in Finder(sources()).find() if name in item.aliases]

@@ -1,4 +1,4 @@
-"""`plugins new`: a small plugin that works, to be changed into one's own."""
+"""`plugins new`: writes a small plugin that works, for a person to change."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ _USES: dict[str, str] = {
     "exporter": "press x and choose it",
     "engine": "press e and choose it",
 }
-"""What to do in the playground, by kind."""
+"""How to use a contribution in the playground, by its kind."""
 
 
 def new(kind: str, name: str, *, package: bool, test: bool, folder: Path | None) -> int:
-    """Write the files; say where they are and what to do next. Raises click.BadParameter."""
+    """Write the files, and print where they are and what to do next; returns the exit code. Raises
+    click.BadParameter."""
     _check_name(cast(Kind, kind), name)
     base = Path(absolute(folder)) if folder is not None else Path.cwd() if package else None
     base = base if base is not None else plugin_folder()
@@ -50,7 +51,7 @@ def new(kind: str, name: str, *, package: bool, test: bool, folder: Path | None)
         for path, text in wanted.items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("x", encoding="utf-8") as file:  # never over another
+            with target.open("x", encoding="utf-8") as file:  # "x" fails where a file is
                 file.write(text)
     except OSError as error:
         return fail(f"{str(root)!r} cannot be written to: {error.strerror}. Try --folder.")
@@ -115,7 +116,7 @@ def _class(name: str) -> str:
 
 
 def _single(kind: str, name: str, test: bool) -> dict[str, str]:
-    """Path in the folder -> text. The test lies in a folder below, which is no plugin."""
+    """Path in the folder -> text. The test lies in a subfolder, which is no plugin."""
     module = name.replace("-", "_")
     wanted = {f"{name}.py": template(kind, name)}
     if test:

@@ -40,8 +40,10 @@ def export_run(
     force: bool,
     as_json: bool,
 ) -> int:
-    """Write it; returns the exit code. Raises LabError; click.UsageError for what contradicts
-    itself."""
+    """Write a run, its figures or its model to `path`; returns the exit code.
+
+    Raises LabError, and click.UsageError for options that contradict each other.
+    """
     kind = kind or ENDINGS.get(path.suffix.lower())
     printed = str(path) == "-"
     if printed and (as_json or kind not in (None, *EXPORTERS)):
@@ -105,8 +107,8 @@ def _print(store: Store, row: RunRow, kind: str) -> None:
 def _trained_there(
     store: Store, row: RunRow, at: int, target: Path, sources: PluginSources
 ) -> Path:
-    """The model of a step that no state was kept of: trained there again, from the state before
-    it. Raises LabError, StoreError."""
+    """Write the model of a step whose state was not kept: train to that step again, from the last
+    state before. Returns the path. Raises LabError."""
     recalled = look_up(store, row.id, at)
     if recalled.at != at:
         raise StoreError(
@@ -130,7 +132,7 @@ def _trained_there(
 
 
 def import_run(path: Path, *, as_json: bool) -> int:
-    """Take it in; returns the exit code. Raises StoreError."""
+    """Take in the run in a file; returns the exit code. Raises StoreError."""
     with opened(create=True) as store:
         row = store.row(read_run(store, path))
     if as_json:

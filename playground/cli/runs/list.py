@@ -1,6 +1,5 @@
-"""`runs list` and `runs tree`, and what all commands on runs share: the store, and its errors.
-
-Which recorded run somebody means.
+"""`runs list` and `runs tree`, and what the other commands on runs share with them: opening the
+store, finding a run, and showing runs as rows, JSON or words.
 """
 
 from __future__ import annotations
@@ -37,19 +36,19 @@ _NONE_YET = "There are no runs yet. Train something in microgpt-play, and it is 
 
 @contextlib.contextmanager
 def opened(*, create: bool = False) -> Iterator[Store]:
-    """The store. Raises StoreError "missing" if there is none and none is to be made."""
+    """Open the store. create: make a store where there is none, instead of raising StoreError."""
     with Store.open(create=create) as store:
         yield store
 
 
 def find_run(store: Path, words: str) -> int:
-    """The run that a number, a name or the beginning of a uid means. Raises StoreError."""
+    """The id of the run that a number, a name or a beginning of a uid means. Raises StoreError."""
     with Store.open(store) as opened:
         return opened.find(words).id
 
 
 def places(store: Store, rows: Sequence[RunRow]) -> dict[int, runlist.Place]:
-    """Who has each run open that was not closed."""
+    """Where each run is open that was not closed, by its id."""
     held = {row.id: is_open(store.lock_folder, row.uid) for row in rows if row.owner}
     return runlist.places(rows, held)
 
@@ -58,7 +57,7 @@ def places(store: Store, rows: Sequence[RunRow]) -> dict[int, runlist.Place]:
 
 
 def list_runs(text: str, *, sort: str | None, limit: int | None, as_json: bool) -> int:
-    """Print a table, or an object a line; returns the exit code."""
+    """Print the runs as a table, or as one JSON object a line; returns the exit code."""
     found = _found(_query(text, sort, limit), as_json=as_json)
     if isinstance(found, int):
         return found
@@ -84,7 +83,7 @@ def show_tree(text: str) -> int:
 
 
 def _query(text: str, sort: str | None, limit: int | None) -> Query:
-    """Raises click.UsageError for what cannot be understood."""
+    """The query of a command line. Raises click.BadParameter."""
     try:
         if sort is None:
             return Query.parse(text, limit=limit)
@@ -99,7 +98,10 @@ def _query(text: str, sort: str | None, limit: int | None) -> Query:
 
 
 def _found(query: Query, *, as_json: bool) -> tuple[list[RunRow], dict[int, runlist.Place]] | int:
-    """The rows and who has them open, or an exit code. That there are none is said."""
+    """(the rows, where they are open), or an exit code if there is no store.
+
+    Prints that there are no such runs, unless as_json. Raises StoreError.
+    """
     try:
         with opened() as store:
             rows = store.runs(query)
@@ -116,12 +118,12 @@ def _found(query: Query, *, as_json: bool) -> tuple[list[RunRow], dict[int, runl
 
 
 def as_object(row: RunRow, place: runlist.Place) -> dict[str, Any]:
-    """A row as JSON gives it: its fields, and "state", how it stands ("interrupted")."""
+    """A row as JSON shows it: its fields, and its "state" in words ("interrupted")."""
     return {**dataclasses.asdict(row), "state": runlist.standing(row, place).words}
 
 
 def as_json_text(value: Any) -> str:
-    """As JSON, which has no Infinity and no NaN: a loss that is one is null."""
+    """The value as JSON. A loss that is infinite or NaN becomes null, since JSON has neither."""
     return json.dumps(_finite(value), allow_nan=False)
 
 
@@ -141,7 +143,7 @@ def _finite(value: Any) -> Any:
 _TITLES = ("", "name", "data set", "model", "lr", "engine", "step", "loss", "held out", "age", "")
 _RIGHT = {0, 4, 6, 7, 8, 9}
 _DROPPED = (3, 8, 5, 9, 2, 4, 7)
-"""Columns that go where there is no room, the first of these first."""
+"""Columns that are left out where there is no room, in this order."""
 
 
 def _print_table(

@@ -16,8 +16,10 @@ from playground.words import many, size
 
 
 def delete(words: Sequence[str], *, yes: bool, as_json: bool) -> int:
-    """Put the runs away, all or none; returns the exit code. Raises click.UsageError if nobody
-    can be asked."""
+    """Put the runs away, all or none; returns the exit code.
+
+    Raises StoreError, and click.UsageError if nobody can be asked.
+    """
     if not yes and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("There is nobody here to ask; --yes deletes without asking.")
     with opened() as store:
@@ -46,7 +48,7 @@ def delete(words: Sequence[str], *, yes: bool, as_json: bool) -> int:
 
 
 def restore(words: Sequence[str], *, as_json: bool) -> int:
-    """Bring the runs back, all or none; returns the exit code."""
+    """Bring the runs back, all or none; returns the exit code. Raises StoreError."""
     with opened() as store:
         rows = _distinct(store.find(word, deleted=True) for word in words)
         store.restore(row.id for row in rows)
@@ -59,7 +61,7 @@ def restore(words: Sequence[str], *, as_json: bool) -> int:
 
 
 def rename(words: str, name: str) -> int:
-    """Call it something; returns the exit code."""
+    """Give a run a name, or take it away with ""; returns the exit code. Raises StoreError."""
     with opened() as store:
         row = store.find(words)
         store.rename(row.id, name)
@@ -69,7 +71,7 @@ def rename(words: str, name: str) -> int:
 
 
 def annotate(words: str, text: str) -> int:
-    """Write something to it; returns the exit code."""
+    """Replace the note of a run; returns the exit code. Raises StoreError."""
     with opened() as store:
         row = store.find(words)
         store.annotate(row.id, text)
@@ -78,7 +80,10 @@ def annotate(words: str, text: str) -> int:
 
 
 def check(*, purge: bool, as_json: bool) -> int:
-    """Look through the file, after clearing away if that is wanted; returns the exit code."""
+    """Check the whole store; returns 1 if anything in it is damaged. Raises StoreError.
+
+    purge: first give up what was deleted long ago.
+    """
     with opened() as store:
         purged = housekeeping.purge(store) if purge else 0
         wrong = store.check()
@@ -102,7 +107,7 @@ def check(*, purge: bool, as_json: bool) -> int:
 
 
 def _distinct(rows: Iterable[RunRow]) -> list[RunRow]:
-    """Each once, whoever named it twice."""
+    """Each row once, even if a run was named twice."""
     return list({row.id: row for row in rows}.values())
 
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from playground.lab.store.store import Store
 
 _GENERATIONS = 100
-"""Of parents that are named."""
+"""Ancestors that are named at most."""
 
 
 def show_run(words: str, *, as_json: bool) -> int:
-    """Print all but the series themselves; returns the exit code."""
+    """Print all about a run but its series; returns the exit code. Raises StoreError."""
     try:
         with opened() as store:
             row = store.find(words)
@@ -94,7 +94,7 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
 
 
 def _parents(store: Store, row: RunRow) -> list[dict[str, Any]]:
-    """From its parent up to the first one, with the step it was forked at."""
+    """The ancestors of a run, the nearest first, each with the step of the fork."""
     found: list[dict[str, Any]] = []
     while row.parent is not None and len(found) < _GENERATIONS:
         known = {"id": row.parent, "step": row.fork_step, "name": "", "there": False}
@@ -207,7 +207,7 @@ def _texts(about: dict[str, Any]) -> Iterator[Row]:
 def _when(seconds: float) -> str:
     try:
         stamp = time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
-    except (OverflowError, ValueError, OSError):  # a clock that was far off
+    except (OverflowError, ValueError, OSError):  # the clock was far off
         return "at a time that no calendar has"
     past = age(time.time() - seconds)
     return f"{stamp} ({past if past == 'now' else past + ' ago'})"
