@@ -56,11 +56,11 @@ def train_run(
     link = heat(registry, options.temperature)
     measuring = Measuring(tuple(_metric(registry, text) for text in options.metrics))
     report = Report(sys.stderr, quiet=options.as_json)
+    if save is not None:
+        _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
+    sampling = _sampling(link, options.samples)
+    opening = _opening(spec, checkpoint, sampling, not options.no_record, run)
     try:
-        if save is not None:
-            _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
-        sampling = _sampling(link, options.samples)
-        opening = _opening(spec, checkpoint, sampling, not options.no_record, run)
         session = open_session(opening, registry, report.opening, Activity())
         _measure(session, measuring)
         if asked is not None:
@@ -70,7 +70,7 @@ def train_run(
         return fail(f"The saved settings cannot be. {error}.")
     except LabError as error:
         report.clear()
-        if checkpoint is None or isinstance(error, CheckpointError):
+        if checkpoint is None:
             raise
         code = fail_with(error.failure)
         say(
