@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 class AsyncStore:
     """The runs of one store. The first call opens the store, and makes it if there is none. Every
-    method raises StoreError."""
+    method raises LabError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -190,14 +190,9 @@ class AsyncStore:
         """Write what was measured of a run at each step to a file."""
 
         def work(store: Store) -> None:
-            from playground.lab.protocol.failures import LabError
             from playground.lab.record.export import export_metrics
-            from playground.lab.store.errors import StoreError
 
-            try:
-                export_metrics(store, run, path, kind)
-            except LabError as error:
-                raise StoreError(error.failure.title, error.failure.message) from error
+            export_metrics(store, run, path, kind)
 
         await self._do(work)
 
@@ -205,16 +200,11 @@ class AsyncStore:
         """Write the model of the step at which the run stands to a file."""
 
         def work(store: Store) -> None:
-            from playground.lab.checkpoint import CheckpointError
             from playground.lab.record.export import save_model
             from playground.lab.store.errors import StoreError
 
             at = store.row(run).at
-            try:
-                saved = save_model(store, run, at, path)
-            except CheckpointError as error:
-                raise StoreError(error.title, error.message) from error
-            if saved is None:
+            if save_model(store, run, at, path) is None:
                 raise StoreError(
                     "The model of this step was not kept",
                     f"Run {run} stands at step {at:,}, which must be trained again from an "

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from playground.catalog import KnobValue
 from playground.lab.client.async_store import AsyncStore
 from playground.lab.paths import last_run
+from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.run import AGAIN, Checkpoint, Recording, RecordState, RunInfo
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
@@ -75,18 +76,16 @@ class Runs:
         """Tell the person of the run that was interrupted last, if there is one."""
         if self.store is None:
             return
-        from playground.lab.store.errors import StoreError
-
         try:
             rows = [row for row in await self.store.interrupted() if row.step]
-        except StoreError as error:
+        except LabError as error:
             self._told = error.title
             on = "What is trained before that is not recorded."
             self._context.say(Remark(error.title, f"{error.message} {on}", "warning"))
             return
         if rows:
             self._offer(rows)
-        with suppress(StoreError):
+        with suppress(LabError):
             await self.store.tidy()
 
     def _offer(self, rows: list[RunRow]) -> None:
@@ -130,14 +129,12 @@ class Runs:
         """
         if self.store is None:
             return False
-        from playground.lab.store.errors import StoreError
-
         offered, self._offered = self._offered, None
         try:
             rows = await self.store.interrupted() if offered is not None else []
             row = next((row for row in rows if row.id == offered), None)
             row = row or await self.store.latest(but=self._context.model.run)
-        except StoreError:
+        except LabError:
             return False
         if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
             return False
@@ -279,11 +276,9 @@ class Runs:
         model, run = self._context.model, self._context.model.run
         if run is None or self.store is None:
             return
-        from playground.lab.store.errors import StoreError
-
         try:
             row, children = await self.store.row(run), await self.store.children(run)
-        except StoreError:
+        except LabError:
             return
         if run == model.run:
             model.name = row.name

@@ -16,7 +16,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from playground.lab.store.errors import StoreError
+from playground.lab.protocol.failures import LabError
 from playground.lab.store.query import Query, QueryError
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error
 from playground.tui.screens.runs.ask import AskLine, ExportRun, ImportRun, Wanted
@@ -240,7 +240,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                     query = replace(query, limit=AT_FIRST)
                 try:
                     overview = await self._store.overview(query, self._current, tree=tree)
-                except StoreError as problem:
+                except LabError as problem:
                     self._fail(problem)
                     continue
                 finally:
@@ -255,7 +255,7 @@ class RunsScreen(Dialog[RunChoice | None]):
         finally:
             self._loading = False
 
-    def _fail(self, problem: StoreError) -> None:
+    def _fail(self, problem: LabError) -> None:
         self._table = Table()
         self._list.set_empty(f"{problem.title}. {problem.message}")
         self._list.set_rows((), COLUMNS, self._table.cell)
@@ -380,7 +380,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                 self._wanted, self._shown = (), rows
                 try:
                     await self._look_at(*rows)
-                except StoreError as problem:
+                except LabError as problem:
                     self._detail.clear(f"{problem.title}. {problem.message}")
         finally:
             self._telling = False
@@ -468,7 +468,7 @@ class RunsScreen(Dialog[RunChoice | None]):
         async def done() -> None:
             try:
                 self._say(then(await work))
-            except StoreError as problem:
+            except LabError as problem:
                 self._refuse(f"{problem.title}. {problem.message}")
             self._reload()
 
