@@ -150,7 +150,7 @@ def test_its_keys_do_what_it_says() -> None:
         "step", "back", "travel.0", "travel.1", "fork", "runs", "probes", "resume",
         "settings", "engines",
     ]  # fmt: skip
-    assert [fork[key] for key in ("Enter", "ctrl+n", "ctrl+r")] == ["fork", "from_start", "race"]
+    assert [fork[key] for key in ("Enter", "ctrl+n", "ctrl+r")] == ["accept", "from_start", "race"]
     assert [race[key] for key in ("l", "e", "g", "1", "2", "esc")] == [
         "way", "raw", "sample", "keep(0)", "keep(1)", "leave",
     ]  # fmt: skip
