@@ -77,7 +77,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, dict[str, Any]
     for name, (source, _) in HOSTILE.items():
         (folder / f"{name}.py").write_text(source)
     (folder / "huge.py").write_text(good("huge", "'x' * 10_000_000"))
-    done = command("plugins", "doctor", "--json", "--seconds", 3, MICROGPT_PLAY_HOME=str(home))
+    seconds = round(3 * a_second())
+    done = command(
+        "plugins", "doctor", "--json", "--seconds", seconds, MICROGPT_PLAY_HOME=str(home)
+    )
     return done, json.loads(done.out)
 
 
