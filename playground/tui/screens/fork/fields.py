@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.content import Content
@@ -11,6 +11,7 @@ from textual.widget import Widget
 from typing_extensions import override
 
 from playground.catalog import Catalog
+from playground.lab.edits import Edits
 from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.run_form import Contributed, Field
@@ -42,10 +43,8 @@ class ForkSource:
     earliest: int = 0
     latest: int = 0
     """The last step at which the run can be forked; `earliest` is the first."""
-    edits: tuple[tuple[int, float], ...] = ()
-    """(step, base learning rate) of each change by hand, as far as those are known."""
-    engines: tuple[tuple[int, str], ...] = ()
-    """(step, engine) of each engine that took over."""
+    edits: Edits = field(default_factory=Edits)
+    """What was set by hand, as far as that is known."""
     catalog: Catalog | None = None
     name: str = ""
     """The name of the run for the heading; untrusted."""
@@ -61,29 +60,24 @@ class ForkSource:
             frame.step,
             frame.earliest,
             model.head,
-            ((frame.step, frame.base_learning_rate),),
-            ((frame.step, model.engine),),
+            Edits.pairs([(frame.step, frame.base_learning_rate)], [(frame.step, model.engine)]),
             model.catalog,
         )
 
     def present(self, step: int) -> dict[str, Any]:
         """The settings in force at a step, by dotted field; {"name": ..., "options": {...}} for a
         schedule, tokenizer or data set."""
+        from playground.lab.fork import with_edits
         from playground.lab.spec import RunSpec
 
-        values = RunSpec.parse(self.spec).model_dump()
+        spec = RunSpec.parse(self.spec)
+        rate = self.edits.rate_at(step, spec.optimizer.learning_rate)
+        values = with_edits(spec.model_dump(), rate, self.edits.engine_at(step, spec.engine))
         names = [name for _, group in GROUPS for name in group]
-        found = {
+        return {
             name: form.value_at(values, name)
             for name in (*names, "schedule", "tokenizer", "dataset", form.ENGINE)
         }
-        found[RATE] = _at(self.edits, step, found[RATE])
-        found[form.ENGINE] = _at(self.engines, step, found[form.ENGINE])
-        return found
-
-
-def _at(made: Iterable[tuple[int, T]], step: int, first: T) -> T:
-    return max(((at, value) for at, value in made if at <= step), default=(0, first))[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,16 +86,16 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         yield Static(id="settings-effect", markup=False)
 
     def _read_present(self) -> None:
+        from playground.lab.fork import with_edits
         from playground.lab.spec import RunSpec
 
         values = RunSpec.parse(self._model.spec).model_dump()
-        names = [name for _, group in form.GROUPS for name in group]
-        self._present = {name: form.value_at(values, name) for name in [*names, SCHEDULE, ENGINE]}
-        self._at_opening = dict(self._present)
+        names = [name for _, group in form.GROUPS for name in group] + [SCHEDULE, ENGINE]
+        self._at_opening = {name: form.value_at(values, name) for name in names}
         frame = self._model.frame
         if frame is not None:  # these two may have been changed while running
-            self._present["optimizer.learning_rate"] = frame.base_learning_rate
-            self._present[ENGINE] = self._model.engine
+            values = with_edits(values, frame.base_learning_rate, self._model.engine)
+        self._present = {name: form.value_at(values, name) for name in names}
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Apply", compact=True, id="settings-apply")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from textual.widgets import Button, Static
 
+from playground.lab.edits import Edits
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import KeyLine, Line
 from playground.tui.screens.fork.fields import ForkContributed, ForkField, ForkSource
@@ -184,7 +185,7 @@ async def test_only_steps_that_there_are_can_be_forked_at(
 async def test_at_an_earlier_step_the_values_are_those_of_that_step(
     model: PlaygroundModel, host: Callable[..., Any]
 ) -> None:
-    source = replace(ForkSource.of(model), edits=((200, 0.03),))
+    source = replace(ForkSource.of(model), edits=Edits.pairs([(200, 0.03)]))
     screen = ForkScreen(source)
     async with host(screen).run_test(size=(80, 24)) as pilot:
         assert field(screen, RATE).input.value == "0.03"
