@@ -213,11 +213,8 @@ class ForkScreen(RunForm[ForkChoice | None]):
         for row in self.query(ForkContributed):
             row.hold(why_only_from_start(str(row.name), step))
 
-    @property
-    def _changes(self) -> dict[str, Any]:
-        return {
-            name: value for name, value in self._typed().items() if value != self._present[name]
-        }
+    def _changes(self, typed: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in typed.items() if value != self._present[name]}
 
     @override
     def _check(self) -> None:
@@ -225,12 +222,12 @@ class ForkScreen(RunForm[ForkChoice | None]):
         super()._check()
 
     @override
-    def _wrong(self) -> dict[str, str]:
-        problems, source = super()._wrong(), self._source
+    def _wrong(self, typed: Mapping[str, Any]) -> dict[str, str]:
+        problems, source = super()._wrong(typed), self._source
         if self._step is None:
             reach = f"{source.earliest:,} to {source.latest:,}"
             problems[STEP] = f"the run can be forked at the steps {reach}"
-        elif not problems and self._typed()["steps"] < self._step:
+        elif not problems and typed["steps"] < self._step:
             problems["steps"] = f"must be {self._step:,} or more: so many are done already"
         return problems
 
@@ -240,7 +237,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
         return f"{visible(entry.name)}: {visible(entry.summary)}" if entry else ""
 
     @override
-    def _say(self) -> None:
+    def _say(self, typed: Mapping[str, Any]) -> None:
         """Say what changes, and what that means."""
         changes, effect = (
             self.query_one("#fork-changes", Line),
@@ -255,7 +252,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
             changes.say(error("; ".join(others) or "Mend what is marked ✗ to go on."))
             effect.say("")
             return
-        asked = self._changes
+        asked = self._changes(typed)
         words = [change_words(name, self._present[name], asked[name]) for name in asked]
         if len(words) > 1:
             changes.say(
@@ -307,7 +304,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
         if self._problems or self._step is None:
             self._refuse(self.query_one("#fork-step", NumberInput))
             return
-        self.dismiss(ForkChoice(self._changes, race, self._step))
+        self.dismiss(ForkChoice(self._changes(self._typed()), race, self._step))
 
 
 def consequence(changes: Mapping[str, Any], step: int) -> str:

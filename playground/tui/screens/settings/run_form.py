@@ -313,24 +313,25 @@ class RunForm(Dialog[Result], Generic[Result]):
 
     def _check(self) -> None:
         """Find what is wrong, and say it beside each field."""
-        self._problems = self._wrong()
+        typed = self._typed()
+        self._problems = self._wrong(typed)
         for field in self.query(Field):
             words = self._problems.get(str(field.name), "")
             field.show("type a number" if words and not field.input.value.strip() else words)
         self._explain()
-        self._say()
+        self._say(typed)
 
-    def _wrong(self) -> dict[str, str]:
+    def _wrong(self, typed: Mapping[str, Any]) -> dict[str, str]:
         """A sentence for each typed value that RunSpec refuses, by dotted field."""
         from playground.lab.spec import RunSpec, SpecError
 
         try:
-            RunSpec.parse(self.spec).replace(self._typed())
+            RunSpec.parse(self.spec).replace(typed)
         except SpecError as problem:
             return dict(problem.problems)
         return {}
 
-    def _say(self) -> None:
+    def _say(self, typed: Mapping[str, Any]) -> None:
         """Say what comes of the typed values, or that a problem stands in the way."""
         raise NotImplementedError
 

@@ -118,15 +118,14 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
             return f"{visible(chosen)} is not installed"
         return f"{visible(entry.name)}: {visible(entry.summary)} ({visible(entry.origin)})"
 
-    def _changes(self) -> dict[str, Any]:
-        return form.changed(self._typed(), self._present, self._at_opening)
+    def _changes(self, typed: Mapping[str, Any]) -> dict[str, Any]:
+        return form.changed(typed, self._present, self._at_opening)
 
     @override
-    def _say(self) -> None:
+    def _say(self, typed: Mapping[str, Any]) -> None:
         """Say what a step costs, and what applying the changes means."""
         cost = self.query_one("#settings-cost", Static)
         effect = self.query_one("#settings-effect", Static)
-        typed = self._typed()
         if self._problems:
             count = len(self._problems)
             words = "1 setting cannot be" if count == 1 else f"{count} settings cannot be"
@@ -140,8 +139,9 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         then = Cost.of(self._model, typed)
         cost.update(cost_words(now, then))
         labels = {name: setting.label for name, setting in form.settings().items()}
-        words = form.consequence(self._changes(), labels, self._model.step)
-        effect.update(Content.styled(words, "" if self._changes() else MUTED))
+        changes = self._changes(typed)
+        words = form.consequence(changes, labels, self._model.step)
+        effect.update(Content.styled(words, "" if changes else MUTED))
 
     # ------------------------------------------------------------ answers
 
@@ -151,7 +151,7 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         if self._problems:
             self._refuse()
         else:
-            self.dismiss(self._changes() or None)
+            self.dismiss(self._changes(self._typed()) or None)
 
     def action_defaults(self) -> None:
         for field in self.query(Field):
