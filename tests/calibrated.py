@@ -1,4 +1,4 @@
-"""Deadlines that hold on a machine which is busy with other things as well."""
+"""Deadlines for tests that also hold on a busy machine."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import sys
 import time
 
 PATIENCE = 4
-"""How many times as long as on an idle machine tests wait for what must come. A deadline only
-says when to give up: nobody waits for it where all is well.
+"""How many times longer than on an idle machine a test waits for what must come. A deadline only
+says when a test gives up: a test that passes never waits for it.
 """
 
 
 def in_time(seconds: float, limit: float) -> bool:
-    """Whether something took less than its limit, or what that is on a machine as busy as this."""
+    """True if `seconds` is below the limit, or below the limit of a machine as busy as this one."""
     return seconds < limit or seconds < limit * a_second()
 
 
 def a_second() -> float:
-    """A second on an idle machine; in proportion more where a fresh process takes longer to load
-    what a saved plugin is tried with, which there is about a fifth of it."""
+    """Seconds that one second of an idle machine lasts on this one, at least 1.
+
+    The measure is a fresh process that imports what a saved plugin is tried with. On an idle
+    machine that import takes about a fifth of a second.
+    """
     began = time.monotonic()
     trial = "import playground.testing, playground.hooks.reload"
     subprocess.run([sys.executable, "-c", trial], check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What holds for all tests, whoever starts them."""
+"""Settings of hypothesis and of Ctrl-C for all tests."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import signal
 
 from hypothesis import HealthCheck, settings
 
-# The same examples everywhere, however slow the machine: a failure is then one of the change that
-# is tested. To search for new ones: pytest --hypothesis-profile=default
+# Hypothesis tries the same examples everywhere, however slow the machine is, so that a failure
+# comes from the change that is tested. New examples: pytest --hypothesis-profile=default
 settings.register_profile(
     "repeatable",
     derandomize=True,
@@ -18,7 +18,7 @@ settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C be heard: what a script starts in the background begins deaf to it, and so
-    would the processes of these tests."""
+    """Give Ctrl-C back its usual meaning. A process that a script starts in the background ignores
+    SIGINT, and the processes that these tests start would inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""What the tests of documentation share: fences, commands and links of a page, tools by name."""
+"""Shared by the tests of documentation: fences, commands and links of a page, tools by name."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ COMMAND = "microgpt-play"
 
 
 def blocks(text: str, kind: str) -> list[str]:
-    """What stands in the fences of that kind."""
+    """The text inside each fence of one kind, such as "python"."""
     return re.findall(rf"^```{kind}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def commands(text: str) -> list[str]:
-    """Every microgpt-play that a page tells its reader to type, without its comment."""
+    """Every microgpt-play command that a page tells its reader to type, without its comment."""
     lines = "".join(blocks(text, "(?:sh|bash|console)")).splitlines()
     lines = [line.removeprefix("$ ").partition("#")[0].strip() for line in lines]
     return [line for line in lines if line.startswith(COMMAND)]
 
 
 def assert_understood(command: str) -> None:
-    """The command line knows the command, its subcommand and each of its options."""
+    """Assert that the command line knows the command, its subcommand and each of its options."""
     _, *words = shlex.split(command)
     said = CliRunner().invoke(cli, [*words, "--help"], prog_name=COMMAND)
     assert said.exit_code == 0, said.output
@@ -42,7 +42,7 @@ def assert_understood(command: str) -> None:
 
 
 def assert_links_lead_somewhere(page: Path) -> int:
-    """Files are there, headings too. Returns how many links there are."""
+    """Assert that the file and heading of each link exist. Returns the number of links."""
     links = re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text(encoding="utf-8"))
     for link in links:
         target, _, heading = link.partition("#")
@@ -54,14 +54,14 @@ def assert_links_lead_somewhere(page: Path) -> int:
 
 
 def headings(text: str) -> set[str]:
-    """The anchors that a page has, as code forges make them."""
+    """The anchors of the headings of a page, as code forges make them."""
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
 
 
 @contextmanager
 def tool(name: str) -> Iterator[ModuleType]:
-    """tools/NAME.py as a module: it is in no package."""
+    """The script tools/NAME.py, which is in no package, as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "tools" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,4 +1,4 @@
-"""What is written whole or not at all, and with which permissions."""
+"""Files are written whole or not at all, with the permissions that they should have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def permissions(path: Path) -> int:
 
 @pytest.fixture
 def umask() -> int:
-    """What the system takes away from the permissions of a new file."""
+    """The permission bits that the system takes away from a new file."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -45,7 +45,7 @@ def test_permissions_are_kept_or_those_asked_for(tmp_path: Path, umask: int) -> 
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_what_fails_leaves_the_old_file_and_no_draft(
+def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def full(*_: object) -> None:

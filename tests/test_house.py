@@ -1,4 +1,4 @@
-"""The layout of the code: the map is right, and what it promises of the house is so."""
+"""The layout of the code: the map names real files, and the code keeps what the map promises."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in
 MAP = PAGES["docs/architecture.md"]
 TOPS = ("playground", "microgpt", "tests", "tools", "plugins", "docs")
 MOST_FORWARDERS = 5
-"""Methods of one class that only pass a call on; more of them are a second front door."""
+"""How many methods of a class may only pass a call on; a class with more is a second front door."""
 MOST_ROOMS = 12
-"""Files that the key `s` crosses from its binding to the step."""
+"""How many files the key `s` may cross from its binding to the step."""
 MOST_FLAT = 12
-"""Files at the root of the lab."""
+"""How many files may lie at the root of the lab, without `__init__`."""
 
 
 def named_paths(text: str) -> list[str]:
@@ -32,7 +32,7 @@ def named_paths(text: str) -> list[str]:
 
 
 def section(text: str, title: str) -> str:
-    """What stands under a heading of a page."""
+    """The text under a heading of a page."""
     return text.partition(f"\n## {title}")[2].partition("\n## ")[0]
 
 
@@ -83,7 +83,7 @@ def test_every_package_says_what_lives_there(package: str) -> None:
 
 
 def only_passes_on(method: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """True if all that the method does is to hand its own arguments to a part of `self`."""
+    """True if the method only hands its own arguments to a part of `self`."""
     body = [node for node in method.body if not is_docstring(node)]
     if len(body) != 1 or not isinstance(body[0], ast.Return | ast.Expr):
         return False
@@ -104,7 +104,7 @@ def is_docstring(node: ast.stmt) -> bool:
 
 
 def depth_below_self(node: ast.expr) -> int:
-    """2 for `self.part.method`; 0 for what does not begin at `self`."""
+    """How many attributes follow `self`: 2 for `self.part.method`, 0 if `self` is not the root."""
     depth = 0
     while isinstance(node, ast.Attribute):
         node, depth = node.value, depth + 1
@@ -112,7 +112,7 @@ def depth_below_self(node: ast.expr) -> int:
 
 
 def forwarders() -> Iterator[tuple[str, list[str]]]:
-    """Each class of the playground, with those of its methods that only pass on."""
+    """Each class of the playground, with its methods that only pass a call on."""
     for path in sorted((ROOT / "playground").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
@@ -139,7 +139,9 @@ def test_no_class_is_a_second_front_door() -> None:
         ("def f(self, a): return other.part.f(a)", False),
     ],
 )
-def test_what_only_passes_on_is_told_from_what_does_something(source: str, passes_on: bool) -> None:
+def test_a_method_that_only_passes_on_is_told_from_one_that_does_something(
+    source: str, passes_on: bool
+) -> None:
     method = ast.parse(source).body[0]
     assert isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
     assert only_passes_on(method) is passes_on

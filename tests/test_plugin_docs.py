@@ -1,5 +1,5 @@
-"""docs/plugins.md and docs/hooks/ promise things: each page is compared with the code, and every
-plugin that is shown on one of them is loaded, made, and put to work."""
+"""docs/plugins.md and docs/hooks/: each page is compared with the code, and every plugin that a
+page shows is loaded, made, and put to work."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def page(hook: str) -> str:
 
 
 def registry_of(code: str, folder: Path, name: str = "shown.py") -> Registry:
-    """The plugin as a reader would save it, loaded as the playground would load it."""
+    """The built-ins and a plugin with this code, saved to a file and loaded without a problem."""
     file = folder / name
     file.write_text(code, encoding="utf-8")
     registry = load(PluginSources(files=(str(file),), entry_points=False))
@@ -120,7 +120,7 @@ def test_links_of_the_pages_lead_somewhere(path: Path) -> None:
     assert assert_links_lead_somewhere(path) >= 2
 
 
-# ---------------------------------------------------------------- their examples, at work
+# ---------------------------------------------------------------- examples of the hooks, at work
 
 
 def tokenizers(registry: Registry, _: Path) -> None:
@@ -188,7 +188,7 @@ AT_WORK: dict[str, Callable[[Registry, Path], None]] = {
     "microgpt_panels": panels,
     "microgpt_exporters": exporters,
 }
-"""What a reader who copies the example of a page can do with it."""
+"""By hook: a check that uses the example of the page as its reader would."""
 
 
 SLOW_ON_SCALARS = (
@@ -198,8 +198,8 @@ SLOW_ON_SCALARS = (
     "batches-of-any-size",
     "huge-weights",
 )
-"""Seconds each; the engine of the example computes as the scalar one does, and that one is held to
-them elsewhere."""
+"""Checks that take seconds each. The engine of the example computes as the scalar engine does, and
+other tests hold the scalar engine to these checks."""
 
 
 def test_every_hook_is_exercised() -> None:
@@ -243,7 +243,7 @@ def the_block(kind: str, with_word: str) -> str:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Iterator[None]:
-    """The package of the tutorial, as its tests import it."""
+    """Makes the package of the tutorial importable, as the tests of that package import it."""
     name = "microgpt_play_handicap"
     path = tmp_path / f"{name}.py"
     path.write_text(TURNED, encoding="utf-8")
@@ -314,7 +314,7 @@ def test_knobs_become_the_controls_of_the_table(tmp_path: Path) -> None:
         knobs.model_validate_strings({name: value})
 
 
-def test_the_configuration_it_shows_switches_a_plugin_off(tmp_path: Path) -> None:
+def test_the_configuration_of_the_guide_switches_a_plugin_off(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(the_block("json", "disabled"), encoding="utf-8")
     assert switched_off.read_disabled(config) == ("handicap",)
@@ -339,7 +339,7 @@ def test_entry_points_and_versions_are_those_that_are_read(tmp_path: Path) -> No
 
 
 def test_keys_of_the_guide_are_those_of_the_main_screen() -> None:
-    """Beside each hook stands the key that leads to what it adds."""
+    """The guide shows beside each hook the key that leads to what the hook adds."""
     rows = re.findall(r"^\| \[`(\w+)`\]\(hooks/.*\| `(\w)` \|$", TEXT, re.MULTILINE)
     assert [hook for hook, _ in rows] == list(HOOKS)
     bound = {binding.key: action_name(binding.action) for binding in MAIN_BINDINGS}
@@ -391,7 +391,7 @@ def test_every_code_block_of_the_guide_is_of_a_kind_that_is_tested() -> None:
     assert sorted(tested) == sorted(blocks(TEXT, "python"))
 
 
-def test_the_patience_it_promises_is_that_of_the_watchdog() -> None:
+def test_the_patience_that_the_guide_promises_is_that_of_the_watchdog() -> None:
     limits = Limits()
     assert f"after {limits.plugin:.0f} seconds without a sign" in TEXT
     assert f"has {limits.prepare:.0f} seconds" in TEXT
@@ -416,5 +416,5 @@ def test_the_gallery_is_listed_as_it_is() -> None:
             assert f'"{name}"' in code, f"{folder} contributes no {name}"
 
 
-def test_it_says_plainly_what_plugins_may_do() -> None:
+def test_the_guide_says_plainly_what_plugins_may_do() -> None:
     assert "Plugins are code, and run with your rights." in TEXT.partition("## ")[0]

@@ -1,4 +1,4 @@
-"""docs/probes.md shows answers of the default run: they are asked for here."""
+"""docs/probes.md: the default run gives the answers that the page shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The README promises things: each is run here."""
+"""README.md: its plugin, its commands, its picture and `make play` work as the page says."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_the_plugin_in_ten_lines_works_as_it_stands(tmp_path: Path) -> None:
             ["--plugin", str(plugin), "--strategy", "cold:power=2"],
         )
     )
-    # Logits times 2 are logits at temperature 0.5.
+    # Doubled logits are the logits at temperature 0.5.
     assert cold == plain
 
 
-def test_every_command_it_shows_is_there() -> None:
+def test_every_command_that_the_readme_shows_is_there() -> None:
     shown = set(re.findall(r"^microgpt-play (\w+)(?=[ \n])", README, re.MULTILINE))
     assert {"train", "sample", "datasets"} <= shown
     for command in shown:

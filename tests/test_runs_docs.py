@@ -1,5 +1,5 @@
-"""docs/runs.md promises things: its commands are run here, in the order of the page, and what it
-says of keys, signs and sizes is looked up."""
+"""docs/runs.md: its commands are run in the order of the page, and what the page says of keys,
+signs and sizes is looked up in the program."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MB = 1024 * 1024
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder to stand in, with a store of its own."""
+    """The working folder of the commands, with a store of its own."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MICROGPT_PLAY_HOME", str(folder / "home"))
@@ -57,7 +57,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def said(home: Path) -> dict[str, str]:
-    """What each command of the page answers, run one after the other as they stand there."""
+    """The output of each command of the page, run one after the other in the order of the page."""
     assert not any(home.iterdir())
     outputs: dict[str, str] = {}
     threshold = gc.get_threshold()
@@ -73,7 +73,7 @@ def said(home: Path) -> dict[str, str]:
     return outputs
 
 
-# ---------------------------------------------------------------- its commands
+# ---------------------------------------------------------------- commands of the page
 
 
 def test_every_command_of_the_page_does_what_stands_beside_it(
@@ -93,7 +93,7 @@ def test_every_command_of_the_page_does_what_stands_beside_it(
     assert "sound" in runs["check"] and str(store_file()) in runs["check"]
 
 
-def test_what_was_deleted_is_back_and_what_was_not_to_be_recorded_is_not_there(
+def test_a_deleted_run_is_back_and_a_run_without_a_record_is_not_there(
     said: dict[str, str],
 ) -> None:
     assert f"{COMMAND} train --no-record --steps 100" in said
@@ -110,19 +110,19 @@ def test_the_command_line_takes_what_opens_the_screen(command: str) -> None:
     assert_understood(command)
 
 
-def test_its_commands_and_links_are_found_at_all() -> None:
+def test_commands_and_links_of_the_page_are_found() -> None:
     assert len(SHOWN) > 15 and ON_SCREEN
     assert assert_links_lead_somewhere(PAGE) >= 3
 
 
 @pytest.mark.parametrize("name", ["race", "runs"])
-def test_its_pictures_ask_nothing_of_the_network(name: str) -> None:
+def test_pictures_of_the_page_ask_nothing_of_the_network(name: str) -> None:
     svg = (PAGE.parent / f"{name}.svg").read_text(encoding="utf-8")
     assert "microgpt-play" in svg
     assert "@font-face" not in svg and "url(http" not in svg
 
 
-def test_its_query_is_understood() -> None:
+def test_the_query_of_the_page_is_understood() -> None:
     (text,) = [block for block in blocks(TEXT, "text") if "lr>=" in block]
     query = Query.parse(text.strip())
     assert (query.words, len(query.filters)) == (("kafka",), 4)
@@ -143,7 +143,7 @@ def keys(bindings: Iterable[BindingType]) -> dict[str, str]:
     }
 
 
-def test_its_keys_do_what_it_says() -> None:
+def test_the_keys_of_the_page_do_what_it_says() -> None:
     main, race, fork = keys(MAIN_BINDINGS), keys(RACE_BINDINGS), keys(ForkScreen.BINDINGS)
     runs = keys([*RunsScreen.BINDINGS, *RunList.BINDINGS])
     assert [main[key] for key in ("s", "b", "Home", "End", "f", "a", "y", "o", "h", "e")] == [
@@ -172,7 +172,7 @@ def test_the_timeline_is_drawn_with_the_signs_it_explains() -> None:
 # ---------------------------------------------------------------- figures
 
 
-def test_its_figures_are_those_of_the_program() -> None:
+def test_the_figures_of_the_page_are_those_of_the_program() -> None:
     bytes_of_a_state = 3 * 8 * parameter_count(ModelConfig(27))
     assert round(bytes_of_a_state / 1000, -1) == 100
     for figure, words in (
