@@ -16,14 +16,14 @@ Launch = Callable[..., Terminal]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A home of its own, so that no test sees another's last run or plugins."""
+    """A home for one test, so that no test sees the last run or the plugins of another."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def launch(tmp_path: Path, home: Path) -> Iterator[Launch]:
-    """launch(*words, size=(120, 40), **env): microgpt-play in a terminal. under: a command that
-    starts it, with its words."""
+    """launch(*words, size=(120, 40), **env) starts microgpt-play in a terminal; `under` is a
+    command, with its words, that starts microgpt-play in turn."""
     open_terminals: list[Terminal] = []
 
     def start(

@@ -1,8 +1,8 @@
-"""A real terminal for tests: tmux runs the command, keys go in, the screen comes out.
+"""A real terminal for tests: tmux runs the command, takes keys, and tells what is on the screen.
 
-Nothing sleeps: tmux copies whatever the program prints into a pipe, and `wait_for` looks at
-the screen again each time something arrives there, until what it waits for is seen or the
-deadline passes. Seconds are those of an idle machine.
+No test sleeps: tmux copies all that the program prints into a pipe, and `wait_for` looks at the
+screen again whenever something arrives in the pipe, until the screen shows what the test waits for
+or the deadline passes. Seconds are those of an idle machine.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Terminal:
         self._pipe = folder / f"{self.socket}.pipe"
         os.mkfifo(self._pipe)
         self._bytes = os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK)
-        # Held open by ourselves too, so that a reader is never told "end" between writers.
+        # This process holds the pipe open too, so that a reader never sees its end between writers.
         self._hold = os.open(self._pipe, os.O_WRONLY)
         gate = folder / f"{self.socket}.gate"
         os.mkfifo(gate)
@@ -54,7 +54,7 @@ class Terminal:
             "sh", "-c", script,
         )  # fmt: skip
         self._tmux("set-option", "-g", "status", "off")
-        # `status off` gives the last row to the program; ask for the very size again.
+        # `status off` gives the last row to the program, so the window takes its size once more.
         self._tmux("resize-window", "-x", str(size[0]), "-y", str(size[1]))
         self._tmux("pipe-pane", "-O", f"exec cat > {shlex.quote(str(self._pipe))}")
         self.started = time.monotonic()
@@ -79,19 +79,22 @@ class Terminal:
 
     @property
     def screen(self) -> str:
-        """What is on the screen now."""
+        """The text on the screen now."""
         return self._tmux("capture-pane", "-p")
 
     def wait_for(
         self, what: str | re.Pattern[str] | Callable[[str], object], seconds: float = 15
     ) -> str:
-        """The screen on which `what` (text, pattern or condition) is first seen."""
+        """Wait for `what` (text, pattern or condition); return the first screen that shows it.
+
+        Raises AssertionError with the screen and the standard error after `seconds`.
+        """
         seconds *= PATIENCE
         deadline = time.monotonic() + seconds
         while True:
             screen = self.screen
             if _holds(what, screen):
-                # It may be half drawn: once nothing more comes, it is whole.
+                # The screen may be half drawn. It is whole once nothing more arrives.
                 for _ in range(5):
                     if not select.select([self._bytes], [], [], 0.02)[0]:
                         break
@@ -115,7 +118,7 @@ class Terminal:
             pass
 
     def wait_for_exit(self, seconds: float = 10) -> int:
-        """The exit code of the program."""
+        """Wait for the end of the program; return its exit code."""
         self.wait_for(lambda _: self.exit_file.exists() and self.exit_file.read_text(), seconds)
         return int(self.exit_file.read_text())
 

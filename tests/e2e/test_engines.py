@@ -1,4 +1,4 @@
-"""Changing the engine in a real terminal, where the fast ones are not installed."""
+"""Changing the engine in a real terminal, without the engines of the gallery."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_the_engine_is_changed_and_the_run_goes_on(launch: Launch, size: tuple[i
     assert len(lines) == 2, "one line each for what the gallery would add"
     terminal.press("Down", "Down", "Down")
     terminal.wait_for("o goes on with this run")
-    terminal.press("Enter", "Up", "Up", "Enter")  # the one that is missing is no choice
+    terminal.press("Enter", "Up", "Up", "Enter")  # Enter on a missing engine chooses nothing
     before = step_of(terminal.wait_for(lambda s: "scalar engine" in s and step_of(s) > 20))
     terminal.wait_for(lambda screen: step_of(screen) > before, 30)
     terminal.press("e", "Up", "Enter")

@@ -1,4 +1,4 @@
-"""What goes wrong on a stranger's machine: each is said, and the screen stays usable."""
+"""Each fault on a stranger's machine is said, and the screen stays usable."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def microgpt_tokenizers():
 
 
 def workers_of(terminal: Terminal) -> list[int]:
-    """The worker processes under this terminal, however long the paths in their words are."""
+    """The worker processes under this terminal. `ps -ww` shows their words in full."""
     listing = subprocess.run(
         ["ps", "-ww", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True
     ).stdout
@@ -90,7 +90,9 @@ def test_a_tokenizer_that_never_returns_costs_five_seconds_and_no_run(
     assert terminal.wait_for_exit() == 0
 
 
-def test_started_with_a_tokenizer_that_never_returns(launch: Launch, tmp_path: Path) -> None:
+def test_a_start_with_a_tokenizer_that_never_returns_opens_a_run_without_it(
+    launch: Launch, tmp_path: Path
+) -> None:
     plugin = tmp_path / "slow_tokenizer.py"
     plugin.write_text(HANGING_TOKENIZER)
     terminal = launch("--plugin", str(plugin), "--tokenizer", "slow")
@@ -101,7 +103,7 @@ def test_started_with_a_tokenizer_that_never_returns(launch: Launch, tmp_path: P
 
 
 def bad_texts(folder: Path) -> dict[str, tuple[Path, str]]:
-    """name -> (path, what must be said of it)"""
+    """By name: the path of a bad text, and a pattern of what must be said of the text."""
     made = {
         "missing": (folder / "nowhere.txt", "no such file|does not exist"),
         "directory": (folder, "folder|directory"),
@@ -163,7 +165,7 @@ def test_a_learning_rate_far_too_high_is_named_and_the_last_good_step_kept(
     )
 
 
-def test_without_a_terminal_it_says_so_and_names_train() -> None:
+def test_without_a_terminal_the_command_says_so_and_names_train() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "microgpt-play")],
         stdin=subprocess.DEVNULL,
@@ -208,7 +210,7 @@ def test_a_plugin_with_a_syntax_error_is_named_and_nothing_else_suffers(
 
 
 def test_standard_error_may_go_to_a_file(launch: Launch) -> None:
-    # The terminal of these tests sends standard error to a file already.
+    # `Terminal` sends standard error to a file.
     terminal = launch(size=(80, 24))
     assert "microgpt-play" in terminal.wait_for("step 0/")
     terminal.press("q")

@@ -1,4 +1,4 @@
-"""Ways to leave that are not `q`: none of them may lose the run, or leave anything behind."""
+"""Leaving without `q` loses no run and leaves no process behind; slow and odd terminals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def playground_of(terminal: Terminal) -> int:
-    """The process that draws."""
+    """The process id of the screen, which draws in the terminal."""
     shell = terminal._tmux("display-message", "-p", "#{pane_pid}").strip()
     listing = subprocess.run(
         ["ps", "-ww", "--ppid", shell, "-o", "pid=,args="],
@@ -37,7 +37,7 @@ def playground_of(terminal: Terminal) -> int:
 
 
 def ends(pid: int, seconds: float) -> bool:
-    """Whether the process ends in time; seconds of an idle machine."""
+    """True if the process ends within so many seconds of an idle machine."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -49,7 +49,7 @@ def ends(pid: int, seconds: float) -> bool:
 
 
 def kept(launch: Launch) -> int:
-    """The step at which the run that was left is gone on with."""
+    """Start again and resume the run that was left; return the step at which it stands."""
     terminal = launch()
     terminal.wait_for("step 0/")
     terminal.press("o")
@@ -76,7 +76,7 @@ def test_a_terminal_that_is_closed_leaves_no_process_and_keeps_the_run(
 ) -> None:
     terminal = launch("--steps", "100000")
     terminal.wait_for("step 0/")
-    terminal.press("s", "s")  # from now on there is a state that is held against accidents
+    terminal.press("s", "s")  # after a step the screen holds a state of the run
     terminal.wait_for("step 2/")
     terminal.press("+", "Space")
     terminal.wait_for(lambda s: step_of(s) > 100, 30)
@@ -164,7 +164,7 @@ def test_a_slow_engine_is_waited_for_in_sight_and_opens_at_once(
     assert terminal.wait_for_exit(5) == 0
 
 
-def test_suspended_and_brought_back_it_draws_the_whole_screen(tmp_path: Path) -> None:
+def test_a_playground_that_was_suspended_draws_the_whole_screen_again(tmp_path: Path) -> None:
     shell = Terminal(
         ["sh", "-c", "exec bash --norc -i 2> /dev/tty"], size=(100, 30), folder=tmp_path,
         env={"MICROGPT_PLAY_HOME": str(tmp_path), "LANG": "C.UTF-8", "PS1": "ready> ",

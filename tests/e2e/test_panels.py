@@ -1,4 +1,4 @@
-"""A contributed panel in a real terminal, one that raises included; and an export."""
+"""Contributed panels in a real terminal, one of which raises; and an export."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_panel_that_raises_is_a_notice_in_its_place_and_the_run_goes_on(
     assert terminal.wait_for_exit() == 0
 
 
-def test_x_writes_the_losses_as_csv(launch: Launch, tmp_path: Path) -> None:
+def test_key_x_writes_the_losses_as_csv(launch: Launch, tmp_path: Path) -> None:
     terminal = launch(size=(80, 24), cwd=tmp_path)
     terminal.wait_for("step 0/")
     terminal.press("s", "s", "s")

@@ -1,4 +1,4 @@
-"""A plugin is written while the playground runs, in a real terminal: what its author sees."""
+"""What the author of a plugin sees who writes it while the playground runs, in a real terminal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_strategy_is_written_steered_broken_and_mended_while_the_run_goes_on(
     terminal.press("4", "Space")
     terminal.wait_for(re.compile(r"step [1-9]\d+/"))
 
-    folder.mkdir(parents=True)  # it was not even there at the start
+    folder.mkdir(parents=True)  # the playground started without this folder
     file = folder / "warmth.py"
     file.write_text(WARMTH)
     terminal.wait_for("warmth.py is in use", seconds=second)

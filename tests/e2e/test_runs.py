@@ -1,4 +1,4 @@
-"""The runs in the real command: what was trained is there the next time, under its name."""
+"""The real command finds a run again by the name that it was given."""
 
 from __future__ import annotations
 

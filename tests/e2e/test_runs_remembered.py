@@ -1,5 +1,5 @@
-"""What was trained is there again: after leaving, after a kill, beside another playground, and
-what is said where nothing can be kept."""
+"""A run is there again after leaving, after a kill, and beside another playground; where no run can
+be recorded, the screen says so."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ pytestmark = [
 
 
 PACE = 50
-"""Steps a second, as long as nobody asks for more."""
+"""Steps a second at the speed that a run begins with."""
 
 
 @pytest.fixture
 def store(home: Path) -> Path:
-    """The file that runs are recorded in."""
+    """The store: the file that runs are recorded in."""
     return home / "data" / "runs.sqlite"
 
 
@@ -72,8 +72,8 @@ def leave(terminal: Terminal) -> None:
 
 
 def paused(terminal: Terminal, at_least: int) -> str:
-    """Train to that step and further, and pause: the screen that stays. At fifty steps a second,
-    so that it is not at its end before somebody looks."""
+    """Train to at least this step and pause; return the screen. The run keeps its pace of 50 steps
+    a second, so that it is not finished before the test looks."""
     terminal.press("Space")
     terminal.wait_for(lambda s: step_of(s) >= at_least, 30)
     terminal.press("Space")
@@ -109,7 +109,7 @@ def test_a_playground_that_was_killed_offers_its_run_and_goes_on_with_it(
     first.wait_for("step 0/")
     (worker,), playground = workers_of(first), playground_of(first)
     first.press("Space")
-    # The first second is left out: what is recorded of it depends on when its run is made.
+    # The first second does not count: its record depends on when the row of the run is made.
     screen = first.wait_for(lambda s: step_of(s) >= PACE + 10 and "· run 1" in s, 30)
     if both:
         os.kill(worker, signal.SIGKILL)
@@ -151,7 +151,7 @@ def test_two_playgrounds_record_in_one_store_at_once(launch: Launch, store: Path
     one.press("Escape")
     for terminal in (one, other):
         terminal.wait_for(lambda s: "▶ running" in s and "2 Loss" in s)
-        # Nothing is said to be wrong: a warning would stand there for longer than that.
+        # No warning is seen, and a warning would stand there for longer than that.
         terminal.wait_for(lambda s: "store" not in s and "recorded" not in s, 5)
         terminal.press("Space")
         terminal.wait_for("‖ paused")
@@ -182,7 +182,7 @@ def read_only(store: Path) -> None:
 
 
 def like_anybody() -> tuple[str, ...]:
-    """To be started under: the superuser could write what may not be written."""
+    """The command that takes from the superuser the right to write read-only files; else empty."""
     if os.geteuid():
         return ()
     if shutil.which("setpriv") is None:
@@ -217,7 +217,7 @@ def test_a_store_that_cannot_be_written_is_said_and_training_goes_on(
     assert store.read_bytes() == before, "not a byte of it was touched"
 
 
-def test_without_recording_there_is_no_store_and_a_says_so(launch: Launch, store: Path) -> None:
+def test_without_recording_there_is_no_store_and_key_a_says_so(launch: Launch, store: Path) -> None:
     terminal = launch("--no-record")
     terminal.wait_for("step 0/")
     terminal.press("s", "s")

@@ -1,4 +1,4 @@
-"""Back and forth through a run's record, another future, a race: in a real terminal."""
+"""Through a run's record, into another future, and a race, in a real terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture
 def store(home: Path) -> Path:
-    """The file that runs are recorded in."""
+    """The store: the file that runs are recorded in."""
     return home / "data" / "runs.sqlite"
 
 
@@ -28,13 +28,13 @@ def loss_of(screen: str) -> str:
 
 
 def timeline(screen: str) -> tuple[int, str]:
-    """The number of its line, from 0, and the line."""
+    """The line of the screen with the timeline: its number, from 0, and its text."""
     lines = enumerate(screen.splitlines())
     return next(found for found in lines if re.search(r"●[━─· ]* (step )?\d+( of \d+)? ", found[1]))
 
 
 def mouse(terminal: Terminal, kind: str, x: int, y: int) -> None:
-    """What a terminal sends for the left button at a cell, counted from 0 (SGR mode)."""
+    """Send what a terminal sends for the left button at a cell, counted from 0 (SGR mode)."""
     button, end = {"press": (0, "M"), "move": (32, "M"), "release": (0, "m")}[kind]
     terminal.type(f"\x1b[<{button};{x + 1};{y + 1}{end}")
 
@@ -51,7 +51,7 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
     terminal = launch("--steps", "200")
     last = loss_of(finished(terminal))
 
-    # To both ends by their keys, and one step each way.
+    # Keys lead to both ends, and one step each way.
     terminal.press("Home")
     terminal.wait_for("step 0/")
     terminal.press("End")
@@ -62,7 +62,7 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
     terminal.press("s")
     assert loss_of(terminal.wait_for("step 200/")) == last
 
-    # With the mouse: take the handle, and pull it to the left.
+    # The mouse takes the handle and pulls it to the left.
     y, line = timeline(terminal.screen)
     handle, start = line.index("●"), line.index("━")
     middle = (handle + start) // 2
@@ -79,7 +79,7 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
     at = step_of(terminal.wait_for(arrived))
     assert 60 < at < 140
 
-    # Another learning rate here is another future: a run of its own.
+    # Another learning rate in the past makes another future, which is a run of its own.
     terminal.press("h")
     terminal.wait_for("› embedding width")
     terminal.press(*["Tab"] * 6)
@@ -107,7 +107,7 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
 
 
 def race_with(terminal: Terminal, rate: str) -> None:
-    """Race the open run against the same with another learning rate; both are there."""
+    """Race the open run as it is against a fork with another learning rate; wait for both sides."""
     terminal.press("f")
     terminal.wait_for("change one thing")
     terminal.type(rate)
@@ -126,7 +126,7 @@ def test_a_race_shows_when_two_runs_part_and_one_is_gone_on_with(
     race_with(terminal, "0.05")
     terminal.press("Space")
     screen = terminal.wait_for(lambda s: len(re.findall("✓ +120/120", s)) == 2, 30)
-    # The fourth step is made at the state of the third, the fifth shows the other rate.
+    # Step 4 starts from the same state on both sides, so the other rate shows at step 5.
     assert "The same until step 5; there B − A =" in screen
     assert "A ━ as it is" in screen and "B ╍ learning rate 0.05" in screen
     assert re.search(r"learning rate +0\.01 +0\.05", screen)

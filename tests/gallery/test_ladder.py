@@ -1,7 +1,7 @@
-"""The whole ladder at once: every engine of the gallery beside the two built in.
+"""Every engine of the gallery beside the two that are built in.
 
-Needs the distributions of plugins/ installed, as `make gallery` does in an environment of its
-own; elsewhere these tests are left out.
+These tests need the distributions of plugins/, which `make gallery` installs in an environment of
+its own. Elsewhere they are skipped.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def factories() -> dict[str, EngineFactory]:
 
 
 def losses(factory: EngineFactory, steps: int, **shape: int) -> list[float]:
-    """Of a run on the embedded names."""
+    """The losses of a run on the embedded names, batch size 1."""
     names = load_names()
     rng = shuffle(names, 42)
     tokenizer = CharTokenizer(set("".join(names)))
@@ -51,7 +51,7 @@ def losses(factory: EngineFactory, steps: int, **shape: int) -> list[float]:
     return list(Trainer(engine, documents, optimizer, 1000).train(steps).losses)
 
 
-def test_a_thousand_steps_have_the_same_losses_on_every_rung() -> None:
+def test_a_thousand_steps_have_the_same_losses_with_every_engine() -> None:
     made = factories()
     vector = losses(made["vector"], 1000)
     assert losses(made["scalar"], 5) == pytest.approx(vector[:5], rel=1e-9)
@@ -59,7 +59,7 @@ def test_a_thousand_steps_have_the_same_losses_on_every_rung() -> None:
         assert losses(made[name], 1000) == pytest.approx(vector, rel=1e-9), name
 
 
-def test_a_larger_model_has_the_same_losses_on_every_rung() -> None:
+def test_a_larger_model_has_the_same_losses_with_every_engine() -> None:
     made = factories()
     shape = {"n_embd": 64, "n_layer": 2, "block_size": 32}
     vector = losses(made["vector"], 20, **shape)
@@ -73,7 +73,7 @@ def test_a_run_moves_between_any_two_engines_without_a_change(check) -> None:
 
 
 @pytest.mark.e2e
-def test_a_run_climbs_the_ladder_in_a_real_terminal(tmp_path: Path) -> None:
+def test_a_run_changes_to_ever_faster_engines_in_a_real_terminal(tmp_path: Path) -> None:
     terminal = start(tmp_path, "--steps", "5000000")
     try:
         terminal.wait_for("step 0/")
@@ -83,7 +83,7 @@ def test_a_run_climbs_the_ladder_in_a_real_terminal(tmp_path: Path) -> None:
         terminal.wait_for("numpy engine")
         terminal.wait_for(lambda screen: step_of(screen) > 2_000, 30)
         choose(terminal, "numba")
-        terminal.wait_for("numba engine", 60)  # it may have to compile
+        terminal.wait_for("numba engine", 60)  # Numba may have to compile
         terminal.wait_for(lambda screen: step_of(screen) > 30_000, 30)
         terminal.press("Space")
         reached = step_of(terminal.wait_for("paused"))
@@ -124,7 +124,7 @@ def test_a_library_that_cannot_be_imported_leaves_the_run_its_engine(tmp_path: P
 
 
 def start(folder: Path, *words: str, **env: str) -> Terminal:
-    """The playground, as this Python runs it."""
+    """The playground in a terminal, run by this Python."""
     settings = {
         "MICROGPT_PLAY_HOME": str(folder / "home"),
         "TERM": "xterm-256color",
@@ -138,7 +138,7 @@ def start(folder: Path, *words: str, **env: str) -> Terminal:
 
 
 def choose(terminal: Terminal, name: str) -> None:
-    """Press e, go down to the engine, enter."""
+    """Choose an engine with the key e."""
     terminal.press("e")
     screen = terminal.wait_for("at work   ○")
     rows = [line for line in screen.splitlines() if any(f" {one} " in line for one in ENGINES)]

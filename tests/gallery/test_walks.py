@@ -1,4 +1,4 @@
-"""Recorded runs of the gallery's engines are walked through as those of the built-in ones."""
+"""Random walks through recorded runs with the engines of the gallery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not HERE, reason="the gallery is not installed: 
 
 
 @pytest.mark.parametrize(("engine", "others"), [("numpy", "vector"), ("numba", "numpy")])
-def test_random_walks_lead_where_the_straight_way_does(
+def test_random_walks_with_engines_of_the_gallery_lead_where_the_straight_way_does(
     engine: str, others: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path / "home"))

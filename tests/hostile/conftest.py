@@ -1,5 +1,6 @@
-"""Plugins that misbehave: `loading` while they are loaded, `deadly` so that they hang or end the
-process, `working` when they are used. They are copied first: one of them deletes itself."""
+"""Plugins that misbehave: those of `loading` while they are loaded, those of `working` when they
+are used; those of `deadly` hang or end the process. Tests use copies, since one plugin deletes
+itself."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ class Home:
                 shutil.copy(file, self.plugins)
 
     def play(self, *words: object, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-        """What became of microgpt-play; it has so long."""
+        """Run microgpt-play with these words, for so many seconds at most."""
         return subprocess.run(
             [COMMAND, *map(str, words)],
             env={**os.environ, "MICROGPT_PLAY_HOME": str(self.path)},
@@ -54,13 +55,13 @@ class Home:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Home:
-    """A home without plugins, to begin with."""
+    """A home without plugins; a test adds them."""
     return Home(tmp_path / "home")
 
 
 @pytest.fixture
 def names(tmp_path: Path) -> Path:
-    """A small text file."""
+    """A small text file, one name a line."""
     path = tmp_path / "names.txt"
     path.write_text("\n".join(NAMES) + "\n", encoding="utf-8")
     return path

@@ -37,18 +37,18 @@ SAID = {
     "wrong_types": "a Contribution is expected, not 3",
     "wrong_version": "written for versions 7 to 9",
 }
-"""What is wrong with each that has a fault while it is loaded, and is loaded with the others."""
+"""By plugin with a fault while it is loaded: what must be said of it."""
 HARMLESS = names_of("loading") - set(SAID)
-"""What these do must not be felt: they print, start threads, set the global random ..."""
+"""Plugins that print, start threads or seed the global random. Nothing of that may be noticed."""
 CODES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What a terminal obeys instead of showing it."""
+"""Control characters, which a terminal obeys instead of showing them."""
 
 
 def shows_only_text(text: str) -> bool:
     return CODES.search(text) is None and "SCRIBBLE" not in text
 
 
-def test_training_with_all_of_them_gives_the_same_bits_as_without_plugins(
+def test_training_with_all_hostile_plugins_gives_the_same_bits_as_without_plugins(
     hostile: Home, names: Path
 ) -> None:
     alone = hostile.play("train", names, *RUN, "--no-plugins")
@@ -66,7 +66,9 @@ def test_training_with_all_of_them_gives_the_same_bits_as_without_plugins(
         assert f"! {name} (" not in together.stderr
 
 
-def test_one_that_ended_the_process_is_named_at_the_next_start(hostile: Home, names: Path) -> None:
+def test_a_plugin_that_ended_the_process_is_named_at_the_next_start(
+    hostile: Home, names: Path
+) -> None:
     hostile.add("deadly", only="segfault")
     assert hostile.play("train", names, *RUN).returncode < 0
     again = hostile.play("train", names, *RUN)
@@ -78,7 +80,7 @@ def test_one_that_ended_the_process_is_named_at_the_next_start(hostile: Home, na
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, dict[str, str]]:
-    """What the doctor says of all of them at once: exit code, whole text, and each one's part."""
+    """The doctor's report on all plugins: exit code, whole text, and the part on each plugin."""
     home = Home(tmp_path_factory.mktemp("hostile"))
     home.add("loading", "deadly")
     done = home.play("plugins", "doctor", "--seconds", 4, seconds=180)
@@ -111,7 +113,7 @@ def test_the_doctor_names_each_fault_on_one_line(
 
 
 @pytest.mark.parametrize("name", sorted(names_of("deadly")))
-def test_the_doctor_goes_on_after_one_that_hangs_or_ends_the_process(
+def test_the_doctor_goes_on_after_a_plugin_that_hangs_or_ends_the_process(
     report: tuple[int, str, dict[str, str]], name: str
 ) -> None:
     (line,) = [line for line in report[2][name].splitlines() if line.startswith("  ! ")]

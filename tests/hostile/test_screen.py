@@ -19,7 +19,7 @@ RUN = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--steps", "50")
 
 
 def trains_and_quits(terminal: Terminal) -> None:
-    """50 steps from wherever it stands, and out."""
+    """Train the 50 steps and quit; nothing that a plugin printed is seen."""
     terminal.wait_for("step 0/50")
     terminal.press("+", "+", "+", "+", "+", "Space")
     screen = terminal.wait_for(re.compile(r"step 50/50"), 30)
@@ -29,7 +29,7 @@ def trains_and_quits(terminal: Terminal) -> None:
     assert "SCRIBBLE" not in terminal.errors and "Traceback" not in terminal.errors
 
 
-def test_with_all_of_them_it_opens_trains_names_the_faults_and_quits(
+def test_with_hostile_plugins_the_playground_opens_trains_names_the_faults_and_quits(
     launch: Launch, home: Path, names: Path
 ) -> None:
     Home(home).add("loading", "working")
@@ -40,14 +40,14 @@ def test_with_all_of_them_it_opens_trains_names_the_faults_and_quits(
     assert "__str__ raised RuntimeError" in screen
     assert "SCRIBBLE" not in screen
     terminal.press("End")
-    terminal.wait_for("json-lines")  # down to the last line
+    terminal.wait_for("json-lines")  # the last line of the list
     terminal.press("Escape")
     title = terminal._tmux("display-message", "-p", "#{pane_title}")
     trains_and_quits(terminal)
     assert "title" not in title  # the flood would have set it
 
 
-def test_with_those_that_hang_or_end_the_process_as_well_it_opens_and_names_them(
+def test_with_plugins_that_hang_or_end_the_process_the_playground_opens_and_names_them(
     launch: Launch, home: Path, names: Path
 ) -> None:
     Home(home).add("loading", "working", "deadly")

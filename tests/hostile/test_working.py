@@ -81,13 +81,13 @@ def spec(tmp_path: Path) -> RunSpec:
     return text_run(path)
 
 
-def test_they_load_without_a_word(working: Registry) -> None:
+def test_plugins_that_fail_at_work_load_without_a_word(working: Registry) -> None:
     assert working.problems == ()
     assert len(working.plugins) == 1 + len(list((PLUGINS / "working").glob("*.py")))
 
 
 def says(error: LabError, name: str, said: str) -> bool:
-    """It names the plugin, and one of the words."""
+    """True if the error names the plugin and contains one of the words that `said` parts with |."""
     failure = error.failure
     text = f"{failure.title} {failure.message}"
     plugin = name.replace("-", "_")
@@ -111,7 +111,7 @@ def test_a_strategy_that_fails_costs_its_samples_and_no_step(
     trouble = session.trouble
     assert trouble is not None and trouble.kind == "plugin", "the automatic batch at step 5"
     assert session.step == 5
-    session.observe(Sampling())  # without it
+    session.observe(Sampling())  # without the strategy that fails
     for run in (session, alone):
         while run.step < 12:
             assert run.advance()
@@ -206,7 +206,7 @@ def test_an_exporter_that_fails_leaves_no_file(
     assert session.advance()
 
 
-def test_one_that_prints_or_draws_from_the_global_random_changes_no_loss(
+def test_a_strategy_that_prints_or_draws_from_the_global_random_changes_no_loss(
     working: Registry, spec: RunSpec
 ) -> None:
     alone = Session.open(spec, working)
@@ -220,7 +220,7 @@ def test_one_that_prints_or_draws_from_the_global_random_changes_no_loss(
 
 
 @pytest.mark.parametrize("name", HANGING)
-async def test_one_that_never_returns_is_named_and_the_lab_works_on(
+async def test_a_plugin_that_never_returns_is_named_and_the_lab_works_on(
     labs: MakeLab, words: Path, name: str
 ) -> None:
     file = PLUGINS / "working" / f"{name.replace('-', '_')}.py"
@@ -242,7 +242,7 @@ async def test_one_that_never_returns_is_named_and_the_lab_works_on(
 @pytest.mark.parametrize(
     ("name", "promise"), [("global-random", "global-random-state"), ("mutates", "arguments-stay")]
 )
-def test_the_contract_finds_what_only_shows_in_how_it_works(
+def test_the_contract_finds_faults_that_only_show_at_work(
     working: Registry, name: str, promise: str
 ) -> None:
     broken = []
