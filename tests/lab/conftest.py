@@ -1,5 +1,5 @@
-"""Runs and plugins for the tests of the lab. Real processes, no sleeps: tests await events, and
-the seconds that they give them are those of an idle machine."""
+"""Runs and Labs for the tests of the lab, with real worker processes. No test sleeps: tests await
+events with a deadline, in seconds of an idle machine."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ WORDS = [
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test writes to where the user keeps things."""
+    """A home folder for one test, so that no test writes to the folders of the user."""
     folder = tmp_path / "home"
     monkeypatch.setenv("MICROGPT_PLAY_HOME", str(folder))
     return folder
@@ -54,14 +54,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def time_for_all_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What of samples, metrics and probes there is does not depend on how busy the machine is;
-    those tests that are about that set it anew."""
+    """Let every sample, metric and probe be made that is asked for, however busy the machine is.
+    Tests of the time that these may take set their own limit."""
     monkeypatch.setattr(Ration, "BEGINNING", 1e9)
 
 
 @pytest.fixture(scope="session")
 def registry() -> Registry:
-    """The built-ins."""
+    """The built-in contributions, without plugins."""
     return load(PluginSources(entry_points=False))
 
 
@@ -74,7 +74,7 @@ def words(tmp_path: Path) -> Path:
 
 
 def text_run(path: Path, **changes: Any) -> RunSpec:
-    """A small, fast run on a text file."""
+    """The spec of a small, fast run on a text file."""
     return RunSpec.parse(
         {
             "dataset": {"name": "text-file", "options": {"path": str(path)}},
@@ -98,11 +98,11 @@ def session(spec: RunSpec, registry: Registry) -> Session:
 
 
 QUICK = Limits(ping=0.1, plugin=2.0, silence=3.0, checkpoint=0.1, share=1.0)
-"""Less patient than for people; but a busy machine is not taken for a worker that hangs."""
+"""Shorter than the limits for people, yet long enough that a busy machine passes for no hang."""
 
 
 class Watched:
-    """A Lab, with the events it sent."""
+    """A Lab, and the events that it sent."""
 
     def __init__(self, sources: PluginSources, limits: Limits) -> None:
         self.events: list[LabEvent] = []
@@ -114,7 +114,7 @@ class Watched:
         self._arrived.set()
 
     async def event(self, kind: type[T], seconds: float = 10.0) -> T:
-        """The next event of a kind, those already there included."""
+        """Take the next event of this kind from `events`; wait for it if none is there."""
         async with asyncio.timeout(PATIENCE * seconds):
             while True:
                 for event in self.events:
@@ -125,7 +125,7 @@ class Watched:
                 await self._arrived.wait()
 
     async def reaches(self, step: int, seconds: float = 20.0) -> None:
-        """Until the run has done so many steps."""
+        """Wait until the run has made so many steps."""
         async with asyncio.timeout(PATIENCE * seconds):
             while (await self.lab.frame()).step < step:
                 pass
@@ -136,7 +136,7 @@ MakeLab = Callable[..., Watched]
 
 @pytest.fixture
 async def labs() -> AsyncIterator[MakeLab]:
-    """Makes Labs, and closes them after the test."""
+    """A function that makes Labs with these plugin files; the Labs are closed after the test."""
     made: list[Watched] = []
 
     def make(*plugins: Path, limits: Limits = QUICK) -> Watched:
@@ -149,13 +149,13 @@ async def labs() -> AsyncIterator[MakeLab]:
 
 
 async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Let the event loop go round until something is so."""
+    """Let the event loop go round until the condition holds."""
     async with asyncio.timeout(PATIENCE * seconds):
         while not condition():
             await asyncio.sleep(0)
 
 
 async def within(seconds: float, work: Awaitable[T]) -> T:
-    """The result, if it comes in time."""
+    """The result of `work`. Raises TimeoutError after so many seconds."""
     async with asyncio.timeout(PATIENCE * seconds):
         return await work

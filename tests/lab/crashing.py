@@ -1,8 +1,8 @@
-"""Playgrounds that are killed while they train, and what is found of their runs afterwards.
+"""Playgrounds that are killed while they train, and checks of their runs afterwards.
 
-Used by test_crashes.py, and at length by tools/soak_crashes.py. Run as a program it is the
-playground that will be killed: the real Lab, with a worker process of its own, doing this and
-that to a run, and telling how far it is.
+test_crashes.py uses this module, and tools/soak_crashes.py uses it at length. Run as a program, the
+module is the playground that will be killed: a real Lab with a worker process makes random moves
+through a run, and prints how far the run is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STEPS = 300
 SMALL = {"n_embd": 8, "n_head": 2, "n_layer": 1, "block_size": 8}
 NONE = PluginSources(entry_points=False)
 PATIENT = Limits(ping=0.1, deaths=1000, settle=0.0, checkpoint=0.3, close=30.0)
-"""A worker that dies again and again gets another one."""
+"""Limits under which a worker that dies again and again is always replaced."""
 
 
 def spec_of(words: Path, engine: str = "vector") -> RunSpec:
@@ -50,7 +50,7 @@ def spec_of(words: Path, engine: str = "vector") -> RunSpec:
 
 
 async def play(store: str, words: str, engine: str, run: int, seed: int) -> None:
-    """Do this and that until killed."""
+    """Open a run, and make random moves through it until this process is killed."""
     dice = random.Random(seed)
     lab = Lab(NONE, store=Path(store), limits=PATIENT)
     if run:
@@ -63,7 +63,7 @@ async def play(store: str, words: str, engine: str, run: int, seed: int) -> None
 
 
 async def do(lab: Lab, dice: random.Random, moves: int) -> None:
-    """Random moves through the open run, whatever becomes of its worker."""
+    """Make random moves through the open run, whatever becomes of its worker."""
     for _ in range(moves):
         with contextlib.suppress(LabError):
             frame = await lab.frame()
@@ -76,11 +76,13 @@ async def do(lab: Lab, dice: random.Random, moves: int) -> None:
             elif what == "seek":
                 await lab.go_to(dice.randint(0, frame.head))
             else:
-                rate = round(dice.uniform(0.001, 0.05), 6)  # no other one is the same
+                rate = round(dice.uniform(0.001, 0.05), 6)  # no two edits share a rate
                 print("editing", time.monotonic(), flush=True)
                 await lab.edit({RATE: rate})
                 print("edited", time.monotonic(), rate, flush=True)
-        await asyncio.sleep(0.002)  # while the worker is down, nothing else waits
+        await asyncio.sleep(
+            0.002
+        )  # without this pause the loop would spin while the worker is down
 
 
 async def _tell(lab: Lab) -> None:
@@ -97,12 +99,12 @@ async def _tell(lab: Lab) -> None:
         await asyncio.sleep(0.01)
 
 
-# ---------------------------------------------------------------- who kills it
+# ---------------------------------------------------------------- who kills the playground
 
 
 @dataclass
 class Playground:
-    """One of them, in a process of its own."""
+    """A playground in a process of its own, as seen by the test that kills it."""
 
     store: Path
     words: Path
@@ -110,11 +112,11 @@ class Playground:
     run: int
     seed: int
     seen: list[tuple[float, int, int]] = field(default_factory=list)
-    """(when, the last step made, in which run)."""
+    """What the playground told: (when, the last step made, the run)."""
     edited: list[tuple[float, float]] = field(default_factory=list)
-    """(when, the learning rate that was set)."""
+    """The edits that were made: (when, the learning rate)."""
     editing: float = 0.0
-    """When it last began to set one."""
+    """When the playground last began an edit."""
     worker: int = 0
     complaints: list[str] = field(default_factory=list)
 
@@ -149,7 +151,10 @@ class Playground:
                 self._changed.notify_all()
 
     def kill(self, what: str, after: int) -> float:
-        """Kill it ("screen", or "both") when it has told so many times how far it is; when."""
+        """Kill the screen ("screen"), or screen and worker ("both"); return the moment of the kill.
+
+        Waits first until the playground has told `after` times how far the run is.
+        """
         with self._changed:
             enough = self._changed.wait_for(lambda: len(self.seen) >= after, 30 * PATIENCE)
             assert enough, "it does not get going"
@@ -163,20 +168,20 @@ class Playground:
         return moment
 
     def lost(self, head: int, run: int, moment: float) -> float:
-        """Seconds before it was killed at which the first step was made that is not in the
-        record."""
+        """Seconds of training that the record lacks: the time from the first step beyond `head`
+        until the kill."""
         made = [when for when, step, of in self.seen if of == run and step > head]
         return moment - min(made) if made else 0.0
 
     def found_again(self, run: int, moment: float) -> bool:
-        """The run is offered as an interrupted one; or it was just being left for its fork."""
+        """True if the run is offered as an interrupted one, or was just being left for its fork."""
         with Store.open(self.store) as store:
             offered = [row.id for row in store.interrupted()]
         return run in offered or self.editing > moment - PATIENCE
 
     def forgotten(self, moment: float, seconds: float) -> float | None:
-        """The last learning rate that was set, if that is in no record although it was so many
-        seconds before it was killed."""
+        """The last learning rate that was set, if no record has it although it was set more than
+        so many seconds before the kill; else None."""
         if not self.edited or self.edited[-1][0] > moment - seconds:
             return None
         rate = self.edited[-1][1]
@@ -186,7 +191,7 @@ class Playground:
 
 
 def wait_until_gone(pid: int, seconds: float = 5.0) -> float:
-    """Seconds until a process that is not ours is over."""
+    """Wait until a process that is no child of this one has ended; return the seconds."""
     began = time.monotonic()
     with contextlib.suppress(ProcessLookupError):
         while _alive(pid):
@@ -199,21 +204,21 @@ def wait_until_gone(pid: int, seconds: float = 5.0) -> float:
 def _alive(pid: int) -> bool:
     os.kill(pid, 0)
     folder = Path(f"/proc/{pid}")
-    with contextlib.suppress(OSError):  # a zombie is over, though nobody has asked for it yet
+    with contextlib.suppress(OSError):  # a zombie has ended, though nobody has reaped it yet
         state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-        # But not while one of its threads waits for the disk: that one has the files open still.
+        # A zombie counts as alive while a thread of it waits for the disk: files are still open.
         return state != "Z" or len(list((folder / "task").iterdir())) > 1
     return True
 
 
 def check(store: Path, straight: dict[str, Straight]) -> dict[int, int]:
-    """The file is whole, and every run in it is what it would be without any killing; how far
-    each is."""
+    """Assert that the store is sound, and that every run in it has the losses of a run that was
+    never killed. Returns the last step of each run."""
     with Store.open(store) as opened:
         assert opened.check() == []
         runs = {}
         for row in opened.runs():
-            record = opened.record(row.id)  # which may be growing while this looks at it
+            record = opened.record(row.id)  # a run that trains may grow between the two reads
             assert len(record.losses) == record.row.step >= row.step
             assert record.losses == straight[row.engine].losses(made(record), record.row.step)
             runs[row.id] = record.row.step
@@ -221,18 +226,18 @@ def check(store: Path, straight: dict[str, Straight]) -> dict[int, int]:
 
 
 def history_of(store: Path, run: int) -> History:
-    """What was set by hand in a recorded run."""
+    """The edits of a recorded run."""
     with Store.open(store) as opened:
         return made(opened.record(run))
 
 
 def made(record: RunRecord) -> History:
-    """The edits of a record."""
+    """The edits of a record; they set learning rates only."""
     return History({edit.step: float(edit.value) for edit in record.edits})
 
 
 def go_on(store: Path, run: int, registry: Registry, straight: Straight) -> None:
-    """Open it again, and train it to its end: step for step what it would have been."""
+    """Open the run again and train it to its end, and assert the losses of an unkilled run."""
     history = history_of(store, run)
     command = Open("", recording=Recording(str(store), run))
     session = open_session(command, registry, lambda _: None, Activity())

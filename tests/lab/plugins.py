@@ -1,4 +1,4 @@
-"""Plugin files with one vice each, written into a test's folder."""
+"""Writes plugin files that misbehave in one way each into the folder of a test."""
 
 from __future__ import annotations
 
@@ -126,27 +126,28 @@ def _write(folder: Path, name: str, text: str) -> Path:
 
 
 def tokenizer(folder: Path, name: str, train: str = "pass", encode: str = "pass") -> Path:
-    """A char tokenizer that does something first; `Bad.calls` counts what it has encoded."""
+    """A char tokenizer. `train` and `encode` are statements that run first in these methods;
+    `Bad.calls` counts the calls of encode."""
     return _write(folder, name, _TOKENIZER.format(name=name, train=train, encode=encode))
 
 
 def strategy(folder: Path, name: str, transform: str) -> Path:
-    """A strategy that changes nothing, but does something first."""
+    """A strategy that runs the statement `transform`, and changes no logit."""
     return _write(folder, name, _STRATEGY.format(name=name, transform=transform))
 
 
 def panel(folder: Path, name: str, render: str) -> Path:
-    """A panel with this for a body."""
+    """A panel whose `render` has these lines for a body."""
     return _write(folder, name, _PANEL.format(name=name, render=render))
 
 
 def exporter(folder: Path, name: str, export: str) -> Path:
-    """An exporter with this for a body."""
+    """An exporter whose `export` has these lines for a body."""
     return _write(folder, name, _EXPORTER.format(name=name, export=export))
 
 
 def dataset(folder: Path, name: str, documents: str, prepare: str = "pass") -> Path:
-    """A data set with these lines for a body."""
+    """A data set whose `documents` and `prepare` have these lines for bodies."""
     return _write(folder, name, _DATASET.format(name=name, documents=documents, prepare=prepare))
 
 
@@ -160,7 +161,8 @@ def engine(
     write: str = "pass",
     requires: tuple[str, ...] = (),
 ) -> Path:
-    """An engine that takes many steps a call; each argument is a statement in one method."""
+    """An engine that takes many steps a call; each argument is a statement that runs first in one
+    method."""
     return _write(
         folder,
         name,

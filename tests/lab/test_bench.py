@@ -1,4 +1,4 @@
-"""The ladder of engines: what is compared, in which order, and what becomes of one that fails."""
+"""The bench of engines: which engines it compares, in which order, and what a failing one costs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ PLAN = Plan(rounds=3, seconds=0.002, least_checked=3, most_checked=6, check_seco
 
 
 class Clock:
-    """Time passes by work, and a little by looking; not by what this machine does besides."""
+    """A clock that the work of an engine moves on, and each look by a microsecond. How busy this
+    machine is does not move the clock."""
 
     now = 0.0
 
@@ -44,7 +45,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Timed(VectorEngine):
-    """The vector engine, at so many seconds a step."""
+    """The vector engine, at `cost` seconds a step by CLOCK."""
 
     cost = 1e-4
 
@@ -54,10 +55,10 @@ class Timed(VectorEngine):
 
 
 class Watched(Timed):
-    """Notes what it is trained on while the clock runs."""
+    """An engine that notes the documents that it is trained on while it is timed."""
 
     notes: list[tuple[str, tuple[int, ...]]]
-    """Of all of them: who, and on which document."""
+    """The notes of all engines: (name, document)."""
     name = "fast"
 
     def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -71,7 +72,7 @@ class Watched(Timed):
 
 
 def registry(**factories: EngineFactory) -> Registry:
-    """Engines of a plugin "mine"; the names may be those of the built-in ones."""
+    """Engines of a plugin "mine"; an engine named scalar or vector counts as built in."""
     return Registry(
         [
             Registered(
@@ -87,7 +88,9 @@ def registry(**factories: EngineFactory) -> Registry:
     )
 
 
-def ladders(*models: Model, plan: Plan = PLAN, **factories: EngineFactory) -> list[BenchResult]:
+def bench_results(
+    *models: Model, plan: Plan = PLAN, **factories: EngineFactory
+) -> list[BenchResult]:
     """Measure these engines on these models."""
     engines = registry(**factories)
     plans = [(model, plan) for model in models or (TINY,)]
@@ -96,18 +99,18 @@ def ladders(*models: Model, plan: Plan = PLAN, **factories: EngineFactory) -> li
 
 @pytest.fixture
 def watched() -> tuple[type[Watched], type[Watched]]:
-    """A fast one and a slow one, with common notes."""
+    """A fast engine and a slow one, which share their notes."""
     notes: list[tuple[str, tuple[int, ...]]] = []
     fast = type("Fast", (Watched,), {"notes": notes, "name": "fast"})
     slow = type("Slow", (Watched,), {"notes": notes, "name": "slow", "cost": 2e-3})
     return fast, slow
 
 
-def test_in_each_round_all_train_the_very_same_documents(
+def test_in_each_round_all_engines_train_the_very_same_documents(
     watched: tuple[type[Watched], type[Watched]],
 ) -> None:
     fast, slow = watched
-    ladders(fast=fast, slow=slow)
+    bench_results(fast=fast, slow=slow)
     turns = [list(turn) for _, turn in groupby(fast.notes, key=lambda note: note[0])]
     assert [turn[0][0] for turn in turns] == ["fast", "slow"] * PLAN.rounds
     assert len(turns[0]) > len(turns[1])
@@ -119,14 +122,14 @@ def test_in_each_round_all_train_the_very_same_documents(
     assert {document for _, document in turns[1]} != {document for _, document in turns[3]}
 
 
-def test_all_are_timed_from_the_weights_of_a_run_under_way_and_stay_there() -> None:
+def test_all_engines_are_timed_from_the_weights_of_a_run_under_way_and_stay_there() -> None:
     made: list[tuple[array[float], Timed]] = []
 
     def factory(config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]) -> Timed:
         made.append((weights, Timed(config, optimizer, weights)))
         return made[-1][1]
 
-    ladders(a=factory, b=factory)
+    bench_results(a=factory, b=factory)
     (first, a), (_, b) = made
     here, there = a.read("weights"), b.read("weights")
     assert max(abs(x - y) for x, y in zip(here, there, strict=True)) < 1e-4
@@ -151,7 +154,7 @@ def test_an_engine_with_a_bulk_method_takes_a_round_in_one_call() -> None:
                 losses.append(sum(token_losses[0]) / len(token_losses[0]))
             return Steps(losses, token_losses, 4 * len(losses))
 
-    (done,) = ladders(bulk=Bulk)
+    (done,) = bench_results(bulk=Bulk)
     assert [rung.engine for rung in done.rungs] == ["bulk"]
     assert len(calls) == PLAN.rounds and min(calls) > 1
 
@@ -160,18 +163,21 @@ def test_ratios_are_to_the_scalar_engine_else_to_the_vector_engine_else_to_the_s
     watched: tuple[type[Watched], type[Watched]],
 ) -> None:
     fast, slow = watched
-    every = ladders(vector=fast, mine=fast, scalar=slow)[0]
+    every = bench_results(vector=fast, mine=fast, scalar=slow)[0]
     assert (every.base, every.rungs[0].engine, every.rungs[0].ratio) == ("scalar", "scalar", 1)
     assert [rung.ratio for rung in every.rungs[1:]] == pytest.approx([20, 20], rel=0.05)
     assert every.rungs[0].difference is None and every.rungs[0].compared == 0
     compared = {rung.engine: rung.compared for rung in every.rungs}
-    assert 3 <= compared["vector"] < compared["mine"] == 6  # the scalar engine went less far
-    without = ladders(slow=slow, vector=fast)[0]
+    assert 3 <= compared["vector"] < compared["mine"] == 6  # the scalar engine made fewer steps
+    without = bench_results(slow=slow, vector=fast)[0]
     assert (without.base, without.rungs[0].engine) == ("vector", "slow")
     assert without.rungs[0].ratio == pytest.approx(1 / 20, rel=0.05)
-    neither = ladders(fast=fast, slow=slow)[0]
+    neither = bench_results(fast=fast, slow=slow)[0]
     assert (neither.base, neither.rungs[0].ratio) == ("slow", 1)
-    assert [rung.difference for rung in neither.rungs] == [0, 0]  # from the vector engine's
+    assert [rung.difference for rung in neither.rungs] == [
+        0,
+        0,
+    ]  # from the losses of the vector engine
 
 
 def test_an_engine_that_computes_something_else_is_wrong() -> None:
@@ -194,7 +200,7 @@ def test_an_engine_that_computes_something_else_is_wrong() -> None:
             self.lost = False
             super().write(*arguments)  # type: ignore[arg-type]
 
-    (done,) = ladders(vector=Timed, hasty=Hasty, lost=Lost)
+    (done,) = bench_results(vector=Timed, hasty=Hasty, lost=Lost)
     found = {rung.engine: rung for rung in done.rungs}
     assert not found["vector"].wrong
     assert found["hasty"].wrong and 1e-9 < (found["hasty"].difference or 0) < 1e-3
@@ -211,7 +217,7 @@ def test_an_engine_that_fails_is_left_out_from_there_on() -> None:
                 raise SystemExit("[too] wide")
             return super().loss_and_gradients(documents)
 
-    tiny, wider, again = ladders(TINY, WIDER, TINY, vector=Timed, narrow=Narrow)
+    tiny, wider, again = bench_results(TINY, WIDER, TINY, vector=Timed, narrow=Narrow)
     assert {rung.engine for rung in tiny.rungs} == {"vector", "narrow"}
     assert [rung.engine for rung in wider.rungs] == ["vector"]
     (left,) = wider.left_out
@@ -230,14 +236,14 @@ def test_an_engine_that_fails_in_the_middle_of_the_rounds_takes_nobody_with_it()
             if len(self.notes) > self.limit:
                 raise RuntimeError("tired")
 
-    (done,) = ladders(scalar=Tired, vector=Timed)
+    (done,) = bench_results(scalar=Tired, vector=Timed)
     assert (done.base, [len(rung.ratios) for rung in done.rungs]) == ("vector", [PLAN.rounds])
     assert [left.reason for left in done.left_out] == ["RuntimeError: tired"]
 
 
 def test_a_step_that_would_take_too_long_is_not_tried() -> None:
     plan = replace(PLAN, slowest_step=0.0)
-    tiny, wider = ladders(TINY, WIDER, plan=plan, vector=Timed)
+    tiny, wider = bench_results(TINY, WIDER, plan=plan, vector=Timed)
     assert tiny.rungs and not wider.rungs and wider.base == ""
     (left,) = wider.left_out
     assert not left.failed and left.reason.startswith("a step would take about ")
@@ -267,7 +273,7 @@ def test_getting_ready_is_timed_apart_and_said() -> None:
     assert ("tiny: compiled", 0, 2 * PLAN.rounds) in said
 
 
-def test_the_collector_is_left_as_it_was() -> None:
+def test_a_bench_leaves_the_garbage_collector_as_it_was() -> None:
     before = gc.get_threshold(), gc.get_freeze_count()
     seen = []
 
@@ -276,6 +282,6 @@ def test_the_collector_is_left_as_it_was() -> None:
             seen.append(gc.get_threshold()[0])
             super().adam_step(learning_rate, step)
 
-    ladders(curious=Curious)
+    bench_results(curious=Curious)
     assert set(seen) == {200_000}
     assert (gc.get_threshold(), gc.get_freeze_count()) == before

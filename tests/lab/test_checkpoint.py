@@ -1,4 +1,4 @@
-"""Checkpoints: bit for bit, whole or not at all, and clear about what is wrong."""
+"""Checkpoints are kept bit for bit and written whole or not at all; errors say what is wrong."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def trained(session: Session) -> Session:
     return session
 
 
-def test_what_is_read_is_what_was_written(trained: Session, tmp_path: Path) -> None:
+def test_a_checkpoint_is_read_as_it_was_written(trained: Session, tmp_path: Path) -> None:
     checkpoint = trained.checkpoint()
     path = write_checkpoint(tmp_path / "run.safetensors", checkpoint)
     assert dataclasses.replace(read_checkpoint(path), epoch=checkpoint.epoch) == checkpoint
@@ -89,7 +89,7 @@ def test_a_checkpoint_without_series_goes_on_too(trained: Session, registry: Reg
     assert losses(again) == losses(trained)
 
 
-def test_on_changed_data_it_goes_on_and_says_so(
+def test_on_changed_data_a_checkpoint_goes_on_and_says_so(
     trained: Session, registry: Registry, words: Path
 ) -> None:
     checkpoint = trained.checkpoint()
@@ -104,7 +104,7 @@ def test_on_changed_data_it_goes_on_and_says_so(
     assert "data have changed" in caught.value.failure.title
 
 
-def test_other_tools_read_it(trained: Session, tmp_path: Path) -> None:
+def test_other_tools_read_a_checkpoint(trained: Session, tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     trained.save(str(path))
     data = path.read_bytes()
@@ -135,7 +135,7 @@ def test_a_saved_model_samples_without_its_data(
 # ---------------------------------------------------------------- the file
 
 
-def test_writing_is_all_or_nothing(
+def test_a_checkpoint_is_written_whole_or_not_at_all(
     trained: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run.safetensors"
@@ -162,7 +162,7 @@ def test_a_replaced_file_keeps_its_permissions(trained: Session, tmp_path: Path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_home_folder_may_be_meant(
+def test_a_tilde_means_the_home_folder(
     trained: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -1,4 +1,4 @@
-"""The estimate of a step's cost. How near it comes is measured, by `make bench`."""
+"""The estimate of a step's cost. `make bench` measures how near the estimate comes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BASE = ModelConfig(27)
 
 @pytest.fixture(autouse=True)
 def one_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine of fixed speed: the tests are of the proportions."""
+    """A machine of fixed speed, since these tests compare estimates with each other."""
     monkeypatch.setattr(estimate, "_machine", lambda _: 1.0)
 
 

@@ -1,9 +1,9 @@
-"""Files that version 0.1.0 wrote before the lab was laid out anew: they open, bit for bit.
+"""Files that version 0.1.0 wrote before the lab was laid out anew still open, bit for bit.
 
 `files_of_before` holds a store with a run and its fork, the checkpoint of the run at step 45, the
-run as an exported file, and what that version said of them. The run learns from a text file that
-is gone, changes its learning rate at step 20 and its engine at 25 and 30; the fork leaves it at
-step 35. Those files are never to be made anew.
+run as an exported file, and the facts that version 0.1.0 gave of these. The run learns from a text
+file that is gone, and changes its learning rate at step 20 and its engine at steps 25 and 30. The
+fork leaves the run at step 35. Never make these files anew.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from playground.lab.store.transfer import import_run
 FOLDER = Path(__file__).with_name("files_of_before")
 SAID: dict[str, Any] = json.loads((FOLDER / "facts.json").read_text(encoding="utf-8"))
 THEN = "{}.{}".format(*sys.version_info[:2]) == SAID["python"]
-"""This Python rounds as the one of the files: sums are made otherwise from 3.12 on."""
+"""True if this Python rounds as the Python that wrote the files; from 3.12 on `sum` is another."""
 
 
 def unpacked(name: str, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Forks: a run goes on from where another stands, with something changed."""
+"""A fork goes on from where another run stands, with changed settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATE = "optimizer.learning_rate"
 
 
 def standing_at(session: Session, step: int) -> Checkpoint:
-    """What the session holds there."""
+    """Go to the step; return the checkpoint of the session there."""
     session.go_to(step)
     return session.checkpoint()
 
@@ -80,7 +80,7 @@ def test_the_past_of_a_fork_by_learning_rate_can_be_gone_back_to(
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_what_else_steers_a_run_changes_it_from_the_fork_on_only(
+def test_other_changed_settings_change_a_run_from_the_fork_on_only(
     session: Session, registry: Registry, changes: dict[str, Any]
 ) -> None:
     at = standing_at(session, 40)
@@ -155,7 +155,7 @@ def test_from_step_0_everything_may_change_and_the_run_begins_anew(
         ("steps", 39, "must be 40 or more: so many are done already"),
     ],
 )
-def test_what_may_not_change_is_refused_in_words(
+def test_a_setting_that_may_not_change_is_refused_in_words(
     session: Session, field: str, value: Any, reason: str
 ) -> None:
     at = standing_at(session, 40)

@@ -1,4 +1,4 @@
-"""What a session does, without a process around it."""
+"""A session, without a process around it."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_update_is_what_the_last_step_added(session: Session) -> None:
         FrameRequest(matrices=(MatrixView("wte", "weights"), MatrixView("wte", "update")))
     ).matrices
     assert [a - b for a, b in zip(now.values, before, strict=True)] == list(update.values)
-    walk(session, 1)  # now the weights before were kept, not found again
+    walk(session, 1)  # this time the session has kept the weights before the step
     later, again = session.frame(
         FrameRequest(matrices=(MatrixView("wte", "weights"), MatrixView("wte", "update")))
     ).matrices
@@ -225,7 +225,7 @@ def test_an_edited_learning_rate_holds_from_the_next_step(session: Session) -> N
     assert list(session.frame().metrics.learning_rates)[-1] == pytest.approx(0.1 * (1 - 2 / 400))
 
 
-def test_it_stops_at_the_last_step(words: Path, registry: Registry) -> None:
+def test_a_session_stops_at_the_last_step(words: Path, registry: Registry) -> None:
     session = Session.open(text_run(words, steps=2), registry)
     assert session.state == "ready"
     walk(session, 2)
@@ -278,7 +278,7 @@ def test_divergence_puts_back_to_the_last_good_step_and_everything_works_from_th
     assert math.isfinite(session.frame().metrics.losses[-1])
 
 
-def test_the_loss_from_the_state_it_was_put_back_to_is_a_number(
+def test_after_divergence_the_state_that_is_put_back_gives_a_finite_loss(
     spec: RunSpec, registry: Registry
 ) -> None:
     session = Session.open(spec, registry)
@@ -290,10 +290,10 @@ def test_the_loss_from_the_state_it_was_put_back_to_is_a_number(
     assert math.isfinite(session.frame().metrics.losses[-1])
 
 
-# ---------------------------------------------------------------- what does not fit
+# ---------------------------------------------------------------- data that do not fit
 
 
-def test_a_prompt_that_the_new_data_cannot_spell_does_not_keep_them_closed(
+def test_a_prompt_that_new_data_cannot_spell_does_not_keep_the_data_from_opening(
     spec: RunSpec, registry: Registry
 ) -> None:
     session = Session.open(
@@ -334,7 +334,7 @@ def test_a_data_set_that_is_no_good_is_refused_in_words(
     ],
     ids=["cut off", "windows", "control characters", "few", "many"],
 )
-def test_what_should_be_known_of_the_data_is_said(
+def test_notices_say_what_a_person_should_know_of_the_data(
     tmp_path: Path, registry: Registry, text: str, options: dict[str, str], word: str, action: str
 ) -> None:
     path = tmp_path / "text.txt"

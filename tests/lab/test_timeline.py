@@ -1,4 +1,4 @@
-"""Going back and on: always the bytes that the straight path gives."""
+"""Going back and on in a run gives the bytes of the straight path."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOOK = FrameRequest(
 
 
 def picture(session: Session) -> tuple[object, ...]:
-    """All that may be seen of a state."""
+    """All that the screen can see of a state, and the weights."""
     frame = session.frame(LOOK)
     return (
         frame.step, frame.metrics, frame.matrices, frame.document, frame.tokens_seen,
@@ -44,7 +44,7 @@ Edits = tuple[tuple[int, float], ...]
 
 
 class Straight:
-    """The same run without any going back, for comparison."""
+    """The same run, trained without ever going back, for comparison."""
 
     def __init__(self, words: Path, registry: Registry) -> None:
         @cache
@@ -141,9 +141,9 @@ def test_a_step_outside_the_run_is_refused_and_nothing_moves(session: Session, s
     assert session.step == 5
 
 
-def test_anywhere_within_a_thousand_steps_of_the_default_run_is_quick(registry: Registry) -> None:
+def test_any_jump_within_a_thousand_steps_of_the_default_run_is_quick(registry: Registry) -> None:
     session = Session.open(RunSpec(), registry)
-    began = time.thread_time()  # whatever else the machine has to do
+    began = time.thread_time()  # CPU time, whatever else the machine does
     walk(session, 500)
     each = (time.thread_time() - began) / 500
     slowest = 0.0

@@ -1,6 +1,6 @@
-"""Random walks through recorded runs, held against the straight way from step 0.
+"""Random walks through recorded runs, compared with the straight way from step 0.
 
-Used by test_walks.py, and at length by tools/soak_walks.py.
+test_walks.py uses this module, and tools/soak_walks.py uses it at length.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RATES = (0.001, 0.005, 0.02, 0.05)
 
 
 class State(NamedTuple):
-    """All that a step leaves behind."""
+    """The arrays that a step leaves behind, as bytes."""
 
     weights: bytes
     first_moment: bytes
@@ -34,26 +34,26 @@ class State(NamedTuple):
 
 
 def state_of(session: Session) -> State:
-    """Where it stands, to the bit."""
+    """The state that the session stands at, to the bit."""
     return State(*(session.training.engine.read(kind).tobytes() for kind in State._fields))
 
 
 @dataclass(slots=True)
 class History:
-    """What was set by hand, and after which step."""
+    """The edits of a run: learning rates and engines, by the step after which each was set."""
 
     rates: dict[int, float] = field(default_factory=dict)
     engines: dict[int, str] = field(default_factory=dict)
 
     def before(self, step: int) -> tuple[tuple[int, str, float | str], ...]:
-        """All that had an effect on the first `step` steps."""
+        """The edits that had an effect on the first `step` steps, in order."""
         edits: list[tuple[int, str, float | str]] = []
         edits += [(at, RATE, rate) for at, rate in self.rates.items() if at < step]
         edits += [(at, "engine", name) for at, name in self.engines.items() if at < step]
         return tuple(sorted(edits))
 
     def upto(self, step: int) -> History:
-        """As it was before anything after `step`."""
+        """The history without the edits after `step`."""
         return History(
             {at: rate for at, rate in self.rates.items() if at <= step},
             {at: name for at, name in self.engines.items() if at <= step},
@@ -61,7 +61,7 @@ class History:
 
 
 class Straight:
-    """The run with given edits, without any going back."""
+    """The run with given edits, trained without ever going back."""
 
     def __init__(self, spec: RunSpec, registry: Registry) -> None:
         self._spec, self._registry = spec, registry
@@ -89,7 +89,7 @@ class Straight:
 
 
 class Walk:
-    """One of them. What it does is told in `told`, for when it ends badly."""
+    """A random walk. `told` lists its moves, and goes into the error of a walk that fails."""
 
     def __init__(
         self,
@@ -107,14 +107,14 @@ class Walk:
         self._history = History()
         self._head = 0
         self._recorded: dict[int, tuple[History, int]] = {}
-        """By run: what was set, and how far it went."""
+        """By run: its edits, and its last step."""
         self._session = self._open(Open(spec.to_json(), recording=Recording(str(store))))
 
     def _open(self, command: Open) -> Session:
         return open_session(command, self._registry, lambda _: None, Activity())
 
     def go(self, moves: int) -> None:
-        """So many moves, the state compared after each; then every run of the store."""
+        """Make so many moves and compare the state after each; at the end compare all records."""
         try:
             for _ in range(moves):
                 self._move()
@@ -160,7 +160,7 @@ class Walk:
         self._head = max(self._head, self._session.step)
 
     def _note_future(self) -> None:
-        """An edit is about to begin another one: the one so far stays as it is."""
+        """Keep what is known of the run so far, since an edit is about to begin another future."""
         self._written()
         run = self._session.recorder.state.run
         if run is not None:
@@ -177,7 +177,7 @@ class Walk:
         self._history.engines[self._session.step] = full
 
     def _fork(self, rate: float) -> None:
-        """As the screen makes one."""
+        """Fork the run at this step as the screen does, with another learning rate."""
         session, step = self._session, self._session.step
         history, checkpoint = self._history.upto(step), session.checkpoint()
         run = self._leave()
@@ -192,13 +192,13 @@ class Walk:
         self._history.rates[step] = rate
 
     def _written(self) -> None:
-        """Until all is on disk. In two goes: the run may have to be made first."""
+        """Wait until all is on disk. The first of two rounds may only make the row of the run."""
         for _ in range(2):
             self._session.flush()
             assert self._session.recorder.writer.settle(20)
 
     def _leave(self) -> int | None:
-        """Close the run; its number, None if there was nothing to record."""
+        """Close the run; return its number, or None if there was nothing to record."""
         self._written()
         self._session.close()
         state = self._session.recorder.state
