@@ -1,4 +1,4 @@
-"""The store as the screen's process uses it."""
+"""AsyncStore, through which the screen's process uses the store."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ async def test_when_the_store_is_moved_away_the_runs_of_the_one_in_its_place_are
     path = tmp_path / "data" / "runs.sqlite"
     with Store.open(path) as store:
         store.create(new_run("old"), "")
-    desk = AsyncStore(path)
-    assert [row.name for row in await desk.runs()] == ["old"]
+    async_store = AsyncStore(path)
+    assert [row.name for row in await async_store.runs()] == ["old"]
     path.parent.rename(tmp_path / "moved")
-    assert await desk.runs() == []
+    assert await async_store.runs() == []
     with Store.open(path) as store:
         store.create(new_run("new"), "")
-    assert [row.name for row in await desk.runs()] == ["new"]
-    desk.close()
+    assert [row.name for row in await async_store.runs()] == ["new"]
+    async_store.close()
     with Store.open(tmp_path / "moved" / "runs.sqlite") as store:
         assert [row.name for row in store.runs()] == ["old"]
         assert store.check() == []

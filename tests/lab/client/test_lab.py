@@ -1,4 +1,4 @@
-"""The Lab with real workers: opening, running, and what does not disturb the open run."""
+"""The Lab with real workers: opening and running, and faults that leave the open run alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pid_of(lab: Lab) -> int:
 
 
 def ended(pid: int, seconds: float) -> None:
-    """Wait for the end of a process that need not be our child."""
+    """Wait for the end of a process, which need not be a child of this one."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -48,10 +48,10 @@ def gone(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    try:  # an orphan may wait for its last rites
+    try:  # an orphan may be a zombie for a while
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
-        return Path("/proc/self").exists()  # gone this moment; without /proc there is no telling
+        return Path("/proc/self").exists()  # without /proc nobody can tell
 
 
 async def opened(labs: MakeLab, spec: RunSpec, *files: Path) -> Watched:
@@ -103,9 +103,9 @@ async def test_a_pace_is_kept_and_left_at_once(labs: MakeLab, spec: RunSpec) -> 
     await watched.reaches(25)
     assert time.monotonic() - began > 0.4
     frame = await lab.frame()
-    # A busy machine is slower than that pace; but after a slow step there is no burst.
+    # A busy machine may be slower than the pace, but no burst follows a slow step.
     assert frame.speed == 50 and 5 < frame.steps_per_second < 60
-    await lab.run(0.01)  # a step every hundred seconds: commands do not wait for it
+    await lab.run(0.01)  # commands do not wait for the next step, due in 100 seconds
     await within(5, lab.frame())
     await within(5, lab.pause())
     assert (await lab.frame()).state == "paused"
@@ -138,7 +138,7 @@ async def test_refused_commands_say_what_is_wrong(labs: MakeLab, spec: RunSpec) 
     assert (await lab.frame()).state == "ready"
 
 
-async def test_nothing_open_is_said_at_once(labs: MakeLab) -> None:
+async def test_a_lab_without_an_open_run_says_so_at_once(labs: MakeLab) -> None:
     with pytest.raises(LabError) as caught:
         await within(1, labs().lab.frame())
     assert caught.value.failure.kind == "dead"
@@ -162,12 +162,12 @@ async def test_opening_another_run_closes_the_first_process(
     assert (await lab.frame()).epoch > epoch
 
 
-async def test_a_frame_of_the_run_before_is_not_taken_for_one_of_the_new(
+async def test_a_frame_of_the_run_before_is_not_taken_for_one_of_the_new_run(
     labs: MakeLab, spec: RunSpec
 ) -> None:
     lab = (await opened(labs, spec)).lab
     await lab.advance(7)
-    os.kill(pid_of(lab), signal.SIGSTOP)  # busy with a long step, as it were
+    os.kill(pid_of(lab), signal.SIGSTOP)  # as if the worker were busy with a long step
     old, late = pid_of(lab), asyncio.create_task(lab.frame())
     await within(20, lab.open(spec.replace({"seed": 2}).to_json()))
     os.kill(old, signal.SIGCONT)
@@ -203,11 +203,11 @@ async def test_a_prewarmed_worker_takes_the_first_run(spec: RunSpec) -> None:
     assert gone(process.pid) and not process.log.exists()
 
 
-# ---------------------------------------------------------------- what must not disturb
+# ---------------------------------------------------------------- the open run is left alone
 
 
 def refusals(folder: Path) -> dict[str, RunSpec | str]:
-    """Everything that cannot be opened, by what the message speaks of."""
+    """Specs that cannot be opened, by the fault."""
     files: dict[str, bytes | None] = {
         "empty": b"",
         "blank": b"\n \n",
@@ -363,7 +363,7 @@ async def test_a_plugin_that_fails_while_training_pauses_at_the_last_good_step(
     assert frame.trouble.kind == "plugin"
     for word in ("moody", "encode", "not this one", "given"):
         assert word in frame.trouble.title + frame.trouble.message
-    await lab.run()  # it was a mood
+    await lab.run()  # encode fails once only
     await watched.reaches(frame.step + 10)
 
 
@@ -389,7 +389,7 @@ async def test_a_hanging_opening_is_named_and_leaves_the_open_run_training(
 async def test_compiled_code_that_does_not_let_go_is_found_and_located(
     labs: MakeLab, spec: RunSpec, tmp_path: Path
 ) -> None:
-    endless = "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')"  # holds the interpreter's lock
+    endless = "import re; re.match(r'(a+)+$', 'a' * 60 + 'b')"  # keeps the lock of the interpreter
     file = plugins.tokenizer(tmp_path, "tight", train=endless)
     lab = labs(file).lab
     with pytest.raises(LabError) as caught:

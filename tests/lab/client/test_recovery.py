@@ -1,5 +1,5 @@
-"""A worker that dies or hangs: said at once, replaced, and the run goes on as if nothing had
-been."""
+"""A worker that dies or hangs is reported at once and replaced, and the losses of the run are those
+of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.lab.conftest import QUICK, MakeLab, text_run, until, within
 
 
 async def kept(lab: Lab) -> None:
-    """Until the Lab holds the present state."""
+    """Wait until the Lab holds a checkpoint of the present state."""
     await until(
         lambda: (
             not lab._keeper.changed.is_set()
@@ -77,13 +77,15 @@ async def test_a_worker_killed_while_paused_comes_back_paused_at_the_same_step(
     assert after.state == "paused" and after.epoch > before.epoch
     assert after.metrics == before.metrics
     assert after.base_learning_rate == 0.03
-    await lab.go_to(12)  # also to where no keyframe survived
+    await lab.go_to(12)  # the keyframes before the checkpoint died with the worker
     assert (await lab.frame()).metrics.losses == before.metrics.losses[:12]
     session.go_to(12)
     assert (await lab.frame()).metrics == session.frame().metrics
 
 
-async def test_killed_before_the_first_step_it_begins_again(labs: MakeLab, spec: RunSpec) -> None:
+async def test_a_run_whose_worker_is_killed_before_the_first_step_begins_again(
+    labs: MakeLab, spec: RunSpec
+) -> None:
     watched = await opened(labs, spec)
     os.kill(pid_of(watched.lab), signal.SIGKILL)
     back = await watched.event(WorkerBack)
@@ -222,7 +224,7 @@ async def test_long_series_are_kept_piece_by_piece(labs: MakeLab, spec: RunSpec)
 
 
 @pytest.mark.parametrize(
-    ("lives", "expected"),
+    ("lifetimes", "expected"),
     [
         ([None], [True]),
         ([None, 2.0], [True, False]),
@@ -230,13 +232,13 @@ async def test_long_series_are_kept_piece_by_piece(labs: MakeLab, spec: RunSpec)
         ([None, 20.0, 100.0, 20.0, 20.0], [True, True, True, True, False]),
     ],
 )
-def test_how_often_a_run_is_brought_back(
-    lives: list[float | None], expected: list[bool], monkeypatch: pytest.MonkeyPatch
+def test_a_run_is_brought_back_as_long_as_its_workers_live_long_enough(
+    lifetimes: list[float | None], expected: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = 0.0
     monkeypatch.setattr("playground.lab.client.recovery.time.monotonic", lambda: clock)
     guard, got = RestartBudget(Limits()), []
-    for lived in lives:
+    for lived in lifetimes:
         if lived is not None:
             guard.begin()
             clock += lived

@@ -1,4 +1,4 @@
-"""Plugins that are saved while a run is open: what is exchanged, what stays, what is said."""
+"""Plugins that are saved while a run is open: what changes, what stays, and what is said."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ def shift(
 
 
 class Bench:
-    """A run with one plugin in a file, and what the worker does when that is saved."""
+    """A run with one plugin in a file, and the worker's half of a reload of that plugin."""
 
     def __init__(self, folder: Path, spec: RunSpec, text: str) -> None:
         self.file = folder / "shift.py"
         self.file.write_text(text)
         self.registry = load(PluginSources(files=(str(self.file),), entry_points=False))
         self.session = Session.open(spec, self.registry)
-        self._swapper = PluginReloader(self.registry, Activity())
+        self._reloader = PluginReloader(self.registry, Activity())
 
     def save(self, text: str) -> Reloaded:
         saved = SavedPlugin(str(self.file), text.encode())
-        return self._swapper.take((saved,), self.session)
+        return self._reloader.take((saved,), self.session)
 
     def sample_with(self, *links: Link) -> None:
         self.session.observe(Sampling(chain=links))
@@ -91,7 +91,7 @@ def test_a_strategy_in_the_chain_changes_in_mid_run_and_its_knob_keeps_its_value
     gains = bench.chance_of_first()
     reloaded = bench.save(shift("return [logits[0] - self.knobs.by, *logits[1:]]"))
     assert not reloaded.refused and not reloaded.remarks
-    assert bench.chance_of_first() < gains / 100  # down by 6 nats: by is still 3
+    assert bench.chance_of_first() < gains / 100  # the logit falls by 6, since `by` is still 3
     assert bench.link.options == {"by": 3.0}
     assert bench.session.step == 1
 
@@ -154,7 +154,7 @@ def microgpt_tokenizers():
     yield Contribution(name="mine", summary="letters", factory=CharTokenizer)
 """
     bench = Bench(tmp_path, text_run(words), text)
-    assert not bench.save(text + "#").remarks  # it is not the one at work
+    assert not bench.save(text + "#").remarks  # this tokenizer is not at work
     file = tmp_path / "shift.py"
     registry = load(PluginSources(files=(str(file),), entry_points=False))
     session = Session.open(text_run(words, tokenizer={"name": "mine"}), registry)
@@ -164,7 +164,7 @@ def microgpt_tokenizers():
     assert session.advance()
 
 
-def test_nothing_else_in_the_catalog_moves(bench: Bench) -> None:
+def test_a_saved_plugin_moves_nothing_else_in_the_catalog(bench: Bench) -> None:
     before = bench.registry.catalog()
     bench.save(shift(summary="another"))
     after = bench.registry.catalog()
@@ -195,7 +195,9 @@ def test_nothing_else_in_the_catalog_moves(bench: Bench) -> None:
         ("print('x' * 10_000_000)\n" + shift(), ""),
     ],
 )
-def test_a_version_is_tried_before_it_is_used(tmp_path: Path, text: str, says: str) -> None:
+def test_a_version_of_a_plugin_is_tried_before_it_is_used(
+    tmp_path: Path, text: str, says: str
+) -> None:
     deadline = 0.7 if says == "had not returned" else 60.0
     found = Trial(str(tmp_path / "shift.py"), text.encode(), deadline).run()
     assert bool(found) == bool(says), found
@@ -221,12 +223,12 @@ class Author:
         self.lab = Lab(self._sources, listener=self._heard.put_nowait, limits=QUICK)
         await within(20, self.lab.open(spec.to_json()))
         self.lab.follow_plugins()
-        if self.file.exists():  # what lies there now is the version to fall back on
+        if self.file.exists():  # the version to fall back on is known first
             await until(lambda: str(self.file) in self.lab._reloader._marks)
         return self.lab
 
     async def hears(self, seconds: float = 5.0) -> PluginSaved:
-        """What is told next of a saved plugin."""
+        """The next PluginSaved event."""
         async with asyncio.timeout(PATIENCE * seconds):
             while not isinstance(event := await self._heard.get(), PluginSaved):
                 pass
@@ -238,7 +240,7 @@ class Author:
         return entry.stale if entry is not None else "not there"
 
     async def until(self, summary: str) -> list[PluginSaved]:
-        """All that is told until the strategy has this summary."""
+        """The PluginSaved events until the strategy has this summary and is not stale."""
         told = [await self.hears()]
         while not (
             (entry := told[-1].reloaded.catalog.find("strategy", "shift"))
@@ -289,7 +291,7 @@ async def test_a_broken_version_is_marked_until_it_is_mended_also_in_the_next_ru
     assert "SyntaxError" in author.stale()
     assert (await lab.preview()).chances == before.chances
 
-    # The next run has a process of its own, and the file on disk is still broken.
+    # The next run gets a new process, which finds the broken file on the disk.
     await within(20, lab.open(spec.to_json(), observation=Observation(Sampling((Link("shift"),)))))
     assert "SyntaxError" in author.stale()
     assert (await lab.preview()).chances
@@ -351,7 +353,7 @@ async def test_a_file_that_loops_for_ever_does_not_hold_the_run_up(
     assert "had not returned" in told.saved.problems[0].message
     assert "line 2" in told.saved.problems[0].detail or "line 1" in told.saved.problems[0].detail
     assert "had not returned" in author.stale()
-    assert (await lab.frame()).step > 50  # it trained all the while
+    assert (await lab.frame()).step > 50  # the run trained all the while
 
 
 async def test_a_new_file_that_loops_for_ever_does_not_keep_the_next_run_from_opening(
@@ -379,6 +381,6 @@ async def test_a_file_of_the_command_line_is_followed_by_the_path_as_it_was_give
         file.write_text(shift(summary="another"))
         (event,) = await author.until("another")
         assert event.saved.path == "shift.py"
-        assert len(event.reloaded.catalog.plugins) == 2  # the built-ins and this one
+        assert len(event.reloaded.catalog.plugins) == 2  # the built-ins and the plugin
     finally:
         await author.lab.close()

@@ -1,4 +1,4 @@
-"""What a person did is still done when the worker is killed a moment later."""
+"""Edits, forks and saved plugins survive a worker that is killed a moment later."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.lab.crashing import NONE, PATIENT
 
 RATE = "optimizer.learning_rate"
 DEAD = 4711
-"""The number of a process that is no more."""
+"""The process id of a worker that has ended."""
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def store(tmp_path: Path) -> Path:
 def opened(
     registry: Registry, spec: str, recording: Recording, checkpoint: Checkpoint | None = None
 ) -> Session:
-    """As a worker opens it."""
+    """A session opened as the worker opens one, its recorder settled."""
     woken: list[bool] = []
     session = open_session(
         Open(spec, checkpoint, recording=recording),
@@ -65,12 +65,12 @@ def record(store: Path, run: int) -> RunRecord:
 
 
 def rates(store: Path, run: int) -> list[tuple[int, object]]:
-    """The learning rates that were set by hand, as recorded."""
+    """The recorded edits of a run: (step, learning rate)."""
     return [(edit.step, edit.value) for edit in record(store, run).edits]
 
 
 def number(session: Session) -> int:
-    """Of the run that it is recorded as."""
+    """The number of the run that the session is recorded as."""
     assert session.recorder is not None
     run = session.recorder.state.run
     assert run is not None
@@ -78,7 +78,7 @@ def number(session: Session) -> int:
 
 
 def ended(session: Session, store: Path) -> int:
-    """Its process was killed, and is the DEAD one; the run that it had open."""
+    """Leave the run as if its process, DEAD, had been killed; return its number."""
     session.close()
     run = number(session)
     with Store.open(store) as at:
@@ -89,7 +89,7 @@ def ended(session: Session, store: Path) -> int:
 def trained(
     registry: Registry, words: Path, store: Path, steps: int = 30, seed: int = 7
 ) -> Session:
-    """A recorded run of so many steps."""
+    """A session that stands at the end of so many recorded steps."""
     spec = text_run(words, seed=seed).to_json()
     session = opened(registry, spec, Recording(str(store)))
     session.go_to(steps)
@@ -110,7 +110,7 @@ async def test_an_edit_outlives_a_worker_that_had_no_time_to_record_it(
         link = lab.open_run.link
         assert link is not None
         with closing(sqlite3.connect(store, isolation_level=None)) as busy:
-            busy.execute("BEGIN IMMEDIATE")  # the disk of another is slow
+            busy.execute("BEGIN IMMEDIATE")  # another process keeps the store locked
             await lab.edit({RATE: 0.02})
             os.kill(link.process.pid, signal.SIGKILL)
             await until(lambda: lab.open_run.link is not link)
@@ -212,7 +212,7 @@ def test_a_fork_that_was_made_without_its_edit_gets_it(
     known = session.checkpoint()
     fork = ended(session, store)
     assert fork != parent
-    with closing(sqlite3.connect(store)) as db, db:  # it was killed between the two
+    with closing(sqlite3.connect(store)) as db, db:  # as if the kill came between fork and edit
         db.execute("DELETE FROM edits WHERE run = ?", (fork,))
 
     again = opened(registry, spec, Recording(str(store), parent, worker=DEAD), known)
@@ -288,7 +288,7 @@ def test_what_a_fork_begins_with_is_recorded_before_its_first_step(
 
 
 @pytest.mark.parametrize("seen", [False, True], ids=["at once", "after a look"])
-async def test_a_future_that_is_only_thought_of_keeps_its_parent_when_the_worker_is_killed(
+async def test_a_look_at_the_past_keeps_its_parent_run_when_the_worker_is_killed(
     words: Path, store: Path, seen: bool
 ) -> None:
     lab = Lab(NONE, store=store, limits=PATIENT)
@@ -319,6 +319,6 @@ async def test_a_future_that_is_only_thought_of_keeps_its_parent_when_the_worker
 
 
 def rows(store: Path) -> dict[int, RunRow]:
-    """All runs by their number."""
+    """The rows of all runs, by number."""
     with Store.open(store) as at:
         return {row.id: row for row in at.runs()}

@@ -1,4 +1,4 @@
-"""Two playgrounds on one store, both training flat out."""
+"""Two playgrounds that record in one store at the same time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.lab.conftest import text_run
 from tests.lab.crashing import NONE, SMALL
 
 UNHURRIED = Limits(close=30.0)
-"""Whoever is asked to end has the time to write what is left, however busy the machine is."""
+"""Limits that leave a closing worker the time to write its last steps on a busy machine."""
 
 
 async def trained(lab: Lab, words: Path, seed: int, steps: int) -> tuple[int, array[float]]:
-    """A run at full speed, its frames looked at all the while; its number and its losses."""
+    """Train a run at full speed while its frames are asked for; return its number and losses."""
     await lab.open(text_run(words, model=SMALL, steps=steps, seed=seed).to_json())
     await lab.run()
     frame = await lab.frame()
@@ -35,7 +35,9 @@ async def trained(lab: Lab, words: Path, seed: int, steps: int) -> tuple[int, ar
     return frame.record.run, frame.metrics.losses
 
 
-async def test_two_that_train_on_one_store_lose_nothing(words: Path, tmp_path: Path) -> None:
+async def test_two_playgrounds_that_train_on_one_store_lose_nothing(
+    words: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "runs.sqlite"
     one, other = (Lab(NONE, store=path, limits=UNHURRIED) for _ in range(2))
     try:
@@ -58,7 +60,7 @@ async def test_two_that_train_on_one_store_lose_nothing(words: Path, tmp_path: P
             assert store.row(run).owner == "", "it was closed in an orderly way"
 
 
-async def test_closing_waits_for_a_store_that_another_one_is_writing_to(
+async def test_closing_waits_for_a_store_that_another_program_is_writing_to(
     words: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "runs.sqlite"

@@ -1,4 +1,4 @@
-"""Both sides of a race are asked the same, at the same steps, and neither is held up by it."""
+"""Both sides of a race answer the same probes at the same steps, and neither is held up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
 from playground.lab.protocol.run import Recording
 from playground.lab.protocol.sampling import Sampling
 from playground.lab.race import Entrant, RaceProbes
-from playground.lab.race import probes as asking_module
+from playground.lab.race import probes as probes_module
 from playground.lab.race.probes import RaceProbing
 from playground.lab.race.side import Side
 from playground.lab.session import Session
@@ -34,7 +34,7 @@ NONE = ProbeSet()
 
 
 class Stand:
-    """A side that stands where it is put, and was asked what it is told."""
+    """A side without a run: tests set its step, and the answers that it has given."""
 
     def __init__(self, probes: ProbeSet | None = None, carries: ProbeSet = NONE) -> None:
         self.step = self.lowest = self.earliest = 0
@@ -45,7 +45,7 @@ class Stand:
         self.observation = Observation(probes=carries)
         self.known: dict[int, ProbeAnswers] = {}
         self.questions: list[bool] = []
-        """Whether it was to be asked now, one a question."""
+        """The `now` of each request for answers: whether the side had to answer at its step."""
 
     async def ask(self, question: Callable[[], Awaitable[Any]]) -> Any:
         return await question()
@@ -54,7 +54,7 @@ class Stand:
         self.observation = Observation(probes=probes)
 
     def answer(self, step: int) -> None:
-        """Its worker asked it by itself."""
+        """Let the worker of the side have asked the probes at this step by itself."""
         texts = (("t",),) * len(self.observation.probes.prompts)
         self.known[step] = ProbeAnswers(step, texts, self.observation.probes.questions)
 
@@ -72,13 +72,13 @@ async def each(sides: Sequence[Side], work: Callable[[Side], Awaitable[None]]) -
 
 
 async def settled(left: Stand, right: Stand) -> RaceProbing:
-    asking = RaceProbing((cast(Side, left), cast(Side, right)), each)
-    await asking.settle()
-    return asking
+    probing = RaceProbing((cast(Side, left), cast(Side, right)), each)
+    await probing.settle()
+    return probing
 
 
-def newest(asking: RaceProbing, step: int) -> int | None:
-    probes = asking.state(step)
+def newest(probing: RaceProbing, step: int) -> int | None:
+    probes = probing.state(step)
     assert probes is not None
     return probes.newest.step if probes.newest is not None else None
 
@@ -93,59 +93,59 @@ def newest(asking: RaceProbing, step: int) -> int | None:
         (Stand(carries=OTHER), Stand(carries=ABC), OTHER),
     ],
 )
-async def test_both_are_asked_what_the_left_brings_else_the_right_else_what_a_record_has(
+async def test_both_sides_are_asked_the_probes_of_the_left_else_the_right_else_a_record(
     left: Stand, right: Stand, asked: ProbeSet
 ) -> None:
-    asking = await settled(left, right)
-    assert left.observation.probes == right.observation.probes == asking.probes == asked
+    probing = await settled(left, right)
+    assert left.observation.probes == right.observation.probes == probing.probes == asked
 
 
-async def test_without_prompts_nobody_is_asked_anything() -> None:
+async def test_without_prompts_no_side_is_asked() -> None:
     left, right = Stand(NONE), Stand()
-    asking = await settled(left, right)
-    await asking.hear(at_once=True)
-    await asking.ask()
-    assert asking.state(10) is None and left.questions == right.questions == []
-    assert asking.before(300) == 300
+    probing = await settled(left, right)
+    await probing.hear(at_once=True)
+    await probing.ask()
+    assert probing.state(10) is None and left.questions == right.questions == []
+    assert probing.before(300) == 300
 
 
-async def test_what_one_was_asked_where_both_stand_the_other_is_asked_as_well() -> None:
+async def test_where_both_sides_stand_and_one_was_asked_the_other_is_asked_too() -> None:
     left, right = Stand(ABC), Stand()
-    asking = await settled(left, right)
+    probing = await settled(left, right)
     left.step = right.step = 20
-    right.answer(20)  # the worker of the left one had no time for it
-    await asking.hear(at_once=True)
-    assert newest(asking, 20) == 20 and left.questions[-1] is True
-    assert newest(asking, 19) is None, "who stands before it has not been asked"
+    right.answer(20)  # the worker of the left side had no time to ask
+    await probing.hear(at_once=True)
+    assert newest(probing, 20) == 20 and left.questions[-1] is True
+    assert newest(probing, 19) is None, "who stands before it has not been asked"
 
 
 async def test_sides_that_found_time_at_different_steps_are_asked_together_at_the_next(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     left, right = Stand(ABC), Stand()
-    asking = await settled(left, right)
+    probing = await settled(left, right)
     left.step = right.step = 40
     left.answer(20)
     right.answer(40)
-    await asking.hear(at_once=True)
-    assert newest(asking, 40) == 40
+    await probing.hear(at_once=True)
+    assert newest(probing, 40) == 40
     left.step = right.step = 80
     left.answer(60)
-    monkeypatch.setattr(asking_module, "PAUSE", 0.0)
-    await asking.hear()
-    assert newest(asking, 80) == 80
+    monkeypatch.setattr(probes_module, "PAUSE", 0.0)
+    await probing.hear()
+    assert newest(probing, 80) == 80
 
 
 async def test_sides_at_different_steps_are_compared_where_both_were_asked() -> None:
     left, right = Stand(ABC), Stand()
-    asking = await settled(left, right)
+    probing = await settled(left, right)
     for step in (20, 40, 60):
         left.answer(step)
     for step in (20, 40, 80):
         right.answer(step)
     left.step, right.step = 70, 90
-    await asking.hear(at_once=True)
-    probes = asking.state(70)
+    await probing.hear(at_once=True)
+    probes = probing.state(70)
     assert probes is not None and probes.newest is not None and probes.before is not None
     assert (probes.newest.step, probes.before.step) == (40, 20)
     own = [(first.step, last.step) for first, last in filter(None, probes.own)]
@@ -156,51 +156,51 @@ async def test_a_fast_race_asks_its_workers_a_few_times_a_second_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(asking_module, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(probes_module, "time", SimpleNamespace(monotonic=lambda: now))
     left, right = Stand(ABC), Stand()
-    asking = await settled(left, right)
+    probing = await settled(left, right)
     before = len(left.questions)
     for _ in range(500):  # five seconds, in which both pass 10,000 steps
         now += 0.01
-        left.step = right.step = asking.before(left.step + 37)
+        left.step = right.step = probing.before(left.step + 37)
         if left.step % ABC.every == 0:
             left.answer(left.step)
             right.answer(left.step)
-        await asking.hear()
-    assert 10 <= len(left.questions) - before <= 5 / asking_module.PAUSE
-    assert newest(asking, left.step) is not None
+        await probing.hear()
+    assert 10 <= len(left.questions) - before <= 5 / probes_module.PAUSE
+    assert newest(probing, left.step) is not None
 
 
-async def test_what_is_asked_after_going_back_is_heard_too() -> None:
+async def test_answers_from_after_going_back_are_heard_too() -> None:
     left, right = Stand(ABC), Stand()
-    asking = await settled(left, right)
+    probing = await settled(left, right)
     for side in (left, right):
         side.step = 100
         side.answer(100)
-    await asking.hear(at_once=True)
-    assert newest(asking, 100) == 100
+    await probing.hear(at_once=True)
+    assert newest(probing, 100) == 100
     for side in (left, right):
         side.step = side.lowest = 30
-    await asking.hear(at_once=True)
-    assert newest(asking, 30) is None, "the answers are those of where both stand"
+    await probing.hear(at_once=True)
+    assert newest(probing, 30) is None, "the answers are those of where both stand"
     for side in (left, right):
         side.step = 60
         side.answer(60)
-    await asking.hear(at_once=True)
-    assert newest(asking, 60) == 60
+    await probing.hear(at_once=True)
+    assert newest(probing, 60) == 60
 
 
 # ---------------------------------------------------------------- real processes
 
 
 def straight(session: Session, step: int) -> dict[int, ProbeAnswers]:
-    """What this run answers, asked on the straight way to `step`."""
+    """The answers of a run, by step, trained straight to `step`."""
     while session.step < step and session.advance(step - session.step):
         pass
     return {one.step: one for one in session.probes().answers}
 
 
-async def test_both_answer_what_each_would_have_answered_alone(
+async def test_both_sides_answer_what_each_would_have_answered_alone(
     session: Session, registry: Registry
 ) -> None:
     session.go_to(40)
@@ -224,7 +224,7 @@ async def test_both_answer_what_each_would_have_answered_alone(
         )
         assert probes.newest.right == straight(other, 400)[400] != alone[400]
 
-        # On demand, where it is nobody's turn; and back again is as it was there.
+        # Sampling asks on demand, at any step; going back shows the answers from before.
         await race.go_to(45)
         await race.sample()
         probes = race.state.probes

@@ -1,4 +1,4 @@
-"""Two runs side by side: what is the same, where they part, and what a lost worker costs."""
+"""Two runs side by side: where they part, and what a lost worker or a failing side costs."""
 
 from __future__ import annotations
 
@@ -63,19 +63,19 @@ def test_the_first_step_that_differs_is_found_in_the_last_bit() -> None:
     assert list(comparison.difference) == [0, 0, 2**-52, 1.0]
 
 
-def test_pieces_give_what_the_whole_gives() -> None:
+def test_a_comparison_in_pieces_gives_what_the_whole_gives() -> None:
     left, right = [3.0, 2.5, 2.0, 1.9], [3.0, 2.6, 2.9, 1.7]
     _, _, whole = tracks(left, right)
     one, other, pieces = tracks(left[:1], right[:1])
     for at in range(1, 4):
         one.grow(metrics(left[at : at + 1], at + 1))
-        other.grow(metrics(right[at - 1 : at + 1], at))  # one comes twice
+        other.grow(metrics(right[at - 1 : at + 1], at))  # one loss comes twice
         pieces.update()
     assert pieces.difference == whole.difference and pieces.average(4) == whole.average(4)
     assert (pieces.parted, pieces.largest) == (whole.parted, whole.largest)
 
 
-def test_going_back_takes_back_what_was_found_after() -> None:
+def test_going_back_takes_back_the_differences_of_later_steps() -> None:
     one, other, comparison = tracks([3.0, 2.0, 1.0, 0.5], [3.0, 2.5, 1.0, 2.5])
     assert comparison.largest == Gap(4, 0.5, 2.5)
     comparison.rewound(one.again(metrics([3.0, 2.0])))
@@ -87,7 +87,7 @@ def test_going_back_takes_back_what_was_found_after() -> None:
     assert comparison.parted is None and comparison.largest is None
 
 
-def test_another_past_is_compared_from_where_it_is_another() -> None:
+def test_another_past_is_compared_from_the_first_step_that_changed() -> None:
     one, _, comparison = tracks([3.0, 2.0, 1.0], [3.0, 2.0, 1.0])
     assert one.again(metrics([3.0, 2.5, 1.0])) == 1
     comparison.rewound(1)
@@ -109,7 +109,7 @@ def test_only_the_steps_that_both_recorded_are_compared() -> None:
 
 @asynccontextmanager
 async def racing(left: Entrant, right: Entrant, store: Path | None = None) -> AsyncIterator[Race]:
-    """An open race."""
+    """An open race with real workers, closed at the end."""
     race = Race(
         left,
         right,
@@ -123,7 +123,7 @@ async def racing(left: Entrant, right: Entrant, store: Path | None = None) -> As
 
 
 def entrants(session: Session, changes: dict[str, object], **sampling: object) -> list[Entrant]:
-    """The session as it stands, and its fork with changes."""
+    """Two entrants: the session as it stands, and its fork with these changes."""
     checkpoint = session.checkpoint()
     how = Sampling(**{"count": 3, "every": 0, "seed": 5, **sampling})  # type: ignore[arg-type]
     fork, at = forked(checkpoint, changes)
@@ -184,7 +184,7 @@ async def test_a_fork_races_its_parent_step_by_step_and_parts_where_it_was_chang
         assert race.state.parted == Gap(42, straight.losses[41], edited[41])
 
 
-async def test_flat_out_each_goes_its_own_way_to_the_end_and_the_losses_are_the_same(
+async def test_flat_out_each_side_trains_to_its_own_end_and_its_losses_are_the_same(
     session: Session,
 ) -> None:
     session.go_to(40)
@@ -197,7 +197,7 @@ async def test_flat_out_each_goes_its_own_way_to_the_end_and_the_losses_are_the_
         assert state.step == 300 and len(state.difference) == 300
         session.go_to(400)
         assert list(state.sides[0].losses) == list(session.frame().metrics.losses)
-        # Texts at one step: who is ahead goes back for them, and comes to where it was.
+        # Texts are sampled at one step: the side ahead goes back to it and returns.
         await race.sample()
         state = race.state
         assert state.samples[0].step == 300
@@ -205,7 +205,9 @@ async def test_flat_out_each_goes_its_own_way_to_the_end_and_the_losses_are_the_
         assert len(state.sides[0].losses) == 400
 
 
-async def test_the_same_weights_write_the_same_and_again_another(session: Session) -> None:
+async def test_the_same_weights_write_the_same_texts_and_other_texts_when_sampled_again(
+    session: Session,
+) -> None:
     session.go_to(40)
     async with racing(*entrants(session, {"seed": 8})) as race:
         await race.sample()
@@ -224,7 +226,7 @@ async def test_the_same_weights_write_the_same_and_again_another(session: Sessio
         with pytest.raises(LabError) as caught:
             await race.set_prompt("é")
         assert "as it is" in caught.value.failure.title and race.state.prompt == "ca"
-        # A fresh worker counts anew: it is asked as often as the other was.
+        # A fresh worker counts its batches anew, so it samples until it has made as many.
         os.kill(pid_of(race._sides[1].lab), signal.SIGKILL)
         await race.sample()
         newest = race.state.samples[0]
