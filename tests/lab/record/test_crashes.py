@@ -1,6 +1,6 @@
-"""kill -9 at any moment, of the worker, of the screen, of both: nothing of a run is lost.
+"""A kill -9 of the worker loses nothing of a run; of the screen or both, half a second at most.
 
-More of them: tools/soak_crashes.py.
+tools/soak_crashes.py runs many more of these tests.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def test_killing_the_screen_or_both_at_random_loses_half_a_second_of_record_at_m
         assert playground.found_again(run, moment), "it is offered at the next start"
         lost = playground.lost(heads[run], run, moment)
         assert in_time(lost, 1.0), "half a second, on an idle machine"
-        if number % 3 == 2:  # the others go on where they were killed
+        if number % 3 == 2:  # other runs go on where they were killed
             go_on(store, run, registry, straight)
             run = 0
 
@@ -98,14 +98,14 @@ async def test_killing_the_worker_at_random_loses_nothing_of_the_run(
 
 
 def ends(path: Path) -> list[tuple[int, int, bool, float]]:
-    """How far each run on the disk goes, where it stands, whether it is open, and its rate."""
+    """By run in the store: its last step, where it stands, whether it is open, and its rate."""
     with Store.open(path) as store:
         rows = store.runs()
     return sorted((row.step, row.at, bool(row.owner), row.learning_rate) for row in rows)
 
 
 async def after_a_kill(lab: Lab) -> Frame:
-    """What is to be seen when another worker took over."""
+    """Kill the worker; return the first frame of the worker that takes over."""
     link = lab.open_run.link
     assert link is not None
     os.kill(link.process.pid, signal.SIGKILL)
@@ -113,7 +113,7 @@ async def after_a_kill(lab: Lab) -> Frame:
     return await lab.frame()
 
 
-async def test_a_worker_killed_while_one_looks_at_the_past_takes_neither_future_nor_edit_with_it(
+async def test_a_worker_killed_during_a_look_at_the_past_loses_neither_future_nor_edit(
     words: Path, tmp_path: Path
 ) -> None:
     store = tmp_path / "runs.sqlite"
@@ -131,7 +131,7 @@ async def test_a_worker_killed_while_one_looks_at_the_past_takes_neither_future_
         with Store.open(store) as opened:
             assert [row.id for row in opened.runs()] == [first]
 
-        await lab.edit({RATE: 0.02})  # which begins a fork, and no frame has told of it yet
+        await lab.edit({RATE: 0.02})  # the edit begins a fork, which no frame has told yet
         await until(lambda: ends(store) == [(20, 20, True, 0.02), (60, 20, False, 0.01)])
         there = await after_a_kill(lab)
         assert (there.step, there.head, there.base_learning_rate) == (20, 20, 0.02)

@@ -1,5 +1,5 @@
-"""A recorded run comes back as it was; what keeps it from being recorded is said, and made up
-for."""
+"""A recorded run comes back as it was; trouble with the record is said, and the record catches up
+once it is over."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ NOBODY = 65534
 
 
 class House:
-    """A store, and sessions that record in it."""
+    """A store, and sessions that record in that store."""
 
     def __init__(self, path: Path, spec: RunSpec, registry: Registry) -> None:
         self.path, self.spec, self.registry = path, spec, registry
@@ -78,7 +78,7 @@ class House:
             return store.record(run)
 
     def trained(self, steps: int) -> Session:
-        """A run of so many steps, closed."""
+        """The closed session of a run of so many steps."""
         session = self.open()
         walk(session, steps)
         session.close()
@@ -91,15 +91,15 @@ def house(tmp_path: Path, spec: RunSpec, registry: Registry) -> House:
 
 
 def walk(session: Session, to: int) -> None:
-    """As the worker does: as many steps at once as the engine likes."""
+    """Train to a step as the worker does: as many steps a call as the engine takes."""
     while session.step < to:
         assert session.advance(to - session.step), session.trouble
 
 
 def written(session: Session) -> int:
-    """Wait until all is on disk; the run's number."""
+    """Wait until all is on disk; return the number of the run."""
     assert session.recorder is not None
-    for _ in range(2):  # the run may have to be made first
+    for _ in range(2):  # the first round may only make the row of the run
         session.flush()
         assert session.recorder.writer.settle(10)
     run = session.recorder.state.run
@@ -108,7 +108,7 @@ def written(session: Session) -> int:
 
 
 def trouble(session: Session) -> Failure:
-    """What the screen is told."""
+    """The trouble with the record that the screen is told."""
     assert session.recorder is not None
     found = session.recorder.state.trouble
     assert found is not None
@@ -116,11 +116,11 @@ def trouble(session: Session) -> Failure:
 
 
 def recovers(session: Session, house: House) -> int:
-    """What kept it from being recorded is over: nobody touches the run, which pauses; the
-    recorder asks for what is missing by itself."""
+    """Wait until the trouble with the record is over; return the number of the run. Nobody touches
+    the paused run: the recorder asks by itself for what is missing."""
     house.woken.clear()
     assert session.recorder is not None
-    if session.recorder.state.trouble is not None:  # or a try under way has just succeeded
+    if session.recorder.state.trouble is not None:  # else a try under way has just succeeded
         assert house.woken.wait(5), "it is tried again"
     run = written(session)
     assert session.recorder.state.trouble is None
@@ -128,7 +128,7 @@ def recovers(session: Session, house: House) -> int:
 
 
 def tables(path: Path, run: int) -> dict[str, list[Any]]:
-    """All that the store holds of a run's past, to the byte."""
+    """The rows that the store holds of a run, to the byte, by table."""
     with sqlite3.connect(path) as db:
         names = ("chunks", "measurements", "samples", "probes", "edits", "details")
         found = {
@@ -140,10 +140,10 @@ def tables(path: Path, run: int) -> dict[str, list[Any]]:
         return found
 
 
-# ---------------------------------------------------------------- what comes back
+# ---------------------------------------------------------------- a run comes back
 
 
-def test_everything_that_happened_comes_back(house: House) -> None:
+def test_everything_that_happened_in_a_run_comes_back(house: House) -> None:
     sampling = Sampling((Link("top-k", {"top_k": 3}),), "a", 2, every=30, seed=5)
     measuring = Measuring((MetricChoice("gradient-norm"),), every=7)
     session = house.open(observation=Observation(sampling, measuring))
@@ -222,7 +222,7 @@ def test_of_texts_sampled_twice_at_a_step_the_share_of_new_ones_is_one_value(hou
 def test_while_a_run_trains_a_state_shortly_before_its_end_is_on_disk(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("playground.lab.record.batches.NEWEST", 0.0)  # it is time for it again
+    monkeypatch.setattr("playground.lab.record.batches.NEWEST", 0.0)  # a newest state is always due
     session = house.open()
     walk(session, 5)
     run = written(session)
@@ -277,7 +277,7 @@ def test_an_edit_in_the_past_makes_a_fork_and_leaves_the_run_to_the_byte(house: 
     walk(session, 120)
     parent = written(session)
     session.go_to(40)
-    written(session)  # that it stands there
+    written(session)  # the store knows that the run stands at step 40
     before = tables(house.path, parent)
     losses = house.record(parent).losses
     session.edit({LEARNING_RATE: 0.001})
@@ -319,12 +319,13 @@ def test_an_edit_at_the_end_of_the_record_makes_no_fork(house: House) -> None:
 
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed is tried again soon."""
+    """Let the writer try again 0.05 seconds after a failure."""
     monkeypatch.setattr(writer_module, "AGAIN", 0.05)
 
 
 class Disk:
-    """Of so many pages; as many as are asked for by default."""
+    """A disk with room for so many pages of the store, or for any number; and how many seconds the
+    recorder waits for a locked store."""
 
     pages: int | None = None
     patience = 5.0
@@ -332,7 +333,7 @@ class Disk:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    """The recorder's."""
+    """The disk of the recorder, which tests make smaller and larger."""
     disk = Disk()
     opened = Store.open
 
@@ -351,12 +352,12 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def test_a_full_disk_is_said_training_goes_on_and_all_is_recorded_when_there_is_room(
     house: House, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module, "EVERY", 1000.0)  # little by little it would fit in
+    monkeypatch.setattr(recorder_module, "EVERY", 1000.0)  # small batches would still fit
     session = house.open(observation=Observation(Sampling(every=50)))
     walk(session, 60)
     written(session)
     assert session.recorder is not None
-    session.recorder.writer._store.close()  # it takes the size of the disk when it opens the file
+    session.recorder.writer._store.close()  # the size of the disk is read at opening
     session.recorder.writer._store = None
     disk.pages = 1
     walk(session, 300)
@@ -410,7 +411,7 @@ def test_a_folder_that_may_not_be_written_is_said_and_the_run_is_recorded_later(
         shutil.rmtree(folder)
 
 
-def test_what_cannot_be_recorded_does_not_pile_up(house: House) -> None:
+def test_steps_that_cannot_be_recorded_do_not_pile_up(house: House) -> None:
     house.path = house.path / "below a file"
     house.path.parent.touch()
     session = house.open()
@@ -524,7 +525,7 @@ written(session)
 @pytest.mark.parametrize(
     ("when", "interrupted"), [("new", [(0, None)]), ("fork", [(30, None)]), ("forked", [(10, 1)])]
 )
-def test_whoever_is_killed_while_a_run_is_made_is_offered_one_that_was_interrupted(
+def test_a_playground_that_is_killed_while_it_makes_a_run_offers_an_interrupted_run(
     house: House, when: str, interrupted: list[tuple[int, int | None]]
 ) -> None:
     words = [sys.executable, "-c", KILLED, str(house.path), when, house.spec.to_json()]
@@ -556,7 +557,7 @@ def test_a_fork_that_could_not_be_made_leaves_its_parent_closed(
 def test_an_edit_in_the_past_under_trouble_leaves_the_run_as_it_was(
     house: House, disk: Disk
 ) -> None:
-    """The record beyond the edit must not become a mixture of two futures."""
+    """The record of a run beyond an edit never mixes two futures."""
     session = house.open()
     walk(session, 100)
     parent = written(session)
@@ -663,8 +664,8 @@ def test_a_run_that_was_deleted_while_it_is_open_is_recorded_again_when_that_is_
     session.close()
 
 
-def test_what_was_gathered_in_the_moment_of_trouble_is_asked_for_again(house: House) -> None:
-    """The run may pause: nothing else would bring it into the record."""
+def test_a_batch_gathered_in_the_moment_of_trouble_is_asked_for_again(house: House) -> None:
+    """A paused run gathers nothing by itself, so the writer wakes the recorder."""
     session = house.open()
     walk(session, 30)
     written(session)
@@ -677,7 +678,7 @@ def test_what_was_gathered_in_the_moment_of_trouble_is_asked_for_again(house: Ho
     session.close()
 
 
-def test_trouble_at_the_very_end_is_tried_once_more(
+def test_a_record_that_failed_at_the_very_end_is_tried_once_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = house.open()
@@ -738,7 +739,7 @@ def test_a_text_that_was_changed_or_deleted_since_is_taken_from_the_copy(
 def test_a_text_that_is_edited_while_the_run_is_open_is_kept_as_it_was_read(
     house: House, words: Path
 ) -> None:
-    """Also for a fork, which is made long after the text was read."""
+    """A fork that is made long after the text was read keeps the text as it was read, too."""
     read = hashlib.sha256(words.read_bytes()).hexdigest()
     first = house.open()
     words.write_text("edited before the first step\n")
@@ -829,7 +830,7 @@ def microgpt_engines():
 def test_a_run_whose_engine_is_not_here_goes_on_from_its_end_with_another(
     house: House, tmp_path: Path
 ) -> None:
-    """Which is an edit there: elsewhere the steps before it are still those of its own."""
+    """The other engine is an edit at the end; the run's own engine makes the steps before it."""
     file = tmp_path / "mine.py"
     file.write_text(ENGINE)
     without = house.registry
@@ -908,7 +909,7 @@ def test_a_run_from_a_checkpoint_file_is_recorded_from_there(house: House) -> No
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A step takes twenty seconds, by the clock that training goes by."""
+    """Let each step take twenty seconds by the clock of training."""
     waited = [0.0]
     train = Training._train
 
@@ -928,7 +929,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_slow_step_is_on_disk_at_once_and_reopening_does_one_step_again(
     house: House, engine: str
 ) -> None:
-    """The first of them too, although the run has yet to be made."""
+    """The first step is on disk at once too, although the row of the run has yet to be made."""
     house.spec = house.spec.replace({"engine": engine})
     session = house.open()
     for step in range(1, 8):
@@ -985,7 +986,7 @@ def test_large_models_do_not_flood_the_disk() -> None:
     assert len(kept.steps) <= 4
 
 
-def test_what_is_on_disk_stays_within_its_budget_and_keeps_both_ends() -> None:
+def test_keyframes_on_disk_stay_within_their_budget_and_keep_both_ends() -> None:
     size = 24 * 4192
     kept = DiskKeyframes([0])
     for frame in frames(2000, size, apart=10):
@@ -1004,6 +1005,6 @@ def test_copies_of_a_text_go_when_the_store_gives_it_up(tmp_path: Path) -> None:
         assert copy is not None and copy.read_bytes() == b"anna\n"
         forget_copies(store)
         assert copy.exists()
-        purge(store, older_than=-1)  # no run learns from it
+        purge(store, older_than=-1)  # no run learns from the text
         forget_copies(store)
         assert not copy.exists()

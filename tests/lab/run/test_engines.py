@@ -1,4 +1,4 @@
-"""A run changes its engine between two steps, and nothing of it is lost, whatever the engine."""
+"""A run changes its engine between two steps and loses nothing, whatever the engine does."""
 
 from __future__ import annotations
 
@@ -97,13 +97,13 @@ def test_many_steps_a_call_are_the_same_run(words: Path, quick: Registry) -> Non
     assert bulk.checkpoint().weights == single.checkpoint().weights
 
 
-def test_an_update_that_is_looked_at_is_that_of_the_last_step_of_many(
+def test_the_update_of_a_call_of_many_steps_is_that_of_its_last_step(
     words: Path, quick: Registry
 ) -> None:
     single = Session.open(text_run(words), quick)
     bulk = Session.open(text_run(words, engine="quick"), quick)
     for session in (single, bulk):
-        session.frame(UPDATE)  # somebody looks
+        session.frame(UPDATE)  # somebody looks at the update
     for _ in range(6):
         bulk.advance(10_000)
         while single.step < bulk.step:
@@ -222,7 +222,7 @@ def test_keyframes_of_a_fast_engine_are_as_far_apart_as_it_goes_in_a_moment(
     while session.step < 4_000:
         session.advance(10_000)
     steps = session.training.timeline.steps
-    # Twice as many, for a busy machine makes some stretches look slow; after each it would be all.
+    # A busy machine makes some stretches look slow, so the limit is twice the number at full speed.
     assert len(steps) <= 2 * session.step / SPACING + 2
 
 
@@ -288,7 +288,7 @@ def test_what_an_engine_lacks_is_said_before_anything_is_tried(words: Path, tmp_
 
 
 async def switched(lab: Lab, name: str) -> list[str]:
-    """Change the engine; the stages that were told of."""
+    """Change the engine; return the stages that were told, as "stage done/total"."""
     told: list[str] = []
 
     def tell(progress: Progress) -> None:
@@ -355,7 +355,7 @@ async def test_an_engine_that_cannot_be_made_is_refused_and_the_run_goes_on(
     await watched.reaches(frame.step + 10)
 
 
-async def test_a_second_wish_takes_the_place_of_the_first(
+async def test_an_engine_chosen_meanwhile_takes_the_place_of_the_first_choice(
     labs: MakeLab, words: Path, tmp_path: Path
 ) -> None:
     file = plugins.engine(tmp_path, prepare="time.sleep(60)")
@@ -389,7 +389,7 @@ async def test_an_engine_that_crashes_while_it_is_made_costs_nothing(
 
 
 @pytest.mark.parametrize("vice", ["os.kill(os.getpid(), 11)", "os._exit(9)"])
-async def test_an_engine_that_crashes_at_work_gives_way_to_ours(
+async def test_an_engine_that_crashes_at_work_gives_way_to_the_vector_engine(
     labs: MakeLab, words: Path, tmp_path: Path, vice: str
 ) -> None:
     file = plugins.engine(tmp_path, step=f"if Quick.steps > 40: {vice}")

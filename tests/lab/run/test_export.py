@@ -1,4 +1,4 @@
-"""Runs taken elsewhere: what the built-in exporters write, and that nothing is ever half done."""
+"""Exports: what the built-in exporters write, and that each export is whole or not there."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def trained(session: Session, steps: int = 45) -> Session:
 
 
 def with_exporter(folder: Path, spec: RunSpec, body: str) -> Session:
-    """A run of five steps, and an exporter "mine" that does this."""
+    """A session at step 5, and an exporter "mine" whose `export` has this body."""
     path = plugins.exporter(folder, "mine", body)
     registry = load(PluginSources(files=(str(path),), entry_points=False))
     return trained(Session.open(spec, registry), 5)
 
 
 def left_in(folder: Path) -> set[str]:
-    """What lies there, apart from what the test put there itself."""
+    """The files in the folder, without those that the test put there."""
     return {path.name for path in folder.iterdir()} - {"words.txt", "mine.py", "home"}
 
 
@@ -126,7 +126,9 @@ def test_an_export_that_fails_leaves_what_was_there(
     assert session.advance(), "and the run goes on"
 
 
-def test_what_cancels_comes_out_as_it_is(tmp_path: Path, spec: RunSpec) -> None:
+def test_an_exception_that_cancels_an_export_comes_out_as_it_is(
+    tmp_path: Path, spec: RunSpec
+) -> None:
     session = with_exporter(tmp_path, spec, "path.write_text('half'); progress('on it', 1, 2)")
 
     def stop(progress: Progress) -> None:
@@ -153,7 +155,7 @@ def test_an_export_may_be_a_folder_but_never_clears_one(tmp_path: Path, spec: Ru
     ("name", "said"),
     [("nowhere/run.csv", "does not exist"), ("words.txt/run.csv", "not"), ("/dev/null", "device")],
 )
-def test_places_that_cannot_be_are_explained(
+def test_places_where_no_export_can_be_written_are_explained(
     session: Session, tmp_path: Path, name: str, said: str
 ) -> None:
     with pytest.raises(LabError, match=said):

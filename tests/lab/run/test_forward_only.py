@@ -1,4 +1,4 @@
-"""Looking at a run of the scalar engine costs what it costs with the vector engine."""
+"""Previews and samples of a scalar run are computed forward only, without a graph."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.lab import plugins
 from tests.lab.conftest import text_run
 
 
-def test_the_scalar_engine_builds_no_graph_for_what_is_only_looked_at(
+def test_the_scalar_engine_builds_no_graph_for_previews_and_samples(
     words: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = Session.open(text_run(words, engine="scalar"), registry)
@@ -25,12 +25,12 @@ def test_the_scalar_engine_builds_no_graph_for_what_is_only_looked_at(
     session.advance()
     there = session.training.engine.losses([[0, 1, 2]])
     with monkeypatch.context() as patched:
-        patched.setattr(ScalarEngine, "gpt", None)  # whoever builds a graph falls over it
+        patched.setattr(ScalarEngine, "gpt", None)  # building a graph would fail
         here = forward_only(session.training.engine).losses([[0, 1, 2]])
         assert session.preview().chances
         assert session.sample().texts
     assert here[0] == pytest.approx(there[0], rel=1e-9)
-    session.advance()  # the twin follows
+    session.advance()  # the forward-only view has the new weights
     after = forward_only(session.training.engine).losses([[0, 1, 2]])
     assert after[0] == pytest.approx(session.training.engine.losses([[0, 1, 2]])[0], rel=1e-9)
     assert after != here
@@ -51,7 +51,7 @@ def test_both_engines_show_the_same_held_out_loss_and_samples(
     assert [loss for _, loss in scalar] == pytest.approx([loss for _, loss in vector], rel=1e-9)
 
 
-def test_a_run_that_failed_over_a_strategy_is_well_again_once_it_is_out_of_the_chain(
+def test_a_run_that_failed_over_a_strategy_is_well_again_once_the_chain_lacks_it(
     words: Path, tmp_path: Path
 ) -> None:
     file = plugins.strategy(tmp_path, "frail", transform="raise RuntimeError('no more')")

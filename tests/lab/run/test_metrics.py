@@ -1,4 +1,4 @@
-"""Metrics are measured beside the training: kept, gone back with, and switched off if they fail."""
+"""Metrics beside the training are kept, go back with the run, and are switched off if they fail."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Make:
-    """A metric of steps with a knob, that does something first."""
+    """Writes the plugin with the metric "worst", which runs the statement `vice` first."""
 
     def write(vice: str = "pass") -> Path:
         path = tmp_path / "marks.py"
@@ -74,12 +74,12 @@ def walk(session: Session, steps: int) -> None:
 
 
 def measured(session: Session, name: str, since: int = 0) -> dict[int, float]:
-    """What the screen would be told."""
+    """The values of a metric, by step, as the screen is told."""
     frame = session.frame(FrameRequest(since_step=since))
     return dict(frame.metrics.measured.get(name, ()))
 
 
-def test_nothing_is_measured_unless_it_is_asked_for(session: Session) -> None:
+def test_no_metric_is_measured_unless_it_is_asked_for(session: Session) -> None:
     walk(session, 20)
     frame = session.frame()
     assert not frame.metrics.measured and frame.meters == ()
@@ -123,7 +123,9 @@ def test_measuring_changes_nothing_that_is_learnt(spec: RunSpec, registry: Regis
     assert plain.training.engine.read("weights") == watched.training.engine.read("weights")
 
 
-def test_a_series_is_gone_back_with_and_only_another_future_forgets_it(session: Session) -> None:
+def test_a_metric_goes_back_with_the_run_and_only_another_future_forgets_it(
+    session: Session,
+) -> None:
     session.observe(on("perplexity"))
     walk(session, 40)
     before = measured(session, "perplexity")
@@ -139,7 +141,7 @@ def test_a_series_is_gone_back_with_and_only_another_future_forgets_it(session: 
     assert after[10] == before[10] and after[40] != before[40]
 
 
-def test_what_is_known_is_not_measured_again(plugin: Make, spec: RunSpec) -> None:
+def test_a_step_that_was_measured_is_not_measured_again(plugin: Make, spec: RunSpec) -> None:
     registry = with_plugin(plugin())
     session = Session.open(spec, registry)
     session.observe(on("worst"))
@@ -191,7 +193,7 @@ def test_a_damaged_series_is_said() -> None:
         ("step.read('colours')", "colours"),
     ],
 )
-def test_one_that_fails_is_switched_off_and_the_run_goes_on(
+def test_a_metric_that_fails_is_switched_off_and_the_run_goes_on(
     plugin: Make, spec: RunSpec, vice: str, said: str
 ) -> None:
     session = Session.open(spec, with_plugin(plugin(vice)))
@@ -224,7 +226,7 @@ def test_the_weights_a_metric_gets_are_its_own(plugin: Make, spec: RunSpec) -> N
         (Measuring((MetricChoice("perplexity", {"base": 2}),)), "perplexity.base"),
     ],
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(
+def test_metrics_that_cannot_be_are_refused_and_change_nothing(
     session: Session, measuring: Measuring, field: str
 ) -> None:
     session.observe(on("gradient-norm"))
@@ -250,11 +252,11 @@ def test_a_slow_metric_gets_a_share_of_the_time_and_no_more(
     session = Session.open(spec, registry)
     session.observe(on("worst", every=1))
     walk(session, 20)
-    # 20 steps take far less than the 2.8 seconds of training that pay for one more.
+    # One more value is paid for by 2.8 seconds of training, and 20 steps take far less.
     assert list(measured(session, "worst")) == [1]
 
 
-def test_stretches_of_a_fast_engine_end_where_it_is_measured(
+def test_stretches_of_a_fast_engine_end_where_a_metric_is_due(
     tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("playground.lab.run.metrics._BETWEEN", 0.0)
@@ -269,7 +271,7 @@ def test_stretches_of_a_fast_engine_end_where_it_is_measured(
     assert list(measured(session, "perplexity")) == [1, 10, 20, 30, 40]
 
 
-async def test_one_that_hangs_is_switched_off_and_the_run_trains_on(
+async def test_a_metric_that_hangs_is_switched_off_and_the_run_trains_on(
     plugin: Make, spec: RunSpec, labs: MakeLab
 ) -> None:
     watched: Watched = labs(plugin("while step.step >= 20: pass"))

@@ -1,4 +1,4 @@
-"""Panels at work: drawn in the worker, taken with care, never the run's failure."""
+"""Panels are drawn in the worker, and a panel that fails never fails the run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def drawn(session: Session, name: str, width: int = 60, height: int = 12, **knob
 
 @pytest.fixture
 def with_panel(tmp_path: Path, spec: RunSpec) -> Callable[[str], Session]:
-    """with_panel(statement): a run beside a panel "mine" whose `render` is that."""
+    """with_panel(render): a session beside a panel "mine" whose `render` has this body."""
 
     def make(render: str) -> Session:
         path = plugins.panel(tmp_path, "mine", render)
@@ -71,7 +71,7 @@ def test_the_gradient_flow_says_what_has_no_room(session: Session) -> None:
 
 @pytest.mark.parametrize("name", ["histogram", "gradient-flow"])
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 3), (10, 2), (200, 60)])
-def test_no_size_is_too_small_or_too_large(
+def test_no_size_of_a_panel_is_too_small_or_too_large(
     session: Session, name: str, width: int, height: int
 ) -> None:
     panel = drawn(session, name, width, height)
@@ -154,7 +154,7 @@ def test_an_unknown_panel_and_an_impossible_knob_are_said(session: Session) -> N
 
 
 class Clock:
-    """A clock that the test turns."""
+    """A clock that tests set."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -188,7 +188,9 @@ def test_a_quick_panel_is_in_every_frame_and_a_slow_one_in_few(
     assert 5 <= times_drawn(registry, session, 0.2, 120) <= 25
 
 
-def test_nothing_is_drawn_twice_for_the_same_step(registry: Registry, session: Session) -> None:
+def test_no_panel_is_drawn_twice_for_the_same_step_and_size(
+    registry: Registry, session: Session
+) -> None:
     panels, drawings = Panels(registry, Activity()), []
 
     def facts():

@@ -1,4 +1,4 @@
-"""Probes: the same questions under the same dice, so that what differs is the model."""
+"""Probes ask the same prompts under the same dice, so that only the model makes a difference."""
 
 from __future__ import annotations
 
@@ -65,10 +65,10 @@ class Bench:
 
     @staticmethod
     def _unheard(progress: Progress) -> None:
-        """Nobody waits."""
+        """Take progress, and tell nobody."""
 
     def walk(self, steps: int) -> None:
-        """As a session does it: ask, train, ask."""
+        """Train so many steps as a session does, asking the probes before, between and after."""
         target = self.training.step + steps
         self.prober.after(self.training.step)
         while self.training.step < target:
@@ -157,7 +157,7 @@ def test_probing_changes_nothing_that_is_learnt(spec: RunSpec, registry: Registr
     assert plain.training.series.losses == asked.training.series.losses
 
 
-def test_what_is_known_of_a_step_is_not_asked_again(bench: Bench) -> None:
+def test_a_step_whose_answers_are_known_is_not_asked_again(bench: Bench) -> None:
     bench.prober.set(ABC)
     bench.walk(20)
     kept = bench.prober.answers.at(20)
@@ -204,7 +204,7 @@ def test_other_questions_void_the_answers_but_asking_oftener_does_not(bench: Ben
     assert list(bench.prober.answers.steps) == []
 
 
-def test_a_set_that_cannot_be_is_refused_and_changes_nothing(bench: Bench) -> None:
+def test_a_probe_set_that_cannot_be_is_refused_and_changes_nothing(bench: Bench) -> None:
     bench.prober.set(ABC)
     with pytest.raises(LabError) as caught:
         bench.prober.set(ProbeSet(("a",), every=0))
@@ -324,7 +324,7 @@ def test_whatever_the_prompts_they_come_back_from_their_lines(prompts: list[str]
     assert [prompt for _, prompt in read_lines(write_lines(prompts))] == prompts
 
 
-def test_a_set_comes_back_from_json() -> None:
+def test_a_probe_set_comes_back_from_json() -> None:
     assert ProbeSet.from_dict(json.loads(json.dumps(ABC.to_dict()))) == ABC
     assert ProbeSet.from_dict(["a"]) == ProbeSet(("a",)) == ProbeSet.from_dict({"prompts": ["a"]})
 
@@ -344,7 +344,7 @@ def test_a_set_comes_back_from_json() -> None:
         (["a", "b" * 2001], "prompt 2", "2,001 characters"),
     ],
 )
-def test_a_set_that_cannot_be_is_said_by_field(values: object, field: str, said: str) -> None:
+def test_a_probe_set_that_cannot_be_is_said_by_field(values: object, field: str, said: str) -> None:
     with pytest.raises(ProbeError) as caught:
         ProbeSet.from_dict(values)
     assert said in caught.value.problems[field]

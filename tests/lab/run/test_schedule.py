@@ -1,4 +1,4 @@
-"""The learning rate follows its schedule, and a plugin's that fails stops the run in time."""
+"""The learning rate follows its schedule; a schedule that fails stops the run before the step."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Make = Callable[[str], Path]
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> Make:
-    """A schedule that does something at 0-based step 7, and an engine of many steps at once."""
+    """Writes a plugin: a schedule that runs `vice` at 0-based step 7, and an engine "bulk"."""
 
     def write(vice: str) -> Path:
         path = tmp_path / "wayward.py"
@@ -76,7 +76,7 @@ def scheduled(words: Path, name: str, steps: int = 20, **options: float) -> RunS
     return text_run(words, steps=steps, schedule={"name": name, "options": options})
 
 
-def test_without_a_word_it_is_the_line_of_microgpt_to_the_last_bit(
+def test_the_default_schedule_is_the_line_of_microgpt_to_the_last_bit(
     words: Path, registry: Registry
 ) -> None:
     session = Session.open(text_run(words, steps=300), registry)
@@ -163,7 +163,7 @@ def test_an_unknown_schedule_is_refused_by_name(words: Path, registry: Registry)
         ("return True", "True"),
     ],
 )
-def test_one_that_fails_stops_the_run_before_its_step_and_is_named(
+def test_a_schedule_that_fails_stops_the_run_before_its_step_and_is_named(
     words: Path, plugin: Make, engine: str, vice: str, said: str
 ) -> None:
     registry = load(PluginSources(files=(str(plugin(vice)),), entry_points=False))
@@ -177,7 +177,7 @@ def test_one_that_fails_stops_the_run_before_its_step_and_is_named(
     assert session.step == 3 and session.trouble is None
 
 
-async def test_one_that_hangs_is_found_and_the_run_is_put_back(
+async def test_a_schedule_that_hangs_is_found_and_the_run_is_put_back(
     words: Path, plugin: Make, labs: MakeLab
 ) -> None:
     from playground.lab.client.events import WorkerBack, WorkerLost

@@ -1,4 +1,4 @@
-"""However a run was walked through, a step is always the same bytes."""
+"""A step of a run leaves the same bytes, however the run was walked through."""
 
 from __future__ import annotations
 
