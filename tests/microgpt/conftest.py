@@ -1,4 +1,4 @@
-"""What the tests of the GPT share."""
+"""Engines, and the fixtures of the tests of the GPT."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from microgpt import (
 
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
-    """As in the worker, which collects seldom: every Value would be counted again and again."""
+    """Switch the garbage collector off, which would visit every Value again and again; the worker
+    collects seldom for the same reason."""
     gc.collect()
     gc.disable()
     yield
@@ -59,7 +60,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def make_engine(factory: EngineFactory, config: ModelConfig, seed: int = 1) -> Engine:
-    """An engine with random weights; the same for every factory."""
+    """An engine with random weights, which are the same for every factory."""
     return factory(config, OptimizerConfig(), initial_weights(config, random.Random(seed)))
 
 
@@ -71,7 +72,7 @@ def factory(request: pytest.FixtureRequest) -> EngineFactory:
 
 @pytest.fixture
 def reference() -> Path:
-    """The folder with what microgpt.py itself printed on names.txt, if this machine has it."""
+    """The folder with the output of microgpt.py on names.txt; skips the test if there is none."""
     beside = Path(__file__).parents[3] / "shared" / "reference"
     folder = Path(os.environ.get("MICROGPT_REFERENCE", beside))
     if not (folder / "names.txt").is_file():

@@ -1,4 +1,4 @@
-"""Value: derivatives, and numbers at the edge."""
+"""Derivatives of Value, and numbers at the edge of floats."""
 
 from __future__ import annotations
 

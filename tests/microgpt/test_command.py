@@ -1,4 +1,4 @@
-"""`python -m microgpt`, as a person meets it."""
+"""The command `python -m microgpt`, run in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def words(tmp_path):
     return path
 
 
-def test_it_trains_on_a_file_and_prints_samples(words):
+def test_the_command_trains_on_a_file_and_prints_samples(words):
     done = run(words, *SMALL, "--steps", 5)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -34,7 +34,7 @@ def test_it_trains_on_a_file_and_prints_samples(words):
     assert [line[:10] for line in lines[-3:]] == ["sample  1:", "sample  2:", "sample  3:"]
 
 
-def test_without_a_file_it_trains_on_the_embedded_names():
+def test_without_a_file_the_command_trains_on_the_embedded_names():
     done = run(*SMALL, "--steps", 1)
     assert done.returncode == 0
     assert "num docs: 32469\nvocab size: 27\n" in done.stdout
@@ -106,7 +106,7 @@ def test_a_reader_who_leaves_early_hears_no_complaint(words):
     assert process.returncode == 0
 
 
-def test_ctrl_c_ends_it_in_one_line(words):
+def test_ctrl_c_ends_the_command_in_one_line(words):
     with subprocess.Popen(
         [*COMMAND, str(words), *SMALL, "--json", "--steps", "10000000"],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Reading files: what works, and what is said when it does not."""
+"""Reading and splitting texts, and the messages about files that cannot be read."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_reading_reports_how_far_it_is(file):
     assert {total for _, total in seen} == {size}
 
 
-def test_what_progress_raises_stops_the_reading(file):
+def test_an_exception_from_progress_stops_the_reading(file):
     def cancel(*_):
         raise RuntimeError("cancelled")
 
@@ -73,19 +73,19 @@ def test_what_progress_raises_stops_the_reading(file):
         read_text(file(b"text"), progress=cancel)
 
 
-def test_a_missing_file(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     assert refusal(tmp_path / "nowhere.txt").title == "There is no such file"
     below_a_file = tmp_path / "file"
     below_a_file.write_text("x")
     assert "Not a directory" in refusal(below_a_file / "inside").message
 
 
-def test_a_directory(tmp_path):
+def test_a_directory_is_refused(tmp_path):
     assert refusal(tmp_path).title == "This is a directory"
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000], ids=["name", "path"])
-def test_a_name_that_is_too_long(tmp_path, name):
+def test_a_name_that_is_too_long_is_refused(tmp_path, name):
     with pytest.raises(DocumentsError, match="The file's name is too long") as caught:
         read_text(tmp_path / name)
     assert len(caught.value.message) < 200
@@ -103,7 +103,7 @@ def test_an_endless_device_is_refused():
     assert refusal("/dev/zero").title == "This is not a file"
 
 
-def test_a_file_without_permission(file, monkeypatch):
+def test_a_file_without_permission_is_refused(file, monkeypatch):
     path = file(b"secret")
 
     def deny(*_):
@@ -113,17 +113,17 @@ def test_a_file_without_permission(file, monkeypatch):
     assert refusal(path).title == "The file may not be read"
 
 
-def test_an_impossible_path():
+def test_an_impossible_path_is_refused():
     with pytest.raises(DocumentsError, match=r"null byte|cannot be opened"):
         read_text("a\0b")
 
 
-def test_an_empty_file(file):
+def test_an_empty_file_is_refused(file):
     assert refusal(file(b"")).title == "The file is empty"
 
 
 @pytest.mark.parametrize("data", [b"\n\n", b" \r\n\t\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
-def test_a_file_of_blank_lines(file, data):
+def test_a_file_of_blank_lines_is_refused(file, data):
     assert refusal(file(data)).title == "The file holds no text"
 
 
@@ -184,7 +184,7 @@ def test_two_million_lines_and_one_endless_line_do_not_make_anyone_wait(file):
     (line,) = split_lines(read_text(file(b"x" * 10_000_000)))
     assert describe([line], 16).unseen_share > 0.99
     assert len(split_windows(line, 16)) == 625_000
-    assert time.process_time() - start < 20  # takes about 1; quadratic would take minutes
+    assert time.process_time() - start < 20  # about 1 second; quadratic code would take minutes
 
 
 def test_the_embedded_names_are_the_published_list():

@@ -1,4 +1,4 @@
-"""What both engines promise, and that they agree."""
+"""The promises of both engines, and their agreement."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def models_and_batches(draw):
 
 
 def assert_same_gradients(a: Engine, b: Engine, rel: float = 1e-9) -> None:
-    """Every matrix alike: within `rel` of the largest gradient in it."""
+    """Assert that each matrix of gradients agrees within `rel` of its largest gradient."""
     mine, other = a.read("gradients"), b.read("gradients")
     for spec in parameter_layout(a.config):
         x, y = mine[spec.slice], other[spec.slice]
         largest = max(map(abs, y), default=0.0)
         worst = max(abs(p - q) for p, q in zip(x, y, strict=True))
-        # Where all cancel (attention to a single token), only rounding of either is left.
+        # Where all terms cancel (attention to a single token), only rounding is left in both.
         assert worst <= rel * largest + 1e-15, spec.name
 
 

@@ -1,4 +1,4 @@
-"""The recipe of names.txt agrees with the file."""
+"""The tool that makes names.txt agrees with the file."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_a_whole_run_gives_microgpt_losses_weights_and_samples(name):
 
 
 SHORT = "MICROGPT_SHORT" in os.environ
-"""Only the beginning: the whole was run on another Python."""
+"""True if only the beginning is compared, since another Python compares the whole."""
 
 
 @pytest.mark.parametrize(

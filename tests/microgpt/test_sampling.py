@@ -1,4 +1,4 @@
-"""From logits to tokens."""
+"""Sampling: from logits to tokens."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_log_softmax_is_the_logarithm_of_softmax(logits):
         assert math.exp(log_p) == pytest.approx(p, rel=1e-9, abs=1e-300)
 
 
-def test_softmax_of_extremes():
+def test_softmax_of_extreme_logits_is_a_distribution():
     assert sampling.softmax([NEVER, NEVER]) == [0.5, 0.5]
     assert sampling.softmax([math.inf, 3.0, math.inf]) == [0.5, 0.0, 0.5]
     assert sampling.softmax([1e308, -1e308]) == [1.0, 0.0]
@@ -152,7 +152,7 @@ def test_a_draw_that_cannot_be_honest_is_refused(probs):
 
 
 class Scripted:
-    """A decoder that only writes down what it is asked to read."""
+    """A decoder that writes down the tokens that it reads."""
 
     def __init__(self) -> None:
         self.read: list[int] = []

@@ -1,4 +1,4 @@
-"""Characters to ids and back."""
+"""The char tokenizer: characters to ids and back."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_every_token_can_be_shown():
     [{}, {"characters": "abc"}, {"characters": ["ab"]}, {"characters": ["b", "a"]},
      {"characters": ["a", "a"]}, {"type": "bpe", "characters": []}, None],
 )  # fmt: skip
-def test_a_state_that_cannot_be_is_refused_and_changes_nothing(tokenizer, state):
+def test_an_impossible_state_is_refused_and_changes_nothing(tokenizer, state):
     with pytest.raises(ValueError):
         tokenizer.load_state_dict(state)
     assert tokenizer.encode("cab") == [3, 1, 2]

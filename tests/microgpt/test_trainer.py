@@ -1,4 +1,4 @@
-"""One step at a time."""
+"""The trainer, one step at a time and in stretches."""
 
 from __future__ import annotations
 

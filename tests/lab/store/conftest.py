@@ -1,4 +1,4 @@
-"""A store, and runs to put into it."""
+"""A store, and runs and batches to put into the store."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
 
 WEIGHTS = 10
-"""Parameters of the model in these tests: the store does not care."""
+"""The parameters of the model in these tests; the store takes any number."""
 
 
 def new_run(name: str = "", dataset: str = "names", **changes: Any) -> NewRun:
-    """A run of the default model, or of what is changed of it."""
+    """A new run with the default spec, or with these changes to the spec."""
     spec = RunSpec.parse(changes).to_json()
     plugins = (PluginUse("dataset", "builtin:names", "builtin", "1.0"),)
     state = json.dumps({"characters": "abc"})
@@ -39,18 +39,18 @@ def new_run(name: str = "", dataset: str = "names", **changes: Any) -> NewRun:
 
 
 def loss_of(step: int) -> float:
-    """Any number that no two steps share."""
+    """A loss that no two steps share."""
     return 2 + 1 / (step + 1) + math.sin(step) / 100
 
 
 def state(step: int) -> StoredKeyframe:
-    """What the model is after `step` steps."""
+    """The keyframe of the model after `step` steps."""
     values = array("d", (loss_of(step) * place for place in range(WEIGHTS)))
     return frame_bytes(Keyframe(step, 7 * step, values, values[::-1], values))
 
 
 def steps(first: int, count: int, **more: Any) -> Batch:
-    """So many steps after `first`, seven tokens and a millisecond each."""
+    """A batch of `count` steps after `first`, with seven tokens and a millisecond a step."""
     end = first + count
     given: dict[str, Any] = {
         "at": end,
@@ -65,13 +65,13 @@ def steps(first: int, count: int, **more: Any) -> Batch:
 
 
 def samples(step: int, *texts: str, occasion: str = "automatic") -> StoredSamples:
-    """Texts sampled after `step` steps."""
+    """A batch of texts that were sampled after `step` steps."""
     found = tuple(SampleText(text, False, True) for text in texts)
     return StoredSamples(occasion, SampleBatch(1, step, "", found))
 
 
 def everything(first: int, count: int) -> Batch:
-    """A batch with something of each kind, in its middle and at its end."""
+    """A batch of `count` steps with records of each kind in its middle and at its end."""
     middle, end = first + count // 2, first + count
     return steps(
         first,
@@ -92,7 +92,7 @@ def everything(first: int, count: int) -> Batch:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the store is."""
+    """The path of the store, which need not exist yet."""
     return tmp_path / "data" / "runs.sqlite"
 
 

@@ -1,4 +1,4 @@
-"""Whatever is wrong with the file, the disk or the folder is said in words, and nothing is lost."""
+"""Faults of the file, the disk and the folder are said in words, and cost no recorded run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOBODY = 65534
 
 
 def refused(path: Path, **options: object) -> StoreError:
-    """What is said when the store is opened."""
+    """The error of opening the store, which names the file."""
     with pytest.raises(StoreError) as caught:
         Store.open(path, **options)  # type: ignore[arg-type]
     assert str(path.name) in caught.value.message
@@ -31,8 +31,8 @@ def refused(path: Path, **options: object) -> StoreError:
 
 @pytest.fixture
 def somebody() -> Iterator[Path]:
-    """A folder that the superuser makes and another one looks into: who may write anywhere
-    would see nothing of what these tests are about. Where no superuser runs them, both are one."""
+    """A folder that the superuser makes, and that `as_nobody` looks into: a superuser may write
+    anywhere. Without a superuser one user does both."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder
@@ -76,10 +76,11 @@ def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -
 
 
 @pytest.mark.parametrize("pragma", ["application_id = 7", f"user_version = {VERSION + 1}"])
-def test_what_is_not_ours_is_left_alone_though_a_journal_lies_beside_it(
+def test_a_file_that_is_no_store_of_ours_is_left_alone_with_a_journal_beside_it(
     path: Path, pragma: str
 ) -> None:
-    """Somebody may be at work on it, or was killed: it cannot be looked at before it is open."""
+    """With a journal beside it another program may be at work on the file, or was killed, so the
+    header can only be checked once the file is open."""
     Store.open(path).close()
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = PERSIST")
@@ -97,10 +98,10 @@ def test_an_empty_file_becomes_a_store(path: Path) -> None:
         assert store.runs() == []
 
 
-def test_a_store_that_was_killed_while_it_was_made_is_made_by_the_next(path: Path) -> None:
+def test_a_store_whose_making_was_killed_is_made_by_the_next_process(path: Path) -> None:
     path.parent.mkdir()
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # it writes a first page of its own
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # this pragma writes a first page
     connection.close()
     assert path.stat().st_size > 0
     with Store.open(path) as store:
@@ -116,7 +117,7 @@ def test_an_empty_database_of_another_program_is_refused(path: Path) -> None:
     assert refused(path).kind == "other"
 
 
-def test_a_folder_of_that_name_is_refused(path: Path) -> None:
+def test_a_folder_in_the_place_of_the_store_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
     assert "is a folder" in refused(path).message
 

@@ -1,4 +1,4 @@
-"""What the keyframes of all runs together may take."""
+"""The budget for the keyframes of all runs together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SIZE = len(state(100).state)
 
 
 def recorded(store: Store, runs: int, frames: int = 8) -> list[int]:
-    """So many runs, each with keyframes 100 steps apart and a tip."""
+    """Record so many runs, each with keyframes 100 steps apart and a tip; return their numbers."""
     made = []
     for _ in range(runs):
         run = store.create(new_run(), "")
@@ -34,14 +34,14 @@ def test_within_the_budget_every_keyframe_stays(store: Store) -> None:
     assert thin(store, 3 * 9 * SIZE + 100) == 0
 
 
-def test_the_runs_touched_longest_ago_give_up_theirs_first(store: Store) -> None:
+def test_the_runs_touched_longest_ago_give_up_their_keyframes_first(store: Store) -> None:
     old, new = recorded(store, 2)
     assert thin(store, 13 * SIZE) >= 5 * SIZE
     assert store.record(old).keyframes == (700, 800, 850)
     assert len(store.record(new).keyframes) == 9
 
 
-def test_a_run_that_is_open_keeps_what_it_has(store: Store) -> None:
+def test_a_run_that_is_open_keeps_its_keyframes(store: Store) -> None:
     (run,) = recorded(store, 1)
     store.set_owner(run, "somebody")
     assert thin(store, 0) == 0
@@ -58,7 +58,7 @@ def test_the_state_that_a_fork_begins_with_stays(store: Store) -> None:
     assert store.record(fork).keyframes == (300, 600, 700)
 
 
-def test_what_is_thinned_out_leaves_the_losses_as_they_were(store: Store) -> None:
+def test_thinning_leaves_the_losses_as_they_were(store: Store) -> None:
     (run,) = recorded(store, 1)
     before = store.curve(run)
     thin(store, 0)

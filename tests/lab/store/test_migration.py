@@ -1,4 +1,4 @@
-"""Older stores are brought up to date, newer ones are left alone."""
+"""Older stores are brought up to date, and newer stores are left alone."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def version(path: Path) -> int:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a folder."""
+    """The bytes of all files of a folder, by name."""
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
@@ -59,7 +59,7 @@ def test_an_older_store_opens_with_all_its_runs_and_can_do_what_is_new(
 
 
 def test_a_copy_of_the_older_store_stays_beside_it(path: Path) -> None:
-    for _ in range(2):  # also if there is one already
+    for _ in range(2):  # the second copy finds the first in its place
         version_1.make(path)
         Store.open(path).close()
         path.unlink()
@@ -153,7 +153,7 @@ def test_a_newer_store_is_refused_in_words_and_not_a_byte_of_it_changes(path: Pa
 def test_a_newer_store_that_is_open_elsewhere_is_refused_too(path: Path) -> None:
     Store.open(path).close()
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute(f"PRAGMA user_version = {NEWER}")  # is in the write-ahead log alone
+    other.execute(f"PRAGMA user_version = {NEWER}")  # this version is in the write-ahead log alone
     other.execute("CREATE TABLE of_a_newer_one (x)")
     before = {name: data for name, data in contents(path.parent).items() if "shm" not in name}
     with pytest.raises(StoreError) as caught:

@@ -1,4 +1,4 @@
-"""Whatever is done in whatever order: the store holds what plain lists would."""
+"""The store holds what plain lists would hold, whatever is done in whatever order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BEGAN_WITH = RunSpec().optimizer.learning_rate
 
 @dataclass
 class Plain:
-    """A run without a store."""
+    """A run as plain lists, without a store."""
 
     parent: int | None = None
     losses: list[float] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Plain:
     deleted: bool = False
 
     def up_to(self, step: int, parent: int) -> Plain:
-        """What a fork begins with."""
+        """The part of the run that a fork at `step` begins with."""
         return Plain(
             parent,
             self.losses[:step],
@@ -54,12 +54,12 @@ class Plain:
 
 
 def some(machine: Machine) -> bool:
-    """There are runs."""
+    """True if there are runs."""
     return bool(machine.plain)
 
 
 class Machine(RuleBasedStateMachine):
-    """The store and plain lists, side by side."""
+    """Applies each operation to the store and to plain lists, and compares the two."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Machine(RuleBasedStateMachine):
         self.folder.cleanup()
 
     def one(self, data: Any) -> int:
-        """Some run."""
+        """Draw the number of a run."""
         return int(data.draw(st.sampled_from(sorted(self.plain))))
 
     def add(self, run: int, plain: Plain) -> None:

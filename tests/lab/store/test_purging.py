@@ -1,4 +1,4 @@
-"""What is purged while others delete, restore and begin runs."""
+"""Purging while other processes delete, restore and begin runs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_run_whose_purge_was_killed_is_not_said_to_be_restored_and_goes_with_t
 def test_a_text_that_is_purged_while_a_run_begins_with_it_is_kept(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was known a moment ago."""
+    """The purge comes between the look for the text and its use."""
     text = b"anna\nbob\n"
     sha256 = store.keep_text(text)
     writing = store.database.writing

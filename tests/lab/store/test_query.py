@@ -1,4 +1,4 @@
-"""What a person types into the search of runs."""
+"""The queries that a person types into the search of runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def full(store: Store) -> Store:
     return store
 
 
-def test_a_condition_is_about_what_was_set_last(full: Store) -> None:
+def test_a_condition_is_about_the_setting_that_was_made_last(full: Store) -> None:
     def fits(typed: str) -> set[int]:
         return {row.id for row in full.runs(Query.parse(typed))}
 
@@ -91,7 +91,7 @@ def test_a_condition_is_about_what_was_set_last(full: Store) -> None:
         ("name~')", set()),
     ],
 )
-def test_what_is_typed_finds_what_is_meant(
+def test_a_query_finds_the_runs_that_are_meant(
     full: Store, typed: str, expected: set[int] | None
 ) -> None:
     if expected is None:
@@ -118,7 +118,7 @@ def test_what_is_typed_finds_what_is_meant(
         ('name="bees', 5, "the quote is not closed"),
     ],
 )
-def test_what_cannot_be_understood_is_said_with_its_place(
+def test_a_query_that_is_not_understood_is_explained_with_its_place(
     typed: str, place: int, words: str
 ) -> None:
     with pytest.raises(QueryError) as caught:
@@ -146,7 +146,7 @@ def test_runs_without_the_value_come_last_whichever_way(full: Store) -> None:
     assert names == ["", "ants", "ants again", "Bees and wasps"]
 
 
-def test_alike_they_stand_in_the_order_of_their_numbers_the_same_way_round(full: Store) -> None:
+def test_runs_with_equal_values_stand_in_the_order_of_their_numbers(full: Store) -> None:
     def by_fork_step(descending: bool) -> list[int]:
         return [row.id for row in full.runs(Query(sort="fork_step", descending=descending))]
 
@@ -154,7 +154,7 @@ def test_alike_they_stand_in_the_order_of_their_numbers_the_same_way_round(full:
     assert by_fork_step(False) == [4, 1, 2, 3]
 
 
-def test_the_newest_come_first_and_as_many_as_are_wanted(full: Store) -> None:
+def test_the_newest_runs_come_first_and_as_many_as_are_wanted(full: Store) -> None:
     assert [row.id for row in full.runs()] == [4, 3, 2, 1]
     assert [row.id for row in full.runs(Query(limit=2))] == [4, 3]
     assert len(full.runs(Query(limit=10**30))) == 4, "more than SQLite can count to"
@@ -167,7 +167,7 @@ def test_ages_are_counted_from_now(full: Store, monkeypatch: pytest.MonkeyPatch)
     assert len(full.runs(Query.parse("touched>2d touched<1w"))) == 4
 
 
-def test_values_are_never_part_of_the_statement() -> None:
+def test_typed_values_are_never_part_of_the_sql_statement() -> None:
     condition, order, values = Query(
         (Filter("name", "=", "x'; DROP TABLE runs"),), ("y' OR 1",), limit=5
     ).sql()

@@ -1,4 +1,4 @@
-"""Runs in words, and in a tree."""
+"""Runs in words, and in a tree of forks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def row(id: int, parent: int | None = None, **changes: Any) -> RunRow:
 
 
 def tree(*rows: RunRow) -> list[str]:
-    """Each line as it is drawn."""
+    """The runs in order, each with its branch as drawn."""
     ordered, drawn = runlist.branches(rows)
     return [f"{drawn.get(one.id, '')}{one.id}" for one in ordered]
 
@@ -78,14 +78,14 @@ def test_a_chain_of_ten_thousand_forks_is_drawn() -> None:
     [(-3, "now"), (0.5, "now"), (40, "40 s"), (119, "1 min"), (7200, "2 h"), (3 * 86400, "3 d"),
      (15 * 86400, "2 wk"), (800 * 86400, "2 y")],
 )  # fmt: skip
-def test_ages(seconds: float, words: str) -> None:
+def test_ages_in_words(seconds: float, words: str) -> None:
     assert age(seconds) == words
 
 
 @pytest.mark.parametrize(
     ("count", "words"), [(0, "0 B"), (812, "812 B"), (1_400_000, "1.4 MB"), (34e9, "34.0 GB")]
 )
-def test_sizes(count: float, words: str) -> None:
+def test_sizes_in_words(count: float, words: str) -> None:
     assert size(int(count)) == words
 
 
@@ -100,5 +100,5 @@ def test_sizes(count: float, words: str) -> None:
         ("failed", "", "failed"),
     ],
 )
-def test_how_a_run_stands(status: Any, place: Any, words: str) -> None:
+def test_the_status_of_a_run_in_words(status: Any, place: Any, words: str) -> None:
     assert runlist.standing(row(1, status=status), place).words == words

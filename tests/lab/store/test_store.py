@@ -1,4 +1,4 @@
-"""What is recorded is there again, forks leave their parent alone, and lists follow."""
+"""A record comes back as it was written, forks leave their parent alone, and lists follow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.lab.store.conftest import everything, loss_of, new_run, samples, stat
 
 
 def whole(store: Store, run: int) -> tuple[object, ...]:
-    """All that is known of a run."""
+    """Record, keyframes, samples and probes of a run, for comparison."""
     return (
         store.record(run),
         list(store.keyframes(run)),

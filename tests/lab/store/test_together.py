@@ -1,4 +1,4 @@
-"""Several processes on one store, and processes that are killed while they write."""
+"""Several processes use one store, and some are killed while they write."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ print("longest", longest, flush=True)
 
 
 class Writer:
-    """A process that records a run of its own."""
+    """A process that records one run, batch by batch."""
 
     def __init__(self, path: Path, batches: int, name: str = "") -> None:
         words = [sys.executable, "-c", WRITER, str(path), str(batches), name]
@@ -56,18 +56,18 @@ class Writer:
         self.run = int(self.process.stdout.readline())
 
     def go(self) -> None:
-        """Begin to write."""
+        """Let the process begin to write."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
     def line(self) -> str:
-        """What it says next."""
+        """The next line that the process prints."""
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
     def kill(self) -> int:
-        """Kill it; the last step that it said was written."""
+        """Kill the process; return the last step that it reported as written."""
         assert self.process.stdout is not None
         self.process.send_signal(signal.SIGKILL)
         said = self.process.stdout.read().split("\n")[:-1]
@@ -76,7 +76,7 @@ class Writer:
 
 
 def whole(store: Store, run: int, batches: int) -> None:
-    """All of these batches are there."""
+    """Assert that the run holds so many batches of `everything`, and no more."""
     record = store.record(run)
     count = 50 * batches
     assert list(record.losses) == [loss_of(step) for step in range(1, count + 1)]
@@ -110,7 +110,9 @@ for path in sys.stdin:
 """
 
 
-def test_of_many_that_make_a_store_at_the_same_moment_none_is_turned_away(path: Path) -> None:
+def test_of_many_processes_that_make_a_store_at_the_same_moment_none_is_turned_away(
+    path: Path,
+) -> None:
     words = [sys.executable, "-c", OPENER]
     pipe = subprocess.PIPE
     openers = [
@@ -135,7 +137,7 @@ def test_two_processes_write_at_once_and_nothing_is_lost_and_nobody_waits(path: 
     writers = [Writer(path, 150, name) for name in ("one", "two")]
     for writer in writers:
         writer.go()
-    with Store.open(path) as store:  # a screen that looks on, and manages
+    with Store.open(path) as store:  # a screen that looks on and changes runs
         looks = 0
         while writers[0].process.poll() is None and writers[0].line():
             looks += 1
@@ -223,8 +225,8 @@ with Store.open(Path(sys.argv[1])) as store:
 def test_a_process_that_opens_the_store_twice_loses_nothing_when_another_closes_it(
     path: Path,
 ) -> None:
-    """Closing a file takes all locks with it that the process has on it, those of SQLite too;
-    then the other one thinks it is the last, and removes the log that is written to."""
+    """When a process closes a file, the process loses all its locks on that file, those of SQLite
+    too. Another process may then take itself for the last user, and remove the log in use."""
     with Store.open(path) as ours:
         run = ours.create(new_run(), "")
         Store.open(path).close()
@@ -244,7 +246,7 @@ print(any(is_open(Path(sys.argv[1]), sys.argv[2]) for _ in range(5000)))
 """
 
 
-def test_two_that_look_if_a_run_is_open_do_not_take_each_other_for_who_has_it(
+def test_two_processes_that_look_at_a_lock_do_not_take_each_other_for_its_owner(
     path: Path,
 ) -> None:
     with Store.open(path) as store:

@@ -1,4 +1,4 @@
-"""A run as a file: the same run elsewhere, and whatever is wrong with such a file is refused."""
+"""A run travels in a file and is the same elsewhere; a file with any fault is refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEXT = b"anna\nbob\ncleo\n" * 99
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Iterator[Store]:
-    """Another machine's store."""
+    """The store of another machine."""
     with Store.open(tmp_path / "elsewhere" / "runs.sqlite") as opened:
         yield opened
         assert opened.check() == []
@@ -33,7 +33,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def run(store: Store) -> int:
-    """A run that learns from a text."""
+    """A recorded run that learns from a text."""
     run = store.create(
         dataclasses.replace(new_run("mine", "words.txt"), text_sha256=store.keep_text(TEXT)), "me"
     )
@@ -45,12 +45,12 @@ def run(store: Store) -> int:
 
 @pytest.fixture
 def file(store: Store, run: int, tmp_path: Path) -> Path:
-    """The run, exported."""
+    """The run as an exported file."""
     return export_run(store, run, tmp_path / "mine.microgpt-run")
 
 
 def of_the_run(record: RunRecord) -> dict[str, object]:
-    """A record, but for what it is only in its store."""
+    """The values of a record that are the same in every store."""
     row = dataclasses.asdict(record.row)
     for name in ("id", "touched", "owner", "status", "parent", "fork_step"):
         del row[name]
@@ -59,7 +59,7 @@ def of_the_run(record: RunRecord) -> dict[str, object]:
 
 
 def same(store: Store, run: int, other: Store, there: int) -> None:
-    """The two are one run."""
+    """Assert that both stores hold the same run under these numbers."""
     assert of_the_run(other.record(there)) == of_the_run(store.record(run))
     assert list(other.keyframes(there)) == list(store.keyframes(run))
     assert other.samples(there) == store.samples(run)
@@ -67,7 +67,7 @@ def same(store: Store, run: int, other: Store, there: int) -> None:
 
 
 def refused(store: Store, file: Path) -> StoreError:
-    """What is said; the store is as it was."""
+    """The error of importing the file; asserts that the store is as it was."""
     before = store.runs()
     with pytest.raises(StoreError) as caught:
         import_run(store, file)
@@ -93,7 +93,7 @@ def test_a_run_is_the_same_on_another_machine_and_goes_on_there(
     assert store.row(back).step == 170 and store.row(run).step == 160
 
 
-def test_nothing_but_the_file_is_left_and_the_ending_is_added(
+def test_an_export_leaves_nothing_but_its_file_and_adds_the_ending(
     store: Store, run: int, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
@@ -113,12 +113,14 @@ def test_a_run_that_is_there_already_is_imported_beside_it(
     assert len({store.row(one).uid for one in (run, first, second)}) == 3
 
 
-def test_what_is_left_of_an_import_that_was_killed_is_not_that_run(
+def test_the_rest_of_an_import_that_was_killed_does_not_count_as_the_run(
     store: Store, run: int, file: Path, elsewhere: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(transfer, "rows_of", lambda *_: 1 / 0)
-        patch.setattr(transfer, "remove_run", lambda *_: None)  # nobody is there to clear away
+        patch.setattr(
+            transfer, "remove_run", lambda *_: None
+        )  # the killed process clears nothing away
         with pytest.raises(ZeroDivisionError):
             import_run(elsewhere, file)
     there = elsewhere.row(import_run(elsewhere, file))
@@ -137,7 +139,7 @@ def test_a_fork_finds_its_parent_again_if_that_is_there(
     assert (beside.parent, beside.fork_step) == (parent, 30)
 
 
-def test_what_was_set_last_is_what_a_list_elsewhere_shows_too(
+def test_a_list_elsewhere_shows_the_settings_that_were_made_last(
     store: Store, elsewhere: Store, tmp_path: Path
 ) -> None:
     run = store.create(new_run(), "")
@@ -183,7 +185,7 @@ def test_an_export_that_cannot_be_says_why_and_leaves_what_was_there(
     assert not [one for one in tmp_path.iterdir() if one.name.startswith(".")]
 
 
-# ---------------------------------------------------------------- files of others
+# ---------------------------------------------------------------- files from elsewhere
 
 
 def test_a_run_of_an_older_version_is_imported_and_its_file_stays(

@@ -1,4 +1,4 @@
-"""The store as version 1 wrote it. Never to be changed: such files are out there."""
+"""The store as version 1 wrote it. Never change this file, since people have such stores."""
 
 from __future__ import annotations
 
