@@ -1,4 +1,4 @@
-"""A Lab without a process: it plays a fixed run, so that screens are tested on their own."""
+"""ScriptedLab plays a fixed run without a worker, so that screens are tested on their own."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def loss_at(step: int) -> float:
 
 
 class ScriptedLab:
-    """Steps are instant; run() goes `stride` steps a frame."""
+    """A Lab whose steps take no time; after `run` each frame is `stride` steps further."""
 
     def __init__(self, listener: Callable[[LabEvent], None], stride: int = 7) -> None:
         self.listener = listener
@@ -173,34 +173,34 @@ class ScriptedLab:
         self.fail_open: Failure | None = None
         self.engine = "vector"
         self.engine_trouble: Failure | None = None
-        """Why the next engine cannot be made."""
+        """The failure of the next engine that is chosen, if any."""
         self.engine_gate: asyncio.Event | None = None
-        """What the next engine waits for."""
+        """The event that the next engine waits for, if any."""
         self.state = "ready"
         self.step = self.head = 0
         self.epoch = 0
         self.edits: tuple[tuple[int, str], ...] = ()
         self.record: RecordState | None = None
-        """How the recording stands; an edit in the past goes on to the next number."""
+        """The state of the recording; an edit in the past branches off to the next run number."""
         self.written: RecordState | None = None
-        """How it stands from the next frame on."""
+        """The state of the recording from the next frame on."""
         self.recording: Recording | None = None
-        """As what the open run was to be recorded."""
+        """The recording that the open run was opened with."""
         self.store = ""
-        """The file of the runs that `open_recorded` finds."""
+        """The path of the store that `open_recorded` reads."""
         self.asked = ProbesState(ProbeSet(), ())
-        """The probes, and what was answered."""
+        """The probes, and the answers to them."""
         self.slow: asyncio.Event | None = None
-        """What `go_to` waits for."""
+        """The event that `go_to` waits for, if any."""
         self.batches: list[SampleBatch] = []
         self.sampling = Sampling()
         self.measuring = Measuring()
         self.metric_trouble: Failure | None = None
-        """Why the first metric that is on was switched off."""
+        """The reason why the first metric that is on was switched off, if it was."""
         self.saved: list[str] = []
         self.panels = PanelWatch()
         self.panel_lines: tuple[str, ...] = ()
-        """What the panel draws; by default its name, knobs and size."""
+        """The lines that the panel draws; by default its name, knobs and size."""
         self.panel_trouble: Failure | None = None
 
     async def open(self, spec, *, checkpoint=None, observation=None, recording=None) -> RunInfo:
@@ -249,7 +249,7 @@ class ScriptedLab:
 
     @property
     def open_run(self) -> ScriptedLab:
-        """What is known of the run is told by the Lab itself here."""
+        """The scripted Lab, which holds the facts of its open run itself."""
         return self
 
     @property

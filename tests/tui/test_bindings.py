@@ -1,4 +1,4 @@
-"""The table of keys: each binding leads somewhere, and each has a name of its own."""
+"""The table of keys: each binding leads somewhere, and no two share an id."""
 
 from __future__ import annotations
 

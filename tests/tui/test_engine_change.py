@@ -1,4 +1,4 @@
-"""Changing the engine of the open run, from the keys to the words."""
+"""Changing the engine of the open run by keys: the picker, and what the screen says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OFFER = Entry(
 
 @pytest.fixture
 def model() -> PlaygroundModel:
-    """A run, with four engines in its catalog and one that could be added."""
+    """A model with four engines in its catalog, and one that could be added."""
     model = build_model()
     assert model.catalog is not None
     kept = tuple(entry for entry in model.catalog.entries if entry.kind != "engine")
@@ -195,7 +195,7 @@ async def test_speed_and_ratio_to_the_scalar_engine_are_on_screen() -> None:
         assert app.model.engine_speeds["builtin:vector"].step_ms == 0.015
 
 
-async def test_two_answers_at_once_are_one_and_the_first_counts() -> None:
+async def test_of_several_answers_of_the_picker_at_once_the_first_counts() -> None:
     async with playing(size=(120, 40)) as (app, pilot):
         await pilot.press("e")
         await seen(pilot, lambda: isinstance(app.screen, EngineScreen))

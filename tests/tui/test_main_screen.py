@@ -1,4 +1,4 @@
-"""The main screen as a person uses it: keys in, words and pictures out."""
+"""The main screen as a person uses it: what keys do, and what the screen shows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_opening_shows_what_is_trained_and_that_nothing_ran_yet() -> None:
         assert "27 tokens" in app.text("#dataset-vocabulary")
 
 
-async def test_s_does_one_step_and_shows_its_loss() -> None:
+async def test_key_s_does_one_step_and_shows_its_loss() -> None:
     async with playing() as (app, pilot):
         for _ in range(3):
             await pilot.press("s")
@@ -49,7 +49,7 @@ async def test_space_runs_and_pauses() -> None:
         assert app.lab.calls[-1] == ("pause",)
 
 
-async def test_b_goes_back_one_step_and_the_curve_follows() -> None:
+async def test_key_b_goes_back_one_step_and_the_curve_follows() -> None:
     async with playing() as (app, pilot):
         for _ in range(4):
             await pilot.press("s")
@@ -59,7 +59,7 @@ async def test_b_goes_back_one_step_and_the_curve_follows() -> None:
         assert list(app.model.loss.xs) == [1, 2, 3]
 
 
-async def test_b_at_the_beginning_says_so() -> None:
+async def test_key_b_at_the_beginning_says_so() -> None:
     async with playing() as (app, pilot):
         await pilot.press("b")
         await pilot.pause()
@@ -100,7 +100,7 @@ async def test_numbers_choose_panels_and_z_gives_one_the_screen(number: int) -> 
         assert panel.size.width > 110
         await pilot.press("z")
         await pilot.pause()
-        third = 5 if number == 5 else 3  # they share a place
+        third = 5 if number == 5 else 3  # panels 3 and 5 share a place
         assert {p.NUMBER for p in app.main.query("Panel") if p.display} == {1, 2, third, 4}
 
 
@@ -210,7 +210,7 @@ async def test_a_data_set_that_cannot_be_opened_leaves_the_run() -> None:
         assert "names" in app.text("#title")
 
 
-async def test_u_brings_the_run_before_back() -> None:
+async def test_key_u_brings_the_run_before_back() -> None:
     async with playing() as (app, pilot):
         await pilot.press("s", "s")
         await seen(pilot, lambda: app.model.step == 2)
@@ -286,7 +286,7 @@ async def test_a_terminal_too_small_is_told_and_growing_it_brings_the_panels_bac
         await seen(pilot, lambda: app.model.step == 1)
 
 
-async def test_started_in_a_terminal_too_small_it_still_opens() -> None:
+async def test_an_app_started_in_a_terminal_too_small_still_opens_a_run() -> None:
     async with playing(size=(20, 5)) as (app, pilot):
         assert "60x16" in app.text("#too-small")
         await pilot.resize_terminal(100, 30)
@@ -321,7 +321,7 @@ async def test_the_palette_finds_keys_speeds_matrices_and_everything_in_the_cata
 
 
 class GatedLab(ScriptedLab):
-    """Opens a run only when it is let."""
+    """A Lab that opens a run once `gate` is set."""
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
@@ -341,7 +341,7 @@ async def test_keys_pressed_before_the_run_is_open_are_not_lost() -> None:
         await seen(pilot, lambda: "step 3/1,000" in app.text("#status"))
 
 
-async def test_a_size_of_a_moment_ago_is_laid_aside() -> None:
+async def test_an_outdated_resize_event_is_laid_aside() -> None:
     async with playing(size=(100, 30)) as (app, pilot):
         stale = Size(70, 20)
         app.main.post_message(events.Resize(stale, stale))
@@ -357,7 +357,7 @@ async def test_keys_typed_faster_than_the_screen_follows_each_do_their_own() -> 
     async with playing() as (app, pilot):
         await pilot.press("space")
         await seen(pilot, lambda: app.model.running)
-        for character in " /ni":  # all of them before the first one is looked at
+        for character in " /ni":  # all keys arrive before the first is handled
             key = {" ": "space", "/": "slash"}.get(character, character)
             app.post_message(events.Key(key, character))
         field = app.main.query_one("#sampling-prompt", Input)

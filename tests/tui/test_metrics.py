@@ -1,4 +1,4 @@
-"""Metrics stand below the loss, in lanes of their own, and m chooses them."""
+"""Metrics are drawn below the loss, in a lane each, and the key m chooses them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def chart_lines(app: WatchedApp) -> list[str]:
 
 
 async def measured(app: WatchedApp, pilot: Any, *names: str, steps: int = 300) -> list[str]:
-    """The loss chart after some steps with these metrics on."""
+    """Train with these metrics on; return the lines of the loss chart."""
     await app.controller.training.set_metrics(measuring(*names))
     await app.controller.training.step(steps)
     app.controller.frames.touch()
@@ -130,7 +130,9 @@ def test_the_loss_keeps_most_of_the_room(lanes: int) -> None:
 
 @pytest.mark.parametrize("size", [(9, 3), (12, 5), (20, 7), (36, 6), (36, 7), (60, 9), (200, 50)])
 @pytest.mark.parametrize("count", [1, 3, 12])
-async def test_every_size_is_filled_exactly(stage: Open, size: tuple[int, int], count: int) -> None:
+async def test_a_chart_with_lanes_fills_every_size_exactly(
+    stage: Open, size: tuple[int, int], count: int
+) -> None:
     lines, _ = await shown(stage, size, *(Lane(f"metric-{n}", falling()) for n in range(count)))
     assert len(lines) == size[1]
     if size[1] >= 6 and size[0] >= 36:
@@ -179,7 +181,7 @@ async def test_stepping_back_takes_a_metric_back() -> None:
         assert app.model.metrics["gradient-norm"].xs[-1] == 100
 
 
-async def test_one_that_failed_is_said_once_and_drawn_no_more() -> None:
+async def test_a_metric_that_failed_is_said_once_and_drawn_no_more() -> None:
     async with playing((120, 40)) as (app, pilot):
         app.lab.metric_trouble = Failure("The metric 'perplexity' is switched off", "It [b]broke.")
         await app.controller.training.set_metrics(measuring("perplexity", "gradient-norm"))
@@ -201,7 +203,7 @@ async def test_one_that_failed_is_said_once_and_drawn_no_more() -> None:
 # ---------------------------------------------------------------- choosing
 
 
-async def test_m_turns_metrics_on() -> None:
+async def test_key_m_turns_metrics_on() -> None:
     async with playing((120, 40)) as (app, pilot):
         await pilot.press("m")
         assert isinstance(app.screen, MetricsScreen)
@@ -227,7 +229,7 @@ async def test_knobs_and_how_often_are_chosen_too() -> None:
         assert app.lab.measuring == Measuring((choice,), every=1)
 
 
-async def test_what_is_on_is_shown_and_escape_changes_nothing() -> None:
+async def test_metrics_that_are_on_are_shown_and_escape_changes_nothing() -> None:
     async with playing((80, 24)) as (app, pilot):
         await app.controller.training.set_metrics(measuring("perplexity"))
         await pilot.press("m")

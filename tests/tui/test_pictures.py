@@ -1,4 +1,4 @@
-"""Pictures of few chosen screens. Look at what changed before `pytest --snapshot-update`."""
+"""Pictures of few chosen screens. Look at each change before `pytest --snapshot-update`."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from tests.tui.watched import WatchedApp, seen
 
 @pytest.fixture(autouse=True)
 def same_everywhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    """The same colours and settings on every machine."""
+    """Let pictures have the same colours and settings on every machine."""
     monkeypatch.setenv("TEXTUAL_COLOR_SYSTEM", "truecolor")
     monkeypatch.setattr("textual.constants.COLOR_SYSTEM", "truecolor")
     monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr(Input, "cursor_blink", False)  # else it depends on when one looks
+    monkeypatch.setattr(Input, "cursor_blink", False)  # else the picture depends on the moment
 
 
 def app(theme: str = "microgpt-dark") -> WatchedApp:
@@ -45,7 +45,7 @@ def app(theme: str = "microgpt-dark") -> WatchedApp:
 
 
 async def some_steps(pilot: Pilot[int]) -> None:
-    """300 steps and a batch of samples, all drawn."""
+    """Train 300 steps and sample a batch; wait until all is drawn."""
     playing = pilot.app
     assert isinstance(playing, WatchedApp)
     await seen(pilot, lambda: "ready" in playing.text("#status"))
@@ -88,8 +88,8 @@ def losses(count: int, faster: float = 1.0) -> array[float]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncStore]:
-    """Four runs of the last days, one of them a fork, as seen at a fixed time."""
+def async_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncStore]:
+    """A store with four runs of the last days, one of them a fork, seen at a fixed time."""
     path = tmp_path / "runs.sqlite"
     with Store.open(path) as store:
         first = store.create(new_run("first try"), "")
@@ -122,7 +122,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsyncStore
     found.close()
 
 
-def test_all_runs(snap_compare: Any, desk: AsyncStore) -> None:
+def test_all_runs(snap_compare: Any, async_store: AsyncStore) -> None:
     async def read(pilot: Pilot[None]) -> None:
         await pilot.pause()
         while len(pilot.app.workers):
@@ -132,7 +132,7 @@ def test_all_runs(snap_compare: Any, desk: AsyncStore) -> None:
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
 
-    host = Host(RunsScreen(desk, None), theme="textual-dark")
+    host = Host(RunsScreen(async_store, None), theme="textual-dark")
     assert snap_compare(host, terminal_size=(120, 40), run_before=read)
 
 

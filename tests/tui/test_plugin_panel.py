@@ -20,7 +20,7 @@ def lines(app: WatchedApp) -> str:
 
 
 def on_screen(app: WatchedApp) -> list[str]:
-    """The panels that are displayed."""
+    """The ids of the panels that are displayed."""
     return [panel.id for panel in app.main.query("Panel") if panel.display]  # type: ignore[misc]
 
 
@@ -29,7 +29,9 @@ async def shown(app: WatchedApp, pilot: Pilot[int]) -> None:
     await seen(pilot, lambda: "step" in lines(app))
 
 
-async def test_5_shows_the_panel_in_the_place_of_the_parameters_and_3_brings_them_back() -> None:
+async def test_key_5_shows_the_panel_in_place_of_the_parameters_and_key_3_brings_them_back() -> (
+    None
+):
     async with playing() as (app, pilot):
         assert on_screen(app) == ["panel-1", "panel-2", "panel-4", "panel-3"]
         place = app.main.panel(3).region
@@ -70,7 +72,7 @@ async def test_the_panel_is_told_how_much_room_it_has() -> None:
         assert on_screen(app) == ["panel-5"] and room.width > 100
 
 
-async def test_5_again_chooses_another_panel_and_its_knobs() -> None:
+async def test_key_5_again_chooses_another_panel_and_its_knobs() -> None:
     async with playing() as (app, pilot):
         await shown(app, pilot)
         await pilot.press("5")

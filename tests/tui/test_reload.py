@@ -1,4 +1,4 @@
-"""Saved plugins on the screen: badges, what is said, the key that tells why, a way on."""
+"""Saved plugins on the screen: badges, toasts, the key that tells why, and the way on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WRONG = Problem("hot", PATH, "import", "[red]SyntaxError[/] in hot.py", "line 3\
 def saved(
     app: WatchedApp, entry: Entry | None = HOT, *problems: Problem, remarks: tuple[str, ...] = ()
 ) -> None:
-    """The lab tells that hot.py was saved."""
+    """Let the lab tell that hot.py was saved."""
     there = tuple(known for known in CATALOG.entries if known.name != "hot")
     catalog = Catalog((*there, *([entry] if entry else [])), problems)
     reloaded = Reloaded(catalog, app.lab.sampling, remarks)
@@ -60,7 +60,7 @@ async def test_a_stale_strategy_wears_a_badge_and_one_key_tells_why_until_it_is_
             saved(app, replace(HOT, stale=WRONG.message), WRONG)
         await seen(pilot, lambda: "hot is stale" in chain_text(app))
         assert app.said.count("hot.py is stale: an earlier version stays in use") == 1
-        assert WRONG.message in app.said  # as it is, not as markup
+        assert WRONG.message in app.said  # the message is text, not markup
         await pilot.press("exclamation_mark")
         await pilot.pause()
         assert isinstance(app.screen, MessageScreen)
@@ -71,7 +71,7 @@ async def test_a_stale_strategy_wears_a_badge_and_one_key_tells_why_until_it_is_
         await seen(pilot, lambda: "hot is stale" not in chain_text(app))
 
 
-async def test_what_was_lost_of_a_chain_is_said_and_the_screen_follows() -> None:
+async def test_a_link_that_a_chain_lost_is_said_and_the_screen_follows() -> None:
     async with playing() as (app, pilot):
         saved(app)
         use_hot(app)
@@ -121,7 +121,7 @@ async def test_a_run_that_a_strategy_stopped_goes_on_without_it_by_two_keys() ->
         assert not app.model.sampling.chain[-1].enabled
 
 
-async def test_the_key_says_so_where_nothing_is_wrong() -> None:
+async def test_the_key_for_plugin_trouble_says_so_where_nothing_is_wrong() -> None:
     async with playing() as (app, pilot):
         await pilot.press("exclamation_mark")
         await seen(pilot, lambda: "Nothing is wrong" in app.said)

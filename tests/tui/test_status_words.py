@@ -1,4 +1,4 @@
-"""The numbers of the status line: short, and never of a place too many."""
+"""The numbers of the status line are short, and right to their last place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_speed_has_three_places_at_the_most(value: float, text: str) -> None:
 
 
 @given(st.floats(0, 9.9e11))
-def test_it_is_short_and_right_to_the_last_of_its_places(value: float) -> None:
+def test_a_short_number_is_right_to_the_last_of_its_places(value: float) -> None:
     text = short_number(value)
     unit = {"k": 1e3, "M": 1e6, "G": 1e9}.get(text[-1], 1.0)
     assert len(text) <= 5 and "e" not in text

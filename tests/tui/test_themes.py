@@ -1,4 +1,4 @@
-"""The theme of last time is that of next time; a file that says none is no reason to fail."""
+"""The theme is remembered; a file that says no theme means the usual one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_theme_is_remembered(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"nord"', '{"theme": 3}', "\0"])
-def test_a_file_that_says_no_theme_means_the_usual_one(file: Path, text: str) -> None:
+def test_a_file_that_says_no_theme_means_the_usual_theme(file: Path, text: str) -> None:
     file.parent.mkdir()
     file.write_text(text)
     assert choose_theme(None, THERE) == DARK.name

@@ -1,4 +1,4 @@
-"""Through a run's record and from run to run on the main screen: keys and mouse in, words out."""
+"""The main screen goes through a run's record and from run to run, by keys and mouse."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def timeline(app: WatchedApp) -> Scrubber:
 
 
 def drawn(app: WatchedApp) -> str:
-    """The timeline as it is on screen."""
+    """The text of the timeline on screen."""
     return timeline(app).render_line(0).text
 
 
 async def at(pilot: Pilot[int], step: int) -> None:
-    """The run, and all that is drawn of it, is there."""
+    """Wait until the run, the status line and the timeline are at this step."""
     app = pilot.app
     assert isinstance(app, WatchedApp)
     await seen(pilot, lambda: f"step {step:,}/1,000" in app.text("#status"))
@@ -82,7 +82,7 @@ async def test_the_timeline_says_where_the_run_is_and_how_far_it_is_recorded() -
         assert drawn(app).rindex("━") == before - (drawn(app)[before] != "━"), "what is recorded"
 
 
-async def test_its_keys_lead_through_the_record_and_quick_ones_add_up() -> None:
+async def test_keys_of_the_timeline_lead_through_the_record_and_quick_ones_add_up() -> None:
     async with playing() as (app, pilot):
         await trained(pilot)
         timeline(app).focus()
@@ -173,7 +173,7 @@ async def test_going_back_shows_what_was_and_going_on_brings_the_rest_again() ->
         assert "step 300" in app.text("#sampling-texts")
 
 
-async def test_what_happened_is_marked_where_it_did() -> None:
+async def test_samples_and_edits_are_marked_on_the_timeline_where_they_happened() -> None:
     async with playing() as (app, pilot):
         await trained(pilot, 100)
         await app.controller.training.edit({RATE: 0.02})
@@ -199,7 +199,7 @@ async def test_the_timeline_is_in_sight_and_in_its_place_at_every_size(
         assert app.main.query_one(Chart).size.height >= 3
 
 
-# ---------------------------------------------------------------- what is said of the record
+# ---------------------------------------------------------------- the record
 
 
 async def test_an_edit_in_the_past_is_said_to_branch_off(store: Path) -> None:
@@ -216,7 +216,7 @@ async def test_an_edit_in_the_past_is_said_to_branch_off(store: Path) -> None:
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["made in a moment", "never made"])
-async def test_who_leaves_at_once_finds_the_run_in_one_place(
+async def test_a_run_that_is_left_at_once_is_kept_in_the_store_or_in_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: bool
 ) -> None:
     monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
@@ -308,7 +308,7 @@ async def test_a_run_that_another_playground_has_open_is_not_offered(store: Path
 
 
 async def opened(pilot: Pilot[int], kind: type) -> Any:
-    """The screen that a key opens, once it is there."""
+    """Wait for the screen that a key opens, and return it."""
     app = pilot.app
     async with asyncio.timeout(60):
         while not (isinstance(app.screen, kind) and app.screen.focused is not None):
@@ -316,7 +316,7 @@ async def opened(pilot: Pilot[int], kind: type) -> Any:
     return app.screen
 
 
-async def test_f_forks_from_this_step_with_what_was_changed(store: Path) -> None:
+async def test_key_f_forks_from_this_step_with_the_changed_settings(store: Path) -> None:
     async with playing(store=store) as (app, pilot):
         app.lab.record = RecordState(1)
         await trained(pilot, 50)
@@ -333,7 +333,7 @@ async def test_f_forks_from_this_step_with_what_was_changed(store: Path) -> None
 
 @pytest.fixture
 def sides(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Of the races that are begun, which are scripted ones: the entrants."""
+    """The entrants of the races that are begun. The races are scripted."""
     begun: list[Any] = []
 
     def race(left: Any, right: Any, **_: Any) -> ScriptedRace:
@@ -382,11 +382,11 @@ async def test_a_race_from_an_earlier_step_leaves_the_open_run_where_it_stands(
         await at(pilot, 51)
 
 
-async def test_a_running_run_is_forked_at_the_step_that_is_said(store: Path) -> None:
+async def test_a_running_run_is_forked_at_the_step_that_the_dialog_says(store: Path) -> None:
     async with playing(store=store) as (app, pilot):
         app.lab.record = RecordState(1)
         await trained(pilot, 50)
-        app.lab.state, app.lab.step = "running", 53  # further than the last picture of it
+        app.lab.state, app.lab.step = "running", 53  # the run is past its last frame
         app.model.frame = replace(app.model.frame, state="running")  # type: ignore[type-var]
         await app.controller.runs.fork(50, {RATE: 0.05}, "hotter")
         await seen(pilot, lambda: "Forked at step 50" in app.said)
@@ -396,7 +396,7 @@ async def test_a_running_run_is_forked_at_the_step_that_is_said(store: Path) -> 
 async def test_f_right_after_s_forks_from_the_step_that_is_being_made() -> None:
     async with playing() as (app, pilot):
         await trained(pilot, 5)
-        for character in "ssf":  # all of them before the first one is looked at
+        for character in "ssf":  # all keys arrive before the first is handled
             app.post_message(events.Key(character, character))
         screen = await opened(pilot, ForkScreen)
         assert screen.query_one("#fork-step", Input).value == "7"
@@ -438,7 +438,9 @@ async def test_a_shows_all_runs_and_opens_the_chosen_one_where_it_stood(store: P
         assert ("open_recorded", 1, None) in app.lab.calls
 
 
-async def test_what_is_done_in_the_list_of_runs_is_seen_of_the_open_run(store: Path) -> None:
+async def test_a_rename_and_a_fork_in_the_list_of_runs_are_seen_of_the_open_run(
+    store: Path,
+) -> None:
     async with playing(store=store) as (app, pilot):
         assert await app.controller.opening.open_recorded(1)
         await seen(pilot, lambda: "run 1 kafka" in app.text("#title"))
@@ -456,7 +458,7 @@ async def test_in_the_search_of_the_runs_every_letter_is_text(store: Path) -> No
     async with playing(store=store) as (app, pilot):
         await pilot.press("a")
         screen = await opened(pilot, RunsScreen)
-        for character in "/names m/n":  # all of them before the first one is looked at
+        for character in "/names m/n":  # all keys arrive before the first is handled
             key = {" ": "space", "/": "slash"}.get(character, character)
             app.post_message(events.Key(key, character))
         async with asyncio.timeout(60):
@@ -478,7 +480,7 @@ async def test_without_a_store_a_says_how_to_have_one() -> None:
         assert "Runs are not recorded" in app.said and "--no-record" in app.said
 
 
-async def test_y_takes_prompts_that_are_asked_from_then_on() -> None:
+async def test_key_y_takes_prompts_that_are_asked_from_then_on() -> None:
     async with playing() as (app, pilot):
         await pilot.press("y")
         screen = await opened(pilot, ProbesScreen)
@@ -493,7 +495,7 @@ async def test_y_takes_prompts_that_are_asked_from_then_on() -> None:
 async def test_keys_typed_right_after_f_do_nothing_to_the_run() -> None:
     async with playing() as (app, pilot):
         await trained(pilot, 5)
-        for character in "frs":  # all of them before the first one is looked at
+        for character in "frs":  # all keys arrive before the first is handled
             app.post_message(events.Key(character, character))
         await opened(pilot, ForkScreen)
         await pilot.press("escape")

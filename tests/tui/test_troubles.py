@@ -1,4 +1,4 @@
-"""The worker fails, or takes its time: what a person sees, and that nothing is lost."""
+"""A worker that fails or takes its time: what a person sees, and that nothing is lost."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_as_long_as_the_run_is_not_recorded_the_title_says_so() -> None:
         assert "The run is recorded again" in app.said
 
 
-async def test_a_hang_is_said_once() -> None:
+async def test_a_plugin_that_hangs_is_said_once() -> None:
     async with playing() as (app, pilot):
 
         async def hang(_: int = 1) -> None:
@@ -86,7 +86,7 @@ async def test_a_strategy_that_hung_is_off_on_the_screen_too() -> None:
         await seen(pilot, lambda: app.model.sampling == off)
         await pilot.press("g")
         await seen(pilot, lambda: app.model.batches)
-        assert app.lab.sampling.chain == chain  # nothing was sent that would hang it again
+        assert app.lab.sampling.chain == chain  # the screen has not sent the strategy that hung
 
 
 async def test_a_prompt_that_new_data_do_not_know_leaves_the_field() -> None:

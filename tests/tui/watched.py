@@ -1,4 +1,4 @@
-"""The real app over a scripted lab, and a way to wait for what it draws."""
+"""The real app over a scripted lab, and `seen`, which waits for what the app draws."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.tui.scripted import ScriptedLab
 
 
 class WatchedApp(PlaygroundApp):
-    """Says when it has drawn."""
+    """The app, with an event that is set each time the app has drawn."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.drawn = asyncio.Event()
         self.said = ""
-        """The toasts so far."""
+        """The texts of all toasts so far."""
 
     def notify(self, message: str, *, title: str = "", **kwargs: Any) -> None:
         self.said += f"{title} {message}\n"
@@ -39,7 +39,7 @@ class WatchedApp(PlaygroundApp):
         return lab
 
     def text(self, selector: str) -> str:
-        """What a text widget of the main screen says."""
+        """The words of a text widget of the main screen."""
         return self.main.query_one(selector, Words).words
 
 
@@ -47,7 +47,7 @@ class WatchedApp(PlaygroundApp):
 async def playing(
     size: tuple[int, int] = (120, 40), spec: str = "{}", store: Path | None = None
 ) -> AsyncIterator[tuple[WatchedApp, Pilot[int]]]:
-    """The app with a run open and its first frame drawn; store: where runs are kept."""
+    """The app with a run open and its first frame drawn; `store` is the store of runs, if any."""
 
     def lab(listener: Any) -> Any:
         scripted = ScriptedLab(listener)
@@ -62,7 +62,7 @@ async def playing(
 
 
 async def seen(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until the condition holds; it is looked at after each drawing."""
+    """Wait until the condition holds, which is checked after each drawing."""
     app = pilot.app
     assert isinstance(app, WatchedApp)
     async with asyncio.timeout(seconds):
