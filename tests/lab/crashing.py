@@ -80,9 +80,7 @@ async def do(lab: Lab, dice: random.Random, moves: int) -> None:
                 print("editing", time.monotonic(), flush=True)
                 await lab.edit({RATE: rate})
                 print("edited", time.monotonic(), rate, flush=True)
-        await asyncio.sleep(
-            0.002
-        )  # without this pause the loop would spin while the worker is down
+        await asyncio.sleep(0.002)  # else this loop spins while the worker is down
 
 
 async def _tell(lab: Lab) -> None:

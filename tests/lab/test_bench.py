@@ -155,7 +155,7 @@ def test_an_engine_with_a_bulk_method_takes_a_round_in_one_call() -> None:
             return Steps(losses, token_losses, 4 * len(losses))
 
     (done,) = bench_results(bulk=Bulk)
-    assert [rung.engine for rung in done.rungs] == ["bulk"]
+    assert [result.engine for result in done.rungs] == ["bulk"]
     assert len(calls) == PLAN.rounds and min(calls) > 1
 
 
@@ -165,19 +165,17 @@ def test_ratios_are_to_the_scalar_engine_else_to_the_vector_engine_else_to_the_s
     fast, slow = watched
     every = bench_results(vector=fast, mine=fast, scalar=slow)[0]
     assert (every.base, every.rungs[0].engine, every.rungs[0].ratio) == ("scalar", "scalar", 1)
-    assert [rung.ratio for rung in every.rungs[1:]] == pytest.approx([20, 20], rel=0.05)
+    assert [result.ratio for result in every.rungs[1:]] == pytest.approx([20, 20], rel=0.05)
     assert every.rungs[0].difference is None and every.rungs[0].compared == 0
-    compared = {rung.engine: rung.compared for rung in every.rungs}
+    compared = {result.engine: result.compared for result in every.rungs}
     assert 3 <= compared["vector"] < compared["mine"] == 6  # the scalar engine made fewer steps
     without = bench_results(slow=slow, vector=fast)[0]
     assert (without.base, without.rungs[0].engine) == ("vector", "slow")
     assert without.rungs[0].ratio == pytest.approx(1 / 20, rel=0.05)
     neither = bench_results(fast=fast, slow=slow)[0]
     assert (neither.base, neither.rungs[0].ratio) == ("slow", 1)
-    assert [rung.difference for rung in neither.rungs] == [
-        0,
-        0,
-    ]  # from the losses of the vector engine
+    # Without these two engines, differences are to the vector engine's losses.
+    assert [result.difference for result in neither.rungs] == [0, 0]
 
 
 def test_an_engine_that_computes_something_else_is_wrong() -> None:
@@ -201,7 +199,7 @@ def test_an_engine_that_computes_something_else_is_wrong() -> None:
             super().write(*arguments)  # type: ignore[arg-type]
 
     (done,) = bench_results(vector=Timed, hasty=Hasty, lost=Lost)
-    found = {rung.engine: rung for rung in done.rungs}
+    found = {result.engine: result for result in done.rungs}
     assert not found["vector"].wrong
     assert found["hasty"].wrong and 1e-9 < (found["hasty"].difference or 0) < 1e-3
     assert found["lost"].wrong and found["lost"].difference == math.inf
@@ -218,12 +216,12 @@ def test_an_engine_that_fails_is_left_out_from_there_on() -> None:
             return super().loss_and_gradients(documents)
 
     tiny, wider, again = bench_results(TINY, WIDER, TINY, vector=Timed, narrow=Narrow)
-    assert {rung.engine for rung in tiny.rungs} == {"vector", "narrow"}
-    assert [rung.engine for rung in wider.rungs] == ["vector"]
+    assert {result.engine for result in tiny.rungs} == {"vector", "narrow"}
+    assert [result.engine for result in wider.rungs] == ["vector"]
     (left,) = wider.left_out
     assert (left.engine, left.failed) == ("narrow", True)
     assert "it tried to end the program ([too] wide)" in left.reason
-    assert ([rung.engine for rung in again.rungs], again.left_out) == (["vector"], ())
+    assert ([result.engine for result in again.rungs], again.left_out) == (["vector"], ())
 
 
 def test_an_engine_that_fails_in_the_middle_of_the_rounds_takes_nobody_with_it() -> None:
@@ -237,7 +235,7 @@ def test_an_engine_that_fails_in_the_middle_of_the_rounds_takes_nobody_with_it()
                 raise RuntimeError("tired")
 
     (done,) = bench_results(scalar=Tired, vector=Timed)
-    assert (done.base, [len(rung.ratios) for rung in done.rungs]) == ("vector", [PLAN.rounds])
+    assert (done.base, [len(result.ratios) for result in done.rungs]) == ("vector", [PLAN.rounds])
     assert [left.reason for left in done.left_out] == ["RuntimeError: tired"]
 
 
@@ -267,7 +265,7 @@ def test_getting_ready_is_timed_apart_and_said() -> None:
     (done,) = climb(
         engines, engines.catalog().of("engine"), [(TINY, PLAN)], lambda *words: said.append(words)
     )
-    ready = {rung.engine: rung.prepare_seconds > 0 for rung in done.rungs}
+    ready = {result.engine: result.prepare_seconds > 0 for result in done.rungs}
     assert ready == {"compiled": True, "vector": False}
     assert said[0] == ("compiled: compiling", 1, 2)
     assert ("tiny: compiled", 0, 2 * PLAN.rounds) in said

@@ -29,9 +29,7 @@ async def shown(app: WatchedApp, pilot: Pilot[int]) -> None:
     await seen(pilot, lambda: "step" in lines(app))
 
 
-async def test_key_5_shows_the_panel_in_place_of_the_parameters_and_key_3_brings_them_back() -> (
-    None
-):
+async def test_key_5_shows_the_panel_in_place_of_the_parameters_and_3_brings_them_back() -> None:
     async with playing() as (app, pilot):
         assert on_screen(app) == ["panel-1", "panel-2", "panel-4", "panel-3"]
         place = app.main.panel(3).region

@@ -51,7 +51,7 @@ def gone(pid: int) -> bool:
     try:  # an orphan may be a zombie for a while
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except (FileNotFoundError, ProcessLookupError):
-        return Path("/proc/self").exists()  # without /proc nobody can tell
+        return Path("/proc/self").exists()  # just gone; without /proc nobody can tell
 
 
 async def opened(labs: MakeLab, spec: RunSpec, *files: Path) -> Watched:

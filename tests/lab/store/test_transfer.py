@@ -118,9 +118,7 @@ def test_the_rest_of_an_import_that_was_killed_does_not_count_as_the_run(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(transfer, "rows_of", lambda *_: 1 / 0)
-        patch.setattr(
-            transfer, "remove_run", lambda *_: None
-        )  # the killed process clears nothing away
+        patch.setattr(transfer, "remove_run", lambda *_: None)  # as after a kill
         with pytest.raises(ZeroDivisionError):
             import_run(elsewhere, file)
     there = elsewhere.row(import_run(elsewhere, file))
