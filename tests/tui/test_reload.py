@@ -12,7 +12,7 @@ from playground.lab.client.events import PluginSaved, PluginsUnwatched
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.run import Reloaded, SavedPlugin
-from playground.lab.protocol.sampling import Link
+from playground.lab.protocol.sampling import Link, Sampling
 from playground.tui.screens.message import MessageScreen
 from tests.tui.scripted import CATALOG, slider
 from tests.tui.watched import WatchedApp, playing, seen
@@ -23,13 +23,17 @@ WRONG = Problem("hot", PATH, "import", "[red]SyntaxError[/] in hot.py", "line 3\
 
 
 def saved(
-    app: WatchedApp, entry: Entry | None = HOT, *problems: Problem, remarks: tuple[str, ...] = ()
+    app: WatchedApp,
+    entry: Entry | None = HOT,
+    *problems: Problem,
+    remarks: tuple[str, ...] = (),
+    sampling: Sampling | None = None,
 ) -> None:
-    """Let the lab tell that hot.py was saved."""
+    """Let the lab tell that hot.py was saved. sampling: how the worker samples since."""
     there = tuple(known for known in CATALOG.entries if known.name != "hot")
     catalog = Catalog((*there, *([entry] if entry else [])), problems)
     reloaded = Reloaded(catalog, app.lab.sampling, remarks)
-    app.lab.listener(PluginSaved(SavedPlugin(PATH, b"", problems), reloaded))
+    app.lab.listener(PluginSaved(SavedPlugin(PATH, b"", problems), reloaded, sampling))
 
 
 def chain_text(app: WatchedApp) -> str:
@@ -77,7 +81,8 @@ async def test_a_link_that_a_chain_lost_is_said_and_the_screen_follows() -> None
         use_hot(app)
         await seen(pilot, lambda: app.lab.sampling == app.model.sampling)
         app.lab.sampling = app.model.without_strategy("hot:hot")
-        saved(app, None, remarks=("The strategy 'hot' is no longer there.",))
+        remarks = ("The strategy 'hot' is no longer there.",)
+        saved(app, None, remarks=remarks, sampling=app.lab.sampling)
         await seen(pilot, lambda: "no longer there" in app.said)
         assert not app.model.sampling.chain[-1].enabled
 

@@ -82,11 +82,12 @@ async def test_a_strategy_that_hung_is_off_on_the_screen_too() -> None:
         assert info is not None
         off = replace(app.lab.sampling, chain=(chain[0], replace(chain[1], enabled=False)))
         taken = replace(info, observation=info.observation.having(off))
-        app.lab.listener(WorkerBack(taken, 0, False, "'greedy' is off."))
+        app.lab.sampling = off
+        app.lab.listener(WorkerBack(taken, 0, False, "'greedy' is off.", off))
         await seen(pilot, lambda: app.model.sampling == off)
         await pilot.press("g")
         await seen(pilot, lambda: app.model.batches)
-        assert app.lab.sampling.chain == chain  # the screen has not sent the strategy that hung
+        assert app.lab.sampling == off  # the screen has not sent the strategy that hung
 
 
 async def test_a_prompt_that_new_data_do_not_know_leaves_the_field() -> None:

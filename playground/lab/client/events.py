@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from playground.lab.protocol.commands import ActivityKind
 from playground.lab.protocol.failures import Failure, Progress
 from playground.lab.protocol.run import Reloaded, RunInfo, SavedPlugin
+from playground.lab.protocol.sampling import Sampling
 
 RESTARTING = Failure(
     "The training process is being restarted", "It will be back in a moment.", kind="dead"
@@ -79,6 +80,8 @@ class WorkerBack:
     """True if the run trains on; False if it is paused."""
     note: str = ""
     """What is different from before, in a sentence; "" if nothing is."""
+    sampling: Sampling | None = None
+    """How the worker samples; None if as the worker before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ class PluginSaved:
 
     saved: SavedPlugin
     reloaded: Reloaded
+    sampling: Sampling | None = None
+    """How the worker samples; None if as before the change."""
 
 
 @dataclass(frozen=True, slots=True)

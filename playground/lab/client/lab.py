@@ -352,10 +352,12 @@ class Follower:
         reloaded = await self._run.ask(Reload((saved,)), Reloaded)
         for path, problem in reloaded.refused.items():
             saved = self._reloader.refuse(path, problem)
-        if reloaded.sampling is not None:
-            self._run.observe(reloaded.sampling)
+        before, sampling = self._run.observation.sampling, reloaded.sampling
+        if sampling is not None:
+            self._run.observe(sampling)
         self._run.offer(reloaded.catalog)
         for entry in reloaded.catalog.of("panel"):
             if entry.origin == saved.path:
                 self._panels.allow(entry.name)  # the person may have mended the panel
-        self._listener(PluginSaved(saved, reloaded))
+        changed = sampling if sampling != before else None
+        self._listener(PluginSaved(saved, reloaded, changed))

@@ -392,11 +392,12 @@ class Rescue:
             return
         there = then(info)
         step = there.step if isinstance(there, GoTo) else info.resumed_at
-        run.go_on(link, info, catalog, observation, step)
+        before, taken = run.observation.sampling, info.observation.sampling
+        run.go_on(link, info, catalog, observation.having(taken), step)
         run.set_running(running, speed)
         self._budget.begin()
         self._keeper.changed.set()
-        self._listener(WorkerBack(info, step, running, note))
+        self._listener(WorkerBack(info, step, running, note, taken if taken != before else None))
         self.watch(link)
 
     def _give_up(self, failure: Failure) -> None:

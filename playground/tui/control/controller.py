@@ -60,7 +60,7 @@ class Controller:
         self.tasks = BackgroundTasks(context.complain, failed)
         self.previews = Previews(context)
         self.frames = Frames(context, self.previews)
-        self.opening = Opening(context, self.previews, self.frames)
+        self.opening = Opening(context, self.frames)
         self.training = Training(context, self.previews, self.frames, self.opening)
         self.making = Making(context, self.previews, self.frames, self.opening, self.training)
         self.runs = Runs(context, self.opening, self.training, store)
@@ -100,10 +100,11 @@ class Controller:
             case WorkerLost(failure):
                 model.trouble = failure
                 say(Remark(failure.title, failure.message, "error"))
-            case WorkerBack(info, step, running, note):
+            case WorkerBack(info, step, running, note, sampling):
                 model.opened(info)
                 model.catalog = self.lab.open_run.catalog or model.catalog
-                self.previews.taken(None, info.observation.sampling)
+                if sampling is not None:
+                    model.adopt(sampling)
                 goes = "It trains on" if running else "It waits, paused,"
                 say(Remark("A fresh worker has taken over", f"{goes} from step {step:,}. {note}"))
                 self.frames.touch()

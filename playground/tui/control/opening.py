@@ -15,7 +15,6 @@ from playground.lab.protocol.run import Checkpoint, Recording, RunInfo
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.frames import Frames
-from playground.tui.control.sampling import Previews
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,8 @@ class Earlier:
 class Opening:
     """Opens one run at a time; the open run stays until the next one is there."""
 
-    def __init__(self, context: Context, previews: Previews, frames: Frames) -> None:
+    def __init__(self, context: Context, frames: Frames) -> None:
         self._context = context
-        self._previews = previews
         self._frames = frames
         self._busy = False
         self.previous: Earlier | None = None
@@ -159,7 +157,8 @@ class Opening:
         self.gone = False
         model.opened(info)
         model.measuring = info.observation.measuring
-        self._previews.taken(given, info.observation.sampling)
+        if info.observation.sampling != given:
+            model.adopt(info.observation.sampling)
         first = model.catalog is None
         model.catalog = await lab.get_catalog()
         if first:

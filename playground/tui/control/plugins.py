@@ -41,8 +41,8 @@ class Reloads:
             return
         saved, reloaded = event.saved, event.reloaded
         model.catalog = reloaded.catalog
-        if reloaded.sampling is not None:
-            self._previews.taken(None, reloaded.sampling)
+        if event.sampling is not None:
+            model.adopt(event.sampling)
         self._previews.want()
         name, remarks = Path(saved.path).name, " ".join(reloaded.remarks)
         if not saved.problems:

@@ -1,7 +1,9 @@
 """How the run samples: what a person sets goes to the worker, and the next token's chances return.
 
-The model holds the sampling that is being edited, and nobody but `Previews` changes it. `Previews`
-also knows which sampling the worker has, and sends the model's whenever the two differ.
+The model holds the sampling that the person edits; the lab's open run knows which sampling the
+worker has. `Previews` sends the model's whenever the two differ. Where the worker could not keep to
+what it was sent, the model adopts what the worker has: a prompt that the vocabulary lacks is
+dropped, a strategy that hung is switched off.
 """
 
 from __future__ import annotations
@@ -22,8 +24,6 @@ class Previews:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._wanted = asyncio.Event()
-        self._sent: Sampling | None = None
-        """The sampling that the worker has."""
 
     def set_sampling(self, sampling: Sampling) -> None:
         """Sample like this from now on; the bars follow at once."""
@@ -39,33 +39,18 @@ class Previews:
         """Ask for the chances anew: the sampling or the step is another."""
         self._wanted.set()
 
-    def taken(self, given: Sampling | None, taken: Sampling) -> None:
-        """Note that a worker was opened with the sampling `given`, and has `taken` now.
-
-        The two differ if the worker could not keep to it: a prompt that the vocabulary lacks is
-        dropped, a strategy that hung is switched off. Then the model adopts what the worker has.
-        Otherwise the model keeps what the person has changed meanwhile, and `send` sends that.
-
-        given: None for the sampling that was sent last.
-        """
-        given = self._sent if given is None else given
-        self._sent = taken
-        if taken != given:
-            self._context.model.adopt(taken)
-
     async def send(self) -> None:
         """Have the worker sample as the model says. Raises LabError."""
-        model = self._context.model
-        sampling = model.sampling
-        if sampling == self._sent:
+        lab, model = self._context.lab, self._context.model
+        before = lab.open_run.observation.sampling
+        if model.sampling == before:
             return
         try:
-            await self._context.lab.observe(sampling)
+            await lab.observe(model.sampling)
         except LabError as error:
-            if error.failure.kind == "hung" and self._sent is not None:
-                model.adopt(self._sent)  # or it hangs the next worker too
+            if error.failure.kind == "hung":
+                model.adopt(before)  # or it hangs the next worker too
             raise
-        self._sent = sampling
 
     async def pump(self) -> None:
         """Fetch the chances whenever they are wanted, PREVIEWS_PER_SECOND times at most; never

@@ -48,7 +48,7 @@ async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkill
     assert caught.value.failure.kind == "dead"
 
     back = await watched.event(WorkerBack)
-    assert back.running and back.step > 0
+    assert back.running and back.step > 0 and back.sampling is None
     info = lab.open_run.info
     assert info is not None and info.resumed_at > 0, "it went on from a checkpoint"
     await watched.reaches(400)
@@ -135,6 +135,8 @@ async def test_a_strategy_that_hangs_is_switched_off(
     assert caught.value.failure.kind == "hung" and "'lost'" in caught.value.failure.message
     back = await watched.event(WorkerBack)
     assert "switched off" in back.note
+    off = Sampling(chain=(Link("lost", enabled=False),))
+    assert back.sampling == lab.open_run.observation.sampling == off
     assert (await lab.sample()).texts
 
 

@@ -314,6 +314,21 @@ async def test_a_deleted_file_keeps_what_was_loaded_and_is_marked(
     await author.lab.observe(Sampling(chain=(Link("shift"),)))
 
 
+async def test_the_screen_is_told_how_the_worker_samples_if_a_saved_plugin_changed_that(
+    author: Author, spec: RunSpec
+) -> None:
+    author.folder.mkdir(parents=True)
+    author.file.write_text(shift())
+    lab = await author.opens(spec)
+    await lab.observe(Sampling(chain=(Link("shift", {"by": 3.0}),)))
+    author.file.write_text(shift(summary="the same knobs"))
+    assert (await author.hears()).sampling is None
+    author.file.write_text(shift("return list(logits)", "much: int = 2"))
+    told = await author.hears()
+    without = Sampling(chain=(Link("shift"),))
+    assert told.sampling == lab.open_run.observation.sampling == without
+
+
 async def test_twenty_saves_in_a_row_and_a_moment_of_emptiness_end_in_the_last_version(
     author: Author, spec: RunSpec
 ) -> None:
