@@ -118,10 +118,14 @@ def trouble(session: Session) -> Failure:
 def recovers(session: Session, house: House) -> int:
     """Wait until the trouble with the record is over; return the number of the run. Nobody touches
     the paused run: the recorder asks by itself for what is missing."""
-    house.woken.clear()
     assert session.recorder is not None
-    if session.recorder.state.trouble is not None:  # else a try under way has just succeeded
+    for _ in range(10):  # a try that began under trouble may still fail after it
+        if session.recorder.state.trouble is None:
+            break
         assert house.woken.wait(5), "it is tried again"
+        house.woken.clear()
+        session.flush()
+        assert session.recorder.writer.settle(10)
     run = written(session)
     assert session.recorder.state.trouble is None
     return run
