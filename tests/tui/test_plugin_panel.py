@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual import events
+from textual.geometry import Size
 from textual.pilot import Pilot
 
 from playground.lab.protocol.failures import Failure
@@ -49,6 +51,21 @@ async def test_escape_brings_the_parameters_back_too() -> None:
         await shown(app, pilot)
         await pilot.press("escape")
         assert "panel-3" in on_screen(app) and "panel-5" not in on_screen(app)
+
+
+async def test_the_panel_is_drawn_also_if_it_gets_its_room_after_the_drawing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a busy machine the layout may come after the frame that was fetched for the key."""
+    async with playing() as (app, pilot):
+        panel = app.main.query_one(PluginPanel)
+        monkeypatch.setattr(PluginPanel, "content_size", Size(0, 0))
+        await pilot.press("5")
+        await pilot.pause()
+        assert "step" not in lines(app)
+        monkeypatch.undo()
+        panel.post_message(events.Resize(panel.size, panel.size))
+        await seen(pilot, lambda: "step" in lines(app), 10)
 
 
 async def test_the_panel_follows_the_run() -> None:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 
 from playground.tui.model import PlaygroundModel
@@ -19,6 +20,10 @@ class Panel(Vertical):
     NUMBER: ClassVar[int]
     TITLE: ClassVar[str]
 
+    class Resized(Message):
+        """The panel has another size: what it shows, and what it asks of the run, depend on its
+        room."""
+
     @property
     def heading(self) -> str:
         """Number and title as markup, which no file's words are part of."""
@@ -26,6 +31,9 @@ class Panel(Vertical):
 
     def on_mount(self) -> None:
         self.border_title = self.heading
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
     def subtitle(self, *texts: str) -> None:
         """Show plain words in the lower edge of the frame: the first of `texts` that fits, or none.

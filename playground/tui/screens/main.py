@@ -99,6 +99,10 @@ class MainScreen(Screen[None]):
         if self.model.neighbours != neighbours or self.model.panel_size != panel_size:
             self._controller.frames.touch()  # there is room for more than the last frame brought
 
+    def on_panel_resized(self) -> None:
+        """A panel may get its room after it was drawn last, and a standing run draws nothing."""
+        self._controller.context.changed()
+
     def _draw_keys(self) -> None:
         bindings = [binding for binding in MAIN_BINDINGS if binding.show]
         self.query_one(KeyBar).show_bindings(bindings, self.model.running)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -26,7 +27,14 @@ def field(screen: SettingsScreen, dotted: str) -> Field:
 
 
 async def type_into(pilot: Pilot[None], screen: SettingsScreen, dotted: str, text: str) -> None:
-    field(screen, dotted).input.value = text
+    typed = field(screen, dotted).input
+    typed.value = text
+    for node in typed.ancestors_with_self:  # the change goes up from queue to queue
+        heard = asyncio.Event()
+        node.call_later(heard.set)
+        await asyncio.wait_for(heard.wait(), 60)
+        if node is screen:
+            break
     await pilot.pause()
 
 
