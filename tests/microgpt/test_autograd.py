@@ -29,6 +29,13 @@ def test_every_operation_has_its_derivative():
     assert y.grad == pytest.approx(slope_y, rel=1e-6)
 
 
+@pytest.mark.parametrize("x", [0.0, -0.0])
+def test_relu_passes_no_gradient_at_0(x):
+    at = Value(x)
+    (at.relu() * 3.0).backward()
+    assert at.grad == 0.0
+
+
 def test_a_value_used_twice_gets_both_gradients():
     x = Value(3.0)
     (x * x + x).backward()
@@ -49,10 +56,19 @@ def test_numbers_at_the_edge_are_reported_not_raised():
     assert Value(1000.0).exp().data == math.inf
     assert (Value(0.0) ** -1).data == math.inf
     assert (Value(1e300) ** 2).data == math.inf
+    assert (Value(-1e300) ** 2).data == math.inf
     assert (Value(-1e300) ** 3).data == -math.inf
+    assert (Value(-1e-300) ** -2).data == math.inf
+    assert (Value(-1e-300) ** -3).data == -math.inf
     assert math.isnan((Value(-1.0) ** 0.5).data)
     assert (Value(1.0) / 0.0).data == math.inf
     assert math.isnan(Value(math.nan).relu().data)
     y = Value(0.0).log() * Value(0.0)
     y.backward()
     assert math.isnan(y.data)
+
+
+def test_derivatives_at_the_edge_are_infinite_too():
+    x, y = Value(0.0), Value(1000.0)
+    (x.log() + y.exp()).backward()
+    assert x.grad == y.grad == math.inf

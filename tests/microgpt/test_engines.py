@@ -20,6 +20,7 @@ from microgpt import (
     parameter_count,
     parameter_layout,
 )
+from microgpt.kernels import RMS_EPS
 from tests.microgpt.conftest import ENGINES, make_engine
 
 SMALL = ModelConfig(vocab_size=5, n_embd=4, n_head=2, n_layer=2, block_size=6)
@@ -144,6 +145,28 @@ def test_gradients_are_the_slope_of_the_loss(factory):
             assert gradients[i] == pytest.approx(slope, rel=1e-4, abs=1e-7), (spec.name, i)
 
 
+def test_the_gradient_goes_past_hidden_units_that_are_exactly_0(factory):
+    engine = make_engine(factory, SMALL)
+    weights, n_embd = engine.read("weights"), SMALL.n_embd
+    layout = {spec.name: spec for spec in parameter_layout(SMALL)}
+    wte, wpe, lm_head = (layout[name].offset for name in ("wte", "wpe", "lm_head"))
+    for j in range(n_embd):  # token 4 at position 0 is the zero vector, and every hidden unit 0
+        weights[wpe + j] = -weights[wte + 4 * n_embd + j]
+    for layer in range(SMALL.n_layer):  # and attention adds nothing to it
+        place = layout[f"layer{layer}.attn_wo"]
+        weights[place.slice] = array("d", bytes(8 * place.size))
+    engine.write("weights", weights)
+    engine.loss_and_gradients(BATCH)
+    gradients = engine.read("gradients")[wpe : wpe + n_embd]
+    # All logits are 0 there. The batch predicts 7 tokens, of which 0, 3 and 1 from there.
+    shares = [(3 / 5 - (token in (0, 3, 1))) / 7 for token in range(5)]
+    straight = [
+        sum(share * weights[lm_head + token * n_embd + j] for token, share in enumerate(shares))
+        for j in range(n_embd)
+    ]
+    assert gradients == pytest.approx([RMS_EPS**-0.5 * change for change in straight], rel=1e-9)
+
+
 def test_losses_are_those_of_training_and_touch_nothing(factory):
     engine = make_engine(factory, SMALL)
     expected = engine.loss_and_gradients(BATCH)
@@ -266,6 +289,24 @@ def test_adam_does_what_the_paper_says(factory):
         assert engine.read("weights") == pytest.approx([weight] * count, rel=1e-12)
         assert engine.read("first_moment") == pytest.approx([m] * count, rel=1e-12)
         assert engine.read("second_moment") == pytest.approx([v] * count, rel=1e-12)
+
+
+@pytest.mark.parametrize(("m", "v"), [(0.0, 0.25), (0.5, 0.0), (0.5, 0.25), (0.0, 0.0)])
+def test_without_a_gradient_each_moment_fades_whether_or_not_the_other_is_0(factory, m, v):
+    optimizer = OptimizerConfig(beta1=0.8, beta2=0.9, eps=1e-3)
+    count = parameter_count(SMALL)
+    engine = factory(SMALL, optimizer, array("d", [1.0] * count))
+    engine.write("first_moment", array("d", [m] * count))
+    engine.write("second_moment", array("d", [v] * count))
+    weight = 1.0
+    for step in (6, 7):
+        engine.adam_step(0.1, step)
+        m, v = 0.8 * m, 0.9 * v
+        m_hat, v_hat = m / (1 - 0.8 ** (step + 1)), v / (1 - 0.9 ** (step + 1))
+        weight -= 0.1 * m_hat / (math.sqrt(v_hat) + 1e-3)
+        assert engine.read("first_moment") == pytest.approx([m] * count, rel=1e-12)
+        assert engine.read("second_moment") == pytest.approx([v] * count, rel=1e-12)
+        assert engine.read("weights") == pytest.approx([weight] * count, rel=1e-12)
 
 
 def test_a_token_no_longer_seen_moves_on_as_adam_says_and_one_never_seen_stays():
