@@ -15,7 +15,9 @@ from playground.hooks.sources import PluginSources
 from playground.lab.protocol.failures import LabError, Progress
 from playground.lab.protocol.frames import FrameRequest, MatrixView
 from playground.lab.protocol.observation import Observation
-from playground.lab.protocol.sampling import Link, Sampling
+from playground.lab.protocol.probes import ProbeSet
+from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
+from playground.lab.run.speed import Ration
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.lab import plugins
@@ -225,6 +227,61 @@ def test_an_edited_learning_rate_holds_from_the_next_step(session: Session) -> N
     assert list(session.frame().metrics.learning_rates)[-1] == pytest.approx(0.1 * (1 - 2 / 400))
 
 
+def test_an_edit_drops_the_texts_and_answers_of_the_steps_that_are_void(session: Session) -> None:
+    session.observe(Sampling(every=5, count=1))
+    session.observe(ProbeSet(("a",), every=5))
+    walk(session, 20)
+    session.go_to(10)
+    session.edit({"optimizer.learning_rate": 0.02})
+    assert [batch.step for batch in session.texts.batches] == [5, 10]
+    assert list(session.prober.answers.steps) == [0, 5, 10]
+    walk(session, 10)
+    session.go_to(15)
+    session.use_engine("scalar")
+    assert [batch.step for batch in session.texts.batches] == [5, 10, 15]
+    assert list(session.prober.answers.steps) == [0, 5, 10, 15]
+
+
+@pytest.mark.parametrize(("share", "looked_at"), [(1e9, 5), (0.0, 1)])
+def test_training_earns_the_time_for_texts_metrics_and_probes(
+    spec: RunSpec, registry: Registry, monkeypatch: pytest.MonkeyPatch, share: float, looked_at: int
+) -> None:
+    monkeypatch.setattr(Ration, "BEGINNING", 1e-9)  # spent by one look
+    monkeypatch.setattr(Ration, "SHARE", share)
+    every_step = Observation(
+        Sampling(every=1, count=1),
+        Measuring((MetricChoice("perplexity"),), every=1),
+        ProbeSet(("a",), every=1),
+    )
+    session = Session.open(spec, registry, observation=every_step)
+    walk(session, 5)
+    frame = session.frame()
+    steps = list(range(1, 1 + looked_at))
+    assert [batch.step for batch in frame.batches] == steps
+    assert [step for step, _ in frame.metrics.measured["perplexity"]] == steps
+    probed = [0, *steps] if share else [0]
+    assert [answers.step for answers in session.probes().answers] == probed
+
+
+def test_a_checkpoint_has_the_series_from_a_step_on_unless_the_epoch_is_another(
+    session: Session,
+) -> None:
+    walk(session, 20)
+    epoch = session.training.epoch
+    part = session.checkpoint(since_step=15, epoch=epoch)
+    assert (part.since_step, part.epoch, part.losses) == (
+        15, epoch, session.training.series.losses[15:].tobytes(),
+    )  # fmt: skip
+    session.go_to(10)
+    session.edit({"optimizer.learning_rate": 0.02})
+    walk(session, 10)
+    whole = session.checkpoint(since_step=15, epoch=epoch)
+    assert (whole.since_step, whole.losses) == (0, session.training.series.losses.tobytes())
+    assert whole.epoch != epoch
+    assert session.checkpoint(since_step=15).since_step == 15, "whatever the epoch"
+    assert session.checkpoint(series=False, epoch=epoch).losses == b""
+
+
 def test_a_session_stops_at_the_last_step(words: Path, registry: Registry) -> None:
     session = Session.open(text_run(words, steps=2), registry)
     assert session.state == "ready"
@@ -276,6 +333,25 @@ def test_divergence_puts_back_to_the_last_good_step_and_everything_works_from_th
     session.edit({"optimizer.learning_rate": 0.01})
     walk(session, good + 5)
     assert math.isfinite(session.frame().metrics.losses[-1])
+
+
+def test_another_way_to_look_at_a_diverged_run_does_not_make_it_well(
+    spec: RunSpec, registry: Registry
+) -> None:
+    session = Session.open(spec, registry)
+    session.edit({"optimizer.learning_rate": 1e9})
+    while session.advance():
+        assert session.step < 60
+    trouble = session.trouble
+    assert trouble is not None and trouble.kind == "diverged"
+    others = (
+        Sampling(count=2),
+        Measuring((MetricChoice("perplexity"),)),
+        ProbeSet(("a",)),
+    )
+    for part in others:
+        session.observe(part)
+        assert session.trouble is trouble and session.state == "failed"
 
 
 def test_after_divergence_the_state_that_is_put_back_gives_a_finite_loss(

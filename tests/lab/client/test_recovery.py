@@ -12,14 +12,15 @@ import pytest
 
 from playground.lab.client.events import Limits, WorkerBack, WorkerGone, WorkerLost
 from playground.lab.client.lab import Lab
-from playground.lab.client.recovery import RestartBudget
+from playground.lab.client.recovery import CheckpointKeeper, RestartBudget
 from playground.lab.protocol.failures import LabError
-from playground.lab.protocol.sampling import Link, Sampling
+from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.lab import plugins
 from tests.lab.client.test_lab import opened, pid_of
 from tests.lab.conftest import QUICK, MakeLab, text_run, until, within
+from tests.lab.test_session import walk
 
 
 async def kept(lab: Lab) -> None:
@@ -31,6 +32,30 @@ async def kept(lab: Lab) -> None:
             and not lab.open_run.link.busy
         )
     )
+
+
+def test_what_is_kept_piece_by_piece_is_the_whole_checkpoint(session: Session) -> None:
+    session.observe(Measuring((MetricChoice("perplexity"),), every=5))
+    keeper = CheckpointKeeper(QUICK)
+
+    def keep() -> int:
+        """Keep what is new; return how many losses that were."""
+        asked = keeper.request()
+        reply = session.checkpoint(asked.series, asked.since_step, asked.epoch)
+        keeper.keep(reply)
+        assert keeper.latest() == session.checkpoint()
+        return len(reply.losses) // 8
+
+    walk(session, 20)
+    assert keep() == 20
+    walk(session, 15)
+    assert keep() == 15
+    session.go_to(10)
+    session.edit({"optimizer.learning_rate": 0.02})
+    walk(session, 25)  # as many losses as before, but others
+    assert keep() == 35
+    keeper.another_worker()
+    assert keep() == 35
 
 
 async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkilled_run(
