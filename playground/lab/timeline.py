@@ -67,7 +67,7 @@ class Timeline:
         return self._steps
 
     def next_wanted(self, step: int) -> int:
-        """The first step after `step` that should get a keyframe and has none."""
+        """The first step after `step` that should have a keyframe."""
         place = bisect_right(self._steps, step)
         wanted = self._steps[place - 1] + self.spacing if place else 0
         return max(wanted, step + 1)

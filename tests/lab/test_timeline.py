@@ -12,12 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from playground.hooks.manager import load
 from playground.hooks.registry import Registry
+from playground.hooks.sources import PluginSources
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest, MatrixView
+from playground.lab.run import training
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
-from playground.lab.timeline import RECENT, SPACING, Keyframe, Timeline
+from playground.lab.timeline import RECENT, SPACING, Keyframe, Timeline, least_missed
+from tests.lab import plugins
 from tests.lab.conftest import text_run
 from tests.lab.test_session import walk
 
@@ -179,3 +183,65 @@ def test_a_model_too_large_for_the_budget_keeps_a_few() -> None:
         timeline.keep(keyframe(step, 10))
     assert timeline.earliest == 0 and len(timeline.steps) == 4
     assert timeline.steps[-1] == 1000
+
+
+UNEVEN = (0, 75, 100, 125, 888, 900, 913, 1000)
+"""Steps of which 900 has its neighbours 25 steps apart, and 100 has them 50 steps apart."""
+
+
+def test_of_recent_keyframes_those_closest_together_go_first_whatever_their_age() -> None:
+    assert UNEVEN[-1] <= RECENT
+    assert least_missed(UNEVEN) == 900
+    assert least_missed([step + 100_000 for step in UNEVEN]) == 100_900
+
+
+def test_of_old_keyframes_those_closest_together_for_their_age_go_first() -> None:
+    assert least_missed([0, 2_000, 4_000, 99_000, 99_500, 100_000]) == 2_000
+
+
+def test_the_first_and_the_last_keyframe_are_never_missed_least() -> None:
+    assert least_missed([0, 1, 1_000_000]) == 1
+    assert least_missed([0, 999_999, 1_000_000]) == 999_999
+
+
+@settings(deadline=None)
+@given(
+    kept=st.sets(st.integers(0, 300), max_size=12),
+    spacing=st.integers(1, 120),
+    step=st.integers(0, 400),
+)
+def test_the_next_keyframe_is_wanted_when_the_spacing_is_full_and_never_here(
+    kept: set[int], spacing: int, step: int
+) -> None:
+    timeline = Timeline(0.01)
+    for at in kept:
+        timeline.keep(keyframe(at, 1))
+    timeline.spacing = spacing
+    wanted = timeline.next_wanted(step)
+    assert wanted > step
+    before = [at for at in kept if at <= step]
+    full = max(before) + spacing if before else step + 1
+    assert wanted == full or (wanted == step + 1 and full <= step)
+
+
+def test_a_keyframe_is_wanted_at_once_when_the_spacing_has_become_narrower() -> None:
+    timeline = Timeline(0.01)
+    timeline.keep(keyframe(0, 1))
+    timeline.spacing = 500
+    assert timeline.next_wanted(40) == 500
+    timeline.spacing = SPACING
+    assert timeline.next_wanted(40) == 41
+
+
+def test_a_run_whose_keyframes_come_closer_together_goes_on(
+    tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "_BETWEEN_KEYFRAMES", 3600.0)  # as if the engine were very fast
+    registry = load(PluginSources(files=(str(plugins.engine(tmp_path)),), entry_points=False))
+    session = Session.open(text_run(words, engine="quick", steps=200), registry)
+    while session.step < 60:
+        assert session.advance(60 - session.step)
+    monkeypatch.setattr(training, "_BETWEEN_KEYFRAMES", 0.0)  # and then is slow
+    for _ in range(3):
+        before = session.step
+        assert session.advance(5) and session.step > before

@@ -24,7 +24,11 @@ from playground.lab.run.sampling import Sampler
 from playground.lab.run.setup import prepare_run
 from playground.lab.run.speed import Ration
 from playground.lab.run.training import Training
+from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from tests.lab import plugins
+from tests.lab.conftest import text_run
+from tests.lab.test_timeline import UNEVEN
 
 ABC = ProbeSet(("a", "b", ""), seed=3, every=10, count=2)
 
@@ -103,8 +107,6 @@ def test_a_run_is_asked_at_its_start_and_every_so_many_steps(bench: Bench) -> No
 def test_the_last_step_is_asked_whatever_its_number_and_though_time_is_up(
     words: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.lab.conftest import text_run
-
     monkeypatch.setattr(Ration, "BEGINNING", 1e-9)
     bench = Bench(text_run(words, steps=13), registry)
     bench.prober.set(ABC)
@@ -176,6 +178,19 @@ def test_slow_probes_get_a_share_of_the_time_and_no_more(
     assert bench.prober.until(0) == NEVER and not bench.prober.due(10)
     bench.prober.earn(3600.0)
     assert bench.prober.until(3) == 7 and bench.prober.due(10)
+
+
+def test_stretches_of_a_fast_engine_end_where_a_probing_is_due(
+    tmp_path: Path, words: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.lab.run.training.AT_A_TIME", 60.0)
+    registry = load(PluginSources(files=(str(plugins.engine(tmp_path)),), entry_points=False))
+    session = Session.open(text_run(words, engine="quick", eval_every=0), registry)
+    session.observe(Sampling(every=0))
+    session.observe(ProbeSet(("a",), every=7))
+    while session.step < 35:
+        assert session.advance(35 - session.step)
+    assert [answers.step for answers in session.probes().answers] == [0, 7, 14, 21, 28, 35]
 
 
 def test_prompts_that_the_model_cannot_read_are_named_and_the_rest_are_asked(bench: Bench) -> None:
@@ -289,6 +304,11 @@ def test_a_long_run_keeps_the_first_the_newest_and_ever_fewer_between() -> None:
     assert len(steps) == 50 and steps[0] == 0 and steps[-1] == 19_990
     gaps = [after - before for before, after in itertools.pairwise(steps)]
     assert max(gaps[-10:]) < min(gaps[:5]), "dense of late, sparse long ago"
+
+
+def test_of_recent_answers_those_closest_together_go_first_whatever_their_age() -> None:
+    kept = Answers(map(answers_at, UNEVEN), most=len(UNEVEN) - 1)
+    assert set(UNEVEN) - set(kept.steps) == {900}
 
 
 # ---------------------------------------------------------------- comparing
