@@ -35,6 +35,8 @@ from playground.lab.spec import RunSpec, SpecError
 
 SAMPLED_EVERY = 100
 """Steps between batches of samples, for the metrics that measure samples."""
+MEASURED = 100
+"""Texts of such a batch at most: training waits for all of them."""
 
 
 def train_run(
@@ -148,7 +150,10 @@ def _measure(session: Session, measuring: Measuring) -> None:
     if measuring.metrics:
         session.observe(measuring)
         if session.measurer.of_samples:
-            session.observe(replace(session.observation.sampling, every=SAMPLED_EVERY))
+            sampling = session.observation.sampling
+            count = min(sampling.count, MEASURED)
+            session.observe(replace(sampling, every=SAMPLED_EVERY, count=count))
+    session.measure_all()
 
 
 def _tell_of_metrics(session: Session, told: set[str], report: Report) -> None:
@@ -193,10 +198,7 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
                 "learning_rate": result.learning_rate,
                 "tokens": result.tokens,
             }
-            measured = session.training.series.measured_between(result.step, result.step)
-            on = {meter.label for meter in session.measurer.meters}
-            values = {label: pairs[-1][1] for label, pairs in measured.items() if label in on}
-            if values:
+            if values := session.values:
                 line["metrics"] = values
             write(json.dumps(line) + "\n")
             flush()  # takes a microsecond, and a program that plots the losses gets this one now

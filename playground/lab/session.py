@@ -385,9 +385,20 @@ class Session:
             return self.texts.preview(self.step, limit)
 
     def _sampled(self, occasion: str, batch: SampleBatch) -> None:
+        self.measurer.after_samples(batch, self.training.series)
         if self.recorder is not None:
             self.recorder.sampled(occasion, batch)
-        self.measurer.after_samples(batch, self.training.series)
+
+    def measure_all(self) -> None:
+        """Measure every step and batch that is due from now on, however long that takes: what is
+        measured then depends on the run alone, and not on the machine."""
+        self.measurer.ration.endless = True
+        self.texts.ration.endless = self.measurer.of_samples
+
+    @property
+    def values(self) -> dict[str, float]:
+        """What the metrics that were asked for say of the last step, by label, in their order."""
+        return self.measurer.values(self.step, self.finished, self.training.series)
 
     # ------------------------------------------------------------ state
 

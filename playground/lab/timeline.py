@@ -182,6 +182,9 @@ class Series:
         self.evaluations: dict[int, float] = {}
         self.measured: dict[str, Measured] = {}
         """The values of each metric, by its label."""
+        self.noted: dict[str, Measured] = {}
+        """Values that the record keeps of its own, by label. At which steps depends on the clock,
+        so these values are shown and recorded, and are in no state of the run."""
 
     @property
     def head(self) -> int:
@@ -201,7 +204,7 @@ class Series:
         del self.losses[place:]
         del self.learning_rates[place:]
         self.evaluations = {at: loss for at, loss in self.evaluations.items() if at <= step}
-        for measured in self.measured.values():
+        for measured in (*self.measured.values(), *self.noted.values()):
             measured.forget_after(step)
 
     def measured_between(self, first: int, last: int) -> dict[str, tuple[tuple[int, float], ...]]:
@@ -209,6 +212,14 @@ class Series:
         pairs are left out."""
         found = {label: one.between(first, last) for label, one in self.measured.items()}
         return {label: pairs for label, pairs in found.items() if pairs}
+
+    def shown_between(self, first: int, last: int) -> dict[str, tuple[tuple[int, float], ...]]:
+        """As `measured_between`, and with `noted`; a metric's own value counts."""
+        found = self.measured_between(first, last)
+        for label, noted in self.noted.items():
+            if pairs := noted.between(first, last):
+                found[label] = tuple(sorted(dict((*pairs, *found.get(label, ()))).items()))
+        return found
 
     def between(
         self, since: int, step: int

@@ -12,9 +12,18 @@ from typing import Any
 
 import pytest
 
+from playground.hooks.manager import load
+from playground.hooks.sources import PluginSources
 from playground.lab.checkpoint import read_checkpoint
+from playground.lab.paths import store_file
+from playground.lab.protocol.commands import Open
+from playground.lab.protocol.run import Recording
+from playground.lab.record import recorder
+from playground.lab.run.guard import Activity
+from playground.lab.run.speed import Ration
+from playground.lab.session import open_session
 from playground.lab.store.store import Store
-from tests.cli.conftest import COMMAND, SMALL, STEPS, Done, Play
+from tests.cli.conftest import COMMAND, SMALL, STEPS, Done, Play, command
 
 
 def steps(done: Done | str) -> list[dict[str, Any]]:
@@ -42,6 +51,66 @@ def test_it_trains_as_the_gpt_alone_does(words: Path, play: Play, holdout: str) 
     )
     here = play("train", words, *options, "--holdout", holdout)
     assert [line["loss"] for line in steps(here)] == [line["loss"] for line in steps(alone.stdout)]
+
+
+MEASURED = ("--metric", "new-share", "--metric", "gradient-norm", "--metric", "perplexity")
+
+
+@pytest.mark.parametrize("metrics", [(), MEASURED], ids=["plain", "with metrics"])
+def test_the_same_words_give_the_same_bytes(words: Path, metrics: tuple[str, ...]) -> None:
+    options = ("train", words, *SMALL, "--steps", 210, "--json", *metrics)
+    first, again, unrecorded = (
+        command(*options, *more, "--save", words.with_name(f"{number}.safetensors"))
+        for number, more in enumerate(((), (), ("--no-record",)))
+    )
+    assert first.code == 0 and first.out == again.out == unrecorded.out
+    saved, *others = map(read_checkpoint, words.parent.glob("*.safetensors"))
+    assert len(others) == 2 and all(one == saved for one in others), "of the saved model too"
+
+
+def test_what_metrics_say_does_not_depend_on_how_fast_the_machine_is(
+    words: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("train", words, *SMALL, "--steps", 205, "--json", *MEASURED)
+    said = []
+    for share, beginning in ((1e9, 1e9), (1e-9, 1e-9)):  # of the time: all, next to none
+        monkeypatch.setattr(recorder, "_SHARE", share)
+        monkeypatch.setattr(Ration, "BEGINNING", beginning)
+        said += [play(*options), play(*options, "--no-record")]
+    assert len({done.out for done in said}) == 1
+    measured = {line["step"]: list(line["metrics"]) for line in steps(said[0]) if "metrics" in line}
+    of_steps = ["gradient-norm", "perplexity"]
+    assert measured == {
+        step: ["new-share", *of_steps] if step % 100 == 0 else of_steps
+        for step in (1, *range(10, 205, 10), 205)
+    }
+
+
+def test_a_run_that_goes_on_prints_what_its_metrics_measure_and_not_what_was_recorded(
+    words: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "_SHARE", 1e9)
+    play("train", words, *SMALL, "--steps", 40)
+    with Store.open(store_file()) as store:
+        assert len(store.record(1).measured["gradient-norm"]) > 2 * 20
+        session = open_session(
+            Open("", recording=Recording(str(store.path), 1, 20)),
+            load(PluginSources(entry_points=False)),
+            lambda _: None,
+            Activity(),
+        )
+        session.close()  # it stands at step 20 now, of 40 recorded ones
+    lines = steps(play("train", "--run", 1, "--json", "--metric", "gradient-norm"))
+    assert [line["step"] for line in lines if "metrics" in line] == [30, 40]
+    assert [line["step"] for line in lines] == list(range(21, 41))
+
+
+def test_many_samples_do_not_make_the_metrics_of_samples_slow(words: Path, play: Play) -> None:
+    done = play("train", words, *STEPS[:-2], "--samples", 300, "--steps", 100, "--json", *MEASURED)
+    assert len(json.loads(done.out.splitlines()[-1])["samples"]) == 300
+    with Store.open(store_file()) as store:
+        counts = [len(one.batch.texts) for one in store.samples(1)]
+    assert counts == [100, 300]
 
 
 def test_without_json_it_says_what_it_does_and_prints_samples(words: Path, play: Play) -> None:

@@ -107,7 +107,8 @@ class Measuring:
     metrics: tuple[MetricChoice, ...] = ()
     every: int = 10
     """Steps between two measurements of a step; fewer are made if measuring would take more than
-    about a tenth of the time. Batches of samples are measured as they come."""
+    about a tenth of the time (`train` makes them all). Batches of samples are measured as they
+    come."""
 
 
 @dataclass(frozen=True, slots=True)

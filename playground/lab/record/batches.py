@@ -24,7 +24,7 @@ from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.run.training import Training
 from playground.lab.store.locks import RunLock
 from playground.lab.store.records import Batch, NewRun, RunRecord, RunStatus, StoredSamples
-from playground.lab.timeline import Keyframe, Measured, least_missed
+from playground.lab.timeline import Keyframe, Series, least_missed
 
 BUDGET = 16 * 1024 * 1024
 """Bytes of keyframes that a run keeps on disk."""
@@ -213,8 +213,8 @@ def gather(
     evaluations = tuple(later)[::-1]
     measured = {
         label: pairs
-        for label, one in series.measured.items()
-        if (pairs := _unrecorded(one, up_to.measured.setdefault(label, array("q"))))
+        for label in {**series.noted, **series.measured}
+        if (pairs := _unrecorded(series, label, up_to.measured.setdefault(label, array("q"))))
     }
     edits = tuple(edit for edit in training.timeline.edits if edit not in up_to.edits)
     if (
@@ -283,15 +283,18 @@ def _states(
     return kept, tip, dropped
 
 
-def _unrecorded(one: Measured, known: array[int]) -> array[float]:
+def _unrecorded(series: Series, label: str, known: array[int]) -> array[float]:
     """The (step, value) pairs of steps that are not in `known`; adds these steps to `known`."""
     last = known[-1] if known else -1
-    place = bisect_right(one.steps, last)
-    pairs = list(zip(one.steps[place:], one.values[place:], strict=True))
-    if place != len(known):  # other steps up to `last` are here than recorded
+    parts = [one for each in (series.noted, series.measured) if (one := each.get(label))]
+    pairs = [pair for one in parts for pair in one.between(last + 1, series.head)]
+    if sum(bisect_right(one.steps, last) for one in parts) != len(known):
+        # Other steps up to `last` are here than recorded.
         recorded = set(known)
-        earlier = zip(one.steps[:place], one.values[:place], strict=True)
+        earlier = [pair for one in parts for pair in one.between(0, last)]
         pairs = [pair for pair in earlier if pair[0] not in recorded] + pairs
+    if len(parts) > 1:
+        pairs = sorted(dict(pairs).items())
     known.extend(step for step, _ in pairs)
     if pairs and pairs[0][0] < last:
         known[:] = array("q", sorted(known))

@@ -138,28 +138,34 @@ class Recorder:
             self.flush(status)
 
     def _measure_norm(self, now: float) -> None:
-        """Record the length of the last gradient, for new steps only, and so seldom that it takes
+        """Note the length of the last gradient, for new steps only, and so seldom that it takes
         no more than _SHARE of the time."""
         training, up_to = self._training, self._recorded.up_to
-        step, measured = training.step, training.series.measured
+        step = training.step
         known = up_to.measured.get(NORM) if up_to else None
         new = step == training.series.head and not (known and step <= known[-1])
         if new and training.last is not None and training.last.step == step:
             with suppress(Exception):  # a plugin's engine may fail; its next step says why
                 length = math.hypot(*training.engine.read("gradients"))
-                one = measured.get(NORM)
-                if math.isfinite(length) and (one is None or one.at(step) is None):
-                    measured.setdefault(NORM, Measured()).record(step, length)
+                if math.isfinite(length):
+                    self._note(NORM, step, length)
         self._next_norm = time.monotonic() + (time.monotonic() - now) / _SHARE
 
     def sampled(self, occasion: str, batch: SampleBatch) -> None:
-        """Record sampled texts, and the share of them that is not in the data."""
+        """Record sampled texts, and the share of them that is not in the data. Called after the
+        metrics have measured the texts."""
         self.samples.append(StoredSamples(occasion, batch))
         if batch.texts:
             new = [text.in_data for text in batch.texts].count(False)
-            one = self._training.series.measured.setdefault(NEW_SHARE, Measured())
-            if one.at(batch.step) is None:
-                one.record(batch.step, new / len(batch.texts))
+            self._note(NEW_SHARE, batch.step, new / len(batch.texts))
+
+    def _note(self, label: str, step: int, value: float) -> None:
+        """Keep a value for the record, unless the metric of that name, or the record, has one of
+        this step."""
+        series = self._training.series
+        here = (one for each in (series.measured, series.noted) if (one := each.get(label)))
+        if all(one.at(step) is None for one in here):
+            series.noted.setdefault(label, Measured()).record(step, value)
 
     def flush(self, status: RunStatus, *, anyhow: bool = False) -> None:
         """Gather all that is new now. anyhow: even if batches wait for the disk, or a write failed

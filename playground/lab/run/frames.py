@@ -120,7 +120,7 @@ class FrameMaker:
         training = self._training
         step, timeline = training.step, training.timeline
         first, losses, rates, evaluations = training.series.between(request.since_step, step)
-        measured = training.series.measured_between(request.since_step, step)
+        measured = training.series.shown_between(request.since_step, step)
         base, work = timeline.rate_at(step), training.work
         rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
         shows_update = any(view.kind == "update" for view in request.matrices)

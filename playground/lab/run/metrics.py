@@ -74,7 +74,8 @@ class Measurer:
         self._follows = follows
         self._shapes = {m.name: (m.rows, m.columns) for m in parameter_layout(config)}
         self._at_work: list[_AtWork] = []
-        self._ration = Ration()
+        self.ration = Ration()
+        """The time for metrics."""
         self._target = 0
         """The step to measure next."""
 
@@ -135,7 +136,7 @@ class Measurer:
 
         pace: seconds a step. A fast engine is interrupted no oftener than by commands.
         """
-        if not self._ration.left or not any(
+        if not self.ration.left or not any(
             one.of_step and not one.trouble for one in self._at_work
         ):
             return NEVER
@@ -148,12 +149,12 @@ class Measurer:
 
     def earn(self, seconds: float) -> None:
         """Add a share of `seconds` of training to the time for metrics."""
-        self._ration.earn(seconds)
+        self.ration.earn(seconds)
 
     def after_step(self, result: StepResult, finished: bool, series: Series) -> None:
         """Measure a step that is due: the first, the last, each multiple of `measuring.every`."""
         step = result.step
-        if step % self.measuring.every and step != 1 and not finished:
+        if not self._is_due(step, finished):
             return
         facts: StepFacts | None = None
         for one in self._due(step, series):
@@ -169,6 +170,18 @@ class Measurer:
             )
             with self._switching_off(one):
                 self._note(one, "of_step", one.of_step, facts, series)
+
+    def _is_due(self, step: int, finished: bool) -> bool:
+        return step % self.measuring.every == 0 or step == 1 or finished
+
+    def values(self, step: int, finished: bool, series: Series) -> dict[str, float]:
+        """What the metrics asked for say of this step, by label, in the order they were asked for.
+        Steps that no metric measures by itself have no values, whatever a record holds of them."""
+        due = self._is_due(step, finished)
+        asked = [one for one in self._at_work if due or one.of_step is None]
+        found = {one.label: series.measured.get(one.label) for one in asked}
+        values = {label: one.at(step) for label, one in found.items() if one is not None}
+        return {label: value for label, value in values.items() if value is not None}
 
     def after_samples(self, batch: SampleBatch, series: Series) -> None:
         """Measure a batch of texts, unless a batch of the same step was measured before."""
@@ -189,11 +202,11 @@ class Measurer:
         for one in self._at_work:
             known = series.measured.get(one.label)
             if one.trouble is None and (known is None or known.at(step) is None):
-                if not self._ration.left:
+                if not self.ration.left:
                     return
                 began = time.perf_counter()
                 yield one
-                self._ration.spend(time.perf_counter() - began)
+                self.ration.spend(time.perf_counter() - began)
 
     def _note(
         self,

@@ -259,7 +259,8 @@ class Texts:
         """Oldest first."""
         self._heard = heard
         self._number = 0
-        self._ration = Ration()
+        self.ration = Ration()
+        """The time for samples that are made by themselves."""
         self._on_demand: tuple[int, int] = (0, 0)
         """(the step of the last batch on demand, how many were made at that step)."""
 
@@ -281,18 +282,18 @@ class Texts:
 
     def earn(self, seconds: float) -> None:
         """Add a share of `seconds` of training to the time for samples."""
-        self._ration.earn(seconds)
+        self.ration.earn(seconds)
 
     def after(self, step: int) -> None:
         """Sample a batch if `step` is due and there is time left. Raises PluginError."""
         every = self.sampler.sampling.every
-        if not every or step % every or not self._ration.left:
+        if not every or step % every or not self.ration.left:
             return
         began = time.perf_counter()
         try:
             self._batch(step, "automatic")
         finally:
-            self._ration.spend(time.perf_counter() - began)
+            self.ration.spend(time.perf_counter() - began)
 
     # ------------------------------------------------------------ on demand
 

@@ -60,11 +60,13 @@ class Ration:
 
     def __init__(self) -> None:
         self._seconds = self.BEGINNING
+        self.endless = False
+        """True if the work is done however long it takes, and so on every machine alike."""
 
     @property
     def left(self) -> bool:
         """True while there is time left."""
-        return self._seconds > 0
+        return self.endless or self._seconds > 0
 
     def earn(self, seconds: float) -> None:
         """Add the share of `seconds` of training, up to BEGINNING in all."""

@@ -26,6 +26,7 @@ from microgpt.trainer import Stretch
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
+from playground.lab.checkpoint import as_array
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.observation import Observation
@@ -178,6 +179,28 @@ def test_everything_that_happened_in_a_run_comes_back(house: House) -> None:
     ]
     assert again.observation.sampling == sampling and again.measurer.measuring == measuring
     again.close()
+
+
+def test_the_record_has_a_norm_of_its_own_which_is_in_no_state_of_the_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "_SHARE", 1e9)  # after each call of the engine
+    session = house.open()
+    for step in range(1, 31):
+        walk(session, step)
+    assert not session.checkpoint().measured
+    assert len(session.frame().metrics.measured["gradient-norm"]) == 30, "but it is shown"
+    session.go_to(10)
+    session.observe(Measuring((MetricChoice("gradient-norm"),), every=4))
+    walk(session, 40)
+    own = dict(session.checkpoint().measured)
+    assert as_array(own["gradient-norm"])[::2].tolist() == [*range(12, 41, 4)]
+    shown = session.frame().metrics.measured["gradient-norm"]
+    session.close()
+    pairs = house.record(1).measured["gradient-norm"]
+    recorded = sorted(zip(map(int, pairs[::2]), pairs[1::2], strict=True))
+    assert recorded == list(shown), "each step once"
+    assert {*range(1, 31), 32, 36, 40} <= {step for step, _ in recorded}
 
 
 def test_the_run_stands_where_it_stood_and_its_future_is_still_there(house: House) -> None:
