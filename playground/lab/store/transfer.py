@@ -7,6 +7,7 @@ known columns of known tables, and every value is checked (untrusted.py) before 
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 import tempfile
 import time
@@ -15,9 +16,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from playground.files import draft_folder
+from playground.hooks.errors import one_line
 from playground.hooks.sources import expanded
 from playground.lab.store.database import NONSENSE
-from playground.lab.store.errors import Kind, StoreError, explained, missing
+from playground.lab.store.errors import Kind, StoreError, explained, full, missing
 from playground.lab.store.housekeeping import AT_A_TIME, remove_run
 from playground.lab.store.rows import clean, insert_run
 from playground.lab.store.schema import (
@@ -126,13 +128,13 @@ def import_run(store: Store, path: Path | str) -> int:
     Raises StoreError for a file that is no such run; then nothing is imported.
     """
     source = expanded(path)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):
         if source.samefile(store.path):
             raise StoreError(
                 "This is the store of runs itself",
                 f"{source} is what all runs are kept in. Give a file that a run was exported to.",
             )
-    with _opened(source) as file, _understood(source):
+    with _opened(source) as file:
         given = given_of(file)
         text = text_of(file, given)
         if text is not None:
@@ -141,11 +143,11 @@ def import_run(store: Store, path: Path | str) -> int:
         try:
             for rows in _batches(rows_of(file, given)):
                 began = time.perf_counter()
-                with store.database.writing() as db:
+                with store.database.writing() as db, _taken():
                     for statement, values, _ in rows:
                         db.execute(statement, (run, *values))
                 time.sleep(time.perf_counter() - began)  # a rest in which others write
-            with store.database.writing() as db:
+            with store.database.writing() as db, _taken():
                 _finish(db, run, given)
         except BaseException:
             with contextlib.suppress(StoreError):
@@ -157,7 +159,7 @@ def import_run(store: Store, path: Path | str) -> int:
 def _begin(store: Store, given: Given) -> int:
     """Insert the run, which no list shows yet. It gets its uid when it is complete, so that what a
     killed import leaves is not taken for the run."""
-    with store.database.writing() as db:
+    with store.database.writing() as db, _taken():
         run = insert_run(db, given.new, "", ready=False)
         parent = db.execute(
             "SELECT id FROM runs WHERE uid = ? AND deleted IS NULL AND ready", (given.parent_uid,)
@@ -208,20 +210,32 @@ def _batches(rows: Iterator[Row]) -> Iterator[list[Row]]:
 
 @contextlib.contextmanager
 def _understood(source: Path) -> Iterator[None]:
-    """Turn errors over values that make no sense into StoreError."""
+    """Turn what reading the copy raises into a StoreError that speaks of the file. Errors of one's
+    own store are StoreErrors already, and go through."""
     try:
         yield
     except NONSENSE as error:
         raise _no_run(source, str(error) or type(error).__name__) from error
     except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+            raise full(Path(tempfile.gettempdir())) from error  # an older copy is migrated there
         raise _no_run(source, str(error)) from error
+
+
+@contextlib.contextmanager
+def _taken() -> Iterator[None]:
+    """Turn the refusal of a value, by a store that is sound, into ValueError."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.DataError) as error:
+        raise ValueError(f"what it holds cannot be kept ({error})") from error
 
 
 def _no_run(source: Path, why: str) -> StoreError:
     return StoreError(
         "The file is not a run, or is damaged",
-        f"{source} cannot be read as a run that microgpt-play exported: {why}. Export it again, "
-        "or copy it again.",
+        f"{source} cannot be read as a run that microgpt-play exported: {one_line(why)}. Export "
+        "it again, or copy it again.",
         "damaged",
     )
 
@@ -229,25 +243,18 @@ def _no_run(source: Path, why: str) -> StoreError:
 @contextlib.contextmanager
 def _opened(source: Path) -> Iterator[sqlite3.Connection]:
     """A copy of the file, migrated to the present version. The file itself is not written to, and
-    the copy does not change while it is read."""
-    with (
-        _said_of_a_file(source),
-        explained(source),
-        tempfile.TemporaryDirectory(prefix="microgpt-play-") as folder,
-    ):
-        if source.is_dir():
-            raise StoreError("This is a folder", f"{source} is a folder, not a run.")
-        if source.exists() and not source.is_file():
-            raise StoreError(
-                "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
-            )
-        size = source.stat().st_size
-        if size > MAX_BYTES:
-            raise StoreError("The file is too large", f"{source} is no run of ours.")
-        copy = Path(folder) / "run"
+    the copy does not change while it is read. Raises StoreError that speaks of the file, also for
+    what is raised while the copy is in use."""
+    size = _size_of(source)
+    with _folder(source) as folder:
+        copy = folder / "run"
         _copy(source, copy, size)
-        check_header(copy)
-        with contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as file:
+        with (
+            _understood(source),
+            contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as file,
+        ):
+            with _said_of_a_file(source):
+                check_header(copy)
             file.execute("PRAGMA trusted_schema = OFF")
             file.execute("PRAGMA cell_size_check = ON")
             _refuse_what_acts(file, source)
@@ -262,44 +269,94 @@ def _opened(source: Path) -> Iterator[sqlite3.Connection]:
             yield file
 
 
-def _copy(source: Path, copy: Path, size: int) -> None:
+def _size_of(source: Path) -> int:
+    """Bytes of the file. Raises StoreError for what is no file, or one that is too large."""
     try:
-        old = source.open("rb")
-    except PermissionError as error:
+        if source.is_dir():
+            raise StoreError("This is a folder", f"{source} is a folder, not a run.")
+        if source.exists() and not source.is_file():
+            raise StoreError(
+                "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
+            )
+        size = source.stat().st_size
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from error
+    if size > MAX_BYTES:
+        raise StoreError("The file is too large", f"{source} is no run of ours.")
+    return size
+
+
+@contextlib.contextmanager
+def _folder(source: Path) -> Iterator[Path]:
+    """A folder for the copy."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="microgpt-play-", ignore_cleanup_errors=True)
+    except OSError as error:
         raise StoreError(
+            "There is no place for a copy of the file",
+            f"A copy of {source} is read, and no folder can be made for it: "
+            f"{error.strerror or error}. Set TMPDIR to a folder that is yours.",
+        ) from error
+    with folder as name:
+        yield Path(name)
+
+
+def _copy(source: Path, copy: Path, size: int) -> None:
+    """Copy `size` bytes of the file at most. Raises StoreError."""
+    with contextlib.ExitStack() as files:
+        try:
+            old = files.enter_context(source.open("rb"))
+        except OSError as error:
+            raise _unreadable(source, error) from error
+        if not size:
+            raise _no_run(source, "it is empty")
+        with explained(copy):  # another disk may be full
+            new = files.enter_context(copy.open("wb"))
+        left = size
+        while left:
+            try:
+                data = old.read(min(left, 1 << 20))
+            except OSError as error:
+                raise _unreadable(source, error) from error
+            if not data:
+                break
+            with explained(copy):
+                new.write(data)
+                new.flush()
+            left -= len(data)
+
+
+def _unreadable(source: Path, error: OSError | ValueError) -> StoreError:
+    """The StoreError for a file that the system does not give; a ValueError is one of its name."""
+    code = error.errno if isinstance(error, OSError) else 0
+    if code in (errno.ENOENT, errno.ENOTDIR):
+        return missing("There is no such file", f"{source} does not exist. Check the path.")
+    if code in (errno.EACCES, errno.EPERM):
+        return StoreError(
             "The file may not be read",
             f"You have no permission to read {source}. Change that, or ask whoever gave it.",
             "read-only",
-        ) from error
-    with old, explained(copy), copy.open("wb") as new:  # another disk may be full
-        left = size
-        while left and (data := old.read(min(left, 1 << 20))):
-            new.write(data)
-            left -= len(data)
-    if not size:
-        raise _no_run(source, "it is empty")
+        )
+    return StoreError(
+        "The file cannot be read",
+        f"{source}: {getattr(error, 'strerror', None) or error}. Check the path.",
+    )
 
 
 @contextlib.contextmanager
 def _said_of_a_file(source: Path) -> Iterator[None]:
-    """Turn errors that speak of the store into those of an exported file."""
+    """Turn the errors of `check_header`, which speak of the store, into those of a file."""
     try:
         yield
     except StoreError as error:
-        if error.title.startswith(("The store of runs is damaged", "This is not a store")):
-            why = str(error.__cause__ or "it is no database of this program")
-            raise _no_run(source, why) from error
         if error.kind == "newer":
             raise StoreError(
                 "The run was exported by a newer version of this program",
                 f"{source} cannot be read by this one. Update microgpt-play.",
                 "newer",
             ) from error
-        if error.kind == "missing" and not source.exists():
-            raise missing(
-                "There is no such file", f"{source} does not exist. Check the path."
-            ) from error
-        raise
+        why = str(error.__cause__ or "it is no database of this program")
+        raise _no_run(source, why) from error
 
 
 def _refuse_what_acts(file: sqlite3.Connection, source: Path) -> None:

@@ -446,6 +446,21 @@ def test_what_is_no_run_is_not_imported(play: Play, words: Path) -> None:
     assert "does not exist" in play("runs", "import", "nowhere.microgpt-run").err
 
 
+@pytest.mark.usefixtures("recorded")
+def test_a_damaged_run_is_refused_in_a_line_that_names_its_file(
+    play: Play, tmp_path: Path, home: Path
+) -> None:
+    file = tmp_path / "theirs.microgpt-run"
+    assert play("runs", "export", "1", file).code == 0
+    with contextlib.closing(sqlite3.connect(file)) as db, db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = CAST(x'ff' AS TEXT) WHERE name = 'edits'")
+    done = play("runs", "import", file)
+    assert done.code == 1 and done.out == "" and done.err.count("\n") == 1
+    assert f"The file is not a run, or is damaged. {file} cannot be read" in done.err
+    assert str(home) not in done.err
+
+
 # ---------------------------------------------------------------- delete, restore, check
 
 

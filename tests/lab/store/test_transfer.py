@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.lab.client.async_store import AsyncStore
 from playground.lab.store import transfer
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import Edit, RunRecord
@@ -66,12 +68,19 @@ def same(store: Store, run: int, other: Store, there: int) -> None:
     assert other.probes(there) == store.probes(run)
 
 
+def assert_said_of(file: Path, store: Store, error: StoreError) -> None:
+    """Assert that the error is a line that speaks of the file, and not of the store."""
+    assert str(file) in error.message
+    assert error.message.isprintable() and error.title.isprintable()
+    assert str(store.path) not in error.message and "store of runs" not in error.title
+
+
 def refused(store: Store, file: Path) -> StoreError:
     """The error of importing the file; asserts that the store is as it was."""
     before = store.runs()
     with pytest.raises(StoreError) as caught:
         import_run(store, file)
-    assert str(file) in caught.value.message
+    assert_said_of(file, store, caught.value)
     assert store.runs() == before
     assert store.database.execute("SELECT count(*) FROM runs") == [(len(before),)]
     assert store.database.execute("SELECT count(*) FROM chunks WHERE run > 2") == [(0,)]
@@ -212,6 +221,16 @@ def change(file: Path, *statements: str) -> None:
     connection.close()
 
 
+NO_TEXT = "CAST(x'6162ff63' AS TEXT)"
+TEXTS = {
+    "runs": ("uid", "name", "note", "dataset", "status", "parent_uid", "seconds"),
+    "details": ("spec", "tokenizer_state", "data", "plugins", "settings", "text_sha256"),
+    "measurements": ("label",),
+    "samples": ("body",),
+    "probes": ("answers",),
+    "edits": ("field", "value"),
+}
+
 WRONG: dict[str, str] = {
     "another program's": "PRAGMA application_id = 7",
     "a trigger": "CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM runs; END",
@@ -258,6 +277,11 @@ WRONG: dict[str, str] = {
     "an endless time": "UPDATE runs SET seconds = 9e999",
     "a beginning before all time": "UPDATE runs SET created = -9e999",
     "a name that never ends": "UPDATE runs SET name = hex(zeroblob(100000))",
+    **{
+        f"{column} of {table} that is no UTF-8": f"UPDATE {table} SET {column} = {NO_TEXT}"
+        for table, columns in TEXTS.items()
+        for column in columns
+    },
 }
 
 
@@ -294,6 +318,106 @@ def test_a_damaged_file_is_refused_in_words(
 ) -> None:
     make(file)
     assert refused(elsewhere, file).kind == "damaged"
+
+
+def with_a_schema(file: Path, *statements: str) -> None:
+    """Change the file's schema, which SQLite itself does not let be changed."""
+    change(file, "PRAGMA writable_schema = ON", *statements)
+
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "a table whose name is no text": lambda file: with_a_schema(
+        file,
+        f"UPDATE sqlite_schema SET name = {NO_TEXT}, tbl_name = {NO_TEXT} WHERE name = 'edits'",
+    ),
+    "a schema that is no text": lambda file: with_a_schema(
+        file, f"UPDATE sqlite_schema SET sql = {NO_TEXT} WHERE name = 'edits'"
+    ),
+    "a column whose name is no text": lambda file: with_a_schema(
+        file,
+        "UPDATE sqlite_schema SET sql = CAST(replace(CAST(sql AS BLOB), x'6e616d65', x'6e61ff65')"
+        " AS TEXT) WHERE name = 'runs'",
+    ),
+    "a table of two lines": lambda file: change(file, 'CREATE TABLE "a\nb\x1b[31m" (x)'),
+    "two edits of one step": lambda file: change(
+        file,
+        "CREATE TABLE more (run, step, field, value)",
+        "INSERT INTO more SELECT * FROM edits UNION ALL SELECT * FROM edits",
+        "DROP TABLE edits",
+        "ALTER TABLE more RENAME TO edits",
+    ),
+    "two states of one step": lambda file: change(
+        file,
+        "CREATE TABLE more (run, step, tip, state)",
+        "INSERT INTO more SELECT * FROM keyframes UNION ALL SELECT * FROM keyframes WHERE NOT tip",
+        "DROP TABLE keyframes",
+        "ALTER TABLE more RENAME TO keyframes",
+    ),
+    "an older version that cannot be migrated": lambda file: change(
+        file, "PRAGMA user_version = 1"
+    ),
+}
+
+
+@pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+async def test_what_sqlite_says_of_a_file_is_said_of_that_file(
+    elsewhere: Store, file: Path, make: Callable[[Path], object]
+) -> None:
+    make(file)
+    assert refused(elsewhere, file).kind == "damaged"
+    screen = AsyncStore(elsewhere.path)
+    try:
+        with pytest.raises(StoreError) as caught:
+            await screen.import_run(file)
+    finally:
+        screen.close()
+    assert_said_of(file, elsewhere, caught.value)
+
+
+def test_wherever_a_file_is_damaged_it_is_refused_in_a_line_or_is_a_run(
+    elsewhere: Store, file: Path
+) -> None:
+    whole = file.read_bytes()
+    rng = random.Random(0)
+    header, schema = range(100), range(100, 4096, 48)
+    places = [*header, *schema, *range(4096, len(whole), max(1, len(whole) // 150))]
+    damaged = [
+        *(
+            whole[:at] + bytes([whole[at] ^ rng.randrange(1, 256)]) + whole[at + 1 :]
+            for at in places
+        ),
+        *(whole[: rng.randrange(len(whole))] for _ in range(30)),
+        *(rng.randbytes(size) for size in (1, 16, 99, 100, 101, 512, 4096, 9999)),
+        *(whole[:size] + rng.randbytes(len(whole) - size) for size in (16, 24, 100, 4096, 8192)),
+    ]
+    refusals = 0
+    for data in damaged:
+        file.write_bytes(data)
+        try:
+            run = import_run(elsewhere, file)
+        except StoreError as error:
+            assert_said_of(file, elsewhere, error)
+            refusals += 1
+        else:
+            elsewhere.record(run)
+            assert list(elsewhere.keyframes(run)) and elsewhere.samples(run)
+    assert refusals > len(damaged) // 3
+
+
+def test_trouble_with_ones_own_store_is_not_said_of_the_file(elsewhere: Store, file: Path) -> None:
+    change(elsewhere.path, "ALTER TABLE chunks RENAME TO gone")
+    with pytest.raises(StoreError) as caught:
+        import_run(elsewhere, file)
+    change(elsewhere.path, "ALTER TABLE gone RENAME TO chunks")
+    assert caught.value.title == "The store of runs is damaged"
+    assert str(elsewhere.path) in caught.value.message and str(file) not in caught.value.message
+
+
+def test_a_name_that_cannot_be_one_is_said_of_the_file(elsewhere: Store, tmp_path: Path) -> None:
+    for name in ("x" * 5000, "a\0b"):
+        with pytest.raises(StoreError) as caught:
+            import_run(elsewhere, tmp_path / name)
+        assert caught.value.title == "The file cannot be read"
 
 
 def test_a_file_that_may_not_be_read_is_said_of_the_file_and_not_of_the_store(
