@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -30,13 +32,10 @@ def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
 
 def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
     """The links of the sampling chain that the texts name, in order. Raises click.BadParameter."""
-    from playground.lab.protocol.sampling import Link
+    from playground.lab.run.said import link
 
-    links = []
-    for text in strategies:
-        entry, options = chosen(registry, "strategy", text, "--strategy")
-        links.append(Link(registry.catalog().shortest(entry), options))
-    return tuple(links)
+    with refused_as("--strategy"):
+        return tuple(link(registry, text) for text in strategies)
 
 
 def chosen(
@@ -46,14 +45,23 @@ def chosen(
 
     hint: the option that the text was given to. Raises click.BadParameter.
     """
-    try:
-        entry, options = registry.parse_choice(kind, text)
-        registry.validate(kind, entry.qualified, options)
-    except (KnobError, UnknownNameError) as error:
-        raise click.BadParameter(str(error), param_hint=hint) from None
-    return entry, options
+    from playground.lab.run import said
+
+    with refused_as(hint):
+        return said.chosen(registry, kind, text)
 
 
 def as_said(entry: Entry, text: str) -> str:
     """The bare name of the entry if the text has that, else "plugin:name"."""
-    return entry.name if text.strip().partition(":")[0] == entry.name else entry.qualified
+    from playground.lab.run import said
+
+    return said.as_said(entry, text)
+
+
+@contextmanager
+def refused_as(hint: str) -> Iterator[None]:
+    """Raise click.BadParameter for what the registry refuses. hint: the option that is at fault."""
+    try:
+        yield
+    except (KnobError, UnknownNameError) as error:
+        raise click.BadParameter(str(error), param_hint=hint) from None

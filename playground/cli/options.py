@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from playground.cli.choices import as_said, chosen
+from playground.cli.choices import refused_as
 from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
@@ -219,11 +219,7 @@ def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec
     from playground.lab.spec import RunSpec, SpecError
 
     said = dict(said)
-    texts = {
-        field: said[field]
-        for field in CHOICES
-        if isinstance(said.get(field), str) and said[field] not in _KNOWN_ENGINES
-    }
+    texts = texts_of(said)
     if texts:
         from playground.cli.loading import load
 
@@ -237,15 +233,25 @@ def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec
         raise click.UsageError("\n".join(lines)) from None
 
 
-def _chosen(registry: Registry, field: Any, text: str) -> Any:
+def texts_of(said: Mapping[str, Any]) -> dict[str, str]:
+    """The settings that name a contribution in a text, which a registry must look up."""
+    return {
+        field: said[field]
+        for field in CHOICES
+        if isinstance(said.get(field), str) and said[field] not in _KNOWN_ENGINES
+    }
+
+
+def _chosen(registry: Registry, field: str, text: str) -> Any:
     """The value in a RunSpec of "char" or "word:lower=true". Raises click.BadParameter."""
+    from playground.lab.run.said import choice
+
     try:
-        entry, options = chosen(registry, field, text, f"--{field}")
+        with refused_as(f"--{field}"):
+            return choice(registry, field, text)
     except click.BadParameter:
         warn(registry.problems)  # the choice may be in a plugin that could not be used
         raise
-    name = as_said(entry, text)
-    return name if field == "engine" else {"name": name, "options": options}
 
 
 def _flag(field: str) -> str:

@@ -8,16 +8,20 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from playground.catalog import BUILTIN
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
 from playground.lab.paths import store_file
 
 if TYPE_CHECKING:
+    from playground.catalog import Kind
+    from playground.hooks.registry import Registry
     from playground.lab.protocol.probes import ProbeSet
+    from playground.lab.protocol.said import Said
     from playground.lab.protocol.sampling import Sampling
 
 NO_TERMINAL = """\
@@ -75,8 +79,9 @@ def open_playground(
         from playground.cli.runs.list import find_run
 
         run = find_run(store_file(), recorded)
-    spec = saved.spec if saved is not None else _spec(said, sources)
-    sampling = _sampling(strategies, sources) or (saved.sampling if saved is not None else None)
+    spec, sampling, later = _asked(said, strategies, sources)
+    if saved is not None:
+        spec, sampling = saved.spec, sampling or saved.sampling
     worker = spawn_worker(sources)
     try:
         # From here on the worker loads on one core and Textual on the other.
@@ -89,6 +94,7 @@ def open_playground(
             spec,
             checkpoint=saved,
             sampling=sampling,
+            said=later,
             store=store,
             run=run,
             probes=asked,
@@ -124,27 +130,64 @@ def _drawing_on_the_terminal() -> Iterator[None]:
         os.close(kept)
 
 
-def _spec(said: Mapping[str, Any], sources: PluginSources) -> str:
-    """The RunSpec as JSON text. Without options, or with a file alone, the worker validates the
-    RunSpec, so that this process need not wait for the import of pydantic."""
-    if not said:
-        return "{}"
-    if set(said) == {"dataset"} and isinstance(said["dataset"], dict):
-        return json.dumps(dict(said))
-    from playground.cli.options import make_spec
+def _asked(
+    said: Mapping[str, Any], strategies: tuple[str, ...], sources: PluginSources
+) -> tuple[str, Sampling | None, Said | None]:
+    """(the RunSpec as JSON text, the chain of --strategy, what the worker is to look up); the chain
+    is None without that option, and the last is None if all is looked up here.
 
-    return make_spec(said, sources).to_json()
-
-
-def _sampling(strategies: tuple[str, ...], sources: PluginSources) -> Sampling | None:
-    """The chain that --strategy names; None without that option. Raises click.BadParameter."""
-    if not strategies:
-        return None
+    This process imports no plugin, because a plugin may never end its import, or end the process.
+    What can only mean a built-in is looked up here, so that a mistake is told before the screen is
+    drawn. Without options, or with a file alone, the worker validates the RunSpec too, so that this
+    process need not wait for the import of pydantic. Raises click.UsageError.
+    """
+    if not strategies and not said:
+        return "{}", None, None
+    if not strategies and set(said) == {"dataset"} and isinstance(said["dataset"], dict):
+        return json.dumps(dict(said)), None, None
     from playground.cli.choices import links
     from playground.cli.loading import load
+    from playground.cli.options import make_spec, texts_of
+    from playground.lab.protocol.said import Said
     from playground.lab.protocol.sampling import Sampling
 
-    return Sampling(links(load(sources), strategies))
+    texts = texts_of(said)
+    here, there = sources, Said()
+    if (texts or strategies) and _has_plugins(sources):
+        here = PluginSources(entry_points=False)
+        ours = load(here)
+        known = tuple(text for text in strategies if _is_built_in(ours, "strategy", text))
+        links(ours, known)  # refuses the knobs that cannot be
+        there = Said(
+            {
+                field: text
+                for field, text in texts.items()
+                if not _is_built_in(ours, cast("Kind", field), text)
+            },
+            () if known == strategies else strategies,
+        )
+    spec = make_spec({name: said[name] for name in said if name not in there.choices}, here)
+    sampling = None
+    if strategies and not there.strategies:
+        sampling = Sampling(links(load(here), strategies))
+    return spec.to_json(), sampling, there or None
+
+
+def _has_plugins(sources: PluginSources) -> bool:
+    """True if there is a plugin to import; imports none."""
+    from playground.hooks.discovery import Finder
+
+    return not all(found.disabled for found in Finder(sources).find())
+
+
+def _is_built_in(ours: Registry, kind: Kind, text: str) -> bool:
+    """True if the text means a built-in, whatever plugins there are. ours: the built-ins alone."""
+    name, colon, rest = text.strip().partition(":")
+    if name == BUILTIN:
+        return True
+    if colon and "=" not in rest.partition(":")[0]:  # the name of a plugin may be before the colon
+        return False
+    return any(entry.name == name for entry in ours.catalog().of(kind))
 
 
 def _probes(path: Path | None) -> ProbeSet | None:

@@ -35,6 +35,7 @@ from playground.lab.run.guard import Activity, failure_of, plugin_failures
 from playground.lab.run.metrics import Measurer
 from playground.lab.run.panels import Panels
 from playground.lab.run.probes import Prober
+from playground.lab.run.said import looked_up
 from playground.lab.run.sampling import Sampler, Texts
 from playground.lab.run.setup import PreparedRun, prepare_run
 from playground.lab.run.speed import Speedometer
@@ -51,6 +52,7 @@ def open_session(
 ) -> Session:
     """The run that the command asks for, recorded if the command says so. wake: called in another
     thread when there is room to record more. Raises LabError, SpecError."""
+    command = looked_up(command, registry)
     recording, recalled = command.recording, None
     spec, checkpoint = command.spec, command.checkpoint
     observation = command.observation

@@ -13,6 +13,7 @@ from textual.screen import Screen
 from playground.lab.client.events import LabEvent
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
@@ -44,13 +45,15 @@ class PlaygroundApp(App[int]):
         *,
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
+        said: Said | None = None,
         store: Path | None = None,
         run: int | None = None,
         probes: ProbeSet | None = None,
         theme: str | None = None,
         leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """spec: the settings of the run to open. checkpoint: the state it begins in.
+        """spec: the settings of the run to open. checkpoint: the state it begins in. said: what the
+        command line names in texts, which the worker looks up.
 
         store: the file that the lab records runs in; None if it records none. run: the number of
         a recorded run, opened instead of `spec`. theme: a name; the one of last time, if not given.
@@ -71,7 +74,7 @@ class PlaygroundApp(App[int]):
         self._run, self._probes = run, probes
         self._spec = spec
         self._checkpoint = checkpoint
-        self._sampling = sampling
+        self._sampling, self._said = sampling, said
         self._redraw_due = False
         self._leaving = False
         self._leave_surely = leave_surely
@@ -98,7 +101,10 @@ class PlaygroundApp(App[int]):
             opened = await opening.open_recorded(self._run)
         else:
             opened = await opening.open(
-                self._spec, checkpoint=self._checkpoint, sampling=self._sampling
+                self._spec,
+                checkpoint=self._checkpoint,
+                sampling=self._sampling,
+                said=self._said,
             )
         if not opened and self.model.info is None:
             await opening.open("{}")  # in place of the wanted run, whose failure was told

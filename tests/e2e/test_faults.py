@@ -102,6 +102,46 @@ def test_a_start_with_a_tokenizer_that_never_returns_opens_a_run_without_it(
     terminal.wait_for("step 1/")
 
 
+COLD = """
+from playground.api import Contribution, hookimpl
+
+class Cold:
+    def transform(self, logits, context):
+        return [8 * logit for logit in logits]
+
+@hookimpl
+def microgpt_sampling_strategies():
+    yield Contribution(name="cold", summary="always colder", factory=Cold)
+"""
+
+
+@pytest.mark.parametrize("vice", ["while True: pass", "import os; os._exit(0)"])
+def test_a_plugin_that_cannot_be_imported_keeps_no_option_from_opening_the_playground(
+    launch: Launch, home: Path, vice: str
+) -> None:
+    folder = home / "config" / "plugins"
+    folder.mkdir(parents=True)
+    (folder / "bad.py").write_text(vice)
+    (folder / "cold.py").write_text(COLD)
+    words = ("--strategy", "cold", "--tokenizer", "char", "--schedule", "linear")
+    terminal = launch(*words, "--dataset", "names", "--n-embd", "8")
+    terminal.wait_for("step 0/", 20)
+    terminal.wait_for("cold")
+    terminal.press("s")
+    terminal.wait_for("step 1/")
+    terminal.press("q")
+    assert terminal.wait_for_exit() == 0
+
+
+def test_a_name_that_no_plugin_has_is_told_on_the_screen(launch: Launch, home: Path) -> None:
+    folder = home / "config" / "plugins"
+    folder.mkdir(parents=True)
+    (folder / "cold.py").write_text(COLD)
+    terminal = launch("--strategy", "cald")
+    terminal.wait_for("did you mean 'cold'", 20)
+    terminal.wait_for("step 0/")
+
+
 def bad_texts(folder: Path) -> dict[str, tuple[Path, str]]:
     """By name: the path of a bad text, and a pattern of what must be said of the text."""
     made = {

@@ -203,8 +203,10 @@ class ScriptedLab:
         """The lines that the panel draws; by default its name, knobs and size."""
         self.panel_trouble: Failure | None = None
 
-    async def open(self, spec, *, checkpoint=None, observation=None, recording=None) -> RunInfo:
-        observation = observation or Observation()
+    async def open(
+        self, spec, *, checkpoint=None, observation=None, recording=None, said=None
+    ) -> RunInfo:
+        observation, self.said = observation or Observation(), said
         self.sampling, self.measuring = observation.sampling, observation.measuring
         self.calls.append(("open", spec))
         if self.fail_open is not None:

@@ -66,6 +66,7 @@ from playground.lab.protocol.run import (
     RunInfo,
     SavedPlugin,
 )
+from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Preview, SampleBatch
 
 __all__ = [
@@ -138,12 +139,14 @@ class Lab:
         checkpoint: Checkpoint | None = None,
         observation: Observation | None = None,
         recording: Recording | None = None,
+        said: Said | None = None,
     ) -> RunInfo:
         """Open a run in a fresh worker, and then close the one before.
 
         spec: RunSpec as JSON. observation: how to look at the run, as far as its data allow it;
         if None, the default with the probes of the open run. recording: what to record the run as;
-        if None, a new run of the Lab's store. Raises LabError, with the open run untouched: for
+        if None, a new run of the Lab's store. said: what the command line names in texts, instead
+        of what the spec and the observation have. Raises LabError, with the open run untouched: for
         bad settings or data, a plugin that fails or hangs, `cancel_open`, or another opening under
         way.
         """
@@ -151,7 +154,8 @@ class Lab:
             recording = Recording(self.store)
         if observation is None:
             observation = Observation(probes=self.open_run.observation.probes)
-        return await self._open(Open(spec, checkpoint, observation, recording))
+        opening = Open(spec, checkpoint, observation, recording, said or Said())
+        return await self._open(opening)
 
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:
         """Go on with a run of the store, at step `at` or where it stood. Raises as `open` does."""

@@ -12,6 +12,7 @@ from playground.catalog import STAGES
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Checkpoint, Recording, RunInfo
+from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.frames import Frames
@@ -76,12 +77,14 @@ class Opening:
         sampling: Sampling | None = None,
         parent: tuple[int, int] | None = None,
         name: str = "",
+        said: Said | None = None,
     ) -> bool:
         """Open a run; the one before it stays until this one is there, and is kept for `undo`.
 
         checkpoint: the state to begin in. sampling: as the open run samples, if not given.
         parent: the recorded run that this one is a fork of, and the step. name: what a fork is
-        called until the person calls it something else. Tells the person if the run could not be
+        called until the person calls it something else. said: what the command line names in texts,
+        which only the worker can look up. Tells the person if the run could not be
         opened, and returns False then.
         """
         text = spec if isinstance(spec, str) else json.dumps(dict(spec))
@@ -98,6 +101,7 @@ class Opening:
                 checkpoint=checkpoint,
                 observation=self._observation(wanted),
                 recording=recording,
+                said=said,
             )
 
         return await self._instead(opening)

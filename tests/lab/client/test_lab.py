@@ -18,7 +18,9 @@ from playground.lab.client.lab import Lab
 from playground.lab.client.process import spawn_worker
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest
-from playground.lab.protocol.sampling import Sampling
+from playground.lab.protocol.observation import Observation
+from playground.lab.protocol.said import Said
+from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 from tests.calibrated import PATIENCE
@@ -522,3 +524,34 @@ print([name for name in ("pydantic", "pluggy", "textual", "safetensors") if name
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+# ---------------------------------------------------------------- names of the command line
+
+
+async def test_the_worker_looks_up_what_the_command_line_names(
+    labs: MakeLab, tmp_path: Path, words: Path
+) -> None:
+    watched = labs(plugins.strategy(tmp_path, "mine", "pass"), plugins.engine(tmp_path, "quick"))
+    choices = {"dataset": f'text-file:path="{words}"', "engine": "quick", "schedule": "constant"}
+    said = Said(choices, ("mine", "min-p:min_p=0.5"))
+    spec = RunSpec(steps=7).to_json()
+    info = await within(20, watched.lab.open(spec, said=said))
+    opened = RunSpec.parse(info.spec)
+    assert (opened.steps, opened.engine, opened.schedule.name) == (7, "quick", "constant")
+    assert opened.dataset.options == {"path": str(words)}
+    chain = (Link("mine"), Link("min-p", {"min_p": 0.5}))
+    assert info.observation.sampling == Sampling(chain)
+    assert watched.lab.open_run.observation.sampling == Sampling(chain)
+
+
+async def test_a_name_that_means_nothing_is_refused_with_its_option(labs: MakeLab) -> None:
+    watched = labs()
+    said = Said({"tokenizer": "chra", "schedule": "linear:x=1"}, ("top-q",))
+    with pytest.raises(LabError) as caught:
+        await within(20, watched.lab.open("{}", observation=Observation(), said=said))
+    failure = caught.value.failure
+    assert set(failure.problems) == {"--tokenizer", "--schedule", "--strategy"}
+    assert failure.title == "These options cannot be"
+    assert "--tokenizer no tokenizer 'chra'; did you mean 'char'?" in failure.message
+    await within(20, watched.lab.open("{}"))
