@@ -32,7 +32,7 @@ def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
 
 def links(registry: Registry, strategies: tuple[str, ...]) -> tuple[Link, ...]:
     """The links of the sampling chain that the texts name, in order. Raises click.BadParameter."""
-    from playground.lab.run.said import link
+    from playground.lab.run.choices import link
 
     with refused_as("--strategy"):
         return tuple(link(registry, text) for text in strategies)
@@ -45,17 +45,17 @@ def chosen(
 
     hint: the option that the text was given to. Raises click.BadParameter.
     """
-    from playground.lab.run import said
+    from playground.lab.run import choices
 
     with refused_as(hint):
-        return said.chosen(registry, kind, text)
+        return choices.chosen(registry, kind, text)
 
 
 def as_said(entry: Entry, text: str) -> str:
     """The bare name of the entry if the text has that, else "plugin:name"."""
-    from playground.lab.run import said
+    from playground.lab.run import choices
 
-    return said.as_said(entry, text)
+    return choices.as_said(entry, text)
 
 
 @contextmanager

@@ -244,7 +244,7 @@ def texts_of(said: Mapping[str, Any]) -> dict[str, str]:
 
 def _chosen(registry: Registry, field: str, text: str) -> Any:
     """The value in a RunSpec of "char" or "word:lower=true". Raises click.BadParameter."""
-    from playground.lab.run.said import choice
+    from playground.lab.run.choices import choice
 
     try:
         with refused_as(f"--{field}"):

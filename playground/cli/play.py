@@ -20,8 +20,8 @@ from playground.lab.paths import store_file
 if TYPE_CHECKING:
     from playground.catalog import Kind
     from playground.hooks.registry import Registry
+    from playground.lab.protocol.choices import NamedChoices
     from playground.lab.protocol.probes import ProbeSet
-    from playground.lab.protocol.said import Said
     from playground.lab.protocol.sampling import Sampling
 
 NO_TERMINAL = """\
@@ -132,7 +132,7 @@ def _drawing_on_the_terminal() -> Iterator[None]:
 
 def _asked(
     said: Mapping[str, Any], strategies: tuple[str, ...], sources: PluginSources
-) -> tuple[str, Sampling | None, Said | None]:
+) -> tuple[str, Sampling | None, NamedChoices | None]:
     """(the RunSpec as JSON text, the chain of --strategy, what the worker is to look up); the chain
     is None without that option, and the last is None if all is looked up here.
 
@@ -148,17 +148,17 @@ def _asked(
     from playground.cli.choices import links
     from playground.cli.loading import load
     from playground.cli.options import make_spec, texts_of
-    from playground.lab.protocol.said import Said
+    from playground.lab.protocol.choices import NamedChoices
     from playground.lab.protocol.sampling import Sampling
 
     texts = texts_of(said)
-    here, there = sources, Said()
+    here, there = sources, NamedChoices()
     if (texts or strategies) and _has_plugins(sources):
         here = PluginSources(entry_points=False)
         ours = load(here)
         known = tuple(text for text in strategies if _is_built_in(ours, "strategy", text))
         links(ours, known)  # refuses the knobs that cannot be
-        there = Said(
+        there = NamedChoices(
             {
                 field: text
                 for field, text in texts.items()

@@ -28,6 +28,7 @@ from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch
 from playground.lab.record.load import Recalled, recall, recall_of_worker
 from playground.lab.record.provenance import changed_since, new_run, plugins_of
 from playground.lab.record.recorder import Recorder
+from playground.lab.run.choices import looked_up
 from playground.lab.run.engines import ReadyEngine
 from playground.lab.run.export import export, run_export
 from playground.lab.run.frames import FrameMaker
@@ -35,7 +36,6 @@ from playground.lab.run.guard import Activity, failure_of, plugin_failures
 from playground.lab.run.metrics import Measurer
 from playground.lab.run.panels import Panels
 from playground.lab.run.probes import Prober
-from playground.lab.run.said import looked_up
 from playground.lab.run.sampling import Sampler, Texts
 from playground.lab.run.setup import PreparedRun, prepare_run
 from playground.lab.run.speed import Speedometer

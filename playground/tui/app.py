@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from playground.lab.client.events import LabEvent
+from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
-from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
@@ -45,7 +45,7 @@ class PlaygroundApp(App[int]):
         *,
         checkpoint: Checkpoint | None = None,
         sampling: Sampling | None = None,
-        said: Said | None = None,
+        said: NamedChoices | None = None,
         store: Path | None = None,
         run: int | None = None,
         probes: ProbeSet | None = None,

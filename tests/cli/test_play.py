@@ -10,7 +10,7 @@ import pytest
 
 from playground.cli.play import _asked
 from playground.hooks.sources import PluginSources
-from playground.lab.protocol.said import Said
+from playground.lab.protocol.choices import NamedChoices
 from playground.lab.spec import RunSpec
 
 DEADLY = "import os, pathlib; pathlib.Path(__file__).with_suffix('.seen').touch(); os._exit(0)"
@@ -30,7 +30,7 @@ def test_what_may_be_a_plugins_is_left_to_the_worker(
     sources: PluginSources, field: str, text: str
 ) -> None:
     spec, sampling, said = _asked({field: text, "steps": 7}, (), sources)
-    assert (sampling, said) == (None, Said({field: text}))
+    assert (sampling, said) == (None, NamedChoices({field: text}))
     assert RunSpec.parse(spec) == RunSpec(steps=7)
 
 
@@ -38,7 +38,7 @@ def test_a_chain_with_a_link_of_a_plugin_is_left_to_the_worker_whole(
     sources: PluginSources,
 ) -> None:
     chain = ("min-p:min_p=0.5", "mine")
-    assert _asked({}, chain, sources)[1:] == (None, Said(strategies=chain))
+    assert _asked({}, chain, sources)[1:] == (None, NamedChoices(strategies=chain))
 
 
 def test_what_means_a_built_in_in_any_case_is_looked_up_at_once(sources: PluginSources) -> None:

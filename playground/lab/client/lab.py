@@ -35,6 +35,7 @@ from playground.lab.client.process import WorkerProcess
 from playground.lab.client.recovery import CheckpointKeeper, PanelWatch, Rescue
 from playground.lab.client.reload import Reloader
 from playground.lab.client.workers import CLOSED, Link, Workers
+from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.commands import (
     Advance,
     Command,
@@ -66,7 +67,6 @@ from playground.lab.protocol.run import (
     RunInfo,
     SavedPlugin,
 )
-from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Preview, SampleBatch
 
 __all__ = [
@@ -139,7 +139,7 @@ class Lab:
         checkpoint: Checkpoint | None = None,
         observation: Observation | None = None,
         recording: Recording | None = None,
-        said: Said | None = None,
+        said: NamedChoices | None = None,
     ) -> RunInfo:
         """Open a run in a fresh worker, and then close the one before.
 
@@ -154,7 +154,7 @@ class Lab:
             recording = Recording(self.store)
         if observation is None:
             observation = Observation(probes=self.open_run.observation.probes)
-        opening = Open(spec, checkpoint, observation, recording, said or Said())
+        opening = Open(spec, checkpoint, observation, recording, said or NamedChoices())
         return await self._open(opening)
 
     async def open_recorded(self, run: int, at: int | None = None) -> RunInfo:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.catalog import Catalog, KnobValue
+from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import Done, Failure
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
-from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Preview, SampleBatch
 
 
@@ -27,7 +27,7 @@ class Open:
     recording: Recording | None = None
     """Where to record the run. If this names a `run` and there is no checkpoint, the worker goes on
     with that recorded run and its own spec."""
-    said: Said = field(default_factory=Said)
+    said: NamedChoices = field(default_factory=NamedChoices)
     """Choices that take the place of those in the spec and the observation; the worker looks them
     up, because they may be those of plugins."""
 

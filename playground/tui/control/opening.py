@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from playground.catalog import STAGES
+from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Checkpoint, Recording, RunInfo
-from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.frames import Frames
@@ -77,7 +77,7 @@ class Opening:
         sampling: Sampling | None = None,
         parent: tuple[int, int] | None = None,
         name: str = "",
-        said: Said | None = None,
+        said: NamedChoices | None = None,
     ) -> bool:
         """Open a run; the one before it stays until this one is there, and is kept for `undo`.
 

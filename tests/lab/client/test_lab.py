@@ -16,10 +16,10 @@ import pytest
 from playground.lab.client.events import OpenProgress
 from playground.lab.client.lab import Lab
 from playground.lab.client.process import spawn_worker
+from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest
 from playground.lab.protocol.observation import Observation
-from playground.lab.protocol.said import Said
 from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
@@ -534,7 +534,7 @@ async def test_the_worker_looks_up_what_the_command_line_names(
 ) -> None:
     watched = labs(plugins.strategy(tmp_path, "mine", "pass"), plugins.engine(tmp_path, "quick"))
     choices = {"dataset": f'text-file:path="{words}"', "engine": "quick", "schedule": "constant"}
-    said = Said(choices, ("mine", "min-p:min_p=0.5"))
+    said = NamedChoices(choices, ("mine", "min-p:min_p=0.5"))
     spec = RunSpec(steps=7).to_json()
     info = await within(20, watched.lab.open(spec, said=said))
     opened = RunSpec.parse(info.spec)
@@ -547,7 +547,7 @@ async def test_the_worker_looks_up_what_the_command_line_names(
 
 async def test_a_name_that_means_nothing_is_refused_with_its_option(labs: MakeLab) -> None:
     watched = labs()
-    said = Said({"tokenizer": "chra", "schedule": "linear:x=1"}, ("top-q",))
+    said = NamedChoices({"tokenizer": "chra", "schedule": "linear:x=1"}, ("top-q",))
     with pytest.raises(LabError) as caught:
         await within(20, watched.lab.open("{}", observation=Observation(), said=said))
     failure = caught.value.failure

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class NamedChoices:
     """Texts like "word:lower=true", as playground.hooks.lookup reads them."""
 
     choices: Mapping[str, str] = field(default_factory=dict)
