@@ -1,10 +1,15 @@
-"""Numbers in words, for the screen and the command line alike."""
+"""Numbers in words and numbers that are typed, for the screen and the command line alike."""
 
 from __future__ import annotations
+
+import re
 
 _AGES = ((60, "s"), (3600, "min"), (86400, "h"), (7 * 86400, "d"), (365 * 86400, "wk"))
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "wk": 7 * 86400}
 _UNITS = ("", "k", "M", "G", "T", "P")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}([,_][0-9]{3})+(\.[0-9]*)?")
+_ONE_COMMA = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+_POINTS = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 
 
 def age(seconds: float) -> str:
@@ -46,3 +51,53 @@ def size(count: int) -> str:
 def many(count: int, word: str = "run") -> str:
     """A count with its noun: "1 run", "3 runs"."""
     return f"{count:,} {word}" + ("" if count == 1 else "s")
+
+
+def read_number(text: str, *, whole: bool = False) -> int | float:
+    """The number that a person typed: "0.03", "1e-3", "1_000", "1,000,000".
+
+    whole: True where whole numbers are wanted; a whole number is then an int. A comma or an
+    underscore is dropped only between groups of three digits, because 3 is not what "0,03" means. A
+    number that half the world reads as another is refused: "1,500" as a rate, "1.500" as steps.
+    Raises ValueError, whose text ends a sentence about it: "; write 0.03, with a point", or "" for
+    what is no number at all.
+    """
+    plain = text.strip()
+    if (_POINTS if whole else _ONE_COMMA).fullmatch(plain):
+        raise ValueError(f"; write {_either(plain, whole)}")
+    if _THOUSANDS.fullmatch(plain):
+        plain = plain.replace(",", "").replace("_", "")
+    elif "_" in plain:  # which Python drops wherever it stands
+        raise ValueError
+    if whole:
+        try:
+            return int(plain)
+        except ValueError:
+            pass  # it may be 1e3
+    try:
+        value = float(plain)
+    except ValueError:
+        raise ValueError(_with_a_point(plain, whole)) from None
+    return int(value) if whole and value.is_integer() else value
+
+
+def _either(text: str, whole: bool) -> str:
+    """The ways in which a number with groups of three digits can be read."""
+    joined = text.replace(",", "").replace(".", "")
+    if text.count(".") > 1:
+        return joined
+    value = float(text.replace(",", "."))
+    return joined if whole and not value.is_integer() else f"{joined} or {value:g}"
+
+
+def _with_a_point(text: str, whole: bool) -> str:
+    """The advice for a number with a decimal comma; "" for another text."""
+    head, comma, tail = text.rpartition(",")
+    written = f"{head.replace('.', '')}.{tail}"
+    try:
+        value = float(written) if comma else None
+    except ValueError:
+        value = None
+    if value is None or (whole and not value.is_integer()):
+        return ""
+    return f"; write {value:.0f}" if whole else f"; write {written}, with a point"

@@ -11,10 +11,12 @@ from typing import Any
 import click
 
 from playground.cli.exit import output_errors
+from playground.words import read_number
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 KNOBS = "KNOBS are KNOB=VALUE,KNOB=VALUE ...; see what there is with {commands}."
 
+_INT, _FLOAT = type(click.INT), type(click.FLOAT)
 PATH = click.Path(path_type=Path, readable=False)
 """Any path. A file that cannot be read is no wrong usage; the code that reads it tells why."""
 
@@ -35,6 +37,16 @@ class _Option(click.Option):
     def __init__(self, *args: Any, section: str = "Options", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.section = section
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """As click has it, but a number that `read_number` refuses is refused with its advice."""
+        if isinstance(value, str) and isinstance(self.type, (_INT, _FLOAT)):
+            try:
+                read_number(value, whole=isinstance(self.type, _INT))
+            except ValueError as error:
+                said = f"{value!r} is not a valid {self.type.name}{error}."
+                raise click.BadParameter(said, ctx, self) from None
+        return super().type_cast_value(ctx, value)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """The flags and the help alone, because the help names ranges and defaults in words."""

@@ -13,6 +13,7 @@ from playground.catalog import Entry
 from playground.hooks.errors import KnobError, excerpt, one_line, plugin_call
 from playground.hooks.lookup import range_of, unknown_knob
 from playground.hooks.refusals import LIMITS, NUMBERS, limit
+from playground.words import read_number
 
 JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
 
@@ -66,12 +67,30 @@ def canonical(knobs: Knobs | None) -> dict[str, JsonValue]:
 
 
 def _validate(entry: Entry, model: type[Knobs], options: dict[str, Any]) -> Knobs:
+    refused: ErrorDetails | None = None
     with plugin_call(entry, "checking its knobs", options, passing=(ValidationError,)):
         try:
-            return model.model_validate(options)
+            made = model.model_validate(options)
         except ValidationError as error:
-            details = error.errors(include_url=False)[0]
-    raise _knob_error(entry, details)
+            refused = error.errors(include_url=False)[0]
+    if refused is not None:
+        raise _knob_error(entry, refused)
+    _check_reading(entry, made, options)
+    return made
+
+
+def _check_reading(entry: Entry, made: Knobs, options: Mapping[str, Any]) -> None:
+    """Raise KnobError for a text of which pydantic makes another number than a person may mean,
+    as 1 of "1.000"."""
+    for name, given in options.items():
+        value = getattr(made, name)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if isinstance(given, str) and number:
+            try:
+                read_number(given, whole=isinstance(value, int))
+            except ValueError as error:
+                message = f"cannot be {excerpt(given)}{error}"
+                raise KnobError(entry.name, name, message) from None
 
 
 _WANTED = NUMBERS | {
@@ -81,6 +100,16 @@ _WANTED = NUMBERS | {
     "bool_type": "must be true or false",
     "string_type": "must be text",
 }
+
+
+def _advice(given: object, kind: str) -> str:
+    """What to write instead of a text that pydantic takes for no number; "" if that is unknown."""
+    if isinstance(given, str):
+        try:
+            read_number(given, whole=kind.startswith("int"))
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def _knob_error(entry: Entry, details: ErrorDetails) -> KnobError:
@@ -94,7 +123,8 @@ def _knob_error(entry: Entry, details: ErrorDetails) -> KnobError:
         wanted = _WANTED[kind]
         if allowed and control and control.kind == "slider":
             wanted += f" {allowed}"
-        return KnobError(entry.name, field, f"{wanted}, not {given}", allowed)
+        advice = _advice(details["input"], kind) if kind in NUMBERS else ""
+        return KnobError(entry.name, field, f"{wanted}, not {given}{advice}", allowed)
     if kind in LIMITS:
         inclusive = kind in ("greater_than_equal", "less_than_equal")
         bounds = allowed if allowed and inclusive else limit(details)

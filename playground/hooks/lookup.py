@@ -14,9 +14,13 @@ contribution PLUGIN:NAME, it is meant; otherwise options follow the first colon.
 from __future__ import annotations
 
 import difflib
+import re
 
 from playground.catalog import Catalog, Control, Entry, Kind, KnobValue
 from playground.hooks.errors import KIND_WORDS, KnobError, MissingError, UnknownNameError
+from playground.words import read_number
+
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9]+\s*(,|$))")
 
 
 def resolve(catalog: Catalog, kind: Kind, name: str) -> Entry:
@@ -115,11 +119,15 @@ def parse_options(entry: Entry, text: str) -> dict[str, KnobValue]:
             if len(pieces) == 1 and len(by_name) == 1:
                 name, value = next(iter(by_name)), piece
             else:
+                pointed = _DECIMAL_COMMA.sub(".", text).strip()
+                advice = "a value with a comma goes into quotes"
+                if pointed != text.strip():
+                    advice = f"a number has a point: {pointed}"
                 raise KnobError(
                     entry.name,
                     "",
                     f"{piece.strip()!r} is not of the form knob=value"
-                    f" (knobs: {', '.join(by_name)}; a value with a comma goes into quotes)",
+                    f" (knobs: {', '.join(by_name)}; {advice})",
                 )
         name = name if name in by_name else name.replace("-", "_")
         if name not in by_name:
@@ -175,15 +183,17 @@ def _typed(entry: Entry, control: Control, value: str) -> KnobValue:
         return _SWITCH[value.lower()]
     if control.kind == "choice":
         return value
-    number = isinstance(control.default, (int, float)) and not isinstance(control.default, bool)
-    if control.kind == "slider" or control.integer or number:
+    numeric = isinstance(control.default, (int, float)) and not isinstance(control.default, bool)
+    if control.kind == "slider" or control.integer or numeric:
         try:
-            return int(value) if control.integer else float(value)
-        except ValueError:
+            number = read_number(value, whole=control.integer)
+            if control.integer and not isinstance(number, int):
+                raise ValueError
+            return number
+        except ValueError as error:
             wanted = "a whole number" if control.integer else "a number"
-            raise KnobError(
-                entry.name, control.name, f"must be {wanted}, not {value!r}", range_of(control)
-            ) from None
+            message = f"must be {wanted}, not {value!r}{error}"
+            raise KnobError(entry.name, control.name, message, range_of(control)) from None
     return value
 
 

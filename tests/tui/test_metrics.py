@@ -229,6 +229,17 @@ async def test_knobs_and_how_often_are_chosen_too() -> None:
         assert app.lab.measuring == Measuring((choice,), every=1)
 
 
+async def test_a_number_of_steps_that_cannot_be_is_said() -> None:
+    async with playing((120, 40)) as (app, pilot):
+        await pilot.press("m")
+        await pilot.pause()
+        every = app.screen.query_one("#metrics-every", Slider)
+        every.focus()
+        await pilot.press("enter", *"9,5", "enter")
+        await seen(pilot, lambda: "measure every: '9,5' is not a number" in app.said)
+        assert every.value == 10
+
+
 async def test_metrics_that_are_on_are_shown_and_escape_changes_nothing() -> None:
     async with playing((80, 24)) as (app, pilot):
         await app.controller.training.set_metrics(measuring("perplexity"))

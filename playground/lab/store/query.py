@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from playground.lab.store.rows import ROW_FIELDS, clean
+from playground.words import read_number
 
 Operator = Literal["=", "!=", ">=", "<=", ">", "<", "~"]
 Value = int | float | str | None
@@ -29,6 +30,8 @@ TEXTS = frozenset({"uid", "name", "note", "dataset", "tokenizer", "engine", "sch
                    "owner"})  # fmt: skip
 AGES = frozenset({"created", "touched"})
 NULLABLE = frozenset({"parent", "fork_step", "loss", "heldout"})
+FRACTIONS = frozenset({"learning_rate", "loss", "heldout"})
+"""Fields of numbers with decimals; every other number is whole."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SEARCHED = ("name", "note", "dataset")
 _MOST = 2**63 - 1
@@ -175,12 +178,15 @@ def _field(name: str, part: str, place: int) -> str:
 
 
 def _number(text: str, field: str, part: str, place: int) -> int | float:
+    advice = f"; as in {field}>=10"
     try:
-        value = float(text.replace(",", ""))
-    except ValueError:
-        value = math.nan
+        value = float(read_number(text, whole=field not in FRACTIONS))
+    except OverflowError:  # an int beyond every float
+        value = math.inf
+    except ValueError as error:
+        value, advice = math.nan, str(error) or advice
     if math.isnan(value):
-        raise _wrong(f"{field} is a number, and {text!r} is none; as in {field}>=10", part, place)
+        raise _wrong(f"{field} is a number, and {text!r} is none{advice}", part, place)
     whole = math.isfinite(value) and value.is_integer() and abs(value) < 2**53
     return int(value) if whole else value
 

@@ -24,6 +24,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
+from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
 
 
@@ -266,6 +267,11 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self.accept()
+
+    def on_slider_rejected(self, event: Slider.Rejected) -> None:
+        """Say why a slider does not take the typed number."""
+        event.stop()
+        self.notify(event.reason, severity="warning", markup=False)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         event.stop()

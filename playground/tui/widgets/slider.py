@@ -17,9 +17,10 @@ from playground.tui.widgets.line_widget import Run, WidgetOptions, strip_of
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.slider_track import Scale, Track
 from playground.tui.widgets.text import fit, visible
+from playground.words import read_number
 
-_NUMERIC = "0123456789.-e"
-
+_SHOWN = 20
+"""Cells of a refused entry that are shown."""
 COARSE = 10
 """How many stops a shifted arrow key moves."""
 
@@ -189,17 +190,18 @@ class Slider(Control):
 
     @override
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        return self.editing and character is not None and character in _NUMERIC
+        return self.editing and character is not None and character.isprintable()
 
     def on_key(self, event: events.Key) -> None:
         """Open an entry on enter, and take the entry's keys while it is open. Before enter, a digit
-        may mean something to the screen."""
+        may mean something to the screen. No character of an entry is dropped: "0,5" without its
+        comma would be another number."""
         character = event.character
         if self._typed is None:
             if event.key != "enter":
                 return
             self._type("")
-        elif character is not None and character in _NUMERIC:
+        elif character is not None and character.isprintable():
             self._type(self._typed + character)
         elif event.key == "backspace":
             self._type(self._typed[:-1])
@@ -214,12 +216,18 @@ class Slider(Control):
         event.stop()
         event.prevent_default()
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Take a pasted text into the entry."""
+        if self._typed is not None:
+            event.stop()
+            self._type(self._typed + event.text.strip())
+
     def on_blur(self) -> None:
         self._type(None)
 
     def _type(self, text: str | None) -> None:
         if text != self._typed:
-            self._typed = None if text is None else text[:12]
+            self._typed = text
             self.changed()
 
     def _commit(self) -> None:
@@ -227,21 +235,23 @@ class Slider(Control):
         self.changed()
         if not text:
             return
+        track, shown = self._track, fit(text, min(cell_len(text), _SHOWN)).rstrip()
         try:
-            value = float(text)
-        except ValueError:
-            self._reject(text, f"{text!r} is not a number")
+            value = read_number(text, whole=track.integer)
+            if math.isnan(value):
+                raise ValueError
+        except ValueError as error:
+            self._reject(text, f"{shown!r} is not a number{error}")
             return
-        track = self._track
         if value == self._neutral:
-            self._choose(value)
+            self._choose(float(value))
         elif track.clamp(value) != value:
             low, high = track.text(track.minimum), track.text(track.maximum)
-            self._reject(text, f"{text} is not between {low} and {high}")
+            self._reject(text, f"{shown} is not between {low} and {high}")
         elif track.integer and value != round(value):
-            self._reject(text, f"{text} is not a whole number")
+            self._reject(text, f"{shown} is not a whole number")
         else:
-            self._choose(value)
+            self._choose(float(value))
 
     def _reject(self, text: str, reason: str) -> None:
         self.post_message(self.Rejected(self, text, f"{self.label}: {reason}"))
@@ -292,8 +302,10 @@ class Slider(Control):
             self._track_at = (0, 0)
             value_width = max(1, width - left)
         if self._typed is not None:
-            shown = self._typed[-(value_width - 1) :] if value_width > 1 else ""
-            runs.append((" " * (value_width - 1 - len(shown)), self.ink()))
+            shown = visible(self._typed)[-(value_width - 1) :] if value_width > 1 else ""
+            while cell_len(shown) > value_width - 1:
+                shown = shown[1:]
+            runs.append((" " * (value_width - 1 - cell_len(shown)), self.ink()))
             runs.append((shown, self.ink("slider--entry")))
             runs.append((" ", self.ink("slider--caret")))
         else:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
 
 from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.slider import Slider
@@ -73,6 +74,12 @@ async def test_escape_leaves_the_value_alone(stage: Any) -> None:
         ("9", "temperature: 9 is not between 0.05 and 2.00"),
         ("1.2.3", "temperature: '1.2.3' is not a number"),
         ("-", "temperature: '-' is not a number"),
+        ("0,7", "temperature: '0,7' is not a number; write 0.7, with a point"),
+        ("0/7", "temperature: '0/7' is not a number"),
+        ("50%", "temperature: '50%' is not a number"),
+        ("nan", "temperature: 'nan' is not a number"),
+        ("0.0000000000012", "temperature: 0.0000000000012 is not between 0.05 and 2.00"),
+        ("9" * 40, f"temperature: {'9' * 19}… is not between 0.05 and 2.00"),
     ],
 )
 async def test_a_slider_refuses_an_impossible_value_with_the_reason(
@@ -83,6 +90,32 @@ async def test_a_slider_refuses_an_impossible_value_with_the_reason(
         await app.pilot.press("enter", *typed, "enter")
         assert slider.value == 0.5
         assert [(m.text, m.reason) for m in app.posted] == [(typed, reason)]
+
+
+async def test_an_entry_takes_what_is_pasted_and_shows_its_end(stage: Any) -> None:
+    slider = top_k(5)
+    async with stage(slider, (40, 1), Slider.Rejected) as app:
+        slider.post_message(events.Paste("9"))
+        await app.pilot.press("enter", "1")
+        slider.post_message(events.Paste("7\n"))
+        await app.pilot.pause()
+        assert app.lines[0].endswith("7 ")
+        await app.pilot.press("enter")
+        assert slider.value == 17
+        await app.pilot.press("enter", "1", "漢", "字")
+        assert app.lines[0].endswith("字 ")
+        await app.pilot.press("enter")
+        assert slider.value == 17 and len(app.posted) == 1
+
+
+async def test_a_slider_of_whole_numbers_refuses_a_point_between_thousands(stage: Any) -> None:
+    slider = Slider("every", 10, minimum=1, maximum=5000, integer=True)
+    async with stage(slider, (40, 1), Slider.Rejected) as app:
+        await app.pilot.press("enter", *"1.000", "enter")
+        assert slider.value == 10
+        assert app.posted[0].reason == "every: '1.000' is not a number; write 1000 or 1"
+        await app.pilot.press("enter", *"1,000", "enter")
+        assert slider.value == 1000
 
 
 async def test_a_slider_of_whole_numbers_refuses_a_fraction(stage: Any) -> None:

@@ -36,6 +36,7 @@ from playground.tui.screens.settings.run_form import (
     RunForm,
 )
 from playground.tui.widgets.text import visible
+from playground.words import read_number
 
 STEP = "fork step"
 DATA: tuple[tuple[Kind, str], ...] = (("tokenizer", "tokenizer"), ("dataset", "data set"))
@@ -191,9 +192,11 @@ class ForkScreen(RunForm[ForkChoice | None]):
 
     def _move(self, typed: str) -> None:
         """Let the fork begin at the typed step, where other values are in force."""
-        plain = typed.strip().replace(",", "").replace("_", "")
-        step = int(plain) if plain.isdecimal() else -1
-        if not self._source.earliest <= step <= self._source.latest:
+        try:
+            step = read_number(typed, whole=True)
+        except ValueError:
+            step = -1
+        if not isinstance(step, int) or not self._source.earliest <= step <= self._source.latest:
             self._step = None
             return
         if step == self._step:  # an Input reports its first value as a change

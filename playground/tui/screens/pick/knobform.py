@@ -16,6 +16,7 @@ from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
+from playground.words import read_number
 
 
 class KnobForm(Vertical):
@@ -100,11 +101,6 @@ class KnobForm(Vertical):
         event.stop()
         self._set(event.input.name or "", event.value)
 
-    @on(Slider.Rejected)
-    def _rejected(self, event: Slider.Rejected) -> None:
-        event.stop()
-        self.notify(event.reason, severity="warning", markup=False)
-
     def _set(self, name: str, value: KnobValue) -> None:
         number, _, knob = name.partition(":")
         control = self._controls.get(knob)
@@ -123,10 +119,8 @@ def _as_declared(control: Control, value: KnobValue) -> KnobValue:
     if value == "" and control.default is None:
         return None
     try:
-        if control.integer:
-            return int(value)
-        if isinstance(control.default, float):
-            return float(value)
+        if control.integer or isinstance(control.default, float):
+            return read_number(value, whole=control.integer)
     except ValueError:
         pass  # the declared model says what is wrong with it
     return value

@@ -158,11 +158,6 @@ class ProbesScreen(Dialog[ProbeSet | None]):
         else:
             self._take(replace(self._probes, count=value))
 
-    @on(Slider.Rejected)
-    def _rejected(self, event: Slider.Rejected) -> None:
-        event.stop()
-        self.notify(event.reason, severity="warning", markup=False)
-
     def _take(self, probes: ProbeSet) -> None:
         self._probes = probes
         self._say()

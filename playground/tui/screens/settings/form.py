@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from playground.tui.widgets.slider_track import tidy
+from playground.words import read_number
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -119,20 +120,25 @@ def written(value: object) -> str:
 
 
 def parsed(setting: Setting, text: str) -> object:
-    """The typed text as a number; the text itself if it is none, which RunSpec refuses.
+    """The typed text as a number; the text itself if it cannot be read, which `unread` explains.
 
     1_000, 1,000 and 1e3 are whole numbers as well.
     """
-    plain = text.strip().replace("_", "").replace(",", "")
     try:
-        if setting.integer and plain.lstrip("+-").isdecimal():
-            return int(plain)
-        value = float(plain)
+        return read_number(text, whole=setting.integer)
     except ValueError:
         return text.strip()
-    if setting.integer:
-        return int(value) if math.isfinite(value) and value == int(value) else value
-    return value
+
+
+def unread(setting: Setting, text: str) -> str:
+    """A sentence for a text that `parsed` cannot read as a number; "" for a number."""
+    try:
+        read_number(text, whole=setting.integer)
+    except ValueError as error:
+        wanted = "a whole number" if setting.integer else "a number"
+        shown = repr(text if len(text) <= 40 else f"{text[:39]}…")
+        return f"must be {wanted}, not {shown}{error}"
+    return ""
 
 
 def nudged(setting: Setting, value: object, direction: int, model: Mapping[str, object]) -> object:

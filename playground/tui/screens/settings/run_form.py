@@ -322,14 +322,19 @@ class RunForm(Dialog[Result], Generic[Result]):
         self._say(typed)
 
     def _wrong(self, typed: Mapping[str, Any]) -> dict[str, str]:
-        """A sentence for each typed value that RunSpec refuses, by dotted field."""
+        """A sentence for each typed value that cannot be, by dotted field: a text that is no
+        number, or a value that RunSpec refuses."""
         from playground.lab.spec import RunSpec, SpecError
 
+        problems: dict[str, str] = {}
         try:
             RunSpec.parse(self.spec).replace(typed)
         except SpecError as problem:
-            return dict(problem.problems)
-        return {}
+            problems |= problem.problems
+        for name, setting in form.settings().items():
+            if isinstance(text := typed.get(name), str):
+                problems[name] = form.unread(setting, text)
+        return problems
 
     def _say(self, typed: Mapping[str, Any]) -> None:
         """Say what comes of the typed values, or that a problem stands in the way."""

@@ -148,6 +148,7 @@ async def test_two_changes_are_warned_of_as_two_causes(
         ("steps", "300", "must be 312 or more"),
         (RATE, "-1", "must be 0 or more"),
         (RATE, "", "type a number"),
+        (RATE, "0,03", "not '0,03'; write 0.03, with a point"),
     ],
 )
 async def test_what_cannot_be_is_said_beside_the_field_and_not_forked(
@@ -170,7 +171,7 @@ async def test_only_steps_that_there_are_can_be_forked_at(
     app = host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
         step = screen.query_one("#fork-step", NumberInput)
-        for typed in ("99", "313", "many", ""):
+        for typed in ("99", "313", "many", "", "1,50", "2.00.0", "0_200", "200.5"):
             step.value = typed
             await pilot.pause()
             assert "100 to 312" in says(screen, "#fork-changes")

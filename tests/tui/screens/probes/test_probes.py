@@ -77,6 +77,17 @@ async def test_how_often_how_many_and_the_dice_are_set_too(host: Open) -> None:
         assert app.answer == ProbeSet(PROBES.prompts, seed=6, every=1, count=3)
 
 
+async def test_a_number_that_cannot_be_is_said(host: Open) -> None:
+    app = host(ProbesScreen(PROBES))
+    async with app.run_test(size=(120, 40)) as pilot:
+        every = pilot.app.screen.query(Slider).first()
+        every.focus()
+        await settled(pilot, "enter", *"1.000", "enter")
+        assert every.value == PROBES.every
+        said = [toast.message for toast in app._notifications]
+        assert said == ["every: '1.000' is not a number; write 1000 or 1"]
+
+
 async def test_what_was_set_elsewhere_beyond_the_sliders_stays(host: Open) -> None:
     far = ProbeSet(("an\nma", "  "), seed=123_456, every=70_000, count=50)
     app = host(ProbesScreen(far))

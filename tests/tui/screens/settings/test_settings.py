@@ -121,6 +121,25 @@ async def test_what_cannot_be_is_said_beside_the_field_and_not_applied(
         assert app.focused is field(screen, "steps").input
 
 
+async def test_a_number_that_may_be_another_is_not_applied_but_said(
+    model: PlaygroundModel, host: Callable[..., Any]
+) -> None:
+    screen = SettingsScreen(model)
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for dotted, text, said in (
+            ("optimizer.learning_rate", "0,03", "a number, not '0,03'; write 0.03, with a point"),
+            ("steps", "1.000", "a whole number, not '1.000'; write 1000 or 1"),
+        ):
+            await type_into(pilot, screen, dotted, text)
+            assert field(screen, dotted).problem.words == f"✗ must be {said}"
+            await pilot.press("enter")
+            assert not app.answers
+            await type_into(pilot, screen, dotted, "1")
+        await pilot.press("enter")
+    assert app.answer == {"optimizer.learning_rate": 1, "steps": 1}
+
+
 async def test_width_and_heads_that_do_not_go_together_are_explained(
     model: PlaygroundModel, host: Callable[..., Any]
 ) -> None:
@@ -213,6 +232,8 @@ def test_a_new_run_takes_the_learning_rate_that_was_set_while_running() -> None:
         ("steps", " 20 ", 20),
         ("steps", "1.5", 1.5),
         ("steps", "x", "x"),
+        ("steps", "1.000", "1.000"),
+        ("optimizer.learning_rate", "0,03", "0,03"),
         ("steps", "9" * 30, int("9" * 30)),
         ("optimizer.eps", "1e-8", 1e-8),
     ],
