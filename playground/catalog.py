@@ -40,6 +40,8 @@ class Control:
     follows: str = ""
     """The model setting (block_size, ...) whose value the parameter takes at `neutral`."""
     help: str = ""
+    below: str = ""
+    """What to choose instead of a value below the lowest; "" if there is nothing to say."""
 
 
 Kind = Literal[

@@ -32,6 +32,7 @@ def Knob(
     log: bool = False,
     follows: str = "",
     help: str = "",
+    below: str = "",
 ) -> Any:
     """Declare one parameter.
 
@@ -42,6 +43,7 @@ def Knob(
     log: for values that span orders of magnitude: a key press multiplies.
     follows: "block_size", "n_embd", ...: a setting of the model that a neutral knob takes over.
     help: one sentence.
+    below: what to choose instead of a value below `ge`; said where such a value is refused.
     """
     extra: dict[str, Any] = {
         "step": step,
@@ -50,6 +52,7 @@ def Knob(
         "label": label,
         "log": log,
         "follows": follows,
+        "below": below,
     }
     return Field(default, ge=ge, le=le, description=help, json_schema_extra={"knob": extra})
 
@@ -105,4 +108,5 @@ def _control(name: str, info: FieldInfo) -> Control:
         log=bool(extra.get("log")),
         follows=extra.get("follows", ""),
         help=info.description or "",
+        below=extra.get("below", ""),
     )

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from playground.lab.protocol.sampling import Link
 
 
-def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
-    """The link that --temperature means; none without that option. Raises click.BadParameter."""
+def heat(registry: Registry, temperature: float | None, instead: str) -> tuple[Link, ...]:
+    """The link that --temperature means; none without that option.
+
+    instead: what to do for the likeliest token each time, which no temperature gives. Raises
+    click.BadParameter.
+    """
     if temperature is None:
         return ()
     from playground.lab.protocol.sampling import Link
@@ -26,7 +30,8 @@ def heat(registry: Registry, temperature: float | None) -> tuple[Link, ...]:
     try:
         registry.validate("strategy", "temperature", options)
     except KnobError as error:
-        raise click.BadParameter(error.message, param_hint="--temperature") from None
+        way = f": {instead}" if temperature < 1 else ""
+        raise click.BadParameter(f"{error.message}{way}", param_hint="--temperature") from None
     return (Link("temperature", options),)
 
 

@@ -17,6 +17,7 @@ from playground.lab.run.saved_model import SavedModel
 
 BATCH = 20
 """Texts sampled before they are printed, so that the first appear while the last are made."""
+_GREEDY = "leave --temperature out, and add --strategy greedy"
 
 
 def sample_texts(
@@ -33,7 +34,7 @@ def sample_texts(
     """Print `count` texts; returns the exit code. Raises LabError."""
     registry = load(sources)
     warn(registry.problems)
-    chain = (*heat(registry, temperature), *links(registry, strategies))
+    chain = (*heat(registry, temperature, _GREEDY), *links(registry, strategies))
     if not strategies:
         chain = (chain[0] if chain else DEFAULT_CHAIN[0], *DEFAULT_CHAIN[1:])
     shown = printable_in_terminal()

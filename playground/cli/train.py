@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def train_run(
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs are short-lived: twice as fast
     registry = load(sources)
     warn(registry.problems)
-    link = heat(registry, options.temperature)
+    link = heat(registry, options.temperature, _greedy(save))
     measuring = Measuring(tuple(_metric(registry, text) for text in options.metrics))
     report = Report(sys.stderr, quiet=options.as_json)
     if save is not None:
@@ -137,6 +138,16 @@ def _spare_the_data(target: Path, spec: RunSpec | None) -> None:
 
 def _sampling(link: tuple[Link, ...], count: int) -> Sampling:
     return Sampling(chain=(*link, *DEFAULT_CHAIN[1:]), count=max(count, 1), every=0, seed=42)
+
+
+def _greedy(save: Path | None) -> str:
+    """What to do for the likeliest token each time, which no temperature gives."""
+    path = shlex.quote(str(save or "model.safetensors"))
+    saving = "train with" if save is None else "keep"
+    return (
+        f"leave --temperature out, {saving} --save {path}, and then: "
+        f"microgpt-play sample {path} --strategy greedy"
+    )
 
 
 def _metric(registry: Registry, text: str) -> MetricChoice:

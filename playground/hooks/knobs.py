@@ -128,7 +128,8 @@ def _knob_error(entry: Entry, details: ErrorDetails) -> KnobError:
     if kind in LIMITS:
         inclusive = kind in ("greater_than_equal", "less_than_equal")
         bounds = allowed if allowed and inclusive else limit(details)
-        return KnobError(entry.name, field, f"must be {bounds}, not {given}", allowed)
+        advice = f"; {control.below}" if control and control.below and "greater" in kind else ""
+        return KnobError(entry.name, field, f"must be {bounds}, not {given}{advice}", allowed)
     if kind == "literal_error":
         return KnobError(entry.name, field, f"must be {allowed}, not {given}", allowed)
     message = (

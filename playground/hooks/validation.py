@@ -119,7 +119,8 @@ def _check_control(name: str, control: Control) -> Control:
             raise ContributionError(
                 f"{where} holds {excerpt(value)}; only true/false, numbers and text can be knobs"
             )
-    for text in (control.label, control.unit, control.follows, control.help, *control.choices):
+    texts = (control.label, control.unit, control.follows, control.help, control.below)
+    for text in (*texts, *control.choices):
         if not isinstance(text, str):
             raise ContributionError(f"{where} has {excerpt(text)} where text belongs")
     if not all(choice.isprintable() for choice in control.choices):
@@ -141,6 +142,7 @@ def _check_control(name: str, control: Control) -> Control:
         label=one_line(control.label, MAX_NAME),
         unit=one_line(control.unit, MAX_NAME),
         help=one_line(control.help, MAX_SUMMARY),
+        below=one_line(control.below, MAX_SUMMARY),
     )
 
 

@@ -46,6 +46,7 @@ def knob_line(
             neutral=float(neutral) if isinstance(neutral, (int, float)) else None,
             neutral_label=f"= {control.follows}" if control.follows else "off",
             integer=control.integer,
+            below=control.below,
             label_width=label_width,
             name=name,
         )

@@ -120,6 +120,18 @@ def test_sampling_that_cannot_be(saved: Path, play: Play, options: list[object],
     wrong(play("sample", saved, *options), said)
 
 
+def test_temperature_0_points_to_what_is_meant_and_that_works(saved: Path, play: Play) -> None:
+    mine = "my model.safetensors"
+    wrong(play("sample", saved, "--temperature", 0), "out, and add --strategy greedy")
+    wrong(play("sample", saved, "--strategy", "temperature:0"), "the strategy greedy takes")
+    wrong(play("train", "--temperature", 0), "sample model.safetensors --strategy greedy")
+    done = play("train", "--temperature", 0, "--save", mine)
+    wrong(done, f"keep --save '{mine}', and then: microgpt-play sample '{mine}' --strategy greedy")
+    assert "greedy" not in play("sample", saved, "--temperature", 9).err
+    greedy = play("sample", saved, "--strategy", "greedy", "-n", 3)
+    assert greedy.code == 0 and len(set(greedy.out.splitlines())) == 1
+
+
 def test_a_prompt_of_unknown_letters(saved: Path, play: Play) -> None:
     done = play("sample", saved, "--prompt", "Q")
     assert done.code == 1

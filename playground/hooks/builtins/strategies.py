@@ -18,6 +18,7 @@ class TemperatureKnobs(Knobs):
         step=0.05,
         neutral=1.0,
         help="below 1 the likely tokens grow likelier, above 1 the odds even out",
+        below="the strategy greedy takes the likeliest token each time",
     )
 
 

@@ -84,13 +84,15 @@ class Slider(Control):
         neutral: float | None = None,
         neutral_label: str = "",
         integer: bool = False,
+        below: str = "",
         label_width: int = 0,
         value_width: int = 0,
         **widget_options: Unpack[WidgetOptions],
     ) -> None:
         """step: the distance of two stops (default: 1 if `integer`, else a hundredth of the track);
-        on a log scale, decades between two stops (default 0.1). value_width: cells kept for the
-        value; 0 keeps as many as the slider's own values need."""
+        on a log scale, decades between two stops (default 0.1). below: what to choose instead of
+        a number below `minimum`, said where one is typed. value_width: cells kept for the value; 0
+        keeps as many as the slider's own values need."""
         super().__init__(label, label_width=label_width, **widget_options)
         if step is None:
             step = 0.1 if scale == "log" else 1.0 if integer else (maximum - minimum) / 100 or 1.0
@@ -98,6 +100,7 @@ class Slider(Control):
         self._unit = visible(unit)
         self._neutral = neutral
         self._neutral_label = visible(neutral_label)
+        self._below = visible(below)
         self._value = self._valid(value)
         self._default = self._value
         self._value_width = value_width
@@ -247,7 +250,8 @@ class Slider(Control):
             self._choose(float(value))
         elif track.clamp(value) != value:
             low, high = track.text(track.minimum), track.text(track.maximum)
-            self._reject(text, f"{shown} is not between {low} and {high}")
+            advice = f"; {self._below}" if self._below and value < track.minimum else ""
+            self._reject(text, f"{shown} is not between {low} and {high}{advice}")
         elif track.integer and value != round(value):
             self._reject(text, f"{shown} is not a whole number")
         else:

@@ -9,6 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
 
+from playground.hooks.manager import load
+from playground.hooks.sources import PluginSources
+from playground.tui.knobs import knob_line
 from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.slider_track import Track
@@ -116,6 +119,17 @@ async def test_a_slider_of_whole_numbers_refuses_a_point_between_thousands(stage
         assert app.posted[0].reason == "every: '1.000' is not a number; write 1000 or 1"
         await app.pilot.press("enter", *"1,000", "enter")
         assert slider.value == 1000
+
+
+async def test_below_a_range_a_knob_points_to_what_does_it(stage: Any) -> None:
+    """As temperature points to greedy: there is no temperature of 0."""
+    entry = load(PluginSources(entry_points=False, folder=None)).entry("strategy", "temperature")
+    slider = knob_line(entry.controls[0], 0.5, label_width=0, name="")
+    async with stage(slider, (40, 1), Slider.Rejected) as app:
+        await app.pilot.press("enter", "0", "enter", "enter", "9", "enter")
+        below, above = [message.reason for message in app.posted]
+        assert below.startswith("temperature: 0 is not between 0.05 and 5.00; the strategy greedy ")
+        assert above == "temperature: 9 is not between 0.05 and 5.00"
 
 
 async def test_a_slider_of_whole_numbers_refuses_a_fraction(stage: Any) -> None:
