@@ -29,8 +29,16 @@ from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import Recording
-from playground.lab.protocol.sampling import DEFAULT_CHAIN, Link, Measuring, MetricChoice, Sampling
+from playground.lab.protocol.sampling import (
+    DEFAULT_CHAIN,
+    Link,
+    Measuring,
+    MetricChoice,
+    SampleText,
+    Sampling,
+)
 from playground.lab.run.guard import Activity
+from playground.lab.run.sampling import MAX_COUNT
 from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec, SpecError
 
@@ -59,15 +67,14 @@ def train_run(
     link = heat(registry, options.temperature, _greedy(save))
     measuring = Measuring(tuple(_metric(registry, text) for text in options.metrics))
     report = Report(sys.stderr, quiet=options.as_json)
-    if save is not None:
-        _spare_the_data(check_place(save), spec)  # before an hour of training, not after it
+    # What is wanted after the last step is tried before the first: an hour may lie between.
+    target = check_place(save) if save is not None else None
     sampling = _sampling(link, options.samples)
     opening = _opening(spec, checkpoint, sampling, not options.no_record, run)
+    if target is not None:
+        _spare_the_data(target, opening.spec)
     try:
         session = open_session(opening, registry, report.opening, Activity())
-        _measure(session, measuring)
-        if asked is not None:
-            session.observe(asked)
     except SpecError as error:
         report.clear()
         return fail(f"The saved settings cannot be. {error}.")
@@ -81,21 +88,31 @@ def train_run(
             f"microgpt-play sample {checkpoint}"
         )
         return code
-    report.opened(session)
     try:
-        return _run(session, report, save, sampling if options.samples else None, options.as_json)
+        if target is not None:
+            _spare_the_data(target, session.info.spec)  # a recorded run tells its data only now
+        with _sampled_as(session, sampling):
+            pass
+        _measure(session, measuring)
+        if asked is not None:
+            session.observe(asked)
+        report.opened(session)
+        return _run(session, report, save, sampling, options)
+    except LabError:
+        report.clear()
+        raise
     finally:
         session.close()
 
 
 def _run(
-    session: Session, report: Report, save: Path | None, sampling: Sampling | None, as_json: bool
+    session: Session, report: Report, save: Path | None, sampling: Sampling, options: TrainOptions
 ) -> int:
     """Train, save, print samples as `sampling` says; returns the exit code."""
     code, lost = 0, None
     with _interrupts() as interrupted:
         try:
-            _train(session, report, as_json, interrupted)
+            _train(session, report, options.as_json, interrupted)
             report.end()
         except OSError as error:  # the reader has gone, or the disk is full
             lost = error
@@ -109,8 +126,8 @@ def _run(
     _tell_of_the_record(session, unfinished=bool(code) and save is None)
     if lost is not None:
         raise lost
-    if code == 0 and sampling is not None:
-        code = _print_samples(session, sampling, as_json)
+    if code == 0 and options.samples:
+        code = _print_samples(session, sampling, options.samples, options.as_json)
     return code
 
 
@@ -123,9 +140,13 @@ def _opening(
     return Open(text, saved, Observation(sampling), recording)
 
 
-def _spare_the_data(target: Path, spec: RunSpec | None) -> None:
-    """Raise CheckpointError if the model would be written over the text that it learns from."""
-    data = spec.dataset.options.get("path") if spec is not None else None
+def _spare_the_data(target: Path, spec: str) -> None:
+    """Raise CheckpointError if the model would be written over the text that it learns from. spec:
+    RunSpec as JSON; of one that cannot be, opening the run tells."""
+    try:
+        data = RunSpec.parse(spec).dataset.options.get("path")
+    except SpecError:
+        return
     if isinstance(data, str) and data and target.exists():
         source = expanded(data)
         if source.exists() and source.samefile(target):
@@ -137,7 +158,21 @@ def _spare_the_data(target: Path, spec: RunSpec | None) -> None:
 
 
 def _sampling(link: tuple[Link, ...], count: int) -> Sampling:
-    return Sampling(chain=(*link, *DEFAULT_CHAIN[1:]), count=max(count, 1), every=0, seed=42)
+    """The sampling of one batch. count: how many texts are wanted, in one batch or in several."""
+    batch = min(max(count, 1), MAX_COUNT)
+    return Sampling(chain=(*link, *DEFAULT_CHAIN[1:]), count=batch, every=0, seed=42)
+
+
+@contextmanager
+def _sampled_as(session: Session, sampling: Sampling) -> Iterator[None]:
+    """Sample like this for a while; a recorded run is then sampled on as it was. Raises LabError
+    for sampling that cannot be."""
+    kept = session.observation.sampling
+    session.observe(replace(sampling, every=kept.every))
+    try:
+        yield
+    finally:
+        session.observe(kept)
 
 
 def _greedy(save: Path | None) -> str:
@@ -241,17 +276,23 @@ def _save(session: Session, path: Path, lost: OSError | None) -> int:
     return 0
 
 
-def _print_samples(session: Session, sampling: Sampling, as_json: bool) -> int:
-    kept = session.observation.sampling
-    session.observe(replace(sampling, every=kept.every))
-    batch = session.sample()
-    session.observe(kept)  # a recorded run is sampled on as it was
-    if as_json:
-        print(json.dumps({"samples": [text.text for text in batch.texts]}))
-        return 0
+def _print_samples(session: Session, sampling: Sampling, wanted: int, as_json: bool) -> int:
+    """Print so many texts; returns the exit code."""
     shown = printable_in_terminal()
-    for number, text in enumerate(batch.texts, 1):
-        print(f"{number:>4}  {shown(text.text)}" + ("   (in the data)" if text.in_data else ""))
-    if batch.note:
-        say(printable(batch.note))
+    texts: list[SampleText] = []
+    note = ""
+    while len(texts) < wanted and not note:
+        count = min(wanted - len(texts), sampling.count)
+        with _sampled_as(session, replace(sampling, count=count)):
+            batch = session.sample()
+        note = batch.note
+        for number, text in enumerate(batch.texts, len(texts) + 1):
+            if not as_json:
+                known = "   (in the data)" if text.in_data else ""
+                print(f"{number:>4}  {shown(text.text)}{known}")
+        texts += batch.texts
+    if as_json:
+        print(json.dumps({"samples": [text.text for text in texts]}))
+    elif note:
+        say(printable(note))
     return 0

@@ -178,6 +178,15 @@ def test_the_data_are_never_overwritten_by_the_model(words: Path, play: Play) ->
     assert words.read_bytes() == before
 
 
+def test_nor_by_the_model_of_a_run_that_is_gone_on_with(
+    saved: Path, words: Path, play: Play
+) -> None:
+    before = words.read_bytes()
+    for run in ([saved], ["--run", 1]):
+        refused(play("train", *run, "--save", "words.txt"), "another name", ".safetensors")
+    assert words.read_bytes() == before
+
+
 def test_a_folder_that_may_not_be_written(
     words: Path, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,25 @@ def test_no_samples_if_none_are_wanted(words: Path, play: Play) -> None:
     assert play("train", words, *STEPS, "--samples", 0).out == ""
 
 
+def test_more_samples_than_a_batch_has_are_printed_too(words: Path, play: Play) -> None:
+    few = play("train", words, *STEPS, "--samples", 1000, "--no-record").out.splitlines()
+    done = play("train", words, *STEPS, "--samples", 1003, "--no-record")
+    lines = done.out.splitlines()
+    assert (done.code, len(lines)) == (0, 1003)
+    assert lines[:1000] == few and lines[-1].startswith("1003  ")
+    as_json = play("train", words, *STEPS, "--samples", 1003, "--no-record", "--json").out
+    assert len(json.loads(as_json.splitlines()[-1])["samples"]) == 1003
+
+
+def test_samples_that_cannot_be_are_refused_before_the_first_step(
+    words: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.cli.train.MAX_COUNT", 10**6)  # more than a sampler makes
+    done = play("train", words, *STEPS, "--samples", 2000)
+    assert (done.code, done.out) == (1, "")
+    assert "count must be between 1 and 1000" in done.err and "step" not in done.err
+
+
 def test_the_collector_stays_out_of_the_scalar_engines_way(words: Path, play: Play) -> None:
     play("train", words, *STEPS, "--engine", "scalar")
     assert gc.get_threshold()[0] == 200_000
