@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from playground.cli.choices import heat, links
-from playground.cli.failures import fail, printable, warn
+from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.sampling import DEFAULT_CHAIN, Sampling
@@ -39,6 +39,8 @@ def sample_texts(
         chain = (chain[0] if chain else DEFAULT_CHAIN[0], *DEFAULT_CHAIN[1:])
     shown = printable_in_terminal()
     model = SavedModel.load(path, registry)
+    if model.notice:
+        say(f"! {model.notice}")
     for done in range(0, count, BATCH):
         wanted = min(BATCH, count - done)
         batch = model.sample(Sampling(chain, prompt, wanted, 0, seed))

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
-from playground.lab.checkpoint import read_checkpoint
+from playground.lab.checkpoint import read_checkpoint, write_checkpoint
 from playground.lab.paths import store_file
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.run import Recording
@@ -22,6 +23,7 @@ from playground.lab.record import recorder
 from playground.lab.run.guard import Activity
 from playground.lab.run.speed import Ration
 from playground.lab.session import open_session
+from playground.lab.spec import RunSpec
 from playground.lab.store.store import Store
 from tests.cli.conftest import COMMAND, SMALL, STEPS, Done, Play, command
 
@@ -220,6 +222,19 @@ def test_sampling_needs_the_model_alone_and_going_on_says_what_it_needs(
     assert gone.code == 1
     assert str(words) in gone.err
     assert "microgpt-play sample" in gone.err
+
+
+def test_a_model_whose_engine_is_not_here_is_sampled_as_it_is_gone_on_with(
+    saved: Path, play: Play
+) -> None:
+    texts = play("sample", saved, "-n", 5).out
+    checkpoint = read_checkpoint(saved)
+    spec = RunSpec.parse(checkpoint.spec).replace({"engine": "gone"}).to_json()
+    write_checkpoint(saved, replace(checkpoint, spec=spec))
+    done = play("sample", saved, "-n", 5)
+    assert (done.code, done.out) == (0, texts)
+    notice = "! the vector engine goes on: no engine 'gone'"
+    assert done.err.startswith(notice) and notice in play("train", saved).err
 
 
 def test_a_saved_run_brings_its_own_settings(saved: Path, play: Play) -> None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+from array import array
 from dataclasses import dataclass
 
+from microgpt.config import ModelConfig
 from microgpt.engine import Engine
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import as_array, read_checkpoint
 from playground.lab.protocol.failures import Failure, LabError
-from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint
 from playground.lab.protocol.sampling import SampleBatch, Sampling
 from playground.lab.run.data import Encoder
 from playground.lab.run.guard import Activity, Guard, failure_of, plugin_failures
 from playground.lab.run.sampling import Sampler
-from playground.lab.run.setup import check_fits, load_tokenizer
+from playground.lab.run.setup import check_fits, fallback_words, load_tokenizer, why_not
 from playground.lab.spec import RunSpec, SpecError
 
 
@@ -28,6 +30,8 @@ class SavedModel:
     engine: Engine
     encoder: Encoder
     sampler: Sampler
+    notice: str = ""
+    """Why another engine than the saved one is at work, for a person; "" if none is."""
     _batches: int = 0
 
     @classmethod
@@ -49,9 +53,8 @@ class SavedModel:
             encoder = Encoder(tokenizer, guard, spec.model.block_size)
             config = spec.model.config(encoder.vocab_size)
             check_fits(checkpoint, config)
-            engine = registry.make_engine(
-                spec.engine, config, spec.optimizer.config(), as_array(checkpoint.weights)
-            )
+            weights = as_array(checkpoint.weights)
+            engine, notice = _engine(spec, registry, config, weights)
             sampler = Sampler(registry, engine, encoder, config, follows, activity)
         except PluginError as error:
             raise LabError(failure_of(error)) from error
@@ -60,7 +63,7 @@ class SavedModel:
             raise LabError(
                 Failure("The model cannot be used here", f"{error}.", problems=problems)
             ) from error
-        return cls(spec, checkpoint.step, engine, encoder, sampler)
+        return cls(spec, checkpoint.step, engine, encoder, sampler, notice)
 
     def sample(self, sampling: Sampling | None = None) -> SampleBatch:
         """A new batch at each call, of other texts. `in_data` is False, since the data are unknown.
@@ -72,3 +75,16 @@ class SavedModel:
         self._batches += 1
         with plugin_failures():
             return self.sampler.batch(self._batches, self.step, f"on demand {self._batches}")
+
+
+def _engine(
+    spec: RunSpec, registry: Registry, config: ModelConfig, weights: array[float]
+) -> tuple[Engine, str]:
+    """(the engine, why it is not the saved one). A model needs no particular engine, and a run that
+    goes on from a checkpoint takes the fallback engine too."""
+    optimizer = spec.optimizer.config()
+    try:
+        return registry.make_engine(spec.engine, config, optimizer, weights), ""
+    except (UnknownNameError, PluginError) as error:
+        made = registry.make_engine(FALLBACK_ENGINE, config, optimizer, weights)
+        return made, fallback_words(why_not(error))

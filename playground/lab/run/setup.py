@@ -139,7 +139,7 @@ def _open(
     same_data = checkpoint is None or checkpoint.data in documents.fingerprints
     found = notices(spec, documents, cut, held, config.vocab_size, look, spec.holdout)
     if refused:
-        found = (Notice(f"the {FALLBACK_ENGINE} engine goes on: {refused}"), *found)
+        found = (Notice(fallback_words(refused)), *found)
     if not same_data:
         found = (
             Notice("the data are not those that the saved run learnt from; it goes on with these"),
@@ -204,8 +204,18 @@ def _engine(engines: Engines, name: str, go_on: bool, report: Report) -> tuple[R
     except (UnknownNameError, PluginError) as error:
         if not go_on:
             raise
-        reason = error.message if isinstance(error, UnknownNameError) else str(error)
-        return engines.get(FALLBACK_ENGINE, report), reason
+        return engines.get(FALLBACK_ENGINE, report), why_not(error)
+
+
+def why_not(error: UnknownNameError | PluginError) -> str:
+    """Why an engine cannot work here, in words."""
+    return error.message if isinstance(error, UnknownNameError) else str(error)
+
+
+def fallback_words(reason: str) -> str:
+    """What a person is told where another engine than the saved one goes on. reason: from
+    `why_not`."""
+    return f"the {FALLBACK_ENGINE} engine goes on: {reason}"
 
 
 def _make(
