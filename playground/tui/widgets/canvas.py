@@ -15,8 +15,8 @@ from playground.tui.widgets.ticks import value_text
 
 CLIPPED = "▴"
 DASH = "┄"
-COSTS = {"envelope": 0.12, "line": 2.0, "dashed": 2.0, "points": 3.0, "hollow": 3.0}
-"""The cost of a label that covers one cell of each kind of series; see `plot.place_labels`."""
+LABEL = "chart--baseline-label"
+"""The ink of the labels of baselines."""
 
 
 class Canvas:
@@ -27,22 +27,23 @@ class Canvas:
         self.height = height
         self.glyphs = [[" "] * width for _ in range(height)]
         self.inks = [[""] * width for _ in range(height)]
-        self.costs = [[0.0] * width for _ in range(height)]
+        self.busy = [[False] * width for _ in range(height)]
+        """The cells of curves that a label should not cover."""
 
-    def put(self, row: int, column: int, glyph: str, ink: str, cost: float = 0.0) -> None:
+    def put(self, row: int, column: int, glyph: str, ink: str, busy: bool = False) -> None:
         """Set one cell."""
         self.glyphs[row][column], self.inks[row][column] = glyph, ink
-        self.costs[row][column] = cost
+        self.busy[row][column] = busy
 
-    def dots(self, columns: Sequence[int], ink: str, cost: float) -> None:
+    def dots(self, columns: Sequence[int], ink: str, busy: bool) -> None:
         """Lay columns of dots over what is there; see `braille.cells`."""
         for row, text in enumerate(cells(columns, self.height)):
             if text.isspace():
                 continue
-            line, inks, costs = self.glyphs[row], self.inks[row], self.costs[row]
+            line, inks, taken = self.glyphs[row], self.inks[row], self.busy[row]
             for column, glyph in enumerate(text):
                 if glyph != " ":
-                    line[column], inks[column], costs[column] = glyph, ink, cost
+                    line[column], inks[column], taken[column] = glyph, ink, busy
 
     def write(self, row: int, start: int, text: str, ink: str) -> None:
         """Write `text`, which must hold no control characters; glyphs outside are left out."""
@@ -60,6 +61,18 @@ class Canvas:
             if wide == 2:
                 self.put(row, column + 1, "", ink)
             column += wide
+
+    def label(self, row: int, start: int, text: str) -> None:
+        """Write the label of a baseline, with a blank on each side."""
+        end = start + cell_len(text)
+        for column in (start - 1, end):
+            if 0 <= column < self.width:
+                self.put(row, column, " ", LABEL)
+        self.write(row, start, text, LABEL)
+
+    def labelled(self, row: int, start: int, end: int) -> bool:
+        """True if a label, or a blank beside it, is in the columns `start` to `end` - 1."""
+        return LABEL in self.inks[row][max(start, 0) : end]
 
     def runs(self, row: int) -> Iterator[tuple[str, str]]:
         """A line as stretches of one ink: (text, name of the ink). Blanks join the stretch before
@@ -90,17 +103,24 @@ def draw(
     """The plot of a chart. Curves keep to the frame; labels reach to `width`.
 
     From the bottom: envelopes, baselines, the cursor, lines, markers, labels.
+
+    The label of a baseline stands in the line of text in which the baseline lies, and nowhere
+    else. Of several baselines in one line the lowest, which is the hardest to reach, keeps its
+    label; the others are named beside it if there is room, the lower first.
     """
     canvas = Canvas(width, frame.height)
     for one in series:
         if one.kind == "envelope":
             _curve(canvas, frame, one)
             _clipped(canvas, frame, one.curve)
-    falling = sorted(baselines, key=lambda line: -line.y)
-    shown = [(row, line) for line in falling if (row := frame.row(line.y)) is not None]
-    for row, _ in shown:
+    shown: dict[int, list[Baseline]] = {}
+    for line in reversed(baselines):
+        row = frame.row(line.y)
+        if row is not None:
+            shown.setdefault(row, []).append(line)
+    for row in shown:
         for column in range(frame.width):
-            canvas.put(row, column, DASH, "chart--baseline", canvas.costs[row][column])
+            canvas.put(row, column, DASH, "chart--baseline")
     column_at = None if cursor is None else frame.cell(cursor)
     if column_at is not None:
         for row in range(frame.height):
@@ -109,28 +129,25 @@ def draw(
         for one in series:
             if one.kind == kind:
                 _curve(canvas, frame, one)
-    texts = [" " + label_of(line) for _, line in shown]
-    if width > frame.width:  # labels in a margin of their own look best flush left
-        longest = max(map(cell_len, texts), default=0)
-        texts = [text + " " * (longest - cell_len(text)) for text in texts]
-    wanted = [(row, cell_len(text)) for (row, _), text in zip(shown, texts, strict=True)]
-    places = plot.place_labels(wanted, canvas.costs, width)
-    for place, (_, length), text in zip(places, wanted, texts, strict=True):
-        if place is not None:
-            canvas.write(place, width - length, text, "chart--baseline-label")
+    for row, lines in shown.items():
+        rising = sorted(lines, key=lambda line: line.y)
+        wanted = [(label_of(line), visible(line.name)) for line in rising]
+        margin = frame.width + 2 if width > frame.width else width
+        for start, text in plot.place_labels(wanted, canvas.busy[row], margin):
+            canvas.label(row, start, text)
     return canvas
 
 
 def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
-    ink, cost = f"chart--{one.role}", COSTS[one.kind]
+    ink = f"chart--{one.role}"
     if one.kind in ("points", "hollow"):
         for column, row in plot.markers(one.curve, frame):
-            canvas.put(row, column, GLYPHS[one.kind], ink, cost)
+            canvas.put(row, column, GLYPHS[one.kind], ink, busy=True)
         return
     columns = plot.trace(one.curve, frame, one.kind != "envelope")
     if one.kind == "dashed":  # two cells drawn, one left out
         columns = [0 if at // 2 % 3 == 2 else column for at, column in enumerate(columns)]
-    canvas.dots(columns, ink, cost)
+    canvas.dots(columns, ink, busy=one.kind != "envelope")
 
 
 def _clipped(canvas: Canvas, frame: plot.Frame, curve: Curve) -> None:

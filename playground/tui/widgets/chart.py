@@ -299,8 +299,11 @@ class Chart(LineWidget, can_focus=True):
 
         canvas = draw(frame, max(1, room), self._series, self._baselines, self.cursor)
         if not any(series.curve for series in self._series):
-            start = max(0, (frame.width - cell_len(self._placeholder)) // 2)
-            canvas.write(self._free_row(canvas), start, self._placeholder, "chart--empty")
+            length = cell_len(self._placeholder)
+            start = max(0, (frame.width - length) // 2)
+            free = self._free_row(canvas, start, start + length)
+            if free is not None:
+                canvas.write(free, start, self._placeholder, "chart--empty")
         marks = {frame.row(tick): text for tick, text in zip(ticks, texts, strict=True)}
         lines: list[Strip] = []
         if top:
@@ -325,11 +328,13 @@ class Chart(LineWidget, can_focus=True):
         return lines
 
     @staticmethod
-    def _free_row(canvas: Canvas) -> int:
-        """The empty line nearest to the middle, for the placeholder."""
+    def _free_row(canvas: Canvas, start: int, end: int) -> int | None:
+        """The line nearest to the middle for a text from column `start` to `end` - 1: an empty
+        one, or else one where the text covers no label; None if there is no such line."""
         middle = canvas.height // 2
         rows = sorted(range(canvas.height), key=lambda row: abs(row - middle))
-        return next((row for row in rows if not any(canvas.inks[row])), middle)
+        apart = [row for row in rows if not canvas.labelled(row, start, end)]
+        return next((row for row in apart if not any(canvas.inks[row])), next(iter(apart), None))
 
     def _x_axis(self, frame: plot.Frame, gutter: int, width: int) -> list[Strip]:
         """The axis with its ticks, and beneath them their numbers and the cursor's place."""

@@ -9,6 +9,9 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+
+from rich.cells import cell_len
 
 from playground.tui.widgets.braille import run
 from playground.tui.widgets.curve import Curve, Extent
@@ -18,8 +21,6 @@ Extents = Sequence[Extent | None]
 
 LARGEST = 1e300
 """Larger values are drawn as this one, so that differences stay finite."""
-LEFT_OUT = 100.0
-"""The cost of leaving a label out; see `place_labels`."""
 
 
 @dataclass(frozen=True)
@@ -237,26 +238,48 @@ def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows:
 
 
 def place_labels(
-    wanted: Sequence[tuple[int, int]], costs: Sequence[Sequence[float]], width: int
-) -> list[int | None]:
-    """A line for each label, or None for a label without a place. Labels do not overlap, keep
-    their order from top to bottom, and cover little of what is drawn.
+    wanted: Sequence[tuple[str, str]], busy: Sequence[bool], margin: int
+) -> list[tuple[int, str]]:
+    """Where the labels of one line of text stand in that line: (column, text) for each that stays.
 
-    wanted: for each label its own line and its length, topmost first; labels end at column
-    `width`. costs: for each line and column, the cost of covering it.
+    wanted: for each label its whole and its short text, the most wanted first. busy: for each
+    column of the line whether a curve is drawn there. margin: the column where labels begin; at
+    the width of the line, labels end with the line instead.
+
+    The first label stands where it covers no curve, as near to its place as can be, and is
+    shortened if it has no such room. If even then it must cover a part of a curve, it covers the
+    oldest. The other labels stand beside it in short, and only where they cover nothing. Between
+    two labels is a gap.
     """
-    # The cheapest choice for the labels so far, by the last line taken: (cost, lines chosen).
-    best: dict[int, tuple[float, tuple[int | None, ...]]] = {-1: (0.0, ())}
-    for line, length in wanted:
-        found: dict[int, tuple[float, tuple[int | None, ...]]] = {}
-        for last, (spent, chosen) in best.items():
-            options: list[tuple[int, int | None, float]] = [(last, None, LEFT_OUT)]
-            if 0 < length <= width:
-                for at in range(max(last + 1, line - 2, 0), min(line + 3, len(costs))):
-                    covered = sum(costs[at][width - length : width])
-                    options.append((at, at, abs(at - line) * 0.9 + covered))
-            for end, place, cost in options:
-                if end not in found or spent + cost < found[end][0]:
-                    found[end] = (spent + cost, (*chosen, place))
-        best = found
-    return list(min(best.values(), key=lambda option: option[0])[1])
+    width = len(busy)
+    placed: list[tuple[int, str]] = []
+    taken = list(busy)
+    for whole, short in wanted:
+        drawn = list(accumulate(taken, initial=0))
+        best: tuple[int, int, int, str] | None = None
+        for text in (short,) if placed else (whole, short):
+            length = cell_len(text)
+            if placed:
+                home = placed[0][0] - _APART - length
+            else:
+                home = margin if margin + length <= width else width - length
+            for start in range(width - length + 1):
+                covered = drawn[min(start + length + 1, width)] - drawn[max(start - 1, 0)]
+                if covered and placed:
+                    continue
+                way = start if covered else abs(start - home)
+                if best is None or (covered, way) < best[:2]:
+                    best = (covered, way, start, text)
+            if best is not None and not best[0]:
+                break
+        if best is None:
+            continue
+        _, _, start, text = best
+        placed.append((start, text))
+        for column in range(max(start - 2, 0), min(start + cell_len(text) + 2, width)):
+            taken[column] = True
+    return placed
+
+
+_APART = 3
+"""Cells from one label to the next: a blank beside each, and one between the blanks."""

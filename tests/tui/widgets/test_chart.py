@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.style import Style
 
 from playground.tui.widgets import plot
 from playground.tui.widgets.braille import cells, run
-from playground.tui.widgets.chart import Baseline, Chart, Series
+from playground.tui.widgets.canvas import label_of
+from playground.tui.widgets.chart import Baseline, Chart, Kind, Lane, Series
 from playground.tui.widgets.curve import Curve
 
 LEVELS = [Baseline("uniform", 3.296), Baseline("unigram", 2.83), Baseline("bigram", 2.45)]
@@ -84,17 +87,6 @@ async def test_legend_ticks_and_labelled_levels_are_all_there(stage: Any) -> Non
     assert "┄┄┄" in text and "◆" in text
     assert "2.5 ┤" in text and "3.0 ┤" in text
     assert "200" in lines[-1] and "800" in lines[-1]
-
-
-@pytest.mark.parametrize("height", [8, 9, 10, 12, 18])
-async def test_labels_stay_whole_and_in_order_when_crowded(stage: Any, height: int) -> None:
-    lines = await shown(stage, Chart(), (36, height), falling(400), LEVELS)
-    at = [
-        next((y for y, line in enumerate(lines) if label in line), None)
-        for label in ("uniform 3.296", "unigram 2.830", "bigram 2.450")
-    ]
-    present = [y for y in at if y is not None]
-    assert present == sorted(set(present)) and present
 
 
 async def test_far_away_levels_do_not_flatten_the_curve(stage: Any) -> None:
@@ -248,13 +240,125 @@ def test_braille_shows_exactly_the_dots(columns: list[int]) -> None:
     assert all(len(line) == (len(columns) + 1) // 2 for line in lines)
 
 
-def test_labels_keep_their_order_and_avoid_costly_cells() -> None:
-    free = [[0.0] * 10 for _ in range(6)]
-    assert plot.place_labels([(2, 4), (2, 4), (3, 4)], free, 10) in ([1, 2, 3], [2, 3, 4])
-    dear = [[0.0] * 10 for _ in range(6)]
-    dear[2] = [3.0] * 10
-    assert plot.place_labels([(2, 4)], dear, 10) in ([1], [3])
-    assert plot.place_labels([(0, 40)], free, 10) == [None]
+# ---------------------------------------------------------------- labels
+
+
+class Plain(Chart):
+    """A chart without colours, which is drawn without an app."""
+
+    def ink(self, *_: str) -> Style:
+        return Style.null()
+
+    def drawn(self, width: int, height: int) -> tuple[list[str], plot.Frame]:
+        """The lines as text, and the frame they were drawn in."""
+        lines = [strip.text for strip in self.paint(width, height)]
+        assert self._frame is not None
+        return lines, self._frame
+
+
+def line_of(y: float, frame: plot.Frame) -> int:
+    """The line of the plot that a value lies on, from the range of the axis alone."""
+    part = ((math.log10(y) if frame.log else y) - frame.y0) / (frame.y1 - frame.y0)
+    return frame.height - 1 - math.floor(part * (4 * frame.height - 1) + 0.5) // 4
+
+
+KINDS: tuple[Kind, ...] = ("envelope", "line", "dashed", "points")
+NAMES = ("uniform", "unigram", "bigram", "日本")
+
+
+@st.composite
+def charts(draw: st.DrawFn) -> tuple[Plain, int, int]:
+    """A chart of any size, with curves, levels and lanes of any range."""
+    log, size = draw(st.booleans()), 10.0 ** draw(st.integers(-7, 12))
+    within = st.floats(0.001 if log else -1, 1).map(lambda part: part * size)
+    ys = draw(st.lists(within, max_size=60))
+    levels = draw(st.lists(within, max_size=len(NAMES)))
+    chart = Plain(log_y=log)
+    kinds = draw(st.lists(st.sampled_from(KINDS), max_size=3))
+    chart.set_data(
+        [Series.of(f"curve {at}", range(len(ys)), ys, kind) for at, kind in enumerate(kinds)],
+        [Baseline(name, y) for name, y in zip(NAMES, levels, strict=False)],
+        [
+            Lane(f"metric {number}", Curve(range(len(ys)), ys))
+            for number in range(draw(st.integers(0, 3)))
+        ],
+    )
+    if ys and draw(st.booleans()):
+        chart.cursor = draw(st.integers(0, len(ys)))
+    return chart, draw(st.integers(8, 200)), draw(st.integers(1, 60))
+
+
+@settings(max_examples=400, deadline=None)
+@given(charts())
+def test_each_label_stands_in_the_line_of_its_level(drawn: tuple[Plain, int, int]) -> None:
+    chart, width, height = drawn
+    lines, frame = chart.drawn(width, height)
+    top = bool(height >= 8 and width >= 16 and chart._series)
+    rows = lines[top : top + frame.height]
+    levels: dict[int, list[Baseline]] = {}
+    for level in chart._baselines:
+        there = [at for at, line in enumerate(rows) if level.name in line]
+        scaled = plot.scale(level.y, chart.log_y)
+        if scaled is None or not frame.y0 <= scaled <= frame.y1:
+            assert there == []
+            continue
+        own = line_of(level.y, frame)
+        assert there in ([], [own]), "nowhere but in its own line"
+        levels.setdefault(own, []).append(level)
+    for own, sharing in levels.items():
+        lowest = min(reversed(sharing), key=lambda level: level.y)
+        if frame.width >= cell_len(lowest.name):
+            assert lowest.name in rows[own], "the lowest stays"
+            others = [label_of(level) for level in sharing if level is not lowest]
+            assert not any(label in rows[own] for label in others), "the others have no value"
+
+
+@pytest.mark.parametrize("size", [(36, 4), (36, 6), (56, 15), (100, 5), (100, 40)])
+def test_all_levels_are_named_where_there_is_room(size: tuple[int, int]) -> None:
+    chart = Plain()
+    chart.set_data(falling(400), LEVELS)
+    lines, frame = chart.drawn(*size)
+    for level in LEVELS:
+        own = line_of(level.y, frame)
+        if [line_of(other.y, frame) for other in LEVELS].count(own) == 1:
+            assert level.name in lines[own + (size[1] >= 8)]
+    assert "bigram" in "".join(lines)
+
+
+def put(wanted: list[str], busy: str, margin: int | None = None) -> str:
+    """The line that `plot.place_labels` makes; # in `busy` are the cells of a curve."""
+    texts = [(name, name.split()[0]) for name in wanted]
+    line = list(busy)
+    width = len(busy) if margin is None else margin
+    for start, text in plot.place_labels(texts, [glyph == "#" for glyph in busy], width):
+        line[start : start + len(text)] = text
+    assert len(line) == len(busy)
+    return "".join(line)
+
+
+def test_a_label_gives_way_to_curves_and_to_the_label_before_it() -> None:
+    assert put(["low 1.0"], "." * 12) == ".....low 1.0"
+    assert put(["low 1.0"], "............", margin=2) == "..low 1.0..."
+    assert put(["low 1.0"], ".........###") == ".low 1.0.###"
+    assert put(["low 1.0"], "#.....######") == "#.low.######"
+    assert put(["low 1.0"], "############") == "low#########", "the newest stays in sight"
+    assert put(["low 1.0"], "....") == ".low" and put(["low 1.0"], "..") == ".."
+    assert put(["low 1.0", "high 2.0"], "." * 24) == "..........high...low 1.0"
+    assert put(["low 1.0", "high 2.0"], "........######.........") == "...high.######..low 1.0"
+    assert put(["low 1.0", "high 2.0"], "#####################") == "low" + "#" * 18
+    assert put(["low 1.0", "high 2.0", "top 3"], "." * 24) == "....top...high...low 1.0"
+
+
+def test_what_stands_for_no_data_covers_no_label() -> None:
+    for height in range(1, 9):
+        chart = Plain(placeholder="no data at all")
+        chart.set_data([], LEVELS)
+        lines, _ = chart.drawn(24, height)
+        text = "\n".join(lines)
+        for level in LEVELS:
+            assert text.count(level.name) == text.count(label_of(level))
+        assert "bigram" in text
+    assert "no data at all" in text
 
 
 async def test_no_number_is_too_odd_to_draw(stage: Any) -> None:
