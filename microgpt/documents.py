@@ -41,30 +41,7 @@ def read_text(
     if not data:
         raise DocumentsError("The file is empty", f"{name} has 0 bytes. Choose a file with text.")
     start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DocumentsError(
-            "The file is UTF-16",
-            f"{name} begins with a UTF-16 byte order mark, but UTF-8 is needed. "
-            f"Convert it: iconv -f UTF-16 -t UTF-8 {name} > utf8.txt",
-        )
-    nul = data.find(b"\0")
-    if nul >= 0:
-        raise DocumentsError(
-            "The file looks binary",
-            f"{name} holds a NUL byte at offset {nul} ({_place(data, nul)}). "
-            "Text has none; choose a text file.",
-        )
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        offset = error.start
-        raise DocumentsError(
-            "The file is not UTF-8",
-            f"{name} holds the byte 0x{data[offset]:02x} at offset {offset} "
-            f"({_place(data, offset)}), which cannot stand there in UTF-8. "
-            "If it is Latin-1 (ISO-8859-1), as older files often are, convert it: "
-            f"iconv -f ISO-8859-1 -t UTF-8 {name} > utf8.txt",
-        ) from None
+    text = _decoded(data, name)
     text = text[1:] if start else text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -72,6 +49,21 @@ def read_text(
         raise DocumentsError(
             "The file holds no text", f"{name} has only blank lines. Choose a file with text."
         )
+    return text
+
+
+def _decoded(data: bytearray, name: str) -> str:
+    refused = None
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    if not text or b"\0" in data:
+        from microgpt.encodings import refusal  # seldom needed, and read_text always
+
+        refused = refusal(data, name)
+    if refused is not None:
+        raise DocumentsError(refused.title, refused.message)
     return text
 
 
@@ -213,10 +205,3 @@ def default_names_path() -> Path:
 def load_names() -> list[str]:
     """The embedded names, one a document, in their published order."""
     return split_lines(read_text(default_names_path()))
-
-
-def _place(data: bytearray, offset: int) -> str:
-    """The line and the byte in that line, both from 1, as an editor shows them."""
-    line_start = data.rfind(b"\n", 0, offset) + 1
-    line = data.count(b"\n", 0, offset) + 1
-    return f"line {line:,}, byte {offset - line_start + 1:,} of it"

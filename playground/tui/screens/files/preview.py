@@ -98,23 +98,16 @@ def _head(path: Path) -> str:
         ) from None
     except OSError as problem:
         raise texts.DocumentsError("The file cannot be opened", f"{path}: {problem}.") from problem
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise texts.DocumentsError(
-            "The file is UTF-16", f"{path} begins like UTF-16, but UTF-8 is needed. Convert it."
-        )
-    if b"\0" in data:
-        raise texts.DocumentsError(
-            "The file looks binary",
-            f"{path} holds a NUL byte at offset {data.index(0):,}. Choose a text file.",
-        )
     try:
         text = codecs.getincrementaldecoder("utf-8")().decode(data, final=False)
-    except UnicodeDecodeError as problem:
-        raise texts.DocumentsError(
-            "The file is not UTF-8",
-            f"{path} holds the byte 0x{data[problem.start]:02x} at offset {problem.start:,}, "
-            "which cannot stand there in UTF-8. If it is Latin-1, convert it with iconv.",
-        ) from None
+    except UnicodeDecodeError:
+        text = ""
+    if not text or b"\0" in data:
+        from microgpt.encodings import refusal
+
+        refused = refusal(data, str(path), whole=False)
+        if refused is not None:
+            raise texts.DocumentsError(refused.title, refused.message)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text or text.isspace():
         raise texts.DocumentsError(
