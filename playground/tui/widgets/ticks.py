@@ -46,32 +46,45 @@ def log_ticks(low: float, high: float, most: int) -> list[float]:
 
 
 def tick_texts(ticks: list[float]) -> list[str]:
-    """The ticks written with the decimals that tell them apart; large ticks as 10k and 2M if few
-    decimals are enough for that."""
+    """The ticks written with as many digits as each of them has; large ticks as 10k and 2M if few
+    decimals are enough for that, the largest and the smallest as 1.5e-5."""
     if not ticks:
         return []
     largest = max(abs(tick) for tick in ticks)
-    if largest >= 1e15:
-        return [f"{tick:.3e}" for tick in ticks]
     for limit, divisor, suffix in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
-        if largest >= limit:
+        if 1e15 > largest >= limit:
             parts = [tick / divisor for tick in ticks]
             places = _places(parts, 2)
             if places is not None:
                 return [f"{part + 0.0:.{places}f}{suffix}" if part else "0" for part in parts]
-    if largest and largest < 1e-4:
-        return [f"{tick:.0e}".replace("e-0", "e-") for tick in ticks]
-    places = _places(ticks, 9)
-    return [f"{tick + 0.0:.{9 if places is None else places}f}" for tick in ticks]
+    plain = largest == 0 or 1e-4 <= largest < 1e15
+    places = _places(ticks, 9) if plain else None
+    if places is None:
+        return _scientific(ticks)
+    return [f"{tick + 0.0:.{places}f}" for tick in ticks]
 
 
 def _places(numbers: list[float], most: int) -> int | None:
     """The fewest decimals that write all `numbers` as they are; None if that takes over `most`."""
-    slack = 1e-9 * max(map(abs, numbers))
     for places in range(most + 1):
-        if all(abs(n - round(n, places)) <= slack for n in numbers):
+        if all(_same(n, round(n, places)) for n in numbers):
             return places
     return None
+
+
+def _scientific(numbers: list[float]) -> list[str]:
+    """The numbers as 1.5e-5, each with the digits that the longest of them needs."""
+    texts: list[str] = []
+    for places in range(17):
+        texts = [f"{n:.{places}e}" if n else "0" for n in numbers]
+        if all(_same(n, float(text)) for n, text in zip(numbers, texts, strict=True)):
+            break
+    return [text.replace("e-0", "e-").replace("e+0", "e+") for text in texts]
+
+
+def _same(number: float, written: float) -> bool:
+    """True if the two differ by no more than arithmetic makes a round number differ from itself."""
+    return abs(number - written) <= 1e-9 * abs(number)
 
 
 def value_text(value: float) -> str:

@@ -16,6 +16,7 @@ from playground.tui.widgets.braille import cells, run
 from playground.tui.widgets.canvas import label_of
 from playground.tui.widgets.chart import Baseline, Chart, Kind, Lane, Series
 from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.lanes import LanePlot, share
 
 LEVELS = [Baseline("uniform", 3.296), Baseline("unigram", 2.83), Baseline("bigram", 2.45)]
 
@@ -311,6 +312,48 @@ def test_each_label_stands_in_the_line_of_its_level(drawn: tuple[Plain, int, int
             assert lowest.name in rows[own], "the lowest stays"
             others = [label_of(level) for level in sharing if level is not lowest]
             assert not any(label in rows[own] for label in others), "the others have no value"
+
+
+def number_of(text: str) -> float:
+    """The number that stands at an axis."""
+    return float(text.rstrip("kM")) * {"k": 1e3, "M": 1e6}.get(text[-1], 1.0)
+
+
+@settings(max_examples=400, deadline=None)
+@given(charts())
+def test_each_number_of_an_axis_stands_in_the_line_of_its_value(
+    drawn: tuple[Plain, int, int],
+) -> None:
+    chart, width, height = drawn
+    lines, frame = chart.drawn(width, height)
+    top = bool(height >= 8 and width >= 16 and chart._series)
+    written = [line.partition("┤")[0].strip() if "┤" in line else "" for line in lines]
+    for row, text in enumerate(written[top : top + frame.height]):
+        if text:
+            value = number_of(text)
+            slack = 1e-6 * abs(value)
+            assert line_of(value + slack, frame) <= row <= line_of(value - slack, frame)
+    count, each = share(len(chart._lanes), height)
+    for number, lane in enumerate(chart._lanes[:count]):
+        scale = LanePlot.of(lane, chart._span(), width, each)
+        start = top + frame.height + number * each + 1
+        numbers = [written[start], written[start + each - 2]] if each > 2 else []
+        for text, end in zip(numbers, (scale.y1, scale.y0), strict=False):
+            assert not text or number_of(text) == pytest.approx(end, rel=1e-6)
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("height", [3, 6, 9, 24, 60])
+def test_a_curve_lies_in_the_line_of_its_value(height: int, log: bool) -> None:
+    for y in (0.011, 0.3, 1.0, 2.7, 3.9):
+        chart = Plain(log_y=log)
+        chart.set_data([
+            Series.of("ends", [0, 1, 2], [0.01, math.nan, 4.0]),
+            Series.of("flat", [0, 1, 2], [math.nan, y, y]),
+        ])  # fmt: skip
+        lines, frame = chart.drawn(60, height)
+        flat = [at for at, line in enumerate(lines) if sum(map(is_braille, line)) > 10]
+        assert flat == [line_of(y, frame) + (height >= 8)]
 
 
 @pytest.mark.parametrize("size", [(36, 4), (36, 6), (56, 15), (100, 5), (100, 40)])

@@ -49,6 +49,22 @@ def test_no_two_ticks_read_the_same(low: float, span: float, most: int) -> None:
     assert len(set(texts)) == len(texts)
 
 
+def read(text: str) -> float:
+    """The number that the text of a tick stands for."""
+    return float(text.rstrip("kM")) * {"k": 1e3, "M": 1e6}.get(text[-1], 1.0)
+
+
+@given(numbers, st.floats(-9, 15), st.integers(2, 12), st.booleans())
+def test_each_tick_is_written_as_it_is(low: float, power: float, most: int, log: bool) -> None:
+    span = 10**power
+    if span < abs(low) * 1e-6:
+        return
+    low = abs(low) / 1e12 + 1e-12 if log else low
+    ticks = (log_ticks if log else linear_ticks)(low, low + span, most)
+    for tick, text in zip(ticks, tick_texts(ticks), strict=True):
+        assert read(text) == pytest.approx(tick, rel=1e-8, abs=1e-300)
+
+
 def test_steps_between_ticks_are_round() -> None:
     assert [nice_step(span, 5) for span in (1, 2, 4, 10, 0.03)] == [0.2, 0.5, 1, 2, 0.01]
 
@@ -58,6 +74,9 @@ def test_ticks_have_the_decimals_that_tell_them_apart() -> None:
     assert tick_texts([0.0, 5000.0, 10_000.0]) == ["0", "5k", "10k"]
     assert tick_texts([0.0, 500_000.0, 1e6]) == ["0", "0.5M", "1.0M"]
     assert tick_texts([20_000, 20_001]) == ["20000", "20001"]
+    assert tick_texts([0.0, 1e-5, 1.5e-5]) == ["0", "1.0e-5", "1.5e-5"]
+    assert tick_texts([1e-11, 1e-3, 10.0]) == ["1e-11", "1e-3", "1e+1"]
+    assert tick_texts([0.0, 2e15]) == ["0", "2e+15"]
     assert linear_ticks(0, 3, 10, whole=True) == [0, 1, 2, 3]
 
 
