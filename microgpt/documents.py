@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import errno
 import os
 import re
@@ -10,6 +11,8 @@ import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+
+from microgpt.shell import new_name, shell_word
 
 MIB = 1024 * 1024
 _CHUNK = MIB
@@ -82,10 +85,7 @@ def _read_bytes(
             "There is no such file", f"{name} does not exist. Check the path."
         ) from None
     except PermissionError:
-        raise DocumentsError(
-            "The file may not be read",
-            f"You have no permission to read {name}. Its owner can grant it: chmod +r {name}",
-        ) from None
+        raise may_not_be_read(name) from None
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
             raise DocumentsError(
@@ -113,10 +113,32 @@ def _read_bytes(
             data += chunk
             if progress is not None:
                 progress(len(data), max(total, len(data)))
-    raise DocumentsError(
+    raise too_large(name, max(total, len(data)), max_bytes)
+
+
+def may_not_be_read(path: str | os.PathLike[str]) -> DocumentsError:
+    """The error of a file without permission."""
+    return DocumentsError(
+        "The file may not be read",
+        f"You have no permission to read {os.fspath(path)}. Its owner can grant it: "
+        f"chmod +r {shell_word(path)}",
+    )
+
+
+def too_large(path: str | os.PathLike[str], size: int, max_bytes: int) -> DocumentsError:
+    """The error of a file of more than max_bytes."""
+    end = max_bytes
+    with contextlib.suppress(OSError, ValueError), Path(path).open("rb") as file:
+        start = max(0, max_bytes - 4)
+        file.seek(start)
+        # The part ends before a character, not within it.
+        following = file.read(max_bytes + 1 - start)
+        while end > start and following[end - start] & 0xC0 == 0x80:
+            end -= 1
+    return DocumentsError(
         "The file is too large",
-        f"{name} has {max(total, len(data)):,} bytes, the limit is {max_bytes:,}. "
-        f"Train on a part of it: head -c {max_bytes} {name} > part.txt",
+        f"{os.fspath(path)} has {size:,} bytes, the limit is {max_bytes:,}. Train on a part of it: "
+        f"head -c {end} {shell_word(path)} > {new_name('part.txt')}",
     )
 
 

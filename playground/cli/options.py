@@ -151,6 +151,17 @@ def sources(
     )
 
 
+def plugin_words(chosen: PluginSources) -> str:
+    """The options that choose these plugins again, each after a space, as a shell takes them."""
+    from microgpt.shell import shell_word  # brings all of microgpt, which `--help` does without
+
+    if chosen.folder is None and not chosen.entry_points:
+        return " --no-plugins"
+    given = [("--plugin", file) for file in chosen.files]
+    given += [("--without", name) for name in chosen.disabled]
+    return "".join(f" {name} {shell_word(value)}" for name, value in given)
+
+
 def plugin_file(path: Path, hint: str = "--plugin") -> str:
     """The absolute path of a plugin. hint: the option or argument that named it. Raises
     click.ClickException."""

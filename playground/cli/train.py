@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+from microgpt.shell import shell_word
 from playground.cli.choices import as_said, chosen, heat
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
-from playground.cli.options import TrainOptions
+from playground.cli.options import TrainOptions, plugin_words
 from playground.cli.probes import read_probes
 from playground.cli.progress import Report
 from playground.cli.runs.list import find_run
@@ -85,7 +86,7 @@ def train_run(
         code = fail_with(error.failure)
         say(
             f"Going on needs the data that {checkpoint} learnt from; more text does not: "
-            f"microgpt-play sample {checkpoint}"
+            f"microgpt-play sample {shell_word(checkpoint)}{plugin_words(sources)}"
         )
         return code
     try:
@@ -97,7 +98,7 @@ def train_run(
         if asked is not None:
             session.observe(asked)
         report.opened(session)
-        return _run(session, report, save, sampling, options)
+        return _run(session, report, options, sampling, plugin_words(sources))
     except LabError:
         report.clear()
         raise
@@ -106,10 +107,14 @@ def train_run(
 
 
 def _run(
-    session: Session, report: Report, save: Path | None, sampling: Sampling, options: TrainOptions
+    session: Session, report: Report, options: TrainOptions, sampling: Sampling, plugins: str
 ) -> int:
-    """Train, save, print samples as `sampling` says; returns the exit code."""
+    """Train, save, print samples as `sampling` says; returns the exit code.
+
+    plugins: the options of the command line for plugins, for a command that goes on from here.
+    """
     code, lost = 0, None
+    save = options.save
     with _interrupts() as interrupted:
         try:
             _train(session, report, options.as_json, interrupted)
@@ -122,8 +127,8 @@ def _run(
         say(f"Interrupted after step {session.step:,}.")
         code = 130
     if save is not None:
-        code = _save(session, save, lost) or code
-    _tell_of_the_record(session, unfinished=bool(code) and save is None)
+        code = _save(session, save, lost, plugins) or code
+    _tell_of_the_record(session, bool(code) and save is None, plugins)
     if lost is not None:
         raise lost
     if code == 0 and options.samples:
@@ -252,7 +257,7 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
         report.step(session, result.loss)
 
 
-def _tell_of_the_record(session: Session, unfinished: bool) -> None:
+def _tell_of_the_record(session: Session, unfinished: bool, plugins: str) -> None:
     """Print that the run was not recorded, or how to go on with its record."""
     if session.recorder is None:
         return
@@ -261,10 +266,10 @@ def _tell_of_the_record(session: Session, unfinished: bool) -> None:
     if state.trouble is not None:
         say(printable(f"It was not recorded. {state.trouble.title}: {state.trouble.message}"))
     elif unfinished and state.run is not None:
-        say(f"Go on from there: microgpt-play train --run {state.run}")
+        say(f"Go on from there: microgpt-play train --run {state.run}{plugins}")
 
 
-def _save(session: Session, path: Path, lost: OSError | None) -> int:
+def _save(session: Session, path: Path, lost: OSError | None, plugins: str) -> int:
     try:
         session.save(str(path))
     except LabError as error:
@@ -272,7 +277,8 @@ def _save(session: Session, path: Path, lost: OSError | None) -> int:
     if lost is None:
         say(f"Saved step {session.step:,} to {path}")
         if not session.finished:
-            say(f"Go on from there: microgpt-play train {path} --save {path}")
+            word = shell_word(path)
+            say(f"Go on from there: microgpt-play train {word} --save {word}{plugins}")
     return 0
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from microgpt.shell import shell_word
 from playground.catalog import Entry, Kind, Plugin, Problem
 from playground.hooks.errors import describe
 
@@ -106,8 +107,12 @@ def offers(
 def _why(offer: Offer, plugin: Plugin | None, problems: Sequence[Problem]) -> str:
     if plugin is None:
         folder = _PLUGINS / offer.folder
-        what = _shorter(folder) if (folder / "pyproject.toml").is_file() else offer.distribution
-        return f"not installed; to add it: {install(what)}"
+        if not (folder / "pyproject.toml").is_file():
+            return (
+                f"not installed; it comes with the source of microgpt-play, as {offer.distribution}"
+                f" in the folder {offer.folder} of its plugins: install that folder for {_python()}"
+            )
+        return f"not installed; to add it: {install(_shorter(folder))}"
     if plugin.state == "disabled":
         return f"the plugin {plugin.name} is switched off"
     said = next((problem.message for problem in problems if problem.plugin == plugin.name), "")
@@ -126,12 +131,18 @@ def lacking(requires: Sequence[str]) -> str:
     return ""
 
 
-def install(what: str) -> str:
+def install(what: str, *, editable: bool = False) -> str:
     """The command that adds a distribution to the Python that runs the playground."""
-    python = shlex.quote(_shorter(Path(sys.executable)))
-    if importlib.util.find_spec("pip") is None:  # an environment that uv made
-        return f"uv pip install --python {python} {shlex.quote(what)}"
-    return f"{python} -m pip install {shlex.quote(what)}"
+    words = f"{'-e ' if editable else ''}{shell_word(what)}"
+    if importlib.util.find_spec("pip") is not None:
+        return f"{_python()} -m pip install {words}"
+    if shutil.which("uv") is not None:  # it makes environments without pip
+        return f"uv pip install --python {_python()} {words}"
+    return f"{_python()} -m ensurepip && {_python()} -m pip install {words}"
+
+
+def _python() -> str:
+    return shell_word(_shorter(Path(sys.executable)))
 
 
 def _shorter(path: Path) -> str:

@@ -17,6 +17,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -140,7 +141,7 @@ def crashed(name: str) -> str:
     """Why a plugin was passed over, and how it is tried again."""
     return (
         "it ended the process when it was last loaded, so it is passed over; it is tried again"
-        f" once it changes, or after: microgpt-play plugins enable {name}"
+        f" once it changes, or after: microgpt-play plugins enable {shlex.quote(name)}"
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_layout
+from microgpt.shell import shell_word
 from playground.files import write_whole
 from playground.hooks.sources import expanded
 from playground.lab.edits import Edits
@@ -93,7 +94,8 @@ def check_place(path: str | os.PathLike[str]) -> Path:
         if target.is_dir():
             raise CheckpointError(
                 "This is a folder",
-                f"{target} is a folder. Name a file in it: {target / 'model'}.safetensors",
+                f"{target} is a folder. Name a file in it: "
+                f"{shell_word(target / 'model.safetensors')}",
             )
         why = hindrance(target)
         if why is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
+import subprocess
 import time
 
 import pytest
@@ -24,7 +26,7 @@ def refusal(path, **options) -> DocumentsError:
     with pytest.raises(DocumentsError) as caught:
         read_text(path, **options)
     assert str(path) in caught.value.message
-    assert caught.value.title and caught.value.message.endswith((".", "txt", str(path)))
+    assert caught.value.title and caught.value.message.endswith((".", "txt", str(path), "'"))
     return caught.value
 
 
@@ -111,6 +113,8 @@ def test_a_file_without_permission_is_refused(file, monkeypatch):
 
     monkeypatch.setattr(os, "open", deny)  # root may read everything
     assert refusal(path).title == "The file may not be read"
+    path = path.rename(path.with_name("it's mine"))
+    assert refusal(path).message.endswith(f"chmod +r {shlex.quote(str(path))}")
 
 
 def test_an_impossible_path_is_refused():
@@ -151,6 +155,20 @@ def test_a_file_beyond_the_limit_is_refused_before_it_is_read(file):
     assert "20 bytes, the limit is 19" in error.message
     assert seen == []
     assert read_text(file(b"0123456789"), max_bytes=10) == "0123456789"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the advice is for a POSIX shell")
+@pytest.mark.parametrize("most", range(6, 14))
+def test_the_part_of_a_file_that_is_too_large_is_cut_between_characters(
+    tmp_path, monkeypatch, most
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "my notes.txt"
+    path.write_text("annaé月🦊 and more", encoding="utf-8")
+    command = refusal(path, max_bytes=most).message.partition("part of it: ")[2]
+    subprocess.run(["sh", "-c", command], check=True)
+    part = read_text(tmp_path / "part.txt", max_bytes=most)
+    assert "annaé月🦊 ".startswith(part) and most - len(part.encode()) < 4
 
 
 def test_lines_are_stripped_and_blank_ones_left_out():

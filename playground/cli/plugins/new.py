@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 import re
-import shlex
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
 import click
 
+from microgpt.shell import shell_word
 from playground.catalog import Kind
 from playground.cli.failures import fail, printable
 from playground.cli.options import absolute, sources
 from playground.cli.plugins.list import present_version
 from playground.hooks.discovery import Finder
 from playground.hooks.errors import KIND_WORDS
+from playground.hooks.gallery import install
 from playground.hooks.sources import PluginSources
 from playground.lab.paths import plugin_folder
 
@@ -64,11 +67,13 @@ def new(kind: str, name: str, *, package: bool, test: bool, folder: Path | None)
 def _say_next(kind: str, name: str, root: Path, package: bool, in_folder: bool) -> None:
     click.echo("\nNext:")
     if package:
-        click.echo(f"  python -m pip install -e {shlex.quote(str(root))}")
-        click.echo(f"  python -m pytest {shlex.quote(str(root))}")
+        click.echo(f"  {install(str(root), editable=True)}")
+        if importlib.util.find_spec("pytest") is None:
+            click.echo(f"  {install('pytest')}")
+        click.echo(f"  {shell_word(sys.executable)} -m pytest {shell_word(root)}")
         click.echo("  microgpt-play plugins doctor")
         return
-    file = shlex.quote(str(root / f"{name}.py"))
+    file = shell_word(root / f"{name}.py")
     click.echo(f"  microgpt-play plugins check {file}")
     if in_folder:
         click.echo(f"  microgpt-play            # it is loaded by itself: {_USES[kind]}")

@@ -47,10 +47,7 @@ def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPr
     if size <= HEAD:
         text, whole = _whole(path), True
     elif size > TOO_LARGE:
-        raise texts.DocumentsError(
-            "The file is too large",
-            f"{path} has {size:,} bytes, the limit is {TOO_LARGE:,}. Train on a part of it.",
-        )
+        raise texts.too_large(path, size, TOO_LARGE)
     else:
         text, whole = _head(path), False
     if split == "lines":
@@ -92,10 +89,7 @@ def _head(path: Path) -> str:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             data = file.read(HEAD) or b""
     except PermissionError:
-        raise texts.DocumentsError(
-            "The file may not be read",
-            f"You have no permission to read {path}. Its owner can grant it: chmod +r {path}",
-        ) from None
+        raise texts.may_not_be_read(path) from None
     except OSError as problem:
         raise texts.DocumentsError("The file cannot be opened", f"{path}: {problem}.") from problem
     try:
