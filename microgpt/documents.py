@@ -97,7 +97,9 @@ def _read_bytes(
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise DocumentsError(
-                "This is not a file", f"{name} is a pipe, a socket or a device. Choose a file."
+                "This is not a file",
+                f"{name} is a pipe, a socket or a device, and a run must find its data again. "
+                "Write what comes from there to a file, and choose that file.",
             )
         total = status.st_size
         data = bytearray()

@@ -182,7 +182,11 @@ def absolute(path: Path) -> str:
     """The absolute path. Raises click.ClickException if the current folder has been deleted, or if
     the path is not UTF-8, which a RunSpec as JSON cannot hold."""
     try:
-        text = str((path if path.exists() else expanded(path)).resolve())
+        given = path if path.exists() else expanded(path)
+        real = given.resolve()
+        if given.exists() and not real.exists():  # what /dev/fd/63 leads to, a pipe, has no path
+            real = given.absolute()
+        text = str(real)
     except FileNotFoundError:
         raise click.ClickException(
             "The folder you are in has been deleted. Go to another one: cd"

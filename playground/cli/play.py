@@ -212,6 +212,11 @@ def _unreadable(said: Mapping[str, Any], checkpoint: Path | None) -> str | None:
             return f"there is no file {str(path)!r}. Check the path; a shell's ~ needs no quotes."
         if path.is_dir():
             return f"{str(path)!r} is a folder. Name a text file in it."
+        if not path.is_file():  # a pipe of the shell's is not there for the worker to say it
+            return (
+                f"{str(path)!r} is a pipe, a socket or a device, and a run must find its data "
+                "again. Write what comes from there to a file, and name that file."
+            )
     except OSError as error:  # a name that is too long
         return f"{str(path)[:200]!r} cannot be opened: {error.strerror}. Check the path."
     return None

@@ -68,6 +68,22 @@ def test_places_where_no_file_is(words: Path, play: Play, path: str, said: str) 
     refused(play("train", path, *STEPS), said)
 
 
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="a shell has no <(...) here")
+@pytest.mark.parametrize("command", ["train", "sample", "play"])
+def test_a_pipe_of_the_shell_is_called_a_pipe(
+    words: Path, play: Play, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    reader, writer = os.pipe()
+    os.write(writer, words.read_bytes())
+    os.close(writer)
+    try:
+        refused(play(command, f"/dev/fd/{reader}"), f"/dev/fd/{reader}", "is a pipe")
+    finally:
+        os.close(reader)
+
+
 def test_a_name_that_is_no_text(words: Path, play: Play) -> None:
     words.rename(os.fsdecode(b"a\xff.txt"))
     refused(play("train", os.fsdecode(b"a\xff.txt"), *STEPS), "a\\udcff.txt", "Rename")

@@ -6,10 +6,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
+import shlex
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import unquote
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 
@@ -21,7 +26,55 @@ LOOKED_AT = 20_000
 
 
 def absolute(typed: str) -> Path:
-    """The typed path from the root, with the home folder for "~"."""
+    """The typed path from the root, with the home folder for "~".
+
+    Terminals write a file that is dropped on them as a word of a shell, or as a file: address.
+    Such a path is taken for what it means where no file has the name as it stands, and one has the
+    other.
+    """
+    path = _from_root(typed)
+    if not typed.strip() or _exists(path):
+        return path
+    others = [_from_root(meant) for meant in _meanings(typed)]
+    there = [other for other in others if _exists(other)]
+    # A file that is to be written is in no folder yet, but its folder is there.
+    there += [other for other in others if not is_folder(path.parent) and is_folder(other.parent)]
+    return there[0] if there else path
+
+
+def _meanings(typed: str) -> Iterator[str]:
+    """The paths that a terminal may have written as the typed one."""
+    typed = typed.strip()
+    address = re.fullmatch(r"file:(?://(?:localhost)?)?(/.*)", typed)
+    if address:
+        yield unquote(address[1])
+    with contextlib.suppress(ValueError):  # no closing quote
+        words = shlex.split(typed)
+        if len(words) == 1:
+            yield words[0]
+    yield typed
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def dropped(text: str) -> str:
+    """The path of the file that a terminal pasted because the file was dropped on it; "" if the
+    text is none. Such paths begin at the root."""
+    line = text.strip()
+    if "\n" in line or not line:
+        return ""
+    for meant in (line, *_meanings(line)):
+        if meant.startswith("/") and meant.isprintable() and _exists(Path(meant)):
+            return meant
+    return ""
+
+
+def _from_root(typed: str) -> Path:
     path = Path(typed)
     with contextlib.suppress(RuntimeError):  # there is no such user: "~name" is a file's name
         path = path.expanduser()
@@ -138,6 +191,15 @@ class PathInput(OrderedInput):
             suggester=PathSuggester(),
             select_on_focus=False,
         )
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A file that is dropped on the terminal takes the place of what the line held."""
+        path = dropped(event.text)
+        if path:
+            event.stop()
+            event.prevent_default()
+            self.value = path
+            self.cursor_position = len(path)
 
     async def action_complete(self) -> None:
         typed = self.value
