@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.widget import AwaitMount
+from typing_extensions import override
 
 from playground.lab.client.events import LabEvent
 from playground.lab.protocol.choices import NamedChoices
@@ -25,6 +30,9 @@ from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
 
 if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
+
+COMPOSING = 1.0
+"""Seconds that leaving waits for screens that are just being composed."""
 
 
 class PlaygroundApp(App[int]):
@@ -149,8 +157,8 @@ class PlaygroundApp(App[int]):
     def _leave_soon(self, code: int) -> None:
         self.call_later(self.leave, code)
 
-    async def action_leave(self) -> None:
-        await self.leave()
+    def action_leave(self) -> None:
+        self._leave_soon(0)
 
     async def leave(self, code: int = 0) -> None:
         """Keep the run for next time, and quit."""
@@ -160,7 +168,33 @@ class PlaygroundApp(App[int]):
         await self._keep_run()
         await self.controller.close()
         self._leave_surely(code)
+        await self._until_composed()
         self.exit(code)
+
+    # From `exit` on Textual mounts no widget. A screen that is composed meanwhile lacks its parts,
+    # and its first handler that asks for one of them would end the playground with a traceback.
+
+    @override
+    async def on_event(self, event: events.Event) -> None:
+        """Hear no key and no click any more while the playground is being left."""
+        if not (self._leaving and isinstance(event, events.InputEvent)):
+            await super().on_event(event)
+
+    @override
+    def push_screen(self, *args: Any, **options: Any) -> Any:
+        """Open a screen, but none any more while the playground is being left."""
+        if self._leaving:
+            return AwaitMount(self.screen, [])
+        return super().push_screen(*args, **options)
+
+    async def _until_composed(self) -> None:
+        """Wait until every open screen is composed, which comes before all else that it hears."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(COMPOSING):
+                for screen in self.screen_stack:
+                    heard = asyncio.Event()
+                    if screen.call_later(heard.set):
+                        await heard.wait()
 
     async def _keep_run(self) -> None:
         record = await self.controller.record()
@@ -171,6 +205,21 @@ class PlaygroundApp(App[int]):
             await keep_run(self.controller.lab, lambda: self.say(wait))
 
     # ------------------------------------------------------------ palette
+
+    @override
+    def action_command_palette(self) -> None:
+        from playground.tui.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    @override
+    def search_themes(self) -> None:
+        from textual.theme import ThemeProvider
+
+        from playground.tui.palette import Palette
+
+        self.push_screen(Palette([ThemeProvider], placeholder="Search for themes…"))
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette of the main screen; on other screens only what works on each of them."""

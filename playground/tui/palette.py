@@ -4,15 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
+from textual import on
 from textual.app import SystemCommand
+from textual.await_complete import AwaitComplete
+from textual.binding import Binding, BindingType
+from textual.command import CommandList, CommandPalette
+from textual.widgets import Button, Input, OptionList
+from typing_extensions import override
 
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.model import KIND_NAMES, SPEEDS
 from playground.tui.panels.status import speed_text
 from playground.tui.screens.main import MainScreen
+from playground.tui.widgets.paging import turn_page
 from playground.tui.widgets.text import visible
+
+
+class Palette(CommandPalette):
+    """Textual's palette, which chooses one command, however fast enter is pressed again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("pageup", "page(-1)", "Page up", show=False, id="palette.page-up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="palette.page-down"),
+    ]
+
+    _chosen = False
+
+    @override
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Close once: a second time would close the screen below."""
+        if self._chosen:
+            return AwaitComplete()
+        self._chosen = True
+        return super().dismiss(result)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed)
+    @on(OptionList.OptionSelected)
+    def _late(self, event: Input.Submitted | Button.Pressed | OptionList.OptionSelected) -> None:
+        """Choose nothing more once a command is chosen. Textual calls this before its own
+        handlers."""
+        if self._chosen:
+            event.stop()
+            event.prevent_default()
+
+    def action_page(self, by: int) -> None:
+        turn_page(self.query_one(CommandList), by)
 
 
 def commands(main: MainScreen) -> Iterable[SystemCommand]:

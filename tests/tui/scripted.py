@@ -471,3 +471,5 @@ class ScriptedLab:
 
     async def close(self) -> None:
         self.calls.append(("close",))
+        for _ in range(50):  # the real one takes a while, in which more keys are heard
+            await asyncio.sleep(0)

@@ -6,7 +6,8 @@ each key in it can be clicked. A dialog takes the whole of a small terminal and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from inspect import isawaitable
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.cells import cell_len
@@ -220,11 +221,29 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     @override
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Answer once. A second enter may be under way before the first is heard; a second answer
-        would close the screen below."""
+        would close the screen below.
+
+        What the dialog does in the background ends here: Textual would end it only after it has
+        taken away the widgets that the result is to be shown in.
+        """
         if self._answered:
             return AwaitComplete()
         self._answered = True
+        self.workers.cancel_node(self)
         return super().dismiss(result)
+
+    @override
+    def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
+        """As Textual's, but a dialog that has closed calls nothing: Textual leaves the call to
+        whatever screen is in front by then."""
+
+        async def call() -> None:
+            if not self._answered and self.is_attached:
+                called = callback(*args, **kwargs)
+                if isawaitable(called):
+                    await called
+
+        return super().call_after_refresh(call)
 
     def on_resize(self, event: events.Resize) -> None:
         passed(self, event)

@@ -10,10 +10,12 @@ from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
+from typing_extensions import override
 
 from playground.catalog import Catalog, Entry
 from playground.tui.screens.dialog import MUTED
 from playground.tui.widgets.message import WidgetMessage
+from playground.tui.widgets.paging import turn_page
 from playground.tui.widgets.text import fit, visible
 
 
@@ -61,6 +63,14 @@ class PickList(OptionList):
         if self.highlighted is None:
             raise SkipAction  # there is nothing to choose: the dialog gets the key
         self.post_message(self.Chosen(self, self.highlighted))
+
+    @override
+    def action_page_up(self) -> None:
+        turn_page(self, -1)
+
+    @override
+    def action_page_down(self) -> None:
+        turn_page(self, 1)
 
     def on_click(self, event: events.Click) -> None:
         if event.chain == 2 and self.highlighted is not None:

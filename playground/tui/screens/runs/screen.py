@@ -3,11 +3,12 @@ to name, note, delete, export and import them."""
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
@@ -462,12 +463,14 @@ class RunsScreen(Dialog[RunChoice | None]):
         self.app.bell()
         self._say(error(visible(text)))
 
-    def _do(self, work: Awaitable[T], then: Callable[[T], str]) -> None:
-        """Wait for the store's work, say what `then` makes of its result, read the list anew."""
+    def _do(self, work: Coroutine[Any, Any, T], then: Callable[[T], str]) -> None:
+        """Wait for the store's work, say what `then` makes of its result, read the list anew. The
+        work goes on if the screen is left meanwhile."""
+        task = asyncio.ensure_future(work)
 
         async def done() -> None:
             try:
-                self._say(then(await work))
+                self._say(then(await asyncio.shield(task)))
             except LabError as problem:
                 self._refuse(f"{problem.title}. {problem.message}")
             self._reload()

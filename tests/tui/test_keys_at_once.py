@@ -1,0 +1,200 @@
+"""Keys that come faster than the screen does, and keys in a terminal with no room for a list."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from textual.command import SimpleCommand, SimpleProvider
+from textual.widgets import OptionList
+
+from playground.lab.client.async_store import AsyncStore
+from playground.lab.protocol.commands import ProbesState
+from playground.lab.store.summaries import Outline
+from playground.tui.palette import Palette
+from playground.tui.screens.pick.chain import ChainScreen
+from playground.tui.screens.probes.screen import ProbesScreen
+from tests.tui.monkey import OPENING, PLACES, Place, left, new_store, press, torment
+from tests.tui.watched import WatchedApp, playing
+
+
+@pytest.mark.parametrize("key", OPENING)
+async def test_a_key_that_opens_a_dialog_and_ctrl_c_at_once(key: str, tmp_path: Path) -> None:
+    async with playing(store=new_store(tmp_path / "runs")) as (app, _):
+        press(app, key, "ctrl+c")
+        await left(app)
+    assert app.return_value == 0
+
+
+async def test_a_polite_kill_right_after_the_key_of_a_dialog() -> None:
+    if sys.platform == "win32":
+        pytest.skip("no such signals here")
+    async with playing() as (app, _):
+        press(app, "d")
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        os.kill(os.getpid(), signal.SIGTERM)
+        await left(app)
+    assert app.return_value == 128 + signal.SIGTERM
+
+
+async def gated(app: WatchedApp) -> asyncio.Event:
+    """Press y. The worker says its probes, which the dialog is made from, once the event is set."""
+    gate, asked, waits = asyncio.Event(), app.lab.probes, asyncio.Event()
+
+    async def slowly() -> ProbesState:
+        waits.set()
+        await gate.wait()
+        return await asked()
+
+    app.lab.probes = slowly  # type: ignore[method-assign]
+    press(app, "y")
+    await asyncio.wait_for(waits.wait(), 60)
+    return gate
+
+
+async def test_a_dialog_does_not_open_any_more_while_the_playground_is_left() -> None:
+    async with playing() as (app, _):
+        await app.controller.training.step(1)  # so that leaving has a run to keep
+        gate = await gated(app)
+        kept = asyncio.Event()
+
+        async def save(_: str) -> None:
+            gate.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+            kept.set()
+
+        app.lab.save = save  # type: ignore[method-assign]
+        await app.leave()
+        assert kept.is_set() and app.screen is app.main
+        await left(app)
+    assert app.return_value == 0
+
+
+async def test_leaving_waits_for_a_dialog_that_is_just_being_composed() -> None:
+    async with playing() as (app, _):
+        gate = await gated(app)
+
+        async def close() -> None:
+            pass
+
+        app.lab.close = close  # type: ignore[method-assign]  # nothing to wait for
+        gate.set()
+        async with asyncio.timeout(10):
+            while app.screen is app.main:
+                await asyncio.sleep(0)
+        assert isinstance(app.screen, ProbesScreen) and not app.screen.is_mounted
+        await app.leave()
+        await left(app)
+    assert app.return_value == 0
+
+
+# ---------------------------------------------------------------- twice
+
+
+@pytest.mark.parametrize("keys", ["enter enter", "enter escape", "enter enter enter"])
+async def test_the_palette_carries_a_command_out_once_and_closes_itself_alone(keys: str) -> None:
+    done: list[str] = []
+    async with playing() as (app, pilot):
+        await pilot.press("question_mark")  # a screen below the palette, which stays
+        below = app.screen
+        command = SimpleCommand("one", lambda: done.append("one"))
+        palette = Palette([SimpleProvider(below, [command])])
+        await app.push_screen(palette)
+        await _filled(app)
+        press(app, *keys.split())
+        async with asyncio.timeout(10):
+            while palette in app.screen_stack:
+                await asyncio.sleep(0)
+        await pilot.pause()
+        assert app.screen is below and done in (["one"], []) and (done or "escape" in keys)
+
+
+async def test_the_palettes_of_commands_and_of_themes_are_this_one() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("ctrl+p")
+        assert isinstance(app.screen, Palette)
+        await pilot.press("ctrl+p")
+        assert len(app.screen_stack) == 2, "it is there already"
+        app.search_themes()
+        assert isinstance(app.screen, Palette)
+        await pilot.pause()
+
+
+async def _filled(app: WatchedApp) -> None:
+    """Wait until the palette lists its commands."""
+    async with asyncio.timeout(10):
+        while not app.screen.query_one(OptionList).option_count:
+            await asyncio.sleep(0)
+
+
+# ---------------------------------------------------------------- what is read as the screen goes
+
+
+@pytest.mark.parametrize("ticks", range(12))
+async def test_the_runs_are_left_while_one_of_them_is_being_read(
+    ticks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ticks: turns of the event loop between leaving and the end of the reading."""
+    reading, gate, outline = asyncio.Event(), asyncio.Event(), AsyncStore.outline
+
+    async def slowly(store: AsyncStore, run: int) -> Outline:
+        found = await outline(store, run)
+        reading.set()
+        await gate.wait()
+        return found
+
+    monkeypatch.setattr(AsyncStore, "outline", slowly)
+    async with playing((200, 60), store=new_store(tmp_path / "runs")) as (app, pilot):
+        press(app, "a")
+        await asyncio.wait_for(reading.wait(), 10)
+        press(app, "escape")
+        async with asyncio.timeout(10):
+            while app.screen is not app.main:
+                await asyncio.sleep(0)
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        gate.set()
+        await pilot.pause()
+
+
+# ---------------------------------------------------------------- no room
+
+
+@pytest.mark.parametrize("size", [(20, 5), (20, 3), (60, 16)], ids=str)
+async def test_a_page_up_and_down_where_the_list_has_no_room(size: tuple[int, int]) -> None:
+    async with playing() as (app, pilot):
+        await pilot.resize_terminal(*size)
+        await pilot.press("c")
+        assert isinstance(app.screen, ChainScreen)
+        picks, count = app.screen.picks, app.screen.picks.option_count
+        for key, place in (("pagedown", count - 1), ("pageup", 0)):
+            press(app, *[key] * count)
+            await pilot.pause()
+            assert picks.highlighted == place
+        assert count > 1
+
+
+async def test_a_page_up_and_down_in_a_palette_without_room() -> None:
+    async with playing() as (app, pilot):
+        await pilot.resize_terminal(20, 5)
+        await pilot.press("ctrl+p")
+        await _filled(app)
+        await pilot.press("pagedown", "pageup")
+        assert app.screen.query_one(OptionList).highlighted == 0
+
+
+# ---------------------------------------------------------------- anything
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("seed", [1])
+async def test_a_monkey_at_the_keys_never_ends_the_screen(
+    seed: int, place: Place, tmp_path: Path
+) -> None:
+    """tools/soak_keys.py does the same at length."""
+    await torment(seed, 30, place, tmp_path)
