@@ -38,24 +38,25 @@ def test_what_is_kept_piece_by_piece_is_the_whole_checkpoint(session: Session) -
     session.observe(Measuring((MetricChoice("perplexity"),), every=5))
     keeper = CheckpointKeeper(QUICK)
 
-    def keep() -> int:
+    def keep(requests: int = 1) -> int:
         """Keep what is new; return how many losses that were."""
-        asked = keeper.request()
-        reply = session.checkpoint(asked.series, asked.since_step, asked.epoch)
-        keeper.keep(reply)
+        asked = [keeper.request() for _ in range(requests)]
+        for each in asked:
+            reply = session.checkpoint(each.series, each.since_step, each.epoch)
+            keeper.keep(reply)
         assert keeper.latest() == session.checkpoint()
         return len(reply.losses) // 8
 
     walk(session, 20)
     assert keep() == 20
-    walk(session, 15)
-    assert keep() == 15
+    walk(session, 25)
+    assert keep(requests=2) == 25, "both at once bring the same"
     session.go_to(10)
     session.edit({"optimizer.learning_rate": 0.02})
-    walk(session, 25)  # as many losses as before, but others
-    assert keep() == 35
+    walk(session, 35)  # as many losses as before, but others
+    assert keep() == 45
     keeper.another_worker()
-    assert keep() == 35
+    assert keep() == 45
 
 
 async def test_a_killed_worker_is_replaced_and_the_losses_are_those_of_an_unkilled_run(
