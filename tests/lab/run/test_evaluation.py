@@ -57,7 +57,7 @@ def test_the_first_held_out_documents_are_looked_at_and_always_the_same(
     prepared: PreparedRun,
 ) -> None:
     engine = Known()
-    texts = ["ant", "bee", "cat", "dog"] * LOOKED_AT
+    texts = ["ant", "bee", "cat"] * LOOKED_AT
     evaluator = Evaluator(engine, prepared.encoder, texts)
     assert evaluator and evaluator.loss() == evaluator.loss()
     expected = [prepared.encoder.document(text) for text in texts[:LOOKED_AT]]
