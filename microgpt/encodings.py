@@ -130,9 +130,11 @@ def _is_wide_text(data: bytes | bytearray, encoding: Encoding) -> bool:
     categories = {unicodedata.category(char) for char in set(text) - set("\t\n\r\f\ufeff")}
     if len(text) < 2 or categories & {"Cc", "Cn", "Co", "Cs"}:
         return False
-    # ASCII with a stray NUL byte reads as rare CJK characters, each of two bytes of ASCII.
+    # ASCII with a stray NUL byte reads as rare CJK characters, each of two bytes of ASCII, and as
+    # one character of ASCII beside the NUL.
     mistaken = sum(_is_ascii(ord(char) >> 8) and _is_ascii(ord(char) & 0xFF) for char in text)
-    return any(_is_ascii(ord(char)) for char in text) and mistaken < 0.7 * len(text)
+    plain = sum(_is_ascii(ord(char)) for char in text)
+    return plain > 0 and mistaken < (0.7 if plain > 1 else 0.4) * len(text)
 
 
 def _is_ascii(byte: int) -> bool:
