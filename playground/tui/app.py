@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import AwaitMount
 from typing_extensions import override
@@ -90,14 +92,25 @@ class PlaygroundApp(App[int]):
         self.register_theme(LIGHT)
         self.theme = choose_theme(theme, self.available_themes)
 
+    @override
+    def get_driver_class(self) -> type[Driver]:
+        kind = super().get_driver_class()
+        if sys.platform == "win32" or kind.__name__ != "LinuxDriver":
+            return kind
+        from playground.tui.terminal import SteadyDriver
+
+        return SteadyDriver
+
     def get_default_screen(self) -> Screen[None]:
         self.main = MainScreen(self.controller, self.dialogs)
         return self.main
 
+    def on_load(self) -> None:
+        on_signals(self._leave_soon)  # before the driver takes the terminal
+
     def on_mount(self) -> None:
         self.controller.start()
         self.controller.tasks.do(self._begin())
-        on_signals(self._leave_soon)
         # After ctrl+z the shell has drawn over the screen, and Textual draws only what changed.
         self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))

@@ -46,20 +46,39 @@ async def keep_run(lab: Lab, waiting: Callable[[], None] = lambda: None) -> None
             await asyncio.to_thread(write_checkpoint, path, latest)
 
 
+STAYS = ("SIGCHLD", "SIGCLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN",
+         "SIGTTOU", "SIGSTOP", "SIGKILL")  # fmt: skip
+"""The signals that by default do not end a process, and the one that nobody hears."""
+FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL")
+"""What the processor says of a fault in a library. The same instruction would fault again before
+Python came to hear of the first."""
+
+
+def ending_signals() -> list[int]:
+    """The signals that end the process as it stands, and that can be heard. SIGTERM and SIGHUP are
+    among them even if whoever started the process had it ignore them."""
+    names = (*STAYS, *FAULTS)
+    left_alone = {int(getattr(signal, name)) for name in names if hasattr(signal, name)}
+    always = {int(getattr(signal, name, 0)) for name in ("SIGTERM", "SIGHUP")}
+    return [
+        int(number)
+        for number in sorted(signal.valid_signals())
+        if int(number) not in left_alone
+        and (int(number) in always or signal.getsignal(number) is signal.SIG_DFL)
+    ]
+
+
 def on_signals(leave: Callable[[int], None]) -> None:
-    """Leave in order, with the exit code 128 + n, on the signal n of a closed terminal (SIGHUP) or
-    of a polite kill (SIGTERM). By default the signals would lose the run and leave the terminal in
-    disorder.
+    """Leave in order, with the exit code 128 + n, on every signal n that would end the process. By
+    default these signals would lose the run and leave the terminal in disorder.
 
     leave: called with the exit code.
     """
     loop = asyncio.get_running_loop()
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None:
-            # Handlers can be set in the main thread only, and not on every system.
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, leave, 128 + number)
+    for number in ending_signals():
+        # Handlers can be set in the main thread only, and not on every system.
+        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+            loop.add_signal_handler(number, leave, 128 + number)
 
 
 def leave_surely(code: int) -> None:
