@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_usage import PLUGIN
 from tests.e2e.conftest import Launch
 from tests.e2e.terminal import Terminal
 from tests.e2e.test_walk import step_of
@@ -102,19 +103,6 @@ def test_a_start_with_a_tokenizer_that_never_returns_opens_a_run_without_it(
     terminal.wait_for("step 1/")
 
 
-COLD = """
-from playground.api import Contribution, hookimpl
-
-class Cold:
-    def transform(self, logits, context):
-        return [8 * logit for logit in logits]
-
-@hookimpl
-def microgpt_sampling_strategies():
-    yield Contribution(name="cold", summary="always colder", factory=Cold)
-"""
-
-
 @pytest.mark.parametrize("vice", ["while True: pass", "import os; os._exit(0)"])
 def test_a_plugin_that_cannot_be_imported_keeps_no_option_from_opening_the_playground(
     launch: Launch, home: Path, vice: str
@@ -122,7 +110,7 @@ def test_a_plugin_that_cannot_be_imported_keeps_no_option_from_opening_the_playg
     folder = home / "config" / "plugins"
     folder.mkdir(parents=True)
     (folder / "bad.py").write_text(vice)
-    (folder / "cold.py").write_text(COLD)
+    (folder / "cold.py").write_text(PLUGIN)
     words = ("--strategy", "cold", "--tokenizer", "char", "--schedule", "linear")
     terminal = launch(*words, "--dataset", "names", "--n-embd", "8")
     terminal.wait_for("step 0/", 20)
@@ -136,7 +124,7 @@ def test_a_plugin_that_cannot_be_imported_keeps_no_option_from_opening_the_playg
 def test_a_name_that_no_plugin_has_is_told_on_the_screen(launch: Launch, home: Path) -> None:
     folder = home / "config" / "plugins"
     folder.mkdir(parents=True)
-    (folder / "cold.py").write_text(COLD)
+    (folder / "cold.py").write_text(PLUGIN)
     terminal = launch("--strategy", "cald")
     terminal.wait_for("did you mean 'cold'", 20)
     terminal.wait_for("step 0/")

@@ -335,13 +335,19 @@ def test_divergence_puts_back_to_the_last_good_step_and_everything_works_from_th
     assert math.isfinite(session.frame().metrics.losses[-1])
 
 
-def test_another_way_to_look_at_a_diverged_run_does_not_make_it_well(
-    spec: RunSpec, registry: Registry
-) -> None:
+def diverged(spec: RunSpec, registry: Registry) -> Session:
+    """A session that a learning rate of a billion has stopped."""
     session = Session.open(spec, registry)
     session.edit({"optimizer.learning_rate": 1e9})
     while session.advance():
         assert session.step < 60
+    return session
+
+
+def test_another_way_to_look_at_a_diverged_run_does_not_make_it_well(
+    spec: RunSpec, registry: Registry
+) -> None:
+    session = diverged(spec, registry)
     trouble = session.trouble
     assert trouble is not None and trouble.kind == "diverged"
     others = (
@@ -357,10 +363,7 @@ def test_another_way_to_look_at_a_diverged_run_does_not_make_it_well(
 def test_after_divergence_the_state_that_is_put_back_gives_a_finite_loss(
     spec: RunSpec, registry: Registry
 ) -> None:
-    session = Session.open(spec, registry)
-    session.edit({"optimizer.learning_rate": 1e9})
-    while session.advance():
-        assert session.step < 60
+    session = diverged(spec, registry)
     session.edit({"optimizer.learning_rate": 0.0})
     assert session.advance()
     assert math.isfinite(session.frame().metrics.losses[-1])

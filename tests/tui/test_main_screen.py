@@ -12,6 +12,7 @@ from textual.widgets import Input
 from playground.lab.client.events import WorkerBack, WorkerLost
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.sampling import Link, Sampling
+from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.screens.help import LOOKING_AT
 from playground.tui.widgets.bars import Bars
@@ -363,3 +364,12 @@ async def test_keys_typed_faster_than_the_screen_follows_each_do_their_own() -> 
         field = app.main.query_one("#sampling-prompt", Input)
         await seen(pilot, lambda: field.value == "ni")
         await seen(pilot, lambda: "paused" in app.text("#status"))
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 40)])
+async def test_the_line_of_keys_names_help_and_the_way_out_in_every_terminal(
+    size: tuple[int, int],
+) -> None:
+    async with playing(size=size) as (app, _):
+        keys = app.main.query_one(KeyBar).words
+        assert "? help" in keys and "q quit" in keys

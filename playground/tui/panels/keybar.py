@@ -14,11 +14,12 @@ from playground.tui.widgets.static_text import Words
 IMPORTANCE = {
     name: place
     for place, name in enumerate(
-        ("help", "step", "run", "datasets", "settings", "fork", "runs", "sample", "leave", "back",
+        ("help", "leave", "step", "run", "datasets", "settings", "fork", "runs", "sample", "back",
          "speed.1", "zoom", "tokenizers", "plugins", "reset")
     )
 }  # fmt: skip
-"""Which keys are shown when not all fit, by the names of their actions: help first."""
+"""Which keys are shown when not all fit, by the names of their actions: help and the way out
+first."""
 
 
 class KeyBar(Words):
