@@ -153,9 +153,11 @@ def _asked(
 
     texts = texts_of(said)
     here, there = sources, NamedChoices()
-    if (texts or strategies) and _has_plugins(sources):
+    plugins = bool(texts or strategies) and _has_plugins(sources)
+    if plugins:
         here = PluginSources(entry_points=False)
-        ours = load(here)
+    ours = load(here) if plugins or strategies else None
+    if plugins and ours is not None:
         known = tuple(text for text in strategies if _is_built_in(ours, "strategy", text))
         links(ours, known)  # refuses the knobs that cannot be
         there = NamedChoices(
@@ -168,8 +170,8 @@ def _asked(
         )
     spec = make_spec({name: said[name] for name in said if name not in there.choices}, here)
     sampling = None
-    if strategies and not there.strategies:
-        sampling = Sampling(links(load(here), strategies))
+    if ours is not None and strategies and not there.strategies:
+        sampling = Sampling(links(ours, strategies))
     return spec.to_json(), sampling, there or None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -182,7 +181,7 @@ def _sampled_as(session: Session, sampling: Sampling) -> Iterator[None]:
 
 def _greedy(save: Path | None) -> str:
     """What to do for the likeliest token each time, which no temperature gives."""
-    path = shlex.quote(str(save or "model.safetensors"))
+    path = shell_word(save or "model.safetensors")
     saving = "train with" if save is None else "keep"
     return (
         f"leave --temperature out, {saving} --save {path}, and then: "
