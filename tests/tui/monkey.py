@@ -69,7 +69,7 @@ def press(app: WatchedApp, *keys: str) -> None:
         app.post_message(events.Key(key, sign))
 
 
-async def left(app: WatchedApp, seconds: float = 10) -> None:
+async def left(app: WatchedApp, seconds: float = 60) -> None:
     """Wait until the app has ended."""
     async with asyncio.timeout(seconds):
         while app.is_running:
