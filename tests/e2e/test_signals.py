@@ -3,107 +3,30 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from playground.tui.quit import FAULTS, ending_signals
-from tests.calibrated import PATIENCE
-
-if sys.platform == "win32":
-    pytest.skip("no pseudo-terminals here", allow_module_level=True)
-
-import fcntl
-import struct
-import termios
-
-COMMAND = str(Path(sys.executable).parent / "microgpt-play")
-
-
-class Terminal:
-    """A pseudo-terminal with the playground in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ours, self.its = os.openpty()  # `its` stays open, as a shell would hold it
-        fcntl.ioctl(self.its, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-        self.before = self.modes
-        self.written = b""
-        self.process = subprocess.Popen(
-            [COMMAND, "--no-record"],
-            stdin=self.its,
-            stdout=self.its,
-            stderr=self.its,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "MICROGPT_PLAY_HOME": str(folder)},
-        )
-
-    @property
-    def modes(self) -> list[object]:
-        """How the terminal reads and echoes."""
-        return termios.tcgetattr(self.its)
-
-    @property
-    def raw(self) -> bool:
-        return not int(self.modes[3]) & termios.ICANON  # type: ignore[call-overload]
-
-    def wait(self, for_: Callable[[], object], seconds: float = 20) -> None:
-        """Read what the playground writes until the condition holds."""
-        deadline = time.monotonic() + seconds * PATIENCE
-        while not for_():
-            assert time.monotonic() < deadline, self.written[-2000:]
-            if select.select([self.ours], [], [], 0.05)[0]:
-                self.written += os.read(self.ours, 65536)
-
-    def stopped(self) -> bool:
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0] == "T"
-
-    def wait_for_end(self) -> int:
-        self.wait(lambda: self.process.poll() is not None)
-        while select.select([self.ours], [], [], 0)[0]:
-            self.written += os.read(self.ours, 65536)
-        return self.process.returncode
-
-    def is_as_before(self) -> bool:
-        """True if it reads, echoes, shows and reports the mouse as before."""
-        modes = ("?1049", "?1000", "?1003", "?1006", "?2004", "?1004")
-        ends = [self.written.rfind(f"\x1b[{mode}l".encode()) for mode in modes]
-        begins = [self.written.rfind(f"\x1b[{mode}h".encode()) for mode in modes]
-        off = all(end > begin for end, begin in zip(ends, begins, strict=True))
-        return off and self.modes == self.before
+from tests.e2e.raw_terminal import RawTerminal, raw_terminal
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    with _open(tmp_path / "home") as terminal:
+def terminal(tmp_path: Path) -> Iterator[RawTerminal]:
+    with raw_terminal(tmp_path / "home") as terminal:
         terminal.wait(lambda: b"prompt" in terminal.written)
         assert terminal.raw and not terminal.is_as_before()
         yield terminal
 
 
-@contextmanager
-def _open(folder: Path) -> Iterator[Terminal]:
-    terminal = Terminal(folder)
-    try:
-        yield terminal
-    finally:
-        terminal.process.kill()
-        terminal.process.wait()
-        os.close(terminal.ours)
-        os.close(terminal.its)
-
-
 @pytest.mark.e2e
 @pytest.mark.parametrize("name", ["SIGQUIT", "SIGUSR1", "SIGALRM", "SIGXCPU", "SIGRTMIN"])
 def test_a_signal_that_ends_the_playground_leaves_the_terminal_as_it_was(
-    terminal: Terminal, name: str
+    terminal: RawTerminal, name: str
 ) -> None:
     number = getattr(signal, name, None)
     if number is None:
@@ -115,7 +38,7 @@ def test_a_signal_that_ends_the_playground_leaves_the_terminal_as_it_was(
 
 @pytest.mark.e2e
 def test_a_signal_that_comes_as_the_terminal_is_taken(tmp_path: Path) -> None:
-    with _open(tmp_path / "home") as terminal:
+    with raw_terminal(tmp_path / "home") as terminal:
         terminal.wait(lambda: terminal.raw)
         terminal.process.send_signal(signal.SIGQUIT)
         assert terminal.wait_for_end() == 128 + signal.SIGQUIT
@@ -127,7 +50,7 @@ def test_a_signal_that_comes_as_the_terminal_is_taken(tmp_path: Path) -> None:
     "signals", ["CONT", "CONT CONT", "STOP CONT", "TSTP CONT", "TSTP CONT CONT"]
 )
 def test_after_it_is_continued_it_is_drawn_anew_and_left_in_order(
-    terminal: Terminal, signals: str
+    terminal: RawTerminal, signals: str
 ) -> None:
     for name in signals.split():
         seen = len(terminal.written)

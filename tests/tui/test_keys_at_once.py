@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from textual.command import SimpleCommand, SimpleProvider
 from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
 from playground.lab.client.async_store import AsyncStore
 from playground.lab.protocol.commands import ProbesState
@@ -18,6 +19,7 @@ from playground.lab.store.summaries import Outline
 from playground.tui.palette import Palette
 from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.probes.screen import ProbesScreen
+from playground.tui.widgets.paging import turn_page
 from tests.tui.monkey import OPENING, PLACES, Place, left, new_store, press, torment
 from tests.tui.watched import WatchedApp, playing
 
@@ -186,6 +188,18 @@ async def test_a_page_up_and_down_in_a_palette_without_room() -> None:
         await _filled(app)
         await pilot.press("pagedown", "pageup")
         assert app.screen.query_one(OptionList).highlighted == 0
+
+
+@pytest.mark.parametrize("by", [1, -1])
+@pytest.mark.parametrize("options", [[], [Option("none found", disabled=True)]], ids=len)
+async def test_a_page_in_a_list_with_nothing_to_choose(by: int, options: list[Option]) -> None:
+    """The palette is empty for a moment while it searches."""
+    async with playing() as (app, pilot):
+        choices = OptionList(*options)
+        await app.screen.mount(choices)
+        await pilot.pause()
+        turn_page(choices, by)
+        assert choices.highlighted is None
 
 
 # ---------------------------------------------------------------- anything

@@ -11,6 +11,8 @@ def turn_page(options: OptionList, by: int) -> None:
     Textual's own actions look the highlight up among the lines as they were drawn last. A list that
     is not drawn, for want of room or of time, has none, and they raise.
     """
+    if not options.option_count:
+        return
     count, way = options.option_count, 1 if by > 0 else -1
     lines = max(count, options.virtual_size.height)  # an option may take several
     step = max(1, options.scrollable_content_region.height * count // max(1, lines))
