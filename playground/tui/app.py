@@ -224,7 +224,8 @@ class PlaygroundApp(App[int]):
         from playground.tui.palette import Palette
 
         if not isinstance(self.screen, Palette):
-            self.push_screen(Palette(id="--command-palette"))
+            # Without Textual's id, which one that is still going would have too.
+            self.push_screen(Palette())
 
     @override
     def search_themes(self) -> None:

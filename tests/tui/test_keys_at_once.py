@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import sys
 from pathlib import Path
@@ -125,6 +126,20 @@ async def test_the_palettes_of_commands_and_of_themes_are_this_one() -> None:
         app.search_themes()
         assert isinstance(app.screen, Palette)
         await pilot.pause()
+
+
+@pytest.mark.parametrize("seed", [7, 13])
+async def test_palettes_that_come_and_go_without_a_pause(seed: int) -> None:
+    dice = random.Random(seed)
+    keys = ["ctrl+p", "ctrl+p", "escape", "enter", "a", "t", "down"]
+    async with playing() as (app, _):
+        for _ in range(60):
+            press(app, *(dice.choice(keys) for _ in range(dice.randint(1, 5))))
+            for _ in range(dice.choice([0, 1, 5, 30, 100])):
+                await asyncio.sleep(0)
+        press(app, "ctrl+c")
+        await left(app)
+    assert app.return_value == 0
 
 
 async def _filled(app: WatchedApp) -> None:

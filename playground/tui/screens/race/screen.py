@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
@@ -175,7 +176,7 @@ class RaceScreen(Screen[Kept | None]):
         self.query_one("#race-loss").border_title = "Loss"
         self.query_one("#race-settings").border_title = "Settings that differ"
         self._race.changed = self._soon
-        self._do(self._open())
+        self._do(self._open)
         self.draw()
 
     async def on_unmount(self) -> None:
@@ -203,21 +204,21 @@ class RaceScreen(Screen[Kept | None]):
             self._opened = True
         self.draw()
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        """Carry out work in the background; a LabError is told to the person."""
-        self.run_worker(self._guarded(work))
+    def _do(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Carry out work in the background; a LabError is told to the person.
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        work: a function, since nobody would await its coroutine if the screen goes at once.
+        """
+        self.run_worker(partial(self._guarded, work))  # type: ignore[arg-type]  # two kinds fit
+
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except LabError as error:
             self.notify(
                 error.failure.message, title=error.failure.title, severity="error",
                 timeout=12, markup=False,
             )  # fmt: skip
-        except asyncio.CancelledError:
-            work.close()
-            raise
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Until both sides are open, only the keys to leave and for help work. In the prompt, a
@@ -239,7 +240,7 @@ class RaceScreen(Screen[Kept | None]):
             async with self._turn:
                 await work()
 
-        self._do(done())
+        self._do(done)
 
     def action_run(self) -> None:
         self._in_turn(self._toggle)
@@ -281,7 +282,7 @@ class RaceScreen(Screen[Kept | None]):
         self._in_turn(self._race.go_to_start)
 
     def action_keep(self, place: int) -> None:
-        self._do(self._keep(1 if place else 0))
+        self._do(partial(self._keep, 1 if place else 0))
 
     async def _keep(self, place: Place) -> None:
         checkpoint = await self._race.checkpoint(place)
@@ -293,7 +294,7 @@ class RaceScreen(Screen[Kept | None]):
         if self.query_one("#race-prompt").has_class("-shown"):
             self._hide_prompt()
         else:
-            self._do(self._close(None))
+            self._do(partial(self._close, None))
 
     async def _close(self, kept: Kept | None) -> None:
         if not self._leaving:

@@ -227,7 +227,14 @@ class RunsScreen(Dialog[RunChoice | None]):
         self._stale = True
         if not self._loading:
             self._loading = True
-            self.run_worker(self._load(), group="runs-list")
+            self._work(self._load, "runs-list")
+
+    def _work(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> None:
+        """Carry out work in the background.
+
+        work: a function, since nobody would await its coroutine if the screen goes at once.
+        """
+        self.run_worker(work, group=group)  # type: ignore[arg-type]  # two kinds fit
 
     async def _load(self) -> None:
         try:
@@ -371,7 +378,7 @@ class RunsScreen(Dialog[RunChoice | None]):
             self._wanted = rows
             if not self._telling:
                 self._telling = True
-                self.run_worker(self._look_up(), group="runs-detail")
+                self._work(self._look_up, "runs-detail")
 
     async def _look_up(self) -> None:
         """Read the details that are wanted. Of several runs that the cursor passes over during one
@@ -475,7 +482,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                 self._refuse(f"{problem.title}. {problem.message}")
             self._reload()
 
-        self.run_worker(done(), group="runs-work")
+        self._work(done, "runs-work")
 
     def action_name(self) -> None:
         if (row := self._row) is not None:
