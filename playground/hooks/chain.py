@@ -16,6 +16,7 @@ from typing import Any
 
 from microgpt.sampling import draw, softmax
 from playground.api import PickStrategy, SampleContext, TransformStrategy
+from playground.hooks import plain
 from playground.hooks.errors import PluginError, excerpt, plugin_call
 
 _TRUSTED = "playground.hooks.builtins."
@@ -136,7 +137,7 @@ class _named:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, PluginError):
+        if type(error) is PluginError:
             error.contribution = f"strategy:{self._link.name}"
 
 
@@ -155,7 +156,7 @@ def _guarded_transform(link: _Link, values: list[float], context: SampleContext)
 
 
 def _as_float(value: Any) -> float:
-    if isinstance(value, (bool, str, bytes)):
+    if plain.is_a(value, (bool, str, bytes)):
         raise TypeError(f"a logit is {excerpt(value)}, not a number")
     return float(value)
 
@@ -181,7 +182,7 @@ def _wrong(result: list[float], size: int) -> str:
 def _guarded_pick(link: _Link, probs: list[float], context: SampleContext) -> int:
     with plugin_call(link.name.partition(":")[0], f"in pick of {link.name}", probs):
         given = link.strategy.pick(tuple(probs), context)
-        if isinstance(given, bool):
+        if type(given) is bool:
             raise TypeError(f"a token id is expected, not {given}")
         token = operator.index(given)
     if not 0 <= token < len(probs):

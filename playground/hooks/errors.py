@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from playground.catalog import Entry, Kind
+from playground.hooks import plain
 from playground.hooks.isolation import Interrupted, by_keyboard
 
 KIND_WORDS: dict[Kind, str] = {
@@ -103,10 +104,10 @@ class plugin_call:
         with plugin_call(entry, "encoding", text):
             ids = tokenizer.encode(text)
 
-    An exception becomes a PluginError that names the plugin, the place and the beginning of what
-    the plugin was given. Unchanged pass the errors of the contract (DatasetError, UnknownTextError,
-    a PluginError from further down), the types in `passing` (by which the lab cancels), and
-    KeyboardInterrupt where there is a keyboard.
+    An exception of any type becomes a PluginError that names the plugin, the place and the
+    beginning of what the plugin was given. Errors of the contract (DatasetError, UnknownTextError,
+    a PluginError from further down) and the types in `passing` pass, made anew if a plugin's own
+    subclass was raised. Unchanged passes the interrupt of the keyboard.
 
     The guard is a class and no generator, because a generator is too slow around every token.
     """
@@ -134,10 +135,13 @@ class plugin_call:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> Literal[False]:
-        if error is None or isinstance(error, GeneratorExit) or by_keyboard(error):
+        if error is None or kind is None or by_keyboard(kind):
             return False
-        if isinstance(error, self.passing) or _in_contract(error):
+        allowed = self._allowed(kind, error)
+        if allowed is error:
             return False
+        if allowed is not None:
+            raise allowed from None
         place = self.place
         if isinstance(self.owner, Entry):
             plugin = self.owner.plugin
@@ -151,48 +155,86 @@ class plugin_call:
             failure.contribution = f"{self.owner.kind}:{self.owner.qualified}"
         raise failure from error
 
+    def _allowed(self, kind: type[BaseException], error: BaseException) -> BaseException | None:
+        """The error itself, or a plain copy of the error, if it may pass; None if it may not."""
+        from playground.api import DatasetError, ExportError, UnknownTextError
 
-def _in_contract(error: BaseException) -> bool:
-    if isinstance(error, PluginError):
-        return True
-    from playground.api import DatasetError, UnknownTextError  # imported only after a failure
+        try:
+            if issubclass(kind, PluginError):
+                return error if _is_plain(error, "plugin", "place", "reason", "detail") else None
+            for known in (DatasetError, ExportError):
+                if issubclass(kind, known) and known in (DatasetError, *self.passing):
+                    if kind is known and _is_plain(error, "title", "message"):
+                        return error
+                    return known(plain.shown(error.title), plain.shown(error.message))  # type: ignore[attr-defined]
+            if issubclass(kind, UnknownTextError):
+                if kind is UnknownTextError and _is_plain(error, "text", "character"):
+                    return error
+                return UnknownTextError(plain.text(error.text), int(error.position))  # type: ignore[attr-defined]
+            if not issubclass(kind, self.passing):
+                return None
+            if issubclass(kind, OSError):
+                return _plain_os_error(error)  # type: ignore[arg-type]
+        except Interrupted:
+            raise
+        except BaseException:  # an attribute of the error raises
+            return None
+        return error if kind in self.passing else None
 
-    return isinstance(error, (DatasetError, UnknownTextError))
+
+def _is_plain(error: BaseException, *names: str) -> bool:
+    """True if these attributes are texts that an instance of an exact class holds."""
+    held = vars(error)
+    return all(type(held.get(name)) is str for name in names)
+
+
+def _plain_os_error(error: OSError) -> OSError:
+    number, words, file = error.errno, error.strerror, error.filename
+    if not isinstance(number, int):
+        return OSError(plain.shown(error))
+    name = None if file is None else plain.shown(file)
+    return OSError(int(number), one_line(plain.shown(words)), name)
 
 
 # ---------------------------------------------------------------- saying it
 
 
 def describe(error: BaseException) -> str:
-    """One line: the type of an exception and its message, even if `__str__` fails."""
-    name = type(error).__name__
-    if isinstance(error, SyntaxError):
-        return one_line(_describe_syntax(error))
-    if isinstance(error, SystemExit):
-        return one_line(f"it tried to end the program ({_message(error) or 'SystemExit'})")
+    """One line: the type of an exception and its message, even if the exception's own methods
+    fail."""
+    name = plain.type_name(error)
+    if plain.is_a(error, SyntaxError):
+        try:
+            return one_line(_describe_syntax(error))  # type: ignore[arg-type]
+        except Interrupted:
+            raise
+        except BaseException:
+            return one_line(name)
     message = _message(error)
+    if plain.is_a(error, SystemExit):
+        return one_line(f"it tried to end the program ({message or 'SystemExit'})")
     return one_line(f"{name}: {message}" if message else name)
 
 
 def _describe_syntax(error: SyntaxError) -> str:
     where = f"{error.filename}, line {error.lineno}" if error.lineno else str(error.filename)
-    text = (error.text or "").strip()
+    text = plain.text(error.text or "").strip()
     shown = f": {text!r}" if text else ""
-    return f"{type(error).__name__} in {where}{shown}: {error.msg}"
+    return f"{plain.type_name(error)} in {where}{shown}: {error.msg}"
 
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
+        return plain.shown(error)
     except Interrupted:
         raise
     except BaseException as broken:
-        return f"(its message cannot be shown: __str__ raised {type(broken).__name__})"
+        return f"(its message cannot be shown: __str__ raised {plain.type_name(broken)})"
 
 
 def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
     """Printable text on one line: control characters and line ends become spaces."""
-    clean = "".join(ch if ch.isprintable() else " " for ch in text[: 4 * limit])
+    clean = "".join(ch if ch.isprintable() else " " for ch in plain.text(text)[: 4 * limit])
     clean = " ".join(clean.split())
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
@@ -200,24 +242,28 @@ def one_line(text: str, limit: int = MAX_MESSAGE) -> str:
 def excerpt(value: object) -> str:
     """The beginning of a value, for a message."""
     try:
-        if isinstance(value, str):
-            return repr(value if len(value) <= MAX_EXCERPT else value[:MAX_EXCERPT] + "…")
-        if isinstance(value, (list, tuple)) and len(value) > 8:
-            head = ", ".join(repr(item) for item in value[:8])
-            return one_line(f"[{head}, … {len(value)} in all]", 2 * MAX_EXCERPT)
+        if plain.is_a(value, str):
+            text = plain.text(value)
+            return repr(text if len(text) <= MAX_EXCERPT else text[:MAX_EXCERPT] + "…")
+        if type(value) in (list, tuple) and len(value) > 8:  # type: ignore[arg-type]
+            head = ", ".join(plain.text(repr(item)) for item in value[:8])  # type: ignore[index]
+            return one_line(f"[{head}, … {len(value)} in all]", 2 * MAX_EXCERPT)  # type: ignore[arg-type]
         return one_line(repr(value), 2 * MAX_EXCERPT)
     except Interrupted:
         raise
     except BaseException:
-        return f"a {type(value).__name__}"
+        return f"a {plain.type_name(value)}"
+
+
+_trace_of = BaseException.__dict__["__traceback__"].__get__
 
 
 def traceback_text(error: BaseException) -> str:
     """The traceback from where the plugin's own code begins."""
-    trace = error.__traceback__
-    while trace is not None and _is_ours(trace):
-        trace = trace.tb_next
     try:
+        trace: TracebackType | None = _trace_of(error)
+        while trace is not None and _is_ours(trace):
+            trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace))
         if len(text) > MAX_TRACEBACK:  # both ends stay: where it began, and what was raised
             half = MAX_TRACEBACK // 2

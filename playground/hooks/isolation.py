@@ -36,12 +36,21 @@ class Interrupted(KeyboardInterrupt):
     """A KeyboardInterrupt that the keyboard caused, and no plugin raised."""
 
 
-def by_keyboard(error: BaseException) -> bool:
-    """True if an error may be Ctrl+C. A worker ignores SIGINT, so there only a plugin can have
-    raised KeyboardInterrupt."""
-    if not isinstance(error, KeyboardInterrupt):
+def by_keyboard(kind: type[BaseException]) -> bool:
+    """True if an exception of this type is ctrl+c. A worker ignores SIGINT, and a command makes
+    ctrl+c raise Interrupted (see `interrupts_by_keyboard`), so there a plugin raised any other
+    KeyboardInterrupt; a program that uses the lab as a library has Python's own handler."""
+    if not issubclass(kind, KeyboardInterrupt):
         return False
-    return isinstance(error, Interrupted) or signal.getsignal(signal.SIGINT) != signal.SIG_IGN
+    return kind is Interrupted or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def interrupts_by_keyboard() -> None:
+    """Make ctrl+c raise Interrupted from now on, which tells it from a KeyboardInterrupt that a
+    plugin raises. Does nothing where SIGINT is ignored, or handled already."""
+    main = threading.current_thread() is threading.main_thread()
+    if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _listener(signal.default_int_handler))
 
 
 @contextlib.contextmanager

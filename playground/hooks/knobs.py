@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from playground.api import Knobs, KnobValue
 from playground.catalog import Entry
+from playground.hooks import plain
 from playground.hooks.errors import KnobError, excerpt, one_line, plugin_call
 from playground.hooks.lookup import range_of, unknown_knob
 from playground.hooks.refusals import LIMITS, NUMBERS, limit
@@ -33,6 +34,16 @@ def make_knobs(
         if options:
             raise unknown_knob(entry.name, str(next(iter(options))), [])
         return None
+    with plugin_call(entry, "checking its knobs", passing=(KnobError,)):
+        return _make_knobs(entry, model, options, follows)
+
+
+def _make_knobs(
+    entry: Entry,
+    model: type[Knobs],
+    options: Mapping[str, Any],
+    follows: Mapping[str, KnobValue] | None,
+) -> Knobs:
     known = {control.name: control for control in entry.controls}
     for name in options:
         if name not in known:
@@ -61,9 +72,13 @@ def make_knobs(
         ) from None
 
 
-def canonical(knobs: Knobs | None) -> dict[str, JsonValue]:
-    """Every knob with its value, as JSON: what a saved run keeps."""
-    return {} if knobs is None else knobs.model_dump(mode="json")
+def canonical(entry: Entry, knobs: Knobs | None) -> dict[str, JsonValue]:
+    """Every knob with its value, as JSON: what a saved run keeps. Raises PluginError."""
+    if knobs is None:
+        return {}
+    with plugin_call(entry, "reading its knobs"):
+        dumped = knobs.model_dump(mode="json")
+        return {plain.text(name): plain.scalar(value) for name, value in dumped.items()}
 
 
 def _validate(entry: Entry, model: type[Knobs], options: dict[str, Any]) -> Knobs:
@@ -83,7 +98,7 @@ def _check_reading(entry: Entry, made: Knobs, options: Mapping[str, Any]) -> Non
     """Raise KnobError for a text of which pydantic makes another number than a person may mean,
     as 1 of "1.000"."""
     for name, given in options.items():
-        value = getattr(made, name)
+        value = plain.scalar(getattr(made, name))
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if isinstance(given, str) and number:
             try:

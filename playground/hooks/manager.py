@@ -24,7 +24,7 @@ import pluggy
 
 from playground.api import API_VERSION, PROJECT_NAME, Contribution
 from playground.catalog import BUILTIN, Entry, Kind, Plugin, Problem, Stage
-from playground.hooks import api_version, specs
+from playground.hooks import api_version, plain, specs
 from playground.hooks.builtins import MODULES
 from playground.hooks.discovery import Candidate, Finder
 from playground.hooks.errors import KIND_WORDS, describe, excerpt, one_line, traceback_text
@@ -33,7 +33,7 @@ from playground.hooks.isolation import Interrupted, put_back, undisturbed
 from playground.hooks.quarantine import Quarantine, crashed
 from playground.hooks.registry import Registered, Registry
 from playground.hooks.sources import BUILT_IN, PluginSources, expanded
-from playground.hooks.validation import ContributionError, entry_of, why
+from playground.hooks.validation import ContributionError, entry_of, plain_contribution, why
 
 MAX_CONTRIBUTIONS = 1000
 """The most contributions that one hook of one plugin gives: a generator may never end."""
@@ -166,7 +166,7 @@ class _Loader:
     def _hooks(self, plugin: str, origin: str, module: object) -> None:
         found = False
         try:
-            attributes = dir(module)
+            attributes = [plain.text(name) for name in dir(module)]
         except Interrupted:
             raise
         except BaseException as error:  # a module may have a __dir__ of its own
@@ -187,7 +187,8 @@ class _Loader:
                 continue
             if options is not None:
                 found = True
-                self._hook(plugin, origin, options.get("specname") or attribute, function)
+                named = options.get("specname") or attribute
+                self._hook(plugin, origin, plain.scalar(named), function)
             elif _looks_like_hook(module, attribute, function):
                 found = True
                 self._problem(plugin, origin, "hook", self._unmarked(attribute))
@@ -258,12 +259,12 @@ class _Loader:
 
     def _contribution(self, plugin: str, origin: str, kind: Kind, given: object) -> None:
         try:
-            entry = entry_of(kind, plugin, origin, given)
-            assert isinstance(given, Contribution)
+            contribution = plain_contribution(given)
+            entry = entry_of(kind, plugin, origin, contribution)
         except Interrupted:
             raise
         except BaseException as error:
-            detail = "" if isinstance(error, ContributionError) else traceback_text(error)
+            detail = "" if type(error) is ContributionError else traceback_text(error)
             self.problems.append(Problem(plugin, origin, "contribution", why(error), detail))
             return
         for other in self.registered:
@@ -271,7 +272,7 @@ class _Loader:
                 message = f"it contributes the {KIND_WORDS[kind]} {entry.name!r} twice"
                 self._problem(plugin, origin, "contribution", message)
                 return
-        self.registered.append(Registered(entry, given))
+        self.registered.append(Registered(entry, contribution))
 
     # ------------------------------------------------------------ what went wrong
 
@@ -346,11 +347,13 @@ def _checked_iterator(hook: str, result: Any) -> Iterator[object]:
 
 def _looks_like_hook(module: object, attribute: str, function: object) -> bool:
     """An unmarked function that its author meant as a hook."""
-    return (
-        isinstance(function, FunctionType)
-        and function.__module__ == getattr(module, "__name__", None)
-        and (attribute in specs.HOOKS or attribute.startswith(_HOOK_PREFIX))
+    if not plain.is_a(function, FunctionType) or not attribute.startswith(_HOOK_PREFIX):
+        return False
+    owner, name = (
+        plain.scalar(getattr(one, attr, None))
+        for one, attr in ((function, "__module__"), (module, "__name__"))
     )
+    return bool(owner == name)
 
 
 def _unknown_hook(name: str) -> str:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.parameters import parameter_count
 from playground.api import Contribution, Engine, KnobValue
-from playground.catalog import Catalog, Entry, Kind, Plugin, Problem
+from playground.catalog import BUILTIN, Catalog, Entry, Kind, Plugin, Problem
 from playground.hooks.chain import Chain
 from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
+from playground.hooks.guarded_engine import guarded
 from playground.hooks.knobs import JsonValue, canonical, make_knobs
 from playground.hooks.lookup import parse_choice, parse_options, resolve
 from playground.hooks.validation import check_made
@@ -116,7 +118,9 @@ class Registry:
     ) -> dict[str, JsonValue]:
         """All options with their values, as JSON: what a saved run keeps. Raises KnobError."""
         entry = self.entry(kind, name)
-        return canonical(make_knobs(entry, self.contribution(kind, name).knobs, options or {}))
+        return canonical(
+            entry, make_knobs(entry, self.contribution(kind, name).knobs, options or {})
+        )
 
     def make(
         self,
@@ -150,7 +154,9 @@ class Registry:
             made = factory(config, optimizer, weights)
             missing = check_made("engine", made)
         engine: Engine = _whole(entry, made, missing)
-        return engine
+        if entry.plugin == BUILTIN:
+            return engine
+        return guarded(engine, entry, parameter_count(config))
 
     def make_chain(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from playground.api import Contribution, Control, Knobs, controls
 from playground.catalog import Entry, Kind
+from playground.hooks import plain
 from playground.hooks.errors import describe, excerpt, one_line
 from playground.hooks.gallery import lacking
 from playground.hooks.knobs import make_knobs
@@ -40,13 +41,28 @@ class ContributionError(Exception):
     """Why a contribution is refused, in one line."""
 
 
-def entry_of(kind: Kind, plugin: str, origin: str, given: object) -> Entry:
-    """The plain-data entry of a contribution.
+def plain_contribution(given: object) -> Contribution[Any]:
+    """The contribution as an exact Contribution with exact texts. Raises ContributionError, or
+    whatever a subclass of the plugin's raises."""
+    if not plain.is_a(given, Contribution):
+        raise ContributionError(f"a Contribution is expected, not {excerpt(given)}")
+    requires: Any = given.requires  # type: ignore[attr-defined]
+    if not plain.is_a(requires, str):
+        requires = tuple(map(plain.scalar, requires))
+    return Contribution(
+        name=plain.scalar(given.name),  # type: ignore[attr-defined]
+        summary=plain.scalar(given.summary),  # type: ignore[attr-defined]
+        factory=given.factory,  # type: ignore[attr-defined]
+        knobs=given.knobs,  # type: ignore[attr-defined]
+        requires=plain.scalar(requires),
+    )
+
+
+def entry_of(kind: Kind, plugin: str, origin: str, given: Contribution[Any]) -> Entry:
+    """The plain-data entry of a contribution from `plain_contribution`.
 
     Raises ContributionError, or whatever the plugin's own knobs raise.
     """
-    if not isinstance(given, Contribution):
-        raise ContributionError(f"a Contribution is expected, not {excerpt(given)}")
     name = given.name
     if not isinstance(name, str) or len(name) > MAX_NAME or not NAME.fullmatch(name):
         raise ContributionError(
@@ -95,7 +111,7 @@ def _checked_controls(
     for field, info in knobs.model_fields.items():
         if info.is_required():
             raise ContributionError(f"{name}: the knob {field!r} needs a default")
-    made = tuple(_check_control(name, control) for control in controls(knobs))
+    made = tuple(_check_control(name, _plain_control(control)) for control in controls(knobs))
     draft = Entry(kind, name, plugin, origin, "", made)
     trials = [("the defaults", knobs.model_construct().model_dump())]
     trials += [
@@ -109,6 +125,16 @@ def _checked_controls(
         except ValueError as error:
             raise ContributionError(f"{what} cannot be: {error}") from error
     return made
+
+
+def _plain_control(control: Control) -> Control:
+    """The control with exact built-in values, since the control travels to the screen's process."""
+    values = {
+        field.name: plain.scalar(getattr(control, field.name))
+        for field in dataclasses.fields(control)
+        if field.name != "choices"
+    }
+    return Control(**values, choices=tuple(map(plain.scalar, control.choices)))
 
 
 def _check_control(name: str, control: Control) -> Control:
@@ -150,7 +176,7 @@ def check_made(kind: Kind, made: object) -> str:
     """What is missing from an object for its protocol; "" if nothing is."""
     if made is None:
         return "the factory gave nothing"
-    what = f"what the factory gave ({type(made).__name__})"
+    what = f"what the factory gave ({plain.type_name(made)})"
     for method in METHODS[kind]:
         if not callable(getattr(made, method, None)):
             return f"{what} has no method {method!r}"
@@ -166,4 +192,4 @@ def check_made(kind: Kind, made: object) -> str:
 
 def why(error: BaseException) -> str:
     """A Problem's message for whatever came out of `entry_of`."""
-    return one_line(str(error)) if isinstance(error, ContributionError) else describe(error)
+    return one_line(str(error)) if type(error) is ContributionError else describe(error)

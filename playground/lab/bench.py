@@ -31,6 +31,7 @@ from microgpt.trainer import Trainer, shuffle_and_init
 from microgpt.vector_engine import VectorEngine
 from playground.catalog import BUILTIN, Entry
 from playground.hooks.errors import PluginError, describe
+from playground.hooks.isolation import by_keyboard
 from playground.hooks.registry import Registry
 
 _SEED = 42
@@ -218,7 +219,9 @@ def guard() -> Iterator[None]:
         yield
     except PluginError as error:
         raise EngineFailed(error.reason) from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if by_keyboard(type(error)):
+            raise
         raise EngineFailed(describe(error)) from error
 
 

@@ -90,7 +90,7 @@ def test_the_engine_example_trains(registry_of):
     engine.loss_and_gradients([[2, 0, 1, 2]])
     engine.adam_step(0.01, 0)
     assert engine.read("weights") != weights
-    assert engine.updates == 1
+    assert engine.inner.updates == 1
 
 
 def test_the_example_of_the_api_itself_works(registry_of, context):

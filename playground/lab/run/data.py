@@ -12,6 +12,8 @@ from itertools import islice
 from pathlib import Path
 
 from playground.api import Dataset, Provenance, Tokenizer, UnknownTextError
+from playground.hooks import plain
+from playground.hooks.errors import excerpt
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.run.guard import Guard
 
@@ -23,6 +25,8 @@ BEYOND = 64
 """How many tokens past the model's reach are still shown."""
 LONG = 20_000
 """A document with more characters is encoded only as far as the model can see."""
+MAX_DECODED = 1_000_000
+"""The most characters of one sampled text."""
 _RECENT = 64
 _END = "\x1e"
 """Ends each document in the fingerprint."""
@@ -47,11 +51,11 @@ def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documen
 
     def progress(what: str, done: int, total: int) -> None:
         guard.doing("prepare", "prepare").alive()
-        report(Progress(str(what), int(done), int(total)))
+        report(Progress(plain.shown(what), int(done), int(total)))
 
     with guard.at("prepare", kind="prepare"):
         dataset.prepare(cache, progress)
-        total = dataset.count() or 0
+        total = int(dataset.count() or 0)
     texts: list[str] = []
     crc, sha, control, characters = 0, hashlib.sha256(), "", 0
     stage = f"reading {guard.entry.name}"
@@ -75,7 +79,10 @@ def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documen
                     )
                 )
             report(Progress(stage, len(texts), max(total, len(texts)) if total else 0))
-        provenance = dataset.provenance
+        given = dataset.provenance
+        provenance = Provenance(
+            plain.shown(given.source), plain.shown(given.licence), plain.shown(given.sha256)
+        )
     if not texts:
         raise LabError(
             Failure("The data set is empty", f"{guard.label} gave no documents. Choose another.")
@@ -95,9 +102,10 @@ def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:
         guard.doing("documents").alive()
         if not guard.trusted:
             for text in chunk:
-                if not isinstance(text, str):
-                    raise guard.broken("documents", f"it gave a {type(text).__name__}, not text")
-            chunk = [text for text in chunk if text]
+                if not plain.is_a(text, str):
+                    wrong = f"it gave a {plain.type_name(text)}, not text"
+                    raise guard.broken("documents", wrong)
+            chunk = list(filter(None, map(plain.text, chunk)))
         if time.monotonic() - began < 0.05 and size < 32_768:
             size *= 2
         yield chunk
@@ -127,7 +135,8 @@ class Encoder:
         for token in ids:
             if type(token) is not int or not 0 <= token < self.vocab_size:
                 raise self.guard.broken(
-                    "encode", f"it gave the id {token!r}, with a vocabulary of {self.vocab_size}"
+                    "encode",
+                    f"it gave the id {excerpt(token)}, with a vocabulary of {self.vocab_size}",
                 )
         return ids
 
@@ -160,14 +169,17 @@ class Encoder:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`. Raises PluginError."""
         with self.guard.at("decode", ids):
-            return str(self.tokenizer.decode(ids))
+            text = plain.shown(self.tokenizer.decode(ids))
+        if len(text) > MAX_DECODED:
+            raise self.guard.broken("decode", f"it made {len(text):,} characters of {len(ids)} ids")
+        return text
 
     def display(self, token: int) -> str:
         """A short name for one token. Raises PluginError."""
         if self.guard.trusted:
             return self.tokenizer.display(token)
         with self.guard.at("display", token):
-            return str(self.tokenizer.display(token))[:40]
+            return plain.shown(self.tokenizer.display(token))[:40]
 
 
 class TokenDocuments(Sequence[list[int]]):

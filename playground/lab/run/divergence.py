@@ -7,7 +7,7 @@ from typing import Any
 from microgpt.engine import Engine
 from microgpt.parameters import parameter_layout
 from microgpt.trainer import DivergedError
-from playground.hooks.errors import PluginError
+from playground.hooks.errors import PluginError, describe
 from playground.lab.protocol.failures import Failure
 from playground.lab.run.guard import Guard, failure_of
 from playground.lab.spec import OptimizerSpec
@@ -58,7 +58,7 @@ def unexpected(guard: Guard, error: BaseException, detail: str) -> Failure:
         return failure_of(PluginError(guard.entry.plugin, f"in a step ({guard.label})", error))
     return Failure(
         "A training step failed",
-        f"{type(error).__name__}: {error}. The run stands where it was before that step.",
+        f"{describe(error)}. The run stands where it was before that step.",
         kind="internal",
         detail=detail,
     )

@@ -18,6 +18,7 @@ from microgpt.engine import STATE_KINDS, Decoder, Engine, PreparedEngine
 from microgpt.scalar_engine import ScalarEngine
 from microgpt.vector_engine import VectorEngine
 from playground.catalog import BUILTIN, Entry
+from playground.hooks import plain
 from playground.hooks.errors import plugin_call
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Progress
@@ -106,7 +107,7 @@ class Engines:
 
 
 def _progress(name: str, what: str, done: int, total: int) -> Progress:
-    return Progress(f"{name}: {what}", int(done), int(total))
+    return Progress(f"{name}: {plain.shown(what)}", int(done), int(total))
 
 
 def move(source: Engine, target: Engine) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from microgpt.parameters import parameter_layout
 from playground.api import ExportError, RunExport
 from playground.files import draft_folder
+from playground.hooks import plain
 from playground.hooks.errors import KnobError, PluginError, plugin_call
 from playground.hooks.registry import Registry
 from playground.hooks.sources import expanded
@@ -81,7 +82,7 @@ def export(
     def progress(what: str, done: int, total: int) -> None:
         activity.alive()
         try:
-            report(Progress(f"{guard.entry.name}: {str(what)[:80]}", int(done), int(total)))
+            report(Progress(f"{guard.entry.name}: {plain.shown(what)[:80]}", int(done), int(total)))
         except BaseException as error:  # a cancellation, which is no failure of the plugin
             stopped.append(error)
             raise

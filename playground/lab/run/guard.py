@@ -194,8 +194,10 @@ class _At:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.doing.__exit__(kind, error, trace)
-        self.call.__exit__(kind, error, trace)
+        try:  # the watchdog looks on while the error is put into words: `__str__` may hang
+            self.call.__exit__(kind, error, trace)
+        finally:
+            self.doing.__exit__(kind, error, trace)
 
 
 def label(entry: Entry) -> str:

@@ -20,6 +20,7 @@ from microgpt.parameters import parameter_layout
 from microgpt.trainer import StepResult
 from playground.api import Metric, SampleFacts, StepFacts, StepMetric
 from playground.catalog import Entry, KnobValue
+from playground.hooks import plain
 from playground.hooks.errors import PluginError, excerpt
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Failure, LabError
@@ -127,7 +128,8 @@ class Measurer:
             metric, guard = make(
                 registry, "metric", name, choice.options, self._activity, self._follows
             )
-        return _AtWork(choice, label_of(name, guard.entry, options), metric, guard)
+            with guard.at("__init__"):  # looks at the metric's attributes
+                return _AtWork(choice, label_of(name, guard.entry, options), metric, guard)
 
     # ------------------------------------------------------------ measuring
 
@@ -220,7 +222,7 @@ class Measurer:
             given = measure(facts)
             if given is None:
                 return
-            if isinstance(given, (bool, str, bytes)):
+            if plain.is_a(given, (bool, str, bytes)):
                 raise TypeError(f"a number is expected, or None, not {excerpt(given)}")
             value = float(given)
         if not math.isfinite(value):

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from playground.api import Panel, PanelFacts
+from playground.hooks import plain
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Failure
@@ -118,15 +119,13 @@ class Panels:
             return ()
         with guard.at("render"):
             given: Any = panel.render(facts, width, height)
-            if isinstance(given, str) or not hasattr(type(given), "__iter__"):
-                kind = "text" if isinstance(given, str) else type(given).__name__
+            if plain.is_a(given, str) or not hasattr(type(given), "__iter__"):
+                kind = "text" if plain.is_a(given, str) else plain.type_name(given)
                 raise guard.broken("render", f"a list of lines is expected, not {kind}")
             lines = list(islice(given, height))
             for line in lines:
-                if not isinstance(line, str):
+                if not plain.is_a(line, str):
                     raise guard.broken(
-                        "render", f"each line must be text; there is a {type(line).__name__}"
+                        "render", f"each line must be text; there is a {plain.type_name(line)}"
                     )
-            # line[:n] would call a method of the plugin's class, which may return that class.
-            most = slice(_SPARE * width)
-            return tuple(str.__getitem__(str.__str__(line), most) for line in lines)
+            return tuple(plain.text(line)[: _SPARE * width] for line in lines)

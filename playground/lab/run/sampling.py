@@ -121,7 +121,9 @@ class Sampler:
                     self._activity,
                     self._follows,
                 )
-            links.append((guard.entry.qualified, made if guard.trusted else _watched(made, guard)))
+                with guard.at("__init__"):  # looks at the strategy's attributes
+                    ready = made if guard.trusted else _watched(made, guard)
+            links.append((guard.entry.qualified, ready))
         try:
             return Chain(links)
         except ChainError as error:

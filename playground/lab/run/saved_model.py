@@ -15,7 +15,7 @@ from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint
 from playground.lab.protocol.sampling import SampleBatch, Sampling
 from playground.lab.run.data import Encoder
-from playground.lab.run.guard import Activity, Guard, failure_of, plugin_failures
+from playground.lab.run.guard import Activity, failure_of, make, plugin_failures
 from playground.lab.run.sampling import Sampler
 from playground.lab.run.setup import check_fits, fallback_words, load_tokenizer, why_not
 from playground.lab.spec import RunSpec, SpecError
@@ -47,8 +47,9 @@ class SavedModel:
             spec = RunSpec.parse(checkpoint.spec)
             choice = spec.tokenizer
             follows = spec.model.model_dump()
-            tokenizer = registry.make("tokenizer", choice.name, choice.options, follows)
-            guard = Guard(registry.entry("tokenizer", choice.name), activity)
+            tokenizer, guard = make(
+                registry, "tokenizer", choice.name, choice.options, activity, follows
+            )
             load_tokenizer(tokenizer, guard, checkpoint.tokenizer)
             encoder = Encoder(tokenizer, guard, spec.model.block_size)
             config = spec.model.config(encoder.vocab_size)

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from playground.api import Schedule
+from playground.hooks import plain
 from playground.hooks.errors import PluginError, excerpt
 from playground.lab.protocol.failures import Failure
 from playground.lab.run.guard import Guard, failure_of
@@ -65,7 +66,7 @@ class ScheduleFactors:
     def _asked(self, step: int) -> float:
         with self._guard.at("factor", (step, self._steps)):
             given: Any = self._schedule.factor(step, self._steps)
-            if isinstance(given, (bool, str, bytes)):
+            if plain.is_a(given, (bool, str, bytes)):
                 raise TypeError(f"a factor is a number, not {excerpt(given)}")
             factor = float(given)
         if not 0 <= factor < math.inf:

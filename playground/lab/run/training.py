@@ -7,6 +7,7 @@ checkpoint; setup.py restores it.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from array import array
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from itertools import chain
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
 from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer
 from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
+from playground.hooks.isolation import by_keyboard
 from playground.lab.edits import Edit, Edits
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError, Progress
@@ -164,9 +166,14 @@ class Training:
                 stretch = self._train(count)
             seconds = time.perf_counter() - began
         except (PluginError, UnknownNameError) as error:
-            self.trouble = failure_of(error)
+            failure = failure_of(error)
+            if failure.contribution.startswith("engine:"):  # its state may be half a step further
+                self._put_back(failure, at)
+            self.trouble = failure
             return False
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if by_keyboard(type(error)):
+                raise
             failure = unexpected(self._made.guard, error, traceback_text(error))
             self._put_back(failure, at)
             return False
@@ -249,7 +256,8 @@ class Training:
         try:
             self.go_to(good)
         except Exception:  # the replay fails too, so stay at the keyframe before
-            self.stand_at(self.timeline.before(good))
+            with contextlib.suppress(PluginError):  # the engine takes no state any more
+                self.stand_at(self.timeline.before(good))
         self.trouble = failure
 
     # ------------------------------------------------------------ to and fro

@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NoReturn
 
+from playground.hooks.errors import describe
 from playground.hooks.quarantine import forgive
 from playground.lab.protocol import pipe
 from playground.lab.protocol.commands import Ping, Reply
@@ -48,10 +49,10 @@ class Channel:
         """Answer a request. seconds: the time that the worker spent on it."""
         try:
             data = pipe.pack((request, seconds, reply))
-        except Exception as error:  # something of a plugin's that cannot be pickled
+        except BaseException as error:  # something of a plugin's that cannot be pickled
             failure = Failure(
                 "The answer could not be sent",
-                f"{type(error).__name__}: {error}",
+                describe(error),
                 kind="internal",
             )
             data = pipe.pack((request, seconds, failure))

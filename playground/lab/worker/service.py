@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
+from playground.hooks.errors import PluginError, UnknownNameError, describe, traceback_text
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
@@ -181,10 +181,10 @@ class Service:
             reply = Failure("These settings cannot be", str(error), problems=error.problems)
         except MemoryError:
             reply = Failure("There is not enough memory", "Use less data, or a smaller model.")
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # ctrl+c does not reach a worker
             reply = Failure(
                 "Something unforeseen went wrong",
-                f"{type(error).__name__}: {error}",
+                describe(error),
                 kind="internal",
                 detail=traceback_text(error),
             )
@@ -353,10 +353,8 @@ class Service:
         if isinstance(build.error, PluginError):
             title = f"The engine {build.entry.name!r} cannot be used"
             return Failure(title, build.error.reason, kind="plugin", detail=build.error.detail)
-        if isinstance(build.error, (Exception, SystemExit)):
+        if build.error is not None:
             raise build.error
-        if build.error is not None:  # some other BaseException, which only a plugin raises
-            raise SystemExit(repr(build.error)) from build.error
         return self._take_engine(build.name, build.made, then)
 
     def _take_engine(self, name: str, made: ReadyEngine | None, then: GetCheckpoint) -> Reply:
