@@ -11,12 +11,18 @@ PATIENCE = 2.0
 """Seconds that the threads and exit handlers of plugins get after the command has ended."""
 
 
+allowed = False
+"""True in a process of its own, which may fork (see supervisor.py)."""
+
+
 def main() -> None:
     """Entry point of `microgpt-play`."""
     try:
         from playground.cli.commands import cli
         from playground.cli.exit import run
 
+        global allowed
+        allowed = True
         code = run(cli)
     except KeyboardInterrupt:
         code = 130
@@ -25,6 +31,8 @@ def main() -> None:
 
 def _leave(code: int) -> None:
     """End the process, at the latest after PATIENCE: a plugin's threads may never end."""
+    if (supervisor := sys.modules.get("playground.cli.supervisor")) is not None:
+        supervisor.finished(code)
     if "playground.hooks.manager" in sys.modules:  # so plugins may have been loaded
         import os
         import threading

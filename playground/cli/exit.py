@@ -17,6 +17,10 @@ import click
 from playground.cli.failures import fail, fail_with
 from playground.lab.protocol.failures import LabError
 
+COMPLETING = "_MICROGPT_PLAY_COMPLETE"
+"""The variable by which click knows that a shell completes a word."""
+_SUSPECT = "A plugin may be to blame: --no-plugins leaves all of them out."
+
 
 class OutputLost(Exception):
     """Standard output or standard error cannot be written to; `args[0]` is the OSError.
@@ -71,6 +75,10 @@ def run(command: click.Command) -> int:
         return fail(error.format_message())
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except SystemExit as error:
+        if COMPLETING in os.environ:  # click answers a shell that completes a word
+            raise
+        return fail(f"Something tried to end the program ({error}). {_SUSPECT}")
     except OutputLost as lost:
         return _explain(lost.args[0])
     except OSError as error:
@@ -85,6 +93,14 @@ def _call(command: click.Command) -> int:
         code = command.main(prog_name="microgpt-play", standalone_mode=False)
     except LabError as error:
         return fail_with(error.failure)
+    except Exception as error:
+        from playground.hooks.errors import PluginError
+
+        if not isinstance(error, PluginError):
+            raise
+        from playground.lab.run.guard import failure_of
+
+        return fail_with(failure_of(error))
     return code if isinstance(code, int) else 0
 
 

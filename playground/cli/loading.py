@@ -1,4 +1,5 @@
-"""Loads plugins for the commands that have no second process to watch over the loading."""
+"""Loads plugins for the commands without a screen; a second process then watches over the command
+(see supervisor.py)."""
 
 from __future__ import annotations
 
@@ -22,10 +23,12 @@ PATIENCE = 4.0
 def load(sources: PluginSources) -> Registry:
     """Load the plugins as playground.hooks.manager.load does. A plugin that never ends loading is
     named, so that a person knows which one to leave out."""
+    from playground.cli.supervisor import activity, supervise
     from playground.hooks.manager import load as load_all
 
-    with _named():
-        return load_all(sources)
+    supervise(sources)
+    with _named(), activity.doing("plugin", "", "its import"):
+        return load_all(sources, begins=activity.alive)
 
 
 @contextlib.contextmanager

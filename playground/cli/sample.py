@@ -11,6 +11,7 @@ from pathlib import Path
 from playground.cli.choices import heat, links
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
+from playground.cli.supervisor import activity
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.sampling import DEFAULT_CHAIN, Sampling
 from playground.lab.run.saved_model import SavedModel
@@ -38,7 +39,7 @@ def sample_texts(
     if not strategies:
         chain = (chain[0] if chain else DEFAULT_CHAIN[0], *DEFAULT_CHAIN[1:])
     shown = printable_in_terminal()
-    model = SavedModel.load(path, registry)
+    model = SavedModel.load(path, registry, activity)
     if model.notice:
         say(f"! {model.notice}")
     for done in range(0, count, BATCH):

@@ -21,6 +21,8 @@ from playground.cli.probes import read_probes
 from playground.cli.progress import Report
 from playground.cli.runs.list import find_run
 from playground.cli.sample import printable_in_terminal
+from playground.cli.supervisor import activity
+from playground.hooks.isolation import Interrupted
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, check_place, read_checkpoint
@@ -37,7 +39,6 @@ from playground.lab.protocol.sampling import (
     SampleText,
     Sampling,
 )
-from playground.lab.run.guard import Activity
 from playground.lab.run.sampling import MAX_COUNT
 from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec, SpecError
@@ -74,7 +75,7 @@ def train_run(
     if target is not None:
         _spare_the_data(target, opening.spec)
     try:
-        session = open_session(opening, registry, report.opening, Activity())
+        session = open_session(opening, registry, report.opening, activity)
     except SpecError as error:
         report.clear()
         return fail(f"The saved settings cannot be. {error}.")
@@ -225,7 +226,7 @@ def _interrupts() -> Iterator[Event]:
 
     def note(_number: int, _frame: object) -> None:
         if interrupted.is_set():
-            raise KeyboardInterrupt
+            raise Interrupted
         interrupted.set()
 
     before = signal.signal(signal.SIGINT, note)

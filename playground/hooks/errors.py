@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from playground.catalog import Entry, Kind
 from playground.hooks import plain
+from playground.hooks.forks import leave_if_forked
 from playground.hooks.isolation import Interrupted, by_keyboard
 
 KIND_WORDS: dict[Kind, str] = {
@@ -41,9 +42,9 @@ class PluginError(Exception):
         """plugin: its name; place: what was being done ("making sampling strategy 'cold'")."""
         self.plugin = plugin
         self.place = place
-        self.reason = cause if isinstance(cause, str) else describe(cause)
+        self.reason = cause if type(cause) is str else describe(cause)  # type: ignore[arg-type]
         """One line: the type and the message of what was raised, or what was wrong."""
-        self.detail = detail or ("" if isinstance(cause, str) else traceback_text(cause))
+        self.detail = detail or ("" if type(cause) is str else traceback_text(cause))  # type: ignore[arg-type]
         """The plugin's part of the traceback."""
         self.contribution = ""
         """The contribution that failed, as in "strategy:hot:hot"; "" if it is not known."""
@@ -135,6 +136,7 @@ class plugin_call:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> Literal[False]:
+        leave_if_forked()
         if error is None or kind is None or by_keyboard(kind):
             return False
         allowed = self._allowed(kind, error)

@@ -10,30 +10,31 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
+from microgpt.config import ModelConfig
 from microgpt.engine import BulkEngine, Decoder, Engine, PreparedEngine, Progress, StateKind, Steps
+from microgpt.parameters import parameter_count
 from playground.catalog import Entry
 from playground.hooks import plain
 from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
 
 
-def guarded(engine: Any, entry: Entry, size: int) -> Engine:
-    """The engine under guard. size: how many parameters the model has. Raises PluginError."""
+def guarded(engine: Any, entry: Entry, config: ModelConfig) -> Engine:
+    """The engine under guard. config: what the engine was made with. Raises PluginError."""
     with plugin_call(entry, "making"):
         bulk = isinstance(engine, BulkEngine)
         prepared = isinstance(engine, PreparedEngine)
     kind = _KINDS[bulk, prepared]
-    return kind(engine, entry, size)
+    return kind(engine, entry, config)
 
 
 class GuardedEngine:
     """The engine `inner` of a plugin, as an Engine."""
 
-    def __init__(self, inner: Any, entry: Entry, size: int) -> None:
+    def __init__(self, inner: Any, entry: Entry, config: ModelConfig) -> None:
         self.inner = inner
+        self.config = config
         self._entry = entry
-        self._size = size
-        with self._at("config"):
-            self.config = inner.config
+        self._size = parameter_count(config)
 
     def _at(self, method: str) -> plugin_call:
         return plugin_call(self._entry, f"in {method}")

@@ -22,6 +22,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from playground.hooks.forks import leave_if_forked
+
 _SIGNALS = tuple(
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGCHLD", "SIGWINCH")
@@ -66,6 +68,7 @@ def undisturbed(*, silent: bool) -> Iterator[list[str]]:
         with warnings.catch_warnings():
             yield changed
     finally:
+        leave_if_forked()
         before.put_back(changed)
 
 

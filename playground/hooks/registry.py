@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgpt.config import ModelConfig, OptimizerConfig
-from microgpt.parameters import parameter_count
 from playground.api import Contribution, Engine, KnobValue
 from playground.catalog import BUILTIN, Catalog, Entry, Kind, Plugin, Problem
 from playground.hooks.chain import Chain
@@ -156,7 +155,7 @@ class Registry:
         engine: Engine = _whole(entry, made, missing)
         if entry.plugin == BUILTIN:
             return engine
-        return guarded(engine, entry, parameter_count(config))
+        return guarded(engine, entry, config)
 
     def make_chain(
         self,

@@ -36,7 +36,7 @@ class Limits:
     """Time in which a worker that is asked to end must begin to; after that it is killed."""
     write: float = 5.0
     """Further time to write what is left to be recorded, for a slow disk."""
-    checkpoint: float = 2.0
+    checkpoint: float = 0.5
     """Time between two checkpoints kept for recovery; more if they are costly."""
     share: float = 0.01
     """The largest share of a worker's time that checkpoints for recovery may cost."""

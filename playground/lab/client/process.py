@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -50,30 +51,54 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """End the worker, and whatever it started, at once. Harmless if it has ended."""
-        if self.popen.poll() is not None:
+        if self.popen.returncode is not None:
             return
-        if self.loading:  # leaving while a plugin loads says nothing against the plugin
+        if (
+            self.loading and not self.ended()
+        ):  # leaving while a plugin loads says nothing against the plugin
             from playground.hooks.quarantine import forgive
 
             forgive(Path(self.loading), self.popen.pid)
-        if os.name == "posix":
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.popen.pid, signal.SIGKILL)
+        self.end_group()
         with contextlib.suppress(OSError):
             self.popen.kill()
 
+    def ended(self) -> bool:
+        """True if the worker has ended. Its number stays taken until `reap`, so that `end_group`
+        cannot mean another process."""
+        if self.popen.returncode is not None or not hasattr(os, "waitid"):
+            return self.popen.poll() is not None
+        try:
+            options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+            return os.waitid(os.P_PID, self.popen.pid, options) is not None
+        except ChildProcessError:
+            return self.popen.poll() is not None
+
+    def end_group(self) -> None:
+        """End what the worker has started, and the worker. A process that a plugin forked is in
+        the worker's group, because the worker leads a session of its own."""
+        if os.name == "posix" and self.popen.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.popen.pid, signal.SIGKILL)
+
     def dump_stack(self) -> None:
         """Have the worker write its stack to its log, even while its code hangs."""
-        if hasattr(signal, "SIGUSR1") and self.popen.poll() is None:
+        if hasattr(signal, "SIGUSR1") and not self.ended():
             with contextlib.suppress(OSError):
                 self.popen.send_signal(signal.SIGUSR1)
 
     def reap(self, timeout: float | None = None) -> int | None:
-        """The worker's exit code (negative: a signal); None if it has not ended after `timeout`."""
-        try:
-            return self.popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            return None
+        """The worker's exit code (negative: a signal); None if it has not ended after `timeout`.
+        What the worker started ends with it."""
+        until = None if timeout is None else time.monotonic() + timeout
+        pause = 0.0005
+        while not self.ended():
+            if until is not None and time.monotonic() > until:
+                return None
+            time.sleep(pause)
+            pause = min(2 * pause, 0.02)
+        self.end_group()
+        return self.popen.wait()
 
     def log_tail(self, lines: int = 12) -> str:
         """The last lines that the worker wrote to its standard output and error."""

@@ -353,12 +353,14 @@ class Rescue:
         sampling, note = without(run.observation.sampling, lost.blamed)
         measuring, off = without_metric(run.observation.measuring, lost.blamed)
         observation = Observation(sampling, measuring, run.observation.probes)
-        aside = aside or off
-        running = running and (lost.external or aside != "")  # who looks on stops no training
-        note = note or aside
-        blameless = lost.external or note != ""
+        note = note or aside or off
+        engine = run.catalog.find("engine", run.engine) if run.catalog else None
+        sudden = lost.sudden and (engine is None or engine.plugin == BUILTIN)
+        # Nothing that trains is to blame: a signal, or who looks on, stops no training. What dies
+        # again at once stays down; see RestartBudget.
+        blameless = lost.external or sudden or note != ""
+        running = running and blameless
         if not blameless and lost.blamed.partition(":")[0] in ("", "engine"):
-            engine = run.catalog.find("engine", run.engine) if run.catalog else None
             spec, checkpoint, note = without_engine(spec, checkpoint, engine)
         elif not blameless:
             spec, checkpoint, note = without_schedule(spec, checkpoint, lost.blamed)

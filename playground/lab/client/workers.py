@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from playground.hooks.sources import PluginSources
+from playground.lab.client.endings import death, from_outside, hang, silence
 from playground.lab.client.events import Limits
 from playground.lab.client.process import WorkerProcess, spawn_worker
 from playground.lab.protocol import pipe
@@ -26,6 +26,7 @@ from playground.lab.protocol.commands import Close, Command, Ping, Pong, Reply
 from playground.lab.protocol.failures import Failure, LabError, Progress
 
 MAX_OUTSTANDING = 256
+_CURE = "Mend it, or switch it off, and open the run again."
 
 
 class Link:
@@ -49,6 +50,8 @@ class Link:
         """Why the worker has ended; None while it is alive."""
         self.external = False
         """True if a signal from outside ended the worker; no run and no plugin is to blame."""
+        self.sudden = False
+        """True if a signal ended the worker, or if it fell silent: no plugin was heard to fail."""
         self.blamed = ""
         """The contribution that hung, as "strategy:cold"; "" if none did."""
         self.stage = ""
@@ -179,8 +182,9 @@ class Link:
         """The pipe is closed, and the process has ended with this exit code."""
         self._ended.set()
         if self.failure is None:
-            self.external = code is not None and code in (-9, -15)  # SIGKILL, SIGTERM
-            self.give_up(_death(code, self.process.log_tail(), self.external))
+            self.external = from_outside(code)
+            self.sudden = code is not None and code < 0
+            self.give_up(death(code, self.process.log_tail()))
         self.process.discard_log()
 
     # ------------------------------------------------------------ threads
@@ -248,11 +252,14 @@ class _Watchdog:
                     link.process.dump_stack()
                     await asyncio.sleep(0.1)  # until the worker has written the stack to its log
                     tail = link.process.log_tail(40)
-                    link.give_up(_silence(self._silent, link.stage, tail))
+                    link.sudden = True
+                    link.give_up(silence(self._silent, link.stage, tail))
                     return
             else:
                 self._asked, self._silent = True, 0.0
                 link.ping()
+                if link.process.ended():  # while a process that it started keeps the pipe open
+                    link.process.end_group()
             began = time.monotonic()
             await asyncio.sleep(limits.ping)
             self._silent += min(time.monotonic() - began, 2 * limits.ping)
@@ -264,59 +271,7 @@ class _Watchdog:
         self._count = pong.count
         if self._same >= 2 and pong.seconds > self._link.limits.patience(pong.kind):
             self._link.blamed = pong.contribution
-            self._link.give_up(_hang(pong))
-
-
-# ---------------------------------------------------------------- saying it
-
-
-def _death(code: int | None, tail: str, external: bool) -> Failure:
-    if external:
-        how = "was ended from outside"
-        why = f"Signal {signal.Signals(-code).name}" if code else "A signal"
-        message = f"{why} ended it; the system does that too when memory runs out."
-    elif code is not None and code < 0:
-        how = "crashed"
-        message = (
-            f"It died of signal {_signal_name(-code)}. Pure Python does not do that: look at "
-            "plugins that bring compiled code."
-        )
-    else:
-        how = "ended by itself"
-        message = f"Its exit code was {code}. A plugin may have ended it."
-    last = tail.strip().splitlines()[-1:] if not external else []
-    if last:
-        message += f" Its last words: {last[0]}"
-    return Failure(f"The training process {how}", message, kind="dead", detail=tail)
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
-
-
-def _silence(seconds: float, stage: str, tail: str) -> Failure:
-    last = f" The last it told of was: {stage}." if stage else ""
-    return Failure(
-        "The training process does not answer",
-        f"Nothing was heard of it for {seconds:.0f} s. It is stopped, or compiled code in a "
-        f"plugin does not let go.{last}",
-        kind="hung",
-        detail=tail,
-    )
-
-
-def _hang(pong: Pong) -> Failure:
-    place = f" from {pong.place}" if pong.place else ""
-    return Failure(
-        f"A plugin hangs: {pong.label}",
-        f"{pong.label} has not returned{place} for {pong.seconds:.0f} s. "
-        "Mend it, or switch it off, and open the run again.",
-        kind="hung",
-        detail=pong.stack,
-    )
+            self._link.give_up(hang(pong, _CURE))
 
 
 CLOSED = Failure("The playground is closing", "There is nothing left to ask.", kind="dead")
@@ -351,7 +306,8 @@ class Workers:
             link, self.idle = self.idle, None
             return link
         process, self._prewarmed = self._prewarmed, None
-        if process is not None and process.popen.poll() is not None:
+        if process is not None and process.ended():
+            process.reap(0)
             process.discard_log()
             process = None
         if process is None and not self.closed:

@@ -13,7 +13,7 @@ import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType, MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -26,11 +26,13 @@ from playground.hooks.errors import (
     UnknownNameError,
     plugin_call,
 )
+from playground.hooks.sources import PRIVATE_PREFIX
 from playground.lab.protocol.commands import ActivityKind, Pong
 from playground.lab.protocol.failures import Failure, LabError
 
 if TYPE_CHECKING:  # the worker answers its first ping before this is loaded
     from playground.hooks.registry import Registry
+    from playground.lab.run.trail import Trail
 
 _NOTHING: Mapping[str, KnobValue] = MappingProxyType({})
 _LONG = 1.0  # seconds after which a Pong also has the stack
@@ -39,7 +41,7 @@ _LONG = 1.0  # seconds after which a Pong also has the stack
 class Doing:
     """One kind of work, as a context manager that is made once and entered many times."""
 
-    __slots__ = ("_activity", "_outer", "contribution", "kind", "label", "place")
+    __slots__ = ("_activity", "_outer", "contribution", "kind", "label", "number", "place")
 
     def __init__(
         self,
@@ -55,6 +57,10 @@ class Doing:
         self.label = label
         self.place = place
         self.contribution = contribution
+        self.number = 0
+        """The number of this work in the trail; 0 for our own work, and without a trail."""
+        if activity.trail is not None and kind != "own":
+            self.number = activity.trail.name(label, place, contribution)
 
     def alive(self) -> None:
         """Tell the watchdog of progress."""
@@ -66,6 +72,8 @@ class Doing:
         activity.current = self
         activity.since = time.monotonic()
         activity.count += 1
+        if activity.trail is not None:
+            activity.trail.at(self.number)
         return self
 
     def __exit__(
@@ -78,6 +86,8 @@ class Doing:
         activity.current = self._outer
         activity.since = time.monotonic()
         activity.count += 1
+        if activity.trail is not None:
+            activity.trail.at(self._outer.number if self._outer is not None else 0)
 
 
 class Activity:
@@ -87,6 +97,10 @@ class Activity:
         self.current: Doing | None = None
         self.since = time.monotonic()
         self.count = 0
+        self._unasked_since = 0.0
+        """Since when a plugin's code has been seen that we did not call; 0 if none was."""
+        self.trail: Trail | None = None
+        """Tells a supervising process what was under way when this one ended."""
 
     def doing(
         self, kind: ActivityKind, label: str, place: str = "", contribution: str = ""
@@ -109,14 +123,17 @@ class Activity:
     def pong(self, main_thread: int) -> Pong:
         """The answer to a Ping. main_thread: the threading ident of the main thread."""
         doing, seconds = self.current, time.monotonic() - self.since
+        frame = sys._current_frames().get(main_thread) if seconds > _LONG else None
+        if doing is None or doing.kind == "own":
+            if frame is not None and (who := culprit(frame, _is_plugin)):
+                return self._unasked(who, frame)
+            self._unasked_since = 0.0
         if doing is None:
             return Pong("idle", "", "", seconds, self.count)
         label, stack = doing.label, ""
-        if seconds > _LONG and doing.kind != "own":
-            frame = sys._current_frames().get(main_thread)
-            if frame is not None:
-                label = label or culprit(frame)
-                stack = "".join(traceback.format_stack(frame, 12))
+        if frame is not None and doing.kind != "own":
+            label = label or culprit(frame)
+            stack = _stack(frame)
         return Pong(
             doing.kind,
             label or "a plugin",
@@ -127,22 +144,54 @@ class Activity:
             stack,
         )
 
+    def _unasked(self, who: str, frame: FrameType) -> Pong:
+        """The answer while a plugin's code runs that we did not call: Python calls a `__del__`
+        or an `__eq__` by itself."""
+        now = time.monotonic()
+        self._unasked_since = self._unasked_since or now
+        seconds = now - self._unasked_since
+        return Pong("plugin", who, "a call of Python's own", seconds, self.count, "", _stack(frame))
+
 
 _OURS = ("playground", "click", "microgpt", "importlib", "runpy", "pluggy", "__main__")
 
 
-def culprit(frame: FrameType) -> str:
+def _is_foreign(module: str) -> bool:
+    return module.partition(".")[0] not in _OURS
+
+
+def _is_plugin(module: str) -> bool:
+    return module.startswith(PRIVATE_PREFIX)
+
+
+def culprit(frame: FrameType, who: Callable[[str], bool] = _is_foreign) -> str:
     """Names the outermost code that is neither ours nor Python's import machinery; "" if there is
-    none."""
+    none. who: decides by the name of a module."""
     found = ""
-    current: FrameType | None = frame
-    while current is not None:
-        module = str(current.f_globals.get("__name__", ""))
+    for current in _outwards(frame):
         builtin = current.f_code.co_filename.startswith("<frozen")
-        if not builtin and module.partition(".")[0] not in _OURS:
+        if not builtin and who(str(current.f_globals.get("__name__", ""))):
             found = current.f_code.co_filename
-        current = current.f_back
     return f"plugin {Path(found).stem!r} (file {found})" if found else ""
+
+
+def _stack(frame: FrameType) -> str:
+    """The innermost frames as text, from where a plugin's own code begins."""
+    frames = list(_outwards(frame))
+    plugins = [
+        at
+        for at, one in enumerate(frames)
+        if _is_foreign(str(one.f_globals.get("__name__", "")))
+        and not one.f_code.co_filename.startswith("<frozen")
+    ]
+    depth = min(12, plugins[-1] + 1) if plugins else 12
+    return "".join(traceback.format_stack(frame, depth))
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 class Guard:

@@ -35,14 +35,22 @@ class SavedModel:
     _batches: int = 0
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], registry: Registry) -> SavedModel:
-        """The model of a .safetensors file. Raises LabError."""
-        return cls.of(read_checkpoint(path), registry)
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        registry: Registry,
+        activity: Activity | None = None,
+    ) -> SavedModel:
+        """The model of a .safetensors file. activity: tells a watchdog what is under way. Raises
+        LabError."""
+        return cls.of(read_checkpoint(path), registry, activity)
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, registry: Registry) -> SavedModel:
+    def of(
+        cls, checkpoint: Checkpoint, registry: Registry, activity: Activity | None = None
+    ) -> SavedModel:
         """The model of a checkpoint in memory. Raises LabError, CheckpointError."""
-        activity = Activity()
+        activity = activity or Activity()
         try:
             spec = RunSpec.parse(checkpoint.spec)
             choice = spec.tokenizer

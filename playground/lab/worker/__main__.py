@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from typing import Any, BinaryIO, NoReturn
 
 from playground.hooks.errors import describe
+from playground.hooks.forks import end_own_group, note_forks
 from playground.hooks.quarantine import forgive
 from playground.lab.protocol import pipe
 from playground.lab.protocol.commands import Ping, Reply
@@ -42,6 +43,7 @@ class Channel:
         self.log = log
         self.loading: str | None = None
         """The folder with the marker of the plugin that is being loaded."""
+        self.replies = replies.fileno()
         self._replies = replies
         self._lock = threading.Lock()
 
@@ -69,6 +71,7 @@ class Channel:
                 forgive(Path(self.loading), os.getpid())
         with contextlib.suppress(OSError):
             os.unlink(self.log)  # noqa: PTH108 - no pathlib at the end of the world
+        end_own_group()
         os._exit(0)
 
 
@@ -123,6 +126,7 @@ def main(log: str) -> None:
     except EOFError:
         channel.leave()
     channel.loading = hello.sources.loading
+    note_forks(channel.commands.fileno(), channel.replies)
     inbox: SimpleQueue[Item] = SimpleQueue()
     activity = Activity()
     threading.Thread(
