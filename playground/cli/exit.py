@@ -66,7 +66,7 @@ def run(command: click.Command) -> int:
         with output_errors():
             code = _call(command)
             sys.stdout.flush()
-        return code
+        return _unharmed() or code
     except click.UsageError as error:
         with contextlib.suppress(OSError):
             error.show()
@@ -75,6 +75,10 @@ def run(command: click.Command) -> int:
         return fail(error.format_message())
     except (KeyboardInterrupt, click.Abort):
         return 130
+    except ValueError:
+        if _unharmed():  # writing to a closed stream raises a ValueError
+            return 1
+        raise
     except SystemExit as error:
         if COMPLETING in os.environ:  # click answers a shell that completes a word
             raise
@@ -85,6 +89,13 @@ def run(command: click.Command) -> int:
         return fail(f"The system refused: {error.strerror}: {error.filename}.")
     finally:
         _let_go()
+
+
+def _unharmed() -> int:
+    """0 if the standard streams are what they were; else 1, and a sentence says what is not."""
+    streams = sys.modules.get("playground.hooks.streams")
+    harm = streams.tampered() if streams is not None else ""
+    return fail(f"{harm[:1].upper()}{harm[1:]}.") if harm else 0
 
 
 def _call(command: click.Command) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from playground.cli.failures import printable
+from playground.hooks import streams
 
 if TYPE_CHECKING:
     from playground.hooks.registry import Registry
@@ -27,6 +28,7 @@ def load(sources: PluginSources) -> Registry:
     from playground.hooks.manager import load as load_all
 
     supervise(sources)
+    streams.keep()
     with _named(), activity.doing("plugin", "", "its import"):
         return load_all(sources, begins=activity.alive)
 
@@ -39,22 +41,28 @@ def _named() -> Iterator[None]:
     except OSError:
         yield
         return
-    timer = threading.Timer(PATIENCE, _say, (terminal, threading.get_ident()))
-    timer.daemon = True
-    timer.start()
+    loaded = threading.Event()
+    waiting = threading.Thread(target=_say, args=(terminal, threading.get_ident(), loaded))
+    waiting.daemon = True
+    waiting.start()
     try:
         yield
     finally:
-        timer.cancel()
-        timer.join()
+        loaded.set()
+        waiting.join()
         os.close(terminal)
 
 
-def _say(terminal: int, main: int) -> None:
+def _say(terminal: int, main: int, loaded: threading.Event) -> None:
+    """Name the plugin that is being loaded after PATIENCE, unless all are loaded by then."""
     from playground.lab.run.guard import culprit
 
-    frame = sys._current_frames().get(main)
-    who = (culprit(frame) if frame is not None else "") or "a plugin"
+    who, pause = "", PATIENCE
+    while not who:
+        if loaded.wait(pause):
+            return
+        frame, pause = sys._current_frames().get(main), 0.1
+        who = culprit(frame) if frame is not None else ""
     words = f"! {who} is still being loaded; ctrl+c ends this, --without NAME leaves it out\n"
     with contextlib.suppress(OSError):
         os.write(terminal, printable(words, keep="\n").encode())

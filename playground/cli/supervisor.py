@@ -23,7 +23,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import cli
-from playground.cli.failures import fail_with
+from playground.cli.failures import fail_with, say
+from playground.hooks import plain
+from playground.hooks.errors import describe
 from playground.hooks.forks import end_own_group, note_forks
 from playground.hooks.isolation import interrupts_by_keyboard
 from playground.lab.client.endings import from_outside, hang, signal_name, silence
@@ -80,9 +82,18 @@ def supervise(sources: PluginSources) -> None:
         signal.signal(number, signal.SIG_IGN)
     _replies = answering[1]
     note_forks(asking[0], answering[1], quiet=True)
+    threading.excepthook = lambda hook: _mention("thread", hook.exc_value)
+    sys.unraisablehook = lambda hook: _mention("clean-up", hook.exc_value)
     threading.Thread(
         target=_listen, args=(asking[0], threading.get_ident()), name="listener", daemon=True
     ).start()
+
+
+def _mention(what: str, error: BaseException | None) -> None:
+    """Print in a line what nobody catches: a traceback would look as if the command had failed."""
+    if error is not None and not plain.is_a(error, SystemExit):
+        with contextlib.suppress(BaseException):
+            say(f"! a {what} failed, perhaps a plugin's: {describe(error)}")
 
 
 def finished(code: int) -> None:

@@ -185,8 +185,8 @@ class Finder:
             self._say(who, where or "command line", "disabled", message)
 
     def _say(self, plugin: str, origin: str, stage: Any, what: Exception | str) -> None:
-        detail = "" if isinstance(what, str) else traceback_text(what)
-        message = one_line(what) if isinstance(what, str) else describe(what)
+        detail = "" if type(what) is str else traceback_text(what)  # type: ignore[arg-type]
+        message = one_line(what) if type(what) is str else describe(what)  # type: ignore[arg-type]
         self.problems.append(Problem(plugin, one_line(origin), stage, message, detail))
 
 

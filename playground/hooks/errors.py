@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from playground.catalog import Entry, Kind
-from playground.hooks import plain
+from playground.hooks import plain, streams
 from playground.hooks.forks import leave_if_forked
 from playground.hooks.isolation import Interrupted, by_keyboard
 
@@ -137,6 +137,7 @@ class plugin_call:
         trace: TracebackType | None,
     ) -> Literal[False]:
         leave_if_forked()
+        streams.put_back()
         if error is None or kind is None or by_keyboard(kind):
             return False
         allowed = self._allowed(kind, error)

@@ -285,11 +285,12 @@ class _Loader:
         place: str = "",
     ) -> None:
         prefix = f"{place}: " if place else ""
-        if isinstance(what, str):
-            self.problems.append(Problem(plugin, origin, stage, one_line(prefix + what)))
+        if not plain.is_a(what, BaseException):
+            self.problems.append(Problem(plugin, origin, stage, one_line(prefix + str(what))))
         else:
-            message = prefix + describe(what)
-            self.problems.append(Problem(plugin, origin, stage, message, traceback_text(what)))
+            error: Any = what
+            message = prefix + describe(error)
+            self.problems.append(Problem(plugin, origin, stage, message, traceback_text(error)))
 
     def _say_clashes(self) -> None:
         for entry, owner in clashes(item.entry for item in self.registered):

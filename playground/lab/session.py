@@ -411,15 +411,16 @@ class Session:
         session's epoch is not `epoch` any more. Raises LabError."""
         training = self.training
         since = since_step if epoch is None or epoch == training.epoch else 0
-        with plugin_failures(), self._prepared.encoder.guard.at("state_dict"):
-            tokenizer = json.dumps(self._prepared.encoder.tokenizer.state_dict())
-        return state_of(
-            training,
-            tokenizer,
-            self._prepared.fingerprint,
-            self.texts.sampler.sampling,
-            since if series else None,
-        )
+        with plugin_failures():
+            with self._prepared.encoder.guard.at("state_dict"):
+                tokenizer = json.dumps(self._prepared.encoder.tokenizer.state_dict())
+            return state_of(
+                training,
+                tokenizer,
+                self._prepared.fingerprint,
+                self.texts.sampler.sampling,
+                since if series else None,
+            )
 
     def flush(self) -> None:
         """Record what is new, when the run pauses and when there is room to record again."""

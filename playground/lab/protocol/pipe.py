@@ -1,12 +1,15 @@
 """Messages on a pipe: a length, then a pickle.
 
-Both ends are this program in one version, so pickle is safe here, and carries an `array` as it is.
+Both ends are this program in one version, so a pickle may be read here, and carries an `array` as
+it is. One end runs plugins: a pickle is refused that names a class of theirs, which reading would
+import into the screen's process.
 What a plugin prints cannot come between messages, because the worker keeps the pipe on descriptors
 of its own (see `playground.lab.worker`).
 """
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 from dataclasses import dataclass
@@ -42,7 +45,36 @@ def send(stream: BinaryIO, data: bytes) -> None:
 def receive(stream: BinaryIO) -> Any:
     """The next message. Raises EOFError when the other end is gone."""
     (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
-    return pickle.loads(_exactly(stream, length))
+    return _Reader(io.BytesIO(_exactly(stream, length))).load()
+
+
+def receive_from(data: bytes) -> Any:
+    """The message in the bytes of `pack`."""
+    return receive(io.BytesIO(data))
+
+
+class _Reader(pickle.Unpickler):
+    """Knows the classes of this program, and a few of Python's that hold plain values."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] in _OURS or (module, name) in _PYTHONS:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a message")
+
+
+_OURS = ("playground", "microgpt")
+_PYTHONS = {
+    ("array", "array"),
+    ("array", "_array_reconstructor"),
+    ("builtins", "set"),
+    ("builtins", "frozenset"),
+    ("builtins", "bytearray"),
+    ("builtins", "complex"),
+    ("pathlib", "Path"),
+    ("pathlib", "PosixPath"),
+    ("pathlib", "WindowsPath"),
+    ("collections", "OrderedDict"),
+}
 
 
 def _exactly(stream: BinaryIO, size: int) -> bytes:

@@ -81,8 +81,9 @@ def export(
 
     def progress(what: str, done: int, total: int) -> None:
         activity.alive()
+        told = Progress(f"{guard.entry.name}: {plain.shown(what)[:80]}", int(done), int(total))
         try:
-            report(Progress(f"{guard.entry.name}: {plain.shown(what)[:80]}", int(done), int(total)))
+            report(told)
         except BaseException as error:  # a cancellation, which is no failure of the plugin
             stopped.append(error)
             raise

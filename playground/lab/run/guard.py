@@ -10,6 +10,7 @@ pay for neither.
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 import traceback
@@ -156,6 +157,9 @@ class Activity:
 _OURS = ("playground", "click", "microgpt", "importlib", "runpy", "pluggy", "__main__")
 
 
+_LIBRARY = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 - before pathlib is needed
+
+
 def _is_foreign(module: str) -> bool:
     return module.partition(".")[0] not in _OURS
 
@@ -169,8 +173,7 @@ def culprit(frame: FrameType, who: Callable[[str], bool] = _is_foreign) -> str:
     none. who: decides by the name of a module."""
     found = ""
     for current in _outwards(frame):
-        builtin = current.f_code.co_filename.startswith("<frozen")
-        if not builtin and who(str(current.f_globals.get("__name__", ""))):
+        if not _is_pythons(current) and who(str(current.f_globals.get("__name__", ""))):
             found = current.f_code.co_filename
     return f"plugin {Path(found).stem!r} (file {found})" if found else ""
 
@@ -181,11 +184,17 @@ def _stack(frame: FrameType) -> str:
     plugins = [
         at
         for at, one in enumerate(frames)
-        if _is_foreign(str(one.f_globals.get("__name__", "")))
-        and not one.f_code.co_filename.startswith("<frozen")
+        if _is_foreign(str(one.f_globals.get("__name__", ""))) and not _is_pythons(one)
     ]
     depth = min(12, plugins[-1] + 1) if plugins else 12
     return "".join(traceback.format_stack(frame, depth))
+
+
+def _is_pythons(frame: FrameType) -> bool:
+    """True for code of Python's own library."""
+    path = frame.f_code.co_filename
+    library = path.startswith(_LIBRARY) and "site-packages" not in path
+    return library or path.startswith("<frozen")
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
