@@ -26,13 +26,21 @@ def main() -> None:
         code = run(cli)
     except KeyboardInterrupt:
         code = 130
+    except BaseException:
+        _finished(1)
+        raise
     _leave(code)
+
+
+def _finished(code: int) -> None:
+    """Tell the process that watches over this one, if there is one, how the command has ended."""
+    if (supervisor := sys.modules.get("playground.cli.supervisor")) is not None:
+        supervisor.finished(code)
 
 
 def _leave(code: int) -> None:
     """End the process, at the latest after PATIENCE: a plugin's threads may never end."""
-    if (supervisor := sys.modules.get("playground.cli.supervisor")) is not None:
-        supervisor.finished(code)
+    _finished(code)
     if "playground.hooks.manager" in sys.modules:  # so plugins may have been loaded
         import os
         import threading

@@ -30,7 +30,7 @@ def load(sources: PluginSources) -> Registry:
     supervise(sources)
     streams.keep()
     with _named(), activity.doing("plugin", "", "its import"):
-        return load_all(sources, begins=activity.alive)
+        return load_all(sources, begins=activity.imports)
 
 
 @contextlib.contextmanager

@@ -215,7 +215,8 @@ class _Supervisor:
         patience = IMPORTING if pong.place == "its import" else LIMITS.patience(pong.kind)
         if self._same < 2 or pong.seconds <= patience:
             return None
-        return hang(pong, _cure(pong.contribution))
+        _, _, at_work = self._trail.last() or ("", "", "")
+        return hang(pong, _cure(pong.contribution or at_work))
 
     def _wait_for_its_end(self) -> None:
         """Wait until the child has left, but not for ever: threads and exit handlers of plugins

@@ -46,13 +46,14 @@ def load(
     sources: PluginSources | None = None,
     *,
     silent: bool = True,
-    begins: Callable[[], None] = lambda: None,
+    begins: Callable[[str, str], None] = lambda _name, _origin: None,
 ) -> Registry:
     """Import all plugins and call all hooks. Never raises because of a plugin: what went wrong is
     in `Registry.problems`.
 
-    silent: what plugins print meanwhile goes nowhere. begins: called before each third-party
-    plugin, so that a watchdog counts the time of one plugin and not of all before it.
+    silent: what plugins print meanwhile goes nowhere. begins: called with the name and the origin
+    of each third-party plugin before it, so that a watchdog counts the time of one plugin and not
+    of all before it.
     """
     return _Loader(sources or PluginSources(), silent).load(begins)
 
@@ -74,7 +75,7 @@ class _Loader:
         self.pluggy = pluggy.PluginManager(PROJECT_NAME)
         self.pluggy.add_hookspecs(specs)
 
-    def load(self, begins: Callable[[], None]) -> Registry:
+    def load(self, begins: Callable[[str, str], None]) -> Registry:
         for module in MODULES:
             self._plugin(BUILTIN, BUILT_IN, partial(importlib.import_module, module))
         finder = Finder(self.sources)
@@ -85,7 +86,7 @@ class _Loader:
         if kept is not None:
             kept.look_back()
         for candidate in candidates:
-            begins()
+            begins(candidate.name, candidate.origin)
             self._candidate(candidate, kept)
         if kept is not None:
             kept.close()

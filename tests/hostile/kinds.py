@@ -143,7 +143,7 @@ VALUES: dict[str, Kind] = {
     # ------------------------------------------------ strategies: what a transform raises
     "evil-error": Kind("strategy", "raise E('x')", UNSHOWN),
     "evil-base": Kind("strategy", "raise B('x')", UNSHOWN),
-    "evil-meta": Kind("strategy", "raise type.__call__(Named, 'x')", "Named"),
+    "evil-meta": Kind("strategy", "raise type.__call__(Named, 'x')", "Named|end the program"),
     "liar-error": Kind("strategy", "raise Liar('x')", "Liar: x"),
     "own-base": Kind("strategy", "raise type('Own', (BaseException,), {})('x')", "Own: x"),
     "generator-exit": Kind("strategy", "raise GeneratorExit('x')", "GeneratorExit: x"),

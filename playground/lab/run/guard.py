@@ -114,6 +114,13 @@ class Activity:
         self.since = time.monotonic()
         self.count += 1
 
+    def imports(self, name: str, place: str) -> None:
+        """Tell the watchdog that the plugin of this name and origin is being imported now."""
+        self.alive()
+        if self.trail is not None:
+            label = f"plugin {name!r} ({origin(place)})"
+            self.trail.at(self.trail.name(label, "its import", f"plugin:{name}:"))
+
     def watched(self, documents: Iterable[str], every: int = 256) -> Iterator[str]:
         """The same documents; every `every` of them count as progress."""
         for number, document in enumerate(documents):

@@ -126,7 +126,7 @@ class Service:
                 self._registry = load(
                     self._sources,
                     silent=False,  # into the log
-                    begins=self._activity.alive,
+                    begins=self._activity.imports,
                 )
         return self._registry
 

@@ -195,6 +195,47 @@ async def test_a_stopped_worker_counts_as_hung(labs: MakeLab, spec: RunSpec) -> 
     await watched.lab.advance(1)
 
 
+SPEED = 200
+"""Steps a second."""
+
+
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "not-recorded"])
+@pytest.mark.parametrize(
+    "number", ["SIGKILL", "SIGSEGV", "SIGALRM", "SIGHUP", "SIGABRT", "SIGSTOP"]
+)
+async def test_a_worker_that_is_lost_while_it_trains_comes_back_training_where_it_was(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path, number: str, recorded: bool
+) -> None:
+    usual = Limits()
+    watched = labs(limits=replace(QUICK, checkpoint=usual.checkpoint, share=usual.share))
+    lab = watched.lab
+    if recorded:
+        lab.open_run._store = str(tmp_path / "runs.sqlite")
+    await lab.open(spec.replace({"steps": 100_000}).to_json())
+    await lab.run(SPEED)
+    await watched.reaches(2 * SPEED)
+    before = (await lab.frame()).step
+    os.kill(pid_of(lab), getattr(signal, number))
+    back = await watched.event(WorkerBack, 20)
+    assert back.running, "nothing that trains was at fault"
+    assert before - back.step < SPEED, "half a second, and what a busy machine adds"
+    await watched.reaches(back.step + 20)
+
+
+async def test_a_strategy_that_hangs_stops_no_training(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    file = plugins.strategy(tmp_path, "lost", "while True: pass")
+    watched = await opened(labs, spec.replace({"steps": 100_000}), file)
+    lab = watched.lab
+    await lab.run(SPEED)
+    await watched.reaches(30)
+    await lab.observe(Sampling(chain=(Link("lost"),), every=50))
+    back = await watched.event(WorkerBack)
+    assert back.running and "switched off" in back.note
+    await watched.reaches(back.step + 20)
+
+
 async def test_a_worker_that_dies_again_at_once_stays_down_and_can_be_opened_again(
     labs: MakeLab, spec: RunSpec
 ) -> None:
