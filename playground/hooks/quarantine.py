@@ -24,12 +24,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from playground.files import read_file
+from playground.strict import parsed
+
 FORGIVEN_SECONDS = 3.5
 """Seconds of loading within which a plugin is not blamed for a process that is ended on purpose.
 Less than the watchdog's patience."""
 
 MAX_FILES = 200
 """The most files of a package that are looked at for a change."""
+
+_MOST = 100_000
+"""Bytes of the largest marker."""
 
 _MARKER, _RECORD = ".loading", ".crashed"
 
@@ -127,6 +133,9 @@ class Quarantine:
                     return
                 self._folder.mkdir(parents=True, exist_ok=True)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+                flags |= getattr(
+                    os, "O_NONBLOCK", 0
+                )  # for a pipe in its place, a reader is missing
                 self._file = os.open(self._marker, flags, 0o600)
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)
@@ -179,7 +188,7 @@ def _stamp(path: Path) -> str:
 def _read(path: Path) -> dict[str, Any]:
     """What a marker says; {} for one that is not there, empty or damaged."""
     try:
-        said = json.loads(path.read_bytes())
+        said = parsed(read_file(path, _MOST).decode(), "a marker", most=_MOST)
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}

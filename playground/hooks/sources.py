@@ -18,10 +18,13 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from playground.files import TooLargeError, read_file
 from playground.hooks.errors import one_line
 
 BUILT_IN = "built in"
 """The origin of the built-ins, in words."""
+MAX_BYTES = 4 << 20
+"""Bytes of the largest plugin file."""
 PRIVATE_PREFIX = "_microgpt_plugin_"
 
 
@@ -100,7 +103,12 @@ class _FreshLoader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        code: CodeType = self.source_to_code(self.get_data(path), path)
+        try:
+            source = read_file(Path(path), MAX_BYTES)
+        except TooLargeError:
+            most = f"{MAX_BYTES >> 20} MiB"
+            raise ImportError(f"{path} has more than {most}, which no plugin needs") from None
+        code: CodeType = self.source_to_code(source, path)
         return code
 
 

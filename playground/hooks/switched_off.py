@@ -11,7 +11,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from playground.files import write_whole
+from playground.files import read_file, write_whole
+from playground.strict import parsed
+
+_MOST = 1_000_000
+"""Bytes of the largest configuration file."""
 
 
 class SettingsError(Exception):
@@ -40,14 +44,14 @@ def set_enabled(path: Path, name: str, enabled: bool) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = parsed(read_file(path, _MOST).decode("utf-8-sig"), "it", most=_MOST, nan=True)
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise SettingsError(
-            f"{path} cannot be read ({error.strerror}). Make it readable, or remove it."
+            f"{path} cannot be read ({error.strerror or error}). Make it readable, or remove it."
         ) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise SettingsError(
             f"{path} is damaged ({error}). Mend it, or remove it to begin anew."
         ) from None

@@ -10,35 +10,52 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
+import math
 import os
-import struct
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO
 
 from microgpt.config import ModelConfig
-from microgpt.parameters import parameter_layout
+from microgpt.parameters import MatrixSpec, parameter_count, parameter_layout
 from microgpt.shell import shell_word
-from playground.files import write_whole
+from playground.files import NoFileError, open_file, write_whole
+from playground.hooks.errors import one_line
 from playground.hooks.sources import expanded
-from playground.lab.edits import Edits
+from playground.lab.edits import Edits, rate_of
 from playground.lab.floats import as_bytes as as_bytes
-from playground.lab.floats import floats_of
+from playground.lab.floats import check_pairs, check_second_moment, floats_of
 from playground.lab.paths import hindrance, target_of
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import sampling_of
-from playground.lab.spec import RunSpec, SpecError
-
-T = TypeVar("T")
+from playground.lab.spec import MAX_PARAMETERS, MAX_STEPS, MAX_VOCABULARY, RunSpec
+from playground.strict import (
+    Refusal,
+    fields,
+    flag,
+    items,
+    name_of,
+    number,
+    parsed,
+    shown,
+    text_of,
+    whole,
+    written_whole,
+)
 
 FORMAT = "microgpt-play"
 VERSION = 1
-MAX_BYTES = 4 << 30
 METRIC = "metric."
-_MAX_HEADER = 100_000_000
+MAX_HEADER = 32 << 20
+"""Bytes of the longest header; half as many if not all is ASCII, which takes more memory."""
+_METRICS = 1000
+_ON_DEMAND = 1_000_000
+"""Batches of samples that a metric measured because a person asked for them, at most."""
+_DAMAGED = "The checkpoint is damaged"
 
 
 class CheckpointError(LabError):
@@ -56,18 +73,17 @@ def as_array(data: bytes) -> array[float]:
     try:
         return floats_of(data)
     except ValueError:
-        raise CheckpointError(
-            "The checkpoint is damaged", "It ends in the middle of a number."
-        ) from None
+        raise CheckpointError(_DAMAGED, "It ends in the middle of a number.") from None
 
 
 def pairs_of(data: bytes) -> list[tuple[int, float]]:
     """(step, value) pairs from float64 bytes. Raises CheckpointError for other numbers."""
     values = as_array(data)
-    steps = values[::2]
-    if len(values) % 2 or not all(step.is_integer() and 0 <= step < 2**53 for step in steps):
-        raise CheckpointError("The checkpoint is damaged", "What a metric gave has no steps.")
-    return [(int(step), value) for step, value in zip(steps, values[1::2], strict=True)]
+    try:
+        check_pairs(values, MAX_STEPS)
+    except Refusal as error:
+        raise CheckpointError(_DAMAGED, f"{error}.") from None
+    return [(int(step), value) for step, value in zip(values[::2], values[1::2], strict=True)]
 
 
 # ---------------------------------------------------------------- writing
@@ -195,20 +211,18 @@ def config_of(spec: RunSpec, count: int) -> ModelConfig:
 def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """The checkpoint in a file. Raises CheckpointError, which says what is wrong with the file."""
     source = expanded(path)
-    return from_bytes(_read(source), str(source))
-
-
-def _read(source: Path) -> bytes:
     try:
-        if source.is_dir():
-            raise CheckpointError("This is a folder", f"{source} is a folder, not a checkpoint.")
-        if source.exists() and not source.is_file():
+        file, size = open_file(source)
+        with file:
+            return _read(file, size, str(source))
+    except NoFileError as error:
+        if error.folder:
             raise CheckpointError(
-                "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
-            )
-        if source.stat().st_size > MAX_BYTES:
-            raise CheckpointError("The file is too large", f"{source} is no checkpoint of ours.")
-        return source.read_bytes()
+                "This is a folder", f"{source} is a folder, not a checkpoint."
+            ) from None
+        raise CheckpointError(
+            "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
+        ) from None
     except FileNotFoundError:
         raise CheckpointError(
             "There is no such file", f"{source} does not exist. Check the path."
@@ -224,37 +238,45 @@ def _read(source: Path) -> bytes:
 def from_bytes(data: bytes, name: str = "the checkpoint") -> Checkpoint:
     """The checkpoint from a file's contents. name: the file, for messages. Raises
     CheckpointError."""
-    import safetensors
+    return _read(io.BytesIO(data), len(data), name)
 
-    metadata = _metadata(data, name)
+
+def _read(file: BinaryIO, size: int, name: str) -> Checkpoint:
+    """The checkpoint in an open file of `size` bytes. The file may be anybody's: all that its
+    header says is checked before the numbers behind it are read. Raises CheckpointError,
+    OSError."""
+    header, begin = _header(file, size, name)
+    metadata = _metadata(header, name)
     try:
-        tensors = dict(safetensors.deserialize(data))  # type: ignore[no-untyped-call]
-    except safetensors.SafetensorError as error:
-        raise CheckpointError(
-            "The checkpoint is damaged", f"{name} was cut short or altered: {error}."
-        ) from error
-    try:
-        return _assemble(metadata, tensors)
-    except (KeyError, ValueError, TypeError, SpecError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise CheckpointError("The checkpoint is damaged", f"{name}: {what}.") from error
+        places = _places(header, size - begin)
+        return _assemble(metadata, _Tensors(file, begin, places))
     except CheckpointError as error:
-        raise CheckpointError(error.title, f"{name}: {error.message}") from error
+        raise CheckpointError(error.title, one_line(f"{name}: {error.message}")) from error
+    except ValueError as error:  # Refusal and SpecError are ValueErrors
+        raise CheckpointError(_DAMAGED, one_line(f"{name}: {error}") + ".") from error
 
 
-def _metadata(data: bytes, name: str) -> Mapping[str, str]:
-    """The metadata in the header. The library's own reader of it needs a tensor framework."""
-    try:
-        (length,) = struct.unpack_from("<Q", data)
-        if length > min(_MAX_HEADER, len(data)):
-            raise ValueError
-        metadata = json.loads(data[8 : 8 + length]).get("__metadata__") or {}
-    except (struct.error, ValueError, AttributeError, RecursionError):
-        raise CheckpointError(
-            "This is not a checkpoint",
-            f"{name} is not a .safetensors file, or was cut short. "
-            "`microgpt-play train --save` makes one.",
-        ) from None
+def _header(file: BinaryIO, size: int, name: str) -> tuple[dict[str, Any], int]:
+    """(the header, the place of the first number). Raises CheckpointError, OSError."""
+    length = int.from_bytes(file.read(8), "little")
+    data = file.read(length) if length <= min(MAX_HEADER, size - 8) else b""
+    why = ""
+    if data[:1] == b"{" and len(data) == length and (length <= MAX_HEADER // 2 or data.isascii()):
+        try:
+            header = parsed(data.decode(), "the header", most=MAX_HEADER)
+            return fields(header, "the header"), 8 + length
+        except ValueError as error:
+            why = f": {error}" if isinstance(error, Refusal) else ""
+    raise CheckpointError(
+        "This is not a checkpoint",
+        f"{name} is not a .safetensors file, or was cut short{one_line(why)}. "
+        "`microgpt-play train --save` makes one.",
+    )
+
+
+def _metadata(header: Mapping[str, Any], name: str) -> Mapping[str, str]:
+    """The metadata in the header: texts by name. Raises CheckpointError."""
+    metadata = header.get("__metadata__")
     if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
         raise CheckpointError(
             "This is not a checkpoint of microgpt-play",
@@ -266,56 +288,184 @@ def _metadata(data: bytes, name: str) -> Mapping[str, str]:
             "The checkpoint is newer than this program",
             f"{name} has format version {version}; this program knows {VERSION}. Update it.",
         )
-    return {str(key): str(value) for key, value in metadata.items()}
+    return metadata
 
 
-def _assemble(metadata: Mapping[str, str], tensors: Mapping[str, Any]) -> Checkpoint:
-    spec = RunSpec.parse(metadata["spec"])
-    vocabulary = tensors["wte"]["shape"][0]
-    layout = parameter_layout(spec.model.config(vocabulary))
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a tensor lies behind the header."""
 
-    def flat(prefix: str) -> bytes:
-        parts = []
-        for matrix in layout:
-            tensor = tensors[prefix + matrix.name]
-            if tensor["dtype"] != "F64" or list(tensor["shape"]) != [matrix.rows, matrix.columns]:
-                raise CheckpointError(
-                    "The checkpoint does not fit",
-                    f"{prefix}{matrix.name} is {tensor['dtype']} of shape {tensor['shape']}; its "
-                    f"settings want F64 of shape [{matrix.rows}, {matrix.columns}].",
-                )
-            parts.append(bytes(tensor["data"]))
-        return b"".join(parts)
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
 
-    def series(name: str) -> bytes:
-        tensor = tensors.get(f"series.{name}")
-        return bytes(tensor["data"]) if tensor else b""
 
-    def pairs(name: str, kind: Callable[[Any], T]) -> tuple[tuple[int, T], ...]:
-        given = json.loads(metadata.get(name, "[]"))
-        return tuple((int(step), kind(value)) for step, value in given)
+def _places(header: Mapping[str, Any], size: int) -> dict[str, _Place]:
+    """The place of each tensor. Raises Refusal unless the tensors fill the `size` bytes behind the
+    header, one behind the other."""
+    places: dict[str, _Place] = {}
+    for name, given in header.items():
+        if name == "__metadata__":
+            continue
+        of = fields(given, f"the tensor {name!r}", "dtype", "shape", "data_offsets")
+        shape, offsets = (
+            tuple(whole(one, f"{field} of {name!r}") for one in items(of[field], field, 8))
+            for field in ("shape", "data_offsets")
+        )
+        if len(offsets) != 2:
+            raise Refusal(f"data_offsets of {name!r} are not two")
+        places[name] = _Place(text_of(of["dtype"], f"dtype of {name!r}", 20), shape, *offsets)
+    at = 0
+    for name, place in sorted(places.items(), key=lambda one: (one[1].begin, one[1].end)):
+        if place.begin != at or place.end < at:
+            raise Refusal(f"the tensor {name!r} is out of place")
+        if place.dtype == "F64" and place.end - place.begin != 8 * math.prod(place.shape):
+            raise Refusal(f"the tensor {name!r} has not the bytes of its shape")
+        at = place.end
+    if at != size:
+        raise Refusal(f"it was cut short or altered: it has {size:,} bytes of numbers, not {at:,}")
+    return places
 
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Tensors:
+    """The numbers in an open file, read when they are asked for."""
+
+    file: BinaryIO
+    begin: int
+    """The place of the first number in the file."""
+    places: Mapping[str, _Place]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.places
+
+    def fitting(self, name: str, rows: int, columns: int) -> _Place:
+        """The place of a matrix of this shape. Raises CheckpointError, Refusal."""
+        place = self.places.get(name)
+        if place is None:
+            raise Refusal(f"{name!r} is missing")
+        if place.dtype != "F64" or place.shape != (rows, columns):
+            raise CheckpointError(
+                "The checkpoint does not fit",
+                f"{name} is {place.dtype} of shape {list(place.shape)}; its settings want F64 of "
+                f"shape [{rows}, {columns}].",
+            )
+        return place
+
+    def series(self, name: str, width: int, most: int) -> bytes:
+        """The bytes of the first rows of `width` numbers, `most` rows at most; none if there is no
+        such tensor. Raises Refusal, OSError."""
+        place = self.places.get(name)
+        if place is None:
+            return b""
+        if place.dtype != "F64" or place.shape != (place.shape[:1] + (width,) * (width > 1)):
+            raise Refusal(f"{name} is {place.dtype} of shape {list(place.shape)}")
+        return self.data(place, 8 * width * most)
+
+    def data(self, place: _Place, most: int | None = None) -> bytes:
+        """The bytes of a tensor, the first `most` of them. Raises Refusal for a file that was cut
+        meanwhile, OSError."""
+        size = place.end - place.begin
+        size = size if most is None else min(size, most)
+        self.file.seek(self.begin + place.begin)
+        data = self.file.read(size)
+        if len(data) < size:
+            raise Refusal("it was cut short")
+        return data
+
+
+def _assemble(metadata: Mapping[str, str], tensors: _Tensors) -> Checkpoint:
+    """The checkpoint. Raises CheckpointError; Refusal and SpecError, which are ValueErrors."""
+
+    def said(name: str, default: str | None = None, most: int = MAX_HEADER) -> str:
+        value = metadata.get(name, default)
+        if value is None:
+            raise Refusal(f"{name!r} is missing")
+        return text_of(value, name, most)
+
+    spec = RunSpec.recorded(said("spec"))
+    layout = _layout(spec, tensors)
+    step = written_whole(said("step"), "step", most=spec.steps)
+    since = written_whole(said("since_step", "0"), "since_step", most=step)
+    steps = spec.steps - since  # a future beyond the end, as a fork may have, is of no use
+    prefixes = ["", "first_moment.", "second_moment."]
+    prefixes += ["gradients."] if "gradients.wte" in tensors else []
+    places = {
+        prefix: [
+            tensors.fitting(prefix + matrix.name, matrix.rows, matrix.columns) for matrix in layout
+        ]
+        for prefix in prefixes
+    }
+    parsed(said("tokenizer"), "its tokenizer", nan=True)
+    values = {prefix: b"".join(map(tensors.data, of_all)) for prefix, of_all in places.items()}
+    check_second_moment(as_array(values["second_moment."]))
+    series = [tensors.series(f"series.{one}", 1, steps) for one in ("losses", "learning_rates")]
+    if len(series[0]) != len(series[1]):
+        raise Refusal("it has not as many losses as learning rates")
+    labels = [name for name in sorted(tensors.places) if name.startswith(METRIC)]
+    if len(labels) > _METRICS:
+        raise Refusal(f"it has {len(labels):,} metrics; {_METRICS:,} are the most")
+    measured = []
+    for name in labels:
+        label, data = name.removeprefix(METRIC), tensors.series(name, 2, steps + _ON_DEMAND)
+        check_pairs(as_array(data), MAX_STEPS)
+        measured.append((name_of(label, "the label of a metric"), data))
     return Checkpoint(
-        spec=metadata["spec"],
-        step=int(metadata["step"]),
-        weights=flat(""),
-        first_moment=flat("first_moment."),
-        second_moment=flat("second_moment."),
-        tokenizer=metadata["tokenizer"],
-        gradients=flat("gradients.") if "gradients.wte" in tensors else b"",
-        base_learning_rate=float(metadata["base_learning_rate"]),
-        tokens_seen=int(metadata.get("tokens_seen", 0)),
-        losses=series("losses"),
-        learning_rates=series("learning_rates"),
-        evaluations=pairs("evaluations", float),
-        edits=Edits.pairs(pairs("edits", float), pairs("engines", str)),
-        repeatable=json.loads(metadata.get("repeatable", "true")) is not False,
-        sampling=sampling_of(json.loads(metadata.get("sampling", "null"))),
-        data=metadata.get("data", ""),
-        since_step=int(metadata.get("since_step", 0)),
-        measured=tuple(
-            (name.removeprefix(METRIC), bytes(tensor["data"]))
-            for name, tensor in sorted(tensors.items())
-            if name.startswith(METRIC) and tensor["dtype"] == "F64"
+        spec=spec.to_json(),
+        step=step,
+        weights=values[""],
+        first_moment=values["first_moment."],
+        second_moment=values["second_moment."],
+        tokenizer=said("tokenizer"),
+        gradients=values.get("gradients.", b""),
+        base_learning_rate=rate_of(_decimal(said("base_learning_rate", most=40))),
+        tokens_seen=written_whole(said("tokens_seen", "0"), "tokens_seen"),
+        losses=series[0],
+        learning_rates=series[1],
+        evaluations=tuple(
+            (at, number(loss, "a held-out loss", nan=True))
+            for at, loss in _pairs(said("evaluations", "[]"), "evaluations")
         ),
+        edits=Edits.pairs(
+            [(at, rate_of(one)) for at, one in _pairs(said("edits", "[]"), "edits")],
+            [
+                (at, name_of(one, "an engine"))
+                for at, one in _pairs(said("engines", "[]"), "engines")
+            ],
+        ),
+        repeatable=flag(parsed(said("repeatable", "true"), "repeatable"), "repeatable"),
+        sampling=sampling_of(parsed(said("sampling", "null"), "sampling")),
+        data=said("data", "", most=200),
+        since_step=since,
+        measured=tuple(measured),
     )
+
+
+def _layout(spec: RunSpec, tensors: _Tensors) -> tuple[MatrixSpec, ...]:
+    """The matrices of the model, whose vocabulary is that of `wte`. Raises Refusal for a model
+    that is too large."""
+    place = tensors.places.get("wte")
+    if place is None or not place.shape:
+        raise Refusal("'wte' is missing")
+    vocabulary = whole(place.shape[0], "its vocabulary", 1, MAX_VOCABULARY)
+    config = spec.model.config(vocabulary)
+    if parameter_count(config) > MAX_PARAMETERS:
+        raise Refusal(f"a model of its settings has more than {MAX_PARAMETERS:,} parameters")
+    return parameter_layout(config)
+
+
+def _pairs(text: str, name: str) -> Iterator[tuple[int, Any]]:
+    """The (step, value) pairs in a JSON text. Raises Refusal."""
+    for pair in items(parsed(text, name, nan=True), name):
+        if len(items(pair, f"one of {name}", 2)) != 2:
+            raise Refusal(f"one of {name} has no value")
+        yield whole(pair[0], f"a step in {name}", most=MAX_STEPS), pair[1]
+
+
+def _decimal(text: str) -> float:
+    """The number that a text writes. Raises Refusal."""
+    try:
+        return float(text)
+    except ValueError:
+        raise Refusal(f"{shown(text)} is no number") from None

@@ -10,7 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from playground.strict import Refusal, name_of, number
+
 EditedField = Literal["learning_rate", "engine"]
+_MAX_RATE = 1e12
+_LONG = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,22 @@ class Edits:
     def told(self) -> tuple[tuple[int, str], ...]:
         """(step, edit in words) pairs, in order."""
         return tuple(sorted((one.step, _words(one)) for one in self.made))
+
+
+def rate_of(value: object) -> float:
+    """The value, a base learning rate. Raises Refusal."""
+    return number(value, "a learning rate", 0, _MAX_RATE)
+
+
+def edit_of(step: int, field: object, value: object) -> Edit:
+    """The edit that somebody else may have written. Raises Refusal."""
+    if field == "learning_rate":
+        rate_of(value)
+        assert isinstance(value, int | float)
+        return Edit(step, "learning_rate", value)  # as it was written
+    if field == "engine":
+        return Edit(step, "engine", name_of(value, "an engine", _LONG))
+    raise Refusal("something was set that cannot be")
 
 
 def _words(edit: Edit) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from playground.files import read_file
 from playground.hooks.sources import expanded
 
 APP = "microgpt-play"
@@ -107,7 +108,5 @@ def sha256_of(path: str) -> str:
 def text_of(path: str) -> bytes | None:
     """The bytes of a text file; None if it cannot be read or has more than MOST bytes."""
     with contextlib.suppress(OSError, ValueError):
-        source = expanded(path)
-        if source.is_file() and source.stat().st_size <= MOST:
-            return source.read_bytes()
+        return read_file(expanded(path), MOST)
     return None

@@ -14,8 +14,15 @@ from pydantic_core import ErrorDetails
 
 from microgpt.config import ConfigError, ModelConfig, OptimizerConfig
 from playground.hooks.refusals import LIMITS, NUMBERS, limit
+from playground.strict import Refusal, parsed
 
 JsonValue = bool | int | float | str | None
+
+MAX_PARAMETERS = 50_000_000
+MAX_VOCABULARY = 200_000
+MAX_STEPS = 10_000_000
+LONGEST = 1_000_000
+"""Characters of the longest RunSpec as JSON."""
 
 
 class SpecError(ValueError):
@@ -109,7 +116,7 @@ class RunSpec(_Frozen):
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: Choice = Choice(name="linear")
     steps: int = setting(
-        1000, ge=1, le=10_000_000, usual=(100, 20_000), label="steps",
+        1000, ge=1, le=MAX_STEPS, usual=(100, 20_000), label="steps",
         help="optimizer updates in the whole run; the learning rate's schedule ends there",
     )  # fmt: skip
     batch_size: int = setting(
@@ -137,6 +144,18 @@ class RunSpec(_Frozen):
             if isinstance(values, str):
                 return cls.model_validate_json(values)
             return cls.model_validate(values)
+        except ValidationError as error:
+            raise SpecError(explain(error)) from None
+
+    @classmethod
+    def recorded(cls, text: str) -> RunSpec:
+        """From the JSON text of a file that somebody else may have written. Nothing is taken for
+        what it is not, as true for 1. Raises SpecError as `parse` does."""
+        try:
+            parsed(text, "the JSON of the settings", most=LONGEST)
+            return cls.model_validate_json(text, strict=True)
+        except Refusal as error:
+            raise SpecError({"run": str(error)}) from None
         except ValidationError as error:
             raise SpecError(explain(error)) from None
 

@@ -10,7 +10,12 @@ from typing import Any
 
 from textual.theme import Theme
 
+from playground.files import read_file, write_whole
 from playground.lab.paths import config_folder
+from playground.strict import parsed
+
+_MOST = 10_000
+"""Bytes of the largest file that remembers a theme."""
 
 DARK = Theme(
     name="microgpt-dark",
@@ -58,7 +63,7 @@ def _file() -> Path:
 
 def _remembered() -> str | None:
     with contextlib.suppress(OSError, ValueError):
-        match json.loads(_file().read_text(encoding="utf-8")):
+        match parsed(read_file(_file(), _MOST).decode(), "the theme", most=_MOST):
             case {"theme": str(name)}:
                 return name
     return None
@@ -66,7 +71,8 @@ def _remembered() -> str | None:
 
 def remember_theme(name: str) -> None:
     """Keep the theme's name for next time; without the right to write, nothing is kept."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, RuntimeError):
         path = _file()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"theme": name}), encoding="utf-8")
+        # What stands there may be a pipe, which nobody reads; a link to a file stays a link.
+        write_whole(path.resolve(), json.dumps({"theme": name}).encode())

@@ -15,6 +15,8 @@ import click
 from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, print_rows
 from playground.cli.runs.list import as_json_text, opened, places
+from playground.lab.protocol.observation import recorded_parts
+from playground.lab.protocol.probes import ProbeError, ProbeSet
 from playground.lab.store import runlist, summaries
 from playground.lab.store.errors import StoreError
 from playground.words import age, many
@@ -50,7 +52,6 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
     last = shared.samples.batch if shared.samples else None
     probes = store.probes(row.id)
     finite = [loss for loss in record.losses if math.isfinite(loss)]
-    settings = _object(record.settings)
     return {
         **dataclasses.asdict(row),
         "state": runlist.standing(row, place).words,
@@ -83,7 +84,7 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
         },
         "probes": {
             "steps": [one.step for one in probes],
-            "asked": settings.get("probes"),
+            "asked": _asked(record.settings),
             "first": probes[0].answers if probes else [],
             "last": probes[-1].answers if probes else [],
         },
@@ -107,12 +108,11 @@ def _parents(store: Store, row: RunRow) -> list[dict[str, Any]]:
     return found
 
 
-def _object(text: str) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        value = json.loads(text)
-        if isinstance(value, dict):
-            return value
-    return {}
+def _asked(settings: str) -> dict[str, Any] | None:
+    """The probe set in a record; None if there is none, or none that can be asked."""
+    with contextlib.suppress(ProbeError):
+        return ProbeSet.from_dict(recorded_parts(settings).get("probes")).to_dict()
+    return None
 
 
 # ---------------------------------------------------------------- in words

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from playground.catalog import Catalog, Problem
+from playground.files import read_file
 from playground.hooks.errors import one_line
 from playground.hooks.examine import Trial
 from playground.hooks.sources import (
+    MAX_BYTES,
     Found,
     PluginSources,
     expanded,
@@ -32,7 +34,6 @@ from playground.lab.protocol.run import SavedPlugin
 
 _HALF_WRITTEN = 0.25
 """Seconds of waiting at an empty file: some editors empty a file before they write it."""
-MAX_BYTES = 4 << 20
 
 Mark = tuple[Any, ...]
 Places = tuple[tuple[str, int], ...]
@@ -308,8 +309,6 @@ def _saved_at(mark: Mark) -> float:
 def _read(path: Path) -> bytes | None:
     """The text of a plugin's file; None if it cannot be read or is too large."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return None
-        return path.read_bytes()
+        return read_file(path, MAX_BYTES)
     except OSError:
         return None

@@ -11,6 +11,7 @@ from typing import Any
 
 from playground.lab.protocol.probes import ProbeError, ProbeSet
 from playground.lab.protocol.sampling import Measuring, Sampling, measuring_of, sampling_of
+from playground.strict import Refusal, fields, parsed
 
 Part = Sampling | Measuring | ProbeSet
 """A part of an Observation, which can be set without the others."""
@@ -51,3 +52,22 @@ class Observation:
         with suppress(ProbeError):
             probes = ProbeSet.from_dict(parts.get("probes"))
         return Observation(sampling, measuring, probes)
+
+
+def recorded_parts(settings: str) -> dict[str, Any]:
+    """The parts of an observation in a record, as parsed JSON; none if the record is damaged."""
+    with suppress(Refusal):
+        return fields(parsed(settings, "the record"), "the record")
+    return {}
+
+
+def check_recorded(parts: Mapping[str, Any]) -> None:
+    """Raise Refusal if a part of a record is there, but is none of an observation."""
+    for name, read in (("sampling", sampling_of), ("measuring", measuring_of)):
+        if name in parts and read(parts[name]) is None:
+            raise Refusal(f"the {name} of its settings is none")
+    if "probes" in parts:
+        try:
+            ProbeSet.from_dict(parts["probes"])
+        except ProbeError as error:
+            raise Refusal(f"the probes of its settings are none ({error})") from None

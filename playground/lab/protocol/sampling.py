@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from playground.catalog import KnobValue
 from playground.lab.protocol.failures import Failure
+from playground.strict import Refusal, fields, flag, items, name_of, shown, text_of, whole
+
+_MOST = 1000
+"""Links in a chain, metrics, or knobs of one of these, in a record that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,30 +128,45 @@ class Meter:
 # ---------------------------------------------------------------- as JSON gives them
 
 
-def sampling_of(given: Any) -> Sampling | None:
+def sampling_of(given: object) -> Sampling | None:
     """A Sampling from the JSON of its `dataclasses.asdict`; None if the values are not one."""
     try:
-        links = tuple(
-            Link(str(one["name"]), dict(one["options"]), bool(one["enabled"]))
-            for one in given["chain"]
-        )
+        of = fields(given, "the sampling", "chain", "prompt", "count", "every", "seed")
         return Sampling(
-            links,
-            str(given["prompt"]),
-            int(given["count"]),
-            int(given["every"]),
-            int(given["seed"]),
+            tuple(_link(one) for one in items(of["chain"], "the chain", _MOST)),
+            text_of(of["prompt"], "the prompt"),
+            whole(of["count"], "count"),
+            whole(of["every"], "every"),
+            whole(of["seed"], "seed", -(2**63), 2**63),
         )
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except Refusal:
         return None
 
 
-def measuring_of(given: Any) -> Measuring | None:
+def _link(given: object) -> Link:
+    of = fields(given, "a link", "name", "options", "enabled")
+    enabled = flag(of["enabled"], "enabled")
+    return Link(name_of(of["name"], "a strategy"), _options(of["options"]), enabled)
+
+
+def measuring_of(given: object) -> Measuring | None:
     """A Measuring from the JSON of its `dataclasses.asdict`; None if the values are not one."""
     try:
-        metrics = tuple(
-            MetricChoice(str(one["name"]), dict(one["options"])) for one in given["metrics"]
-        )
-        return Measuring(metrics, int(given["every"]))
-    except (KeyError, TypeError, ValueError, OverflowError):
+        of = fields(given, "the measuring", "metrics", "every")
+        metrics = []
+        for one in items(of["metrics"], "the metrics", _MOST):
+            choice = fields(one, "a metric", "name", "options")
+            name = name_of(choice["name"], "a metric")
+            metrics.append(MetricChoice(name, _options(choice["options"])))
+        return Measuring(tuple(metrics), whole(of["every"], "every"))
+    except Refusal:
         return None
+
+
+def _options(given: object) -> dict[str, KnobValue]:
+    """The values of knobs by name. Raises Refusal."""
+    options = fields(given, "the options")
+    for name, value in options.items():
+        if not isinstance(value, bool | int | float | str | None) or len(options) > _MOST:
+            raise Refusal(f"{name!r} is {shown(value)}, which no knob has")
+    return options

@@ -14,6 +14,7 @@ from typing import Any
 from playground.lab.edits import Edits
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.observation import recorded_parts
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.run import Checkpoint, Recording
 from playground.lab.protocol.sampling import SampleBatch, sampling_of
@@ -22,7 +23,6 @@ from playground.lab.store.errors import StoreError
 from playground.lab.store.keyframes import keyframe_of
 from playground.lab.store.locks import RunLock
 from playground.lab.store.records import PluginUse, RunRecord, StoredKeyframe
-from playground.lab.store.rows import columns_of_spec
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
 
@@ -132,7 +132,7 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
         at=at,
         batches=tuple(replace(one, number=place + 1) for place, one in enumerate(batches)),
         probes=tuple(store.probes(run)),
-        settings=_object(record.settings),
+        settings=recorded_parts(record.settings),
         plugins=record.plugins,
         record=record,
         notice=notice,
@@ -184,9 +184,12 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
 
 def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
     """The checkpoint of this state with the whole record, the steps after it included."""
-    began = columns_of_spec(record.spec)  # the row has the values in force at the record's end
+    try:
+        began = RunSpec.recorded(record.spec)  # the row has the values in force at the record's end
+    except SpecError as error:
+        raise LabError(Failure("The recorded settings cannot be", f"{error}.")) from error
     edits = Edits.of(record.edits)
-    settings = _object(record.settings)
+    settings = recorded_parts(record.settings)
     return Checkpoint(
         spec=record.spec,
         step=frame.step,
@@ -194,7 +197,7 @@ def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
         first_moment=as_bytes(frame.first_moment),
         second_moment=as_bytes(frame.second_moment),
         tokenizer=record.tokenizer_state,
-        base_learning_rate=edits.rate_at(frame.step, float(began["learning_rate"])),
+        base_learning_rate=edits.rate_at(frame.step, began.optimizer.learning_rate),
         tokens_seen=frame.tokens_seen,
         losses=as_bytes(record.losses),
         learning_rates=as_bytes(record.learning_rates),
@@ -208,20 +211,12 @@ def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
     )
 
 
-def _object(text: str) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        value = json.loads(text)
-        if isinstance(value, dict):
-            return value
-    return {}
-
-
 def _spec_with_its_text(store: Store, record: RunRecord) -> tuple[str, str]:
     """(the spec, ""). If the text file that the run learnt from is gone or changed: (the spec with
     the path of the kept copy, a sentence about that)."""
     spec = json.loads(record.spec)
     options = spec.get("dataset", {}).get("options", {})
-    path = options.get("path")
+    path = options.get("path") if isinstance(options, dict) else None
     if not record.text_sha256 or not isinstance(path, str):
         return record.spec, ""
     from playground.lab.paths import sha256_of

@@ -9,8 +9,10 @@ from importlib import metadata
 from pathlib import Path
 
 from playground.catalog import BUILTIN, Kind
+from playground.files import read_file
 from playground.hooks.errors import UnknownNameError
 from playground.hooks.registry import Registry
+from playground.hooks.sources import MAX_BYTES
 from playground.lab.run.guard import plugin_failures
 from playground.lab.run.setup import PreparedRun
 from playground.lab.run.training import Training
@@ -60,7 +62,7 @@ def _uses(wanted: Iterable[tuple[Kind, str]], registry: Registry) -> Iterable[Pl
             version = entry.origin.rpartition(" ")[2]
         else:
             try:
-                sha256 = hashlib.sha256(Path(entry.origin).read_bytes()).hexdigest()
+                sha256 = hashlib.sha256(read_file(Path(entry.origin), MAX_BYTES)).hexdigest()
             except (OSError, ValueError):
                 sha256 = ""
         yield PluginUse(kind, entry.qualified, entry.plugin, version, sha256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,12 +25,11 @@ from playground.lab.run.data import Encoder, Report, TokenDocuments, read
 from playground.lab.run.engines import Engines, ReadyEngine
 from playground.lab.run.guard import Activity, Guard, failure_of, make
 from playground.lab.run.schedule import ScheduleFactors
-from playground.lab.spec import Choice, RunSpec, SpecError
+from playground.lab.spec import MAX_PARAMETERS, MAX_VOCABULARY, Choice, RunSpec, SpecError
 from playground.lab.timeline import Keyframe, Measured, Series, Timeline
+from playground.strict import Refusal, parsed
 
-MAX_PARAMETERS = 50_000_000
 MAX_DISPLAYED = 1024
-MAX_VOCABULARY = 200_000
 
 
 @dataclass(slots=True)
@@ -229,15 +227,36 @@ def _make(
 
 
 def load_tokenizer(tokenizer: Any, guard: Guard, state: str) -> None:
-    """Load a saved state into a tokenizer. Raises PluginError, CheckpointError."""
+    """Load a saved state into a tokenizer. Raises CheckpointError, and LabError for a state that
+    the tokenizer refuses, which is no fault of the tokenizer's; PluginError."""
     try:
-        values = json.loads(state)
-    except ValueError as error:
+        values = parsed(state, "its tokenizer state", nan=True)
+    except Refusal as error:
         raise CheckpointError(
-            "The checkpoint is damaged", f"Its tokenizer state is not JSON: {error}."
+            "The checkpoint is damaged", f"{str(error)[:1].upper()}{str(error)[1:]}."
         ) from error
-    with guard.at("load_state_dict"):
-        tokenizer.load_state_dict(values)
+    try:
+        with guard.at("load_state_dict"):
+            tokenizer.load_state_dict(values)
+    except PluginError as error:
+        if not isinstance(error.__cause__, _UNFIT):
+            raise
+        trusted = guard.trusted
+        why = "" if trusted else "If other states load, the plugin is at fault. "
+        raise LabError(
+            Failure(
+                "The saved tokenizer does not fit",
+                f"The {guard.label} cannot read the state that was saved: {error.reason}. {why}"
+                "Open the file that was saved with these settings, or train a new run.",
+                kind="input" if trusted else "plugin",
+                detail="" if trusted else error.detail,
+                contribution="" if trusted else error.contribution,
+            )
+        ) from error
+
+
+_UNFIT = (ValueError, TypeError, LookupError, AttributeError)
+"""What a tokenizer raises for a state that it did not make."""
 
 
 def _config(spec: RunSpec, encoder: Encoder) -> ModelConfig:

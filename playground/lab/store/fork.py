@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from array import array
@@ -15,6 +14,7 @@ from playground.lab.store.housekeeping import ROWS, in_pieces, last_of
 from playground.lab.store.records import NewRun
 from playground.lab.store.rows import insert_run, up_to
 from playground.lab.store.schema import IN_FORCE
+from playground.strict import fields, parsed
 
 RECENT = 100
 """Steps before the fork, whose mean loss is the fork's loss in lists until the fork trains."""
@@ -104,7 +104,7 @@ def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) ->
 
 def _beginning(spec: str) -> list[object]:
     """The settings that determine step 0: the first weights and what is measured of them."""
-    values = json.loads(spec)
+    values = fields(parsed(spec, "the settings"), "the settings")
     return [values.get(name) for name in ("dataset", "tokenizer", "model", "seed", "holdout")]
 
 

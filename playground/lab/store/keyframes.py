@@ -10,12 +10,15 @@ import json
 import struct
 from array import array
 
-from playground.lab.floats import as_bytes, floats_of
+from playground.lab.floats import as_bytes, check_second_moment, floats_of
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import StoredKeyframe
 from playground.lab.timeline import Keyframe
+from playground.strict import Refusal, fields, items, parsed, whole, written_whole
 
 PARTS = ("weights", "first_moment", "second_moment")
+_LONGEST = 10_000
+"""Bytes of the longest header; ours have about 300."""
 
 
 def frame_bytes(keyframe: Keyframe) -> StoredKeyframe:
@@ -39,7 +42,7 @@ def keyframe_of(stored: StoredKeyframe) -> Keyframe:
     """The keyframe, bit for bit as it was stored. Raises StoreError for other bytes."""
     try:
         return _parse(stored)
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (Refusal, UnicodeDecodeError) as error:
         raise StoreError(
             "A stored state is damaged",
             f"What was kept of step {stored.step} cannot be read ({error}). Another step can be "
@@ -49,27 +52,32 @@ def keyframe_of(stored: StoredKeyframe) -> Keyframe:
 
 
 def _parse(stored: StoredKeyframe) -> Keyframe:
-    (length,) = struct.unpack_from("<Q", stored.state)
+    if not isinstance(stored.state, bytes) or len(stored.state) < 8:
+        raise Refusal("it is not the bytes of a state")
+    length = int.from_bytes(stored.state[:8], "little")
     begin = 8 + length
-    if begin > len(stored.state):
-        raise ValueError("it was cut short")
-    header = json.loads(stored.state[8:begin])
-    metadata = header["__metadata__"]
-    step, tokens_seen = int(metadata["step"]), int(metadata["tokens_seen"])
-    if step != stored.step or tokens_seen < 0:
-        raise ValueError(f"it says that it is step {step}")
+    if length > _LONGEST or begin > len(stored.state):
+        raise Refusal("it was cut short")
+    text = parsed(stored.state[8:begin].decode(), "its header", most=_LONGEST)
+    header = fields(text, "its header", "__metadata__", *PARTS)
+    metadata = fields(header["__metadata__"], "its metadata", "step", "tokens_seen")
+    step = written_whole(metadata["step"], "its step")
+    tokens_seen = written_whole(metadata["tokens_seen"], "its tokens_seen")
+    if step != stored.step:
+        raise Refusal(f"it says that it is step {step}")
     parts: list[array[float]] = []
     place = 0
     for name in PARTS:
-        first, end = header[name]["data_offsets"]
-        if header[name]["dtype"] != "F64" or first != place or not first <= end:
-            raise ValueError(f"{name} is out of place")
-        if begin + end > len(stored.state):
-            raise ValueError("it was cut short")
-        parts.append(floats_of(stored.state[begin + first : begin + end]))
+        of = fields(header[name], name, "dtype", "data_offsets")
+        offsets = [whole(one, "an offset") for one in items(of["data_offsets"], "offsets")]
+        if of["dtype"] != "F64" or offsets[:1] != [place] or len(offsets) != 2:
+            raise Refusal(f"{name} is out of place")
+        end = offsets[1]
+        if not place <= end <= len(stored.state) - begin or (end - place) % 8:
+            raise Refusal("it was cut short")
+        parts.append(floats_of(stored.state[begin + place : begin + end]))
         place = end
     if begin + place != len(stored.state) or len({len(part) for part in parts}) != 1:
-        raise ValueError("its parts differ in length")
-    if min(parts[2], default=0.0) < 0:  # Adam takes the square root
-        raise ValueError("a second moment is negative")
+        raise Refusal("its parts differ in length")
+    check_second_moment(parts[2])
     return Keyframe(step, tokens_seen, *parts)

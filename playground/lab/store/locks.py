@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from playground.files import open_file
 from playground.lab.store.errors import of_system
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def is_open(folder: Path, uid: str) -> bool:
 
         # Two processes that look at once share the lock, so that neither takes the other for the
         # owner. Where the file system has no such locks, filelock below uses others.
-        with contextlib.suppress(OSError), path.open("rb") as file:
+        with contextlib.suppress(OSError), open_file(path)[0] as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

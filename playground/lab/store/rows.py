@@ -4,20 +4,49 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sqlite3
 import time
 import uuid
 from array import array
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
 
-from playground.lab.floats import as_bytes, floats_of
+from playground.lab.floats import as_bytes, check_pairs, floats_of
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.sampling import SampleBatch, SampleText
-from playground.lab.store.records import NewRun, PluginUse, RunRow, StoredSamples
+from playground.lab.store.records import NewRun, PluginUse, RunRow, RunStatus, StoredSamples
+from playground.strict import Refusal, fields, flag, items, number, parsed, shown, text_of, whole
 
 ROW_FIELDS = tuple(field.name for field in dataclasses.fields(RunRow))
 ROW_COLUMNS = ", ".join(f"runs.{name}" for name in ROW_FIELDS)
+_KINDS = [
+    {
+        "int": (int,),
+        "float": (float, int),
+        "int | None": (int, type(None)),
+        "float | None": (float, int, type(None)),
+    }.get(str(field.type), (str,))
+    for field in dataclasses.fields(RunRow)
+]
+_UID = re.compile(r"[0-9a-f]{32}")
+_STATUSES = get_args(RunStatus)
+_MOST = 1000
+"""Plugins of one run."""
+
+
+def row_of(values: Sequence[object]) -> RunRow:
+    """The line of a list from the values of ROW_COLUMNS. Raises Refusal for values that no run
+    has: SQLite keeps a text in a column of numbers."""
+    for name, kinds, value in zip(ROW_FIELDS, _KINDS, values, strict=True):
+        if type(value) not in kinds:
+            raise Refusal(f"the {name} of run {shown(values[0])} is {shown(value)}")
+    row = RunRow(*values)  # type: ignore[arg-type]
+    for when in (row.created, row.touched):
+        number(when, f"a time of run {row.id}")
+    if not _UID.fullmatch(row.uid) or row.status not in _STATUSES:
+        raise Refusal(f"run {row.id} has no uid, or no status")
+    return row
 
 
 def clean(text: str) -> str:
@@ -27,7 +56,7 @@ def clean(text: str) -> str:
 
 def columns_of_spec(spec: str) -> dict[str, Any]:
     """The columns that lists show of a RunSpec. Raises SpecError if `spec` is none."""
-    values = json.loads(spec)
+    values = fields(parsed(spec, "the settings"), "the settings")
     try:
         model = values["model"]
         return {
@@ -40,8 +69,8 @@ def columns_of_spec(spec: str) -> dict[str, Any]:
             **{name: model[name] for name in ("n_embd", "n_head", "n_layer", "block_size")},
             "steps": values["steps"],
         }
-    except KeyError:  # a field that is left out has its default, which RunSpec knows
-        from playground.lab.spec import RunSpec
+    except (KeyError, TypeError):  # a field that is left out has its default, which RunSpec knows
+        from playground.lab.spec import RunSpec  # and it refuses what cannot be
 
         return columns_of_spec(RunSpec.parse(values).to_json())
 
@@ -97,10 +126,14 @@ def plugins_text(plugins: Iterable[PluginUse]) -> str:
     return json.dumps([dataclasses.asdict(one) for one in plugins])
 
 
-def plugins_of(text: str) -> tuple[PluginUse, ...]:
-    """The plugins from JSON. Raises ValueError, KeyError or TypeError for other text."""
-    fields = [field.name for field in dataclasses.fields(PluginUse)]
-    return tuple(PluginUse(*(str(one[name]) for name in fields)) for one in json.loads(text))
+def plugins_of(text: object) -> tuple[PluginUse, ...]:
+    """The plugins from JSON. Raises Refusal for other text."""
+    names = [field.name for field in dataclasses.fields(PluginUse)]
+    found = items(parsed(text, "the plugins"), "the plugins", _MOST)
+    return tuple(
+        PluginUse(*(text_of(of[name], f"the {name} of a plugin") for name in names))
+        for of in (fields(one, "a plugin", *names) for one in found)
+    )
 
 
 def samples_text(samples: StoredSamples) -> str:
@@ -108,36 +141,40 @@ def samples_text(samples: StoredSamples) -> str:
     return json.dumps(dataclasses.asdict(samples))
 
 
-def samples_of(text: str) -> StoredSamples:
-    """The samples from JSON. Raises ValueError, KeyError or TypeError for other text."""
-    given = json.loads(text)
-    batch = given["batch"]
-    texts = tuple(
-        SampleText(str(one["text"]), bool(one["in_data"]), bool(one["complete"]))
-        for one in batch["texts"]
-    )
+def samples_of(text: object) -> StoredSamples:
+    """The samples from JSON. Raises Refusal for other text."""
+    given = fields(parsed(text, "the samples"), "the samples", "occasion", "batch")
+    batch = fields(given["batch"], "a batch", "number", "step", "prompt", "texts", "note")
     return StoredSamples(
-        str(given["occasion"]),
+        text_of(given["occasion"], "an occasion"),
         SampleBatch(
-            int(batch["number"]),
-            int(batch["step"]),
-            str(batch["prompt"]),
-            texts,
-            str(batch["note"]),
+            whole(batch["number"], "the number of a batch"),
+            whole(batch["step"], "the step of a batch"),
+            text_of(batch["prompt"], "a prompt"),
+            tuple(_sample_of(one) for one in items(batch["texts"], "the texts of a batch")),
+            text_of(batch["note"], "the note of a batch"),
         ),
     )
 
 
-def answers_of(step: int, text: str) -> ProbeAnswers:
-    """The answers at `step` from JSON. Raises ValueError or TypeError for other text."""
-    body = json.loads(text)
-    if not isinstance(body, dict) or not isinstance(body.get("answers"), list):
-        raise ValueError("answers must be in an object")
-    answers = body["answers"]
-    if not all(isinstance(one, list) for one in answers):
-        raise ValueError("answers must be lists")
-    texts = tuple(tuple(map(str, one)) for one in answers)
-    return ProbeAnswers(step, texts, str(body.get("questions", "")))
+def _sample_of(given: object) -> SampleText:
+    of = fields(given, "a sample", "text", "in_data", "complete")
+    return SampleText(
+        text_of(of["text"], "a sample"),
+        flag(of["in_data"], "in_data"),
+        flag(of["complete"], "complete"),
+    )
+
+
+def answers_of(step: object, text: object) -> ProbeAnswers:
+    """The answers at `step` from JSON. Raises Refusal for other text."""
+    body = fields(parsed(text, "the answers"), "the answers", "answers")
+    answers = tuple(
+        tuple(text_of(one, "an answer") for one in items(some, "the answers to a prompt"))
+        for some in items(body["answers"], "the answers")
+    )
+    questions = text_of(body.get("questions", ""), "the questions", 1000)
+    return ProbeAnswers(whole(step, "the step of an answer"), answers, questions)
 
 
 def answers_json(answers: ProbeAnswers) -> str:
@@ -150,14 +187,15 @@ def pairs_bytes(pairs: Iterable[tuple[int, float]]) -> bytes:
     return as_bytes(array("d", (number for pair in pairs for number in pair)))
 
 
-def joined(rows: Iterable[tuple[str | None, bytes]]) -> dict[str | None, array[float]]:
-    """Measurements by label, joined from rows in order. Raises ValueError for half a pair."""
+def joined(rows: Iterable[tuple[object, object]], last: int) -> dict[str | None, array[float]]:
+    """Measurements by label, joined from rows in order. last: the last step of the run. Raises
+    Refusal, and ValueError for half a number."""
     found: dict[str | None, array[float]] = {}
     for label, data in rows:
-        values = found.setdefault(label, array("d"))
-        values.extend(floats_of(data))
-        if len(values) % 2:
-            raise ValueError("what was measured has no steps")
+        name = None if label is None else text_of(label, "the label of a metric")
+        values = floats_of(bytes_of(data, "what was measured"))
+        check_pairs(values, last)
+        found.setdefault(name, array("d")).extend(values)
     return found
 
 
@@ -165,6 +203,13 @@ def evaluations_of(values: array[float]) -> tuple[tuple[int, float], ...]:
     """(step, loss) pairs in the order of the steps; the later of two at one step counts."""
     pairs = zip(map(int, values[::2]), values[1::2], strict=True)
     return tuple(sorted(dict(pairs).items()))
+
+
+def bytes_of(value: object, name: str) -> bytes:
+    """The value, bytes of numbers. Raises Refusal."""
+    if not isinstance(value, bytes):
+        raise Refusal(f"{name} is {shown(value)}, not bytes")
+    return value
 
 
 def up_to(values: array[float], step: int) -> array[float]:

@@ -159,6 +159,8 @@ INDEXES = (
     "CREATE INDEX runs_by_touched ON runs (touched)",
 )
 
+ALL_INDEXES = (*(one for one in SERIES if one.startswith("CREATE INDEX")), *INDEXES)
+
 OF_A_RUN = ("chunks", "measurements", "samples", "probes", "edits", "keyframes", "details")
 """Tables that have a column `run`."""
 
@@ -327,7 +329,11 @@ def check_place(path: Path, create: bool) -> None:
                 "There are no runs yet", f"{path} does not exist. Train something, and it will."
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-    elif not path.is_file():
-        raise StoreError(
-            "This is not a file", f"{path} is a pipe, a socket or a device. Choose another place."
-        )
+    for ending in ("", "-journal", "-wal", "-shm"):  # SQLite opens these too
+        beside = path.with_name(path.name + ending)
+        if beside.exists() and not beside.is_file():
+            raise StoreError(
+                "This is not a file",
+                f"{beside} is a folder, a pipe, a socket or a device. Move it away, or set "
+                "MICROGPT_PLAY_HOME to another place.",
+            )

@@ -17,8 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from playground.lab.edits import edit_of
 from playground.lab.floats import as_bytes, floats_of
-from playground.lab.paths import store_file
+from playground.lab.paths import MOST, store_file
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.store.database import Database
 from playground.lab.store.errors import StoreError, missing
@@ -27,7 +28,6 @@ from playground.lab.store.locks import is_open
 from playground.lab.store.query import Query
 from playground.lab.store.records import (
     Batch,
-    Edit,
     NewRun,
     RunRecord,
     RunRow,
@@ -39,16 +39,19 @@ from playground.lab.store.rows import (
     ROW_COLUMNS,
     answers_json,
     answers_of,
+    bytes_of,
     clean,
     evaluations_of,
     insert_run,
     joined,
     measured_rows,
     plugins_of,
+    row_of,
     samples_of,
     samples_text,
 )
 from playground.lab.store.schema import IN_FORCE
+from playground.strict import LARGEST, Refusal, fields, number, parsed, shown, text_of, whole
 
 SEEN = "runs.deleted IS NULL AND runs.ready"
 """The condition on a run that lists show."""
@@ -56,8 +59,10 @@ PUT_AWAY = "runs.deleted IS NOT NULL AND runs.ready"
 """The condition on a run that was deleted and can still be restored."""
 MAX_NAME = 200
 """Characters of a run's name."""
-MAX_TEXT = 1 << 30
+MAX_TEXT = MOST
 """Bytes of the largest text that `Store.keep_text` takes."""
+MAX_PACKED = MAX_TEXT + MAX_TEXT // 1000 + 1000
+"""Bytes that zlib makes of a text at most."""
 
 
 class Store:
@@ -124,7 +129,7 @@ class Store:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND {where} {order}", values
             )
-            return [RunRow(*one) for one in found]
+            return [row_of(one) for one in found]
 
     def interrupted(self) -> list[RunRow]:
         """The runs that have an owner but no living process, newest first: the process was
@@ -134,7 +139,7 @@ class Store:
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND owner != '' "
                 "ORDER BY touched DESC, id DESC"
             )
-            owned = [RunRow(*one) for one in found]
+            owned = [row_of(one) for one in found]
         return [row for row in owned if not is_open(self.lock_folder, row.uid)]
 
     def row(self, run: int) -> RunRow:
@@ -148,7 +153,7 @@ class Store:
             found = db.execute(
                 f"SELECT {ROW_COLUMNS} FROM runs WHERE {SEEN} AND parent = ? ORDER BY id", (run,)
             )
-            return [RunRow(*one) for one in found]
+            return [row_of(one) for one in found]
 
     def find(self, words: str, *, deleted: bool = False) -> RunRow:
         """The run of this number, this name, or this uid, of which four digits are enough.
@@ -185,7 +190,7 @@ class Store:
                 f"SELECT deleted, {ROW_COLUMNS} FROM runs WHERE {PUT_AWAY} "
                 "ORDER BY deleted DESC, id DESC"
             )
-            return [(RunRow(*row), when) for when, *row in found]
+            return [(row_of(row), number(when, "the time of a deletion")) for when, *row in found]
 
     def totals(self) -> tuple[int, int]:
         """(number of runs that are not deleted, bytes on the disk)."""
@@ -214,30 +219,33 @@ class Store:
             if found is None:
                 raise ValueError(f"run {run} has no settings")
             spec, tokenizer, data, text, plugins, settings, *numbers = found
-            first, earliest, tokens_seen, seconds = numbers
+            first, earliest, tokens_seen = (whole(one, "a step or a count") for one in numbers[:3])
             losses, rates = _series(db, run, first)
-            measured = joined(_of(db, run, "label, pairs", "measurements", "id"))
+            measured = joined(_of(db, run, "label, pairs", "measurements", "id"), LARGEST)
             evaluations = measured.pop(None, array("d"))
             edits = _of(db, run, "step, field, value", "edits", "step, rowid")
             frames = _of(db, run, "DISTINCT step", "keyframes", "step")
+            sections = fields(parsed(spec, "its settings"), "its settings")
+            for section in ("dataset", "tokenizer", "model", "optimizer", "schedule"):
+                fields(sections.get(section, {}), section)
             return RunRecord(
                 row,
                 spec,
-                tokenizer,
-                data,
-                text,
+                text_of(tokenizer, "its tokenizer"),
+                text_of(data, "the fingerprint of its documents", 1000),
+                text_of(text, "the fingerprint of its text", 1000),
                 plugins_of(plugins),
-                settings,
+                text_of(settings, "how it is looked at"),
                 first,
                 earliest,
                 losses,
                 rates,
                 tokens_seen,
-                seconds,
+                number(numbers[3], "its seconds", 0),
                 evaluations_of(evaluations),
                 {label: values for label, values in measured.items() if label is not None},
-                tuple(Edit(*one) for one in edits),
-                tuple(step for (step,) in frames),
+                tuple(edit_of(whole(step, "the step of an edit"), *more) for step, *more in edits),
+                tuple(whole(step, "the step of a state") for (step,) in frames),
             )
 
     def curve(self, run: int) -> tuple[int, array[float], array[float]]:
@@ -245,7 +253,8 @@ class Store:
         with self.database.reading() as db:
             _row(db, run)
             found = db.execute("SELECT first FROM runs WHERE id = ?", (run,)).fetchone()
-            return (int(found[0]), *_series(db, run, found[0]))
+            first = whole(found[0], "its first step")
+            return (first, *_series(db, run, first))
 
     def keyframe(self, run: int, step: int) -> StoredKeyframe | None:
         """The state after exactly this step; None if it was not kept."""
@@ -466,7 +475,7 @@ def _where(
     found = db.execute(
         f"SELECT {ROW_COLUMNS} FROM runs WHERE {seen} AND {condition} ORDER BY id", values
     )
-    return [RunRow(*one) for one in found]
+    return [row_of(one) for one in found]
 
 
 def _row(db: sqlite3.Connection, run: int) -> RunRow:
@@ -513,17 +522,19 @@ def _series(db: sqlite3.Connection, run: int, first: int) -> tuple[array[float],
     losses, rates = array("d"), array("d")
     rows = _of(db, run, "first, losses, learning_rates", "chunks", "first")
     for begin, some_losses, some_rates in rows:
-        if begin != first + len(losses) or len(some_losses) != len(some_rates):
-            raise ValueError(f"the losses of run {run} have a gap at step {begin}")
-        losses.extend(floats_of(some_losses))
-        rates.extend(floats_of(some_rates))
+        some, others = (floats_of(bytes_of(one, "losses")) for one in (some_losses, some_rates))
+        if begin != first + len(losses) or len(some) != len(others):
+            raise Refusal(f"the losses of run {run} have a gap at step {shown(begin)}")
+        losses.extend(some)
+        rates.extend(others)
     return losses, rates
 
 
 def unpacked(packed: bytes, size: int, sha256: str) -> bytes:
     """The text that was kept. Raises ValueError or zlib.error for bytes that were altered."""
-    if not 0 <= size <= MAX_TEXT:
-        raise ValueError(f"a text of {size} bytes")
+    whole(size, "the size of a text", most=MAX_TEXT)
+    if len(bytes_of(packed, "a text")) > MAX_PACKED:
+        raise Refusal(f"a text takes {len(packed):,} bytes")
     data = zlib.decompressobj().decompress(packed, size + 1)
     if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError("a text is not what was kept")
@@ -543,7 +554,7 @@ def _end_of(db: sqlite3.Connection, run: int) -> int:
             f"Run {run} was deleted while it was open; it goes on unrecorded. Undo the deletion "
             "to have it recorded again.",
         )
-    return int(found[0])
+    return whole(found[0], "its last step")
 
 
 def _add_what_was_seen(db: sqlite3.Connection, run: int, batch: Batch) -> None:

@@ -14,8 +14,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from playground.files import draft_folder
+from playground.files import NoFileError, draft_folder, open_file
 from playground.hooks.errors import one_line
 from playground.hooks.sources import expanded
 from playground.lab.store.database import NONSENSE
@@ -23,6 +24,7 @@ from playground.lab.store.errors import Kind, StoreError, explained, full, missi
 from playground.lab.store.housekeeping import AT_A_TIME, remove_run
 from playground.lab.store.rows import clean, insert_run
 from playground.lab.store.schema import (
+    ALL_INDEXES,
     IN_FORCE,
     MIGRATIONS,
     OF_A_RUN,
@@ -34,10 +36,19 @@ from playground.lab.store.schema import (
 )
 from playground.lab.store.store import Store
 from playground.lab.store.untrusted import Given, Row, given_of, rows_of, text_of
+from playground.strict import whole
 
 ENDING = ".microgpt-run"
 MAX_BYTES = 8 << 30
 """Bytes of the largest file that is imported."""
+_HEAD = 100
+"""Bytes that every SQLite database begins with."""
+_SMALL = 64 << 20
+"""Bytes that any run may have: a text, and what was seen of a run of few steps."""
+_STATES = 16
+"""States that a run of a large model keeps, and a few more."""
+_A_STEP = 4096
+"""Bytes that are kept of a step on average, at most: losses, measurements, samples."""
 COPIED = {
     "chunks": "first, losses, learning_rates, tokens_seen, seconds",
     "measurements": "label, first, last, pairs",
@@ -245,19 +256,17 @@ def _opened(source: Path) -> Iterator[sqlite3.Connection]:
     """A copy of the file, migrated to the present version. The file itself is not written to, and
     the copy does not change while it is read. Raises StoreError that speaks of the file, also for
     what is raised while the copy is in use."""
-    size = _size_of(source)
-    with _folder(source) as folder:
+    with _source(source) as (old, size), _folder(source) as folder:
+        _look(source, old, size)
         copy = folder / "run"
-        _copy(source, copy, size)
+        _copy(source, old, copy, size)
         with (
             _understood(source),
             contextlib.closing(sqlite3.connect(copy, isolation_level=None)) as file,
         ):
             with _said_of_a_file(source):
                 check_header(copy)
-            file.execute("PRAGMA trusted_schema = OFF")
-            file.execute("PRAGMA cell_size_check = ON")
-            _refuse_what_acts(file, source)
+            _be_careful(file, source, size)
             complaint = file.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if complaint != "ok":
                 raise _no_run(source, str(complaint))
@@ -269,21 +278,61 @@ def _opened(source: Path) -> Iterator[sqlite3.Connection]:
             yield file
 
 
-def _size_of(source: Path) -> int:
-    """Bytes of the file. Raises StoreError for what is no file, or one that is too large."""
+@contextlib.contextmanager
+def _source(source: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """(the file, its bytes). Raises StoreError for what is no file, and what cannot be opened."""
     try:
-        if source.is_dir():
-            raise StoreError("This is a folder", f"{source} is a folder, not a run.")
-        if source.exists() and not source.is_file():
-            raise StoreError(
-                "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
-            )
-        size = source.stat().st_size
+        file, size = open_file(source)
+    except NoFileError as error:
+        if error.folder:
+            raise StoreError("This is a folder", f"{source} is a folder, not a run.") from None
+        raise StoreError(
+            "This is not a file", f"{source} is a pipe, a socket or a device. Choose a file."
+        ) from None
     except (OSError, ValueError) as error:
         raise _unreadable(source, error) from error
-    if size > MAX_BYTES:
-        raise StoreError("The file is too large", f"{source} is no run of ours.")
-    return size
+    with file:
+        yield file, size
+
+
+def _look(source: Path, file: BinaryIO, size: int) -> None:
+    """Raise StoreError for a file that cannot be a run, before it is copied: a file of another
+    kind, or one that is larger than the run that it tells of."""
+    try:
+        head = file.read(_HEAD)
+    except OSError as error:
+        raise _unreadable(source, error) from error
+    if not size:
+        raise _no_run(source, "it is empty")
+    if head[:16] != b"SQLite format 3\0" or len(head) < _HEAD:
+        raise _no_run(source, "it is no SQLite database")
+    pages, page = int.from_bytes(head[28:32]), int.from_bytes(head[16:18])
+    page = 65_536 if page == 1 else page
+    if size > max(pages * page, 65_536) or size > MAX_BYTES:
+        raise _no_run(source, f"it has {size:,} bytes, and no run of ours has")
+    if size <= _SMALL:
+        return
+    where = f"{source.absolute().as_uri()}?mode=ro&immutable=1"
+    with (
+        _understood(source),
+        contextlib.closing(sqlite3.connect(where, uri=True, isolation_level=None)) as look,
+    ):
+        _be_careful(look, source, size)
+        rows = look.execute("SELECT parameters, step FROM runs LIMIT 1").fetchall()
+        parameters, step = (whole(one, "parameters or steps") for one in (rows or [(0, 0)])[0])
+        most = _SMALL + _STATES * 24 * parameters + _A_STEP * step
+        if size > most:
+            raise _no_run(source, f"it has {size:,} bytes; such a run has {most:,} at most")
+
+
+def _be_careful(file: sqlite3.Connection, source: Path, size: int) -> None:
+    """Let nothing in the file act, and no value be longer than the file itself. Raises
+    StoreError."""
+    file.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(size, 1_000_000))
+    file.execute("PRAGMA trusted_schema = OFF")
+    file.execute("PRAGMA cell_size_check = ON")
+    file.execute("PRAGMA ignore_check_constraints = ON")
+    _refuse_what_acts(file, source)
 
 
 @contextlib.contextmanager
@@ -301,17 +350,12 @@ def _folder(source: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _copy(source: Path, copy: Path, size: int) -> None:
+def _copy(source: Path, old: BinaryIO, copy: Path, size: int) -> None:
     """Copy `size` bytes of the file at most. Raises StoreError."""
-    with contextlib.ExitStack() as files:
-        try:
-            old = files.enter_context(source.open("rb"))
-        except OSError as error:
-            raise _unreadable(source, error) from error
-        if not size:
-            raise _no_run(source, "it is empty")
-        with explained(copy):  # another disk may be full
-            new = files.enter_context(copy.open("wb"))
+    with explained(copy):  # another disk may be full
+        new = copy.open("wb")
+    with new:
+        old.seek(0)
         left = size
         while left:
             try:
@@ -360,11 +404,13 @@ def _said_of_a_file(source: Path) -> Iterator[None]:
 
 
 def _refuse_what_acts(file: sqlite3.Connection, source: Path) -> None:
-    """Raise StoreError for views, triggers, virtual tables and computed columns: reading them would
-    run SQL from the file."""
+    """Raise StoreError for views, triggers, virtual tables, computed columns and indexes of
+    others: reading them would run SQL from the file."""
     known = {"runs", "texts", "sqlite_sequence", *OF_A_RUN}
     for kind, name, sql in file.execute("SELECT type, name, sql FROM sqlite_schema"):
-        ours = kind in ("table", "index") and (kind == "index" or name in known)
+        ours = (kind == "table" and name in known) or (
+            kind == "index" and sql in (None, *ALL_INDEXES)
+        )
         if not ours or str(sql).upper().startswith("CREATE VIRTUAL"):
             raise _no_run(source, f"it has a {kind} {name!r}, which no run has")
     for table in known:
