@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from microgpt import sampling
 from microgpt.config import ConfigError, ModelConfig, OptimizerConfig
@@ -19,6 +18,7 @@ from microgpt.documents import DocumentsError, default_names_path, read_text, sp
 from microgpt.engine import EngineFactory
 from microgpt.parameters import initial_weights, parameter_count
 from microgpt.scalar_engine import ScalarEngine
+from microgpt.terminal import Codes, guard, json_text, printable
 from microgpt.tokenizer import CharTokenizer
 from microgpt.trainer import DivergedError, Trainer, shuffle
 from microgpt.vector_engine import VectorEngine
@@ -26,10 +26,17 @@ from microgpt.vector_engine import VectorEngine
 ENGINES: dict[str, EngineFactory] = {"scalar": ScalarEngine, "vector": VectorEngine}
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors repeat an argument as text, whatever it holds."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; its defaults are microgpt.py's."""
     model, optimizer = ModelConfig(vocab_size=1), OptimizerConfig()
-    p = argparse.ArgumentParser(
+    p = _Parser(
         prog="python -m microgpt",
         description="Train a small GPT on the lines of a text file, then print what it makes up.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -93,7 +100,8 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.json:
             emit(step=result.step, loss=result.loss, learning_rate=result.learning_rate)
         else:
-            end = "\n" if result.step == trainer.steps or not sys.stdout.isatty() else "\r"
+            last = result.step == trainer.steps or not sys.stdout.isatty()
+            end = "\n" if last else Codes("\r")
             print(f"step {result.step:4d} / {trainer.steps:4d} | loss {result.loss:.4f}", end=end)
 
     def choose(logits: list[float]) -> int:
@@ -113,27 +121,28 @@ def run(arguments: argparse.Namespace) -> None:
 
 def emit(**fields: Any) -> None:
     """One JSON object on a line of its own; floats as Python writes them, in full."""
-    print(json.dumps(fields))
+    print(json_text(fields))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     p = parser()
-    arguments = p.parse_args(argv)
     if sys.stdout is None:  # closed by the caller (`>&-`): what is written is dropped
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
     elif isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # no letter stops a run
+    guard()
+    arguments = p.parse_args(argv)
     try:
         run(arguments)
         sys.stdout.flush()
     except ConfigError as error:
         option = "--" + error.field.replace("_", "-")
-        print(f"{p.prog}: error: {option} {error.message}", file=sys.stderr)
+        print(f"{p.prog}: error: {option} {printable(error.message)}", file=sys.stderr)
         return 2
     except (DocumentsError, DivergedError) as error:
         _flush_quietly()
-        print(f"{p.prog}: {error}", file=sys.stderr)
+        print(f"{p.prog}: {printable(str(error))}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader has closed the pipe (`| head`); the interpreter must not complain at exit.

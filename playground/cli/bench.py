@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import os
 import platform
@@ -16,6 +15,7 @@ from typing import Any
 
 import click
 
+from microgpt.terminal import json_text
 from playground.catalog import BUILTIN, Entry
 from playground.cli.bench_text import Paper, chart, difference, model_words, step_time, table
 from playground.cli.failures import fail, say, warn
@@ -94,9 +94,10 @@ def bench(
         if entry.plugin != BUILTIN and not entry.missing
     }
     if as_json:
-        click.echo(json.dumps(_figures(ladders, plans, machine), indent=2, allow_nan=False))
+        click.echo(json_text(_figures(ladders, plans, machine), indent=2, allow_nan=False))
     else:
-        click.echo("\n".join(_text(ladders, plans, machine, origins)))
+        for line in _text(ladders, plans, machine, origins):
+            print(line)  # click.echo would make plain text of a line in colour
     return _verdict(ladders)
 
 

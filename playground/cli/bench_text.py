@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from playground.cli.failures import printable
+from microgpt.terminal import Codes, printable
 from playground.lab.bench import DEFAULT, BenchResult, EngineResult, Model
 
 MAX_NAME = 24
@@ -70,7 +70,9 @@ class Paper:
 
     def styled(self, text: str, **style: str | bool) -> str:
         """The text in a style, or as it is where there is no colour."""
-        return click.style(text, **style) if self.colour else text  # type: ignore[arg-type]
+        if not self.colour:
+            return text
+        return Codes(click.style(printable(text), **style))  # type: ignore[arg-type]
 
 
 def figure(value: float) -> str:
@@ -166,7 +168,8 @@ def chart(ladder: BenchResult, paper: Paper) -> list[str]:
     for name, ratio in zip(names, ratios, strict=True):
         bar = _bar((math.log10(ratio) - low) / (high - low) * room, blocks=paper.blocks)
         coloured = paper.styled(bar, fg="cyan")
-        lines.append(f"  {name:<{left - 3}} {coloured} {ratio_words(ratio)}")
+        line = f"  {name:<{left - 3}} {coloured} {ratio_words(ratio)}"
+        lines.append(Codes(line) if paper.colour else line)
     axis = ""
     for number, tick in enumerate(ticks):
         place = left + round(number / (high - low) * room)

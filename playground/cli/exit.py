@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import click
 
+from microgpt.terminal import guard, printable
 from playground.cli.failures import fail, fail_with
 from playground.lab.protocol.failures import LabError
 
@@ -49,6 +50,7 @@ def prepare_streams() -> None:
 
     A stream that the caller closed (`>&-`) is None in Python; the null device replaces it. A
     character that the encoding of a stream lacks is written as \\u2501 instead of raising an error.
+    What others wrote is shown on a terminal, and never obeyed: see microgpt.terminal.
     """
     for name in ("stdin", "stdout", "stderr"):
         stream = getattr(sys, name)
@@ -57,6 +59,7 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
         elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    guard()
 
 
 def run(command: click.Command) -> int:
@@ -68,8 +71,8 @@ def run(command: click.Command) -> int:
             sys.stdout.flush()
         return _unharmed() or code
     except click.UsageError as error:
-        with contextlib.suppress(OSError):
-            error.show()
+        with contextlib.suppress(OSError):  # the message may repeat an argument, line ends and all
+            click.UsageError(printable(error.format_message()), error.ctx).show()
         return error.exit_code
     except click.ClickException as error:
         return fail(error.format_message())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from microgpt.terminal import Codes
 from playground.cli.choices import chosen
 from playground.cli.failures import printable, say, warn
 from playground.cli.loading import load
@@ -81,11 +82,13 @@ class Telling:
             return
         self._last, self._shown = now, True
         amount = f" {progress.done:,}/{progress.total:,}" if progress.total else ""
-        click.echo(f"\r\x1b[K{printable(progress.stage)}{amount}", nl=False, err=True)
+        sys.stderr.write(Codes(f"\r\x1b[K{printable(progress.stage)}{amount}"))
+        sys.stderr.flush()
 
     def __enter__(self) -> Telling:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            sys.stderr.write(Codes("\r\x1b[K"))
+            sys.stderr.flush()

@@ -9,22 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from microgpt.terminal import printable as printable
+
 if TYPE_CHECKING:
     from playground.catalog import Problem
     from playground.lab.protocol.failures import Failure
-
-
-def printable(text: str, keep: str = "") -> str:
-    """The text with its unprintable characters escaped, so that it cannot steer the terminal.
-
-    For text from files and plugins, and for names. keep: control characters that stay as they are.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        ch if ch.isprintable() or ch in keep else ch.encode("unicode_escape").decode("ascii")
-        for ch in text
-    )
 
 
 def say(text: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ from typing import cast
 
 import click
 
+from microgpt.terminal import json_text
 from playground.catalog import BUILTIN, Control, Kind
 from playground.cli.failures import printable, warn
 from playground.hooks.gallery import ORIGIN as GALLERY_ORIGIN
@@ -33,7 +33,7 @@ def list_entries(kind: str, sources: PluginSources, *, as_json: bool) -> int:
     catalog = load(sources).catalog()
     entries = catalog.listed(cast(Kind, kind))
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(entry) for entry in entries], indent=2))
+        click.echo(json_text([dataclasses.asdict(entry) for entry in entries], indent=2))
     else:
         rows: list[Row] = []
         origin = ""

@@ -7,7 +7,7 @@ import shutil
 import time
 from typing import TextIO
 
-from playground.cli.failures import printable
+from microgpt.terminal import Codes, printable
 from playground.lab.protocol.failures import Progress
 from playground.lab.session import Session
 from playground.words import many
@@ -85,7 +85,7 @@ class Report:
     def clear(self) -> None:
         """Erase the line that is being rewritten."""
         if self._dirty:
-            self._stream.write("\r\x1b[K")
+            self._stream.write(Codes("\r\x1b[K"))
             self._stream.flush()
             self._dirty = False
 
@@ -100,7 +100,8 @@ class Report:
         self._drawn = time.monotonic()
         if self._live:
             # The last cell stays free: a line that fills that cell wraps in some terminals.
-            self._stream.write(f"\r{printable(text)[: _columns(self._stream) - 1]}\x1b[K")
+            shown = printable(text)[: _columns(self._stream) - 1]
+            self._stream.write(Codes(f"\r{shown}\x1b[K"))
             self._stream.flush()
             self._dirty = True
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from microgpt.terminal import json_text
 from playground.cli.choices import heat, links
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
@@ -49,7 +49,7 @@ def sample_texts(
             return fail(batch.note)
         for text in batch.texts:
             line = {"text": text.text, "complete": text.complete}
-            print(json.dumps(line) if as_json else shown(text.text))
+            print(json_text(line) if as_json else shown(text.text))
         sys.stdout.flush()  # a pipe gets each batch at once as well
     return 0
 

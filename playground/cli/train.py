@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 from threading import Event
 
 from microgpt.shell import shell_word
+from microgpt.terminal import json_text
 from playground.cli.choices import as_said, chosen, heat
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.loading import load
@@ -251,7 +251,7 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
             }
             if values := session.values:
                 line["metrics"] = values
-            write(json.dumps(line) + "\n")
+            write(json_text(line) + "\n")
             flush()  # takes a microsecond, and a program that plots the losses gets this one now
         _tell_of_metrics(session, told, report)
         report.step(session, result.loss)
@@ -298,7 +298,7 @@ def _print_samples(session: Session, sampling: Sampling, wanted: int, as_json: b
                 print(f"{number:>4}  {shown(text.text)}{known}")
         texts += batch.texts
     if as_json:
-        print(json.dumps({"samples": [text.text for text in texts]}))
+        print(json_text({"samples": [text.text for text in texts]}))
     elif note:
         say(printable(note))
     return 0

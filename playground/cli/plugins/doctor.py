@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 
 import click
 
+from microgpt.terminal import json_text
 from playground.catalog import BUILTIN, Problem
 from playground.cli.failures import printable
 from playground.cli.listing import print_rows
@@ -59,7 +59,7 @@ def doctor(sources: PluginSources, *, contract: bool, deadline: float | None, as
             "problems": [dataclasses.asdict(problem) for problem in general],
             "trouble": trouble,
         }
-        click.echo(json.dumps(said, indent=2))
+        click.echo(json_text(said, indent=2))
         return int(trouble)
     for item in examined:
         _print(item)
@@ -101,7 +101,7 @@ def check(path: Path, *, deadline: float | None, as_json: bool) -> int:
     about.api = row["api"]
     about.problems = problems + about.problems
     if as_json:
-        click.echo(json.dumps({**about.json(), "trouble": about.trouble}, indent=2))
+        click.echo(json_text({**about.json(), "trouble": about.trouble}, indent=2))
         return int(about.trouble)
     _print(about, passed=True)
     count = {word: sum(f["outcome"] == word for f in about.findings) for word in _SIGNS}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import json
 from typing import Any
 
 import click
 
+from microgpt.terminal import json_text
 from playground.catalog import BUILTIN, Problem
 from playground.cli.failures import fail, say, warn
 from playground.cli.listing import print_rows
@@ -36,7 +36,7 @@ def list_plugins(sources: PluginSources, *, as_json: bool) -> int:
             rows.append(row)
     if as_json:
         said = [dataclasses.asdict(problem) for problem in problems]
-        click.echo(json.dumps({"plugins": rows, "problems": said}, indent=2))
+        click.echo(json_text({"plugins": rows, "problems": said}, indent=2))
     else:
         shown = []
         for row in rows:

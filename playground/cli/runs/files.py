@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from microgpt.terminal import json_text
 from playground.cli.export import Telling
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
@@ -74,7 +74,7 @@ def export_run(
     what = {"run": f"run {row.id}", "model": f"step {at:,} of run {row.id}"}
     if as_json:
         told = {"run": row.id, "as": kind, "path": str(target)}
-        click.echo(json.dumps({**told, "step": at} if kind == "model" else told))
+        click.echo(json_text({**told, "step": at} if kind == "model" else told))
     else:
         say(f"Exported {what.get(kind, f'the metrics of run {row.id}')} to {target}")
     return 0
@@ -136,7 +136,7 @@ def import_run(path: Path, *, as_json: bool) -> int:
     with opened(create=True) as store:
         row = store.row(read_run(store, path))
     if as_json:
-        click.echo(json.dumps({"run": row.id, "uid": row.uid, "name": row.name}))
+        click.echo(json_text({"run": row.id, "uid": row.uid, "name": row.name}))
     else:
         name = f" “{row.name}”" if row.name else ""
         say(f"Imported as run {row.id}{name}, {row.step:,} of {row.steps:,} steps recorded.")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import math
 import time
 import unicodedata
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from microgpt.terminal import json_text
 from playground.cli.failures import printable, say
 from playground.cli.listing import UNLIMITED, terminal_width
 from playground.lab.store import runlist
@@ -124,7 +124,7 @@ def as_object(row: RunRow, place: runlist.Place) -> dict[str, Any]:
 
 def as_json_text(value: Any) -> str:
     """The value as JSON. A loss that is infinite or NaN becomes null, since JSON has neither."""
-    return json.dumps(_finite(value), allow_nan=False)
+    return json_text(_finite(value), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

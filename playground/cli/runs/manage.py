@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 
 import click
 
+from microgpt.terminal import json_text
 from playground.cli.failures import fail, printable, say
 from playground.cli.runs.list import numbers, opened, places
 from playground.lab.store import housekeeping, runlist
@@ -40,7 +40,7 @@ def delete(words: Sequence[str], *, yes: bool, as_json: bool) -> int:
         store.delete(row.id for row in rows)
     ids = [row.id for row in rows]
     if as_json:
-        click.echo(json.dumps({"deleted": ids}))
+        click.echo(json_text({"deleted": ids}))
     else:
         back = f"microgpt-play runs restore {' '.join(map(str, ids))}"
         say(f"Deleted {numbers(ids)}. This brings {_them(ids)} back: {back}")
@@ -54,7 +54,7 @@ def restore(words: Sequence[str], *, as_json: bool) -> int:
         store.restore(row.id for row in rows)
     ids = [row.id for row in rows]
     if as_json:
-        click.echo(json.dumps({"restored": ids}))
+        click.echo(json_text({"restored": ids}))
     else:
         say(f"Brought back {numbers(ids)}.")
     return 0
@@ -93,7 +93,7 @@ def check(*, purge: bool, as_json: bool) -> int:
     if as_json:
         told = {"path": str(path), "bytes": bytes_, "runs": count, "deleted": put_away,
                 "purged": purged, "problems": wrong}  # fmt: skip
-        click.echo(json.dumps(told))
+        click.echo(json_text(told))
         return 1 if wrong else 0
     click.echo(f"{printable(str(path))}: {many(count)}, {size(bytes_)}")
     if purge:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from microgpt.engine import Progress
+from microgpt.terminal import json_text
 from playground.api import Contribution, Exporter, ExportError, RunExport, hookimpl
 
 _EVERY = 10_000
@@ -39,6 +40,32 @@ def rows(run: RunExport, progress: Progress) -> Iterator[dict[str, Any]]:
         yield {"step": step, **extra[step]}
 
 
+_SEPARATES = ',;|"\t\r\n'
+_FORMULA = re.compile(rf"(?:^|(?<=[{_SEPARATES}]))(?=\s*[=+@＝＋－＠\t\r-])")
+"""Where a cell begins that a spreadsheet would compute: at the beginning of a text, and where a
+spreadsheet with another separator would cut it."""
+
+
+def cell(text: str) -> str:
+    """A text as a cell of a table with commas, which no spreadsheet takes for a formula.
+
+    An apostrophe before the sign makes text of what follows, in every spreadsheet. A number stays
+    the number that it is.
+    """
+    if not _is_number(text):
+        text = _FORMULA.sub("'", text)
+    plain = not any(sign in text for sign in _SEPARATES)
+    return text if plain else '"' + text.replace('"', '""') + '"'
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 class Csv:
     """One row a step, numbers in full; a number that a step does not have stays empty."""
 
@@ -46,7 +73,7 @@ class Csv:
         columns = ["step", "loss", "learning_rate", "held_out", *run.series]
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-            writer.writeheader()
+            file.write(",".join(map(cell, columns)) + "\n")
             writer.writerows(rows(run, progress))
 
 
@@ -61,9 +88,9 @@ class JsonLines:
             raise ExportError("There is nothing to write yet", "The run has no step: train some.")
         with path.open("w", encoding="utf-8", newline="") as file:
             for row in rows(run, progress):
-                file.write(json.dumps(row) + "\n")
+                file.write(json_text(row) + "\n")
             for step, texts in sorted(batches.items()):
-                file.write(json.dumps({"step": step, "samples": texts}) + "\n")
+                file.write(json_text({"step": step, "samples": texts}) + "\n")
 
 
 @hookimpl
