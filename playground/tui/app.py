@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import Console
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
+from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import AwaitMount
 from typing_extensions import override
@@ -29,6 +31,7 @@ from playground.tui.model import PlaygroundModel
 from playground.tui.quit import keep_run, on_signals
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
+from playground.tui.widgets.gate import Gate, plain
 
 if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
@@ -71,6 +74,9 @@ class PlaygroundApp(App[int]):
         see quit.leave_surely.
         """
         super().__init__()
+        self._gate = Gate()
+        # A traceback of ours goes through the gate of standard error, which shows no colours.
+        self.error_console = Console(markup=False, highlight=False, stderr=True, color_system=None)
         self.model = PlaygroundModel()
         self.controller = Controller(
             lab_factory,
@@ -100,6 +106,21 @@ class PlaygroundApp(App[int]):
         from playground.tui.terminal import SteadyDriver
 
         return SteadyDriver
+
+    @override
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._gate]
+
+    @override
+    def notify(self, message: str, *, title: str = "", **options: Any) -> None:
+        """Show a toast of plain text, whoever wrote it."""
+        options["markup"] = False
+        super().notify(plain(message).plain, title=plain(title).plain, **options)
+
+    @override
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text; what of it UTF-8 cannot say is copied as it is shown."""
+        super().copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
     def get_default_screen(self) -> Screen[None]:
         self.main = MainScreen(self.controller, self.dialogs)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
 from playground.catalog import Control, KnobValue
 from playground.tui.widgets.control import Choice, Toggle
+from playground.tui.widgets.gate import plain
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.slider import Slider
 
@@ -52,7 +52,7 @@ def knob_line(
         )
     else:
         return None
-    widget.tooltip = control.help or None
+    widget.tooltip = plain(control.help) if control.help else None
     return widget
 
 
@@ -91,7 +91,7 @@ def option_widgets(
         if line is not None:
             widgets.append(line)
             continue
-        widgets.append(Static(Content(control.label), classes="knob-label"))
+        widgets.append(Static(plain(control.label), classes="knob-label"))
         text = "" if value is None else str(value)
         widgets.append(OrderedInput(text, name=prefix + control.name, compact=True))
     align(widgets)

@@ -18,8 +18,8 @@ from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.model import KIND_NAMES, SPEEDS
 from playground.tui.panels.status import speed_text
 from playground.tui.screens.main import MainScreen
+from playground.tui.widgets.gate import markup
 from playground.tui.widgets.paging import turn_page
-from playground.tui.widgets.text import visible
 
 
 class Palette(CommandPalette):
@@ -55,7 +55,12 @@ class Palette(CommandPalette):
 
 
 def commands(main: MainScreen) -> Iterable[SystemCommand]:
-    """What the palette offers on the main screen."""
+    """What the palette offers on the main screen, in the markup that Textual's palette reads."""
+    for command in _all(main):
+        yield command._replace(title=markup(command.title), help=markup(command.help))
+
+
+def _all(main: MainScreen) -> Iterable[SystemCommand]:
     for binding in MAIN_BINDINGS:
         if binding.action != "escape":
             key = binding.key_display or binding.key
@@ -117,25 +122,25 @@ def _entries(main: MainScreen) -> Iterable[SystemCommand]:
     for entry in catalog.of("dataset"):
         if all(control.kind != "text" for control in entry.controls):  # a path needs its dialog
             yield SystemCommand(
-                f"Data set: {visible(entry.name)}",
-                visible(entry.summary),
+                f"Data set: {entry.name}",
+                entry.summary,
                 start("dataset", catalog.shortest(entry)),
             )
     for entry in catalog.of("tokenizer"):
         yield SystemCommand(
-            f"Tokenizer: {visible(entry.name)}",
-            visible(entry.summary),
+            f"Tokenizer: {entry.name}",
+            entry.summary,
             start("tokenizer", catalog.shortest(entry)),
         )
     for entry in catalog.of("panel"):
         yield SystemCommand(
-            f"Panel: {visible(entry.name)}",
-            visible(entry.summary),
+            f"Panel: {entry.name}",
+            entry.summary,
             _later(main, partial(main.show_panel, catalog.shortest(entry))),
         )
     for entry in (entry for entry in catalog.of("engine") if not entry.missing):
         yield SystemCommand(
-            f"Engine: {visible(entry.name)}",
-            visible(entry.summary),
+            f"Engine: {entry.name}",
+            entry.summary,
             _later(main, partial(main.use_engine, catalog.shortest(entry))),
         )

@@ -21,6 +21,7 @@ from playground.tui.panels.panel import Panel
 from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import GHOST, Bar, Bars
 from playground.tui.widgets.control import Choice, Control, Toggle
+from playground.tui.widgets.gate import plain
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.static_text import Words
@@ -139,7 +140,7 @@ class SamplingPanel(Panel):
                     lines.append(line)
             if not knobs:
                 known = "" if entry is not None else " (not installed)"
-                lines.append(Static(Content(f"{link.name}{known}"), classes="chain-plain"))
+                lines.append(Static(plain(f"{link.name}{known}"), classes="chain-plain"))
         align(lines)
         return lines
 

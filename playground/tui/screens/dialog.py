@@ -25,6 +25,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
+from playground.tui.widgets.gate import shown
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
 
@@ -331,7 +332,7 @@ class Line(Static):
 
 
 def _content(text: str | Content) -> Content:
-    return text if isinstance(text, Content) else Content(text)
+    return shown(text if isinstance(text, Content) else Content(text))
 
 
 def warning(text: str) -> Content:

@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from playground.tui.screens.dialog import Dialog, Line
+from playground.tui.widgets.gate import plain
 from playground.tui.widgets.text import visible
 
 
@@ -61,11 +62,7 @@ class MessageScreen(Dialog[str | None]):
 
     def buttons(self) -> Iterable[Widget]:
         for place, (_, words) in enumerate(self._choices):
-            yield Button(
-                visible(words),
-                name=str(place),
-                compact=True,
-            )
+            yield Button(plain(words), name=str(place), compact=True)
 
     @property
     def heading(self) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from textual import events
 from textual.actions import parse
 from textual.binding import Binding
 from textual.widgets import Input
+
+from playground.tui.widgets.gate import Literal
 
 
 @cache
@@ -24,12 +27,18 @@ def _edits() -> dict[str, tuple[str, tuple[object, ...]]]:
 
 
 class OrderedInput(Input):
-    """An Input whose editing keys act at once, as its letters do.
+    """An Input whose editing keys act at once, as its letters do, and whose value is only shown.
+
+    A value may be of others, as the name of a run from a file: see Literal.
 
     Textual inserts a letter at once, but sends backspace and the like through the app, as bindings.
     While the screen is busy, a letter typed after a backspace overtakes it, and the backspace then
     takes away the wrong character.
     """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.highlighter = Literal(self)
 
     def on_key(self, event: events.Key) -> None:
         edit = _edits().get(event.key)

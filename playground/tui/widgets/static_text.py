@@ -9,6 +9,8 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from playground.tui.widgets.gate import shown
+
 
 class Words(Static):
     """Content that is redrawn if it changed, and laid out again only if its height changed."""
@@ -19,6 +21,7 @@ class Words(Static):
 
     def say(self, content: Content) -> None:
         """Show `content`."""
+        content = shown(content)
         before = self._said
         if before is not None and before.is_same(content):
             return

@@ -35,6 +35,7 @@ from playground.tui.screens.settings.run_form import (
     NumberInput,
     RunForm,
 )
+from playground.tui.widgets.gate import plain
 from playground.tui.widgets.text import visible
 from playground.words import read_number
 
@@ -148,7 +149,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
             for place, one in enumerate(self._suggested):
                 start = " From step 0." if one.from_start and source.step else ""
                 self._explained[f"suggest-{place}"] = f"{one.why}{start}"
-                yield Button(one.words, compact=True, id=f"suggest-{place}")
+                yield Button(plain(one.words), compact=True, id=f"suggest-{place}")
         known, lines = form.settings(), list[Widget]()
         for group, names in GROUPS:
             lines.append(Static(group, classes="settings-group", markup=False))
