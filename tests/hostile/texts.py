@@ -39,7 +39,7 @@ _LINE = re.compile(r"\r\n|\r|\x1b\[K")
 """What the line of progress is made of, and how a terminal ends a line."""
 _DRAWING = re.compile(
     r"\x1b\[[?<>=]?[0-9;:]*[$ ]?[@-~]"  # cursor, colours, modes
-    r"|\x1b\]22;[a-z-]*\x1b\\"  # the shape of the pointer
+    r"|\x1b\]22;[a-z-]*\x07+"  # the shape of the pointer; a bell of ours may be next to it
     r"|\x1b[78=>]|\x1b\([0B]|\r\n|\r|\x0f"
 )
 """What Textual draws with."""

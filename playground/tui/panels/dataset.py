@@ -129,7 +129,8 @@ class DatasetPanel(Panel):
         notices.say(
             Content("\n").join(
                 Content.assemble(
-                    ("! ", f"bold {CAUTION}"), (HINTS.get(notice.action, "") + notice.text, CAUTION)
+                    ("! ", f"bold {CAUTION}"),
+                    (HINTS.get(notice.action, "") + visible(notice.text), CAUTION),
                 )
                 for notice in info.notices
             )

@@ -206,7 +206,7 @@ class SamplingPanel(Panel):
             head.say(
                 Content.assemble(
                     ("! ", CAUTION),
-                    (f"{trouble.title}. {trouble.message}{cure(trouble)}", CAUTION),
+                    (visible(f"{trouble.title}. {trouble.message}{cure(trouble)}"), CAUTION),
                 )
             )
             bars.set_rows([])
@@ -243,7 +243,7 @@ class SamplingPanel(Panel):
                 break
             lines.append(Content.styled(f"step {batch.step:,}", MUTED))
             if batch.note:
-                lines.append(Content.styled(f" {batch.note}", CAUTION))
+                lines.append(Content.styled(f" {visible(batch.note)}", CAUTION))
             for text in batch.texts:
                 mark = "in data" if text.in_data else "new"
                 shown = visible(text.text) + ("" if text.complete else "…")

@@ -87,7 +87,7 @@ class TitleLine(Words):
         pieces: list[Piece] = [
             name,
             (0, Content.styled(fit(visible(info.dataset_title), 28).rstrip(), "bold")),
-            (1, Content(f"{spec['tokenizer']['name']}, {info.vocab_size:,} tokens")),
+            (1, Content(f"{visible(spec['tokenizer']['name'])}, {info.vocab_size:,} tokens")),
             (1, Content(f"{info.parameter_count:,} parameters")),
             (
                 4,
@@ -123,7 +123,7 @@ class StatusLine(Words):
         if frame is None:
             trouble = model.trouble
             self.say(
-                Content.styled(f"✗ {trouble.title}", BAD)
+                Content.styled(f"✗ {visible(trouble.title)}", BAD)
                 if trouble
                 else Content.styled("starting …", MUTED)
             )
@@ -164,7 +164,7 @@ class StatusLine(Words):
                 words = f"going to step {model.going:,}, {model.waiting:.0f} s, esc stops"
             pieces.insert(1, (0, Content.styled(words, MUTED)))
         if model.trouble is not None:
-            pieces.insert(2, (1, Content.styled(model.trouble.title, BAD)))
+            pieces.insert(2, (1, Content.styled(visible(model.trouble.title), BAD)))
         self.say(assemble(pieces, width))
 
     @staticmethod
