@@ -39,8 +39,12 @@ def read_text(
     progress: called with (bytes done, bytes in all) after each chunk.
     Raises DocumentsError for whatever cannot be trained on.
     """
+    return text_in(read_bytes(path, progress, max_bytes), path)
+
+
+def text_in(data: bytes | bytearray, path: str | os.PathLike[str]) -> str:
+    """The text in the bytes of the file at `path`, as `read_text` has it. Raises DocumentsError."""
     name = os.fspath(path)
-    data = _read_bytes(name, progress, max_bytes)
     if not data:
         raise DocumentsError("The file is empty", f"{name} has 0 bytes. Choose a file with text.")
     start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
@@ -55,7 +59,7 @@ def read_text(
     return text
 
 
-def _decoded(data: bytearray, name: str) -> str:
+def _decoded(data: bytes | bytearray, name: str) -> str:
     refused = None
     try:
         text = data.decode("utf-8")
@@ -70,9 +74,13 @@ def _decoded(data: bytearray, name: str) -> str:
     return text
 
 
-def _read_bytes(
-    name: str, progress: Callable[[int, int], None] | None, max_bytes: int
+def read_bytes(
+    path: str | os.PathLike[str],
+    progress: Callable[[int, int], None] | None = None,
+    max_bytes: int = 256 * MIB,
 ) -> bytearray:
+    """The bytes of a file, read once; arguments and errors as of `read_text`."""
+    name = os.fspath(path)
     try:
         if Path(name).is_dir():
             raise DocumentsError(

@@ -25,7 +25,7 @@ from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
 from playground.lab.protocol.run import Checkpoint, Notice, Recording, RunInfo, SessionState
 from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch
-from playground.lab.record.load import Recalled, recall, recall_of_worker
+from playground.lab.record.load import Recalled, recall, recall_of_worker, text_of_parent
 from playground.lab.record.provenance import changed_since, new_run, plugins_of
 from playground.lab.record.recorder import Recorder
 from playground.lab.run.choices import looked_up
@@ -65,6 +65,10 @@ def open_session(
         recalled = recall(recording)
         spec, checkpoint = recalled.spec, recalled.checkpoint
         observation = observation.having_recorded(recalled.settings)
+    text, told = (recalled.text, "") if recalled is not None else (None, "")
+    if recording is not None and recalled is None:
+        parent = text_of_parent(recording, spec)
+        spec, text, told = parent.spec, parent.data, parent.notice
     try:
         session = Session.open(
             RunSpec.parse(spec),
@@ -73,7 +77,9 @@ def open_session(
             observation=observation,
             progress=progress,
             activity=activity,
+            text=text,
         )
+        session.notice(told)
         if recalled is not None:
             session.recall(recalled, progress)
         if recording is not None and recording.looking and recalled is not None:
@@ -146,14 +152,16 @@ class Session:
         observation: Observation | None = None,
         progress: Callable[[Progress], None] = _ignore,
         activity: Activity | None = None,
+        text: bytes | None = None,
     ) -> Session:
         """Read, tokenize, measure, make the engine; go on from a checkpoint if there is one.
 
         observation: how the run is looked at, as far as that fits; notices tell what does not.
+        text: what the run learnt from, which stands for the text in its file.
         progress: called now and then. Raises LabError, and what `progress` raises.
         """
         activity = activity or Activity()
-        prepared = prepare_run(spec, registry, checkpoint, progress, activity)
+        prepared = prepare_run(spec, registry, checkpoint, progress, activity, text)
         progress(Progress("measuring the held-out loss", 0, 0))
         session = cls(prepared, registry, activity)
         session._take(observation or Observation())
@@ -166,7 +174,7 @@ class Session:
 
     def _take(self, wanted: Observation) -> None:
         """Look at the run like this, as far as that fits; notices tell what does not."""
-        self._notice(
+        self.notice(
             *self.texts.sampler.take(wanted.sampling),
             *self.measurer.take(wanted.measuring),
             *self.prober.take(wanted.probes),
@@ -188,9 +196,8 @@ class Session:
             edits = Edits.of(recalled.record.edits)
             told = self.training.recall(recalled.keyframes, at, alive, edits)
         now = plugins_of(self._prepared, self._registry)
-        self._notice(*changed_since(recalled.plugins, now))
-        for text in filter(None, (told, recalled.notice)):
-            self._notice(text)
+        self.notice(*changed_since(recalled.plugins, now))
+        self.notice(told, recalled.notice)
         self.info = replace(self.info, resumed_at=self.step)
 
     def record(
@@ -223,9 +230,9 @@ class Session:
         self.prober.answers.forget_after(self.step)
         self.texts.forget_after(self.step)
 
-    def _notice(self, *texts: str) -> None:
-        """Add notices for a person to those of the run."""
-        notices = (*self.info.notices, *map(Notice, texts))
+    def notice(self, *texts: str) -> None:
+        """Add notices for a person to those of the run; an empty text is none."""
+        notices = (*self.info.notices, *map(Notice, filter(None, texts)))
         self.info = replace(self.info, notices=notices)
 
     # ------------------------------------------------------------ where it stands

@@ -105,16 +105,6 @@ def test_a_file_that_may_not_be_read(
     refused(play("train", words, *STEPS), "no permission", "chmod +r")
 
 
-def test_a_file_that_goes_away_while_it_is_read(
-    words: Path, play: Play, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def vanish(*_: Any) -> Any:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr("hashlib.file_digest", vanish)
-    refused(play("train", words, *STEPS), "went away", "Open it again")
-
-
 @pytest.mark.usefixtures("words")
 def test_standard_input_is_no_file(play: Play) -> None:
     done = play("train", "-", *STEPS)

@@ -119,7 +119,11 @@ def _trained_there(
     warn(registry.problems)
     with Telling() as tell:
         session = Session.open(
-            RunSpec.parse(recalled.spec), registry, checkpoint=recalled.checkpoint, progress=tell
+            RunSpec.parse(recalled.spec),
+            registry,
+            checkpoint=recalled.checkpoint,
+            progress=tell,
+            text=recalled.text,
         )
         session.recall(recalled, tell)
     if session.step != at:

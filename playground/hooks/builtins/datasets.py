@@ -82,7 +82,11 @@ class TextFileKnobs(Knobs):
 
 
 class TextFile:
-    """A file of the user's own, cut into documents, which stay in memory after `prepare`."""
+    """A file of the user's own, cut into documents, which stay in memory after `prepare`.
+
+    `prepare` reads the file once, because the file may change meanwhile: what is checked, hashed,
+    trained on and kept with the run are the same bytes.
+    """
 
     def __init__(self, knobs: TextFileKnobs) -> None:
         self._knobs = knobs
@@ -91,6 +95,10 @@ class TextFile:
         self._text = ""
         self._parts: list[str] | None = None
         self._sha256 = ""
+        self.given: bytes | None = None
+        """What `prepare` takes instead of what is in the file now: the text of a run of before."""
+        self.data: bytes | bytearray = b""
+        """What `prepare` read."""
 
     @property
     def provenance(self) -> Provenance:
@@ -104,7 +112,10 @@ class TextFile:
             )
         name = f"reading {self._path.name}"
         try:
-            text = texts.read_text(self._path, lambda done, total: progress(name, done, total))
+            self.data = self.given or texts.read_bytes(
+                self._path, lambda done, total: progress(name, done, total)
+            )
+            text = texts.text_in(self.data, self._path)
         except texts.DocumentsError as error:
             raise DatasetError(error.title, error.message) from error
         parts: list[str] = []
@@ -119,7 +130,7 @@ class TextFile:
                 "characters, of which the model would only ever see the beginning. Split it into "
                 "windows: split=windows, on the command line --split windows.",
             )
-        self._sha256 = self._digest(self._path)
+        self._sha256 = hashlib.sha256(self.data).hexdigest()
         self._parts, self._text = parts, text if self._knobs.split == "windows" else ""
 
     def documents(self) -> Iterator[str]:
@@ -139,15 +150,6 @@ class TextFile:
                 "The file is not read yet", "Its documents are there after prepare()."
             )
         return self._parts
-
-    def _digest(self, path: Path) -> str:
-        try:
-            with path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise DatasetError(
-                "The file went away", f"{path} was read, but then: {error}. Open it again."
-            ) from error
 
 
 @hookimpl

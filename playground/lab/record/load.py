@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import os
 import platform
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from playground.hooks.sources import expanded
 from playground.lab.edits import Edits
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError
@@ -46,6 +49,8 @@ class Recalled:
     record: RunRecord
     notice: str = ""
     """A sentence for the person about what was loaded; empty if there is none."""
+    text: bytes | None = None
+    """The text that the run learnt from; None if it is not known."""
     lock: RunLock | None = None
     """The lock of the run, held; None if the run is only looked at."""
 
@@ -123,10 +128,10 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
     frames = tuple(_whole(one for one in store.keyframes(run) if one.step >= record.earliest))
     at = record.row.at if at is None else at
     at = min(max(at, record.earliest), record.row.step)
-    spec, notice = _spec_with_its_text(store, record)
+    text = _text(store, record)
     batches = tuple(kept.batch for kept in store.samples(run, most=KEPT_BATCHES))
     return Recalled(
-        spec=spec,
+        spec=text.spec,
         checkpoint=checkpoint_of(record, frames, at),
         keyframes=frames,
         at=at,
@@ -135,7 +140,8 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
         settings=recorded_parts(record.settings),
         plugins=record.plugins,
         record=record,
-        notice=notice,
+        notice=text.notice,
+        text=text.data,
     )
 
 
@@ -211,21 +217,56 @@ def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
     )
 
 
-def _spec_with_its_text(store: Store, record: RunRecord) -> tuple[str, str]:
-    """(the spec, ""). If the text file that the run learnt from is gone or changed: (the spec with
-    the path of the kept copy, a sentence about that)."""
+@dataclass(frozen=True, slots=True)
+class KeptText:
+    """The text file that a recorded run learnt from."""
+
+    spec: str
+    """The run's spec; with the path of a copy if the file is gone or changed."""
+    data: bytes | None = None
+    """The text; None if it is not known."""
+    notice: str = ""
+    """A sentence about the file that is gone or changed; "" if the file is as it was."""
+
+
+def text_of_parent(recording: Recording, spec: str) -> KeptText:
+    """The text for a run with a state of its own, which goes on with, or is a fork of, a run of the
+    store: that of the recorded run, if `spec` names the same data set."""
+    run = recording.parent if recording.run is None else recording.run
+    if run is None:
+        return KeptText(spec)
+    # Whoever opens and records the run says what is wrong with the settings and the store.
+    with (
+        contextlib.suppress(SpecError, StoreError),
+        contextlib.closing(Store.open(Path(recording.store))) as store,
+    ):
+        record = store.record(run)
+        if RunSpec.parse(spec).dataset == RunSpec.parse(record.spec).dataset:
+            return _text(store, replace(record, spec=spec))
+    return KeptText(spec)
+
+
+def _text(store: Store, record: RunRecord) -> KeptText:
+    """The text that the run learnt from: as it is in its file, which is read once, or as a copy has
+    it. Raises StoreError."""
     spec = json.loads(record.spec)
     options = spec.get("dataset", {}).get("options", {})
     path = options.get("path") if isinstance(options, dict) else None
-    if not record.text_sha256 or not isinstance(path, str):
-        return record.spec, ""
-    from playground.lab.paths import sha256_of
+    sha256 = record.text_sha256
+    if not sha256 or not isinstance(path, str):
+        return KeptText(record.spec)
+    from playground.lab.paths import text_of
     from playground.lab.store.texts import kept_copy
 
-    if sha256_of(path) == record.text_sha256:
-        return record.spec, ""
-    copy = kept_copy(store, record.text_sha256, path)
-    if copy is None:
-        return record.spec, ""
-    options["path"] = str(copy)
-    return json.dumps(spec), f"{path} is not what it was: the run goes on with the copy of it kept"
+    data = text_of(path)
+    if data is not None and hashlib.sha256(data).hexdigest() == sha256:
+        return KeptText(record.spec, data)
+    what = "has changed" if os.path.exists(expanded(path)) else "is gone"  # noqa: PTH110
+    data = store.text(sha256)
+    if data is None:
+        return KeptText(record.spec)
+    copy = kept_copy(store, sha256, path)
+    if copy is not None:
+        options["path"] = str(copy)
+    notice = f"{path} {what}: the run goes on with the copy of it that was kept"
+    return KeptText(json.dumps(spec), data, notice)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from playground.api import Dataset, Provenance, Tokenizer, UnknownTextError
 from playground.hooks import plain
+from playground.hooks.builtins.datasets import TextFile
 from playground.hooks.errors import excerpt
+from playground.lab.paths import MOST, text_of
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.run.guard import Guard
 
@@ -44,10 +46,25 @@ class Documents:
     every machine."""
     control: str
     """The first control character in the documents; "" if there is none."""
+    text: bytes | None
+    """The text file that the documents were cut from, to be kept with the run; None if there is
+    none, or if it is too large."""
+    unsure: bool
+    """True if the file changed while a plugin read it: nobody knows what the plugin read."""
 
 
-def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documents:
-    """Read a data set whole. Raises DatasetError, PluginError, LabError, what `report` raises."""
+def read(
+    dataset: Dataset, guard: Guard, cache: Path, report: Report, path: str, kept: bytes | None
+) -> Documents:
+    """Read a data set whole. path: the text file that it reads; "" if it has no such knob. kept:
+    the text that stands for that in the file; a plugin's data set does not know of it.
+
+    Raises DatasetError, PluginError, LabError, what `report` raises.
+    """
+    ours = dataset if isinstance(dataset, TextFile) else None
+    if ours is not None:
+        ours.given = kept
+    before = text_of(path) if path and ours is None else None
 
     def progress(what: str, done: int, total: int) -> None:
         guard.doing("prepare", "prepare").alive()
@@ -87,7 +104,19 @@ def read(dataset: Dataset, guard: Guard, cache: Path, report: Report) -> Documen
         raise LabError(
             Failure("The data set is empty", f"{guard.label} gave no documents. Choose another.")
         )
-    return Documents(texts, provenance, (sha.hexdigest(), f"{len(texts)}:{crc:08x}"), control)
+    if ours is not None:
+        text = bytes(ours.data) if len(ours.data) <= MOST else None
+        ours.data = b""  # up to 256 MB that nobody needs any more
+    else:
+        text = before if before is not None and text_of(path) == before else None
+    return Documents(
+        texts,
+        provenance,
+        (sha.hexdigest(), f"{len(texts)}:{crc:08x}"),
+        control,
+        text,
+        text != before and ours is None,
+    )
 
 
 def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:

@@ -17,7 +17,7 @@ from playground.hooks.errors import KnobError, PluginError, UnknownNameError, on
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import CheckpointError, as_array, pairs_of
 from playground.lab.edits import Edit
-from playground.lab.paths import data_folder, text_of
+from playground.lab.paths import data_folder
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Notice, RunInfo
 from playground.lab.run.baselines import notices, survey
@@ -59,8 +59,7 @@ class PreparedRun:
     same_data: bool
     """True if the run has no checkpoint, or one that was made on the same documents."""
     text: bytes | None
-    """The bytes of the text file before the documents were read; None if the data set has no text
-    file that is kept with a run."""
+    """The text file that the documents were cut from; None if there is none that is kept."""
 
 
 def prepare_run(
@@ -69,10 +68,13 @@ def prepare_run(
     checkpoint: Checkpoint | None,
     report: Report,
     activity: Activity,
+    text: bytes | None = None,
 ) -> PreparedRun:
-    """Set up all parts of a run. Raises LabError for what cannot be, and what `report` raises."""
+    """Set up all parts of a run. text: what the run learnt from, if that is known; it stands for
+    the text in the file, which may have changed. Raises LabError for what cannot be, and what
+    `report` raises."""
     try:
-        return _open(spec, registry, checkpoint, report, activity)
+        return _open(spec, registry, checkpoint, report, activity, text)
     except UnknownNameError as error:
         name = error.kind if error.kind == "engine" else f"{error.kind}.name"
         raise _failed(error.title, error.message, {name: error.message}) from error
@@ -95,6 +97,7 @@ def _open(
     checkpoint: Checkpoint | None,
     report: Report,
     activity: Activity,
+    text: bytes | None,
 ) -> PreparedRun:
     follows = spec.model.model_dump()
     # What can be refused at once is refused before the slow parts.
@@ -107,8 +110,8 @@ def _open(
 
     report(Progress(f"reading {spec.dataset.name}", 0, 0))
     path = spec.dataset.options.get("path")
-    text = text_of(path) if isinstance(path, str) else None
-    documents = read(dataset, data_guard, _cache(data_guard), report)
+    path = path if isinstance(path, str) else ""
+    documents = read(dataset, data_guard, _cache(data_guard), report, path, text)
     texts = documents.texts
     report(Progress(f"tokenizer {spec.tokenizer.name}", 0, 0))
     if checkpoint is None:
@@ -141,6 +144,11 @@ def _open(
     if not same_data:
         found = (
             Notice("the data are not those that the saved run learnt from; it goes on with these"),
+            *found,
+        )
+    if documents.unsure:
+        found = (
+            Notice(f"{path} was written to while it was read: no copy of it is kept with the run"),
             *found,
         )
     return PreparedRun(
@@ -181,7 +189,7 @@ def _open(
         tokens_per_document=look.tokens_per_document,
         fingerprint=documents.fingerprints[0],
         same_data=same_data,
-        text=text,
+        text=documents.text,
     )
 
 

@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from array import array
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,11 +23,14 @@ from typing import Any
 
 import pytest
 
+from microgpt import documents
 from microgpt.trainer import Stretch
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
+from playground.lab import paths
 from playground.lab.checkpoint import as_array
+from playground.lab.fork import forked
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.observation import Observation
@@ -754,7 +758,8 @@ def test_a_text_that_was_changed_or_deleted_since_is_taken_from_the_copy(
     again = house.open(run=1)
     assert again.step == 60 and state_of(again) == state_of(session)
     assert again.info.dataset_title == session.info.dataset_title == "words.txt"
-    assert any("with the copy of it" in notice.text for notice in again.info.notices)
+    told = f"{words} {'is gone' if now is None else 'has changed'}: the run goes on with the copy"
+    assert any(notice.text.startswith(told) for notice in again.info.notices)
     walk(session, 90)
     walk(again, 90)
     again.close()
@@ -781,6 +786,143 @@ def test_a_text_that_is_edited_while_the_run_is_open_is_kept_as_it_was_read(
     again = house.open(run=child)
     assert again.step == 30 and state_of(again) == state_of(first)
     again.close()
+
+
+def grow(path: Path) -> None:
+    with path.open("a") as file:
+        file.write("yak\nzebu\n")
+
+
+def shrink(path: Path) -> None:
+    path.write_text("ant\n")
+
+
+def replace_by_another(path: Path) -> None:
+    path.unlink()
+    path.write_text("quite\nanother\nlist\n")
+
+
+@pytest.mark.parametrize("change", [grow, shrink, replace_by_another, Path.unlink])
+def test_a_file_that_changes_while_it_is_read_gives_one_text(
+    house: House, words: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    """The text is read once: whatever becomes of the file after that, what was learnt is what is
+    recorded, and what the run goes on with."""
+    text = words.read_bytes()
+    really = documents.read_bytes
+
+    def read(path: Path, *rest: Any) -> bytearray:
+        data = really(path, *rest)
+        change(path)
+        return data
+
+    with monkeypatch.context() as patch:
+        patch.setattr("microgpt.documents.read_bytes", read)
+        session = house.open()
+    assert session.info.documents == len(WORDS)
+    walk(session, 40)
+    written(session)
+    session.close()
+    record = house.record(1)
+    with Store.open(house.path) as store:
+        assert store.text(record.text_sha256) == text
+    again = house.open(run=1)
+    assert again.info.documents == len(WORDS) and state_of(again) == state_of(session)
+    assert not any("not those" in notice.text for notice in again.info.notices)
+    again.close()
+
+
+def test_a_file_that_changes_while_a_run_is_gone_on_with_gives_one_text(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The text that is compared with the record is the text that is learnt, too."""
+    session = house.trained(40)
+    really = paths.text_of
+
+    def read(path: str) -> bytes | None:
+        data = really(path)
+        grow(Path(path))
+        return data
+
+    monkeypatch.setattr("playground.lab.paths.text_of", read)
+    again = house.open(run=1)
+    assert again.info.documents == len(WORDS)
+    walk(again, 80)
+    walk(session, 80)
+    assert state_of(again) == state_of(session)
+    again.close()
+    with Store.open(house.path) as store:
+        assert [row.id for row in store.runs()] == [1], "and it is no fork"
+
+
+@pytest.mark.parametrize("step", [0, 20])
+def test_a_fork_learns_from_the_text_of_its_parent(house: House, words: Path, step: int) -> None:
+    """A comparison of the two would otherwise compare two texts, and not two settings."""
+    parent = house.trained(40)
+    parent.go_to(step)
+    grow(words)
+    spec, checkpoint = forked(parent.checkpoint(), {LEARNING_RATE: 0.001})
+    fork = house.open(
+        spec=RunSpec.parse(spec),
+        checkpoint=checkpoint,
+        recording=Recording(str(house.path), parent=1, fork_step=step),
+    )
+    assert fork.info.documents == len(WORDS)
+    told = f"{words} has changed: the run goes on with the copy"
+    assert [one for one in fork.info.notices if one.text.startswith(told)]
+    walk(fork, 30)
+    run = written(fork)
+    fork.close()
+    assert house.record(run).data == house.record(1).data
+
+
+def test_a_fork_that_learns_from_another_file_reads_that_file(house: House, tmp_path: Path) -> None:
+    house.trained(40)
+    other = tmp_path / "other.txt"
+    other.write_text("one\ntwo\nthree\n")
+    fork = house.open(
+        spec=house.spec.replace({"dataset.options.path": str(other)}),
+        recording=Recording(str(house.path), parent=1, fork_step=0),
+    )
+    assert fork.info.documents == 3
+    fork.close()
+
+
+READER = """
+from pathlib import Path
+from playground.api import Contribution, Knob, Knobs, Provenance, hookimpl
+
+class ReaderKnobs(Knobs):
+    path: str = Knob("", help="a file")
+
+class Reader:
+    provenance = Provenance("a file", "mine", "")
+    def __init__(self, knobs): self.path = Path(knobs.path)
+    def prepare(self, cache, progress):
+        self.words = self.path.read_text().split()
+        with self.path.open("a") as file: file.write("yak\\n")
+    def documents(self): return iter(self.words)
+    def count(self): return len(self.words)
+
+@hookimpl
+def microgpt_datasets():
+    yield Contribution(name="reader", summary="words", factory=Reader, knobs=ReaderKnobs)
+"""
+
+
+def test_a_file_that_changes_while_a_plugin_reads_it_is_not_kept(
+    house: House, words: Path, tmp_path: Path
+) -> None:
+    """Nobody knows what a plugin read, so the record claims nothing."""
+    file = tmp_path / "reader.py"
+    file.write_text(READER)
+    house.registry = load(PluginSources(files=(str(file),), entry_points=False))
+    house.spec = house.spec.replace(
+        {"dataset": {"name": "reader", "options": {"path": str(words)}}}
+    )
+    session = house.trained(20)
+    assert any("no copy of it is kept" in notice.text for notice in session.info.notices)
+    assert house.record(1).text_sha256 == ""
 
 
 @pytest.mark.parametrize(
