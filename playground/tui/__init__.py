@@ -4,3 +4,5 @@ Runs in the SCREEN's process. app.py wires the parts; model.py is all that is on
 values; control/ carries out what a key asks for; screens/ hold panels/, and panels hold widgets/.
 Nothing here trains, imports a plugin, or opens the database in the event loop.
 """
+
+import playground.widths  # noqa: F401 - before any text is measured

@@ -27,6 +27,7 @@ from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
 from playground.tui.dialogs import Dialogs
+from playground.tui.held import holding_columns
 from playground.tui.model import PlaygroundModel
 from playground.tui.quit import keep_run, on_signals
 from playground.tui.screens.main import MainScreen
@@ -101,11 +102,11 @@ class PlaygroundApp(App[int]):
     @override
     def get_driver_class(self) -> type[Driver]:
         kind = super().get_driver_class()
-        if sys.platform == "win32" or kind.__name__ != "LinuxDriver":
-            return kind
-        from playground.tui.terminal import SteadyDriver
+        if sys.platform != "win32" and kind.__name__ == "LinuxDriver":
+            from playground.tui.terminal import SteadyDriver
 
-        return SteadyDriver
+            kind = SteadyDriver
+        return holding_columns(kind)
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:

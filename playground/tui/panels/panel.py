@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -12,6 +11,7 @@ from textual.widget import Widget
 
 from playground.tui.model import PlaygroundModel
 from playground.tui.styles import MUTED
+from playground.widths import cell_len
 
 
 class Panel(Vertical):

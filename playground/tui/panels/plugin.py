@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.strip import Strip
@@ -22,6 +21,7 @@ from playground.tui.styles import BAD, MUTED
 from playground.tui.widgets.line_widget import LineWidget, strip_of
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len, set_cell_size
 
 
 class PluginPanel(Panel):

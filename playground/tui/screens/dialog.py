@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from inspect import isawaitable
 from typing import Any, ClassVar, Generic, TypeVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
@@ -28,6 +27,7 @@ from typing_extensions import override
 from playground.tui.widgets.gate import shown
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
+from playground.widths import cell_len
 
 
 def passed(screen: Screen[Any], event: events.Resize) -> bool:

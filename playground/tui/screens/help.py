@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -16,6 +15,7 @@ from typing_extensions import override
 
 from playground.tui.screens.dialog import MUTED, Dialog, Line, key_name
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 LOOKING_AT: dict[int, tuple[str, str]] = {
     1: (

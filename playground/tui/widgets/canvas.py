@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.cells import cell_len
-
 from playground.tui.widgets import plot
 from playground.tui.widgets.braille import cells
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.series import GLYPHS, Baseline, Series
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import value_text
+from playground.widths import cell_len
 
 CLIPPED = "▴"
 DASH = "┄"

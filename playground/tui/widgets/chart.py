@@ -6,7 +6,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import ClassVar, Unpack
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
@@ -21,6 +20,7 @@ from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import linear_ticks, log_ticks, place_text, tick_texts, value_text
+from playground.widths import cell_len
 
 LEGEND_FROM = 8
 """The height, in lines, from which a chart has a legend."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Unpack
 
-from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -15,6 +14,7 @@ from typing_extensions import override
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 ADJUST = Binding.Group("adjust", compact=True)
 

@@ -12,10 +12,10 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Literal
 
-from rich.cells import cell_len
 from textual.content import Content
 
 from playground.tui.widgets.text import visible
+from playground.widths import cell_len
 
 Kind = Literal["same", "gone", "new"]
 Piece = tuple[Kind, str]

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-
 from playground.tui.widgets import plot
 from playground.tui.widgets.canvas import draw
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.series import GLYPHS, Role, Series
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import tick_texts, value_text
+from playground.widths import cell_len
 
 INK: Role = "accent2"
 TALLEST = 5

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from rich.cells import cell_len
-
 from playground.tui.widgets.braille import run
 from playground.tui.widgets.curve import Curve, Extent
 from playground.tui.widgets.ticks import nice_step
+from playground.widths import cell_len
 
 Extents = Sequence[Extent | None]
 

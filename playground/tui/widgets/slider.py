@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import ClassVar, Unpack
 
-from rich.cells import cell_len
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
@@ -17,6 +16,7 @@ from playground.tui.widgets.line_widget import Run, WidgetOptions, strip_of
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.slider_track import Scale, Track
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 from playground.words import read_number
 
 _SHOWN = 20

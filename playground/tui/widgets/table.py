@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, Unpack
 
-from rich.cells import cell_len
 from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
@@ -18,6 +17,7 @@ from playground.tui.widgets.columns import GAP, Align, Column, share_out
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 Key = TypeVar("Key", bound=Hashable)
 

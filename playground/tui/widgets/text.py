@@ -5,11 +5,14 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from rich.cells import cell_len, set_cell_size
+from playground.widths import cell_len
+from playground.widths import fit as fit
 
 SPACE, NEWLINE, TAB = "␠", "↵", "⇥"
 
 _MARKS = ("Mn", "Me", "Mc")
+_FILLERS = "\u115f\u1160\u3164\uffa0"
+"""Letters of Hangul that show nothing."""
 
 
 def _escape(character: str) -> str:
@@ -19,13 +22,21 @@ def _escape(character: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
+def _joins(character: str, category: str) -> bool:
+    """True for what is drawn in the cell of the character before it, or as a part of it."""
+    if category in _MARKS:
+        return unicodedata.name(character, "").find("VARIATION SELECTOR") < 0
+    return "\u1161" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb"
+
+
 @lru_cache(maxsize=4096)
 def visible(text: str, spaces: bool = False) -> str:
     """`text` with stand-ins for all that a terminal would obey, hide or misplace.
 
     Control and format characters, lone surrogates, exotic spaces and variation selectors
-    become escapes such as `\\x07`; a combining mark with nothing to sit on gets a dotted
-    circle. With `spaces`, an ordinary space becomes ␠, so that a token of one space shows.
+    become escapes such as `\\x07`; a combining mark, or a vowel of decomposed Hangul, with nothing
+    to sit on gets a dotted circle. With `spaces`, an ordinary space becomes ␠, so that a token of
+    one space shows.
     """
     if text.isascii() and text.isprintable():
         return text.replace(" ", SPACE) if spaces else text
@@ -39,14 +50,14 @@ def visible(text: str, spaces: bool = False) -> str:
         elif character in "\n\t":
             out.append(NEWLINE if character == "\n" else TAB)
             base = False
-        elif category in _MARKS and not 0xFE00 <= ord(character) <= 0xFE0F:
+        elif _joins(character, category):
             if not base:
                 out.append("◌")
             out.append(character)
             base = True
         elif (
             (category[0] in "CZ" and category != "Co")
-            or category in _MARKS
+            or character in _FILLERS
             or cell_len(character) == 0
         ):
             out.append(_escape(character))
@@ -55,15 +66,3 @@ def visible(text: str, spaces: bool = False) -> str:
             out.append(character)
             base = True
     return "".join(out)
-
-
-def fit(text: str, width: int, right: bool = False) -> str:
-    """`text` in exactly `width` cells: padded, or cut with an ellipsis where it is too long."""
-    if width <= 0:
-        return ""
-    length = cell_len(text)
-    if length > width:
-        text = set_cell_size(text, width - 1) + "…"
-        length = cell_len(text)
-    pad = " " * (width - length)
-    return pad + text if right else text + pad

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from playground.tui.widgets.bars import EIGHTHS, Bar, Bars, bar_cells
 from playground.tui.widgets.gauge import ProgressLine, progress_text
 from playground.tui.widgets.tiles import Tile, TokenTiles, flow
+from playground.widths import cell_len
 
 
 async def test_bars_are_as_long_as_their_values_and_numbered(stage: Any) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.cells import cell_len
 from rich.style import Style
 
 from playground.tui.widgets import plot
@@ -17,6 +16,7 @@ from playground.tui.widgets.canvas import label_of
 from playground.tui.widgets.chart import Baseline, Chart, Kind, Lane, Series
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import LanePlot, share
+from playground.widths import cell_len
 
 LEVELS = [Baseline("uniform", 3.296), Baseline("unigram", 2.83), Baseline("bigram", 2.45)]
 

@@ -9,7 +9,6 @@ from unicodedata import category
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from playground.tui.widgets.difference import (
     MOST_PARTS,
@@ -17,6 +16,7 @@ from playground.tui.widgets.difference import (
     side_by_side,
     word_difference,
 )
+from playground.widths import cell_len
 
 odd = st.sampled_from("ab \n[-]{+}日é\u0301\u200d\x07_")
 texts = st.text(odd, max_size=30) | st.text(max_size=12)

@@ -7,7 +7,6 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.ticks import (
@@ -18,6 +17,7 @@ from playground.tui.widgets.ticks import (
     tick_texts,
     value_text,
 )
+from playground.widths import cell_len
 
 numbers = st.floats(-1e9, 1e9)
 

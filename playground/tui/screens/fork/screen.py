@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rich.cells import cell_len
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -37,6 +36,7 @@ from playground.tui.screens.settings.run_form import (
 )
 from playground.tui.widgets.gate import plain
 from playground.tui.widgets.text import visible
+from playground.widths import cell_len
 from playground.words import read_number
 
 STEP = "fork step"

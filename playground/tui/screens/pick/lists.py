@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import events
 from textual.actions import SkipAction
 from textual.binding import Binding, BindingType
@@ -17,6 +16,7 @@ from playground.tui.screens.dialog import MUTED
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.paging import turn_page
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 
 class PickList(OptionList):

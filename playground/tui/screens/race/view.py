@@ -6,7 +6,6 @@ import math
 from array import array
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from textual.content import Content
 
 from playground.lab.protocol.sampling import SampleBatch
@@ -17,6 +16,7 @@ from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import Lane
 from playground.tui.widgets.series import Series
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 LETTERS = ("A", "B")
 SIGNS = ("━", "╍")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Generic
 
-from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -22,6 +21,7 @@ from playground.tui.screens.settings.form import ENGINE, Setting
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.text import fit
+from playground.widths import cell_len
 
 LABEL = 19
 ALLOWED = 15

@@ -1,0 +1,128 @@
+"""How many columns of a terminal a text takes: one count for the screen and the command line.
+
+The count is Rich's, whose tables are those of the library wcwidth, with `_table` in place of its
+table: Rich counts a spacing mark (क + ा) as nothing, and xterm, VTE, tmux and the C library give it
+a column. Textual measures with Rich, so that importing this module makes all agree.
+
+Terminals do not agree with each other: kitty gives that mark no column, an old terminal knows no
+joined emoji. The count is then the most that one of them takes, and `held` keeps what follows in
+its column.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+
+import rich.cells
+from rich.cells import CellTable, chop_cells
+from rich.cells import cell_len as cell_len
+from rich.cells import set_cell_size as set_cell_size
+
+_FIXED = {
+    0x3164: 2,  # a filler of Hangul, which is Lo
+    0xFFA0: 1,  # the same, half as wide
+    **dict.fromkeys(range(0x3248, 0x3250), 2),  # circled numbers on squares
+    **dict.fromkeys(range(0x1F3FB, 0x1F400), 2),  # skin colours, which old terminals do not join
+}
+_of_rich = rich.cells.load_cell_table  # type: ignore[attr-defined]
+
+
+@cache
+def _table(unicode_version: str = "auto") -> CellTable:
+    """Rich's table with a width for spacing marks, and with `_FIXED`."""
+    known: CellTable = _of_rich(unicode_version)
+    widths = {code: width for code, width in _FIXED.items() if code >= known.widths[0][0]}
+    for start, end, width in known.widths:
+        if width == 0:
+            widths.update(
+                (code, 2 if unicodedata.east_asian_width(chr(code)) in "WF" else 1)
+                for code in range(start, end + 1)
+                if unicodedata.category(chr(code)) == "Mc"
+            )
+    entries: list[tuple[int, int, int]] = []
+    ours = sorted(widths)
+    for start, end, width in known.widths:
+        for code in (code for code in ours if start <= code <= end):
+            if start < code:
+                entries.append((start, code - 1, width))
+            start = code + 1
+        if start <= end:
+            entries.append((start, end, width))
+    entries += [(code, code, width) for code, width in widths.items()]
+    return CellTable(known.unicode_version, tuple(sorted(entries)), known.narrow_to_wide)
+
+
+rich.cells.load_cell_table = _table  # type: ignore[attr-defined]
+rich.cells.get_character_cell_size.cache_clear()
+rich.cells.cached_cell_len.cache_clear()
+
+
+def fit(text: str, width: int, right: bool = False) -> str:
+    """`text` in exactly `width` cells: padded, or cut with an ellipsis where it is too long."""
+    if width <= 0:
+        return ""
+    length = cell_len(text)
+    if length > width:
+        text = set_cell_size(text, width - 1) + "…"
+        length = cell_len(text)
+    pad = " " * (width - length)
+    return pad + text if right else text + pad
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` cells, broken at spaces, and within words that are
+    wider than a line."""
+    lines = [""]
+    for word in text.split():
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width:
+            lines[-1] = joined
+            continue
+        lines += chop_cells(word, max(width, 2))
+    return lines if lines[0] or len(lines) == 1 else lines[1:]
+
+
+# ---------------------------------------------------------------- where terminals differ
+
+_SIMPLE = (
+    "\x00-\x7f\xa0-\xac\xae-\u02ff"  # Latin
+    "\u0370-\u0482\u048a-\u058f"  # Greek, Cyrillic, Armenian
+    "\u05d0-\u05ea\u0621-\u064a"  # the letters of Hebrew and Arabic
+    "\u0e01-\u0e30\u0e40-\u0e46"  # the letters of Thai, without its marks
+    "\u10a0-\u10ff\u1e00-\u1fff"  # Georgian; Latin and Greek with accents
+    "\u2010-\u2027\u2030-\u205e\u2070-\u20cf\u2100-\u2319\u2400-\u25fc\u2800-\u28ff"  # signs
+    "\u2e80-\u3029\u3030-\u3098\u309b-\u3163\u3165-\u31ba\u31f0-\u3247\u3250-\u4dbf"  # East Asian
+    "\u4e00-\ua48c\uac00-\ud7a3\uf900-\ufaff\uff01-\uff9d\uffe0-\uffe6\ufffd"
+)
+"""Characters that take the same columns on every terminal."""
+_DIFFERS = re.compile(f"[^{_SIMPLE}]")
+_LETTER, _OTHER = r"[^\W_]", rf"[^\x00-\x1f\x7f-\x9f{_SIMPLE}]"
+_RUNS = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI, whose last byte is no letter of a text
+    r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC and other strings
+    r"|\x1b."
+    rf"|(?P<text>{_LETTER}*{_OTHER}(?:{_LETTER}|{_OTHER})*)",
+    re.DOTALL,
+)
+
+
+def held(output: str) -> str:
+    """What is written to a terminal, with each word whose width terminals differ about held.
+
+    The word's columns are blanked, the word is written over the blanks, and the cursor goes to the
+    column behind the blanks, however far the terminal took the word. Escape sequences in `output`
+    stay as they are.
+    """
+    return _RUNS.sub(_hold, output) if _DIFFERS.search(output) else output
+
+
+def _hold(match: re.Match[str]) -> str:
+    text = match["text"]
+    if text is None:
+        return match[0]
+    width = cell_len(text)
+    if not width:  # marks alone, which belong to the letter before them
+        return f"\x1b7{text}\x1b8"
+    return f"\x1b7{' ' * width}\x1b8\x1b7{text}\x1b8\x1b[{width}C"
