@@ -80,13 +80,7 @@ class CharTokenizer:
             return "·"
         if not 0 <= token < self.bos_id:
             raise ValueError(f"token must be in 0 ... {self.bos_id}, not {token}")
-        character = self._characters[token]
-        stand_in = _STAND_INS.get(character)
-        if stand_in is not None:
-            return stand_in
-        if unicodedata.combining(character):
-            return "◌" + character  # a mark needs something to sit on
-        return character if character.isprintable() else ascii(character)[1:-1]
+        return shown(self._characters[token])
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to rebuild it, as JSON types."""
@@ -111,6 +105,31 @@ class CharTokenizer:
 
 
 _STAND_INS = {" ": "␠", "\n": "⏎", "\t": "⇥", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"}
+_UNSEEN = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
+    + "".join(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+"""Characters that show nothing, though Unicode calls them letters or marks."""
+
+
+def shown(character: str) -> str:
+    """A printable stand-in for one character: itself, a sign for white space, or an escape."""
+    if character in _STAND_INS:
+        return _STAND_INS[character]
+    if needs_base(character):
+        return "◌" + character
+    hidden = not character.isprintable() or character in _UNSEEN
+    return ascii(character)[1:-1] if hidden else character
+
+
+def needs_base(character: str) -> bool:
+    """True for a combining mark, or a vowel or last consonant of decomposed Hangul: what is drawn
+    onto the character before it."""
+    if character in _UNSEEN:
+        return False
+    if unicodedata.category(character)[0] == "M":
+        return True
+    return "\u1161" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb"
 
 
 def _checked(token: int, bos_id: int) -> int:

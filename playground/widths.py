@@ -2,7 +2,8 @@
 
 The count is Rich's, whose tables are those of the library wcwidth, with `_table` in place of its
 table: Rich counts a spacing mark (क + ा) as nothing, and xterm, VTE, tmux and the C library give it
-a column. Textual measures with Rich, so that importing this module makes all agree.
+a column. Textual measures with Rich, so that all count alike once `agree` is called. The command
+line loads Rich, 10 ms, for a text that is not Latin.
 
 Terminals do not agree with each other: kitty gives that mark no column, an old terminal knows no
 joined emoji. The count is then the most that one of them takes, and `held` keeps what follows in
@@ -14,26 +15,43 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
+from typing import TYPE_CHECKING
 
-import rich.cells
-from rich.cells import CellTable, chop_cells
-from rich.cells import cell_len as cell_len
-from rich.cells import set_cell_size as set_cell_size
+if TYPE_CHECKING:
+    from rich.cells import CellTable
 
+FILLERS = "\u115f\u1160\u3164\uffa0"
+"""Letters of Hangul that show nothing."""
 _FIXED = {
     0x3164: 2,  # a filler of Hangul, which is Lo
     0xFFA0: 1,  # the same, half as wide
     **dict.fromkeys(range(0x3248, 0x3250), 2),  # circled numbers on squares
     **dict.fromkeys(range(0x1F3FB, 0x1F400), 2),  # skin colours, which old terminals do not join
 }
-_of_rich = rich.cells.load_cell_table  # type: ignore[attr-defined]
+_NARROW = re.compile("[\x20-\x7e\xa0-\xac\xae-\u02ff\u0370-\u0377\u0384-\u0482\u2010-\u2027]*")
+"""Characters of one column, which are counted without Rich."""
 
 
 @cache
-def _table(unicode_version: str = "auto") -> CellTable:
-    """Rich's table with a width for spacing marks, and with `_FIXED`."""
-    known: CellTable = _of_rich(unicode_version)
-    widths = {code: width for code, width in _FIXED.items() if code >= known.widths[0][0]}
+def agree() -> None:
+    """Give Rich, with which Textual measures, a width for spacing marks, and `_FIXED`."""
+    import rich.cells
+
+    of_rich = rich.cells.load_cell_table  # type: ignore[attr-defined]
+
+    @cache
+    def load_cell_table(unicode_version: str = "auto") -> CellTable:
+        return _table(of_rich(unicode_version))
+
+    rich.cells.load_cell_table = load_cell_table  # type: ignore[attr-defined]
+    rich.cells.get_character_cell_size.cache_clear()
+    rich.cells.cached_cell_len.cache_clear()
+
+
+def _table(known: CellTable) -> CellTable:
+    from rich.cells import CellTable
+
+    widths = dict(_FIXED)
     for start, end, width in known.widths:
         if width == 0:
             widths.update(
@@ -54,9 +72,39 @@ def _table(unicode_version: str = "auto") -> CellTable:
     return CellTable(known.unicode_version, tuple(sorted(entries)), known.narrow_to_wide)
 
 
-rich.cells.load_cell_table = _table  # type: ignore[attr-defined]
-rich.cells.get_character_cell_size.cache_clear()
-rich.cells.cached_cell_len.cache_clear()
+def cell_len(text: str) -> int:
+    """The columns that a text takes, at most."""
+    if _NARROW.fullmatch(text):
+        return len(text)
+    agree()
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def set_cell_size(text: str, total: int) -> str:
+    """The text cut, or padded with spaces, to exactly so many cells."""
+    if _NARROW.fullmatch(text):
+        return text[: max(total, 0)].ljust(total)
+    agree()
+    from rich.cells import set_cell_size
+
+    return set_cell_size(text, total)
+
+
+def chop_cells(text: str, width: int) -> list[str]:
+    """The text in parts of at most so many cells."""
+    if _NARROW.fullmatch(text):
+        return [text[start : start + width] for start in range(0, len(text), width)]
+    agree()
+    from rich.cells import chop_cells
+
+    return chop_cells(text, width)
+
+
+def is_variation_selector(character: str) -> bool:
+    """True for what makes an emoji of the sign before it, two columns wide on some terminals."""
+    return "VARIATION SELECTOR" in unicodedata.name(character, "")
 
 
 def fit(text: str, width: int, right: bool = False) -> str:
@@ -97,15 +145,16 @@ _SIMPLE = (
     "\u4e00-\ua48c\uac00-\ud7a3\uf900-\ufaff\uff01-\uff9d\uffe0-\uffe6\ufffd"
 )
 """Characters that take the same columns on every terminal."""
-_DIFFERS = re.compile(f"[^{_SIMPLE}]")
-_LETTER, _OTHER = r"[^\W_]", rf"[^\x00-\x1f\x7f-\x9f{_SIMPLE}]"
-_RUNS = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI, whose last byte is no letter of a text
-    r"|\x1b[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)?"  # OSC and other strings
-    r"|\x1b."
-    rf"|(?P<text>{_LETTER}*{_OTHER}(?:{_LETTER}|{_OTHER})*)",
+_OTHER = rf"[^\x00-\x1f\x7f-\x9f{_SIMPLE}]"
+_RUNS = re.compile(rf"{_OTHER}(?:[^\W_]|{_OTHER})*")
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]?"  # CSI, whose last byte is no letter of a text
+    r"|[\]PX^_][^\x07\x1b]*"  # OSC and other strings
+    r"|.?)",
     re.DOTALL,
 )
+_BEFORE = 64
+"""Letters before the first other character that are held with it, at most."""
 
 
 def held(output: str) -> str:
@@ -115,13 +164,26 @@ def held(output: str) -> str:
     column behind the blanks, however far the terminal took the word. Escape sequences in `output`
     stay as they are.
     """
-    return _RUNS.sub(_hold, output) if _DIFFERS.search(output) else output
+    parts: list[str] = []
+    done = string = 0  # up to where `output` is written, and up to where an escape sequence goes
+    for match in _RUNS.finditer(output):
+        start, end = match.span()
+        if start < string:
+            continue
+        escape = output.rfind("\x1b", max(done, string), start)
+        if escape >= 0 and (found := _ESCAPE.match(output, escape)):
+            string = found.end()
+            if string > start:
+                continue
+        free = max(done, string, start - _BEFORE)
+        while start > free and output[start - 1].isalnum():
+            start -= 1
+        parts += (output[done:start], _held_word(output[start:end]))
+        done = end
+    return "".join([*parts, output[done:]]) if parts else output
 
 
-def _hold(match: re.Match[str]) -> str:
-    text = match["text"]
-    if text is None:
-        return match[0]
+def _held_word(text: str) -> str:
     width = cell_len(text)
     if not width:  # marks alone, which belong to the letter before them
         return f"\x1b7{text}\x1b8"

@@ -12,7 +12,9 @@ from typing import TextIO
 import click
 
 from microgpt.terminal import Codes, printable
+from playground.cli.listing import in_columns
 from playground.lab.bench import DEFAULT, BenchResult, EngineResult, Model
+from playground.widths import cell_len, fit, set_cell_size
 
 MAX_NAME = 24
 """Columns for the name of an engine; a longer name is cut and ends in an ellipsis."""
@@ -61,12 +63,12 @@ class Paper:
 
     def short(self, name: str) -> str:
         """The name of an engine, cut so that there is room for its figures."""
-        name = printable(name)
+        name = in_columns(name)
         most = min(MAX_NAME, max(self.width // 3, 6))
-        if len(name) <= most:
+        if cell_len(name) <= most:
             return name
         end = "…" if self.blocks else "~"
-        return name[: most - 1] + end
+        return set_cell_size(name, most - 1) + end
 
     def styled(self, text: str, **style: str | bool) -> str:
         """The text in a style, or as it is where there is no colour."""
@@ -139,13 +141,13 @@ def table(ladder: BenchResult, paper: Paper) -> list[str]:
     wrong = any(rung.wrong for rung in ladder.rungs)
     kept = list(range(6))
     for spare in (4, 3, 2, 5):
-        widths = [max(len(row[i]) for row in rows) for i in range(6)]
+        widths = [max(cell_len(row[i]) for row in rows) for i in range(6)]
         if sum(widths[i] + 2 for i in kept) <= paper.width or (spare == 5 and wrong):
             break
         kept.remove(spare)
     lines = []
     for row in rows:
-        cells = [row[i].ljust(widths[i]) if i in (1, 5) else row[i].rjust(widths[i]) for i in kept]
+        cells = [fit(row[i], widths[i], right=i not in (1, 5)) for i in kept]
         line = ("  " + "  ".join(cells)).rstrip()
         lines.append(paper.styled(line, fg="red") if line.endswith("WRONG") else line)
     return lines
@@ -161,14 +163,14 @@ def chart(ladder: BenchResult, paper: Paper) -> list[str]:
     ticks = [
         f"|{10.0**power:,g}x" if power < 6 else f"|1e{power}x" for power in range(low, high + 1)
     ]
-    left = 2 + max(map(len, names)) + 1
+    left = 2 + max(map(cell_len, names)) + 1
     right = max(len(ticks[-1]), *(len(ratio_words(ratio)) + 1 for ratio in ratios))
     room = max(paper.width - left - right, 4)
     lines = []
     for name, ratio in zip(names, ratios, strict=True):
         bar = _bar((math.log10(ratio) - low) / (high - low) * room, blocks=paper.blocks)
         coloured = paper.styled(bar, fg="cyan")
-        line = f"  {name:<{left - 3}} {coloured} {ratio_words(ratio)}"
+        line = f"  {fit(name, left - 3)} {coloured} {ratio_words(ratio)}"
         lines.append(Codes(line) if paper.colour else line)
     axis = ""
     for number, tick in enumerate(ticks):

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 import sys
-import textwrap
+import unicodedata
 from typing import cast
 
 import click
@@ -17,6 +17,7 @@ from playground.cli.failures import printable, warn
 from playground.hooks.gallery import ORIGIN as GALLERY_ORIGIN
 from playground.hooks.lookup import range_of
 from playground.hooks.sources import PluginSources
+from playground.widths import FILLERS, cell_len, fit, held, is_variation_selector, wrap
 
 UNLIMITED = 10_000
 MIN_TEXT = 24
@@ -68,20 +69,38 @@ def _knob(control: Control) -> Row:
 def print_rows(rows: list[Row]) -> None:
     """Print two columns; a long text continues in its own column."""
     width = terminal_width()
-    named = max((len(name) for name, text in rows if text), default=0)
+    rows = [(in_columns(name), in_columns(text)) for name, text in rows]
+    named = max((cell_len(name) for name, text in rows if text), default=0)
     named = min(named, max(width - MIN_TEXT - 2, 8))
     for name, text in rows:
-        name, text = printable(name), printable(text)
         if not text:
-            click.echo(name)
+            echo_line(name)
             continue
-        lines = textwrap.wrap(text, max(width - named - 2, MIN_TEXT)) or [""]
-        if len(name) > named:
-            click.echo(name)
+        if cell_len(name) > named:
+            echo_line(name)
             name = ""
-        for line in lines:
-            click.echo(f"{name:<{named}}  {line}")
+        for line in wrap(text, max(width - named - 2, MIN_TEXT)):
+            echo_line(f"{fit(name, named)}  {line}")
             name = ""
+
+
+def in_columns(text: str) -> str:
+    """The text for a table: printable, and as wide on one terminal as on another.
+
+    What changes the width of its neighbour on some terminals only is escaped: variation selectors,
+    and letters that show nothing. A mark at the beginning gets a dotted circle to sit on.
+    """
+    shown = "".join(
+        ascii(char)[1:-1] if char in FILLERS or is_variation_selector(char) else char
+        for char in printable(text)
+    )
+    return f"◌{shown}" if unicodedata.category(shown[:1] or " ")[0] == "M" else shown
+
+
+def echo_line(line: str) -> None:
+    """Print one line of a table, whose columns stand on a terminal that counts otherwise."""
+    steered = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    click.echo(held(line) if steered else line)
 
 
 def terminal_width() -> int:

@@ -5,4 +5,6 @@ values; control/ carries out what a key asks for; screens/ hold panels/, and pan
 Nothing here trains, imports a plugin, or opens the database in the event loop.
 """
 
-import playground.widths  # noqa: F401 - before any text is measured
+from playground.widths import agree
+
+agree()  # before any text is measured

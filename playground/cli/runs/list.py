@@ -8,7 +8,6 @@ import contextlib
 import dataclasses
 import math
 import time
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,13 @@ import click
 
 from microgpt.terminal import json_text
 from playground.cli.failures import printable, say
-from playground.cli.listing import UNLIMITED, terminal_width
+from playground.cli.listing import echo_line, in_columns, terminal_width
 from playground.lab.store import runlist
 from playground.lab.store.errors import StoreError
 from playground.lab.store.locks import is_open
 from playground.lab.store.query import Query, QueryError
 from playground.lab.store.store import Store
+from playground.widths import cell_len, fit
 from playground.words import age, many, number
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _print_table(
 ) -> None:
     lines = [_cells(row, where.get(row.id, ""), drawn.get(row.id, "")) for row in rows]
     columns = list(range(len(_TITLES)))
-    widths = [max(cells(line[n]) for line in (_TITLES, *lines)) for n in columns]
+    widths = [max(cell_len(line[n]) for line in (_TITLES, *lines)) for n in columns]
     for gone in _DROPPED:
         if sum(widths[n] + len(_GAP) for n in columns) - len(_GAP) <= terminal_width():
             break
@@ -159,42 +159,25 @@ def _print_table(
     room = terminal_width() - sum(widths[n] + len(_GAP) for n in columns if n != 1)
     widths[1] = min(widths[1], max(room, 8))
     for line in (_TITLES, *lines):
-        parts = [_padded(line[n], widths[n], n in _RIGHT) for n in columns]
-        click.echo(_GAP.join(parts).rstrip())
+        parts = [fit(line[n], widths[n], n in _RIGHT) for n in columns]
+        echo_line(_GAP.join(parts).rstrip())
 
 
 def _cells(row: RunRow, place: runlist.Place, branch: str) -> tuple[str, ...]:
     state = runlist.standing(row, place)
     return (
         str(row.id),
-        branch + (printable(row.name) or "–"),
-        printable(row.dataset),
+        branch + (in_columns(row.name) or "–"),
+        in_columns(row.dataset),
         runlist.shape(row),
         f"{row.learning_rate:g}",
-        printable(row.engine),
+        in_columns(row.engine),
         runlist.steps(row),
         number(row.loss),
         number(row.heldout),
         age(time.time() - row.touched),
         f"{state.sign} {state.words}",
     )
-
-
-def cells(text: str) -> int:
-    """Columns of a terminal that a text takes."""
-    return sum(
-        0 if unicodedata.combining(ch) else 2 if unicodedata.east_asian_width(ch) in "WF" else 1
-        for ch in text
-    )
-
-
-def _padded(text: str, width: int, right: bool) -> str:
-    if cells(text) > width and width < UNLIMITED:
-        while text and cells(text) > width - 1:
-            text = text[:-1]
-        text += "…"
-    pad = " " * (width - cells(text))
-    return pad + text if right else text + pad
 
 
 def numbers(runs: Iterable[int]) -> str:

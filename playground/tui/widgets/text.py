@@ -5,14 +5,12 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-from playground.widths import cell_len
+from playground.widths import FILLERS, cell_len, is_variation_selector
 from playground.widths import fit as fit
 
 SPACE, NEWLINE, TAB = "␠", "↵", "⇥"
 
 _MARKS = ("Mn", "Me", "Mc")
-_FILLERS = "\u115f\u1160\u3164\uffa0"
-"""Letters of Hangul that show nothing."""
 
 
 def _escape(character: str) -> str:
@@ -25,7 +23,7 @@ def _escape(character: str) -> str:
 def _joins(character: str, category: str) -> bool:
     """True for what is drawn in the cell of the character before it, or as a part of it."""
     if category in _MARKS:
-        return unicodedata.name(character, "").find("VARIATION SELECTOR") < 0
+        return not is_variation_selector(character)
     return "\u1161" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7fb"
 
 
@@ -57,7 +55,7 @@ def visible(text: str, spaces: bool = False) -> str:
             base = True
         elif (
             (category[0] in "CZ" and category != "Co")
-            or character in _FILLERS
+            or character in FILLERS
             or cell_len(character) == 0
         ):
             out.append(_escape(character))
