@@ -229,6 +229,20 @@ def export(checkpoint: Path, path: Path, sources: PluginSources, wanted: str | N
     return export_run(checkpoint, path, sources, wanted=wanted)
 
 
+@cli.command(context_settings=CONTEXT)
+@click.argument("file", type=PATH)
+@click.argument("new", type=PATH)
+def tidy(file: Path, new: Path) -> int:
+    """Write each letter of a text in one way.
+
+    NEW is the text of FILE, a text in UTF-8, with é as one letter (NFC) and not as an e with an
+    accent (NFD), without invisible characters, and with every space the ordinary one.
+    """
+    from playground.cli.tidy import tidy_file
+
+    return tidy_file(file, new)
+
+
 cli.add_command(runs_group)
 
 

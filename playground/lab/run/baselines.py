@@ -7,7 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from microgpt.shell import new_name, shell_word
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.run import Baseline, Notice
 from playground.lab.run.data import LONG, Documents, Encoder, Report
@@ -123,6 +125,7 @@ def notices(
                 "the model learns them like letters"
             )
         )
+    found += _of_letters(spec, documents)
     if share > 0 and not heldout:
         found.append(Notice(f"too few documents ({train:,}) to hold any out: no hold-out loss"))
     drawn = spec.steps * spec.batch_size
@@ -145,6 +148,29 @@ def notices(
             )
         )
     return tuple(found)
+
+
+def _of_letters(spec: RunSpec, documents: Documents) -> list[Notice]:
+    """Notices of letters that look alike or like nothing, with the command that helps."""
+    look, path = documents.look, spec.dataset.options.get("path")
+    unseen, spaces, mixed = look.unseen(), look.spaces(), look.mixed(documents.texts)
+    said = []
+    if unseen:
+        said.append(f"invisible characters, {unseen}: the model learns them like letters")
+    if spaces:
+        said.append(f"spaces that look like the ordinary one, {spaces}: the model tells them apart")
+    if mixed:
+        said.append(
+            f"the same letters composed and decomposed (NFC and NFD), {mixed}: they look alike, "
+            "and the model tells them apart"
+        )
+    if not said:
+        return []
+    cure = ""
+    if isinstance(path, str) and path and spec.dataset.name.endswith("text-file"):
+        new = new_name(f"{Path(path).stem}-tidy.txt")
+        cure = f"; to mend that: microgpt-play tidy {shell_word(path)} {shell_word(new)}"
+    return [Notice(f"the text holds {'; '.join(said)}{cure}")]
 
 
 def _percent(share: float) -> str:

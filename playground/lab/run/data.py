@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from microgpt.tidy import Look, in_known_form
 from playground.api import Dataset, Provenance, Tokenizer, UnknownTextError
 from playground.hooks import plain
 from playground.hooks.builtins.datasets import TextFile
@@ -46,6 +47,8 @@ class Documents:
     every machine."""
     control: str
     """The first control character in the documents; "" if there is none."""
+    look: Look
+    """What the letters of the documents look like."""
     text: bytes | None
     """The text file that the documents were cut from, to be kept with the run; None if there is
     none, or if it is too large."""
@@ -75,6 +78,7 @@ def read(
         total = int(dataset.count() or 0)
     texts: list[str] = []
     crc, sha, control, characters = 0, hashlib.sha256(), "", 0
+    look = Look()
     stage = f"reading {guard.entry.name}"
     with guard.at("documents"):
         for chunk in _chunks(dataset.documents(), guard):
@@ -85,6 +89,7 @@ def read(
             if not control and not " ".join(chunk).isprintable():
                 found = _CONTROL.search(joined.replace("\n", " "))
                 control = found.group() if found else ""
+            look.take(joined)
             characters += len(joined)
             texts += chunk
             if len(texts) > MAX_DOCUMENTS or characters > MAX_CHARACTERS:
@@ -114,6 +119,7 @@ def read(
         provenance,
         (sha.hexdigest(), f"{len(texts)}:{crc:08x}"),
         control,
+        look,
         text,
         text != before and ours is None,
     )
@@ -168,6 +174,27 @@ class Encoder:
                     f"it gave the id {excerpt(token)}, with a vocabulary of {self.vocab_size}",
                 )
         return ids
+
+    def prompt(self, text: str) -> list[int]:
+        """The ids of a text that a person typed, without BOS. Where the data have é in two pieces
+        and the person typed it in one, or the reverse, it is read as the data have it.
+
+        Raises UnknownTextError, PluginError.
+        """
+        try:
+            return self.encode(text)
+        except UnknownTextError:
+            known = in_known_form(text, self._is_known)
+            if known == text:
+                raise
+            return self.encode(known)
+
+    def _is_known(self, text: str) -> bool:
+        try:
+            self.encode(text)
+        except UnknownTextError:
+            return False
+        return True
 
     def seen(self, text: str) -> list[int]:
         """The ids without BOS, at least as far as the model sees and the screen shows."""

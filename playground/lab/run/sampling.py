@@ -15,6 +15,7 @@ from typing import Any
 
 from microgpt.config import ModelConfig
 from microgpt.sampling import generate
+from microgpt.tokenizer import needs_base
 from playground.api import SampleContext, UnknownTextError
 from playground.catalog import KnobValue
 from playground.hooks.chain import Chain, ChainError, LogitsError
@@ -95,9 +96,9 @@ class Sampler:
         """The ids of a prompt, without BOS. Raises LabError for a prompt that the model does not
         know, or that leaves no room for another token."""
         try:
-            ids = self._encoder.encode(prompt) if prompt else []
+            ids = self._encoder.prompt(prompt) if prompt else []
         except UnknownTextError as error:
-            text = f"the model does not know {error.character!r}"
+            text = f"the model does not know {_quoted(error.character)}"
             raise _refused(f"The prompt cannot be read: {text}.", {"prompt": text}) from error
         except PluginError as error:
             raise LabError(failure_of(error)) from error
@@ -208,6 +209,13 @@ class Sampler:
             rest=max(0.0, sum(after[token] for token in ranked[len(shown) :])),
             rest_count=len(ranked) - len(shown),
         )
+
+
+def _quoted(character: str) -> str:
+    """The character in quotes; its number too where it cannot be seen by itself."""
+    if needs_base(character):
+        return f"'◌{character}' (U+{ord(character):04X})"
+    return repr(character)
 
 
 def _refused(message: str, problems: dict[str, str]) -> LabError:
