@@ -47,7 +47,8 @@ class Documents(Vertical, can_focus=True):
         )
         beyond = self.query_one("#dataset-beyond", Words)
         beyond.display = bool(document.beyond)
-        tail = fit(visible("".join(document.beyond)), max(4, width - 20)).rstrip()
+        rest = "".join(document.beyond).replace("◌", "")
+        tail = fit(visible(rest), max(4, width - 20)).rstrip()
         beyond.say(Content.assemble((f"{'':7}not seen: ", MUTED), (tail, f"{MUTED} strike")))
 
         room = max(0, self.size.height - 1 - max(1, tiles.size.height) - len(document.beyond[:1]))
@@ -62,7 +63,8 @@ class Documents(Vertical, can_focus=True):
 
         # The last token is BOS, unless the document goes on beyond the context.
         text = "".join(document.tokens if document.beyond else document.tokens[:-1])
-        text = text.replace("␠", " ")  # a space needs a sign on a tile, and none in a line
+        # A space needs a sign on a tile, and a mark a base; neither needs them in a line.
+        text = text.replace("␠", " ").replace("◌", "")
         mean = (
             f"{sum(document.losses) / len(document.losses):.2f} nats"
             if document.losses
