@@ -146,10 +146,11 @@ def generate(
         raise ValueError(
             f"the prompt has {len(ids)} tokens, the model looks at {block_size} (block_size)"
         )
-    logits = decoder.push(bos_id) if len(ids) < block_size else []
-    for count, token in enumerate(prompt_ids, start=1):
-        if count < block_size:  # the last place is read only if something can follow
-            logits = decoder.push(token)
+    if len(ids) == block_size:  # nothing can follow, so nothing needs to be read
+        return ids
+    logits = decoder.push(bos_id)
+    for token in prompt_ids:
+        logits = decoder.push(token)
     while len(ids) < block_size:
         token = choose(logits)
         if token == bos_id:

@@ -53,6 +53,9 @@ class SampleFacts:
     """The texts, each with its prompt."""
     in_data: tuple[bool, ...]
     """For each text, whether exactly this text is a document of the data set."""
+    recited: tuple[bool, ...] = ()
+    """For each text, whether it is no document, but stands word for word in a longer one; empty if
+    that is not known."""
 
 
 @runtime_checkable

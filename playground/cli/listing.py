@@ -23,6 +23,8 @@ UNLIMITED = 10_000
 MIN_TEXT = 24
 """Columns of the text beside a name at least."""
 
+_MARKS = {"recited": "   (recited)", "in data": "   (in the data)"}
+
 Row = tuple[str, str]
 """(a name, indented; the text about it)."""
 
@@ -101,6 +103,11 @@ def echo_line(line: str) -> None:
     """Print one line of a table, whose columns stand on a terminal that counts otherwise."""
     steered = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     click.echo(held(line) if steered else line)
+
+
+def marked(mark: str) -> str:
+    """What is printed after a sampled text: "" after a new one. mark: that of SampleText."""
+    return _MARKS.get(mark, "")
 
 
 def terminal_width() -> int:

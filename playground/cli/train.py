@@ -15,6 +15,7 @@ from microgpt.shell import shell_word
 from microgpt.terminal import json_text
 from playground.cli.choices import as_said, chosen, heat
 from playground.cli.failures import fail, fail_with, printable, say, warn
+from playground.cli.listing import marked
 from playground.cli.loading import load
 from playground.cli.options import TrainOptions, plugin_words
 from playground.cli.probes import read_probes
@@ -142,6 +143,8 @@ def _opening(
     saved = read_checkpoint(checkpoint) if checkpoint is not None else None
     text = saved.spec if saved is not None else spec.to_json() if spec is not None else ""
     recording = Recording(str(store_file()), run) if record else None
+    if saved is not None and saved.sampling is not None:  # the run keeps the chain it was made with
+        sampling = replace(sampling, chain=saved.sampling.chain)
     return Open(text, saved, Observation(sampling), recording)
 
 
@@ -294,11 +297,11 @@ def _print_samples(session: Session, sampling: Sampling, wanted: int, as_json: b
         note = batch.note
         for number, text in enumerate(batch.texts, len(texts) + 1):
             if not as_json:
-                known = "   (in the data)" if text.in_data else ""
-                print(f"{number:>4}  {shown(text.text)}{known}")
+                print(f"{number:>4}  {shown(text.text)}{marked(text.mark)}")
         texts += batch.texts
     if as_json:
-        print(json_text({"samples": [text.text for text in texts]}))
+        marks = [text.mark for text in texts]
+        print(json_text({"samples": [text.text for text in texts], "marks": marks}))
     elif note:
         say(printable(note))
     return 0

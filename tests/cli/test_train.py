@@ -19,6 +19,7 @@ from playground.lab.checkpoint import read_checkpoint, write_checkpoint
 from playground.lab.paths import store_file
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.run import Recording
+from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.record import recorder
 from playground.lab.run.guard import Activity
 from playground.lab.run.speed import Ration
@@ -207,6 +208,28 @@ def test_interrupted_saved_and_gone_on_with_equals_uninterrupted(words: Path, pl
     over = play("train", path, "--samples", 0)
     assert (over.code, over.out) == (0, "")
     assert "All 300 steps of this run are done" in over.err
+
+
+def test_a_model_that_is_trained_on_keeps_its_chain(saved: Path, play: Play) -> None:
+    before = read_checkpoint(saved)
+    chain = (Link("top-k", {"top_k": 2}), Link("repetition-penalty", {"penalty": 2.0}))
+    write_checkpoint(saved, replace(before, sampling=Sampling(chain)))
+    assert play("train", saved, "--save", saved).code == 0
+    assert (after := read_checkpoint(saved)).sampling is not None
+    assert after.sampling.chain == chain
+
+
+def test_train_says_which_texts_stand_in_the_data(tmp_path: Path, play: Play) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("the quick brown fox jumps\n" * 20, encoding="utf-8")
+    options = (*SMALL, "--steps", 150, "--holdout", 0, "--temperature", 0.05, "--samples", 2)
+    plain = play("train", path, *options)
+    assert [line.split()[-1] for line in plain.out.splitlines()] == ["(recited)"] * 2
+    last = json.loads(play("train", path, *options, "--json").out.splitlines()[-1])
+    assert last["marks"] == ["recited"] * 2
+    shown = json.loads(play("runs", "show", 1, "--json").out)
+    if shown["samples"] is not None:
+        assert len(shown["samples"]["marks"]) == len(shown["samples"]["texts"])
 
 
 def test_sampling_needs_the_model_alone_and_going_on_says_what_it_needs(

@@ -175,7 +175,9 @@ def test_generation_stops_where_the_context_is_full():
     assert sampling.generate(decoder, 9, 3, lambda _: 0) == [0, 0, 0]
     assert decoder.read == [9, 0, 0]
     assert sampling.generate(Scripted(), 9, 3, lambda _: 0, prompt_ids=[1, 2]) == [1, 2, 0]
-    assert sampling.generate(Scripted(), 9, 3, lambda _: 0, prompt_ids=[1, 2, 3]) == [1, 2, 3]
+    full = Scripted()
+    assert sampling.generate(full, 9, 3, lambda _: 0, prompt_ids=[1, 2, 3]) == [1, 2, 3]
+    assert full.read == [], "nothing can follow, so nothing is read"
     with pytest.raises(ValueError, match="prompt has 4 tokens"):
         sampling.generate(Scripted(), 9, 3, lambda _: 0, prompt_ids=[1, 2, 3, 4])
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from playground.cli.failures import fail, printable
-from playground.cli.listing import Row, print_rows
+from playground.cli.listing import Row, marked, print_rows
 from playground.cli.runs.list import as_json_text, opened, places
 from playground.lab.protocol.observation import recorded_parts
 from playground.lab.protocol.probes import ProbeError, ProbeSet
@@ -81,6 +81,7 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
             "step": last.step,
             "prompt": last.prompt,
             "texts": [text.text for text in last.texts],
+            "marks": [text.mark for text in last.texts],
         },
         "probes": {
             "steps": [one.step for one in probes],
@@ -194,8 +195,8 @@ def _texts(about: dict[str, Any]) -> Iterator[Row]:
     samples, probes = about["samples"], about["probes"]
     if samples:
         yield f"Samples after step {samples['step']:,}", ""
-        for text in samples["texts"]:
-            yield "", printable(text)
+        for text, mark in zip(samples["texts"], samples["marks"], strict=True):
+            yield "", printable(text) + marked(mark)
     if probes["steps"]:
         prompts = (probes["asked"] or {}).get("prompts", [])
         yield f"Probes after step {probes['steps'][-1]:,}", ""

@@ -30,10 +30,14 @@ class Perplexity:
 
 
 class NewShare:
-    """Share of a batch's texts that are no documents of the data set, 0 to 1."""
+    """Share of a batch's texts that are neither documents of the data set nor recited, 0 to 1."""
 
     def of_samples(self, samples: SampleFacts) -> float | None:
-        return samples.in_data.count(False) / len(samples.in_data) if samples.in_data else None
+        if not samples.in_data:
+            return None
+        recited = samples.recited or (False,) * len(samples.in_data)
+        known = [any(both) for both in zip(samples.in_data, recited, strict=True)]
+        return known.count(False) / len(known)
 
 
 class ValidShareKnobs(Knobs):
@@ -77,7 +81,7 @@ def microgpt_metrics() -> Iterator[Contribution[Metric]]:
     )
     yield Contribution(
         name="new-share",
-        summary="share of the sampled texts that are not in the data, 0 to 1",
+        summary="share of the sampled texts that are not in the data, whole or in part, 0 to 1",
         factory=NewShare,
     )
     yield Contribution(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from playground.catalog import KnobValue
 from playground.lab.protocol.failures import Failure
@@ -24,11 +25,13 @@ class Link:
 
 DEFAULT_CHAIN = (
     Link("temperature", {"temperature": 0.5}),
+    Link("repetition-penalty", {"penalty": 1.0}),
     Link("top-k", {"top_k": 0}),
     Link("top-p", {"top_p": 1.0}),
     Link("min-p", {"min_p": 0.0}),
-    Link("repetition-penalty", {"penalty": 1.0}),
 )
+"""The chain of a new run; a recorded run and a checkpoint have a chain of their own. The penalty
+stands before the filters: a filter that has left one token leaves a penalty behind it no choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Sampling:
     seed: int = 0
 
 
+Mark = Literal["new", "recited", "in data"]
+"""What a sampled text is: neither a document of the data set nor a part of one; a part of a longer
+document, by the rule that docs/probes.md tells; itself a document."""
+
+
 @dataclass(frozen=True, slots=True)
 class SampleText:
     """One sampled text."""
@@ -54,6 +62,13 @@ class SampleText:
     """True if the text is itself a document of the data set, held out or not."""
     complete: bool
     """True if the text ended by itself, with BOS; False if it was cut at block_size."""
+    recited: bool = False
+    """True if the text is no document, but stands word for word in a longer one."""
+
+    @property
+    def mark(self) -> Mark:
+        """Whether the text is new, as a person is told."""
+        return "in data" if self.in_data else "recited" if self.recited else "new"
 
 
 @dataclass(frozen=True, slots=True)

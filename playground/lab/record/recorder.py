@@ -33,7 +33,7 @@ EVERY = 0.4
 NORM = "gradient-norm"
 """The series of the gradient's length, named as the built-in metric of the same values."""
 NEW_SHARE = "new-share"
-"""The series of the share of sampled texts that are not in the data, named as that metric."""
+"""The series of the share of sampled texts that are new, named as the built-in metric."""
 _SHARE = 0.005
 """The share of the time that measuring the gradient's length may take."""
 _AHEAD = 3
@@ -152,11 +152,11 @@ class Recorder:
         self._next_norm = time.monotonic() + (time.monotonic() - now) / _SHARE
 
     def sampled(self, occasion: str, batch: SampleBatch) -> None:
-        """Record sampled texts, and the share of them that is not in the data. Called after the
-        metrics have measured the texts."""
+        """Record sampled texts, and the share of them that is new. Called after the metrics have
+        measured the texts."""
         self.samples.append(StoredSamples(occasion, batch))
         if batch.texts:
-            new = [text.in_data for text in batch.texts].count(False)
+            new = [text.mark for text in batch.texts].count("new")
             self._note(NEW_SHARE, batch.step, new / len(batch.texts))
 
     def _note(self, label: str, step: int, value: float) -> None:

@@ -193,6 +193,7 @@ class Measurer:
             step=batch.step,
             texts=tuple(text.text for text in batch.texts),
             in_data=tuple(text.in_data for text in batch.texts),
+            recited=tuple(text.recited for text in batch.texts),
         )
         for one in self._due(batch.step, series):
             if one.of_samples is not None:

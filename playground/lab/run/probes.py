@@ -148,4 +148,4 @@ class Prober:
 
     def _text(self, place: int, number: int, step: int) -> str:
         rng = random.Random(f"{self.probes.seed}:{place}:{number}")
-        return self._sampler.text(self._asked[place], step, rng).text
+        return self._sampler.write(self._asked[place], step, rng)[0]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -33,6 +33,7 @@ from playground.lab.protocol.sampling import (
 from playground.lab.run.data import Encoder
 from playground.lab.run.engines import ForwardOnly
 from playground.lab.run.guard import Activity, Doing, Guard, failure_of, make, naming_the_knob
+from playground.lab.run.recited import KnownTexts
 from playground.lab.run.speed import Ration
 
 MAX_COUNT = 1000
@@ -50,17 +51,17 @@ class Sampler:
         config: ModelConfig,
         follows: Mapping[str, KnobValue],
         activity: Activity,
-        known: Container[str] = (),
+        known: KnownTexts | None = None,
     ) -> None:
         """follows: the model's settings, which knobs may follow. known: the documents, which tell a
-        copied text from a new one."""
+        copied text from a new one; without them every text counts as new."""
         self._registry = registry
         self._engine = engine
         self._encoder = encoder
         self._config = config
         self._follows = follows
         self._activity = activity
-        self._known = known
+        self._known = known or KnownTexts(())
         self.sampling = Sampling()
         self._prompt: list[int] = []
         self._chain = self._make_chain(self.sampling)
@@ -149,7 +150,13 @@ class Sampler:
         return SampleBatch(number, step, sampling.prompt, tuple(texts), note)
 
     def text(self, prompt: Sequence[int], step: int, rng: random.Random) -> SampleText:
-        """One text from the present weights, by the present chain.
+        """One text from the present weights, as `write` writes it, and whether it is new."""
+        text, complete = self.write(prompt, step, rng)
+        known = self._known
+        return SampleText(text, text in known, complete, known.recited(text, complete))
+
+    def write(self, prompt: Sequence[int], step: int, rng: random.Random) -> tuple[str, bool]:
+        """(a text from the present weights, by the present chain; whether it ended by itself).
 
         prompt: ids from `encode_prompt`. rng: the only source of chance. Raises PluginError for a
         strategy that fails, LogitsError for weights that are no numbers any more.
@@ -168,7 +175,7 @@ class Sampler:
         ids = generate(self._engine.decoder(), bos, config.block_size, choose, prompt)
         text = self._encoder.decode(ids)
         self._activity.alive()
-        return SampleText(text, text in self._known, complete)
+        return text, complete
 
     def _context(
         self, tokens: Sequence[int], prompt_length: int, step: int, rng: random.Random

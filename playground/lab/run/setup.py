@@ -24,6 +24,7 @@ from playground.lab.run.baselines import notices, survey
 from playground.lab.run.data import Encoder, Report, TokenDocuments, read
 from playground.lab.run.engines import Engines, ReadyEngine
 from playground.lab.run.guard import Activity, Guard, failure_of, make
+from playground.lab.run.recited import KnownTexts
 from playground.lab.run.schedule import ScheduleFactors
 from playground.lab.spec import MAX_PARAMETERS, MAX_VOCABULARY, Choice, RunSpec, SpecError
 from playground.lab.timeline import Keyframe, Measured, Series, Timeline
@@ -49,7 +50,7 @@ class PreparedRun:
     train: Sequence[str]
     heldout: Sequence[str]
     documents: TokenDocuments
-    known: frozenset[str]
+    known: KnownTexts
     initial: array[float]
     """The weights of step 0."""
     tokens_per_document: float
@@ -123,7 +124,7 @@ def _open(
     config = _config(spec, encoder)
 
     report(Progress("shuffling", 0, 0))
-    known = frozenset(texts)
+    known = KnownTexts(texts)
     rng = shuffle(texts, spec.seed)
     initial = initial_weights(config, rng)
     held = min(round(spec.holdout * len(texts)), len(texts) - 1)

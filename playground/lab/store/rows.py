@@ -163,6 +163,7 @@ def _sample_of(given: object) -> SampleText:
         text_of(of["text"], "a sample"),
         flag(of["in_data"], "in_data"),
         flag(of["complete"], "complete"),
+        flag(of.get("recited", False), "recited"),  # samples of before have no such field
     )
 
 

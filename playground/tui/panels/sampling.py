@@ -245,13 +245,12 @@ class SamplingPanel(Panel):
             if batch.note:
                 lines.append(Content.styled(f" {visible(batch.note)}", CAUTION))
             for text in batch.texts:
-                mark = "in data" if text.in_data else "new"
                 shown = visible(text.text) + ("" if text.complete else "…")
                 shown = fit(shown or "(empty)", width - 10)
                 lines.append(
                     Content.assemble(
                         f" {shown} ",
-                        (mark, MUTED if text.in_data else GOOD),
+                        (text.mark, GOOD if text.mark == "new" else MUTED),
                     )
                 )
         empty = Content.styled("g samples now; every 100 steps too", MUTED)

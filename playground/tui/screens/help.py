@@ -55,7 +55,8 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "those chances after your prompt; the line │ in a bar is the raw chance, before the "
         "controls above change it. Low temperature makes the likely likelier and the texts "
         "plainer, high temperature makes them bolder. top-k, top-p and min-p leave out unlikely "
-        "tokens. None of this changes the model. A text marked new is not in the data.",
+        "tokens. None of this changes the model. A text marked in data is a document of the data; "
+        "one marked recited stands word for word in a longer document; a new one does neither.",
     ),
     5: (
         "Panel",

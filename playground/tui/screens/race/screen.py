@@ -414,7 +414,7 @@ class RaceScreen(Screen[Kept | None]):
         page = self._page if state.probes is not None else "samples"
         frame.border_title = probes.TITLES[page]
         if state.probes is None or page == "samples":
-            frame.border_subtitle = f"{view.IN_DATA} in the data"
+            frame.border_subtitle = view.LEGEND
             self._words("texts").say(view.samples_table(state.samples, room))
         else:
             frame.border_subtitle = Content(f"every {state.probes.asked.every:,} steps")

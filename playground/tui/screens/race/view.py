@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
-from playground.lab.protocol.sampling import SampleBatch
+from playground.lab.protocol.sampling import Mark, SampleBatch
 from playground.lab.race.state import Place, RaceState, SamplePair, SideState
 from playground.tui.panels.status import STATE_GLYPHS, Piece, assemble, short_number
 from playground.tui.styles import BAD, CAUTION, MUTED, POINTED
@@ -23,7 +23,8 @@ SIGNS = ("━", "╍")
 """A piece of each side's curve, as the chart draws it."""
 STYLES = ("bold $text-accent", "bold $foreground")
 SAME, DIFFERENT = "│", "≠"
-IN_DATA = "•"
+SIGN_OF: Mapping[Mark, str] = {"new": " ", "recited": "◦", "in data": "•"}
+LEGEND = f"{SIGN_OF['in data']} in the data, {SIGN_OF['recited']} recited"
 SHOWN_PAIRS = 10
 _NAME_SHARE = 4
 """The names take a quarter of the width at most."""
@@ -286,6 +287,6 @@ def _texts(batch: SampleBatch | None) -> list[str]:
     if not batch.texts:
         return [visible(batch.note or "–")]
     return [
-        f"{IN_DATA if one.in_data else ' '} {visible(one.text)}{'' if one.complete else '…'}"
+        f"{SIGN_OF[one.mark]} {visible(one.text)}{'' if one.complete else '…'}"
         for one in batch.texts
     ]

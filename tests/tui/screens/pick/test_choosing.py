@@ -317,14 +317,14 @@ async def test_links_are_switched_moved_and_removed(
         await pilot.press("space", "shift+down", "down", "delete")
         await pilot.pause()
         lines = listed(app, "#picker-list")
-        assert lines[0].split()[:3] == ["1", "●", "top-k"]
+        assert lines[0].split()[:3] == ["1", "●", "repetition-penalty"]
         assert lines[1].split()[:4] == ["2", "○", "temperature", "0.5"]
         await pilot.press("enter")
     assert [(link.name, link.enabled) for link in app.answer] == [
-        ("top-k", True),
-        ("temperature", False),
-        ("min-p", True),
         ("repetition-penalty", True),
+        ("temperature", False),
+        ("top-p", True),
+        ("min-p", True),
     ]
 
 
@@ -337,7 +337,11 @@ async def test_a_strategy_is_added_below_the_chosen_link(
         await pilot.pause()
         assert app.focused is app.screen.query_one("#picker-list")
         await pilot.press("enter")
-    assert [link.name for link in app.answer][:3] == ["temperature", "greedy", "top-k"]
+    assert [link.name for link in app.answer][:3] == [
+        "temperature",
+        "greedy",
+        "repetition-penalty",
+    ]
 
 
 async def test_knobs_of_a_link_are_set(model: PlaygroundModel, host: Callable[..., Any]) -> None:
@@ -384,7 +388,7 @@ async def test_a_click_only_looks(model: PlaygroundModel, host: Callable[..., An
         await pilot.click("#picker-list", offset=(8, 2))
         await pilot.pause()
         assert not app.answers
-        assert said(app, "#picker-details").startswith("top-p")
+        assert said(app, "#picker-details").startswith("top-k")
         await pilot.click("#chain-apply")
         await pilot.pause()
     assert app.answer == model.sampling.chain
