@@ -33,6 +33,11 @@ def short(count: int) -> str:
     return f"{whole}.{part}{_UNITS[power]}" if part else f"{whole}{_UNITS[power]}"
 
 
+def plus_minus(error: float | None, digits: int = 3) -> str:
+    """A standard error behind its figure: " ± 0.012"; "" for None."""
+    return "" if error is None else f" ± {error:.{digits}f}"
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """A loss with so many digits after the point; "" for None."""
     return "" if value is None else f"{value:.{digits}f}"

@@ -10,7 +10,7 @@ from typing import TextIO
 from microgpt.terminal import Codes, printable
 from playground.lab.protocol.failures import Progress
 from playground.lab.session import Session
-from playground.words import many
+from playground.words import many, plus_minus
 
 BAR_WIDTH = 24
 REDRAW_SECONDS = 0.1
@@ -95,6 +95,27 @@ class Report:
             self._stream.write("\n")
             self._dirty = False
         self._stream.flush()
+
+    def held_out(self, session: Session) -> None:
+        """Print the last hold-out loss, with its standard error, and what counting reaches."""
+        series = session.training.series
+        step = max((at for at in series.evaluations if at <= session.step), default=None)
+        found = series.held_out(step) if step is not None else None
+        if self._quiet or step is None or found is None:
+            return
+        count, all_of_them = session.training.evaluated, session.info.heldout_documents
+        several = "text" if session.spec.holdout_by == "text" else "document"
+        of = f"{many(count, several)} held out"
+        if count < all_of_them:
+            of = f"{count:,} of {many(all_of_them, several)} held out"
+        counted = " · ".join(
+            f"{line.name} {line.nats:.3f}" for line in session.info.baselines_on(count)
+        )
+        self._line(
+            f"held out: {found.mean:.3f}{plus_minus(found.error)} nats a token after step "
+            f"{step:,}, on {of}"
+        )
+        self._line(f"counting reaches: {counted}")
 
     def _draw(self, text: str) -> None:
         self._drawn = time.monotonic()

@@ -120,6 +120,7 @@ def _run(
         try:
             _train(session, report, options.as_json, interrupted)
             report.end()
+            report.held_out(session)
         except OSError as error:  # the reader has gone, or the disk is full
             lost = error
     if session.trouble is not None:
@@ -252,6 +253,8 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
                 "learning_rate": result.learning_rate,
                 "tokens": result.tokens,
             }
+            if (held := session.training.series.held_out(result.step)) is not None:
+                line |= {"held_out": held.mean, "held_out_error": held.error}
             if values := session.values:
                 line["metrics"] = values
             write(json_text(line) + "\n")

@@ -30,6 +30,7 @@ _WHY_ONLY_FROM_START: Mapping[str, str] = {
     "tokenizer": "the weights know the tokens by their numbers",
     "dataset": "the record up to here is of these documents",
     "holdout": "what was trained on can no longer be held out",
+    "holdout_by": "what was trained on can no longer be held out",
 }
 
 
@@ -69,7 +70,9 @@ def with_edits(
     """A run's settings by section, with the learning rate and the engine in force instead of those
     at the run's start."""
     optimizer = {**(values.get("optimizer") or {}), "learning_rate": learning_rate}
-    return {**values, "optimizer": optimizer, "engine": engine}
+    # A spec that was stored before there was a choice holds out by row.
+    by = values.get("holdout_by", "row")
+    return {**values, "optimizer": optimizer, "holdout_by": by, "engine": engine}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -7,9 +7,16 @@ step for step, on every machine.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from microgpt.config import ConfigError, ModelConfig, OptimizerConfig
@@ -23,6 +30,10 @@ MAX_VOCABULARY = 200_000
 MAX_STEPS = 10_000_000
 LONGEST = 1_000_000
 """Characters of the longest RunSpec as JSON."""
+HoldoutBy = Literal["text", "row"]
+"""How documents are held out. By "text": distinct texts, so that no held-out text is trained on. By
+"row": rows, as runs did before RunSpec had this setting; a text that stands in two rows may be held
+out and trained on."""
 
 
 class SpecError(ValueError):
@@ -131,29 +142,39 @@ class RunSpec(_Frozen):
         0.1, ge=0, le=0.9, usual=(0.0, 0.2), label="held out",
         help="share of the documents never trained on, to see what is learnt and not memorized",
     )  # fmt: skip
+    holdout_by: HoldoutBy = "text"
+    """A spec that was stored without this setting holds out by row, and so do forks of its run."""
     eval_every: int = setting(
         100, ge=0, le=10_000_000, usual=(50, 1000), label="hold-out loss every",
         help="steps between two looks at the held-out documents; 0 for never",
     )  # fmt: skip
     engine: Annotated[str, Field(min_length=1, max_length=80)] = "vector"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_stored(cls, values: Any, info: ValidationInfo) -> Any:
+        if info.context is _STORED and isinstance(values, dict):
+            return {"holdout_by": "row", **values}
+        return values
+
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str) -> RunSpec:
-        """From JSON text or a mapping. Raises SpecError with a sentence for each bad field."""
+        """From JSON text or a mapping, which may be of an earlier version. Raises SpecError with a
+        sentence for each bad field."""
         try:
             if isinstance(values, str):
-                return cls.model_validate_json(values)
-            return cls.model_validate(values)
+                return cls.model_validate_json(values, context=_STORED)
+            return cls.model_validate(values, context=_STORED)
         except ValidationError as error:
             raise SpecError(explain(error)) from None
 
     @classmethod
     def recorded(cls, text: str) -> RunSpec:
-        """From the JSON text of a file that somebody else may have written. Nothing is taken for
-        what it is not, as true for 1. Raises SpecError as `parse` does."""
+        """From the JSON text of a file that somebody else, or an earlier version, may have written.
+        Nothing is taken for what it is not, as true for 1. Raises SpecError as `parse` does."""
         try:
             parsed(text, "the JSON of the settings", most=LONGEST)
-            return cls.model_validate_json(text, strict=True)
+            return cls.model_validate_json(text, strict=True, context=_STORED)
         except Refusal as error:
             raise SpecError({"run": str(error)}) from None
         except ValidationError as error:
@@ -181,6 +202,9 @@ class RunSpec(_Frozen):
             place[last] = value
         return RunSpec.parse(values)
 
+
+_STORED = {"stored": True}
+"""The context of a validation in which settings that are missing are those of earlier versions."""
 
 LIVE_FIELDS = frozenset({"optimizer.learning_rate", "engine"})
 """Settings that a running session takes at once; every other one needs a new run."""

@@ -22,6 +22,8 @@ RECENT = 1000
 BUDGET = 64 * 1024 * 1024
 """Bytes for all keyframes together."""
 _FEWEST = 4
+HELD_OUT_ERROR = "held-out error"
+"""The label of the standard errors of the hold-out losses, among the values of metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,16 @@ class Measured:
         return tuple(zip(self.steps[part], self.values[part], strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class HeldOutLoss:
+    """One evaluation on held-out documents."""
+
+    mean: float
+    """Mean loss over all predicted tokens, in nats a token."""
+    error: float | None
+    """Standard error of the mean; None if it is not known."""
+
+
 class Series:
     """The loss and learning rate of every recorded step, the hold-out losses, and the values of
     metrics."""
@@ -197,6 +209,20 @@ class Series:
         part = slice(begin, begin + len(losses))
         self.losses[part] = losses
         self.learning_rates[part] = learning_rates
+
+    def evaluate(self, step: int, loss: HeldOutLoss) -> None:
+        """Record the hold-out loss after `step`, and its standard error."""
+        self.evaluations[step] = loss.mean
+        errors = self.measured.setdefault(HELD_OUT_ERROR, Measured())
+        if loss.error is not None and errors.at(step) is None:
+            errors.record(step, loss.error)
+
+    def held_out(self, step: int) -> HeldOutLoss | None:
+        """The hold-out loss after exactly `step`; None if it was not measured there. Runs of
+        earlier versions have no standard error."""
+        mean = self.evaluations.get(step)
+        errors = self.measured.get(HELD_OUT_ERROR)
+        return None if mean is None else HeldOutLoss(mean, errors.at(step) if errors else None)
 
     def forget_after(self, step: int) -> None:
         """Drop the values after `step`."""

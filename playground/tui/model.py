@@ -19,7 +19,9 @@ from playground.lab.protocol.frames import Frame, FrameRequest, MatrixFrame, Mat
 from playground.lab.protocol.run import MatrixKind, RunInfo
 from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
 from playground.lab.smoothing import smoothed
+from playground.lab.timeline import HELD_OUT_ERROR
 from playground.tui.widgets.curve import Curve
+from playground.words import plus_minus
 
 SPEEDS: tuple[float | None, ...] = (1, 2, 5, 10, 50, None)
 """Steps a second; None is flat out."""
@@ -222,6 +224,17 @@ class PlaygroundModel:
             for meter in meters
             if meter.trouble is None
         ]
+
+    def held_out_error(self, step: float) -> str:
+        """The standard error of the last hold-out loss at or before `step`, as " ± 0.012"; "" if it
+        is not known."""
+        count = self.evaluations.index_range(0, step)[1]
+        errors = self.metrics.get(HELD_OUT_ERROR)
+        if errors is None or not count:
+            return ""
+        at = self.evaluations.xs[count - 1]
+        start, stop = errors.index_range(at, at)
+        return plus_minus(errors.ys[start]) if stop > start else ""
 
     def _add_losses(self, first: int, losses: array[float]) -> None:
         """Add losses and their moving average; a fast engine gives thousands at once."""

@@ -82,6 +82,7 @@ def text_run(path: Path, **changes: Any) -> RunSpec:
             "steps": 400,
             "seed": 7,
             "eval_every": 20,
+            "holdout_by": "text",
             **changes,
         }
     )

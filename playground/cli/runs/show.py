@@ -19,7 +19,8 @@ from playground.lab.protocol.observation import recorded_parts
 from playground.lab.protocol.probes import ProbeError, ProbeSet
 from playground.lab.store import runlist, summaries
 from playground.lab.store.errors import StoreError
-from playground.words import age, many
+from playground.lab.timeline import HELD_OUT_ERROR
+from playground.words import age, many, plus_minus
 
 if TYPE_CHECKING:
     from playground.lab.store.records import RunRecord, RunRow
@@ -52,6 +53,7 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
     last = shared.samples.batch if shared.samples else None
     probes = store.probes(row.id)
     finite = [loss for loss in record.losses if math.isfinite(loss)]
+    metrics = {label: one for label, one in record.measured.items() if label != HELD_OUT_ERROR}
     return {
         **dataclasses.asdict(row),
         "state": runlist.standing(row, place).words,
@@ -70,7 +72,8 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
             "last_loss": record.losses[-1] if record.losses else None,
             "lowest_loss": min(finite, default=None),
             "held_out": [list(pair) for pair in shared.evaluations],
-            "metrics": {label: len(pairs) // 2 for label, pairs in record.measured.items()},
+            "held_out_error": shared.held_out_error,
+            "metrics": {label: len(pairs) // 2 for label, pairs in metrics.items()},
             "tokens": record.tokens_seen,
             "seconds": record.seconds,
         },
@@ -184,7 +187,8 @@ def _series(series: dict[str, Any], states: Sequence[int]) -> Iterator[Row]:
     )
     if series["held_out"]:
         step, loss = series["held_out"][-1]
-        yield "  held out", f"{loss:.4f} after step {step:,}"
+        error = plus_minus(series["held_out_error"], 4)
+        yield "  held out", f"{loss:.4f}{error} after step {step:,}"
     for label, count in series["metrics"].items():
         yield f"  {label}", many(count, "value")
     yield "  trained for", f"{series['seconds']:.1f} s"

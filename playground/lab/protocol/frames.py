@@ -154,3 +154,6 @@ class Frame:
     """(step, words) for each change by hand, which counts after that step; in order of steps."""
     record: RecordState | None = None
     """The state of the recording; None if the run is not to be recorded."""
+    evaluated: int = 0
+    """How many held-out documents a hold-out loss is the mean over, with the engine at work; 0 if
+    none are held out."""

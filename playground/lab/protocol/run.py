@@ -75,12 +75,18 @@ class Matrix:
     columns: int
 
 
+BaselineName = Literal["uniform", "unigram", "bigram", "trigram"]
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A loss that is reached with little or no context, and that training must beat."""
+    """A loss that counting reaches with little or no context, and that training must beat."""
 
-    name: Literal["uniform", "unigram", "bigram"]
+    name: BaselineName
     nats: float
+    documents: int = 0
+    """How many held-out documents, from the first on, the loss is the mean over; 0 for the training
+    documents, where none are held out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,20 @@ class RunInfo:
     block_size: int
     n_head: int
     baselines: tuple[Baseline, ...]
+    """For each number of held-out documents that an engine may look at: all of one number together,
+    the lowest numbers first."""
     notices: tuple[Notice, ...] = ()
     resumed_at: int = 0
     """The step at which the run was opened: 0, or that of a checkpoint."""
     observation: Observation = field(default_factory=Observation)
     """How the run is looked at when it is opened: as much of what was asked for as fits the
     data."""
+    distinct_documents: int = 0
+    """Different texts among the documents; 0 if that is not known."""
+
+    def baselines_on(self, documents: int) -> tuple[Baseline, ...]:
+        """The baselines on so many held-out documents; all of them if none are on so many."""
+        return tuple(one for one in self.baselines if one.documents == documents) or self.baselines
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Mapping
 from operator import ne, sub
 
 from playground.lab.protocol.frames import Metrics
 from playground.lab.race.state import Gap
 from playground.lab.smoothing import smoothed
+from playground.lab.timeline import HELD_OUT_ERROR
 
 
 class Track:
@@ -19,6 +21,7 @@ class Track:
         self.losses = array("d")
         self.smoothed = array("d")
         self._evaluations: dict[int, float] = {}
+        self._errors: dict[int, float] = {}
 
     @property
     def end(self) -> int:
@@ -30,6 +33,11 @@ class Track:
         """(step, hold-out loss) pairs in order."""
         return tuple(sorted(self._evaluations.items()))
 
+    @property
+    def errors(self) -> Mapping[int, float]:
+        """The standard error of the hold-out loss, by step."""
+        return self._errors
+
     def grow(self, metrics: Metrics) -> None:
         """Take in the new losses of a frame; the frame may repeat known ones."""
         if not self.losses:
@@ -38,6 +46,7 @@ class Track:
         self.losses.extend(metrics.losses[known:])
         self._smooth()
         self._evaluations.update(metrics.evaluations)
+        self._errors = {**self._errors, **dict(metrics.measured.get(HELD_OUT_ERROR, ()))}
 
     def _smooth(self) -> None:
         before = self.smoothed[-1] if self.smoothed else math.nan
@@ -57,6 +66,7 @@ class Track:
         del self.smoothed[common:]
         self._smooth()
         self._evaluations = dict(metrics.evaluations)
+        self._errors = dict(metrics.measured.get(HELD_OUT_ERROR, ()))
         return self.first + common
 
 

@@ -420,9 +420,9 @@ def _of(side: Side, failure: Failure) -> Failure:
     return replace(failure, title=f"{side.entrant.name}: {failure.title}")
 
 
-_ORDER = ("seed", "dataset", "batch_size", "holdout")
+_ORDER = ("seed", "dataset", "batch_size", "holdout", "holdout_by")
 """The settings that decide which documents each step learns from."""
-_HELD_OUT = ("seed", "dataset", "holdout")
+_HELD_OUT = ("seed", "dataset", "holdout", "holdout_by")
 """The settings that decide which documents are held out."""
 
 

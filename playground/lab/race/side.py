@@ -155,6 +155,7 @@ class Side:
             losses=track.losses,
             smoothed=track.smoothed,
             evaluations=track.evaluations,
+            heldout_errors=track.errors,
             learning_rate=frame.learning_rate,
             engine=frame.engine,
             steps_per_second=frame.steps_per_second,

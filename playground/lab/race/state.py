@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -112,6 +113,8 @@ class SideState:
     """An exponential moving average of `losses`."""
     evaluations: tuple[tuple[int, float], ...] = ()
     """(step, hold-out loss) pairs."""
+    heldout_errors: Mapping[int, float] = field(default_factory=dict)
+    """The standard error of the hold-out loss, by step, where it is known."""
     learning_rate: float = 0.0
     """The learning rate of the next step."""
     engine: str = ""

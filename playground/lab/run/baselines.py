@@ -4,70 +4,92 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from microgpt.shell import new_name, shell_word
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.run import Baseline, Notice
+from playground.lab.run.counting import ORDERS, NGrams
 from playground.lab.run.data import LONG, Documents, Encoder, Report
+from playground.lab.run.evaluation import HeldOut
+from playground.lab.run.split import Parts
 from playground.lab.spec import RunSpec
 from playground.words import many
 
 LOOKED_AT = 50_000
 """The most documents that the survey reads."""
+_TOKENS = 2**20
+"""Predicted tokens after which the survey stops."""
+_CHARACTERS = 2**23
+"""Characters of documents after which the survey stops."""
 _PATIENCE = 5.0
-"""Seconds after which the survey stops with what it has read."""
+"""Seconds after which the survey stops with what it has read, if a plugin's tokenizer is slow."""
+MANY_REPEATS = 0.1
+"""Share of documents that repeat another one which is worth a notice."""
+SAME_START = 0.01
+"""Share of held-out documents that begin like training documents which is worth a notice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """What the survey of the training documents found."""
 
-    baselines: tuple[Baseline, ...]
+    counted: NGrams
     longest: int
     """Tokens in the longest document, without BOS."""
     beyond: float
     """Share of the tokens that the model never sees, 0..1."""
     tokens_per_document: float
     """Mean number of predicted tokens in a document."""
+    starts: frozenset[tuple[int, ...]]
+    """The documents of which the model sees no end, as far as it sees them."""
 
 
 def survey(texts: Sequence[str], encoder: Encoder, report: Report) -> Survey:
     """Survey the first documents. Raises UnknownTextError, PluginError, what `report` raises."""
-    block, bos = encoder.block_size, encoder.bos_id
-    pairs: Counter[tuple[int, int]] = Counter()
-    longest = documents = 0
+    block = encoder.block_size
+    counted = NGrams(encoder.vocab_size, encoder.bos_id)
+    longest = characters = 0
     reach = total = 0.0
+    starts: set[tuple[int, ...]] = set()
     count = min(len(texts), LOOKED_AT)
     began = told = time.monotonic()
     for text in texts[:count]:
         ids = encoder.seen(text)
         size = len(ids)
-        seen = min(size, block)
-        inputs = [bos, *ids[: block - 1]]
-        targets = ids[:block] if size >= block else [*ids, bos]
-        pairs.update(zip(inputs, targets, strict=False))
-        documents += 1
+        counted.add(predicted(ids, encoder))
+        if size >= block:
+            starts.add(tuple(ids[:block]))
         full = size if len(text) <= LONG else size * _share(text, encoder, ids)
         longest = max(longest, round(full))
-        reach += seen
+        reach += min(size, block)
         total += full
-        if documents % 256 == 0:
+        characters += min(len(text), LONG)
+        if counted.tokens >= _TOKENS or characters >= _CHARACTERS:
+            break
+        if counted.documents % 256 == 0:
             now = time.monotonic()
             if now - told > 0.05:
                 told = now
-                report(Progress("measuring baselines", documents, count))
-            if now - began > _PATIENCE:
+                report(Progress("measuring baselines", counted.documents, count))
+            if now - began > _PATIENCE and not encoder.guard.trusted:
                 break
     return Survey(
-        baselines=_baselines(pairs, encoder.vocab_size),
+        counted=counted,
         longest=longest,
         beyond=1 - reach / total if total else 0.0,
-        tokens_per_document=pairs.total() / documents,
+        tokens_per_document=counted.tokens / counted.documents,
+        starts=frozenset(starts),
     )
+
+
+def predicted(ids: Sequence[int], encoder: Encoder) -> list[int]:
+    """The tokens of a document that the model predicts: the first block_size ones, and BOS at the
+    end if that is within reach. ids: the document without BOS."""
+    block = encoder.block_size
+    return list(ids[:block]) if len(ids) >= block else [*ids, encoder.bos_id]
 
 
 def _share(text: str, encoder: Encoder, ids: Sequence[int]) -> float:
@@ -76,35 +98,47 @@ def _share(text: str, encoder: Encoder, ids: Sequence[int]) -> float:
     return max(1.0, len(text) / decoded) if decoded else 1.0
 
 
-def _baselines(pairs: Counter[tuple[int, int]], vocab_size: int) -> tuple[Baseline, ...]:
-    """Losses without learning, in nats a token, on the tokens that they are counted from."""
-    unigram: Counter[int] = Counter()
-    previous: Counter[int] = Counter()
-    for (before, token), count in pairs.items():
-        unigram[token] += count
-        previous[before] += count
-    total = pairs.total()
-    log = math.log
-    unigram_nats = -sum(n * log(n / total) for n in unigram.values()) / total
-    bigram_nats = -sum(n * log(n / previous[pair[0]]) for pair, n in pairs.items()) / total
-    return (
-        Baseline("uniform", log(vocab_size)),
-        Baseline("unigram", max(0.0, unigram_nats)),
-        Baseline("bigram", max(0.0, bigram_nats)),
-    )
+def baselines(look: Survey, heldout: HeldOut, encoder: Encoder) -> tuple[Baseline, ...]:
+    """The losses that counting the training documents reaches, in nats a token: for each number of
+    held-out documents that an engine looks at, on just these; on the training documents if none
+    are held out."""
+    found: list[Baseline] = []
+
+    def add(sums: Sequence[float], tokens: int, documents: int) -> None:
+        found.append(Baseline("uniform", math.log(encoder.vocab_size), documents))
+        for name, nats in zip(ORDERS, sums, strict=True):
+            found.append(Baseline(name, max(0.0, nats / tokens), documents))
+
+    if not heldout.documents:
+        add(look.counted.own_losses(), look.counted.tokens, 0)
+    sums, tokens, counts = [0.0, 0.0, 0.0], 0, heldout.counts
+    for number, document in enumerate(heldout.documents, 1):
+        targets = predicted(document[1:-1], encoder)
+        sums = [a + b for a, b in zip(sums, look.counted.losses(targets), strict=True)]
+        tokens += len(targets)
+        if number in counts:
+            add(sums, tokens, number)
+    return tuple(found)
+
+
+def same_starts(look: Survey, heldout: HeldOut, block_size: int) -> float:
+    """Share of the held-out documents looked at that are like a training document as far as the
+    model sees them."""
+    seen = [tuple(document[1:-1][:block_size]) for document in heldout.documents]
+    return sum(start in look.starts for start in seen) / max(1, len(seen))
 
 
 def notices(
     spec: RunSpec,
     documents: Documents,
-    train: int,
-    heldout: int,
+    parts: Parts,
     vocab_size: int,
     look: Survey,
-    share: float,
+    same_start: float,
 ) -> tuple[Notice, ...]:
-    """What a person should know about their data. share: the share to hold out, as asked for."""
+    """What a person should know about their data. same_start: from `same_starts`."""
     found: list[Notice] = []
+    train = len(parts.train)
     block = spec.model.block_size
     if look.beyond >= 0.01:
         text = (
@@ -126,8 +160,14 @@ def notices(
             )
         )
     found += _of_letters(spec, documents)
-    if share > 0 and not heldout:
-        found.append(Notice(f"too few documents ({train:,}) to hold any out: no hold-out loss"))
+    found += map(Notice, _of_repeats(spec, parts))
+    if same_start >= SAME_START:
+        found.append(
+            Notice(
+                f"{same_start:.0%} of the held-out documents begin with the same {block} tokens as "
+                "a training document: the model, which sees no more, cannot tell them apart"
+            )
+        )
     drawn = spec.steps * spec.batch_size
     if drawn > 3 * train:
         found.append(
@@ -171,6 +211,32 @@ def _of_letters(spec: RunSpec, documents: Documents) -> list[Notice]:
         new = new_name(f"{Path(path).stem}-tidy.txt")
         cure = f"; to mend that: microgpt-play tidy {shell_word(path)} {shell_word(new)}"
     return [Notice(f"the text holds {'; '.join(said)}{cure}")]
+
+
+def _of_repeats(spec: RunSpec, parts: Parts) -> Iterator[str]:
+    """What a person should know of repeated texts, and of what is held out or cannot be."""
+    rows, distinct, heldout = parts.documents, parts.distinct, len(parts.heldout)
+    counted = f"{many(rows, 'document')}, but {many(distinct, 'different text')}"
+    if spec.holdout and not heldout:
+        if distinct == rows:
+            yield f"too few documents ({rows:,}) to hold any out: no hold-out loss"
+        elif distinct == 1:
+            yield (
+                f"all {rows:,} documents are the same text: what is held out would also be trained "
+                "on, so nothing is held out, and there is no hold-out loss"
+            )
+        else:
+            yield f"{counted}: too few to hold any out, so there is no hold-out loss"
+    elif rows - distinct >= MANY_REPEATS * rows:
+        held = f"; {heldout:,} of them are held out, wherever they stand"
+        yield counted + (held if heldout and spec.holdout_by == "text" else "")
+    if spec.holdout_by == "row" and heldout and distinct < rows:
+        known = set(parts.train)
+        if also := sum(text in known for text in parts.heldout):
+            yield (
+                f"{also:,} of {heldout:,} held-out documents are also trained on, as this run "
+                "began with a split by row; a new run keeps them apart"
+            )
 
 
 def _percent(share: float) -> str:

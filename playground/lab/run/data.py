@@ -216,11 +216,14 @@ class Encoder:
         every document.
         """
         try:
-            ids = self.seen(text)
+            return self.tokens(text)
         except UnknownTextError as error:
             raise self.guard.broken("encode", f"unknown text: {error}") from error
+
+    def tokens(self, text: str) -> list[int]:
+        """As `document`, but raises UnknownTextError for text outside the vocabulary."""
         bos = self.bos_id
-        return [bos, *ids[: self.block_size + BEYOND], bos]
+        return [bos, *self.seen(text)[: self.block_size + BEYOND], bos]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`. Raises PluginError."""

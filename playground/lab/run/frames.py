@@ -158,6 +158,7 @@ class FrameMaker:
             head=max(step, training.series.head),
             edits=timeline.edits.told(),
             record=record,
+            evaluated=training.evaluated,
         )
 
     def panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:

@@ -20,12 +20,14 @@ from playground.lab.edits import Edit
 from playground.lab.paths import data_folder
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Notice, RunInfo
-from playground.lab.run.baselines import notices, survey
+from playground.lab.run.baselines import baselines, notices, same_starts, survey
 from playground.lab.run.data import Encoder, Report, TokenDocuments, read
 from playground.lab.run.engines import Engines, ReadyEngine
+from playground.lab.run.evaluation import HeldOut
 from playground.lab.run.guard import Activity, Guard, failure_of, make
 from playground.lab.run.recited import KnownTexts
 from playground.lab.run.schedule import ScheduleFactors
+from playground.lab.run.split import split
 from playground.lab.spec import MAX_PARAMETERS, MAX_VOCABULARY, Choice, RunSpec, SpecError
 from playground.lab.timeline import Keyframe, Measured, Series, Timeline
 from playground.strict import Refusal, parsed
@@ -48,7 +50,7 @@ class PreparedRun:
     schedule: ScheduleFactors
     encoder: Encoder
     train: Sequence[str]
-    heldout: Sequence[str]
+    heldout: HeldOut
     documents: TokenDocuments
     known: KnownTexts
     initial: array[float]
@@ -127,19 +129,25 @@ def _open(
     known = KnownTexts(texts)
     rng = shuffle(texts, spec.seed)
     initial = initial_weights(config, rng)
-    held = min(round(spec.holdout * len(texts)), len(texts) - 1)
-    cut = len(texts) - held
-    train, heldout = texts[:cut], texts[cut:]
+    parts = split(texts, len(known), spec.holdout, spec.holdout_by, spec.seed)
 
     report(Progress("measuring baselines", 0, 0))
     try:
-        look = survey(train, encoder, report)
+        look = survey(parts.train, encoder, report)
+        heldout = HeldOut(
+            (encoder.tokens(text) for text in parts.heldout),
+            parameter_count(config),
+            config.block_size,
+            as_before=spec.holdout_by == "row",
+        )
+        lines = baselines(look, heldout, encoder)
     except UnknownTextError as error:
         raise _unknown(error, encoder, checkpoint) from error
     engines = Engines(registry, config, spec.optimizer.config(), initial, activity)
     made, refused = _engine(engines, name, checkpoint is not None, report)
     same_data = checkpoint is None or checkpoint.data in documents.fingerprints
-    found = notices(spec, documents, cut, held, config.vocab_size, look, spec.holdout)
+    alike = same_starts(look, heldout, config.block_size)
+    found = notices(spec, documents, parts, config.vocab_size, look, alike)
     if refused:
         found = (Notice(fallback_words(refused)), *found)
     if not same_data:
@@ -160,8 +168,8 @@ def _open(
             source=documents.provenance.source,
             licence=documents.provenance.licence,
             documents=len(texts),
-            train_documents=cut,
-            heldout_documents=held,
+            train_documents=len(parts.train),
+            heldout_documents=len(parts.heldout),
             longest=look.longest,
             vocabulary=tuple(
                 encoder.display(token) for token in range(min(config.vocab_size, MAX_DISPLAYED))
@@ -172,9 +180,10 @@ def _open(
             parameter_count=parameter_count(config),
             block_size=config.block_size,
             n_head=config.n_head,
-            baselines=look.baselines,
+            baselines=lines,
             notices=found,
             resumed_at=checkpoint.step if checkpoint else 0,
+            distinct_documents=parts.distinct,
         ),
         config=config,
         engines=engines,
@@ -182,9 +191,9 @@ def _open(
         fell_back=bool(refused),
         schedule=ScheduleFactors(schedule, schedule_guard, spec.steps),
         encoder=encoder,
-        train=train,
+        train=parts.train,
         heldout=heldout,
-        documents=TokenDocuments(train, encoder),
+        documents=TokenDocuments(parts.train, encoder),
         known=known,
         initial=initial,
         tokens_per_document=look.tokens_per_document,

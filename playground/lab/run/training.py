@@ -106,7 +106,7 @@ class Training:
             prepared.schedule.factor,
         )
         self.schedule = prepared.schedule
-        self._evaluator = Evaluator(self.current, prepared.encoder, prepared.heldout)
+        self._evaluator = Evaluator(self.current, prepared.heldout)
         past = start_of(prepared)
         self.timeline, self.series = past.timeline, past.series
         self._pace = AT_A_TIME
@@ -246,10 +246,15 @@ class Training:
 
     def evaluate(self) -> None:
         """Measure the hold-out loss if it is due here and not known yet. Raises PluginError."""
-        every, known = self.spec.eval_every, self.series.evaluations
+        every, series = self.spec.eval_every, self.series
         due = every and (self.step % every == 0 or self.finished)
-        if due and self._evaluator and self.step not in known:
-            known[self.step] = self._evaluator.loss()
+        if due and self._evaluator and self.step not in series.evaluations:
+            series.evaluate(self.step, self._evaluator.loss())
+
+    @property
+    def evaluated(self) -> int:
+        """How many held-out documents the engine at work looks at; 0 if none are held out."""
+        return self._evaluator.count
 
     def _put_back(self, failure: Failure, good: int) -> None:
         """Go back to step `good`, and say why in `trouble`."""

@@ -104,8 +104,10 @@ def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) ->
 
 def _beginning(spec: str) -> list[object]:
     """The settings that determine step 0: the first weights and what is measured of them."""
-    values = fields(parsed(spec, "the settings"), "the settings")
-    return [values.get(name) for name in ("dataset", "tokenizer", "model", "seed", "holdout")]
+    stored = fields(parsed(spec, "the settings"), "the settings")
+    values = {"holdout_by": "row", **stored}  # as RunSpec.parse has it
+    names = ("dataset", "tokenizer", "model", "seed", "holdout", "holdout_by")
+    return [values.get(name) for name in names]
 
 
 def _copy(database: Database, of: _Copied, parent: int, run: int, step: int, earliest: int) -> None:

@@ -21,6 +21,7 @@ from playground.lab.store import runlist
 from playground.lab.store.errors import StoreError
 from playground.lab.store.locks import is_open
 from playground.lab.store.records import Edit, RunRecord, RunRow, StoredSamples
+from playground.lab.timeline import HELD_OUT_ERROR
 
 if TYPE_CHECKING:
     from playground.lab.fork import Setting
@@ -138,6 +139,8 @@ class About:
     row: RunRow
     parent_name: str
     evaluations: tuple[tuple[int, float], ...]
+    held_out_error: float | None
+    """The standard error of the last of them; None if it is not known."""
     measured: tuple[tuple[str, float], ...]
     """The last value of each metric, by label."""
     edits: tuple[Edit, ...]
@@ -170,7 +173,12 @@ def about(store: Store, run: int) -> About:
         row=record.row,
         parent_name=name,
         evaluations=record.evaluations,
-        measured=tuple((label, pairs[-1]) for label, pairs in record.measured.items() if pairs),
+        held_out_error=_held_out_error(record),
+        measured=tuple(
+            (label, pairs[-1])
+            for label, pairs in record.measured.items()
+            if pairs and label != HELD_OUT_ERROR
+        ),
         edits=record.edits,
         compared_with=compared,
         different=differences(base, settings_of(record)),
@@ -179,6 +187,14 @@ def about(store: Store, run: int) -> About:
         first_answers=answers[0] if answers else None,
         last_answers=answers[-1] if len(answers) > 1 else None,
     )
+
+
+def _held_out_error(record: RunRecord) -> float | None:
+    """The standard error of the last hold-out loss."""
+    errors = record.measured.get(HELD_OUT_ERROR)
+    if not record.evaluations or not errors or errors[-2] != record.evaluations[-1][0]:
+        return None
+    return errors[-1]
 
 
 def settings_of(record: RunRecord) -> dict[str, Any]:

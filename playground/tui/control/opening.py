@@ -46,6 +46,7 @@ class Opening:
         from playground.lab.spec import RunSpec, SpecError
 
         model = self._context.model
+        changes = {"holdout_by": "text", **changes}  # the open run may be one of an earlier version
         if model.frame is not None:  # the engine may have been changed since the run was opened
             changes = {"engine": model.engine, **changes}
         try:

@@ -43,11 +43,24 @@ class LossPanel(Panel):
         self._entitle("  ".join(f"{GLYPHS[one.kind]} {one.name}" for one in series) if low else "")
         chart.set_data(
             series,
-            [Baseline(line.name, line.nats) for line in model.info.baselines] if model.info else [],
+            self._lines(model),
             [Lane(label, curve) for label, curve in model.measured],
         )
         self._read_out()
         self._show_timeline(model)
+
+    @staticmethod
+    def _lines(model: PlaygroundModel) -> list[Baseline]:
+        """The baselines on the documents of the hold-out loss; on the training documents, and
+        named so, if none are held out."""
+        if model.info is None:
+            return []
+        own = "" if model.info.heldout_documents else " on train"
+        lines = model.info.baselines_on(model.frame.evaluated if model.frame else 0)
+        return [
+            Baseline(line.name + (own if line.name != "uniform" else ""), line.nats)
+            for line in lines
+        ]
 
     def _show_timeline(self, model: PlaygroundModel) -> None:
         scrubber, frame = self.query_one(Scrubber), model.frame
@@ -88,7 +101,8 @@ class LossPanel(Panel):
         ):
             value = curve.value_at(step)
             if value is not None and math.isfinite(value):
-                parts.append(f"{name} {value:.3f}")
+                error = self._model.held_out_error(step) if name == "held out" else ""
+                parts.append(f"{name} {value:.3f}{error}")
         # The parts that do not fit are left out, from the last on.
         self.subtitle(*("  ".join(parts[:count]) for count in range(len(parts), 0, -1)))
 

@@ -17,6 +17,7 @@ from playground.tui.widgets.lanes import Lane
 from playground.tui.widgets.series import Series
 from playground.tui.widgets.text import fit, visible
 from playground.widths import cell_len
+from playground.words import plus_minus
 
 LETTERS = ("A", "B")
 SIGNS = ("━", "╍")
@@ -137,7 +138,8 @@ def side_line(state: RaceState, place: Place, width: int) -> Content:
         )
     held = side.heldout()
     if held is not None:
-        pieces.append((2, Content.assemble(("held out ", MUTED), f"{held[1]:.4f}")))
+        error = plus_minus(side.heldout_errors.get(held[0]), 4)
+        pieces.append((2, Content.assemble(("held out ", MUTED), f"{held[1]:.4f}{error}")))
     if side.steps_per_second and not state.lockstep:
         pieces.append((3, Content.styled(f"{short_number(side.steps_per_second)} steps/s", MUTED)))
     if side.info is not None:

@@ -17,7 +17,7 @@ from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.probes.answers import ChangeList
 from playground.tui.widgets.chart import Chart, Kind, Role, Series
 from playground.tui.widgets.text import visible
-from playground.words import many
+from playground.words import many, plus_minus
 
 _TEXTS = 8
 """Samples that are shown of a batch."""
@@ -138,6 +138,10 @@ class RunDetail(Vertical):
         for edit in about.edits:
             field = edit.field.replace("_", " ")
             yield _pair(f"step {edit.step:,}", f"{field} set to {_value(edit.value)} by hand")
+        if about.evaluations:
+            at, loss = about.evaluations[-1]
+            error = plus_minus(about.held_out_error, 4)
+            yield _pair("held out", f"{loss:.4f}{error} after step {at:,}")
         if about.measured:
             values = (f"{visible(label)} {value:.4g}" for label, value in about.measured)
             yield _pair("measured", "  ·  ".join(values))
