@@ -19,7 +19,7 @@ REDRAW_SECONDS = 0.1
 class Report:
     """Shows progress: one line rewritten in a terminal, a line now and then in a log, or nothing.
 
-    quiet: show nothing, as with --json.
+    quiet: show the notices alone, as with --json.
     """
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
@@ -39,17 +39,18 @@ class Report:
             self._draw(f"{progress.stage}{share}")
 
     def opened(self, session: Session) -> None:
-        """Print what will be trained."""
+        """Print what will be trained, and what a person should know of it."""
         self.clear()
+        info = session.info
         if not self._quiet:
-            info = session.info
             self._line(
                 f"{info.dataset_title}: {many(info.documents, 'document')}, "
                 f"{info.vocab_size:,} tokens, {info.parameter_count:,} parameters, "
                 f"{session.spec.engine} engine"
             )
-            for notice in info.notices:
-                self._line(f"! {notice.text}")
+        for notice in info.notices:  # a program that reads the JSON has a person, too
+            self._line(f"! {notice.text}")
+        if not self._quiet:
             if session.finished:
                 self._line(f"All {session.spec.steps:,} steps of this run are done.")
             elif session.step:

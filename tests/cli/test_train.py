@@ -56,6 +56,12 @@ def test_it_trains_as_the_gpt_alone_does(words: Path, play: Play, holdout: str) 
     assert [line["loss"] for line in steps(here)] == [line["loss"] for line in steps(alone.stdout)]
 
 
+def test_json_has_a_word_on_standard_error_where_the_losses_part(words: Path, play: Play) -> None:
+    options = ("train", words, *SMALL, "--json", "--steps")
+    assert "from step 15 on the losses are not those of microgpt.py" in play(*options, 15).err
+    assert (play(*options, 14).err, play(*options, 15, "--holdout", 0).err) == ("", "")
+
+
 MEASURED = ("--metric", "new-share", "--metric", "gradient-norm", "--metric", "perplexity")
 
 

@@ -25,6 +25,7 @@ from playground.lab.run.data import Encoder, Report, TokenDocuments, read
 from playground.lab.run.engines import Engines, ReadyEngine
 from playground.lab.run.evaluation import HeldOut
 from playground.lab.run.guard import Activity, Guard, failure_of, make
+from playground.lab.run.parting import parting
 from playground.lab.run.recited import KnownTexts
 from playground.lab.run.schedule import ScheduleFactors
 from playground.lab.run.split import split
@@ -148,6 +149,8 @@ def _open(
     same_data = checkpoint is None or checkpoint.data in documents.fingerprints
     alike = same_starts(look, heldout, config.block_size)
     found = notices(spec, documents, parts, config.vocab_size, look, alike)
+    if checkpoint is None or (checkpoint.repeatable and not checkpoint.edits.rates and same_data):
+        found = (*found, *parting(spec, texts, parts.train, encoder))
     if refused:
         found = (Notice(fallback_words(refused)), *found)
     if not same_data:
