@@ -16,6 +16,7 @@ from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, Seconds, op
 from playground.cli.options import (
     TrainOptions,
     changes,
+    goes_on_with,
     make_spec,
     plugin_options,
     record_options,
@@ -73,11 +74,11 @@ def play(
     from playground.cli.play import open_playground
 
     checkpoint = file if _is_checkpoint(file) else None
-    said = {} if checkpoint else changes(file, values)
-    _leave_out(checkpoint, values)
-    _one_run(recorded, file, no_record, values)
+    _one_run(recorded, file, no_record)
+    saved = checkpoint is not None or recorded is not None
+    later = goes_on_with(values) if saved else {}
     return open_playground(
-        said,
+        {} if saved else changes(file, values),
         sources,
         checkpoint=checkpoint,
         strategies=strategies,
@@ -85,6 +86,7 @@ def play(
         record=not no_record,
         recorded=recorded,
         probes=probes,
+        changes=later,
     )
 
 
@@ -130,10 +132,10 @@ def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
 
     options = TrainOptions.taken_from(values)
     checkpoint = file if _is_checkpoint(file) else None
-    _leave_out(checkpoint, values)
-    _one_run(options.recorded, file, options.no_record, values)
-    spec = None if checkpoint or options.recorded else make_spec(changes(file, values), sources)
-    return train_run(spec, sources, checkpoint, options)
+    _one_run(options.recorded, file, options.no_record)
+    if checkpoint is not None or options.recorded is not None:
+        return train_run(None, sources, checkpoint, options, goes_on_with(values))
+    return train_run(make_spec(changes(file, values), sources), sources, None, options, {})
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play strategies`"))
@@ -313,28 +315,14 @@ def bench(
 cli.add_command(plugins_group)
 
 
-def _leave_out(checkpoint: Path | None, values: dict[str, Any]) -> None:
-    """Raise click.UsageError for settings beside a saved run, which has its own."""
-    given = [name for name, value in values.items() if value is not None]
-    if checkpoint is not None and given:
-        flags = ", ".join("--" + name.rpartition("__")[2].replace("_", "-") for name in given)
-        raise click.UsageError(
-            f"A saved run goes on with the settings it was saved with: leave out {flags}."
-        )
-
-
-def _one_run(
-    recorded: str | None, file: Path | None, no_record: bool, values: dict[str, Any]
-) -> None:
-    """Raise click.UsageError for what contradicts --run: a recorded run has its own settings and
-    data."""
+def _one_run(recorded: str | None, file: Path | None, no_record: bool) -> None:
+    """Raise click.UsageError for what contradicts --run: a recorded run has its own data."""
     if recorded is None:
         return
     if file is not None:
         raise click.UsageError(f"--run goes on with what that run learnt from: leave out {file}.")
     if no_record:
         raise click.UsageError("--run and --no-record contradict each other.")
-    _leave_out(Path(recorded), values)
 
 
 def _is_checkpoint(file: Path | None) -> bool:

@@ -43,6 +43,17 @@ _SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
      "What does the arithmetic; `engines` lists them (vector)."),
 )  # fmt: skip
 
+LATER = (
+    "steps",
+    "optimizer.learning_rate",
+    "schedule",
+    "batch_size",
+    "eval_every",
+    "engine",
+)
+"""Settings that may be given beside a saved or recorded run, which then goes on as a fork. A fork
+on the screen may have another seed, too, but that holds out texts that were trained on."""
+
 CHOICES = ("dataset", "tokenizer", "schedule", "engine")
 """Settings that name a contribution."""
 _KNOWN_ENGINES = ("vector", "scalar")
@@ -269,5 +280,26 @@ def _chosen(registry: Registry, field: str, text: str) -> Any:
         raise
 
 
+def goes_on_with(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings given beside a saved or recorded run, by dotted field; choices are still text.
+    Raises click.UsageError for a setting that such a run cannot go on with."""
+    said = {name.replace("__", "."): value for name, value in values.items() if value is not None}
+    refused = [_flag(field) for field in said if field not in LATER]
+    if refused:
+        later = ", ".join(map(_flag, LATER))
+        raise click.UsageError(
+            f"A saved run goes on with the settings it was saved with: leave out "
+            f"{', '.join(refused)}. What may change later: {later}."
+        )
+    return said
+
+
+def refused_later(problems: Mapping[str, str]) -> click.UsageError:
+    """The error for settings that a saved run cannot go on with. problems: by dotted field."""
+    return click.UsageError("\n".join(f"{_flag(field)} {text}" for field, text in problems.items()))
+
+
 def _flag(field: str) -> str:
-    return next((setting[0] for setting in _SETTINGS if setting[1] == field), field)
+    """The option of a dotted field: "--n-embd" for "model.n_embd"."""
+    known = next((setting[0] for setting in _SETTINGS if setting[1] == field), None)
+    return known or "--" + field.rpartition(".")[2].replace("_", "-")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from playground.hooks.registry import Registry
     from playground.lab.protocol.choices import NamedChoices
     from playground.lab.protocol.probes import ProbeSet
+    from playground.lab.protocol.run import Checkpoint
     from playground.lab.protocol.sampling import Sampling
 
 NO_TERMINAL = """\
@@ -45,6 +46,7 @@ def open_playground(
     record: bool = True,
     recorded: str | None = None,
     probes: Path | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> int:
     """Run the playground until it is left; returns the exit code.
 
@@ -54,6 +56,7 @@ def open_playground(
     record: keep the run in the store.
     recorded: the run of the store to go on with, as a person names it.
     probes: a file of prompts to ask again and again.
+    changes: settings with which the checkpoint or the recorded run goes on, by dotted field.
     Raises click.BadParameter, LabError.
     """
     if not (sys.stdout.isatty() and sys.stdin.isatty()):
@@ -72,6 +75,7 @@ def open_playground(
         from playground.lab.checkpoint import read_checkpoint
 
         saved = read_checkpoint(checkpoint)
+    changes = _numbers(changes or {})
     asked = _probes(probes)
     store = store_file() if record else None
     run = None
@@ -82,6 +86,8 @@ def open_playground(
     spec, sampling, later = _asked(said, strategies, sources)
     if saved is not None:
         spec, sampling = saved.spec, sampling or saved.sampling
+        if changes:
+            spec, saved = _forked(saved, changes)
     worker = spawn_worker(sources)
     try:
         # From here on the worker loads on one core and Textual on the other.
@@ -97,6 +103,7 @@ def open_playground(
             said=later,
             store=store,
             run=run,
+            changes=changes,
             probes=asked,
             theme=theme,
             leave_surely=leave_surely,
@@ -173,6 +180,31 @@ def _asked(
     if ours is not None and strategies and not there.strategies:
         sampling = Sampling(links(ours, strategies))
     return spec.to_json(), sampling, there or None
+
+
+def _numbers(changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same settings. Raises click.UsageError for a choice that the worker would look up."""
+    from playground.cli.options import texts_of
+
+    for field in texts_of(changes):
+        raise click.UsageError(
+            f"--{field} cannot be given here: choose it on the screen, where f changes the "
+            "schedule and e the engine."
+        )
+    return changes
+
+
+def _forked(saved: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Checkpoint | None]:
+    """(the RunSpec as JSON text, the state) with which a saved run goes on. Raises
+    click.UsageError."""
+    from playground.cli.options import refused_later
+    from playground.lab.fork import forked
+    from playground.lab.protocol.failures import LabError
+
+    try:
+        return forked(saved, changes)
+    except LabError as error:
+        raise refused_later(error.failure.problems) from None
 
 
 def _has_plugins(sources: PluginSources) -> bool:

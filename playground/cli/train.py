@@ -5,19 +5,20 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from microgpt.shell import shell_word
 from microgpt.terminal import json_text
-from playground.cli.choices import as_said, chosen, heat
+from playground.cli.choices import as_said, chosen, heat, refused_as
 from playground.cli.failures import fail, fail_with, printable, say, warn
 from playground.cli.listing import marked
 from playground.cli.loading import load
-from playground.cli.options import TrainOptions, plugin_words
+from playground.cli.options import TrainOptions, plugin_words, refused_later, texts_of
 from playground.cli.probes import read_probes
 from playground.cli.progress import Report
 from playground.cli.runs.list import find_run
@@ -40,9 +41,10 @@ from playground.lab.protocol.sampling import (
     SampleText,
     Sampling,
 )
+from playground.lab.run.choices import choice
 from playground.lab.run.sampling import MAX_COUNT
-from playground.lab.session import Session, open_session
-from playground.lab.spec import RunSpec, SpecError
+from playground.lab.session import Session, open_session, with_changes
+from playground.lab.spec import MAX_STEPS, RunSpec, SpecError
 
 SAMPLED_EVERY = 100
 """Steps between batches of samples, for the metrics that measure samples."""
@@ -55,10 +57,12 @@ def train_run(
     sources: PluginSources,
     checkpoint: Path | None,
     options: TrainOptions,
+    later: Mapping[str, Any],
 ) -> int:
     """Train to the end, save, print samples; returns the exit code. Raises LabError.
 
-    spec: the run, or None to go on from `checkpoint`, or with the run `options.recorded`.
+    spec: the run, or None to go on from `checkpoint`, or with the run `options.recorded`. later:
+    settings with which that run goes on, by dotted field; choices are still text.
     """
     save = options.save
     asked = read_probes(options.probes) if options.probes is not None else None
@@ -76,6 +80,8 @@ def train_run(
     if target is not None:
         _spare_the_data(target, opening.spec)
     try:
+        if later:
+            opening = _forked(opening, later, registry, report)
         session = open_session(opening, registry, report.opening, activity)
     except SpecError as error:
         report.clear()
@@ -99,6 +105,8 @@ def train_run(
         if asked is not None:
             session.observe(asked)
         report.opened(session)
+        if session.finished:
+            _tell_of_more_steps(session, checkpoint, run, plugin_words(sources))
         return _run(session, report, options, sampling, plugin_words(sources))
     except LabError:
         report.clear()
@@ -147,6 +155,36 @@ def _opening(
     if saved is not None and saved.sampling is not None:  # the run keeps the chain it was made with
         sampling = replace(sampling, chain=saved.sampling.chain)
     return Open(text, saved, Observation(sampling), recording)
+
+
+def _forked(opening: Open, later: Mapping[str, Any], registry: Registry, report: Report) -> Open:
+    """The same run, but with other settings from its end on. Raises click.UsageError."""
+    settings = dict(later)
+    for field, text in texts_of(settings).items():
+        with refused_as(f"--{field}"):
+            settings[field] = choice(registry, field, text)
+    try:
+        return with_changes(opening, settings, registry, report.opening, activity)
+    except LabError as error:
+        if set(error.failure.problems) <= set(settings) and error.failure.problems:
+            report.clear()
+            raise refused_later(error.failure.problems) from None
+        raise
+
+
+def _tell_of_more_steps(
+    session: Session, checkpoint: Path | None, run: int | None, plugins: str
+) -> None:
+    """Print the command that trains a finished run longer."""
+    if checkpoint is not None:
+        said = f"{shell_word(checkpoint)} --save {shell_word(checkpoint)}"
+    elif run is not None:
+        said = f"--run {run}"
+    else:
+        return
+    steps = min(2 * session.spec.steps, MAX_STEPS)
+    if steps > session.spec.steps:
+        say(f"More steps: microgpt-play train {said} --steps {steps}{plugins}")
 
 
 def _spare_the_data(target: Path, spec: str) -> None:

@@ -11,19 +11,28 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import write_checkpoint
 from playground.lab.edits import Edits
+from playground.lab.fork import forked
 from playground.lab.probe_answers import Answers
 from playground.lab.protocol.commands import Open, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
-from playground.lab.protocol.run import Checkpoint, Notice, Recording, RunInfo, SessionState
+from playground.lab.protocol.run import (
+    LAST,
+    Checkpoint,
+    Notice,
+    Recording,
+    RunInfo,
+    SessionState,
+)
 from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch
 from playground.lab.record.load import Recalled, recall, recall_of_worker, text_of_parent
 from playground.lab.record.provenance import changed_since, new_run, plugins_of
@@ -91,11 +100,44 @@ def open_session(
             session.record(recording, recalled=recalled, wake=wake)
             if recalled is None:
                 session.flush()  # the edits that a fork, or the run of a lost worker, begins with
+        session.tell_of_another_schedule()
     except BaseException:
         if recalled is not None and recalled.lock is not None:
             recalled.lock.release()
         raise
     return session
+
+
+def with_changes(
+    command: Open,
+    changes: Mapping[str, Any],
+    registry: Registry,
+    progress: Callable[[Progress], None],
+    activity: Activity,
+) -> Open:
+    """The command that opens a fork of the run that `command` goes on with: with these settings, by
+    dotted field, from its checkpoint or from the end of its record on. The same command if the
+    run has all of these settings already.
+
+    Raises LabError, with `problems` for settings that cannot be; SpecError.
+    """
+    recording, checkpoint = command.recording, command.checkpoint
+    observation = command.observation
+    if checkpoint is None and recording is not None and recording.run is not None:
+        end = replace(recording, at=LAST, looking=True)
+        session = open_session(replace(command, recording=end), registry, progress, activity)
+        try:
+            checkpoint, observation = session.checkpoint(), session.observation
+        finally:
+            session.close()
+        step = checkpoint.step
+        recording = Recording(recording.store, parent=recording.run, fork_step=step)
+    if checkpoint is None or forked(checkpoint, changes) == forked(checkpoint, {}):
+        return command
+    spec, start = forked(checkpoint, changes)
+    return replace(
+        command, spec=spec, checkpoint=start, recording=recording, observation=observation
+    )
 
 
 def _ignore(progress: Progress) -> None:
@@ -229,6 +271,17 @@ class Session:
             self.recorder.branch(self.step, self.state)
         self.prober.answers.forget_after(self.step)
         self.texts.forget_after(self.step)
+
+    def tell_of_another_schedule(self) -> None:
+        """Add a notice if the next step's learning rate does not follow from the last step's."""
+        rates = self.training.another_schedule()
+        if rates is not None:
+            was, now = rates
+            name, end = self.spec.schedule.name, self.spec.steps
+            self.notice(
+                f"the learning rate goes on at {now:.3g}, after {was:.3g} at step {self.step:,}: "
+                f"the {name} schedule now runs to step {end:,}"
+            )
 
     def notice(self, *texts: str) -> None:
         """Add notices for a person to those of the run; an empty text is none."""

@@ -28,8 +28,10 @@ JsonValue = bool | int | float | str | None
 MAX_PARAMETERS = 50_000_000
 MAX_VOCABULARY = 200_000
 MAX_STEPS = 10_000_000
+"""The most steps that a run may have."""
 LONGEST = 1_000_000
 """Characters of the longest RunSpec as JSON."""
+
 HoldoutBy = Literal["text", "row"]
 """How documents are held out. By "text": distinct texts, so that no held-out text is trained on. By
 "row": rows, as runs did before RunSpec had this setting; a text that stands in two rows may be held

@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.widget import AwaitMount
 from typing_extensions import override
 
+from playground.catalog import KnobValue
 from playground.lab.client.events import LabEvent
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.probes import ProbeSet
@@ -62,6 +63,7 @@ class PlaygroundApp(App[int]):
         said: NamedChoices | None = None,
         store: Path | None = None,
         run: int | None = None,
+        changes: Mapping[str, KnobValue] | None = None,
         probes: ProbeSet | None = None,
         theme: str | None = None,
         leave_surely: Callable[[int], None] = lambda _: None,
@@ -70,7 +72,8 @@ class PlaygroundApp(App[int]):
         command line names in texts, which the worker looks up.
 
         store: the file that the lab records runs in; None if it records none. run: the number of
-        a recorded run, opened instead of `spec`. theme: a name; the one of last time, if not given.
+        a recorded run, opened instead of `spec`. changes: settings with which that run goes on from
+        the end of its record, as a fork. theme: a name; the one of last time, if not given.
         leave_surely: called with the exit code before the screen is taken down, which may hang;
         see quit.leave_surely.
         """
@@ -88,7 +91,7 @@ class PlaygroundApp(App[int]):
             store=store,
         )
         self.dialogs = Dialogs(self, self.controller)
-        self._run, self._probes = run, probes
+        self._run, self._changes, self._probes = run, changes or {}, probes
         self._spec = spec
         self._checkpoint = checkpoint
         self._sampling, self._said = sampling, said
@@ -140,7 +143,12 @@ class PlaygroundApp(App[int]):
     async def _begin(self) -> None:
         """Open the first run, and tell of one that was interrupted."""
         opening = self.controller.opening
-        if self._run is not None:
+        if self._run is not None and self._changes:
+            from playground.tui.screens.fork.fields import fork_name
+
+            name = fork_name(self._changes)
+            opened = await self.controller.runs.go_on_changed(self._run, self._changes, name)
+        elif self._run is not None:
             opened = await opening.open_recorded(self._run)
         else:
             opened = await opening.open(

@@ -15,6 +15,9 @@ from playground.lab.protocol.sampling import Sampling
 AGAIN = 10.0
 """Seconds after which a store that could not be written is tried again, while a run is open."""
 
+LAST = 1 << 62
+"""As the step at which to stand in a recorded run: the end of its record, however long that is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:

@@ -8,6 +8,7 @@ checkpoint; setup.py restores it.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from array import array
 from collections.abc import Callable, Iterable
@@ -380,6 +381,20 @@ class Training:
         fallback = Edit(self.step, "engine", FALLBACK_ENGINE)
         self.timeline.edits = self.timeline.edits.having(fallback)
         return f"the engine {name!r} cannot work here; {FALLBACK_ENGINE!r} goes on"
+
+    def another_schedule(self) -> tuple[float, float] | None:
+        """(learning rate of the last step, learning rate of the next) if this run's schedule would
+        have given the last step another one, because the run goes on with another schedule or to
+        another end; None otherwise."""
+        at, series, factor = self.step, self.series, self.schedule.shown
+        place = at - 1 - series.first
+        if self.finished or not 0 <= place < len(series.learning_rates):
+            return None
+        was = series.learning_rates[place]
+        planned = self.timeline.rate_at(at - 1) * factor(at - 1)
+        if math.isnan(planned) or math.isclose(was, planned, rel_tol=1e-9):
+            return None
+        return was, self.timeline.rate_at(at) * factor(at)
 
     # ------------------------------------------------------------ edits
 

@@ -15,7 +15,7 @@ from playground.catalog import KnobValue
 from playground.lab.client.async_store import AsyncStore
 from playground.lab.paths import last_run
 from playground.lab.protocol.failures import LabError
-from playground.lab.protocol.run import AGAIN, Checkpoint, Recording, RecordState, RunInfo
+from playground.lab.protocol.run import AGAIN, LAST, Checkpoint, Recording, RecordState, RunInfo
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.opening import Opening
@@ -156,6 +156,25 @@ class Runs:
         spec, start = forked(checkpoint, changes)
         if await self._opening.open(spec, checkpoint=start, parent=parent, name=name):
             self._context.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
+
+    async def go_on_changed(self, run: int, changes: Mapping[str, KnobValue], name: str) -> bool:
+        """Open a recorded run at the end of its record, and fork it there with these changes; a run
+        that has all of these settings is gone on with. Tells the person if the run could not be
+        opened, and returns False then; the run is open at its end if it could not be forked."""
+        from playground.lab.fork import flat, in_force
+
+        if not await self._opening.open_recorded(run, LAST, looking=True):
+            return False
+        model = self._context.model
+        try:
+            checkpoint = await self._training.checkpoint_at(model.step)
+            present = flat(in_force(checkpoint.spec, checkpoint))
+            if all(present.get(field) == value for field, value in changes.items()):
+                return await self._opening.open_recorded(run)
+            await self.fork(model.step, changes, name)
+        except LabError as error:
+            self._context.complain(error.failure)
+        return True
 
     def _parent(self, step: int) -> tuple[int, int] | None:
         """The recorded run that a fork at this step is a fork of, and the step; None if there is

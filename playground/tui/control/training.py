@@ -155,7 +155,7 @@ class Training:
         self._context.say(
             Remark(
                 f"All {frame.steps:,} steps are done",
-                "b steps back, r returns to the beginning, h sets more steps.",
+                "f goes on with more steps, b steps back, r returns to the beginning.",
             )
         )
         return True

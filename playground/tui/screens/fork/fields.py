@@ -92,10 +92,17 @@ class Suggestion:
     why: str = ""
 
 
-def suggestions(present: Mapping[str, Any], catalog: Catalog | None) -> list[Suggestion]:
-    """A few changes from which a person learns something."""
+def suggestions(
+    present: Mapping[str, Any], catalog: Catalog | None, step: int = 0
+) -> list[Suggestion]:
+    """A few changes from which a person learns something. step: where the run stands; at its end
+    only more steps teach anything."""
     rate, seed, layers = present[RATE], present["seed"], present["model.n_layer"]
-    found = [
+    found = []
+    if step >= present["steps"] and 2 * step <= form.settings()["steps"].high:
+        more = Suggestion(f"{2 * step:,} steps", "steps", 2 * step, why="Was the run too short?")
+        found.append(more)
+    found += [
         Suggestion("rate ×2", RATE, rate * 2, why="Is the learning rate too small?"),
         Suggestion("rate ÷2", RATE, rate / 2, why="Is the learning rate too large?"),
         Suggestion("another seed", "seed", seed + 1, why="How much of it is chance?"),

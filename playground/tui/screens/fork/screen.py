@@ -139,7 +139,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
     def body(self) -> Iterable[Widget]:
         source = self._source
         self._present = source.present(source.step)
-        self._suggested = suggestions(self._present, source.catalog)
+        self._suggested = suggestions(self._present, source.catalog, source.step)
         with Horizontal(id="fork-step-line"):
             yield Static(f"  {'from step':{LABEL}}", id="fork-step-label", markup=False)
             yield NumberInput(str(source.step), id="fork-step", name=STEP, compact=True)
@@ -323,6 +323,8 @@ def consequence(changes: Mapping[str, Any], step: int) -> str:
     if set(changes) <= REPLAYED:
         return f"{words}; b still leads to the steps before that."
     words += "; the steps before that cannot be gone back to."
+    if "steps" in changes:
+        words += f" The schedule now runs to step {changes['steps']:,}: the learning rate jumps."
     if "seed" in changes:
         words += " Another seed holds out other documents: some were trained on already."
     return words
