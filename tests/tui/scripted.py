@@ -263,7 +263,8 @@ class ScriptedLab:
             record = store.record(run)
         info = await self.open(record.spec, observation=self.observation)
         self.calls[-1] = ("open_recorded", run, at)
-        self.step, self.head = record.row.at if at is None else at, record.row.step
+        self.head = record.row.step
+        self.step = record.row.at if at is None else min(at, self.head)
         self.state = "paused" if self.step else "ready"
         self.record = RecordState(run, name=record.row.name)
         return info

@@ -45,19 +45,23 @@ class WatchedApp(PlaygroundApp):
 
 @asynccontextmanager
 async def playing(
-    size: tuple[int, int] = (120, 40), spec: str = "{}", store: Path | None = None
+    size: tuple[int, int] = (120, 40),
+    spec: str = "{}",
+    store: Path | None = None,
+    **options: Any,
 ) -> AsyncIterator[tuple[WatchedApp, Pilot[int]]]:
-    """The app with a run open and its first frame drawn; `store` is the store of runs, if any."""
+    """The app with a run open and its first frame drawn; `store` is the store of runs, if any.
+    options: as PlaygroundApp has them."""
 
     def lab(listener: Any) -> Any:
         scripted = ScriptedLab(listener)
         scripted.store = str(store or "")
         return scripted
 
-    app = WatchedApp(lab, spec, store=store)
+    app = WatchedApp(lab, spec, store=store, **options)
     async with app.run_test(size=size) as pilot:
         await asyncio.wait_for(app.controller.frames.ready.wait(), 60)
-        await seen(pilot, lambda: "ready" in app.text("#status"))
+        await seen(pilot, lambda: any(one in app.text("#status") for one in ("ready", "paused")))
         yield app, pilot
 
 

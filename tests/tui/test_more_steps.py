@@ -1,0 +1,87 @@
+"""The screen trains a finished run longer: `f` at its end, and `--steps` beside `--run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Button
+
+from playground.lab.protocol.run import LAST
+from playground.lab.store.store import Store
+from playground.tui.screens.dialog import Line
+from playground.tui.screens.fork.screen import ForkScreen
+from tests.lab.store.conftest import new_run, steps
+from tests.tui.watched import WatchedApp, playing, seen
+
+
+def opened(app: WatchedApp) -> int | None:
+    """The steps of the run that was opened last; None for the default."""
+    specs = [json.loads(call[1]) for call in app.lab.calls if call[0] == "open"]
+    return specs[-1].get("steps")
+
+
+async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
+    """Wait until the condition holds, also while a dialog is over the main screen."""
+    async with asyncio.timeout(60):
+        while not condition():
+            await pilot.pause()
+
+
+async def forking(app: WatchedApp, pilot: Pilot[int]) -> list[Button]:
+    """The buttons of the fork dialog, which `f` opens."""
+    await pilot.press("f")
+    await until(pilot, lambda: isinstance(app.screen, ForkScreen) and app.screen.query(Button))
+    return list(app.screen.query(Button))
+
+
+async def at_the_end(app: WatchedApp, pilot: Pilot[int]) -> None:
+    app.lab.stride = 600
+    await pilot.press("space")
+    await seen(pilot, lambda: "finished" in app.text("#status"))
+
+
+async def test_f_goes_on_with_a_finished_run_as_its_last_words_say() -> None:
+    async with playing() as (app, pilot):
+        await at_the_end(app, pilot)
+        await pilot.press("s")
+        await seen(pilot, lambda: "f goes on with more steps" in app.said)
+        first, *_ = await forking(app, pilot)
+        assert str(first.label) == "2,000 steps"
+        first.press()
+        effect = app.screen.query_one("#fork-effect", Line)
+        await until(pilot, lambda: "schedule now runs to step 2,000" in effect.words)
+        app.screen.query_one("#fork-fork", Button).press()
+        await until(pilot, lambda: opened(app) == 2000)
+        assert app.lab.step == 1000
+
+
+async def test_more_steps_are_suggested_at_the_end_alone() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("s")
+        assert not [one for one in await forking(app, pilot) if "steps" in str(one.label)]
+
+
+async def test_a_recorded_run_is_forked_at_the_end_of_its_record(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "runs.sqlite"
+    with Store.open(path) as store:
+        run = store.create(new_run("kafka"), "")
+        store.append(run, steps(0, 40, status="paused"))
+    options = {"run": 1, "changes": {"steps": 2000}}
+    async with playing(store=path, **options) as (app, pilot):
+        await until(pilot, lambda: opened(app) == 2000)
+        assert ("look_at", 1, LAST) in app.lab.calls
+        made = app.lab.recording
+        assert (made.parent, made.fork_step, made.name) == (1, 40, "steps 2000")
+
+
+async def test_a_recorded_run_that_has_these_settings_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "runs.sqlite"
+    with Store.open(path) as store:
+        store.append(store.create(new_run("kafka"), ""), steps(0, 40, status="paused"))
+    async with playing(store=path, run=1, changes={"steps": 1000}) as (app, pilot):
+        await until(pilot, lambda: ("open_recorded", 1, None) in app.lab.calls)
+        assert app.model.step == 40
