@@ -31,7 +31,7 @@ _UNFINISHED = "\ufffd"
 
 
 class KnownTexts:
-    """The documents of a data set, held out or not. `in` tells whether a text is one of them."""
+    """The different documents of a data set, held out or not. `in` tells whether a text is one."""
 
     def __init__(self, documents: Iterable[str]) -> None:
         self._documents = frozenset(documents)
@@ -42,6 +42,10 @@ class KnownTexts:
 
     def __contains__(self, text: object) -> bool:
         return text in self._documents
+
+    def __len__(self) -> int:
+        """How many different documents there are."""
+        return len(self._documents)
 
     def recited(self, text: str, complete: bool) -> bool:
         """True if the text is no document, but recited from one. complete: False if the text was
