@@ -181,7 +181,12 @@ class Store:
                 )
             if deleted:
                 raise missing("There is no such run", _what_was_deleted(db, wanted))
-            raise missing("There is no such run", _what_there_is(db, words))
+            away = _where(db, "CAST(id AS TEXT) = ?", wanted, seen=PUT_AWAY)
+            raise (
+                _put_away(away[0].id)
+                if away
+                else missing("There is no such run", _what_there_is(db, words))
+            )
 
     def deleted(self) -> list[tuple[RunRow, float]]:
         """The runs that can be restored, each with the time of its deletion, latest first."""
@@ -481,8 +486,18 @@ def _where(
 def _row(db: sqlite3.Connection, run: int) -> RunRow:
     found = _where(db, "id = ?", run)
     if not found:
-        raise missing("There is no such run", _what_there_is(db, str(run)))
+        raise (
+            _put_away(run)
+            if _where(db, "id = ?", run, seen=PUT_AWAY)
+            else missing("There is no such run", _what_there_is(db, str(run)))
+        )
     return found[0]
+
+
+def _put_away(run: int) -> StoreError:
+    return missing(
+        "The run was deleted", f"To bring run {run} back: microgpt-play runs restore {run}"
+    )
 
 
 def _what_there_is(db: sqlite3.Connection, words: str) -> str:

@@ -232,7 +232,8 @@ def test_deleted_runs_are_gone_from_every_list_and_come_back(store: Store) -> No
     for ask in (store.row, store.record, store.curve):
         with pytest.raises(StoreError) as caught:
             ask(one)
-        assert caught.value.kind == "missing" and "2 (two)" in caught.value.message
+        assert caught.value.kind == "missing"
+        assert caught.value.message.endswith(f": microgpt-play runs restore {one}")
     with pytest.raises(StoreError, match="deleted while it was open"):
         store.append(one, steps(10, 5))
     store.restore([one])
@@ -249,6 +250,9 @@ def test_what_was_deleted_is_listed_and_found_until_it_is_purged(store: Store) -
     assert store.find("one", deleted=True).id == store.find(str(one), deleted=True).id == one
     with pytest.raises(StoreError):
         store.find("one")
+    for look in (lambda: store.row(one), lambda: store.find(str(one))):
+        with pytest.raises(StoreError, match=f"microgpt-play runs restore {one}"):
+            look()
     store.restore([two])
     with pytest.raises(StoreError, match="is not deleted"):
         store.find("two", deleted=True)
