@@ -87,7 +87,7 @@ def run(command: click.Command) -> int:
             raise
         return fail(f"Something tried to end the program ({error}). {_SUSPECT}")
     except OutputLost as lost:
-        return _explain(lost.args[0])
+        return _unharmed() or _explain(lost.args[0])
     except OSError as error:
         return fail(f"The system refused: {error.strerror}: {error.filename}.")
     finally:

@@ -279,7 +279,6 @@ def _interrupts() -> Iterator[Event]:
 
 
 def _train(session: Session, report: Report, as_json: bool, interrupted: Event) -> None:
-    write, flush = sys.stdout.write, sys.stdout.flush
     told: set[str] = set()
     while not interrupted.is_set() and session.advance():
         result = session.training.last
@@ -295,8 +294,8 @@ def _train(session: Session, report: Report, as_json: bool, interrupted: Event) 
                 line |= {"held_out": held.mean, "held_out_error": held.error}
             if values := session.values:
                 line["metrics"] = values
-            write(json_text(line) + "\n")
-            flush()  # takes a microsecond, and a program that plots the losses gets this one now
+            sys.stdout.write(json_text(line) + "\n")
+            sys.stdout.flush()  # takes a microsecond, and a program that plots gets this one now
         _tell_of_metrics(session, told, report)
         report.step(session, result.loss)
 
