@@ -21,6 +21,8 @@ from playground.cli.bench_text import Paper, chart, difference, model_words, ste
 from playground.cli.failures import fail, say, warn
 from playground.cli.loading import load
 from playground.cli.progress import Report
+from playground.cli.supervisor import activity
+from playground.hooks import streams
 from playground.hooks.errors import UnknownNameError
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
@@ -79,11 +81,16 @@ def bench(
     report, began = Report(sys.stderr, quiet=False), time.monotonic()
 
     def progress(what: str, done: int, total: int) -> None:
+        activity.alive()
         if time.monotonic() - began > QUIET_SECONDS:
             report.opening(Progress(what, int(done), int(total)))
 
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # standard output is for the figures
+        with (
+            contextlib.redirect_stdout(sys.stderr),  # standard output is for the figures
+            streams.kept_otherwise(),
+            activity.doing("engine", "an engine", "the benchmark"),
+        ):
             ladders = climb(registry, entries, plans, progress)
     finally:
         report.clear()

@@ -12,6 +12,7 @@ from microgpt.terminal import Codes
 from playground.cli.choices import chosen
 from playground.cli.failures import printable, say, warn
 from playground.cli.loading import load
+from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import CheckpointError, read_checkpoint
@@ -33,7 +34,7 @@ def export_run(checkpoint: Path, path: Path, sources: PluginSources, *, wanted: 
     _spare(checkpoint, path)
     run = run_export(read_checkpoint(checkpoint))
     with Telling() as tell:
-        target = export(registry, name, options, run, path, tell)
+        target = export(registry, name, options, run, path, tell, activity)
     say(f"Exported step {run.step:,} to {target}")
     if not run.losses and run.step:
         say("The saved run holds no losses of its steps, so there are none in it.")

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from playground.cli.failures import printable
-from playground.hooks import streams
 
 if TYPE_CHECKING:
     from playground.hooks.registry import Registry
@@ -28,7 +27,6 @@ def load(sources: PluginSources) -> Registry:
     from playground.hooks.manager import load as load_all
 
     supervise(sources)
-    streams.keep()
     with _named(), activity.doing("plugin", "", "its import"):
         return load_all(sources, begins=activity.imports)
 

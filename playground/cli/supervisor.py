@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from playground import cli
 from playground.cli.failures import fail_with, say
-from playground.hooks import plain
+from playground.hooks import plain, streams
 from playground.hooks.errors import describe
 from playground.hooks.forks import end_own_group, note_forks
 from playground.hooks.isolation import interrupts_by_keyboard
@@ -81,6 +81,7 @@ def supervise(sources: PluginSources) -> None:
     for number in (signal.SIGTTIN, signal.SIGTTOU):  # writing in the background is no fault
         signal.signal(number, signal.SIG_IGN)
     _replies = answering[1]
+    streams.keep()
     note_forks(asking[0], answering[1], quiet=True)
     threading.excepthook = lambda hook: _mention("thread", hook.exc_value)
     sys.unraisablehook = lambda hook: _mention("clean-up", hook.exc_value)

@@ -14,6 +14,7 @@ from playground.cli.export import Telling
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.runs.list import opened
+from playground.cli.supervisor import activity
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import check_place
 from playground.lab.record.export import EXPORTERS, export_metrics, save_model
@@ -124,6 +125,7 @@ def _trained_there(
             checkpoint=recalled.checkpoint,
             progress=tell,
             text=recalled.text,
+            activity=activity,
         )
         session.recall(recalled, tell)
     if session.step != at:

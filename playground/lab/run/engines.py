@@ -22,7 +22,7 @@ from playground.hooks import plain
 from playground.hooks.errors import plugin_call
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Progress
-from playground.lab.run.guard import Activity, Guard
+from playground.lab.run.guard import Activity, Doing, Guard
 
 Report = Callable[[Progress], None]
 
@@ -129,8 +129,25 @@ class CurrentEngine:
 
     def decoder(self) -> Decoder:
         """As Engine has it. Raises PluginError."""
-        with self.made.guard.at("decoder", kind="engine"):
-            return self.made.forward.decoder()
+        guard = self.made.guard
+        with guard.at("decoder", kind="engine"):
+            decoder = self.made.forward.decoder()
+        return decoder if guard.trusted else _WatchedDecoder(decoder, guard.doing("push", "engine"))
+
+
+class _WatchedDecoder:
+    """A decoder of a plugin's engine, which tells the watchdog when the decoder is at work."""
+
+    __slots__ = ("_decoder", "_doing")
+
+    def __init__(self, decoder: Decoder, doing: Doing) -> None:
+        self._decoder = decoder
+        self._doing = doing
+
+    def push(self, token: int) -> list[float]:
+        """As Decoder has it. Raises PluginError."""
+        with self._doing:
+            return self._decoder.push(token)
 
 
 class EngineBuild:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from microgpt.config import ModelConfig
 from microgpt.engine import Engine
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import as_array, read_checkpoint
-from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint
 from playground.lab.protocol.sampling import SampleBatch, Sampling
 from playground.lab.run.data import Encoder
+from playground.lab.run.engines import CurrentEngine, Engines, ReadyEngine
 from playground.lab.run.guard import Activity, failure_of, make, plugin_failures
 from playground.lab.run.sampling import Sampler
 from playground.lab.run.setup import check_fits, fallback_words, load_tokenizer, why_not
@@ -63,7 +62,9 @@ class SavedModel:
             config = spec.model.config(encoder.vocab_size)
             check_fits(checkpoint, config)
             weights = as_array(checkpoint.weights)
-            engine, notice = _engine(spec, registry, config, weights)
+            engines = Engines(registry, config, spec.optimizer.config(), weights, activity)
+            made, notice = _engine(engines, spec.engine)
+            engine = CurrentEngine(made)
             sampler = Sampler(registry, engine, encoder, config, follows, activity)
         except PluginError as error:
             raise LabError(failure_of(error)) from error
@@ -72,7 +73,7 @@ class SavedModel:
             raise LabError(
                 Failure("The model cannot be used here", f"{error}.", problems=problems)
             ) from error
-        return cls(spec, checkpoint.step, engine, encoder, sampler, notice)
+        return cls(spec, checkpoint.step, made.engine, encoder, sampler, notice)
 
     def sample(self, sampling: Sampling | None = None) -> SampleBatch:
         """A new batch at each call, of other texts. `in_data` is False, since the data are unknown.
@@ -86,14 +87,16 @@ class SavedModel:
             return self.sampler.batch(self._batches, self.step, f"on demand {self._batches}")
 
 
-def _engine(
-    spec: RunSpec, registry: Registry, config: ModelConfig, weights: array[float]
-) -> tuple[Engine, str]:
+def _engine(engines: Engines, name: str) -> tuple[ReadyEngine, str]:
     """(the engine, why it is not the saved one). A model needs no particular engine, and a run that
     goes on from a checkpoint takes the fallback engine too."""
-    optimizer = spec.optimizer.config()
+    why = ""
     try:
-        return registry.make_engine(spec.engine, config, optimizer, weights), ""
+        made = engines.get(name, _unheard)
     except (UnknownNameError, PluginError) as error:
-        made = registry.make_engine(FALLBACK_ENGINE, config, optimizer, weights)
-        return made, fallback_words(why_not(error))
+        made, why = engines.get(FALLBACK_ENGINE, _unheard), fallback_words(why_not(error))
+    return replace(made, forward=made.engine), why  # the engine itself reads its weights
+
+
+def _unheard(progress: Progress) -> None:
+    """Show no progress."""
