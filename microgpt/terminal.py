@@ -69,11 +69,7 @@ class Guarded(io.TextIOBase):
         self._decoder: codecs.IncrementalDecoder | None = None
 
     def write(self, text: str) -> int:
-        if type(text) is not Codes and not isinstance(text, Codes):
-            clean = OBEYED.sub(_seen, text)
-            self._stream.write(clean)
-        else:
-            self._stream.write(text)
+        self._stream.write(text if isinstance(text, Codes) else OBEYED.sub(_seen, text))
         return len(text)
 
     def flush(self) -> None:
@@ -101,14 +97,22 @@ class Guarded(io.TextIOBase):
     def errors(self) -> str | None:  # type: ignore[override]
         return self._stream.errors
 
+    def reconfigure(self, **options: Any) -> None:
+        """Change how the stream below encodes, as TextIOWrapper has it."""
+        self._stream.reconfigure(**options)  # type: ignore[attr-defined]
+
     @property
     def buffer(self) -> _Bytes:
         """The same gate for whoever writes bytes."""
+        if sys.platform == "win32":  # where click would take it for the console itself
+            raise AttributeError("buffer")
         return _Bytes(self)
 
     def write_bytes(self, data: bytes) -> None:
+        """Write bytes in the encoding of the stream; in UTF-8 if that is ASCII, as click does."""
         if self._decoder is None:
-            kind = codecs.getincrementaldecoder(self.encoding or "utf-8")
+            name = codecs.lookup(self.encoding or "utf-8").name
+            kind = codecs.getincrementaldecoder("utf-8" if name == "ascii" else name)
             self._decoder = kind("backslashreplace")
         self.write(self._decoder.decode(data))
 

@@ -101,6 +101,9 @@ def _write(
 def _print(store: Store, row: RunRow, kind: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         whole = _write(store, row, Path(folder) / "figures", kind, row.at, PluginSources())
+        if sys.stdout.isatty():  # what the file holds is shown there, and never obeyed
+            click.echo(whole.read_text(encoding="utf-8"), nl=False)
+            return
         with whole.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
 
