@@ -8,9 +8,9 @@ import shutil
 import sqlite3
 import sys
 from contextlib import closing
-from itertools import count
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 MARK = "evil"
 ATTACKS = (
@@ -26,7 +26,7 @@ ATTACKS = (
     "".join(map(chr, range(0x80, 0xA0))),
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c",
     "\u2028\u2029",
-    "\ud800\udfff\udc80",
+    "\udfff\udc80\ud800",
     "[red]r[/red][@click=app.leave]c[/][link=file:///evil]l[/link][/none][$x",
 )
 """What a terminal, or a library that draws on one, would obey."""
@@ -44,12 +44,13 @@ _DRAWING = re.compile(
 )
 """What Textual draws with."""
 
-_numbers = count()
-
 
 def evil(plain: str = MARK) -> str:
-    """A text with all attacks, and each time another one first: cells are narrow."""
-    first = next(_numbers) % len(ATTACKS)
+    """A text with all attacks, and for each `plain` another one first: cells are narrow. The same
+    text gives the same; one that attacks already stays as it is."""
+    if ATTACKS[0] in plain:
+        return plain
+    first = crc32(plain.encode("utf-8", "replace")) % len(ATTACKS)
     return plain + "".join(ATTACKS[first:] + ATTACKS[:first])
 
 

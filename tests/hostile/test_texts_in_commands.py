@@ -1,0 +1,136 @@
+"""Texts that attack a terminal, in all that a command prints there: none of it is obeyed."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from microgpt.terminal import OBEYED, Codes, Guarded, json_text, printable
+from playground.hooks.builtins.exporters import cell
+from tests.hostile.texts import (
+    ATTACKS,
+    LEARNT,
+    evil,
+    harm_in_a_command,
+    hostile_run_file,
+)
+
+if sys.platform == "win32":
+    pytest.skip("no pseudo-terminals here", allow_module_level=True)
+
+from tests.hostile.texts import written_by
+
+GOOD = Path(__file__).parent.parent / "lab" / "files_of_before" / "run.microgpt-run.gz"
+
+
+def of_a_command(home: Path, *words: object, code: int = 0, program: str | None = None) -> str:
+    """What a command writes to a terminal, after a look at each byte of it."""
+    more = {} if program is None else {"program": program}
+    ended, written = written_by(*words, env={"MICROGPT_PLAY_HOME": str(home)}, **more)
+    assert harm_in_a_command(written) == []
+    assert b"Traceback" not in written
+    assert ended == code
+    return written.decode().replace("\r\n", "\n")
+
+
+def test_a_run_file_full_of_attacks_is_imported_and_told_of(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.microgpt-run", tmp_path / "bad.microgpt-run"
+    good.write_bytes(gzip.decompress(GOOD.read_bytes()))
+    hostile_run_file(good, bad)
+    home = tmp_path / "home"
+    assert "Imported as run 1" in of_a_command(home, "runs", "import", bad)
+    of_a_command(home, "runs", "list")
+    assert "[red]r[/red]" in of_a_command(home, "runs", "show", 1)
+    assert json.loads(of_a_command(home, "runs", "show", 1, "--json"))["id"] == 1
+    head = of_a_command(home, "runs", "export", 1, "-", "--as", "csv").splitlines()[0]
+    assert head.startswith("step,loss,learning_rate,held_out")
+    lines = of_a_command(home, "runs", "export", 1, "-", "--as", "jsonl").splitlines()
+    assert all(json.loads(line) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["train", evil()], 1),
+        ([f"--{evil()}"], 2),
+        (["sample", evil()], 1),
+        (["plugins", "enable", evil()], 1),
+        (["train", "--engine", evil()], 2),
+    ],
+    ids=lambda value: str(value[0])[:9] if isinstance(value, list) else "",
+)
+def test_an_argument_is_repeated_as_text(tmp_path: Path, words: list[str], code: int) -> None:
+    said = of_a_command(tmp_path / "home", *words, code=code)
+    assert "\\x1b" in said
+    assert "\ncar" not in said and "\nline" not in said  # on one line
+
+
+def test_python_m_microgpt_prints_samples_and_arguments_as_text(tmp_path: Path) -> None:
+    text = tmp_path / "learnt.txt"
+    text.write_text(LEARNT, encoding="utf-8")
+
+    def run(*words: object, code: int = 0) -> str:
+        return of_a_command(tmp_path, "-m", "microgpt", *words, code=code, program=sys.executable)
+
+    assert "\\x1b" in run(text, "--steps", 30, "--samples", 20)
+    last = run(text, "--steps", 1, "--samples", 40, "--json").splitlines()[-1]
+    assert "\x1b" in "".join(json.loads(last)["samples"])  # the value is whole
+    assert "\\x1b" in run(evil(), code=1)
+    assert "\\x1b" in run(f"--{evil()}", code=2)
+
+
+# ---------------------------------------------------------------- the gate
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"  # type: ignore[assignment]
+    errors = "backslashreplace"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=ascii)
+def test_nothing_passes_the_gate_but_the_programs_own_codes(attack: str) -> None:
+    below = Terminal()
+    gate = Guarded(below)
+    print(attack, file=gate, end=Codes("\r"))
+    gate.buffer.write(attack.encode("utf-8", "surrogatepass"))
+    gate.writelines([attack, attack])
+    gate.write(Codes("\x1b[K"))
+    passed = below.getvalue()
+    assert passed.endswith("\x1b[K") and passed.count("\r") == 1
+    assert harm_in_a_command(passed.encode()) == []
+    assert OBEYED.sub("", printable(attack)) == printable(attack)
+    assert OBEYED.search(json_text({attack: attack})) is None
+    assert json.loads(json_text({"text": attack})) == {"text": attack}
+
+
+@pytest.mark.parametrize(
+    ("label", "there"),
+    [
+        ("new-share", "new-share"),
+        ("-1.5", "-1.5"),
+        ("+3e8", "+3e8"),
+        ("=cmd|'/c calc'!A0", "'=cmd|'/c calc'!A0"),
+        ("-2+3", "'-2+3"),
+        ("+1+cmd", "'+1+cmd"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        (" =1", "' =1"),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("a;=1", "a;'=1"),
+        ('a,"=1', "a,\"'=1"),
+        ("＝1", "'＝1"),
+        ("x (k=-1)", "x (k=-1)"),
+        ("", ""),
+    ],
+)
+def test_no_label_is_a_formula_and_numbers_stay_numbers(label: str, there: str) -> None:
+    assert next(csv.reader(io.StringIO(cell(label) + ",x\n", newline=""))) == [there, "x"]

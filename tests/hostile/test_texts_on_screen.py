@@ -1,0 +1,368 @@
+"""Texts that attack a terminal, in all that the screen gets: none of it is obeyed.
+
+The real app draws on a driver that keeps what it would write. The lab is scripted, and every text
+of every message of the protocol, of the catalog and of the store is hostile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import pytest
+from textual.drivers.headless_driver import HeadlessDriver
+from textual.pilot import Pilot
+
+from playground.catalog import Catalog, Plugin, Problem
+from playground.lab.client.events import (
+    OpenProgress,
+    PluginSaved,
+    PluginsUnwatched,
+    WorkerBack,
+    WorkerGone,
+    WorkerLost,
+)
+from playground.lab.protocol import choices, commands, failures, frames, observation, pipe, run
+from playground.lab.protocol import probes as probing
+from playground.lab.protocol import sampling as sampled
+from playground.lab.protocol.commands import ProbesState
+from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
+from playground.lab.protocol.run import Notice, Reloaded, RunInfo, SavedPlugin
+from playground.lab.protocol.sampling import Measuring, MetricChoice, Preview, SampleBatch, Sampling
+from playground.lab.race import SamplePair
+from playground.lab.race.state import AnswerPair, RaceProbes
+from playground.lab.store.store import Store
+from playground.lab.store.transfer import import_run
+from playground.tui.screens.runs.screen import RunsScreen
+from playground.tui.widgets.table import RowList
+from tests.hostile.texts import KEPT, evil, harm_on_a_screen, hostile_run_file, storable
+from tests.tui.screens.race.test_race import PARTED, ScriptedRace, batch, says, screen_of
+from tests.tui.scripted import CATALOG, ScriptedLab
+from tests.tui.watched import WatchedApp, seen
+
+FAILURE = Failure(
+    "It failed", "For a reason.", "plugin", "Traceback", {"steps": "too many"}, "strategy:x:x"
+)
+STRUCTURE = {("RunInfo", "spec"), ("Notice", "action"), ("RecordState", "uid")}
+"""Fields of text that are not shown: JSON, the name of an action, 32 digits."""
+ASKED = {
+    "NamedChoices", "Open", "UseEngine", "Save", "Export", "PanelView", "FrameRequest", "Recording",
+    "Checkpoint", "Edit", "MatrixView", "Observation", "Pong", "Hello", "Reload", "SavedPlugin",
+}  # fmt: skip
+"""What the screen sends, or reads without showing it."""
+MODULES = (choices, commands, failures, frames, observation, pipe, probing, run, sampled)
+_reached: set[tuple[str, str]] = set()
+"""(class, field) of each text that was made hostile."""
+
+
+def _texts(hint: Any) -> bool:
+    """True if a value of this type has text in it that is not one of a few words."""
+    if hint is str:
+        return True
+    return get_origin(hint) is not Literal and any(_texts(one) for one in get_args(hint))
+
+
+def hostile(value: Any) -> Any:
+    """The value with attacks in each of its texts."""
+    if isinstance(value, str):
+        return evil(value)
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(hostile, value))
+    if isinstance(value, Mapping):
+        return {hostile(key): hostile(one) for key, one in value.items()}
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    kind = type(value)
+    hints = get_type_hints(kind, localns={"array": list})
+    changed = {}
+    for field in fields(kind):
+        given = getattr(value, field.name)
+        words = isinstance(given, str) and not _texts(hints[field.name])
+        if words or (kind.__name__, field.name) in STRUCTURE:
+            continue
+        changed[field.name] = hostile(given)
+        if _texts(hints[field.name]) and given:
+            _reached.add((kind.__name__, field.name))
+    return replace(value, **{name: one for name, one in changed.items() if name in _init(kind)})
+
+
+def _init(kind: type) -> set[str]:
+    return {field.name for field in fields(kind) if field.init}
+
+
+def _spec(text: str) -> str:
+    spec = json.loads(text)
+    for part in ("dataset", "tokenizer", "schedule"):
+        spec[part]["name"] = storable(evil(spec[part]["name"]))[:80]
+    spec["dataset"]["options"] = {"path": storable(evil("/home/me/data.txt"))}
+    return json.dumps({**spec, "engine": storable(evil(spec["engine"]))[:80]})
+
+
+class HostileLab(ScriptedLab):
+    """Gives what the scripted lab gives, with attacks in each text."""
+
+    def __init__(self, listener: Any) -> None:
+        super().__init__(listener)
+        self.catalog = hostile(
+            replace(
+                CATALOG,
+                problems=(Problem("a", "/a.py", "import", "It fails", "Traceback ..."),),
+                plugins=(Plugin("a", "/a.py", "failed"), Plugin("b", "/b.py", "loaded")),
+            )
+        )
+        self.panel_lines = ("one", "two")
+        self.measuring = hostile(Measuring((MetricChoice("loss", {"a": "b"}), MetricChoice("x"))))
+        self.sampling = hostile(Sampling())
+        self.metric_trouble = FAILURE
+        answers = tuple(ProbeAnswers(step, (("an", "na"),) * 2, "q") for step in (0, 100))
+        skipped = (SkippedPrompt(2, "é", "unknown"),)
+        probes = ProbeSet(("a", "b"))
+        self.asked = hostile(ProbesState(probes, answers, skipped, FAILURE))
+
+    async def get_catalog(self) -> Catalog:
+        assert self.catalog is not None
+        return self.catalog
+
+    async def open(self, spec: Any, **more: Any) -> RunInfo:  # noqa: ARG002
+        self.plain = info = await super().open("{}", **more)
+        notices = (Notice("Half of it is never seen", "split:windows"), Notice("Another"))
+        self.info = hostile(replace(info, notices=notices, spec=_spec(info.spec)))
+        return self.info
+
+    def _frame(self, request: FrameRequest) -> Frame:
+        assert self.info is not None
+        known = {evil(matrix.name): matrix.name for matrix in self.plain.matrices}
+        views = tuple(replace(one, name=known[one.name]) for one in request.matrices)
+        kept, self.info = self.info, self.plain
+        frame = super()._frame(replace(request, matrices=views))
+        self.info = kept
+        assert frame.document is not None
+        document = replace(frame.document, beyond=("b", "c"), before=("anna",), after=("bob",))
+        edits = ((1, "learning rate 2"),)
+        return hostile(replace(frame, document=document, trouble=FAILURE, edits=edits))
+
+    async def sample(self) -> SampleBatch:
+        made = await super().sample()
+        self.batches[-1] = hostile(replace(made, note="No texts", texts=made.texts[:2]))
+        return self.batches[-1]
+
+    async def preview(self, limit: int = 64) -> Preview:
+        prompt, self.sampling = self.sampling, replace(self.sampling, prompt="an")
+        made = await super().preview(limit)
+        self.sampling = prompt
+        return hostile(made)
+
+    async def export(self, *_: Any) -> None:
+        raise LabError(hostile(FAILURE))
+
+
+class Kept(HeadlessDriver):
+    """Keeps what it would write to the terminal."""
+
+    def write(self, data: str) -> None:
+        app = self._app
+        assert isinstance(app, KeptApp)
+        app.written.append(data)
+
+    @property
+    def is_headless(self) -> bool:
+        return False
+
+
+class KeptApp(WatchedApp):
+    """The app on such a driver."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.written: list[str] = []
+        super().__init__(*args, **options)
+
+    def get_driver_class(self) -> Any:
+        return Kept
+
+    def bell(self) -> None:
+        """Ring not: the bell of the app is no attack."""
+
+    @property
+    def bytes(self) -> bytes:
+        return "".join(self.written).encode("utf-8", "surrogatepass")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a run from a hostile file, twice, so that two can be compared."""
+    folder = tmp_path_factory.mktemp("store")
+    good = folder / "good.microgpt-run"
+    files = Path(__file__).parent.parent / "lab" / "files_of_before"
+    good.write_bytes(gzip.decompress((files / "run.microgpt-run.gz").read_bytes()))
+    bad = folder / "bad.microgpt-run"
+    done = hostile_run_file(good, bad)
+    with Store.open(folder / "runs.sqlite", create=True) as opened:
+        _every_column_of_text_is_done(opened, done)
+        import_run(opened, bad)
+        import_run(opened, bad)
+    return folder / "runs.sqlite"
+
+
+def _every_column_of_text_is_done(store: Store, done: set[str]) -> None:
+    with store.database.reading() as db:
+        tables = [row[0] for row in db.execute("SELECT name FROM sqlite_schema WHERE type='table'")]
+        for table in tables:
+            for _, column, kind, *_ in db.execute(f"PRAGMA table_info({table})").fetchall():
+                assert (
+                    kind not in ("TEXT", "")
+                    or f"{table}.{column}" in done
+                    or column in KEPT.get(table, ())
+                )
+
+
+@asynccontextmanager
+async def attacked(
+    store: Path | None = None, size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[tuple[KeptApp, Pilot[int]]]:
+    def lab(listener: Any) -> Any:
+        made = HostileLab(listener)
+        made.store = str(store or "")
+        return made
+
+    app = KeptApp(lab, "{}", store=store)
+    async with app.run_test(headless=False, size=size) as pilot:
+        await asyncio.wait_for(app.controller.frames.ready.wait(), 60)
+        await seen(pilot, lambda: "ready" in app.text("#status"))
+        yield app, pilot
+
+
+async def press(pilot: Pilot[int], *keys: str) -> None:
+    await pilot.press(*keys)
+    await pilot.pause()
+
+
+def is_harmless(written: bytes) -> None:
+    """Nothing was written but what the screen draws with, and it was not empty."""
+    harm = harm_on_a_screen(written)
+    assert not harm, "\n".join(harm[:20])
+    assert b"\\x1b]" in written  # the attacks are shown
+
+
+PLACES = [
+    ["s", "s", "g", "g"],
+    ["1", "z", "z", "2", "z", "z", "3", "z", "z", "4", "z", "z", "5", "z", "z"],
+    ["question_mark"],
+    ["exclamation_mark"],
+    ["y", "ctrl+right", "tab", "down"],
+    ["d", "down", "down"],
+    ["t", "down"],
+    ["e", "down"],
+    ["h", "down", "end"],
+    ["c", "down", "tab", "down"],
+    ["m", "down", "space"],
+    ["p", "down", "end", "enter"],
+    ["ctrl+s"],
+    ["x", "enter", "enter"],
+    ["f", "down", "end"],
+    ["ctrl+p", "down"],
+    ["ctrl+p", "t", "o", "k"],
+    ["w"],
+]
+"""Keys that lead to each panel and each dialog from the main screen."""
+
+
+async def test_no_text_that_the_lab_gives_is_obeyed() -> None:
+    async with attacked() as (app, pilot):
+        for keys in PLACES:
+            await press(pilot, *keys)
+            for _ in range(3):
+                if app.screen is not app.main:
+                    await pilot.press("escape")
+        assert isinstance(app.lab, HostileLab)
+        again = hostile(SavedPlugin("/a.py", None, (Problem("a", "/a.py", "import", "No"),)))
+        reloaded = Reloaded(app.lab.catalog, None, ("It fits",), {"/a.py": again.problems[0]})
+        info = app.lab.info
+        assert info is not None
+        for event in (
+            OpenProgress(hostile(Progress("reading", 1, 2))),
+            WorkerLost(hostile(FAILURE)),
+            WorkerBack(info, 2, False, evil("Back")),
+            PluginsUnwatched(evil("no inotify")),
+            PluginSaved(again, hostile(reloaded)),
+            WorkerGone(hostile(FAILURE)),
+        ):
+            app.lab.listener(event)
+            await pilot.pause()
+        app.lab.fail_open = hostile(FAILURE)
+        await press(pilot, "escape", "escape")
+        app.copy_to_clipboard("\udc80")
+        await press(pilot, "q")
+    written = app.bytes
+    clipboard = b"\x1b]52;c;XHVkYzgw\x07"
+    assert clipboard in written  # "\\udc80", and no UnicodeEncodeError
+    is_harmless(written.replace(clipboard, b""))
+
+
+def test_every_text_of_the_protocol_is_shown_or_is_none_to_be_shown() -> None:
+    """A new class of the protocol is to be made hostile above, or to be named in ASKED."""
+    kinds = {
+        kind
+        for module in MODULES
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
+    }
+    missing = [
+        f"{kind.__name__}.{name}"
+        for kind in kinds
+        for name, hint in get_type_hints(kind, localns={"array": list}).items()
+        if kind.__name__ not in ASKED
+        and (kind.__name__, name) not in STRUCTURE | _reached
+        and _texts(hint)
+    ]
+    assert sorted(missing) == []
+
+
+async def test_no_text_of_the_store_is_obeyed(store: Path) -> None:
+    async with attacked(store) as (app, pilot):
+        await press(pilot, "a")
+        runs = app.screen
+        assert isinstance(runs, RunsScreen)
+        table = runs.query_one(RowList)
+        while table.cursor_key is None:
+            await pilot.pause()
+        for keys in (["n"], ["m"], ["x", "tab"], ["i", "enter"], ["space", "down", "space"]):
+            await press(pilot, *keys)
+            if app.screen is not runs:
+                await press(pilot, "escape")
+        await press(pilot, "d", "d", "t", "s", "slash", "e", "v", "escape", "delete")
+        await press(pilot, "escape", "f")
+        while app.screen is runs:
+            await pilot.pause()
+        await press(pilot, "escape", "escape", "q")
+    is_harmless(app.bytes)
+
+
+async def test_no_text_of_a_race_is_obeyed() -> None:
+    left, right = PARTED.sides
+    pair = SamplePair(3, "an", batch(3, "anna"), batch(3, "anton"))
+    answers = ProbeAnswers(3, (("an",),), "q")
+    probes = RaceProbes(
+        ProbeSet(("a",)), AnswerPair(answers, answers), None, ((answers, answers), None),
+        troubles=(FAILURE, None),
+    )  # fmt: skip
+    sides = (replace(left, notes=("It came back.",)), replace(right, trouble=FAILURE))
+    state = replace(
+        PARTED, sides=sides, samples=(pair,), remarks=("Mind this.",), trouble=FAILURE,
+        probes=probes, prompt="an",
+    )  # fmt: skip
+    async with attacked() as (app, pilot):
+        screen = screen_of(ScriptedRace(hostile(state)))
+        await app.push_screen(screen)
+        while not says(screen, "verdict") or "being opened" in says(screen, "verdict"):
+            await pilot.pause()
+        await press(pilot, "p", "p", "question_mark", "escape", "y")
+        await press(pilot, "escape", "q")
+    is_harmless(app.bytes)
