@@ -15,7 +15,7 @@ import click
 from playground.catalog import BUILTIN
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
-from playground.lab.paths import store_file
+from playground.lab.paths import config_folder, store_file
 
 if TYPE_CHECKING:
     from playground.catalog import Kind
@@ -59,11 +59,9 @@ def open_playground(
     changes: settings with which the checkpoint or the recorded run goes on, by dotted field.
     Raises click.BadParameter, LabError.
     """
-    if not (sys.stdout.isatty() and sys.stdin.isatty()):
-        print(NO_TERMINAL, file=sys.stderr)
-        return 1
-    if os.environ.get("TERM") == "dumb":
-        print(DUMB_TERMINAL, file=sys.stderr)
+    reason = why_no_screen()
+    if reason is not None:
+        print(reason, file=sys.stderr)
         return 1
     from playground.lab.client.process import spawn_worker
 
@@ -77,12 +75,14 @@ def open_playground(
         saved = read_checkpoint(checkpoint)
     changes = _numbers(changes or {})
     asked = _probes(probes)
-    store = store_file() if record else None
+    config_folder()  # without these folders the screen could keep neither a theme nor a run
+    store = store_file()
+    kept = store if record else None
     run = None
     if recorded is not None:
         from playground.cli.runs.list import find_run
 
-        run = find_run(store_file(), recorded)
+        run = find_run(store, recorded)
     spec, sampling, later = _asked(said, strategies, sources)
     if saved is not None:
         spec, sampling = saved.spec, sampling or saved.sampling
@@ -96,12 +96,12 @@ def open_playground(
         from playground.tui.quit import leave_surely
 
         app = PlaygroundApp(
-            lambda listener: Lab(sources, listener=listener, prewarmed=worker, store=store),
+            lambda listener: Lab(sources, listener=listener, prewarmed=worker, store=kept),
             spec,
             checkpoint=saved,
             sampling=sampling,
             said=later,
-            store=store,
+            store=kept,
             run=run,
             changes=changes,
             probes=asked,
@@ -119,6 +119,15 @@ def open_playground(
     finally:
         worker.kill()
         worker.discard_log()  # nobody else removes the log of a worker that opened no run
+
+
+def why_no_screen() -> str | None:
+    """Why no screen can be drawn here, and what to do; None if one can."""
+    if not (sys.stdout.isatty() and sys.stdin.isatty()):
+        return NO_TERMINAL
+    if os.environ.get("TERM") == "dumb":
+        return DUMB_TERMINAL
+    return None
 
 
 @contextlib.contextmanager

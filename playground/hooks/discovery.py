@@ -139,7 +139,8 @@ class Finder:
             try:
                 yield from folder_plugins(folder)
             except OSError as error:
-                self._say(folder.name, str(folder), "import", error)
+                reason = f"{folder} cannot be read ({error.strerror}). Make it readable."
+                self._say(folder.name, str(folder), "import", reason)
         for file in self._sources.files:
             yield found_at(expanded(file))
 

@@ -45,7 +45,7 @@ def set_enabled(path: Path, name: str, enabled: bool) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = parsed(read_file(path, _MOST).decode("utf-8-sig"), "it", most=_MOST, nan=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise SettingsError(

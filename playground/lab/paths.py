@@ -9,38 +9,58 @@ import contextlib
 import hashlib
 import os
 from pathlib import Path
+from typing import Literal
 
 from playground.files import read_file
 from playground.hooks.sources import expanded
+from playground.lab.protocol.failures import Failure, LabError
 
 APP = "microgpt-play"
 MOST = 16 * 1024 * 1024
 """Bytes of the largest text file that a run keeps a copy of."""
 
 
-def _home() -> Path | None:
-    home = os.environ.get("MICROGPT_PLAY_HOME")
-    return expanded(home) if home else None
+VARIABLE = "MICROGPT_PLAY_HOME"
+"""The environment variable that names the folder of all the program's files."""
+CHOOSE = f"Set {VARIABLE} to a folder that is yours"
+"""What to do, in words, where no file can be kept."""
 
 
 def data_folder() -> Path:
-    """The folder of runs and caches; whoever writes there first makes it."""
-    home = _home()
-    if home is not None:
-        return home / "data"
-    from platformdirs import user_data_path
-
-    return user_data_path(APP, appauthor=False)
+    """The folder of runs and caches; whoever writes there first makes it. Raises LabError if this
+    system has no such folder."""
+    return _folder("data")
 
 
 def config_folder() -> Path:
-    """The folder of settings and of the user's plugins."""
-    home = _home()
-    if home is not None:
-        return home / "config"
-    from platformdirs import user_config_path
+    """The folder of settings and of the user's plugins. Raises LabError as `data_folder` does."""
+    return _folder("config")
 
-    return user_config_path(APP, appauthor=False)
+
+def _folder(kind: Literal["data", "config"]) -> Path:
+    home = os.environ.get(VARIABLE)
+    if home:
+        path = expanded(home)
+        if home.startswith("~") and path == Path(home):
+            raise _homeless(f"{VARIABLE} is {home}, and there is no such home folder.")
+        return path / kind
+    from platformdirs import user_config_path, user_data_path
+
+    of_user = user_data_path if kind == "data" else user_config_path
+    # Somebody without a home folder, as in a container, gets an error; or a path that begins where
+    # the person happens to be, from an older platformdirs.
+    with contextlib.suppress(RuntimeError):
+        path = of_user(APP, appauthor=False)
+        if path.is_absolute():
+            return path
+    home = os.environ.get("HOME")
+    said = f"HOME is {home}, which is no path from the root" if home else "HOME is not set"
+    raise _homeless(f"{said}, and this system knows no home folder of this user.")
+
+
+def _homeless(why: str) -> LabError:
+    advice = f"{CHOOSE}, for example: export {VARIABLE}=/tmp/{APP}"
+    return LabError(Failure("There is no folder for runs and settings", f"{why} {advice}"))
 
 
 def plugin_folder() -> Path:

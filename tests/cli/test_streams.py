@@ -198,7 +198,7 @@ def test_a_folder_that_is_gone(words: Path, tmp_path: Path) -> None:
     assert code == 1 and "could not be written" in said and "Traceback" not in said
 
 
-@pytest.mark.parametrize("home", ["~nobody-of-that-name", "words.txt", "a" * 300, "/dev/null/x"])
+@pytest.mark.parametrize("home", ["words.txt", "a" * 300, "/dev/null/x"])
 def test_a_home_that_cannot_be_stops_no_training(words: Path, home: str) -> None:
     done = command("train", words, *STEPS, cwd=words.parent, MICROGPT_PLAY_HOME=home)
     assert done.code == 0

@@ -45,12 +45,14 @@ def new(kind: str, name: str, *, package: bool, test: bool, folder: Path | None)
     base = base if base is not None else plugin_folder()
     wanted = _package(kind, name) if package else _single(kind, name, test)
     root = base / f"microgpt-play-{name}" if package else base
-    if package and root.exists():
-        return fail(f"{str(root)!r} is there already. Nothing was written: choose another name.")
-    for path in wanted:
-        if (root / path).exists() or (root / path).is_symlink():
-            return fail(f"{str(root / path)!r} is there already. Nothing was written.")
     try:
+        if package and root.exists():
+            return fail(
+                f"{str(root)!r} is there already. Nothing was written: choose another name."
+            )
+        for path in wanted:
+            if (root / path).exists() or (root / path).is_symlink():
+                return fail(f"{str(root / path)!r} is there already. Nothing was written.")
         for path, text in wanted.items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)

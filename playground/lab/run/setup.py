@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from playground.hooks.errors import KnobError, PluginError, UnknownNameError, on
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import CheckpointError, as_array, pairs_of
 from playground.lab.edits import Edit
-from playground.lab.paths import data_folder
+from playground.lab.paths import CHOOSE, data_folder
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Notice, RunInfo
 from playground.lab.run.baselines import baselines, notices, same_starts, survey
@@ -315,13 +316,16 @@ def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
 
 
 def _cache(guard: Guard) -> Path:
-    """The lasting folder of one data set; a built-in one makes it at its first write."""
+    """The lasting folder of one data set; none for a built-in one, which keeps nothing, so that it
+    is there for a person without any folder."""
+    if guard.trusted:
+        return Path(os.devnull)
     path = data_folder() / "datasets" / guard.entry.plugin / guard.entry.name
-    if not guard.trusted:
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise _failed("The cache folder cannot be made", f"{path}: {error}.") from error
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"{path}: {error.strerror or error}. {CHOOSE}."
+        raise _failed("The cache folder cannot be made", reason) from error
     return path
 
 

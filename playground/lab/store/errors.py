@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from playground.lab.paths import CHOOSE
 from playground.lab.protocol.failures import Failure, LabError
 
 Kind = Literal["newer", "damaged", "locked", "full", "read-only", "missing", "other"]
@@ -50,10 +51,21 @@ def read_only(path: Path) -> StoreError:
     """The error of a file or folder that may not be written."""
     return StoreError(
         "The store of runs may not be written",
-        f"You have no permission to write {path} or into its folder. Change that, or set "
-        "MICROGPT_PLAY_HOME to a folder that is yours.",
+        f"You have no permission to write {path} or into its folder. {CHOOSE}, or change that.",
         "read-only",
     )
+
+
+def make_folder_of(path: Path) -> None:
+    """Make the folder of the store. Raises StoreError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        told = of_system(error, path)
+        if told.kind in ("full", "read-only"):
+            raise told from error
+        reason = f"{path}: {error.strerror or error}. {CHOOSE}."
+        raise StoreError("The store of runs cannot be used", reason) from error
 
 
 def locked(path: Path) -> StoreError:

@@ -10,7 +10,7 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
-from playground.lab.store.errors import StoreError, damaged, missing
+from playground.lab.store.errors import StoreError, damaged, make_folder_of, missing
 
 APPLICATION_ID = 0x6D677074
 """The letters "mgpt"."""
@@ -328,7 +328,7 @@ def check_place(path: Path, create: bool) -> None:
             raise missing(
                 "There are no runs yet", f"{path} does not exist. Train something, and it will."
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder_of(path)
     for ending in ("", "-journal", "-wal", "-shm"):  # SQLite opens these too
         beside = path.with_name(path.name + ending)
         if beside.exists() and not beside.is_file():

@@ -18,6 +18,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 
+from playground.hooks.sources import expanded
 from playground.tui.widgets.ordered_input import OrderedInput
 from playground.tui.widgets.text import visible
 
@@ -85,11 +86,12 @@ def _from_root(typed: str) -> Path:
 
 
 def here() -> Path:
-    """The working folder; the home folder if the working folder was deleted."""
+    """The working folder; if that was deleted the home folder, or the root without one."""
     try:
         return Path.cwd()
     except OSError:
-        return Path.home()
+        home = expanded("~")
+        return home if home.is_absolute() else Path(os.sep)
 
 
 def is_folder(path: Path) -> bool:
