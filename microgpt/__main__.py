@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -17,6 +18,7 @@ from microgpt.config import ConfigError, ModelConfig, OptimizerConfig
 from microgpt.documents import DocumentsError, default_names_path, read_text, split_lines
 from microgpt.engine import EngineFactory
 from microgpt.parameters import initial_weights, parameter_count
+from microgpt.plain import prepare
 from microgpt.scalar_engine import ScalarEngine
 from microgpt.terminal import Codes, guard, json_text, printable
 from microgpt.tokenizer import CharTokenizer
@@ -100,9 +102,12 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.json:
             emit(step=result.step, loss=result.loss, learning_rate=result.learning_rate)
         else:
-            last = result.step == trainer.steps or not sys.stdout.isatty()
-            end = "\n" if last else Codes("\r")
-            print(f"step {result.step:4d} / {trainer.steps:4d} | loss {result.loss:.4f}", end=end)
+            live = sys.stdout.isatty()
+            last = result.step == trainer.steps or not live
+            line = f"step {result.step:4d} / {trainer.steps:4d} | loss {result.loss:.4f}"
+            if live:  # a line that wraps cannot be rewritten
+                line = line[: shutil.get_terminal_size().columns - 1]
+            print(line, end="\n" if last else Codes("\r"))
 
     def choose(logits: list[float]) -> int:
         probs = sampling.softmax(sampling.temperature(logits, arguments.temperature))
@@ -129,8 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     p = parser()
     if sys.stdout is None:  # closed by the caller (`>&-`): what is written is dropped
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
-    elif isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # no letter stops a run
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            prepare(stream)  # no letter stops a run
     guard()
     arguments = p.parse_args(argv)
     try:

@@ -11,6 +11,7 @@ from typing import TextIO
 
 import click
 
+from microgpt.plain import can_write
 from microgpt.terminal import Codes, printable
 from playground.cli.listing import in_columns
 from playground.lab.bench import DEFAULT, BenchResult, EngineResult, Model
@@ -44,11 +45,7 @@ class Paper:
         terminal = stream.isatty()
         width = max(min(shutil.get_terminal_size().columns, MAX_WIDTH), MIN_WIDTH)
         fixed = terminal or os.environ.get("COLUMNS", "").isdigit()
-        try:
-            (EIGHTHS + "µ…").encode(stream.encoding or "ascii")
-            blocks = True
-        except (UnicodeEncodeError, LookupError):
-            blocks = False
+        blocks = can_write(stream, EIGHTHS + "µ…")
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         return cls(width, width if fixed else 10_000, blocks, terminal and not plain)
 

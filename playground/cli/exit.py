@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import click
 
+from microgpt.plain import prepare
 from microgpt.terminal import guard, printable
 from playground.cli.failures import fail, fail_with
 from playground.lab.protocol.failures import LabError
@@ -49,7 +50,7 @@ def prepare_streams() -> None:
     """Make the standard streams safe to write to.
 
     A stream that the caller closed (`>&-`) is None in Python; the null device replaces it. A
-    character that the encoding of a stream lacks is written as \\u2501 instead of raising an error.
+    character that the encoding of a stream lacks is written in plain letters, or as a code.
     What others wrote is shown on a terminal, and never obeyed: see microgpt.terminal.
     """
     for name in ("stdin", "stdout", "stderr"):
@@ -58,13 +59,15 @@ def prepare_streams() -> None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
         elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            prepare(stream)
     guard()
 
 
 def run(command: click.Command) -> int:
     """Parse the command line and run the command; returns the exit code."""
     prepare_streams()
+    if os.environ.get("NO_COLOR") == "":
+        del os.environ["NO_COLOR"]  # by its rule it counts unless it is empty; Textual counts it
     try:
         with output_errors():
             code = _call(command)

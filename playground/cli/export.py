@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
 
 import click
 
-from microgpt.terminal import Codes
 from playground.cli.choices import chosen
 from playground.cli.failures import printable, say, warn
 from playground.cli.loading import load
+from playground.cli.one_line import OneLine
 from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
@@ -75,21 +76,19 @@ class Telling:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._last = 0.0
-        self._shown = False
+        self._line = OneLine(sys.stderr)
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     def __call__(self, progress: Progress) -> None:
         now = time.monotonic()
-        if not sys.stderr.isatty() or now - self._began < _NOTICED or now - self._last < 0.1:
+        if not self._live or now - self._began < _NOTICED or now - self._last < 0.1:
             return
-        self._last, self._shown = now, True
+        self._last = now
         amount = f" {progress.done:,}/{progress.total:,}" if progress.total else ""
-        sys.stderr.write(Codes(f"\r\x1b[K{printable(progress.stage)}{amount}"))
-        sys.stderr.flush()
+        self._line.draw(printable(progress.stage), amount)
 
     def __enter__(self) -> Telling:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._shown:
-            sys.stderr.write(Codes("\r\x1b[K"))
-            sys.stderr.flush()
+        self._line.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -207,6 +209,12 @@ def absolute(path: Path) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
+        with contextlib.suppress(UnicodeDecodeError):
+            name = os.fsencode(text).decode("utf-8")  # so the locale cannot read it
+            raise click.ClickException(
+                f"The name {printable(name)} is UTF-8, and this locale is not. "
+                "Begin the command with PYTHONUTF8=1"
+            ) from None
         raise click.ClickException(
             f"The name {printable(text)} holds bytes that are no text in UTF-8. Rename the "
             "file, or its folder."

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from microgpt.plain import can_write, encoding_of
 from playground.catalog import BUILTIN
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
@@ -34,6 +35,14 @@ DUMB_TERMINAL = """\
 microgpt-play: TERM is "dumb": such a terminal can be written to, but not drawn on.
 Set TERM to what the terminal is, for example TERM=xterm-256color microgpt-play
 To train without a screen: microgpt-play train [FILE] --json"""
+
+NO_SIGNS = """\
+microgpt-play: the encoding of this locale is {}, which cannot draw the screen.
+If the terminal shows UTF-8, as nearly all do: {} microgpt-play
+To train without a screen: microgpt-play train [FILE] --json"""
+
+DRAWN = "─│╭╮╰╯━▀▄█▌⡇◆●▶✓…·"
+"""Signs that the screen is drawn with."""
 
 
 def open_playground(
@@ -127,6 +136,10 @@ def why_no_screen() -> str | None:
         return NO_TERMINAL
     if os.environ.get("TERM") == "dumb":
         return DUMB_TERMINAL
+    if sys.stderr is not None and not can_write(sys.stderr, DRAWN):  # Textual draws on that
+        variable = "PYTHONIOENCODING" if os.environ.get("PYTHONIOENCODING") else "PYTHONUTF8"
+        value = "utf-8" if variable == "PYTHONIOENCODING" else "1"
+        return NO_SIGNS.format(encoding_of(sys.stderr).upper(), f"{variable}={value}")
     return None
 
 

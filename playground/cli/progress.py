@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from typing import TextIO
 
-from microgpt.terminal import Codes, printable
+from microgpt.plain import can_write
+from microgpt.terminal import printable
+from playground.cli.one_line import OneLine
 from playground.lab.protocol.failures import Progress
 from playground.lab.session import Session
+from playground.widths import cell_len
 from playground.words import many, plus_minus
 
 BAR_WIDTH = 24
@@ -26,35 +28,35 @@ class Report:
         self._stream = stream
         self._live = stream.isatty() and os.environ.get("TERM") != "dumb" and not quiet
         self._quiet = quiet
-        self._full, self._empty = _signs(stream)
+        self._full, self._empty = ("━", "─") if can_write(stream, "━─") else ("#", "-")
+        self._line = OneLine(stream)
         self._drawn = 0.0
         self._average = 0.0
         self._started = (0.0, 0)
-        self._dirty = False
 
     def opening(self, progress: Progress) -> None:
         """Show how far the opening of the run is."""
         if self._live and time.monotonic() - self._drawn > REDRAW_SECONDS:
             share = f" {progress.done / progress.total:4.0%}" if progress.total else ""
-            self._draw(f"{progress.stage}{share}")
+            self._draw(printable(progress.stage), share)
 
     def opened(self, session: Session) -> None:
         """Print what will be trained, and what a person should know of it."""
         self.clear()
         info = session.info
         if not self._quiet:
-            self._line(
+            self._print(
                 f"{info.dataset_title}: {many(info.documents, 'document')}, "
                 f"{info.vocab_size:,} tokens, {info.parameter_count:,} parameters, "
                 f"{session.spec.engine} engine"
             )
         for notice in info.notices:  # a program that reads the JSON has a person, too
-            self._line(f"! {notice.text}")
+            self._print(f"! {notice.text}")
         if not self._quiet:
             if session.finished:
-                self._line(f"All {session.spec.steps:,} steps of this run are done.")
+                self._print(f"All {session.spec.steps:,} steps of this run are done.")
             elif session.step:
-                self._line(f"Going on from step {session.step:,} of {session.spec.steps:,}.")
+                self._print(f"Going on from step {session.step:,} of {session.spec.steps:,}.")
         self._started = (time.monotonic(), session.step)
 
     def step(self, session: Session, loss: float) -> None:
@@ -72,30 +74,35 @@ class Report:
         since, first = self._started
         speed = (done - first) / max(now - since, 1e-9)
         left = (steps - done) / max(speed, 1e-9)
-        begin = f"step {done:,}/{steps:,}"
         known = session.training.series.measured
         measured = [(meter.label, known.get(meter.label)) for meter in session.measurer.meters]
-        latest = "".join(f"  {label} {one.values[-1]:.4g}" for label, one in measured if one)
-        end = f"loss {self._average:.3f}{latest}  {speed:,.0f} steps/s  {_duration(left)} left"
-        room = _columns(self._stream) - 1 - len(begin) - len(end) - 2
-        width = min(BAR_WIDTH, room) if self._live else BAR_WIDTH
-        count = round(width * done / steps)
-        bar = self._full * count + self._empty * (width - count)
-        self._draw(f"{begin} {bar} {end}" if width > 3 else f"{begin} {end}")
+        latest = [f"  {printable(label)} {one.values[-1]:.4g}" for label, one in measured if one]
+        ends = [f"  {speed:,.0f} steps/s", f"  {_duration(left)} left"]
+        self._draw(self._of_step(done, steps, latest, ends))
+
+    def _of_step(self, done: int, steps: int, latest: list[str], ends: list[str]) -> str:
+        """The line of a step: with a bar if there is room, and else with as many of the figures as
+        have room, because half a number is another number."""
+        begin, loss = f"step {done:,}/{steps:,}", f" loss {self._average:.3f}"
+        room = self._line.room if self._stream.isatty() else 10_000
+        most = f"{begin}{loss}{''.join(latest + ends)}"
+        width = min(BAR_WIDTH, room - cell_len(most) - 1)
+        if width > 3:
+            count = round(width * done / steps)
+            bar = self._full * count + self._empty * (width - count)
+            return f"{begin} {bar}{most.removeprefix(begin)}"
+        shorter = [latest[:count] + ends for count in range(len(latest), -1, -1)]
+        lines = [f"{begin}{loss}{''.join(figures)}" for figures in (*shorter, ends[1:], [])]
+        lines += [f"{done:,}/{steps:,}{loss}", f"{done:,}/{steps:,}"]
+        return next((line for line in lines if cell_len(line) <= room), f"{done:,}")
 
     def clear(self) -> None:
         """Erase the line that is being rewritten."""
-        if self._dirty:
-            self._stream.write(Codes("\r\x1b[K"))
-            self._stream.flush()
-            self._dirty = False
+        self._line.clear()
 
     def end(self) -> None:
         """Keep the line that was being rewritten, and end it."""
-        if self._dirty:
-            self._stream.write("\n")
-            self._dirty = False
-        self._stream.flush()
+        self._line.end()
 
     def held_out(self, session: Session) -> None:
         """Print the last hold-out loss, with its standard error, and what counting reaches."""
@@ -112,44 +119,22 @@ class Report:
         counted = " · ".join(
             f"{line.name} {line.nats:.3f}" for line in session.info.baselines_on(count)
         )
-        self._line(
+        self._print(
             f"held out: {found.mean:.3f}{plus_minus(found.error)} nats a token after step "
             f"{step:,}, on {of}"
         )
-        self._line(f"counting reaches: {counted}")
+        self._print(f"counting reaches: {counted}")
 
-    def _draw(self, text: str) -> None:
+    def _draw(self, text: str, tail: str = "") -> None:
         self._drawn = time.monotonic()
         if self._live:
-            # The last cell stays free: a line that fills that cell wraps in some terminals.
-            shown = printable(text)[: _columns(self._stream) - 1]
-            self._stream.write(Codes(f"\r{shown}\x1b[K"))
-            self._stream.flush()
-            self._dirty = True
+            self._line.draw(text, tail)
         else:
-            self._line(text)
+            self._print(text + tail)
 
-    def _line(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._stream.write(printable(text) + "\n")
         self._stream.flush()
-
-
-def _signs(stream: TextIO) -> tuple[str, str]:
-    """(sign of the full part, sign of the empty part) of the bar, in the stream's encoding."""
-    try:
-        "━─".encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return "#", "-"
-    return "━", "─"
-
-
-def _columns(stream: TextIO) -> int:
-    """Columns of the terminal behind the stream, which need not be that of standard output."""
-    try:
-        columns = os.get_terminal_size(stream.fileno()).columns
-    except (OSError, ValueError):
-        columns = 0
-    return columns or shutil.get_terminal_size().columns
 
 
 def _duration(seconds: float) -> str:
