@@ -45,6 +45,11 @@ def runs_list(query: tuple[str, ...], sort: str | None, limit: int | None, as_js
 
     with = != > >= < <= and ~ (contains) between a field and a value. Quote it, or the shell
     takes > for itself. A field that does not exist is refused with the list of those that do.
+
+    loss and held out are nats a token. bits/char is the held-out loss in bits a character, which
+    also compares runs with other tokenizers: the nats of all measured tokens, ends of documents
+    included, by the characters of the measured text, where an end is no character. Of a document
+    that is longer than the context, only its beginning is measured.
     """
     from playground.cli.runs.list import list_runs
 

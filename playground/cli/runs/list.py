@@ -140,9 +140,12 @@ def _finite(value: Any) -> Any:
 # ---------------------------------------------------------------- a table
 
 
-_TITLES = ("", "name", "data set", "model", "lr", "engine", "step", "loss", "held out", "age", "")
-_RIGHT = {0, 4, 6, 7, 8, 9}
-_DROPPED = (3, 8, 5, 9, 2, 4, 7)
+_TITLES = (
+    *("", "name", "data set", "model", "lr", "engine", "step", "loss", "held out", "bits/char"),
+    *("age", ""),
+)
+_RIGHT = {0, 4, 6, 7, 8, 9, 10}
+_DROPPED = (3, 9, 8, 5, 10, 2, 4, 7)
 """Columns that are left out where there is no room, in this order."""
 
 
@@ -175,6 +178,7 @@ def _cells(row: RunRow, place: runlist.Place, branch: str) -> tuple[str, ...]:
         runlist.steps(row),
         number(row.loss),
         number(row.heldout),
+        number(row.bits_per_character),
         age(time.time() - row.touched),
         f"{state.sign} {state.words}",
     )

@@ -73,6 +73,7 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
             "lowest_loss": min(finite, default=None),
             "held_out": [list(pair) for pair in shared.evaluations],
             "held_out_error": shared.held_out_error,
+            "bits_per_character": row.bits_per_character,
             "metrics": {label: len(pairs) // 2 for label, pairs in metrics.items()},
             "tokens": record.tokens_seen,
             "seconds": record.seconds,
@@ -188,7 +189,9 @@ def _series(series: dict[str, Any], states: Sequence[int]) -> Iterator[Row]:
     if series["held_out"]:
         step, loss = series["held_out"][-1]
         error = plus_minus(series["held_out_error"], 4)
-        yield "  held out", f"{loss:.4f}{error} after step {step:,}"
+        bits = series["bits_per_character"]
+        said = "" if bits is None else f": {bits:.3f} bits a character"
+        yield "  held out", f"{loss:.4f}{error} nats a token after step {step:,}{said}"
     for label, count in series["metrics"].items():
         yield f"  {label}", many(count, "value")
     yield "  trained for", f"{series['seconds']:.1f} s"

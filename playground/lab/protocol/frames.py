@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from playground.catalog import KnobValue
 from playground.lab.protocol.failures import Failure
-from playground.lab.protocol.run import MatrixKind, RecordState, SessionState
+from playground.lab.protocol.run import MatrixKind, RecordState, Scored, SessionState
 from playground.lab.protocol.sampling import Meter, SampleBatch
 
 
@@ -152,6 +152,8 @@ class Frame:
     """The last step whose loss is known: later than `step` after going back."""
     edits: tuple[tuple[int, str], ...] = ()
     """(step, words) for each change by hand, which counts after that step; in order of steps."""
+    scored: Scored | None = None
+    """What the held-out losses are measured on; None if nothing is held out."""
     record: RecordState | None = None
     """The state of the recording; None if the run is not to be recorded."""
     evaluated: int = 0

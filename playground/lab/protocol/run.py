@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -102,6 +103,23 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """The text that a held-out loss is measured on."""
+
+    tokens: int
+    """Predicted tokens, the ends of documents included."""
+    characters: int
+    """Unicode characters that these tokens stand for; the end of a document is none."""
+    sha256: str
+    """Of the text: two runs with the same one are measured on the same characters."""
+
+    @property
+    def bits_per_nat(self) -> float:
+        """Bits a character that a loss of 1 nat a token comes to."""
+        return self.tokens / (self.characters * math.log(2))
+
+
+@dataclass(frozen=True, slots=True)
 class RunInfo:
     """What stays the same while a run is open."""
 
@@ -135,6 +153,8 @@ class RunInfo:
     data."""
     distinct_documents: int = 0
     """Different texts among the documents; 0 if that is not known."""
+    data: str = ""
+    """SHA-256 of the documents; "" if that is not known."""
 
     def baselines_on(self, documents: int) -> tuple[Baseline, ...]:
         """The baselines on so many held-out documents; all of them if none are on so many."""

@@ -23,7 +23,14 @@ from playground.lab.protocol.sampling import SampleBatch, Sampling
 from playground.lab.race.comparison import Comparison
 from playground.lab.race.probes import RaceProbing
 from playground.lab.race.side import LabFactory, Side
-from playground.lab.race.state import Entrant, Place, RaceState, SamplePair, SideState
+from playground.lab.race.state import (
+    Entrant,
+    Place,
+    RaceState,
+    SamplePair,
+    SideState,
+    incomparable,
+)
 
 PICTURE = 0.08
 """Seconds that the slower side trains between two pictures of a race in lock-step."""
@@ -431,16 +438,24 @@ def remarks(left: SideState, right: SideState, settings: Sequence[Setting]) -> t
     the better one."""
     parts = {setting.field.partition(".")[0] for setting in settings}
     found = []
-    one, other = left.info, right.info
-    if one is not None and other is not None and one.vocabulary != other.vocabulary:
-        found.append(
-            "Their tokens differ, and the losses are nats a token: compare what they write, not "
-            "the numbers."
-        )
+    why = incomparable(left.info, right.info)
+    if why:
+        found.append(why)
     elif parts & {*_ORDER}:
         found.append(
             "They learn from other documents at each step: compare averages, not single steps."
         )
-    if "tokenizer" not in parts and parts & {*_HELD_OUT}:
-        found.append("Their held-out documents differ too.")
+    one, other = left.scored, right.scored
+    if one is None or other is None:
+        if "tokenizer" not in parts and parts & {*_HELD_OUT}:
+            found.append("Their held-out documents differ too.")
+    elif one.sha256 != other.sha256:
+        found.append(
+            f"Their held-out losses are measured on other text ({one.characters:,} and "
+            f"{other.characters:,} characters), and cannot be compared either."
+            if why
+            else "Their held-out losses are measured on other text, and cannot be compared."
+        )
+    elif why:
+        found.append("The held-out text is the same for both: bits a character compare there.")
     return tuple(found)

@@ -160,6 +160,7 @@ class Side:
             engine=frame.engine,
             steps_per_second=frame.steps_per_second,
             info=self.lab.open_run.info,
+            scored=frame.scored,
             run=record.run if record is not None else None,
             parent=parent,
         )

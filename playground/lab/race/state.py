@@ -10,8 +10,9 @@ from typing import Literal
 from playground.lab.fork import Setting
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
-from playground.lab.protocol.run import Checkpoint, Recording, RunInfo, SessionState
+from playground.lab.protocol.run import Checkpoint, Recording, RunInfo, Scored, SessionState
 from playground.lab.protocol.sampling import SampleBatch, Sampling
+from playground.lab.store import runlist
 
 Place = Literal[0, 1]
 """Left or right, A or B."""
@@ -124,6 +125,8 @@ class SideState:
     notes: tuple[str, ...] = ()
     """What a person should know of the side: why its worker was lost, what is different since."""
     info: RunInfo | None = None
+    scored: Scored | None = None
+    """What the hold-out losses are measured on; None if nothing is held out."""
     run: int | None = None
     """The side's number in the store; None if it is not recorded."""
     parent: tuple[int, int] | None = None
@@ -133,10 +136,31 @@ class SideState:
         """The latest (step, hold-out loss) up to where the side stands; None before the first."""
         return next((pair for pair in reversed(self.evaluations) if pair[0] <= self.step), None)
 
+    def bits(self) -> float | None:
+        """The latest hold-out loss in bits a character; None if that is not known."""
+        held = self.heldout()
+        if held is None or self.scored is None:
+            return None
+        return held[1] * self.scored.bits_per_nat
+
     def average(self) -> float | None:
         """The smoothed loss where the side stands; None before the first."""
         place = min(self.step - self.first, len(self.smoothed)) - 1
         return self.smoothed[place] if place >= 0 else None
+
+
+def incomparable(one: RunInfo | None, other: RunInfo | None) -> str:
+    """Why the losses of two runs cannot be compared, in a sentence; "" if they can be, as far as
+    that is known."""
+    if one is None or other is None:
+        return ""
+    contexts = one.block_size, other.block_size
+    reached = max(one.longest, other.longest) + 1  # the end of a document is predicted, too
+    return runlist.incomparable(
+        tokens=(one.vocabulary, one.vocab_size) != (other.vocabulary, other.vocab_size),
+        data=bool(one.data and other.data) and one.data != other.data,
+        contexts=contexts if reached > min(contexts) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +203,14 @@ class RaceState:
     @property
     def comparable(self) -> bool:
         """True if both losses are nats of the same tokens, as far as that is known."""
-        one, other = (side.info for side in self.sides)
-        return one is None or other is None or one.vocabulary == other.vocabulary
+        return not incomparable(*(side.info for side in self.sides))
+
+    @property
+    def same_held_out(self) -> bool:
+        """True if both held-out losses are measured on the same characters, so that their bits a
+        character can be compared whatever the tokens are."""
+        one, other = (side.scored for side in self.sides)
+        return one is not None and other is not None and one.sha256 == other.sha256
 
     @property
     def ahead(self) -> Place | None:

@@ -235,6 +235,7 @@ def gather(
         seconds=seconds,
         loss=_average(series.losses),
         evaluations=evaluations,
+        bits_per_nat=what.bits_per_nat if evaluations and (what := training.scored) else None,
         measured=measured,
         samples=tuple(samples),
         probes=tuple(probes),

@@ -94,6 +94,11 @@ class Evaluator:
         """How many documents the engine at work looks at."""
         return self._heldout.count(self._engine.made.engine)
 
+    @property
+    def documents(self) -> list[list[int]]:
+        """The documents that are measured, as tokens: the first ones, always the same."""
+        return self._heldout.documents[: self.count]
+
     def loss(self) -> HeldOutLoss:
-        """The loss over the first held-out documents, always the same ones. Raises PluginError."""
-        return loss_of(self._engine.losses(self._heldout.documents[: self.count]))
+        """The loss over `documents`. Raises PluginError."""
+        return loss_of(self._engine.losses(self.documents))

@@ -138,6 +138,7 @@ class FrameMaker:
             step=step,
             steps=training.spec.steps,
             epoch=training.epoch,
+            scored=training.scored,
             metrics=Metrics(first, losses, rates, evaluations, measured),
             learning_rate=base * training.schedule.shown(step),
             base_learning_rate=base,

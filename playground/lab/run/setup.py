@@ -188,6 +188,7 @@ def _open(
             notices=found,
             resumed_at=checkpoint.step if checkpoint else 0,
             distinct_documents=parts.distinct,
+            data=documents.fingerprints[0],
         ),
         config=config,
         engines=engines,

@@ -12,6 +12,7 @@ import math
 import time
 from array import array
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import chain
 
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
@@ -21,13 +22,14 @@ from playground.hooks.isolation import by_keyboard
 from playground.lab.edits import Edit, Edits
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError, Progress
-from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint
+from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Scored
 from playground.lab.protocol.sampling import Sampling
 from playground.lab.run.divergence import diverged, unexpected
 from playground.lab.run.engines import CurrentEngine, ReadyEngine, move
 from playground.lab.run.evaluation import Evaluator
 from playground.lab.run.guard import failure_of
 from playground.lab.run.schedule import schedule_failed
+from playground.lab.run.scored import scored
 from playground.lab.run.setup import PreparedRun, past_of, start_of
 from playground.lab.run.speed import Speedometer
 from playground.lab.timeline import SPACING, Keyframe, Series
@@ -108,6 +110,9 @@ class Training:
         )
         self.schedule = prepared.schedule
         self._evaluator = Evaluator(self.current, prepared.heldout)
+        self._scored: tuple[int, Scored | None] = (0, None)
+        """How many documents the evaluator measured when `scored` was asked last, and the answer;
+        the first documents are always the same ones."""
         past = start_of(prepared)
         self.timeline, self.series = past.timeline, past.series
         self._pace = AT_A_TIME
@@ -256,6 +261,17 @@ class Training:
     def evaluated(self) -> int:
         """How many held-out documents the engine at work looks at; 0 if none are held out."""
         return self._evaluator.count
+
+    @property
+    def scored(self) -> Scored | None:
+        """What the held-out loss is measured on with the engine at work; None without held-out
+        documents, or if the tokenizer fails."""
+        with suppress(PluginError):
+            documents = self._evaluator.documents
+            if len(documents) != self._scored[0]:
+                self._scored = len(documents), scored(documents, self._prepared.encoder)
+            return self._scored[1]
+        return None
 
     def _put_back(self, failure: Failure, good: int) -> None:
         """Go back to step `good`, and say why in `trouble`."""

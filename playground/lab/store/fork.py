@@ -87,7 +87,8 @@ def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) ->
         db.execute(f"{IN_FORCE} WHERE id = ?", (run,))
         db.execute(
             "UPDATE runs SET ready = 1, step = ?, at = ?, tokens_seen = ?, seconds = ?, loss = ?, "
-            "heldout = ?, status = 'paused', touched = ? WHERE id = ?",
+            "heldout = ?, bits_per_nat = (SELECT bits_per_nat FROM runs WHERE id = ?), "
+            "status = 'paused', touched = ? WHERE id = ?",
             (
                 step,
                 step,
@@ -95,6 +96,7 @@ def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) ->
                 seconds,
                 _recent_loss(db, run),
                 _last_heldout(db, run),
+                parent,
                 time.time(),
                 run,
             ),

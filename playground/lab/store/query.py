@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from playground.lab.store.rows import ROW_FIELDS, clean
+from playground.lab.store.rows import ROW_FIELDS, clean, column_of
 from playground.words import read_number
 
 Operator = Literal["=", "!=", ">=", "<=", ">", "<", "~"]
@@ -25,12 +25,13 @@ ALIASES = {
     "context": "block_size",
     "batch": "batch_size",
     "val": "heldout",
+    "bits": "bits_per_character",
 }
 TEXTS = frozenset({"uid", "name", "note", "dataset", "tokenizer", "engine", "schedule", "status",
                    "owner"})  # fmt: skip
 AGES = frozenset({"created", "touched"})
-NULLABLE = frozenset({"parent", "fork_step", "loss", "heldout"})
-FRACTIONS = frozenset({"learning_rate", "loss", "heldout"})
+NULLABLE = frozenset({"parent", "fork_step", "loss", "heldout", "bits_per_character"})
+FRACTIONS = frozenset({"learning_rate", "loss", "heldout", "bits_per_character"})
 """Fields of numbers with decimals; every other number is whole."""
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SEARCHED = ("name", "note", "dataset")
@@ -113,9 +114,10 @@ class Query:
             places = " OR ".join(f"has(runs.{name}, ?)" for name in _SEARCHED)
             conditions.append(f"({places})")
             values.extend([word] * len(_SEARCHED))
-        column = f"runs.{self.sort}" + (" COLLATE NOCASE" if self.sort in TEXTS else "")
+        field = column_of(self.sort)
+        column = field + (" COLLATE NOCASE" if self.sort in TEXTS else "")
         way = "DESC" if self.descending else "ASC"
-        order = f"ORDER BY runs.{self.sort} IS NULL, {column} {way}, runs.id {way}"
+        order = f"ORDER BY {field} IS NULL, {column} {way}, runs.id {way}"
         if self.limit is not None:
             order += " LIMIT ?"
             values.append(min(self.limit, _MOST))
@@ -123,7 +125,7 @@ class Query:
 
 
 def _condition(one: Filter, interrupted: Iterable[int]) -> tuple[str, Value]:
-    column = f"runs.{one.field}"
+    column = column_of(one.field)
     if one.field == "status":
         left = ", ".join(str(int(run)) for run in interrupted)
         column = f"(CASE WHEN runs.id IN ({left}) THEN 'interrupted' ELSE runs.status END)"

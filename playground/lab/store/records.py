@@ -102,6 +102,9 @@ class Batch:
     """(step, hold-out loss) pairs."""
     measured: Mapping[str, array[float]] = field(default_factory=dict)
     """What metrics measured, by label: step, value, step, value ..."""
+    bits_per_nat: float | None = None
+    """Bits a character that a hold-out loss of 1 nat a token comes to; None if that is not
+    known."""
     samples: tuple[StoredSamples, ...] = ()
     probes: tuple[ProbeAnswers, ...] = ()
     edits: tuple[Edit, ...] = ()
@@ -156,6 +159,8 @@ class RunRow:
     status: RunStatus
     owner: str
     """A name for whoever has the run open: "process 4711 on laptop"; empty if it was closed."""
+    bits_per_character: float | None = None
+    """The latest hold-out loss in bits a character; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,15 @@ from playground.lab.store.records import NewRun, PluginUse, RunRow, RunStatus, S
 from playground.strict import Refusal, fields, flag, items, number, parsed, shown, text_of, whole
 
 ROW_FIELDS = tuple(field.name for field in dataclasses.fields(RunRow))
-ROW_COLUMNS = ", ".join(f"runs.{name}" for name in ROW_FIELDS)
+_COMPUTED = {"bits_per_character": "(runs.heldout * runs.bits_per_nat)"}
+
+
+def column_of(field: str) -> str:
+    """The SQL of a field of RunRow."""
+    return _COMPUTED.get(field, f"runs.{field}")
+
+
+ROW_COLUMNS = ", ".join(map(column_of, ROW_FIELDS))
 _KINDS = [
     {
         "int": (int,),

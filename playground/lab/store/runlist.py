@@ -20,6 +20,29 @@ Place = Literal["", "here", "elsewhere", "nowhere"]
 """Where a run is open: "" for a closed run, "here" in this playground, "elsewhere" in another
 living process, "nowhere" if the process that had it open is gone."""
 
+
+def incomparable(*, tokens: bool, data: bool, contexts: tuple[int, int] | None) -> str:
+    """Why the losses of two runs cannot be compared, in a sentence; "" if they can be.
+
+    tokens, data: whether the tokens and the documents of the two differ. contexts: both context
+    lengths, if there are documents that are longer than one of them.
+    """
+    if tokens:
+        return (
+            "Their tokens differ, and the losses are nats a token: compare bits a character, or "
+            "what they write, not these numbers."
+        )
+    if data:
+        return "They learn from different data: their losses cannot be compared."
+    if contexts is not None and contexts[0] != contexts[1]:
+        one, other = contexts
+        return (
+            f"Their contexts have {one:,} and {other:,} tokens: where documents are longer, the "
+            "losses are of other tokens, and cannot be compared."
+        )
+    return ""
+
+
 _SIGNS = {"ready": "○", "running": "▶", "paused": "‖", "finished": "✓", "failed": "✗"}
 _DEEPEST = 16
 """Characters of a branch. Deeper forks are drawn beside each other."""

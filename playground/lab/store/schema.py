@@ -14,7 +14,7 @@ from playground.lab.store.errors import StoreError, damaged, make_folder_of, mis
 
 APPLICATION_ID = 0x6D677074
 """The letters "mgpt"."""
-VERSION = 3
+VERSION = 4
 _HEADER = 100
 """Bytes that every SQLite database begins with."""
 
@@ -53,12 +53,14 @@ CREATE TABLE runs (
   status TEXT NOT NULL,
   owner TEXT NOT NULL DEFAULT '',
   deleted REAL,
-  ready INTEGER NOT NULL DEFAULT 1
+  ready INTEGER NOT NULL DEFAULT 1,
+  bits_per_nat REAL
 )
 """
 """parent has no REFERENCES, because a purged parent is shown as gone. ready is 0 while a fork or an
 import is copied in pieces; no list shows such a run. learning_rate and engine are those in force
-at the end of the record: see IN_FORCE."""
+at the end of the record: see IN_FORCE. heldout times bits_per_nat is bits a character; NULL where
+a run was recorded before there was that column."""
 
 DETAILS = """
 CREATE TABLE details (
@@ -171,6 +173,7 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE details ADD COLUMN text_sha256 TEXT NOT NULL DEFAULT ''",
     ),
     2: (IN_FORCE,),
+    3: ("ALTER TABLE runs ADD COLUMN bits_per_nat REAL",),
 }
 """By version, the statements that make the next version."""
 

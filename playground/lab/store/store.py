@@ -579,7 +579,10 @@ def _add_what_was_seen(db: sqlite3.Connection, run: int, batch: Batch) -> None:
     )
     if batch.evaluations:
         step, loss = max(batch.evaluations)
-        db.execute("UPDATE runs SET heldout = ? WHERE id = ? AND step >= ?", (loss, run, step))
+        db.execute(
+            "UPDATE runs SET heldout = ?, bits_per_nat = ? WHERE id = ? AND step >= ?",
+            (loss, batch.bits_per_nat, run, step),
+        )
     db.executemany(
         "INSERT INTO samples (run, step, body) VALUES (?, ?, ?)",
         [(run, one.batch.step, samples_text(one)) for one in batch.samples],

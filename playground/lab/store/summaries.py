@@ -247,20 +247,45 @@ class Pair:
     different: tuple[Setting, ...]
     parted: int | None
     """The first step whose losses differ; None if the steps that both runs have are the same."""
+    incomparable: str = ""
+    """Why their losses cannot be compared, in a sentence; "" if they can be."""
 
 
 def pair(store: Store, left: int, right: int) -> Pair:
     """Compare two runs. Raises StoreError."""
     from playground.lab.fork import differences
 
-    settings = [settings_of(store.record(run)) for run in (left, right)]
+    one, other = (store.record(run) for run in (left, right))
     return Pair(
         left=about(store, left),
         right=about(store, right),
         lines=(outline(store, left), outline(store, right)),
-        different=differences(*settings),
+        different=differences(settings_of(one), settings_of(other)),
+        incomparable=runlist.incomparable(
+            tokens=_tokens(one) != _tokens(other),
+            data=one.data != other.data,
+            contexts=_contexts(one.row, other.row),
+        ),
         parted=_parted(store.curve(left), store.curve(right)),
     )
+
+
+def _tokens(record: RunRecord) -> tuple[str, str]:
+    """What decides the tokens of a run: its tokenizer, as it was trained."""
+    return record.row.tokenizer, record.tokenizer_state
+
+
+def _contexts(one: RunRow, other: RunRow) -> tuple[int, int] | None:
+    """Both context lengths; None if their held-out documents show that both contexts hold them
+    whole: a character then has as many tokens in either run."""
+    shares = [
+        row.heldout / row.bits_per_character
+        for row in (one, other)
+        if row.heldout is not None and row.bits_per_character
+    ]
+    if len(shares) == 2 and math.isclose(*shares, rel_tol=1e-9):
+        return None
+    return one.block_size, other.block_size
 
 
 def _parted(

@@ -196,6 +196,7 @@ def _finish(db: sqlite3.Connection, run: int, given: Given) -> None:
         "at": given.at,
         "loss": given.loss,
         "heldout": given.heldout,
+        "bits_per_nat": given.bits_per_nat,
         "status": given.status,
         "tokens_seen": given.tokens_seen,
         "seconds": given.seconds,

@@ -71,6 +71,7 @@ class Given:
     at: int
     loss: float | None
     heldout: float | None
+    bits_per_nat: float | None
     status: RunStatus
     tokens_seen: int
     seconds: float
@@ -132,6 +133,7 @@ def given_of(file: sqlite3.Connection) -> Given:
         _whole(row, "at", step),
         None if row["loss"] is None else number(row["loss"], "loss", nan=True),
         None if row["heldout"] is None else number(row["heldout"], "heldout", nan=True),
+        None if row.get("bits_per_nat") is None else number(row["bits_per_nat"], "bits_per_nat", 0),
         status,
         _whole(row, "tokens_seen"),
         number(row["seconds"], "the seconds of its training", 0),

@@ -140,6 +140,10 @@ def side_line(state: RaceState, place: Place, width: int) -> Content:
     if held is not None:
         error = plus_minus(side.heldout_errors.get(held[0]), 4)
         pieces.append((2, Content.assemble(("held out ", MUTED), f"{held[1]:.4f}{error}")))
+    bits = side.bits()
+    if bits is not None:
+        # Where the tokens differ, this is the number to look at.
+        pieces.append((2 if state.comparable else 1, Content(f"{bits:.3f} bits/char")))
     if side.steps_per_second and not state.lockstep:
         pieces.append((3, Content.styled(f"{short_number(side.steps_per_second)} steps/s", MUTED)))
     if side.info is not None:
@@ -168,6 +172,8 @@ def verdict(state: RaceState, width: int) -> Content:
         else:
             words = "The same so far, bit for bit."
         return assemble([(0, Content.styled(words, MUTED))], width)
+    if not state.comparable:
+        return _verdict_in_bits(state, width)
     pieces: list[Piece] = [
         (
             0,
@@ -185,6 +191,30 @@ def verdict(state: RaceState, width: int) -> Content:
     if largest is not None:
         words = f"farthest at {largest.step:,}: {signed(largest.difference)}"
         pieces.append((2, Content.styled(words, MUTED)))
+    return assemble(pieces, width)
+
+
+def _verdict_in_bits(state: RaceState, width: int) -> Content:
+    """Which side is ahead where the losses cannot be compared: in bits a character, if both are
+    measured on the same held-out text at the same step."""
+    pieces: list[Piece] = [(1, Content("The losses cannot be compared."))]
+    one, other = state.sides
+    left, right = one.bits(), other.bits()
+    held = one.heldout(), other.heldout()
+    if left is None or right is None or held[0] is None or held[1] is None:
+        words = "There are no bits a character to compare: hold something out."
+        return assemble([*pieces, (0, Content.styled(words, MUTED))], width)
+    if not state.same_held_out:
+        pieces.append((0, Content.styled(f"Bits a character: A {left:.3f}, B {right:.3f}", MUTED)))
+    elif held[0][0] != held[1][0]:
+        steps = f"at steps {held[0][0]:,} and {held[1][0]:,}"
+        pieces.append((0, Content(f"Held out, {steps}: A {left:.3f}, B {right:.3f} bits/char")))
+    elif left == right:
+        pieces.append((0, Content(f"Both have {left:.3f} bits a character, held out.")))
+    else:
+        ahead = LETTERS[0 if left < right else 1]
+        gap = f" by {abs(left - right):.3f} bits a character, held out, step {held[0][0]:,}"
+        pieces.append((0, Content.assemble((f"{ahead} is ahead", "bold"), gap)))
     return assemble(pieces, width)
 
 

@@ -12,12 +12,14 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
 from playground.lab.probe_answers import ProbeChange, compare, summary
+from playground.lab.store.records import RunRow
 from playground.lab.store.summaries import About, Outline, Pair
 from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.probes.answers import ChangeList
+from playground.tui.styles import CAUTION
 from playground.tui.widgets.chart import Chart, Kind, Role, Series
 from playground.tui.widgets.text import visible
-from playground.words import many, plus_minus
+from playground.words import many, number, plus_minus
 
 _TEXTS = 8
 """Samples that are shown of a batch."""
@@ -122,6 +124,8 @@ class RunDetail(Vertical):
         )
         shape = f"{layers}, {heads}, {row.n_embd} wide, context {row.block_size}"
         yield _pair("model", f"{shape}: {row.parameters:,} parameters")
+        if row.bits_per_character is not None:
+            yield _pair("held out", _held_out(row))
         yield _pair("seed", f"{row.seed}, batches of {row.batch_size}, {row.schedule} schedule")
         if row.parent is not None:
             name = f" ({visible(about.parent_name)})" if about.parent_name else ""
@@ -154,6 +158,11 @@ class RunDetail(Vertical):
             yield Content.styled(f"probes were asked once, after step {first.step:,}", MUTED)
 
 
+def _held_out(row: RunRow) -> str:
+    """The latest hold-out loss, by the token and by the character."""
+    return f"{number(row.heldout)} nats a token, {number(row.bits_per_character)} bits a character"
+
+
 def _plain(field: str) -> str:
     """A dotted setting in words: "learning rate" for "optimizer.learning_rate"."""
     part = field.removeprefix("optimizer.").removeprefix("model.")
@@ -166,6 +175,11 @@ def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Conten
         yield Content("their losses are the same, as far as both go")
     else:
         yield _pair("losses", f"differ from step {pair.parted:,} on")
+    if pair.incomparable:
+        yield Content.styled(pair.incomparable, CAUTION)
+    for about in (left, right):
+        if about.row.bits_per_character is not None:
+            yield _pair(f"run {about.row.id}, held out", _held_out(about.row))
     for one in pair.different:
         yield Content.assemble(
             (f"{visible(one.field)}  ", MUTED), f"{_value(one.left)} | {_value(one.right)}"

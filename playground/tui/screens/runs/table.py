@@ -24,12 +24,15 @@ COLUMNS = (
     Column("step", "step", 11, priority=6, align="right"),
     Column("loss", "loss", 6, priority=8, align="right"),
     Column("heldout", "held out", 8, priority=4, align="right"),
+    Column("bits_per_character", "bits/char", 9, priority=0, align="right"),
     Column("touched", "age", 6, priority=5, align="right"),
     Column("status", "state", 19, priority=9),
 )
 """Each column has the name of the field of RunRow that it is sorted by."""
 WIDEST_NUMBER = 3
-SMALL_FIRST = frozenset({"name", "dataset", "engine", "loss", "heldout", "status"})
+SMALL_FIRST = frozenset(
+    {"name", "dataset", "engine", "loss", "heldout", "bits_per_character", "status"}
+)
 """Columns that are first sorted from the smallest value on; the others from the largest."""
 FAMILIES = frozenset({"id", "touched"})
 """Sorted by one of these columns, the list may show forks below the run they come from."""
@@ -94,6 +97,8 @@ class Table:
                 return Cell(number(row.loss), "strong")
             case "heldout":
                 return Cell(number(row.heldout))
+            case "bits_per_character":
+                return Cell(number(row.bits_per_character))
             case "touched":
                 return Cell(age(self.now - row.touched), "quiet")
         standing = self.standing(row)
