@@ -17,7 +17,7 @@ from textual.widgets import Input
 from playground.hooks.sources import PluginSources
 from playground.lab.fork import Setting
 from playground.lab.protocol.failures import Failure, LabError
-from playground.lab.protocol.run import Checkpoint
+from playground.lab.protocol.run import Checkpoint, Scored
 from playground.lab.protocol.sampling import SampleBatch, SampleText, Sampling
 from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideState
 from playground.tui.control.runs import Kept
@@ -27,6 +27,7 @@ from playground.tui.screens.race import view as view
 from playground.tui.screens.race.screen import RACE_BINDINGS, RaceScreen
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.static_text import Words
+from tests.tui.screens.conftest import build_model
 
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
 
@@ -370,6 +371,31 @@ async def test_troubles_of_one_side_and_what_must_be_minded_are_words(
             "! Compare averages.",
         ]
         assert "✗ down" in says(screen, "1")
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        (Scored(80, 100, "same"), "B is ahead by 0.692 bits a character, held out, step 0"),
+        (Scored(80, 100, "other"), "Bits a character: A 4.501, B 3.809"),
+        (None, "hold something out"),
+    ],
+)
+async def test_runs_with_other_tokens_are_compared_by_the_character(
+    right: Scored | None, said: str, host: Callable[..., Any]
+) -> None:
+    infos = build_model().info, replace(build_model().info, vocab_size=99, vocabulary=("x",))
+    found = Scored(100, 100, "same"), right
+    sides = tuple(
+        replace(one, info=info, scored=scored, evaluations=((0, nats),))
+        for one, info, scored, nats in zip(PARTED.sides, infos, found, (3.12, 3.3), strict=True)
+    )
+    screen = screen_of(ScriptedRace(replace(PARTED, sides=sides)))
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        assert said in says(screen, "verdict")
+        assert "B − A" not in says(screen, "verdict")
+        assert "4.501 bits/char" in says(screen, "0")
 
 
 async def test_where_both_stand_counts_and_what_is_recorded_stays_in_sight(
