@@ -19,7 +19,6 @@ from playground.lab.protocol.frames import Frame, FrameRequest, MatrixFrame, Mat
 from playground.lab.protocol.run import MatrixKind, RunInfo
 from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
 from playground.lab.smoothing import smoothed
-from playground.lab.timeline import HELD_OUT_ERROR
 from playground.tui.widgets.curve import Curve
 from playground.words import plus_minus
 
@@ -74,6 +73,8 @@ class PlaygroundModel:
     loss: Curve = field(default_factory=Curve)
     ema: Curve = field(default_factory=Curve)
     evaluations: Curve = field(default_factory=Curve)
+    evaluation_errors: Curve = field(default_factory=Curve)
+    """The standard errors of the evaluations, where they are known."""
     metrics: dict[str, Curve] = field(default_factory=dict)
     """The values of each metric by its label, also of metrics that are off now."""
     measuring: Measuring = field(default_factory=Measuring)
@@ -190,6 +191,9 @@ class PlaygroundModel:
         for step, value in metrics.evaluations:
             if step > latest:
                 self.evaluations.append(step, value)
+        for step, error in metrics.evaluation_errors:
+            if step > latest:
+                self.evaluation_errors.append(step, error)
         self._add_measured(frame)
         self._last_step = frame.step
         for batch in frame.batches:  # two frames that were under way may bring the same batch
@@ -229,12 +233,11 @@ class PlaygroundModel:
         """The standard error of the last hold-out loss at or before `step`, as " ± 0.012"; "" if it
         is not known."""
         count = self.evaluations.index_range(0, step)[1]
-        errors = self.metrics.get(HELD_OUT_ERROR)
-        if errors is None or not count:
+        if not count:
             return ""
         at = self.evaluations.xs[count - 1]
-        start, stop = errors.index_range(at, at)
-        return plus_minus(errors.ys[start]) if stop > start else ""
+        start, stop = self.evaluation_errors.index_range(at, at)
+        return plus_minus(self.evaluation_errors.ys[start]) if stop > start else ""
 
     def _add_losses(self, first: int, losses: array[float]) -> None:
         """Add losses and their moving average; a fast engine gives thousands at once."""
@@ -249,7 +252,8 @@ class PlaygroundModel:
     def _go_back_to(self, step: int) -> None:
         """Cut the curves off after this step. The same steps may come again."""
         self._last_step = step
-        for curve in (self.loss, self.ema, self.evaluations, *self.metrics.values()):
+        held_out = self.evaluations, self.evaluation_errors
+        for curve in (self.loss, self.ema, *held_out, *self.metrics.values()):
             curve.truncate_after(step)
         self._average = self.ema.ys[-1] if len(self.ema) else math.nan
 
@@ -257,7 +261,7 @@ class PlaygroundModel:
         self._epoch = epoch
         self._last_step = 0
         self._average = math.nan
-        for curve in (self.loss, self.ema, self.evaluations):
+        for curve in (self.loss, self.ema, self.evaluations, self.evaluation_errors):
             curve.clear()
         self.metrics.clear()
         self.batches.clear()

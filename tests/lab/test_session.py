@@ -84,7 +84,8 @@ def test_baselines_are_those_of_the_tokens_the_model_sees(
     nats = {baseline.name: baseline.nats for baseline in info.baselines}
     assert nats["uniform"] == pytest.approx(math.log(3))
     assert nats["unigram"] == pytest.approx(math.log(3))  # a, b and BOS equally often
-    assert nats["bigram"] == pytest.approx(0.0)  # each is certain after the one before
+    # After each token the same one stood 3 times, and the smoothing adds one of any kind.
+    assert nats["bigram"] == pytest.approx(math.log(4 / (3 + 1 / 3)))
 
 
 def test_hold_out_loss_is_taken_at_the_start_every_n_steps_and_at_the_end(

@@ -91,6 +91,8 @@ class Metrics:
     measured: Mapping[str, tuple[tuple[int, float], ...]] = field(default_factory=dict)
     """(step, value) pairs of each metric, by its label. The last step of the frame before may come
     again, because samples may have been measured there since."""
+    evaluation_errors: tuple[tuple[int, float], ...] = ()
+    """(step, standard error) pairs of the evaluations, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

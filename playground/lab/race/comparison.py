@@ -10,7 +10,6 @@ from operator import ne, sub
 from playground.lab.protocol.frames import Metrics
 from playground.lab.race.state import Gap
 from playground.lab.smoothing import smoothed
-from playground.lab.timeline import HELD_OUT_ERROR
 
 
 class Track:
@@ -46,7 +45,7 @@ class Track:
         self.losses.extend(metrics.losses[known:])
         self._smooth()
         self._evaluations.update(metrics.evaluations)
-        self._errors = {**self._errors, **dict(metrics.measured.get(HELD_OUT_ERROR, ()))}
+        self._errors = {**self._errors, **dict(metrics.evaluation_errors)}
 
     def _smooth(self) -> None:
         before = self.smoothed[-1] if self.smoothed else math.nan
@@ -66,7 +65,7 @@ class Track:
         del self.smoothed[common:]
         self._smooth()
         self._evaluations = dict(metrics.evaluations)
-        self._errors = dict(metrics.measured.get(HELD_OUT_ERROR, ()))
+        self._errors = dict(metrics.evaluation_errors)
         return self.first + common
 
 

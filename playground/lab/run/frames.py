@@ -28,6 +28,7 @@ from playground.lab.run.panels import LOSSES, Panels
 from playground.lab.run.setup import PreparedRun
 from playground.lab.run.speed import Speedometer
 from playground.lab.run.training import Training
+from playground.lab.timeline import HELD_OUT_ERROR
 
 _SHOWN = 200
 """How many characters of a neighbouring document are shown."""
@@ -121,6 +122,7 @@ class FrameMaker:
         step, timeline = training.step, training.timeline
         first, losses, rates, evaluations = training.series.between(request.since_step, step)
         measured = training.series.shown_between(request.since_step, step)
+        errors = measured.pop(HELD_OUT_ERROR, ())
         base, work = timeline.rate_at(step), training.work
         rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
         shows_update = any(view.kind == "update" for view in request.matrices)
@@ -139,7 +141,7 @@ class FrameMaker:
             steps=training.spec.steps,
             epoch=training.epoch,
             scored=training.scored,
-            metrics=Metrics(first, losses, rates, evaluations, measured),
+            metrics=Metrics(first, losses, rates, evaluations, measured, errors),
             learning_rate=base * training.schedule.shown(step),
             base_learning_rate=base,
             engine=training.engine_name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
@@ -134,8 +133,7 @@ def test_the_figure_of_a_step_depends_on_no_clock(spec: RunSpec, registry: Regis
     series = runs[1].training.series
     series.evaluations.clear()
     series.measured.clear()
-    runs[1].go_to(1)
+    runs[1].training.timeline.forget_frames_after(0)  # so that the replay passes them all
     runs[1].go_to(30)
     again = {step: series.held_out(step) for step in series.evaluations}
-    assert again == {step: loss for step, loss in known.items() if step > 0}
-    assert all(loss is not None and math.isfinite(loss.mean) for loss in again.values())
+    assert again and again == {step: loss for step, loss in known.items() if step > 0}
