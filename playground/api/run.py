@@ -128,7 +128,8 @@ class RunExport:
     evaluations: Sequence[tuple[int, float]]
     """(step, hold-out loss) pairs, nats a token."""
     series: Mapping[str, Sequence[tuple[int, float]]]
-    """Each metric's (step, value) pairs, by its name."""
+    """Each metric's (step, value) pairs, by its name; the standard errors of the evaluations are
+    named "held-out error"."""
     samples: Sequence[tuple[int, str]]
     """(step, text) pairs."""
     matrices: Mapping[str, tuple[int, int]]

@@ -38,7 +38,7 @@ _SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
     ("--seed", "seed", int, "N", "Training",
      "Decides the order of the documents and the first weights (42)."),
     ("--holdout", "holdout", float, "X", "Training",
-     "Share of the documents never trained on, 0 to 0.9 (0.1)."),
+     "Share of the texts never trained on, 0 to 0.9 (0.1)."),
     ("--eval-every", "eval_every", int, "N", "Training",
      "Steps between two hold-out losses; 0 for never (100)."),
     ("--engine", "engine", str, "NAME", "Training",

@@ -142,7 +142,7 @@ class RunSpec(_Frozen):
     )  # fmt: skip
     holdout: float = setting(
         0.1, ge=0, le=0.9, usual=(0.0, 0.2), label="held out",
-        help="share of the documents never trained on, to see what is learnt and not memorized",
+        help="share of the texts never trained on, to see what is learnt and not memorized",
     )  # fmt: skip
     holdout_by: HoldoutBy = "text"
     """A spec that was stored without this setting holds out by row, and so do forks of its run."""

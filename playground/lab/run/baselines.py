@@ -50,7 +50,7 @@ class Survey:
 def survey(texts: Sequence[str], encoder: Encoder, report: Report) -> Survey:
     """Survey the first documents. Raises UnknownTextError, PluginError, what `report` raises."""
     block = encoder.block_size
-    counted = NGrams(encoder.vocab_size, encoder.bos_id)
+    counted = NGrams(encoder.vocab_size)
     longest = characters = 0
     reach = total = 0.0
     starts: set[tuple[int, ...]] = set()
@@ -109,15 +109,17 @@ def baselines(look: Survey, heldout: HeldOut, encoder: Encoder) -> tuple[Baselin
         for name, nats in zip(ORDERS, sums, strict=True):
             found.append(Baseline(name, max(0.0, nats / tokens), documents))
 
+    counted = look.counted
     if not heldout.documents:
-        add(look.counted.own_losses(), look.counted.tokens, 0)
-    sums, tokens, counts = [0.0, 0.0, 0.0], 0, heldout.counts
-    for number, document in enumerate(heldout.documents, 1):
-        targets = predicted(document[1:-1], encoder)
-        sums = [a + b for a, b in zip(sums, look.counted.losses(targets), strict=True)]
-        tokens += len(targets)
-        if number in counts:
-            add(sums, tokens, number)
+        add(counted.losses_of(counted), counted.tokens, 0)
+    before, sums, tokens = 0, [0.0, 0.0, 0.0], 0
+    for count in heldout.counts:
+        some = NGrams(encoder.vocab_size)
+        for document in heldout.documents[before:count]:
+            some.add(predicted(document[1:-1], encoder))
+        sums = [a + b for a, b in zip(sums, counted.losses_of(some), strict=True)]
+        before, tokens = count, tokens + some.tokens
+        add(sums, tokens, count)
     return tuple(found)
 
 

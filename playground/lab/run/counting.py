@@ -7,7 +7,8 @@ the next shorter ones by as much as it has met new tokens after the same context
                      / (count(context) + kinds(context))
 
 `kinds` is how many different tokens were met after the context. A unigram gives way to the uniform
-distribution in the same way. A document begins after BOS, and has BOS before it.
+distribution in the same way. The beginning of a
+document is a context like a token.
 """
 
 from __future__ import annotations
@@ -19,53 +20,43 @@ from collections.abc import Sequence
 from playground.lab.protocol.run import BaselineName
 
 ORDERS: tuple[BaselineName, ...] = ("unigram", "bigram", "trigram")
-
-Tokens = Sequence[int]
+_BEGIN = -1
+"""Stands twice before a document."""
+_AT_ONCE = 2**16
+"""Tokens that are counted in one call."""
 
 
 class NGrams:
-    """Counts of the tokens of documents, and the losses that they lead to."""
+    """Counts of tokens, each with the two before it, and the losses that these counts lead to."""
 
-    def __init__(self, vocab_size: int, bos_id: int) -> None:
-        self._size = vocab_size
-        self._bos = bos_id
-        self._pairs: Counter[tuple[int, int]] = Counter()
-        self._triples: Counter[tuple[int, int, int]] = Counter()
+    def __init__(self, vocab_size: int) -> None:
         self.documents = 0
         self.tokens = 0
         """Tokens counted."""
-        self._tables: _Tables | None = None
+        self._vocab_size = vocab_size
+        self._triples: Counter[tuple[int, int, int]] = Counter()
+        self._uncounted: list[int] = []
 
-    def add(self, targets: Tokens) -> None:
+    def add(self, targets: Sequence[int]) -> None:
         """Count the tokens that a model predicts in one document."""
-        bos = self._bos
-        before = [bos, *targets[:-1]]
-        self._pairs.update(zip(before, targets, strict=True))
-        self._triples.update(zip([bos, *before[:-1]], before, targets, strict=True))
+        self._uncounted += (_BEGIN, _BEGIN, *targets)
         self.documents += 1
         self.tokens += len(targets)
-        self._tables = None
+        if len(self._uncounted) >= _AT_ONCE:
+            self._count()
 
-    def losses(self, targets: Tokens) -> tuple[float, float, float]:
-        """The loss of a document summed over its tokens, in nats, for each of ORDERS."""
-        tables = self._known()
-        bos, log = self._bos, math.log
-        first, second = bos, bos
-        one = two = three = 0.0
-        for token in targets:
-            low = tables.unigram(token)
-            middle = tables.bigram(second, token, low)
-            one -= log(low)
-            two -= log(middle)
-            three -= log(tables.trigram(first, second, token, middle))
-            first, second = second, token
-        return one, two, three
+    def _count(self) -> Counter[tuple[int, int, int]]:
+        flat, self._uncounted = self._uncounted, []
+        self._triples.update(zip(flat, flat[1:], flat[2:], strict=False))
+        for junk in [triple for triple in self._triples if triple[2] == _BEGIN]:
+            del self._triples[junk]  # from the end of one document to the beginning of the next
+        return self._triples
 
-    def own_losses(self) -> tuple[float, float, float]:
-        """The loss summed over all tokens that were counted, for each of ORDERS."""
-        tables, log = self._known(), math.log
+    def losses_of(self, others: NGrams) -> tuple[float, float, float]:
+        """The loss of the other counted tokens, summed, in nats, for each of ORDERS."""
+        tables, log = _Tables(self._count(), self._vocab_size), math.log
         one = two = three = 0.0
-        for (first, second, token), count in self._triples.items():
+        for (first, second, token), count in others._count().items():
             low = tables.unigram(token)
             middle = tables.bigram(second, token, low)
             one -= count * log(low)
@@ -73,35 +64,27 @@ class NGrams:
             three -= count * log(tables.trigram(first, second, token, middle))
         return one, two, three
 
-    def _known(self) -> _Tables:
-        if self._tables is None:
-            self._tables = _Tables(self._pairs, self._triples, self._size)
-        return self._tables
-
 
 class _Tables:
     """Counts, and for each context how often and before how many kinds of tokens it stood."""
 
-    def __init__(
-        self,
-        pairs: Counter[tuple[int, int]],
-        triples: Counter[tuple[int, int, int]],
-        vocab_size: int,
-    ) -> None:
+    def __init__(self, triples: Counter[tuple[int, int, int]], vocab_size: int) -> None:
         self._ones: Counter[int] = Counter()
+        self._pairs: Counter[tuple[int, int]] = Counter()
+        self._triples = triples
         self._after_one: Counter[int] = Counter()
         self._kinds_after_one: Counter[int] = Counter()
         self._after_two: Counter[tuple[int, int]] = Counter()
         self._kinds_after_two: Counter[tuple[int, int]] = Counter()
-        self._pairs, self._triples = pairs, triples
-        for (before, token), count in pairs.items():
+        for (first, second, token), count in triples.items():
+            self._pairs[second, token] += count
+            self._after_two[first, second] += count
+            self._kinds_after_two[first, second] += 1
+        for (before, token), count in self._pairs.items():
             self._ones[token] += count
             self._after_one[before] += count
             self._kinds_after_one[before] += 1
-        for (first, second, _), count in triples.items():
-            self._after_two[first, second] += count
-            self._kinds_after_two[first, second] += 1
-        self._total = pairs.total()
+        self._total = self._ones.total()
         self._uniform = 1 / vocab_size
 
     def unigram(self, token: int) -> float:

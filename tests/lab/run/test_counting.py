@@ -19,6 +19,13 @@ A, B, END = 0, 1, 2
 """The tokens of the hand count; END is BOS, before and after each document."""
 
 
+def counts_of(*documents: list[int], size: int) -> NGrams:
+    counted = NGrams(size)
+    for targets in documents:
+        counted.add(targets)
+    return counted
+
+
 def log_sum(*chances: Fraction) -> float:
     return -sum(math.log(chance) for chance in chances)
 
@@ -27,20 +34,18 @@ def test_a_hand_count() -> None:
     """Trained on "ab" and "ab" and "a", measured on "ba".
 
     Tokens met: a 3, b 2, END 3; of 8, and 3 kinds. P(a) = (3 + 3/3) / (8 + 3) = 4/11, P(b) = 3/11,
-    P(END) = 4/11. After BOS: a 3, one kind. After a: b 2 and END 1, two kinds. After b: END 2, one
-    kind. After BOS b: never met. After b a: never met.
+    P(END) = 4/11. At the beginning: a 3, one kind. After a: b 2 and END 1, two kinds. After b: END
+    2, one kind. After the beginning and b: never met. After b and a: never met.
     """
-    counted = NGrams(3, END)
-    for targets in ([A, B, END], [A, B, END], [A, END]):
-        counted.add(targets)
+    counted = counts_of([A, B, END], [A, B, END], [A, END], size=3)
     one = {A: Fraction(4, 11), B: Fraction(3, 11), END: Fraction(4, 11)}
     first = (0 + 1 * one[B]) / (3 + 1)  # b at the beginning
     second = (0 + 1 * one[A]) / (2 + 1)  # a after b
     third = (1 + 2 * one[END]) / (3 + 2)  # the end after a
-    unigram, bigram, trigram = counted.losses([B, A, END])
+    unigram, bigram, trigram = counted.losses_of(counts_of([B, A, END], size=3))
     assert unigram == pytest.approx(log_sum(one[B], one[A], one[END]))
     assert bigram == pytest.approx(log_sum(first, second, third))
-    # At the beginning the context of two is BOS BOS, met 3 times before one kind.
+    # At the beginning the context of two is the beginning as well, met 3 times before one kind.
     assert trigram == pytest.approx(log_sum((0 + 1 * first) / (3 + 1), second, third))
 
 
@@ -52,12 +57,11 @@ def test_a_hand_count() -> None:
 def test_the_chances_after_any_context_add_up_to_one(
     documents: list[list[int]], context: list[int]
 ) -> None:
-    counted = NGrams(7, 6)
-    for document in documents:
-        counted.add([*document, 6])
-    known = counted.losses(context)
+    counted = counts_of(*([*document, 6] for document in documents), size=7)
+    known = counted.losses_of(counts_of(context, size=7))
+    each = [counted.losses_of(counts_of([*context, token], size=7)) for token in range(7)]
     for order in range(len(ORDERS)):
-        chances = [math.exp(known[order] - counted.losses([*context, t])[order]) for t in range(7)]
+        chances = [math.exp(known[order] - losses[order]) for losses in each]
         assert sum(chances) == pytest.approx(1.0) and min(chances) > 0
 
 
@@ -67,12 +71,9 @@ def test_the_lines_of_a_run_are_measured_on_what_is_held_out(
     session = Session.open(text_run(words, holdout=0.5), registry)
     info, prepared = session.info, session._prepared
     train = [prepared.documents[i] for i in range(len(prepared.documents))]
-    counted = NGrams(info.vocab_size, info.bos_id)
-    for document in train:
-        counted.add(document[1:])
-    sums = [0.0, 0.0, 0.0]
-    for document in prepared.heldout.documents:
-        sums = [a + b for a, b in zip(sums, counted.losses(document[1:]), strict=True)]
+    counted = counts_of(*(document[1:] for document in train), size=info.vocab_size)
+    held = counts_of(*(one[1:] for one in prepared.heldout.documents), size=info.vocab_size)
+    sums = counted.losses_of(held)
     tokens = sum(len(document) - 1 for document in prepared.heldout.documents)
     lines = info.baselines_on(session.frame().evaluated)
     assert [line.name for line in lines] == ["uniform", *ORDERS]
