@@ -29,14 +29,22 @@ class Refusal(ValueError):
     """A value that this program never writes; the text names it and says what is wrong with it."""
 
 
-def parsed(text: object, name: str, *, most: int = LONGEST, nan: bool = False) -> Any:
-    """The value of a JSON text. nan: take NaN and Infinity too, as losses may be. Raises Refusal
-    for other text, and for text that is too long, too deep or has a key twice in an object."""
+def parsed(
+    text: object,
+    name: str,
+    *,
+    most: int = LONGEST,
+    values: int = MOST_VALUES,
+    nan: bool = False,
+) -> Any:
+    """The value of a JSON text of at most so many characters and values. nan: take NaN and Infinity
+    too, as losses may be. Raises Refusal for other text, and for text that is too deep or has a key
+    twice in an object."""
     if not isinstance(text, str):
         raise Refusal(f"{name} is {shown(text)}, not a text")
     if len(text) > most:
         raise Refusal(f"{name} has {len(text):,} characters; {most:,} are the most")
-    keys = _keys_in(text, name)
+    keys = _keys_in(text, name, values)
 
     def constant(word: str) -> float:
         if not nan:
@@ -60,19 +68,19 @@ def parsed(text: object, name: str, *, most: int = LONGEST, nan: bool = False) -
         raise
     except (ValueError, RecursionError) as error:
         raise Refusal(f"{name} is not JSON ({error})") from None
-    if keys != _keys_of(value):
+    if keys and keys != _keys_of(value):
         raise Refusal(f"{name} holds a key twice")
     return value
 
 
-def _keys_in(text: str, name: str) -> int:
+def _keys_in(text: str, name: str, values: int) -> int:
     """How many keys the objects of a JSON text have, equal keys counted too. Raises Refusal for a
     text of too many values or of too great a depth; little memory is taken until then."""
     marks = text.count('"') - text.count('\\"')  # at least one begins each string
-    outside = _STRING.sub("", text) if marks <= 4 * MOST_VALUES else ""
+    outside = _STRING.sub("", text) if marks <= 4 * values else ""
     opened, keys = outside.count("[") + outside.count("{"), outside.count(":")
-    if marks > 4 * MOST_VALUES or opened + keys + outside.count(",") > MOST_VALUES:
-        raise Refusal(f"{name} holds more than {MOST_VALUES:,} values")
+    if marks > 4 * values or opened + keys + outside.count(",") > values:
+        raise Refusal(f"{name} holds more than {values:,} values")
     if opened > DEEPEST:
         depth = 0
         for bracket in _NO_BRACKET.sub("", outside):
@@ -92,7 +100,7 @@ def _keys_of(value: Any) -> int:
             one = one.values()
         elif not isinstance(one, list):
             continue
-        left += [inner for inner in one if isinstance(inner, list | dict)]
+        left += [inner for inner in one if type(inner) is list or type(inner) is dict]
     return count
 
 
@@ -127,8 +135,9 @@ def number(
 
 def written_whole(text: object, name: str, least: int = 0, most: int = LARGEST) -> int:
     """The whole number that a text of decimal digits writes. Raises Refusal."""
-    plain = isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS
-    return whole(int(str(text)) if plain else text, name, least, most)
+    if isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
+        return whole(int(text), name, least, most)
+    raise Refusal(f"{name} is {shown(text)}, not a whole number from {least:,} to {most:,}")
 
 
 def text_of(value: object, name: str, most: int = LONGEST) -> str:

@@ -133,9 +133,7 @@ class Quarantine:
                     return
                 self._folder.mkdir(parents=True, exist_ok=True)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
-                flags |= getattr(
-                    os, "O_NONBLOCK", 0
-                )  # for a pipe in its place, a reader is missing
+                flags |= getattr(os, "O_NONBLOCK", 0)  # a pipe in its place may have no reader
                 self._file = os.open(self._marker, flags, 0o600)
             os.ftruncate(self._file, 0)
             os.lseek(self._file, 0, os.SEEK_SET)

@@ -53,6 +53,8 @@ METRIC = "metric."
 MAX_HEADER = 32 << 20
 """Bytes of the longest header; half as many if not all is ASCII, which takes more memory."""
 _METRICS = 1000
+_EDITS = 10_000
+_EVALUATIONS = 1_000_000
 _ON_DEMAND = 1_000_000
 """Batches of samples that a metric measured because a person asked for them, at most."""
 _DAMAGED = "The checkpoint is damaged"
@@ -419,13 +421,15 @@ def _assemble(metadata: Mapping[str, str], tensors: _Tensors) -> Checkpoint:
         second_moment=values["second_moment."],
         tokenizer=said("tokenizer"),
         gradients=values.get("gradients.", b""),
-        base_learning_rate=rate_of(_decimal(said("base_learning_rate", most=40))),
+        base_learning_rate=rate_of(
+            _decimal(said("base_learning_rate", most=40), "base_learning_rate")
+        ),
         tokens_seen=written_whole(said("tokens_seen", "0"), "tokens_seen"),
         losses=series[0],
         learning_rates=series[1],
         evaluations=tuple(
             (at, number(loss, "a held-out loss", nan=True))
-            for at, loss in _pairs(said("evaluations", "[]"), "evaluations")
+            for at, loss in _pairs(said("evaluations", "[]"), "evaluations", _EVALUATIONS)
         ),
         edits=Edits.pairs(
             [(at, rate_of(one)) for at, one in _pairs(said("edits", "[]"), "edits")],
@@ -455,17 +459,18 @@ def _layout(spec: RunSpec, tensors: _Tensors) -> tuple[MatrixSpec, ...]:
     return parameter_layout(config)
 
 
-def _pairs(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """The (step, value) pairs in a JSON text. Raises Refusal."""
-    for pair in items(parsed(text, name, nan=True), name):
-        if len(items(pair, f"one of {name}", 2)) != 2:
-            raise Refusal(f"one of {name} has no value")
-        yield whole(pair[0], f"a step in {name}", most=MAX_STEPS), pair[1]
+def _pairs(text: str, name: str, most: int = _EDITS) -> Iterator[tuple[int, Any]]:
+    """The (step, value) pairs in a JSON text, `most` at most. Raises Refusal."""
+    step = f"a step in {name}"
+    for pair in items(parsed(text, name, values=4 * most, nan=True), name, most):
+        if type(pair) is not list or len(pair) != 2:
+            raise Refusal(f"one of {name} is no step with a value")
+        yield whole(pair[0], step, most=MAX_STEPS), pair[1]
 
 
-def _decimal(text: str) -> float:
+def _decimal(text: str, name: str) -> float:
     """The number that a text writes. Raises Refusal."""
-    try:
-        return float(text)
-    except ValueError:
-        raise Refusal(f"{shown(text)} is no number") from None
+    with contextlib.suppress(ValueError):
+        if text.isascii() and "_" not in text:
+            return float(text)
+    raise Refusal(f"{name} is {shown(text)}, not a number")

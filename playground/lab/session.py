@@ -46,7 +46,7 @@ from playground.lab.run.metrics import Measurer
 from playground.lab.run.panels import Panels
 from playground.lab.run.probes import Prober
 from playground.lab.run.sampling import Sampler, Texts
-from playground.lab.run.setup import PreparedRun, prepare_run
+from playground.lab.run.setup import PreparedRun, check_states, prepare_run
 from playground.lab.run.speed import Speedometer
 from playground.lab.run.training import Training, state_of
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
@@ -230,6 +230,7 @@ class Session:
         self.prober.answers = Answers(one for one in recalled.probes if one.questions == asked)
         self.texts.recall(recalled.batches)
         at = recalled.at
+        check_states(recalled.keyframes, self._prepared.config)
 
         def alive() -> None:
             progress(Progress(f"going to step {at:,}", self.step, at))

@@ -316,6 +316,18 @@ def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
             )
 
 
+def check_states(frames: Sequence[Keyframe], config: ModelConfig) -> None:
+    """Raise LabError if a recorded state is that of a model of another shape."""
+    count = parameter_count(config)
+    for frame in frames:
+        if len(frame.weights) != count:
+            raise _failed(
+                "The record does not fit its settings",
+                f"The state of step {frame.step:,} has {len(frame.weights):,} weights; a model of "
+                f"the recorded settings has {count:,}. Import the run again, or train a new one.",
+            )
+
+
 def _cache(guard: Guard) -> Path:
     """The lasting folder of one data set; none for a built-in one, which keeps nothing, so that it
     is there for a person without any folder."""

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from playground.hooks.errors import one_line
 from playground.lab.store.errors import damaged, explained
 from playground.lab.store.schema import (
     application_id_of,
@@ -21,6 +22,7 @@ from playground.lab.store.schema import (
     migrate,
     version_of,
 )
+from playground.strict import Refusal
 
 WAL_LIMIT = 16 * 1024 * 1024
 """Bytes that the write-ahead log keeps on the disk when it is empty."""
@@ -44,7 +46,8 @@ def understood(path: Path) -> Iterator[None]:
     try:
         yield
     except NONSENSE as error:
-        what = f"what it holds makes no sense ({type(error).__name__}: {error})"
+        kind = "" if isinstance(error, Refusal) else f"{type(error).__name__}: "
+        what = one_line(f"what it holds makes no sense ({kind}{error})")
         raise damaged(path, what) from error
 
 

@@ -137,7 +137,7 @@ def plugins_text(plugins: Iterable[PluginUse]) -> str:
 def plugins_of(text: object) -> tuple[PluginUse, ...]:
     """The plugins from JSON. Raises Refusal for other text."""
     names = [field.name for field in dataclasses.fields(PluginUse)]
-    found = items(parsed(text, "the plugins"), "the plugins", _MOST)
+    found = items(parsed(text, "its list of plugins"), "its list of plugins", _MOST)
     return tuple(
         PluginUse(*(text_of(of[name], f"the {name} of a plugin") for name in names))
         for of in (fields(one, "a plugin", *names) for one in found)
@@ -151,7 +151,7 @@ def samples_text(samples: StoredSamples) -> str:
 
 def samples_of(text: object) -> StoredSamples:
     """The samples from JSON. Raises Refusal for other text."""
-    given = fields(parsed(text, "the samples"), "the samples", "occasion", "batch")
+    given = fields(parsed(text, "a batch of samples"), "a batch of samples", "occasion", "batch")
     batch = fields(given["batch"], "a batch", "number", "step", "prompt", "texts", "note")
     return StoredSamples(
         text_of(given["occasion"], "an occasion"),
@@ -177,10 +177,10 @@ def _sample_of(given: object) -> SampleText:
 
 def answers_of(step: object, text: object) -> ProbeAnswers:
     """The answers at `step` from JSON. Raises Refusal for other text."""
-    body = fields(parsed(text, "the answers"), "the answers", "answers")
+    body = fields(parsed(text, "what was answered"), "what was answered", "answers")
     answers = tuple(
-        tuple(text_of(one, "an answer") for one in items(some, "the answers to a prompt"))
-        for some in items(body["answers"], "the answers")
+        tuple(text_of(one, "an answer") for one in items(some, "what a prompt was answered"))
+        for some in items(body["answers"], "what was answered")
     )
     questions = text_of(body.get("questions", ""), "the questions", 1000)
     return ProbeAnswers(whole(step, "the step of an answer"), answers, questions)

@@ -227,7 +227,7 @@ def _check_keyframe(stored: StoredKeyframe, given: Given) -> None:
     try:
         keyframe = keyframe_of(stored)
     except StoreError as error:
-        raise ValueError(error.message) from error
+        raise Refusal(f"the state of step {stored.step}: {error.__cause__}") from error
     if len(keyframe.weights) != given.new.parameters:
         raise ValueError(
             f"the state of step {stored.step} has {len(keyframe.weights):,} weights, not "
