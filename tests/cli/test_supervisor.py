@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,9 @@ def test_ctrl_z_stops_both_processes_and_fg_goes_on(command: Command) -> None:
     assert command.process.stdout is not None
     command.process.send_signal(signal.SIGTSTP)
     os.waitid(os.P_PID, command.process.pid, os.WSTOPPED)
-    assert command.states() == {"T"}
+    until = time.monotonic() + 5 * PATIENCE
+    while command.states() != {"T"}:
+        assert time.monotonic() < until, "both stop"
     command.process.send_signal(signal.SIGCONT)
     for _ in range(800):  # more than the pipe held
         assert command.process.stdout.readline()

@@ -70,7 +70,10 @@ def test_a_plugin_that_ended_the_process_is_named_at_the_next_start(
     hostile: Home, names: Path
 ) -> None:
     hostile.add("deadly", only="segfault")
-    assert hostile.play("train", names, *RUN).returncode < 0
+    first = hostile.play("train", names, *RUN)
+    assert first.returncode == 1 and first.stdout == ""
+    (line,) = [line for line in first.stderr.splitlines() if line.startswith("microgpt-play: ")]
+    assert "SIGSEGV" in line and "plugin 'segfault'" in line and "--without segfault" in line
     again = hostile.play("train", names, *RUN)
     assert again.returncode == 0
     (line,) = [line for line in again.stderr.splitlines() if line.startswith("! segfault (")]

@@ -194,9 +194,9 @@ class Training:
         if stretch.diverged is not None:
             self._diverged(stretch.diverged)
             return False
-        if self.step >= self.timeline.next_wanted(at):
-            self.timeline.keep(self.keyframe())
         try:
+            if self.step >= self.timeline.next_wanted(at):
+                self.timeline.keep(self.keyframe())
             self.evaluate()
         except PluginError as error:
             self.trouble = failure_of(error)
