@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len as count_of_rich
 from rich.segment import Segment
@@ -108,6 +108,7 @@ TERMINALS = {
 
 
 @pytest.mark.parametrize("terminal", TERMINALS)
+@settings(max_examples=40)
 @given(LINES, st.booleans())
 def test_a_frame_stands_on_terminals_that_count_otherwise(
     terminal: str, words: list[str], coloured: bool

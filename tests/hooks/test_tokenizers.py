@@ -118,3 +118,43 @@ def test_word_names_the_word_and_its_place_and_never_guesses():
     with pytest.raises(UnknownTextError, match="the word 'zebra' at character 4") as caught:
         trained("word", ["the cat"]).encode("the zebra")
     assert caught.value.position == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("नमस्ते दुनिया", ["नमस्ते", " ", "दुनिया"]),
+        ("தமிழ் மொழி!", ["தமிழ்", " ", "மொழி", "!"]),
+        ("ชื่อ ผู้ที่", ["ชื่อ", " ", "ผู้ที่"]),
+        ("שָׁלוֹם עוֹלָם", ["שָׁלוֹם", " ", "עוֹלָם"]),
+        ("مُحَمَّد سَلَام", ["مُحَمَّد", " ", "سَلَام"]),
+        ("cafe\u0301 l’e\u0301te\u0301", ["cafe\u0301", " ", "l’e\u0301te\u0301"]),
+        ("\u1112\u1161\u11ab \u1100", ["\u1112\u1161\u11ab", " ", "\u1100"]),
+        ("می\u200cخواهم क्\u200dष", ["می\u200cخواهم", " ", "क्\u200dष"]),
+        ("👩\u200d💻❤\ufe0f👍🏽🇩🇪!?", ["👩\u200d💻", "❤\ufe0f", "👍🏽", "🇩🇪", "!", "?"]),
+        ("snake_case don't", ["snake_case", " ", "don't"]),
+    ],
+)
+def test_word_keeps_the_marks_of_a_letter_in_its_word(text: str, pieces: list[str]) -> None:
+    word = trained("word", [text])
+    assert [word.decode([i]) for i in word.encode(text)] == pieces
+    assert "◌" not in "".join(word.display(i) for i in word.encode(text))
+
+
+OLD = {"type": "word", "words": [" ", "\u0906", "\u0915", "\u093e", "\u093f"]}
+"""As a version stored it that cut words at every mark."""
+
+
+def test_words_that_were_stored_when_marks_cut_them_stay_so() -> None:
+    word = REGISTRY.make("tokenizer", "word")
+    word.load_state_dict(OLD)
+    assert word.encode("कि आ") == [2, 4, 0, 1]
+    assert json.dumps(word.state_dict()) == json.dumps(OLD)  # nothing is added to what is stored
+    word.train(["कि आ"])
+    assert [word.decode([i]) for i in word.encode("कि आ")] == ["कि", " ", "आ"]
+
+
+def test_words_cut_in_a_way_of_the_future_are_refused() -> None:
+    for number in (0, 3, True, "2", None):
+        with pytest.raises(ValueError, match="not known here"):
+            REGISTRY.make("tokenizer", "word").load_state_dict({**OLD, "pieces": number})
