@@ -159,6 +159,19 @@ def test_the_columns_of_a_listing_stand_in_every_script(capsys: pytest.CaptureFi
     assert lines[-1].startswith(r"❤\ufe0f")
 
 
+def test_a_listing_holds_its_columns_on_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    print_rows([("हिन्दी", "about it")])
+    assert "\x1b" not in capsys.readouterr().out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    for term, held_there in (("xterm", True), ("dumb", False)):
+        monkeypatch.setenv("TERM", term)
+        print_rows([("हिन्दी", "about it"), ("plain", "it")])
+        assert ("\x1b8\x1b[5C  about it" in capsys.readouterr().out) == held_there
+
+
 def test_only_one_module_counts_columns() -> None:
     modules = [*(ROOT / "playground").rglob("*.py"), *(ROOT / "microgpt").rglob("*.py")]
     counting = re.compile(r"rich\.cells|east_asian_width|unicodedata\.combining\(")
