@@ -38,8 +38,9 @@ def cells() -> Iterator[object]:
 
 def test_frames_stand_in_every_script(launch: Launch, tmp_path: Path, cells) -> None:
     texts = [text for text, _ in SCRIPTS.values()] + ["☰☱ 𝌆", "❤\ufe0f 👩\u200d💻"]
-    (tmp_path / "texts.txt").write_text("\n".join(texts * 3), encoding="utf-8")
-    terminal = launch(str(tmp_path / "texts.txt"), "--seed", "3", size=(120, 40))
+    file = tmp_path / "ชื่อ हिन्दी.txt"
+    file.write_text("\n".join(texts * 3), encoding="utf-8")
+    terminal = launch(str(file), "--seed", "3", size=(120, 40))
     terminal.wait_for("step 0/")
     for _ in range(3):
         for key in "sg":
@@ -52,5 +53,9 @@ def test_frames_stand_in_every_script(launch: Launch, tmp_path: Path, cells) -> 
         for line, text in zip(lines, screen.split("\n")[2:], strict=False):
             assert len(line) == 120 and line[-1] in FRAME, text
             assert line[min(right)] in FRAME and line[max(right - {119})] in FRAME, text
-    terminal.press("q")
+    terminal.press("d")
+    screen = terminal.wait_for("path of a text file")
+    lines = [cells(line) for line in screen.split("\n") if line[:1] in FRAME and line]
+    assert file.name in screen and {len(line) for line in lines} == {120}
+    terminal.press("C-c")
     assert terminal.wait_for_exit() == 0

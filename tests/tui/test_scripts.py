@@ -40,10 +40,10 @@ async def test_every_line_of_the_screen_has_its_columns_in_every_script(
     monkeypatch.setattr(scripted, "LETTERS", "".join(letters))
     async with playing(size) as (app, pilot):
         app.main.query_one("#sampling-prompt", Input).value = TEXTS[1] + ODD
-        for start in range(0, len(TEXTS), 3):
+        for start in range(0, len(TEXTS), 7):
             monkeypatch.setattr(scripted, "NAMES", [*TEXTS[start:], *TEXTS, ODD][:9])
             await pilot.press("s", "g")
-            step = start // 3 + 1
+            step = start // 7 + 1
             await seen(pilot, lambda step=step: app.model.step == step)
             app.say(Remark(TEXTS[start], f"{ODD} {TEXTS[-1 - start]}"))
             await pilot.pause()
