@@ -230,8 +230,8 @@ class ScriptedLab:
             source="U.S. Social Security Administration, 2017",
             licence="public domain",
             documents=32469,
-            train_documents=29222,
-            heldout_documents=3247,
+            train_documents=29240,
+            heldout_documents=2991 if run.holdout else 0,
             longest=15,
             vocabulary=(*LETTERS, "·"),
             vocab_size=27,
@@ -243,8 +243,9 @@ class ScriptedLab:
             n_head=config.n_head,
             baselines=(
                 Baseline("uniform", math.log(27)),
-                Baseline("unigram", 2.83),
-                Baseline("bigram", 2.45),
+                Baseline("unigram", 2.82),
+                Baseline("bigram", 2.47),
+                Baseline("trigram", 2.24),
             ),
         )
         return self.info
@@ -333,6 +334,11 @@ class ScriptedLab:
                     )
                     for meter in self._meters()
                 },
+                tuple(
+                    (s, 0.03 + s / 1e5)
+                    for s in range(0, self.step + 1, 100)
+                    if s > request.since_step or s == request.since_step == 0
+                ),
             ),
             learning_rate=0.01 * (1 - self.step / steps),
             base_learning_rate=0.01,

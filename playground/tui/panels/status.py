@@ -146,8 +146,9 @@ class StatusLine(Words):
             pieces.append((0, Content.assemble("loss ", (f"{model.loss.ys[-1]:.3f}", "bold"))))
             pieces.append((2, Content(f"ema {model.ema.ys[-1]:.3f}")))
         if len(model.evaluations):
-            held = f"held out {model.evaluations.ys[-1]:.3f}"
-            pieces.append((3, Content(held + model.held_out_error(frame.step))))
+            pieces.append((3, Content(f"held out {model.evaluations.ys[-1]:.3f}")))
+            if error := model.held_out_error(frame.step).strip():
+                pieces.append((4, Content(error)))
         pieces.append((5, Content(f"lr {frame.learning_rate:.3g}")))
         if model.running:
             pieces.append((1, Content(f"{short_number(frame.steps_per_second):>4} steps/s")))
