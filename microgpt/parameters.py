@@ -1,7 +1,7 @@
 """The named weight matrices and their flat order.
 
 Every engine, checkpoint, frame and plugin speaks of weights as one flat float64 array in the
-order of `parameter_shapes`, each matrix row by row.
+order of `parameter_layout`, each matrix row by row.
 """
 
 from __future__ import annotations

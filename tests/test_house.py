@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterator
 
 import pytest
@@ -145,3 +146,39 @@ def test_a_method_that_only_passes_on_is_told_from_one_that_does_something(
     method = ast.parse(source).body[0]
     assert isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef)
     assert only_passes_on(method) is passes_on
+
+
+# ---------------------------------------------------------------- names in the prose
+
+_ELSEWHERE = {"push_screen_wait", "wdiff"}
+"""Names of other programs and libraries that docstrings speak of."""
+
+
+def words_and_prose() -> tuple[set[str], list[tuple[str, str]]]:
+    """(every name of the code, each file with each dotted name that its prose has in backquotes)"""
+    known, named = set(_ELSEWHERE), list[tuple[str, str]]()
+    for path in sorted(
+        path for top in ("playground", "microgpt") for path in (ROOT / top).rglob("*.py")
+    ):
+        known |= {path.stem, path.name}
+        with path.open("rb") as source:
+            for token in tokenize.tokenize(source.readline):
+                if token.type == tokenize.NAME:
+                    known.add(token.string)
+                elif token.type in (tokenize.STRING, tokenize.COMMENT):
+                    quoted = re.findall(r"`([A-Za-z_][\w.]*\w)(?:\(\))?`", token.string)
+                    named += [(path.name, name) for name in quoted]
+                    if "`" not in token.string:
+                        known.update(re.findall(r"\w+", token.string))
+    return known, named
+
+
+def test_every_name_that_a_docstring_mentions_exists() -> None:
+    known, named = words_and_prose()
+    assert len(named) > 100
+    gone = [
+        (file, name)
+        for file, name in named
+        if name not in known and not all(part in known for part in name.split("."))
+    ]
+    assert gone == []

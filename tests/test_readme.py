@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from microgpt import load_names
+from playground.lab.checkpoint import read_checkpoint
+from tests.docs_helpers import assert_understood, blocks
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,12 +48,57 @@ def test_the_plugin_in_ten_lines_works_as_it_stands(tmp_path: Path) -> None:
     assert cold == plain
 
 
-def test_every_command_that_the_readme_shows_is_there() -> None:
-    shown = set(re.findall(r"^microgpt-play (\w+)(?=[ \n])", README, re.MULTILINE))
-    assert {"train", "sample", "datasets"} <= shown
-    for command in shown:
-        done = subprocess.run([COMMAND, command, "--help"], capture_output=True, check=False)
-        assert done.returncode == 0, command
+ON_SCREEN = ("microgpt-play my.safetensors", "microgpt-play --")
+"""How the commands begin that open the screen, which the tests of the screen drive."""
+SHOWN = [
+    line.partition("  #")[0].strip()
+    for line in "".join(blocks(README, "sh")).splitlines()
+    if not line.startswith("make ")
+]
+BENCH = "microgpt-play bench"
+
+
+def test_the_readme_shows_the_commands_that_there_are() -> None:
+    named = {line.split()[1] for line in SHOWN if line.startswith("microgpt-play ")}
+    assert {"train", "sample", "runs", "datasets", "bench"} <= named
+    assert any(line.startswith("python -m microgpt ") for line in SHOWN)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the README's shell is sh")
+def test_every_command_of_the_readme_does_its_work_as_it_stands(tmp_path: Path) -> None:
+    """In a folder with a text and prompts of the reader's, in the order of the page; with a
+    hundredth of the steps."""
+    (tmp_path / "my.txt").write_text("\n".join(load_names()[:60]) + "\n")
+    (tmp_path / "prompts.txt").write_text("ka\nma\n")
+    bin_folder = Path(sys.executable).parent
+    env = {
+        **os.environ,
+        "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+        "MICROGPT_PLAY_HOME": str(tmp_path / "home"),
+    }
+    said: dict[str, list[str]] = {}
+    for command in SHOWN:
+        if command.startswith(ON_SCREEN) or command == BENCH:
+            assert_understood(command)
+            continue
+        quick = re.sub(r"--steps (\d+)00\b", r"--steps \1", command)
+        done = subprocess.run(
+            ["sh", "-c", quick],
+            cwd=tmp_path,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0 and "Traceback" not in done.stderr, f"{command}: {done.stderr}"
+        said[command] = done.stdout.splitlines()
+    alone, here = (
+        [json.loads(line)["loss"] for line in lines]
+        for command, lines in said.items()
+        if "my.txt" in command and "head" in command
+    )
+    assert alone == here and len(alone) == 3, "the same numbers"
+    assert read_checkpoint(tmp_path / "my.safetensors").step == 40, "trained longer"
 
 
 def test_the_picture_is_there_and_asks_nothing_of_the_network() -> None:
