@@ -99,8 +99,10 @@ def test_a_deleted_run_is_back_and_a_run_without_a_record_is_not_there(
     assert f"{COMMAND} train --no-record --steps 100" in said
     with Store.open(store_file()) as store:
         rows = store.runs(Query(sort="id", descending=False))
-        first, imported = (store.record(rows[place].id) for place in (0, 2))
-    assert [(row.id, row.step) for row in rows] == [(1, 200), (2, 200), (3, 200)]
+        first, imported = (store.record(rows[place].id) for place in (0, 4))
+    steps = [200, 200, 400, 400, 200]
+    assert [(row.id, row.step) for row in rows] == list(enumerate(steps, start=1))
+    assert [(row.parent, row.fork_step) for row in rows[2:4]] == [(1, 200)] * 2
     assert imported.losses == first.losses
     assert (first.row.name, imported.row.name) == ("plain", "plain (imported)")
 

@@ -126,7 +126,8 @@ def play(
 def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
     """Train without a screen.
 
-    On FILE, on the embedded names, or on from a saved run (a .safetensors FILE).
+    On FILE, on the embedded names, or on from a saved run (a .safetensors FILE). A run that is
+    finished goes on to more steps with --steps, and --learning-rate or --schedule if you like.
     """
     from playground.cli.train import train_run
 
