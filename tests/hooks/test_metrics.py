@@ -32,6 +32,14 @@ def test_the_share_of_texts_that_the_rule_allows_is_counted() -> None:
     assert valid_share("") == 0.0 and valid_share("", rule="") == 1.0
 
 
+def test_a_recited_text_is_not_new_where_it_is_known_which_texts_are_recited() -> None:
+    metric = REGISTRY.make("metric", "new-share", {})
+    three, in_data = ("anna", "the quick br", "xo"), (True, False, False)
+    assert metric.of_samples(SampleFacts(7, three, in_data, (False, True, False))) == 1 / 3  # type: ignore[union-attr]
+    assert metric.of_samples(SampleFacts(7, three, in_data)) == 2 / 3  # type: ignore[union-attr]
+    assert metric.of_samples(SampleFacts(7, (), ())) is None  # type: ignore[union-attr]
+
+
 def test_no_texts_have_no_share() -> None:
     assert valid_share() is None
 

@@ -373,6 +373,18 @@ async def test_troubles_of_one_side_and_what_must_be_minded_are_words(
         assert "✗ down" in says(screen, "1")
 
 
+def test_new_recited_and_known_texts_have_a_sign_each() -> None:
+    texts = (
+        SampleText("anna", True, True),
+        SampleText("the quic", False, False, recited=True),
+        SampleText("kamon", False, True),
+    )
+    both = SampleBatch(1, 5, "", texts)
+    lines = view.samples_table([SamplePair(5, "", both, both)], 60).plain.splitlines()
+    assert [line[:10].rstrip() for line in lines[1:]] == ["• anna", "◦ the quic", "  kamon"]
+    assert view.LEGEND == "• in the data, ◦ recited"
+
+
 @pytest.mark.parametrize(
     ("right", "said"),
     [
