@@ -27,6 +27,7 @@ from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
 from playground.lab.protocol.run import (
     LAST,
+    SCHEDULE,
     Checkpoint,
     Notice,
     Recording,
@@ -281,12 +282,13 @@ class Session:
             name, end = self.spec.schedule.name, self.spec.steps
             self.notice(
                 f"the learning rate goes on at {now:.3g}, after {was:.3g} at step {self.step:,}: "
-                f"the {name} schedule now runs to step {end:,}"
+                f"the {name} schedule now runs to step {end:,}",
+                action=SCHEDULE,
             )
 
-    def notice(self, *texts: str) -> None:
+    def notice(self, *texts: str, action: str = "") -> None:
         """Add notices for a person to those of the run; an empty text is none."""
-        notices = (*self.info.notices, *map(Notice, filter(None, texts)))
+        notices = (*self.info.notices, *(Notice(text, action) for text in texts if text))
         self.info = replace(self.info, notices=notices)
 
     # ------------------------------------------------------------ where it stands

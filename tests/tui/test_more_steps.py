@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from playground.lab.protocol.run import LAST
+from playground.lab.protocol.run import LAST, SCHEDULE, Notice, RunInfo
 from playground.lab.store.store import Store
 from playground.tui.screens.dialog import Line
 from playground.tui.screens.fork.screen import ForkScreen
@@ -85,3 +87,17 @@ async def test_a_recorded_run_that_has_these_settings_is_gone_on_with(tmp_path: 
     async with playing(store=path, run=1, changes={"steps": 1000}) as (app, pilot):
         await until(pilot, lambda: ("open_recorded", 1, None) in app.lab.calls)
         assert app.model.step == 40
+
+
+async def test_what_the_schedule_does_is_said_whole_when_the_run_opens() -> None:
+    words = "the learning rate goes on at 0.005, after 1e-05 at step 1,000"
+    async with playing() as (app, _):
+        opened_as = app.lab.open
+
+        async def told(*args: Any, **options: Any) -> RunInfo:
+            info = await opened_as(*args, **options)
+            return replace(info, notices=(Notice("so it is"), Notice(words, SCHEDULE)))
+
+        app.lab.open = told  # type: ignore[method-assign]
+        assert await app.controller.opening.open("{}")
+        assert words in app.said and "so it is" not in app.said

@@ -93,13 +93,17 @@ class Baseline:
     documents, where none are held out."""
 
 
+SCHEDULE = "schedule"
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something a person should know about their data. Plain text."""
 
     text: str
     action: str = ""
-    """What helps, as "split:windows"; "" if no key does."""
+    """What helps, as "split:windows"; SCHEDULE for what the schedule does at this step; "" if no
+    key does."""
 
 
 @dataclass(frozen=True, slots=True)

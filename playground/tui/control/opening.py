@@ -12,7 +12,7 @@ from playground.catalog import STAGES
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.observation import Observation
-from playground.lab.protocol.run import Checkpoint, Recording, RunInfo
+from playground.lab.protocol.run import SCHEDULE, Checkpoint, Recording, RunInfo
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.frames import Frames
@@ -161,6 +161,9 @@ class Opening:
             self._context.changed()
         self.gone = False
         model.opened(info)
+        for notice in info.notices:
+            if notice.action == SCHEDULE:  # the data panel may have no room for all of it
+                self._context.say(Remark("Another learning rate", notice.text))
         model.measuring = info.observation.measuring
         if info.observation.sampling != given:
             model.adopt(info.observation.sampling)
