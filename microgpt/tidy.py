@@ -136,23 +136,23 @@ def _two_ways(letter: str) -> str:
 
 
 def in_known_form(text: str, is_known: Callable[[str], bool]) -> str:
-    """The text with its letters composed or decomposed so that it is known; as it is if that cannot
-    be.
+    """The text with its letters composed or decomposed, so that as much of it is known as can be.
 
-    The whole is tried first, then each word by itself, then each letter by itself.
+    The whole is tried first, then each word by itself, then each letter of a word that is not
+    known.
     """
-    for parts in ([text], _WORDS_AND_SPACES.findall(text), _LETTERS.findall(text)):
-        made = "".join(
-            next((form for form in _forms(part) if is_known(form)), part) for part in parts
-        )
-        if is_known(made):
-            return made
-    return text
+    return _known(text, is_known, (_WORDS_AND_SPACES, _LETTERS))
 
 
 _WORDS_AND_SPACES = re.compile(r"\s+|\S+")
 _LETTERS = re.compile(rf"(?:{_CLUSTER.pattern})|.", re.DOTALL)
 
 
-def _forms(text: str) -> Iterable[str]:
-    return dict.fromkeys((text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))))
+def _known(text: str, is_known: Callable[[str], bool], smaller: tuple[re.Pattern[str], ...]) -> str:
+    forms = (text, *(unicodedata.normalize(form, text) for form in ("NFC", "NFD")))
+    for form in dict.fromkeys(forms):
+        if is_known(form):
+            return form
+    if not smaller:
+        return text
+    return "".join(_known(part, is_known, smaller[1:]) for part in smaller[0].findall(text))

@@ -53,6 +53,10 @@ def test_frames_stand_in_every_script(launch: Launch, tmp_path: Path, cells) -> 
         for line, text in zip(lines, screen.split("\n")[2:], strict=False):
             assert len(line) == 120 and line[-1] in FRAME, text
             assert line[min(right)] in FRAME and line[max(right - {119})] in FRAME, text
+    terminal.press("/")
+    terminal.type("Zo\u00eb")  # which the text has in two pieces
+    terminal.wait_for("after “Zo\u00eb”")
+    terminal.press("Tab")
     terminal.press("d")
     screen = terminal.wait_for("path of a text file")
     lines = [cells(line) for line in screen.split("\n") if line[:1] in FRAME and line]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microgpt.tidy import Look, in_known_form, tidy
@@ -87,6 +87,7 @@ def test_a_tidied_text_needs_no_tidying(text: str) -> None:
 TYPED = st.text(st.sampled_from("aZoeëéệがか한글का \u0308\u0301"), max_size=12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(TYPED, st.sampled_from(["NFC", "NFD"]), st.sampled_from(["NFC", "NFD"]))
 def test_a_prompt_is_read_in_whichever_form_it_was_typed(text: str, data: str, typed: str) -> None:
     tokenizer = CharTokenizer(unicodedata.normalize(data, text))  # type: ignore[arg-type]
@@ -102,4 +103,6 @@ def test_a_prompt_is_read_in_whichever_form_it_was_typed(text: str, data: str, t
     made = in_known_form(prompt, is_known)
     assert is_known(made)
     assert unicodedata.normalize("NFC", made) == unicodedata.normalize("NFC", text)
-    assert in_known_form(f"{prompt}!", is_known) == f"{prompt}!"  # what no form helps stays
+    with pytest.raises(UnknownTextError) as refused:
+        tokenizer.encode(in_known_form(f"{prompt}!", is_known))
+    assert refused.value.character == "!"  # what no form makes known, and nothing else

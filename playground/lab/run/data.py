@@ -179,15 +179,12 @@ class Encoder:
         """The ids of a text that a person typed, without BOS. Where the data have é in two pieces
         and the person typed it in one, or the reverse, it is read as the data have it.
 
-        Raises UnknownTextError, PluginError.
+        Raises UnknownTextError, which names what no form makes known, and PluginError.
         """
         try:
             return self.encode(text)
         except UnknownTextError:
-            known = in_known_form(text, self._is_known)
-            if known == text:
-                raise
-            return self.encode(known)
+            return self.encode(in_known_form(text, self._is_known))
 
     def _is_known(self, text: str) -> bool:
         try:
