@@ -138,6 +138,17 @@ def test_a_locale_without_letters(words: Path, option: list[str]) -> None:
         assert "step 3/3 ######################## loss" in done.err
 
 
+@POSIX
+def test_a_file_that_the_locale_cannot_name(words: Path) -> None:
+    """The name is UTF-8, and so nothing to be renamed."""
+    file = words.rename(words.with_name("wörter.txt"))
+    done = command("train", file, *STEPS, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert done.code == 1
+    assert "Begin the command with PYTHONUTF8=1" in done.err and "Rename" not in done.err
+    env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "1"}
+    assert command("train", file, *STEPS, **env).code == 0
+
+
 @pytest.mark.parametrize("columns", ["20", "1", "0", "many"])
 def test_narrow_terminals(
     words: Path, play: Play, monkeypatch: pytest.MonkeyPatch, columns: str

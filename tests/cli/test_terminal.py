@@ -4,6 +4,7 @@ before a screen is drawn."""
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -49,9 +50,9 @@ def test_the_line_of_progress_never_wraps(words: Path, columns: int) -> None:
     done = in_terminal("train", words, *SMALL, "--steps", "1000", columns=columns)
     assert done.code == 0
     lines = [line.replace("\x1b[K", "") for line in done.out.replace("\r", "\n").splitlines()]
-    drawn = [line for line in lines if line.startswith("step ")]
+    drawn = [line for line in lines if re.match(r"(step )?[\d,]+/1,000", line)]
     assert drawn and max(map(len, drawn)) < columns
-    assert drawn[-1].startswith("step 1,000/1,000 ")
+    assert drawn[-1].startswith("1,000/1,000 " if columns == 24 else "step 1,000/1,000 ")
     assert ("━" in drawn[-1]) == (columns >= 80)
     assert "loss" in drawn[-1]
 
@@ -60,6 +61,37 @@ def test_a_terminal_that_cannot_rewrite_gets_lines(words: Path) -> None:
     done = in_terminal("train", words, *SMALL, "--steps", "30", term="dumb")
     assert done.code == 0 and "\x1b" not in done.out
     assert len([line for line in done.out.splitlines() if line.startswith("step ")]) == 10
+
+
+@pytest.mark.parametrize(
+    ("env", "advice"),
+    [
+        ({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, "PYTHONUTF8=1"),
+        ({"PYTHONIOENCODING": "latin-1"}, "PYTHONIOENCODING=utf-8"),
+    ],
+)
+def test_where_no_screen_can_be_drawn_words_say_so_and_the_advice_works(
+    env: dict[str, str], advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    done = in_terminal()
+    assert done.code == 1 and "which cannot draw the screen" in done.out
+    assert f": {advice} microgpt-play\n" in done.out
+    assert "\x1b" not in done.out and "\\u" not in done.out
+    name, _, value = advice.partition("=")
+    monkeypatch.setenv(name, value)
+    assert in_terminal("--theme", "none-of-these").code == 2, "the theme is refused, not the locale"
+
+
+@pytest.mark.parametrize(("value", "there"), [("", None), ("1", "1"), ("0", "0")])
+def test_an_empty_no_color_is_as_none(
+    play: Play, monkeypatch: pytest.MonkeyPatch, value: str, there: str | None
+) -> None:
+    """Its rule is that it counts if it is not empty; Textual looks whether it is there."""
+    monkeypatch.setenv("NO_COLOR", value)
+    assert play("--version").code == 0
+    assert os.environ.get("NO_COLOR") == there
 
 
 def test_what_was_saved_has_a_line_of_its_own(words: Path) -> None:
