@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,11 +37,15 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 @pytest.fixture(autouse=True)
 def as_in_a_command() -> Iterator[None]:
-    """A command knows ctrl+c from a KeyboardInterrupt that a plugin raises."""
-    before = signal.getsignal(signal.SIGINT)
+    """A command knows ctrl+c from a KeyboardInterrupt that a plugin raises. What a plugin does to
+    modules and streams is undone for the tests that follow."""
+    before, modules = signal.getsignal(signal.SIGINT), dict(sys.modules)
+    streams = sys.stdout, sys.stderr
     interrupts_by_keyboard()
     yield
     signal.signal(signal.SIGINT, before)
+    sys.modules.update(modules)
+    sys.stdout, sys.stderr = streams
 
 
 @pytest.fixture

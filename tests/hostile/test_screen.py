@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.conftest import Launch, home, launch
 from tests.e2e.terminal import Terminal
 from tests.hostile.conftest import Home
+from tests.hostile.kinds import LOADED, VALUES, write
 
 pytestmark = pytest.mark.e2e
 
@@ -51,6 +52,7 @@ def test_with_plugins_that_hang_or_end_the_process_the_playground_opens_and_name
     launch: Launch, home: Path, names: Path
 ) -> None:
     Home(home).add("loading", "working", "deadly")
+    write(Home(home).plugins, VALUES | LOADED)
     terminal = launch(str(names), *RUN, size=(160, 50))
     terminal.wait_for("step 0/50", 40)
     terminal.press("p")
