@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -60,6 +61,28 @@ def test_json_has_a_word_on_standard_error_where_the_losses_part(words: Path, pl
     options = ("train", words, *SMALL, "--json", "--steps")
     assert "from step 15 on the losses are not those of microgpt.py" in play(*options, 15).err
     assert (play(*options, 14).err, play(*options, 15, "--holdout", 0).err) == ("", "")
+
+
+def test_the_held_out_loss_is_told_with_its_error_and_the_lines_to_beat(
+    words: Path, play: Play
+) -> None:
+    options = (words, *SMALL, "--steps", "4", "--eval-every", "2", "--holdout", "0.4")
+    lines = steps(play("train", *options, "--json"))
+    assert [line["step"] for line in lines if "held_out" in line] == [2, 4]
+    last = lines[-1]
+    said = play("train", *options).err
+    figure = f"held out: {last['held_out']:.3f} ± {last['held_out_error']:.3f} nats a token"
+    assert figure in said and "after step 4, on" in said
+    assert re.search(r"counting reaches: uniform \d.* unigram \d.* bigram \d.* trigram \d", said)
+
+
+def test_where_nothing_can_be_held_out_no_loss_is_shown_for_it(tmp_path: Path, play: Play) -> None:
+    path = tmp_path / "same.txt"
+    path.write_text("one\ntwo\n" * 20, encoding="utf-8")
+    done = play("train", path, *SMALL, "--steps", "3")
+    assert "! 40 documents, but 2 different texts: too few to hold any out" in done.err
+    assert "held out:" not in done.err
+    assert all("held_out" not in line for line in steps(play("train", path, *STEPS, "--json")))
 
 
 MEASURED = ("--metric", "new-share", "--metric", "gradient-norm", "--metric", "perplexity")

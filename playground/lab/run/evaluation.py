@@ -23,6 +23,8 @@ AFFORDED = 2**22
 default model: some 140 names."""
 AFFORDED_FAST = 2**30
 """The same for an engine that makes many steps in one call: such an engine is far faster."""
+AT_ONCE = 512
+"""Documents in one call of the engine."""
 MOST_TOKENS = 2**16
 """Predicted tokens in an evaluation at most."""
 
@@ -101,4 +103,7 @@ class Evaluator:
 
     def loss(self) -> HeldOutLoss:
         """The loss over `documents`. Raises PluginError."""
-        return loss_of(self._engine.losses(self.documents))
+        documents, losses = self.documents, list[list[float]]()
+        for first in range(0, len(documents), AT_ONCE):  # the watchdog hears of each call
+            losses += self._engine.losses(documents[first : first + AT_ONCE])
+        return loss_of(losses)

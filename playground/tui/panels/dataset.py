@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -119,6 +120,10 @@ class DatasetPanel(Panel):
     def _show_info(self, info: RunInfo) -> None:
         width = max(12, self.size.width)
         count = f"{info.documents:,} document{'s'[: info.documents != 1]}"
+        if 0 < info.distinct_documents < info.documents:
+            longer = f"{count}, {info.distinct_documents:,} different"
+            if len(longer) + cell_len(visible(info.dataset_title)) + 2 <= width:
+                count = longer
         title = fit(visible(info.dataset_title), max(4, width - len(count) - 2)).rstrip()
         self.query_one("#dataset-counts", Words).say(
             Content.assemble((title, STRONG), f"  {count}")

@@ -104,6 +104,14 @@ def test_a_fast_engine_looks_at_all_and_a_slow_one_at_what_it_affords() -> None:
     assert held.counts == (LEAST, afforded, 3000)
 
 
+def test_the_page_tells_how_many_names_are_looked_at(registry: Registry) -> None:
+    heldout = prepare_run(RunSpec(), registry, None, lambda _: None, Activity()).heldout
+    page = Path("docs/held-out.md").read_text(encoding="utf-8")
+    least, afforded, most = heldout.counts
+    for words in (f"{least} names", f"| {afforded} names", f"all {most:,} names"):
+        assert words in page
+
+
 def test_there_is_an_end_to_what_is_looked_at() -> None:
     documents = [[9, *[1] * 7, 9] for _ in range(20_000)]
     many = HeldOut(iter(documents), parameters=4192, block_size=16, as_before=False)
