@@ -5,6 +5,7 @@ The codes are 0: done; 1: a failure, explained on standard error; 2: wrong usage
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import io
@@ -14,7 +15,6 @@ from collections.abc import Iterator
 
 import click
 
-from microgpt.plain import prepare
 from microgpt.terminal import guard, printable
 from playground.cli.failures import fail, fail_with
 from playground.lab.protocol.failures import LabError
@@ -59,7 +59,12 @@ def prepare_streams() -> None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
         elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
-            prepare(stream)
+            if codecs.lookup(stream.encoding).name == "utf-8":
+                stream.reconfigure(errors="backslashreplace")  # for halves of a pair
+            else:
+                from microgpt.plain import prepare  # brings all of microgpt
+
+                prepare(stream)
     guard()
 
 

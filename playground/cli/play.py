@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from microgpt.plain import can_write, encoding_of
 from playground.catalog import BUILTIN
 from playground.cli.failures import fail
 from playground.hooks.sources import PluginSources
@@ -136,6 +135,8 @@ def why_no_screen() -> str | None:
         return NO_TERMINAL
     if os.environ.get("TERM") == "dumb":
         return DUMB_TERMINAL
+    from microgpt.plain import can_write, encoding_of  # brings all of microgpt
+
     if sys.stderr is not None and not can_write(sys.stderr, DRAWN):  # Textual draws on that
         variable = "PYTHONIOENCODING" if os.environ.get("PYTHONIOENCODING") else "PYTHONUTF8"
         value = "utf-8" if variable == "PYTHONIOENCODING" else "1"
