@@ -18,7 +18,8 @@ try:
     main()
 except SystemExit:
     pass
-print(*sorted({{name.partition(".")[0] for name in sys.modules}}), sep=",", file=sys.stderr)
+packages = {{name if "microgpt." in name else name.partition(".")[0] for name in sys.modules}}
+print(*sorted(packages), sep=",", file=sys.stderr)
 """
 
 
@@ -46,8 +47,10 @@ def modules(code: str, cwd: Path | None = None) -> set[str]:
 )
 def test_help_and_wrong_usage_load_next_to_nothing(words: list[str]) -> None:
     loaded = modules(ASK.format(words=words))
-    assert loaded.isdisjoint({"textual", "rich", "pydantic", "pluggy", "microgpt", "asyncio"})
+    assert loaded.isdisjoint({"textual", "rich", "pydantic", "pluggy", "asyncio"})
     assert {"click", "playground"} <= loaded
+    gate = {"microgpt", "microgpt.terminal", "microgpt.shell"}
+    assert {name for name in loaded if name.startswith("microgpt")} <= gate
 
 
 @pytest.mark.parametrize(
