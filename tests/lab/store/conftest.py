@@ -32,7 +32,7 @@ WEIGHTS = 10
 
 def new_run(name: str = "", dataset: str = "names", **changes: Any) -> NewRun:
     """A new run with the default spec, or with these changes to the spec."""
-    spec = RunSpec.parse(changes).to_json()
+    spec = RunSpec.parse({"holdout_by": "text", **changes}).to_json()
     plugins = (PluginUse("dataset", "builtin:names", "builtin", "1.0"),)
     state = json.dumps({"characters": "abc"})
     return NewRun(spec, dataset, WEIGHTS, state, "0" * 64, plugins, '{"a": 1}', name)
