@@ -35,7 +35,7 @@ from playground.lab.protocol.commands import ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
-from playground.lab.protocol.run import Notice, Reloaded, RunInfo, SavedPlugin
+from playground.lab.protocol.run import Notice, RecordState, Reloaded, RunInfo, SavedPlugin
 from playground.lab.protocol.sampling import Measuring, MetricChoice, Preview, SampleBatch, Sampling
 from playground.lab.race import SamplePair
 from playground.lab.race.state import AnswerPair, RaceProbes
@@ -119,8 +119,6 @@ class HostileLab(ScriptedLab):
             )
         )
         self.panel_lines = ("one", "two")
-        self.measuring = hostile(Measuring((MetricChoice("loss", {"a": "b"}), MetricChoice("x"))))
-        self.sampling = hostile(Sampling())
         self.metric_trouble = FAILURE
         answers = tuple(ProbeAnswers(step, (("an", "na"),) * 2, "q") for step in (0, 100))
         skipped = (SkippedPrompt(2, "é", "unknown"),)
@@ -133,6 +131,8 @@ class HostileLab(ScriptedLab):
 
     async def open(self, spec: Any, **more: Any) -> RunInfo:  # noqa: ARG002
         self.plain = info = await super().open("{}", **more)
+        self.measuring = hostile(Measuring((MetricChoice("loss", {"a": "b"}), MetricChoice("x"))))
+        self.sampling = hostile(Sampling(prompt="an"))
         notices = (Notice("Half of it is never seen", "split:windows"), Notice("Another"))
         self.info = hostile(replace(info, notices=notices, spec=_spec(info.spec)))
         return self.info
@@ -147,7 +147,10 @@ class HostileLab(ScriptedLab):
         assert frame.document is not None
         document = replace(frame.document, beyond=("b", "c"), before=("anna",), after=("bob",))
         edits = ((1, "learning rate 2"),)
-        return hostile(replace(frame, document=document, trouble=FAILURE, edits=edits))
+        record = RecordState(1, name="mine")
+        return hostile(
+            replace(frame, document=document, trouble=FAILURE, edits=edits, record=record)
+        )
 
     async def sample(self) -> SampleBatch:
         made = await super().sample()
@@ -253,7 +256,7 @@ def is_harmless(written: bytes) -> None:
 
 PLACES = [
     ["s", "s", "g", "g"],
-    ["1", "z", "z", "2", "z", "z", "3", "z", "z", "4", "z", "z", "5", "z", "z"],
+    ["5", "4", "z", "z"],
     ["question_mark"],
     ["exclamation_mark"],
     ["y", "ctrl+right", "tab", "down"],
@@ -304,17 +307,19 @@ async def test_no_text_that_the_lab_gives_is_obeyed() -> None:
     clipboard = b"\x1b]52;c;XHVkYzgw\x07"
     assert clipboard in written  # "\\udc80", and no UnicodeEncodeError
     is_harmless(written.replace(clipboard, b""))
+    assert forgotten() == []
 
 
-def test_every_text_of_the_protocol_is_shown_or_is_none_to_be_shown() -> None:
-    """A new class of the protocol is to be made hostile above, or to be named in ASKED."""
+def forgotten() -> list[str]:
+    """Texts of the protocol that were not shown. A new class is to be made hostile above, or to be
+    named in ASKED."""
     kinds = {
         kind
         for module in MODULES
         for kind in vars(module).values()
         if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
     }
-    missing = [
+    return [
         f"{kind.__name__}.{name}"
         for kind in kinds
         for name, hint in get_type_hints(kind, localns={"array": list}).items()
@@ -322,7 +327,6 @@ def test_every_text_of_the_protocol_is_shown_or_is_none_to_be_shown() -> None:
         and (kind.__name__, name) not in STRUCTURE | _reached
         and _texts(hint)
     ]
-    assert sorted(missing) == []
 
 
 async def test_no_text_of_the_store_is_obeyed(store: Path) -> None:
