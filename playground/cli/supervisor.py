@@ -59,8 +59,10 @@ def supervise(sources: PluginSources) -> None:
     """Go on in a child, if there are plugins to load; the parent ends with the child's exit code.
     Does nothing the second time."""
     global _replies
+    if not cli.allowed:
+        return
     interrupts_by_keyboard()
-    wanted = cli.allowed and os.environ.get("MICROGPT_PLAY_WATCHDOG") != "0"
+    wanted = os.environ.get("MICROGPT_PLAY_WATCHDOG") != "0"
     if not (wanted and hasattr(os, "fork") and _has_plugins(sources)):
         return
     cli.allowed = False
