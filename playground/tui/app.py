@@ -219,9 +219,14 @@ class PlaygroundApp(App[int]):
 
     @override
     async def on_event(self, event: events.Event) -> None:
-        """Hear no key and no click any more while the playground is being left."""
-        if not (self._leaving and isinstance(event, events.InputEvent)):
-            await super().on_event(event)
+        """Hear no key and no click before the screen has its parts, and none any more while the
+        playground is being left."""
+        if isinstance(event, events.InputEvent):
+            if not self._leaving and self.screen_stack and not self.screen.is_mounted:
+                await self._until_composed()
+            if self._leaving:
+                return
+        await super().on_event(event)
 
     @override
     def push_screen(self, *args: Any, **options: Any) -> Any:

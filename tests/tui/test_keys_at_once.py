@@ -22,6 +22,7 @@ from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.probes.screen import ProbesScreen
 from playground.tui.widgets.paging import turn_page
 from tests.tui.monkey import OPENING, PLACES, Place, left, new_store, press, torment
+from tests.tui.scripted import ScriptedLab
 from tests.tui.watched import WatchedApp, playing
 
 
@@ -94,6 +95,25 @@ async def test_leaving_waits_for_a_dialog_that_is_just_being_composed() -> None:
         await app.leave()
         await left(app)
     assert app.return_value == 0
+
+
+@pytest.mark.parametrize("ticks", range(4))
+@pytest.mark.parametrize("key", ["slash", "z", "5", "ctrl+p"])
+async def test_a_key_before_the_screen_has_its_parts(
+    key: str, ticks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ticks: turns of the event loop between the start and the key."""
+    monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
+    app = WatchedApp(lambda listener: ScriptedLab(listener), "{}")  # type: ignore[arg-type]
+    running = asyncio.create_task(app.run_async(headless=True, size=(120, 40)))
+    async with asyncio.timeout(60):
+        while not app.is_running:
+            await asyncio.sleep(0)
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        press(app, key, "ctrl+c")
+        await running
+    assert app.return_code == 0
 
 
 # ---------------------------------------------------------------- twice
