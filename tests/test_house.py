@@ -150,13 +150,13 @@ def test_a_method_that_only_passes_on_is_told_from_one_that_does_something(
 
 # ---------------------------------------------------------------- names in the prose
 
-_ELSEWHERE = {"push_screen_wait", "wdiff"}
+_ELSEWHERE = {"push_screen_wait", "wdiff", "__del__"}
 """Names of other programs and libraries that docstrings speak of."""
 
 
 def words_and_prose() -> tuple[set[str], list[tuple[str, str]]]:
     """(every name of the code, each file with each dotted name that its prose has in backquotes)"""
-    known, named = set(_ELSEWHERE), list[tuple[str, str]]()
+    known, named = {*_ELSEWHERE, *dir(type)}, list[tuple[str, str]]()
     for path in sorted(
         path for top in ("playground", "microgpt") for path in (ROOT / top).rglob("*.py")
     ):

@@ -139,7 +139,8 @@ class Finder:
             try:
                 yield from folder_plugins(folder)
             except OSError as error:
-                reason = f"{folder} cannot be read ({error.strerror}). Make it readable."
+                cure = "Make it readable." if folder.is_dir() else "Put a folder there."
+                reason = f"{folder} cannot be read ({error.strerror}). {cure}"
                 self._say(folder.name, str(folder), "import", reason)
         for file in self._sources.files:
             yield found_at(expanded(file))

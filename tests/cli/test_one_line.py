@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from playground.cli import one_line
 from playground.cli.export import Telling
-from playground.cli.one_line import OneLine, fitting, rows_of, width_of
+from playground.cli.one_line import OneLine, fitting, rows_of
 from playground.cli.progress import Report
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.sampling import Measuring, MetricChoice
 from playground.lab.session import Session
+from playground.widths import cell_len
 from tests.lab.conftest import text_run
 
 WIDE = "長い名前の文書ファイルですとても長い名前の文書ファイルです.txt"
@@ -55,8 +56,8 @@ def columns(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
 @given(st.text(alphabet="ab长é\u0301👍🏽-"), st.integers(0, 30))
 def test_a_text_is_cut_by_its_columns(text: str, room: int) -> None:
     cut = fitting(text, room, Terminal())
-    assert width_of(cut) <= room
-    assert cut == text or width_of(text) > room
+    assert cell_len(cut) <= room
+    assert cut == text or cell_len(text) > room
 
 
 def test_the_share_of_a_long_name_stays_in_sight(
@@ -66,7 +67,7 @@ def test_the_share_of_a_long_name_stays_in_sight(
     report.opening(Progress(f"reading {WIDE}", 83, 100))
     drawn = terminal.lines[-1]
     assert drawn.startswith("reading 長い名前") and drawn.endswith("…  83%")
-    assert width_of(drawn) < columns["columns"]
+    assert cell_len(drawn) < columns["columns"]
 
 
 def test_the_progress_of_an_export_fits_as_well(
@@ -77,7 +78,7 @@ def test_the_progress_of_an_export_fits_as_well(
     with Telling() as tell:
         tell(Progress(WIDE, 12, 3456))
     assert terminal.lines[0].endswith("… 12/3,456")
-    assert width_of(terminal.lines[0]) < columns["columns"]
+    assert cell_len(terminal.lines[0]) < columns["columns"]
     assert terminal.lines[-1] == ""
 
 
@@ -102,7 +103,7 @@ def test_a_step_is_told_in_whole_figures(
     began = len(terminal.lines)
     report.step(session, 2.34567)
     (drawn,) = terminal.lines[began:]
-    assert width_of(drawn) < wide
+    assert cell_len(drawn) < wide
     norm = session.training.series.measured["gradient-norm"].values[-1]
     said = ("step", "10/1,234", "10", "loss", "2.346", "gradient-norm", f"{norm:.4g}", "left")
     said += ("steps/s", "s", "min", "h", "10…", "1…", "…")

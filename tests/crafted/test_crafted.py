@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -127,6 +126,13 @@ def test_whatever_stands_where_a_file_is_opened_is_said_at_once(
     assert done.megabytes < 200, thing
 
 
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stdout=sys.stderr, timeout=40).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
 class Measured:
     """What became of a command, and how much memory it took."""
 
@@ -139,16 +145,11 @@ def measured(folder: Path, *words: str) -> Measured:
     log = folder / "log"
     env = {**os.environ, "MICROGPT_PLAY_HOME": str(folder / "home")}
     with log.open("wb") as said:
-        process = subprocess.Popen(
-            [COMMAND, *words], cwd=folder, env=env,
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+        # A process counts the memory of the one that it is forked from, so a small one starts it.
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURE, COMMAND, *words], cwd=folder, env=env, check=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, timeout=PATIENCE * 15,
         )  # fmt: skip
-    timer = threading.Timer(PATIENCE * 10, process.kill)
-    timer.start()
-    try:
-        _, status, usage = os.wait4(process.pid, 0)
-    finally:
-        timer.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
+    code, most = map(int, done.stdout.split()[-2:])
     unit = 1024 if sys.platform == "linux" else 1024 * 1024
-    return Measured(process.returncode, log.read_text(), usage.ru_maxrss // unit)
+    return Measured(code, log.read_text(), most // unit)

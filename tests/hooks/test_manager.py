@@ -280,7 +280,7 @@ def test_a_plugin_folder_that_is_missing_is_empty_and_one_that_is_a_file_is_said
     assert gone.problems == ()
     (tmp_path / "file").write_text("")
     problem = only_problem(load(PluginSources(folder=str(tmp_path / "file"), entry_points=False)))
-    assert "NotADirectoryError" in problem.message
+    assert "Not a directory" in problem.message and "Put a folder there" in problem.message
 
 
 def test_the_same_file_given_twice_loads_once(write_plugin, tmp_path: Path):

@@ -51,8 +51,11 @@ from tests.tui.watched import WatchedApp, seen
 FAILURE = Failure(
     "It failed", "For a reason.", "plugin", "Traceback", {"steps": "too many"}, "strategy:x:x"
 )
-STRUCTURE = {("RunInfo", "spec"), ("Notice", "action"), ("RecordState", "uid")}
-"""Fields of text that are not shown: JSON, the name of an action, 32 digits."""
+STRUCTURE = {
+    ("RunInfo", "spec"), ("RunInfo", "data"), ("Scored", "sha256"), ("Notice", "action"),
+    ("RecordState", "uid"),
+}  # fmt: skip
+"""Fields of text that are not shown: JSON, digests, the name of an action, 32 digits."""
 ASKED = {
     "NamedChoices", "Open", "UseEngine", "Save", "Export", "PanelView", "FrameRequest", "Recording",
     "Checkpoint", "Edit", "MatrixView", "Observation", "Pong", "Hello", "Reload", "SavedPlugin",

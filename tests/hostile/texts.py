@@ -123,9 +123,9 @@ def _attacked(column: str, value: Any) -> Any:
         return value  # the symbols are hostile already: the text that was learnt from is
     elif column == "details.settings":
         parsed["sampling"]["prompt"] = evil()
-        parsed["sampling"]["chain"][1]["name"] = evil()
+        parsed["sampling"]["chain"][1]["name"] = storable(evil())
         parsed["probes"]["prompts"] = [evil(), "b"]
-        parsed["measuring"]["metrics"][0]["name"] = evil("=cmd|")
+        parsed["measuring"]["metrics"][0]["name"] = storable(evil("=cmd|"))
     else:
         parsed = _everywhere(parsed)
     return json.dumps(parsed)

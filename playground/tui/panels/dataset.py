@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -15,6 +14,7 @@ from playground.tui.styles import CAUTION, MUTED, POINTED, STRONG
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.tiles import Tile, TokenTiles
+from playground.widths import cell_len
 
 SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""

@@ -6,7 +6,6 @@ Words, toasts and fields make visible what a terminal would obey, in the cells t
 
 from __future__ import annotations
 
-from rich.cells import cell_len
 from rich.highlighter import Highlighter
 from rich.segment import Segment
 from rich.text import Text
@@ -18,6 +17,7 @@ from typing_extensions import override
 
 from microgpt.terminal import OBEYED
 from playground.tui.widgets.text import visible
+from playground.widths import cell_len
 
 STAND_IN = "\N{REPLACEMENT CHARACTER}"
 
