@@ -139,7 +139,8 @@ class Finder:
             try:
                 yield from folder_plugins(folder)
             except OSError as error:
-                cure = "Make it readable." if folder.is_dir() else "Put a folder there."
+                of_a_file = isinstance(error, NotADirectoryError)
+                cure = "Put a folder there." if of_a_file else "Make it readable."
                 reason = f"{folder} cannot be read ({error.strerror}). {cure}"
                 self._say(folder.name, str(folder), "import", reason)
         for file in self._sources.files:

@@ -78,7 +78,10 @@ def test_switching_keeps_step_weights_moments_and_gradients(words: Path, quick: 
     assert session.checkpoint().edits == after.edits, "that is the engine at work already"
 
 
-def test_many_steps_a_call_are_the_same_run(words: Path, quick: Registry) -> None:
+def test_many_steps_a_call_are_the_same_run(
+    words: Path, quick: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.lab.run.training.AT_A_TIME", 0.1)  # a busy machine is slow
     single = Session.open(text_run(words), quick)
     while not single.finished:
         single.advance()
