@@ -97,8 +97,7 @@ async def test_leaving_waits_for_a_dialog_that_is_just_being_composed() -> None:
     assert app.return_value == 0
 
 
-@pytest.mark.parametrize("ticks", range(4))
-@pytest.mark.parametrize("key", ["slash", "z", "5", "ctrl+p"])
+@pytest.mark.parametrize(("key", "ticks"), [("slash", 0), ("slash", 2), ("5", 0)])
 async def test_a_key_before_the_screen_has_its_parts(
     key: str, ticks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +147,7 @@ async def test_the_palettes_of_commands_and_of_themes_are_this_one() -> None:
         await pilot.pause()
 
 
-@pytest.mark.parametrize("seed", [7, 13])
+@pytest.mark.parametrize("seed", [7])
 async def test_palettes_that_come_and_go_without_a_pause(seed: int) -> None:
     dice = random.Random(seed)
     keys = ["ctrl+p", "ctrl+p", "escape", "enter", "a", "t", "down"]
