@@ -155,7 +155,9 @@ class RunSpec(_Frozen):
     @model_validator(mode="before")
     @classmethod
     def _as_stored(cls, values: Any, info: ValidationInfo) -> Any:
-        if info.context is _STORED and isinstance(values, dict):
+        # What is stored names every setting of its time; what names only some is a new run.
+        stored = info.context is _STORED and isinstance(values, dict)
+        if stored and values.keys() >= {"seed", "holdout", "steps"}:
             return {"holdout_by": "row", **values}
         return values
 

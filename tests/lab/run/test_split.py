@@ -152,6 +152,8 @@ def as_before(spec: RunSpec) -> str:
 
 
 def test_a_spec_of_before_holds_out_by_row_and_a_new_one_by_text() -> None:
+    for said in ("{}", '{"dataset": {"name": "text-file", "options": {"path": "a.txt"}}}'):
+        assert RunSpec.parse(said).holdout_by == "text", "what the screen is launched with is new"
     assert RunSpec().holdout_by == RunSpec().replace({"steps": 7}).holdout_by == "text"
     assert RunSpec.parse(RunSpec().to_json()) == RunSpec()
     before = RunSpec.parse(as_before(RunSpec()))
