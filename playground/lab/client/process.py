@@ -53,9 +53,8 @@ class WorkerProcess:
         """End the worker, and whatever it started, at once. Harmless if it has ended."""
         if self.popen.returncode is not None:
             return
-        if (
-            self.loading and not self.ended()
-        ):  # leaving while a plugin loads says nothing against the plugin
+        # Leaving while a plugin loads says nothing against the plugin.
+        if self.loading and not self.ended():
             from playground.hooks.quarantine import forgive
 
             forgive(Path(self.loading), self.popen.pid)
