@@ -29,6 +29,7 @@ from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
 from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
+from playground.tui.key_order import KeyOrder
 from playground.tui.model import PlaygroundModel
 from playground.tui.quit import keep_run, on_signals
 from playground.tui.screens.main import MainScreen
@@ -79,6 +80,7 @@ class PlaygroundApp(App[int]):
         """
         super().__init__()
         self._gate = Gate()
+        self._keys = KeyOrder(self, super().on_event)
         # A traceback of ours goes through the gate of standard error, which shows no colours.
         self.error_console = Console(markup=False, highlight=False, stderr=True, color_system=None)
         self.model = PlaygroundModel()
@@ -226,7 +228,10 @@ class PlaygroundApp(App[int]):
                 await self._until_composed()
             if self._leaving:
                 return
-        await super().on_event(event)
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self._keys.take(event)
+        else:
+            await super().on_event(event)
 
     @override
     def push_screen(self, *args: Any, **options: Any) -> Any:

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from playground.catalog import Control, KnobValue
 from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.gate import plain
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.slider import Slider
 
 KnobLine = Slider | Choice | Toggle
@@ -93,6 +93,6 @@ def option_widgets(
             continue
         widgets.append(Static(plain(control.label), classes="knob-label"))
         text = "" if value is None else str(value)
-        widgets.append(OrderedInput(text, name=prefix + control.name, compact=True))
+        widgets.append(LiteralInput(text, name=prefix + control.name, compact=True))
     align(widgets)
     return widgets

@@ -23,7 +23,7 @@ def test_a_run_is_named_found_again_and_opened(launch: Launch, home: Path) -> No
     terminal.press("s", "s", "s")
     terminal.wait_for("step 3/")
     terminal.press("a")
-    terminal.wait_for("here")
+    terminal.wait_for("paused here")
     terminal.press("n")
     terminal.wait_for("Name of run 1")
     terminal.press("m", "i", "n", "e", "Enter")

@@ -22,7 +22,7 @@ from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import GHOST, Bar, Bars
 from playground.tui.widgets.control import Choice, Control, Toggle
 from playground.tui.widgets.gate import plain
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
@@ -60,7 +60,7 @@ class SamplingPanel(Panel):
         yield VerticalScroll(id="sampling-chain", can_focus=False)
         with Horizontal(id="sampling-prompt-line"):
             yield Static("prompt", id="sampling-prompt-label")
-            yield OrderedInput(id="sampling-prompt", compact=True, placeholder="/ to type")
+            yield LiteralInput(id="sampling-prompt", compact=True, placeholder="/ to type")
         yield Words(id="sampling-next")
         yield Bars(id="sampling-bars")
         with VerticalScroll(id="sampling-scroll", can_focus=True):

@@ -297,19 +297,6 @@ class MainScreen(Screen[None]):
             return False
         return super().check_action(action, parameters)
 
-    async def on_key(self, event: events.Key) -> None:
-        """Obey a key that was typed before a field had the focus.
-
-        A field stops the characters that it takes. A character that comes this far while a field
-        has the focus was on its way before, and is a key of the table.
-        """
-        focused = self.focused
-        if isinstance(focused, Input) and focused.check_consume_key(event.key, event.character):
-            for binding in MAIN_BINDINGS:
-                if event.key in binding.key.split(","):
-                    event.stop()
-                    await self.run_action(binding.action)
-
     def on_sampling_panel_knob_moved(self, event: SamplingPanel.KnobMoved) -> None:
         changed = self.model.with_knob(event.place, event.link, event.knob, event.value)
         self._controller.previews.set_sampling(changed)

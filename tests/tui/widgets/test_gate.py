@@ -14,7 +14,7 @@ from textual.content import Content
 
 from microgpt.terminal import OBEYED
 from playground.tui.widgets.gate import STAND_IN, Gate, markup, plain, shown
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from tests.hostile.texts import ATTACKS, evil
 
 LINK = Style(bold=True, link="file:///evil")
@@ -66,11 +66,11 @@ async def test_a_field_draws_an_attack_as_text_and_keeps_its_value() -> None:
 
     class OneField(App[None]):
         def compose(self) -> ComposeResult:
-            yield OrderedInput(value)
+            yield LiteralInput(value)
 
     app = OneField()
     async with app.run_test(size=(400, 5)) as pilot:
-        field = app.query_one(OrderedInput)
+        field = app.query_one(LiteralInput)
         line = "".join(segment.text for segment in field.render_line(0))
         assert STAND_IN in line and "evil" in line
         assert OBEYED.search(line) is None

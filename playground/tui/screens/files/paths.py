@@ -19,7 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.suggester import Suggester
 
 from playground.hooks.sources import expanded
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.text import visible
 
 LOOKED_AT = 20_000
@@ -176,7 +176,7 @@ class PathSuggester(Suggester):
         return found[0] if found else None
 
 
-class PathInput(OrderedInput):
+class PathInput(LiteralInput):
     """A line for a path. Tab completes the path; if there is nothing to add, Tab moves on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

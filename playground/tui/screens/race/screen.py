@@ -29,7 +29,7 @@ from playground.tui.screens.dialog import passed
 from playground.tui.screens.race import probes, view
 from playground.tui.styles import BAD, MUTED
 from playground.tui.widgets.chart import Chart
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import visible
 
@@ -160,7 +160,7 @@ class RaceScreen(Screen[Kept | None]):
             yield Chart(id="race-chart")
         with Horizontal(id="race-below"):
             with Vertical(id="race-samples", classes="race-frame"):
-                yield OrderedInput(
+                yield LiteralInput(
                     id="race-prompt", compact=True, placeholder="what both begin with"
                 )
                 with VerticalScroll(id="race-samples-scroll"):

@@ -16,7 +16,7 @@ from playground.tui.screens.dialog import Dialog, Line, error
 from playground.tui.screens.files.paths import PathInput, absolute, here
 from playground.tui.screens.files.target import Target
 from playground.tui.widgets.control import Choice
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.text import visible
 
 Kind = Literal["run", "csv", "jsonl", "model"]
@@ -48,7 +48,7 @@ class AskLine(Dialog[str | None]):
         return self._heading
 
     def body(self) -> Iterable[Widget]:
-        yield OrderedInput(
+        yield LiteralInput(
             self._present, self._placeholder, compact=True, select_on_focus=False, id="ask-line"
         )
 

@@ -23,7 +23,7 @@ from playground.tui.screens.dialog import MUTED, Dialog, Line, error
 from playground.tui.screens.runs.ask import AskLine, ExportRun, ImportRun, Wanted
 from playground.tui.screens.runs.detail import RunDetail
 from playground.tui.screens.runs.table import COLUMNS, FAMILIES, SMALL_FIRST, RunList, Table
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.table import RowList, Sort
 from playground.tui.widgets.text import visible
 from playground.words import many, size
@@ -47,7 +47,7 @@ NOTHING = (
 NONE_FITS = "No run fits. Press / and change what is searched for."
 
 
-class Search(OrderedInput):
+class Search(LiteralInput):
     """The line for words and conditions; enter, down and escape lead back to the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

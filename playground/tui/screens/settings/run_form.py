@@ -19,7 +19,7 @@ from playground.tui.screens.pick.lists import entry_name
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.form import ENGINE, Setting
 from playground.tui.widgets.control import Choice
-from playground.tui.widgets.ordered_input import OrderedInput
+from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.text import fit
 from playground.widths import cell_len
 
@@ -29,7 +29,7 @@ NARROW = 68
 """Cells below which there is no room for the usual range beside the allowed one."""
 
 
-class NumberInput(OrderedInput):
+class NumberInput(LiteralInput):
     """A number. A shifted arrow changes it, a plain arrow moves to the field above or below."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
