@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual import events
@@ -11,6 +13,7 @@ from textual.widgets import Input
 
 from playground.lab.client.events import WorkerBack, WorkerLost
 from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.run import Notice, RunInfo
 from playground.lab.protocol.sampling import Link, Sampling
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.sampling import SamplingPanel
@@ -373,3 +376,27 @@ async def test_the_line_of_keys_names_help_and_the_way_out_in_every_terminal(
     async with playing(size=size) as (app, _):
         keys = app.main.query_one(KeyBar).words
         assert "? help" in keys and "q quit" in keys
+
+
+LONG = "from step 174 on the losses are not those of microgpt.py, which holds nothing out and so "
+LONG += "meets other texts there; --holdout 0 gives the same"
+
+
+async def test_a_notice_that_is_cut_names_the_key_that_shows_it_whole() -> None:
+    async with playing((80, 24)) as (app, pilot):
+        opened_as = app.lab.open
+
+        async def told(*args: Any, **options: Any) -> RunInfo:
+            info = await opened_as(*args, **options)
+            return replace(info, notices=(Notice("kept"), Notice(LONG)))
+
+        app.lab.open = told  # type: ignore[method-assign]
+        assert await app.controller.opening.open("{}")
+        await seen(pilot, lambda: "kept" in app.text("#dataset-notices"))
+        cut = app.text("#dataset-notices").split("\n")
+        assert len(cut) == 2 and cut[1].startswith("! from step 174") and cut[1].endswith("… z all")
+        assert app.main.query_one("#dataset-notices").virtual_size.height == 2, "nothing hidden"
+        await pilot.press("1", "z")
+        await seen(pilot, lambda: LONG in app.text("#dataset-notices"))
+        await pilot.press("z")
+        await seen(pilot, lambda: app.text("#dataset-notices").endswith("… z all"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
+from textual.geometry import Size
 
 from playground.lab.protocol.frames import DocumentFrame
 from playground.lab.protocol.run import RunInfo
@@ -12,9 +13,9 @@ from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import CAUTION, MUTED, POINTED, STRONG
 from playground.tui.widgets.static_text import Words
-from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.text import visible
 from playground.tui.widgets.tiles import Tile, TokenTiles
-from playground.widths import cell_len
+from playground.widths import cell_len, fit, wrap
 
 SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""
@@ -22,6 +23,8 @@ NUMBER_WIDTH = 7
 """Cells for a document's number and the space after it."""
 SHOWN_TOKENS = 400
 """Tokens of the vocabulary that are shown, at most."""
+REST = " z all"
+"""The key that shows the notices whole, behind those that are cut."""
 HINTS = {"split:windows": "press w: "}
 """What to press, by the action that a notice names."""
 
@@ -97,7 +100,7 @@ class DatasetPanel(Panel):
     NUMBER = 1
     TITLE = "Data set"
 
-    _shown: tuple[RunInfo, int] | None = None
+    _shown: tuple[RunInfo, Size, bool] | None = None
 
     def compose(self) -> ComposeResult:
         yield Words(id="dataset-counts")
@@ -109,8 +112,9 @@ class DatasetPanel(Panel):
         info = model.info
         if info is None:
             return
-        if self._shown != (info, self.size.width):
-            self._shown = (info, self.size.width)
+        seen = (info, self.size, self.has_class("-zoomed"))
+        if self._shown != seen:
+            self._shown = seen
             self._show_info(info)
         documents = self.query_one(Documents)
         model.neighbours = max(2, documents.size.height)
@@ -133,15 +137,7 @@ class DatasetPanel(Panel):
         self.subtitle(train + held, train)
         notices = self.query_one("#dataset-notices", Words)
         notices.display = bool(info.notices)
-        notices.say(
-            Content("\n").join(
-                Content.assemble(
-                    ("! ", f"bold {CAUTION}"),
-                    (HINTS.get(notice.action, "") + visible(notice.text), CAUTION),
-                )
-                for notice in info.notices
-            )
-        )
+        notices.say(self._notices(info, width))
         tokens = [visible(token, spaces=True) for token in info.vocabulary[:SHOWN_TOKENS]]
         more = info.vocab_size - len(tokens)
         self.query_one("#dataset-vocabulary", Words).say(
@@ -151,3 +147,18 @@ class DatasetPanel(Panel):
                 (f"  and {more:,} more" if more else "", MUTED),
             )
         )
+
+    def _notices(self, info: RunInfo, width: int) -> Content:
+        """The notices: all of them where the panel is zoomed, else the lines that there is room
+        for, and the key that shows the rest."""
+        texts = [HINTS.get(notice.action, "") + visible(notice.text) for notice in info.notices]
+        whole = Content("\n").join(
+            Content.assemble(("! ", f"bold {CAUTION}"), (text, CAUTION)) for text in texts
+        )
+        low = self.screen.has_class("-low") or self.screen.has_class("-tiny")
+        room = 2 if low else int(self.size.height * 0.4)
+        if not texts or self.has_class("-zoomed") or whole.get_height({}, width) <= room:
+            return whole
+        *lines, last = [line for text in texts for line in wrap(f"! {text}", width)][: max(1, room)]
+        cut = fit(f"{last} …", width - cell_len(REST)).rstrip()
+        return Content.assemble(("\n".join([*lines, cut]), CAUTION), (REST, f"bold {CAUTION}"))
