@@ -30,7 +30,7 @@ from tests.tui.scripted import ScriptedLab
 from tests.tui.watched import WatchedApp, playing, seen
 
 
-@pytest.mark.parametrize("key", OPENING)
+@pytest.mark.parametrize("key", OPENING[::2])  # all of them in tools/soak_keys.py
 async def test_a_key_that_opens_a_dialog_and_ctrl_c_at_once(key: str, tmp_path: Path) -> None:
     async with playing(store=new_store(tmp_path / "runs")) as (app, _):
         press(app, key, "ctrl+c")
@@ -177,7 +177,7 @@ async def _filled(app: WatchedApp) -> None:
 # ---------------------------------------------------------------- what is read as the screen goes
 
 
-@pytest.mark.parametrize("ticks", range(12))
+@pytest.mark.parametrize("ticks", [0, 1, 2, 4, 7])
 async def test_the_runs_are_left_while_one_of_them_is_being_read(
     ticks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +207,7 @@ async def test_the_runs_are_left_while_one_of_them_is_being_read(
 # ---------------------------------------------------------------- no room
 
 
-@pytest.mark.parametrize("size", [(20, 5), (20, 3), (60, 16)], ids=str)
+@pytest.mark.parametrize("size", [(20, 3), (60, 16)], ids=str)
 async def test_a_page_up_and_down_where_the_list_has_no_room(size: tuple[int, int]) -> None:
     async with playing() as (app, pilot):
         await pilot.resize_terminal(*size)

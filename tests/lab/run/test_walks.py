@@ -12,7 +12,7 @@ from tests.lab.walks import Straight, Walk
 
 
 @pytest.mark.parametrize(
-    ("engine", "others", "walks"), [("vector", "scalar", 20), ("scalar", "vector", 6)]
+    ("engine", "others", "walks"), [("vector", "scalar", 12), ("scalar", "vector", 3)]
 )
 def test_random_walks_of_steps_jumps_edits_forks_and_reopenings_lead_where_the_straight_way_does(
     engine: str, others: str, walks: int, words: Path, registry: Registry, tmp_path: Path

@@ -289,7 +289,7 @@ def charts(draw: st.DrawFn) -> tuple[Plain, int, int]:
     return chart, draw(st.integers(8, 200)), draw(st.integers(1, 60))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(charts())
 def test_each_label_stands_in_the_line_of_its_level(drawn: tuple[Plain, int, int]) -> None:
     chart, width, height = drawn
@@ -319,7 +319,7 @@ def number_of(text: str) -> float:
     return float(text.rstrip("kM")) * {"k": 1e3, "M": 1e6}.get(text[-1], 1.0)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(charts())
 def test_each_number_of_an_axis_stands_in_the_line_of_its_value(
     drawn: tuple[Plain, int, int],
