@@ -146,7 +146,7 @@ def test_going_back_shows_other_numbers_and_forward_the_same(session: Session) -
     assert session.look_inside(Look()).step == 10
 
 
-def test_looking_changes_nothing(spec: object, registry: Registry, words: Path) -> None:
+def test_looking_changes_nothing(registry: Registry, words: Path) -> None:
     one, other = (Session.open(text_run(words), registry) for _ in range(2))
     for _ in range(20):
         one.advance(1)
