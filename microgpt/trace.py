@@ -65,9 +65,10 @@ class Statement:
     """The heads of the `for` loops around it, the outermost first."""
     returns: bool = False
     body: range = range(0)
-    """The lines of the loop of which this is the head; empty for others."""
+    """Of the head of a `for` or `with`, which are run once more at the end: the lines of its body,
+    into which the run goes on if names were made. Empty for others."""
     target: str = ""
-    """What the loop counts with, as it stands in the source."""
+    """What a `for` loop counts with, as it stands in the source."""
 
 
 class Source:
@@ -96,7 +97,7 @@ class Source:
                 self._add(node, node.end_lineno or node.lineno, [node], loops)
                 continue
             statement = self._add(node, end, head, loops)
-            within = (*loops, statement) if statement.body else loops
+            within = (*loops, statement) if isinstance(node, ast.For) else loops
             for block in blocks:
                 self._read(block, within if block is blocks[0] else loops)
 
@@ -107,10 +108,11 @@ class Source:
         before = self.statements.get(first)  # another statement on the same line
         found = [text for part in parts for text in _made(part)]
         body, target = range(0), ""
-        if isinstance(node, ast.For) and end < node.body[0].lineno:
+        if isinstance(node, ast.For | ast.With) and end < node.body[0].lineno:
+            body = range(last + 1, (node.body[-1].end_lineno or 0) - self._above + 1)
+        if isinstance(node, ast.For) and body:
             found = [*_targets(node.target), *found]
             target = ast.unparse(node.target)
-            body = range(last + 1, (node.body[-1].end_lineno or 0) - self._above + 1)
         makes = {text: compile(text, "<name>", "eval") for text in found}
         statement = Statement(
             before.first if before else first,
@@ -246,7 +248,7 @@ class _Watch:
             if statement and statement is self._current and frame.f_lasti != self._entered:
                 return self
             self._finish(frame, statement)
-            if statement and statement.body and not self._came_from(statement.body):
+            if statement and statement.target and not self._came_from(statement.body):
                 self._turns[statement] = -1
             self._current, self._entered = statement, frame.f_lasti
         elif event == "return":
@@ -273,7 +275,7 @@ class _Watch:
                 except (NameError, LookupError, AttributeError, TypeError):
                     continue  # not of this scope, or not made this time
                 made.append(Made(text, _copied(value)))
-            if statement.body:
+            if statement.target:
                 self._turns[statement] += 1
         if statement.returns and following is None:
             made.append(Made("return", _copied(result)))
