@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import re
 import sys
 from array import array
@@ -24,7 +25,7 @@ from functools import cached_property, lru_cache
 from types import CodeType, FrameType
 from typing import Any
 
-from microgpt.anatomy import dissect
+from microgpt.anatomy import Anatomy
 from microgpt.autograd import Value
 from microgpt.checks import inputs_and_targets
 from microgpt.config import ModelConfig, OptimizerConfig
@@ -371,29 +372,23 @@ class _Recorder:
         return self._summed
 
 
-def run_lines(
-    config: ModelConfig,
-    weights: Sequence[float],
-    tokens: Sequence[int],
-    position: int,
-    function: Gpt = ScalarEngine.gpt,
-) -> list[Run]:
+def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt) -> list[Run]:
     """The statements of `function`, as they were run for one position of a document.
 
-    Keys and values of the positions before are those of `dissect`, equal up to rounding, so that
-    only this position is computed with Values. ValueError as for `dissect`, IndexError for a
-    position that is not there, TooLargeError before it is begun.
+    Keys and values of the positions before are those of the anatomy, equal up to rounding, so that
+    only this position is computed with Values. IndexError for a position that is not there,
+    TooLargeError before anything is computed.
     """
-    anatomy = dissect(config, weights, tokens)
-    if not 0 <= position < len(anatomy.tokens):
-        last = len(anatomy.tokens) - 1
+    config, last = anatomy.config, len(anatomy.tokens) - 1
+    if not 0 <= position <= last:
         raise IndexError(f"there is no position {position}: they are 0 ... {last}")
     _check_size(parameter_count(config) + _size_at(config, position))
     cache = KVCache(config.n_layer)
     for layer, made in enumerate(anatomy.layers):
         cache.keys[layer] = [[Value(k) for k in row] for row in made.k[:position]]
         cache.values[layer] = [[Value(v) for v in row] for row in made.v[:position]]
-    engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
+    weights = array("d", [w for rows in anatomy.weights.values() for row in rows for w in row])
+    engine = ScalarEngine(config, OptimizerConfig(), weights)
     recorder = _Recorder(source_of(function), function.__code__, record=False)
     with recorder.hooked():
         function(engine, anatomy.tokens[position], position, cache)
@@ -455,7 +450,8 @@ class Graph:
         self._call({"loss": mean, "losses": losses, "probs": probs, "logits": logits})
         self._call(engine._state_dict)
         for position, runs in enumerate(self.runs):
-            self._call(dict(_variables(runs, position)))
+            for run, names in zip(runs, names_of(runs, position), strict=True):
+                self._call({name: m.value for m, name in zip(run.made, names, strict=True) if name})
         self.walked = False
         """True once `backward` has come by."""
         if backward:
@@ -499,19 +495,27 @@ class Graph:
         return self._operations[node]
 
     def children(self, node: int) -> list[tuple[int, float]]:
-        """What it is made from, each with d(node)/d(child); the terms of a Σ with the largest in
-        size first, and one that is not a number before all others."""
+        """What it is made from, each with d(node)/d(child). A number that is used twice, as in
+        x × x, stands there once, with the sum of both.
+
+        The terms of a Σ come with the largest in size first, and nan before all others.
+        """
         value = self._at(node)
         terms = self._terms.get(value)
-        if terms is None:
-            pairs = zip(value._children, value._local_grads, strict=True)
-            return [(self._numbers[child], local) for child, local in pairs]
-        ordered = sorted(terms, key=lambda term: (term.data == term.data, -abs(term.data)))
-        return [(self._numbers[term], 1.0) for term in ordered]
+        local_grads = (1.0,) * len(terms) if terms else value._local_grads
+        found: dict[int, float] = {}
+        for child, local in zip(terms or value._children, local_grads, strict=True):
+            number = self._numbers[child]
+            found[number] = found.get(number, 0.0) + local
+        if not terms:
+            return list(found.items())
+        shares = {child: local * self._nodes[child].data for child, local in found.items()}
+        largest = sorted(found, key=lambda child: _size_order(shares[child]))
+        return [(child, found[child]) for child in largest]
 
     def children_count(self, node: int) -> int:
         """How many numbers it is made from."""
-        return len(self._made_from(self._at(node)))
+        return len(set(self._made_from(self._at(node))))
 
     def users(self, node: int) -> list[int]:
         """The nodes that are made from it, in the order in which they were made."""
@@ -530,9 +534,7 @@ class Graph:
         self._at(node)
         if node not in self._names:
             return ""
-        base, path = self._names[node]
-        gap = " " if path and " " in base else ""
-        return base + gap + "".join(f"[{index}]" for index in path)
+        return full_name(*self._names[node])
 
     def find(self, name: str) -> int:
         """The node of that name. LookupError if there is none."""
@@ -601,16 +603,34 @@ _NAME = re.compile(r"(?P<base>.*?)(?P<path>(?:\[[0-9]{1,9}\])*)", re.DOTALL)
 _INDEX = re.compile(r"[0-9]+")
 
 
-def _variables(runs: Sequence[Run], position: int) -> Iterator[tuple[str, Any]]:
-    """What the run of one position made, by full name without indices."""
+def _size_order(number: float) -> tuple[bool, float]:
+    """Sorts the largest in size first, and nan before all others."""
+    return not math.isnan(number), -abs(number)
+
+
+def names_of(runs: Sequence[Run], position: int) -> list[list[str]]:
+    """For each run of one position the full name of each thing that it made, without indices; ""
+    for what is no number of the graph."""
     seen: dict[str, int] = {}
+    names = []
     for run in runs:
         where = "".join(f" {name} {count}" for name, count in run.context)
+        own = []
         for made in run.made:
+            name = ""
             if any(isinstance(number, Value) for number in made.numbers()):
                 times = seen[made.name + where] = seen.get(made.name + where, 0) + 1
                 again = f"#{times}" if times > 1 else ""
-                yield f"{made.name}{again}{where} position {position}", made.value
+                name = f"{made.name}{again}{where} position {position}"
+            own.append(name)
+        names.append(own)
+    return names
+
+
+def full_name(base: str, path: Sequence[int]) -> str:
+    """The name of one number of what bears the name `base`, as `Graph.find` takes it."""
+    gap = " " if path and " " in base else ""
+    return base + gap + "".join(f"[{index}]" for index in path)
 
 
 def _paths(value: Any) -> Iterator[tuple[tuple[int, ...], Value]]:

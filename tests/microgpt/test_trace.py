@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from microgpt import ModelConfig, ScalarEngine, initial_weights, parameter_layout, scalar_engine
+from microgpt.anatomy import dissect
 from microgpt.autograd import Value
 from microgpt.trace import Graph, Run, TooLargeError, estimated_size, run_lines, source_of
 
@@ -29,6 +30,7 @@ def weights_of(config: ModelConfig, seed: int = 1) -> list[float]:
 
 
 WEIGHTS = weights_of(SMALL)
+ANATOMY = dissect(SMALL, WEIGHTS, TEXT)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,7 @@ def test_a_name_has_the_value_that_it_had_then(graph: Graph) -> None:
 
 def test_one_position_alone_makes_what_it_makes_in_the_whole_text(graph: Graph) -> None:
     for position, whole in enumerate(graph.runs):
-        alone = run_lines(SMALL, WEIGHTS, TEXT, position)
+        alone = run_lines(ANATOMY, position)
         assert [(r.first, r.last, r.context) for r in alone] == [
             (r.first, r.last, r.context) for r in whole
         ]
@@ -101,7 +103,7 @@ def test_one_position_alone_makes_what_it_makes_in_the_whole_text(graph: Graph) 
                 assert (one.name, one.shape) == (two.name, two.shape)
                 assert plain(one.numbers()) == pytest.approx(plain(two.numbers()), abs=1e-12)
     with pytest.raises(IndexError, match=r"0 \.\.\. 3"):
-        run_lines(SMALL, WEIGHTS, TEXT, 4)
+        run_lines(ANATOMY, 4)
 
 
 def plain(numbers: list[Any]) -> list[float]:
@@ -126,7 +128,7 @@ def test_an_edited_copy_is_followed(edited: Callable[..., Any], graph: Graph) ->
             "            for a in x\n        ]\n    return ",
         )
     )
-    runs = run_lines(SMALL, WEIGHTS, TEXT, 1, longer)
+    runs = run_lines(ANATOMY, 1, longer)
     doubled = [made(runs, "doubled", f"turn {turn}") for turn in range(3)]
     assert [len(each) for each in doubled] == [1, 1, 1]
     lines = [(run.first, run.last) for run in runs if run.words == "turn 1"]
@@ -137,7 +139,7 @@ def test_an_edited_copy_is_followed(edited: Callable[..., Any], graph: Graph) ->
         "    weights = self._state_dict\n    head_dim = self.config.head_dim\n",
         "    head_dim = self.config.head_dim\n    # a remark\n\n    weights = self._state_dict\n",
     ))  # fmt: skip
-    first, second = run_lines(SMALL, WEIGHTS, TEXT, 0, moved)[:2]
+    first, second = run_lines(ANATOMY, 0, moved)[:2]
     assert ([m.name for m in first.made], [m.name for m in second.made]) == (
         ["head_dim"],
         ["weights"],
@@ -189,7 +191,7 @@ def test_every_kind_of_statement_is_followed(tmp_path: Path) -> None:
     path.write_text(STRANGE)
     names: dict[str, Any] = {"__file__": str(path)}
     exec(compile(STRANGE, str(path), "exec"), names)
-    runs = run_lines(SMALL, WEIGHTS, TEXT, 0, names["gpt"])
+    runs = run_lines(ANATOMY, 0, names["gpt"])
     told = [(run.words, each.name, each.value) for run in runs for each in run.made]
 
     def values(name: str) -> list[Any]:
@@ -313,7 +315,7 @@ def formulas(graph: Graph) -> list[Formula | None]:
             case "Σ" | "+":
                 return lambda now: math.fsum(now[child] for child in at)
             case "×":
-                return lambda now: now[at[0]] * now[at[1]]
+                return lambda now: now[at[0]] * now[at[-1]]  # one child: it is squared
             case "exp":
                 return lambda now: math.exp(now[at[0]])
             case "log":
