@@ -49,7 +49,7 @@ from playground.lab.protocol.sampling import (
 )
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
-from tests.tui.readings import Microscope, trained
+from tests.tui.readings import microscope
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -200,7 +200,7 @@ class ScriptedLab:
         self.metric_trouble: Failure | None = None
         """The reason why the first metric that is on was switched off, if it was."""
         self.saved: list[str] = []
-        self.microscope = Microscope(*trained(0))
+        self.microscope = microscope(0)
         """The model that is looked into; its weights stay as they are while the steps go by."""
         self.looks: list[Look] = []
         """What was looked at, in order."""
@@ -476,8 +476,8 @@ class ScriptedLab:
 
     async def look_inside(self, look: Look) -> Inside:
         self.looks.append(look)
-        text = NAMES[self.step % len(NAMES)] if look.text is None else look.text
-        inside = self.microscope.look(look, text, self.step, self.epoch)
+        document = NAMES[self.step % len(NAMES)]
+        inside = self.microscope.see(look, document, self.step, self.epoch)
         if self.look_gate is not None:
             await self.look_gate.wait()
         if self.look_trouble is not None:

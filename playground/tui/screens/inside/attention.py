@@ -39,7 +39,7 @@ NUMBERED = 4
 """Columns from which on a cell holds a number."""
 BESIDE = 104
 """Columns from which on the list of what the head reads stands beside the heads."""
-LIST = 46
+LIST = 42
 """Columns of that list."""
 LABEL = 4
 """Columns for the mark and the token before a row."""
@@ -75,7 +75,7 @@ class AttentionView(ViewPage):
         beside = page.width >= BESIDE
         what = self._measure_line(page, inside, reading)
         page.add(*what)
-        sums = _Sums(inside, reading)
+        sums = _Sums(inside, reading, 4 if beside else 2)
         if beside:
             listed = page.part(LIST)
             self._list(listed, inside, state, reading, page.room - 8)
@@ -113,7 +113,7 @@ class AttentionView(ViewPage):
             if reading.measure == "push":
                 line.append(page.sign("", (step - 2) / 2 * scale, scale, 2))
             else:
-                line.append(page.shade("", step / 4, 2))
+                line.append(page.shade("", _eased(step / 4), 2))
         line.append(
             (f" {num(scale)}" if reading.measure != "push" else f" + {num(scale)}", "muted")
         )
@@ -229,7 +229,7 @@ class AttentionView(ViewPage):
             text = "▪" if not page.mono else ""
         if reading.measure == "push":
             return page.sign(text, value, scale, width, here)
-        return page.shade(text, value / scale, width, here)
+        return page.shade(text, _eased(value / scale), width, here)
 
     # ------------------------------------------------------------ what one head reads
 
@@ -302,8 +302,9 @@ class AttentionView(ViewPage):
 class _Sums:
     """The arithmetic of the cell that the reading is about, with the numbers plugged in."""
 
-    def __init__(self, inside: Inside, reading: AttentionReading) -> None:
-        self._inside, self._reading = inside, reading
+    def __init__(self, inside: Inside, reading: AttentionReading, lines: int) -> None:
+        """lines: how many lines the products may take."""
+        self._inside, self._reading, self._lines = inside, reading, lines
 
     def draw(self, page: Page) -> None:
         inside, cell = self._inside, self._reading.cell
@@ -312,7 +313,7 @@ class _Sums:
         here, there = inside.positions[at], inside.positions[source]
         who = f"head {look.head}: {at} {quoted(here.token)} reads {source} {quoted(there.token)}"
         page.add((fit(who, page.width), "pointed"))
-        products = products_text(cell.query, cell.key, max(1, page.width * 2 - 46))
+        products = products_text(cell.query, cell.key, max(24, page.width * self._lines - 46))
         page.say(f"q·k = {products} = {num(cell.dot)}, /√{size} = {num(cell.score)}, "
                  f"softmax {num(cell.weight, 3)}", "text")  # fmt: skip
         page.say(
@@ -320,6 +321,11 @@ class _Sums:
             f"adds {plus(cell.push, 3)} to the logit of {quoted(self._reading.token)}",
             "text",
         )
+
+
+def _eased(fraction: float) -> float:
+    """A fraction raised, so that small weights can be told apart."""
+    return float(fraction**0.6) if fraction > 0 else fraction
 
 
 def products_text(left: Sequence[float], right: Sequence[float], room: int) -> str:

@@ -44,11 +44,10 @@ class DepthView(ViewPage):
         stages, count = reading.stages, len(inside.positions) - reading.first
         at = min(max(state.position(inside) - reading.first, 0), count - 1)
         chosen = self._cursor(inside, state)
-        who = f"pinned: {quoted(reading.token)}" if pinned else "what comes next, by its own"
         page.add(
             ("shade: the probability of ", "muted"),
-            (who if pinned else "what comes next", "strong"),
-            ("   letters: what would be said   ", "muted"),
+            (f"{quoted(reading.token)}, pinned" if pinned else "what comes next", "strong"),
+            ("   letters: what would be said   0 ", "muted"),
             *(page.shade("", step / 4, 2) for step in range(5)),
             (" 1", "muted"),
         )
@@ -71,8 +70,10 @@ class DepthView(ViewPage):
         shown = min(len(stages), max(1, page.room - 3))
         top = window(chosen, state.scrolled.get("stages", 0), shown, len(stages))
         state.scrolled["stages"] = top
+        tall = page.room >= 2 * shown + 4 and cell >= NUMBERED
         for row in range(top, top + shown):
             mark = "pointed" if row == chosen else "text"
+            below: Line = [(" " * label, "text")]
             line: Line = [(fit(f"{'▸' if row == chosen else ' '}{stages[row]}", label), mark)]
             for p in range(left, left + columns):
                 one = reading.cells[row][p]
@@ -80,8 +81,11 @@ class DepthView(ViewPage):
                 if cell >= NUMBERED:
                     text = f"{fit(text, cell - 5).rstrip()} {tiny(one.probability)}"
                 here = row == chosen and p == at
-                line.append(page.shade(text, one.followed, cell - 1, here))
-                line.append((" ", "text"))
+                shade = one.followed if pinned else one.target_probability
+                line += [page.shade(text, shade, cell - 1, here), (" ", "text")]
+                follows = reading.token if pinned else inside.positions[reading.first + p].target
+                text = f"{fit('→' + token_text(follows), cell - 5).rstrip()} {tiny(shade)}"
+                below += [page.shade(text, shade, cell - 1), (" ", "text")]
                 start = label + (p - left) * cell
                 page.hit(start, start + cell, ("stage", row, reading.first + p))
             followed = reading.cells[row][at].followed
@@ -89,6 +93,8 @@ class DepthView(ViewPage):
             line += page.bar(followed, bars - 1, mark if row == chosen else "plus")
             line.append((f" {num(followed, 3)}", mark))
             page.add(*line)
+            if tall:
+                page.add(*below)
         hidden = [
             part_words(shown, top, len(stages), "stages"),
             part_words(columns, left + reading.first, len(inside.positions), "positions"),

@@ -25,6 +25,8 @@ from playground.tui.widgets.text import fit
 
 STREAM = ("x", "x_mid", "x_out")
 """The stages that are the residual stream itself."""
+WRITES = ("head", "mlp")
+"""The stages that are added to it."""
 
 
 class FlowView(ViewPage):
@@ -91,7 +93,10 @@ class FlowView(ViewPage):
 
 
 def _name(stage: FlowStage) -> str:
-    return token_text(stage.name) + (f" head {stage.head}" if stage.head >= 0 else "")
+    name = token_text(stage.name)
+    if stage.head < 0:
+        return name
+    return f"{name} {stage.head}" if name == "head" else f"{name} head {stage.head}"
 
 
 def _stream(stage: FlowStage) -> bool:
@@ -100,21 +105,19 @@ def _stream(stage: FlowStage) -> bool:
 
 def _spine(stages: Sequence[FlowStage], k: int) -> str:
     """The residual stream as a line at the left: a dot where it stands, a branch where a copy
-    leaves it, a plus where something is added."""
+    leaves it, a plus where something is added to it."""
     stage = stages[k]
-    if k == 0:
-        return " ┌─ "
+    begun = any(_stream(one) for one in stages[:k])
+    goes_on = any(_stream(one) for one in stages[k + 1 :])
     if _stream(stage):
         return " ●━ "
-    before = stages[k - 1]
-    if not any(_stream(one) for one in stages[:k]):
-        return " + "[:3] + " "
-    if not any(_stream(one) for one in stages[k + 1 :]):
-        return " ╰→ " if _stream(before) else "  → "
-    after = stages[k + 1]
-    if _stream(before):
-        return " ├→ "
-    return " ├+ " if _stream(after) else " │  "
+    if not begun:
+        return " ┌─ " if k == 0 else " ├+ " if stage.matrix else " │= "
+    if not goes_on:
+        return " ╰→ " if _stream(stages[k - 1]) else "  → "
+    if stage.name in WRITES:
+        return " ├+ "
+    return " ├→ " if _stream(stages[k - 1]) else " │  "
 
 
 def _numbers(values: Sequence[float], width: int) -> str:

@@ -12,6 +12,7 @@ from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 NUMBERS = (("value", 11), ("gradient", 11), ("local", 11))
 """The columns of numbers, and their widths."""
@@ -36,6 +37,8 @@ class NumberView(ViewPage):
         roomy = page.width >= 100
         bar = BAR if roomy else 0
         name = page.width - sum(width for _, width in NUMBERS) - bar - 1
+        needed = max(cell_len(_name(one)) + 2 * one.depth + 14 for one in nodes)
+        name = min(name, max(needed, 34))
         header: Line = [(fit(f" one of {reading.size:,} numbers", name), "muted")]
         header += [(f"{title:>{width}}", "muted") for title, width in NUMBERS]
         if bar:

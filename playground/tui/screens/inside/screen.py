@@ -275,7 +275,7 @@ class InsideScreen(Screen[Place | None]):
         ]
         room = self.app.size.width - 2
         wanted = sorted(shown, key=lambda one: RANKS.index(one.action))
-        while wanted and sum(_columns(one) for one in wanted) > room + 2:
+        while wanted and sum(_columns(one) for one in wanted) > room + 1:
             wanted.pop()
         bar = self.query_one(KeyBar)
         bar.show_bindings([one for one in shown if one in wanted], self._model.running)

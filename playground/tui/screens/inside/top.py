@@ -41,7 +41,7 @@ def _title(width: int, inside: Inside | None, state: InsideState, model: Playgro
     frame = model.frame
     steps = f"/{frame.steps:,}" if frame is not None else ""
     step = inside.step if inside is not None else model.step
-    sign = "▶" if model.running else "■" if frame and frame.state in ("finished", "failed") else "⏸"
+    sign = "▶" if model.running else "■" if frame and frame.state in ("finished", "failed") else "‖"
     line += [(f"{sign} ", "strong"), (f"step {step:,}", "strong"), (steps, "muted")]
     if model.going is not None:
         line.append((f"  on the way to {model.going:,}", "caution"))

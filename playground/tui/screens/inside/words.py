@@ -25,7 +25,7 @@ SEEN: dict[View, str] = {
     ),
     "depth": (
         "What the model would say if the depth ended here: the likeliest token of each stage. "
-        "The fuller the shade, the likelier the token that is followed."
+        "The fuller the shade, the likelier what comes next, or the pinned token."
     ),
     "credit": (
         "Everything that adds to one logit, the largest first. The bars begin at 0, each where "
@@ -83,7 +83,7 @@ HELP: dict[View, str] = {
         "The parts are exact, and the last line compares their sum with the logit that the "
         "model computed. A bar to the right raises the logit, a bar to the left lowers it. n "
         "takes off the mean logit, which explains the loss, or the logit of another token, "
-        "which explains why the one and not the other. ▸ marks the parts of the head that is "
+        "which explains why the one and not the other. ◆ marks the parts of the head that is "
         "chosen in Attention. Enter opens a head in Attention, a neuron in Neurons, an "
         "embedding in Parameters."
     ),
