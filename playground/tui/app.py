@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import Console
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
@@ -29,7 +29,7 @@ from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
 from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
-from playground.tui.key_order import KeyOrder
+from playground.tui.key_order import OrderedApp
 from playground.tui.model import PlaygroundModel
 from playground.tui.quit import keep_run, on_signals
 from playground.tui.screens.main import MainScreen
@@ -44,7 +44,7 @@ COMPOSING = 1.0
 """Seconds that leaving waits for screens that are just being composed."""
 
 
-class PlaygroundApp(App[int]):
+class PlaygroundApp(OrderedApp[int]):
     """The playground: opens a run, shows it, and returns the exit code."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -81,7 +81,6 @@ class PlaygroundApp(App[int]):
         """
         super().__init__()
         self._gate = Gate()
-        self._keys = KeyOrder(self, super().on_event)
         # A traceback of ours goes through the gate of standard error, which shows no colours.
         self.error_console = Console(markup=False, highlight=False, stderr=True, color_system=None)
         self.model = PlaygroundModel()
@@ -222,6 +221,7 @@ class PlaygroundApp(App[int]):
         if self._leaving:
             return
         self._leaving = True
+        self.key_order.forget()
         await self._keep_run()
         await self.controller.close()
         self._leave_surely(code)
@@ -240,10 +240,7 @@ class PlaygroundApp(App[int]):
                 await self._until_composed()
             if self._leaving:
                 return
-        if isinstance(event, events.Key) and not event.is_forwarded:
-            await self._keys.take(event)
-        else:
-            await super().on_event(event)
+        await super().on_event(event)
 
     @override
     def push_screen(self, *args: Any, **options: Any) -> Any:

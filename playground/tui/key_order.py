@@ -11,17 +11,38 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from textual import events
 from textual.app import App
 from textual.dom import DOMNode
+from typing_extensions import override
 
-AT_MOST = 0.5
-"""Seconds that a key may take before the next is heard anyway: a widget that was taken away
-meanwhile never hands it up."""
+LOOK_AFTER = 0.2
+"""Seconds after which the way of a key is looked at: a widget that was taken away meanwhile hands
+nothing up."""
+AT_MOST = 5.0
+"""Seconds that a key may take before the next is heard anyway."""
 AT_ONCE = frozenset({"ctrl+c"})
 """Keys that wait for no other."""
+
+
+Result = TypeVar("Result")
+
+
+class OrderedApp(App[Result], Generic[Result]):
+    """An app that hears no key before the one before has taken effect."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.key_order = KeyOrder(self, super().on_event)
+
+    @override
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            await self.key_order.take(event)
+        else:
+            await super().on_event(event)
 
 
 class KeyOrder:
@@ -35,6 +56,8 @@ class KeyOrder:
         self._number = 0
         """Counts the keys that were heard."""
         self._under_way = False
+        self._way: tuple[DOMNode, ...] = ()
+        """The widgets and the screen that still have to hand it up."""
 
     async def take(self, key: events.Key) -> None:
         """Hear a key, now or once the ones before have taken effect."""
@@ -45,24 +68,39 @@ class KeyOrder:
         else:
             await self._begin(key)
 
+    def forget(self) -> None:
+        """Drop the keys that wait."""
+        self._waiting.clear()
+
     async def _begin(self, key: events.Key) -> None:
         self._under_way = True
         self._number += 1
-        number = self._number
         at = self._app.focused or self._app.screen
         way = [node for node in at.ancestors_with_self if node is not self._app]
         try:
             await self._hear(key)
         finally:
             # What follows the key through the same queues arrives when it has taken effect.
-            asyncio.get_running_loop().call_later(AT_MOST, self._follow, (), number)
-            self._follow(tuple(way), number)
+            loop = asyncio.get_running_loop()
+            loop.call_later(LOOK_AFTER, self._look_after, self._number, loop.time() + AT_MOST)
+            self._follow(tuple(way), self._number)
 
     def _follow(self, way: tuple[DOMNode, ...], number: int) -> None:
+        self._way = way
         for place, node in enumerate(way):
             if node.call_later(self._follow, way[place + 1 :], number):
                 return
         self._app.call_later(self._end, number)
+
+    def _look_after(self, number: int, until: float) -> None:
+        """End the wait for a key that is on no way any more, or has been for too long."""
+        if not self._under_way or number != self._number:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() < until and all(node.is_running for node in self._way):
+            loop.call_later(LOOK_AFTER, self._look_after, number, until)
+        else:
+            self._app.call_later(self._end, number)
 
     async def _end(self, number: int) -> None:
         if self._under_way and number == self._number:

@@ -277,6 +277,7 @@ async def test_no_key_waits_for_a_widget_that_never_hands_one_up() -> None:
             lost = isinstance(getattr(callback, "__self__", None), KeyOrder)
             return lost or call(widget, callback, *words)
 
-        with mock.patch.object(type(chart), "call_later", lose):
+        at_most = mock.patch("playground.tui.key_order.AT_MOST", 0.3)
+        with at_most, mock.patch.object(type(chart), "call_later", lose):
             press(app, "s", "s")
             await seen(pilot, lambda: app.model.step == 2)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from textual.app import App
 from textual.screen import Screen
 
 from playground.catalog import Catalog, Control, Entry, Plugin, Problem
 from playground.lab.protocol.frames import Frame, Metrics
 from playground.lab.protocol.run import Baseline, Matrix, RunInfo
+from playground.tui.key_order import OrderedApp
 from playground.tui.model import PlaygroundModel
 
 CATALOG = Catalog(
@@ -134,7 +134,7 @@ def model() -> PlaygroundModel:
     return build_model()
 
 
-class Host(App[None]):
+class Host(OrderedApp[None]):
     """Shows one screen, and keeps what it was dismissed with."""
 
     def __init__(self, screen: Screen[Any], theme: str = "textual-dark") -> None:

@@ -66,6 +66,9 @@ async def test_keys_that_come_all_at_once_take_effect_in_their_order(
         for key in [*keys, "home", "6", "shift+end", "delete", "ctrl+a", "8"]:
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await pilot.press("enter")
+        async with asyncio.timeout(60):
+            while not app.answers:
+                await pilot.pause()
         assert app.answer == {"steps": 86}
 
 
