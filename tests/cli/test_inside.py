@@ -3,8 +3,10 @@ of it that of `dissect`."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import textwrap
 from array import array
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from microgpt.anatomy import Anatomy, dissect, lens, stages
+from microgpt.scalar_engine import ScalarEngine
 from playground.cli.commands import VIEWS
 from playground.cli.inside import VIEWS as MADE
 from playground.hooks.manager import load
@@ -161,6 +164,27 @@ def test_flow_has_every_stage_at_one_position(play: Play, model: Path) -> None:
     looks = by_name[0, 3, "attn_weights"]
     assert (looks["values"], looks["shape"]) == (exact.layers[0].attn_weights[3][1], "(2)")
     assert by_name[1, None, "q"]["matrix"] == "layer1.attn_wq"
+
+
+def test_lines_are_those_of_gpt_with_what_each_makes(play: Play, model: Path) -> None:
+    exact = anatomy(model, "bob")
+    shown = asked(play, "bob", model, "--view", "lines", "--position", 1)
+    source = textwrap.dedent(inspect.getsource(ScalarEngine.gpt)).splitlines()
+    assert shown["source"] == source
+    made: dict[str, list[Any]] = {}
+    for line in shown["lines"]:
+        for one in line["made"]:
+            made.setdefault(one["name"], []).append((line["context"], one["shape"], one["values"]))
+    q = made["q"]
+    assert [context for context, _, _ in q] == ["layer 0", "layer 1"]
+    assert q[1][1] == "(8)"
+    assert q[1][2] == pytest.approx(exact.layers[1].q[1], abs=1e-12)
+    looks = made["attn_weights"]
+    assert [context for context, _, _ in looks][5] == "layer 1, h 1"
+    assert looks[5][2] == pytest.approx(exact.layers[1].attn_weights[1][1], abs=1e-12)
+    text = play("inside", "bob", model, "--view", "lines").out.splitlines()
+    assert any(line.strip().startswith("→ attn_weights (4)  ") for line in text)
+    assert "in layer 1, h 3" in text and any(line.endswith("→ layer  1") for line in text)
 
 
 # ---------------------------------------------------------------- texts
