@@ -198,7 +198,7 @@ def _neurons(shown: Mapping[str, Any]) -> Iterator[Lines]:
 
 
 def _opened(opened: Mapping[str, Any]) -> Iterator[Lines]:
-    yield [f"layer {opened['layer']} neuron {opened['neuron']}"]
+    rows = [f"layer {opened['layer']} neuron {opened['neuron']}"]
     for key, most, least in (
         ("promotes", "promotes", "demotes"),
         ("wakes", "is woken by", "is quieted by"),
@@ -206,8 +206,9 @@ def _opened(opened: Mapping[str, Any]) -> Iterator[Lines]:
         ranked = opened[key]
         for words, some in ((most, ranked[:_TOKENS]), (least, ranked[: -_TOKENS - 1 : -1])):
             said = [f"{_quoted(one['token'])} {signed(one['value'])}" for one in some]
-            label = fit(f"  {words}", 16)
-            yield [label + _as_many_as_fit(said, terminal_width() - len(label))]
+            label = fit(words, 15)
+            rows.append(label + _as_many_as_fit(said, terminal_width() - len(label)))
+    yield rows
 
 
 def _lines(shown: Mapping[str, Any]) -> Iterator[Lines]:
