@@ -95,9 +95,16 @@ def test_in_any_room_lines_are_whole_and_what_is_left_out_is_said(panel, documen
             assert len(lines) <= height
             assert all(cell_len(line) <= width for line in lines)
             assert width < 13 or "too narrow" not in lines[0]
-    small = panel(30, 8, facts("abcd" * 8))
+    small = panel(36, 9, facts("abcd" * 8))
     assert "positions" in small[0] + small[-1]
     assert "positions" not in " ".join(panel(200, 60, facts("badc")))
+
+
+def test_all_heads_are_shown_rather_than_more_positions() -> None:
+    lines = attention(36, 9, facts("abcdabcdab"))
+    assert lines[0].startswith("7 of 11 positions") and "of 4 heads" not in lines[0]
+    assert lines[1].split() == ["head", "0", "head", "1", "head", "2", "head", "3"]
+    assert "2 of 4 heads" in attention(13, 6, facts("abcdabcdab"))[0]
 
 
 def test_the_lens_has_the_likeliest_token_and_the_chance_of_the_next_at_each_stage() -> None:

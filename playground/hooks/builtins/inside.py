@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from microgpt.anatomy import Anatomy, Stage, lens, stages
 from microgpt.terminal import printable
@@ -24,6 +25,8 @@ _SHADES = ((0.05, "·"), (0.25, "░"), (0.5, "▒"), (0.75, "▓"), (2.0, "█"
 _SCALE = "· .05 ░ .25 ▒ .50 ▓ .75 █"
 _NAME = 6
 """Columns that the name of a token takes, at most."""
+_FEWEST = 5
+"""Positions of all heads rather than more of some, at least."""
 _PRODUCTS = 300_000
 """Multiplications of one picture of the lens, at most: some milliseconds."""
 
@@ -84,16 +87,20 @@ class _Grid:
 
 
 def _grid(heads: int, positions: int, width: int, height: int) -> _Grid:
-    """The largest cells at which all has room; else as much of it as has, in the smallest cells."""
+    """The largest cells at which all has room; else the smallest ones, with fewer positions of all
+    heads, or with fewer heads where that would leave next to nothing."""
     for cell, named in ((5, True), (3, True), (2, True), (1, True), (1, False)):
         across = min(heads, (width + 1) // (positions * cell + 1))
         if across and -(-heads // across) * (positions + 1 + named) <= height:
             return _Grid(cell, across, named, heads, positions)
-    positions = max(1, min(positions, width, height - 1))
-    across = max(1, (width + 1) // (positions + 1))
-    return _Grid(
-        1, across, False, min(heads, across * max(1, height // (positions + 1))), positions
-    )
+    most = max(1, min(positions, width, height - 1))
+    for positions in range(most, _FEWEST - 1, -1):
+        across = max(1, (width + 1) // (positions + 1))
+        if across * (height // (positions + 1)) >= heads:
+            return _Grid(1, min(across, heads), False, heads, positions)
+    across = max(1, (width + 1) // (most + 1))
+    shown = min(heads, across * max(1, height // (most + 1)))
+    return _Grid(1, across, False, shown, most)
 
 
 def _said(grid: _Grid, layer: int, layers: int, heads: int, positions: int) -> list[str]:
@@ -223,6 +230,7 @@ def _seen(facts: PanelFacts, text: str) -> TextAnatomy | str:
         return f"the model does not know {printable(error.character)!r}: choose another text"
 
 
+@lru_cache(4096)
 def _name(token: str) -> str:
     """The display of a token, printable, in _NAME columns at most."""
     shown = printable(token)
