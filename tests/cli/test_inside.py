@@ -351,6 +351,19 @@ def test_tables_fit_the_terminal_and_say_what_is_read(
     assert all(line == line.rstrip() for line in lines)
 
 
+def test_columns_go_below_where_the_terminal_has_no_room(
+    play: Play, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in range(26, 56, 3):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = play("inside", "annab", model, "--view", "depth").out.splitlines()
+        assert max(map(cell_len, lines)) <= width
+        table = lines[lines.index("") :]
+        read = [line.split()[1:] for line in table if line.startswith("reads")]
+        assert [token for block in read for token in block] == [*"·annab"]
+        assert len(read) > 1, "not all columns have room"
+
+
 def test_a_table_in_a_pipe_has_whole_rows_and_true_numbers(play: Play, model: Path) -> None:
     exact = anatomy(model, "annab")
     rows = [line.split() for line in play("inside", "annab", model, "--view", "attention",
