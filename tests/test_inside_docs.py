@@ -100,7 +100,7 @@ def test_the_graph_has_as_many_numbers_as_the_page_says() -> None:
     ids = [encoder.bos_id, *encoder.encode("anna"), encoder.bos_id]
     look = Look(view="number", position=4, token=0)
     size = Numbers(read.config, encoder.display).reading(look, read.weights, ids).size
-    assert f"The\ngraph has {size:,} numbers for *anna*" in TEXT
+    assert f"The graph has {size:,} numbers for *anna*" in TEXT
 
 
 def test_every_view_has_its_part_and_links_lead_somewhere() -> None:

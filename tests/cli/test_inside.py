@@ -240,6 +240,10 @@ def test_wrong_usage_is_explained(play: Play, model: Path, words: list[object], 
     wrong(play("inside", "anna", model, *words), said)
 
 
+def test_a_model_without_a_text_is_told_where_the_text_goes(play: Play, model: Path) -> None:
+    wrong(play("inside", model), f"TEXT comes first: microgpt-play inside TEXT {model}")
+
+
 def test_numbers_that_are_not_finite_are_null_in_json(
     play: Play, model: Path, tmp_path: Path
 ) -> None:
