@@ -209,7 +209,7 @@ def sample(
     )
 
 
-VIEWS = ("flow", "attention", "depth", "credit", "neurons")
+VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
 """What `inside` shows, in the order of the digits on the screen."""
 
 
@@ -223,7 +223,7 @@ VIEWS = ("flow", "attention", "depth", "credit", "neurons")
 @option("--view", section="View", type=click.Choice(VIEWS), default="flow", metavar="VIEW",
         help="What is shown: " + ", ".join(VIEWS) + " (flow).")  # fmt: skip
 @option("--position", section="View", type=click.IntRange(0), metavar="P",
-        help="Of flow and credit: the position, counted from 0, which reads the "
+        help="Of flow, credit and lines: the position, counted from 0, which reads the "
              "beginning (the last).")  # fmt: skip
 @option("--token", section="View", metavar="T",
         help="Of credit: the token whose logit is taken apart (the likeliest).")  # fmt: skip

@@ -13,6 +13,8 @@ import click
 
 from microgpt import kernels
 from microgpt.anatomy import Anatomy, dissect, lens, linear, stages
+from microgpt.shell import shell_word
+from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
 from playground.cli import inside_text
 from playground.cli.failures import fail, printable, say, warn
@@ -25,6 +27,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab.checkpoint import read_checkpoint
 from playground.lab.inside.credit import credit
 from playground.lab.inside.flow import flow
+from playground.lab.inside.lines import lines
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.inside import MEAN, Look
 from playground.lab.run.data import Encoder
@@ -43,7 +46,7 @@ _MEAN = "mean"
 class Asked:
     """The options that say what is shown of a view; None for what was not asked."""
 
-    position: int | None = field(default=None, metadata={"views": {"flow", "credit"}})
+    position: int | None = field(default=None, metadata={"views": {"flow", "credit", "lines"}})
     token: str | None = field(default=None, metadata={"views": {"credit"}})
     against: str | None = field(default=None, metadata={"views": {"credit"}})
     layer: int | None = field(default=None, metadata={"views": {"attention", "neurons"}})
@@ -80,6 +83,8 @@ def look_inside(
         )
     if checkpoint is not None and step is not None:
         raise click.UsageError("--step is for recorded runs: a checkpoint holds one step.")
+    if checkpoint is None and text.endswith(".safetensors") and Path(text).is_file():
+        raise click.UsageError(f"TEXT comes first: microgpt-play inside TEXT {shell_word(text)}")
     asked.check(view)
     registry = load(sources)
     warn(registry.problems)
@@ -353,10 +358,36 @@ def _opened(seen: Seen, layer: int, neuron: int) -> dict[str, Any]:
     }
 
 
+def _lines(seen: Seen, asked: Asked) -> dict[str, Any]:
+    last = len(seen.anatomy.tokens) - 1
+    position = _place(asked.position, last + 1, "position", last)
+    try:
+        reading = lines(seen.anatomy, position)
+    except TooLargeError as error:
+        raise LabError(Failure("There are too many numbers", f"{error}.")) from error
+    return {
+        "position": position,
+        "source": reading.source,
+        "lines": [
+            {
+                "first": run.first,
+                "last": run.last,
+                "context": run.context,
+                "made": [
+                    {"name": one.name, "shape": one.shape, "values": one.values, "words": one.words}
+                    for one in run.made
+                ],
+            }
+            for run in reading.runs
+        ],
+    }
+
+
 VIEWS: Mapping[str, Callable[[Seen, Asked], dict[str, Any]]] = {
     "flow": _flow,
     "attention": _attention,
     "depth": _depth,
     "credit": _credit,
     "neurons": _neurons,
+    "lines": _lines,
 }

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from playground.cli.listing import echo_line, in_columns, terminal_width
-from playground.widths import cell_len, fit, wrap
+from playground.widths import cell_len, chop_cells, fit, wrap
 from playground.words import many
 
 Column = Sequence[str]
@@ -93,7 +93,7 @@ def _stage_name(stage: Mapping[str, Any]) -> str:
 def _as_many_as_fit(words: Sequence[str], room: int) -> str:
     """The words side by side, "…" for those that have no room."""
     line = _GAP.join(words)
-    while words and len(line) > room:
+    while words and cell_len(line) > room:
         words = words[:-1]
         line = _GAP.join([*words, "…"])
     return line
@@ -198,7 +198,7 @@ def _neurons(shown: Mapping[str, Any]) -> Iterator[Lines]:
 
 
 def _opened(opened: Mapping[str, Any]) -> Iterator[Lines]:
-    yield [f"layer {opened['layer']} neuron {opened['neuron']}"]
+    rows = [f"layer {opened['layer']} neuron {opened['neuron']}"]
     for key, most, least in (
         ("promotes", "promotes", "demotes"),
         ("wakes", "is woken by", "is quieted by"),
@@ -206,8 +206,41 @@ def _opened(opened: Mapping[str, Any]) -> Iterator[Lines]:
         ranked = opened[key]
         for words, some in ((most, ranked[:_TOKENS]), (least, ranked[: -_TOKENS - 1 : -1])):
             said = [f"{_quoted(one['token'])} {signed(one['value'])}" for one in some]
-            label = fit(f"  {words}", 16)
-            yield [label + _as_many_as_fit(said, terminal_width() - len(label))]
+            label = fit(words, 15)
+            rows.append(label + _as_many_as_fit(said, terminal_width() - len(label)))
+    yield rows
+
+
+def _lines(shown: Mapping[str, Any]) -> Iterator[Lines]:
+    position, source = shown["position"], shown["source"]
+    yield _wrapped(
+        f"The lines of gpt as they are run at position {position}, which reads "
+        f"{_reads(shown, position)}, each with what it makes:"
+    )
+    context = ""
+    block: Lines = []
+    for run in shown["lines"]:
+        if run["context"] != context:
+            if block:
+                yield block
+            context, block = run["context"], []
+            if context:
+                block.append(f"in {context}")
+        statement = source[run["first"] : run["last"] + 1]
+        indent = " " * (len(statement[0]) - len(statement[0].lstrip()))
+        for line in (*statement, *(_made(indent, one) for one in run["made"])):
+            block += chop_cells(in_columns(line), terminal_width())
+    yield block
+
+
+def _made(indent: str, made: Mapping[str, Any]) -> str:
+    """A name that a line made, its shape and its numbers."""
+    named = in_columns(f"{indent}  → {made['name']} {made['shape']}".rstrip())
+    whole = not made["shape"] and all(map(float.is_integer, made["values"]))
+    values = [number(value, 0 if whole else 3) for value in made["values"]]
+    room = terminal_width() - cell_len(named) - len(_GAP)
+    said = _as_many_as_fit(values or [in_columns(made["words"])], room)
+    return f"{named}{_GAP}{said}"
 
 
 _VIEWS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Lines]]] = {
@@ -216,6 +249,7 @@ _VIEWS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Lines]]] = {
     "depth": _depth,
     "credit": _credit,
     "neurons": _neurons,
+    "lines": _lines,
 }
 
 

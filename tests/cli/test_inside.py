@@ -3,8 +3,10 @@ of it that of `dissect`."""
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
+import textwrap
 from array import array
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from microgpt.anatomy import Anatomy, dissect, lens, stages
+from microgpt.scalar_engine import ScalarEngine
 from playground.cli.commands import VIEWS
 from playground.cli.inside import VIEWS as MADE
 from playground.hooks.manager import load
@@ -163,6 +166,27 @@ def test_flow_has_every_stage_at_one_position(play: Play, model: Path) -> None:
     assert by_name[1, None, "q"]["matrix"] == "layer1.attn_wq"
 
 
+def test_lines_are_those_of_gpt_with_what_each_makes(play: Play, model: Path) -> None:
+    exact = anatomy(model, "bob")
+    shown = asked(play, "bob", model, "--view", "lines", "--position", 1)
+    source = textwrap.dedent(inspect.getsource(ScalarEngine.gpt)).splitlines()
+    assert shown["source"] == source
+    made: dict[str, list[Any]] = {}
+    for line in shown["lines"]:
+        for one in line["made"]:
+            made.setdefault(one["name"], []).append((line["context"], one["shape"], one["values"]))
+    q = made["q"]
+    assert [context for context, _, _ in q] == ["layer 0", "layer 1"]
+    assert q[1][1] == "(8)"
+    assert q[1][2] == pytest.approx(exact.layers[1].q[1], abs=1e-12)
+    looks = made["attn_weights"]
+    assert [context for context, _, _ in looks][5] == "layer 1, h 1"
+    assert looks[5][2] == pytest.approx(exact.layers[1].attn_weights[1][1], abs=1e-12)
+    text = play("inside", "bob", model, "--view", "lines").out.splitlines()
+    assert any(line.strip().startswith("→ attn_weights (4)  ") for line in text)
+    assert "in layer 1, h 3" in text and any(line.endswith("→ layer  1") for line in text)
+
+
 # ---------------------------------------------------------------- texts
 
 
@@ -214,6 +238,10 @@ def test_what_cannot_be_read_is_said_in_one_line(
 )
 def test_wrong_usage_is_explained(play: Play, model: Path, words: list[object], said: str) -> None:
     wrong(play("inside", "anna", model, *words), said)
+
+
+def test_a_model_without_a_text_is_told_where_the_text_goes(play: Play, model: Path) -> None:
+    wrong(play("inside", model), f"TEXT comes first: microgpt-play inside TEXT {model}")
 
 
 def test_numbers_that_are_not_finite_are_null_in_json(
@@ -325,6 +353,19 @@ def test_tables_fit_the_terminal_and_say_what_is_read(
     assert max(map(cell_len, lines)) <= width
     assert "step 20 of 40, reads “annab”" in " ".join(done.out.split())
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_columns_go_below_where_the_terminal_has_no_room(
+    play: Play, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in range(26, 56, 3):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = play("inside", "annab", model, "--view", "depth").out.splitlines()
+        assert max(map(cell_len, lines)) <= width
+        table = lines[lines.index("") :]
+        read = [line.split()[1:] for line in table if line.startswith("reads")]
+        assert [token for block in read for token in block] == [*"·annab"]
+        assert len(read) > 1, "not all columns have room"
 
 
 def test_a_table_in_a_pipe_has_whole_rows_and_true_numbers(play: Play, model: Path) -> None:
