@@ -33,7 +33,7 @@ from microgpt.parameters import parameter_count
 from microgpt.scalar_engine import KVCache, ScalarEngine, Vector, softmax, sum_values
 
 LARGEST = 1_500_000
-"""The most numbers that a graph may have: each takes some 300 bytes."""
+"""The most numbers that a graph may have: each takes some 350 bytes."""
 
 Gpt = Callable[[ScalarEngine, int, int, KVCache], Vector]
 """A function like `ScalarEngine.gpt`."""
@@ -48,6 +48,10 @@ class TooLargeError(ValueError):
             f"choose a shorter text or a smaller model"
         )
         self.estimate = estimate
+
+
+class NoSuchNumberError(LookupError):
+    """No number of the graph bears that name."""
 
 
 # ---------------------------------------------------------------- the source, as statements
@@ -436,12 +440,17 @@ class Graph:
         self._nodes: list[Value] = []
         self._operations: list[str] = []
         self._numbers: dict[Value, int] = {}
+        self._below = array("q")
+        self._ends = array("q")
+        """The children of all nodes, one node after the other, and where those of each end."""
         for value in engine._params:
             self._count(value, "weight")
         for value, operation in zip(recorder.values, recorder.operations, strict=True):
-            for child in self._made_from(value):
+            children = dict.fromkeys(self._made_from(value))
+            for child in children:
                 if child not in self._numbers:
                     self._count(child, "constant")
+            self._below.extend([self._numbers[child] for child in children])
             self._count(value, operation)
         self.loss = self.number(mean)
         """The node of the loss."""
@@ -460,6 +469,7 @@ class Graph:
     def _count(self, value: Value, operation: str) -> None:
         self._numbers[value] = len(self._nodes)
         self._nodes.append(value)
+        self._ends.append(len(self._below))
         self._operations.append(operation)
 
     def _call(self, named: dict[str, Any]) -> None:
@@ -537,14 +547,14 @@ class Graph:
         return full_name(*self._names[node])
 
     def find(self, name: str) -> int:
-        """The node of that name. LookupError if there is none."""
+        """The node of that name. NoSuchNumberError, a LookupError, if there is none."""
         match = _NAME.fullmatch(name.strip())
         found = self._bases.get(match["base"].rstrip()) if match else None
         for index in _INDEX.findall(match["path"]) if match else ():
             inside = isinstance(found, list) and int(index) < len(found)
             found = found[int(index)] if inside else None  # type: ignore[index]
         if not isinstance(found, Value):
-            raise LookupError(f"there is no number called {name!r} in this text's graph")
+            raise NoSuchNumberError(f"there is no number called {name!r} in this text's graph")
         return self._numbers[found]
 
     def number(self, value: Value) -> int:
@@ -562,19 +572,19 @@ class Graph:
     @cached_property
     def _used(self) -> tuple[array[int], array[int]]:
         """(offsets, users): those of a node stand from its offset to that of the next one."""
-        numbers = self._numbers
-        below = [{numbers[child] for child in self._made_from(value)} for value in self._nodes]
-        offsets = array("q", bytes(8 * (len(below) + 2)))
-        for children in below:
-            for child in children:
-                offsets[child + 2] += 1
+        below, ends = self._below, self._ends
+        offsets = array("q", bytes(8 * (len(ends) + 2)))
+        for child in below:
+            offsets[child + 2] += 1
         for node in range(2, len(offsets)):
             offsets[node] += offsets[node - 1]
-        users = array("q", bytes(8 * offsets[-1]))
-        for user, children in enumerate(below):
-            for child in children:
+        users = array("q", bytes(8 * len(below)))
+        start = 0
+        for user, end in enumerate(ends):
+            for child in below[start:end]:
                 users[offsets[child + 1]] = user
                 offsets[child + 1] += 1
+            start = end
         return offsets, users
 
 
