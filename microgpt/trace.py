@@ -19,7 +19,6 @@ import re
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import CodeType, FrameType
@@ -324,17 +323,20 @@ class _Recorder:
     """What a sum of three or more was made of, by its total."""
     _starts: list[int] = field(default_factory=list)
     _watched: bool = False
+    _earlier: Any = None
 
-    @contextmanager
-    def hooked(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Traces the code inside, and then leaves the hook to whoever had it: a debugger, or a
-        measurement of coverage."""
-        earlier = sys.gettrace()
+        measurement of coverage.
+
+        A generator made a context would not do, for a generator keeps the tracer of its first
+        half: that one would see the end of a call that it never saw begin.
+        """
+        self._earlier = sys.gettrace()
         sys.settrace(self._called)
-        try:
-            yield
-        finally:
-            sys.settrace(earlier)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._earlier)
 
     def _called(self, frame: FrameType, *_: Any) -> Any:
         code = frame.f_code
@@ -394,7 +396,7 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
     weights = array("d", [w for rows in anatomy.weights.values() for row in rows for w in row])
     engine = ScalarEngine(config, OptimizerConfig(), weights)
     recorder = _Recorder(source_of(function), function.__code__, record=False)
-    with recorder.hooked():
+    with recorder:
         function(engine, anatomy.tokens[position], position, cache)
     return recorder.runs[0]
 
@@ -428,7 +430,7 @@ class Graph:
         recorder = _Recorder(self.source, function.__code__)
         logits, probs, losses = [], [], []
         cache = KVCache(config.n_layer)
-        with recorder.hooked():
+        with recorder:
             for position, (token, target) in enumerate(zip(inputs, targets, strict=True)):
                 logits.append(function(engine, token, position, cache))
                 probs.append(softmax(logits[-1]))

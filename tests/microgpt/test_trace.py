@@ -212,12 +212,16 @@ def test_every_kind_of_statement_is_followed(tmp_path: Path) -> None:
     assert [words for words, _ in values("return")] == [""]
 
 
-def test_the_trace_hook_of_a_debugger_is_left_as_it_was() -> None:
+def test_a_debugger_goes_on_as_if_nothing_had_been() -> None:
+    """Its hook is put back, and it sees the end of each call whose beginning it saw."""
     earlier = sys.gettrace()
-    seen: list[str] = []
+    calls: list[str] = []
 
-    def debugger(frame: Any, *_: Any) -> Any:
-        seen.append(frame.f_code.co_name)
+    def debugger(frame: Any, event: str, _: Any) -> Any:
+        if event == "call":
+            calls.append(frame.f_code.co_name)
+        elif event == "return":
+            assert calls.pop() == frame.f_code.co_name
         return debugger
 
     def fails(*_: Any) -> Any:
@@ -226,15 +230,13 @@ def test_the_trace_hook_of_a_debugger_is_left_as_it_was() -> None:
     sys.settrace(debugger)
     try:
         Graph(SMALL, WEIGHTS, TEXT)
-        assert sys.gettrace() is debugger
+        assert sys.gettrace() is debugger and calls == []
         with pytest.raises(ZeroDivisionError):
             Graph(SMALL, WEIGHTS, TEXT, fails)
-        assert sys.gettrace() is debugger
-        seen.clear()
-        estimated_size(SMALL, 1)
+        run_lines(ANATOMY, 0)
+        assert sys.gettrace() is debugger and calls == []
     finally:
         sys.settrace(earlier)
-    assert seen[0] == "estimated_size", "the debugger goes on"
 
 
 # ---------------------------------------------------------------- the graph
