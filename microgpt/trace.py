@@ -95,15 +95,14 @@ class Source:
         for node in block:
             blocks = list(_blocks(node))
             head = [part for part in ast.iter_child_nodes(node) if isinstance(part, _HEAD)]
-            ends = [inner.end_lineno or 0 for inner in _expressions(head)]
-            end = max([node.lineno, *ends])
+            end = max([node.lineno, *(each.end_lineno or 0 for each in _expressions(head))])
             if not blocks or blocks[0][0].lineno <= end:  # simple, or all on one line
                 self._add(node, node.end_lineno or node.lineno, [node], loops)
                 continue
             statement = self._add(node, end, head, loops)
             within = (*loops, statement) if isinstance(node, ast.For) else loops
-            for block in blocks:
-                self._read(block, within if block is blocks[0] else loops)
+            for inner in blocks:
+                self._read(inner, within if inner is blocks[0] else loops)
 
     def _add(
         self, node: ast.stmt, end: int, parts: Sequence[ast.AST], loops: tuple[Statement, ...]

@@ -9,13 +9,21 @@ import random
 import re
 import sys
 import textwrap
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from microgpt import ModelConfig, ScalarEngine, initial_weights, parameter_layout, scalar_engine
+from microgpt import (
+    ModelConfig,
+    OptimizerConfig,
+    ScalarEngine,
+    initial_weights,
+    parameter_layout,
+    scalar_engine,
+)
 from microgpt.anatomy import dissect
 from microgpt.autograd import Value
 from microgpt.trace import Graph, Run, TooLargeError, estimated_size, run_lines, source_of
@@ -390,6 +398,14 @@ def test_a_gradient_is_what_a_nudge_does_to_the_loss(graph: Graph) -> None:
             losses.append(nudged.value(nudged.loss))
         slope = (losses[0] - losses[1]) / (2 * step)
         assert graph.gradient(node) == pytest.approx(slope, abs=1e-6)
+
+
+def test_losses_and_gradients_are_those_of_a_step_of_the_engine(graph: Graph) -> None:
+    engine = ScalarEngine(SMALL, OptimizerConfig(), array("d", WEIGHTS))
+    [losses] = engine.loss_and_gradients([TEXT])
+    assert [graph.value(graph.find(f"losses[{p}]")) for p in range(4)] == losses
+    gradients = [graph.gradient(node) for node in range(len(WEIGHTS))]
+    assert gradients == list(engine.read("gradients"))
 
 
 def test_a_gradient_is_the_sum_over_those_who_use_it(graph: Graph) -> None:

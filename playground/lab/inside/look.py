@@ -102,6 +102,10 @@ class Microscope:
             )
         except NoSuchNumberError:
             trouble = f"This text has no number called {look.name!r}."
+        except OSError:
+            trouble = (
+                "This view reads the source of the scalar engine, which is not installed here."
+            )
         if isinstance(reading, NumberReading):
             look = replace(look, node=reading.nodes[0].node)
         return replace(

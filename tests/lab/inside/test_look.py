@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from array import array
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from microgpt.anatomy import Anatomy, dissect, lens
+from microgpt.trace import source_of
 from playground.hooks.registry import Registry
 from playground.lab.protocol.inside import (
     MEAN,
@@ -209,6 +211,16 @@ def test_a_model_too_large_for_a_view_is_told_with_how_many_numbers_it_would_hav
         shown = session.look_inside(Look(view, "otter"))
         large = view in ("lines", "number")
         assert (shown.reading is None) == large == ("There would be about" in shown.trouble)
+
+
+def test_an_engine_installed_without_its_source_is_told(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source_of.cache_clear()
+    monkeypatch.setattr("inspect.getsourcelines", Mock(side_effect=OSError))
+    for view in ("lines", "number"):
+        shown = session.look_inside(Look(view, "otter"))  # type: ignore[arg-type]
+        assert shown.reading is None and "not installed here" in shown.trouble
 
 
 async def test_the_lab_answers_while_it_trains(labs: MakeLab, words: Path) -> None:
