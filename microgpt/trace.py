@@ -73,6 +73,8 @@ class Statement:
     into which the run goes on if names were made. Empty for others."""
     target: str = ""
     """What a `for` loop counts with, as it stands in the source."""
+    counters: tuple[tuple[str, CodeType], ...] = ()
+    """The names in the target, and what evaluates them."""
 
 
 class Source:
@@ -110,12 +112,12 @@ class Source:
         first, last = node.lineno - self._above, end - self._above
         before = self.statements.get(first)  # another statement on the same line
         found = [text for part in parts for text in _made(part)]
-        body, target = range(0), ""
+        body, target, counters = range(0), "", list[str]()
         if isinstance(node, ast.For | ast.With) and end < node.body[0].lineno:
             body = range(last + 1, (node.body[-1].end_lineno or 0) - self._above + 1)
         if isinstance(node, ast.For) and body:
-            found = [*_targets(node.target), *found]
-            target = ast.unparse(node.target)
+            target, counters = ast.unparse(node.target), _targets(node.target)
+            found = [*counters, *found]
         makes = {text: compile(text, "<name>", "eval") for text in found}
         statement = Statement(
             before.first if before else first,
@@ -125,6 +127,7 @@ class Source:
             any(isinstance(n, ast.Return) for part in parts for n in ast.walk(part)),
             body,
             target,
+            tuple((text, makes[text]) for text in counters),
         )
         self.statements |= dict.fromkeys(range(statement.first, statement.last + 1), statement)
         return statement
@@ -239,7 +242,6 @@ class _Watch:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._current: Statement | None = None
-        self._entered = -1
         self._turns: dict[Statement, int] = {}
         self.runs: list[Run] = []
 
@@ -247,13 +249,12 @@ class _Watch:
         if event == "line":
             line = frame.f_lineno - self._source.start
             statement = self._source.statements.get(line)
-            # Another line of the same statement, or another turn of a comprehension in it.
-            if statement and statement is self._current and frame.f_lasti != self._entered:
-                return self
+            if statement and statement is self._current:
+                return self  # another line of it, for a loop comes by its head between two turns
             self._finish(frame, statement)
             if statement and statement.target and not self._came_from(statement.body):
                 self._turns[statement] = -1
-            self._current, self._entered = statement, frame.f_lasti
+            self._current = statement
         elif event == "return":
             self._finish(frame, None, arg)
             self._current = None
@@ -273,11 +274,9 @@ class _Watch:
         made = []
         if not statement.body or (following and following.first in statement.body):
             for text, code in statement.makes:
-                try:
-                    value = eval(code, frame.f_globals, names)
-                except (NameError, LookupError, AttributeError, TypeError):
-                    continue  # not of this scope, or not made this time
-                made.append(Made(text, _copied(value)))
+                value = _evaluated(code, frame, names)
+                if value is not _NOTHING:
+                    made.append(Made(text, _copied(value)))
             if statement.target:
                 self._turns[statement] += 1
         if statement.returns and following is None:
@@ -286,13 +285,23 @@ class _Watch:
 
     def _counters(self, loop: Statement, frame: FrameType, names: Any) -> list[tuple[str, int]]:
         """What a loop counts with, if that is whole numbers; or else how often it has turned."""
-        own = _targets(ast.parse(loop.target, mode="eval").body)
         counts = []
-        for text in own:
-            value = eval(text, frame.f_globals, names)
+        for text, code in loop.counters:
+            value = _evaluated(code, frame, names)
             if isinstance(value, int):
                 counts.append((text, int(value)))
         return counts or [(loop.target, self._turns[loop])]
+
+
+_NOTHING = object()
+
+
+def _evaluated(code: CodeType, frame: FrameType, names: Any) -> Any:
+    """What a name stands for in a frame; _NOTHING if it is not of that scope, or not made yet."""
+    try:
+        return eval(code, frame.f_globals, names)
+    except (NameError, LookupError, AttributeError, TypeError):
+        return _NOTHING
 
 
 _OPERATIONS = {

@@ -187,6 +187,11 @@ of statement."""
         [m for m in range(2)]
         for _ in range(2)
     ]
+    try:
+        while True:
+            rest.pop()
+    except IndexError:
+        pass
     match lists:
         case [[0, 1], _]:
             lists[0] += [2]
@@ -205,7 +210,8 @@ def test_every_kind_of_statement_is_followed(tmp_path: Path) -> None:
     def values(name: str) -> list[Any]:
         return [(words, value) for words, own, value in told if own == name]
 
-    assert values("rest") == [("", [2, 3])] and values("y")
+    popped: list[list[int]] = [[2, 3], [2], [], []]
+    assert values("rest") == [("", rest) for rest in popped] and values("y")
     assert [len(v) for _, v in values("cache.extra['k']")] == [2]
     assert values("i") == [("", 0), ("", 1), ("", 2)]
     assert values("a") == [
