@@ -299,10 +299,8 @@ def split(config: ModelConfig, weights: Sequence[float]) -> dict[str, Rows]:
     """Flat weights as matrices by name, each a list of rows."""
     matrices: dict[str, Rows] = {}
     for spec in parameter_layout(config):
-        flat = list(weights[spec.slice])
-        matrices[spec.name] = [
-            flat[i : i + spec.columns] for i in range(0, spec.size, spec.columns)
-        ]
+        numbers = iter(weights[spec.slice])
+        matrices[spec.name] = list(zip(*[numbers] * spec.columns, strict=True))
     return matrices
 
 

@@ -19,7 +19,6 @@ import re
 import sys
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from types import CodeType, FrameType
@@ -33,7 +32,7 @@ from microgpt.parameters import parameter_count
 from microgpt.scalar_engine import KVCache, ScalarEngine, Vector, softmax, sum_values
 
 LARGEST = 1_500_000
-"""The most numbers that a graph may have: each takes some 300 bytes."""
+"""The most numbers that a graph may have: each takes some 350 bytes."""
 
 Gpt = Callable[[ScalarEngine, int, int, KVCache], Vector]
 """A function like `ScalarEngine.gpt`."""
@@ -48,6 +47,10 @@ class TooLargeError(ValueError):
             f"choose a shorter text or a smaller model"
         )
         self.estimate = estimate
+
+
+class NoSuchNumberError(LookupError):
+    """No number of the graph bears that name."""
 
 
 # ---------------------------------------------------------------- the source, as statements
@@ -70,6 +73,8 @@ class Statement:
     into which the run goes on if names were made. Empty for others."""
     target: str = ""
     """What a `for` loop counts with, as it stands in the source."""
+    counters: tuple[tuple[str, CodeType], ...] = ()
+    """The names in the target, and what evaluates them."""
 
 
 class Source:
@@ -92,15 +97,14 @@ class Source:
         for node in block:
             blocks = list(_blocks(node))
             head = [part for part in ast.iter_child_nodes(node) if isinstance(part, _HEAD)]
-            ends = [inner.end_lineno or 0 for inner in _expressions(head)]
-            end = max([node.lineno, *ends])
+            end = max([node.lineno, *(each.end_lineno or 0 for each in _expressions(head))])
             if not blocks or blocks[0][0].lineno <= end:  # simple, or all on one line
                 self._add(node, node.end_lineno or node.lineno, [node], loops)
                 continue
             statement = self._add(node, end, head, loops)
             within = (*loops, statement) if isinstance(node, ast.For) else loops
-            for block in blocks:
-                self._read(block, within if block is blocks[0] else loops)
+            for inner in blocks:
+                self._read(inner, within if inner is blocks[0] else loops)
 
     def _add(
         self, node: ast.stmt, end: int, parts: Sequence[ast.AST], loops: tuple[Statement, ...]
@@ -108,12 +112,12 @@ class Source:
         first, last = node.lineno - self._above, end - self._above
         before = self.statements.get(first)  # another statement on the same line
         found = [text for part in parts for text in _made(part)]
-        body, target = range(0), ""
+        body, target, counters = range(0), "", list[str]()
         if isinstance(node, ast.For | ast.With) and end < node.body[0].lineno:
             body = range(last + 1, (node.body[-1].end_lineno or 0) - self._above + 1)
         if isinstance(node, ast.For) and body:
-            found = [*_targets(node.target), *found]
-            target = ast.unparse(node.target)
+            target, counters = ast.unparse(node.target), _targets(node.target)
+            found = [*counters, *found]
         makes = {text: compile(text, "<name>", "eval") for text in found}
         statement = Statement(
             before.first if before else first,
@@ -123,6 +127,7 @@ class Source:
             any(isinstance(n, ast.Return) for part in parts for n in ast.walk(part)),
             body,
             target,
+            tuple((text, makes[text]) for text in counters),
         )
         self.statements |= dict.fromkeys(range(statement.first, statement.last + 1), statement)
         return statement
@@ -237,7 +242,6 @@ class _Watch:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._current: Statement | None = None
-        self._entered = -1
         self._turns: dict[Statement, int] = {}
         self.runs: list[Run] = []
 
@@ -245,13 +249,12 @@ class _Watch:
         if event == "line":
             line = frame.f_lineno - self._source.start
             statement = self._source.statements.get(line)
-            # Another line of the same statement, or another turn of a comprehension in it.
-            if statement and statement is self._current and frame.f_lasti != self._entered:
-                return self
+            if statement and statement is self._current:
+                return self  # another line of it, for a loop comes by its head between two turns
             self._finish(frame, statement)
             if statement and statement.target and not self._came_from(statement.body):
                 self._turns[statement] = -1
-            self._current, self._entered = statement, frame.f_lasti
+            self._current = statement
         elif event == "return":
             self._finish(frame, None, arg)
             self._current = None
@@ -271,11 +274,9 @@ class _Watch:
         made = []
         if not statement.body or (following and following.first in statement.body):
             for text, code in statement.makes:
-                try:
-                    value = eval(code, frame.f_globals, names)
-                except (NameError, LookupError, AttributeError, TypeError):
-                    continue  # not of this scope, or not made this time
-                made.append(Made(text, _copied(value)))
+                value = _evaluated(code, frame, names)
+                if value is not _NOTHING:
+                    made.append(Made(text, _copied(value)))
             if statement.target:
                 self._turns[statement] += 1
         if statement.returns and following is None:
@@ -284,13 +285,23 @@ class _Watch:
 
     def _counters(self, loop: Statement, frame: FrameType, names: Any) -> list[tuple[str, int]]:
         """What a loop counts with, if that is whole numbers; or else how often it has turned."""
-        own = _targets(ast.parse(loop.target, mode="eval").body)
         counts = []
-        for text in own:
-            value = eval(text, frame.f_globals, names)
+        for text, code in loop.counters:
+            value = _evaluated(code, frame, names)
             if isinstance(value, int):
                 counts.append((text, int(value)))
         return counts or [(loop.target, self._turns[loop])]
+
+
+_NOTHING = object()
+
+
+def _evaluated(code: CodeType, frame: FrameType, names: Any) -> Any:
+    """What a name stands for in a frame; _NOTHING if it is not of that scope, or not made yet."""
+    try:
+        return eval(code, frame.f_globals, names)
+    except (NameError, LookupError, AttributeError, TypeError):
+        return _NOTHING
 
 
 _OPERATIONS = {
@@ -320,17 +331,20 @@ class _Recorder:
     """What a sum of three or more was made of, by its total."""
     _starts: list[int] = field(default_factory=list)
     _watched: bool = False
+    _earlier: Any = None
 
-    @contextmanager
-    def hooked(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Traces the code inside, and then leaves the hook to whoever had it: a debugger, or a
-        measurement of coverage."""
-        earlier = sys.gettrace()
+        measurement of coverage.
+
+        A generator made a context would not do, for a generator keeps the tracer of its first
+        half: that one would see the end of a call that it never saw begin.
+        """
+        self._earlier = sys.gettrace()
         sys.settrace(self._called)
-        try:
-            yield
-        finally:
-            sys.settrace(earlier)
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._earlier)
 
     def _called(self, frame: FrameType, *_: Any) -> Any:
         code = frame.f_code
@@ -390,7 +404,7 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
     weights = array("d", [w for rows in anatomy.weights.values() for row in rows for w in row])
     engine = ScalarEngine(config, OptimizerConfig(), weights)
     recorder = _Recorder(source_of(function), function.__code__, record=False)
-    with recorder.hooked():
+    with recorder:
         function(engine, anatomy.tokens[position], position, cache)
     return recorder.runs[0]
 
@@ -424,7 +438,7 @@ class Graph:
         recorder = _Recorder(self.source, function.__code__)
         logits, probs, losses = [], [], []
         cache = KVCache(config.n_layer)
-        with recorder.hooked():
+        with recorder:
             for position, (token, target) in enumerate(zip(inputs, targets, strict=True)):
                 logits.append(function(engine, token, position, cache))
                 probs.append(softmax(logits[-1]))
@@ -436,12 +450,17 @@ class Graph:
         self._nodes: list[Value] = []
         self._operations: list[str] = []
         self._numbers: dict[Value, int] = {}
+        self._below = array("q")
+        self._ends = array("q")
+        """The children of all nodes, one node after the other, and where those of each end."""
         for value in engine._params:
             self._count(value, "weight")
         for value, operation in zip(recorder.values, recorder.operations, strict=True):
-            for child in self._made_from(value):
+            children = dict.fromkeys(self._made_from(value))
+            for child in children:
                 if child not in self._numbers:
                     self._count(child, "constant")
+            self._below.extend([self._numbers[child] for child in children])
             self._count(value, operation)
         self.loss = self.number(mean)
         """The node of the loss."""
@@ -460,6 +479,7 @@ class Graph:
     def _count(self, value: Value, operation: str) -> None:
         self._numbers[value] = len(self._nodes)
         self._nodes.append(value)
+        self._ends.append(len(self._below))
         self._operations.append(operation)
 
     def _call(self, named: dict[str, Any]) -> None:
@@ -537,14 +557,14 @@ class Graph:
         return full_name(*self._names[node])
 
     def find(self, name: str) -> int:
-        """The node of that name. LookupError if there is none."""
+        """The node of that name. NoSuchNumberError, a LookupError, if there is none."""
         match = _NAME.fullmatch(name.strip())
         found = self._bases.get(match["base"].rstrip()) if match else None
         for index in _INDEX.findall(match["path"]) if match else ():
             inside = isinstance(found, list) and int(index) < len(found)
             found = found[int(index)] if inside else None  # type: ignore[index]
         if not isinstance(found, Value):
-            raise LookupError(f"there is no number called {name!r} in this text's graph")
+            raise NoSuchNumberError(f"there is no number called {name!r} in this text's graph")
         return self._numbers[found]
 
     def number(self, value: Value) -> int:
@@ -562,19 +582,19 @@ class Graph:
     @cached_property
     def _used(self) -> tuple[array[int], array[int]]:
         """(offsets, users): those of a node stand from its offset to that of the next one."""
-        numbers = self._numbers
-        below = [{numbers[child] for child in self._made_from(value)} for value in self._nodes]
-        offsets = array("q", bytes(8 * (len(below) + 2)))
-        for children in below:
-            for child in children:
-                offsets[child + 2] += 1
+        below, ends = self._below, self._ends
+        offsets = array("q", bytes(8 * (len(ends) + 2)))
+        for child in below:
+            offsets[child + 2] += 1
         for node in range(2, len(offsets)):
             offsets[node] += offsets[node - 1]
-        users = array("q", bytes(8 * offsets[-1]))
-        for user, children in enumerate(below):
-            for child in children:
+        users = array("q", bytes(8 * len(below)))
+        start = 0
+        for user, end in enumerate(ends):
+            for child in below[start:end]:
                 users[offsets[child + 1]] = user
                 offsets[child + 1] += 1
+            start = end
         return offsets, users
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from microgpt.anatomy import Anatomy, dissect
 from microgpt.config import ModelConfig
-from microgpt.trace import TooLargeError
+from microgpt.trace import LARGEST, NoSuchNumberError, TooLargeError
 from playground.api import UnknownTextError
 from playground.lab.inside.attention import attention
 from playground.lab.inside.credit import credit
@@ -19,7 +19,15 @@ from playground.lab.inside.flow import flow
 from playground.lab.inside.lines import lines
 from playground.lab.inside.neurons import Neurons
 from playground.lab.inside.number import Numbers
-from playground.lab.protocol.inside import MEAN, Inside, Look, Position, Reading, Shape
+from playground.lab.protocol.inside import (
+    MEAN,
+    Inside,
+    Look,
+    NumberReading,
+    Position,
+    Reading,
+    Shape,
+)
 from playground.lab.run.data import Encoder
 
 _MOST_CHARACTERS = 1_000
@@ -51,8 +59,9 @@ class Microscope:
         self._seen: tuple[bytes, tuple[int, ...], Anatomy] | None = None
 
     def look(self, look: Look, moment: Moment) -> Inside:
-        """What the microscope shows. A text that cannot be read gives `trouble`. Raises PluginError
-        for a tokenizer that fails."""
+        """What the microscope shows. A text that cannot be read, a number that is not there and a
+        model that is too large for a view give `trouble`. Raises PluginError for a tokenizer that
+        fails."""
         began = time.perf_counter()
         config = self._config
         shape = Shape(
@@ -85,15 +94,27 @@ class Microscope:
         reading, trouble = None, ""
         try:
             reading = self._reading(look, anatomy, moment)
-        except (TooLargeError, LookupError) as error:
-            trouble = str(error.args[0])
+        except TooLargeError as error:
+            trouble = (
+                f"This view makes each number one by one. There would be about "
+                f"{error.estimate:,} of them, and {LARGEST:,} are the most: a shorter text or a "
+                "smaller model has fewer."
+            )
+        except NoSuchNumberError:
+            trouble = f"This text has no number called {look.name!r}."
+        except OSError:
+            trouble = (
+                "This view reads the source of the scalar engine, which is not installed here."
+            )
+        if isinstance(reading, NumberReading):
+            look = replace(look, node=reading.nodes[0].node)
         return replace(
             nothing,
             look=look,
-            trouble=trouble,
             positions=positions,
             cut=cut,
             reading=reading,
+            trouble=trouble,
             notices=tuple(notices),
             seconds=time.perf_counter() - began,
         )
@@ -153,7 +174,6 @@ class Microscope:
         return tuple(found)
 
     def _reading(self, look: Look, anatomy: Anatomy, moment: Moment) -> Reading:
-        document = [*anatomy.tokens, anatomy.targets[-1]]
         views: dict[str, Callable[[], Reading]] = {
             "flow": lambda: flow(look, anatomy),
             "attention": lambda: attention(look, anatomy, self.display),
@@ -161,7 +181,9 @@ class Microscope:
             "credit": lambda: credit(look, anatomy, self.display),
             "neurons": lambda: self._neurons.reading(look, anatomy, moment.weights, self.display),
             "lines": lambda: lines(anatomy, look.position),
-            "number": lambda: self._numbers.reading(look, moment.weights, document),
+            "number": lambda: self._numbers.reading(
+                look, moment.weights, [*anatomy.tokens, anatomy.targets[-1]]
+            ),
         }
         return views[look.view]()
 

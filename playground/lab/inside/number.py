@@ -32,8 +32,8 @@ class Numbers:
     def reading(self, look: Look, weights: array[float], tokens: Sequence[int]) -> NumberReading:
         """The number that is looked at, or the loss if there is none, and what it is made from.
 
-        tokens: as for `dissect`. LookupError for a name that no number bears; TooLargeError, a
-        ValueError, before a graph of too many numbers is begun. Raises PluginError.
+        tokens: as for `dissect`. NoSuchNumberError for a name that no number bears; TooLargeError
+        before a graph of too many numbers is begun. Raises PluginError.
         """
         graph = self._graph(weights, tokens)
         opened = graph.loss

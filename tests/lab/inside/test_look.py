@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from array import array
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from microgpt.anatomy import Anatomy, dissect, lens
+from microgpt.trace import source_of
 from playground.hooks.registry import Registry
 from playground.lab.protocol.inside import (
     MEAN,
+    VIEWS,
     AttentionReading,
     CreditReading,
     DepthReading,
@@ -19,12 +22,11 @@ from playground.lab.protocol.inside import (
     Inside,
     Look,
     NeuronsReading,
+    NumberReading,
     View,
 )
 from playground.lab.session import Session
 from tests.lab.conftest import MakeLab, text_run
-
-BUILT: tuple[View, ...] = ("flow", "attention", "depth", "credit", "neurons", "lines", "number")
 
 
 def anatomy_of(session: Session, text: str) -> Anatomy:
@@ -134,7 +136,7 @@ def test_going_back_shows_other_numbers_and_forward_the_same(session: Session) -
         session.advance(30 - session.step)
 
     def seen() -> list[Inside]:
-        return [session.look_inside(Look(view, "otter", neuron=1)) for view in BUILT]
+        return [session.look_inside(Look(view, "otter", neuron=1)) for view in VIEWS]
 
     late = [(one.positions, one.reading) for one in seen()]
     session.go_to(10)
@@ -148,15 +150,15 @@ def test_going_back_shows_other_numbers_and_forward_the_same(session: Session) -
 
 def test_looking_changes_nothing(registry: Registry, words: Path) -> None:
     one, other = (Session.open(text_run(words), registry) for _ in range(2))
-    for _ in range(20):
+    for _ in range(5):
         one.advance(1)
         other.advance(1)
-        for view in BUILT:
+        for view in VIEWS:
             one.look_inside(Look(view, neuron=0))
     assert one.training.engine.read("weights") == other.training.engine.read("weights")
 
 
-@pytest.mark.parametrize("view", BUILT)
+@pytest.mark.parametrize("view", VIEWS)
 def test_a_look_beyond_the_text_and_the_model_is_brought_inside(
     session: Session, view: View
 ) -> None:
@@ -183,10 +185,42 @@ def test_texts_that_are_empty_unknown_or_too_long_are_told(session: Session) -> 
 def test_a_model_that_diverged_is_told_in_every_view(session: Session, value: float) -> None:
     count = len(session.training.engine.read("weights"))
     session.training.engine.write("weights", array("d", [value]) * count)
-    for view in BUILT:
+    for view in VIEWS:
         for measure in ("weight", "size", "push"):
             shown = session.look_inside(Look(view, "otter", neuron=0, measure=measure))
             assert "not finite" in shown.notices[0] and shown.reading is not None
+
+
+def test_a_number_is_opened_by_name_or_as_the_look_says_which(session: Session) -> None:
+    loss = session.look_inside(Look("number", "otter"))
+    assert isinstance(loss.reading, NumberReading) and loss.reading.nodes[0].name == "loss"
+    assert loss.look.node == loss.reading.nodes[0].node
+    letter = session.look_inside(Look("number", "otter", name="wte['t'][1]"))
+    assert isinstance(letter.reading, NumberReading)
+    assert letter.reading.nodes[0].matrix == "wte" and len(letter.reading.users) == 2, "two t"
+    wrong = session.look_inside(Look("number", "otter", name="q layer 7 position 0 [0]"))
+    assert wrong.reading is None and "no number called 'q layer 7" in wrong.trouble
+    assert len(wrong.positions) == 6
+
+
+def test_a_model_too_large_for_a_view_is_told_with_how_many_numbers_it_would_have(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("microgpt.trace.LARGEST", 2_000)
+    for view in VIEWS:
+        shown = session.look_inside(Look(view, "otter"))
+        large = view in ("lines", "number")
+        assert (shown.reading is None) == large == ("There would be about" in shown.trouble)
+
+
+def test_an_engine_installed_without_its_source_is_told(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source_of.cache_clear()
+    monkeypatch.setattr("inspect.getsourcelines", Mock(side_effect=OSError))
+    for view in ("lines", "number"):
+        shown = session.look_inside(Look(view, "otter"))  # type: ignore[arg-type]
+        assert shown.reading is None and "not installed here" in shown.trouble
 
 
 async def test_the_lab_answers_while_it_trains(labs: MakeLab, words: Path) -> None:

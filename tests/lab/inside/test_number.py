@@ -12,7 +12,7 @@ import pytest
 
 from microgpt import ModelConfig, initial_weights
 from microgpt.anatomy import dissect
-from microgpt.trace import Graph, TooLargeError
+from microgpt.trace import LARGEST, Graph, TooLargeError, estimated_size
 from playground.lab.inside.lines import lines
 from playground.lab.inside.number import SHOWN, Numbers
 from playground.lab.protocol.inside import Look, NumberReading
@@ -102,7 +102,7 @@ def test_a_weight_says_where_it_stands(own: Numbers) -> None:
 def test_every_name_that_is_shown_can_be_asked_for(displays: list[str], graph: Graph) -> None:
     own = numbers(displays)
     named = [node for node in range(len(graph)) if graph.name(node)]
-    for node in random.Random(1).sample(named, 150) + list(range(20)) + named[-60:]:
+    for node in random.Random(1).sample(named, 100) + list(range(20)) + named[-60:]:
         shown = read(own, node=node).nodes[0]
         assert shown.node == node
         assert read(own, name=shown.name).nodes[0].node == node
@@ -237,7 +237,8 @@ def test_a_long_name_is_cut_and_its_shape_says_how_long_it_is() -> None:
 
 
 def test_a_larger_model_shows_its_lines_though_its_graph_is_too_large() -> None:
-    config = ModelConfig(27, n_embd=32, n_layer=2, block_size=64)
+    config = ModelConfig(9, n_layer=3, block_size=64)
     weights = initial_weights(config, random.Random(1))
+    assert estimated_size(config, 64) > LARGEST
     reading = lines(dissect(config, weights, [0] * 65), 63)
     assert any(made.shape == "(64)" for run in reading.runs for made in run.made)
