@@ -20,6 +20,7 @@ from playground.tui.screens.inside.page import (
     quoted,
     tiny,
     token_text,
+    width_of,
 )
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.matrix import window
@@ -86,7 +87,7 @@ class AttentionView(ViewPage):
             page.beside([heads, listed], gap=3)
             return
         foot = page.part(page.width, 6)
-        sums.draw(foot)
+        sums.draw(foot, short=page.height < 12)
         heads = page.part(page.width, page.room - len(foot.lines) - 1)
         self._heads(heads, inside, state, reading)
         page.below(heads)
@@ -106,18 +107,17 @@ class AttentionView(ViewPage):
             line.append((f" of {quoted(reading.token)}", "strong"))
         if inside.shape.n_layer > 1:
             line.append((f"   layer {inside.look.layer} of {inside.shape.n_layer}", "muted"))
-        legend = " none " if reading.measure != "push" else " − "
+        signed = reading.measure == "push"
         scale = self._scale(reading)
-        line.append((f"  {legend}", "muted"))
+        ends = (f"-{num(scale)}", f"+{num(scale)}") if signed else ("0", num(scale))
+        legend: Line = [(f"   {ends[0]} ", "muted")]
         for step in range(5):
-            if reading.measure == "push":
-                line.append(page.sign("", (step - 2) / 2 * scale, scale, 2))
+            if signed:
+                legend.append(page.sign("", (step - 2) / 2 * scale, scale, 2))
             else:
-                line.append(page.shade("", _eased(step / 4), 2))
-        line.append(
-            (f" {num(scale)}" if reading.measure != "push" else f" + {num(scale)}", "muted")
-        )
-        return line
+                legend.append(page.shade("", _eased(step / 4), 2))
+        legend.append((f" {ends[1]}", "muted"))
+        return [*line, *legend] if width_of([*line, *legend]) <= page.width else line
 
     def _scale(self, reading: AttentionReading) -> float:
         if reading.measure == "weight":
@@ -306,7 +306,8 @@ class _Sums:
         """lines: how many lines the products may take."""
         self._inside, self._reading, self._lines = inside, reading, lines
 
-    def draw(self, page: Page) -> None:
+    def draw(self, page: Page, short: bool = False) -> None:
+        """short: leave out what the head writes, and all but one line of the rest."""
         inside, cell = self._inside, self._reading.cell
         look, size = inside.look, inside.shape.head_dim
         at, source = look.position, look.source
@@ -315,7 +316,10 @@ class _Sums:
         page.add((fit(who, page.width), "pointed"))
         products = products_text(cell.query, cell.key, max(24, page.width * self._lines - 46))
         page.say(f"q·k = {products} = {num(cell.dot)}, /√{size} = {num(cell.score)}, "
-                 f"softmax {num(cell.weight, 3)}", "text")  # fmt: skip
+                 f"softmax {num(cell.weight, 3)}", "text",
+                 most=1 if short else 9)  # fmt: skip
+        if short:
+            return
         page.say(
             f"writes ‖α·W_O·v‖ = {num(cell.size, 3)}, "
             f"adds {plus(cell.push, 3)} to the logit of {quoted(self._reading.token)}",

@@ -19,6 +19,7 @@ from playground.tui.screens.inside.page import (
     token_text,
 )
 from playground.tui.screens.inside.state import InsideState, Place
+from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit, visible
 
@@ -57,7 +58,11 @@ class NeuronsView(ViewPage):
     ) -> None:
         rows = reading.activations
         chosen = state.cursor("neurons", len(rows))
-        count = len(inside.positions)
+        total = len(inside.positions)
+        count = min(total, page.width - LABEL)
+        left = window(state.position(inside), state.scrolled.get("fired", 0), count, total)
+        state.scrolled["fired"] = left
+        shown_positions = range(left, left + count)
         scale = largest([value for row in rows for value in row])
         firing = sum(any(row) for row in rows)
         now = sum(1 for z in reading.pre_activations if z > 0)
@@ -86,12 +91,16 @@ class NeuronsView(ViewPage):
         columns = []
         for start in range(first, min(first + shown, len(rows)), tall):
             part = page.part(each - 2, 10_000)
-            self._header(part, inside, state, cell)
+            self._header(part, inside, state, cell, shown_positions)
             for j in range(start, min(start + tall, first + shown, len(rows))):
-                self._row(part, inside, state, rows[j], j, chosen, cell, scale)
+                self._row(part, inside, state, rows[j], j, chosen, cell, scale, shown_positions)
             columns.append(part)
         page.beside(columns)
-        hidden = part_words(min(shown, len(rows) - first), first, len(rows), "neurons")
+        parts = [
+            part_words(min(shown, len(rows) - first), first, len(rows), "neurons"),
+            part_words(count, left, total, "positions"),
+        ]
+        hidden = ", ".join(one for one in parts if one)
         z = reading.pre_activations[chosen] if chosen < len(reading.pre_activations) else 0.0
         at = inside.look.position
         words = (
@@ -102,29 +111,32 @@ class NeuronsView(ViewPage):
         if hidden:
             page.add((hidden, "caution"))
 
-    def _header(self, page: Page, inside: Inside, state: InsideState, cell: int) -> None:
+    def _header(
+        self, page: Page, inside: Inside, state: InsideState, cell: int, shown: range
+    ) -> None:
         line: Line = [(" " * LABEL, "text")]
         at = state.position(inside)
-        for p, one in enumerate(inside.positions):
-            text = fit(token_text(one.token), cell)
+        for p in shown:
+            text = fit(token_text(inside.positions[p].token), cell)
             line.append((text, "pointed" if p == at else "muted"))
         page.add(*line)
 
     def _row(
         self, page: Page, inside: Inside, state: InsideState, values: Sequence[float], j: int,
-        chosen: int, cell: int, scale: float,
+        chosen: int, cell: int, scale: float, shown: range,
     ) -> None:  # fmt: skip
         here, at = j == chosen, state.position(inside)
         fires = any(values)
         mark: Ink = "pointed" if here else "text" if fires else "faint"
         line: Line = [(f"{'▸' if here else ' '}{j:>3} ", mark)]
-        for p, value in enumerate(values):
+        for p in shown:
+            value = values[p] if p < len(values) else 0.0
             if not value:
                 text = ("·" if fires else "○").ljust(cell)
                 line.append((text, "cursor" if here and p == at else "faint"))
             else:
                 line.append(page.shade("", value / scale, cell, here and p == at))
-            start = LABEL + p * cell
+            start = LABEL + (p - shown[0]) * cell
             page.hit(start, start + cell, ("neuron", j, p))
         page.hit(0, LABEL, ("neuron", j, -1))
         page.add(*line)

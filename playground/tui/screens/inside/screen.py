@@ -321,19 +321,18 @@ class InsideScreen(Screen[Place | None]):
         self._changed()
 
     def action_position(self, by: int) -> None:
-        inside = self.inside
-        if inside is not None:
-            at = self.state.position(inside) + by
-            self._go_to(min(max(at, 0), len(inside.positions) - 1))
+        if (inside := self.inside) is not None:
+            self._go_to(self.state.position(inside) + by)
 
     def action_ends(self, at: int) -> None:
-        inside = self.inside
-        if inside is not None:
+        if (inside := self.inside) is not None:
             self._go_to(within(at, len(inside.positions)))
 
     def _go_to(self, position: int) -> None:
-        self.state.change(position=position)
-        self._changed()
+        came = self._looking.inside
+        if came is not None and came.positions:
+            self.state.choose(position, came)
+            self._changed()
 
     def action_move(self, by: int) -> None:
         inside = self.inside
@@ -343,27 +342,20 @@ class InsideScreen(Screen[Place | None]):
             self.draw() if self.state.look == before else self._changed()
 
     def action_head(self, by: int) -> None:
-        inside = self.inside
-        if inside is not None:
-            self.state.change(head=(self.state.head(inside) + by) % inside.shape.n_head)
+        if (inside := self.inside) is not None:
+            self.state.next_head(by, inside)
             self._changed()
 
     def action_layer(self, by: int) -> None:
-        inside = self.inside
-        if inside is not None:
-            self.state.change(layer=(self.state.layer(inside) + by) % inside.shape.n_layer)
+        if (inside := self.inside) is not None:
+            self.state.next_layer(by, inside)
             self._changed()
 
     def action_token(self, by: int) -> None:
-        """Explain another token: the target of the chosen position, or one of the vocabulary."""
-        inside = self.inside
-        if inside is None:
-            return
-        known = self.state.look.token
-        if known is None:
-            known = self.state.reads(inside).target_id
-        self.state.change(token=(known + by) % inside.shape.vocab_size)
-        self._changed()
+        """Explain another token of the vocabulary."""
+        if (inside := self.inside) is not None:
+            self.state.next_token(by, inside)
+            self._changed()
 
     def action_turn(self) -> None:
         inside = self.inside
