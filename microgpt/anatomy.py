@@ -143,7 +143,9 @@ def _layer(config: ModelConfig, weights: Matrices, layer: int, x: Rows) -> Layer
     x_mlp, _ = normalize(x_mid)
     pre_activation = linear(x_mlp, weights[f"layer{layer}.mlp_fc1"])
     activation = [[0.0 if z <= 0 else z for z in row] for row in pre_activation]
-    mlp = linear(activation, weights[f"layer{layer}.mlp_fc2"])
+    # Each neuron that fires writes its column of mlp_fc2; the others cost nothing.
+    columns = list(zip(*weights[f"layer{layer}.mlp_fc2"], strict=True))
+    mlp = kernels.combinations(n_embd)(activation, columns)
     return LayerAnatomy(
         x, x_attn, q, k, v, attn_logits, attn_weights, heads,
         x_mid, x_mlp, pre_activation, activation, mlp, add(x_mid, mlp),
@@ -182,6 +184,7 @@ def attribution(
     Circuits", direct logit attribution.
     """
     config, weights = anatomy.config, anatomy.weights
+    _index(position, len(anatomy.tokens), "position")
     reads = unembedding(anatomy, token, against)
     scaled = [anatomy.scales[position] * u for u in reads]
     parts = [

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 
 from microgpt.anatomy import Anatomy, dissect
 from microgpt.config import ModelConfig
+from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
 from playground.lab.inside.attention import attention
 from playground.lab.inside.credit import credit
 from playground.lab.inside.depth import depth
 from playground.lab.inside.flow import flow
+from playground.lab.inside.lines import lines
 from playground.lab.inside.neurons import Neurons
+from playground.lab.inside.number import Numbers
 from playground.lab.protocol.inside import MEAN, Inside, Look, Position, Reading, Shape
 from playground.lab.run.data import Encoder
 
@@ -43,6 +46,7 @@ class Microscope:
         self._config = config
         self._encoder = encoder
         self._neurons = Neurons(config, encoder, documents)
+        self._numbers = Numbers(config, self.display)
         self._displays: dict[int, str] = {}
         self._seen: tuple[bytes, tuple[int, ...], Anatomy] | None = None
 
@@ -78,10 +82,15 @@ class Microscope:
             )
         if not all(map(math.isfinite, anatomy.losses)):
             notices.append("the model has numbers that are not finite (nan, inf): it has diverged")
-        reading = self._reading(look, anatomy, moment)
+        reading, trouble = None, ""
+        try:
+            reading = self._reading(look, anatomy, moment)
+        except (TooLargeError, LookupError) as error:
+            trouble = str(error.args[0])
         return replace(
             nothing,
             look=look,
+            trouble=trouble,
             positions=positions,
             cut=cut,
             reading=reading,
@@ -144,12 +153,15 @@ class Microscope:
         return tuple(found)
 
     def _reading(self, look: Look, anatomy: Anatomy, moment: Moment) -> Reading:
+        document = [*anatomy.tokens, anatomy.targets[-1]]
         views: dict[str, Callable[[], Reading]] = {
             "flow": lambda: flow(look, anatomy),
             "attention": lambda: attention(look, anatomy, self.display),
             "depth": lambda: depth(look, anatomy, self.display),
             "credit": lambda: credit(look, anatomy, self.display),
             "neurons": lambda: self._neurons.reading(look, anatomy, moment.weights, self.display),
+            "lines": lambda: lines(anatomy, look.position),
+            "number": lambda: self._numbers.reading(look, moment.weights, document),
         }
         return views[look.view]()
 

@@ -52,7 +52,9 @@ class Look:
     """The nodes below it whose children are shown."""
     name: str = ""
     """The number to open by its name instead of by `node`, as "layer0.attn_wq[3][7]",
-    "losses[2]" or "attn_weights layer 0 head 2 position 3 [1]"; "" for none."""
+    "wte['e'][3]", "losses[2]", or with the loops of the source that made it, as
+    "attn_weights layer 0 h 2 position 3 [1]" and "x#2 layer 0 position 3 [5]" for the second x
+    there; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +262,9 @@ class Made:
     """As "(16)", "(4, 16)"; "" for a single number or something else."""
     values: tuple[float, ...] = ()
     """Its numbers, at most 256, in order."""
-    node: int = -1
-    """The node of the first number in the graph, for view 7; the others are not consecutive."""
+    opens: str = ""
+    """The name by which view 7 opens its first number (`Look.name`), as
+    "q layer 0 position 3 [0]"; "" for what is no number of the graph."""
     words: str = ""
     """What it is, where it is no number: "slice(4, 8)"."""
 
@@ -301,7 +304,8 @@ class NumberNode:
     gradient: float | None
     """d(loss)/d(this); None before `backward` has come by."""
     local: float | None
-    """d(the node above)/d(this); None for the first one."""
+    """d(the node above)/d(this), and of a user d(the user)/d(the opened one); None for the first
+    one. A number that is used twice, as in x × x, stands once, with the sum of both."""
     depth: int
     """How many nodes above it are shown."""
     children: int

@@ -24,7 +24,7 @@ from playground.lab.protocol.inside import (
 from playground.lab.session import Session
 from tests.lab.conftest import MakeLab, text_run
 
-BUILT: tuple[View, ...] = ("flow", "attention", "depth", "credit", "neurons")
+BUILT: tuple[View, ...] = ("flow", "attention", "depth", "credit", "neurons", "lines", "number")
 
 
 def anatomy_of(session: Session, text: str) -> Anatomy:
