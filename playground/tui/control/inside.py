@@ -17,7 +17,7 @@ from playground.tui.control.context import Context
 REST = 9
 """The worker rests after a look for so many times as long as the look took, so that looking takes
 a tenth of its time."""
-LONGEST_REST = 3.0
+LONGEST_REST = 15.0
 """Seconds that this rest lasts at most."""
 PACE = 1 / 12
 """Seconds between two looks that no key asked for, at least."""

@@ -34,7 +34,7 @@ MEASURE_WORDS: dict[Measure, str] = {
     "size": "‖α·W_O·v‖, how much is written",
     "push": "what is added to the logit",
 }
-WIDEST = 5
+WIDEST = 6
 """Columns of the widest cell, which holds a number."""
 NUMBERED = 4
 """Columns from which on a cell holds a number."""
@@ -206,16 +206,36 @@ class AttentionView(ViewPage):
             label = fit(token_text(positions[p].token), LABEL - 2)
             line = [(f"{'▸' if p == at else ' '}{label} ", mark)]
             values = reading.heads[head][p] if p < len(reading.heads[head]) else ()
-            for s in plan.columns:
-                if s < len(values):
-                    here = chosen and p == at and s == source
-                    line.append(self._cell(page, values[s], scale, plan.cell, here, reading))
-                elif s > p:
-                    line.append((centred("·" if plan.cell > 1 else " ", plan.cell), "faint"))
-                start = LABEL + (s - plan.columns[0]) * plan.cell
-                if s <= p:
-                    page.hit(start, start + plan.cell, (f"cell{head}", p, s))
+            first, last = plan.columns[0], min(plan.columns[-1] + 1, len(values))
+            own = source if chosen and p == at else -1
+            line += self._cells(page, values, first, last, scale, plan.cell, own, reading)
+            empty = plan.columns[-1] + 1 - max(first, last)
+            line.append((centred("·" if plan.cell > 1 else " ", plan.cell) * empty, "faint"))
+            page.hit(
+                LABEL, LABEL + plan.cell * (last - first), (f"cell{head}", p, first), plan.cell
+            )
             page.add(*line)
+
+    def _cells(
+        self, page: Page, values: Sequence[float], first: int, last: int, scale: float, cell: int,
+        own: int, reading: AttentionReading,
+    ) -> Line:  # fmt: skip
+        """The cells of a row from source `first` to before `last`; own: the chosen source."""
+        if cell >= NUMBERED:
+            return [
+                self._cell(page, values[s], scale, cell, s == own, reading)
+                for s in range(first, last)
+            ]
+        if first <= own < last:
+            return [
+                *self._cells(page, values, first, own, scale, cell, -1, reading),
+                self._cell(page, values[own], scale, cell, True, reading),
+                *self._cells(page, values, own + 1, last, scale, cell, -1, reading),
+            ]
+        shown = values[first:last]
+        if reading.measure == "push":
+            return page.signs(shown, scale, cell)
+        return page.tints([_eased(value / scale) for value in shown], cell)
 
     def _cell(
         self, page: Page, value: float, scale: float, width: int, here: bool,
@@ -291,7 +311,7 @@ class AttentionView(ViewPage):
     def _number(self, inside: Inside, state: InsideState) -> str:
         layer, head = state.layer(inside), state.head(inside)
         at, source = state.position(inside), state.source(inside)
-        return f"attn_weights layer {layer} head {head} position {at} [{source}]"
+        return f"attn_weights layer {layer} h {head} position {at} [{source}]"
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:

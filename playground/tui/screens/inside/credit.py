@@ -15,6 +15,7 @@ from playground.tui.screens.inside.page import (
     part_words,
     plus,
     quoted,
+    width_of,
 )
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.matrix import window
@@ -54,7 +55,10 @@ class CreditView(ViewPage):
         first = window(chosen, state.scrolled.get("credit", 0), shown, len(parts))
         state.scrolled["credit"] = first
         hidden = part_words(shown, first, len(parts), "parts")
-        page.add(*self._kinds(reading), (hidden, "caution"))
+        kinds = self._kinds(reading)
+        page.add(
+            *(kinds if width_of(kinds) + len(hidden) <= page.width else []), (hidden, "caution")
+        )
         sums = [0.0]
         for part in parts:
             sums.append(sums[-1] + part.value)
@@ -94,7 +98,7 @@ class CreditView(ViewPage):
         line: Line = []
         for kind, word in KINDS:
             values = [part.value for part in reading.parts if part.kind == kind]
-            line += [(f"{word} ", "muted"), (f"{plus(sum(values))}   ", "text")]
+            line += [(f"{word} ", "muted"), (f"{plus(sum(values))}  ", "text")]
         return line
 
     def _mine(self, part: CreditPart, inside: Inside, state: InsideState) -> bool:

@@ -138,16 +138,17 @@ class LinesView(ViewPage):
     def turn(self, inside: Inside, state: InsideState) -> None:
         self.move(inside, state, 1)
 
-    def _node(self, inside: Inside, state: InsideState) -> int:
+    @override
+    def number(self, inside: Inside, state: InsideState) -> str | None:
         assert isinstance(inside.reading, LinesReading)
         runs = inside.reading.runs
         made = runs[state.cursor("lines", len(runs))].made if runs else ()
-        return next((one.node for one in made if one.node >= 0), -1)
+        return next((one.opens for one in made if one.opens), None)
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
-        node = self._node(inside, state)
-        if node >= 0:
-            state.go(view="number", node=node, unfolded=(), name="")
+        name = self.number(inside, state)
+        if name is not None:
+            state.go(view="number", node=None, unfolded=(), name=name)
             state.cursors["number"] = 0
         return None

@@ -17,6 +17,7 @@ from playground.tui.screens.inside.page import (
     plus,
     quoted,
     token_text,
+    width_of,
 )
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.matrix import window
@@ -66,15 +67,19 @@ class NeuronsView(ViewPage):
         scale = largest([value for row in rows for value in row])
         firing = sum(any(row) for row in rows)
         now = sum(1 for z in reading.pre_activations if z > 0)
-        page.add(
+        head: Line = [
             (f"layer {inside.look.layer}: ", "muted"),
             (f"{firing} of {len(rows)}", "strong"),
             (" fire in this text, ", "muted"),
             (f"{now}", "strong"),
-            (f" at position {inside.look.position}   shade 0 ", "muted"),
+            (f" at position {inside.look.position}", "muted"),
+        ]
+        legend: Line = [
+            ("   shade 0 ", "muted"),
             *(page.shade("", step / 4, 1) for step in range(5)),
             (f" {num(scale)}", "muted"),
-        )
+        ]
+        page.add(*head, *(legend if width_of([*head, *legend]) <= page.width else []))
         height = max(1, page.room - 3)
         blocks = -(-len(rows) // height)
         fitting = (c for c in (3, 2) if blocks * (LABEL + c * count + 2) <= page.width + 2)
@@ -129,16 +134,18 @@ class NeuronsView(ViewPage):
         fires = any(values)
         mark: Ink = "pointed" if here else "text" if fires else "faint"
         line: Line = [(f"{'▸' if here else ' '}{j:>3} ", mark)]
+        none = ("·" if fires else "○").ljust(cell)
         for p in shown:
             value = values[p] if p < len(values) else 0.0
-            if not value:
-                text = ("·" if fires else "○").ljust(cell)
-                line.append((text, "cursor" if here and p == at else "faint"))
+            own = here and p == at
+            if value:
+                line.append(page.shade("", value / scale, cell, own))
+            elif own or line[-1][1] != "faint":
+                line.append((none, "cursor" if own else "faint"))
             else:
-                line.append(page.shade("", value / scale, cell, here and p == at))
-            start = LABEL + (p - shown[0]) * cell
-            page.hit(start, start + cell, ("neuron", j, p))
+                line[-1] = (line[-1][0] + none, "faint")
         page.hit(0, LABEL, ("neuron", j, -1))
+        page.hit(LABEL, LABEL + cell * len(shown), ("neuron", j, shown[0]), cell)
         page.add(*line)
 
     # ------------------------------------------------------------ one of them

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from microgpt.anatomy import Anatomy, attribution, dissect, lens, stages
-from playground.lab.protocol.inside import MEAN, VIEWS, Inside
+from playground.lab.protocol.inside import MEAN, VIEWS, Inside, Look
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.inside.page import Page
 from playground.tui.screens.inside.screen import VIEW_PAGES
@@ -17,6 +17,8 @@ from playground.tui.screens.inside.words import SEEN
 from playground.widths import cell_len
 from tests.tui.readings import SYMBOLS, encode, microscope
 
+TINY = {"n_embd": 4, "n_head": 2}
+"""Sizes of a model whose graph is made in a moment."""
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
 
 
@@ -33,10 +35,13 @@ class Bench:
         self.microscope = microscope(steps, **sizes)
         self.place: Place | None = None
         """Where Enter left for."""
+        self._seen: tuple[Look, Inside] | None = None
 
     @property
     def inside(self) -> Inside:
-        return self.microscope.see(self.state.look, self.text, 3)
+        if self._seen is None or self._seen[0] != self.state.look:
+            self._seen = (self.state.look, self.microscope.see(self.state.look, self.text, 3))
+        return self._seen[1]
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -86,8 +91,8 @@ def text_of(page: Page) -> str:
     return "\n".join("".join(text for text, _ in line).rstrip() for line in page.lines)
 
 
-def anatomy(text: str = "isabella") -> Anatomy:
-    seen_by = microscope(60)
+def anatomy(text: str = "isabella", **sizes: int) -> Anatomy:
+    seen_by = microscope(60, **sizes)
     return dissect(seen_by._config, seen_by.weights, encode(text))
 
 
@@ -142,14 +147,13 @@ def test_attention_shows_the_arithmetic_of_a_cell_with_the_numbers_plugged_in() 
 
 
 def test_attention_lists_what_the_chosen_head_reads_and_position_0_reads_itself() -> None:
-    inside = Bench((100, 40))
+    inside = Bench()
     inside.press("2", "left")
-    rows = [
-        line for line in inside.words().split("\n") if re.match(r"[▸ ] +\d \w|[▸ ] +\d ·", line)
-    ]
-    read = [numbers(line)[-1] for line in rows]
+    row = re.compile(r"(\d+) \S +[█▏▎▍▌▋▊▉ ]+ (0\.\d{3})$", re.M)
+    read = [float(weight) for _, weight in row.findall(inside.words())]
     assert read == pytest.approx(anatomy().layers[0].attn_weights[0][7], abs=0.0006)
-    inside.press("home")
+    inside = Bench((80, 24))
+    inside.press("2", "home")
     assert "softmax 1.000" in inside.words()
     assert "no mask" in SEEN["attention"]
 
@@ -295,10 +299,38 @@ def test_lines_run_one_after_the_other() -> None:
     assert inside.words() == first
 
 
-def test_a_number_without_a_gradient_is_not_there_yet() -> None:
-    inside = Bench()
-    inside.press("7")
-    assert "not yet" in line_with(inside.words(), "wte")
+def test_the_terms_of_a_sum_in_number_stand_in_order_of_size_and_add_up() -> None:
+    inside = Bench((120, 60), **TINY)
+    inside.press("7", "down", "enter")
+    words = inside.words()
+    it = anatomy(**TINY)
+    assert numbers(line_with(words, "▾ loss"))[0] == pytest.approx(sum(it.losses) / 9, abs=1e-6)
+    terms = [numbers(line)[0] for line in words.split("\n") if " losses[" in line]
+    assert terms == sorted(terms, reverse=True) == pytest.approx(sorted(it.losses)[::-1], abs=1e-6)
+    assert numbers(line_with(words, "›  ▾ Σ"))[0] == pytest.approx(sum(terms), abs=1e-5)
+
+
+def test_a_gradient_in_number_is_the_sum_of_what_comes_back_from_its_users() -> None:
+    inside = Bench(**TINY)
+    inside.state.change(view="number", name="x#2 position 8 [0]")
+    said = inside.words().split(": gradient ")[1]
+    total, *parts = numbers(said)
+    assert len(parts) == inside.words().count("↖") == 3
+    assert sum(parts) == pytest.approx(total, abs=3e-6)
+    inside.press("up")
+    assert "›↖ x#3 layer 0" in inside.words()
+    inside.press("u")
+    assert "›▾ x#3 layer 0 position 8 [0]" in inside.words()
+    inside.press("backspace")
+    assert "›▾ x#2 position 8 [0]" in inside.words()
+
+
+def test_a_line_leads_to_the_number_that_it_made_and_on_to_a_weight() -> None:
+    inside = Bench((120, 60), **TINY)
+    inside.press("6", "down", "down", "down", "enter")
+    assert "›▾ x position 8 [0]" in inside.words()
+    inside.press("down", "enter")
+    assert inside.place == Place("wte", 0, 0)
 
 
 def test_layer_and_head_are_chosen_in_a_larger_model() -> None:
@@ -322,12 +354,13 @@ def test_a_state_points_into_a_shorter_text() -> None:
 def test_every_view_fits_every_size(size: tuple[int, int]) -> None:
     large = {"n_layer": 2, "n_head": 8, "n_embd": 32, "block_size": 40}
     for text, mono, sizes in (
-        ("", False, {}),
+        ("ava", False, TINY),
+        ("", True, {}),
         ("charlottecharlotte", True, {}),
         ("charlotte" * 5, size[0] % 40 == 0, large),
     ):
         bench = Bench(size, text, mono=mono, steps=0, **sizes)
-        for view in range(1, 8):
+        for view in range(1, 8 if sizes is TINY else 6):
             for keys in (("home", "n"), ("end", "down", "enter")):
                 bench.press(str(view), *keys)
                 bench.press(str(view))
