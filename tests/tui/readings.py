@@ -52,7 +52,7 @@ class Letters:
     def prompt(self, text: str) -> list[int]:
         for place, letter in enumerate(text):
             if letter not in LETTERS:
-                raise UnknownTextError(letter, place)
+                raise UnknownTextError(text, place)
         return [LETTERS.index(letter) for letter in text]
 
     def display(self, token: int) -> str:

@@ -14,7 +14,7 @@ from playground.tui.widgets.static_text import Words
 IMPORTANCE = {
     name: place
     for place, name in enumerate(
-        ("help", "leave", "step", "run", "datasets", "settings", "fork", "runs", "sample", "back",
+        ("help", "leave", "step", "run", "datasets", "settings", "fork", "runs", "inside", "sample", "back",
          "speed.1", "zoom", "tokenizers", "plugins", "reset")
     )
 }  # fmt: skip

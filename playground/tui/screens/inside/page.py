@@ -160,6 +160,8 @@ class Page:
     def bar(self, fraction: float, width: int, ink: Ink = "plus") -> Line:
         """A bar of exactly `width` cells."""
         bar = bar_cells(fraction, width)
+        if self.mono and ink == "minus":  # hollow, as there is no colour to say so
+            bar = "▒" * len(bar)
         return [(bar, ink), (" " * (width - len(bar)), "text")]
 
 

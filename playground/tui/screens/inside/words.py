@@ -33,7 +33,7 @@ SEEN: dict[View, str] = {
     ),
     "neurons": (
         "The hidden neurons of the MLP: the fuller, the stronger it fires. ○ never fires in "
-        "this text, · does not fire at this position."
+        "this text, · is silent there."
     ),
     "lines": (
         "The function that computes all this, run at the chosen position: left its lines, right "

@@ -268,9 +268,7 @@ async def test_a_step_is_made_in_the_microscope_and_seen() -> None:
         assert ("go_to", 3) in inside.app.lab.calls
 
 
-async def test_the_microscope_follows_a_run_that_trains_and_leaves_one_alone_that_stands() -> (
-    None
-):
+async def test_the_microscope_follows_a_run_that_trains_and_leaves_one_alone_that_stands() -> None:
     async with looking() as inside:
         await inside.pilot.press("space")
         steps: set[str] = set()
