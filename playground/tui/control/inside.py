@@ -17,7 +17,7 @@ from playground.tui.control.context import Context
 REST = 9
 """The worker rests after a look for so many times as long as the look took, so that looking takes
 a tenth of its time."""
-LONGEST_REST = 3.0
+LONGEST_REST = 15.0
 """Seconds that this rest lasts at most."""
 PACE = 1 / 12
 """Seconds between two looks that no key asked for, at least."""
@@ -36,7 +36,7 @@ class Looking:
         self._asked: tuple[object, ...] = ()
         """The run, epoch and step that the lab was asked about last."""
         self._rested = 0.0
-        """The loop's time from which on the lab may be asked without a key."""
+        self._under_way = False
         self.inside: Inside | None = None
         """What came last."""
         self.trouble: Failure | None = None
@@ -66,6 +66,16 @@ class Looking:
         frame = model.frame
         return (model.info, frame.epoch, frame.step) if frame is not None else (model.info,)
 
+    @property
+    def idle(self) -> bool:
+        """True if nothing is under way, and no key waits."""
+        return not self._under_way and not self._at_once
+
+    @property
+    def rested_at(self) -> float:
+        """The loop's time from which on the lab may be asked without a key."""
+        return self._rested
+
     async def pump(self) -> None:
         """Ask whenever that is wanted; never returns."""
         while True:
@@ -89,7 +99,7 @@ class Looking:
     async def _ask(self, wants: Callable[[], Look]) -> None:
         look, self._at_once = wants(), False
         self._asked = self._now()
-        cost = 0.0
+        cost, self._under_way = 0.0, True
         try:
             inside = await self._context.patience.for_(self._context.lab.look_inside(look))
         except LabError as error:
@@ -100,6 +110,8 @@ class Looking:
                 self.ask()
             else:
                 self.inside, self.trouble = inside, None
+        finally:
+            self._under_way = False
         rest = max(PACE, min(REST * cost, LONGEST_REST))
         self._rested = asyncio.get_running_loop().time() + rest
         self._context.changed()

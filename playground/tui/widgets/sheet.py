@@ -45,6 +45,8 @@ class Hit:
     end: int
     what: tuple[str, int, int]
     """The name of what is there, and two numbers of it, as ("cell", 3, 1)."""
+    each: int = 0
+    """If not 0, the second number grows by 1 every so many cells: a row of cells is one hit."""
 
 
 class Sheet(LineWidget):
@@ -122,7 +124,10 @@ class Sheet(LineWidget):
         at = event.get_content_offset(self)
         for hit in self._hits:
             if at is not None and hit.row == at.y and hit.start <= at.x < hit.end:
-                self.post_message(self.Pressed(self, hit.what))
+                name, first, second = hit.what
+                if hit.each:
+                    second += (at.x - hit.start) // hit.each
+                self.post_message(self.Pressed(self, (name, first, second)))
                 return
 
     @override

@@ -20,6 +20,7 @@ from playground.tui.screens.inside.page import (
     quoted,
     tiny,
     token_text,
+    width_of,
 )
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.matrix import window
@@ -33,7 +34,7 @@ MEASURE_WORDS: dict[Measure, str] = {
     "size": "‖α·W_O·v‖, how much is written",
     "push": "what is added to the logit",
 }
-WIDEST = 5
+WIDEST = 6
 """Columns of the widest cell, which holds a number."""
 NUMBERED = 4
 """Columns from which on a cell holds a number."""
@@ -86,7 +87,7 @@ class AttentionView(ViewPage):
             page.beside([heads, listed], gap=3)
             return
         foot = page.part(page.width, 6)
-        sums.draw(foot)
+        sums.draw(foot, short=page.height < 12)
         heads = page.part(page.width, page.room - len(foot.lines) - 1)
         self._heads(heads, inside, state, reading)
         page.below(heads)
@@ -106,18 +107,17 @@ class AttentionView(ViewPage):
             line.append((f" of {quoted(reading.token)}", "strong"))
         if inside.shape.n_layer > 1:
             line.append((f"   layer {inside.look.layer} of {inside.shape.n_layer}", "muted"))
-        legend = " none " if reading.measure != "push" else " − "
+        signed = reading.measure == "push"
         scale = self._scale(reading)
-        line.append((f"  {legend}", "muted"))
+        ends = (f"-{num(scale)}", f"+{num(scale)}") if signed else ("0", num(scale))
+        legend: Line = [(f"   {ends[0]} ", "muted")]
         for step in range(5):
-            if reading.measure == "push":
-                line.append(page.sign("", (step - 2) / 2 * scale, scale, 2))
+            if signed:
+                legend.append(page.sign("", (step - 2) / 2 * scale, scale, 2))
             else:
-                line.append(page.shade("", _eased(step / 4), 2))
-        line.append(
-            (f" {num(scale)}" if reading.measure != "push" else f" + {num(scale)}", "muted")
-        )
-        return line
+                legend.append(page.shade("", _eased(step / 4), 2))
+        legend.append((f" {ends[1]}", "muted"))
+        return [*line, *legend] if width_of([*line, *legend]) <= page.width else line
 
     def _scale(self, reading: AttentionReading) -> float:
         if reading.measure == "weight":
@@ -206,16 +206,36 @@ class AttentionView(ViewPage):
             label = fit(token_text(positions[p].token), LABEL - 2)
             line = [(f"{'▸' if p == at else ' '}{label} ", mark)]
             values = reading.heads[head][p] if p < len(reading.heads[head]) else ()
-            for s in plan.columns:
-                if s < len(values):
-                    here = chosen and p == at and s == source
-                    line.append(self._cell(page, values[s], scale, plan.cell, here, reading))
-                elif s > p:
-                    line.append((centred("·" if plan.cell > 1 else " ", plan.cell), "faint"))
-                start = LABEL + (s - plan.columns[0]) * plan.cell
-                if s <= p:
-                    page.hit(start, start + plan.cell, (f"cell{head}", p, s))
+            first, last = plan.columns[0], min(plan.columns[-1] + 1, len(values))
+            own = source if chosen and p == at else -1
+            line += self._cells(page, values, first, last, scale, plan.cell, own, reading)
+            empty = plan.columns[-1] + 1 - max(first, last)
+            line.append((centred("·" if plan.cell > 1 else " ", plan.cell) * empty, "faint"))
+            page.hit(
+                LABEL, LABEL + plan.cell * (last - first), (f"cell{head}", p, first), plan.cell
+            )
             page.add(*line)
+
+    def _cells(
+        self, page: Page, values: Sequence[float], first: int, last: int, scale: float, cell: int,
+        own: int, reading: AttentionReading,
+    ) -> Line:  # fmt: skip
+        """The cells of a row from source `first` to before `last`; own: the chosen source."""
+        if cell >= NUMBERED:
+            return [
+                self._cell(page, values[s], scale, cell, s == own, reading)
+                for s in range(first, last)
+            ]
+        if first <= own < last:
+            return [
+                *self._cells(page, values, first, own, scale, cell, -1, reading),
+                self._cell(page, values[own], scale, cell, True, reading),
+                *self._cells(page, values, own + 1, last, scale, cell, -1, reading),
+            ]
+        shown = values[first:last]
+        if reading.measure == "push":
+            return page.signs(shown, scale, cell)
+        return page.tints([_eased(value / scale) for value in shown], cell)
 
     def _cell(
         self, page: Page, value: float, scale: float, width: int, here: bool,
@@ -291,7 +311,7 @@ class AttentionView(ViewPage):
     def _number(self, inside: Inside, state: InsideState) -> str:
         layer, head = state.layer(inside), state.head(inside)
         at, source = state.position(inside), state.source(inside)
-        return f"attn_weights layer {layer} head {head} position {at} [{source}]"
+        return f"attn_weights layer {layer} h {head} position {at} [{source}]"
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
@@ -306,7 +326,8 @@ class _Sums:
         """lines: how many lines the products may take."""
         self._inside, self._reading, self._lines = inside, reading, lines
 
-    def draw(self, page: Page) -> None:
+    def draw(self, page: Page, short: bool = False) -> None:
+        """short: leave out what the head writes, and all but one line of the rest."""
         inside, cell = self._inside, self._reading.cell
         look, size = inside.look, inside.shape.head_dim
         at, source = look.position, look.source
@@ -315,7 +336,10 @@ class _Sums:
         page.add((fit(who, page.width), "pointed"))
         products = products_text(cell.query, cell.key, max(24, page.width * self._lines - 46))
         page.say(f"q·k = {products} = {num(cell.dot)}, /√{size} = {num(cell.score)}, "
-                 f"softmax {num(cell.weight, 3)}", "text")  # fmt: skip
+                 f"softmax {num(cell.weight, 3)}", "text",
+                 most=1 if short else 9)  # fmt: skip
+        if short:
+            return
         page.say(
             f"writes ‖α·W_O·v‖ = {num(cell.size, 3)}, "
             f"adds {plus(cell.push, 3)} to the logit of {quoted(self._reading.token)}",

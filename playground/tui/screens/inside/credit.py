@@ -15,6 +15,7 @@ from playground.tui.screens.inside.page import (
     part_words,
     plus,
     quoted,
+    width_of,
 )
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.matrix import window
@@ -48,12 +49,16 @@ class CreditView(ViewPage):
             against = "the mean logit" if inside.look.against == MEAN else f"that of ‘{against}’"
             head += [(" minus ", "muted"), (against, "strong")]
         page.add(*head)
-        page.add(*self._kinds(reading))
         chosen = state.cursor("credit", len(parts))
         rest = reading.rest_count > 0
         shown = min(len(parts), max(1, page.room - 3 - rest))
         first = window(chosen, state.scrolled.get("credit", 0), shown, len(parts))
         state.scrolled["credit"] = first
+        hidden = part_words(shown, first, len(parts), "parts")
+        kinds = self._kinds(reading)
+        page.add(
+            *(kinds if width_of(kinds) + len(hidden) <= page.width else []), (hidden, "caution")
+        )
         sums = [0.0]
         for part in parts:
             sums.append(sums[-1] + part.value)
@@ -80,8 +85,8 @@ class CreditView(ViewPage):
                 (f"{plus(reading.rest, 3):>{VALUE}}  ", "muted"),
             ]
             page.add(*line, *scale.bar(sums[-2], sums[-1], page.mono))
-        hidden = part_words(shown, first, len(parts), "parts")
-        page.add((fit(f"  sum of all parts {hidden and f'({hidden})'}", NAME + 2), "strong"),
+        count = len(parts) + reading.rest_count
+        page.add((fit(f"  sum of all {count:,} parts", NAME + 2), "strong"),
                  (f"{plus(reading.total, 3):>{VALUE}}  ", "strong"),
                  *scale.bar(0.0, reading.total, page.mono, "strong"))  # fmt: skip
         off = abs(reading.total - reading.logit)
@@ -93,7 +98,7 @@ class CreditView(ViewPage):
         line: Line = []
         for kind, word in KINDS:
             values = [part.value for part in reading.parts if part.kind == kind]
-            line += [(f"{word} ", "muted"), (f"{plus(sum(values))}   ", "text")]
+            line += [(f"{word} ", "muted"), (f"{plus(sum(values))}  ", "text")]
         return line
 
     def _mine(self, part: CreditPart, inside: Inside, state: InsideState) -> bool:

@@ -45,9 +45,10 @@ class DepthView(ViewPage):
         at = min(max(state.position(inside) - reading.first, 0), count - 1)
         chosen = self._cursor(inside, state)
         page.add(
-            ("shade: the probability of ", "muted"),
+            ("shade: the probability of " if page.width > 90 else "shade: ", "muted"),
             (f"{quoted(reading.token)}, pinned" if pinned else "what comes next", "strong"),
-            ("   letters: what would be said   0 ", "muted"),
+            ("   letters: what would be said" if page.width > 70 else "", "muted"),
+            ("   0 ", "muted"),
             *(page.shade("", step / 4, 2) for step in range(5)),
             (" 1", "muted"),
         )

@@ -17,8 +17,10 @@ from playground.tui.screens.inside.page import (
     plus,
     quoted,
     token_text,
+    width_of,
 )
 from playground.tui.screens.inside.state import InsideState, Place
+from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit, visible
 
@@ -57,19 +59,27 @@ class NeuronsView(ViewPage):
     ) -> None:
         rows = reading.activations
         chosen = state.cursor("neurons", len(rows))
-        count = len(inside.positions)
+        total = len(inside.positions)
+        count = min(total, page.width - LABEL)
+        left = window(state.position(inside), state.scrolled.get("fired", 0), count, total)
+        state.scrolled["fired"] = left
+        shown_positions = range(left, left + count)
         scale = largest([value for row in rows for value in row])
         firing = sum(any(row) for row in rows)
         now = sum(1 for z in reading.pre_activations if z > 0)
-        page.add(
+        head: Line = [
             (f"layer {inside.look.layer}: ", "muted"),
             (f"{firing} of {len(rows)}", "strong"),
             (" fire in this text, ", "muted"),
             (f"{now}", "strong"),
-            (f" at position {inside.look.position}   shade 0 ", "muted"),
+            (f" at position {inside.look.position}", "muted"),
+        ]
+        legend: Line = [
+            ("   shade 0 ", "muted"),
             *(page.shade("", step / 4, 1) for step in range(5)),
             (f" {num(scale)}", "muted"),
-        )
+        ]
+        page.add(*head, *(legend if width_of([*head, *legend]) <= page.width else []))
         height = max(1, page.room - 3)
         blocks = -(-len(rows) // height)
         fitting = (c for c in (3, 2) if blocks * (LABEL + c * count + 2) <= page.width + 2)
@@ -86,12 +96,16 @@ class NeuronsView(ViewPage):
         columns = []
         for start in range(first, min(first + shown, len(rows)), tall):
             part = page.part(each - 2, 10_000)
-            self._header(part, inside, state, cell)
+            self._header(part, inside, state, cell, shown_positions)
             for j in range(start, min(start + tall, first + shown, len(rows))):
-                self._row(part, inside, state, rows[j], j, chosen, cell, scale)
+                self._row(part, inside, state, rows[j], j, chosen, cell, scale, shown_positions)
             columns.append(part)
         page.beside(columns)
-        hidden = part_words(min(shown, len(rows) - first), first, len(rows), "neurons")
+        parts = [
+            part_words(min(shown, len(rows) - first), first, len(rows), "neurons"),
+            part_words(count, left, total, "positions"),
+        ]
+        hidden = ", ".join(one for one in parts if one)
         z = reading.pre_activations[chosen] if chosen < len(reading.pre_activations) else 0.0
         at = inside.look.position
         words = (
@@ -102,31 +116,36 @@ class NeuronsView(ViewPage):
         if hidden:
             page.add((hidden, "caution"))
 
-    def _header(self, page: Page, inside: Inside, state: InsideState, cell: int) -> None:
+    def _header(
+        self, page: Page, inside: Inside, state: InsideState, cell: int, shown: range
+    ) -> None:
         line: Line = [(" " * LABEL, "text")]
         at = state.position(inside)
-        for p, one in enumerate(inside.positions):
-            text = fit(token_text(one.token), cell)
+        for p in shown:
+            text = fit(token_text(inside.positions[p].token), cell)
             line.append((text, "pointed" if p == at else "muted"))
         page.add(*line)
 
     def _row(
         self, page: Page, inside: Inside, state: InsideState, values: Sequence[float], j: int,
-        chosen: int, cell: int, scale: float,
+        chosen: int, cell: int, scale: float, shown: range,
     ) -> None:  # fmt: skip
         here, at = j == chosen, state.position(inside)
         fires = any(values)
         mark: Ink = "pointed" if here else "text" if fires else "faint"
         line: Line = [(f"{'▸' if here else ' '}{j:>3} ", mark)]
-        for p, value in enumerate(values):
-            if not value:
-                text = ("·" if fires else "○").ljust(cell)
-                line.append((text, "cursor" if here and p == at else "faint"))
+        none = ("·" if fires else "○").ljust(cell)
+        for p in shown:
+            value = values[p] if p < len(values) else 0.0
+            own = here and p == at
+            if value:
+                line.append(page.shade("", value / scale, cell, own))
+            elif own or line[-1][1] != "faint":
+                line.append((none, "cursor" if own else "faint"))
             else:
-                line.append(page.shade("", value / scale, cell, here and p == at))
-            start = LABEL + p * cell
-            page.hit(start, start + cell, ("neuron", j, p))
+                line[-1] = (line[-1][0] + none, "faint")
         page.hit(0, LABEL, ("neuron", j, -1))
+        page.hit(LABEL, LABEL + cell * len(shown), ("neuron", j, shown[0]), cell)
         page.add(*line)
 
     # ------------------------------------------------------------ one of them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from typing_extensions import override
@@ -17,6 +18,8 @@ from playground.widths import cell_len
 NUMBERS = (("value", 11), ("gradient", 11), ("local", 11))
 """The columns of numbers, and their widths."""
 BAR = 12
+LISTED = 6
+"""Numbers made from the opened one that are listed, at most."""
 
 
 class NumberView(ViewPage):
@@ -33,42 +36,54 @@ class NumberView(ViewPage):
         if not nodes:
             page.say("There is no such number.")
             return
-        chosen = state.cursor("number", len(nodes))
+        rows = _rows(reading, page.room)
+        root = len(rows) - len(nodes)
+        chosen = self._chosen(state, rows, root)
         roomy = page.width >= 100
         bar = BAR if roomy else 0
         name = page.width - sum(width for _, width in NUMBERS) - bar - 1
-        needed = max(cell_len(_name(one)) + 2 * one.depth + 14 for one in nodes)
+        needed = max(cell_len(_name(one)) + 2 * one.depth + 14 for one in rows)
         name = min(name, max(needed, 34))
         header: Line = [(fit(f" one of {reading.size:,} numbers", name), "muted")]
         header += [(f"{title:>{width}}", "muted") for title, width in NUMBERS]
         if bar:
             header.append(("  in its Σ", "muted"))
         page.add(*header)
-        users = reading.users
-        foot = 1 + 2 + bool(reading.left_out)
-        shown = min(len(nodes), max(1, page.room - foot))
-        first = window(chosen, state.scrolled.get("number", 0), shown, len(nodes))
+        more = len(reading.users) - root
+        foot = 2 + bool(reading.left_out or more)
+        shown = min(len(rows), max(1, page.room - foot))
+        if shown < len(rows):
+            shown = max(1, page.room - 3)
+        first = window(chosen, state.scrolled.get("number", 0), shown, len(rows))
         state.scrolled["number"] = first
-        top = largest([one.share for one in nodes if one.share is not None])
+        top = largest([one.share for one in rows if one.share is not None])
         for k in range(first, first + shown):
-            page.add(*self._node(page, nodes[k], k == chosen, name, bar, top), what=("node", k, 0))
-        hidden = part_words(shown, first, len(nodes), "lines")
+            line = self._node(page, rows[k], k == chosen, name, bar, top, k < root)
+            page.add(*line, what=("node", k - root, 0))
+        hidden = [part_words(shown, first, len(rows), "lines")]
+        if more:
+            hidden.append(f"{more:,} more are made from it")
         if reading.left_out:
-            hidden = f"{hidden}{', ' if hidden else ''}{reading.left_out:,} more are not listed"
-        if hidden:
-            page.add((hidden, "caution"))
-        self._read_out(page, nodes, chosen)
-        words = (
-            "nothing is made from it"
-            if not users
-            else "made from it: " + ", ".join(f"{_name(one)} {num(one.value)}" for one in users)
-        )
-        page.add((fit(f"u  {_name(nodes[0])}: {words}", page.width).rstrip(), "muted"))
+            hidden.append(f"{reading.left_out:,} more are not listed")
+        if any(hidden):
+            page.add((fit(", ".join(one for one in hidden if one), page.width), "caution"))
+        page.say(self._read_out(reading, rows, chosen, root), "text", most=max(1, page.room))
+
+    def _chosen(self, state: InsideState, rows: Sequence[NumberNode], root: int) -> int:
+        """The chosen row: the opened number until another is chosen."""
+        return min(max(root + state.cursors.get("number", 0), 0), len(rows) - 1)
 
     def _node(
-        self, page: Page, node: NumberNode, chosen: bool, width: int, bar: int, top: float
+        self,
+        page: Page,
+        node: NumberNode,
+        chosen: bool,
+        width: int,
+        bar: int,
+        top: float,
+        user: bool,
     ) -> Line:
-        fold = " " if not node.children else "▾" if node.open else "▸"
+        fold = "↖" if user else " " if not node.children else "▾" if node.open else "▸"
         mark: Ink = "pointed" if chosen else "text"
         indent = "  " * min(node.depth, 12)
         count = f" of {node.children}" if node.operation == "Σ" else ""
@@ -87,33 +102,72 @@ class NumberView(ViewPage):
             line += [("  ", "text"), *page.bar(abs(node.share) / top, bar - 2, ink)]
         return line
 
-    def _read_out(self, page: Page, nodes: tuple[NumberNode, ...], chosen: int) -> None:
+    def _read_out(
+        self, reading: NumberReading, rows: Sequence[NumberNode], chosen: int, root: int
+    ) -> str:
         """Where the chosen number's gradient comes from, with the numbers plugged in."""
-        node = nodes[chosen]
+        node, opened = rows[chosen], rows[root]
         words = f"{_name(node)} = {num(node.value, 6)}"
-        above = next((one for one in reversed(nodes[:chosen]) if one.depth == node.depth - 1), None)
-        if node.gradient is None:
-            words += ": its gradient is not there yet; backward has not come by"
-        elif above is not None and node.local is not None and above.gradient is not None:
-            part = node.local * above.gradient
-            words += (
-                f": {num(node.local, 4)} (local) · {num(above.gradient, 4)} (above) = "
-                f"{num(part, 4)}"
-            )
-            if node.users > 1:
-                words += f", one of {node.users} such parts of its gradient {num(node.gradient, 4)}"
-        else:
-            words += f": the loss grows by {num(node.gradient, 4)} times what it grows"
         if node.matrix:
-            words += f". enter: {node.matrix}[{node.row}][{node.column}] in Parameters"
-        page.say(words, "text", most=2)
+            words += f", in {node.matrix} (enter: Parameters)"
+        if node.gradient is None:
+            return f"{words}: its gradient is not there yet; backward has not come by"
+        if chosen < root:
+            part = (node.local or 0.0) * node.gradient
+            return (
+                f"{words}, made from {_name(opened)}: {num(node.local or 0.0, 6)} (local) · "
+                f"{num(node.gradient, 6)} (its gradient) = {num(part, 6)}, a part of the gradient "
+                f"{num(opened.gradient or 0.0, 6)}"
+            )
+        if chosen == root:
+            return f"{words}: {self._sum(reading, opened)}"
+        above = next(one for one in reversed(rows[:chosen]) if one.depth == node.depth - 1)
+        if node.local is None or above.gradient is None:
+            return words
+        part = node.local * above.gradient
+        words += (
+            f": {num(node.local, 6)} (local) · {num(above.gradient, 6)} (above) = {num(part, 6)}"
+        )
+        if node.users > 1:
+            words += f", one of {node.users} parts of its gradient {num(node.gradient, 6)}"
+        return words
+
+    def _sum(self, reading: NumberReading, opened: NumberNode) -> str:
+        """The gradient as the sum of what comes back from the users."""
+        users = reading.users
+        parts = [
+            one.local * one.gradient
+            for one in users
+            if one.local is not None and one.gradient is not None
+        ]
+        gradient = num(opened.gradient or 0.0, 6)
+        if not users:
+            return f"gradient {gradient}; nothing is made from it"
+        if len(parts) < min(2, opened.users) or len(parts) < opened.users:
+            return f"gradient {gradient}, of {opened.users} numbers that are made from it"
+        parts.sort(key=lambda part: -abs(part))
+        terms = " + ".join(num(part, 6) for part in parts[:4])
+        rest = f" + {len(parts) - 4} more" if len(parts) > 4 else ""
+        return f"gradient {gradient} = {terms}{rest}, from each number that is made from it"
 
     # ------------------------------------------------------------ keys
 
+    def _at(self, inside: Inside, state: InsideState) -> tuple[NumberNode, int]:
+        """The chosen number, and its place: 0 for the opened one, below 0 for its users."""
+        reading = inside.reading
+        assert isinstance(reading, NumberReading)
+        users = reading.users[:LISTED]
+        rows, root = (*users, *reading.nodes), len(users)
+        chosen = self._chosen(state, rows, root)
+        return rows[chosen], chosen - root
+
     @override
     def move(self, inside: Inside, state: InsideState, by: int) -> None:
-        assert isinstance(inside.reading, NumberReading)
-        state.move("number", by, len(inside.reading.nodes))
+        reading = inside.reading
+        assert isinstance(reading, NumberReading)
+        to = self._at(inside, state)[1] + by
+        shown = min(len(reading.users), LISTED)
+        state.cursors["number"] = min(max(to, -shown), len(reading.nodes) - 1)
 
     @override
     def press(self, inside: Inside, state: InsideState, what: tuple[str, int, int]) -> bool:
@@ -123,35 +177,37 @@ class NumberView(ViewPage):
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
-        """Unfold or fold a number; leave for a weight's matrix."""
-        reading = inside.reading
-        assert isinstance(reading, NumberReading)
-        if not reading.nodes:
-            return None
-        chosen = state.cursor("number", len(reading.nodes))
-        node = reading.nodes[chosen]
-        if node.matrix:
+        """Unfold or fold a number; open a user; leave for a weight's matrix."""
+        node, place = self._at(inside, state)
+        if place < 0:
+            self._open(node, state)
+        elif node.matrix:
             return Place(node.matrix, node.row, node.column)
-        unfolded = state.look.unfolded
-        if node.node in unfolded:
-            state.change(unfolded=tuple(one for one in unfolded if one != node.node))
-        elif node.children:
-            state.change(unfolded=(*unfolded, node.node))
+        elif node.node in state.look.unfolded:
+            state.change(unfolded=tuple(one for one in state.look.unfolded if one != node.node))
+        elif node.children and place:
+            state.change(unfolded=(*state.look.unfolded, node.node))
         return None
 
     @override
     def up(self, inside: Inside, state: InsideState) -> None:
-        """Open the first number that the opened one is used by."""
+        """Open the chosen number; if it is open, the first one that is made from it."""
         reading = inside.reading
         assert isinstance(reading, NumberReading)
-        if not reading.nodes:
-            return
-        chosen = reading.nodes[state.cursor("number", len(reading.nodes))]
-        if chosen.node != reading.nodes[0].node:
-            state.go(node=chosen.node, name="", unfolded=())
+        node, place = self._at(inside, state)
+        if place:
+            self._open(node, state)
         elif reading.users:
-            state.go(node=reading.users[0].node, name="", unfolded=())
+            self._open(reading.users[0], state)
+
+    def _open(self, node: NumberNode, state: InsideState) -> None:
+        state.go(node=node.node, name="", unfolded=())
         state.cursors["number"] = 0
+
+
+def _rows(reading: NumberReading, room: int) -> tuple[NumberNode, ...]:
+    """The numbers that are made from the opened one, as far as they have room, then its family."""
+    return (*reading.users[: min(LISTED, max(1, room // 4))], *reading.nodes)
 
 
 def _name(node: NumberNode) -> str:

@@ -58,7 +58,9 @@ class Page:
     def below(self, other: Page) -> None:
         """Lay another page below."""
         top = len(self.lines)
-        self.hits += [Hit(hit.row + top, hit.start, hit.end, hit.what) for hit in other.hits]
+        self.hits += [
+            Hit(hit.row + top, hit.start, hit.end, hit.what, hit.each) for hit in other.hits
+        ]
         self.lines += other.lines
 
     def beside(self, parts: Sequence[Page], gap: int = 2) -> None:
@@ -66,7 +68,8 @@ class Page:
         top, left = len(self.lines), 0
         for part in parts:
             self.hits += [
-                Hit(hit.row + top, hit.start + left, hit.end + left, hit.what) for hit in part.hits
+                Hit(hit.row + top, hit.start + left, hit.end + left, hit.what, hit.each)
+                for hit in part.hits
             ]
             left += part.width + gap
         for row in range(max((len(part.lines) for part in parts), default=0)):
@@ -78,9 +81,9 @@ class Page:
                     line.append((" " * (part.width - width_of(own) + gap), "text"))
             self.lines.append(line)
 
-    def hit(self, start: int, end: int, what: tuple[str, int, int]) -> None:
-        """Make cells of the line that comes next a place to click."""
-        self.hits.append(Hit(len(self.lines), start, end, what))
+    def hit(self, start: int, end: int, what: tuple[str, int, int], each: int = 0) -> None:
+        """Make cells of the line that comes next a place to click; each: see `Hit`."""
+        self.hits.append(Hit(len(self.lines), start, end, what, each))
 
     # ------------------------------------------------------------ shades and bars
 
@@ -121,21 +124,44 @@ class Page:
         if len(values) > most:
             more = f" +{len(values) - max(1, width - 6)}"
             shown = values[: max(1, width - 6)]
+        line = self.signs(shown, scale, cell)
+        if more:
+            line.append((more, "muted"))
+        return line
+
+    def signs(self, values: Sequence[float], scale: float, cell: int) -> Line:
+        """Cells without letters, as `sign` draws them; equal neighbours are one piece."""
         line: Line = []
-        for level in levels(shown, scale):
+        for level in levels(values, scale):
             piece = glyph_of(level) if self.mono else "?" if level == HOLE else " "
             ink: Ink = ("sign", level)
             if line and line[-1][1] == ink:
                 line[-1] = (line[-1][0] + piece * cell, ink)
             else:
                 line.append((piece * cell, ink))
-        if more:
-            line.append((more, "muted"))
+        return line
+
+    def tints(self, fractions: Sequence[float], cell: int) -> Line:
+        """Cells without letters, as `shade` draws them; equal neighbours are one piece."""
+        line: Line = []
+        for fraction in fractions:
+            ink: Ink
+            if fraction != fraction:
+                piece, ink = "?", "bad"
+            else:
+                level = round(min(max(fraction, 0.0), 1.0) * SHADES)
+                piece, ink = DENSE[-(-level * 4 // SHADES)] if self.mono else " ", ("shade", level)
+            if line and line[-1][1] == ink and line[-1][0][-1] == piece:
+                line[-1] = (line[-1][0] + piece * cell, ink)
+            else:
+                line.append((piece * cell, ink))
         return line
 
     def bar(self, fraction: float, width: int, ink: Ink = "plus") -> Line:
         """A bar of exactly `width` cells."""
         bar = bar_cells(fraction, width)
+        if self.mono and ink == "minus":  # hollow, as there is no colour to say so
+            bar = "▒" * len(bar)
         return [(bar, ink), (" " * (width - len(bar)), "text")]
 
 

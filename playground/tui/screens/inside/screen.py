@@ -58,7 +58,8 @@ def _key(
 
 
 INSIDE_BINDINGS = [
-    _key("left", "position(-1)", "position", "The position before, in every view", MOVE, "←→"),
+    _key("left", "position(-1)", "position",
+         "The position before or after, in every view", MOVE, "←→"),
     _key("right", "position(1)", "next position", "The position after, in every view", MOVE, "→",
          show=False),
     _key("up", "move(-1)", "line", "Up: in Attention what the head reads, in the other views a "
@@ -70,9 +71,10 @@ INSIDE_BINDINGS = [
          "token; the next line", MOVE),
     _key("N", "token_on", "next token", "In Lines: run the next token", MOVE, show=False),
     _key("u", "users", "users", "In Number: up to a number that is made from the chosen one", MOVE),
-    _key("comma", "head(-1)", "head", "The head before", MOVE, ",."),
+    _key("comma", "head(-1)", "head", "The head before, or the next one", MOVE, ",."),
     _key("full_stop", "head(1)", "next head", "The next head", MOVE, ".", show=False),
-    _key("left_square_bracket", "layer(-1)", "layer", "The layer before", MOVE, "[]"),
+    _key("left_square_bracket", "layer(-1)", "layer",
+         "The layer before, or the next one", MOVE, "[]"),
     _key("right_square_bracket", "layer(1)", "next layer", "The next layer", MOVE, "]", show=False),
     _key("t", "token(1)", "token", "Explain and follow another token; T goes the other way", MOVE),
     _key("T", "token(-1)", "token before", "The other way", MOVE, show=False),
@@ -197,8 +199,8 @@ class InsideScreen(Screen[Place | None]):
         return inside if inside.reading is not None else None
 
     def _changed(self) -> None:
-        """Draw what is chosen now, and ask for it."""
-        self.draw()
+        """Draw what is chosen now, soon, and ask for it."""
+        self._controller.context.changed()
         self._looking.ask()
 
     # ------------------------------------------------------------ drawing
@@ -321,49 +323,44 @@ class InsideScreen(Screen[Place | None]):
         self._changed()
 
     def action_position(self, by: int) -> None:
-        inside = self.inside
-        if inside is not None:
-            at = self.state.position(inside) + by
-            self._go_to(min(max(at, 0), len(inside.positions) - 1))
+        if (inside := self.inside) is not None:
+            self._go_to(self.state.position(inside) + by)
 
     def action_ends(self, at: int) -> None:
-        inside = self.inside
-        if inside is not None:
+        if (inside := self.inside) is not None:
             self._go_to(within(at, len(inside.positions)))
 
     def _go_to(self, position: int) -> None:
-        self.state.change(position=position)
-        self._changed()
+        came = self._looking.inside
+        if came is not None and came.positions:
+            self.state.choose(position, came)
+            self._changed()
 
     def action_move(self, by: int) -> None:
         inside = self.inside
         if inside is not None:
             before = self.state.look
             self.view.move(inside, self.state, by)
-            self.draw() if self.state.look == before else self._changed()
+            if self.state.look == before:
+                self._controller.context.changed()
+            else:
+                self._changed()
 
     def action_head(self, by: int) -> None:
-        inside = self.inside
-        if inside is not None:
-            self.state.change(head=(self.state.head(inside) + by) % inside.shape.n_head)
+        if (inside := self.inside) is not None:
+            self.state.next_head(by, inside)
             self._changed()
 
     def action_layer(self, by: int) -> None:
-        inside = self.inside
-        if inside is not None:
-            self.state.change(layer=(self.state.layer(inside) + by) % inside.shape.n_layer)
+        if (inside := self.inside) is not None:
+            self.state.next_layer(by, inside)
             self._changed()
 
     def action_token(self, by: int) -> None:
-        """Explain another token: the target of the chosen position, or one of the vocabulary."""
-        inside = self.inside
-        if inside is None:
-            return
-        known = self.state.look.token
-        if known is None:
-            known = self.state.reads(inside).target_id
-        self.state.change(token=(known + by) % inside.shape.vocab_size)
-        self._changed()
+        """Explain another token of the vocabulary."""
+        if (inside := self.inside) is not None:
+            self.state.next_token(by, inside)
+            self._changed()
 
     def action_turn(self) -> None:
         inside = self.inside

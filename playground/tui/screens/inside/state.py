@@ -64,6 +64,25 @@ class InsideState:
         self.change(node=None, unfolded=())
         self.cursors.pop("number", None)
 
+    def choose(self, position: int, inside: Inside) -> None:
+        """Choose a position; one beyond an end means that end."""
+        self.change(position=min(max(position, 0), len(inside.positions) - 1))
+
+    def next_head(self, by: int, inside: Inside) -> None:
+        """Choose another head; after the last one comes the first."""
+        self.change(head=(self.head(inside) + by) % inside.shape.n_head)
+
+    def next_layer(self, by: int, inside: Inside) -> None:
+        """Choose another layer; after the last one comes the first."""
+        self.change(layer=(self.layer(inside) + by) % inside.shape.n_layer)
+
+    def next_token(self, by: int, inside: Inside) -> None:
+        """Explain and follow another token of the vocabulary."""
+        known = self.look.token
+        if known is None:
+            known = self.reads(inside).target_id
+        self.change(token=(known + by) % inside.shape.vocab_size)
+
     def position(self, inside: Inside) -> int:
         """The chosen position, within the text."""
         return within(self.look.position, len(inside.positions))

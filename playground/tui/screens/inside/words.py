@@ -33,7 +33,7 @@ SEEN: dict[View, str] = {
     ),
     "neurons": (
         "The hidden neurons of the MLP: the fuller, the stronger it fires. ○ never fires in "
-        "this text, · does not fire at this position."
+        "this text, · is silent there."
     ),
     "lines": (
         "The function that computes all this, run at the chosen position: left its lines, right "
@@ -98,7 +98,7 @@ HELP: dict[View, str] = {
         "The source of gpt in the scalar engine, as installed, run line by line. The marked "
         "lines are the statement that was just run; at the right is every name that the "
         "statement made or changed, with its shape and its numbers. n or ↓ runs the next one, ↑ "
-        "goes back, N goes on to the next token. Enter opens the first number of the first name "
+        "goes back, N goes on to the next token. Enter opens the first number of the statement "
         "in Number."
     ),
     "number": (
@@ -106,9 +106,9 @@ HELP: dict[View, str] = {
         "number are what it was made from, indented below; a long chain of additions is one Σ, "
         "with its largest terms first. The gradient of a number is its local gradient times the "
         "gradient of the number above, and where several numbers are made from one, these add "
-        "up: u lists the users. Enter opens and closes a number; Enter on a weight leaves for "
-        "that weight in Parameters, and i comes back here. backspace goes back to the number "
-        "before."
+        "up: they stand above it, marked ↖, and u goes up to the first. Enter opens and closes "
+        "a number; Enter on a weight leaves for that weight in Parameters, and i comes back "
+        "here. backspace goes back to the number before."
     ),
 }
 WAITING = "Looking ..."
