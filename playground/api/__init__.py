@@ -25,6 +25,7 @@ of the person who starts the playground.
 
 from __future__ import annotations
 
+from microgpt.anatomy import Anatomy, LayerAnatomy
 from microgpt.engine import (
     BulkEngine,
     Decoder,
@@ -49,6 +50,7 @@ from playground.api.run import (
     Schedule,
     StepFacts,
     StepMetric,
+    TextAnatomy,
 )
 from playground.api.text import (
     Dataset,
@@ -65,6 +67,7 @@ from playground.catalog import Control, KnobValue
 __all__ = [
     "API_VERSION",
     "PROJECT_NAME",
+    "Anatomy",
     "BulkEngine",
     "Contribution",
     "Control",
@@ -78,6 +81,7 @@ __all__ = [
     "Knob",
     "KnobValue",
     "Knobs",
+    "LayerAnatomy",
     "Metric",
     "Panel",
     "PanelFacts",
@@ -94,6 +98,7 @@ __all__ = [
     "StepMetric",
     "Steps",
     "Strategy",
+    "TextAnatomy",
     "Tokenizer",
     "TransformStrategy",
     "UnknownTextError",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from microgpt.anatomy import Anatomy
 from microgpt.engine import Progress, StateKind
 
 # ---------------------------------------------------------------- learning-rate schedules
@@ -81,6 +82,23 @@ Metric = StepMetric | SampleMetric
 
 
 @dataclass(frozen=True, slots=True)
+class TextAnatomy:
+    """A text inside the model: every number that is computed for it, and its tokens in words."""
+
+    anatomy: Anatomy
+    """Attention weights, activations, logits ...; `microgpt.anatomy` has `attribution`, `stages`
+    and `lens`, which read more out of it."""
+    tokens: tuple[str, ...]
+    """The display of the token that each position reads; the first is BOS."""
+    targets: tuple[str, ...]
+    """The display of the token that should come next at each position."""
+
+
+def _no_anatomy(text: str | None) -> TextAnatomy:
+    raise LookupError(f"these facts were made without a model that could read {text!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class PanelFacts:
     """The run at this moment, as a panel sees it."""
 
@@ -100,6 +118,13 @@ class PanelFacts:
     """As in StepFacts."""
     read: Callable[[StateKind], array[float]] = field(compare=False, repr=False)
     """As in StepFacts."""
+    anatomy: Callable[[str | None], TextAnatomy] = field(
+        default=_no_anatomy, compare=False, repr=False
+    )
+    """Gives a text as the model computes it now, cut to the context; for None the document of the
+    last step, before the first step that of the next. It is computed when it is called, which
+    counts as the panel's own time: a few milliseconds for a name in the default model. Raises
+    UnknownTextError for a text outside the vocabulary."""
 
 
 @runtime_checkable

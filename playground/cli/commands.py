@@ -23,6 +23,7 @@ from playground.cli.options import (
     run_options,
 )
 from playground.cli.plugins.commands import plugins as plugins_group
+from playground.cli.runs.commands import RUN
 from playground.cli.runs.commands import runs as runs_group
 from playground.hooks.sources import PluginSources
 
@@ -204,6 +205,65 @@ def sample(
         temperature=temperature,
         strategies=strategies,
         seed=seed,
+        as_json=as_json,
+    )
+
+
+VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
+"""What `inside` shows, in the order of the digits on the screen."""
+
+
+@cli.command(context_settings=CONTEXT, epilog=RUN)
+@click.argument("text")
+@click.argument("checkpoint", type=PATH, required=False)
+@option("--run", "run", section="Model", metavar="RUN",
+        help="This recorded run, instead of a CHECKPOINT (the one trained last).")  # fmt: skip
+@option("--step", section="Model", type=click.IntRange(0), metavar="N",
+        help="The run after N steps (where it stands).")  # fmt: skip
+@option("--view", section="View", type=click.Choice(VIEWS), default="flow", metavar="VIEW",
+        help="What is shown: " + ", ".join(VIEWS) + " (flow).")  # fmt: skip
+@option("--position", section="View", type=click.IntRange(0), metavar="P",
+        help="Of flow, credit and lines: the position, counted from 0, which reads the "
+             "beginning (the last).")  # fmt: skip
+@option("--token", section="View", metavar="T",
+        help="Of credit: the token whose logit is taken apart (the likeliest).")  # fmt: skip
+@option("--against", section="View", metavar="T",
+        help="Of credit: another token, whose logit is taken off; mean for the mean under the "
+             "model's probabilities.")  # fmt: skip
+@option("--layer", section="View", type=click.IntRange(0), metavar="L",
+        help="Of attention and neurons: this layer alone, counted from 0 (all).")  # fmt: skip
+@option("--head", section="View", type=click.IntRange(0), metavar="H",
+        help="Of attention: this head alone, counted from 0 (all).")  # fmt: skip
+@option("--neuron", section="View", type=click.IntRange(0), metavar="J",
+        help="Of neurons: what this one promotes, and what wakes it.")  # fmt: skip
+@option("--json", "as_json", is_flag=True, section="View",
+        help="As one JSON object, every number in full.")  # fmt: skip
+@plugin_options
+def inside(
+    text: str,
+    checkpoint: Path | None,
+    sources: PluginSources,
+    run: str | None,
+    step: int | None,
+    view: str,
+    as_json: bool,
+    **asked: Any,
+) -> int:
+    """Show what a model computes for TEXT.
+
+    The model is a CHECKPOINT (a .safetensors file), or a recorded run at any of its steps. The
+    screen shows the same under i; docs/inside.md says how to read it.
+    """
+    from playground.cli.inside import Asked, look_inside
+
+    return look_inside(
+        text,
+        checkpoint,
+        run,
+        step,
+        sources,
+        view=view,
+        asked=Asked(**asked),
         as_json=as_json,
     )
 

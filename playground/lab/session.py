@@ -19,10 +19,12 @@ from playground.hooks.registry import Registry
 from playground.lab.checkpoint import write_checkpoint
 from playground.lab.edits import Edits
 from playground.lab.fork import forked
+from playground.lab.inside.look import Microscope, Moment
 from playground.lab.probe_answers import Answers
 from playground.lab.protocol.commands import Open, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet
 from playground.lab.protocol.run import (
@@ -178,6 +180,7 @@ class Session:
             registry, self.training.current, prepared.config, follows, activity
         )
         self.prober = Prober(sampler)
+        self.microscope = Microscope(prepared.config, prepared.encoder, prepared.train)
         self.frames = FrameMaker(prepared, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
@@ -408,6 +411,20 @@ class Session:
             self.texts.batches,
             self.recorder.state if self.recorder else None,
         )
+
+    def look_inside(self, look: Look) -> Inside:
+        """What the microscope shows of the model as it stands. Raises LabError."""
+        training = self.training
+        index = training.documents_to_come()[0]
+        if training.last is not None:
+            index = training.last.document_indices[0]
+        weights = training.engine.read("weights")
+        document = self._prepared.train[index] if look.text is None else ""
+        moment = Moment(weights, self.step, training.epoch, document)
+        try:
+            return self.microscope.look(look, moment)
+        except PluginError as error:
+            raise LabError(failure_of(error)) from error
 
     @property
     def observation(self) -> Observation:

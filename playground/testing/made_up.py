@@ -6,10 +6,18 @@ import math
 import random
 from array import array
 
+from microgpt.anatomy import dissect
 from microgpt.config import ModelConfig
 from microgpt.engine import StateKind
 from microgpt.parameters import parameter_count, parameter_layout
-from playground.api import PanelFacts, RunExport, SampleFacts, StepFacts
+from playground.api import (
+    PanelFacts,
+    RunExport,
+    SampleFacts,
+    StepFacts,
+    TextAnatomy,
+    UnknownTextError,
+)
 
 MODEL = ModelConfig(vocab_size=5, n_embd=4, n_head=2, n_layer=1, block_size=4)
 SHAPES = {spec.name: (spec.rows, spec.columns) for spec in parameter_layout(MODEL)}
@@ -63,6 +71,21 @@ def sample_facts() -> dict[str, SampleFacts]:
     }
 
 
+def anatomy(text: str | None) -> TextAnatomy:
+    """A text inside the made-up model, whose tokens are its displays; "ab" for None."""
+    text, bos = "ab" if text is None else text, len(_DISPLAYS) - 1
+    ids, at = [bos], 0
+    while at < len(text):
+        found = [i for i in range(bos) if text.startswith(_DISPLAYS[i], at)]
+        if not found:
+            raise UnknownTextError(text, at)
+        ids.append(found[0])
+        at += len(_DISPLAYS[found[0]])
+    made = dissect(MODEL, numbers(), [*ids, bos])
+    tokens, targets = (tuple(_DISPLAYS[i] for i in ids) for ids in (made.tokens, made.targets))
+    return TextAnatomy(made, tokens, targets)
+
+
 def panel_facts() -> dict[str, PanelFacts]:
     """The facts of several moments of a run, by their names; new objects at each call."""
     rng = random.Random(1)
@@ -86,6 +109,7 @@ def panel_facts() -> dict[str, PanelFacts]:
             token_losses=surprise,
             shapes=dict(SHAPES),
             read=numbers,
+            anatomy=anatomy,
         )
         for words, (step, steps, seen, shown, surprise) in moments.items()
     }

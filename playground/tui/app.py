@@ -38,6 +38,7 @@ from playground.tui.widgets.gate import Gate, plain
 
 if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
+    from playground.tui.screens.inside.screen import InsideScreen
 
 COMPOSING = 1.0
 """Seconds that leaving waits for screens that are just being composed."""
@@ -175,7 +176,18 @@ class PlaygroundApp(OrderedApp[int]):
     def _draw_now(self) -> None:
         self._redraw_due = False
         if self.main.is_mounted and not self._leaving:
-            self.main.draw()
+            self._front.draw()
+
+    @property
+    def _front(self) -> MainScreen | InsideScreen:
+        """The screen that shows the open run: the microscope, where it lies over the panels."""
+        if len(self.screen_stack) > 1:
+            from playground.tui.screens.inside.screen import InsideScreen
+
+            for screen in self.screen_stack[1:]:
+                if isinstance(screen, InsideScreen):
+                    return screen
+        return self.main
 
     def say(self, remark: Remark) -> None:
         """Show a toast of plain text."""

@@ -81,6 +81,8 @@ MAIN_BINDINGS = [
          show=False, display="/", priority=True),
     _key("w", "windows", "windows", "Split a long text into windows of the context length", DATA,
          show=False),
+    _key("i", "inside", "look inside", "The microscope: all that the model computes for one text",
+         LOOK),
     _key("y", "dialog('probes')", "probes", "Prompts that are asked again and again, and how the "
          "answers change", DATA, show=False),
     _key("u", "undo", "undo", "Return to the run before this one", DATA, show=False),

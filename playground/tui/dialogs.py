@@ -17,6 +17,7 @@ from playground.tui.control.controller import Controller
 
 if TYPE_CHECKING:
     from playground.lab.race import Race
+    from playground.tui.screens.inside.state import InsideState, Place
     from playground.tui.screens.runs.screen import RunChoice
 
 Answer = TypeVar("Answer")
@@ -36,6 +37,8 @@ class Dialogs:
         self._do = controller.tasks.do
         self._say = controller.context.say
         self._ready = controller.context.run_is_open
+        self._inside: InsideState | None = None
+        """Where the person looked in the microscope last."""
 
     def open(self, name: str) -> None:
         """Open the dialog of that name; its answer is carried out in the background."""
@@ -122,6 +125,17 @@ class Dialogs:
         chain = await self._answer(ChainScreen(self._model))
         if chain is not None:  # an empty chain is an answer too
             self._controller.previews.set_sampling(self._model.with_chain(chain))
+
+    async def inside(self) -> Place | None:
+        """Show the microscope; returns the number of a matrix that it was left for, if any."""
+        from playground.tui.screens.inside.screen import InsideScreen
+        from playground.tui.screens.inside.state import InsideState
+
+        if not self._ready():
+            return None
+        if self._inside is None:
+            self._inside = InsideState()
+        return await self._answer(InsideScreen(self._controller, self._inside))
 
     async def metrics(self) -> None:
         """Choose which metrics are measured."""

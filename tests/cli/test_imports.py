@@ -38,6 +38,7 @@ def modules(code: str, cwd: Path | None = None) -> set[str]:
         ["--help"],
         ["train", "--help"],
         ["plugins", "doctor", "--help"],
+        ["inside", "--help"],
         ["--version"],
         ["train", "--bogus"],
         ["trian"],

@@ -8,12 +8,14 @@ from array import array
 import pytest
 
 from playground.api import PanelFacts
-from playground.hooks.builtins import exporters, panels
+from playground.hooks.builtins import exporters, inside, panels
 from playground.hooks.builtins.panels import GradientFlow, Histogram, HistogramKnobs
 from playground.testing import Check, checks_of
 
+CHECKS = [*checks_of(panels), *checks_of(inside), *checks_of(exporters)]
 
-@pytest.mark.parametrize("check", [*checks_of(panels), *checks_of(exporters)], ids=lambda c: c.name)
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda c: c.name)
 def test_the_contract(check: Check) -> None:
     check()
 

@@ -27,6 +27,7 @@ from playground.lab.protocol.frames import (
     PanelFrame,
     PanelView,
 )
+from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import (
@@ -48,6 +49,7 @@ from playground.lab.protocol.sampling import (
 )
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
+from tests.tui.readings import microscope
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -198,6 +200,16 @@ class ScriptedLab:
         self.metric_trouble: Failure | None = None
         """The reason why the first metric that is on was switched off, if it was."""
         self.saved: list[str] = []
+        self.microscope = microscope(0)
+        """The model that is looked into; its weights stay as they are while the steps go by."""
+        self.looks: list[Look] = []
+        """What was looked at, in order."""
+        self.look_gate: asyncio.Event | None = None
+        """The event that a look waits for, if any."""
+        self.look_trouble: Failure | None = None
+        """Why looks fail, if they do."""
+        self.look_seconds: float | None = None
+        """What a look is said to cost; None for a moment."""
         self.panels = PanelWatch()
         self.panel_lines: tuple[str, ...] = ()
         """The lines that the panel draws; by default its name, knobs and size."""
@@ -461,6 +473,16 @@ class ScriptedLab:
                 run = self.record.run
                 self.record = RecordState(None, parent=run, fork_step=self.step)
                 self.written = replace(self.record, run=run + 1)
+
+    async def look_inside(self, look: Look) -> Inside:
+        self.looks.append(look)
+        document = NAMES[self.step % len(NAMES)]
+        inside = self.microscope.see(look, document, self.step, self.epoch)
+        if self.look_gate is not None:
+            await self.look_gate.wait()
+        if self.look_trouble is not None:
+            raise LabError(self.look_trouble)
+        return inside if self.look_seconds is None else replace(inside, seconds=self.look_seconds)
 
     async def probes(self) -> ProbesState:
         return self.asked

@@ -23,7 +23,9 @@ from playground.tui.screens.fork.fields import ForkSource
 from playground.tui.screens.fork.screen import ForkScreen
 from playground.tui.screens.race.screen import RaceScreen
 from playground.tui.screens.runs.screen import RunsScreen
+from playground.tui.widgets.sheet import Sheet
 from tests.lab.store.conftest import new_run, samples, steps
+from tests.tui.readings import microscope
 from tests.tui.screens.conftest import Host, build_model
 from tests.tui.screens.race.test_race import ScriptedRace, batch, state_of
 from tests.tui.scripted import ScriptedLab, loss_at
@@ -75,6 +77,25 @@ def test_a_zoomed_panel(snap_compare: Any) -> None:
         await pilot.pause()
 
     assert snap_compare(app(), terminal_size=(100, 30), run_before=zoomed)
+
+
+def test_attention_in_the_microscope(snap_compare: Any) -> None:
+    async def looking(pilot: Pilot[int]) -> None:
+        playing = pilot.app
+        assert isinstance(playing, WatchedApp)
+        await seen(pilot, lambda: "ready" in playing.text("#status"))
+        await playing.controller.training.step(3)
+        await pilot.press("i", "2", "left", "full_stop")
+        screen = playing.screen
+        sheet = screen.query_one("#inside-view", Sheet)
+        await seen(pilot, lambda: "head 1: 7" in sheet.words)
+        await pilot.press("down", "down", "down")
+        await seen(pilot, lambda: "head 1: 7 ‘l’ reads 3" in sheet.words)
+        await pilot.pause()
+
+    playing = app()
+    playing.lab.microscope = microscope(60)
+    assert snap_compare(playing, terminal_size=(120, 40), run_before=looking)
 
 
 # ---------------------------------------------------------------- runs, a race, a fork

@@ -14,14 +14,11 @@ from playground.cli.export import Telling
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.runs.list import opened
-from playground.cli.supervisor import activity
+from playground.cli.runs.state import check_step, trained_again
 from playground.hooks.sources import PluginSources, expanded
 from playground.lab.checkpoint import check_place
 from playground.lab.record.export import EXPORTERS, export_metrics, save_model
-from playground.lab.record.load import look_up
-from playground.lab.session import Session
-from playground.lab.spec import RunSpec, SpecError
-from playground.lab.store.errors import StoreError
+from playground.lab.spec import SpecError
 from playground.lab.store.records import RunRow
 from playground.lab.store.store import Store
 from playground.lab.store.transfer import ENDING
@@ -90,12 +87,13 @@ def _write(
         with Telling() as tell:
             return export_metrics(store, row.id, path, "csv" if kind == "csv" else "jsonl", tell)
     target = check_place(path)  # before a minute of training, not after it
-    if not row.step >= at:
-        raise StoreError(
-            "There is no such step",
-            f"Run {row.id} was recorded up to step {row.step:,}, and step {at:,} was asked for.",
-        )
-    return save_model(store, row.id, at, target) or _trained_there(store, row, at, target, sources)
+    check_step(row, at)
+    written = save_model(store, row.id, at, target)
+    if written is None:
+        registry = load(sources)
+        warn(registry.problems)
+        trained_again(store, row, at, registry).save(str(target))
+    return written or target
 
 
 def _print(store: Store, row: RunRow, kind: str) -> None:
@@ -106,38 +104,6 @@ def _print(store: Store, row: RunRow, kind: str) -> None:
             return
         with whole.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
-
-
-def _trained_there(
-    store: Store, row: RunRow, at: int, target: Path, sources: PluginSources
-) -> Path:
-    """Write the model of a step whose state was not kept: train to that step again, from the last
-    state before. Returns the path. Raises LabError."""
-    recalled = look_up(store, row.id, at)
-    if recalled.at != at:
-        raise StoreError(
-            "This step cannot be gone back to",
-            f"The states of run {row.id} begin at step {recalled.at:,}.",
-        )
-    registry = load(sources)
-    warn(registry.problems)
-    with Telling() as tell:
-        session = Session.open(
-            RunSpec.parse(recalled.spec),
-            registry,
-            checkpoint=recalled.checkpoint,
-            progress=tell,
-            text=recalled.text,
-            activity=activity,
-        )
-        session.recall(recalled, tell)
-    if session.step != at:
-        reason = session.info.notices[-1].text if session.info.notices else ""
-        raise StoreError(
-            "This step cannot be done again here", f"{reason[:1].upper()}{reason[1:]}."
-        )
-    session.save(str(target))
-    return target
 
 
 def import_run(path: Path, *, as_json: bool) -> int:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _GAP = "  "
 _NONE_FIT = "No run fits that. There are {there}."
-_NONE_YET = "There are no runs yet. Train something in microgpt-play, and it is kept."
+NONE_YET = "There are no runs yet. Train something in microgpt-play, and it is kept."
 
 
 @contextlib.contextmanager
@@ -107,13 +107,13 @@ def _found(query: Query, *, as_json: bool) -> tuple[list[RunRow], dict[int, runl
             rows = store.runs(query)
             if not rows and not as_json:
                 there = store.totals()[0]
-                say(_NONE_FIT.format(there=many(there)) if there else _NONE_YET)
+                say(_NONE_FIT.format(there=many(there)) if there else NONE_YET)
             return rows, places(store, rows)
     except StoreError as error:
         if error.kind != "missing":
             raise
         if not as_json:
-            say(_NONE_YET)
+            say(NONE_YET)
         return 0
 
 

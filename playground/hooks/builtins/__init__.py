@@ -8,6 +8,7 @@ MODULES = (
     "playground.hooks.builtins.schedules",
     "playground.hooks.builtins.metrics",
     "playground.hooks.builtins.panels",
+    "playground.hooks.builtins.inside",
     "playground.hooks.builtins.exporters",
 )
 """Imported in this order, each in its own guard."""

@@ -47,6 +47,7 @@ from playground.lab.protocol.commands import (
     GetPreview,
     GetProbes,
     GoTo,
+    LookInside,
     Observe,
     Open,
     Pause,
@@ -59,6 +60,7 @@ from playground.lab.protocol.commands import (
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.run import (
     Checkpoint,
@@ -231,6 +233,10 @@ class Lab:
     async def preview(self, limit: int = 64) -> Preview:
         """The `limit` likeliest tokens after the prompt."""
         return await self.open_run.ask(GetPreview(limit), Preview)
+
+    async def look_inside(self, look: Look) -> Inside:
+        """What the microscope shows of the model as it stands."""
+        return await self.open_run.ask(LookInside(look), Inside)
 
     async def edit(self, changes: Mapping[str, KnobValue]) -> None:
         """Change live settings, by dotted field."""

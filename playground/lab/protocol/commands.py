@@ -10,6 +10,7 @@ from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import Done, Failure
 from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
@@ -110,6 +111,13 @@ class GetPreview:
 
 
 @dataclass(frozen=True, slots=True)
+class LookInside:
+    """-> Inside, of the model as it stands."""
+
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
 class Edit:
     """Change live settings, by dotted field -> the Checkpoint that `then` asks for, or a Failure
     with `problems`. No step comes between the change and that checkpoint."""
@@ -205,10 +213,11 @@ class Close:
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
-    | Edit | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
+    | LookInside | Edit | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload
+    | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
-    | Reloaded | Failure
+    | Reloaded | Failure | Inside
     | Pong
 )  # fmt: skip

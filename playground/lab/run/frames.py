@@ -6,10 +6,11 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from operator import sub
 
+from microgpt.anatomy import dissect
 from microgpt.engine import Engine
 from microgpt.parameters import parameter_layout
 from microgpt.trainer import StepResult
-from playground.api import PanelFacts
+from playground.api import PanelFacts, TextAnatomy
 from playground.hooks.errors import PluginError
 from playground.lab.estimate import estimate_step_ms
 from playground.lab.protocol.frames import (
@@ -181,9 +182,29 @@ class FrameMaker:
                 token_losses=shown.losses if shown else (),
                 shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
                 read=lambda kind: training.engine.read(kind),
+                anatomy=self._anatomy,
             )
 
         return facts
+
+    def _anatomy(self, text: str | None) -> TextAnatomy:
+        """The text inside the model as it is now, or the present document for None. A new object at
+        each call. Raises UnknownTextError, PluginError."""
+        training, prepared = self._training, self._prepared
+        encoder = prepared.encoder
+        if text is None:
+            last = training.last
+            index = last.document_indices[0] if last else training.documents_to_come()[0]
+            ids = prepared.documents.shown(index)
+        else:
+            bos = encoder.bos_id
+            ids = [bos, *(encoder.prompt(text) if text else ()), bos]
+        anatomy = dissect(prepared.config, training.engine.read("weights"), ids)
+        return TextAnatomy(
+            anatomy,
+            tuple(map(encoder.display, anatomy.tokens)),
+            tuple(map(encoder.display, anatomy.targets)),
+        )
 
     def _scalar_ms(self) -> float:
         """Estimated milliseconds of a step with the scalar engine."""

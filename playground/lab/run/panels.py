@@ -12,7 +12,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from playground.api import Panel, PanelFacts
+from playground.api import Panel, PanelFacts, UnknownTextError
 from playground.hooks import plain
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
@@ -94,7 +94,10 @@ class Panels:
     def _frame(self, view: PanelView, facts: PanelFacts) -> PanelFrame:
         try:
             panel, guard = self._get(view)
-            lines = self._render(panel, guard, view, facts)
+            try:
+                lines = self._render(panel, guard, view, facts)
+            except UnknownTextError as error:  # of a text that it wanted taken apart
+                raise guard.broken("render", f"{error}") from error
         except (PluginError, UnknownNameError) as error:
             return PanelFrame(view.name, facts.step, trouble=failure_of(error))
         except KnobError as error:

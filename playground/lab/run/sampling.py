@@ -99,7 +99,7 @@ class Sampler:
         try:
             ids = self._encoder.prompt(prompt) if prompt else []
         except UnknownTextError as error:
-            text = f"the model does not know {_quoted(error.character)}"
+            text = f"the model does not know {quoted(error.character)}"
             raise _refused(f"The prompt cannot be read: {text}.", {"prompt": text}) from error
         except PluginError as error:
             raise LabError(failure_of(error)) from error
@@ -218,7 +218,7 @@ class Sampler:
         )
 
 
-def _quoted(character: str) -> str:
+def quoted(character: str) -> str:
     """The character in quotes; its number too where it cannot be seen by itself."""
     if needs_base(character):
         return f"'◌{character}' (U+{ord(character):04X})"

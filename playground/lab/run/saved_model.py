@@ -1,10 +1,14 @@
-"""A saved model to sample from, without its training data, which may be gone."""
+"""A saved model to look into and to sample from, without its training data, which may be gone."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from microgpt.config import ModelConfig
 from microgpt.engine import Engine
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError
 from playground.hooks.registry import Registry
@@ -18,6 +22,37 @@ from playground.lab.run.guard import Activity, failure_of, make, plugin_failures
 from playground.lab.run.sampling import Sampler
 from playground.lab.run.setup import check_fits, fallback_words, load_tokenizer, why_not
 from playground.lab.spec import RunSpec, SpecError
+
+
+@dataclass(frozen=True, slots=True)
+class ReadModel:
+    """The weights and the tokenizer of a checkpoint: all that it takes to look into the model."""
+
+    spec: RunSpec
+    step: int
+    config: ModelConfig
+    weights: array[float]
+    """Flat, in the order of `parameter_layout`."""
+    encoder: Encoder
+
+    @classmethod
+    def of(
+        cls, checkpoint: Checkpoint, registry: Registry, activity: Activity | None = None
+    ) -> ReadModel:
+        """The model of a checkpoint in memory. Raises LabError, CheckpointError."""
+        activity = activity or Activity()
+        with _words_for_what_fails():
+            spec = RunSpec.parse(checkpoint.spec)
+            choice = spec.tokenizer
+            follows = spec.model.model_dump()
+            tokenizer, guard = make(
+                registry, "tokenizer", choice.name, choice.options, activity, follows
+            )
+            load_tokenizer(tokenizer, guard, checkpoint.tokenizer)
+            encoder = Encoder(tokenizer, guard, spec.model.block_size)
+            config = spec.model.config(encoder.vocab_size)
+            check_fits(checkpoint, config)
+        return cls(spec, checkpoint.step, config, as_array(checkpoint.weights), encoder)
 
 
 @dataclass(slots=True)
@@ -50,30 +85,17 @@ class SavedModel:
     ) -> SavedModel:
         """The model of a checkpoint in memory. Raises LabError, CheckpointError."""
         activity = activity or Activity()
-        try:
-            spec = RunSpec.parse(checkpoint.spec)
-            choice = spec.tokenizer
-            follows = spec.model.model_dump()
-            tokenizer, guard = make(
-                registry, "tokenizer", choice.name, choice.options, activity, follows
+        with _words_for_what_fails():
+            read = ReadModel.of(checkpoint, registry, activity)
+            spec = read.spec
+            engines = Engines(
+                registry, read.config, spec.optimizer.config(), read.weights, activity
             )
-            load_tokenizer(tokenizer, guard, checkpoint.tokenizer)
-            encoder = Encoder(tokenizer, guard, spec.model.block_size)
-            config = spec.model.config(encoder.vocab_size)
-            check_fits(checkpoint, config)
-            weights = as_array(checkpoint.weights)
-            engines = Engines(registry, config, spec.optimizer.config(), weights, activity)
             made, notice = _engine(engines, spec.engine)
             engine = CurrentEngine(made)
-            sampler = Sampler(registry, engine, encoder, config, follows, activity)
-        except PluginError as error:
-            raise LabError(failure_of(error)) from error
-        except (UnknownNameError, KnobError, SpecError) as error:
-            problems = error.problems if isinstance(error, SpecError) else {}
-            raise LabError(
-                Failure("The model cannot be used here", f"{error}.", problems=problems)
-            ) from error
-        return cls(spec, checkpoint.step, made.engine, encoder, sampler, notice)
+            follows = spec.model.model_dump()
+            sampler = Sampler(registry, engine, read.encoder, read.config, follows, activity)
+        return cls(spec, checkpoint.step, made.engine, read.encoder, sampler, notice)
 
     def sample(self, sampling: Sampling | None = None) -> SampleBatch:
         """A new batch at each call, of other texts. `in_data` is False, since the data are unknown.
@@ -85,6 +107,20 @@ class SavedModel:
         self._batches += 1
         with plugin_failures():
             return self.sampler.batch(self._batches, self.step, f"on demand {self._batches}")
+
+
+@contextlib.contextmanager
+def _words_for_what_fails() -> Iterator[None]:
+    """Turn what is wrong with a plugin or with the settings of a checkpoint into a LabError."""
+    try:
+        yield
+    except PluginError as error:
+        raise LabError(failure_of(error)) from error
+    except (UnknownNameError, KnobError, SpecError) as error:
+        problems = error.problems if isinstance(error, SpecError) else {}
+        raise LabError(
+            Failure("The model cannot be used here", f"{error}.", problems=problems)
+        ) from error
 
 
 def _engine(engines: Engines, name: str) -> tuple[ReadyEngine, str]:

@@ -28,6 +28,7 @@ from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.run import RecordState
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.frames import Frames
+from playground.tui.control.inside import Looking
 from playground.tui.control.opening import Opening
 from playground.tui.control.plugins import Reloads
 from playground.tui.control.runs import Runs
@@ -60,6 +61,7 @@ class Controller:
         self.tasks = BackgroundTasks(context.complain, failed)
         self.previews = Previews(context)
         self.frames = Frames(context, self.previews)
+        self.looking = Looking(context)
         self.opening = Opening(context, self.frames)
         self.training = Training(context, self.previews, self.frames, self.opening)
         self.making = Making(context, self.previews, self.frames, self.opening, self.training)
@@ -71,6 +73,7 @@ class Controller:
         """Begin to fetch frames and previews. Call it once, inside the event loop."""
         self.tasks.spawn(self.frames.pump())
         self.tasks.spawn(self.previews.pump())
+        self.tasks.spawn(self.looking.pump())
 
     async def close(self) -> None:
         """End the tasks, the lab and the store."""

@@ -14,8 +14,8 @@ from playground.tui.widgets.static_text import Words
 IMPORTANCE = {
     name: place
     for place, name in enumerate(
-        ("help", "leave", "step", "run", "datasets", "settings", "fork", "runs", "sample", "back",
-         "speed.1", "zoom", "tokenizers", "plugins", "reset")
+        ("help", "leave", "step", "run", "datasets", "settings", "fork", "runs", "inside",
+         "sample", "back", "speed.1", "zoom", "tokenizers", "plugins", "reset")
     )
 }  # fmt: skip
 """Which keys are shown when not all fit, by the names of their actions: help and the way out

@@ -63,7 +63,9 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "Panel",
         "A picture of the run that was contributed: by the playground itself, or by a plugin of "
         "yours. The histogram counts how many weights are how large; in gradient-flow, a bar that "
-        "is very short beside the others says that hardly anything is learnt there. A panel that "
+        "is very short beside the others says that hardly anything is learnt there. attention "
+        "shows from which positions each head takes something, row by row; logit-lens what the "
+        "model would say if its depth ended at each stage. A panel that "
         "takes long is drawn less often, and one that fails is switched off without harm to the "
         "run. 5 chooses another, 3 returns to the parameters.",
     ),
@@ -106,15 +108,20 @@ class HelpScreen(Dialog[None]):
     }
     """
 
-    def __init__(self, bindings: Sequence[Binding], panel_number: int) -> None:
+    def __init__(
+        self, bindings: Sequence[Binding], panel_number: int = 0, about: tuple[str, str] = ("", "")
+    ) -> None:
+        """panel_number: the panel of the main screen that is explained; 0 for none. about: the
+        title and the text of something else that is explained."""
         super().__init__()
         self._groups = grouped(bindings)
-        self._panel = panel_number
+        title, text = LOOKING_AT.get(panel_number, ("", ""))
+        self._about = (f"{panel_number} {title}", text) if text else about
 
     def body(self) -> Iterable[Widget]:
-        title, text = LOOKING_AT.get(self._panel, ("", ""))
+        title, text = self._about
         about = Content.assemble(
-            (f"{self._panel} {title}", "bold $text-primary"), ("   what you are looking at\n",
+            (title, "bold $text-primary"), ("   what you are looking at\n",
              MUTED), text,
         ) if text else Content("")  # fmt: skip
         first, second = halves(self._groups)

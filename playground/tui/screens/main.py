@@ -283,6 +283,20 @@ class MainScreen(Screen[None]):
             self.model.kind = kind
         self._controller.frames.touch()
 
+    def action_inside(self) -> None:
+        """Open the microscope."""
+        self._controller.tasks.attend(self._look_inside())
+
+    async def _look_inside(self) -> None:
+        place = await self._dialogs.inside()
+        if place is not None and self.model.info is not None:
+            names = [matrix.name for matrix in self.model.info.matrices]
+            if place.matrix in names:
+                self.model.cell = (place.row, place.column)
+                self.show_matrix(names.index(place.matrix), "weights")
+                self.action_panel(3)
+        self.draw()
+
     # ------------------------------------------------------------ sampling
 
     def action_sample(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from microgpt.anatomy import dissect
+from playground.api import PanelFacts
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
@@ -69,7 +72,7 @@ def test_the_gradient_flow_says_what_has_no_room(session: Session) -> None:
     assert lines[-1].startswith(f"... and {len(session.info.matrices) - 4} more")
 
 
-@pytest.mark.parametrize("name", ["histogram", "gradient-flow"])
+@pytest.mark.parametrize("name", ["histogram", "gradient-flow", "attention", "logit-lens"])
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 3), (10, 2), (200, 60)])
 def test_no_size_of_a_panel_is_too_small_or_too_large(
     session: Session, name: str, width: int, height: int
@@ -97,6 +100,44 @@ def test_a_panel_sees_the_run_and_can_change_nothing_of_it(
     assert lines[1].split() and lines[2] == str(session.info.parameter_count)
     assert spoilt.frame().metrics == session.frame().metrics
     assert spoilt.training.engine.read("weights") == session.training.engine.read("weights")
+
+
+def test_a_panel_gets_a_text_as_the_model_computes_it(
+    with_panel: Callable[[str], Session], session: Session
+) -> None:
+    reads = (
+        "a = facts.anatomy('emma'); now = facts.anatomy(None)\n"
+        "        a.anatomy.layers[0].heads.clear(); a.anatomy.weights.clear()\n"
+        "        return [' '.join(a.tokens), ' '.join(a.targets), str(a.anatomy.losses),"
+        " ' '.join(now.targets), str(now.anatomy.losses)]"
+    )
+    looked = with_panel(reads)
+    before = drawn(looked, "mine", 300)
+    assert before.trouble is None, "also before the first step, of the document to come"
+    assert session.advance() and looked.advance()
+    assert " ".join(looked.frame(FrameRequest(document=True)).document.tokens) == before.lines[3]  # type: ignore[union-attr]
+    lines = drawn(looked, "mine", 300).lines
+    assert lines[:2] == ("· e m m a", "e m m a ·")
+    encoder, config = looked._prepared.encoder, looked._prepared.config
+    ids = [encoder.bos_id, *encoder.encode("emma"), encoder.bos_id]
+    weights = session.training.engine.read("weights")
+    assert lines[2] == str(dissect(config, weights, ids).losses)
+    assert looked.training.engine.read("weights") == weights, "nothing of it can be changed"
+
+
+def test_a_text_outside_the_vocabulary_is_the_panels_fault(
+    with_panel: Callable[[str], Session],
+) -> None:
+    session = with_panel("facts.anatomy('Zoë'); return []")
+    trouble = drawn(session, "mine").trouble
+    assert trouble is not None and "'Z' at character 0" in trouble.message
+    assert "mine" in trouble.message and session.advance()
+
+
+def test_facts_can_still_be_made_without_a_model() -> None:
+    facts = PanelFacts(1, 1, [], (), (), (), {}, read=lambda _: array("d"))
+    with pytest.raises(LookupError, match="without a model"):
+        facts.anatomy("emma")
 
 
 # ---------------------------------------------------------------- what a panel may do wrong

@@ -1,0 +1,59 @@
+"""The state of a recorded run after any of its steps: as it was kept, or trained there again."""
+
+from __future__ import annotations
+
+from playground.cli.export import Telling
+from playground.cli.supervisor import activity
+from playground.hooks.registry import Registry
+from playground.lab.protocol.run import Checkpoint
+from playground.lab.record.export import state_at
+from playground.lab.record.load import look_up
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+from playground.lab.store.errors import StoreError
+from playground.lab.store.records import RunRow
+from playground.lab.store.store import Store
+
+
+def check_step(row: RunRow, step: int) -> None:
+    """Raise StoreError for a step beyond the record."""
+    if not row.step >= step:
+        raise StoreError(
+            "There is no such step",
+            f"Run {row.id} was recorded up to step {row.step:,}, and step {step:,} was asked for.",
+        )
+
+
+def state_after(store: Store, row: RunRow, step: int, registry: Registry) -> Checkpoint:
+    """The state after `step` steps, equal to the bit to what it was. Raises LabError."""
+    kept = state_at(store, row.id, step)
+    if kept is not None:
+        return kept
+    return trained_again(store, row, step, registry).checkpoint(series=False)
+
+
+def trained_again(store: Store, row: RunRow, step: int, registry: Registry) -> Session:
+    """A session of the run after `step` steps, trained there from the last state before that was
+    kept. Raises LabError."""
+    recalled = look_up(store, row.id, step)
+    if recalled.at != step:
+        raise StoreError(
+            "This step cannot be gone back to",
+            f"The states of run {row.id} begin at step {recalled.at:,}.",
+        )
+    with Telling() as tell:
+        session = Session.open(
+            RunSpec.parse(recalled.spec),
+            registry,
+            checkpoint=recalled.checkpoint,
+            progress=tell,
+            text=recalled.text,
+            activity=activity,
+        )
+        session.recall(recalled, tell)
+    if session.step != step:
+        reason = session.info.notices[-1].text if session.info.notices else ""
+        raise StoreError(
+            "This step cannot be done again here", f"{reason[:1].upper()}{reason[1:]}."
+        )
+    return session

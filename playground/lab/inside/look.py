@@ -1,0 +1,197 @@
+"""Answers a Look: reads the text, takes the model apart, and has the view's file read it out."""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from microgpt.anatomy import Anatomy, dissect
+from microgpt.config import ModelConfig
+from microgpt.trace import LARGEST, NoSuchNumberError, TooLargeError
+from playground.api import UnknownTextError
+from playground.lab.inside.attention import attention
+from playground.lab.inside.credit import credit
+from playground.lab.inside.depth import depth
+from playground.lab.inside.flow import flow
+from playground.lab.inside.lines import lines
+from playground.lab.inside.neurons import Neurons
+from playground.lab.inside.number import Numbers
+from playground.lab.protocol.inside import (
+    MEAN,
+    Inside,
+    Look,
+    NumberReading,
+    Position,
+    Reading,
+    Shape,
+)
+from playground.lab.run.data import Encoder
+
+_MOST_CHARACTERS = 1_000
+"""Characters of a text that go back to the screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The model at one step, and the document it is at."""
+
+    weights: array[float]
+    """Flat, in parameter order; never changed afterwards."""
+    step: int
+    epoch: int
+    document: str
+    """The document of the last step; before the first one, of the next."""
+
+
+class Microscope:
+    """Looks inside one run. It reads weights and texts, and changes nothing."""
+
+    def __init__(self, config: ModelConfig, encoder: Encoder, documents: Sequence[str]) -> None:
+        """documents: the texts that the model learns from."""
+        self._config = config
+        self._encoder = encoder
+        self._neurons = Neurons(config, encoder, documents)
+        self._numbers = Numbers(config, self.display)
+        self._displays: dict[int, str] = {}
+        self._seen: tuple[bytes, tuple[int, ...], Anatomy] | None = None
+
+    def look(self, look: Look, moment: Moment) -> Inside:
+        """What the microscope shows. A text that cannot be read, a number that is not there and a
+        model that is too large for a view give `trouble`. Raises PluginError for a tokenizer that
+        fails."""
+        began = time.perf_counter()
+        config = self._config
+        shape = Shape(
+            config.vocab_size, config.block_size, config.n_embd, config.n_head, config.n_layer
+        )
+        text = moment.document if look.text is None else look.text
+        nothing = Inside(
+            look, moment.step, moment.epoch, text[:_MOST_CHARACTERS], shape, (), 0, None
+        )
+        try:
+            ids = self._read(text, look.text is not None)
+        except UnknownTextError as error:
+            words = (
+                f"The model does not know {error.character!r}: its vocabulary has no such token."
+            )
+            return replace(nothing, trouble=words)
+        cut = max(0, len(ids) - 2 - config.block_size)  # without BOS at both ends
+        ids = ids[: config.block_size + 1]
+        anatomy = self.dissected(ids, moment.weights)
+        positions = self._positions(anatomy)
+        look = self._inside(look, anatomy)
+        notices = []
+        if cut:
+            notices.append(
+                f"the context is {config.block_size} tokens: the model sees nothing of this text "
+                "behind them"
+            )
+        if not all(map(math.isfinite, anatomy.losses)):
+            notices.append("the model has numbers that are not finite (nan, inf): it has diverged")
+        reading, trouble = None, ""
+        try:
+            reading = self._reading(look, anatomy, moment)
+        except TooLargeError as error:
+            trouble = (
+                f"This view makes each number one by one. There would be about "
+                f"{error.estimate:,} of them, and {LARGEST:,} are the most: a shorter text or a "
+                "smaller model has fewer."
+            )
+        except NoSuchNumberError:
+            trouble = f"This text has no number called {look.name!r}."
+        except OSError:
+            trouble = (
+                "This view reads the source of the scalar engine, which is not installed here."
+            )
+        if isinstance(reading, NumberReading):
+            look = replace(look, node=reading.nodes[0].node)
+        return replace(
+            nothing,
+            look=look,
+            positions=positions,
+            cut=cut,
+            reading=reading,
+            trouble=trouble,
+            notices=tuple(notices),
+            seconds=time.perf_counter() - began,
+        )
+
+    def dissected(self, ids: Sequence[int], weights: array[float]) -> Anatomy:
+        """The anatomy of one document, kept until another one or other weights are asked for."""
+        now = weights.tobytes()
+        if self._seen is None or self._seen[0] != now or self._seen[1] != tuple(ids):
+            self._seen = (now, tuple(ids), dissect(self._config, weights, ids))
+        return self._seen[2]
+
+    def display(self, token: int) -> str:
+        """A short name for one token. Raises PluginError."""
+        if token not in self._displays:
+            self._displays[token] = self._encoder.display(token)
+        return self._displays[token]
+
+    def _read(self, text: str, typed: bool) -> list[int]:
+        """The ids, BOS at both ends, at most one more than the model reads and predicts."""
+        if not typed:
+            return self._encoder.document(text)
+        bos = self._encoder.bos_id
+        return [bos, *self._encoder.prompt(text), bos]
+
+    def _inside(self, look: Look, anatomy: Anatomy) -> Look:
+        """The look with every number inside the text and the model."""
+        config, last = self._config, len(anatomy.tokens) - 1
+        position = last if look.position < 0 else min(look.position, last)
+        token = look.token
+        if token is None or not 0 <= token < config.vocab_size:
+            token = anatomy.targets[position]
+        against = look.against
+        if against is not None and against != MEAN and not 0 <= against < config.vocab_size:
+            against = None
+        return replace(
+            look,
+            position=position,
+            layer=_between(look.layer, config.n_layer),
+            head=_between(look.head, config.n_head),
+            source=_between(look.source, position + 1),
+            token=token,
+            against=against,
+            neuron=None if look.neuron is None else _between(look.neuron, 4 * config.n_embd),
+        )
+
+    def _positions(self, anatomy: Anatomy) -> tuple[Position, ...]:
+        found = []
+        for p, (token, target) in enumerate(zip(anatomy.tokens, anatomy.targets, strict=True)):
+            probs = anatomy.probs[p]
+            best = likeliest(probs)
+            found.append(
+                Position(
+                    self.display(token), token, self.display(target), target,
+                    probs[target], anatomy.losses[p], self.display(best), best, probs[best],
+                )
+            )  # fmt: skip
+        return tuple(found)
+
+    def _reading(self, look: Look, anatomy: Anatomy, moment: Moment) -> Reading:
+        views: dict[str, Callable[[], Reading]] = {
+            "flow": lambda: flow(look, anatomy),
+            "attention": lambda: attention(look, anatomy, self.display),
+            "depth": lambda: depth(look, anatomy, self.display),
+            "credit": lambda: credit(look, anatomy, self.display),
+            "neurons": lambda: self._neurons.reading(look, anatomy, moment.weights, self.display),
+            "lines": lambda: lines(anatomy, look.position),
+            "number": lambda: self._numbers.reading(
+                look, moment.weights, [*anatomy.tokens, anatomy.targets[-1]]
+            ),
+        }
+        return views[look.view]()
+
+
+def likeliest(probs: Sequence[float]) -> int:
+    """The token with the largest probability, the first of several; 0 if none is a number."""
+    return max(range(len(probs)), key=lambda i: probs[i] if probs[i] == probs[i] else -1.0)
+
+
+def _between(number: int, count: int) -> int:
+    return max(0, min(number, count - 1))

@@ -1,0 +1,149 @@
+"""View 3, Depth: the logit lens, stages from top to bottom and positions from left to right."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from typing_extensions import override
+
+from playground.lab.protocol.inside import DepthReading, Inside, View
+from playground.tui.screens.inside.page import (
+    Page,
+    ViewPage,
+    num,
+    part_words,
+    quoted,
+    tiny,
+    token_text,
+)
+from playground.tui.screens.inside.state import InsideState, Place
+from playground.tui.widgets.matrix import window
+from playground.tui.widgets.sheet import Ink, Line
+from playground.tui.widgets.text import fit
+from playground.tui.widgets.tiles import centred
+
+WIDEST = 9
+"""Columns of the widest cell."""
+NUMBERED = 7
+"""Columns from which on a cell holds a number."""
+NARROWEST = 3
+BARS = 22
+"""Columns for the way of one token, at least."""
+
+
+class DepthView(ViewPage):
+    name: ClassVar[View] = "depth"
+    moves = "stage"
+    enters = "pin"
+
+    @override
+    def draw(self, page: Page, inside: Inside, state: InsideState) -> None:
+        reading = inside.reading
+        assert isinstance(reading, DepthReading)
+        pinned = state.look.token is not None
+        stages, count = reading.stages, len(inside.positions) - reading.first
+        at = min(max(state.position(inside) - reading.first, 0), count - 1)
+        chosen = self._cursor(inside, state)
+        page.add(
+            ("shade: the probability of " if page.width > 90 else "shade: ", "muted"),
+            (f"{quoted(reading.token)}, pinned" if pinned else "what comes next", "strong"),
+            ("   letters: what would be said" if page.width > 70 else "", "muted"),
+            ("   0 ", "muted"),
+            *(page.shade("", step / 4, 2) for step in range(5)),
+            (" 1", "muted"),
+        )
+        label = min(max(len(one) for one in stages) + 2, 20)
+        room = page.width - label - BARS
+        cell = next((w for w in range(WIDEST, NARROWEST - 1, -1) if w * count <= room), NARROWEST)
+        columns = min(count, max(1, room // cell))
+        left = window(at, state.scrolled.get("depth", 0), columns, count)
+        state.scrolled["depth"] = left
+        header: Line = [(" " * label, "text")]
+        for p in range(left, left + columns):
+            reads = token_text(inside.positions[reading.first + p].token)
+            mark: Ink = "pointed" if p == at else "muted"
+            start = label + (p - left) * cell
+            page.hit(start, start + cell, ("position", reading.first + p, 0))
+            header.append((centred(f"▾{reads}" if p == at else reads, cell), mark))
+        bars = page.width - label - columns * cell - 9
+        way = f"  {quoted(reading.token)} at {at + reading.first}"
+        page.add(*header, (fit(way, bars + 9).rstrip(), "pointed"))
+        shown = min(len(stages), max(1, page.room - 3))
+        top = window(chosen, state.scrolled.get("stages", 0), shown, len(stages))
+        state.scrolled["stages"] = top
+        tall = page.room >= 2 * shown + 4 and cell >= NUMBERED
+        for row in range(top, top + shown):
+            mark = "pointed" if row == chosen else "text"
+            below: Line = [(" " * label, "text")]
+            line: Line = [(fit(f"{'▸' if row == chosen else ' '}{stages[row]}", label), mark)]
+            for p in range(left, left + columns):
+                one = reading.cells[row][p]
+                text = token_text(one.best)
+                if cell >= NUMBERED:
+                    text = f"{fit(text, cell - 5).rstrip()} {tiny(one.probability)}"
+                here = row == chosen and p == at
+                shade = one.followed if pinned else one.target_probability
+                line += [page.shade(text, shade, cell - 1, here), (" ", "text")]
+                follows = reading.token if pinned else inside.positions[reading.first + p].target
+                text = f"{fit('→' + token_text(follows), cell - 5).rstrip()} {tiny(shade)}"
+                below += [page.shade(text, shade, cell - 1), (" ", "text")]
+                start = label + (p - left) * cell
+                page.hit(start, start + cell, ("stage", row, reading.first + p))
+            followed = reading.cells[row][at].followed
+            line.append((" ", "text"))
+            line += page.bar(followed, bars - 1, mark if row == chosen else "plus")
+            line.append((f" {num(followed, 3)}", mark))
+            page.add(*line)
+            if tall:
+                page.add(*below)
+        hidden = [
+            part_words(shown, top, len(stages), "stages"),
+            part_words(columns, left + reading.first, len(inside.positions), "positions"),
+        ]
+        if any(hidden):
+            page.add((", ".join(one for one in hidden if one), "caution"))
+        self._read_out(page, inside, reading, chosen, at)
+
+    def _read_out(
+        self, page: Page, inside: Inside, reading: DepthReading, chosen: int, at: int
+    ) -> None:
+        one, read = reading.cells[chosen][at], inside.positions[reading.first + at]
+        words = (
+            f"If the depth ended at {reading.stages[chosen]}, position {at + reading.first} "
+            f"{quoted(read.token)} would say {quoted(one.best)} {num(one.probability, 3)}; "
+            f"{quoted(read.target)}, which comes, {num(one.target_probability, 3)}"
+        )
+        page.say(words, "text", most=2)
+
+    def _cursor(self, inside: Inside, state: InsideState) -> int:
+        """The chosen stage: the last one until another is chosen."""
+        assert isinstance(inside.reading, DepthReading)
+        count = len(inside.reading.stages)
+        return state.cursor("depth", count) if "depth" in state.cursors else count - 1
+
+    @override
+    def move(self, inside: Inside, state: InsideState, by: int) -> None:
+        assert isinstance(inside.reading, DepthReading)
+        state.cursors["depth"] = self._cursor(inside, state)
+        state.move("depth", by, len(inside.reading.stages))
+
+    @override
+    def press(self, inside: Inside, state: InsideState, what: tuple[str, int, int]) -> bool:
+        before = (self._cursor(inside, state), state.position(inside))
+        state.cursors["depth"] = what[1]
+        state.change(position=what[2])
+        return before == (what[1], what[2])
+
+    @override
+    def enter(self, inside: Inside, state: InsideState) -> Place | None:
+        """Pin the token under the cursor, or let go of it."""
+        reading = inside.reading
+        assert isinstance(reading, DepthReading)
+        at = min(max(state.position(inside) - reading.first, 0), len(reading.cells[0]) - 1)
+        best = reading.cells[self._cursor(inside, state)][at].best_id
+        state.change(token=None if state.look.token == best else best)
+        return None
+
+    @override
+    def number(self, inside: Inside, state: InsideState) -> str | None:
+        return f"losses[{state.position(inside)}]"

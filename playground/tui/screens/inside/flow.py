@@ -1,0 +1,129 @@
+"""View 1, Flow: the machine as a map, from the token to the probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from typing_extensions import override
+
+from playground.lab.protocol.inside import FlowReading, FlowStage, Inside, View
+from playground.tui.screens.inside.page import (
+    Page,
+    ViewPage,
+    largest,
+    num,
+    part_words,
+    plus,
+    token_text,
+)
+from playground.tui.screens.inside.state import InsideState, Place
+from playground.tui.screens.inside.words import TITLES
+from playground.tui.widgets.matrix import window
+from playground.tui.widgets.sheet import Ink, Line
+from playground.tui.widgets.text import fit
+
+STREAM = ("x", "x_mid", "x_out")
+"""The stages that are the residual stream itself."""
+WRITES = ("head", "mlp")
+"""The stages that are added to it."""
+
+
+class FlowView(ViewPage):
+    name: ClassVar[View] = "flow"
+    moves = "stage"
+    enters = "open"
+
+    @override
+    def draw(self, page: Page, inside: Inside, state: InsideState) -> None:
+        reading = inside.reading
+        assert isinstance(reading, FlowReading)
+        stages = reading.stages
+        chosen = state.cursor("flow", len(stages))
+        shown = min(len(stages), max(1, page.room - 2))
+        first = window(chosen, state.scrolled.get("flow", 0), shown, len(stages))
+        state.scrolled["flow"] = first
+        names = max((len(_name(one)) for one in stages), default=4) + 1
+        shapes = max((len(one.shape) for one in stages), default=4)
+        left = 6 + names + shapes + 2
+        for k in range(first, first + shown):
+            stage = stages[k]
+            mark: Ink = "pointed" if k == chosen else "strong" if _stream(stage) else "text"
+            line: Line = [("▸" if k == chosen else " ", "pointed"), (_spine(stages, k), "muted")]
+            line += [(fit(_name(stage), names), mark), (fit(stage.shape, shapes), "muted")]
+            line.append(("  ", "text"))
+            ranged = largest(stage.values)
+            scale = f" ±{num(ranged)}"
+            line += page.strip(stage.values, ranged, page.width - left - len(scale))
+            line.append((scale, "faint"))
+            page.add(*line, what=("stage", k, 0))
+        hidden = part_words(shown, first, len(stages), "stages")
+        stage = stages[chosen]
+        where = self._leads(stage)
+        page.add((fit(f"{_name(stage)} {stage.shape}{where}   {hidden}", page.width), "pointed"))
+        page.add((_numbers(stage.values, page.width), "text"))
+
+    def _leads(self, stage: FlowStage) -> str:
+        if stage.view is not None:
+            return f"   enter: {TITLES[stage.view]}"
+        return f"   enter: {stage.matrix} in Parameters" if stage.matrix else ""
+
+    @override
+    def move(self, inside: Inside, state: InsideState, by: int) -> None:
+        assert isinstance(inside.reading, FlowReading)
+        state.move("flow", by, len(inside.reading.stages))
+
+    @override
+    def press(self, inside: Inside, state: InsideState, what: tuple[str, int, int]) -> bool:
+        before = state.cursors.get("flow", 0)
+        state.cursors["flow"] = what[1]
+        return before == what[1]
+
+    @override
+    def enter(self, inside: Inside, state: InsideState) -> Place | None:
+        assert isinstance(inside.reading, FlowReading)
+        stages = inside.reading.stages
+        stage = stages[state.cursor("flow", len(stages))]
+        layer = stage.layer if stage.layer >= 0 else state.look.layer
+        head = stage.head if stage.head >= 0 else state.look.head
+        if stage.view is not None:
+            state.go(view=stage.view, layer=layer, head=head)
+            return None
+        return Place(stage.matrix, max(0, stage.row), 0) if stage.matrix else None
+
+
+def _name(stage: FlowStage) -> str:
+    name = token_text(stage.name)
+    if stage.head < 0:
+        return name
+    return f"{name} {stage.head}" if name == "head" else f"{name} head {stage.head}"
+
+
+def _stream(stage: FlowStage) -> bool:
+    return stage.name in STREAM
+
+
+def _spine(stages: Sequence[FlowStage], k: int) -> str:
+    """The residual stream as a line at the left: a dot where it stands, a branch where a copy
+    leaves it, a plus where something is added to it."""
+    stage = stages[k]
+    begun = any(_stream(one) for one in stages[:k])
+    goes_on = any(_stream(one) for one in stages[k + 1 :])
+    if _stream(stage):
+        return " ●━ "
+    if not begun:
+        return " ┌─ " if k == 0 else " ├+ " if stage.matrix else " │= "
+    if not goes_on:
+        return " ╰→ " if _stream(stages[k - 1]) else "  → "
+    if stage.name in WRITES:
+        return " ├+ "
+    return " ├→ " if _stream(stages[k - 1]) else " │  "
+
+
+def _numbers(values: Sequence[float], width: int) -> str:
+    texts = [plus(one) for one in values]
+    line = " ".join(texts)
+    if len(line) <= width:
+        return line
+    shown = max(1, (width - 12) // 6)
+    return " ".join(texts[:shown]) + f"  and {len(texts) - shown} more"

@@ -1,0 +1,527 @@
+"""The microscope: one text inside the model, in seven views, live while the run trains.
+
+INSIDE_BINDINGS declares every key; the line of keys and the help are made from INSIDE_BINDINGS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widgets import Input
+
+from playground.lab.protocol.inside import VIEWS, Inside, View
+from playground.tui.bindings import LOOK, RUN
+from playground.tui.control.controller import Controller
+from playground.tui.panels.keybar import KeyBar
+from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.screens.dialog import passed
+from playground.tui.screens.inside.attention import AttentionView
+from playground.tui.screens.inside.credit import CreditView
+from playground.tui.screens.inside.depth import DepthView
+from playground.tui.screens.inside.flow import FlowView
+from playground.tui.screens.inside.lines import LinesView
+from playground.tui.screens.inside.neurons import NeuronsView
+from playground.tui.screens.inside.number import NumberView
+from playground.tui.screens.inside.page import Page, ViewPage
+from playground.tui.screens.inside.state import InsideState, Place, within
+from playground.tui.screens.inside.top import draw_top
+from playground.tui.screens.inside.words import EMPTY, HELP, SEEN, TITLES, WAITING
+from playground.tui.widgets.literal_input import LiteralInput
+from playground.tui.widgets.sheet import Sheet
+from playground.tui.widgets.text import visible
+
+MOVE = Binding.Group("Moving in the microscope")
+TEXT = Binding.Group("The text")
+
+
+def _key(
+    key: str,
+    action: str,
+    words: str,
+    tooltip: str,
+    group: Binding.Group,
+    display: str | None = None,
+    show: bool = True,
+) -> Binding:
+    name = action.replace("(", ".").rstrip(")").replace("'", "")
+    # "/" has priority: the letters typed after it go to the field, however busy the screen is.
+    return Binding(
+        key, action, words, key_display=display, tooltip=tooltip, group=group, show=show,
+        id=f"inside.{name}", priority=action == "type",
+    )  # fmt: skip
+
+
+INSIDE_BINDINGS = [
+    _key("left", "position(-1)", "position",
+         "The position before or after, in every view", MOVE, "←→"),
+    _key("right", "position(1)", "next position", "The position after, in every view", MOVE, "→",
+         show=False),
+    _key("up", "move(-1)", "line", "Up: in Attention what the head reads, in the other views a "
+         "line", MOVE, "↑↓"),
+    _key("down", "move(1)", "line down", "Down", MOVE, "↓", show=False),
+    _key("enter", "enter", "open", "Open what is chosen: a view, a matrix, a number", MOVE),
+    _key("n", "turn", "other",
+         "Another way to see it: α, size or push; against the mean or another "
+         "token; the next line", MOVE),
+    _key("N", "token_on", "next token", "In Lines: run the next token", MOVE, show=False),
+    _key("u", "users", "users", "In Number: up to a number that is made from the chosen one", MOVE),
+    _key("comma", "head(-1)", "head", "The head before, or the next one", MOVE, ",."),
+    _key("full_stop", "head(1)", "next head", "The next head", MOVE, ".", show=False),
+    _key("left_square_bracket", "layer(-1)", "layer",
+         "The layer before, or the next one", MOVE, "[]"),
+    _key("right_square_bracket", "layer(1)", "next layer", "The next layer", MOVE, "]", show=False),
+    _key("t", "token(1)", "token", "Explain and follow another token; T goes the other way", MOVE),
+    _key("T", "token(-1)", "token before", "The other way", MOVE, show=False),
+    _key("o", "number", "number", "Open the chosen number in view 7", MOVE),
+    _key("z", "zoom", "zoom", "Give the chosen head the room of all, and back", MOVE),
+    _key("pageup", "move(-8)", "up 8", "Eight lines up", MOVE, show=False),
+    _key("pagedown", "move(8)", "down 8", "Eight lines down", MOVE, show=False),
+    _key("home", "ends(0)", "first position", "The first position", MOVE, show=False),
+    _key("end", "ends(-1)", "last position", "The last position", MOVE, show=False),
+    _key("backspace", "back_to", "back to", "Back to what Enter led away from", MOVE,
+         "backspace", show=False),
+    *(
+        _key(str(number), f"view({number - 1})", TITLES[view], f"View {number}: {TITLES[view]}",
+             LOOK, show=False)
+        for number, view in enumerate(VIEWS, 1)
+    ),
+    _key("tab", "turn_view(1)", "view", "The next view; shift+tab for the one before", LOOK),
+    _key("shift+tab", "turn_view(-1)", "view before", "The view before", LOOK, show=False),
+    _key("slash", "type", "text", "Type a text to look into", TEXT, "/"),
+    _key("g", "sample", "sample", "Look into a text of the last samples; again for the next", TEXT),
+    _key("d", "document", "document", "Back to the document of the last step", TEXT),
+    _key("l", "again", "look again", "Look again at once", TEXT, show=False),
+    _key("space", "run", "run", "Train on, or pause", RUN, "space"),
+    _key("s", "step", "step", "Do one training step, and see the numbers change", RUN),
+    _key("b", "back", "back", "Go back one training step", RUN),
+    _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN, "+/-",
+         show=False),
+    _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, "-", show=False),
+    _key("question_mark,f1", "help", "help", "How to read this view, and every key", LOOK, "?"),
+    _key("escape", "escape", "leave", "Leave the field, the typed text, the zoom, the microscope",
+         LOOK, "esc"),
+    _key("q,i", "leave", "leave", "Leave the microscope; it opens again as it is", LOOK, "q",
+         show=False),
+]  # fmt: skip
+
+RANKS = (
+    "help", "escape", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)",
+    "layer(-1)", "type", "step", "run", "token(1)", "number", "zoom", "turn_view(1)", "sample",
+    "back", "document",
+)  # fmt: skip
+"""The keys in the order in which they are shown where not all have room."""
+NEEDS_READING = {
+    "position", "move", "enter", "turn", "token_on", "users", "head", "layer", "token", "number",
+    "zoom", "ends",
+}  # fmt: skip
+
+
+class InsideScreen(Screen[Place | None]):
+    """The text above, one view below, a line of words and a line of keys.
+
+    Dismissed with a place in the matrices that the Parameters panel is to show, or None.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = list(INSIDE_BINDINGS)
+    AUTO_FOCUS = ""
+    DEFAULT_CSS = """
+    InsideScreen {
+        layout: vertical;
+        #inside-top { height: 6; padding: 0 1; }
+        #inside-text { display: none; height: 1; margin: 0 1; background: $foreground 8%; }
+        #inside-text:ansi { text-style: underline; }
+        #inside-text.-shown { display: block; }
+        #inside-view { height: 1fr; padding: 0 1; }
+        #inside-words { height: auto; max-height: 6; padding: 0 1; }
+        #inside-keys { height: 1; background: $panel; padding: 0 1; }
+        #inside-too-small { display: none; width: 100%; height: 100%; text-align: center;
+                            content-align: center middle; }
+        &.-too-small {
+            #inside-too-small { display: block; }
+            #inside-top, #inside-text, #inside-view, #inside-words, #inside-keys { display: none; }
+        }
+    }
+    """
+
+    def __init__(self, controller: Controller, state: InsideState) -> None:
+        super().__init__()
+        self.state = state
+        self._controller = controller
+        self._looking = controller.looking
+        self._model = controller.model
+        self._text = ""
+        """The text that was read last."""
+
+    def compose(self) -> ComposeResult:
+        yield TooSmall(id="inside-too-small")
+        yield Sheet(id="inside-top")
+        yield LiteralInput(id="inside-text", compact=True, placeholder=EMPTY)
+        yield Sheet(id="inside-view")
+        yield Sheet(id="inside-words")
+        yield KeyBar(id="inside-keys")
+
+    def on_mount(self) -> None:
+        self._looking.open(lambda: self.state.look)
+        self.draw()
+
+    def on_unmount(self) -> None:
+        self._looking.close()
+
+    def on_resize(self, event: events.Resize) -> None:
+        if passed(self, event):
+            return
+        width, height = event.size
+        self.set_class(too_small(width, height), "-too-small")
+        self.query_one(TooSmall).show(width, height, what="run", out="q leaves")
+        self.call_after_refresh(self.draw)
+
+    def on_screen_resume(self) -> None:
+        self.draw()
+
+    # ------------------------------------------------------------ what is looked at
+
+    @property
+    def view(self) -> ViewPage:
+        return VIEW_PAGES[self.state.look.view]
+
+    @property
+    def inside(self) -> Inside | None:
+        """What came, if it is of the chosen view and can be drawn."""
+        inside = self._looking.inside
+        if inside is None or inside.look.view != self.state.look.view or not inside.positions:
+            return None
+        return inside if inside.reading is not None else None
+
+    def _changed(self) -> None:
+        """Draw what is chosen now, soon, and ask for it."""
+        self._controller.context.changed()
+        self._looking.ask()
+
+    # ------------------------------------------------------------ drawing
+
+    def draw(self) -> None:
+        """Draw what came last, as the person looks at it now."""
+        if not self.query(KeyBar) or not self.is_attached:
+            return  # the screen is not composed yet, or is being taken down
+        self._looking.moved()
+        self._take()
+        width = max(20, self.app.size.width - 2)
+        came = self._looking.inside
+        if came is not None and came.look.text != self.state.look.text:
+            came = None
+        top = self._page("#inside-top", width, 6)
+        draw_top(top, came, self.state, self._model)
+        self._show("#inside-top", top)
+        words = self._page("#inside-words", width, 6)
+        self._draw_words(words, came)
+        self._show("#inside-words", words)
+        typing = self.query_one("#inside-text").has_class("-shown")
+        height = self.app.size.height - 7 - len(words.lines) - typing
+        page = self._page("#inside-view", width, max(1, height))
+        inside = self.inside
+        if inside is not None and came is not None:
+            self.view.draw(page, inside, self.state)
+        elif self._looking.trouble is None and not (came and came.trouble):
+            page.say(WAITING)
+        self._show("#inside-view", page)
+        self._draw_keys()
+
+    def _page(self, selector: str, width: int, height: int) -> Page:
+        return Page(width, height, self.query_one(selector, Sheet).monochrome)
+
+    def _show(self, selector: str, page: Page) -> None:
+        self.query_one(selector, Sheet).show(page.lines, page.hits)
+
+    def _take(self) -> None:
+        """Notice that another text is read: its graph is another."""
+        came = self._looking.inside
+        if came is not None and came.text != self._text:
+            if self._text and came.look.text == self.state.look.text and not self.state.look.name:
+                self.state.forget_nodes()
+            self._text = came.text
+
+    def _draw_words(self, page: Page, came: Inside | None) -> None:
+        failure = self._looking.trouble
+        if failure is not None:
+            page.say(f"✗ {visible(failure.title)}. {visible(failure.message)}", "bad", most=3)
+        elif came is not None and came.trouble:
+            page.say(f"✗ {visible(came.trouble)}", "bad", most=3)
+        for notice in came.notices if came is not None else ():
+            page.say(f"! {visible(notice)}", "caution", most=2)
+        page.say(SEEN[self.state.look.view], "muted", most=2)
+
+    def _draw_keys(self) -> None:
+        own = {
+            "enter": self.view.enters,
+            "turn": self.view.turns,
+            "move(-1)": self.view.moves,
+            "head(-1)": "head" if self.view.headed else "",
+            "layer(-1)": "layer" if self.view.layered and self._layers > 1 else "",
+            "users": "users" if self.view.rises else "",
+            "zoom": "zoom" if self.view.zooms else "",
+            "token(1)": "token" if self.view.name in ("attention", "depth", "credit") else "",
+            "number": "number" if self._number else "",
+            "escape": self._escape_words,
+            "document": "document" if self.state.look.text is not None else "",
+        }
+        shown = [
+            replace(one, description=own.get(one.action, one.description))
+            for one in INSIDE_BINDINGS
+            if one.show and own.get(one.action, one.description)
+        ]
+        room = self.app.size.width - 2
+        wanted = sorted(shown, key=lambda one: RANKS.index(one.action))
+        while wanted and sum(_columns(one) for one in wanted) > room + 1:
+            wanted.pop()
+        bar = self.query_one(KeyBar)
+        bar.show_bindings([one for one in shown if one in wanted], self._model.running)
+
+    @property
+    def _layers(self) -> int:
+        inside = self._looking.inside
+        return inside.shape.n_layer if inside is not None else 1
+
+    @property
+    def _number(self) -> str | None:
+        """The name of the chosen number."""
+        inside = self.inside
+        return self.view.number(inside, self.state) if inside is not None else None
+
+    @property
+    def _escape_words(self) -> str:
+        if self.state.look.neuron is not None and self.view.name == "neurons":
+            return "close"
+        if self.state.zoomed and self.view.zooms:
+            return "zoom out"
+        return "leave" if self.state.look.text is None else "document"
+
+    # ------------------------------------------------------------ keys: looking
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the field, a slash is text. What moves in a view needs the view."""
+        if action == "type" and isinstance(self.focused, Input):
+            return False
+        if action in NEEDS_READING and self.inside is None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_view(self, number: int) -> None:
+        self.show_view(VIEWS[number])
+
+    def action_turn_view(self, by: int) -> None:
+        at = VIEWS.index(self.state.look.view)
+        self.show_view(VIEWS[(at + by) % len(VIEWS)])
+
+    def show_view(self, view: View) -> None:
+        self.state.change(view=view)
+        self._changed()
+
+    def action_position(self, by: int) -> None:
+        if (inside := self.inside) is not None:
+            self._go_to(self.state.position(inside) + by)
+
+    def action_ends(self, at: int) -> None:
+        if (inside := self.inside) is not None:
+            self._go_to(within(at, len(inside.positions)))
+
+    def _go_to(self, position: int) -> None:
+        came = self._looking.inside
+        if came is not None and came.positions:
+            self.state.choose(position, came)
+            self._changed()
+
+    def action_move(self, by: int) -> None:
+        inside = self.inside
+        if inside is not None:
+            before = self.state.look
+            self.view.move(inside, self.state, by)
+            if self.state.look == before:
+                self._controller.context.changed()
+            else:
+                self._changed()
+
+    def action_head(self, by: int) -> None:
+        if (inside := self.inside) is not None:
+            self.state.next_head(by, inside)
+            self._changed()
+
+    def action_layer(self, by: int) -> None:
+        if (inside := self.inside) is not None:
+            self.state.next_layer(by, inside)
+            self._changed()
+
+    def action_token(self, by: int) -> None:
+        """Explain another token of the vocabulary."""
+        if (inside := self.inside) is not None:
+            self.state.next_token(by, inside)
+            self._changed()
+
+    def action_turn(self) -> None:
+        inside = self.inside
+        if inside is not None:
+            self.view.turn(inside, self.state)
+            self._changed()
+
+    def action_token_on(self) -> None:
+        """Run the next token, from its first line on."""
+        if self.view.name == "lines":
+            self.state.cursors["lines"] = 0
+            self.action_position(1)
+
+    def action_users(self) -> None:
+        inside = self.inside
+        if inside is not None:
+            self.view.up(inside, self.state)
+            self._changed()
+
+    def action_zoom(self) -> None:
+        self.state.zoomed = not self.state.zoomed
+        self.draw()
+
+    def action_enter(self) -> None:
+        inside = self.inside
+        if inside is None:
+            return
+        place = self.view.enter(inside, self.state)
+        if place is not None:
+            self.dismiss(place)
+        else:
+            self._changed()
+
+    def action_number(self) -> None:
+        name = self._number
+        if name:
+            self.state.go(view="number", node=None, unfolded=(), name=name)
+            self.state.cursors["number"] = 0
+            self._changed()
+
+    def action_back_to(self) -> None:
+        if self.state.back():
+            self._changed()
+
+    @on(Sheet.Pressed)
+    def _pressed(self, event: Sheet.Pressed) -> None:
+        event.stop()
+        name, first, _ = event.what
+        if name == "view":
+            self.action_view(first)
+        elif name == "position":
+            self._go_to(first)
+        elif (inside := self.inside) is not None:
+            again = self.view.press(inside, self.state, event.what)
+            self.action_enter() if again else self._changed()
+
+    @on(KeyBar.Pressed)
+    async def _key_clicked(self, event: KeyBar.Pressed) -> None:
+        await self.run_action(event.action)
+
+    # ------------------------------------------------------------ keys: the text
+
+    def action_type(self) -> None:
+        field = self.query_one("#inside-text", Input)
+        field.value = self.state.look.text or ""
+        field.add_class("-shown")
+        self.set_focus(field)
+        self.draw()
+
+    @on(Input.Submitted, "#inside-text")
+    def _typed(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._hide_field()
+        self.state.read(event.value, "typed")
+        self._changed()
+
+    def _hide_field(self) -> None:
+        self.query_one("#inside-text").remove_class("-shown")
+        self.set_focus(None)
+        self.draw()
+
+    def action_sample(self) -> None:
+        """Look into the next text of the newest samples."""
+        batch = next((one for one in self._model.texts if one.texts), None)
+        if batch is None:
+            self.notify("Leave with q, and press g: the model then writes some.",
+                        title="No samples yet", markup=False)  # fmt: skip
+            return
+        number = self.state.sample + 1 if self.state.origin == "sample" else 0
+        self.state.sample = number % len(batch.texts)
+        self.state.read(batch.texts[self.state.sample].text, "sample")
+        self._changed()
+
+    def action_document(self) -> None:
+        self.state.read(None, "document")
+        self._changed()
+
+    def action_again(self) -> None:
+        self._looking.ask()
+
+    # ------------------------------------------------------------ keys: the run
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._controller.tasks.do(work)
+
+    def action_step(self) -> None:
+        self._do(self._controller.training.step())
+
+    def action_back(self) -> None:
+        self._do(self._controller.training.back())
+
+    def action_run(self) -> None:
+        self._do(self._controller.training.toggle())
+
+    def action_speed(self, by: int) -> None:
+        self._do(self._controller.training.set_speed(self._model.speed + by))
+
+    # ------------------------------------------------------------ keys: help, leaving
+
+    def action_help(self) -> None:
+        from playground.tui.screens.help import HelpScreen
+
+        view = self.state.look.view
+        number = VIEWS.index(view) + 1
+        about = (f"{number} {TITLES[view]}", HELP[view])
+        self.app.push_screen(HelpScreen(INSIDE_BINDINGS, about=about))
+
+    def action_escape(self) -> None:
+        """Leave the innermost thing there is to leave."""
+        if self.query_one("#inside-text").has_class("-shown"):
+            self._hide_field()
+        elif self.view.name == "neurons" and self.state.look.neuron is not None:
+            self.state.change(neuron=None)
+            self._changed()
+        elif self.state.zoomed and self.view.zooms:
+            self.action_zoom()
+        elif self.state.look.text is not None:
+            self.action_document()
+        else:
+            self.dismiss(None)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+def _columns(binding: Binding) -> int:
+    return len(binding.key_display or binding.key) + len(binding.description) + 3
+
+
+def _pages(pages: Sequence[ViewPage]) -> dict[View, ViewPage]:
+    return {page.name: page for page in pages}
+
+
+VIEW_PAGES = _pages(
+    [
+        FlowView(),
+        AttentionView(),
+        DepthView(),
+        CreditView(),
+        NeuronsView(),
+        LinesView(),
+        NumberView(),
+    ]
+)

@@ -1,0 +1,116 @@
+"""Every sentence that explains a view: what is seen, and how to read it, behind `?`."""
+
+from __future__ import annotations
+
+from playground.lab.protocol.inside import View
+
+TITLES: dict[View, str] = {
+    "flow": "Flow",
+    "attention": "Attention",
+    "depth": "Depth",
+    "credit": "Credit",
+    "neurons": "Neurons",
+    "lines": "Lines",
+    "number": "Number",
+}
+
+SEEN: dict[View, str] = {
+    "flow": (
+        "The machine from top to bottom at one position: every stage, its shape, its numbers. "
+        "The line │ is the residual stream, which each layer only adds to."
+    ),
+    "attention": (
+        "Each row is a position, each cell one that it reads. There is no mask: a position is "
+        "read before later ones exist. Position 0 reads only itself: 1.000."
+    ),
+    "depth": (
+        "What the model would say if the depth ended here: the likeliest token of each stage. "
+        "The fuller the shade, the likelier what comes next, or the pinned token."
+    ),
+    "credit": (
+        "Everything that adds to one logit, the largest first. The bars begin at 0, each where "
+        "the one before ended, and end at the logit, exactly."
+    ),
+    "neurons": (
+        "The hidden neurons of the MLP: the fuller, the stronger it fires. ○ never fires in "
+        "this text, · is silent there."
+    ),
+    "lines": (
+        "The function that computes all this, run at the chosen position: left its lines, right "
+        "what the marked line made."
+    ),
+    "number": (
+        "One number and what it is made from. Its gradient says by how much the loss grows when "
+        "the number does."
+    ),
+}
+
+HELP: dict[View, str] = {
+    "flow": (
+        "Read it from top to bottom, as the model computes. The token's row of wte and the "
+        "position's row of wpe are added and normalized: that is the residual stream x, drawn "
+        "as a line at the left. Each layer reads a normalized copy of the stream, works on the "
+        "copy, and adds what it found back to the stream: first attention, which looks at "
+        "earlier positions, then the MLP. lm_head turns the stream into one logit for each "
+        "token, and softmax turns logits into probabilities. A strip shows the numbers "
+        "themselves, one cell each, on a scale of its own. Enter opens the view, or the matrix, "
+        "behind a stage."
+    ),
+    "attention": (
+        "A head compares the query of the position that reads with the keys of all positions up "
+        "to that one: their dot product, divided by √head_dim, is the score, and softmax makes "
+        "attention weights α of the scores, which add up to 1 in each row. The head then writes "
+        "the values of those positions, weighted by α, through its columns of W_O into the "
+        "residual stream. A large α alone says little: n switches to how much is written for "
+        "each position, and to what that adds to the logit of the token that is explained. No "
+        "mask is needed: the model reads one position after the other, as when it writes, and "
+        "keeps the keys and values of the ones before; a later position does not exist yet when "
+        "a position is read. Position 0 has nothing but itself to read, so its weight is 1.000 "
+        "in every head."
+    ),
+    "depth": (
+        "The logit lens. microgpt has no norm before lm_head, so lm_head can be applied to the "
+        "residual stream at any depth, and what comes out is exact. Each row is a stage, from "
+        "the embedding at the top to the last layer at the bottom, where the model's own answer "
+        "stands; a row of a head shows the stream with the write of that head alone. Each "
+        "column is a position. Enter pins the token under the cursor: the shades, and the bars "
+        "at the right, then follow that token's probability through the depth. t goes on to "
+        "another token."
+    ),
+    "credit": (
+        "A logit is a sum: a part from the token's embedding, one from the position's, one from "
+        "each head for each position that it reads, and one from each hidden neuron that fires. "
+        "The parts are exact, and the last line compares their sum with the logit that the "
+        "model computed. A bar to the right raises the logit, a bar to the left lowers it. n "
+        "takes off the mean logit, which explains the loss, or the logit of another token, "
+        "which explains why the one and not the other. ◆ marks the parts of the head that is "
+        "chosen in Attention. Enter opens a head in Attention, a neuron in Neurons, an "
+        "embedding in Parameters."
+    ),
+    "neurons": (
+        "Each hidden neuron is a row of mlp_fc1, a bend at 0, and a column of mlp_fc2: it fires "
+        "where the stream looks like its row, and then writes its column. Most are silent at "
+        "most positions. Enter opens one: the tokens that it promotes and demotes, by U times "
+        "its column; what wakes and quiets it, by its row times each token's embedding; and the "
+        "documents of the data that fire it most."
+    ),
+    "lines": (
+        "The source of gpt in the scalar engine, as installed, run line by line. The marked "
+        "lines are the statement that was just run; at the right is every name that the "
+        "statement made or changed, with its shape and its numbers. n or ↓ runs the next one, ↑ "
+        "goes back, N goes on to the next token. Enter opens the first number of the statement "
+        "in Number."
+    ),
+    "number": (
+        "Everything that the loss was computed from, one number a line. The children of a "
+        "number are what it was made from, indented below; a long chain of additions is one Σ, "
+        "with its largest terms first. The gradient of a number is its local gradient times the "
+        "gradient of the number above, and where several numbers are made from one, these add "
+        "up: they stand above it, marked ↖, and u goes up to the first. Enter opens and closes "
+        "a number; Enter on a weight leaves for that weight in Parameters, and i comes back "
+        "here. backspace goes back to the number before."
+    ),
+}
+WAITING = "Looking ..."
+NOTHING = "No document is open yet."
+EMPTY = "Type a text: enter reads it, esc leaves the field."

@@ -1,0 +1,75 @@
+"""What the microscope is told of a small model that was trained in a second: true numbers."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import microgpt
+from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.parameters import initial_weights
+from microgpt.trainer import Trainer, shuffle
+from microgpt.vector_engine import VectorEngine
+from playground.api import UnknownTextError
+from playground.lab.inside.look import Microscope, Moment
+from playground.lab.protocol.inside import Inside, Look
+
+NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+BOS = len(LETTERS)
+SYMBOLS = [*LETTERS, "·"]
+
+
+@cache
+def trained(
+    steps: int = 60, n_embd: int = 16, n_head: int = 4, n_layer: int = 1, block_size: int = 16
+) -> tuple[ModelConfig, tuple[float, ...]]:
+    """A model after so many steps on a few names, and its weights."""
+    config = ModelConfig(BOS + 1, n_embd, n_head, n_layer, block_size)
+    names = Path(microgpt.__file__).with_name("names.txt").read_text().split()[:2000]
+    rng = shuffle(names, 42)
+    documents = [encode(name) for name in names]
+    engine = VectorEngine(config, OptimizerConfig(), initial_weights(config, rng))
+    if steps:
+        Trainer(engine, documents, OptimizerConfig(), steps).train(steps)
+    return config, tuple(engine.read("weights"))
+
+
+def encode(text: str) -> list[int]:
+    return [BOS, *(LETTERS.index(letter) for letter in text), BOS]
+
+
+class Letters:
+    """The encoder of a run whose tokens are the letters."""
+
+    bos_id = BOS
+
+    def document(self, text: str) -> list[int]:
+        return [BOS, *self.prompt(text), BOS]
+
+    def prompt(self, text: str) -> list[int]:
+        for place, letter in enumerate(text):
+            if letter not in LETTERS:
+                raise UnknownTextError(text, place)
+        return [LETTERS.index(letter) for letter in text]
+
+    def display(self, token: int) -> str:
+        return SYMBOLS[token]
+
+
+class ScriptedMicroscope(Microscope):
+    """The lab's own microscope on one model."""
+
+    def __init__(self, config: ModelConfig, weights: Sequence[float]) -> None:
+        super().__init__(config, Letters(), NAMES)  # type: ignore[arg-type]
+        self.weights = array("d", weights)
+
+    def see(self, look: Look, document: str, step: int = 0, epoch: int = 0) -> Inside:
+        """What is seen if this is the document of the last step."""
+        return self.look(look, Moment(self.weights, step, epoch, document))
+
+
+def microscope(steps: int = 60, **sizes: int) -> ScriptedMicroscope:
+    return ScriptedMicroscope(*trained(steps, **sizes))
