@@ -366,7 +366,8 @@ class _Recorder:
 
     def _watch(self, watch: _Watch, frame: FrameType, event: str, arg: Any) -> Any:
         watch(frame, event, arg)
-        self._watched = event != "return"
+        if event == "return":
+            self._watched = False
         return lambda *told: self._watch(watch, *told)
 
     def _operated(self, frame: FrameType, event: str, arg: Any) -> Any:
@@ -558,13 +559,15 @@ class Graph:
 
     def find(self, name: str) -> int:
         """The node of that name. NoSuchNumberError, a LookupError, if there is none."""
-        match = _NAME.fullmatch(name.strip())
+        match = _NAME.fullmatch(name.strip()) if len(name) <= _LONGEST else None
         found = self._bases.get(match["base"].rstrip()) if match else None
         for index in _INDEX.findall(match["path"]) if match else ():
             inside = isinstance(found, list) and int(index) < len(found)
             found = found[int(index)] if inside else None  # type: ignore[index]
         if not isinstance(found, Value):
-            raise NoSuchNumberError(f"there is no number called {name!r} in this text's graph")
+            raise NoSuchNumberError(
+                f"there is no number called {name[:_LONGEST]!r} in this text's graph"
+            )
         return self._numbers[found]
 
     def number(self, value: Value) -> int:
@@ -619,6 +622,8 @@ def _check_size(estimate: int) -> None:
         raise TooLargeError(estimate)
 
 
+_LONGEST = 500
+"""Characters of a name that are read; no name is as long."""
 _NAME = re.compile(r"(?P<base>.*?)(?P<path>(?:\[[0-9]{1,9}\])*)", re.DOTALL)
 _INDEX = re.compile(r"[0-9]+")
 

@@ -155,6 +155,14 @@ def test_an_edited_copy_is_followed(edited: Callable[..., Any], graph: Graph) ->
     assert second.first - first.first == 3
 
 
+def test_only_the_outermost_call_is_followed(edited: Callable[..., Any]) -> None:
+    again = "    if not position: gpt(self, token, 1, KVCache(2))\n    return "
+    calls_itself = edited(lambda source: source.replace("    return ", again))
+    runs = run_lines(ANATOMY, 0, calls_itself)
+    assert len(made(runs, "head_dim")) == 1
+    assert len(Graph(SMALL, WEIGHTS, TEXT, calls_itself).runs) == 4
+
+
 STRANGE = '''
 def gpt(self, token, position, cache):
     """A function with every kind
@@ -292,7 +300,7 @@ def test_a_name_finds_the_number_that_bears_it(graph: Graph) -> None:
     "name",
     ["", "losses", "losses[4]", "losses[99999999999]", "loss[0]", "layer0.attn_wq[4][0]",
      "layer0.attn_wq[0]", "layer0.attn_wq[-1][0]", "q layer 0 position 9 [0]", "[0]", "\n",
-     "weights"],
+     "weights", "[1]" * 10**5, "loss" + " " * 999 + "x"],
 )  # fmt: skip
 def test_a_name_that_nothing_bears_is_said(graph: Graph, name: str) -> None:
     with pytest.raises(LookupError, match="there is no number called"):

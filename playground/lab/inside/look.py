@@ -101,7 +101,7 @@ class Microscope:
                 "smaller model has fewer."
             )
         except NoSuchNumberError:
-            trouble = f"This text has no number called {look.name!r}."
+            trouble = f"This text has no number called {look.name[:100]!r}."
         except OSError:
             trouble = (
                 "This view reads the source of the scalar engine, which is not installed here."
