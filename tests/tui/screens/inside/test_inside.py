@@ -316,9 +316,18 @@ async def test_never_two_requests_are_under_way_and_the_overtaken_one_is_dropped
         await inside.pilot.pause()
         assert [one.view for one in lab.looks[asked:]] == ["attention"]
         assert "‹4 Credit›" in inside.words("top")
+        came: list[str] = []
+        changed, looking_ = inside.app.controller.context.changed, inside.app.controller.looking
+
+        def note() -> None:
+            came.append(looking_.inside.look.view if looking_.inside else "")
+            changed()
+
+        inside.app.controller.context.changed = note
         lab.look_gate.set()
         await inside.shows("logit of")
         assert [one.view for one in lab.looks[asked:]] == ["attention", "credit"]
+        assert "credit" in came and "attention" not in came
 
 
 # ---------------------------------------------------------------- troubles

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -211,6 +212,20 @@ def test_credit_lists_the_exact_parts_and_they_add_up_to_the_logit() -> None:
     logit = it.logits[8][it.targets[8]]
     assert f"= the logit that the model computed, {logit:.6f}, to " in words
     assert f"sum {logit:.6f} =" in words
+    assert numbers(line_with(words, "sum of all"))[0] == pytest.approx(logit, abs=0.0006)
+
+
+def test_the_waterfall_of_credit_ends_where_the_logit_is() -> None:
+    inside = Bench((120, 140))
+    inside.press("4")
+    lines = inside.words().split("\n")
+    at = next(k for k, line in enumerate(lines) if "sum of all" in line)
+    bars = [re.search("[█▒▸◂]+", line[37:]) for line in lines[2 : at + 1]]
+    spans = [bar.span() for bar in bars if bar is not None]
+    assert len(spans) == at - 1 > 50
+    for (_, end), (start, _) in pairwise(spans[:4]):
+        assert abs(end - start) <= 1  # all of these raise the logit
+    assert abs(spans[-1][1] - spans[-2][1]) <= 1
 
 
 def test_n_in_credit_takes_the_mean_off_which_explains_the_loss() -> None:
