@@ -206,7 +206,9 @@ def test_a_model_that_diverged_shows_that_it_has() -> None:
     for layer in anatomy.layers:
         for each in fields(layer):
             assert all(map(math.isnan, flat(getattr(layer, each.name)))), each.name
-    assert all(math.isnan(part.value) for part in attribution(anatomy, 0, 0))
+    parts = attribution(anatomy, 0, 0)
+    assert all(math.isnan(part.value) for part in parts)
+    assert len([part for part in parts if part.kind == "neuron"]) == 2 * 16
 
 
 def flat(values: object) -> list[float]:
