@@ -63,9 +63,9 @@ class Plan:
 
 class AttentionView(ViewPage):
     name: ClassVar[View] = "attention"
-    moves = "what it reads"
+    moves = "source"
     layered = headed = True
-    enters = "open α"
+    enters = "open"
     turns = "α/size/push"
     zooms = True
 
