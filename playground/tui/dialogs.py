@@ -37,8 +37,8 @@ class Dialogs:
         self._do = controller.tasks.do
         self._say = controller.context.say
         self._ready = controller.context.run_is_open
-        self._inside: InsideState | None = None
-        """Where the person looked in the microscope last."""
+        self.inside_state: InsideState | None = None
+        """Where the person looked in the microscope last; None before it is first opened."""
 
     def open(self, name: str) -> None:
         """Open the dialog of that name; its answer is carried out in the background."""
@@ -133,9 +133,9 @@ class Dialogs:
 
         if not self._ready():
             return None
-        if self._inside is None:
-            self._inside = InsideState()
-        return await self._answer(InsideScreen(self._controller, self._inside))
+        if self.inside_state is None:
+            self.inside_state = InsideState()
+        return await self._answer(InsideScreen(self._controller, self.inside_state))
 
     async def metrics(self) -> None:
         """Choose which metrics are measured."""

@@ -18,7 +18,7 @@ from textual.app import App
 from textual.dom import DOMNode
 from typing_extensions import override
 
-LOOK_AFTER = 0.2
+LOOK_AFTER = 0.05
 """Seconds after which the way of a key is looked at: a widget that was taken away meanwhile hands
 nothing up."""
 AT_MOST = 5.0
@@ -76,14 +76,15 @@ class KeyOrder:
         self._under_way = True
         self._number += 1
         at = self._app.focused or self._app.screen
-        way = [node for node in at.ancestors_with_self if node is not self._app]
+        way = list(at.ancestors_with_self)
         try:
             await self._hear(key)
         finally:
-            # What follows the key through the same queues arrives when it has taken effect.
+            # What follows the key through the same queues arrives when it has taken effect. The
+            # second time it follows what the key's action sent, as an Input sends Submitted.
             loop = asyncio.get_running_loop()
             loop.call_later(LOOK_AFTER, self._look_after, self._number, loop.time() + AT_MOST)
-            self._follow(tuple(way), self._number)
+            self._follow((*way, *way), self._number)
 
     def _follow(self, way: tuple[DOMNode, ...], number: int) -> None:
         self._way = way
