@@ -33,7 +33,7 @@ def lines(anatomy: Anatomy, position: int) -> LinesReading:
 
 def _made(made: TracedName, name: str) -> Made:
     shape = made.shape
-    if shape is None:
+    if shape is None or isinstance(made.value, int):
         return Made(made.name, "", words=_words(made.value))
     size = f"({', '.join(map(str, shape))})" if shape else ""
     numbers = made.numbers()
@@ -50,6 +50,6 @@ def _words(value: Any) -> str:
         return f"{len(value)} by name: {', '.join(map(str, value))}"[:_WORDS]
     if isinstance(value, Sequence) and not isinstance(value, str):
         return f"{type(value).__name__} of {len(value)}"
-    if isinstance(value, str | bool) or value is None:
+    if isinstance(value, str | int) or value is None:
         return repr(value)[:_WORDS]
     return type(value).__name__
