@@ -18,7 +18,7 @@ _CHARACTERS = 200
 """Characters of a document that are sent."""
 _PRODUCTS = 1_500_000
 """Multiplications with which documents are looked through, about: some 50 ms."""
-_FEWEST, _MOST = 8, 100
+FEWEST_DOCUMENTS, MOST_DOCUMENTS = 8, 100
 
 
 class Neurons:
@@ -88,7 +88,7 @@ class Neurons:
         now = weights.tobytes()
         if self._seen is None or self._seen[0] != now:
             each = parameter_count(self._config) * min(8, self._config.block_size)
-            count = max(_FEWEST, min(_MOST, _PRODUCTS // each))
+            count = min(MOST_DOCUMENTS, max(FEWEST_DOCUMENTS, _PRODUCTS // each))
             peaks = []
             for text in self._documents[:count]:
                 anatomy = dissect(self._config, weights, self._encoder.document(text))

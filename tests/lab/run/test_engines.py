@@ -232,10 +232,10 @@ def test_keyframes_of_a_fast_engine_are_as_far_apart_as_it_goes_in_a_moment(
 def test_automatic_samples_do_not_hold_up_a_fast_engine(words: Path, quick: Registry) -> None:
     session = Session.open(text_run(words, engine="quick", steps=20_000, eval_every=0), quick)
     session.observe(Sampling(every=1))
-    while session.step < 3_000:
+    while session.step < 1_000:
         assert session.advance(10_000)
     taken = len(session.frame().batches)
-    assert 0 < taken < 1_500
+    assert 0 < taken < 500
 
 
 # ---------------------------------------------------------------- engines that fail

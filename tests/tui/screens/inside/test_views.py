@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from microgpt.anatomy import Anatomy, attribution, dissect, lens, stages
+from playground.lab.inside import neurons
 from playground.lab.protocol.inside import MEAN, VIEWS, Inside, Look
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.inside.page import Page
@@ -366,7 +367,8 @@ def test_a_state_points_into_a_shorter_text() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_every_view_fits_every_size(size: tuple[int, int]) -> None:
+def test_every_view_fits_every_size(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neurons, "MOST_DOCUMENTS", 2)
     large = {"n_layer": 2, "n_head": 8, "block_size": 27}
     for text, mono, sizes in (
         ("ava", False, TINY),
