@@ -1,6 +1,7 @@
 """The pictures of the README and the docs, made by the app itself from real runs.
 
 python tools/make_shots.py            writes docs/screen.svg, docs/race.svg, docs/runs.svg
+                                      and docs/attention.svg, docs/depth.svg, docs/number.svg
 """
 
 from __future__ import annotations
@@ -87,6 +88,28 @@ async def shoot_main(app: ShotApp, pilot: Pilot[None]) -> str:
         app.controller.frames.touch()
         await app.drawn.wait()
     return await picture(app, pilot)
+
+
+async def shoot_inside(app: ShotApp, pilot: Pilot[None]) -> dict[str, str]:
+    """Views of the microscope, for a text that is typed."""
+    pictures = {}
+    await pilot.press("i", "slash", *"annabella", "enter")
+    for key, view in (("2", "attention"), ("3", "depth"), ("7", "number")):
+        await pilot.press(key)
+
+        def came(view: str = view) -> bool:
+            inside = app.controller.looking.inside
+            return inside is not None and inside.look.view == view and inside.text == "annabella"
+
+        await until(pilot, came)
+        if view == "number":
+            for _ in range(3):
+                await pilot.press("enter", "down")
+                await pilot.pause(0.5)
+        pictures[view] = await picture(app, pilot)
+    await pilot.press("q")
+    await until(pilot, lambda: app.screen is app.main)
+    return pictures
 
 
 async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
@@ -176,6 +199,7 @@ async def shoot_all(store: Path) -> dict[str, str]:
     pictures: dict[str, str] = {}
     async with playground(store) as (app, pilot):
         pictures["screen"] = await shoot_main(app, pilot)
+        pictures |= await shoot_inside(app, pilot)
         pictures["race"] = await shoot_race(app, pilot)
     hot = others(store)
     async with playground(store) as (app, pilot):
