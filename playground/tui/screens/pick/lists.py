@@ -73,7 +73,9 @@ class PickList(OptionList):
         turn_page(self, 1)
 
     def on_click(self, event: events.Click) -> None:
-        if event.chain == 2 and self.highlighted is not None:
+        if event.style.meta.get("option", -1) >= self.option_count:
+            event.prevent_default()  # the option that was clicked has gone meanwhile
+        elif event.chain == 2 and self.highlighted is not None:
             self.action_choose()
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.app import App
+from rich.style import Style
+from textual import events
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from playground.catalog import Catalog
@@ -20,6 +22,7 @@ from playground.tui.screens.files.filetree import FileTree
 from playground.tui.screens.files.paths import PathInput, candidates, completed
 from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.pick.datasets import DatasetScreen
+from playground.tui.screens.pick.lists import PickList
 from playground.tui.screens.pick.tokenizers import TokenizerScreen
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.slider import Slider
@@ -392,3 +395,20 @@ async def test_a_click_only_looks(model: PlaygroundModel, host: Callable[..., An
         await pilot.click("#chain-apply")
         await pilot.pause()
     assert app.answer == model.sampling.chain
+
+
+async def test_a_click_on_an_option_that_has_just_gone_chooses_nothing() -> None:
+    class One(App[None]):
+        def compose(self) -> ComposeResult:
+            yield PickList("one", "two", "three")
+
+    app = One()
+    async with app.run_test() as pilot:
+        options = app.query_one(PickList)
+        await pilot.pause()
+        style = Style(meta={"option": 2})
+        click = events.Click(options, 1, 2, 0, 0, 1, False, False, False, style=style)
+        options.clear_options()
+        options.post_message(click)
+        await pilot.pause()
+        assert app.is_running and options.highlighted is None
