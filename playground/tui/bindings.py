@@ -103,7 +103,7 @@ MAIN_BINDINGS = [
     _key("3", "panel(3)", "parameters panel", "Go to the parameters", LOOK, show=False),
     _key("4", "panel(4)", "sampling panel", "Go to sampling", LOOK, show=False),
     _key("5", "plugin_panel", "contributed panel",
-         "Show a histogram, the gradients' flow, or a plugin's panel; again to choose", LOOK,
+         "Show attention, the logit lens, a histogram or a plugin's panel; again to choose", LOOK,
          show=False),
     _key("l", "log_axis", "log axis", "Loss axis logarithmic or linear", LOOK, show=False),
     _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", LOOK,
