@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Any, ClassVar
 
-from textual import on
-from textual.app import SystemCommand
+from textual import events, on
+from textual.app import ComposeResult, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandList, CommandPalette
@@ -22,6 +22,15 @@ from playground.tui.widgets.gate import markup
 from playground.tui.widgets.paging import turn_page
 
 
+class SteadyCommands(CommandList):
+    """The commands found, which change under the mouse while a person types."""
+
+    def on_click(self, event: events.Click) -> None:
+        if event.style.meta.get("option", -1) >= self.option_count:
+            event.stop()
+            event.prevent_default()  # the command that was clicked has gone meanwhile
+
+
 class Palette(CommandPalette):
     """Textual's palette, which chooses one command, however fast enter is pressed again."""
 
@@ -31,6 +40,11 @@ class Palette(CommandPalette):
     ]
 
     _chosen = False
+
+    @override
+    def compose(self) -> ComposeResult:
+        for widget in super().compose():
+            yield SteadyCommands() if type(widget) is CommandList else widget
 
     @override
     def dismiss(self, result: None = None) -> AwaitComplete:

@@ -12,7 +12,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from textual.command import SimpleCommand, SimpleProvider
+from rich.style import Style
+from textual import events
+from textual.command import CommandList, SimpleCommand, SimpleProvider
 from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -140,6 +142,19 @@ async def test_the_palette_carries_a_command_out_once_and_closes_itself_alone(ke
         # A second enter or escape is for the screen below, which it closes.
         assert app.screen is (app.main if keys in ("enter enter", "enter escape") else below)
         assert done == ["one"]
+
+
+async def test_a_click_on_a_command_that_has_just_gone_chooses_nothing() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("ctrl+p")
+        await _filled(app)
+        commands = app.screen.query_one(CommandList)
+        style = Style(meta={"option": commands.option_count - 1})
+        click = events.Click(commands, 1, 2, 0, 0, 1, False, False, False, style=style)
+        commands.clear_options()
+        commands.post_message(click)
+        await pilot.pause()
+        assert app.is_running and isinstance(app.screen, Palette)
 
 
 async def test_the_palettes_of_commands_and_of_themes_are_this_one() -> None:

@@ -74,6 +74,7 @@ class PickList(OptionList):
 
     def on_click(self, event: events.Click) -> None:
         if event.style.meta.get("option", -1) >= self.option_count:
+            event.stop()
             event.prevent_default()  # the option that was clicked has gone meanwhile
         elif event.chain == 2 and self.highlighted is not None:
             self.action_choose()
