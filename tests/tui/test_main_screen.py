@@ -395,6 +395,8 @@ async def test_a_notice_that_is_cut_names_the_key_that_shows_it_whole() -> None:
         await seen(pilot, lambda: "kept" in app.text("#dataset-notices"))
         cut = app.text("#dataset-notices").split("\n")
         assert len(cut) == 2 and cut[1].startswith("! from step 174") and cut[1].endswith("… z all")
+        shown = f"{cut[0]} {cut[1]}".removeprefix("! kept ! ").removesuffix(" … z all")
+        assert f"{LONG} ".startswith(f"{shown} "), "the cut is between two words"
         assert app.main.query_one("#dataset-notices").virtual_size.height == 2, "nothing hidden"
         await pilot.press("1", "z")
         await seen(pilot, lambda: LONG in app.text("#dataset-notices"))

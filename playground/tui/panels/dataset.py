@@ -160,5 +160,8 @@ class DatasetPanel(Panel):
         if not texts or self.has_class("-zoomed") or whole.get_height({}, width) <= room:
             return whole
         *lines, last = [line for text in texts for line in wrap(f"! {text}", width)][: max(1, room)]
-        cut = fit(f"{last} …", width - cell_len(REST)).rstrip()
+        words = last.split(" ")
+        while len(words) > 1 and cell_len(" ".join(words)) + 2 > width - cell_len(REST):
+            words.pop()
+        cut = fit(f"{' '.join(words)} …", width - cell_len(REST)).rstrip()
         return Content.assemble(("\n".join([*lines, cut]), CAUTION), (REST, f"bold {CAUTION}"))
