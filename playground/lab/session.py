@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError
@@ -19,7 +19,6 @@ from playground.hooks.registry import Registry
 from playground.lab.checkpoint import write_checkpoint
 from playground.lab.edits import Edits
 from playground.lab.fork import forked
-from playground.lab.inside.look import Microscope, Moment
 from playground.lab.probe_answers import Answers
 from playground.lab.protocol.commands import Open, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
@@ -53,6 +52,9 @@ from playground.lab.run.setup import PreparedRun, check_states, prepare_run
 from playground.lab.run.speed import Speedometer
 from playground.lab.run.training import Training, state_of
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
+
+if TYPE_CHECKING:
+    from playground.lab.inside.look import Microscope
 
 
 def open_session(
@@ -180,10 +182,10 @@ class Session:
             registry, self.training.current, prepared.config, follows, activity
         )
         self.prober = Prober(sampler)
-        self.microscope = Microscope(prepared.config, prepared.encoder, prepared.train)
         self.frames = FrameMaker(prepared, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
+        self._microscope: Microscope | None = None
         self.training.before_edit = self._before_edit
         self.recorder: Recorder | None = None
         """Records the run; None if it is not recorded."""
@@ -414,6 +416,11 @@ class Session:
 
     def look_inside(self, look: Look) -> Inside:
         """What the microscope shows of the model as it stands. Raises LabError."""
+        from playground.lab.inside.look import Microscope, Moment  # no run waits for that to begin
+
+        if self._microscope is None:
+            prepared = self._prepared
+            self._microscope = Microscope(prepared.config, prepared.encoder, prepared.train)
         training = self.training
         index = training.documents_to_come()[0]
         if training.last is not None:
@@ -422,7 +429,7 @@ class Session:
         document = self._prepared.train[index] if look.text is None else ""
         moment = Moment(weights, self.step, training.epoch, document)
         try:
-            return self.microscope.look(look, moment)
+            return self._microscope.look(look, moment)
         except PluginError as error:
             raise LabError(failure_of(error)) from error
 
