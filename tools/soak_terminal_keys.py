@@ -58,9 +58,11 @@ def leave(terminal: RawTerminal, key: bytes, faults: list[str]) -> float:
     code = terminal.wait_for_end()
     took = time.monotonic() - began
     if code:
-        said = terminal.written.rpartition(b"\x1b[?1049l")[2].decode(errors="replace")
-        where = re.findall(r"([\w/]+\.py)\S*:(\d+) in", re.sub(r"\x1b\[[0-9;?]*[a-z]", "", said))
-        faults.append(f"code {code} with {key!r}: {where[-4:]} {said[-200:]!r}")
+        said = terminal.written[terminal.written.rfind(b"Traceback (most recent") :]
+        words = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said[:50_000].decode(errors="replace"))
+        where = re.findall(r"([\w/]+\.py)\S*:(\d+) in", words)
+        error = re.findall(r"^\W*(\w+(?:Error|Exception|Matches|Ids)\b.*)", words, re.MULTILINE)
+        faults.append(f"code {code} with {key!r}: {where[-4:]} {error[-1:]} {words[-200:]!r}")
     if not terminal.is_as_before():
         faults.append("the terminal is not as before")
     faults += [f"{seen!r} in the bytes" for seen in FORBIDDEN if seen in terminal.written]

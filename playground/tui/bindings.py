@@ -105,6 +105,8 @@ MAIN_BINDINGS = [
     _key("5", "plugin_panel", "contributed panel",
          "Show attention, the logit lens, a histogram or a plugin's panel; again to choose", LOOK,
          show=False),
+    _key("k", "sentence", "sentence", "Show the sentence that says what the losses mean, or not",
+         LOOK, show=False),
     _key("l", "log_axis", "log axis", "Loss axis logarithmic or linear", LOOK, show=False),
     _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", LOOK,
          show=False),

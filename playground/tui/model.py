@@ -111,6 +111,8 @@ class PlaygroundModel:
     """What is wrong with the worker or the run; None if all is well."""
     preview_trouble: Failure | None = None
     """Why there is no preview: a prompt outside the vocabulary, say, or a knob out of range."""
+    interpreting: bool = True
+    """True if a sentence under the losses says what they mean."""
     adopted: int = 0
     """How often the worker, and not the person, has changed the sampling."""
     seeking: bool = False

@@ -1,4 +1,4 @@
-"""The two lines above the panels: what is being trained, and how it goes."""
+"""The lines above the panels: what is being trained, how it goes, and what that means."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 from textual.content import Content
 
 from playground.lab.protocol.failures import Progress
+from playground.tui.interpretation import interpret
 from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
 from playground.tui.widgets.gauge import progress_cells
@@ -195,3 +196,13 @@ class StatusLine(Words):
             f" {fraction:4.0%}  ",
             ("esc cancels", MUTED),
         )
+
+
+class Sentence(Words):
+    """The third line: a sentence that says what the numbers mean. `k` takes it away."""
+
+    def show(self, model: PlaygroundModel) -> None:
+        self.display = model.interpreting
+        if model.interpreting:
+            width = self.size.width or self.app.size.width - 2
+            self.say(Content(interpret(model, width)))

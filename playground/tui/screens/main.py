@@ -26,7 +26,7 @@ from playground.tui.panels.panel import Panel
 from playground.tui.panels.parameters import ParametersPanel
 from playground.tui.panels.plugin import PluginPanel
 from playground.tui.panels.sampling import SamplingPanel
-from playground.tui.panels.status import StatusLine, TitleLine
+from playground.tui.panels.status import Sentence, StatusLine, TitleLine
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.screens.dialog import passed
 from playground.tui.widgets.chart import Chart
@@ -63,6 +63,7 @@ class MainScreen(Screen[None]):
         yield TooSmall(id="too-small")
         yield TitleLine(id="title")
         yield StatusLine(id="status")
+        yield Sentence(id="sentence")
         with Container(id="panels"):
             yield DatasetPanel(id="panel-1")
             yield LossPanel(id="panel-2")
@@ -92,6 +93,7 @@ class MainScreen(Screen[None]):
         neighbours, panel_size = self.model.neighbours, self.model.panel_size
         self.query_one(TitleLine).show(self.model)
         self.query_one(StatusLine).show(self.model)
+        self.query_one(Sentence).show(self.model)
         for panel in self.query(Panel):
             if panel.display:
                 panel.show(self.model)
@@ -257,6 +259,10 @@ class MainScreen(Screen[None]):
         self._do(self._controller.runs.resume())
 
     # ------------------------------------------------------------ looking
+
+    def action_sentence(self) -> None:
+        self.model.interpreting = not self.model.interpreting
+        self.draw()
 
     def action_log_axis(self) -> None:
         self.query_one(LossPanel).toggle_log()
