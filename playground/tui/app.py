@@ -37,11 +37,20 @@ from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
 from playground.tui.widgets.gate import Gate, plain
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from playground.lab.client.lab import Lab
     from playground.tui.screens.inside.screen import InsideScreen
 
 COMPOSING = 1.0
 """Seconds that leaving waits for screens that are just being composed."""
+
+
+def _commands() -> type[Provider]:
+    """The palette's commands; the palette is loaded when somebody opens it."""
+    from playground.tui.palette import Commands
+
+    return Commands
 
 
 class PlaygroundApp(OrderedApp[int]):
@@ -50,6 +59,7 @@ class PlaygroundApp(OrderedApp[int]):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "microgpt-play"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "leave", "quit", show=False, system=True, priority=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, system=True),

@@ -10,16 +10,92 @@ from textual import events, on
 from textual.app import ComposeResult, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
-from textual.command import CommandList, CommandPalette
+from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 from textual.widgets import Button, Input, OptionList
 from typing_extensions import override
 
-from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.bindings import MAIN_BINDINGS, action_name
 from playground.tui.model import KIND_NAMES, SPEEDS
 from playground.tui.panels.status import speed_text
 from playground.tui.screens.main import MainScreen
+from playground.tui.styles import MUTED
 from playground.tui.widgets.gate import markup
 from playground.tui.widgets.paging import turn_page
+
+SYNONYMS = {
+    "step": "next, once, advance, iteration",
+    "back": "previous, rewind, time travel",
+    "run": "train, start, play, pause, stop, continue",
+    "speed.1": "faster, flat out",
+    "speed.-1": "slower, slow motion",
+    "reset": "restart, begin again, rewind",
+    "travel.0": "beginning, rewind, time travel",
+    "travel.1": "latest, newest, time travel",
+    "fork": "race, branch, compare, what if, a/b test",
+    "runs": "history, experiments, compare, race, delete, rename, note, import, export",
+    "datasets": "open a file, text, corpus, load, own text, documents",
+    "tokenizers": "characters, bytes, words, vocabulary",
+    "engines": "backend, numpy, numba, faster, scalar, vector",
+    "settings": "hyperparameters, learning rate, heads, layers, width, context, seed, optimizer, "
+    "adam",
+    "sample": "generate, write, texts, inference",
+    "chain": "temperature, top-k, top-p, nucleus, min-p, repetition penalty, decoding",
+    "metrics": "plot, graph, gradient norm, perplexity",
+    "prompt": "begin with, input, complete",
+    "windows": "split, cut, chunks, long text",
+    "inside": "attention, heads, logit lens, residual stream, neurons, activations, gradients, "
+    "autograd",
+    "probes": "questions, ask again, answers over time, watch",
+    "undo": "revert, previous run",
+    "save": "store, checkpoint, safetensors, download, keep, weights",
+    "export": "csv, json, download, share, losses",
+    "resume": "continue, last run, reopen",
+    "plugins": "extensions, add-ons, problems",
+    "wrong": "error, traceback, broken, failing",
+    "zoom": "full screen, maximize, enlarge",
+    "plugin-panel": "attention, logit lens, histogram, gradient flow",
+    "sentence": "explain, interpret, hint, meaning",
+    "log-axis": "logarithmic, scale, linear",
+    "window": "last steps, range",
+    "kind": "gradients, update, moments, adam",
+    "help": "keys, shortcuts, manual, explain, glossary",
+    "leave": "exit, close, stop, bye",
+}
+"""Other words for what a key does, by the name of its action."""
+
+
+class Commands(Provider):
+    """The commands, found by their titles, and less surely by other words for them."""
+
+    def _commands(self) -> list[SystemCommand]:
+        return list(self.app.get_system_commands(self.screen))
+
+    async def discover(self) -> Hits:
+        for title, words, callback, discover in sorted(self._commands(), key=lambda one: one.title):
+            if discover:
+                yield DiscoveryHit(title, callback, help=words)
+
+    async def search(self, query: str) -> Hits:
+        matcher = self.matcher(query)
+        for title, words, callback, _ in self._commands():
+            score, synonym = matcher.match(title), self._synonym(query, title)
+            if score > 0 and not (synonym and matcher.match(synonym) > score):
+                yield Hit(score, matcher.highlight(title), callback, help=words)
+            elif synonym:
+                # The synonym stands beside the title, so that the person sees why it was found.
+                beside = Content.assemble(Content.from_markup(title), (f"  {synonym}", MUTED))
+                yield Hit(matcher.match(synonym), beside, callback, help=words)
+
+    @staticmethod
+    def _synonym(query: str, title: str) -> str:
+        """The synonym of a command that begins with the query, or with one of its words; "" if
+        none does."""
+        wanted = query.casefold().strip()
+        for synonym in _SYNONYMS.get(title, ()):
+            if wanted and f" {synonym}".find(f" {wanted}") >= 0:
+                return synonym
+        return ""
 
 
 class SteadyCommands(CommandList):
@@ -68,6 +144,16 @@ class Palette(CommandPalette):
         turn_page(self.query_one(CommandList), by)
 
 
+def _title(binding: Binding) -> str:
+    return f"{binding.description.capitalize()} ({binding.key_display or binding.key})"
+
+
+_SYNONYMS = {
+    markup(_title(binding)): SYNONYMS.get(action_name(binding.action), "").split(", ")
+    for binding in MAIN_BINDINGS
+}
+
+
 def commands(main: MainScreen) -> Iterable[SystemCommand]:
     """What the palette offers on the main screen, in the markup that Textual's palette reads."""
     for command in _all(main):
@@ -77,9 +163,8 @@ def commands(main: MainScreen) -> Iterable[SystemCommand]:
 def _all(main: MainScreen) -> Iterable[SystemCommand]:
     for binding in MAIN_BINDINGS:
         if binding.action != "escape":
-            key = binding.key_display or binding.key
             yield SystemCommand(
-                f"{binding.description.capitalize()} ({key})",
+                _title(binding),
                 binding.tooltip,
                 _later(main, partial(main.run_action, binding.action)),
             )
