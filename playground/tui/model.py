@@ -20,6 +20,7 @@ from playground.lab.protocol.run import MatrixKind, RunInfo
 from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
 from playground.lab.smoothing import smoothed
 from playground.tui.widgets.curve import Curve
+from playground.tui.widgets.text import visible
 from playground.words import plus_minus
 
 SPEEDS: tuple[float | None, ...] = (1, 2, 5, 10, 50, None)
@@ -42,7 +43,7 @@ KIND_LABELS: dict[MatrixKind, str] = {
 KIND_NAMES: dict[MatrixKind, str] = {
     "weights": "weight",
     "gradients": "gradient",
-    "update": "last step",
+    "update": "update",
     "first_moment": "Adam m",
     "second_moment": "Adam v",
 }
@@ -405,3 +406,13 @@ def describe_row_and_column(info: RunInfo, name: str, row: int, column: int) -> 
         "mlp_fc2": (channel(row), f"from neuron {column}"),
     }
     return meanings.get(part, (f"row {row}", f"column {column}"))
+
+
+def row_labels(info: RunInfo, name: str) -> tuple[str, ...]:
+    """What stands beside each row of the matrix `name`: a token or a position; () for others."""
+    if name in ("wte", "lm_head"):
+        more = range(len(info.vocabulary), info.vocab_size)
+        return (*(visible(token, spaces=True) for token in info.vocabulary), *map(str, more))
+    if name == "wpe":
+        return tuple(map(str, range(info.block_size)))
+    return ()

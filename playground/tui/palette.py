@@ -36,7 +36,7 @@ SYNONYMS = {
     "runs": "history, experiments, compare, race, delete, rename, note, import, export",
     "datasets": "open a file, text, corpus, load, own text, documents",
     "tokenizers": "characters, bytes, words, vocabulary",
-    "engines": "backend, numpy, numba, faster, scalar, vector",
+    "engines": "backend, faster",
     "settings": "hyperparameters, learning rate, heads, layers, width, context, seed, optimizer, "
     "adam",
     "sample": "generate, write, texts, inference",

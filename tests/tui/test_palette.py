@@ -26,8 +26,9 @@ async def test_a_command_is_found_first_by_other_words_for_it() -> None:
 
             def found(first: str = first) -> bool:
                 options = app.screen.query_one(OptionList)
-                return bool(options.option_count) and first == (
-                    str(options.get_option_at_index(0).prompt).split("\n")[0]
+                return (
+                    bool(options.option_count)
+                    and first == (str(options.get_option_at_index(0).prompt).split("\n")[0])
                 )
 
             await seen(pilot, found)

@@ -17,6 +17,7 @@ from playground.tui.model import (
     MATRIX_KINDS,
     PlaygroundModel,
     describe_row_and_column,
+    row_labels,
 )
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import MUTED, POINTED, STRONG
@@ -74,7 +75,8 @@ class ParametersPanel(Panel):
             return
         heat_map = self.query_one(selector, HeatMap)
         scale = self._scale(selector, kind, matrix.values)
-        heat_map.set_matrix(matrix.values, matrix.rows, matrix.columns, scale)
+        labels = row_labels(self._model.info, matrix.name) if self._model.info else ()
+        heat_map.set_matrix(matrix.values, matrix.rows, matrix.columns, scale, labels)
         if heat_map.cursor != self._model.cell:
             with self.prevent(HeatMap.CellHighlighted):
                 heat_map.cursor = self._model.cell
@@ -116,7 +118,7 @@ class ParametersPanel(Panel):
         lines = [
             Content.styled(f"[{row}, {column}]", STRONG),
             *(
-                Content.assemble((f"{KIND_NAMES[kind]:<10}", MUTED), value)
+                Content.assemble((f"{KIND_NAMES[kind]:<9}", MUTED), value)
                 for kind, value in numbers.items()
             ),
             Content(""),

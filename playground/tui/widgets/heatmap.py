@@ -19,6 +19,7 @@ from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, s
 from playground.tui.widgets.matrix import HOLE, LEVELS, STEPS, ZERO, levels, pool, signed, window
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.text import fit
+from playground.widths import cell_len
 
 POSITIVE = " ·░▒▓█"
 NEGATIVE = " ╌─═≡▤"
@@ -26,6 +27,8 @@ NEGATIVE = " ╌─═≡▤"
 _CURSOR, _NONE = LEVELS, LEVELS + 1  # beyond the levels: the cursor, and no cell at all
 LARGEST = 4
 """The most that cells are magnified, if there is room."""
+LABEL = 5
+"""The most cells that the label of a row takes."""
 LEAP = 8
 """How many cells a shifted arrow key moves."""
 
@@ -56,6 +59,7 @@ class HeatMap(LineWidget, can_focus=True):
         "heatmap--cursor",
         "heatmap--legend",
         "heatmap--hint",
+        "heatmap--label",
     }
     # `colors.diverging` keeps the two ends apart in every theme.
     DEFAULT_CSS = """
@@ -67,6 +71,7 @@ class HeatMap(LineWidget, can_focus=True):
         & > .heatmap--cursor { color: $foreground; }
         & > .heatmap--legend { color: $foreground 75%; }
         & > .heatmap--hint { color: $foreground 55%; }
+        & > .heatmap--label { color: $foreground 75%; }
         &:ansi > .heatmap--negative { color: $secondary; }
         &:ansi > .heatmap--hint { text-style: dim; }
     }
@@ -118,6 +123,8 @@ class HeatMap(LineWidget, can_focus=True):
         self._fit = fit
         self._cursor = (0, 0)
         self._first = (0, 0)  # the row and column at the top left, in blocks
+        self._labels: Sequence[str] = ()
+        self._gutter = 0  # cells for the labels of the rows
         self._block = (1, 1)  # rows and columns pooled into one block
         self._cell_width = 1
         self._lines_per_row = 0.5
@@ -127,23 +134,34 @@ class HeatMap(LineWidget, can_focus=True):
 
     # -- data ----------------------------------------------------------------------------------
 
-    def set_matrix(self, values: Sequence[float], rows: int, cols: int, scale: float) -> None:
+    def set_matrix(
+        self,
+        values: Sequence[float],
+        rows: int,
+        cols: int,
+        scale: float,
+        labels: Sequence[str] = (),
+    ) -> None:
         """Show `values`, `rows` x `cols` of them, row after row.
 
-        scale: the value at the positive end of the colours; its negative is at the other end. The
-        sequence is kept, not copied: hand in a new one for new values. Raises ValueError if
-        `values` is not `rows` x `cols` long.
+        scale: the value at the positive end of the colours; its negative is at the other end.
+        labels: plain text for each row, beside it; where two rows share a line, both if each takes
+        one cell, or else the upper one's. The sequences are kept, not copied: hand in a new one
+        for new values. Raises ValueError if `values` is not `rows` x `cols` long.
         """
         if rows < 0 or cols < 0 or len(values) != rows * cols:
             raise ValueError(f"{len(values)} values do not make {rows} rows of {cols}")
-        if (rows, cols, scale) == (self._rows, self._cols, self._scale) and (
-            values is self._values or values == self._values
+        if (
+            (rows, cols, scale) == (self._rows, self._cols, self._scale)
+            and (values is self._values or values == self._values)
+            and (labels is self._labels or labels == self._labels)
         ):
             return
         if (rows, cols) != (self._rows, self._cols):
             row, col = self._cursor
             self._cursor = (min(row, max(0, rows - 1)), min(col, max(0, cols - 1)))
         self._values, self._rows, self._cols, self._scale = values, rows, cols, scale
+        self._labels = labels
         self.changed()
 
     @property
@@ -189,8 +207,8 @@ class HeatMap(LineWidget, can_focus=True):
         at = event.get_content_offset(self)
         if at is None:
             return None
-        row, col = int(at.y / self._lines_per_row), at.x // self._cell_width
-        if row >= self._shown[0] or col >= self._shown[1]:
+        row, col = int(at.y / self._lines_per_row), (at.x - self._gutter) // self._cell_width
+        if row >= self._shown[0] or not 0 <= col < self._shown[1]:
             return None
         row, col = (row + self._first[0]) * self._block[0], (col + self._first[1]) * self._block[1]
         return row, col
@@ -226,6 +244,9 @@ class HeatMap(LineWidget, can_focus=True):
         room = lines if glyphs else 2 * lines
         values, rows, cols = self._values, self._rows, self._cols
         self._block = (1, 1)
+        whole = width
+        self._gutter = self._room_for_labels(rows, cols, room, width)
+        width -= self._gutter
         if self._fit and (rows > room or cols > width):
             self._block = (-(-rows // room), -(-cols // width))
             values = pool(values, rows, cols, *self._block)
@@ -256,9 +277,42 @@ class HeatMap(LineWidget, can_focus=True):
             if 0 <= at[0] < len(grid) and 0 <= at[1] < len(grid[at[0]]):
                 grid[at[0]][at[1]] = _CURSOR
             out = self._half_lines([line for line in grid for _ in range(zoom)], width)
+        if self._gutter:
+            out = [
+                Strip.join(
+                    [
+                        strip_of([(label, self.ink("heatmap--label"))], self._gutter, self.ink()),
+                        line,
+                    ]
+                )
+                for label, line in zip(self._line_labels(top, len(out)), out, strict=True)
+            ]
         if legend:
-            out.append(self._legend(width, rows, cols))
+            out.append(self._legend(whole, rows, cols))
         return out
+
+    def _room_for_labels(self, rows: int, cols: int, room: int, width: int) -> int:
+        """The cells that the labels take; 0 where the map would be drawn smaller for them."""
+        if len(self._labels) != rows or (self._fit and (rows > room or cols > width)):
+            return 0
+        widest = min(LABEL, max((cell_len(label) for label in self._labels), default=0))
+        wanted = 2 if widest <= 1 and self._lines_per_row < 1 else widest + 1
+
+        def cell(width: int) -> int:
+            zoom = max(1, min(room // rows, width // (2 * cols), LARGEST))
+            return 2 * zoom if 2 * cols <= width else 1
+
+        return wanted if cols <= width - wanted and cell(width) == cell(width - wanted) else 0
+
+    def _line_labels(self, top: int, lines: int) -> list[str]:
+        """The label beside each line of the map, whose first row is `top`."""
+        rows = [top + int(line / self._lines_per_row) for line in range(lines)]
+        if self._lines_per_row < 1 and self._gutter == 2:
+            return ["".join(self._labels[row : row + 2]) for row in rows]
+        return [
+            fit(self._labels[row], self._gutter - 1) if row not in rows[:line] else ""
+            for line, row in enumerate(rows)
+        ]
 
     def _half_lines(self, grid: list[list[int]], width: int) -> list[Strip]:
         """Two rows of levels on each line: the upper row is the ink of ▀, the lower its ground."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -225,3 +226,42 @@ async def test_a_small_matrix_is_magnified_whole_cells_and_all_of_it_in_sight(st
         await app.pilot.press("down", "right")
         assert heatmap.cursor == (1, 1)
         app.check_widths()
+
+
+@pytest.mark.parametrize(("size", "cols"), [((34, 9), 16), ((70, 60), 16), ((70, 60), 8)])
+async def test_the_label_of_a_line_is_that_of_the_row_that_the_mouse_finds_there(
+    stage: Any, size: tuple[int, int], cols: int
+) -> None:
+    """The three cases: scrolled with two rows in a line, and magnified by two and by four."""
+    heatmap = HeatMap()
+    letters = "abcdefghijklmnopqrstuvwxyz·"
+    async with stage(heatmap, size) as app:
+        heatmap.set_matrix(ramp(27, cols), 27, cols, 1.0, letters)
+        await app.pilot.press("end")
+        lines = [y for y, line in enumerate(app.lines) if "▀" in line]
+        assert "".join(app.lines[y][:2].strip() for y in lines) in letters
+        for y in (lines[0], lines[len(lines) // 2], lines[-2]):
+            label = app.lines[y][:1].strip()
+            await app.pilot.hover(heatmap, offset=(2, y))
+            assert not label or letters[heatmap.cursor[0]] == label
+            assert heatmap.cursor[1] == 0
+        app.check_widths()
+
+
+@pytest.mark.parametrize(
+    ("width", "cols", "labels", "begins"),
+    [
+        (33, 16, "abcdefghijklmnop", ["▀▀", "▀▀"]),
+        (34, 16, "abcdefghijklmnop", ["ab▀", "cd▀"]),
+        (21, 8, [f"to{row}" for row in range(16)], ["to0  ▀", "to2  ▀"]),
+        (20, 8, [f"to{row}" for row in range(16)], ["▀▀", "▀▀"]),
+    ],
+)
+async def test_labels_stand_only_where_the_map_stays_as_large(
+    stage: Any, width: int, cols: int, labels: Sequence[str], begins: list[str]
+) -> None:
+    heatmap = HeatMap()
+    async with stage(heatmap, (width, 20)) as app:
+        heatmap.set_matrix(ramp(16, cols), 16, cols, 1.0, labels)
+        assert app.lines[0].count("▀") == 2 * cols
+        assert app.lines[0].startswith(begins[0]) and app.lines[1].startswith(begins[1])
