@@ -94,6 +94,8 @@ class PlaygroundModel:
     """The contributed panel that was chosen, with its knobs."""
     panel_shown: bool = False
     """True if the contributed panel is on screen, in the place of the parameters."""
+    map_shown: bool = False
+    """True if the map of the architecture is on screen, beside the zoomed parameters."""
     panel_size: tuple[int, int] = (0, 0)
     """Columns and lines that the contributed panel has."""
     speed: int = SPEEDS.index(50)
@@ -141,6 +143,7 @@ class PlaygroundModel:
             self._views(),
             history=min(self.neighbours, 60),
             panel=self._panel(),
+            pulls=self.map_shown and not self.panel_shown,
         )
 
     def _panel(self) -> PanelView | None:

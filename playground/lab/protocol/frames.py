@@ -46,6 +46,8 @@ class FrameRequest:
     """Documents before and after the current one."""
     panel: PanelView | None = None
     """The contributed panel to draw."""
+    pulls: bool = False
+    """True to send how strongly the last step pulled at each matrix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,9 @@ class Frame:
     """What the held-out losses are measured on; None if nothing is held out."""
     record: RecordState | None = None
     """The state of the recording; None if the run is not to be recorded."""
+    pulls: Mapping[str, float] = field(default_factory=dict)
+    """The root mean square of the gradients of each matrix, by its name. Of a large model they may
+    be some steps old; empty if they were not asked for."""
     evaluated: int = 0
     """How many held-out documents a hold-out loss is the mean over, with the engine at work; 0 if
     none are held out."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import sub
 
 from microgpt.anatomy import dissect
@@ -92,6 +94,35 @@ def matrix_frames(
     return tuple(frames)
 
 
+class Pulls:
+    """How strongly the last step pulled at each matrix, computed anew at most as often as a tenth
+    of the time affords."""
+
+    SHARE = 0.1
+
+    def __init__(self) -> None:
+        self._known: dict[str, float] = {}
+        self._key: object = None
+        self._not_before = 0.0
+
+    def of(self, engine: Engine, moment: object) -> Mapping[str, float]:
+        """The root mean square of the gradients of each matrix, by name. moment: changes whenever
+        the gradients may have changed."""
+        began = time.monotonic()
+        if moment != self._key and began >= self._not_before:
+            gradients = engine.read("gradients")
+            self._known = {
+                matrix.name: math.sqrt(
+                    sum(g * g for g in gradients[matrix.slice]) / (matrix.rows * matrix.columns)
+                )
+                for matrix in parameter_layout(engine.config)
+            }
+            self._key = moment
+            now = time.monotonic()
+            self._not_before = now + (now - began) / self.SHARE
+        return self._known
+
+
 _ENOUGH = 0.2
 """Seconds of work after which the speed of an engine is known well enough to show."""
 
@@ -106,6 +137,7 @@ class FrameMaker:
         self._training = training
         self._measurer = measurer
         self._panels = panels
+        self._pulls = Pulls()
         self._scalar_estimate: float | None = None
 
     def frame(
@@ -163,6 +195,9 @@ class FrameMaker:
             edits=timeline.edits.told(),
             record=record,
             evaluated=training.evaluated,
+            pulls=(
+                self._pulls.of(training.engine, (step, training.epoch)) if request.pulls else {}
+            ),
         )
 
     def panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:

@@ -19,9 +19,11 @@ from playground.tui.model import (
     describe_row_and_column,
     row_labels,
 )
+from playground.tui.panels.architecture import ArchitectureMap
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
+from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.static_text import Words
 
 
@@ -35,6 +37,13 @@ class ParametersPanel(Panel):
         super().__init__(id=id)
         self._scales: dict[str, tuple[object, float]] = {}
         """By the heat map's selector: what it shows, and the number at which its colour is full."""
+
+    class MatrixChosen(Message):
+        """The person chose a matrix, by its place in the run's list."""
+
+        def __init__(self, place: int) -> None:
+            super().__init__()
+            self.place = place
 
     class KindChosen(Message):
         """The person clicked on a view."""
@@ -53,6 +62,7 @@ class ParametersPanel(Panel):
                 yield Words(id="parameters-other-name")
                 yield HeatMap(id="parameters-other-map")
             yield Words(id="parameters-readout")
+            yield ArchitectureMap(id="parameters-architecture")
 
     def show(self, model: PlaygroundModel) -> None:
         self._model = model
@@ -68,6 +78,10 @@ class ParametersPanel(Panel):
                 self.query_one(selector, Words).say(Content.styled(KIND_NAMES[kind], MUTED))
             self._show_map("#parameters-other-map", model.beside)
         self._read_out()
+        architecture = self.query_one(ArchitectureMap)
+        model.map_shown = bool(architecture.display)
+        if model.map_shown and model.frame is not None:
+            architecture.show_map(model.info.matrices, model.frame.pulls, model.matrix)
 
     def _show_map(self, selector: str, kind: MatrixKind) -> None:
         matrix = self._model.matrix_frame(kind)
@@ -95,6 +109,10 @@ class ParametersPanel(Panel):
             scale = largest * 1.1
         self._scales[place] = (key, scale)
         return scale or 1.0
+
+    def on_sheet_pressed(self, event: Sheet.Pressed) -> None:
+        event.stop()
+        self.post_message(self.MatrixChosen(event.what[1]))
 
     def on_heat_map_cell_highlighted(self, event: HeatMap.CellHighlighted) -> None:
         event.stop()

@@ -90,7 +90,7 @@ class MainScreen(Screen[None]):
         """Draw the model. The app calls this once a frame at most."""
         if not self.query(KeyBar):
             return  # the screen is not composed yet, or is being taken down
-        neighbours, panel_size = self.model.neighbours, self.model.panel_size
+        wanted = self.model.request()
         self.query_one(TitleLine).show(self.model)
         self.query_one(StatusLine).show(self.model)
         self.query_one(Sentence).show(self.model)
@@ -98,7 +98,7 @@ class MainScreen(Screen[None]):
             if panel.display:
                 panel.show(self.model)
         self._draw_keys()
-        if self.model.neighbours != neighbours or self.model.panel_size != panel_size:
+        if self.model.request() != wanted:
             self._controller.frames.touch()  # there is room for more than the last frame brought
 
     def on_panel_resized(self) -> None:
@@ -277,6 +277,9 @@ class MainScreen(Screen[None]):
     def action_kind(self) -> None:
         at = MATRIX_KINDS.index(self.model.kind)
         self.show_matrix(kind=MATRIX_KINDS[(at + 1) % len(MATRIX_KINDS)])
+
+    def on_parameters_panel_matrix_chosen(self, event: ParametersPanel.MatrixChosen) -> None:
+        self.show_matrix(event.place)
 
     def on_parameters_panel_kind_chosen(self, event: ParametersPanel.KindChosen) -> None:
         self.show_matrix(kind=event.kind)
