@@ -87,6 +87,10 @@ class Canvas:
             yield "".join(glyphs[start:]), ink
 
 
+ALONE = "●"
+"""The first point of a line."""
+
+
 def label_of(baseline: Baseline) -> str:
     """The name and value that stand beside a baseline."""
     return f"{visible(baseline.name)} {value_text(baseline.y)}"
@@ -139,9 +143,11 @@ def draw(
 
 def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
     ink = f"chart--{one.role}"
-    if one.kind in ("points", "hollow"):
+    alone = len(one.curve) == 1 and one.kind != "envelope"  # no line yet, and a dot is overlooked
+    if alone or one.kind in ("points", "hollow"):
+        glyph = GLYPHS[one.kind] if one.kind in ("points", "hollow") else ALONE
         for column, row in plot.markers(one.curve, frame):
-            canvas.put(row, column, GLYPHS[one.kind], ink, busy=True)
+            canvas.put(row, column, glyph, ink, busy=True)
         return
     columns = plot.trace(one.curve, frame, one.kind != "envelope")
     if one.kind == "dashed":  # two cells drawn, one left out

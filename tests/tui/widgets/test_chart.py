@@ -62,6 +62,13 @@ async def test_a_falling_curve_starts_high_and_ends_low(stage: Any) -> None:
     assert rows == list(range(rows[0], rows[-1] + 1))  # connected
 
 
+async def test_the_first_point_of_a_line_is_a_dot_that_one_sees(stage: Any) -> None:
+    for count in (1, 2):
+        line = Series.of("ema", range(1, count + 1), [3.3, 3.2][:count], "line", "ema")
+        lines = await shown(stage, Chart(), (60, 16), [line], LEVELS)
+        assert sum(line.count("●") for line in lines) == (count == 1)
+
+
 async def test_a_dashed_line_and_hollow_points_are_told_from_the_others_without_colour(
     stage: Any,
 ) -> None:
