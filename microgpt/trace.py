@@ -24,8 +24,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import chain
+from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, cast
 
@@ -450,16 +451,24 @@ class _Noted(Value):
     __slots__ = ()
 
 
-class _Notes(threading.local):
-    """What this thread makes of _Noted numbers; of a sum of three or more only the total."""
+class _Notes:
+    """The numbers that are made of _Noted ones, in this order; of a sum of three or more only the
+    total."""
 
     def __init__(self) -> None:
         self.values: list[Value] = []
         self.operations: list[str] = []
+        self._one_at_a_time = threading.Lock()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self.values, self.operations = [], []
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Begins with no notes, and leaves none. Another thread waits meanwhile."""
+        with self._one_at_a_time:
+            self.values, self.operations = [], []
+            try:
+                yield
+            finally:
+                self.values, self.operations = [], []
 
 
 _NOTES = _Notes()
@@ -510,8 +519,8 @@ def _ones(count: int) -> tuple[float, ...]:
 class Graph:
     """Every number of one document, from the weights to the loss, each with a number of its own.
 
-    Nodes are counted: first the weights in parameter order, then the others in the order in which
-    they were made, so that the same text and shape of model have the same nodes, whatever the
+    Nodes are counted: first the weights in parameter order, then the constants, then all that is
+    made, in that order; so the same text and shape of model have the same nodes, whatever the
     weights. A sum of three or more is one node, Σ, without the partial sums. ValueError as for
     `dissect`; TooLargeError before anything is built.
     """
@@ -533,28 +542,25 @@ class Graph:
         followed = _Followed(function)
         softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
         sum_values = followed.names["sum_values"] = _without_partial_sums(sum_values)
-        logits, probs, losses = [], [], []
-        cache = KVCache(config.n_layer)
-        _NOTES.clear()
-        try:
-            with _nothing_collected():
-                engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
-                for weight in engine._params:
-                    weight.__class__ = _Noted
-                for position, (token, target) in enumerate(zip(inputs, targets, strict=True)):
-                    logits.append(followed(engine, token, position, cache))
-                    probs.append(softmax(logits[-1]))
-                    losses.append(-probs[-1][target].log())
-                mean = sum_values(losses) / len(losses)
-                self.runs = followed.runs
-                """The statements as they were run, by position."""
-                self._bases = {
-                    "loss": mean, "losses": losses, "probs": probs, "logits": logits,
-                    **engine._state_dict, **_named(self.runs),
-                }  # fmt: skip
-                self._keep(engine._params, _NOTES.values, _NOTES.operations)
-        finally:
-            _NOTES.clear()
+        followed.names["Value"] = _Noted
+        with _NOTES.taken(), _nothing_collected():
+            engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
+            for weight in engine._params:
+                weight.__class__ = _Noted
+            logits, probs, losses = [], [], []
+            cache = KVCache(config.n_layer)
+            for position, (token, target) in enumerate(zip(inputs, targets, strict=True)):
+                logits.append(followed(engine, token, position, cache))
+                probs.append(softmax(logits[-1]))
+                losses.append(-probs[-1][target].log())
+            mean = sum_values(losses) / len(losses)
+            self.runs = followed.runs
+            """The statements as they were run, by position."""
+            self._bases = {
+                "loss": mean, "losses": losses, "probs": probs, "logits": logits,
+                **engine._state_dict, **_named(self.runs),
+            }  # fmt: skip
+            self._count(engine._params, _NOTES.values, _NOTES.operations)
         self.loss = self.number(mean)
         """The node of the loss."""
         self.walked = False
@@ -562,18 +568,24 @@ class Graph:
         if backward:
             self.backward()
 
-    def _keep(
-        self, weights: Sequence[Value], values: Sequence[Value], operations: Sequence[str]
+    def _count(
+        self, weights: Sequence[Value], made: Sequence[Value], operations: Sequence[str]
     ) -> None:
-        """Count the weights, then the constants, then what was made."""
+        """Give each number its own: to the weights, then the constants, then what was made."""
         self._base_of: dict[Value, str] = {}
-        """The first of the names that a number stands under; of one in nested lists, theirs."""
+        """The first of the names under which a number stands, alone or in lists."""
         for base in reversed(self._bases):
             self._base_of.update(dict.fromkeys(_flat(self._bases[base]), base))
-        known = {*weights, *values}
-        used = chain(chain.from_iterable(map(_children, values)), reversed(self._base_of))
-        constants = dict.fromkeys(each for each in used if each not in known)
-        self._nodes = [*weights, *constants, *values]
+        self._used = Counter(chain.from_iterable(map(_children, made)))
+        """How many nodes are made from each."""
+        for children in map(_children, made):
+            if _repeats(children):
+                self._used.subtract(children)
+                self._used.update({*children})
+        known = {*weights, *made}
+        found = {**self._used, **self._base_of}
+        constants = [each for each in found if isinstance(each, Value) and each not in known]
+        self._nodes = [*weights, *constants, *made]
         self._operations = [
             *["weight"] * len(weights), *["constant"] * len(constants), *operations,
         ]  # fmt: skip
@@ -626,7 +638,7 @@ class Graph:
     def users(self, node: int) -> list[int]:
         """The nodes that are made from it, in the order in which they were made."""
         value = self._at(node)
-        return [user for user, each in enumerate(self._nodes) if value in each._children]
+        return [user for user, below in enumerate(map(_children, self._nodes)) if value in below]
 
     def users_count(self, node: int) -> int:
         """How many nodes are made from it."""
@@ -663,14 +675,15 @@ class Graph:
             raise IndexError(f"there is no number {node}: they are 0 ... {len(self._nodes) - 1}")
         return self._nodes[node]
 
-    @cached_property
-    def _used(self) -> Counter[Value]:
-        """How many nodes are made from each."""
-        return Counter(chain.from_iterable(map(set, map(_children, self._nodes))))
+
+_children: Callable[[Value], tuple[Value, ...]] = attrgetter("_children")
 
 
-def _children(value: Value) -> tuple[Value, ...]:
-    return value._children
+def _repeats(children: tuple[Value, ...]) -> bool:
+    """True for x in x × x."""
+    if len(children) == 2:
+        return children[0] is children[1]
+    return len(children) > 2 and len({*children}) < len(children)
 
 
 def estimated_size(config: ModelConfig, length: int) -> int:
