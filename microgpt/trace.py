@@ -30,7 +30,7 @@ from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, cast
 
-from microgpt import scalar_engine
+from microgpt import kernels, scalar_engine
 from microgpt.anatomy import Anatomy
 from microgpt.autograd import Value
 from microgpt.checks import inputs_and_targets
@@ -420,14 +420,15 @@ def _nothing_collected() -> Iterator[None]:
 def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt) -> list[Run]:
     """The statements of `function`, as they were run for one position of a document.
 
-    Keys and values of the positions before are those of the anatomy, equal up to rounding, so that
-    only this position is computed with Values. IndexError for a position that is not there,
-    TooLargeError before anything is computed.
+    Keys and values of the positions before are those of the anatomy, so that only this position is
+    computed; and no line shows the single products of a matrix, so that `linear` adds them up as
+    floats. Both are equal to the engine's numbers up to rounding. IndexError for a position that is
+    not there, TooLargeError before anything is computed.
     """
     config, last = anatomy.config, len(anatomy.tokens) - 1
     if not 0 <= position <= last:
         raise IndexError(f"there is no position {position}: they are 0 ... {last}")
-    _check_size(parameter_count(config) + _size_at(config, position))
+    _check_size(parameter_count(config))
     with _nothing_collected():
         cache = KVCache(config.n_layer)
         for layer, made in enumerate(anatomy.layers):
@@ -437,8 +438,16 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
         weights = array("d", chain.from_iterable(rows))
         engine = ScalarEngine(config, OptimizerConfig(), weights)
         followed = _Followed(function)
+        if cast(FunctionType, function).__globals__.get("linear") is scalar_engine.linear:
+            followed.names["linear"] = _linear
         followed(engine, anatomy.tokens[position], position, cache)
     return followed.runs[0]
+
+
+def _linear(x: Vector, w: Sequence[Vector]) -> Vector:
+    """`scalar_engine.linear` without a graph: only what comes out is a Value."""
+    numbers = [each.data for each in x]
+    return [Value(kernels.dot([each.data for each in row], numbers)) for row in w]
 
 
 # ---------------------------------------------------------------- the numbers as they are made

@@ -206,7 +206,7 @@ def test_a_number_is_opened_by_name_or_as_the_look_says_which(session: Session) 
 def test_a_model_too_large_for_a_view_is_told_with_how_many_numbers_it_would_have(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("microgpt.trace.LARGEST", 2_000)
+    monkeypatch.setattr("microgpt.trace.LARGEST", 1_000)
     for view in VIEWS:
         shown = session.look_inside(Look(view, "otter"))
         large = view in ("lines", "number")
