@@ -381,12 +381,13 @@ class _Followed:
     def __init__(self, function: Gpt) -> None:
         own = cast(FunctionType, function)
         free = zip(own.__code__.co_freevars, own.__closure__ or (), strict=True)
-        self.names: dict[str, Any] = {
+        self._originals = {
             **vars(scalar_engine),
             **own.__globals__,
             **{name: cell.cell_contents for name, cell in free},
         }
-        for name, each in self.names.items():
+        self.names = dict(self._originals)
+        for name, each in self._originals.items():
             if isinstance(each, FunctionType) and (
                 each.__globals__ is vars(scalar_engine) or each.__globals__ is own.__globals__
             ):
@@ -397,6 +398,12 @@ class _Followed:
         self._function = self._source.function(function, self.names)
         self.runs: list[list[Run]] = []
         """The statements as they were run, by call."""
+
+    def replace(self, original: Callable[..., Any], by: Callable[..., Any]) -> None:
+        """Have another function called in the place of one of the scalar engine, if that is the one
+        that would be called."""
+        if self._originals[original.__name__] is original:
+            self.names[original.__name__] = by
 
     def __call__(self, engine: ScalarEngine, token: int, position: int, cache: KVCache) -> Vector:
         watch = self.names[WATCH] = _Watch(self._source, self.names)
@@ -438,8 +445,7 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
         weights = array("d", chain.from_iterable(rows))
         engine = ScalarEngine(config, OptimizerConfig(), weights)
         followed = _Followed(function)
-        if cast(FunctionType, function).__globals__.get("linear") is scalar_engine.linear:
-            followed.names["linear"] = _linear
+        followed.replace(scalar_engine.linear, _linear)
         followed(engine, anatomy.tokens[position], position, cache)
     return followed.runs[0]
 
@@ -461,8 +467,7 @@ class _Noted(Value):
 
 
 class _Notes:
-    """The numbers that are made of _Noted ones, in this order; of a sum of three or more only the
-    total."""
+    """The numbers that are made of _Noted ones, in this order."""
 
     def __init__(self) -> None:
         self.values: list[Value] = []
@@ -500,21 +505,17 @@ for _name, _operation in {
     setattr(_Noted, _name, _noting(getattr(Value, _name), _operation))
 
 
-def _without_partial_sums(sum_values: Callable[[Vector], Value]) -> Callable[[Vector], Value]:
-    """sum_values, the total of which is made from its terms at once: each has a derivative of 1, as
-    through the partial sums."""
-
-    def summed(values: Vector) -> Value:
-        start = len(_NOTES.values)
-        total = sum_values(values)
-        partial, operations = _NOTES.values[start:], _NOTES.operations[start:]
-        if len(partial) > 1 and set(operations) == {"+"}:
-            terms = (*partial[0]._children, *(each._children[1] for each in partial[1:]))
-            total._children, total._local_grads = terms, _ones(len(terms))
-            _NOTES.values[start:], _NOTES.operations[start:] = [total], ["Σ"]
-        return total
-
-    return summed
+def _sum_values(values: Vector) -> Value:
+    """`scalar_engine.sum_values`, of which three or more terms make one number. It adds the floats
+    as it adds Values; each term has a derivative of 1, as through the partial sums."""
+    if len(values) < 3 or not all(issubclass(kind, Value) for kind in set(map(type, values))):
+        return scalar_engine.sum_values(values)
+    # The function only adds, so that floats do.
+    data = scalar_engine.sum_values([each.data for each in values])  # type: ignore[misc]
+    total = _Noted(data, tuple(values), _ones(len(values)))  # type: ignore[arg-type]
+    _NOTES.values.append(total)
+    _NOTES.operations.append("Σ")
+    return total
 
 
 @lru_cache(maxsize=64)
@@ -549,9 +550,9 @@ class Graph:
         self._layout = parameter_layout(config)
         self.source = source_of(function)
         followed = _Followed(function)
-        softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
-        sum_values = followed.names["sum_values"] = _without_partial_sums(sum_values)
+        followed.replace(scalar_engine.sum_values, _sum_values)
         followed.names["Value"] = _Noted
+        softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
         with _NOTES.taken(), _nothing_collected():
             engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
             for weight in engine._params:
