@@ -28,7 +28,7 @@ from functools import lru_cache
 from itertools import chain
 from operator import attrgetter
 from types import CodeType, FunctionType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from microgpt import kernels, scalar_engine
 from microgpt.anatomy import Anatomy
@@ -162,6 +162,8 @@ class Source:
         return len(self.statements) - 1
 
 
+_Node = TypeVar("_Node", bound=ast.AST)
+
 WATCH = "__watch__"
 """The name by which the code of a Source knows what watches it."""
 
@@ -170,9 +172,14 @@ def _told(event: str, place: ast.stmt, *arguments: object) -> ast.stmt:
     """The statement `__watch__.event(*arguments, locals())`, with the place of another one."""
     words = ", ".join([*map(repr, arguments), "locals()"])
     [call] = ast.parse(f"{WATCH}.{event}({words})").body
-    for node in ast.walk(call):
-        ast.copy_location(node, place)
-    return call
+    return _placed(call, place)
+
+
+def _placed(node: _Node, place: ast.stmt) -> _Node:
+    """The node, with the place of another one: a debugger shows that line."""
+    for each in ast.walk(node):
+        ast.copy_location(each, place)
+    return node
 
 
 class _Returns(ast.NodeTransformer):
@@ -180,10 +187,10 @@ class _Returns(ast.NodeTransformer):
 
     def visit_Return(self, node: ast.Return) -> ast.Return:
         """See NodeTransformer."""
-        told = ast.parse(f"{WATCH}.returned()", mode="eval").body
-        assert isinstance(told, ast.Call)
-        told.args = [node.value or ast.Constant(None)]
-        return ast.copy_location(ast.Return(ast.copy_location(told, node)), node)
+        told = ast.parse(f"{WATCH}.returned", mode="eval").body
+        told = _placed(ast.Call(told, [], []), node)
+        told.args = [node.value or ast.copy_location(ast.Constant(None), node)]
+        return ast.copy_location(ast.Return(told), node)
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         """A function inside returns for itself."""
@@ -375,8 +382,8 @@ _NOTHING = object()
 
 
 class _Followed:
-    """A function like `gpt` that is followed as it runs. It and the functions of its module run in
-    a copy of the module's names, so that nothing is changed for anybody else."""
+    """A function like `gpt` that is followed as it runs, in a `with` block. It and the functions of
+    its module run in a copy of the module's names, so that nothing is changed for anybody else."""
 
     def __init__(self, function: Gpt) -> None:
         own = cast(FunctionType, function)
@@ -398,6 +405,12 @@ class _Followed:
         self._function = self._source.function(function, self.names)
         self.runs: list[list[Run]] = []
         """The statements as they were run, by call."""
+
+    def __enter__(self) -> _Followed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.names.clear()  # its functions hold it, and it holds them
 
     def replace(self, original: Callable[..., Any], by: Callable[..., Any]) -> None:
         """Have another function called in the place of one of the scalar engine, if that is the one
@@ -444,9 +457,9 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
         rows = chain.from_iterable(anatomy.weights.values())
         weights = array("d", chain.from_iterable(rows))
         engine = ScalarEngine(config, OptimizerConfig(), weights)
-        followed = _Followed(function)
-        followed.replace(scalar_engine.linear, _linear)
-        followed(engine, anatomy.tokens[position], position, cache)
+        with _Followed(function) as followed:
+            followed.replace(scalar_engine.linear, _linear)
+            followed(engine, anatomy.tokens[position], position, cache)
     return followed.runs[0]
 
 
@@ -549,11 +562,10 @@ class Graph:
         self.tokens = inputs
         self._layout = parameter_layout(config)
         self.source = source_of(function)
-        followed = _Followed(function)
-        followed.replace(scalar_engine.sum_values, _sum_values)
-        followed.names["Value"] = _Noted
-        softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
-        with _NOTES.taken(), _nothing_collected():
+        with _NOTES.taken(), _nothing_collected(), _Followed(function) as followed:
+            followed.replace(scalar_engine.sum_values, _sum_values)
+            followed.names["Value"] = _Noted
+            softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
             engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
             for weight in engine._params:
                 weight.__class__ = _Noted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import itertools
 import math
@@ -11,6 +12,7 @@ import sys
 import textwrap
 from array import array
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -235,30 +237,71 @@ def test_every_kind_of_statement_is_followed(tmp_path: Path) -> None:
 
 
 def test_a_debugger_goes_on_as_if_nothing_had_been() -> None:
-    """Its hook is put back, and it sees the end of each call whose beginning it saw."""
+    """Its hook stays, and it sees the end of each call whose beginning it saw, and true lines."""
     earlier = sys.gettrace()
     calls: list[str] = []
+    lines: list[int] = []
 
     def debugger(frame: Any, event: str, _: Any) -> Any:
         if event == "call":
             calls.append(frame.f_code.co_name)
         elif event == "return":
             assert calls.pop() == frame.f_code.co_name
+        elif frame.f_code.co_name == "gpt":
+            lines.append(frame.f_lineno)
         return debugger
 
     def fails(*_: Any) -> Any:
         raise ZeroDivisionError
 
+    text, start = inspect.getsourcelines(ScalarEngine.gpt)
     sys.settrace(debugger)
     try:
-        Graph(SMALL, WEIGHTS, TEXT)
+        Graph(SMALL, WEIGHTS, TEXT[:2])
         assert sys.gettrace() is debugger and calls == []
         with pytest.raises(ZeroDivisionError):
             Graph(SMALL, WEIGHTS, TEXT, fails)
-        run_lines(ANATOMY, 0)
+        lines.clear()
+        runs = run_lines(ANATOMY, 0)
         assert sys.gettrace() is debugger and calls == []
     finally:
         sys.settrace(earlier)
+    assert {start + run.first for run in runs} <= set(lines) <= {*range(start, start + len(text))}
+
+
+def test_an_error_in_the_function_tells_its_line_and_leaves_nothing_changed(
+    edited: Callable[..., Any],
+) -> None:
+    before = [dict(vars(each)) for each in (Value, scalar_engine)]
+    collecting = gc.isenabled()
+    fails = edited(lambda source: source.replace("    x = rmsnorm(x)\n\n", "    x = x.nothing\n\n"))
+    for follow in (
+        lambda: Graph(SMALL, WEIGHTS, TEXT, fails),
+        lambda: run_lines(ANATOMY, 1, fails),
+    ):
+        with pytest.raises(AttributeError) as caught:
+            follow()
+        last = caught.traceback[-1]
+        assert str(last.statement).strip() == "x = x.nothing" and last.name == "gpt"
+        assert [dict(vars(each)) for each in (Value, scalar_engine)] == before
+        assert gc.isenabled() == collecting
+    assert Graph(SMALL, WEIGHTS, TEXT).operation(0) == "weight"
+
+
+def test_graphs_of_several_threads_are_not_mixed_up(graph: Graph) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        made = list(pool.map(lambda _: Graph(SMALL, WEIGHTS, TEXT), range(3)))
+    for other in made:
+        assert other._operations == graph._operations
+        assert other.value(other.loss) == graph.value(graph.loss)
+
+
+def test_a_graph_that_is_dropped_leaves_nothing_to_the_collector(graph: Graph) -> None:
+    gc.collect()
+    other, runs = Graph(SMALL, WEIGHTS, TEXT), run_lines(ANATOMY, 1)
+    assert len(other) == len(graph) and runs
+    del other, runs
+    assert gc.collect() < 100, "not its thousands of numbers"
 
 
 # ---------------------------------------------------------------- the graph
