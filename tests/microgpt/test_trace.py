@@ -28,7 +28,15 @@ from microgpt import (
 )
 from microgpt.anatomy import dissect
 from microgpt.autograd import Value
-from microgpt.trace import Graph, Run, TooLargeError, estimated_size, run_lines, source_of
+from microgpt.trace import (
+    LARGEST,
+    Graph,
+    Run,
+    TooLargeError,
+    estimated_size,
+    run_lines,
+    source_of,
+)
 
 SMALL = ModelConfig(5, n_embd=4, n_head=2, n_layer=2, block_size=4)
 TEXT = [0, 1, 2, 2, 3]
@@ -421,8 +429,10 @@ def test_users_are_those_that_use_it(graph: Graph) -> None:
         for child in children:
             used[child].append(node)
     for node, users in used.items():
-        assert graph.users(node) == users
         assert graph.users_count(node) == len(users)
+    most = max(used, key=lambda node: len(used[node]))
+    for node in [most, *random.Random(2).sample(range(len(graph)), 60)]:
+        assert graph.users(node) == used[node]
     assert graph.users(graph.loss) == []
     assert graph.users_count(graph.find("wte[0][0]")) == 1, "the letter stands once in the text"
 
@@ -435,7 +445,7 @@ def test_a_gradient_is_what_a_nudge_does_to_the_loss(graph: Graph) -> None:
     values = [graph.value(node) for node in range(len(graph))]
     named = [node for node in range(len(graph)) if graph.name(node)]
     inner = [node for node in named if graph.operation(node) != "weight"]
-    for node in [graph.loss, *rng.sample(inner, 30), *rng.sample(range(len(graph)), 10)]:
+    for node in [graph.loss, *rng.sample(inner, 12), *rng.sample(range(len(graph)), 6)]:
         losses = []
         for h in (step, -step):
             now = list(values)
@@ -466,7 +476,7 @@ def test_losses_and_gradients_are_those_of_a_step_of_the_engine(graph: Graph) ->
 
 
 def test_a_gradient_is_the_sum_over_those_who_use_it(graph: Graph) -> None:
-    for node in range(0, len(graph), 7):
+    for node in range(0, len(graph), 31):
         total = sum(
             local * (graph.gradient(user) or 0.0)
             for user in graph.users(node)
@@ -492,19 +502,19 @@ def test_there_is_no_gradient_before_backward() -> None:
 
 @pytest.mark.parametrize(
     ("config", "length"),
-    [(SMALL, 4), (SMALL, 1), (ModelConfig(27), 3), (ModelConfig(60, n_embd=8, n_layer=3), 2)],
+    [(SMALL, 4), (SMALL, 1), (ModelConfig(27), 2), (ModelConfig(60, n_embd=8, n_layer=3), 2)],
 )
 def test_the_size_is_known_before(config: ModelConfig, length: int) -> None:
     graph = Graph(config, weights_of(config), [*range(1, length + 1), 0], backward=False)
+    assert estimated_size(config, length) == pytest.approx(len(graph), rel=0.1)
     values: set[Value] = set()
-    waiting = [graph._nodes[graph.loss], *(node for node in graph._nodes)]
+    waiting = [graph._nodes[graph.loss], *graph._nodes]
     while waiting:
         value = waiting.pop()
         if value not in values:
             values.add(value)
             waiting += value._children
-    assert len(graph) <= len(values)
-    assert estimated_size(config, length) == pytest.approx(len(values), rel=0.1)
+    assert len(graph) == len(values), "nothing is kept that has no number"
 
 
 def test_a_graph_that_would_be_too_large_is_not_begun() -> None:
@@ -516,4 +526,4 @@ def test_a_graph_that_would_be_too_large_is_not_begun() -> None:
 
     with pytest.raises(TooLargeError, match="are the most") as caught:
         Graph(config, Unread(), [0] * 65)
-    assert caught.value.estimate == estimated_size(config, 64) > 1_500_000
+    assert caught.value.estimate == estimated_size(config, 64) > LARGEST

@@ -150,7 +150,7 @@ def test_going_back_shows_other_numbers_and_forward_the_same(session: Session) -
 
 def test_looking_changes_nothing(registry: Registry, words: Path) -> None:
     one, other = (Session.open(text_run(words), registry) for _ in range(2))
-    for _ in range(5):
+    for _ in range(2):
         one.advance(1)
         other.advance(1)
         for view in VIEWS:
