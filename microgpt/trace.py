@@ -1,8 +1,9 @@
 """The scalar engine's own `gpt` run line by line, and the graph of its numbers, walked by name.
 
-Nothing here knows what the source of `gpt` says. Python's trace hook tells which line is run, the
-syntax tree tells which names a line makes, and the frame has their values; so what is shown cannot
-drift from the code. For each position of a text the function runs once, as in training.
+Nothing here knows what the source of `gpt` says. That source is compiled once more with a call
+before each statement, and runs in a copy of its module's names. The syntax tree tells which names a
+statement makes, and `locals()` has their values; so what is shown cannot drift from the code. For
+each position of a text the function runs once, as in training.
 
 A number's name is what the run saw first: the name in the source, the loops it was made in, and the
 position, as in "q layer 0 position 3 [5]". A name that is made again in the same turn of its loops
@@ -13,25 +14,31 @@ is counted: "x", "x#2", "x#3". Weights are "layer0.attn_wq[3][7]"; beside them s
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 import math
 import re
-import sys
+import threading
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
-from types import CodeType, FrameType
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from operator import attrgetter
+from types import CodeType, FunctionType
+from typing import Any, TypeVar, cast
 
+from microgpt import kernels, scalar_engine
 from microgpt.anatomy import Anatomy
 from microgpt.autograd import Value
 from microgpt.checks import inputs_and_targets
 from microgpt.config import ModelConfig, OptimizerConfig
-from microgpt.parameters import parameter_count
-from microgpt.scalar_engine import KVCache, ScalarEngine, Vector, softmax, sum_values
+from microgpt.parameters import parameter_count, parameter_layout
+from microgpt.scalar_engine import KVCache, ScalarEngine, Vector
 
-LARGEST = 1_500_000
+LARGEST = 750_000
 """The most numbers that a graph may have: each takes some 350 bytes."""
 
 Gpt = Callable[[ScalarEngine, int, int, KVCache], Vector]
@@ -67,10 +74,9 @@ class Statement:
     """The names that it makes or changes, as they stand in the source, and what evaluates them."""
     loops: tuple[Statement, ...]
     """The heads of the `for` loops around it, the outermost first."""
-    returns: bool = False
-    body: range = range(0)
-    """Of the head of a `for` or `with`, which are run once more at the end: the lines of its body,
-    into which the run goes on if names were made. Empty for others."""
+    is_head: bool = False
+    """True for the head of a loop or `with` that has a body below it. Its names are made when the
+    run goes on into that body."""
     target: str = ""
     """What a `for` loop counts with, as it stands in the source."""
     counters: tuple[tuple[str, CodeType], ...] = ()
@@ -78,59 +84,123 @@ class Statement:
 
 
 class Source:
-    """The source of a function, and the statement that each of its lines belongs to."""
+    """The source of a function: its lines, its statements, and its code with a call before each
+    statement, which tells `WATCH` of it."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         lines, start = inspect.getsourcelines(function)
-        self.start = max(start, 1)
-        """The number of the first line in its file."""
         indent = len(lines[0]) - len(lines[0].lstrip())
         self.lines = tuple(_without(line.rstrip("\n"), indent) for line in lines)
-        self.statements: dict[int, Statement] = {}
+        self.statements: list[Statement] = []
         # A method's source is indented, which is valid only below something.
         head = "if True:\n" if indent else ""
         self._above = 1 + bool(indent)
         tree = ast.parse(head + "".join(lines))
-        self._read(next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)).body, ())
+        definition = next(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+        followed = self._followed(definition.body, ())
+        end = _told("end", definition)
+        definition.body = [ast.Try(body=followed, handlers=[], orelse=[], finalbody=[end])]
+        definition.decorator_list = []
+        module = ast.fix_missing_locations(ast.Module([definition], []))
+        ast.increment_lineno(module, max(start, 1) - self._above)  # an error tells the true line
+        codes = compile(module, inspect.getsourcefile(function) or "<source>", "exec").co_consts
+        self._code = next(code for code in codes if getattr(code, "co_name", "") == definition.name)
 
-    def _read(self, block: Sequence[ast.stmt], loops: tuple[Statement, ...]) -> None:
+    def function(self, original: Callable[..., Any], names: dict[str, Any]) -> Any:
+        """The function, which tells names[WATCH] of each statement and reads all other names there
+        as well."""
+        own = cast(FunctionType, original)
+        return FunctionType(self._code, names, own.__name__, own.__defaults__)
+
+    def _followed(self, block: Sequence[ast.stmt], loops: tuple[Statement, ...]) -> list[ast.stmt]:
+        """The block with a call before each of its statements, and before those in their blocks."""
+        followed: list[ast.stmt] = []
         for node in block:
             blocks = list(_blocks(node))
             head = [part for part in ast.iter_child_nodes(node) if isinstance(part, _HEAD)]
             end = max([node.lineno, *(each.end_lineno or 0 for each in _expressions(head))])
-            if not blocks or blocks[0][0].lineno <= end:  # simple, or all on one line
-                self._add(node, node.end_lineno or node.lineno, [node], loops)
+            if _does_nothing(node):
+                followed.append(node)
                 continue
-            statement = self._add(node, end, head, loops)
-            within = (*loops, statement) if isinstance(node, ast.For) else loops
+            if not blocks or blocks[0][0].lineno <= end:  # simple, or all on one line
+                number = self._add(node, node.end_lineno or node.lineno, [node], loops)
+                followed += [_told("begin", node, number), _Returns().visit(node)]
+                continue
+            number = self._add(node, end, head, loops)
+            within = (*loops, self.statements[number]) if isinstance(node, ast.For) else loops
             for inner in blocks:
-                self._read(inner, within if inner is blocks[0] else loops)
+                inner[:] = self._followed(inner, within if inner is blocks[0] else loops)
+            if isinstance(node, ast.For | ast.While | ast.With):
+                blocks[0].insert(0, _told("enter", node, number))
+            if isinstance(node, ast.For | ast.While):  # it comes by its head again
+                blocks[0].append(_told("again", node, number))
+                node.orelse.insert(0, _told("again", node, number))
+            followed += [_told("begin", node, number), node]
+        return followed
 
     def _add(
         self, node: ast.stmt, end: int, parts: Sequence[ast.AST], loops: tuple[Statement, ...]
-    ) -> Statement:
-        first, last = node.lineno - self._above, end - self._above
-        before = self.statements.get(first)  # another statement on the same line
+    ) -> int:
+        """Keep a statement; its number."""
         found = [text for part in parts for text in _made(part)]
-        body, target, counters = range(0), "", list[str]()
-        if isinstance(node, ast.For | ast.With) and end < node.body[0].lineno:
-            body = range(last + 1, (node.body[-1].end_lineno or 0) - self._above + 1)
-        if isinstance(node, ast.For) and body:
+        is_head = isinstance(node, ast.For | ast.While | ast.With) and end < node.body[0].lineno
+        target, counters = "", list[str]()
+        if isinstance(node, ast.For) and is_head:
             target, counters = ast.unparse(node.target), _targets(node.target)
             found = [*counters, *found]
         makes = {text: compile(text, "<name>", "eval") for text in found}
         statement = Statement(
-            before.first if before else first,
-            max(last, before.last) if before else last,
-            tuple({**dict(before.makes if before else ()), **makes}.items()),
+            node.lineno - self._above,
+            end - self._above,
+            tuple(makes.items()),
             loops,
-            any(isinstance(n, ast.Return) for part in parts for n in ast.walk(part)),
-            body,
+            is_head,
             target,
             tuple((text, makes[text]) for text in counters),
         )
-        self.statements |= dict.fromkeys(range(statement.first, statement.last + 1), statement)
-        return statement
+        self.statements.append(statement)
+        return len(self.statements) - 1
+
+
+_Node = TypeVar("_Node", bound=ast.AST)
+
+WATCH = "__watch__"
+"""The name by which the code of a Source knows what watches it."""
+
+
+def _told(event: str, place: ast.stmt, *arguments: object) -> ast.stmt:
+    """The statement `__watch__.event(*arguments, locals())`, with the place of another one."""
+    words = ", ".join([*map(repr, arguments), "locals()"])
+    [call] = ast.parse(f"{WATCH}.{event}({words})").body
+    return _placed(call, place)
+
+
+def _placed(node: _Node, place: ast.stmt) -> _Node:
+    """The node, with the place of another one: a debugger shows that line."""
+    for each in ast.walk(node):
+        ast.copy_location(each, place)
+    return node
+
+
+class _Returns(ast.NodeTransformer):
+    """Has every `return x` of a function tell what x is: `return __watch__.returned(x)`."""
+
+    def visit_Return(self, node: ast.Return) -> ast.Return:
+        """See NodeTransformer."""
+        told = ast.parse(f"{WATCH}.returned", mode="eval").body
+        told = _placed(ast.Call(told, [], []), node)
+        told.args = [node.value or ast.copy_location(ast.Constant(None), node)]
+        return ast.copy_location(ast.Return(told), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """A function inside returns for itself."""
+        return node
+
+
+def _does_nothing(node: ast.stmt) -> bool:
+    """True for a docstring or other constant, and for what only declares."""
+    constant = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return constant or isinstance(node, ast.Global | ast.Nonlocal)
 
 
 _HEAD = (ast.expr, ast.withitem)
@@ -216,7 +286,7 @@ class Made:
 
     def numbers(self) -> list[Value | float]:
         """All its numbers, row by row; none where it has no shape."""
-        return list(_flat(self.value)) if self.shape is not None else []
+        return _flat(self.value) if self.shape is not None else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,177 +307,233 @@ class Run:
 
 
 class _Watch:
-    """One call of a function, seen line by line."""
+    """One call of a function, seen statement by statement."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, names: dict[str, Any]) -> None:
         self._source = source
+        self._names = names
         self._current: Statement | None = None
+        self._context: tuple[tuple[str, int], ...] = ()
         self._turns: dict[Statement, int] = {}
+        self._returned: tuple[Made, ...] = ()
         self.runs: list[Run] = []
 
-    def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if event == "line":
-            line = frame.f_lineno - self._source.start
-            statement = self._source.statements.get(line)
-            if statement and statement is self._current:
-                return self  # another line of it, for a loop comes by its head between two turns
-            self._finish(frame, statement)
-            if statement and statement.target and not self._came_from(statement.body):
-                self._turns[statement] = -1
-            self._current = statement
-        elif event == "return":
-            self._finish(frame, None, arg)
-            self._current = None
-        return self
+    def begin(self, number: int, local: Mapping[str, Any]) -> None:
+        """A statement is about to be run."""
+        statement = self._source.statements[number]
+        self._finish(local)
+        self._current = statement
+        self._context = tuple(
+            each for loop in statement.loops for each in self._counters(loop, local)
+        )
+        self._turns[statement] = -1
 
-    def _came_from(self, lines: range) -> bool:
-        return self._current is not None and self._current.first in lines
+    def again(self, number: int, local: Mapping[str, Any]) -> None:
+        """A loop comes by its head again."""
+        statement = self._source.statements[number]
+        if statement is not self._current:
+            turns = self._turns[statement]
+            self.begin(number, local)
+            self._turns[statement] = turns
 
-    def _finish(self, frame: FrameType, following: Statement | None, result: Any = None) -> None:
-        statement = self._current
+    def enter(self, number: int, local: Mapping[str, Any]) -> None:
+        """The run goes on into the body of a loop or `with`."""
+        self.again(number, local)
+        self._turns[self._source.statements[number]] += 1
+        self._finish(local, entered=True)
+
+    def returned(self, result: Any) -> Any:
+        """The function returns that."""
+        self._returned = (Made("return", _copied(result)),)
+        return result
+
+    def end(self, local: Mapping[str, Any]) -> None:
+        """The function is left."""
+        self._finish(local)
+
+    def _finish(self, local: Mapping[str, Any], entered: bool = False) -> None:
+        """Note what the current statement has made."""
+        statement, self._current = self._current, None
         if statement is None:
             return
-        names = frame.f_locals
-        context = tuple(
-            each for loop in statement.loops for each in self._counters(loop, frame, names)
-        )
-        made = []
-        if not statement.body or (following and following.first in statement.body):
-            for text, code in statement.makes:
-                value = _evaluated(code, frame, names)
-                if value is not _NOTHING:
-                    made.append(Made(text, _copied(value)))
-            if statement.target:
-                self._turns[statement] += 1
-        if statement.returns and following is None:
-            made.append(Made("return", _copied(result)))
-        self.runs.append(Run(statement.first, statement.last, context, tuple(made)))
+        made = list(self._returned)
+        if entered or not statement.is_head:
+            found = [(text, self._evaluated(code, local)) for text, code in statement.makes]
+            made[:0] = [
+                Made(text, _copied(value)) for text, value in found if value is not _NOTHING
+            ]
+        self.runs.append(Run(statement.first, statement.last, self._context, tuple(made)))
 
-    def _counters(self, loop: Statement, frame: FrameType, names: Any) -> list[tuple[str, int]]:
+    def _counters(self, loop: Statement, local: Mapping[str, Any]) -> list[tuple[str, int]]:
         """What a loop counts with, if that is whole numbers; or else how often it has turned."""
-        counts = []
-        for text, code in loop.counters:
-            value = _evaluated(code, frame, names)
-            if isinstance(value, int):
-                counts.append((text, int(value)))
+        found = [(text, self._evaluated(code, local)) for text, code in loop.counters]
+        counts = [(text, int(value)) for text, value in found if isinstance(value, int)]
         return counts or [(loop.target, self._turns[loop])]
+
+    def _evaluated(self, code: CodeType, local: Mapping[str, Any]) -> Any:
+        """What a name stands for; _NOTHING if it is not of that scope, or not made yet."""
+        try:
+            return eval(code, self._names, local)
+        except (NameError, LookupError, AttributeError, TypeError):
+            return _NOTHING
 
 
 _NOTHING = object()
 
 
-def _evaluated(code: CodeType, frame: FrameType, names: Any) -> Any:
-    """What a name stands for in a frame; _NOTHING if it is not of that scope, or not made yet."""
-    try:
-        return eval(code, frame.f_globals, names)
-    except (NameError, LookupError, AttributeError, TypeError):
-        return _NOTHING
+class _Followed:
+    """A function like `gpt` that is followed as it runs, in a `with` block. It and the functions of
+    its module run in a copy of the module's names, so that nothing is changed for anybody else."""
 
+    def __init__(self, function: Gpt) -> None:
+        own = cast(FunctionType, function)
+        free = zip(own.__code__.co_freevars, own.__closure__ or (), strict=True)
+        self._originals = {
+            **vars(scalar_engine),
+            **own.__globals__,
+            **{name: cell.cell_contents for name, cell in free},
+        }
+        self.names = dict(self._originals)
+        for name, each in self._originals.items():
+            if isinstance(each, FunctionType) and (
+                each.__globals__ is vars(scalar_engine) or each.__globals__ is own.__globals__
+            ):
+                self.names[name] = FunctionType(
+                    each.__code__, self.names, name, each.__defaults__, each.__closure__
+                )
+        self._source = source_of(function)
+        self._function = self._source.function(function, self.names)
+        self.runs: list[list[Run]] = []
+        """The statements as they were run, by call."""
 
-_OPERATIONS = {
-    Value.__add__.__code__: "+",
-    Value.__mul__.__code__: "×",
-    Value.__pow__.__code__: "power",
-    Value.log.__code__: "log",
-    Value.exp.__code__: "exp",
-    Value.relu.__code__: "relu",
-}
-"""What makes a number from others, by the code that does it."""
-
-
-@dataclass(slots=True)
-class _Recorder:
-    """Python's trace hook: watches one function line by line, and notes every number as made."""
-
-    source: Source
-    code: CodeType
-    record: bool = True
-    runs: list[list[Run]] = field(default_factory=list)
-    """By position."""
-    values: list[Value] = field(default_factory=list)
-    """In the order in which they were made; of a sum only the total."""
-    operations: list[str] = field(default_factory=list)
-    terms: dict[Value, list[Value]] = field(default_factory=dict)
-    """What a sum of three or more was made of, by its total."""
-    _starts: list[int] = field(default_factory=list)
-    _watched: bool = False
-    _earlier: Any = None
-
-    def __enter__(self) -> None:
-        """Traces the code inside, and then leaves the hook to whoever had it: a debugger, or a
-        measurement of coverage.
-
-        A generator made a context would not do, for a generator keeps the tracer of its first
-        half: that one would see the end of a call that it never saw begin.
-        """
-        self._earlier = sys.gettrace()
-        sys.settrace(self._called)
+    def __enter__(self) -> _Followed:
+        return self
 
     def __exit__(self, *_: object) -> None:
-        sys.settrace(self._earlier)
+        self.names.clear()  # its functions hold it, and it holds them
 
-    def _called(self, frame: FrameType, *_: Any) -> Any:
-        code = frame.f_code
-        if code is self.code:
-            if not self._watched:  # not a call of itself
-                self._watched = True
-                watch = _Watch(self.source)
-                self.runs.append(watch.runs)
-                return lambda *told: self._watch(watch, *told)
-        elif self.record:
-            if code in _OPERATIONS:
-                frame.f_trace_lines = False
-                return self._operated
-            if code is sum_values.__code__:
-                frame.f_trace_lines = False
-                self._starts.append(len(self.values))
-                return self._summed
-        return None
+    def replace(self, original: Callable[..., Any], by: Callable[..., Any]) -> None:
+        """Have another function called in the place of one of the scalar engine, if that is the one
+        that would be called."""
+        if self._originals[original.__name__] is original:
+            self.names[original.__name__] = by
 
-    def _watch(self, watch: _Watch, frame: FrameType, event: str, arg: Any) -> Any:
-        watch(frame, event, arg)
-        if event == "return":
-            self._watched = False
-        return lambda *told: self._watch(watch, *told)
+    def __call__(self, engine: ScalarEngine, token: int, position: int, cache: KVCache) -> Vector:
+        watch = self.names[WATCH] = _Watch(self._source, self.names)
+        self.runs.append(watch.runs)
+        return cast(Vector, self._function(engine, token, position, cache))
 
-    def _operated(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if event == "return" and isinstance(arg, Value):
-            self.values.append(arg)
-            self.operations.append(_OPERATIONS[frame.f_code])
-        return self._operated
 
-    def _summed(self, _: FrameType, event: str, arg: Any) -> Any:
-        if event == "return":
-            start = self._starts.pop()
-            partial = self.values[start:]
-            if len(partial) > 1:
-                first = partial[0]._children
-                self.terms[arg] = [*first, *(each._children[1] for each in partial[1:])]
-                self.values[start:], self.operations[start:] = [arg], ["Σ"]
-        return self._summed
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keeps the garbage collector away while many numbers are made, none of which is garbage: it
+    would walk through all of them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt) -> list[Run]:
     """The statements of `function`, as they were run for one position of a document.
 
-    Keys and values of the positions before are those of the anatomy, equal up to rounding, so that
-    only this position is computed with Values. IndexError for a position that is not there,
-    TooLargeError before anything is computed.
+    Keys and values of the positions before are those of the anatomy, so that only this position is
+    computed; and no line shows the single products of a matrix, so that `linear` adds them up as
+    floats. Both are equal to the engine's numbers up to rounding. IndexError for a position that is
+    not there, TooLargeError before anything is computed.
     """
     config, last = anatomy.config, len(anatomy.tokens) - 1
     if not 0 <= position <= last:
         raise IndexError(f"there is no position {position}: they are 0 ... {last}")
-    _check_size(parameter_count(config) + _size_at(config, position))
-    cache = KVCache(config.n_layer)
-    for layer, made in enumerate(anatomy.layers):
-        cache.keys[layer] = [[Value(k) for k in row] for row in made.k[:position]]
-        cache.values[layer] = [[Value(v) for v in row] for row in made.v[:position]]
-    weights = array("d", [w for rows in anatomy.weights.values() for row in rows for w in row])
-    engine = ScalarEngine(config, OptimizerConfig(), weights)
-    recorder = _Recorder(source_of(function), function.__code__, record=False)
-    with recorder:
-        function(engine, anatomy.tokens[position], position, cache)
-    return recorder.runs[0]
+    _check_size(parameter_count(config))
+    with _nothing_collected():
+        cache = KVCache(config.n_layer)
+        for layer, made in enumerate(anatomy.layers):
+            cache.keys[layer] = [[Value(k) for k in row] for row in made.k[:position]]
+            cache.values[layer] = [[Value(v) for v in row] for row in made.v[:position]]
+        rows = chain.from_iterable(anatomy.weights.values())
+        weights = array("d", chain.from_iterable(rows))
+        engine = ScalarEngine(config, OptimizerConfig(), weights)
+        with _Followed(function) as followed:
+            followed.replace(scalar_engine.linear, _linear)
+            followed(engine, anatomy.tokens[position], position, cache)
+    return followed.runs[0]
+
+
+def _linear(x: Vector, w: Sequence[Vector]) -> Vector:
+    """`scalar_engine.linear` without a graph: only what comes out is a Value."""
+    numbers = [each.data for each in x]
+    return [Value(kernels.dot([each.data for each in row], numbers)) for row in w]
+
+
+# ---------------------------------------------------------------- the numbers as they are made
+
+
+class _Noted(Value):
+    """A number of which all that is made from it is noted, in the order in which it is made. The
+    arithmetic is Value's own."""
+
+    __slots__ = ()
+
+
+class _Notes:
+    """The numbers that are made of _Noted ones, in this order."""
+
+    def __init__(self) -> None:
+        self.values: list[Value] = []
+        self.operations: list[str] = []
+        self._one_at_a_time = threading.Lock()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Begins with no notes, and leaves none. Another thread waits meanwhile."""
+        with self._one_at_a_time:
+            self.values, self.operations = [], []
+            try:
+                yield
+            finally:
+                self.values, self.operations = [], []
+
+
+_NOTES = _Notes()
+
+
+def _noting(operate: Callable[..., Value], operation: str) -> Callable[..., Value]:
+    def noted(self: Value, *others: Value | float) -> Value:
+        made = operate(self, *others)
+        made.__class__ = _Noted
+        _NOTES.values.append(made)
+        _NOTES.operations.append(operation)
+        return made
+
+    return noted
+
+
+for _name, _operation in {
+    "__add__": "+", "__mul__": "×", "__pow__": "power", "log": "log", "exp": "exp", "relu": "relu",
+}.items():  # fmt: skip
+    setattr(_Noted, _name, _noting(getattr(Value, _name), _operation))
+
+
+def _sum_values(values: Vector) -> Value:
+    """`scalar_engine.sum_values`, of which three or more terms make one number. It adds the floats
+    as it adds Values; each term has a derivative of 1, as through the partial sums."""
+    if len(values) < 3 or not all(issubclass(kind, Value) for kind in set(map(type, values))):
+        return scalar_engine.sum_values(values)
+    # The function only adds, so that floats do.
+    data = scalar_engine.sum_values([each.data for each in values])  # type: ignore[misc]
+    total = _Noted(data, tuple(values), _ones(len(values)))  # type: ignore[arg-type]
+    _NOTES.values.append(total)
+    _NOTES.operations.append("Σ")
+    return total
+
+
+@lru_cache(maxsize=64)
+def _ones(count: int) -> tuple[float, ...]:
+    return (1.0,) * count
 
 
 # ---------------------------------------------------------------- the graph
@@ -416,8 +542,8 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
 class Graph:
     """Every number of one document, from the weights to the loss, each with a number of its own.
 
-    Nodes are counted: first the weights in parameter order, then the others in the order in which
-    they were made, so that the same text and shape of model have the same nodes, whatever the
+    Nodes are counted: first the weights in parameter order, then the constants, then all that is
+    made, in that order; so the same text and shape of model have the same nodes, whatever the
     weights. A sum of three or more is one node, Σ, without the partial sums. ValueError as for
     `dissect`; TooLargeError before anything is built.
     """
@@ -432,65 +558,60 @@ class Graph:
     ) -> None:
         inputs, targets = inputs_and_targets(tokens, config)
         _check_size(estimated_size(config, len(inputs)))
-        engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
         self.config = config
         self.tokens = inputs
+        self._layout = parameter_layout(config)
         self.source = source_of(function)
-        recorder = _Recorder(self.source, function.__code__)
-        logits, probs, losses = [], [], []
-        cache = KVCache(config.n_layer)
-        with recorder:
+        with _NOTES.taken(), _nothing_collected(), _Followed(function) as followed:
+            followed.replace(scalar_engine.sum_values, _sum_values)
+            followed.names["Value"] = _Noted
+            softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
+            engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
+            for weight in engine._params:
+                weight.__class__ = _Noted
+            logits, probs, losses = [], [], []
+            cache = KVCache(config.n_layer)
             for position, (token, target) in enumerate(zip(inputs, targets, strict=True)):
-                logits.append(function(engine, token, position, cache))
+                logits.append(followed(engine, token, position, cache))
                 probs.append(softmax(logits[-1]))
                 losses.append(-probs[-1][target].log())
             mean = sum_values(losses) / len(losses)
-        self.runs = recorder.runs
-        """The statements as they were run, by position."""
-        self._terms = recorder.terms
-        self._nodes: list[Value] = []
-        self._operations: list[str] = []
-        self._numbers: dict[Value, int] = {}
-        self._below = array("q")
-        self._ends = array("q")
-        """The children of all nodes, one node after the other, and where those of each end."""
-        for value in engine._params:
-            self._count(value, "weight")
-        for value, operation in zip(recorder.values, recorder.operations, strict=True):
-            children = dict.fromkeys(self._made_from(value))
-            for child in children:
-                if child not in self._numbers:
-                    self._count(child, "constant")
-            self._below.extend([self._numbers[child] for child in children])
-            self._count(value, operation)
+            self.runs = followed.runs
+            """The statements as they were run, by position."""
+            self._bases = {
+                "loss": mean, "losses": losses, "probs": probs, "logits": logits,
+                **engine._state_dict, **_named(self.runs),
+            }  # fmt: skip
+            self._count(engine._params, _NOTES.values, _NOTES.operations)
         self.loss = self.number(mean)
         """The node of the loss."""
-        self._bases: dict[str, Any] = {}
-        self._names: dict[int, tuple[str, tuple[int, ...]]] = {}
-        self._call({"loss": mean, "losses": losses, "probs": probs, "logits": logits})
-        self._call(engine._state_dict)
-        for position, runs in enumerate(self.runs):
-            for run, names in zip(runs, names_of(runs, position), strict=True):
-                self._call({name: m.value for m, name in zip(run.made, names, strict=True) if name})
         self.walked = False
         """True once `backward` has come by."""
         if backward:
             self.backward()
 
-    def _count(self, value: Value, operation: str) -> None:
-        self._numbers[value] = len(self._nodes)
-        self._nodes.append(value)
-        self._ends.append(len(self._below))
-        self._operations.append(operation)
-
-    def _call(self, named: dict[str, Any]) -> None:
-        """Give the numbers in each value that name, unless they have one."""
-        for base, value in named.items():
-            self._bases[base] = value
-            for path, each in _paths(value):
-                if each not in self._numbers:
-                    self._count(each, "constant")
-                self._names.setdefault(self._numbers[each], (base, path))
+    def _count(
+        self, weights: Sequence[Value], made: Sequence[Value], operations: Sequence[str]
+    ) -> None:
+        """Give each number its own: to the weights, then the constants, then what was made."""
+        self._base_of: dict[Value, str] = {}
+        """The first of the names under which a number stands, alone or in lists."""
+        for base in reversed(self._bases):
+            self._base_of.update(dict.fromkeys(_flat(self._bases[base]), base))
+        self._used = Counter(chain.from_iterable(map(_children, made)))
+        """How many nodes are made from each."""
+        for children in map(_children, made):
+            if _repeats(children):
+                self._used.subtract(children)
+                self._used.update({*children})
+        known = {*weights, *made}
+        found = {**self._used, **self._base_of}
+        constants = [each for each in found if isinstance(each, Value) and each not in known]
+        self._nodes = [*weights, *constants, *made]
+        self._operations = [
+            *["weight"] * len(weights), *["constant"] * len(constants), *operations,
+        ]  # fmt: skip
+        self._numbers = dict(zip(self._nodes, range(len(self._nodes)), strict=True))
 
     def backward(self) -> None:
         """Compute d(loss)/d(node) for every node; from then on there are gradients."""
@@ -522,13 +643,11 @@ class Graph:
         The terms of a Σ come with the largest in size first, and nan before all others.
         """
         value = self._at(node)
-        terms = self._terms.get(value)
-        local_grads = (1.0,) * len(terms) if terms else value._local_grads
         found: dict[int, float] = {}
-        for child, local in zip(terms or value._children, local_grads, strict=True):
+        for child, local in zip(value._children, value._local_grads, strict=True):
             number = self._numbers[child]
             found[number] = found.get(number, 0.0) + local
-        if not terms:
+        if self._operations[node] != "Σ":
             return list(found.items())
         shares = {child: local * self._nodes[child].data for child, local in found.items()}
         largest = sorted(found, key=lambda child: _size_order(shares[child]))
@@ -536,26 +655,25 @@ class Graph:
 
     def children_count(self, node: int) -> int:
         """How many numbers it is made from."""
-        return len(set(self._made_from(self._at(node))))
+        return len(set(self._at(node)._children))
 
     def users(self, node: int) -> list[int]:
         """The nodes that are made from it, in the order in which they were made."""
-        self._at(node)
-        offsets, users = self._used
-        return list(users[offsets[node] : offsets[node + 1]])
+        value = self._at(node)
+        return [user for user, below in enumerate(map(_children, self._nodes)) if value in below]
 
     def users_count(self, node: int) -> int:
         """How many nodes are made from it."""
-        self._at(node)
-        offsets, _ = self._used
-        return offsets[node + 1] - offsets[node]
+        return self._used[self._at(node)]
 
     def name(self, node: int) -> str:
         """The name by which `find` finds it; "" for a number that never had one."""
-        self._at(node)
-        if node not in self._names:
-            return ""
-        return full_name(*self._names[node])
+        value = self._at(node)
+        if self._operations[node] == "weight":
+            spec = next(each for each in self._layout if node < each.offset + each.size)
+            return full_name(spec.name, divmod(node - spec.offset, spec.columns))
+        base = self._base_of.get(value)
+        return "" if base is None else full_name(base, _path(self._bases[base], value) or ())
 
     def find(self, name: str) -> int:
         """The node of that name. NoSuchNumberError, a LookupError, if there is none."""
@@ -579,26 +697,15 @@ class Graph:
             raise IndexError(f"there is no number {node}: they are 0 ... {len(self._nodes) - 1}")
         return self._nodes[node]
 
-    def _made_from(self, value: Value) -> Sequence[Value]:
-        return self._terms.get(value) or value._children
 
-    @cached_property
-    def _used(self) -> tuple[array[int], array[int]]:
-        """(offsets, users): those of a node stand from its offset to that of the next one."""
-        below, ends = self._below, self._ends
-        offsets = array("q", bytes(8 * (len(ends) + 2)))
-        for child in below:
-            offsets[child + 2] += 1
-        for node in range(2, len(offsets)):
-            offsets[node] += offsets[node - 1]
-        users = array("q", bytes(8 * len(below)))
-        start = 0
-        for user, end in enumerate(ends):
-            for child in below[start:end]:
-                users[offsets[child + 1]] = user
-                offsets[child + 1] += 1
-            start = end
-        return offsets, users
+_children: Callable[[Value], tuple[Value, ...]] = attrgetter("_children")
+
+
+def _repeats(children: tuple[Value, ...]) -> bool:
+    """True for x in x × x."""
+    if len(children) == 2:
+        return children[0] is children[1]
+    return len(children) > 2 and len({*children}) < len(children)
 
 
 def estimated_size(config: ModelConfig, length: int) -> int:
@@ -608,13 +715,13 @@ def estimated_size(config: ModelConfig, length: int) -> int:
 
 
 def _size_at(config: ModelConfig, position: int) -> int:
-    """About how many numbers one position makes: two for each weight that it meets, and more for
-    each position that a head reads."""
+    """About how many numbers one position makes: one for each weight that it meets and each output
+    of a matrix, and more for each position that a head reads."""
     n_embd, read = config.n_embd, position + 1
-    norm, attention = 3 * n_embd, 4 * n_embd * read + 8 * config.n_head * read
-    layer = 2 * 12 * n_embd**2 + attention + 2 * norm + 6 * n_embd
-    last = 2 * config.vocab_size * n_embd + 6 * config.vocab_size
-    return 4 * n_embd + config.n_layer * layer + last
+    norm, attention = 2 * n_embd, 2 * n_embd * read + 8 * config.n_head * read
+    layer = 12 * n_embd**2 + attention + 2 * norm + 16 * n_embd
+    last = config.vocab_size * n_embd + 6 * config.vocab_size
+    return 3 * n_embd + config.n_layer * layer + last
 
 
 def _check_size(estimate: int) -> None:
@@ -658,35 +765,59 @@ def full_name(base: str, path: Sequence[int]) -> str:
     return base + gap + "".join(f"[{index}]" for index in path)
 
 
-def _paths(value: Any) -> Iterator[tuple[tuple[int, ...], Value]]:
-    """Every Value in nested lists, with its indices."""
-    if isinstance(value, Value):
-        yield (), value
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            for path, each in _paths(inner):
-                yield (index, *path), each
+def _named(runs: Sequence[Sequence[Run]]) -> dict[str, Any]:
+    """What the runs of each position made, by its full name without indices."""
+    return {
+        name: made.value
+        for position, own in enumerate(runs)
+        for run, names in zip(own, names_of(own, position), strict=True)
+        for made, name in zip(run.made, names, strict=True)
+        if name
+    }
+
+
+def _path(within: Any, value: Value) -> tuple[int, ...] | None:
+    """The indices of a number in nested lists; None if it is not there."""
+    if within is value:
+        return ()
+    for index, each in enumerate(within if isinstance(within, list) else ()):
+        path = _path(each, value)
+        if path is not None:
+            return (index, *path)
+    return None
 
 
 def _copied(value: Any) -> Any:
     """Lists and tuples copied as lists, all else as it is."""
-    return [_copied(each) for each in value] if isinstance(value, list | tuple) else value
+    if not isinstance(value, list | tuple):
+        return value
+    return [_copied(each) for each in value] if _holds(value, (list, tuple)) else list(value)
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
-    if isinstance(value, Value | float | int) and not isinstance(value, bool):
-        return ()
     if not isinstance(value, list):
-        return None
+        return () if _is_number(type(value)) else None
+    if not _holds(value, (list,)):
+        return (len(value),) if all(map(_is_number, set(map(type, value)))) else None
     inner = {_shape(each) for each in value}
     if len(inner) > 1 or None in inner:
         return None
-    return (len(value), *(inner.pop() or ())) if inner else (0,)
+    return (len(value), *(inner.pop() or ()))
 
 
-def _flat(value: Any) -> Iterator[Value | float]:
-    if isinstance(value, list):
-        for each in value:
-            yield from _flat(each)
-    else:
-        yield value
+def _flat(value: Any) -> list[Any]:
+    """All that nested lists hold, row by row."""
+    if not isinstance(value, list):
+        return [value]
+    if not _holds(value, (list,)):
+        return value
+    return list(chain.from_iterable(map(_flat, value)))
+
+
+def _is_number(kind: type) -> bool:
+    return issubclass(kind, (Value, float, int)) and kind is not bool
+
+
+def _holds(values: Sequence[Any], kinds: tuple[type, ...]) -> bool:
+    """True if one of the values is of one of the kinds. Most are of one kind, and a row is long."""
+    return any(issubclass(kind, kinds) for kind in set(map(type, values)))

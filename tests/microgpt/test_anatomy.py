@@ -49,8 +49,8 @@ def close(value: float | Sequence[float], tolerance: float = 1e-12) -> object:
 # ---------------------------------------------------------------- against the scalar engine
 
 
-@settings(max_examples=10)
-@given(models(work=10_000))
+@settings(max_examples=8)
+@given(models(work=5_000))
 def test_every_number_is_the_one_of_that_name_in_the_scalar_engine(model: Model) -> None:
     config, weights, tokens = model
     anatomy = dissect(config, weights, tokens)
@@ -95,8 +95,8 @@ def test_every_number_is_the_one_of_that_name_in_the_scalar_engine(model: Model)
     assert sum(anatomy.losses) / len(anatomy.losses) == close(graph.value(graph.loss))
 
 
-@settings(max_examples=6)
-@given(models(work=10_000))
+@settings(max_examples=5)
+@given(models(work=5_000))
 def test_the_losses_are_those_of_the_engine(model: Model) -> None:
     config, weights, tokens = model
     engine = ScalarEngine(config, OptimizerConfig(), weights)  # type: ignore[arg-type]
@@ -106,7 +106,7 @@ def test_the_losses_are_those_of_the_engine(model: Model) -> None:
 # ---------------------------------------------------------------- the parts of a logit
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(models(), st.data())
 def test_the_parts_add_up_to_the_logit_and_to_every_difference(
     model: Model, data: st.DataObject
@@ -133,7 +133,7 @@ def test_the_parts_add_up_to_the_logit_and_to_every_difference(
         assert len(places) == len(parts), "each part is listed once"
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(models(), st.data())
 def test_what_a_head_writes_is_shared_out_among_the_positions_it_reads(
     model: Model, data: st.DataObject
@@ -154,7 +154,7 @@ def test_what_a_head_writes_is_shared_out_among_the_positions_it_reads(
     assert head_sizes(anatomy, 0, head, 0) == close([math.hypot(*anatomy.layers[0].heads[head][0])])
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(models())
 def test_the_last_stage_of_the_lens_is_what_the_model_says(model: Model) -> None:
     config, weights, tokens = model
@@ -173,7 +173,7 @@ def test_the_last_stage_of_the_lens_is_what_the_model_says(model: Model) -> None
 SMALL = ModelConfig(5, n_embd=4, n_head=2, n_layer=2, block_size=3)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(
     st.lists(
         st.tuples(

@@ -150,7 +150,7 @@ def test_going_back_shows_other_numbers_and_forward_the_same(session: Session) -
 
 def test_looking_changes_nothing(registry: Registry, words: Path) -> None:
     one, other = (Session.open(text_run(words), registry) for _ in range(2))
-    for _ in range(5):
+    for _ in range(2):
         one.advance(1)
         other.advance(1)
         for view in VIEWS:
@@ -206,7 +206,7 @@ def test_a_number_is_opened_by_name_or_as_the_look_says_which(session: Session) 
 def test_a_model_too_large_for_a_view_is_told_with_how_many_numbers_it_would_have(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("microgpt.trace.LARGEST", 2_000)
+    monkeypatch.setattr("microgpt.trace.LARGEST", 1_000)
     for view in VIEWS:
         shown = session.look_inside(Look(view, "otter"))
         large = view in ("lines", "number")
