@@ -10,6 +10,9 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 COMPILE := $(BIN)/python -m compileall -q microgpt playground
 # Four at a time on two cores: the end-to-end tests mostly wait for their terminals.
 PARALLEL := -n 4 --dist worksteal
+# What is compiled once is kept, also where the system is told to keep nothing: each process that the
+# tests start would compile its imports again, and each of the four all tests.
+export PYTHONDONTWRITEBYTECODE :=
 # FILE=... reaches the recipe as a variable of the shell, so that its name may have spaces.
 
 .PHONY: play test check unit gallery others bench docs shots clean
@@ -45,6 +48,9 @@ check: $(VENV)/.testing
 # The whole suite, the real command in a real terminal included (that part needs tmux).
 unit: $(VENV)/.testing
 	@command -v tmux >/dev/null || { echo "The end-to-end tests need tmux: install it with your system's package manager." >&2; exit 1; }
+	@# Compiles the tests, half of them on each core; what is wrong with one is said below.
+	@$(BIN)/pytest --collect-only -qq tests/tui tests/lab >/dev/null 2>&1 & \
+	$(BIN)/pytest --collect-only -qq --ignore=tests/tui --ignore=tests/lab >/dev/null 2>&1; wait
 	$(BIN)/pytest $(PARALLEL)
 
 # Every distribution of plugins/, installed and tested in an environment of its own.
