@@ -6,6 +6,8 @@ them can be wrong. Each binding has an id, by which a key map can move it to ano
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.binding import Binding
 
 RUN = Binding.Group("Training")
@@ -48,14 +50,22 @@ def action_name(action: str) -> str:
     return name.replace("_", "-") + (f".{argument}" if argument else "")
 
 
+def run_keys(screen: str) -> list[Binding]:
+    """The keys that move the run, on each screen that shows the run: see `RunActions`."""
+    keys = [
+        _key("s", "step", "step", "Do one training step", RUN),
+        _key("b", "back", "back", "Go back one training step", RUN),
+        _key("space", "run", "run", "Train on, or pause", RUN, display="space"),
+        _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN,
+             display="+/-"),
+        _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, show=False,
+             display="-"),
+    ]  # fmt: skip
+    return [replace(key, id=f"{screen}.{action_name(key.action)}") for key in keys]
+
+
 MAIN_BINDINGS = [
-    _key("s", "step", "step", "Do one training step", RUN),
-    _key("b", "back", "back", "Go back one training step", RUN),
-    _key("space", "run", "run", "Train on, or pause", RUN, display="space"),
-    _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN,
-         display="+/-"),
-    _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, show=False,
-         display="-"),
+    *run_keys("main"),
     _key("r", "reset", "reset", "Return to step 0; the same steps come again", RUN),
     _key("home", "travel(0)", "first step", "Go to the first step of the record", RUN,
          show=False),

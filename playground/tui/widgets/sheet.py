@@ -32,11 +32,11 @@ NONE = SHADES + 2
 """The level of a cell that holds nothing."""
 
 Ink = str | tuple[str, int] | tuple[str, bytes]
-"""The name of an ink: one of INKS, ("shade", level) for a tinted ground, the level from 0 to SHADES,
-NAN or NONE, ("sign", level) for a ground on the diverging scale of heat maps, ("flame", level) for
-the same scale as the colour of the letters. With bytes in the place of a level, a row of cells is
-one piece: each byte is the level of an equal share of the text, whose characters are one column
-wide."""
+"""The name of an ink: one of INKS, ("shade", level) for a tinted ground, the level from 0 to
+SHADES, NAN or NONE, ("sign", level) for a ground on the diverging scale of heat maps, ("flame",
+level) for the same scale as the colour of the letters. With bytes in the place of a level, a row of
+cells is one piece: each byte is the level of an equal share of the text, whose characters are one
+column wide."""
 INKS = (
     "text", "muted", "faint", "strong", "pointed", "good", "caution", "bad", "cursor", "row",
     "plus", "minus",

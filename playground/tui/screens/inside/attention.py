@@ -11,6 +11,7 @@ from typing import ClassVar, get_args
 from typing_extensions import override
 
 from playground.lab.protocol.inside import AttentionReading, Inside, Measure, View
+from playground.tui.screens.inside.graph_names import attention_number
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
@@ -71,7 +72,8 @@ class Plan:
 class AttentionView(ViewPage):
     name: ClassVar[View] = "attention"
     moves = "source"
-    layered = headed = True
+    layered = True
+    beside = "head"
     enters = "open"
     turns = "α/size/push"
     zooms = True
@@ -327,17 +329,14 @@ class AttentionView(ViewPage):
         return state.look == before
 
     @override
-    def number(self, inside: Inside, state: InsideState) -> str | None:
-        return self._number(inside, state)
-
-    def _number(self, inside: Inside, state: InsideState) -> str:
+    def number(self, inside: Inside, state: InsideState) -> str:
         layer, head = state.layer(inside), state.head(inside)
         at, source = state.position(inside), state.source(inside)
-        return f"attn_weights layer {layer} h {head} position {at} [{source}]"
+        return attention_number(layer, head, at, source)
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
-        state.go(view="number", node=None, unfolded=(), name=self._number(inside, state))
+        state.open_number(self.number(inside, state))
         return None
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from playground.lab.protocol.inside import Inside, NeuronReading, NeuronsReading, View
+from playground.tui.screens.inside.graph_names import neuron_number
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
@@ -196,6 +197,12 @@ class NeuronsView(ViewPage):
         return [*line, (fit(shown, room).rstrip(), "strong")]
 
     # ------------------------------------------------------------ keys
+
+    @override
+    def number(self, inside: Inside, state: InsideState) -> str | None:
+        assert isinstance(inside.reading, NeuronsReading)
+        neuron = state.cursor("neurons", len(inside.reading.activations))
+        return neuron_number(inside.look.layer, neuron, inside.look.position)
 
     @override
     def move(self, inside: Inside, state: InsideState, by: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
-from playground.lab.protocol.inside import Inside, View
+from playground.lab.protocol.inside import Inside, Position, View
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.bars import bar_cells
 from playground.tui.widgets.heatmap import glyph_of
@@ -121,20 +121,27 @@ class Page:
             text = "?"
         return _middle(text, width), "cursor" if chosen else ("sign", level)
 
-    def strip(self, values: Sequence[float], scale: float, width: int) -> Line:
-        """Numbers as a strip of cells, one or two columns each; what has no room is counted."""
+    def strip_plan(self, count: int, width: int) -> tuple[int, int]:
+        """The columns of a cell of a strip, and how many of so many numbers have room."""
+        cell = 2 if 2 * count <= width else 1
+        return cell, count if cell * count <= width else max(1, width - 6)
+
+    def strip(self, values: Sequence[float], scale: float, width: int, chosen: int = -1) -> Line:
+        """Numbers as a strip of cells, one or two columns each; what has no room is counted.
+
+        chosen: the number that is marked; -1 for none.
+        """
         if not values:
             return []
-        cell = 2 if 2 * len(values) <= width else 1
-        most = width // cell
-        shown: Sequence[float] = values
-        more = ""
-        if len(values) > most:
-            more = f" +{len(values) - max(1, width - 6)}"
-            shown = values[: max(1, width - 6)]
-        line = self.signs(shown, scale, cell)
-        if more:
-            line.append((more, "muted"))
+        cell, count = self.strip_plan(len(values), width)
+        if 0 <= chosen < count:
+            line = self.signs(values[:chosen], scale, cell)
+            line.append(self.sign("▪" if not self.mono else "", values[chosen], scale, cell, True))
+            line += self.signs(values[chosen + 1 : count], scale, cell)
+        else:
+            line = self.signs(values[:count], scale, cell)
+        if count < len(values):
+            line.append((f" +{len(values) - count}", "muted"))
         return line
 
     def signs(self, values: Sequence[float], scale: float, cell: int) -> Line:
@@ -286,6 +293,16 @@ def quoted(text: str) -> str:
     return f"‘{token_text(text)}’"
 
 
+def shown_name(name: str, position: Position) -> str:
+    """A number's name with the token that the position reads in the place of the token's id."""
+    start = f"wte[{position.id}]"
+    return (
+        f"wte['{token_text(position.token)}']{name[len(start) :]}"
+        if (name.startswith(start))
+        else name
+    )
+
+
 def part_words(shown: int, first: int, total: int, what: str) -> str:
     """Which part is in sight: "rows 0–15 of 64"; "" if all is."""
     if shown >= total:
@@ -317,12 +334,15 @@ class ViewPage:
     moves: ClassVar[str] = ""
     """What up and down move in; "" for nothing."""
     layered: ClassVar[bool] = False
-    """True if the view shows one layer; `headed` likewise for one head."""
-    headed: ClassVar[bool] = False
+    """True if the view shows one layer."""
+    beside: ClassVar[str] = ""
+    """What `,` and `.` choose; "" for nothing."""
     enters: ClassVar[str] = ""
     """What Enter does, in a word or two; "" for nothing."""
     turns: ClassVar[str] = ""
     """What `n` does."""
+    backs: ClassVar[str] = ""
+    """What `b` does, where that is not to go back a training step."""
     zooms: ClassVar[bool] = False
     rises: ClassVar[bool] = False
     """True if `u` goes up."""
@@ -333,6 +353,10 @@ class ViewPage:
 
     def move(self, inside: Inside, state: InsideState, by: int) -> None:
         """Move by lines."""
+
+    def sideways(self, inside: Inside, state: InsideState, by: int) -> None:
+        """Choose what is beside the chosen thing: another head, in most views."""
+        state.next_head(by, inside)
 
     def turn(self, inside: Inside, state: InsideState) -> None:
         """Do what `n` does."""
