@@ -59,6 +59,12 @@ class PtyProgram:
             return bool(data)
         return True
 
+    def settle(self, seconds: float) -> None:
+        """Read the output for so many seconds."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and self.read(left):
+            pass
+
     def wait_end(self, seconds: float = 10) -> None:
         """Wait until the program has ended by itself."""
         deadline = time.monotonic() + seconds

@@ -74,7 +74,7 @@ MAIN_BINDINGS = [
          RUN),
     _key("a", "dialog('runs')", "runs",
          "All runs that were recorded: open, compare, name, export", RUN),
-    _key("d", "dialog('datasets')", "data set", "Choose a data set or a text file of your own",
+    _key("d", "dialog('datasets')", "data", "Choose a data set or a text file of your own",
          DATA),
     _key("t", "dialog('tokenizers')", "tokenizer", "Choose how text becomes tokens", DATA),
     _key("e", "dialog('engines')", "engine", "Let another engine go on with this run", DATA,
@@ -91,7 +91,7 @@ MAIN_BINDINGS = [
          show=False, display="/", priority=True),
     _key("w", "windows", "windows", "Split a long text into windows of the context length", DATA,
          show=False),
-    _key("i", "inside", "look inside", "The microscope: all that the model computes for one text",
+    _key("i", "inside", "inside", "The microscope: all that the model computes for one text",
          LOOK),
     _key("y", "dialog('probes')", "probes", "Prompts that are asked again and again, and how the "
          "answers change", DATA, show=False),
@@ -124,6 +124,8 @@ MAIN_BINDINGS = [
          show=False, display="]"),
     _key("v", "kind", "weights, grads, ...",
          "Show weights, gradients, the last update, or Adam's moments", LOOK, show=False),
+    _key("ctrl+p", "app.command_palette", "find", "Find every command, data set and plugin by its "
+         "name", APP, display="^p"),
     _key("question_mark,f1", "help", "help", "Every key, and what you are looking at", APP,
          display="?"),
     _key("escape", "escape", "back to panels", "Leave a field, a zoom, a cursor", APP, show=False,

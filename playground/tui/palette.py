@@ -76,7 +76,7 @@ def commands(main: MainScreen) -> Iterable[SystemCommand]:
 
 def _all(main: MainScreen) -> Iterable[SystemCommand]:
     for binding in MAIN_BINDINGS:
-        if binding.action != "escape":
+        if binding.action not in ("escape", "app.command_palette"):
             key = binding.key_display or binding.key
             yield SystemCommand(
                 f"{binding.description.capitalize()} ({key})",

@@ -75,7 +75,7 @@ class AttentionView(ViewPage):
     layered = True
     beside = "head"
     enters = "open"
-    turns = "α/size/push"
+    turns = "measure"
     zooms = True
 
     @override
@@ -153,10 +153,9 @@ class AttentionView(ViewPage):
             across = (width + 2) // (LABEL + cell * count + 2)
             if across >= heads:
                 return self._cropped(width, height, count, range(heads), heads, cell, state, inside)
-        seen, across = max(  # all heads in one or more rows, and the most positions of each
-            (min(*self._sides(width, height, count, heads, across)), across)
-            for across in range(1, heads + 1)
-        )
+        sides = {n: self._sides(width, height, count, heads, n) for n in range(1, heads + 1)}
+        across = max(sides, key=lambda n: (min(sides[n]), math.prod(sides[n])))
+        seen = min(sides[across])  # all heads in one or more rows, with the most positions of each
         if seen >= min(FEWEST, count):
             return self._cropped(width, height, count, range(heads), across, 1, state, inside)
         across = min(heads, max(1, (width + 2) // (LABEL + min(count, 16) + 2)))

@@ -106,6 +106,8 @@ class CreditView(ViewPage):
         for kind, word in KINDS:
             values = [part.value for part in reading.parts if part.kind == kind]
             line += [(f"{word} ", "muted"), (f"{plus(sum(values))}  ", "text")]
+        if reading.rest_count:
+            line += [("others ", "muted"), (f"{plus(reading.rest)}  ", "text")]
         return line
 
     def _mine(self, part: CreditPart, inside: Inside, state: InsideState) -> bool:

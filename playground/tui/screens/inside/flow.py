@@ -49,7 +49,7 @@ class FlowView(ViewPage):
         state.scrolled["flow"] = first
         names = max((len(_name(one)) for one in stages), default=4) + 1
         shapes = max((len(one.shape) for one in stages), default=4)
-        left = 6 + names + shapes + 2
+        left = 5 + names + shapes + 2
         for k in range(first, first + shown):
             stage = stages[k]
             mark: Ink = "pointed" if k == chosen else "strong" if _stream(stage) else "text"

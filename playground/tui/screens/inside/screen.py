@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.lab.protocol.inside import VIEWS, Inside, View
-from playground.tui.bindings import LOOK, run_keys
+from playground.tui.bindings import LOOK, action_name, run_keys
 from playground.tui.control.controller import Controller
 from playground.tui.control.run_actions import RunActions
 from playground.tui.key_order import Turn, forget_keys, hear_on
@@ -109,16 +109,20 @@ INSIDE_BINDINGS = [
     _key("question_mark,f1", "help", "help", "How to read this view, and every key", LOOK, "?"),
     _key("escape", "escape", "leave", "Leave the field, the typed text, the zoom, the microscope",
          LOOK, "esc"),
-    _key("q,i", "leave", "leave", "Leave the microscope; it opens again as it is", LOOK, "q",
-         show=False),
+    _key("q,i", "leave", "leave", "Leave the microscope; it opens again as it is", LOOK, "q"),
 ]  # fmt: skip
 
-RANKS = (
-    "help", "escape", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)",
-    "layer(-1)", "type", "step", "run", "token_on", "back", "number", "token(1)", "zoom",
-    "turn_view(1)", "sample", "speed(1)", "document",
-)  # fmt: skip
-"""The keys in the order in which they are shown where not all have room."""
+RANKS = {
+    action_name(action): place
+    for place, action in enumerate(
+        ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)", "type",
+         "step", "back", "layer(-1)", "number", "run", "token_on", "token(1)", "escape", "zoom",
+         "turn_view(1)", "sample", "speed(1)", "document")
+    )
+}  # fmt: skip
+"""Which keys are shown where not all have room."""
+ROOMY = 100
+"""Columns from which on the line of keys says what each arrow does."""
 NEEDS_READING = {
     "position", "move", "enter", "turn", "token_on", "users", "head", "layer", "token", "number",
     "zoom", "ends",
@@ -280,7 +284,7 @@ class InsideScreen(RunActions, Screen[Place | None]):
             "back": self.view.backs or "back",
             "zoom": "zoom" if self.view.zooms else "",
             "token(1)": "token" if self.view.name in ("attention", "depth", "credit") else "",
-            "number": "number" if self._number else "",
+            "number": TITLES["number"] if self._number else "",
             "escape": self._escape_words,
             "document": "document" if self.state.look.text is not None else "",
         }
@@ -289,12 +293,15 @@ class InsideScreen(RunActions, Screen[Place | None]):
             for one in INSIDE_BINDINGS
             if one.show and own.get(one.action, one.description)
         ]
-        room = self.app.size.width - 2
-        wanted = sorted(shown, key=lambda one: RANKS.index(one.action))
-        while wanted and sum(_columns(one) for one in wanted) > room + 1:
-            wanted.pop()
-        bar = self.query_one(KeyBar)
-        bar.show_bindings([one for one in shown if one in wanted], self._model.running)
+        if self.app.size.width < ROOMY:
+            shown = [
+                replace(one, key_display="←→↑↓", description="move")
+                if one.action == "position(-1)"
+                else one
+                for one in shown
+                if one.action != "move(-1)"
+            ]
+        self.query_one(KeyBar).show_bindings(shown, self._model.running, RANKS)
 
     @property
     def _layers(self) -> int:
@@ -313,7 +320,7 @@ class InsideScreen(RunActions, Screen[Place | None]):
             return "close"
         if self.state.zoomed and self.view.zooms:
             return "zoom out"
-        return "leave" if self.state.look.text is None else "document"
+        return "" if self.state.look.text is None else "document"
 
     # ------------------------------------------------------------ keys: looking
 
@@ -533,10 +540,6 @@ class InsideScreen(RunActions, Screen[Place | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
-
-
-def _columns(binding: Binding) -> int:
-    return len(binding.key_display or binding.key) + len(binding.description) + 3
 
 
 def _pages(pages: Sequence[ViewPage]) -> dict[View, ViewPage]:

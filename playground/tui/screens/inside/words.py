@@ -24,8 +24,8 @@ SEEN: dict[View, str] = {
         "read before later ones exist. Position 0 reads only itself: 1.000."
     ),
     "depth": (
-        "What the model would say if the depth ended here: the likeliest token of each stage. "
-        "The fuller the shade, the likelier what comes next, or the pinned token."
+        "What the model would say if it ended at a stage: the likeliest token there. The fuller "
+        "the shade, the likelier is what comes next, or the pinned token."
     ),
     "credit": (
         "Everything that adds to one logit, the largest first. The bars begin at 0, each where "
@@ -36,8 +36,8 @@ SEEN: dict[View, str] = {
         "this text, · is silent there."
     ),
     "lines": (
-        "The function that computes all this, run at the chosen position: left its lines, right "
-        "what the marked line made."
+        "The function that computes all this, statement by statement as it is run at the chosen "
+        "position, and what the marked statement made."
     ),
     "number": (
         "One number and what it is made from. Its gradient says by how much the loss grows when "
