@@ -34,12 +34,12 @@ def keys() -> dict[str, float]:
             shown.wait(b"look inside")
             for view in "1234567":
                 shown.press(view)
-                shown.settle(1.5)
+                shown.skip(1.5)
                 for index in range(COUNT):
                     sent.append((view, shown.press(MOVES[index % len(MOVES)])))
-                    shown.settle(0.09 + index % 7 / 100)
+                    shown.skip(0.09 + index % 7 / 100)
             shown.press("q")
-            shown.settle(1.0)
+            shown.skip(1.0)
             shown.press("q")
             shown.wait_end()
         handled = [line.split() for line in Path(log.name).read_text().splitlines()]

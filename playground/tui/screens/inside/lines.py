@@ -28,7 +28,7 @@ BESIDE = 110
 class LinesView(ViewPage):
     name: ClassVar[View] = "lines"
     moves = "line"
-    enters = "number"
+    enters = "open"
     turns = "next line"
     backs = "line back"
 

@@ -39,7 +39,8 @@ class NeuronsView(ViewPage):
     name: ClassVar[View] = "neurons"
     moves = "neuron"
     layered = True
-    enters = "open neuron"
+    enters = "open"
+    leads = "Parameters"
 
     @override
     def draw(self, page: Page, inside: Inside, state: InsideState) -> None:

@@ -339,6 +339,8 @@ class ViewPage:
     """What `,` and `.` choose; "" for nothing."""
     enters: ClassVar[str] = ""
     """What Enter does, in a word or two; "" for nothing."""
+    leads: ClassVar[str] = ""
+    """What Enter leads to from what it opened; "" for nothing else."""
     turns: ClassVar[str] = ""
     """What `n` does."""
     backs: ClassVar[str] = ""

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
-from playground.lab.protocol.inside import VIEWS, Inside, View
+from playground.lab.protocol.inside import VIEWS, Inside, Look, View
 from playground.tui.bindings import LOOK, action_name, run_keys
 from playground.tui.control.controller import Controller
 from playground.tui.control.run_actions import RunActions
@@ -116,7 +116,7 @@ RANKS = {
     action_name(action): place
     for place, action in enumerate(
         ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)", "type",
-         "step", "back", "layer(-1)", "number", "run", "token_on", "token(1)", "escape", "zoom",
+         "back", "step", "layer(-1)", "number", "run", "token_on", "token(1)", "escape", "zoom",
          "turn_view(1)", "sample", "speed(1)", "document")
     )
 }  # fmt: skip
@@ -274,7 +274,7 @@ class InsideScreen(RunActions, Screen[Place | None]):
 
     def _draw_keys(self) -> None:
         own = {
-            "enter": self.view.enters,
+            "enter": (self._opened and self.view.leads) or self.view.enters,
             "turn": self.view.turns,
             "move(-1)": self.view.moves,
             "head(-1)": self.view.beside,
@@ -315,8 +315,13 @@ class InsideScreen(RunActions, Screen[Place | None]):
         return self.view.number(inside, self.state) if inside is not None else None
 
     @property
+    def _opened(self) -> bool:
+        """True if a neuron is opened here."""
+        return self.view.name == "neurons" and self.state.look.neuron is not None
+
+    @property
     def _escape_words(self) -> str:
-        if self.state.look.neuron is not None and self.view.name == "neurons":
+        if self._opened:
             return "close"
         if self.state.zoomed and self.view.zooms:
             return "zoom out"
@@ -353,7 +358,9 @@ class InsideScreen(RunActions, Screen[Place | None]):
     def _came(self) -> bool:
         """True if nothing else is to come for what is chosen."""
         looking = self._looking
-        return looking.answers == self.state.look or (looking.trouble is not None and looking.idle)
+        if looking.trouble is not None and looking.idle:
+            return True
+        return looking.answers is not None and _asks(looking.answers) == _asks(self.state.look)
 
     def action_view(self, number: int) -> None:
         self.show_view(VIEWS[number])
@@ -425,8 +432,9 @@ class InsideScreen(RunActions, Screen[Place | None]):
             self._changed()
 
     def action_zoom(self) -> None:
-        self.state.zoomed = not self.state.zoomed
-        self.draw()
+        if self.view.zooms:
+            self.state.zoomed = not self.state.zoomed
+            self.draw()
 
     def action_enter(self) -> None:
         inside = self.inside
@@ -528,7 +536,7 @@ class InsideScreen(RunActions, Screen[Place | None]):
         """Leave the innermost thing there is to leave."""
         if self.query_one("#inside-text").has_class("-shown"):
             self._hide_field()
-        elif self.view.name == "neurons" and self.state.look.neuron is not None:
+        elif self._opened:
             self.state.change(neuron=None)
             self._changed()
         elif self.state.zoomed and self.view.zooms:
@@ -540,6 +548,13 @@ class InsideScreen(RunActions, Screen[Place | None]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def _asks(look: Look) -> tuple[object, ...]:
+    """What of a look the answer depends on."""
+    if look.view == "number":
+        return (look.view, look.text, look.node, look.unfolded, look.name)
+    return (look,)
 
 
 def _pages(pages: Sequence[ViewPage]) -> dict[View, ViewPage]:

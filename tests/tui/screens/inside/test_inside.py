@@ -207,6 +207,7 @@ async def test_numbers_are_opened_by_clicks_and_weights_in_parameters() -> None:
         assert "x position 8 [0]" in inside.words()
         # A neuron that is opened twice leads to its row.
         await inside.press("5", "down", "enter")
+        assert "enter Parameters" in inside.keys
         await inside.pilot.press("enter")
         await inside.pilot.pause()
         assert inside.app.screen is inside.app.main
