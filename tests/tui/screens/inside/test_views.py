@@ -69,12 +69,13 @@ class Bench:
             self._press(key)
 
     def _press(self, key: str) -> None:
-        state, inside = self.state, self.inside
-        view = VIEW_PAGES[state.look.view]
-        ways = {"left": -1, "right": 1, "up": -1, "down": 1}
+        state = self.state
         if key.isdigit():
             state.change(view=VIEWS[int(key) - 1])
-        elif key in ("left", "right"):
+            return
+        inside, view = self.inside, VIEW_PAGES[state.look.view]
+        ways = {"left": -1, "right": 1, "up": -1, "down": 1}
+        if key in ("left", "right"):
             state.choose(state.position(inside) + ways[key], inside)
         elif key in ("up", "down"):
             view.move(inside, state, ways[key])
