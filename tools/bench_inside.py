@@ -15,6 +15,11 @@ from bench_screen import program
 HERE = Path(__file__).resolve()
 MOVES = ("\x1b[C", "\x1b[D", "\x1b[B", "\x1b[A")
 """Right, left, down, up: each is handled by an action of its own in every view."""
+SHOWS = {
+    "1": b"wte[token]", "2": b"a cell is", "3": b"what comes next", "4": b"sum of all",
+    "5": b"fire in this text", "6": b"statement", "7": b"one of",
+}  # fmt: skip
+"""By view: what it shows once its numbers are there."""
 COUNT = 60
 """Keys of each view."""
 WORDS = ("--steps", "9000000", "--engine", "vector")
@@ -34,7 +39,8 @@ def keys() -> dict[str, float]:
             shown.wait(b"look inside")
             for view in "1234567":
                 shown.press(view)
-                shown.skip(1.5)
+                shown.wait(SHOWS[view])  # a key that comes before is heard after it
+                shown.skip(0.5)
                 for index in range(COUNT):
                     sent.append((view, shown.press(MOVES[index % len(MOVES)])))
                     shown.skip(0.09 + index % 7 / 100)

@@ -41,7 +41,7 @@ AT_FIRST = 200
 """Runs that are read and shown before all the others."""
 _SHARE = 20
 """The rest after a reading lasts at least this many times as long as the reading."""
-NEED_NO_RUN = frozenset({"slash", "s", "S", "t", "i", "u", "escape", "ctrl+p"})
+NEED_NO_RUN = frozenset({"slash", "s", "S", "t", "i", "u", "ctrl+p"})
 """Keys of the list that are heard before the runs that they are about are on screen."""
 NOTHING = (
     "Nothing was recorded yet. Whatever is trained is kept here by itself: go back with esc, and "
@@ -280,6 +280,8 @@ class RunsScreen(Dialog[RunChoice | None]):
         """A key that is about a run waits until the list shows the runs that are searched for."""
         if isinstance(self.focused, Input) or key in NEED_NO_RUN:
             return "now"
+        if key == "escape":
+            return "leaves"
         return "now" if self._shown_for == (self._query, self._tree) else "waits"
 
     def _fail(self, problem: LabError) -> None:
