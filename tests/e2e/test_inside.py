@@ -95,6 +95,7 @@ def test_a_trained_model_is_looked_into_at_any_step(launch: Launch) -> None:
     assert given(terminal.wait_for(re.compile(r"step 200/.*anna"))) == late
 
     # From the loss down to a weight on keys alone, to its place in its matrix, and back.
+    terminal.resize(*SIZES[0])
     terminal.press("7")
     terminal.wait_for("loss")
     for _ in range(60):  # down the first child, until a weight of a matrix is reached
