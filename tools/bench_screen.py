@@ -27,7 +27,7 @@ WITH_GALLERY = str(_GALLERY) if _GALLERY.exists() else sys.executable
 
 
 @contextmanager
-def _program(*command: str, **extra: str) -> Iterator[PtyProgram]:
+def program(*command: str, **extra: str) -> Iterator[PtyProgram]:
     with tempfile.TemporaryDirectory() as home:
         env = {
             **{k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")},
@@ -36,11 +36,11 @@ def _program(*command: str, **extra: str) -> Iterator[PtyProgram]:
             "MICROGPT_PLAY_HOME": home,
             **extra,
         }
-        program = PtyProgram(list(command), env=env)
+        shown = PtyProgram(list(command), env=env)
         try:
-            yield program
+            yield shown
         finally:
-            program.close()
+            shown.close()
 
 
 def launch(rounds: int = 7) -> dict[str, float]:
@@ -48,12 +48,12 @@ def launch(rounds: int = 7) -> dict[str, float]:
     `s` is pressed as soon as there is a screen."""
     paint, step = [], []
     for _ in range(rounds):
-        with _program(COMMAND) as program:
-            paint.append(program.wait(b"Sampling") - program.started)
-            program.wait(b"step 0/")
-            program.press("s")
-            step.append(program.wait(b"step 1/") - program.started)
-            program.press("q")
+        with program(COMMAND) as shown:
+            paint.append(shown.wait(b"Sampling") - shown.started)
+            shown.wait(b"step 0/")
+            shown.press("s")
+            step.append(shown.wait(b"step 1/") - shown.started)
+            shown.press("q")
     return {
         "launch to first paint s": statistics.median(paint),
         "launch to first step s": statistics.median(step),
@@ -65,19 +65,19 @@ def keys(engine: str = "vector", count: int = 200) -> dict[str, float]:
     python = sys.executable if engine == "vector" else WITH_GALLERY
     words = ("--steps", "9000000", "--engine", engine)
     with tempfile.NamedTemporaryFile("w+") as log:
-        with _program(python, str(HERE), "watched", log.name, *words) as program:
-            program.wait(b"step 0/", 60)
-            program.press("++ ")
-            program.wait(b"steps/s")
+        with program(python, str(HERE), "watched", log.name, *words) as shown:
+            shown.wait(b"step 0/", 60)
+            shown.press("++ ")
+            shown.wait(b"steps/s")
             sent, painted = [], []
             for index in range(count):
-                mark = len(program.output)
+                mark = len(shown.output)
                 # To the next matrix and back: a matrix is shown with its name.
                 key, name = ("]", b"wpe") if index % 2 == 0 else ("[", b"wte")
-                sent.append(program.press(key))
-                painted.append(program.wait(name, 5, mark) - sent[-1])
-            program.press("q")
-            program.wait_end()
+                sent.append(shown.press(key))
+                painted.append(shown.wait(name, 5, mark) - sent[-1])
+            shown.press("q")
+            shown.wait_end()
         handled = [float(line) for line in Path(log.name).read_text().split()]
     delays = [arrival - sending for sending, arrival in zip(sent, handled, strict=True)]
     label = "key to" if engine == "vector" else f"{engine}: key to"
@@ -91,7 +91,7 @@ def keys(engine: str = "vector", count: int = 200) -> dict[str, float]:
 
 def throughput(steps: int = 3000, rounds: int = 3) -> dict[str, float]:
     """Steps a second with the screen against `train`, interleaved; the best of each."""
-    ratios, alone, shown = [], [], []
+    ratios, alone, rates = [], [], []
     for _ in range(rounds):
         done = subprocess.run(
             [sys.executable, str(HERE), "alone", str(steps)],
@@ -101,19 +101,19 @@ def throughput(steps: int = 3000, rounds: int = 3) -> dict[str, float]:
         )
         alone.append(float(done.stdout))
         with tempfile.NamedTemporaryFile("w+") as log:
-            with _program(
+            with program(
                 sys.executable, str(HERE), "timed", log.name, "--steps", str(steps)
-            ) as program:
-                program.wait(b"step 0/")
-                program.press("++ ")
-                program.wait(b"finished", 120)
-                program.press("q")
-                program.wait_end()
-            shown.append(float(Path(log.name).read_text()))
-        ratios.append(shown[-1] / alone[-1])
+            ) as shown:
+                shown.wait(b"step 0/")
+                shown.press("++ ")
+                shown.wait(b"finished", 120)
+                shown.press("q")
+                shown.wait_end()
+            rates.append(float(Path(log.name).read_text()))
+        ratios.append(rates[-1] / alone[-1])
     return {
         "steps a second without a screen": statistics.median(alone),
-        "steps a second with the screen": statistics.median(shown),
+        "steps a second with the screen": statistics.median(rates),
         "with the screen / without": statistics.median(ratios),
     }
 

@@ -18,6 +18,17 @@ from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.widget import Widget
 
+from playground.lab.protocol.inside import (
+    AttentionCell,
+    AttentionReading,
+    Inside,
+    Look,
+    Position,
+    Shape,
+)
+from playground.tui.screens.inside.page import Page
+from playground.tui.screens.inside.screen import VIEW_PAGES
+from playground.tui.screens.inside.state import InsideState
 from playground.tui.widgets.bars import Bar, Bars
 from playground.tui.widgets.chart import Baseline, Chart, Series
 from playground.tui.widgets.columns import Column
@@ -25,6 +36,7 @@ from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.gauge import ProgressLine
 from playground.tui.widgets.heatmap import HeatMap
 from playground.tui.widgets.scrubber import Mark, Scrubber
+from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.table import Cell, RowList, Sort
 from playground.tui.widgets.tiles import Tile, TokenTiles
@@ -35,6 +47,7 @@ BUDGETS = {
     "heat map 64x64": 8.0,
     "bars 27": 2.0,
     "table 120x41, 10,000 rows": 20.0,
+    "microscope 200x60, 8 heads x 63": 10.0,
 }
 """The most milliseconds of a refresh, from the design."""
 
@@ -144,6 +157,35 @@ def _tables() -> list[Case]:
     ]  # fmt: skip
 
 
+def _microscope(heads: int = 8, count: int = 63) -> Case:
+    """Attention in the microscope on a screen of 200x60, with other weights every time."""
+    rng = random.Random(4)
+    positions = tuple(
+        Position(chr(97 + p % 26), p % 26, "b", 1, 0.1, 2.3, "c", 2, 0.2) for p in range(count)
+    )
+    shape = Shape(27, count, 64, heads, 2)
+    cell = AttentionCell((0.1,) * 8, (0.2,) * 8, (0.3,) * 8, 0.16, 0.06, 0.1, 0.2, 0.3)
+
+    def row(length: int) -> tuple[float, ...]:
+        scores = [math.exp(rng.gauss(0, 2)) for _ in range(length)]
+        return tuple(score / sum(scores) for score in scores)
+
+    looks = []
+    for _ in range(4):
+        read = tuple(tuple(row(p + 1) for p in range(count)) for _ in range(heads))
+        reading = AttentionReading("weight", read, cell, "b")
+        look = Look("attention", position=count - 1, token=1)
+        looks.append(Inside(look, 1, 0, "", shape, positions, 0, reading))
+    sheet, state = Sheet(), InsideState(Look("attention"))
+
+    def change(turn: int) -> None:
+        page = Page(198, 51)
+        VIEW_PAGES["attention"].draw(page, looks[turn % 4], state)
+        sheet.show(page.lines, page.hits)
+
+    return "microscope 200x60, 8 heads x 63", (198, 51), sheet, change
+
+
 async def measure(case: Case) -> tuple[float, float]:
     """(best, median) CPU milliseconds from new data to the finished strips."""
     _, (width, height), widget, change = case
@@ -171,7 +213,7 @@ def main() -> dict[str, float]:
     os.environ.setdefault("COLORTERM", "truecolor")
     os.environ.setdefault("TERM", "xterm-256color")
     cases = [_chart(1_000, "chart 100x25, 1,000 points"), _heatmap(), _bars(), *_small()]
-    cases += [*_timelines(), *_tables()]
+    cases += [*_timelines(), *_tables(), _microscope()]
     cases.append(_chart(1_000_000, "chart 100x25, 1,000,000 points"))
     medians: dict[str, float] = {}
     for case in cases:

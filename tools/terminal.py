@@ -59,6 +59,12 @@ class PtyProgram:
             return bool(data)
         return True
 
+    def skip(self, seconds: float) -> None:
+        """Read the output for so many seconds, and forget all of it so far."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and self.read(left):
+            self.output = b""
+
     def wait_end(self, seconds: float = 10) -> None:
         """Wait until the program has ended by itself."""
         deadline = time.monotonic() + seconds

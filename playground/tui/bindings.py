@@ -6,6 +6,8 @@ them can be wrong. Each binding has an id, by which a key map can move it to ano
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from textual.binding import Binding
 
 RUN = Binding.Group("Training")
@@ -48,14 +50,22 @@ def action_name(action: str) -> str:
     return name.replace("_", "-") + (f".{argument}" if argument else "")
 
 
+def run_keys(screen: str) -> list[Binding]:
+    """The keys that move the run, on each screen that shows the run: see `RunActions`."""
+    keys = [
+        _key("s", "step", "step", "Do one training step", RUN),
+        _key("b", "back", "back", "Go back one training step", RUN),
+        _key("space", "run", "run", "Train on, or pause", RUN, display="space"),
+        _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN,
+             display="+/-"),
+        _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, show=False,
+             display="-"),
+    ]  # fmt: skip
+    return [replace(key, id=f"{screen}.{action_name(key.action)}") for key in keys]
+
+
 MAIN_BINDINGS = [
-    _key("s", "step", "step", "Do one training step", RUN),
-    _key("b", "back", "back", "Go back one training step", RUN),
-    _key("space", "run", "run", "Train on, or pause", RUN, display="space"),
-    _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN,
-         display="+/-"),
-    _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, show=False,
-         display="-"),
+    *run_keys("main"),
     _key("r", "reset", "reset", "Return to step 0; the same steps come again", RUN),
     _key("home", "travel(0)", "first step", "Go to the first step of the record", RUN,
          show=False),
@@ -64,7 +74,7 @@ MAIN_BINDINGS = [
          RUN),
     _key("a", "dialog('runs')", "runs",
          "All runs that were recorded: open, compare, name, export", RUN),
-    _key("d", "dialog('datasets')", "data set", "Choose a data set or a text file of your own",
+    _key("d", "dialog('datasets')", "data", "Choose a data set or a text file of your own",
          DATA),
     _key("t", "dialog('tokenizers')", "tokenizer", "Choose how text becomes tokens", DATA),
     _key("e", "dialog('engines')", "engine", "Let another engine go on with this run", DATA,
@@ -81,7 +91,7 @@ MAIN_BINDINGS = [
          show=False, display="/", priority=True),
     _key("w", "windows", "windows", "Split a long text into windows of the context length", DATA,
          show=False),
-    _key("i", "inside", "look inside", "The microscope: all that the model computes for one text",
+    _key("i", "inside", "inside", "The microscope: all that the model computes for one text",
          LOOK),
     _key("y", "dialog('probes')", "probes", "Prompts that are asked again and again, and how the "
          "answers change", DATA, show=False),
@@ -116,6 +126,8 @@ MAIN_BINDINGS = [
          show=False, display="]"),
     _key("v", "kind", "weights, grads, ...",
          "Show weights, gradients, the last update, or Adam's moments", LOOK, show=False),
+    _key("ctrl+p", "app.command_palette", "find", "Find every command, data set and plugin by its "
+         "name", APP, display="^p"),
     _key("question_mark,f1", "help", "help", "Every key, and what you are looking at", APP,
          display="?"),
     _key("escape", "escape", "back to panels", "Leave a field, a zoom, a cursor", APP, show=False,

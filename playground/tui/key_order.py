@@ -4,6 +4,10 @@ Textual hands a key to the widget with the focus at once, and the widget hands i
 which looks for its binding. A key that is typed meanwhile is handed to the same widget, though the
 one before moves the focus or opens a screen: after `tab`, a letter is still written into the field
 that was left.
+
+A screen that shows what it asked another process or the disk for is not ready for every key at
+once. Such a screen says by `turn_of` which keys wait for the answer, and by `hear_on` that the
+answer is there.
 """
 
 from __future__ import annotations
@@ -11,11 +15,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from textual import events
 from textual.app import App
 from textual.dom import DOMNode
+from textual.screen import Screen
 from typing_extensions import override
 
 LOOK_AFTER = 0.05
@@ -27,7 +32,31 @@ AT_ONCE = frozenset({"ctrl+c"})
 """Keys that wait for no other."""
 
 
+Turn = Literal["now", "waits", "passes", "leaves"]
+"""When a key is heard: in its turn; once what it needs is on screen, and the keys behind it after
+that; in its turn or ahead of keys that wait; or at once, and keys that wait are forgotten."""
+
 Result = TypeVar("Result")
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A screen for which some keys wait."""
+
+    def turn_of(self, key: str) -> Turn: ...
+
+
+def hear_on(screen: Screen[Any]) -> None:
+    """Hear the keys that waited for what the screen shows by now."""
+    app = screen.app
+    if isinstance(app, OrderedApp) and app.key_order.waits:
+        app.call_later(app.key_order.go_on)
+
+
+def forget_keys(screen: Screen[Any]) -> None:
+    """Drop the keys that wait: the person went elsewhere by another way than a key."""
+    if isinstance(screen.app, OrderedApp):
+        screen.app.key_order.forget()
 
 
 class OrderedApp(App[Result], Generic[Result]):
@@ -55,6 +84,8 @@ class KeyOrder:
         self._waiting: deque[events.Key] = deque()
         self._number = 0
         """Counts the keys that were heard."""
+        self._waits_at: Screen[Any] | None = None
+        """The screen that is not ready for the first key; None if that key does not wait for it."""
         self._under_way = False
         self._way: tuple[DOMNode, ...] = ()
         """The widgets and the screen that still have to hand it up."""
@@ -63,14 +94,49 @@ class KeyOrder:
         """Hear a key, now or once the ones before have taken effect."""
         if key.key in AT_ONCE:
             await self._hear(key)
-        elif self._under_way:
-            self._waiting.append(key)
         else:
+            self._forget_if_left()
+            self._waiting.append(key)
+            await self.go_on()
+
+    @property
+    def waits(self) -> bool:
+        """True if a key waits for what a screen has not got yet."""
+        return self._waits_at is not None
+
+    async def go_on(self) -> None:
+        """Hear the key whose turn it is, if there is one."""
+        self._forget_if_left()
+        if not self._under_way and self._waiting and (key := self._next()) is not None:
             await self._begin(key)
+
+    def _forget_if_left(self) -> None:
+        """Drop the keys that wait for a screen that is not the front one any more."""
+        if self._waits_at is not None and self._waits_at is not self._app.screen:
+            self.forget()
+
+    def _next(self) -> events.Key | None:
+        """Take the key whose turn it is out of those that wait."""
+        waiting, screen = self._waiting, self._app.screen
+        self._waits_at = None
+        for place, key in enumerate(waiting):
+            turn = screen.turn_of(key.key) if isinstance(screen, Patient) else "now"
+            if place == 0 and turn != "waits":
+                return waiting.popleft()
+            if turn == "passes":
+                del waiting[place]
+                return key
+            if turn == "leaves":
+                for _ in range(place):
+                    waiting.popleft()
+                return waiting.popleft()
+        self._waits_at = screen
+        return None
 
     def forget(self) -> None:
         """Drop the keys that wait."""
         self._waiting.clear()
+        self._waits_at = None
 
     async def _begin(self, key: events.Key) -> None:
         self._under_way = True
@@ -106,5 +172,4 @@ class KeyOrder:
     async def _end(self, number: int) -> None:
         if self._under_way and number == self._number:
             self._under_way = False
-            if self._waiting:
-                await self._begin(self._waiting.popleft())
+            await self.go_on()

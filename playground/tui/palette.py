@@ -162,7 +162,7 @@ def commands(main: MainScreen) -> Iterable[SystemCommand]:
 
 def _all(main: MainScreen) -> Iterable[SystemCommand]:
     for binding in MAIN_BINDINGS:
-        if binding.action != "escape":
+        if binding.action not in ("escape", "app.command_palette"):
             yield SystemCommand(
                 _title(binding),
                 binding.tooltip,

@@ -273,7 +273,7 @@ async def test_the_prompt_begins_where_the_sliders_do(size: tuple[int, int]) -> 
 async def test_the_footer_shows_the_keys_and_drops_the_least_important() -> None:
     async with playing(size=(80, 24)) as (app, _):
         assert "? help" in app.text("#keys")
-        assert "s step" in app.text("#keys")
+        assert "s/b step" in app.text("#keys")
         assert len(app.text("#keys")) <= 80
 
 

@@ -39,12 +39,16 @@ class Looking:
         self._under_way = False
         self.inside: Inside | None = None
         """What came last."""
+        self.answers: Look | None = None
+        """What was asked for when that came."""
         self.trouble: Failure | None = None
         """Why the last request brought nothing; None if it brought something."""
 
     def open(self, wants: Callable[[], Look]) -> None:
         """Begin to ask. wants: tells what the person looks at by now."""
         self._wants = wants
+        if self._asked[:1] != (self._context.model.info,):  # another run is open by now
+            self.inside = self.answers = None
         self.ask()
 
     def close(self) -> None:
@@ -109,7 +113,7 @@ class Looking:
             if self._overtaken(look):
                 self.ask()
             else:
-                self.inside, self.trouble = inside, None
+                self.inside, self.answers, self.trouble = inside, look, None
         finally:
             self._under_way = False
         rest = max(PACE, min(REST * cost, LONGEST_REST))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 from textual import events
 from textual.binding import Binding
 from textual.content import Content
@@ -14,12 +17,33 @@ from playground.tui.widgets.static_text import Words
 IMPORTANCE = {
     name: place
     for place, name in enumerate(
-        ("help", "leave", "step", "run", "datasets", "settings", "fork", "runs", "inside",
-         "sample", "back", "speed.1", "zoom", "tokenizers", "plugins", "reset")
+        ("help", "leave", "step", "run", "datasets", "settings", "inside", "command-palette",
+         "back", "fork", "runs", "sample", "speed.1", "zoom", "tokenizers", "plugins", "reset")
     )
 }  # fmt: skip
 """Which keys are shown when not all fit, by the names of their actions: help and the way out
 first."""
+
+
+class _Key(NamedTuple):
+    rank: int
+    key: str
+    words: str
+    action: str
+
+
+def _columns(keys: Sequence[_Key]) -> int:
+    return sum(len(one.key) + len(one.words) + 3 for one in keys)
+
+
+def _paired(keys: Sequence[_Key]) -> list[_Key]:
+    """The keys with a step and the step back as one, "s/b step"."""
+    back = next((one for one in keys if (one.action, one.words) == ("back", "back")), None)
+    return [
+        one._replace(key=f"{one.key}/{back.key}") if back and one.action == "step" else one
+        for one in keys
+        if one is not back
+    ]
 
 
 class KeyBar(Words):
@@ -32,29 +56,36 @@ class KeyBar(Words):
             super().__init__()
             self.action = action
 
-    def show_bindings(self, bindings: list[Binding], running: bool) -> None:
-        """Show the bindings in their order, without the least important ones if not all fit."""
+    def show_bindings(
+        self, bindings: list[Binding], running: bool, ranks: Mapping[str, int] = IMPORTANCE
+    ) -> None:
+        """Show the bindings in their order, without the least important ones if not all fit.
+
+        ranks: by the name of an action, the smaller the more important.
+        """
         width = self.size.width or self.app.size.width - 2
         keys = [
-            (
-                IMPORTANCE.get(action_name(binding.action), len(IMPORTANCE)),
+            _Key(
+                ranks.get(action_name(binding.action), len(ranks)),
                 binding.key_display or binding.key,
                 "pause" if binding.action == "run" and running else binding.description,
                 binding.action,
             )
             for binding in bindings
         ]
-        for _, key, words, _ in sorted(keys, reverse=True):
-            if sum(len(key) + len(words) + 3 for _, key, words, _ in keys) <= width + 1:
+        if _columns(keys) > width + 1:
+            keys = _paired(keys)
+        for key in sorted(keys, reverse=True):
+            if _columns(keys) <= width + 1:
                 break
-            keys = [item for item in keys if item[1:3] != (key, words)]
+            keys.remove(key)
         parts: list[str | tuple[str, str]] = []
         self._places: list[tuple[int, int, str]] = []
         x = 1
-        for _, key, words, action in keys:
-            parts += [(key, POINTED), (f" {words}", MUTED), "  "]
-            self._places.append((x, x + len(key) + len(words) + 1, action))
-            x += len(key) + len(words) + 3
+        for _, sign, words, action in keys:
+            parts += [(sign, POINTED), (f" {words}", MUTED), "  "]
+            self._places.append((x, x + len(sign) + len(words) + 1, action))
+            x += len(sign) + len(words) + 3
         self.say(Content.assemble(*parts))
 
     def on_click(self, event: events.Click) -> None:

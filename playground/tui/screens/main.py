@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from textual import events, on
@@ -17,6 +17,7 @@ from playground.lab.protocol.frames import PanelView
 from playground.lab.protocol.run import MatrixKind
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.control.controller import Controller
+from playground.tui.control.run_actions import RunActions
 from playground.tui.dialogs import Dialogs
 from playground.tui.model import MATRIX_KINDS
 from playground.tui.panels.dataset import DatasetPanel
@@ -33,7 +34,7 @@ from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
 
 
-class MainScreen(Screen[None]):
+class MainScreen(RunActions, Screen[None]):
     """The panels and the keys. The model holds the state, the controller does the work."""
 
     BINDINGS: ClassVar[list[BindingType]] = list(MAIN_BINDINGS)
@@ -198,26 +199,6 @@ class MainScreen(Screen[None]):
             self.action_panel(3)
 
     # ------------------------------------------------------------ training
-
-    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Carry out a command of the controller in the background."""
-        self._controller.tasks.do(work)
-
-    def action_step(self) -> None:
-        self._do(self._controller.training.step())
-
-    def action_back(self) -> None:
-        self._do(self._controller.training.back())
-
-    def action_run(self) -> None:
-        self._do(self._controller.training.toggle())
-
-    def action_speed(self, by: int) -> None:
-        self.set_speed(self.model.speed + by)
-
-    def set_speed(self, speed: int) -> None:
-        """Train at another speed. speed: an index into SPEEDS; one beyond an end means that end."""
-        self._do(self._controller.training.set_speed(speed))
 
     def action_reset(self) -> None:
         self._do(self._controller.training.reset())

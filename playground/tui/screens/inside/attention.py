@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, get_args
 
 from typing_extensions import override
 
 from playground.lab.protocol.inside import AttentionReading, Inside, Measure, View
+from playground.tui.screens.inside.graph_names import attention_number
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
+    cell_text,
+    eased,
+    joined,
     largest,
     num,
     part_words,
@@ -26,7 +31,6 @@ from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit
-from playground.tui.widgets.tiles import centred
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 MEASURE_WORDS: dict[Measure, str] = {
@@ -44,6 +48,10 @@ LIST = 42
 """Columns of that list."""
 LABEL = 4
 """Columns for the mark and the token before a row."""
+FEWEST = 8
+"""Positions of all heads that are shown rather than more positions of some, at least."""
+_EMPTY = {cell: "·".center(cell) if cell > 1 else " " for cell in range(1, WIDEST + 2)}
+"""By width: a cell of a position that comes later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +72,10 @@ class Plan:
 class AttentionView(ViewPage):
     name: ClassVar[View] = "attention"
     moves = "source"
-    layered = headed = True
+    layered = True
+    beside = "head"
     enters = "open"
-    turns = "α/size/push"
+    turns = "measure"
     zooms = True
 
     @override
@@ -74,7 +83,8 @@ class AttentionView(ViewPage):
         reading = inside.reading
         assert isinstance(reading, AttentionReading)
         beside = page.width >= BESIDE
-        what = self._measure_line(page, inside, reading)
+        scale = self._scale(reading)
+        what = self._measure_line(page, inside, reading, scale)
         page.add(*what)
         sums = _Sums(inside, reading, 4 if beside else 2)
         if beside:
@@ -83,13 +93,13 @@ class AttentionView(ViewPage):
             listed.blank()
             sums.draw(listed)
             heads = page.part(page.width - LIST - 3)
-            self._heads(heads, inside, state, reading)
+            self._heads(heads, inside, state, reading, scale)
             page.beside([heads, listed], gap=3)
             return
         foot = page.part(page.width, 6)
         sums.draw(foot, short=page.height < 12)
         heads = page.part(page.width, page.room - len(foot.lines) - 1)
-        self._heads(heads, inside, state, reading)
+        self._heads(heads, inside, state, reading, scale)
         page.below(heads)
         room = page.room - len(foot.lines) - 2
         if room >= 5:
@@ -101,28 +111,29 @@ class AttentionView(ViewPage):
             page.blank()
         page.below(foot)
 
-    def _measure_line(self, page: Page, inside: Inside, reading: AttentionReading) -> Line:
+    def _measure_line(
+        self, page: Page, inside: Inside, reading: AttentionReading, scale: float
+    ) -> Line:
         line: Line = [("a cell is ", "muted"), (MEASURE_WORDS[reading.measure], "strong")]
         if reading.measure == "push":
             line.append((f" of {quoted(reading.token)}", "strong"))
         if inside.shape.n_layer > 1:
             line.append((f"   layer {inside.look.layer} of {inside.shape.n_layer}", "muted"))
         signed = reading.measure == "push"
-        scale = self._scale(reading)
         ends = (f"-{num(scale)}", f"+{num(scale)}") if signed else ("0", num(scale))
         legend: Line = [(f"   {ends[0]} ", "muted")]
         for step in range(5):
             if signed:
                 legend.append(page.sign("", (step - 2) / 2 * scale, scale, 2))
             else:
-                legend.append(page.shade("", _eased(step / 4), 2))
+                legend.append(page.shade("", eased(step / 4), 2))
         legend.append((f" {ends[1]}", "muted"))
         return [*line, *legend] if width_of([*line, *legend]) <= page.width else line
 
     def _scale(self, reading: AttentionReading) -> float:
         if reading.measure == "weight":
             return 1.0
-        return largest([value for head in reading.heads for row in head for value in row])
+        return largest(*(tuple(chain.from_iterable(head)) for head in reading.heads))
 
     # ------------------------------------------------------------ the heads
 
@@ -138,22 +149,36 @@ class AttentionView(ViewPage):
             across = max(1, (width + 2) // (LABEL + cell * count + 2))
             if -(-heads // across) * (count + 2) <= height:
                 return Plan(range(heads), min(across, heads), cell, range(count), range(count))
-        for cell in range(WIDEST, 0, -1):  # all heads, and some of the positions
+        for cell in range(WIDEST, 0, -1):  # side by side, and some of the positions
             across = (width + 2) // (LABEL + cell * count + 2)
             if across >= heads:
                 return self._cropped(width, height, count, range(heads), heads, cell, state, inside)
-        across = max(1, (width + 2) // (LABEL + min(count, 16) + 2))
-        first = window(chosen, state.scrolled.get("heads", 0), min(across, heads), heads)
+        sides = {n: self._sides(width, height, count, heads, n) for n in range(1, heads + 1)}
+        across = max(sides, key=lambda n: (min(sides[n]), math.prod(sides[n])))
+        seen = min(sides[across])  # all heads in one or more rows, with the most positions of each
+        if seen >= min(FEWEST, count):
+            return self._cropped(width, height, count, range(heads), across, 1, state, inside)
+        across = min(heads, max(1, (width + 2) // (LABEL + min(count, 16) + 2)))
+        first = window(chosen, state.scrolled.get("heads", 0), across, heads)
         state.scrolled["heads"] = first
-        shown = range(first, first + min(across, heads))
+        shown = range(first, first + across)
         return self._cropped(width, height, count, shown, len(shown), 1, state, inside)
+
+    def _sides(
+        self, width: int, height: int, count: int, heads: int, across: int
+    ) -> tuple[int, int]:
+        """How many rows, and columns of one cell, each of so many heads has room for."""
+        rows = height // -(-heads // across) - 2
+        columns = (width + 2) // across - 2 - LABEL
+        return min(rows, count), min(columns, count)
 
     def _cropped(
         self, width: int, height: int, count: int, heads: range, across: int, cell: int,
         state: InsideState, inside: Inside,
     ) -> Plan:  # fmt: skip
         each = (width + 2) // across - 2
-        rows = min(count, max(1, height - 2))
+        rows, _ = self._sides(width, height, count, len(heads), across)
+        rows = max(1, rows)
         top = window(state.position(inside), state.scrolled.get("rows", 0), rows, count)
         columns = min(count, max(1, (each - LABEL) // cell))
         left = window(state.source(inside), state.scrolled.get("columns", 0), columns, count)
@@ -161,8 +186,9 @@ class AttentionView(ViewPage):
         return Plan(heads, across, cell, range(top, top + rows), range(left, left + columns))
 
     def _heads(
-        self, page: Page, inside: Inside, state: InsideState, reading: AttentionReading
-    ) -> None:
+        self, page: Page, inside: Inside, state: InsideState, reading: AttentionReading,
+        scale: float,
+    ) -> None:  # fmt: skip
         heads = len(reading.heads)
         plan = self.plan(page.width, page.room, inside, state, heads)
         hidden = [
@@ -179,13 +205,13 @@ class AttentionView(ViewPage):
             parts = []
             for head in shown:
                 part = page.part(LABEL + plan.cell * len(plan.columns), 10_000)
-                self._head(part, inside, state, reading, head, plan)
+                self._head(part, inside, state, reading, head, plan, scale)
                 parts.append(part)
             page.beside(parts)
 
     def _head(
         self, page: Page, inside: Inside, state: InsideState, reading: AttentionReading,
-        head: int, plan: Plan,
+        head: int, plan: Plan, scale: float,
     ) -> None:  # fmt: skip
         chosen = head == state.head(inside)
         at, source = state.position(inside), state.source(inside)
@@ -194,23 +220,20 @@ class AttentionView(ViewPage):
         page.add((fit(title, page.width), "pointed" if chosen else "muted"), what=("head", head, 0))
         line: Line = [(" " * LABEL, "text")]
         for s in plan.columns:
-            text = fit(
-                token_text(positions[s].token), plan.cell if plan.cell < 3 else plan.cell - 1
-            )
             mark: Ink = "pointed" if s == source else "faint" if s > at else "muted"
-            line.append((centred(text.strip(), plan.cell), mark))
-        page.add(*line)
-        scale = self._scale(reading)
+            line.append((cell_text(positions[s].token, plan.cell), mark))
+        page.add(*joined(line))
+        first = plan.columns[0]
         for p in plan.rows:
             mark = "pointed" if p == at else "muted"
-            label = fit(token_text(positions[p].token), LABEL - 2)
+            label = cell_text(positions[p].token, LABEL - 2, left=True)
             line = [(f"{'▸' if p == at else ' '}{label} ", mark)]
             values = reading.heads[head][p] if p < len(reading.heads[head]) else ()
-            first, last = plan.columns[0], min(plan.columns[-1] + 1, len(values))
+            last = min(plan.columns[-1] + 1, len(values))
             own = source if chosen and p == at else -1
             line += self._cells(page, values, first, last, scale, plan.cell, own, reading)
             empty = plan.columns[-1] + 1 - max(first, last)
-            line.append((centred("·" if plan.cell > 1 else " ", plan.cell) * empty, "faint"))
+            line.append((_EMPTY[plan.cell] * empty, "faint"))
             page.hit(
                 LABEL, LABEL + plan.cell * (last - first), (f"cell{head}", p, first), plan.cell
             )
@@ -235,7 +258,7 @@ class AttentionView(ViewPage):
         shown = values[first:last]
         if reading.measure == "push":
             return page.signs(shown, scale, cell)
-        return page.tints([_eased(value / scale) for value in shown], cell)
+        return page.tints(shown, scale, cell)
 
     def _cell(
         self, page: Page, value: float, scale: float, width: int, here: bool,
@@ -249,7 +272,7 @@ class AttentionView(ViewPage):
             text = "▪" if not page.mono else ""
         if reading.measure == "push":
             return page.sign(text, value, scale, width, here)
-        return page.shade(text, _eased(value / scale), width, here)
+        return page.shade(text, eased(value / scale), width, here)
 
     # ------------------------------------------------------------ what one head reads
 
@@ -305,17 +328,14 @@ class AttentionView(ViewPage):
         return state.look == before
 
     @override
-    def number(self, inside: Inside, state: InsideState) -> str | None:
-        return self._number(inside, state)
-
-    def _number(self, inside: Inside, state: InsideState) -> str:
+    def number(self, inside: Inside, state: InsideState) -> str:
         layer, head = state.layer(inside), state.head(inside)
         at, source = state.position(inside), state.source(inside)
-        return f"attn_weights layer {layer} h {head} position {at} [{source}]"
+        return attention_number(layer, head, at, source)
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
-        state.go(view="number", node=None, unfolded=(), name=self._number(inside, state))
+        state.open_number(self.number(inside, state))
         return None
 
 
@@ -345,11 +365,6 @@ class _Sums:
             f"adds {plus(cell.push, 3)} to the logit of {quoted(self._reading.token)}",
             "text",
         )
-
-
-def _eased(fraction: float) -> float:
-    """A fraction raised, so that small weights can be told apart."""
-    return float(fraction**0.6) if fraction > 0 else fraction
 
 
 def products_text(left: Sequence[float], right: Sequence[float], room: int) -> str:

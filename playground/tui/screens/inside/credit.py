@@ -8,6 +8,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from playground.lab.protocol.inside import MEAN, CreditPart, CreditReading, Inside, View
+from playground.tui.screens.inside.graph_names import attention_number, neuron_number
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
@@ -49,10 +50,12 @@ class CreditView(ViewPage):
             against = "the mean logit" if inside.look.against == MEAN else f"that of ‘{against}’"
             head += [(" minus ", "muted"), (against, "strong")]
         page.add(*head)
-        chosen = state.cursor("credit", len(parts))
+        chosen = state.cursor("credit", len(parts) + 1)  # the last one is the sum
         rest = reading.rest_count > 0
         shown = min(len(parts), max(1, page.room - 3 - rest))
-        first = window(chosen, state.scrolled.get("credit", 0), shown, len(parts))
+        first = window(
+            min(chosen, len(parts) - 1), state.scrolled.get("credit", 0), shown, len(parts)
+        )
         state.scrolled["credit"] = first
         hidden = part_words(shown, first, len(parts), "parts")
         kinds = self._kinds(reading)
@@ -65,10 +68,11 @@ class CreditView(ViewPage):
         sums.append(sums[-1] + reading.rest)
         finite = [one for one in sums if math.isfinite(one)] or [0.0]
         scale = _Scale(min(finite), max(finite), max(8, page.width - NAME - VALUE - 4))
+        mark: Ink
         for k in range(first, first + shown):
             part = parts[k]
             mine = self._mine(part, inside, state)
-            mark: Ink = "pointed" if k == chosen else "strong" if mine else "text"
+            mark = "pointed" if k == chosen else "strong" if mine else "text"
             sign = "▸" if k == chosen else "◆" if mine else " "
             name = fit(visible(part.name), NAME)
             line: Line = [
@@ -86,9 +90,12 @@ class CreditView(ViewPage):
             ]
             page.add(*line, *scale.bar(sums[-2], sums[-1], page.mono))
         count = len(parts) + reading.rest_count
-        page.add((fit(f"  sum of all {count:,} parts", NAME + 2), "strong"),
-                 (f"{plus(reading.total, 3):>{VALUE}}  ", "strong"),
-                 *scale.bar(0.0, reading.total, page.mono, "strong"))  # fmt: skip
+        here = chosen == len(parts)
+        mark = "pointed" if here else "strong"
+        page.add((fit(f"{'▸' if here else ' '} sum of all {count:,} parts", NAME + 2), mark),
+                 (f"{plus(reading.total, 3):>{VALUE}}  ", mark),
+                 *scale.bar(0.0, reading.total, page.mono, "strong"),
+                 what=("part", len(parts), 0))  # fmt: skip
         off = abs(reading.total - reading.logit)
         what = "the logit" if not reading.against else "the difference"
         page.say(f"sum {num(reading.total, 6)} = {what} that the model computed, "
@@ -99,6 +106,8 @@ class CreditView(ViewPage):
         for kind, word in KINDS:
             values = [part.value for part in reading.parts if part.kind == kind]
             line += [(f"{word} ", "muted"), (f"{plus(sum(values))}  ", "text")]
+        if reading.rest_count:
+            line += [("others ", "muted"), (f"{plus(reading.rest)}  ", "text")]
         return line
 
     def _mine(self, part: CreditPart, inside: Inside, state: InsideState) -> bool:
@@ -112,7 +121,7 @@ class CreditView(ViewPage):
     @override
     def move(self, inside: Inside, state: InsideState, by: int) -> None:
         assert isinstance(inside.reading, CreditReading)
-        state.move("credit", by, len(inside.reading.parts))
+        state.move("credit", by, len(inside.reading.parts) + 1)
 
     @override
     def turn(self, inside: Inside, state: InsideState) -> None:
@@ -130,14 +139,33 @@ class CreditView(ViewPage):
         state.cursors["credit"] = what[1]
         return before == what[1]
 
+    def _part(self, inside: Inside, state: InsideState) -> CreditPart | None:
+        """The chosen part; None for the sum."""
+        assert isinstance(inside.reading, CreditReading)
+        parts = inside.reading.parts
+        chosen = state.cursor("credit", len(parts) + 1)
+        return parts[chosen] if chosen < len(parts) else None
+
+    @override
+    def number(self, inside: Inside, state: InsideState) -> str:
+        """What the part comes by: the attention weight, the activation of the neuron, the first
+        number of an embedding; of the sum, the logit."""
+        assert isinstance(inside.reading, CreditReading)
+        part, at = self._part(inside, state), inside.look.position
+        if part is None:
+            return f"logits[{at}][{inside.reading.token_id}]"
+        if part.kind == "head":
+            return attention_number(part.layer, part.index, at, part.source)
+        if part.kind == "neuron":
+            return neuron_number(part.layer, part.index, at)
+        return f"wte[{state.reads(inside).id}][0]" if part.kind == "wte" else f"wpe[{at}][0]"
+
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
-        reading = inside.reading
-        assert isinstance(reading, CreditReading)
-        if not reading.parts:
-            return None
-        part = reading.parts[state.cursor("credit", len(reading.parts))]
-        if part.kind == "head":
+        part = self._part(inside, state)
+        if part is None:
+            state.open_number(self.number(inside, state))
+        elif part.kind == "head":
             state.go(view="attention", layer=part.layer, head=part.index, source=part.source)
         elif part.kind == "neuron":
             state.go(view="neurons", layer=part.layer, neuron=part.index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 from typing_extensions import override
@@ -72,23 +73,25 @@ class DepthView(ViewPage):
         top = window(chosen, state.scrolled.get("stages", 0), shown, len(stages))
         state.scrolled["stages"] = top
         tall = page.room >= 2 * shown + 4 and cell >= NUMBERED
+        targets = inside.positions
         for row in range(top, top + shown):
             mark = "pointed" if row == chosen else "text"
             below: Line = [(" " * label, "text")]
             line: Line = [(fit(f"{'▸' if row == chosen else ' '}{stages[row]}", label), mark)]
             for p in range(left, left + columns):
                 one = reading.cells[row][p]
-                text = token_text(one.best)
                 if cell >= NUMBERED:
-                    text = f"{fit(text, cell - 5).rstrip()} {tiny(one.probability)}"
+                    text = f"{_short(one.best, cell - 5)} {tiny(one.probability)}"
+                else:
+                    text = token_text(one.best)
                 here = row == chosen and p == at
                 shade = one.followed if pinned else one.target_probability
                 line += [page.shade(text, shade, cell - 1, here), (" ", "text")]
-                follows = reading.token if pinned else inside.positions[reading.first + p].target
-                text = f"{fit('→' + token_text(follows), cell - 5).rstrip()} {tiny(shade)}"
-                below += [page.shade(text, shade, cell - 1), (" ", "text")]
-                start = label + (p - left) * cell
-                page.hit(start, start + cell, ("stage", row, reading.first + p))
+                if tall:
+                    follows = reading.token if pinned else targets[reading.first + p].target
+                    text = f"{_short('→' + follows, cell - 5)} {tiny(shade)}"
+                    below += [page.shade(text, shade, cell - 1), (" ", "text")]
+            page.hit(label, label + columns * cell, ("stage", row, reading.first + left), cell)
             followed = reading.cells[row][at].followed
             line.append((" ", "text"))
             line += page.bar(followed, bars - 1, mark if row == chosen else "plus")
@@ -147,3 +150,9 @@ class DepthView(ViewPage):
     @override
     def number(self, inside: Inside, state: InsideState) -> str | None:
         return f"losses[{state.position(inside)}]"
+
+
+@lru_cache(4096)
+def _short(token: str, width: int) -> str:
+    """A token in at most so many columns."""
+    return fit(token_text(token), width).rstrip()

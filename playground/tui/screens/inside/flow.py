@@ -8,6 +8,7 @@ from typing import ClassVar
 from typing_extensions import override
 
 from playground.lab.protocol.inside import FlowReading, FlowStage, Inside, View
+from playground.tui.screens.inside.graph_names import stage_number
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
@@ -15,6 +16,7 @@ from playground.tui.screens.inside.page import (
     num,
     part_words,
     plus,
+    shown_name,
     token_text,
 )
 from playground.tui.screens.inside.state import InsideState, Place
@@ -22,6 +24,7 @@ from playground.tui.screens.inside.words import TITLES
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit
+from playground.widths import cell_len
 
 STREAM = ("x", "x_mid", "x_out")
 """The stages that are the residual stream itself."""
@@ -32,6 +35,7 @@ WRITES = ("head", "mlp")
 class FlowView(ViewPage):
     name: ClassVar[View] = "flow"
     moves = "stage"
+    beside = "number"
     enters = "open"
 
     @override
@@ -45,7 +49,7 @@ class FlowView(ViewPage):
         state.scrolled["flow"] = first
         names = max((len(_name(one)) for one in stages), default=4) + 1
         shapes = max((len(one.shape) for one in stages), default=4)
-        left = 6 + names + shapes + 2
+        left = 5 + names + shapes + 2
         for k in range(first, first + shown):
             stage = stages[k]
             mark: Ink = "pointed" if k == chosen else "strong" if _stream(stage) else "text"
@@ -54,14 +58,23 @@ class FlowView(ViewPage):
             line.append(("  ", "text"))
             ranged = largest(stage.values)
             scale = f" ±{num(ranged)}"
-            line += page.strip(stage.values, ranged, page.width - left - len(scale))
+            room = page.width - left - len(scale)
+            number = state.cursor("flow number", len(stage.values)) if k == chosen else -1
+            cell, count = page.strip_plan(len(stage.values), room)
+            page.hit(left, left + cell * count, ("value", k, 0), cell)
+            line += page.strip(stage.values, ranged, room, number)
             line.append((scale, "faint"))
             page.add(*line, what=("stage", k, 0))
         hidden = part_words(shown, first, len(stages), "stages")
         stage = stages[chosen]
-        where = self._leads(stage)
-        page.add((fit(f"{_name(stage)} {stage.shape}{where}   {hidden}", page.width), "pointed"))
-        page.add((_numbers(stage.values, page.width), "text"))
+        room = page.width - len(hidden) - 3 * bool(hidden)
+        words = f"{_name(stage)} {stage.shape}{self._leads(stage)}"
+        opens = f"   o: {shown_name(self.number(inside, state) or '', state.reads(inside))}"
+        if cell_len(words) + cell_len(opens) <= room:
+            words += opens
+        page.add((fit(words, room), "pointed"), (f"   {hidden}" if hidden else "", "caution"))
+        page.add(*_numbers(stage.values, state.cursor("flow number", len(stage.values)),
+                           page.width))  # fmt: skip
 
     def _leads(self, stage: FlowStage) -> str:
         if stage.view is not None:
@@ -75,15 +88,36 @@ class FlowView(ViewPage):
 
     @override
     def press(self, inside: Inside, state: InsideState, what: tuple[str, int, int]) -> bool:
-        before = state.cursors.get("flow", 0)
-        state.cursors["flow"] = what[1]
-        return before == what[1]
+        name, stage, number = what
+        before = (state.cursors.get("flow", 0), state.cursors.get("flow number", 0))
+        state.cursors["flow"] = stage
+        if name == "stage":
+            return before[0] == stage
+        state.cursors["flow number"] = number
+        if before == (stage, number) and (opened := self.number(inside, state)):
+            state.open_number(opened)
+        return False
+
+    @override
+    def sideways(self, inside: Inside, state: InsideState, by: int) -> None:
+        """Choose another number of the stage."""
+        state.move("flow number", by, len(self._stage(inside, state).values))
+
+    @override
+    def number(self, inside: Inside, state: InsideState) -> str | None:
+        stage = self._stage(inside, state)
+        index = state.cursor("flow number", len(stage.values))
+        return stage_number(stage, inside.look.position, state.reads(inside).id, index) or None
+
+    def _stage(self, inside: Inside, state: InsideState) -> FlowStage:
+        """The chosen stage."""
+        assert isinstance(inside.reading, FlowReading)
+        stages = inside.reading.stages
+        return stages[state.cursor("flow", len(stages))]
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
-        assert isinstance(inside.reading, FlowReading)
-        stages = inside.reading.stages
-        stage = stages[state.cursor("flow", len(stages))]
+        stage = self._stage(inside, state)
         layer = stage.layer if stage.layer >= 0 else state.look.layer
         head = stage.head if stage.head >= 0 else state.look.head
         if stage.view is not None:
@@ -120,10 +154,16 @@ def _spine(stages: Sequence[FlowStage], k: int) -> str:
     return " ├→ " if _stream(stages[k - 1]) else " │  "
 
 
-def _numbers(values: Sequence[float], width: int) -> str:
+def _numbers(values: Sequence[float], chosen: int, width: int) -> Line:
+    """The numbers about the chosen one, which is marked, as far as they have room."""
     texts = [plus(one) for one in values]
-    line = " ".join(texts)
-    if len(line) <= width:
-        return line
-    shown = max(1, (width - 12) // 6)
-    return " ".join(texts[:shown]) + f"  and {len(texts) - shown} more"
+    first, shown = 0, len(texts)
+    if sum(map(len, texts)) + len(texts) > width:
+        shown = max(1, (width - 20) // 7)
+        first = window(chosen, max(0, chosen - shown // 2), shown, len(texts))
+    line: Line = [(f"… {first} before  " if first else "", "muted")]
+    for k in range(first, min(first + shown, len(texts))):
+        line += [(texts[k], "cursor" if k == chosen else "text"), (" ", "text")]
+    if after := len(texts) - first - shown:
+        line.append((f" and {after} more", "muted"))
+    return line

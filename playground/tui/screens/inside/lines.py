@@ -28,8 +28,9 @@ BESIDE = 110
 class LinesView(ViewPage):
     name: ClassVar[View] = "lines"
     moves = "line"
-    enters = "number"
+    enters = "open"
     turns = "next line"
+    backs = "line back"
 
     @override
     def draw(self, page: Page, inside: Inside, state: InsideState) -> None:
@@ -149,6 +150,5 @@ class LinesView(ViewPage):
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
         name = self.number(inside, state)
         if name is not None:
-            state.go(view="number", node=None, unfolded=(), name=name)
-            state.cursors["number"] = 0
+            state.open_number(name)
         return None

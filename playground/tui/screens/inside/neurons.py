@@ -8,9 +8,13 @@ from typing import ClassVar
 from typing_extensions import override
 
 from playground.lab.protocol.inside import Inside, NeuronReading, NeuronsReading, View
+from playground.tui.screens.inside.graph_names import neuron_number
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
+    cell_text,
+    eased,
+    joined,
     largest,
     num,
     part_words,
@@ -35,7 +39,8 @@ class NeuronsView(ViewPage):
     name: ClassVar[View] = "neurons"
     moves = "neuron"
     layered = True
-    enters = "open neuron"
+    enters = "open"
+    leads = "Parameters"
 
     @override
     def draw(self, page: Page, inside: Inside, state: InsideState) -> None:
@@ -64,7 +69,7 @@ class NeuronsView(ViewPage):
         left = window(state.position(inside), state.scrolled.get("fired", 0), count, total)
         state.scrolled["fired"] = left
         shown_positions = range(left, left + count)
-        scale = largest([value for row in rows for value in row])
+        scale = largest(*rows)
         firing = sum(any(row) for row in rows)
         now = sum(1 for z in reading.pre_activations if z > 0)
         head: Line = [
@@ -76,7 +81,7 @@ class NeuronsView(ViewPage):
         ]
         legend: Line = [
             ("   shade 0 ", "muted"),
-            *(page.shade("", step / 4, 1) for step in range(5)),
+            *(page.shade("", eased(step / 4), 1) for step in range(5)),
             (f" {num(scale)}", "muted"),
         ]
         page.add(*head, *(legend if width_of([*head, *legend]) <= page.width else []))
@@ -122,9 +127,9 @@ class NeuronsView(ViewPage):
         line: Line = [(" " * LABEL, "text")]
         at = state.position(inside)
         for p in shown:
-            text = fit(token_text(inside.positions[p].token), cell)
+            text = cell_text(inside.positions[p].token, cell, left=True)
             line.append((text, "pointed" if p == at else "muted"))
-        page.add(*line)
+        page.add(*joined(line))
 
     def _row(
         self, page: Page, inside: Inside, state: InsideState, values: Sequence[float], j: int,
@@ -134,16 +139,16 @@ class NeuronsView(ViewPage):
         fires = any(values)
         mark: Ink = "pointed" if here else "text" if fires else "faint"
         line: Line = [(f"{'▸' if here else ' '}{j:>3} ", mark)]
-        none = ("·" if fires else "○").ljust(cell)
-        for p in shown:
-            value = values[p] if p < len(values) else 0.0
-            own = here and p == at
-            if value:
-                line.append(page.shade("", value / scale, cell, own))
-            elif own or line[-1][1] != "faint":
-                line.append((none, "cursor" if own else "faint"))
-            else:
-                line[-1] = (line[-1][0] + none, "faint")
+        none = "·" if fires else "○"
+        first, last = shown[0], shown[-1] + 1
+        if not here or at not in shown:
+            line += page.tints(values[first:last], scale, cell, none)
+        else:
+            value = values[at] if at < len(values) else 0.0
+            text = "" if value else none
+            line += page.tints(values[first:at], scale, cell, none)
+            line.append(page.shade(text, eased(value / scale), cell, True))
+            line += page.tints(values[at + 1 : last], scale, cell, none)
         page.hit(0, LABEL, ("neuron", j, -1))
         page.hit(LABEL, LABEL + cell * len(shown), ("neuron", j, shown[0]), cell)
         page.add(*line)
@@ -193,6 +198,12 @@ class NeuronsView(ViewPage):
         return [*line, (fit(shown, room).rstrip(), "strong")]
 
     # ------------------------------------------------------------ keys
+
+    @override
+    def number(self, inside: Inside, state: InsideState) -> str | None:
+        assert isinstance(inside.reading, NeuronsReading)
+        neuron = state.cursor("neurons", len(inside.reading.activations))
+        return neuron_number(inside.look.layer, neuron, inside.look.position)
 
     @override
     def move(self, inside: Inside, state: InsideState, by: int) -> None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import ClassVar
 
-from playground.lab.protocol.inside import Inside, View
+from playground.lab.protocol.inside import Inside, Position, View
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.bars import bar_cells
 from playground.tui.widgets.heatmap import glyph_of
-from playground.tui.widgets.matrix import HOLE, levels
-from playground.tui.widgets.sheet import SHADES, Hit, Ink, Line
+from playground.tui.widgets.matrix import HOLE, LEVELS, levels
+from playground.tui.widgets.sheet import NAN, NONE, SHADES, Hit, Ink, Line
 from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.tiles import centred
 from playground.widths import cell_len, wrap
 
 DENSE = " ░▒▓█"
 """Shades without colour, from none to full."""
+EASE = 0.6
+"""The power that raises small fractions: see `eased`."""
+_DENSE = {level: DENSE[-(-level * 4 // SHADES)] for level in range(SHADES + 1)} | {NAN: "?"}
+_BLANK = dict.fromkeys(range(SHADES + 1), " ") | {NAN: "?"}
+_SIGNS = [("?" if level == HOLE else " ", glyph_of(level)) for level in range(LEVELS)]
+"""By level: what stands in a cell with colours, and without."""
 
 
 class Page:
@@ -113,49 +121,53 @@ class Page:
             text = "?"
         return _middle(text, width), "cursor" if chosen else ("sign", level)
 
-    def strip(self, values: Sequence[float], scale: float, width: int) -> Line:
-        """Numbers as a strip of cells, one or two columns each; what has no room is counted."""
+    def strip_plan(self, count: int, width: int) -> tuple[int, int]:
+        """The columns of a cell of a strip, and how many of so many numbers have room."""
+        cell = 2 if 2 * count <= width else 1
+        return cell, count if cell * count <= width else max(1, width - 6)
+
+    def strip(self, values: Sequence[float], scale: float, width: int, chosen: int = -1) -> Line:
+        """Numbers as a strip of cells, one or two columns each; what has no room is counted.
+
+        chosen: the number that is marked; -1 for none.
+        """
         if not values:
             return []
-        cell = 2 if 2 * len(values) <= width else 1
-        most = width // cell
-        shown: Sequence[float] = values
-        more = ""
-        if len(values) > most:
-            more = f" +{len(values) - max(1, width - 6)}"
-            shown = values[: max(1, width - 6)]
-        line = self.signs(shown, scale, cell)
-        if more:
-            line.append((more, "muted"))
+        cell, count = self.strip_plan(len(values), width)
+        if 0 <= chosen < count:
+            line = self.signs(values[:chosen], scale, cell)
+            line.append(self.sign("▪" if not self.mono else "", values[chosen], scale, cell, True))
+            line += self.signs(values[chosen + 1 : count], scale, cell)
+        else:
+            line = self.signs(values[:count], scale, cell)
+        if count < len(values):
+            line.append((f" +{len(values) - count}", "muted"))
         return line
 
     def signs(self, values: Sequence[float], scale: float, cell: int) -> Line:
-        """Cells without letters, as `sign` draws them; equal neighbours are one piece."""
-        line: Line = []
-        for level in levels(values, scale):
-            piece = glyph_of(level) if self.mono else "?" if level == HOLE else " "
-            ink: Ink = ("sign", level)
-            if line and line[-1][1] == ink:
-                line[-1] = (line[-1][0] + piece * cell, ink)
-            else:
-                line.append((piece * cell, ink))
-        return line
+        """Cells without letters, as `sign` draws them, as one piece."""
+        if not values:
+            return []
+        found = bytes(levels(values, scale))
+        if self.mono or HOLE in found:
+            text = "".join([_SIGNS[level][self.mono] * cell for level in found])
+        else:
+            text = " " * (cell * len(found))
+        return [(text, ("sign", found))]
 
-    def tints(self, fractions: Sequence[float], cell: int) -> Line:
-        """Cells without letters, as `shade` draws them; equal neighbours are one piece."""
-        line: Line = []
-        for fraction in fractions:
-            ink: Ink
-            if fraction != fraction:
-                piece, ink = "?", "bad"
-            else:
-                level = round(min(max(fraction, 0.0), 1.0) * SHADES)
-                piece, ink = DENSE[-(-level * 4 // SHADES)] if self.mono else " ", ("shade", level)
-            if line and line[-1][1] == ink and line[-1][0][-1] == piece:
-                line[-1] = (line[-1][0] + piece * cell, ink)
-            else:
-                line.append((piece * cell, ink))
-        return line
+    def tints(self, values: Sequence[float], scale: float, cell: int, none: str = "") -> Line:
+        """Cells without letters, as `shade` draws them from 0 to `scale`, as one piece.
+
+        none: what stands in a cell whose value is 0; "" for a tint like others.
+        """
+        if not values:
+            return []
+        found = _tint_levels(values, scale, NONE if none else 0)
+        if self.mono or none or NAN in found:
+            text = found.decode("latin-1").translate(_glyphs(self.mono, cell, none))
+        else:
+            text = " " * (cell * len(found))
+        return [(text, ("shade", found))]
 
     def bar(self, fraction: float, width: int, ink: Ink = "plus") -> Line:
         """A bar of exactly `width` cells."""
@@ -165,6 +177,40 @@ class Page:
         return [(bar, ink), (" " * (width - len(bar)), "text")]
 
 
+def eased(fraction: float) -> float:
+    """A fraction raised, so that small ones can be told apart."""
+    return float(fraction**EASE) if fraction > 0 else fraction
+
+
+def _tint_levels(values: Sequence[float], scale: float, nothing: int) -> bytes:
+    """The level of each value between 0 and `scale`, eased; nothing: that of a value that is 0."""
+    factor = SHADES / scale**EASE
+    try:
+        if max(values) <= scale:
+            return bytes(
+                [int(value**EASE * factor + 0.5) if value else nothing for value in values]
+            )
+    except (ValueError, TypeError):  # one that is no number, or below 0
+        pass
+    return bytes([_tint_level(value, scale, nothing) for value in values])
+
+
+@lru_cache(64)
+def _glyphs(mono: bool, cell: int, none: str) -> dict[int, str]:
+    """By level: what stands in a cell of so many columns; none: in one that holds nothing."""
+    glyphs = _DENSE if mono else _BLANK
+    return {level: glyph * cell for level, glyph in glyphs.items()} | {NONE: none.ljust(cell)}
+
+
+def _tint_level(value: float, scale: float, nothing: int) -> int:
+    if value != value:
+        return NAN
+    if not value:
+        return nothing
+    return round(eased(min(max(value / scale, 0.0), 1.0)) * SHADES)
+
+
+@lru_cache(4096)
 def _middle(text: str, width: int) -> str:
     length = cell_len(text)
     if length >= width:
@@ -173,6 +219,7 @@ def _middle(text: str, width: int) -> str:
     return " " * left + text + " " * (width - length - left)
 
 
+@lru_cache(4096)
 def _with_glyph(text: str, glyph: str, width: int) -> str:
     """The text with the glyph for its shade behind it; the glyph alone if there is no text."""
     length = cell_len(text)
@@ -183,7 +230,18 @@ def _with_glyph(text: str, glyph: str, width: int) -> str:
 
 def width_of(line: Line) -> int:
     """The columns of a line."""
-    return sum(cell_len(text) for text, _ in line)
+    return sum([len(text) if text.isascii() else cell_len(text) for text, _ in line])
+
+
+def joined(line: Line) -> Line:
+    """The line with neighbours of one ink as one piece."""
+    found: Line = []
+    for text, ink in line:
+        if found and found[-1][1] == ink:
+            found[-1] = (found[-1][0] + text, ink)
+        else:
+            found.append((text, ink))
+    return found
 
 
 # ---------------------------------------------------------------- numbers and tokens in words
@@ -223,9 +281,26 @@ def token_text(text: str) -> str:
     return visible(text, spaces=True) or "∅"
 
 
+@lru_cache(4096)
+def cell_text(token: str, width: int, left: bool = False) -> str:
+    """A token in a cell of so many columns, with a gap behind it from 3 columns on."""
+    text = fit(token_text(token), width if width < 3 or left else width - 1)
+    return text if left else centred(text.strip(), width)
+
+
 def quoted(text: str) -> str:
     """A token in a sentence."""
     return f"‘{token_text(text)}’"
+
+
+def shown_name(name: str, position: Position) -> str:
+    """A number's name with the token that the position reads in the place of the token's id."""
+    start = f"wte[{position.id}]"
+    return (
+        f"wte['{token_text(position.token)}']{name[len(start) :]}"
+        if (name.startswith(start))
+        else name
+    )
 
 
 def part_words(shown: int, first: int, total: int, what: str) -> str:
@@ -235,9 +310,18 @@ def part_words(shown: int, first: int, total: int, what: str) -> str:
     return f"{what} {first}–{first + shown - 1} of {total}"
 
 
-def largest(values: Sequence[float]) -> float:
+def largest(*rows: Iterable[float]) -> float:
     """The greatest distance from 0 among the finite numbers; 1 if that is 0."""
-    return max((abs(one) for one in values if math.isfinite(one)), default=0.0) or 1.0
+    top = 0.0
+    for row in rows:
+        values = row if isinstance(row, Sequence) else tuple(row)
+        if not values:
+            continue
+        if math.isfinite(sum(values)):  # then all of them are
+            top = max(top, max(values), -min(values))
+        else:
+            top = max(top, *(abs(one) for one in values if math.isfinite(one)), 0.0)
+    return top or 1.0
 
 
 class ViewPage:
@@ -250,12 +334,17 @@ class ViewPage:
     moves: ClassVar[str] = ""
     """What up and down move in; "" for nothing."""
     layered: ClassVar[bool] = False
-    """True if the view shows one layer; `headed` likewise for one head."""
-    headed: ClassVar[bool] = False
+    """True if the view shows one layer."""
+    beside: ClassVar[str] = ""
+    """What `,` and `.` choose; "" for nothing."""
     enters: ClassVar[str] = ""
     """What Enter does, in a word or two; "" for nothing."""
+    leads: ClassVar[str] = ""
+    """What Enter leads to from what it opened; "" for nothing else."""
     turns: ClassVar[str] = ""
     """What `n` does."""
+    backs: ClassVar[str] = ""
+    """What `b` does, where that is not to go back a training step."""
     zooms: ClassVar[bool] = False
     rises: ClassVar[bool] = False
     """True if `u` goes up."""
@@ -266,6 +355,10 @@ class ViewPage:
 
     def move(self, inside: Inside, state: InsideState, by: int) -> None:
         """Move by lines."""
+
+    def sideways(self, inside: Inside, state: InsideState, by: int) -> None:
+        """Choose what is beside the chosen thing: another head, in most views."""
+        state.next_head(by, inside)
 
     def turn(self, inside: Inside, state: InsideState) -> None:
         """Do what `n` does."""

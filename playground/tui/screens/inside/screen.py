@@ -5,9 +5,9 @@ INSIDE_BINDINGS declares every key; the line of keys and the help are made from 
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,9 +15,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
-from playground.lab.protocol.inside import VIEWS, Inside, View
-from playground.tui.bindings import LOOK, RUN
+from playground.lab.protocol.inside import VIEWS, Inside, Look, View
+from playground.tui.bindings import LOOK, action_name, run_keys
 from playground.tui.control.controller import Controller
+from playground.tui.control.run_actions import RunActions
+from playground.tui.key_order import Turn, forget_keys, hear_on
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.screens.dialog import passed
@@ -69,10 +71,12 @@ INSIDE_BINDINGS = [
     _key("n", "turn", "other",
          "Another way to see it: α, size or push; against the mean or another "
          "token; the next line", MOVE),
-    _key("N", "token_on", "next token", "In Lines: run the next token", MOVE, show=False),
+    _key("N", "token_on", "next token", "In Lines: run the next token", MOVE),
     _key("u", "users", "users", "In Number: up to a number that is made from the chosen one", MOVE),
-    _key("comma", "head(-1)", "head", "The head before, or the next one", MOVE, ",."),
-    _key("full_stop", "head(1)", "next head", "The next head", MOVE, ".", show=False),
+    _key("comma", "head(-1)", "head",
+         "The head before, or the next one; in Flow the number of a stage", MOVE, ",."),
+    _key("full_stop", "head(1)", "next head", "The next head; in Flow the next number", MOVE, ".",
+         show=False),
     _key("left_square_bracket", "layer(-1)", "layer",
          "The layer before, or the next one", MOVE, "[]"),
     _key("right_square_bracket", "layer(1)", "next layer", "The next layer", MOVE, "]", show=False),
@@ -97,32 +101,42 @@ INSIDE_BINDINGS = [
     _key("g", "sample", "sample", "Look into a text of the last samples; again for the next", TEXT),
     _key("d", "document", "document", "Back to the document of the last step", TEXT),
     _key("l", "again", "look again", "Look again at once", TEXT, show=False),
-    _key("space", "run", "run", "Train on, or pause", RUN, "space"),
-    _key("s", "step", "step", "Do one training step, and see the numbers change", RUN),
-    _key("b", "back", "back", "Go back one training step", RUN),
-    _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN, "+/-",
-         show=False),
-    _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, "-", show=False),
+    *(
+        replace(key, tooltip=f"{key.tooltip}; in Lines back a line") if key.action == "back"
+        else key
+        for key in run_keys("inside")
+    ),
     _key("question_mark,f1", "help", "help", "How to read this view, and every key", LOOK, "?"),
     _key("escape", "escape", "leave", "Leave the field, the typed text, the zoom, the microscope",
          LOOK, "esc"),
-    _key("q,i", "leave", "leave", "Leave the microscope; it opens again as it is", LOOK, "q",
-         show=False),
+    _key("q,i", "leave", "leave", "Leave the microscope; it opens again as it is", LOOK, "q"),
 ]  # fmt: skip
 
-RANKS = (
-    "help", "escape", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)",
-    "layer(-1)", "type", "step", "run", "token(1)", "number", "zoom", "turn_view(1)", "sample",
-    "back", "document",
-)  # fmt: skip
-"""The keys in the order in which they are shown where not all have room."""
+RANKS = {
+    action_name(action): place
+    for place, action in enumerate(
+        ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)", "type",
+         "back", "step", "layer(-1)", "number", "run", "token_on", "token(1)", "escape", "zoom",
+         "turn_view(1)", "sample", "speed(1)", "document")
+    )
+}  # fmt: skip
+"""Which keys are shown where not all have room."""
+ROOMY = 100
+"""Columns from which on the line of keys says what each arrow does."""
 NEEDS_READING = {
     "position", "move", "enter", "turn", "token_on", "users", "head", "layer", "token", "number",
     "zoom", "ends",
 }  # fmt: skip
 
 
-class InsideScreen(Screen[Place | None]):
+NEEDS_EXACT = {"enter", "users", "number"}
+"""Of those, the keys that open what the chosen thing is by now."""
+ACTIONS = {
+    key: one.action.partition("(")[0] for one in INSIDE_BINDINGS for key in one.key.split(",")
+}
+
+
+class InsideScreen(RunActions, Screen[Place | None]):
     """The text above, one view below, a line of words and a line of keys.
 
     Dismissed with a place in the matrices that the Parameters panel is to show, or None.
@@ -194,9 +208,10 @@ class InsideScreen(Screen[Place | None]):
     def inside(self) -> Inside | None:
         """What came, if it is of the chosen view and can be drawn."""
         inside = self._looking.inside
-        if inside is None or inside.look.view != self.state.look.view or not inside.positions:
+        if inside is None or inside.reading is None or not inside.positions:
             return None
-        return inside if inside.reading is not None else None
+        chosen, came = self.state.look, inside.look
+        return inside if (came.view, came.text) == (chosen.view, chosen.text) else None
 
     def _changed(self) -> None:
         """Draw what is chosen now, soon, and ask for it."""
@@ -231,6 +246,7 @@ class InsideScreen(Screen[Place | None]):
             page.say(WAITING)
         self._show("#inside-view", page)
         self._draw_keys()
+        hear_on(self)
 
     def _page(self, selector: str, width: int, height: int) -> Page:
         return Page(width, height, self.query_one(selector, Sheet).monochrome)
@@ -258,15 +274,17 @@ class InsideScreen(Screen[Place | None]):
 
     def _draw_keys(self) -> None:
         own = {
-            "enter": self.view.enters,
+            "enter": (self._opened and self.view.leads) or self.view.enters,
             "turn": self.view.turns,
             "move(-1)": self.view.moves,
-            "head(-1)": "head" if self.view.headed else "",
+            "head(-1)": self.view.beside,
             "layer(-1)": "layer" if self.view.layered and self._layers > 1 else "",
             "users": "users" if self.view.rises else "",
+            "token_on": "next token" if self.view.name == "lines" else "",
+            "back": self.view.backs or "back",
             "zoom": "zoom" if self.view.zooms else "",
             "token(1)": "token" if self.view.name in ("attention", "depth", "credit") else "",
-            "number": "number" if self._number else "",
+            "number": TITLES["number"] if self._number else "",
             "escape": self._escape_words,
             "document": "document" if self.state.look.text is not None else "",
         }
@@ -275,12 +293,15 @@ class InsideScreen(Screen[Place | None]):
             for one in INSIDE_BINDINGS
             if one.show and own.get(one.action, one.description)
         ]
-        room = self.app.size.width - 2
-        wanted = sorted(shown, key=lambda one: RANKS.index(one.action))
-        while wanted and sum(_columns(one) for one in wanted) > room + 1:
-            wanted.pop()
-        bar = self.query_one(KeyBar)
-        bar.show_bindings([one for one in shown if one in wanted], self._model.running)
+        if self.app.size.width < ROOMY:
+            shown = [
+                replace(one, key_display="←→↑↓", description="move")
+                if one.action == "position(-1)"
+                else one
+                for one in shown
+                if one.action != "move(-1)"
+            ]
+        self.query_one(KeyBar).show_bindings(shown, self._model.running, RANKS)
 
     @property
     def _layers(self) -> int:
@@ -294,12 +315,17 @@ class InsideScreen(Screen[Place | None]):
         return self.view.number(inside, self.state) if inside is not None else None
 
     @property
+    def _opened(self) -> bool:
+        """True if a neuron is opened here."""
+        return self.view.name == "neurons" and self.state.look.neuron is not None
+
+    @property
     def _escape_words(self) -> str:
-        if self.state.look.neuron is not None and self.view.name == "neurons":
+        if self._opened:
             return "close"
         if self.state.zoomed and self.view.zooms:
             return "zoom out"
-        return "leave" if self.state.look.text is None else "document"
+        return "" if self.state.look.text is None else "document"
 
     # ------------------------------------------------------------ keys: looking
 
@@ -310,6 +336,31 @@ class InsideScreen(Screen[Place | None]):
         if action in NEEDS_READING and self.inside is None:
             return False
         return super().check_action(action, parameters)
+
+    def turn_of(self, key: str) -> Turn:
+        """What moves in a view waits for the view's numbers, and what opens a number, for the
+        numbers of just what is chosen. The keys that move the run pass by."""
+        action = ACTIONS.get(key, "")
+        if isinstance(self.focused, Input):
+            return "now"
+        if action in ("view", "turn_view", "leave"):
+            return "leaves"
+        if action == "back" and self.view.backs:
+            action = "move"
+        if action in ("run", "step", "speed", "back"):
+            return "passes"
+        if action not in NEEDS_READING or self._came:
+            return "now"
+        exact = action in NEEDS_EXACT or self.view.name == "number"
+        return "waits" if exact or self.inside is None else "now"
+
+    @property
+    def _came(self) -> bool:
+        """True if nothing else is to come for what is chosen."""
+        looking = self._looking
+        if looking.trouble is not None and looking.idle:
+            return True
+        return looking.answers is not None and _asks(looking.answers) == _asks(self.state.look)
 
     def action_view(self, number: int) -> None:
         self.show_view(VIEWS[number])
@@ -348,7 +399,7 @@ class InsideScreen(Screen[Place | None]):
 
     def action_head(self, by: int) -> None:
         if (inside := self.inside) is not None:
-            self.state.next_head(by, inside)
+            self.view.sideways(inside, self.state, by)
             self._changed()
 
     def action_layer(self, by: int) -> None:
@@ -381,8 +432,9 @@ class InsideScreen(Screen[Place | None]):
             self._changed()
 
     def action_zoom(self) -> None:
-        self.state.zoomed = not self.state.zoomed
-        self.draw()
+        if self.view.zooms:
+            self.state.zoomed = not self.state.zoomed
+            self.draw()
 
     def action_enter(self) -> None:
         inside = self.inside
@@ -397,8 +449,7 @@ class InsideScreen(Screen[Place | None]):
     def action_number(self) -> None:
         name = self._number
         if name:
-            self.state.go(view="number", node=None, unfolded=(), name=name)
-            self.state.cursors["number"] = 0
+            self.state.open_number(name)
             self._changed()
 
     def action_back_to(self) -> None:
@@ -410,6 +461,7 @@ class InsideScreen(Screen[Place | None]):
         event.stop()
         name, first, _ = event.what
         if name == "view":
+            forget_keys(self)
             self.action_view(first)
         elif name == "position":
             self._go_to(first)
@@ -463,20 +515,12 @@ class InsideScreen(Screen[Place | None]):
 
     # ------------------------------------------------------------ keys: the run
 
-    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
-        self._controller.tasks.do(work)
-
-    def action_step(self) -> None:
-        self._do(self._controller.training.step())
-
     def action_back(self) -> None:
-        self._do(self._controller.training.back())
-
-    def action_run(self) -> None:
-        self._do(self._controller.training.toggle())
-
-    def action_speed(self, by: int) -> None:
-        self._do(self._controller.training.set_speed(self._model.speed + by))
+        """Go back: a line in Lines, a training step in the other views."""
+        if self.view.backs:
+            self.action_move(-1)
+        else:
+            super().action_back()
 
     # ------------------------------------------------------------ keys: help, leaving
 
@@ -492,7 +536,7 @@ class InsideScreen(Screen[Place | None]):
         """Leave the innermost thing there is to leave."""
         if self.query_one("#inside-text").has_class("-shown"):
             self._hide_field()
-        elif self.view.name == "neurons" and self.state.look.neuron is not None:
+        elif self._opened:
             self.state.change(neuron=None)
             self._changed()
         elif self.state.zoomed and self.view.zooms:
@@ -506,8 +550,11 @@ class InsideScreen(Screen[Place | None]):
         self.dismiss(None)
 
 
-def _columns(binding: Binding) -> int:
-    return len(binding.key_display or binding.key) + len(binding.description) + 3
+def _asks(look: Look) -> tuple[object, ...]:
+    """What of a look the answer depends on."""
+    if look.view == "number":
+        return (look.view, look.text, look.node, look.unfolded, look.name)
+    return (look,)
 
 
 def _pages(pages: Sequence[ViewPage]) -> dict[View, ViewPage]:

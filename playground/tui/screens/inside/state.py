@@ -44,6 +44,11 @@ class InsideState:
         self.trail = [*self.trail[-49:], self.look]
         self.change(**changes)
 
+    def open_number(self, name: str) -> None:
+        """Open a number in view 7, by its name."""
+        self.go(view="number", node=None, unfolded=(), name=name)
+        self.cursors["number"] = 0
+
     def back(self) -> bool:
         """Return to what `go` led away from; False if there is nothing."""
         if not self.trail:

@@ -24,8 +24,8 @@ SEEN: dict[View, str] = {
         "read before later ones exist. Position 0 reads only itself: 1.000."
     ),
     "depth": (
-        "What the model would say if the depth ended here: the likeliest token of each stage. "
-        "The fuller the shade, the likelier what comes next, or the pinned token."
+        "What the model would say if it ended at a stage: the likeliest token there. The fuller "
+        "the shade, the likelier is what comes next, or the pinned token."
     ),
     "credit": (
         "Everything that adds to one logit, the largest first. The bars begin at 0, each where "
@@ -36,8 +36,8 @@ SEEN: dict[View, str] = {
         "this text, · is silent there."
     ),
     "lines": (
-        "The function that computes all this, run at the chosen position: left its lines, right "
-        "what the marked line made."
+        "The function that computes all this, statement by statement as it is run at the chosen "
+        "position, and what the marked statement made."
     ),
     "number": (
         "One number and what it is made from. Its gradient says by how much the loss grows when "
@@ -54,7 +54,7 @@ HELP: dict[View, str] = {
         "earlier positions, then the MLP. lm_head turns the stream into one logit for each "
         "token, and softmax turns logits into probabilities. A strip shows the numbers "
         "themselves, one cell each, on a scale of its own. Enter opens the view, or the matrix, "
-        "behind a stage."
+        "behind a stage; , and . choose one of its numbers, and o opens that number in Number."
     ),
     "attention": (
         "A head compares the query of the position that reads with the keys of all positions up "
@@ -85,21 +85,24 @@ HELP: dict[View, str] = {
         "takes off the mean logit, which explains the loss, or the logit of another token, "
         "which explains why the one and not the other. ◆ marks the parts of the head that is "
         "chosen in Attention. Enter opens a head in Attention, a neuron in Neurons, an "
-        "embedding in Parameters."
+        "embedding in Parameters, the sum in Number. o opens in Number what a part comes by: "
+        "the attention weight, the activation of the neuron, the embedding, the logit."
     ),
     "neurons": (
         "Each hidden neuron is a row of mlp_fc1, a bend at 0, and a column of mlp_fc2: it fires "
         "where the stream looks like its row, and then writes its column. Most are silent at "
         "most positions. Enter opens one: the tokens that it promotes and demotes, by U times "
         "its column; what wakes and quiets it, by its row times each token's embedding; and the "
-        "documents of the data that fire it most."
+        "documents of the data that fire it most. o opens what it makes at the position in "
+        "Number."
     ),
     "lines": (
         "The source of gpt in the scalar engine, as installed, run line by line. The marked "
         "lines are the statement that was just run; at the right is every name that the "
-        "statement made or changed, with its shape and its numbers. n or ↓ runs the next one, ↑ "
-        "goes back, N goes on to the next token. Enter opens the first number of the statement "
-        "in Number."
+        "statement made or changed, with its shape and its numbers. n or ↓ runs the next one, b "
+        "or ↑ goes back to the one before, N goes on to the next token. b goes back a training "
+        "step in every other view. Enter or o opens the first number of the statement in "
+        "Number."
     ),
     "number": (
         "Everything that the loss was computed from, one number a line. The children of a "

@@ -19,6 +19,7 @@ from textual.widgets import Input, Static
 
 from playground.lab.protocol.failures import LabError
 from playground.lab.store.query import Query, QueryError
+from playground.tui.key_order import Turn, hear_on
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error
 from playground.tui.screens.runs.ask import AskLine, ExportRun, ImportRun, Wanted
 from playground.tui.screens.runs.detail import RunDetail
@@ -40,6 +41,8 @@ AT_FIRST = 200
 """Runs that are read and shown before all the others."""
 _SHARE = 20
 """The rest after a reading lasts at least this many times as long as the reading."""
+NEED_NO_RUN = frozenset({"slash", "s", "S", "t", "i", "u", "ctrl+p"})
+"""Keys of the list that are heard before the runs that they are about are on screen."""
 NOTHING = (
     "Nothing was recorded yet. Whatever is trained is kept here by itself: go back with esc, and "
     "press s for a step or space to let it run."
@@ -158,6 +161,8 @@ class RunsScreen(Dialog[RunChoice | None]):
         self._tree = True
         self._stale = self._loading = False
         """True if the list must be read anew; true while it is being read."""
+        self._shown_for: tuple[Query, bool] | None = None
+        """The search, the order and the layout of the runs on screen; None before there are any."""
         self._complete = False
         """True once the first AT_FIRST runs are on screen: from then on all runs are read."""
         self._took = self._looked = 0.0
@@ -243,6 +248,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                 began = time.monotonic()
                 if self._current is None and self._now is not None:
                     self._current = self._now()
+                asked = (self._query, self._tree)
                 query, tree = self._query, self._tree and self._query.sort in FAMILIES
                 if not self._complete:
                     query = replace(query, limit=AT_FIRST)
@@ -250,11 +256,13 @@ class RunsScreen(Dialog[RunChoice | None]):
                     overview = await self._store.overview(query, self._current, tree=tree)
                 except LabError as problem:
                     self._fail(problem)
+                    self._came(asked)
                     continue
                 finally:
                     self._looked = time.monotonic()
                     self._took = self._looked - began
                 self._show(Table(overview))
+                self._came(asked)
                 if self._complete and not self._stale:
                     self._go_to = None
                 elif not self._complete and len(overview.rows) == AT_FIRST:
@@ -262,6 +270,19 @@ class RunsScreen(Dialog[RunChoice | None]):
                 self._complete = True
         finally:
             self._loading = False
+
+    def _came(self, asked: tuple[Query, bool]) -> None:
+        """Hear the keys that waited for these runs."""
+        self._shown_for = asked
+        hear_on(self)
+
+    def turn_of(self, key: str) -> Turn:
+        """A key that is about a run waits until the list shows the runs that are searched for."""
+        if isinstance(self.focused, Input) or key in NEED_NO_RUN:
+            return "now"
+        if key == "escape":
+            return "leaves"
+        return "now" if self._shown_for == (self._query, self._tree) else "waits"
 
     def _fail(self, problem: LabError) -> None:
         self._table = Table()

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import pairwise
 
 import pytest
 
 from microgpt.anatomy import Anatomy, attribution, dissect, lens, stages
 from playground.lab.inside import neurons
-from playground.lab.protocol.inside import MEAN, VIEWS, Inside, Look
+from playground.lab.protocol.inside import (
+    MEAN,
+    VIEWS,
+    CreditReading,
+    FlowReading,
+    Inside,
+    Look,
+    NeuronsReading,
+    NumberReading,
+)
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.inside.page import Page
 from playground.tui.screens.inside.screen import VIEW_PAGES
@@ -17,11 +27,17 @@ from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.screens.inside.top import draw_top
 from playground.tui.screens.inside.words import SEEN
 from playground.widths import cell_len
-from tests.tui.readings import SYMBOLS, encode, microscope
+from tests.tui.readings import SYMBOLS, ScriptedMicroscope, encode, microscope
 
 TINY = {"n_embd": 4, "n_head": 2}
 """Sizes of a model whose graph is made in a moment."""
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
+
+
+@cache
+def shared(steps: int, **sizes: int) -> ScriptedMicroscope:
+    """A microscope that nobody changes."""
+    return microscope(steps, **sizes)
 
 
 class Bench:
@@ -32,9 +48,9 @@ class Bench:
         steps: int = 60,
         **sizes: int,
     ) -> None:  # fmt: skip
-        self.state, self.text, self.mono = InsideState(), text, mono
-        self.width, self.height = size[0] - 2, size[1] - 9
-        self.microscope = microscope(steps, **sizes)
+        self.state, self.text = InsideState(), text
+        self.resize(size, mono)
+        self.microscope = shared(steps, **sizes)
         self.place: Place | None = None
         """Where Enter left for."""
         self._seen: tuple[Look, Inside] | None = None
@@ -45,24 +61,32 @@ class Bench:
             self._seen = (self.state.look, self.microscope.see(self.state.look, self.text, 3))
         return self._seen[1]
 
+    def resize(self, size: tuple[int, int], mono: bool) -> None:
+        self.width, self.height, self.mono = size[0] - 2, size[1] - 9, mono
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self._press(key)
 
     def _press(self, key: str) -> None:
-        state, inside = self.state, self.inside
-        view = VIEW_PAGES[state.look.view]
-        ways = {"left": -1, "right": 1, "up": -1, "down": 1}
+        state = self.state
         if key.isdigit():
             state.change(view=VIEWS[int(key) - 1])
-        elif key in ("left", "right"):
+            return
+        inside, view = self.inside, VIEW_PAGES[state.look.view]
+        ways = {"left": -1, "right": 1, "up": -1, "down": 1}
+        if key in ("left", "right"):
             state.choose(state.position(inside) + ways[key], inside)
         elif key in ("up", "down"):
             view.move(inside, state, ways[key])
         elif key in ("home", "end"):
             state.choose(0 if key == "home" else 999, inside)
         elif key == "full_stop":
-            state.next_head(1, inside)
+            view.sideways(inside, state, 1)
+        elif key == "o":
+            name = view.number(inside, state)
+            assert name
+            state.open_number(name)
         elif key == "right_square_bracket":
             state.next_layer(1, inside)
         elif key in "tT":
@@ -93,8 +117,9 @@ def text_of(page: Page) -> str:
     return "\n".join("".join(text for text, _ in line).rstrip() for line in page.lines)
 
 
+@cache
 def anatomy(text: str = "isabella", **sizes: int) -> Anatomy:
-    seen_by = microscope(60, **sizes)
+    seen_by = shared(60, **sizes)
     return dissect(seen_by._config, seen_by.weights, encode(text))
 
 
@@ -119,6 +144,82 @@ def test_flow_shows_every_stage_with_its_shape_and_the_chosen_one_in_numbers() -
     assert numbers(inside.words().split("\n")[-1]) == pytest.approx(
         it.layers[0].x_attn[-1], abs=0.005
     )
+
+
+def value_of(inside: Inside, stage: int, index: int) -> float:
+    assert isinstance(inside.reading, FlowReading)
+    return inside.reading.stages[stage].values[index]
+
+
+def test_the_number_that_o_opens_is_the_one_that_is_shown() -> None:
+    sizes = {**TINY, "n_layer": 2}
+    inside = Bench((200, 60), text="emma", **sizes)
+    reading = inside.inside.reading
+    assert isinstance(reading, FlowReading)
+    for k, stage in enumerate(reading.stages):
+        index = min(1, len(stage.values) - 1)
+        inside.state.cursors |= {"flow": k, "flow number": index}
+        inside.press("1", "left") if k == 0 else inside.press("1")
+        shown = value_of(inside.inside, k, index)
+        inside.press("o")
+        opened = inside.inside.reading
+        assert isinstance(opened, NumberReading), (stage.name, inside.inside.trouble)
+        if stage.name != "head":  # the graph adds up what all heads write
+            assert opened.nodes[0].value == pytest.approx(shown, abs=1e-12), stage.name
+    # Neurons: what the neuron makes at the position.
+    inside.press("5", "down")
+    neurons_shown = inside.inside.reading
+    assert isinstance(neurons_shown, NeuronsReading)
+    inside.press("o")
+    assert isinstance(inside.inside.reading, NumberReading)
+    assert inside.inside.reading.nodes[0].value == pytest.approx(
+        neurons_shown.activations[1][inside.state.look.position], abs=1e-12
+    )
+    # Credit: the weight, the activation, the embedding that a part comes by; the logit itself.
+    inside.press("4")
+    credit = inside.inside.reading
+    assert isinstance(credit, CreditReading)
+    it = anatomy("emma", **sizes)
+    at = inside.state.look.position
+    found = set()
+    for k, part in enumerate((*credit.parts, None)):
+        kind = part.kind if part is not None else "sum"
+        if kind in found:
+            continue
+        found.add(kind)
+        inside.state.cursors["credit"] = k
+        expected = credit.logit
+        if part is not None:
+            layer = it.layers[part.layer]
+            expected = {
+                "wte": it.weights["wte"][it.tokens[at]][0],
+                "wpe": it.weights["wpe"][at][0],
+                "head": layer.attn_weights[part.index][at][part.source] if kind == "head" else 0,
+                "neuron": layer.activation[at][part.index] if kind == "neuron" else 0,
+            }[kind]
+        inside.press("4", "o")
+        assert isinstance(inside.inside.reading, NumberReading)
+        assert inside.inside.reading.nodes[0].value == pytest.approx(expected, abs=1e-12), kind
+    assert found == {"wte", "wpe", "head", "neuron", "sum"}
+
+
+def test_a_number_of_a_stage_of_flow_is_chosen_and_read_out() -> None:
+    inside = Bench()
+    inside.press("full_stop", "full_stop")
+    assert "o: wte['a'][2]" in inside.words()
+    page = inside.page()
+    chosen = [text for text, ink in page.lines[-1] if ink == "cursor"]
+    assert [float(one) for one in chosen] == [
+        pytest.approx(value_of(inside.inside, 0, 2), abs=0.005)
+    ]
+
+
+def test_the_sum_of_credit_opens_the_logit() -> None:
+    inside = Bench((120, 60), **TINY)
+    inside.press("4", *["down"] * 200)
+    assert line_with(inside.words(), "▸ sum of all")
+    inside.press("enter")
+    assert re.search(r"›▾ logits\[8\]\['·'\]", inside.words())
 
 
 def test_enter_in_flow_goes_to_the_view_behind_a_stage_and_backspace_returns() -> None:
@@ -366,26 +467,27 @@ def test_a_state_points_into_a_shorter_text() -> None:
     assert (state.layer(one), state.head(one)) == (0, 3)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_every_view_fits_every_size(size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_view_fits_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neurons, "MOST_DOCUMENTS", 2)
     large = {"n_layer": 2, "n_head": 8, "block_size": 27}
     for text, mono, sizes in (
         ("ava", False, TINY),
         ("", True, {}),
         ("charlottecharlotte", True, {}),
-        ("charlotte" * 3, size[0] % 40 == 0, large),
+        ("charlotte" * 3, None, large),
     ):
-        bench = Bench(size, text, mono=mono, steps=0, **sizes)
+        bench = Bench(text=text, steps=0, **sizes)
         for view in range(1, 8 if sizes is TINY else 6):
             for keys in (("home", "n"), ("end", "down", "enter")):
                 bench.press(str(view), *keys)
                 bench.press(str(view))
-                page = bench.page()
-                widest = max(sum(cell_len(piece) for piece, _ in line) for line in page.lines)
-                assert widest <= page.width, (view, text)
-                assert len(page.lines) <= page.height, (view, text)
-                assert text_of(page).strip()
+                for size in SIZES:
+                    bench.resize(size, size[0] % 40 == 0 if mono is None else mono)
+                    page = bench.page()
+                    widest = max(sum(cell_len(piece) for piece, _ in line) for line in page.lines)
+                    assert widest <= page.width, (view, text, size)
+                    assert len(page.lines) <= page.height, (view, text, size)
+                    assert text_of(page).strip()
 
 
 def test_what_has_no_room_is_said() -> None:

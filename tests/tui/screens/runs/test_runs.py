@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -379,6 +380,40 @@ async def test_a_run_is_opened_or_forked(
     async with app.run_test(size=SMALL) as pilot:
         await settled(pilot, *keys)
         assert app.answer == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        (["f"], RunChoice("fork", 1)),
+        (["slash", *"poems", "enter", "enter"], RunChoice("open", 3)),
+        (["f", "enter", "escape"], None),
+    ],
+)
+async def test_keys_that_need_a_run_wait_for_the_list_and_are_forgotten_if_it_is_left(
+    shown: Screen,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: list[str],
+    expected: RunChoice | None,
+) -> None:
+    gate, overview = asyncio.Event(), AsyncStore.overview
+
+    async def slowly(self: AsyncStore, *words: Any, **options: Any) -> Any:
+        await gate.wait()
+        return await overview(self, *words, **options)
+
+    monkeypatch.setattr(AsyncStore, "overview", slowly)
+    app = shown(1)
+    async with app.run_test(size=SMALL) as pilot:
+        for key in keys:
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        if expected is not None:
+            assert not app.answers, "the list is not there yet"
+            gate.set()
+            await settled(pilot)
+        assert app.answer == expected
+        gate.set()
 
 
 async def test_two_marked_runs_race(shown: Screen) -> None:
