@@ -20,14 +20,15 @@ from textual.pilot import Pilot
 
 from playground.lab.store.store import Store
 from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.screens.inside.screen import INSIDE_BINDINGS
 from playground.tui.screens.race.screen import RACE_BINDINGS
 from playground.tui.screens.runs.screen import RunsScreen
 from tests.lab.store.conftest import new_run, steps
 from tests.tui.screens.race.test_race import PARTED, ScriptedRace
 from tests.tui.watched import WatchedApp, playing
 
-Place = Literal["main", "dialogs", "runs", "race"]
-PLACES: tuple[Place, ...] = ("main", "dialogs", "runs", "race")
+Place = Literal["main", "dialogs", "runs", "race", "inside"]
+PLACES: tuple[Place, ...] = ("main", "dialogs", "runs", "race", "inside")
 
 SIZES = [(120, 40), (80, 24), (60, 16), (40, 10), (30, 6), (20, 5), (200, 60), (60, 3)]
 
@@ -56,8 +57,11 @@ HERE: dict[Place, list[str]] = {
     "dialogs": OPENING,
     "runs": keys_of(RunsScreen.BINDINGS),
     "race": keys_of(RACE_BINDINGS),
+    "inside": keys_of(INSIDE_BINDINGS),
 }
-WAY: dict[Place, list[str]] = {"main": [], "dialogs": [], "runs": ["a"], "race": ["f", "ctrl+r"]}
+WAY: dict[Place, list[str]] = {
+    "main": [], "dialogs": [], "runs": ["a"], "race": ["f", "ctrl+r"], "inside": ["i"]
+}  # fmt: skip
 """The keys that lead to a place."""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import pkgutil
 import random
 import signal
 import sys
@@ -15,6 +17,7 @@ import pytest
 from rich.style import Style
 from textual import events
 from textual.command import CommandList, SimpleCommand, SimpleProvider
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -22,8 +25,12 @@ from textual.widgets.option_list import Option
 from playground.lab.client.async_store import AsyncStore
 from playground.lab.protocol.commands import ProbesState
 from playground.lab.store.summaries import Outline
+from playground.tui import screens
 from playground.tui.key_order import KeyOrder
 from playground.tui.palette import Palette
+from playground.tui.screens.answer import AnswersOnce
+from playground.tui.screens.inside.screen import InsideScreen
+from playground.tui.screens.main import MainScreen
 from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.probes.screen import ProbesScreen
 from playground.tui.widgets.paging import turn_page
@@ -300,3 +307,31 @@ async def test_no_key_waits_for_a_widget_that_never_hands_one_up() -> None:
         with at_most, mock.patch.object(type(chart), "call_later", lose):
             press(app, "s", "s")
             await seen(pilot, lambda: app.model.step == 2)
+
+
+# ---------------------------------------------------------------- a screen that has answered
+
+
+def test_every_screen_that_answers_does_so_once() -> None:
+    """A second answer would close the screen below."""
+    for _, name, _ in pkgutil.walk_packages(screens.__path__, f"{screens.__name__}."):
+        importlib.import_module(name)
+    found: list[type[Screen[Any]]] = [Screen]
+    for kind in found:
+        found += kind.__subclasses__()
+    ours = [kind for kind in found if kind.__module__.startswith("playground.tui.screens")]
+    assert len(ours) > 20
+    for kind in ours:
+        assert issubclass(kind, AnswersOnce) or kind is MainScreen, kind
+
+
+async def test_leaving_the_microscope_twice_at_once_leaves_it_once() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("i")
+        await seen(pilot, lambda: isinstance(app.screen, InsideScreen))
+        screen = app.screen
+        assert isinstance(screen, InsideScreen)
+        screen.dismiss(None)
+        screen.dismiss(None)
+        await seen(pilot, lambda: app.screen is app.main)
+        assert app.is_running

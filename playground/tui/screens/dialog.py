@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -24,6 +23,7 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
+from playground.tui.screens.answer import AnswersOnce
 from playground.tui.widgets.gate import shown
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
@@ -149,7 +149,7 @@ def _declared(kind: type) -> list[Binding]:
     return [binding for binding in bindings if isinstance(binding, Binding)]
 
 
-class Dialog(ModalScreen[Result], Generic[Result]):
+class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
     """A modal screen in a frame. A subclass writes `body`, and `buttons` if it has any."""
 
     HEADING: ClassVar[str] = ""
@@ -217,29 +217,13 @@ class Dialog(ModalScreen[Result], Generic[Result]):
     }
     """
 
-    _answered = False
-
-    @override
-    def dismiss(self, result: Result | None = None) -> AwaitComplete:
-        """Answer once. A second enter may be under way before the first is heard; a second answer
-        would close the screen below.
-
-        What the dialog does in the background ends here: Textual would end it only after it has
-        taken away the widgets that the result is to be shown in.
-        """
-        if self._answered:
-            return AwaitComplete()
-        self._answered = True
-        self.workers.cancel_node(self)
-        return super().dismiss(result)
-
     @override
     def call_after_refresh(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> bool:
         """As Textual's, but a dialog that has closed calls nothing: Textual leaves the call to
         whatever screen is in front by then."""
 
         async def call() -> None:
-            if not self._answered and self.is_attached:
+            if not self.answered and self.is_attached:
                 called = callback(*args, **kwargs)
                 if isawaitable(called):
                     await called

@@ -12,7 +12,6 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.lab.protocol.inside import VIEWS, Inside, Look, View
@@ -22,6 +21,7 @@ from playground.tui.control.run_actions import RunActions
 from playground.tui.key_order import Turn, forget_keys, hear_on
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.dialog import passed
 from playground.tui.screens.inside.attention import AttentionView
 from playground.tui.screens.inside.credit import CreditView
@@ -136,7 +136,7 @@ ACTIONS = {
 }
 
 
-class InsideScreen(RunActions, Screen[Place | None]):
+class InsideScreen(RunActions, AnswersOnce[Place | None]):
     """The text above, one view below, a line of words and a line of keys.
 
     Dismissed with a place in the matrices that the Parameters panel is to show, or None.

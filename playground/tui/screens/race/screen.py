@@ -17,7 +17,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.lab.protocol.failures import LabError
@@ -25,6 +24,7 @@ from playground.lab.race.state import Place, RaceState
 from playground.tui.control.runs import Kept
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.dialog import passed
 from playground.tui.screens.race import probes, view
 from playground.tui.styles import BAD, MUTED
@@ -74,7 +74,7 @@ WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
 """How many of the last steps the chart shows; None for all."""
 
 
-class RaceScreen(Screen[Kept | None]):
+class RaceScreen(AnswersOnce[Kept | None]):
     """Opens a race, shows it, and closes it before the screen is dismissed.
 
     Dismissed with the side that the person goes on with, or None.
