@@ -25,6 +25,7 @@ from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Sampling
+from playground.tui.caption import caption, in_window
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
 from playground.tui.dialogs import Dialogs
@@ -35,6 +36,7 @@ from playground.tui.quit import keep_run, on_signals
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
 from playground.tui.widgets.gate import Gate, plain
+from playground.window import Window
 
 if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
@@ -79,6 +81,7 @@ class PlaygroundApp(OrderedApp[int]):
         leave_surely: called with the exit code before the screen is taken down, which may hang;
         see quit.leave_surely.
         """
+        self.window = Window()
         super().__init__()
         self._gate = Gate()
         # A traceback of ours goes through the gate of standard error, which shows no colours.
@@ -111,7 +114,7 @@ class PlaygroundApp(OrderedApp[int]):
             from playground.tui.terminal import SteadyDriver
 
             kind = SteadyDriver
-        return holding_columns(kind)
+        return holding_columns(in_window(kind, self.window))
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -139,7 +142,7 @@ class PlaygroundApp(OrderedApp[int]):
         self.controller.start()
         self.controller.tasks.do(self._begin())
         # After ctrl+z the shell has drawn over the screen, and Textual draws only what changed.
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
 
     async def _begin(self) -> None:
@@ -173,10 +176,15 @@ class PlaygroundApp(OrderedApp[int]):
             self._redraw_due = True
             self.call_later(self._draw_now)
 
+    def _draw_anew(self) -> None:
+        self.refresh(layout=True)
+        self.redraw()
+
     def _draw_now(self) -> None:
         self._redraw_due = False
         if self.main.is_mounted and not self._leaving:
             self._front.draw()
+            caption(self.window, self.model)
 
     @property
     def _front(self) -> MainScreen | InsideScreen:
