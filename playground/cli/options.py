@@ -16,6 +16,7 @@ from playground.cli.choices import refused_as
 from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
+from playground.hooks.sources import plugin_words as plugin_words
 from playground.lab.paths import config_file, loading_folder, plugin_folder
 
 if TYPE_CHECKING:
@@ -162,17 +163,6 @@ def sources(
         config=str(config_file()),
         loading=str(loading_folder()),
     )
-
-
-def plugin_words(chosen: PluginSources) -> str:
-    """The options that choose these plugins again, each after a space, as a shell takes them."""
-    from microgpt.shell import shell_word  # brings all of microgpt, which `--help` does without
-
-    if chosen.folder is None and not chosen.entry_points:
-        return " --no-plugins"
-    given = [("--plugin", file) for file in chosen.files]
-    given += [("--without", name) for name in chosen.disabled]
-    return "".join(f" {name} {shell_word(value)}" for name, value in given)
 
 
 def plugin_file(path: Path, hint: str = "--plugin") -> str:

@@ -79,6 +79,21 @@ def runs_show(run: str, as_json: bool) -> int:
     return show_run(run, as_json=as_json)
 
 
+@runs.command("command", context_settings=CONTEXT, epilog=RUN, short_help="The one that made it.")
+@_run
+@plugin_options
+def runs_command(run: str, sources: PluginSources) -> int:
+    """Print the command that makes a run again.
+
+    It trains with the same settings, and so comes to the same losses. A run that no one command
+    makes, as one in which something was set by hand, is taken elsewhere instead: then the command
+    is that of `runs export`, and standard error says why.
+    """
+    from playground.cli.runs.remake import print_command
+
+    return print_command(run, sources)
+
+
 @runs.command("export", context_settings=CONTEXT, epilog=RUN, short_help="One to a file.")
 @_run
 @click.argument("path", type=PATH)
