@@ -90,6 +90,11 @@ def notification(text: str, environment: Mapping[str, str] = os.environ) -> str:
     return "\a"
 
 
+def way_of(text: str) -> Notify:
+    """The way of telling that a text names; "off" for any other text."""
+    return next((way for way in WAYS if way == text), "off")
+
+
 def title(words: str, name: str) -> str:
     """The title for a run that others may have named. words: how far it is."""
     name = harmless(name)

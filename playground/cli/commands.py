@@ -18,6 +18,7 @@ from playground.cli.options import (
     changes,
     goes_on_with,
     make_spec,
+    notify_option,
     plugin_options,
     record_options,
     run_options,
@@ -26,6 +27,7 @@ from playground.cli.plugins.commands import plugins as plugins_group
 from playground.cli.runs.commands import RUN
 from playground.cli.runs.commands import runs as runs_group
 from playground.hooks.sources import PluginSources
+from playground.window import Notify
 
 _RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
 
@@ -58,11 +60,13 @@ def cli() -> None:
         help="A link of the chain from logits to token, in this order, as in "
              "min-p:min_p=0.05; `strategies` lists them (may be repeated).")  # fmt: skip
 @option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
+@notify_option
 def play(
     file: Path | None,
     sources: PluginSources,
     strategies: tuple[str, ...],
     theme: str | None,
+    notify: Notify | None,
     no_record: bool,
     recorded: str | None,
     probes: Path | None,
@@ -84,6 +88,7 @@ def play(
         checkpoint=checkpoint,
         strategies=strategies,
         theme=theme,
+        notify=notify,
         record=not no_record,
         recorded=recorded,
         probes=probes,
@@ -122,6 +127,7 @@ def play(
 @option("--metric", "metrics", multiple=True, section="Output", metavar="NAME[:KNOBS]",
         help="Measure this as well, every 10 steps, or of samples every 100 (may be "
              "repeated).")  # fmt: skip
+@notify_option
 @record_options
 @plugin_options
 def train(file: Path | None, sources: PluginSources, **values: Any) -> int:

@@ -18,6 +18,7 @@ from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
 from playground.hooks.sources import plugin_words as plugin_words
 from playground.lab.paths import config_file, loading_folder, plugin_folder
+from playground.window import WAYS, Notify
 
 if TYPE_CHECKING:
     from playground.hooks.registry import Registry
@@ -126,6 +127,8 @@ class TrainOptions:
     """The recorded run to go on with, as a person names it."""
     probes: Path | None
     """A file of prompts to ask again and again."""
+    notify: Notify | None
+    """How the end of the run is told; None for the way chosen on the screen."""
 
     @classmethod
     def taken_from(cls, values: dict[str, Any]) -> TrainOptions:
@@ -146,6 +149,12 @@ def record_options(command: F) -> F:
     ):  # fmt: skip
         command = decorator(command)
     return command
+
+
+notify_option = option(
+    "--notify", type=click.Choice(WAYS), metavar="HOW",
+    help="When a run ends: bell, desktop or off (as last chosen on the screen; off).")  # fmt: skip
+"""The option for how the end of a run is told."""
 
 
 def sources(

@@ -46,7 +46,7 @@ from playground.lab.run.choices import choice
 from playground.lab.run.sampling import MAX_COUNT
 from playground.lab.session import Session, open_session, with_changes
 from playground.lab.spec import MAX_STEPS, RunSpec, SpecError
-from playground.window import Window
+from playground.window import Notify, Window, way_of
 
 SAMPLED_EVERY = 100
 """Steps between batches of samples, for the metrics that measure samples."""
@@ -133,6 +133,8 @@ def _run(
             report.held_out(session)
         except OSError as error:  # the reader has gone, or the disk is full
             lost = error
+    if not interrupted.is_set():
+        _notify(session, report.window, options.notify)
     if session.trouble is not None:
         code = fail_with(session.trouble)
     elif interrupted.is_set():
@@ -146,6 +148,16 @@ def _run(
     if code == 0 and options.samples:
         code = _print_samples(session, sampling, options.samples, options.as_json)
     return code
+
+
+def _notify(session: Session, window: Window, way: Notify | None) -> None:
+    """Tell of the end of the run, if the person wants that."""
+    from playground.lab.store.preferences import Preferences
+
+    way = way or way_of(Preferences.load().get("notify", "off"))
+    name, how = session.info.dataset_title, "has failed" if session.trouble else "is trained"
+    with suppress(OSError):
+        window.notify(f"{name} {how}, step {session.step:,} of {session.spec.steps:,}", way)
 
 
 def _opening(

@@ -192,7 +192,7 @@ class KeptApp(WatchedApp):
         super().__init__(*args, **options)
 
     def get_driver_class(self) -> Any:
-        return in_window(Kept, self.window)
+        return in_window(Kept, self.caption.window)
 
     def bell(self) -> None:
         """Ring not: the bell of the app is no attack."""

@@ -65,8 +65,13 @@ def of_record(record: RunRecord, plugins: str = "") -> Remake:
         run=record.row.id,
         text=record.text_sha256,
         plugins=plugins,
-        used=(use.plugin for use in record.plugins if use.kind in (*_CHOICES, "engine")),
+        used=used_by(record),
     )
+
+
+def used_by(record: RunRecord) -> set[str]:
+    """The names of the plugins that the losses of a recorded run depend on."""
+    return {use.plugin for use in record.plugins if use.kind in (*_CHOICES, "engine")}
 
 
 def remake(

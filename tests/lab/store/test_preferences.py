@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.lab.paths import VARIABLE
-from playground.tui.preferences import Preferences, preferences_file
+from playground.lab.store.preferences import Preferences, preferences_file
 
 VALUES = st.one_of(st.booleans(), st.integers(-(2**53), 2**53), st.text(),
                    st.floats(allow_nan=False, allow_infinity=False))  # fmt: skip

@@ -3,7 +3,6 @@
     {"bell": "long", "welcomed": true}
 
 A value is kept under a name, in one JSON file; names that this version does not know stay in it.
-Nothing here needs Textual: a command without a screen may ask, too.
 """
 
 from __future__ import annotations
