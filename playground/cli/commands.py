@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from playground.cli import completion
 from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, Seconds, option
 from playground.cli.options import (
     TrainOptions,
@@ -40,7 +41,13 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=PlayOrCommand, context_settings=CONTEXT)
+COMPLETION = """\b
+To complete words in bash (zsh, fish: bash_source becomes zsh_source, fish_source):
+  eval "$(_MICROGPT_PLAY_COMPLETE=bash_source microgpt-play)"
+"""
+
+
+@click.group(cls=PlayOrCommand, context_settings=CONTEXT, epilog=COMPLETION)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
               help="Show the version and exit.")  # fmt: skip
 def cli() -> None:
@@ -57,6 +64,7 @@ def cli() -> None:
 @record_options
 @plugin_options
 @option("--strategy", "strategies", multiple=True, section="Sampling", metavar="NAME[:KNOBS]",
+        shell_complete=completion.names("strategy"),
         help="A link of the chain from logits to token, in this order, as in "
              "min-p:min_p=0.05; `strategies` lists them (may be repeated).")  # fmt: skip
 @option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
@@ -125,6 +133,7 @@ def play(
 @option("--json", "as_json", is_flag=True, section="Output",
         help="One JSON object a line: each step, then the samples.")  # fmt: skip
 @option("--metric", "metrics", multiple=True, section="Output", metavar="NAME[:KNOBS]",
+        shell_complete=completion.names("metric"),
         help="Measure this as well, every 10 steps, or of samples every 100 (may be "
              "repeated).")  # fmt: skip
 @notify_option
@@ -147,7 +156,7 @@ def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play strategies`"))
-@click.argument("checkpoint", type=PATH)
+@click.argument("checkpoint", type=PATH, shell_complete=completion.checkpoints)
 @option(
     "-n",
     "--count",
@@ -181,6 +190,7 @@ def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
     "--strategy",
     "strategies",
     multiple=True,
+    shell_complete=completion.names("strategy"),
     metavar="NAME[:KNOBS]",
     section="Sampling",
     help="A link of the chain from logits to token, in this order (may be repeated).",
@@ -221,8 +231,8 @@ VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
 
 @cli.command(context_settings=CONTEXT, epilog=RUN)
 @click.argument("text")
-@click.argument("checkpoint", type=PATH, required=False)
-@option("--run", "run", section="Model", metavar="RUN",
+@click.argument("checkpoint", type=PATH, required=False, shell_complete=completion.checkpoints)
+@option("--run", "run", section="Model", metavar="RUN", shell_complete=completion.runs,
         help="This recorded run, instead of a CHECKPOINT (the one trained last).")  # fmt: skip
 @option("--step", section="Model", type=click.IntRange(0), metavar="N",
         help="The run after N steps (where it stands).")  # fmt: skip
@@ -275,7 +285,7 @@ def inside(
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play exporters`"))
-@click.argument("checkpoint", type=PATH)
+@click.argument("checkpoint", type=PATH, shell_complete=completion.checkpoints)
 @click.argument("path", type=PATH)
 @option(
     "--as",
@@ -340,6 +350,7 @@ for _kind, _plural, _words in (
 
 @cli.command(context_settings=CONTEXT)
 @option("--engine", "names", section="Measuring", multiple=True, metavar="NAME",
+        shell_complete=completion.names("engine"),
         help="Only this engine (may be repeated).")  # fmt: skip
 @option("--quick", is_flag=True, section="Measuring",
         help="Only the default model, and less of it: about 8 seconds.")  # fmt: skip

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from playground.cli import completion
 from playground.cli.choices import refused_as
 from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
@@ -68,18 +69,23 @@ def run_options(command: F) -> F:
     """Add the options that are settings of a run."""
     for flag, field, kind, metavar, section, text in reversed(_SETTINGS):
         name = field.replace(".", "__")
+        complete = completion.names(field) if field in CHOICES else None
         command = option(
-            flag, name, type=kind, default=None, metavar=metavar, section=section, help=text
-        )(command)
+            flag, name, type=kind, default=None, metavar=metavar, section=section, help=text,
+            shell_complete=complete,
+        )(command)  # fmt: skip
     for decorator in (
         option("--schedule", section="Training", metavar="NAME[:KNOBS]",
+               shell_complete=completion.names("schedule"),
                help="How the learning rate changes over the run; `schedules` lists them (linear)."),
         option("--split", section="Data", metavar="KIND",
                type=click.Choice(["lines", "paragraphs", "windows"]),
                help="What a document of FILE is: lines, paragraphs or windows (lines)."),
         option("--tokenizer", section="Data", metavar="NAME[:KNOBS]",
+               shell_complete=completion.names("tokenizer"),
                help="How text becomes tokens (char)."),
         option("--dataset", section="Data", metavar="NAME[:KNOBS]",
+               shell_complete=completion.names("dataset"),
                help="A data set by its name, instead of FILE (names)."),
     ):  # fmt: skip
         command = decorator(command)
@@ -141,7 +147,7 @@ def record_options(command: F) -> F:
     for decorator in (
         option("--no-record", section="Record", is_flag=True,
                help="Keep no record of this run."),
-        option("--run", "recorded", section="Record", metavar="RUN",
+        option("--run", "recorded", section="Record", shell_complete=completion.runs, metavar="RUN",
                help="Go on with this run: its number, its name, or the beginning of its uid; "
                     "`runs list` lists them."),
         option("--probes", section="Record", metavar="FILE", type=PATH,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from playground.cli import completion
 from playground.cli.help import CONTEXT, PATH, Group, option
 from playground.cli.options import plugin_options
 from playground.hooks.sources import PluginSources
@@ -15,8 +16,8 @@ RUN = "RUN is a number, a name, or the beginning of a uid; `runs list` shows the
 FORMATS = ("run", "csv", "jsonl", "model")
 
 _query = click.argument("query", nargs=-1)
-_run = click.argument("run")
-_runs = click.argument("run", nargs=-1, required=True)
+_run = click.argument("run", shell_complete=completion.runs)
+_runs = click.argument("run", nargs=-1, required=True, shell_complete=completion.runs)
 
 
 @click.group(cls=Group, context_settings=CONTEXT, invoke_without_command=True)
