@@ -42,7 +42,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 
 COMPLETION = """\b
-To complete words in bash (zsh, fish: bash_source becomes zsh_source, fish_source):
+To complete words in bash (in zsh: zsh_source; fish: docs/terminal.md):
   eval "$(_MICROGPT_PLAY_COMPLETE=bash_source microgpt-play)"
 """
 

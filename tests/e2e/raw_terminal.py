@@ -36,6 +36,7 @@ class RawTerminal:
         words: Sequence[str] = ("--no-record",),
         size: tuple[int, int] = (100, 30),
         cwd: Path | None = None,
+        session: bool = True,
     ) -> None:
         self.ours, self.its = os.openpty()  # `its` stays open, as a shell would hold it
         self.resize(*size)
@@ -46,7 +47,8 @@ class RawTerminal:
             stdin=self.its,
             stdout=self.its,
             stderr=self.its,
-            start_new_session=True,
+            start_new_session=session,
+            process_group=None if session else 0,  # as a shell starts it, which may stop it
             cwd=cwd,
             env={
                 **os.environ,
@@ -130,9 +132,10 @@ def raw_terminal(
     words: Sequence[str] = ("--no-record",),
     size: tuple[int, int] = (100, 30),
     cwd: Path | None = None,
+    session: bool = True,
 ) -> Iterator[RawTerminal]:
     """The playground, launched with these words in a terminal of that size, home in `folder`."""
-    terminal = RawTerminal(folder, words, size, cwd)
+    terminal = RawTerminal(folder, words, size, cwd, session)
     try:
         yield terminal
     finally:
