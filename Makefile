@@ -6,6 +6,8 @@ PYTHON ?= $(shell tools/pythons.sh | head -n 1)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+# The same, and a line for each package, because somebody waits for it.
+PIP_ALOUD := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install
 # An editable install is compiled at its first start; do that now, not while someone waits.
 COMPILE := $(BIN)/python -m compileall -q microgpt playground
 # Four at a time on two cores: the end-to-end tests mostly wait for their terminals.
@@ -26,12 +28,16 @@ test: check unit gallery others
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found: install one, or say make PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Making an environment of its own in $(VENV), with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.playing: pyproject.toml $(VENV)/bin/python
-	$(PIP) --editable .
+	@echo "Installing the playground and what it needs into $(VENV); this is done once ..."
+	@$(PIP_ALOUD) --editable .
+	@echo "Compiling ..."
 	@$(COMPILE)
 	@touch $@
+	@echo "Done. From now on $(BIN)/microgpt-play starts at once."
 
 $(VENV)/.testing: pyproject.toml $(VENV)/bin/python
 	$(PIP) --editable '.[test,dev]'

@@ -12,12 +12,14 @@ from typing import Any
 
 import click
 
+from playground.cli import completion
 from playground.cli.help import CONTEXT, KNOBS, PATH, PlayOrCommand, Seconds, option
 from playground.cli.options import (
     TrainOptions,
     changes,
     goes_on_with,
     make_spec,
+    notify_option,
     plugin_options,
     record_options,
     run_options,
@@ -26,6 +28,7 @@ from playground.cli.plugins.commands import plugins as plugins_group
 from playground.cli.runs.commands import RUN
 from playground.cli.runs.commands import runs as runs_group
 from playground.hooks.sources import PluginSources
+from playground.window import Notify
 
 _RUN_KNOBS = KNOBS.format(commands="`microgpt-play datasets` or `... tokenizers`")
 
@@ -38,7 +41,13 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=PlayOrCommand, context_settings=CONTEXT)
+COMPLETION = """\b
+To complete words in bash (in zsh: zsh_source; fish: docs/terminal.md):
+  eval "$(_MICROGPT_PLAY_COMPLETE=bash_source microgpt-play)"
+"""
+
+
+@click.group(cls=PlayOrCommand, context_settings=CONTEXT, epilog=COMPLETION)
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
               help="Show the version and exit.")  # fmt: skip
 def cli() -> None:
@@ -55,14 +64,17 @@ def cli() -> None:
 @record_options
 @plugin_options
 @option("--strategy", "strategies", multiple=True, section="Sampling", metavar="NAME[:KNOBS]",
+        shell_complete=completion.names("strategy"),
         help="A link of the chain from logits to token, in this order, as in "
              "min-p:min_p=0.05; `strategies` lists them (may be repeated).")  # fmt: skip
 @option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
+@notify_option
 def play(
     file: Path | None,
     sources: PluginSources,
     strategies: tuple[str, ...],
     theme: str | None,
+    notify: Notify | None,
     no_record: bool,
     recorded: str | None,
     probes: Path | None,
@@ -84,6 +96,7 @@ def play(
         checkpoint=checkpoint,
         strategies=strategies,
         theme=theme,
+        notify=notify,
         record=not no_record,
         recorded=recorded,
         probes=probes,
@@ -120,8 +133,10 @@ def play(
 @option("--json", "as_json", is_flag=True, section="Output",
         help="One JSON object a line: each step, then the samples.")  # fmt: skip
 @option("--metric", "metrics", multiple=True, section="Output", metavar="NAME[:KNOBS]",
+        shell_complete=completion.names("metric"),
         help="Measure this as well, every 10 steps, or of samples every 100 (may be "
              "repeated).")  # fmt: skip
+@notify_option
 @record_options
 @plugin_options
 def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
@@ -141,7 +156,7 @@ def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play strategies`"))
-@click.argument("checkpoint", type=PATH)
+@click.argument("checkpoint", type=PATH, shell_complete=completion.checkpoints)
 @option(
     "-n",
     "--count",
@@ -175,6 +190,7 @@ def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
     "--strategy",
     "strategies",
     multiple=True,
+    shell_complete=completion.names("strategy"),
     metavar="NAME[:KNOBS]",
     section="Sampling",
     help="A link of the chain from logits to token, in this order (may be repeated).",
@@ -215,8 +231,8 @@ VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
 
 @cli.command(context_settings=CONTEXT, epilog=RUN)
 @click.argument("text")
-@click.argument("checkpoint", type=PATH, required=False)
-@option("--run", "run", section="Model", metavar="RUN",
+@click.argument("checkpoint", type=PATH, required=False, shell_complete=completion.checkpoints)
+@option("--run", "run", section="Model", metavar="RUN", shell_complete=completion.runs,
         help="This recorded run, instead of a CHECKPOINT (the one trained last).")  # fmt: skip
 @option("--step", section="Model", type=click.IntRange(0), metavar="N",
         help="The run after N steps (where it stands).")  # fmt: skip
@@ -269,7 +285,7 @@ def inside(
 
 
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play exporters`"))
-@click.argument("checkpoint", type=PATH)
+@click.argument("checkpoint", type=PATH, shell_complete=completion.checkpoints)
 @click.argument("path", type=PATH)
 @option(
     "--as",
@@ -334,6 +350,7 @@ for _kind, _plural, _words in (
 
 @cli.command(context_settings=CONTEXT)
 @option("--engine", "names", section="Measuring", multiple=True, metavar="NAME",
+        shell_complete=completion.names("engine"),
         help="Only this engine (may be repeated).")  # fmt: skip
 @option("--quick", is_flag=True, section="Measuring",
         help="Only the default model, and less of it: about 8 seconds.")  # fmt: skip

@@ -71,6 +71,10 @@ def prepare_streams() -> None:
 def run(command: click.Command) -> int:
     """Parse the command line and run the command; returns the exit code."""
     prepare_streams()
+    if COMPLETING in os.environ:
+        from playground.cli.completion import begin
+
+        begin()
     if os.environ.get("NO_COLOR") == "":
         del os.environ["NO_COLOR"]  # by its rule it counts unless it is empty; Textual counts it
     try:

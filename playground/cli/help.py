@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from playground.cli.exit import output_errors
 from playground.words import read_number
@@ -102,9 +103,21 @@ class PlayOrCommand(Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and (args[0] in self.commands or args[0] in ("-h", "--help", "--version")):
             return super().parse_args(ctx, args)
-        if args and not args[0].startswith("-"):
+        if ctx.resilient_parsing and not args:
+            return super().parse_args(ctx, args)  # a shell completes the first word
+        if args and not args[0].startswith("-") and not ctx.resilient_parsing:
             self._meant(ctx, args[0])
         return super().parse_args(ctx, ["play", *args])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """What the first word may be: a command, or what `play` takes without its name."""
+        found = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            there = {item.value for item in found}
+            options = self.commands["play"].shell_complete(ctx, incomplete)
+            return found + [item for item in options if item.value not in there]
+        # Shells forget what came before an item that means any file.
+        return [CompletionItem(incomplete, type="file"), *found]
 
     def _meant(self, ctx: click.Context, word: str) -> None:
         """Raise click.UsageError if the word is no file and looks like a misspelt command."""

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from playground.cli import completion
 from playground.cli.choices import refused_as
 from playground.cli.failures import printable, warn
 from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
+from playground.hooks.sources import plugin_words as plugin_words
 from playground.lab.paths import config_file, loading_folder, plugin_folder
+from playground.window import WAYS, Notify
 
 if TYPE_CHECKING:
     from playground.hooks.registry import Registry
@@ -66,18 +69,23 @@ def run_options(command: F) -> F:
     """Add the options that are settings of a run."""
     for flag, field, kind, metavar, section, text in reversed(_SETTINGS):
         name = field.replace(".", "__")
+        complete = completion.names(field) if field in CHOICES else None
         command = option(
-            flag, name, type=kind, default=None, metavar=metavar, section=section, help=text
-        )(command)
+            flag, name, type=kind, default=None, metavar=metavar, section=section, help=text,
+            shell_complete=complete,
+        )(command)  # fmt: skip
     for decorator in (
         option("--schedule", section="Training", metavar="NAME[:KNOBS]",
+               shell_complete=completion.names("schedule"),
                help="How the learning rate changes over the run; `schedules` lists them (linear)."),
         option("--split", section="Data", metavar="KIND",
                type=click.Choice(["lines", "paragraphs", "windows"]),
                help="What a document of FILE is: lines, paragraphs or windows (lines)."),
         option("--tokenizer", section="Data", metavar="NAME[:KNOBS]",
+               shell_complete=completion.names("tokenizer"),
                help="How text becomes tokens (char)."),
         option("--dataset", section="Data", metavar="NAME[:KNOBS]",
+               shell_complete=completion.names("dataset"),
                help="A data set by its name, instead of FILE (names)."),
     ):  # fmt: skip
         command = decorator(command)
@@ -125,6 +133,8 @@ class TrainOptions:
     """The recorded run to go on with, as a person names it."""
     probes: Path | None
     """A file of prompts to ask again and again."""
+    notify: Notify | None
+    """How the end of the run is told; None for the way chosen on the screen."""
 
     @classmethod
     def taken_from(cls, values: dict[str, Any]) -> TrainOptions:
@@ -137,7 +147,7 @@ def record_options(command: F) -> F:
     for decorator in (
         option("--no-record", section="Record", is_flag=True,
                help="Keep no record of this run."),
-        option("--run", "recorded", section="Record", metavar="RUN",
+        option("--run", "recorded", section="Record", shell_complete=completion.runs, metavar="RUN",
                help="Go on with this run: its number, its name, or the beginning of its uid; "
                     "`runs list` lists them."),
         option("--probes", section="Record", metavar="FILE", type=PATH,
@@ -145,6 +155,12 @@ def record_options(command: F) -> F:
     ):  # fmt: skip
         command = decorator(command)
     return command
+
+
+notify_option = option(
+    "--notify", type=click.Choice(WAYS), metavar="HOW",
+    help="When a run ends: bell, desktop or off (as last chosen on the screen; off).")  # fmt: skip
+"""The option for how the end of a run is told."""
 
 
 def sources(
@@ -162,17 +178,6 @@ def sources(
         config=str(config_file()),
         loading=str(loading_folder()),
     )
-
-
-def plugin_words(chosen: PluginSources) -> str:
-    """The options that choose these plugins again, each after a space, as a shell takes them."""
-    from microgpt.shell import shell_word  # brings all of microgpt, which `--help` does without
-
-    if chosen.folder is None and not chosen.entry_points:
-        return " --no-plugins"
-    given = [("--plugin", file) for file in chosen.files]
-    given += [("--without", name) for name in chosen.disabled]
-    return "".join(f" {name} {shell_word(value)}" for name, value in given)
 
 
 def plugin_file(path: Path, hint: str = "--plugin") -> str:

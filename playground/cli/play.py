@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from playground.catalog import BUILTIN
-from playground.cli.failures import fail
-from playground.hooks.sources import PluginSources
+from playground.cli.failures import fail, say
+from playground.hooks.sources import PluginSources, plugin_words
 from playground.lab.paths import config_folder, store_file
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from playground.lab.protocol.probes import ProbeSet
     from playground.lab.protocol.run import Checkpoint
     from playground.lab.protocol.sampling import Sampling
+    from playground.window import Notify
 
 NO_TERMINAL = """\
 microgpt-play: this is not a terminal.
@@ -55,6 +56,7 @@ def open_playground(
     recorded: str | None = None,
     probes: Path | None = None,
     changes: Mapping[str, Any] | None = None,
+    notify: Notify | None = None,
 ) -> int:
     """Run the playground until it is left; returns the exit code.
 
@@ -65,6 +67,7 @@ def open_playground(
     recorded: the run of the store to go on with, as a person names it.
     probes: a file of prompts to ask again and again.
     changes: settings with which the checkpoint or the recorded run goes on, by dotted field.
+    notify: how the end of a run is told; as the person chose last, if not given.
     Raises click.BadParameter, LabError.
     """
     reason = why_no_screen()
@@ -114,6 +117,8 @@ def open_playground(
             changes=changes,
             probes=asked,
             theme=theme,
+            notify=notify,
+            plugins=plugin_words(sources),
             leave_surely=leave_surely,
         )
         if theme is not None and theme not in app.available_themes:
@@ -123,7 +128,11 @@ def open_playground(
             )
         with _drawing_on_the_terminal():
             code = app.run()
-        return app.return_code or code or 0
+        code = app.return_code or code or 0
+        if code == 0 and sys.stderr.isatty():
+            for line in app.farewell:
+                say(line)
+        return code
     finally:
         worker.kill()
         worker.discard_log()  # nobody else removes the log of a worker that opened no run

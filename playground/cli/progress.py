@@ -7,11 +7,12 @@ import time
 from typing import TextIO
 
 from microgpt.plain import can_write
-from microgpt.terminal import printable
+from microgpt.terminal import Codes, printable
 from playground.cli.one_line import OneLine
 from playground.lab.protocol.failures import Progress
 from playground.lab.session import Session
 from playground.widths import cell_len
+from playground.window import Flag, Window, title
 from playground.words import many, plus_minus
 
 BAR_WIDTH = 24
@@ -21,15 +22,19 @@ REDRAW_SECONDS = 0.1
 class Report:
     """Shows progress: one line rewritten in a terminal, a line now and then in a log, or nothing.
 
-    quiet: show the notices alone, as with --json.
+    quiet: show the notices alone, as with --json. shown: see playground.window.Window.
     """
 
-    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
+    def __init__(self, stream: TextIO, *, quiet: bool, shown: Flag | None = None) -> None:
         self._stream = stream
         self._live = stream.isatty() and os.environ.get("TERM") != "dumb" and not quiet
         self._quiet = quiet
         self._full, self._empty = ("━", "─") if can_write(stream, "━─") else ("#", "-")
         self._line = OneLine(stream)
+        self.window = Window(shown=shown)
+        """The window of the terminal, which shows how far the run is, too."""
+        if stream.isatty() and os.environ.get("TERM") != "dumb":
+            self.window.attach(self._steer)
         self._drawn = 0.0
         self._average = 0.0
         self._started = (0.0, 0)
@@ -71,6 +76,9 @@ class Report:
                 return
         elif done % max(1, steps // 10) and done != steps:
             return
+        if self._live:
+            words = title(f"{int(100 * done / steps)}%", session.info.dataset_title)
+            self.window.show(words, "running", done / steps)
         since, first = self._started
         speed = (done - first) / max(now - since, 1e-9)
         left = (steps - done) / max(speed, 1e-9)
@@ -124,6 +132,10 @@ class Report:
             f"{step:,}, on {of}"
         )
         self._print(f"counting reaches: {counted}")
+
+    def _steer(self, codes: str) -> None:
+        self._stream.write(Codes(codes))
+        self._stream.flush()
 
     def _draw(self, text: str, tail: str = "") -> None:
         self._drawn = time.monotonic()

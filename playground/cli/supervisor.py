@@ -12,6 +12,7 @@ elsewhere: the child is not in the foreground of its terminal, and so cannot be 
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import select
 import signal
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from microgpt.terminal import Codes
 from playground import cli
 from playground.cli.failures import fail_with, say
 from playground.hooks import plain, streams
@@ -35,6 +37,7 @@ from playground.lab.protocol.commands import Ping, Pong
 from playground.lab.protocol.failures import Failure
 from playground.lab.run.guard import Activity
 from playground.lab.run.trail import Trail
+from playground.window import farewell
 
 if TYPE_CHECKING:
     from playground.hooks.sources import PluginSources
@@ -49,6 +52,9 @@ PRESSES = 3
 
 activity = Activity()
 """What this process does, for its parent."""
+shown = mmap.mmap(-1, 1)
+"""For playground.window.Window: 1 while the terminal's title or progress is ours. Child and parent
+share it, because a child that is stopped or has crashed restores no window."""
 
 
 _replies: int | None = None
@@ -156,6 +162,7 @@ class _Supervisor:
         with self._forwarding():
             failure = self._until_the_end()
             self._end_group()
+        _restore_window()
         if self._signal:
             return -self._signal
         if failure is not None:
@@ -306,6 +313,7 @@ class _Supervisor:
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._tell(signal.SIGSTOP)
+        _restore_window()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)  # goes on here after SIGCONT
         signal.signal(number, self._stop)
@@ -313,6 +321,15 @@ class _Supervisor:
 
     def _go_on(self, number: int, _frame: FrameType | None) -> None:
         self._tell(number)
+
+
+def _restore_window() -> None:
+    """Give the terminal's title back, and take the progress away, if the child has set them."""
+    if shown[0]:
+        shown[0] = 0
+        with contextlib.suppress(OSError):
+            sys.stderr.write(Codes(farewell()))
+            sys.stderr.flush()
 
 
 def _cure(contribution: str) -> str:

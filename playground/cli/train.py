@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -23,7 +24,7 @@ from playground.cli.probes import read_probes
 from playground.cli.progress import Report
 from playground.cli.runs.list import find_run
 from playground.cli.sample import printable_in_terminal
-from playground.cli.supervisor import activity
+from playground.cli.supervisor import activity, shown
 from playground.hooks.isolation import Interrupted
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, expanded
@@ -45,6 +46,7 @@ from playground.lab.run.choices import choice
 from playground.lab.run.sampling import MAX_COUNT
 from playground.lab.session import Session, open_session, with_changes
 from playground.lab.spec import MAX_STEPS, RunSpec, SpecError
+from playground.window import Notify, Window, way_of
 
 SAMPLED_EVERY = 100
 """Steps between batches of samples, for the metrics that measure samples."""
@@ -72,7 +74,7 @@ def train_run(
     warn(registry.problems)
     link = heat(registry, options.temperature, _greedy(save))
     measuring = Measuring(tuple(_metric(registry, text) for text in options.metrics))
-    report = Report(sys.stderr, quiet=options.as_json)
+    report = Report(sys.stderr, quiet=options.as_json, shown=shown)
     # What is wanted after the last step is tried before the first: an hour may lie between.
     target = check_place(save) if save is not None else None
     sampling = _sampling(link, options.samples)
@@ -124,13 +126,15 @@ def _run(
     """
     code, lost = 0, None
     save = options.save
-    with _interrupts() as interrupted:
+    with _interrupts() as interrupted, _window_restored(report.window):
         try:
             _train(session, report, options.as_json, interrupted)
             report.end()
             report.held_out(session)
         except OSError as error:  # the reader has gone, or the disk is full
             lost = error
+    if not interrupted.is_set():
+        _notify(session, report.window, options.notify)
     if session.trouble is not None:
         code = fail_with(session.trouble)
     elif interrupted.is_set():
@@ -144,6 +148,16 @@ def _run(
     if code == 0 and options.samples:
         code = _print_samples(session, sampling, options.samples, options.as_json)
     return code
+
+
+def _notify(session: Session, window: Window, way: Notify | None) -> None:
+    """Tell of the end of the run, if the person wants that."""
+    from playground.lab.store.preferences import Preferences
+
+    way = way or way_of(Preferences.load().get("notify", "off"))
+    name, how = session.info.dataset_title, "has failed" if session.trouble else "is trained"
+    with suppress(OSError):
+        window.notify(f"{name} {how}, step {session.step:,} of {session.spec.steps:,}", way)
 
 
 def _opening(
@@ -276,6 +290,30 @@ def _interrupts() -> Iterator[Event]:
         yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _window_restored(window: Window) -> Iterator[None]:
+    """Restore the terminal's window at the end, and on a signal that ends or stops the process."""
+
+    def obey(number: int, _frame: object) -> None:
+        window.leave()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        signal.signal(number, obey)  # it was stopped, and goes on
+
+    names = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGTSTP")
+    numbers = [number for name in names if (number := getattr(signal, name, None)) is not None]
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, obey)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            window.leave()
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _train(session: Session, report: Report, as_json: bool, interrupted: Event) -> None:

@@ -148,3 +148,14 @@ def import_path(path: Path) -> ModuleType:
 def _forget(name: str) -> None:
     for loaded in [key for key in sys.modules if key == name or key.startswith(name + ".")]:
         del sys.modules[loaded]
+
+
+def plugin_words(chosen: PluginSources) -> str:
+    """The options that choose these plugins again, each after a space, as a shell takes them."""
+    from microgpt.shell import shell_word  # brings all of microgpt, which `--help` does without
+
+    if chosen.folder is None and not chosen.entry_points:
+        return " --no-plugins"
+    given = [("--plugin", file) for file in chosen.files]
+    given += [("--without", name) for name in chosen.disabled]
+    return "".join(f" {name} {shell_word(value)}" for name, value in given)

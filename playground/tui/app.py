@@ -25,16 +25,20 @@ from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Sampling
+from playground.lab.store.preferences import Preferences
+from playground.tui.caption import Caption, in_window
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
+from playground.tui.copying import Copying
 from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
 from playground.tui.key_order import OrderedApp
 from playground.tui.model import PlaygroundModel
-from playground.tui.quit import keep_run, on_signals
+from playground.tui.quit import farewell, keep_run, on_signals
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
 from playground.tui.widgets.gate import Gate, plain
+from playground.window import Notify, way_of
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -78,6 +82,8 @@ class PlaygroundApp(OrderedApp[int]):
         changes: Mapping[str, KnobValue] | None = None,
         probes: ProbeSet | None = None,
         theme: str | None = None,
+        notify: Notify | None = None,
+        plugins: str = "",
         leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
         """spec: the settings of the run to open. checkpoint: the state it begins in. said: what the
@@ -86,9 +92,16 @@ class PlaygroundApp(OrderedApp[int]):
         store: the file that the lab records runs in; None if it records none. run: the number of
         a recorded run, opened instead of `spec`. changes: settings with which that run goes on from
         the end of its record, as a fork. theme: a name; the one of last time, if not given.
+        notify: how the end of a run is told; as last time, if not given. plugins: the options that
+        choose the plugins, for commands that a person may paste.
         leave_surely: called with the exit code before the screen is taken down, which may hang;
         see quit.leave_surely.
         """
+        self.preferences = Preferences.load()
+        self.caption = Caption(notify or way_of(self.preferences.get("notify", "off")))
+        self._plugins, self._recorded = plugins, store is not None
+        self.farewell: tuple[str, ...] = ()
+        """What is to be said on the terminal once the screen is gone, a line each."""
         super().__init__()
         self._gate = Gate()
         # A traceback of ours goes through the gate of standard error, which shows no colours.
@@ -103,6 +116,9 @@ class PlaygroundApp(OrderedApp[int]):
             store=store,
         )
         self.dialogs = Dialogs(self, self.controller)
+        self.copying = Copying(
+            self.controller, self.caption, self.preferences, self.copy_to_clipboard, plugins
+        )
         self._run, self._changes, self._probes = run, changes or {}, probes
         self._spec = spec
         self._checkpoint = checkpoint
@@ -121,7 +137,7 @@ class PlaygroundApp(OrderedApp[int]):
             from playground.tui.terminal import SteadyDriver
 
             kind = SteadyDriver
-        return holding_columns(kind)
+        return holding_columns(in_window(kind, self.caption.window))
 
     @override
     def get_line_filters(self) -> Sequence[LineFilter]:
@@ -148,8 +164,10 @@ class PlaygroundApp(OrderedApp[int]):
     def on_mount(self) -> None:
         self.controller.start()
         self.controller.tasks.do(self._begin())
+        if self.preferences.trouble:
+            self.say(Remark("Preferences are the usual ones", self.preferences.trouble, "warning"))
         # After ctrl+z the shell has drawn over the screen, and Textual draws only what changed.
-        self.app_resume_signal.subscribe(self, lambda _: self.refresh(layout=True))
+        self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
         self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
 
     async def _begin(self) -> None:
@@ -183,10 +201,15 @@ class PlaygroundApp(OrderedApp[int]):
             self._redraw_due = True
             self.call_later(self._draw_now)
 
+    def _draw_anew(self) -> None:
+        self.refresh(layout=True)
+        self.redraw()
+
     def _draw_now(self) -> None:
         self._redraw_due = False
         if self.main.is_mounted and not self._leaving:
             self._front.draw()
+            self.caption.show(self.model)
 
     @property
     def _front(self) -> MainScreen | InsideScreen:
@@ -232,7 +255,16 @@ class PlaygroundApp(OrderedApp[int]):
             return
         self._leaving = True
         self.key_order.forget()
-        await self._keep_run()
+        saved = await self._keep_run()
+        if code == 0 and self.model.frame is not None:
+            self.farewell = farewell(
+                self.model.step,
+                self.model.frame.steps,
+                run=None if self.model.unrecorded else self.model.run,
+                name=self.model.name,
+                saved=saved,
+                options=("" if self._recorded else " --no-record") + self._plugins,
+            )
         await self.controller.close()
         self._leave_surely(code)
         await self._until_composed()
@@ -268,13 +300,15 @@ class PlaygroundApp(OrderedApp[int]):
                     if screen.call_later(heard.set):
                         await heard.wait()
 
-    async def _keep_run(self) -> None:
+    async def _keep_run(self) -> bool:
+        """Keep the run for next time; False if it is not kept."""
         record = await self.controller.record()
         if record is not None and record.run is not None and record.trouble is None:
-            return  # the worker records the rest of the run when the lab closes it
+            return True  # the worker records the rest of the run when the lab closes it
         if self.model.info is not None and self.model.step > 0:
             wait = Remark("Keeping the run for next time", "Then the playground closes.")
-            await keep_run(self.controller.lab, lambda: self.say(wait))
+            return await keep_run(self.controller.lab, lambda: self.say(wait))
+        return False
 
     # ------------------------------------------------------------ palette
 
@@ -300,5 +334,6 @@ class PlaygroundApp(OrderedApp[int]):
             from playground.tui.palette import commands
 
             yield from commands(self.main)
+            yield from self.copying.commands(self.call_later)
         else:
             yield SystemCommand("Theme", "Change the colours", self.search_themes)

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from microgpt.shell import shell_word
 from playground.lab.paths import last_run
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ NOTICED = 0.4
 """Seconds after which a person notices the wait."""
 
 
-async def keep_run(lab: Lab, waiting: Callable[[], None] = lambda: None) -> None:
-    """Write the open run into the file from which the key `o` resumes it.
+async def keep_run(lab: Lab, waiting: Callable[[], None] = lambda: None) -> bool:
+    """Write the open run into the file from which the key `o` resumes it; False if that failed.
 
     The worker writes the run as it stands. If the worker does not answer within PATIENCE, the last
     checkpoint it sent is written instead. waiting: called once the wait is noticed.
@@ -36,7 +37,7 @@ async def keep_run(lab: Lab, waiting: Callable[[], None] = lambda: None) -> None
             waiting()
             await asyncio.wait({task}, timeout=PATIENCE - NOTICED)
     if task.done() and task.exception() is None:
-        return
+        return True
     task.cancel()
     latest = lab.last_checkpoint
     if latest is not None and latest.step:
@@ -44,6 +45,36 @@ async def keep_run(lab: Lab, waiting: Callable[[], None] = lambda: None) -> None
 
         with contextlib.suppress(OSError, CheckpointError):
             await asyncio.to_thread(write_checkpoint, path, latest)
+            return True
+    return False
+
+
+def farewell(
+    step: int, steps: int, *, run: int | None, name: str, saved: bool, options: str
+) -> tuple[str, ...]:
+    """What is said on the terminal when the playground has been left: what was kept of the run, and
+    the command that goes on with it.
+
+    run: its number in the store; None if it was not recorded. saved: it was kept in a file instead.
+    options: those that the command needs beside the run, each after a space.
+    """
+    if run is None and not step:
+        return ("Nothing was trained, and nothing is kept.",)
+    done = step >= steps
+    where = f"all {steps:,} steps" if done else f"step {step:,} of {steps:,}"
+    then = "To open it again:" if done else "To go on with it:"
+    if run is not None:
+        called = f" ({name})" if name else ""
+        return (
+            f"Run {run}{called} is kept, {where}. {then}",
+            f"microgpt-play --run {run}{options}",
+        )
+    if saved:
+        return (
+            f"The run is not recorded. Until another one is left, it is kept, {where}. {then}",
+            f"microgpt-play {shell_word(last_run())}{options}",
+        )
+    return (f"The run is gone, {where}: it could be neither recorded nor saved.",)
 
 
 STAYS = ("SIGCHLD", "SIGCLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN",

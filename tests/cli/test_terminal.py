@@ -20,9 +20,13 @@ import fcntl
 import struct
 import termios
 
+TITLE = re.compile(r"(\x1b\[22;0t)?\x1b\]2;([^\x00-\x1f]* · microgpt-play)?\x1b\\(\x1b\[23;0t)?")
+"""What the program says to the window around the terminal."""
+
 
 def in_terminal(*arguments: object, columns: int = 80, term: str = "xterm") -> Done:
-    """The real command with all its streams in a terminal; what it wrote there is `out`."""
+    """The real command with all its streams in a terminal; what it wrote there is `out` without the
+    titles of the window, and `err` with them."""
     ours, its = os.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen(
@@ -35,7 +39,7 @@ def in_terminal(*arguments: object, columns: int = 80, term: str = "xterm") -> D
             written += chunk
         code = process.wait(timeout=120)
     os.close(ours)
-    return Done(code, written.decode().replace("\r\n", "\n"), "")
+    return Done(code, TITLE.sub("", written.decode()).replace("\r\n", "\n"), written.decode())
 
 
 def _read(terminal: int) -> bytes:
@@ -143,3 +147,26 @@ def test_a_start_that_comes_to_nothing_leaves_nothing_behind(
     monkeypatch.setenv("TMPDIR", str(left))
     assert in_terminal("--theme", "nrod").code == 2
     assert list(left.iterdir()) == []
+
+
+def test_the_window_says_how_far_the_run_is_and_gets_its_title_back(words: Path) -> None:
+    done = in_terminal("train", words, *SMALL, "--steps", "300")
+    assert done.code == 0 and done.out.count("\x1b]") == 0
+    shares = [int(found) for found in re.findall(r"\x1b\]2;(\d+)% · words\.txt · micro", done.err)]
+    assert shares == sorted(shares) and shares[-1] == 100
+    assert done.err.count("\x1b[22;0t") == done.err.count("\x1b[23;0t") == 1
+    last = done.err.rindex("\x1b]2;\x1b\\\x1b[23;0t")
+    assert last > done.err.rindex("microgpt-play\x1b")
+    assert done.err.rindex("   1  ") > last  # samples are printed in a window of the shell's own
+
+
+@pytest.mark.parametrize("way", ["json", "dumb", "forbidden"])
+def test_a_window_that_is_not_to_be_touched_is_not(
+    words: Path, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "forbidden":
+        monkeypatch.setenv("MICROGPT_PLAY_TITLE", "0")
+    more = ["--json"] if way == "json" else []
+    term = "dumb" if way == "dumb" else "xterm"
+    done = in_terminal("train", words, *STEPS, *more, term=term)
+    assert done.code == 0 and "\x1b]" not in done.err

@@ -4,6 +4,7 @@ terminal."""
 from __future__ import annotations
 
 import os
+import re
 import select
 import subprocess
 import sys
@@ -35,6 +36,7 @@ class RawTerminal:
         words: Sequence[str] = ("--no-record",),
         size: tuple[int, int] = (100, 30),
         cwd: Path | None = None,
+        session: bool = True,
     ) -> None:
         self.ours, self.its = os.openpty()  # `its` stays open, as a shell would hold it
         self.resize(*size)
@@ -45,9 +47,15 @@ class RawTerminal:
             stdin=self.its,
             stdout=self.its,
             stderr=self.its,
-            start_new_session=True,
+            start_new_session=session,
+            process_group=None if session else 0,  # as a shell starts it, which may stop it
             cwd=cwd,
-            env={**os.environ, "TERM": "xterm-256color", "MICROGPT_PLAY_HOME": str(folder)},
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "MICROGPT_PLAY_HOME": str(folder),
+                "MICROGPT_PLAY_PROGRESS": "1",
+            },
         )
 
     def resize(self, columns: int, rows: int) -> None:
@@ -103,7 +111,19 @@ class RawTerminal:
         ends = [self.written.rfind(f"\x1b[{mode}l".encode()) for mode in modes]
         begins = [self.written.rfind(f"\x1b[{mode}h".encode()) for mode in modes]
         off = all(end > begin for end, begin in zip(ends, begins, strict=True))
-        return off and self.modes == self.before
+        return off and self.modes == self.before and self.window_is_as_before()
+
+    def window_is_as_before(self) -> bool:
+        """True if the window has its old title, and no progress: each title that was pushed is
+        popped, and nothing is set after that."""
+        pushed, popped = self.written.count(b"\x1b[22;0t"), self.written.rfind(b"\x1b[23;0t")
+        titles = self.written.rfind(b"microgpt-play\x1b\\")
+        progress = re.findall(rb"\x1b]9;4;(\d);\d+\x1b", self.written)
+        return (
+            self.written.count(b"\x1b[23;0t") == pushed
+            and popped >= titles
+            and progress[-1:] in ([], [b"0"])
+        )
 
 
 @contextmanager
@@ -112,9 +132,10 @@ def raw_terminal(
     words: Sequence[str] = ("--no-record",),
     size: tuple[int, int] = (100, 30),
     cwd: Path | None = None,
+    session: bool = True,
 ) -> Iterator[RawTerminal]:
     """The playground, launched with these words in a terminal of that size, home in `folder`."""
-    terminal = RawTerminal(folder, words, size, cwd)
+    terminal = RawTerminal(folder, words, size, cwd, session)
     try:
         yield terminal
     finally:

@@ -41,6 +41,7 @@ from playground.lab.race import SamplePair
 from playground.lab.race.state import AnswerPair, RaceProbes
 from playground.lab.store.store import Store
 from playground.lab.store.transfer import import_run
+from playground.tui.caption import in_window
 from playground.tui.screens.runs.screen import RunsScreen
 from playground.tui.widgets.table import RowList
 from tests.hostile.texts import KEPT, evil, harm_on_a_screen, hostile_run_file, storable
@@ -191,7 +192,7 @@ class KeptApp(WatchedApp):
         super().__init__(*args, **options)
 
     def get_driver_class(self) -> Any:
-        return Kept
+        return in_window(Kept, self.caption.window)
 
     def bell(self) -> None:
         """Ring not: the bell of the app is no attack."""
@@ -199,6 +200,11 @@ class KeptApp(WatchedApp):
     @property
     def bytes(self) -> bytes:
         return "".join(self.written).encode("utf-8", "surrogatepass")
+
+
+@pytest.fixture(autouse=True)
+def terminal_with_a_title(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +261,7 @@ def is_harmless(written: bytes) -> None:
     harm = harm_on_a_screen(written)
     assert not harm, "\n".join(harm[:20])
     assert b"\\x1b]" in written  # the attacks are shown
+    assert b"\x1b]2;" in written  # in the title, too
 
 
 PLACES = [

@@ -15,7 +15,7 @@ from zlib import crc32
 MARK = "evil"
 ATTACKS = (
     "\x1b]52;c;ZXZpbA==\x07",  # the clipboard
-    "\x1b]0;evil\x07",  # the title
+    "\x1b]0;evil\x07\x1b]2;evil\x1b\\",  # the title, ended in both ways
     "\x1b[31337m\x1b[2J",  # a style, the whole screen
     "\x9b31337m\x9d0;evil\x9c",  # the same in single characters of C1
     "\x1bP+q65\x1b\\\x90evil\x9c\x1b_evil\x1b\\\x1b^evil\x1b\\",  # strings of control
@@ -35,7 +35,12 @@ _HARM = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 """All that is obeyed, but line ends and tabs; written out, so that it is no copy of the gate's."""
-_LINE = re.compile(r"\r\n|\r|\x1b\[K")
+_WINDOW = (
+    r"(?:\x1b\[22;0t)?\x1b\]2;(?:[^\x00-\x1f\x7f-\x9f]* · )?microgpt-play\x1b\\"
+    r"|\x1b\]2;\x1b\\\x1b\[23;0t"
+)
+"""The title of the window, and the way back; no text of others ends it like that."""
+_LINE = re.compile(rf"\r\n|\r|\x1b\[K|{_WINDOW}")
 """What the line of progress is made of, and how a terminal ends a line."""
 _DRAWING = re.compile(
     r"\x1b\[[?<>=]?[0-9;:]*[$ ]?[@-~]"  # cursor, colours, modes
@@ -66,7 +71,7 @@ def harm_in_a_command(written: bytes) -> list[str]:
 
 def harm_on_a_screen(written: bytes) -> list[str]:
     """What of the bytes of the screen is not the screen's own."""
-    text = written.decode("utf-8", "surrogateescape")
+    text = re.sub(_WINDOW, "", written.decode("utf-8", "surrogateescape"))
     strange = [one for one in _DRAWING.findall(text) if "31337" in one or one == "\x1b[2J"]
     return strange + _around(_DRAWING.sub("", text))
 

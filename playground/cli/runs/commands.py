@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from playground.cli import completion
 from playground.cli.help import CONTEXT, PATH, Group, option
 from playground.cli.options import plugin_options
 from playground.hooks.sources import PluginSources
@@ -15,8 +16,8 @@ RUN = "RUN is a number, a name, or the beginning of a uid; `runs list` shows the
 FORMATS = ("run", "csv", "jsonl", "model")
 
 _query = click.argument("query", nargs=-1)
-_run = click.argument("run")
-_runs = click.argument("run", nargs=-1, required=True)
+_run = click.argument("run", shell_complete=completion.runs)
+_runs = click.argument("run", nargs=-1, required=True, shell_complete=completion.runs)
 
 
 @click.group(cls=Group, context_settings=CONTEXT, invoke_without_command=True)
@@ -77,6 +78,21 @@ def runs_show(run: str, as_json: bool) -> int:
     from playground.cli.runs.show import show_run
 
     return show_run(run, as_json=as_json)
+
+
+@runs.command("command", context_settings=CONTEXT, epilog=RUN, short_help="The one that made it.")
+@_run
+@plugin_options
+def runs_command(run: str, sources: PluginSources) -> int:
+    """Print the command that makes a run again.
+
+    It trains with the same settings, and so comes to the same losses. A run that no one command
+    makes, as one in which something was set by hand, is taken elsewhere instead: then the command
+    is that of `runs export`, and standard error says why.
+    """
+    from playground.cli.runs.remake import print_command
+
+    return print_command(run, sources)
 
 
 @runs.command("export", context_settings=CONTEXT, epilog=RUN, short_help="One to a file.")
