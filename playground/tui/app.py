@@ -106,7 +106,7 @@ class PlaygroundApp(OrderedApp[int]):
         self._gate = Gate()
         # A traceback of ours goes through the gate of standard error, which shows no colours.
         self.error_console = Console(markup=False, highlight=False, stderr=True, color_system=None)
-        self.model = PlaygroundModel()
+        self.model = PlaygroundModel(interpreting=self.preferences.get("sentence", True))
         self.controller = Controller(
             lab_factory,
             self.model,
@@ -309,6 +309,12 @@ class PlaygroundApp(OrderedApp[int]):
             wait = Remark("Keeping the run for next time", "Then the playground closes.")
             return await keep_run(self.controller.lab, lambda: self.say(wait))
         return False
+
+    def action_sentence(self) -> None:
+        """Show or hide the sentence that says what the losses mean, and remember which."""
+        self.model.interpreting = not self.model.interpreting
+        self.preferences.set("sentence", self.model.interpreting)
+        self.redraw()
 
     # ------------------------------------------------------------ palette
 

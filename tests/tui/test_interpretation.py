@@ -205,9 +205,11 @@ async def test_k_takes_the_sentence_off_the_screen_and_brings_it_back() -> None:
     async with playing() as (app, pilot):
         await seen(pilot, lambda: app.text("#sentence").startswith("It knows nothing yet"))
         await pilot.press("k")
-        assert not app.main.query_one("#sentence").display
+        await seen(pilot, lambda: not app.main.query_one("#sentence").display)
+    async with playing() as (app, pilot):
+        assert not app.main.query_one("#sentence").display, "it is remembered"
         await pilot.press("k")
-        assert app.main.query_one("#sentence").display
+        await seen(pilot, lambda: app.main.query_one("#sentence").display)
         await pilot.press("space")
         await seen(pilot, lambda: "beats letter counting" in app.text("#sentence").lower())
         assert cell_len(app.text("#sentence")) <= 118

@@ -13,7 +13,7 @@ from tests.tui.watched import playing, seen
 async def test_a_command_is_found_first_by_other_words_for_it() -> None:
     wanted = {
         "race": "Fork (f)  race",
-        "atten": "Look inside (i)  attention",
+        "atten": "Inside (i)  attention",
         "exit": "Quit (q)  exit",
         "checkpoint": "Save (ctrl+s)  checkpoint",
         "rate": "Settings (h)  learning rate",

@@ -241,10 +241,6 @@ class MainScreen(RunActions, Screen[None]):
 
     # ------------------------------------------------------------ looking
 
-    def action_sentence(self) -> None:
-        self.model.interpreting = not self.model.interpreting
-        self.draw()
-
     def action_log_axis(self) -> None:
         self.query_one(LossPanel).toggle_log()
 
