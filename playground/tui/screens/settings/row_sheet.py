@@ -202,7 +202,8 @@ class RowSheet(LineWidget, can_focus=True):
         row = self.current
         if row is None:
             return
-        self._measure()
+        if self._measure():
+            self.changed(layout=True)
         self._load(row, focus)
         self._scroll()
         self.post_message(self.Moved())
@@ -215,7 +216,7 @@ class RowSheet(LineWidget, can_focus=True):
             field.display = False
             if focus or had:
                 self.screen.set_focus(self, scroll_visible=False)
-            self.changed(layout=True)
+            self.changed()
             return
         with field.prevent(Input.Changed):
             field.value = row.text
@@ -226,7 +227,7 @@ class RowSheet(LineWidget, can_focus=True):
         field.select_all()
         if focus:
             self.screen.set_focus(field, scroll_visible=False)
-        self.changed(layout=True)
+        self.changed()
 
     def _box(self, row: Row) -> int:
         return max(4, min(row.box, self.size.width - LEFT)) if self.size.width else row.box
@@ -253,15 +254,13 @@ class RowSheet(LineWidget, can_focus=True):
         if row is None or not row.can_stand:
             self._at = next((one.name for one in self.drawn if one.can_stand), "")
             row = self.current
-        before = len(self._places) and self._places[-1]
-        self._measure()
+        taller = self._measure()
         if row is not None and row.typed:
             if self.field.of != row.name or self.field.value != row.text:
                 self._load(row, focus=self.field.has_focus or self.has_focus)
             else:
                 self.field.styles.offset = (LEFT, self._line_of(row))
-        after = len(self._places) and self._places[-1]
-        self.changed(layout=before != after)
+        self.changed(layout=taller)
 
     # ------------------------------------------------------------ keys
 
@@ -411,14 +410,17 @@ class RowSheet(LineWidget, can_focus=True):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         return sum(len(self._texts(row, width)) for row in self.drawn)
 
-    def _measure(self) -> None:
+    def _measure(self) -> bool:
+        """Find the lines of each row; True if there are more lines or fewer than before."""
         width, line = self.size.width or 80, 0
+        before = sum(lines for _, _, lines in self._places)
         self._places = []
         for row in self.drawn:
             lines = len(self._texts(row, width))
             blank = 1 if isinstance(row, (Title, Fold)) and line else 0
             self._places.append((row, line + blank, lines - blank))
             line += lines
+        return bool(before) and before != sum(lines for _, _, lines in self._places)
 
     def _texts(self, row: Row, width: int) -> list[str]:
         """The row's lines in outline: a blank one above a heading, its own, those of a problem."""
