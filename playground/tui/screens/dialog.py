@@ -115,6 +115,8 @@ class KeyLine(Widget):
                 binding = now  # the widget with the focus has another use for the key
             elif now is None or (now != binding and binding.key != "enter"):
                 continue  # the focus has taken the key; not enter, which an Input submits on
+            if self.screen.check_action(binding.action, ()) is False:
+                continue
             if binding.show and binding.description:
                 shown.setdefault(binding.action, binding)
         for binding in active.values():

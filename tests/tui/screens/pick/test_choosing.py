@@ -274,7 +274,7 @@ async def test_knobs_of_a_tokenizer_are_kept_while_one_looks_at_others(
         await pilot.press("end")
         await pilot.pause()
         app.screen.query_one(Slider).focus()
-        await pilot.press("enter", *"250", "enter")
+        await pilot.press(*"250", "tab")
         await pilot.pause()
         app.screen.query_one("#picker-list").focus()
         await pilot.press("home", "end")
