@@ -95,8 +95,28 @@ class Dialogs:
         """Begin a new run on another data set."""
         from playground.tui.screens.pick.datasets import DatasetScreen
 
-        if self._ready() and (choice := await self._answer(DatasetScreen(self._model))):
-            self._do(self._controller.opening.start({"dataset": choice}))
+        if not self._ready() or not (choice := await self._answer(DatasetScreen(self._model))):
+            return
+        opening, saved = self._controller.opening, choice.get("checkpoint")
+        if saved is not None:
+            self._do(opening.open(saved.spec, checkpoint=saved, sampling=saved.sampling))
+        elif "file" in choice:
+            self._do(self._take_in(Path(choice["file"])))
+        else:
+            changes: dict[str, Any] = {
+                "dataset": {"name": choice["name"], "options": choice["options"]}
+            }
+            if "block_size" in choice:
+                changes["model.block_size"] = choice["block_size"]
+            self._do(opening.start(changes))
+
+    async def _take_in(self, file: Path) -> None:
+        """Take a recorded run into the store, and open it. Raises LabError."""
+        store = self._controller.runs.store
+        if store is None:
+            self._say(Remark("Runs are not recorded", "Start without --no-record for that."))
+            return
+        await self._controller.opening.open_recorded(await store.import_run(file))
 
     async def tokenizers(self) -> None:
         """Begin a new run with another tokenizer."""
