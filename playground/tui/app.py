@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from rich.console import Console
 from textual import events
 from textual.app import SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.widget import AwaitMount
 from typing_extensions import override
 
@@ -207,9 +208,22 @@ class PlaygroundApp(OrderedApp[int]):
 
     def _draw_now(self) -> None:
         self._redraw_due = False
-        if self.main.is_mounted and not self._leaving:
+        if self.main.is_mounted and not self._leaving and not self._covered:
             self._front.draw()
             self.caption.show(self.model)
+
+    @property
+    def _covered(self) -> bool:
+        """True while a dialog lies over what shows the open run. It stands still then, dimmed, so
+        that drawing it costs a training run nothing."""
+        top = self.screen_stack[-1]
+        return top is not self._front and isinstance(top, ModalScreen)
+
+    @override
+    def pop_screen(self) -> AwaitComplete:
+        popped = super().pop_screen()
+        self.redraw()  # what was covered shows how far the run has got meanwhile
+        return popped
 
     @property
     def _front(self) -> MainScreen | InsideScreen:

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from playground.lab.paths import plugin_folder
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
+from playground.tui.key_order import OrderedApp
 
 if TYPE_CHECKING:
     from playground.lab.race import Race
@@ -37,13 +38,27 @@ class Dialogs:
         self._do = controller.tasks.do
         self._say = controller.context.say
         self._ready = controller.context.run_is_open
+        self._opening: asyncio.Future[None] | None = None
+        """Done when the dialog that was asked for last is on the screen."""
         self.inside_state: InsideState | None = None
         """Where the person looked in the microscope last; None before it is first opened."""
 
     def open(self, name: str) -> None:
         """Open the dialog of that name; its answer is carried out in the background."""
         dialog: Callable[[], Coroutine[Any, Any, None]] = getattr(self, name)
-        self._controller.tasks.attend(dialog())
+        self._controller.tasks.attend(self._opened(dialog()))
+
+    async def _opened(self, dialog: Coroutine[Any, Any, Answer]) -> Answer:
+        """Carry a dialog out; keys that are typed before it is on the screen wait for it."""
+        opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if isinstance(self._app, OrderedApp):
+            self._app.key_order.wait_for(opening)
+        self._opening = opening
+        try:
+            return await dialog
+        finally:
+            if not opening.done():
+                opening.set_result(None)
 
     # ------------------------------------------------------------ screens
 
@@ -52,6 +67,8 @@ class Dialogs:
     ) -> None:
         self._app.clear_notifications()  # toasts would lie over what the dialog says
         self._app.push_screen(screen, answered)
+        if self._opening is not None and not self._opening.done():
+            self._opening.set_result(None)
 
     async def _shown(self, screen: Screen[Answer | None]) -> Answer | None:
         """Show a screen, and return what it is dismissed with.
@@ -78,8 +95,28 @@ class Dialogs:
         """Begin a new run on another data set."""
         from playground.tui.screens.pick.datasets import DatasetScreen
 
-        if self._ready() and (choice := await self._answer(DatasetScreen(self._model))):
-            self._do(self._controller.opening.start({"dataset": choice}))
+        if not self._ready() or not (choice := await self._answer(DatasetScreen(self._model))):
+            return
+        opening, saved = self._controller.opening, choice.get("checkpoint")
+        if saved is not None:
+            self._do(opening.open(saved.spec, checkpoint=saved, sampling=saved.sampling))
+        elif "file" in choice:
+            self._do(self._take_in(Path(choice["file"])))
+        else:
+            changes: dict[str, Any] = {
+                "dataset": {"name": choice["name"], "options": choice["options"]}
+            }
+            if "block_size" in choice:
+                changes["model.block_size"] = choice["block_size"]
+            self._do(opening.start(changes))
+
+    async def _take_in(self, file: Path) -> None:
+        """Take a recorded run into the store, and open it. Raises LabError."""
+        store = self._controller.runs.store
+        if store is None:
+            self._say(Remark("Runs are not recorded", "Start without --no-record for that."))
+            return
+        await self._controller.opening.open_recorded(await store.import_run(file))
 
     async def tokenizers(self) -> None:
         """Begin a new run with another tokenizer."""

@@ -13,6 +13,7 @@ answer is there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
@@ -28,6 +29,10 @@ LOOK_AFTER = 0.05
 nothing up."""
 AT_MOST = 5.0
 """Seconds that a key may take before the next is heard anyway."""
+COMPOSING = 1.0
+"""Seconds that a key waits for a screen that is just being composed."""
+OPENING = 2.0
+"""Seconds that keys wait for a screen that was asked for; opening it may wait for the worker."""
 AT_ONCE = frozenset({"ctrl+c"})
 """Keys that wait for no other."""
 
@@ -87,6 +92,8 @@ class KeyOrder:
         self._waits_at: Screen[Any] | None = None
         """The screen that is not ready for the first key; None if that key does not wait for it."""
         self._under_way = False
+        self._opening: asyncio.Future[None] | None = None
+        """Done when a screen that a key has asked for is open, or will not open."""
         self._way: tuple[DOMNode, ...] = ()
         """The widgets and the screen that still have to hand it up."""
 
@@ -133,6 +140,10 @@ class KeyOrder:
         self._waits_at = screen
         return None
 
+    def wait_for(self, opening: asyncio.Future[None]) -> None:
+        """Hear no other key before this is done: what is typed is for the screen that opens."""
+        self._opening = opening
+
     def forget(self) -> None:
         """Drop the keys that wait."""
         self._waiting.clear()
@@ -141,6 +152,7 @@ class KeyOrder:
     async def _begin(self, key: events.Key) -> None:
         self._under_way = True
         self._number += 1
+        await self._composed()
         at = self._app.focused or self._app.screen
         way = list(at.ancestors_with_self)
         try:
@@ -151,6 +163,15 @@ class KeyOrder:
             loop = asyncio.get_running_loop()
             loop.call_later(LOOK_AFTER, self._look_after, self._number, loop.time() + AT_MOST)
             self._follow((*way, *way), self._number)
+
+    async def _composed(self) -> None:
+        """Wait until the screen in front has its parts, and the focus is on one of them."""
+        if self._app.screen_stack and not self._app.screen.is_mounted:
+            heard = asyncio.Event()
+            if self._app.screen.call_later(heard.set):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(COMPOSING):
+                        await heard.wait()
 
     def _follow(self, way: tuple[DOMNode, ...], number: int) -> None:
         self._way = way
@@ -171,5 +192,12 @@ class KeyOrder:
 
     async def _end(self, number: int) -> None:
         if self._under_way and number == self._number:
+            opening, self._opening = self._opening, None
+            if opening is not None and not opening.done():
+                loop = asyncio.get_running_loop()
+                late = loop.call_later(OPENING, self._app.call_later, self._end, number)
+                opening.add_done_callback(lambda _: self._app.call_later(self._end, number))
+                opening.add_done_callback(lambda _: late.cancel())
+                return
             self._under_way = False
             await self.go_on()

@@ -13,6 +13,7 @@ from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.gate import plain
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.slider import Slider
+from playground.words import read_number
 
 KnobLine = Slider | Choice | Toggle
 """A knob that fits on one line."""
@@ -96,3 +97,17 @@ def option_widgets(
         widgets.append(LiteralInput(text, name=prefix + control.name, compact=True))
     align(widgets)
     return widgets
+
+
+def as_declared(control: Control, value: KnobValue) -> KnobValue:
+    """The typed text as a value of the kind that the knob's default is; as text if it is none."""
+    if control.kind != "text" or not isinstance(value, str):
+        return value
+    if value == "" and control.default is None:
+        return None
+    try:
+        if control.integer or isinstance(control.default, float):
+            return read_number(value, whole=control.integer)
+    except ValueError:
+        pass  # the declared model says what is wrong with it
+    return value

@@ -267,6 +267,7 @@ def is_harmless(written: bytes) -> None:
 PLACES = [
     ["s", "s", "g", "g"],
     ["5", "4", "z", "z"],
+    ["3", "z", "z"],
     ["question_mark"],
     ["exclamation_mark"],
     ["y", "ctrl+right", "tab", "down"],

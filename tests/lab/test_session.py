@@ -406,13 +406,14 @@ def test_a_data_set_that_is_no_good_is_refused_in_words(
 @pytest.mark.parametrize(
     ("text", "options", "word", "action"),
     [
-        ("abcdefghijkl\n" * 5, {}, "33%", "split:windows"),
-        ("abcdefghijkl\n" * 5, {"split": "windows"}, "", ""),
+        ("ana maria luz\n" * 5, {}, "a context length of 14 would see all of it", ""),
+        ("abcdefghijkl" * 9 + "\n", {}, "windows would use all of it", "split:windows"),
+        ("abcdefghijkl" * 9 + "\n", {"split": "windows"}, "", ""),
         ("ab\x07c\nde\n" * 9, {}, "U+0007", ""),
         ("a\nb\nc\n", {}, "by heart", ""),
         ("".join(f"{i}\n" for i in range(50_000)), {}, "0.89 % of them", ""),
     ],
-    ids=["cut off", "windows", "control characters", "few", "many"],
+    ids=["names with spaces", "cut off", "windows", "control characters", "few", "many"],
 )
 def test_notices_say_what_a_person_should_know_of_the_data(
     tmp_path: Path, registry: Registry, text: str, options: dict[str, str], word: str, action: str

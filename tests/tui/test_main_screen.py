@@ -225,6 +225,26 @@ async def test_key_u_brings_the_run_before_back() -> None:
         await seen(pilot, lambda: app.model.step == 2)
 
 
+async def test_before_the_first_step_u_brings_the_run_before_back_too() -> None:
+    spec = '{"dataset": {"name": "text-file", "options": {"path": "a.txt"}}}'
+    async with playing(spec=spec) as (app, pilot):
+
+        def split() -> str:
+            return str(app.model.spec["dataset"]["options"].get("split", "lines"))
+
+        await pilot.press("w")
+        await seen(pilot, lambda: split() == "windows")
+        await pilot.press("u")
+        await seen(pilot, lambda: split() == "lines")
+        assert "Nothing to go back to" not in app.said
+        await pilot.press("s", "s")
+        await seen(pilot, lambda: app.model.step == 2)
+        await pilot.press("w")
+        await seen(pilot, lambda: split() == "windows" and app.model.step == 0)
+        await pilot.press("w")  # back to the lines, at the step where they stood
+        await seen(pilot, lambda: split() == "lines" and app.model.step == 2)
+
+
 async def test_leaving_keeps_the_run(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
     async with playing() as (app, pilot):

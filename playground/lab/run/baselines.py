@@ -28,6 +28,9 @@ _PATIENCE = 5.0
 """Seconds after which the survey stops with what it has read, if a plugin's tokenizer is slow."""
 MANY_REPEATS = 0.1
 """Share of documents that repeat another one which is worth a notice."""
+LINES = 64
+"""The most tokens of a document for which a longer context is the cure: in a list of names or of
+short lines each line is a text of its own, which windows would tear apart."""
 SAME_START = 0.01
 """Share of held-out documents that begin like training documents which is worth a notice."""
 
@@ -150,7 +153,10 @@ def notices(
             spec.dataset.name.endswith("text-file")
             and spec.dataset.options.get("split", "lines") != "windows"
         )
-        if windows:
+        whole = look.longest + 1  # the end of a document is predicted too
+        if whole <= LINES:
+            found.append(Notice(f"{text}; a context length of {whole} would see all of it"))
+        elif windows:
             found.append(Notice(f"{text}; windows would use all of it", "split:windows"))
         else:
             found.append(Notice(f"{text}; a longer context would see more of it"))

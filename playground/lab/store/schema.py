@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import stat
 from pathlib import Path
 
 from playground.lab.store.errors import StoreError, damaged, make_folder_of, missing
@@ -318,6 +319,15 @@ def _copy(path: Path, version: int) -> None:
             file.unlink(missing_ok=True)
 
 
+def _is_something_else(path: Path) -> bool:
+    """True if there is something at this path that is not a file. SQLite makes and removes files
+    meanwhile, so this is one look and not two."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def check_place(path: Path, create: bool) -> None:
     """Make the folder if `create` is set. Raises StoreError for a path where no store can be."""
     if path.is_dir():
@@ -334,7 +344,7 @@ def check_place(path: Path, create: bool) -> None:
         make_folder_of(path)
     for ending in ("", "-journal", "-wal", "-shm"):  # SQLite opens these too
         beside = path.with_name(path.name + ending)
-        if beside.exists() and not beside.is_file():
+        if _is_something_else(beside):
             raise StoreError(
                 "This is not a file",
                 f"{beside} is a folder, a pipe, a socket or a device. Move it away, or set "

@@ -26,7 +26,20 @@ class Earlier:
     run: int | None = None
     """The run's number in the store; None if it was not recorded."""
     checkpoint: Checkpoint | None = None
-    """The whole run, if it was not recorded."""
+    """The whole run, if it was not recorded and has trained."""
+    spec: str = "{}"
+    """The run's RunSpec as JSON."""
+
+
+def _as_split(before: str, wanted: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """True if the earlier run is the open one over the same text, split as wanted."""
+
+    def said(dataset: Mapping[str, Any]) -> dict[str, Any]:
+        return {**dataset, "options": {"split": "lines", **dataset["options"]}}
+
+    spec: dict[str, Any] = json.loads(before)
+    others = {**spec, "dataset": None} == {**now, "dataset": None}
+    return others and said(spec["dataset"]) == said(wanted)
 
 
 class Opening:
@@ -61,14 +74,19 @@ class Opening:
         has windows."""
         if not self._context.run_is_open():
             return
-        dataset = self._context.model.spec["dataset"]
+        model = self._context.model
+        dataset = model.spec["dataset"]
         name, options = dataset["name"], dataset["options"]
         if "split" not in options and name != "text-file":
             words = f"“{name}” comes as documents; windows are for text files."
             self._context.say(Remark("Nothing to split", words))
             return
         split = "lines" if options.get("split") == "windows" else "windows"
-        await self.start({"dataset": {**dataset, "options": {**options, "split": split}}})
+        wanted = {**dataset, "options": {**options, "split": split}}
+        if self.previous is not None and _as_split(self.previous.spec, wanted, model.spec):
+            await self.undo()  # the text was split just now: back to the run, not to its beginning
+        else:
+            await self.start({"dataset": wanted})
 
     async def open(
         self,
@@ -127,17 +145,19 @@ class Opening:
     async def _instead(self, opening: Callable[[], Awaitable[RunInfo]]) -> bool:
         """Open a run, and keep the open one in `previous`."""
         lab, model = self._context.lab, self._context.model
-        step, run = model.step, model.run
+        step, run, spec = model.step, model.run, model.info.spec if model.info else ""
         last = lab.last_checkpoint if step and run is None else None
         keeping = asyncio.ensure_future(self._keep())
         try:
             # The old worker may be busy with a long step, or hang: nobody waits longer for it.
             await asyncio.wait({keeping}, timeout=0.05)
             opened = await self._open(opening)
-            if opened and step:
+            if opened and spec:
                 kept = keeping.result() if keeping.done() else last
-                if run is not None or kept is not None:
-                    self.previous = Earlier(step, run, kept)
+                lost = self.previous is not None and self.previous.checkpoint is not None
+                # A run without a step takes the place of no run that is kept nowhere else.
+                if run is not None or kept is not None or not (step or lost):
+                    self.previous = Earlier(step, run, kept, spec)
         finally:
             keeping.cancel()
         return opened
@@ -218,8 +238,7 @@ class Opening:
         if before.run is not None:
             opened = await self.open_recorded(before.run)
         else:
-            assert before.checkpoint is not None
-            opened = await self.open(before.checkpoint.spec, checkpoint=before.checkpoint)
+            opened = await self.open(before.spec, checkpoint=before.checkpoint)
         if opened:
             self._context.say(Remark("Back to the run before", f"at step {before.step:,}"))
 

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable
 from inspect import isawaitable
 from typing import Any, ClassVar, Generic, TypeVar
 
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.style import Style as RichStyle
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +20,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Size
 from textual.keys import format_key
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen, Screen
 from textual.style import Style
 from textual.widget import Widget
@@ -44,7 +48,19 @@ def passed(screen: Screen[Any], event: events.Resize) -> bool:
     return True
 
 
+class Dimmed:
+    """A renderable with all its letters dim."""
+
+    def __init__(self, drawn: RenderableType) -> None:
+        self._drawn = drawn
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for text, style, control in console.render(self._drawn, options):
+            yield Segment(text, (style or RichStyle.null()) + DIM, control)
+
+
 Result = TypeVar("Result")
+DIM = RichStyle(dim=True, bold=False)
 
 MUTED = "$foreground 60%"
 """The style of less important words inside a Content, where Textual's `$text-muted`, which is
@@ -99,6 +115,8 @@ class KeyLine(Widget):
                 binding = now  # the widget with the focus has another use for the key
             elif now is None or (now != binding and binding.key != "enter"):
                 continue  # the focus has taken the key; not enter, which an Input submits on
+            if self.screen.check_action(binding.action, ()) is False:
+                continue
             if binding.show and binding.description:
                 shown.setdefault(binding.action, binding)
         for binding in active.values():
@@ -233,13 +251,33 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
     def on_resize(self, event: events.Resize) -> None:
         passed(self, event)
 
+    @override
+    def render(self) -> Any:
+        """What lies behind, dim; where the colours are the terminal's own, by the letters."""
+        below = super().render()
+        if isinstance(below, BackgroundScreen) and self.app.native_ansi_color:
+            return Dimmed(below)
+        return below
+
     def compose(self) -> ComposeResult:
+        self._fit()
         with Vertical(id="dialog"):
             with Vertical(id="dialog-body"):
                 yield from self.body()
             with Horizontal(id="dialog-foot"):
                 yield KeyLine()
                 yield from self.buttons()
+
+    def _fit(self) -> None:
+        """Take the classes of the terminal's size before there is anything to lay out. Textual sets
+        them after the first layout, and all that was laid out is then laid out again."""
+        for size, ends in (
+            (self.app.size.width, self.HORIZONTAL_BREAKPOINTS),
+            (self.app.size.height, self.VERTICAL_BREAKPOINTS),
+        ):
+            fitting = [name for least, name in sorted(ends or []) if size >= least]
+            if fitting:
+                self.add_class(fitting[-1])
 
     def body(self) -> Iterable[Widget]:
         """The widgets between title and keys."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
@@ -97,14 +98,6 @@ class HelpScreen(Dialog[None]):
         #help-scroll { height: auto; max-height: 80vh; }
         &.-low #help-scroll { height: 1fr; max-height: 100%; }
         #help-about { max-width: 92; margin: 0 0 1 0; }
-        #help-columns { height: auto; }
-        .help-column { width: 1fr; height: auto; }
-        .help-column.-second { display: none; }
-        &.-roomy .help-column.-second { display: block; margin: 0 0 0 3; }
-        .-only-narrow { display: block; }
-        &.-roomy .-only-narrow { display: none; }
-        .-only-roomy { display: none; }
-        &.-roomy .-only-roomy { display: block; }
     }
     """
 
@@ -124,16 +117,9 @@ class HelpScreen(Dialog[None]):
             (title, "bold $text-primary"), ("   what you are looking at\n",
              MUTED), text,
         ) if text else Content("")  # fmt: skip
-        first, second = halves(self._groups)
         yield Scroller(
             Line(about, id="help-about"),
-            KeyTable(self._groups, classes="-only-narrow"),
-            Horizontal(
-                KeyTable(first, classes="help-column"),
-                KeyTable(second, classes="help-column -second"),
-                id="help-columns",
-                classes="-only-roomy",
-            ),
+            KeyTable(self._groups),
             id="help-scroll",
             can_focus=True,
         )
@@ -147,19 +133,25 @@ Group = tuple[str, tuple[tuple[str, str], ...]]
 
 
 class KeyTable(Widget):
-    """Groups of keys in two columns, the keys and what they do; long words wrap in their column."""
+    """Groups of keys, what each key does beside it; long words wrap in their column. Where there is
+    room, the groups stand in two columns."""
 
     DEFAULT_CSS = "KeyTable { height: auto; }"
+    ROOMY = 88
+    """Cells from which on there is room for two columns."""
+    GAP = 3
 
-    def __init__(self, groups: Sequence[Group], *, classes: str = "") -> None:
-        super().__init__(classes=classes)
-        self._groups = groups
+    def __init__(self, groups: Sequence[Group]) -> None:
+        super().__init__()
+        self._groups = tuple(groups)
         self._keys = max((cell_len(key) for _, rows in groups for key, _ in rows), default=0)
+        self._drawn: tuple[int, Content, int] | None = None
+        """The width that was drawn last, what was drawn, and how many lines that is."""
 
-    def _lines(self, width: int) -> list[Content]:
+    def _column(self, groups: Sequence[Group], width: int) -> list[Content]:
         lines: list[Content] = []
         room = max(12, width - self._keys - 2)
-        for title, rows in self._groups:
+        for title, rows in groups:
             if lines:
                 lines.append(Content(""))
             lines.append(Content.styled(visible(title), "bold"))
@@ -170,13 +162,29 @@ class KeyTable(Widget):
                 lines += [Content(" " * (self._keys + 2) + more) for more in rest]
         return lines
 
+    def _draw(self, width: int) -> tuple[int, Content, int]:
+        """Textual asks for the height of a width many times before it draws once."""
+        if self._drawn is None or self._drawn[0] != width:
+            if width < self.ROOMY:
+                lines = self._column(self._groups, width)
+            else:
+                each = (width - self.GAP) // 2
+                first, second = (self._column(part, each) for part in halves(self._groups))
+                pairs = zip_longest(first, second, fillvalue=Content(""))
+                lines = [
+                    left.pad_right(max(0, each + self.GAP - left.cell_length)) + right
+                    for left, right in pairs
+                ]
+            self._drawn = (width, Content("\n").join(lines), len(lines))
+        return self._drawn
+
     @override
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return len(self._lines(width))
+        return self._draw(width)[2]
 
     @override
     def render(self) -> Content:
-        return Content("\n").join(self._lines(self.content_size.width))
+        return self._draw(self.content_size.width)[1]
 
 
 def grouped(bindings: Sequence[Binding]) -> tuple[Group, ...]:

@@ -79,6 +79,17 @@ class Control(LineWidget, can_focus=True):
         self._label_width = label_width
 
     @property
+    def enter_accepts(self) -> bool:
+        """True on a screen that has something to accept, as a dialog has: enter is for that, and
+        not for the control."""
+        return self.is_attached and hasattr(self.screen, "action_accept")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "enter" and self.enter_accepts:
+            return False
+        return super().check_action(action, parameters)
+
+    @property
     def label(self) -> str:
         """The label as it is shown."""
         return self._label
@@ -115,8 +126,10 @@ class Choice(Control):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "previous", id="choice.previous", group=ADJUST, show=False,
                 tooltip="Choose the value before"),
-        Binding("right,enter,space", "move(1)", "next", id="choice.next", group=ADJUST,
+        Binding("right,space", "move(1)", "next", id="choice.next", group=ADJUST,
                 show=False, tooltip="Choose the value after"),
+        Binding("enter", "enter", "next", id="choice.enter", group=ADJUST, show=False,
+                tooltip="Choose the value after"),
         Binding("home", "pick(0)", "first", id="choice.first", group=ADJUST, show=False,
                 tooltip="Choose the first value"),
         Binding("end", "pick(-1)", "last", id="choice.last", group=ADJUST, show=False,
@@ -168,6 +181,9 @@ class Choice(Control):
         self._index = self._options.index(value) if value in self._options else 0
         self.changed()
 
+    def action_enter(self) -> None:
+        self.action_move(1)
+
     def action_move(self, by: int) -> None:
         if self._options:
             self.action_pick((self._index + by) % len(self._options))
@@ -207,7 +223,9 @@ class Toggle(Control):
     """On or off: `label  ● on` / `○ off`, flipped with enter, space or a click."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,space", "flip", "on/off", id="toggle.flip", group=ADJUST, show=False,
+        Binding("space", "flip", "on/off", id="toggle.flip", group=ADJUST, show=False,
+                tooltip="Switch it on or off"),
+        Binding("enter", "enter", "on/off", id="toggle.enter", group=ADJUST, show=False,
                 tooltip="Switch it on or off"),
         Binding("right", "turn(True)", "on", id="toggle.on", group=ADJUST, show=False,
                 tooltip="Switch it on"),
@@ -244,6 +262,9 @@ class Toggle(Control):
         if value != self._value:
             self._value = value
             self.changed()
+
+    def action_enter(self) -> None:
+        self.action_flip()
 
     def action_flip(self) -> None:
         self.action_turn(not self._value)

@@ -21,6 +21,7 @@ from playground.words import read_number
 
 _SHOWN = 20
 """Cells of a refused entry that are shown."""
+_NUMERIC = "0123456789.-+"
 COARSE = 10
 """How many stops a shifted arrow key moves."""
 
@@ -193,17 +194,26 @@ class Slider(Control):
 
     @override
     def check_consume_key(self, key: str, character: str | None) -> bool:
-        return self.editing and character is not None and character.isprintable()
+        if not self.editing:
+            return self._begins(character)
+        return character is not None and character.isprintable()
+
+    def _begins(self, character: str | None) -> bool:
+        """True for what opens an entry in a dialog, where enter accepts and no digit is a key."""
+        return bool(character) and str(character) in _NUMERIC and self.enter_accepts
 
     def on_key(self, event: events.Key) -> None:
-        """Open an entry on enter, and take the entry's keys while it is open. Before enter, a digit
-        may mean something to the screen. No character of an entry is dropped: "0,5" without its
-        comma would be another number."""
+        """Open an entry on enter, or in a dialog on a digit, which means something else elsewhere;
+        take the entry's keys while it is open. No character of an entry is dropped: "0,5" without
+        its comma would be another number."""
         character = event.character
         if self._typed is None:
-            if event.key != "enter":
+            if self._begins(character):
+                self._type(character)
+            elif event.key == "enter" and not self.enter_accepts:
+                self._type("")
+            else:
                 return
-            self._type("")
         elif character is not None and character.isprintable():
             self._type(self._typed + character)
         elif event.key == "backspace":
@@ -211,9 +221,11 @@ class Slider(Control):
         elif event.key == "escape":
             self._type(None)
         elif event.key in ("enter", "tab", "shift+tab"):
-            self._commit()
+            taken = self._commit()
             if event.key != "enter":
                 return  # focus may move on
+            if taken and self.enter_accepts:
+                self.app.simulate_key("enter")  # heard once the new value is
         elif event.key not in ("delete", "home", "end", "left", "right"):
             return
         event.stop()
@@ -233,32 +245,34 @@ class Slider(Control):
             self._typed = text
             self.changed()
 
-    def _commit(self) -> None:
+    def _commit(self) -> bool:
+        """Take the typed number; False, and the reason is told, if it cannot be taken."""
         text, self._typed = self._typed or "", None
         self.changed()
         if not text:
-            return
+            return True
         track, shown = self._track, fit(text, min(cell_len(text), _SHOWN)).rstrip()
         try:
             value = read_number(text, whole=track.integer)
             if math.isnan(value):
                 raise ValueError
         except ValueError as error:
-            self._reject(text, f"{shown!r} is not a number{error}")
-            return
+            return self._reject(text, f"{shown!r} is not a number{error}")
         if value == self._neutral:
             self._choose(float(value))
         elif track.clamp(value) != value:
             low, high = track.text(track.minimum), track.text(track.maximum)
             advice = f"; {self._below}" if self._below and value < track.minimum else ""
-            self._reject(text, f"{shown} is not between {low} and {high}{advice}")
+            return self._reject(text, f"{shown} is not between {low} and {high}{advice}")
         elif track.integer and value != round(value):
-            self._reject(text, f"{shown} is not a whole number")
+            return self._reject(text, f"{shown} is not a whole number")
         else:
             self._choose(float(value))
+        return True
 
-    def _reject(self, text: str, reason: str) -> None:
+    def _reject(self, text: str, reason: str) -> bool:
         self.post_message(self.Rejected(self, text, f"{self.label}: {reason}"))
+        return False
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if event.button == 1 and not self.is_disabled:

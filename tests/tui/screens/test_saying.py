@@ -16,7 +16,7 @@ from playground.tui.panels.too_small import fitting_words
 from playground.tui.screens.dialog import KeyLine, Line, key_name
 from playground.tui.screens.files.paths import PathInput
 from playground.tui.screens.files.save import SaveScreen
-from playground.tui.screens.help import LOOKING_AT, HelpScreen, halves
+from playground.tui.screens.help import LOOKING_AT, HelpScreen, KeyTable, halves
 from playground.tui.screens.message import MessageScreen
 from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.pick.datasets import DatasetScreen
@@ -78,9 +78,7 @@ async def test_help_names_every_key_once_and_says_what_the_panel_shows(
     app = host(HelpScreen([own, *MAIN_BINDINGS], panel))
     async with app.run_test(size=(120, 60)) as pilot:
         await pilot.pause()
-        shown = "\n".join(
-            str(table.render()) for table in app.screen.query(".help-column").results()
-        )
+        shown = str(app.screen.query_one(KeyTable).render())
         for binding in MAIN_BINDINGS:
             assert key_name(binding) in shown
         assert "Ten [b]steps[/b] down" in shown

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button
+from textual.widgets.option_list import Option
 
 from playground.catalog import BUILTIN, Entry, Kind, KnobValue
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import Line, warning
+from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.files.paths import here
 from playground.tui.screens.files.target import Target
-from playground.tui.screens.pick.lists import entry_name
+from playground.tui.screens.pick.engines import MISSING
+from playground.tui.screens.pick.lists import entry_line, entry_name, name_column
 from playground.tui.screens.pick.picker import ContributionPicker
-from playground.tui.widgets.text import visible
+from playground.tui.widgets.text import fit, visible
 
 _SUFFIXES = {"csv": ".csv", "json-lines": ".jsonl"}
 """The endings for the files of the built-in exporters, by the exporter's name. A plugin's exporter
@@ -58,7 +61,8 @@ class ExportScreen(ContributionPicker):
 
     @property
     def remark(self) -> str:
-        return ""
+        missing = any(entry.missing for entry in self.entries)
+        return f"{MISSING} not installed" if missing else ""
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Export", compact=True, id="picker-open")
@@ -70,12 +74,33 @@ class ExportScreen(ContributionPicker):
         return ()
 
     def describe(self, entry: Entry) -> None:
-        """Suggest a file with the ending of this format, unless the person has typed a name."""
-        # The list says everything but how to get an exporter that is not installed.
+        """Suggest a file with the ending of this format, unless the person has typed a name; say of
+        a format that is not installed how to get it."""
         self.query_one("#picker-details", Line).say(
-            warning(visible(entry.missing)) if entry.missing else ""
+            warning(f"{visible(entry.name)}: {visible(entry.missing)}") if entry.missing else ""
         )
-        self.query_one(Target).suggest(str(here() / self._name_for(entry)))
+        target = self.query_one(Target)
+        target.display = not entry.missing
+        target.suggest(str(here() / self._name_for(entry)))
+        self.refresh_bindings()
+
+    def _lines(self) -> list[Option]:
+        names = [entry_name(entry, self.entries) for entry in self.entries]
+        width = name_column(names)
+        return [
+            Option(
+                entry_line(entry, name, width, " ")
+                if not entry.missing
+                else Content.styled(f"{MISSING} {fit(visible(name), width)}  not installed", MUTED)
+            )
+            for entry, name in zip(self.entries, names, strict=True)
+        ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What is not installed is not offered to be exported with."""
+        if action == "accept" and self.is_mounted and self.entry is not None and self.entry.missing:
+            return False
+        return super().check_action(action, parameters)
 
     def _name_for(self, entry: Entry) -> str:
         info = self.model.info
@@ -85,7 +110,9 @@ class ExportScreen(ContributionPicker):
 
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
         if entry.missing:
-            self.app.bell()  # #picker-details says why
+            words = f"{visible(entry.name)}: {visible(entry.missing)}"
+            self.query_one("#picker-details", Line).say(error(words))
+            self.app.bell()
             return
         path = self.query_one(Target).settled()
         if path is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from microgpt import documents as texts
+from playground.tui.screens.files.recipes import Shape, shape_of
 
 HEAD = 64 * 1024
 """The most bytes that are read of a file."""
@@ -33,6 +34,8 @@ class TextPreview:
     """Documents in the whole file: `count` if `whole`, else an estimate by bytes."""
     unseen: float
     """Share of the text that lies beyond the first block_size characters of a document, 0..1."""
+    shape: Shape
+    """What the part that was read looks like."""
     endless: bool
     """True if one document fills all that was read of a longer file."""
 
@@ -61,8 +64,9 @@ def preview_text(path: Path, split: str, window: int, block_size: int) -> TextPr
         parts.pop()  # the end of what was read cuts the last document
     stats = texts.describe(parts, block_size)
     estimate = len(parts) if whole else round(len(parts) * size / max(1, len(text.encode())))
+    shape = shape_of(text)
     return TextPreview(
-        size, tuple(parts[:SHOWN]), len(parts), whole, estimate, stats.unseen_share, endless
+        size, tuple(parts[:SHOWN]), len(parts), whole, estimate, stats.unseen_share, shape, endless
     )
 
 

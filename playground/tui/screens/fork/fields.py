@@ -1,26 +1,18 @@
-"""The run that a fork begins from, suggestions what to change, and rows that can be locked."""
+"""The run that a fork begins from, and suggestions what to change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from textual.content import Content
-from textual.widget import Widget
-from typing_extensions import override
+from typing import TYPE_CHECKING, Any
 
 from playground.catalog import Catalog
 from playground.lab.edits import Edits
-from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.settings import form as form
-from playground.tui.screens.settings.run_form import Contributed, Field
 from playground.tui.widgets.text import fit, visible
 
 if TYPE_CHECKING:
     from playground.tui.model import PlaygroundModel
-
-T = TypeVar("T")
 
 RATE = "optimizer.learning_rate"
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -115,82 +107,6 @@ def suggestions(
         why = "Does it matter how the learning rate falls?"
         found.append(Suggestion(f"{other} schedule", "schedule", schedule, why=why))
     return found
-
-
-class ForkField(Field):
-    """A number that may be locked, with the reason in the place of its range."""
-
-    _locked = ""
-    _typed: str | None = None
-
-    def hold(self, reason: str) -> None:
-        """Lock the field for a reason, or unlock it for "". A locked field shows the present value;
-        what was typed before comes back when it is unlocked."""
-        if reason and not self._locked:
-            self._typed = self.input.value
-            self.input.value = form.written(self._present)
-        elif self._locked and not reason and self._typed is not None:
-            self.input.value, self._typed = self._typed, None
-        self._locked = reason
-        self.input.disabled = bool(reason)
-        self.show("")
-
-    def now(self, present: object) -> None:
-        """Take the present value at another step; a field that was not changed shows that value."""
-        if self.value == self._present:
-            self.input.value = form.written(present)
-        self._present = present
-
-    def put(self, value: object) -> None:
-        self.input.value = form.written(value)
-
-    @override
-    def show(self, problem: str) -> None:
-        if self._locked:
-            self.problem.say("")
-            short, _, _ = self._locked.partition(":")
-            room = self._range.size.width or len(self._locked)
-            words = self._locked if len(self._locked) <= room else short
-            self._range.update(Content.styled(words, MUTED))
-        else:
-            super().show(problem)
-
-
-class ForkContributed(Contributed):
-    """A contribution that may be locked, with the reason below it."""
-
-    DEFAULT_CSS = """
-    ForkContributed KnobForm { margin: 0 0 0 2; }
-    ForkContributed .contributed-why { margin: 0 0 0 23; color: $text-muted; }
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._why = Line(classes="contributed-why")
-
-    def compose(self) -> Iterable[Widget]:
-        yield self.choice
-        yield self._why
-        yield self.knobs
-
-    def hold(self, reason: str) -> None:
-        """Lock the row for a reason, or unlock it for ""."""
-        self.choice.disabled = self.knobs.disabled = bool(reason)
-        self._why.say(reason)
-
-    async def put(self, name: str) -> None:
-        """Choose the contribution of that name."""
-        self.choice.set_value(name)
-        await self._show()
-
-    @property
-    @override
-    def value(self) -> dict[str, Any]:
-        return self._present if self.choice.disabled else super().value
-
-    @override
-    def _turned(self, options: dict[str, Any]) -> dict[str, Any]:
-        return {**self._present["options"], **options}
 
 
 def change_words(field: str, before: object, after: object) -> str:

@@ -8,10 +8,9 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Static
 from typing_extensions import override
 
 from playground.catalog import Catalog, Kind
@@ -19,24 +18,16 @@ from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.fork.fields import (
     GROUPS,
     RATE,
-    ForkContributed,
-    ForkField,
     ForkSource,
     Suggestion,
     change_words,
     suggestions,
 )
 from playground.tui.screens.settings import form as form
-from playground.tui.screens.settings.run_form import (
-    LABEL,
-    EngineChoice,
-    Fields,
-    NumberInput,
-    RunForm,
-)
-from playground.tui.widgets.gate import plain
+from playground.tui.screens.settings.form import Setting
+from playground.tui.screens.settings.rows import Chip, ChipsRow, NumberRow, Title
+from playground.tui.screens.settings.run_form import RunForm
 from playground.tui.widgets.text import visible
-from playground.widths import cell_len
 from playground.words import read_number
 
 STEP = "fork step"
@@ -56,30 +47,6 @@ class ForkChoice:
     """The step at which the fork begins."""
 
 
-class Suggestions(Horizontal):
-    """A row of buttons; the keys left and right go through them."""
-
-    DEFAULT_CSS = """
-    Suggestions { height: 1; margin: 0 0 0 2; }
-    Suggestions Button { width: auto; min-width: 0; margin: 0 1 0 0; padding: 0;
-                         background: $foreground 12%; color: $foreground; text-style: none; }
-    Suggestions Button:focus { background: $primary 45%; text-style: bold underline; }
-    Suggestions Button:ansi { background: ansi_default; color: ansi_default; }
-    Suggestions Button:ansi:focus { text-style: reverse; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "app.focus_previous", "previous", show=False, id="fork.previous"),
-        Binding("right", "app.focus_next", "next", show=False, id="fork.next"),
-    ]
-
-    def on_resize(self) -> None:
-        """Leave out the buttons that there is no room for; none is cut."""
-        room = self.size.width
-        for button in self.query(Button):
-            room -= cell_len(str(button.label)) + 3
-            button.display = room >= -1
-
-
 class ForkScreen(RunForm[ForkChoice | None]):
     """Asks what a fork changes; dismissed with a ForkChoice, or with None."""
 
@@ -96,13 +63,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
     ForkScreen {
         #dialog { height: 100%; max-height: 48; }
         #dialog-body, #fork-scroll { height: 1fr; }
-        #fork-step-line { height: 1; margin: 0 0 1 0; }
-        &.-low #fork-step-line { margin: 0; }
-        #fork-step-label { width: 23; }
-        #fork-step { width: 12; }
-        #fork-step-range { width: 1fr; margin: 0 0 0 2; color: $text-muted; }
-        #fork-step-range, #form-help { text-wrap: nowrap; text-overflow: ellipsis; }
-        #form-help { height: 1; }
+        #form-help { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
         #fork-changes, #fork-effect { height: auto; }
     }
     """
@@ -113,7 +74,6 @@ class ForkScreen(RunForm[ForkChoice | None]):
         self._step: int | None = source.step
         """The step that is typed; None if it is none that can be forked at."""
         self._suggested: list[Suggestion] = []
-        self._explained[STEP] = "The fork begins here; at step 0 everything may change."
 
     @property
     @override
@@ -140,56 +100,50 @@ class ForkScreen(RunForm[ForkChoice | None]):
         source = self._source
         self._present = source.present(source.step)
         self._suggested = suggestions(self._present, source.catalog, source.step)
-        with Horizontal(id="fork-step-line"):
-            yield Static(f"  {'from step':{LABEL}}", id="fork-step-label", markup=False)
-            yield NumberInput(str(source.step), id="fork-step", name=STEP, compact=True)
-            reach = f"{source.earliest:,} to {source.latest:,}"
-            yield Static(f"{reach}, where it stands", id="fork-step-range", markup=False)
-        with Suggestions():
-            for place, one in enumerate(self._suggested):
-                start = " From step 0." if one.from_start and source.step else ""
-                self._explained[f"suggest-{place}"] = f"{one.why}{start}"
-                yield Button(plain(one.words), compact=True, id=f"suggest-{place}")
-        known, lines = form.settings(), list[Widget]()
+        reach = (float(source.earliest), float(source.latest))
+        self._groups = [
+            NumberRow(
+                Setting(
+                    STEP, "from step", "The fork begins here; at step 0 everything may change.",
+                    True, *reach, reach, source.step,
+                ),
+                source.step,
+            ),
+            ChipsRow("try", [self._chip(one) for one in self._suggested], self._suggest),
+        ]  # fmt: skip
         for group, names in GROUPS:
-            lines.append(Static(group, classes="settings-group", markup=False))
-            lines += [ForkField(known[name], self._present[name]) for name in names]
+            self._groups += [Title(group), *(self._number(name) for name in names)]
             if group == "Training":
-                lines.append(self._contributed_row("schedule", "schedule", ForkContributed))
+                self._groups.append(self._contributed("schedule", "schedule"))
             if group == "Run":
-                lines.append(self._engine_row())
-        lines.append(Static("Data", classes="settings-group", markup=False))
-        lines += [self._contributed_row(kind, label, ForkContributed) for kind, label in DATA]
-        yield VerticalScroll(Fields(*lines), id="fork-scroll", can_focus=False)
+                self._groups.append(self._engine_row())
+        self._groups.append(Title("Data"))
+        self._groups += [self._contributed(kind, label) for kind, label in DATA]
+        yield self.scroll("fork-scroll")
         yield Static(id="form-help", markup=False)
         yield Line(id="fork-changes")
         yield Line(id="fork-effect")
+
+    def _chip(self, one: Suggestion) -> Chip:
+        start = " From step 0." if one.from_start and self._source.step else ""
+        return Chip(one.words, f"{one.why}{start}")
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Fork", compact=True, id="fork-fork")
         yield Button("Race", compact=True, id="fork-race")
 
     def on_mount(self) -> None:
-        self.set_focus(self._field(RATE).input)
+        self.sheet.put_cursor(RATE)
         self._check()
 
-    def _field(self, dotted: str) -> ForkField:
-        return next(one for one in self.query(ForkField) if one.name == dotted)
+    @property
+    def step_row(self) -> NumberRow:
+        """The row of the step at which the fork begins."""
+        row = self.sheet.row(STEP)
+        assert isinstance(row, NumberRow)
+        return row
 
     # ------------------------------------------------------------ checking
-
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Follow the typed step. Textual calls RunForm's handler, which checks, after this one."""
-        if event.input.name == STEP:
-            self._move(event.value)
-
-    @override
-    def _nudged(self, name: str, direction: int) -> str:
-        if name != STEP:
-            return super()._nudged(name, direction)
-        source = self._source
-        here = source.step if self._step is None else self._step
-        return str(min(max(here + direction, source.earliest), source.latest))
 
     def _move(self, typed: str) -> None:
         """Let the fork begin at the typed step, where other values are in force."""
@@ -200,28 +154,29 @@ class ForkScreen(RunForm[ForkChoice | None]):
         if not isinstance(step, int) or not self._source.earliest <= step <= self._source.latest:
             self._step = None
             return
-        if step == self._step:  # an Input reports its first value as a change
+        if step == self._step:
             return
         self._step = step
         self._present = self._source.present(step)
-        for field in self.query(ForkField):
-            field.now(self._present[str(field.name)])
+        for name, row in self.numbers.items():
+            row.now(self._present[name])
 
     def _hold_back(self) -> None:
         """Lock every row that cannot change at the step where the fork begins."""
         from playground.lab.fork import why_only_from_start
 
         step = self._source.step if self._step is None else self._step
-        for field in self.query(ForkField):
-            field.hold(why_only_from_start(str(field.name), step))
-        for row in self.query(ForkContributed):
-            row.hold(why_only_from_start(str(row.name), step))
+        for name, row in self.numbers.items():
+            row.hold(why_only_from_start(name, step))
+        for kind, rows in self.contributed.items():
+            rows.hold(why_only_from_start(kind, step))
 
     def _changes(self, typed: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in typed.items() if value != self._present[name]}
 
     @override
     def _check(self) -> None:
+        self._move(self.step_row.text)
         self._hold_back()
         super()._check()
 
@@ -251,7 +206,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
             others = [
                 text
                 for name, text in self._problems.items()
-                if name not in {str(field.name) for field in self.query(ForkField)}
+                if name not in self.numbers and name != STEP
             ]
             changes.say(error("; ".join(others) or "Mend what is marked ✗ to go on."))
             effect.say("")
@@ -269,44 +224,43 @@ class ForkScreen(RunForm[ForkChoice | None]):
     # ------------------------------------------------------------ answers
 
     @on(Button.Pressed)
-    async def _pressed(self, event: Button.Pressed) -> None:
+    def _pressed(self, event: Button.Pressed) -> None:
         event.stop()
         event.prevent_default()  # Dialog's own handler takes every button for the one that accepts
-        name = event.button.id or ""
-        if name.startswith("suggest-"):
-            await self._take(self._suggested[int(name.removeprefix("suggest-"))])
-        else:
-            self._answer(name == "fork-race")
+        self._answer(event.button.id == "fork-race")
 
-    async def _take(self, one: Suggestion) -> None:
+    def _suggest(self, place: int) -> None:
         """Set every row to its present value, but for the suggested change."""
+        one = self._suggested[place]
         if one.from_start:
-            self.query_one("#fork-step", NumberInput).value = "0"
+            self.step_row.put(0)
             self._move("0")
         self._hold_back()
-        for field in self.query(ForkField):
-            field.put(one.value if field.name == one.field else self._present[str(field.name)])
-        for row in self.query(ForkContributed):
-            chosen = one.value if row.name == one.field else self._present[str(row.name)]
-            await row.put(str(chosen["name"]))
-        self.query_one(EngineChoice).set_value(str(self._present[form.ENGINE]))
-        self._check()
+        for name, row in self.numbers.items():
+            row.put(one.value if name == one.field else self._present[name])
+        for kind, rows in self.contributed.items():
+            chosen = one.value if kind == one.field else self._present[kind]
+            rows.choice.pick(str(chosen["name"]))
+        if self.engine is not None:
+            self.engine.pick(str(self._present[form.ENGINE]))
 
     @override
     def accept(self) -> None:
         self._answer(race=False)
 
     def action_race(self) -> None:
+        self.sheet.commit()
         self._answer(race=True)
 
     def action_from_start(self) -> None:
         step = self._source.step if self._step == self._source.earliest else self._source.earliest
-        self.query_one("#fork-step", NumberInput).value = str(step)
+        self.step_row.put(step)
+        self._check()
 
     def _answer(self, race: bool) -> None:
         self._check()
         if self._problems or self._step is None:
-            self._refuse(self.query_one("#fork-step", NumberInput))
+            self._refuse(STEP)
             return
         self.dismiss(ForkChoice(self._changes(self._typed()), race, self._step))
 

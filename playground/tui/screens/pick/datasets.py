@@ -17,12 +17,25 @@ from textual.widgets import Input, Static
 
 from microgpt.documents import DocumentsError
 from playground.catalog import Control, Entry, Kind, KnobValue
+from playground.lab.protocol.run import Checkpoint
+from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import MUTED, Line, error, warning
 from playground.tui.screens.files.filetree import FileTree
 from playground.tui.screens.files.paths import PathInput, absolute, here, is_folder
 from playground.tui.screens.files.preview import TextPreview, preview_text
+from playground.tui.screens.files.recipes import MOST, Recipe, recipes
+from playground.tui.screens.pick.knobform import KnobForm
+from playground.tui.screens.pick.lists import entry_name
 from playground.tui.screens.pick.picker import ContributionPicker
+from playground.tui.screens.settings.cost import milliseconds, text_cost
+from playground.tui.widgets.control import Choice
+from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
+
+AS_SET = "as set"
+"""The recipe that is none: what the person set by hand."""
+BEYOND = "$foreground 38%"
+"""The style of what lies beyond the context."""
 
 
 class DatasetScreen(ContributionPicker):
@@ -45,6 +58,10 @@ class DatasetScreen(ContributionPicker):
         #dataset-path { width: 1fr; }
         #dataset-files { height: 1fr; margin: 1 0 0 0; }
         #dataset-preview { height: auto; margin: 1 0 0 0; }
+        &.-low #dataset-preview { margin: 0; }
+        #dataset-recipe { margin: 1 0 0 0; }
+        &.-low #dataset-recipe { margin: 0; }
+        &.-low #dataset-documents { margin: 0; }
         #dataset-documents {
             height: auto;
             margin: 1 0 0 0;
@@ -55,6 +72,17 @@ class DatasetScreen(ContributionPicker):
         }
     }
     """
+
+    def __init__(self, model: PlaygroundModel) -> None:
+        super().__init__(model)
+        self._path = ""
+        self._judged = ("", "")
+        """The path that was looked at last, and what stands against it; "" if nothing does."""
+        self._wanted = False
+        """True if the path is to be opened as soon as it has been looked at."""
+        self._saved: Checkpoint | None = None
+        """The saved model that the path names."""
+        self._recipes: dict[str, Recipe] = {}
 
     def head(self) -> Iterable[Widget]:
         present = self._options.get("builtin:text-file", {}).get("path")
@@ -71,6 +99,17 @@ class DatasetScreen(ContributionPicker):
 
     def more(self) -> Iterable[Widget]:
         yield Line(id="dataset-preview")
+        yield Line(id="dataset-offers")
+        recipe = Choice("recipe", (), label_width=14, id="dataset-recipe")
+        recipe.display = False
+        yield recipe
+        present = self.model.info.block_size if self.model.info else 16
+        context = Slider(
+            "context length", present, minimum=1, maximum=max(MOST, present), integer=True,
+            label_width=14, id="dataset-context",
+        )  # fmt: skip
+        context.tooltip = "The most tokens the model looks at; documents are cut to it"
+        yield context
         yield Line(id="dataset-documents")
 
     @property
@@ -99,7 +138,7 @@ class DatasetScreen(ContributionPicker):
         self._set_path(event.value)
 
     def _set_path(self, path: str) -> None:
-        self._path = path
+        self._path, self._wanted = path, False
         entry = self.text_file
         if entry is None:
             return
@@ -152,6 +191,7 @@ class DatasetScreen(ContributionPicker):
             return
         self.workers.cancel_group(self, "preview")
         self.query_one("#dataset-documents", Line).say("")
+        self._offer_nothing()
         info = self.model.info
         present = entry == self._find(self.present.get("name", ""))
         self.query_one("#dataset-preview", Line).say(
@@ -173,10 +213,13 @@ class DatasetScreen(ContributionPicker):
             documents.say("")
             return
         split = str(options.get("split", "lines"))
-        block_size = self.model.info.block_size if self.model.info else 16
+        block_size = self.block_size
         window = options.get("window")
         size = window if isinstance(window, int) and window > 0 else block_size
         path = absolute(typed)
+        if saved_as(path):
+            await self._look_at_saved(path)
+            return
         try:
             preview = await asyncio.to_thread(preview_text, path, split, size, block_size)
         except DocumentsError as problem:
@@ -184,11 +227,112 @@ class DatasetScreen(ContributionPicker):
                 Content.assemble(error(problem.title), "\n", (_shown(problem.message), MUTED))
             )
             documents.say("")
+            self._judge(typed, problem.title)
             return
         words.say(_describe(path, preview, split, block_size))
+        seen = block_size if self._by_character else 400
         documents.say(
-            Content("\n").join(Content(visible(text[:400])) for text in preview.documents)
+            Content("\n").join(
+                Content.assemble(visible(text[:seen]), (visible(text[seen:400]), BEYOND))
+                for text in preview.documents
+            )
         )
+        self._offer(preview)
+        self._judge(typed, "")
+
+    def _judge(self, typed: str, problem: str) -> None:
+        """Keep what stands against a path, and open it if that was wanted before it was known."""
+        self._judged = (typed, problem)
+        wanted, self._wanted = self._wanted, False
+        if wanted and typed == self._path:
+            self.accept()
+
+    @property
+    def block_size(self) -> int:
+        """The context length that is set here."""
+        return round(self.query_one("#dataset-context", Slider).value)
+
+    @property
+    def _by_character(self) -> bool:
+        """True if a token of the open run is a character, so that the preview can be cut as the
+        model will cut it."""
+        name = str(self.model.spec.get("tokenizer", {}).get("name", "char"))
+        return name in ("char", "builtin:char")
+
+    def _offer(self, preview: TextPreview) -> None:
+        """Offer ways to train on such a text, each with what a step will cost."""
+        found = recipes(preview.shape) if self._by_character else []
+        self._recipes = {}
+        for one in found:
+            cost = text_cost(self.model, one.block_size, one.tokens)
+            about = "" if cost is None else f", {milliseconds(cost)} ms"
+            self._recipes[f"{one.words}{about}"] = one
+        row = self.query_one("#dataset-recipe", Choice)
+        options = self._options.get("builtin:text-file", {})
+        now = Recipe(str(options.get("split", "lines")), self.block_size, 0).words
+        chosen = next((words for words, one in self._recipes.items() if one.words == now), None)
+        own = [] if chosen else [AS_SET]
+        row.set_options([*own, *self._recipes], chosen or AS_SET)
+        row.tooltip = "How to split the text, the context length, and what a step costs"
+        row.display = bool(self._recipes)
+        self.query_one("#dataset-offers", Line).say(
+            Content.styled(
+                f"It looks like {preview.shape.kind}. Recipes, with the time of a step: "
+                + "; ".join(self._recipes),
+                MUTED,
+            )
+            if self._recipes
+            else ""
+        )
+
+    def _offer_nothing(self) -> None:
+        self.query_one("#dataset-recipe", Choice).display = False
+        self.query_one("#dataset-offers", Line).say("")
+
+    @on(Choice.Changed, "#dataset-recipe")
+    async def _recipe_chosen(self, event: Choice.Changed) -> None:
+        event.stop()
+        one, entry = self._recipes.get(event.value), self.text_file
+        if one is None or entry is None:
+            return
+        kept = self._options.setdefault(entry.qualified, {})
+        kept |= {"split": one.split, "window": 0}
+        self.query_one("#dataset-context", Slider).set_value(one.block_size)
+        await self.query_one(KnobForm).show(self.knobs(entry), kept)
+        self.describe(entry)
+
+    @on(Slider.Changed, "#dataset-context")
+    def _context_set(self, event: Slider.Changed) -> None:
+        event.stop()
+        if self.entry is not None:
+            self.describe(self.entry)
+
+    async def _look_at_saved(self, path: Path) -> None:
+        """Say what a saved model or run is, or why it cannot be opened."""
+        typed, words = self._path, self.query_one("#dataset-preview", Line)
+        self.query_one("#dataset-documents", Line).say("")
+        self._offer_nothing()
+        self._saved = None
+        if not await asyncio.to_thread(path.is_file):
+            words.say(error(f"There is no file {visible(str(path))}"))
+            self._judge(typed, "no file")
+            return
+        if saved_as(path) == "run":
+            words.say(f"{visible(path.name)} is a recorded run; enter takes it in and opens it.")
+        else:
+            from playground.lab.checkpoint import CheckpointError, read_checkpoint
+
+            try:
+                self._saved = await asyncio.to_thread(read_checkpoint, path)
+            except CheckpointError as problem:
+                words.say(error(visible(str(problem))))
+                self._judge(typed, "no model")
+                return
+            words.say(
+                f"{visible(path.name)} is a saved model at step {self._saved.step:,}; enter goes "
+                "on with it."
+            )
+        self._judge(typed, "")
 
     # ------------------------------------------------------------ answers
 
@@ -200,8 +344,28 @@ class DatasetScreen(ContributionPicker):
                     error("Type a path first, or choose a file.")
                 )
                 return
-            options = {**options, "path": str(absolute(self._path))}
-        super().choose(entry, options)
+            if self._judged[0] != self._path:  # enter came before the file was looked at
+                self._wanted = True
+                self.describe(entry)
+                return
+            if self._judged[1]:  # #dataset-preview says what stands against it
+                self.set_focus(self.query_one(PathInput))
+                self.app.bell()
+                return
+            path = absolute(self._path)
+            if saved_as(path):
+                self.dismiss({"checkpoint": self._saved} if self._saved else {"file": str(path)})
+                return
+            options = {**options, "path": str(path)}
+        answer: dict[str, Any] = {"name": entry_name(entry, self.entries), "options": options}
+        if self.model.info is not None and self.block_size != self.model.info.block_size:
+            answer["block_size"] = self.block_size
+        self.dismiss(answer)
+
+
+def saved_as(path: Path) -> str:
+    """What a file is by its ending: "model", a saved one; "run", a recorded one; "" for others."""
+    return {".safetensors": "model", ".microgpt-run": "run"}.get(path.suffix, "")
 
 
 def _shown(message: str) -> str:

@@ -10,13 +10,12 @@ from textual.message import Message
 from textual.widgets import Input
 
 from playground.catalog import Control, KnobValue
-from playground.tui.knobs import knob_value, option_widgets
+from playground.tui.knobs import as_declared, knob_value, option_widgets
 from playground.tui.screens.dialog import Line
 from playground.tui.widgets.control import Choice, Toggle
 from playground.tui.widgets.message import WidgetMessage
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
-from playground.words import read_number
 
 
 class KnobForm(Vertical):
@@ -106,21 +105,7 @@ class KnobForm(Vertical):
         control = self._controls.get(knob)
         if control is None or number != str(self._round):
             return
-        value = _as_declared(control, value)
+        value = as_declared(control, value)
         if value != self.options[knob]:
             self.options[knob] = value
             self.post_message(self.Changed(self))
-
-
-def _as_declared(control: Control, value: KnobValue) -> KnobValue:
-    """The typed text as a value of the kind that the knob's default is; as text if it is none."""
-    if control.kind != "text" or not isinstance(value, str):
-        return value
-    if value == "" and control.default is None:
-        return None
-    try:
-        if control.integer or isinstance(control.default, float):
-            return read_number(value, whole=control.integer)
-    except ValueError:
-        pass  # the declared model says what is wrong with it
-    return value

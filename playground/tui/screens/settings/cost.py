@@ -34,7 +34,10 @@ class Cost:
             },
         )
         tokens = tokens_per_document(model, config.block_size)
-        step_ms = _estimate(config, tokens, str(values["engine"]), int(values["batch_size"]))
+        engine = str(values["engine"])
+        step_ms = _estimate(config, tokens, engine, int(values["batch_size"]))
+        if step_ms is not None and engine == model.engine:
+            step_ms *= _measured_by_estimated(model)
         return cls(parameter_count(config), step_ms, int(values["steps"]))
 
     @property
@@ -55,6 +58,31 @@ def tokens_per_document(model: PlaygroundModel, block_size: int) -> float:
     if mean > info.block_size - 0.5:  # nearly every document is cut: a longer context sees more
         return float(min(longest, block_size))
     return float(min(mean, block_size))
+
+
+def text_cost(model: PlaygroundModel, block_size: int, tokens: float) -> float | None:
+    """Milliseconds a step of the open run's model with another context, over documents of so many
+    tokens; None if there is no estimate."""
+    spec = model.spec
+    if not spec:
+        return None
+    shape = {**spec["model"], "block_size": block_size}
+    config = ModelConfig(model.info.vocab_size if model.info else 27, **shape)
+    cost = _estimate(config, tokens, model.engine, int(spec["batch_size"]))
+    return None if cost is None else cost * _measured_by_estimated(model)
+
+
+def _measured_by_estimated(model: PlaygroundModel) -> float:
+    """How many times the estimate a step of the open run takes on this machine; 1 if none was
+    measured yet."""
+    entry = model.catalog.find("engine", model.engine) if model.catalog else None
+    seen = model.engine_speeds.get(entry.qualified) if entry is not None else None
+    if seen is None or not model.spec or model.info is None:
+        return 1.0
+    config = ModelConfig(model.info.vocab_size, **model.spec["model"])
+    tokens = tokens_per_document(model, config.block_size)
+    estimate = _estimate(config, tokens, model.engine, int(model.spec["batch_size"]))
+    return seen.step_ms / estimate if estimate and seen.step_ms > 0 else 1.0
 
 
 def _estimate(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> float | None:
@@ -97,6 +125,6 @@ def cost_words(now: Cost, then: Cost) -> Content:
         new = milliseconds(then.step_ms)
         old = milliseconds(now.step_ms) if now.step_ms is not None else new
         each = new if old == new else f"{old} → {new}"
-        parts += ["   about ", (each, "bold"), " ms a step, "]
+        parts += ["   about ", (each, "bold"), " ms a step here, "]
         parts += [(duration(then.seconds), "bold"), f" for {then.steps:,} steps"]
     return Content.assemble(*parts)

@@ -20,17 +20,25 @@ if TYPE_CHECKING:
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Model", ("model.n_embd", "model.n_head", "model.n_layer", "model.block_size")),
-    ("Training", ("steps", "batch_size", "optimizer.learning_rate", "holdout", "eval_every")),
-    ("Adam", ("optimizer.beta1", "optimizer.beta2", "optimizer.eps")),
+    ("Training", ("steps", "batch_size", "optimizer.learning_rate")),
     ("Run", ("seed",)),
+    (
+        "Advanced",
+        ("holdout", "eval_every", "optimizer.beta1", "optimizer.beta2", "optimizer.eps"),
+    ),
 )
 """Every number of RunSpec, in the order of the form."""
+FOLDED = "Advanced"
+"""The group that is folded up until it is opened."""
 ENGINE = "engine"
 SCHEDULE = "schedule"
 SCHEDULED = "Training"
 """The group that has the schedule's row."""
+LAST = "Run"
+"""The group that has the engine's row."""
 
-_STEPS = {"holdout": 0.05, "optimizer.beta1": 0.01, "optimizer.beta2": 0.001, "seed": 1.0}
+_STEPS = {"holdout": 0.05, "optimizer.beta1": 0.01, "optimizer.beta2": 0.001, "seed": 1.0,
+          "fork step": 1.0}  # fmt: skip
 """What a nudge adds, by dotted field, where that is not a tenth of the number's size."""
 
 
@@ -166,6 +174,17 @@ def nudged(setting: Setting, value: object, direction: int, model: Mapping[str, 
     place = value / step
     stop = math.floor(place + 1e-6) + 1 if direction > 0 else math.ceil(place - 1e-6) - 1
     return _within(setting, round(stop * step, 9))
+
+
+def fitting(setting: Setting, value: float, model: Mapping[str, object]) -> object:
+    """The value nearest to the wanted one at which n_embd and n_head still fit each other."""
+    heads, width = model.get("model.n_head"), model.get("model.n_embd")
+    if setting.dotted == "model.n_embd" and isinstance(heads, int) and heads > 0:
+        return _within(setting, max(heads, round(value / heads) * heads), heads)
+    if setting.dotted == "model.n_head" and isinstance(width, int) and width > 0:
+        fits = [n for n in range(1, int(setting.high) + 1) if width % n == 0]
+        return min(fits, key=lambda n: abs(n - value)) if fits else _within(setting, value)
+    return _within(setting, value)
 
 
 def _one_two_five(value: float, direction: int, low: float) -> float:

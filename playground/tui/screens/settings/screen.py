@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
@@ -17,14 +16,8 @@ from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import MUTED, error
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.form import ENGINE, SCHEDULE, Setting
-from playground.tui.screens.settings.run_form import (
-    Contributed,
-    EngineChoice,
-    Field,
-    Fields,
-    NumberInput,
-    RunForm,
-)
+from playground.tui.screens.settings.rows import Fold, Row, Title
+from playground.tui.screens.settings.run_form import RunForm
 from playground.tui.widgets.text import visible
 
 
@@ -43,7 +36,6 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         &.-low #dialog-body { height: 1fr; }
         #settings-scroll { height: auto; max-height: 60vh; }
         &.-low #settings-scroll { height: 1fr; max-height: 100%; }
-        .-first { margin: 0; }
         #form-help { height: 2; }
         &.-low #form-help { border-top: solid $foreground 15%; height: 3; }
         #settings-cost, #settings-effect { height: auto; }
@@ -70,20 +62,29 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
 
     def body(self) -> Iterable[Widget]:
         self._read_present()
-        known = form.settings()
-        lines: list[Widget] = []
         for group, names in form.GROUPS:
-            lines.append(
-                Static(group, classes="settings-group" + ("" if lines else " -first"), markup=False)
-            )
-            lines += [Field(known[name], self._present[name]) for name in names]
+            numbers: list[Row] = [self._number(name) for name in names]
+            if group == form.FOLDED:
+                self._groups.append(Fold(group, numbers, self._advanced))
+                continue
+            self._groups += [Title(group), *numbers]
             if group == form.SCHEDULED:
-                lines.append(self._contributed_row("schedule", SCHEDULE))
-        lines.append(self._engine_row())
-        yield VerticalScroll(Fields(*lines), id="settings-scroll", can_focus=False)
+                self._groups.append(self._contributed("schedule", SCHEDULE))
+            if group == form.LAST:
+                self._groups.append(self._engine_row())
+        yield self.scroll("settings-scroll")
         yield Static(id="form-help", markup=False)
         yield Static(id="settings-cost", markup=False)
         yield Static(id="settings-effect", markup=False)
+
+    def _advanced(self) -> str:
+        """What the folded rows say: those that are not as microgpt has them."""
+        names = dict(form.GROUPS)[form.FOLDED]
+        rows = [self.numbers[name] for name in names]
+        other = [row for row in rows if row.value != row.setting.default]
+        if not other:
+            return "as microgpt has them: " + ", ".join(row.label for row in rows)
+        return ", ".join(f"{row.label} {row.text.strip()}" for row in other)
 
     def _read_present(self) -> None:
         from playground.lab.fork import with_edits
@@ -101,7 +102,7 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         yield Button("Apply", compact=True, id="settings-apply")
 
     def on_mount(self) -> None:
-        self.set_focus(self.query(NumberInput).first())
+        self.sheet.put_cursor(form.GROUPS[0][1][0])
         self._check()
 
     # ------------------------------------------------------------ words
@@ -154,8 +155,9 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
             self.dismiss(self._changes(self._typed()) or None)
 
     def action_defaults(self) -> None:
-        for field in self.query(Field):
-            field.input.value = form.written(field.setting.default)
-        self.query_one(EngineChoice).set_value("vector")
-        self.query_one(Contributed).choice.set_value("linear")
+        for row in self.numbers.values():
+            row.put(row.setting.default)
+        if self.engine is not None:
+            self.engine.pick("vector")
+        self.contributed["schedule"].choice.pick("linear")
         self._check()

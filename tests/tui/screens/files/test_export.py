@@ -9,8 +9,9 @@ import pytest
 from textual.pilot import Pilot
 
 from playground.catalog import Entry
-from playground.tui.screens.dialog import Line
+from playground.tui.screens.dialog import KeyLine, Line
 from playground.tui.screens.files.paths import PathInput
+from playground.tui.screens.files.target import Target
 from tests.tui.watched import WatchedApp, playing, seen
 
 
@@ -96,5 +97,8 @@ async def test_what_is_not_installed_says_how_to_get_it_and_is_not_used() -> Non
         await dialog(app, pilot)
         await pilot.press("end", "enter")
         await pilot.pause()
-        assert "pip install board" in app.screen.query_one("#picker-details", Line).words
+        why = app.screen.query_one("#picker-details", Line).words
+        assert why.startswith("✗ board") and "pip install board" in why
+        keys = app.screen.query_one(KeyLine)
+        assert "export" not in str(keys.render()) and not app.screen.query_one(Target).display
         assert exported(app) == [] and type(app.screen).__name__ == "ExportScreen"

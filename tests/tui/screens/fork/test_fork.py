@@ -7,25 +7,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from textual.widgets import Button, Static
 
 from playground.lab.edits import Edits
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import KeyLine, Line
-from playground.tui.screens.fork.fields import ForkContributed, ForkField, ForkSource
-from playground.tui.screens.fork.screen import ForkChoice, ForkScreen, Suggestions
-from playground.tui.screens.settings.run_form import NumberInput
+from playground.tui.screens.fork.fields import ForkSource
+from playground.tui.screens.fork.screen import STEP, ForkChoice, ForkScreen
+from playground.tui.screens.settings.rows import ChipsRow, Contributed, NumberRow
 
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
 RATE = "optimizer.learning_rate"
 
 
-def field(screen: ForkScreen, dotted: str) -> ForkField:
-    return next(one for one in screen.query(ForkField) if one.name == dotted)
+def field(screen: ForkScreen, dotted: str) -> NumberRow:
+    return screen.numbers[dotted]
 
 
-def row(screen: ForkScreen, kind: str) -> ForkContributed:
-    return next(one for one in screen.query(ForkContributed) if one.name == kind)
+def row(screen: ForkScreen, kind: str) -> Contributed:
+    return screen.contributed[kind]
 
 
 def says(screen: ForkScreen, selector: str) -> str:
@@ -33,8 +32,8 @@ def says(screen: ForkScreen, selector: str) -> str:
 
 
 def beside(screen: ForkScreen, dotted: str) -> str:
-    """What stands beside a field: its range, or why it is closed."""
-    return str(field(screen, dotted).query_one(".field-range", Static).content)
+    """The row of a number as it is drawn, with its range, or why it is closed."""
+    return screen.sheet.line(dotted)
 
 
 @pytest.fixture
@@ -77,13 +76,13 @@ async def test_what_the_weights_depend_on_is_closed_with_the_reason_until_step_0
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         layers = field(screen, "model.n_layer")
-        assert layers.input.disabled and row(screen, "tokenizer").choice.disabled
-        assert beside(screen, "model.n_layer").startswith("only from step 0")
-        assert not field(screen, "optimizer.beta1").input.disabled
+        assert layers.locked and row(screen, "tokenizer").choice.locked
+        assert "only from step 0" in beside(screen, "model.n_layer")
+        assert not field(screen, "optimizer.beta1").locked
         await pilot.press("ctrl+n")
         await pilot.pause()
-        assert not layers.input.disabled and "1 to 24" in beside(screen, "model.n_layer")
-        layers.input.value = "2"
+        assert not layers.locked and "usually 1 to 4" in beside(screen, "model.n_layer")
+        screen.put("model.n_layer", "2")
         await pilot.press("enter")
     assert app.answer == ForkChoice({"model.n_layer": 2}, race=False, step=0)
 
@@ -94,15 +93,15 @@ async def test_back_at_a_later_step_what_is_closed_counts_no_more_and_is_not_for
     async with host(screen).run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+n")
         await pilot.pause()
-        layers = field(screen, "model.n_layer").input
-        layers.value = "3"
+        layers = field(screen, "model.n_layer")
+        screen.put("model.n_layer", "3")
         await pilot.press("ctrl+n")
         await pilot.pause()
-        assert screen.query_one("#fork-step", NumberInput).value == "312"
-        assert layers.value == "1" and "Nothing is changed" in says(screen, "#fork-effect")
+        assert screen.step_row.text == "312"
+        assert layers.text == "1" and "Nothing is changed" in says(screen, "#fork-effect")
         await pilot.press("ctrl+n")
         await pilot.pause()
-        assert layers.value == "3"
+        assert layers.text == "3"
 
 
 @pytest.mark.parametrize(
@@ -119,14 +118,12 @@ async def test_a_suggestion_is_one_change_and_no_other(
 ) -> None:
     app = host(screen)
     async with app.run_test(size=(120, 40)) as pilot:
-        field(screen, "batch_size").input.value = "4"
-        await pilot.pause()
-        wanted = next(one for one in screen.query(Button) if str(one.label) == button)
-        wanted.press()
-        await pilot.pause()
-        await pilot.pause()
-        screen.accept()
-        await pilot.pause()
+        screen.put("batch_size", "4")
+        chips = screen.sheet.row("suggestions")
+        assert isinstance(chips, ChipsRow)
+        place = [chip.words for chip in chips.chips].index(button)
+        screen.sheet.put_cursor("suggestions")
+        await pilot.press(*["right"] * place, "space", "enter")
     assert app.answer == choice
 
 
@@ -134,8 +131,8 @@ async def test_two_changes_are_warned_of_as_two_causes(
     screen: ForkScreen, host: Callable[..., Any]
 ) -> None:
     async with host(screen).run_test(size=(80, 24)) as pilot:
-        field(screen, "seed").input.value = "43"
-        field(screen, "batch_size").input.value = "2"
+        screen.put("seed", "43")
+        screen.put("batch_size", "2")
         await pilot.pause()
         assert "! 2 changes, so 2 causes" in says(screen, "#fork-changes")
         assert "cannot be gone back to" in says(screen, "#fork-effect")
@@ -156,12 +153,12 @@ async def test_what_cannot_be_is_said_beside_the_field_and_not_forked(
 ) -> None:
     app = host(screen)
     async with app.run_test(size=(120, 40)) as pilot:
-        field(screen, dotted).input.value = typed
+        screen.put(dotted, typed)
         await pilot.pause()
         await pilot.press("enter")
         await pilot.pause()
-        assert sentence in field(screen, dotted).problem.words
-        assert not app.answers and screen.focused is field(screen, dotted).input
+        assert sentence in beside(screen, dotted)
+        assert not app.answers and screen.sheet.current is field(screen, dotted)
 
 
 async def test_only_steps_that_there_are_can_be_forked_at(
@@ -170,14 +167,13 @@ async def test_only_steps_that_there_are_can_be_forked_at(
     screen = ForkScreen(replace(ForkSource.of(model), earliest=100))
     app = host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
-        step = screen.query_one("#fork-step", NumberInput)
         for typed in ("99", "313", "many", "", "1,50", "2.00.0", "0_200", "200.5"):
-            step.value = typed
-            await pilot.pause()
-            assert "100 to 312" in says(screen, "#fork-changes")
+            screen.put(STEP, typed)
+            wrong = "at the steps 100 to 312" if typed else "type a number"
+            assert "✗" in beside(screen, STEP) and wrong in " ".join(beside(screen, STEP).split())
             await pilot.press("enter")
             assert not app.answers
-        step.value = "200"
+        screen.put(STEP, "200")
         await pilot.pause()
         await pilot.press("enter")
     assert app.answer == ForkChoice({}, False, 200)
@@ -188,11 +184,10 @@ async def test_at_an_earlier_step_the_values_are_those_of_that_step(
 ) -> None:
     source = replace(ForkSource.of(model), edits=Edits.pairs([(200, 0.03)]))
     screen = ForkScreen(source)
-    async with host(screen).run_test(size=(80, 24)) as pilot:
-        assert field(screen, RATE).input.value == "0.03"
-        screen.query_one("#fork-step", NumberInput).value = "150"
-        await pilot.pause()
-        assert field(screen, RATE).input.value == "0.01"
+    async with host(screen).run_test(size=(80, 24)):
+        assert field(screen, RATE).text == "0.03"
+        screen.put(STEP, "150")
+        assert field(screen, RATE).text == "0.01"
         assert "Nothing is changed" in says(screen, "#fork-effect")
 
 
@@ -203,11 +198,10 @@ async def test_another_tokenizer_is_chosen_with_its_knobs(
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("ctrl+n")
         await pilot.pause()
-        choice = row(screen, "tokenizer").choice
-        choice.action_pick(choice.options.index("bpe"))
-        await pilot.pause()
-        await pilot.pause()
-        assert row(screen, "tokenizer").knobs.options == {"merges": 100}
+        screen.sheet.put_cursor("tokenizer")
+        while row(screen, "tokenizer").choice.chosen != "bpe":
+            await pilot.press("right")
+        assert [one.value for one in row(screen, "tokenizer").knobs] == [100]
         await pilot.press("enter")
     assert app.answer.changes == {"tokenizer": {"name": "bpe", "options": {}}}
 
@@ -222,9 +216,7 @@ async def test_it_fits_with_its_keys_in_sight(
         keys = screen.query_one(KeyLine)
         assert screen.region.contains_region(frame) and frame.contains_region(keys.region)
         assert "ctrl+r race" in str(keys.render()) and "enter fork" in str(keys.render())
-        row = screen.query_one(Suggestions).region
-        offered = [one for one in screen.query("Suggestions Button").results(Button) if one.display]
-        assert all(row.contains_region(one.region) for one in offered), "none is cut"
-        assert len(offered) == 4
+        offered = screen.sheet.line("suggestions")
+        assert "…" not in offered and (size[0] < 80 or "one more layer" in offered)
         scroll = screen.query_one("#fork-scroll").region
-        assert scroll.contains_region(field(screen, RATE).input.region)
+        assert scroll.contains_region(screen.sheet.field.region)

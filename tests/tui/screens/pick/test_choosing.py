@@ -12,6 +12,7 @@ import pytest
 from rich.style import Style
 from textual import events
 from textual.app import App, ComposeResult
+from textual.content import Content
 from textual.pilot import Pilot
 
 from playground.catalog import Catalog
@@ -97,7 +98,7 @@ async def test_another_split_is_previewed_at_once(
         app.screen.query_one(PathInput).value = "my.txt"
         await pilot.pause()
         await previewed(pilot, "lies beyond the first 16 characters")
-        app.screen.query_one(Choice).focus()
+        app.screen.query_one("KnobForm Choice", Choice).focus()
         await pilot.press("right", "right")
         await pilot.pause()
         await previewed(pilot, "3 windows")
@@ -212,7 +213,7 @@ async def test_knobs_of_a_plugin_data_set_are_part_of_the_answer(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("down", "down")
         await pilot.pause()
-        app.screen.query_one(Choice).focus()
+        app.screen.query_one("KnobForm Choice", Choice).focus()
         await pilot.press("right")
         await pilot.pause()
         app.screen.query_one("#picker-list").focus()
@@ -273,13 +274,13 @@ async def test_knobs_of_a_tokenizer_are_kept_while_one_looks_at_others(
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("end")
         await pilot.pause()
-        app.screen.query_one(Slider).focus()
-        await pilot.press("enter", *"250", "enter")
+        app.screen.query_one("KnobForm Slider", Slider).focus()
+        await pilot.press(*"250", "tab")
         await pilot.pause()
         app.screen.query_one("#picker-list").focus()
         await pilot.press("home", "end")
         await pilot.pause()
-        assert app.screen.query_one(Slider).value == 250
+        assert app.screen.query_one("KnobForm Slider", Slider).value == 250
         await pilot.press("enter")
     assert app.answer == {"name": "bpe", "options": {"merges": 250}}
 
@@ -351,7 +352,7 @@ async def test_knobs_of_a_link_are_set(model: PlaygroundModel, host: Callable[..
     app = host(ChainScreen(model))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        app.screen.query_one(Slider).focus()
+        app.screen.query_one("KnobForm Slider", Slider).focus()
         await pilot.press("right")
         await pilot.pause()
         assert "0.55" in listed(app, "#picker-list")[0]
@@ -412,3 +413,46 @@ async def test_a_click_on_an_option_that_has_just_gone_chooses_nothing() -> None
         options.post_message(click)
         await pilot.pause()
         assert app.is_running and options.highlighted is None
+
+
+# ---------------------------------------------------------------- what a text needs
+
+
+async def test_a_recipe_sets_split_and_context_and_the_preview_dims_what_is_not_seen(
+    model: PlaygroundModel, host: Callable[..., Any], folder: Path
+) -> None:
+    (folder / "people.txt").write_text("maria del carmen lopez\nludwig van beethoven\n" * 3)
+    screen = DatasetScreen(model)
+    app = host(screen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen.query_one(PathInput).value = "people.txt"
+        await previewed(pilot, "beyond the first 16 characters")
+        shown = screen.query_one("#dataset-documents", Line).content
+        assert isinstance(shown, Content)
+        first = shown.spans[0]
+        assert shown.plain[first.start : first.end] == " lopez"
+        offers = said(app, "#dataset-offers")
+        assert "It looks like lines with spaces" in offers and "lines of 23, " in offers
+        screen.query_one("#dataset-recipe").focus()
+        await pilot.press("right", "enter")
+    assert app.answer["block_size"] == 23
+    assert app.answer["options"] == {"path": str(folder / "people.txt")}
+
+
+async def test_a_path_that_cannot_be_opened_keeps_the_dialog_and_what_was_typed(
+    model: PlaygroundModel, host: Callable[..., Any], folder: Path
+) -> None:
+    (folder / "bad.safetensors").write_bytes(b"no model at all")
+    (folder / "run.microgpt-run").write_bytes(b"a run")
+    screen = DatasetScreen(model)
+    app = host(screen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for typed, word in (("gone.txt", "✗"), ("bad.safetensors", "bad.safetensors")):
+            screen.query_one(PathInput).value = typed
+            await pilot.press("enter")
+            await previewed(pilot, word)
+            assert not app.answers and screen.query_one(PathInput).value == typed
+        screen.query_one(PathInput).value = f" '{folder}/run.microgpt-run' "  # as it is dropped
+        await previewed(pilot, "is a recorded run")
+        await pilot.press("enter")
+    assert app.answer == {"file": str(folder / "run.microgpt-run")}

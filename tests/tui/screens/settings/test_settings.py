@@ -16,26 +16,20 @@ from playground.catalog import Control, Entry
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.cost import Cost, duration
-from playground.tui.screens.settings.run_form import Contributed, Field
+from playground.tui.screens.settings.rows import NumberRow
 from playground.tui.screens.settings.screen import SettingsScreen
 
 SIZES = [(80, 24), (120, 40)]
 
 
-def field(screen: SettingsScreen, dotted: str) -> Field:
-    return next(item for item in screen.query(Field) if item.name == dotted)
+def field(screen: SettingsScreen, dotted: str) -> NumberRow:
+    return screen.numbers[dotted]
 
 
 async def type_into(pilot: Pilot[None], screen: SettingsScreen, dotted: str, text: str) -> None:
-    typed = field(screen, dotted).input
-    typed.value = text
-    for node in typed.ancestors_with_self:  # the change goes up from queue to queue
-        heard = asyncio.Event()
-        node.call_later(heard.set)
-        await asyncio.wait_for(heard.wait(), 60)
-        if node is screen:
-            break
-    await pilot.pause()
+    """Go to the row, and type the text in the place of what stands there."""
+    screen.sheet.put_cursor(dotted)
+    await pilot.press("backspace", *text)
 
 
 def words(screen: SettingsScreen, selector: str) -> str:
@@ -60,8 +54,6 @@ async def test_keys_that_come_all_at_once_take_effect_in_their_order(
     app = host(screen)
     async with app.run_test(size=(120, 40)) as pilot:
         await type_into(pilot, screen, "steps", "12")
-        screen.set_focus(field(screen, "steps").input)
-        await pilot.pause()
         keys = ["7", "ctrl+u", "1", "2", "end", "backspace", "backspace", "3", "4", "left", "5"]
         for key in [*keys, "home", "6", "shift+end", "delete", "ctrl+a", "8"]:
             app.post_message(events.Key(key, key if len(key) == 1 else None))
@@ -103,8 +95,7 @@ async def test_a_learning_rate_of_a_billion_is_warned_of_and_allowed(
     app = host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
         await type_into(pilot, screen, "optimizer.learning_rate", "1e9")
-        shown = field(screen, "optimizer.learning_rate").query_one(".field-range", Static)
-        assert "! usually 0.0001 to 0.1" in str(shown.content)
+        assert "! usually 0.0001 to 0.1" in screen.sheet.line("optimizer.learning_rate")
         await pilot.press("enter")
     assert app.answer == {"optimizer.learning_rate": 1e9}
 
@@ -117,11 +108,13 @@ async def test_what_cannot_be_is_said_beside_the_field_and_not_applied(
     async with app.run_test(size=(80, 24)) as pilot:
         await type_into(pilot, screen, "steps", "many")
         await type_into(pilot, screen, "batch_size", "")
-        assert field(screen, "steps").problem.words == "✗ must be a whole number, not 'many'"
-        assert field(screen, "batch_size").problem.words == "✗ type a number"
+        under = screen.sheet.line("steps").splitlines()[1].strip()
+        assert under == "✗ must be a whole number, not 'many'"
+        assert "✗ type a number" in screen.sheet.line("batch_size").splitlines()[1]
         await pilot.press("enter")
         assert not app.answers
-        assert app.focused is field(screen, "steps").input
+        assert screen.sheet.current is field(screen, "steps")
+        assert screen.sheet.field.value == "many"  # what was typed is still there
 
 
 async def test_a_number_that_may_be_another_is_not_applied_but_said(
@@ -135,7 +128,7 @@ async def test_a_number_that_may_be_another_is_not_applied_but_said(
             ("steps", "1.000", "a whole number, not '1.000'; write 1000 or 1"),
         ):
             await type_into(pilot, screen, dotted, text)
-            assert field(screen, dotted).problem.words == f"✗ must be {said}"
+            assert field(screen, dotted).problem == f"must be {said}"
             await pilot.press("enter")
             assert not app.answers
             await type_into(pilot, screen, dotted, "1")
@@ -149,20 +142,21 @@ async def test_width_and_heads_that_do_not_go_together_are_explained(
     screen = SettingsScreen(model)
     async with host(screen).run_test(size=(80, 24)) as pilot:
         await type_into(pilot, screen, "model.n_head", "5")
-        assert "cannot be divided among 5 heads" in field(screen, "model.n_embd").problem.words
+        assert "cannot be divided among 5 heads" in field(screen, "model.n_embd").problem
 
 
-async def test_arrows_move_between_fields_and_shifted_arrows_nudge(
+async def test_up_and_down_go_through_the_rows_and_left_and_right_change_them(
     model: PlaygroundModel, host: Callable[..., Any]
 ) -> None:
     screen = SettingsScreen(model)
     app = host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("shift+up")
-        assert field(screen, "model.n_embd").input.value == "20"  # the next multiple of 4 heads
+        await pilot.press("right")
+        assert field(screen, "model.n_embd").text == "20"  # the next multiple of 4 heads
         await pilot.press("down", "shift+up")
-        assert app.focused is field(screen, "model.n_head").input
-        assert field(screen, "model.n_head").input.value == "5"  # the next divisor of 20
+        assert screen.sheet.current is field(screen, "model.n_head")
+        assert field(screen, "model.n_head").text == "5"  # the next divisor of 20
+        await pilot.press("right", "left")
         await pilot.press("enter")
     assert app.answer == {"model.n_embd": 20, "model.n_head": 5}
 
@@ -174,14 +168,14 @@ async def test_every_field_can_be_reached_by_arrows_and_scrolls_into_sight(
     app = host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
         seen = []
-        for _ in range(15):
-            focused = app.focused
-            assert focused is not None
-            seen.append(focused.name)
-            await pilot.press("down")
-        assert seen[0] == "model.n_embd" and "seed" in seen and seen[-1] == "engine"
-        scroll = screen.query_one("#settings-scroll")
-        assert scroll.scroll_offset.y > 0
+        while screen.sheet.current is not None and screen.sheet.current.name not in seen:
+            seen.append(screen.sheet.current.name)
+            if len(seen) == 12:
+                scrolled = screen.query_one("#settings-scroll").scroll_offset.y
+            await pilot.press(*["space"] * seen[-1].startswith("fold"), "down")
+        assert seen[0] == "model.n_embd" and "seed" in seen and "engine" in seen
+        assert seen[-1] == "optimizer.eps"  # which the fold was opened for
+        assert scrolled > 0
 
 
 async def test_the_engine_is_chosen_from_the_catalog(
@@ -190,8 +184,8 @@ async def test_the_engine_is_chosen_from_the_catalog(
     screen = SettingsScreen(model)
     app = host(screen)
     async with app.run_test(size=(120, 40)) as pilot:
-        screen.query_one("EngineChoice").focus()
-        await pilot.press("right", "enter")
+        screen.sheet.put_cursor("engine")
+        await pilot.press("space", "enter")
     assert app.answer == {"engine": "scalar"}
 
 
@@ -201,9 +195,9 @@ async def test_ctrl_r_sets_the_defaults_and_escape_changes_nothing(
     screen = SettingsScreen(make_model(**{"model.n_embd": 64}))
     app = host(screen)
     async with app.run_test(size=(80, 24)) as pilot:
-        assert field(screen, "model.n_embd").input.value == "64"
+        assert field(screen, "model.n_embd").text == "64"
         await pilot.press("ctrl+r")
-        assert field(screen, "model.n_embd").input.value == "16"
+        assert field(screen, "model.n_embd").text == "16"
         await pilot.press("escape")
     assert app.answer is None
 
@@ -317,15 +311,10 @@ async def test_a_schedule_is_chosen_with_its_knobs_and_starts_anew(
     screen = SettingsScreen(model)
     app = host(screen)
     async with app.run_test(size=(120, 40)) as pilot:
-        screen.query_one(Contributed).choice.focus()
+        screen.sheet.put_cursor("schedule")
         await pilot.press("right")
-        await pilot.pause()
         assert "gently down" in words(screen, "#form-help")
-        screen.query_one("KnobForm Slider").focus()
-        await pilot.press("right")
-        await pilot.pause()
+        await pilot.press("down", "right")
         assert "anew" in words(screen, "#settings-effect")
-        screen.query_one(Contributed).choice.focus()
         await pilot.press("enter")
-        await pilot.pause()
     assert app.answer == {"schedule": {"name": "cosine", "options": {"warmup": 10}}}
