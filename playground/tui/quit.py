@@ -118,7 +118,6 @@ def leave_surely(code: int) -> None:
     A terminal that is gone, or goes while the screen is taken down, keeps its driver waiting
     without end. Textual then never returns, and nothing else would end the process.
     """
-    seconds = 1.0 if code else 3.0
-    timer = threading.Timer(seconds, os._exit, [code])
+    timer = threading.Timer(3.0, os._exit, [code])
     timer.daemon = True
     timer.start()

@@ -16,6 +16,7 @@ from playground.lab.protocol.run import LAST, SCHEDULE, Notice, RunInfo
 from playground.lab.store.store import Store
 from playground.tui.screens.dialog import Line
 from playground.tui.screens.fork.screen import ForkScreen
+from playground.tui.screens.settings.rows import ChipsRow
 from tests.lab.store.conftest import new_run, steps
 from tests.tui.watched import WatchedApp, playing, seen
 
@@ -33,11 +34,14 @@ async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:
             await pilot.pause()
 
 
-async def forking(app: WatchedApp, pilot: Pilot[int]) -> list[Button]:
-    """The buttons of the fork dialog, which `f` opens."""
+async def forking(app: WatchedApp, pilot: Pilot[int]) -> list[str]:
+    """The words of the suggestions in the fork dialog, which `f` opens."""
     await pilot.press("f")
     await until(pilot, lambda: isinstance(app.screen, ForkScreen) and app.screen.query(Button))
-    return list(app.screen.query(Button))
+    assert isinstance(app.screen, ForkScreen)
+    chips = app.screen.sheet.row("suggestions")
+    assert isinstance(chips, ChipsRow)
+    return [chip.words for chip in chips.chips]
 
 
 async def at_the_end(app: WatchedApp, pilot: Pilot[int]) -> None:
@@ -51,9 +55,10 @@ async def test_f_goes_on_with_a_finished_run_as_its_last_words_say() -> None:
         await at_the_end(app, pilot)
         await pilot.press("s")
         await seen(pilot, lambda: "f goes on with more steps" in app.said)
-        first, *_ = await forking(app, pilot)
-        assert str(first.label) == "2,000 steps"
-        first.press()
+        assert (await forking(app, pilot))[0] == "2,000 steps"
+        assert isinstance(app.screen, ForkScreen)
+        app.screen.sheet.put_cursor("suggestions")
+        await pilot.press("space")
         effect = app.screen.query_one("#fork-effect", Line)
         await until(pilot, lambda: "schedule now runs to step 2,000" in effect.words)
         app.screen.query_one("#fork-fork", Button).press()
@@ -64,7 +69,7 @@ async def test_f_goes_on_with_a_finished_run_as_its_last_words_say() -> None:
 async def test_more_steps_are_suggested_at_the_end_alone() -> None:
     async with playing() as (app, pilot):
         await pilot.press("s")
-        assert not [one for one in await forking(app, pilot) if "steps" in str(one.label)]
+        assert not [words for words in await forking(app, pilot) if "steps" in words]
 
 
 async def test_a_recorded_run_is_forked_at_the_end_of_its_record(tmp_path: Path) -> None:
