@@ -49,8 +49,8 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "wo) looks back at earlier tokens, the mlp works on what it found, and lm_head turns the "
         "result into a score for each possible next token. grads say in which direction each "
         "number should move to lower the loss; update (Δ) is how far the last step moved it; m and "
-        "v are Adam's moments. Zoomed (z), a map shows the way of a token through the matrices, and "
-        "how strongly the last step pulled at each.",
+        "v are Adam's moments. Zoomed (z), a map shows the way of a token through the matrices, "
+        "and how strongly the last step pulled at each.",
     ),
     4: (
         "Sampling",
