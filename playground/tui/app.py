@@ -208,8 +208,9 @@ class PlaygroundApp(OrderedApp[int]):
 
     def _draw_now(self) -> None:
         self._redraw_due = False
-        if self.main.is_mounted and not self._leaving and not self._covered:
-            self._front.draw()
+        if self.main.is_mounted and not self._leaving:
+            if not self._covered:
+                self._front.draw()
             self.caption.show(self.model)
 
     @property

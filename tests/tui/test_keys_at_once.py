@@ -33,6 +33,7 @@ from playground.tui.screens.inside.screen import InsideScreen
 from playground.tui.screens.main import MainScreen
 from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.probes.screen import ProbesScreen
+from playground.tui.screens.settings.screen import SettingsScreen
 from playground.tui.widgets.paging import turn_page
 from tests.tui.monkey import OPENING, PLACES, Place, left, new_store, press, torment
 from tests.tui.scripted import ScriptedLab
@@ -323,6 +324,16 @@ def test_every_screen_that_answers_does_so_once() -> None:
     assert len(ours) > 20
     for kind in ours:
         assert issubclass(kind, AnswersOnce) or kind is MainScreen, kind
+
+
+async def test_a_dialog_leaves_the_panels_behind_it_in_sight() -> None:
+    async with playing(theme="textual-dark") as (app, pilot):
+        await pilot.press("h")
+        await seen(pilot, lambda: isinstance(app.screen, SettingsScreen))
+        await pilot.pause()
+        drawn = app.export_screenshot()
+        assert "embedding" in drawn and "vocabulary" in drawn
+        assert app.screen.styles.background.a < 1, "what lies behind is dim"
 
 
 async def test_leaving_the_microscope_twice_at_once_leaves_it_once() -> None:

@@ -12,6 +12,7 @@ from typing import ClassVar
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.lab.protocol.inside import VIEWS, Inside, Look, View
@@ -136,7 +137,7 @@ ACTIONS = {
 }
 
 
-class InsideScreen(RunActions, AnswersOnce[Place | None]):
+class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
     """The text above, one view below, a line of words and a line of keys.
 
     Dismissed with a place in the matrices that the Parameters panel is to show, or None.

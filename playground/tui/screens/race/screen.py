@@ -17,6 +17,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.lab.protocol.failures import LabError
@@ -74,7 +75,7 @@ WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
 """How many of the last steps the chart shows; None for all."""
 
 
-class RaceScreen(AnswersOnce[Kept | None]):
+class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
     """Opens a race, shows it, and closes it before the screen is dismissed.
 
     Dismissed with the side that the person goes on with, or None.
