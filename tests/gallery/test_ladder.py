@@ -7,6 +7,7 @@ its own. Elsewhere they are skipped.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -141,7 +142,6 @@ def choose(terminal: Terminal, name: str) -> None:
     """Choose an engine with the key e."""
     terminal.press("e")
     screen = terminal.wait_for("at work   ○")
-    rows = [line for line in screen.splitlines() if any(f" {one} " in line for one in ENGINES)]
-    rows = [row for row in rows if "│" in row][:4]
-    place = next(i for i, row in enumerate(rows) if f" {name} " in row.split("│")[1][:14])
+    listed = re.findall(rf"│ {{1,2}}[●○✗ ] ({'|'.join(ENGINES)}) ", screen)
+    place = listed.index(name)
     terminal.press("Home", *["Down"] * place, "Enter")
