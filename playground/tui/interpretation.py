@@ -222,6 +222,7 @@ def _among_the_lines(model: PlaygroundModel, standing: Standing | None) -> tuple
         head = f"The model beats {_line(model, standing.beaten)} {since}"
         brief = f"Beats {_counting(model, standing.beaten)} {since}"
     name = f"Made up: “{new}”." if new else ""
+    trying = "more steps or a larger model (h)" if standing.next else "a text of your own (d)"
     if model.frame.state == "finished":
         return tuple(
             " ".join(part for part in one if part)
@@ -230,6 +231,9 @@ def _among_the_lines(model: PlaygroundModel, standing: Standing | None) -> tuple
                 (f"Finished. {head}: {told}.", after),
                 (f"Finished. {brief}: {told}.", after),
                 (f"Finished. {brief}.", after),
+                (f"Finished. {brief.removesuffix(f' {since}')}.", after),
+                (f"Finished. {brief}.", f"Try {trying}."),
+                (f"Finished. {brief.removesuffix(f' {since}')}.", f"Try {trying}."),
                 (f"Finished. {brief}: {told}.",),
                 (f"Finished. {brief}.",),
             )

@@ -201,6 +201,17 @@ def test_the_sentence_never_takes_more_than_its_width() -> None:
     assert interpret(shown, 90).endswith("Made up: “日本日本日本 …”.")  # cut by its cells
 
 
+def test_a_finished_run_says_what_to_try_in_whatever_room_there_is() -> None:
+    shown = model(falling(200, 2.3), [(0, 3.3, 0.01), (100, 2.6, 0.03)], "finished", steps=200)
+    beats = "Finished. Beats letter counting"
+    assert interpret(shown, 119) == (
+        f"{beats}. To beat counting pairs (bigram 2.470): more steps or a larger model (h)."
+    )
+    assert interpret(shown, 90) == f"{beats} since step 100. Try more steps or a larger model (h)."
+    assert interpret(shown, 78) == f"{beats}. Try more steps or a larger model (h)."
+    assert interpret(shown, 60) == f"{beats} since step 100."
+
+
 async def test_k_takes_the_sentence_off_the_screen_and_brings_it_back() -> None:
     async with playing() as (app, pilot):
         await seen(pilot, lambda: app.text("#sentence").startswith("It knows nothing yet"))
