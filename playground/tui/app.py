@@ -283,6 +283,9 @@ class PlaygroundApp(OrderedApp[int]):
         await self.controller.close()
         self._leave_surely(code)
         await self._until_composed()
+        # What a screen does in the background, as the palette looks for commands, would go on while
+        # its widgets are taken away.
+        self.workers.cancel_all()
         self.exit(code)
 
     # From `exit` on Textual mounts no widget. A screen that is composed meanwhile lacks its parts,

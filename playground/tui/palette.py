@@ -124,10 +124,12 @@ class Palette(CommandPalette):
 
     @override
     def dismiss(self, result: None = None) -> AwaitComplete:
-        """Close once: a second time would close the screen below."""
+        """Close once: a second time would close the screen below. The search for commands ends
+        here, which would else show what it finds in a list that is taken away."""
         if self._chosen:
             return AwaitComplete()
         self._chosen = True
+        self.workers.cancel_node(self)
         return super().dismiss(result)
 
     @on(Input.Submitted)

@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 from rich.style import Style
 from textual import events
-from textual.command import CommandList, SimpleCommand, SimpleProvider
+from textual.command import CommandList, Hit, SimpleCommand, SimpleProvider
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList
@@ -27,7 +27,7 @@ from playground.lab.protocol.commands import ProbesState
 from playground.lab.store.summaries import Outline
 from playground.tui import screens
 from playground.tui.key_order import KeyOrder
-from playground.tui.palette import Palette
+from playground.tui.palette import Commands, Palette
 from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.inside.screen import InsideScreen
 from playground.tui.screens.main import MainScreen
@@ -346,3 +346,37 @@ async def test_leaving_the_microscope_twice_at_once_leaves_it_once() -> None:
         screen.dismiss(None)
         await seen(pilot, lambda: app.screen is app.main)
         assert app.is_running
+
+
+@pytest.mark.parametrize("way", ["closed", "left"])
+async def test_a_palette_looks_for_no_more_commands_before_its_list_is_taken_away(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it found late would be shown in that list."""
+    found = asyncio.Event()
+
+    async def slowly(_: Commands, query: str) -> Any:
+        yield Hit(1, query, lambda: None)
+        found.set()
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(Commands, "search", slowly)
+    async with playing() as (app, _):
+        press(app, "ctrl+p", "x")
+        async with asyncio.timeout(20):
+            await found.wait()
+        searching = [worker for worker in app.workers if worker.is_running]
+        ended: list[bool] = []
+
+        def told(*_: object) -> None:
+            ended.append(bool(searching) and all(worker.is_cancelled for worker in searching))
+
+        if way == "closed":
+            app.screen.dismiss()
+            told()
+        else:
+            leave = app.exit
+            monkeypatch.setattr(app, "exit", lambda code: (told(), leave(code)))
+            press(app, "ctrl+c")
+            await left(app)
+        assert ended == [True]
