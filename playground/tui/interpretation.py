@@ -130,11 +130,14 @@ def _untrained(model: PlaygroundModel) -> tuple[str, ...]:
     size = model.info.vocab_size
     blind = f"a blind guess among {size:,} tokens costs ln {size:,} = {math.log(size):.3f} nats"
     if model.running:
-        return (f"It knows nothing yet: {blind}.", f"It knows nothing yet: {blind[2:]}.")
+        return (
+            f"The model knows nothing yet: {blind}.",
+            f"The model knows nothing yet: {blind[2:]}.",
+        )
     return (
-        f"It knows nothing yet: {blind}. space trains, s does a single step.",
-        f"It knows nothing yet: {blind}. space trains.",
-        "It knows nothing yet. space trains, s does a single step.",
+        f"The model knows nothing yet: {blind}. space trains, s does a single step.",
+        f"The model knows nothing yet: {blind}. space trains.",
+        "The model knows nothing yet. space trains, s does a single step.",
     )
 
 
@@ -170,10 +173,10 @@ def _by_heart(model: PlaygroundModel) -> tuple[str, ...]:
         return ()
     rose = f"held out rose from {values[at]:.3f} (step {step:,}) to {values[-1]:.3f}"
     return (
-        f"It learns by heart: {rose} while the average fell. More text (d), a smaller model (h) "
-        "or fewer steps.",
-        f"It learns by heart: {rose}. More text (d) or fewer steps (h).",
-        f"It learns by heart since step {step:,}. More text (d) or fewer steps (h).",
+        f"The model learns by heart: {rose} while the average fell. More text (d), a smaller "
+        "model (h) or fewer steps.",
+        f"The model learns by heart: {rose}. More text (d) or fewer steps (h).",
+        f"The model learns by heart since step {step:,}. More text (d) or fewer steps (h).",
     )
 
 
@@ -254,9 +257,9 @@ def _begun(model: PlaygroundModel, standing: Standing | None) -> tuple[str, ...]
     """What the average says before the model beats any line."""
     assert model.info is not None and model.frame is not None
     blind = f"a blind guess costs {math.log(model.info.vocab_size):.2f}"
-    average = f"{model.ema.ys[-1]:.2f} nats a token on average, {blind}."
+    average = f"{model.ema.ys[-1]:.2f} nats a token on average; {blind}."
     if standing is None or not standing.held_out:
-        return (f"It has begun: {average}",)
+        return (f"Training has begun: {average}",)
     following = round(model.evaluations.xs[-1]) + int(model.spec["eval_every"])
     if model.frame.state == "finished" or following > model.frame.steps:
         line = f" than {_line(model, standing.next)}" if standing.next else ""
@@ -267,8 +270,8 @@ def _begun(model: PlaygroundModel, standing: Standing | None) -> tuple[str, ...]
             f"Not better{line}: {told}.",
         )
     return (
-        f"It has begun: {average} Held-out texts are asked again at step {following:,}.",
-        f"It has begun: {average}",
+        f"Training has begun: {average} Held-out texts are measured again at step {following:,}.",
+        f"Training has begun: {average}",
     )
 
 

@@ -86,7 +86,7 @@ def start(text: str) -> DocumentFrame:
     return DocumentFrame(0, (*text, "·"), losses, (), (), ())
 
 
-BLIND = "It knows nothing yet: a blind guess among 27 tokens costs ln 27 = 3.296 nats."
+BLIND = "The model knows nothing yet: a blind guess among 27 tokens costs ln 27 = 3.296 nats."
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ BLIND = "It knows nothing yet: a blind guess among 27 tokens costs ln 27 = 3.296
         (model([]), BLIND),
         (
             model([3.3, 3.2, 3.1], [(0, 3.33, 0.01)], "paused"),
-            "It has begun: 3.29 nats a token on average, a blind guess costs 3.30. "
-            "Held-out texts are asked again at step 100.",
+            "Training has begun: 3.29 nats a token on average; a blind guess costs 3.30. "
+            "Held-out texts are measured again at step 100.",
         ),
         (
             model(falling(250), [(0, 3.33, 0.01), (100, 2.75, 0.03), (200, 2.6, 0.03)]),
@@ -162,7 +162,8 @@ def test_learning_by_heart_is_told_with_what_helps() -> None:
     assert "by heart" not in interpret(model(losses, [*better, (300, 2.43, 0.02)]), 200)
     told = interpret(model(losses, [*better, (300, 2.5, 0.02), (400, 2.7, 0.02)]), 200)
     assert told.startswith(
-        "It learns by heart: held out rose from 2.400 (step 200) to 2.700 while the average fell."
+        "The model learns by heart: held out rose from 2.400 (step 200) to 2.700 while the average "
+        "fell."
     )
     # If the training loss rose as well, it has not learnt by heart.
     both = model([*losses[:200], *[2.6] * 220], [*better, (400, 2.7, 0.02)])
@@ -214,7 +215,7 @@ def test_a_finished_run_says_what_to_try_in_whatever_room_there_is() -> None:
 
 async def test_k_takes_the_sentence_off_the_screen_and_brings_it_back() -> None:
     async with playing() as (app, pilot):
-        await seen(pilot, lambda: app.text("#sentence").startswith("It knows nothing yet"))
+        await seen(pilot, lambda: app.text("#sentence").startswith("The model knows nothing yet"))
         await pilot.press("k")
         await seen(pilot, lambda: not app.main.query_one("#sentence").display)
     async with playing() as (app, pilot):

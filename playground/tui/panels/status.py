@@ -7,6 +7,7 @@ import math
 from textual.content import Content
 
 from playground.lab.protocol.failures import Progress
+from playground.lab.protocol.frames import Frame
 from playground.tui.interpretation import interpret
 from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
@@ -129,6 +130,17 @@ class StatusLine(Words):
                 else Content.styled("starting …", MUTED)
             )
             return
+        # The standard error goes before what matters as much as the loss that it belongs to.
+        for error in dict.fromkeys((model.held_out_error(frame.step), "")):
+            pieces = self._pieces(model, frame, width, error)
+            line = assemble(pieces, width)
+            if all(words.plain in line.plain for importance, words in pieces if importance <= 3):
+                break
+        self.say(line)
+
+    def _pieces(self, model: PlaygroundModel, frame: Frame, width: int, error: str) -> list[Piece]:
+        """What there is to say of an open run. error: the standard error behind the hold-out
+        loss."""
         glyph, style = STATE_GLYPHS[frame.state]
         fraction = frame.step / max(frame.steps, 1)
         bar_width = max(8, min(30, width // 8))
@@ -147,9 +159,7 @@ class StatusLine(Words):
             pieces.append((0, Content.assemble("loss ", (f"{model.loss.ys[-1]:.3f}", "bold"))))
             pieces.append((2, Content(f"ema {model.ema.ys[-1]:.3f}")))
         if len(model.evaluations):
-            pieces.append((3, Content(f"held out {model.evaluations.ys[-1]:.3f}")))
-            if error := model.held_out_error(frame.step).strip():
-                pieces.append((4, Content(error)))
+            pieces.append((3, Content(f"held out {model.evaluations.ys[-1]:.3f}{error}")))
         pieces.append((5, Content(f"lr {frame.learning_rate:.3g}")))
         if model.running:
             pieces.append((1, Content(f"{short_number(frame.steps_per_second):>4} steps/s")))
@@ -168,7 +178,7 @@ class StatusLine(Words):
             pieces.insert(1, (0, Content.styled(words, MUTED)))
         if model.trouble is not None:
             pieces.insert(2, (1, Content.styled(visible(model.trouble.title), BAD)))
-        self.say(assemble(pieces, width))
+        return pieces
 
     @staticmethod
     def _making(progress: Progress) -> Content:
