@@ -19,12 +19,21 @@ from playground.tui.model import (
     describe_row_and_column,
     row_labels,
 )
-from playground.tui.panels.architecture import ArchitectureMap
+from playground.tui.panels.architecture import SENTENCES, ArchitectureMap
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
 from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.static_text import Words
+
+KIND_SENTENCES: dict[MatrixKind, str] = {
+    "weights": "Each cell shows the sign and the size of a number.",
+    "gradients": "Gradients: a step moves each number against its own.",
+    "update": "Δ: by how much the last step moved each number.",
+    "first_moment": "m: Adam's running mean of the gradients.",
+    "second_moment": "v: Adam's running mean of their squares.",
+}
+"""What each view of a matrix shows."""
 
 
 class ParametersPanel(Panel):
@@ -143,12 +152,22 @@ class ParametersPanel(Panel):
             Content.assemble(("row  ", MUTED), meaning[0]),
             Content.assemble(("col  ", MUTED), meaning[1]),
         ]
-        self.query_one("#parameters-readout", Words).say(Content("\n").join(lines))
+        readout = self.query_one("#parameters-readout", Words)
+        known = Content("\n").join(lines)
+        told = Content.assemble(known, "\n\n", (self._explanation(matrix.name), MUTED))
+        width, height = readout.size
+        fits = told.get_height({}, max(1, width)) <= height
+        readout.say(told if fits else known)
         weight, gradient = numbers.get("weights", ""), numbers.get("gradients", "")
         # If the readout beside the map has no room, the frame tells the numbers.
         beside = self.query_one("#parameters-readout").display
         cell = f"[{row},{column}] {weight}"
         self.subtitle(*([] if beside else [f"{cell}  grad {gradient}", cell]))
+
+    def _explanation(self, name: str) -> str:
+        """What the matrix and the view of it are, in words."""
+        words = (SENTENCES.get(name.rpartition(".")[2], ""), KIND_SENTENCES[self._model.kind])
+        return "\n\n".join(filter(None, words))
 
 
 class MatrixLine(Words):
