@@ -1,6 +1,6 @@
 """What a person prefers, and what the playground remembers from one start to the next.
 
-    {"bell": "long", "welcomed": true}
+    {"notify": "bell", "sentence": false}
 
 A value is kept under a name, in one JSON file; names that this version does not know stay in it.
 """
