@@ -26,10 +26,13 @@ RISE = 0.3
 """Nats by which the average must have risen from its lowest value for training to go wrong."""
 SETTLED = 10
 """Steps before which the average says nothing."""
+UNKNOWN = 0.02
+"""The standard error of a hold-out loss for which none is known."""
 SHOWN = 14
 """Cells of a document or a sample in the sentence."""
 
 COUNTING = {
+    "uniform": ("a blind guess", "a blind guess"),
     "unigram": ("letter counting", "counting tokens"),
     "bigram": ("counting pairs", "counting pairs"),
     "trigram": ("counting triples", "counting triples"),
@@ -52,6 +55,11 @@ class Standing:
     """The step since which it is beaten."""
     next: Baseline | None
     """The highest baseline that is not beaten; None if all are."""
+
+    @property
+    def told(self) -> str:
+        """The figure in words."""
+        return f"{'held out' if self.held_out else 'the average,'} {self.figure:.3f}"
 
 
 def interpret(model: PlaygroundModel, width: int) -> str:
@@ -81,10 +89,7 @@ def standing_of(model: PlaygroundModel) -> Standing | None:
     curve = model.evaluations if held_out else model.ema
     if not len(curve) or not math.isfinite(curve.ys[-1]):
         return None
-    error = None
-    if held_out and len(model.evaluation_errors):
-        start, stop = model.evaluation_errors.index_range(curve.xs[-1], curve.xs[-1])
-        error = model.evaluation_errors.ys[start] if stop > start else None
+    error = model.evaluation_error(curve.xs[-1]) if held_out else None
     lines = model.info.baselines_on(model.frame.evaluated if model.frame else 0)
     ordered = sorted(lines, key=lambda line: -line.nats)
     beaten, following = None, None
@@ -115,13 +120,13 @@ def _below_since(curve: Curve, line: float) -> int:
 
 def _failed(model: PlaygroundModel) -> tuple[str, ...]:
     trouble = model.frame.trouble if model.frame else None
-    if trouble is None or "optimizer.learning_rate" not in trouble.problems:
+    problem = trouble.problems.get("optimizer.learning_rate") if trouble else None
+    if problem is None:
         return ()
-    rate = trouble.problems["optimizer.learning_rate"].removesuffix(" was too high")
     return (
-        f"The steps were too long: a learning rate of {rate} threw the weights out. h sets a lower "
+        f"The steps were too long for the weights: a learning rate of {problem}. h sets a lower "
         "one, space goes on.",
-        f"A learning rate of {rate} is too high: h sets a lower one, space goes on.",
+        f"A learning rate of {problem}: h sets a lower one, space goes on.",
     )
 
 
@@ -161,17 +166,17 @@ def _rising(model: PlaygroundModel) -> tuple[str, ...]:
 def _by_heart(model: PlaygroundModel) -> tuple[str, ...]:
     """Overfitting: held-out texts got worse by two standard errors, the training texts better."""
     curve = model.evaluations
-    if len(curve) < 3 or not len(model.ema):
+    extent = curve.extent(0, len(curve))
+    if len(curve) < 3 or not len(model.ema) or extent is None:
         return ()
-    values = curve.ys
-    at = min(range(len(values)), key=lambda i: values[i] if values[i] == values[i] else math.inf)
-    step = round(curve.xs[at])
-    start, stop = model.evaluation_errors.index_range(curve.xs[-1], curve.xs[-1])
-    error = model.evaluation_errors.ys[start] if stop > start else 0.02
+    lowest, last = extent[0], curve.ys[-1]
+    step = round(curve.xs[curve.ys.index(lowest)])
+    error = model.evaluation_error(curve.xs[-1])
     then = model.ema.value_at(step)
-    if values[-1] <= values[at] + 2 * error or then is None or model.ema.ys[-1] >= then:
+    far = 2 * (UNKNOWN if error is None else error)
+    if not last > lowest + far or then is None or model.ema.ys[-1] >= then:
         return ()
-    rose = f"held out rose from {values[at]:.3f} (step {step:,}) to {values[-1]:.3f}"
+    rose = f"held out rose from {lowest:.3f} (step {step:,}) to {last:.3f}"
     return (
         f"The model learns by heart: {rose} while the average fell. More text (d), a smaller "
         "model (h) or fewer steps.",
@@ -214,16 +219,12 @@ def _among_the_lines(model: PlaygroundModel, standing: Standing | None) -> tuple
     if standing is None or standing.beaten is None:
         return _begun(model, standing)
     new = _made_up(model.texts)
-    told = f"{'held out' if standing.held_out else 'the average,'} {standing.figure:.3f}"
+    told = standing.told
     exact = told + plus_minus(standing.error)
     after = _advice(model, standing)
     since = f"since step {standing.since:,}"
-    if standing.beaten.name == "uniform":
-        head = f"The model beats a blind guess ({standing.beaten.nats:.3f}) {since}"
-        brief = f"Beats a blind guess {since}"
-    else:
-        head = f"The model beats {_line(model, standing.beaten)} {since}"
-        brief = f"Beats {_counting(model, standing.beaten)} {since}"
+    head = f"The model beats {_line(model, standing.beaten)} {since}"
+    brief = f"Beats {_counting(model, standing.beaten)} {since}"
     name = f"Made up: “{new}”." if new else ""
     trying = "more steps or a larger model (h)" if standing.next else "a text of your own (d)"
     if model.frame.state == "finished":
@@ -258,17 +259,20 @@ def _begun(model: PlaygroundModel, standing: Standing | None) -> tuple[str, ...]
     assert model.info is not None and model.frame is not None
     blind = f"a blind guess costs {math.log(model.info.vocab_size):.2f}"
     average = f"{model.ema.ys[-1]:.2f} nats a token on average; {blind}."
-    if standing is None or not standing.held_out:
+    if standing is None:
         return (f"Training has begun: {average}",)
-    following = round(model.evaluations.xs[-1]) + int(model.spec["eval_every"])
+    following = model.frame.step + 1
+    if standing.held_out:
+        following = round(model.evaluations.xs[-1]) + int(model.spec["eval_every"])
     if model.frame.state == "finished" or following > model.frame.steps:
         line = f" than {_line(model, standing.next)}" if standing.next else ""
-        told = f"held out {standing.figure:.3f}"
         return (
-            f"Not better{line}: {told}{plus_minus(standing.error)}. Worth trying: more steps, or "
-            "another learning rate (h).",
-            f"Not better{line}: {told}.",
+            f"Not better{line}: {standing.told}{plus_minus(standing.error)}. Worth trying: more "
+            "steps, or another learning rate (h).",
+            f"Not better{line}: {standing.told}.",
         )
+    if not standing.held_out:
+        return (f"Training has begun: {average}",)
     return (
         f"Training has begun: {average} Held-out texts are measured again at step {following:,}.",
         f"Training has begun: {average}",
@@ -303,6 +307,4 @@ def _counting(model: PlaygroundModel, line: Baseline) -> str:
 
 def _line(model: PlaygroundModel, line: Baseline) -> str:
     """A baseline by what it counts and by its label on the chart."""
-    if line.name == "uniform":
-        return f"a blind guess (uniform {line.nats:.3f})"
     return f"{_counting(model, line)} ({line.name} {line.nats:.3f})"

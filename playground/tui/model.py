@@ -235,15 +235,19 @@ class PlaygroundModel:
             if meter.trouble is None
         ]
 
-    def held_out_error(self, step: float) -> str:
-        """The standard error of the last hold-out loss at or before `step`, as " ± 0.012"; "" if it
-        is not known."""
+    def evaluation_error(self, step: float) -> float | None:
+        """The standard error of the last hold-out loss at or before `step`; None if it is not
+        known."""
         count = self.evaluations.index_range(0, step)[1]
         if not count:
-            return ""
+            return None
         at = self.evaluations.xs[count - 1]
         start, stop = self.evaluation_errors.index_range(at, at)
-        return plus_minus(self.evaluation_errors.ys[start]) if stop > start else ""
+        return self.evaluation_errors.ys[start] if stop > start else None
+
+    def held_out_error(self, step: float) -> str:
+        """That error in words, as " ± 0.012"; "" if it is not known."""
+        return plus_minus(self.evaluation_error(step))
 
     def _add_losses(self, first: int, losses: array[float]) -> None:
         """Add losses and their moving average; a fast engine gives thousands at once."""

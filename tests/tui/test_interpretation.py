@@ -135,6 +135,16 @@ BLIND = "The model knows nothing yet: a blind guess among 27 tokens costs ln 27 
             "Not better than a blind guess (uniform 3.296): held out 3.310 ± 0.030. Worth trying: "
             "more steps, or another learning rate (h).",
         ),
+        (
+            model([3.3] * 200, state="finished", steps=200, holdout=0.0),
+            "Not better than a blind guess (uniform 3.296): the average, 3.300. Worth trying: "
+            "more steps, or another learning rate (h).",
+        ),
+        (
+            model([3.3, 3.2] * 50, [(0, 3.33, 0.01), (100, 3.2, 0.01)]),
+            "The model beats a blind guess (uniform 3.296) since step 100: held out 3.200 ± 0.010. "
+            "Next: letter counting (unigram 2.822).",
+        ),
         (  # the average, where nothing is held out
             model([3.0] * 5 + [2.0] * 200, holdout=0.0),
             "The model beats counting triples (trigram 2.242) since step 33: the average, 2.000.",
@@ -177,7 +187,7 @@ def test_a_rising_loss_is_laid_to_the_learning_rate() -> None:
                       problems={"optimizer.learning_rate": "3 was too high"})  # fmt: skip
     shown = model([], state="failed", trouble=failure)
     assert interpret(shown, 90) == (
-        "A learning rate of 3 is too high: h sets a lower one, space goes on."
+        "A learning rate of 3 was too high: h sets a lower one, space goes on."
     )
 
 
