@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +31,7 @@ from playground.tui.control.controller import Controller
 from playground.tui.copying import Copying
 from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
-from playground.tui.key_order import OrderedApp
+from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import PlaygroundModel
 from playground.tui.quit import farewell, keep_run, on_signals
 from playground.tui.screens.main import MainScreen
@@ -46,9 +44,6 @@ if TYPE_CHECKING:
 
     from playground.lab.client.lab import Lab
     from playground.tui.screens.inside.screen import InsideScreen
-
-COMPOSING = 1.0
-"""Seconds that leaving waits for screens that are just being composed."""
 
 
 def _commands() -> type[Provider]:
@@ -282,7 +277,7 @@ class PlaygroundApp(OrderedApp[int]):
             )
         await self.controller.close()
         self._leave_surely(code)
-        await self._until_composed()
+        await composed(self.screen_stack)
         # What a screen does in the background, as the palette looks for commands, would go on while
         # its widgets are taken away.
         self.workers.cancel_all()
@@ -297,7 +292,7 @@ class PlaygroundApp(OrderedApp[int]):
         playground is being left."""
         if isinstance(event, events.InputEvent):
             if not self._leaving and self.screen_stack and not self.screen.is_mounted:
-                await self._until_composed()
+                await composed(self.screen_stack)
             if self._leaving:
                 return
         await super().on_event(event)
@@ -308,15 +303,6 @@ class PlaygroundApp(OrderedApp[int]):
         if self._leaving:
             return AwaitMount(self.screen, [])
         return super().push_screen(*args, **options)
-
-    async def _until_composed(self) -> None:
-        """Wait until every open screen is composed, which comes before all else that it hears."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(COMPOSING):
-                for screen in self.screen_stack:
-                    heard = asyncio.Event()
-                    if screen.call_later(heard.set):
-                        await heard.wait()
 
     async def _keep_run(self) -> bool:
         """Keep the run for next time; False if it is not kept."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from textual import events
@@ -30,7 +30,7 @@ nothing up."""
 AT_MOST = 5.0
 """Seconds that a key may take before the next is heard anyway."""
 COMPOSING = 1.0
-"""Seconds that a key waits for a screen that is just being composed."""
+"""Seconds that a key, or leaving, waits for screens that are just being composed."""
 OPENING = 2.0
 """Seconds that keys wait for a screen that was asked for; opening it may wait for the worker."""
 AT_ONCE = frozenset({"ctrl+c"})
@@ -62,6 +62,16 @@ def forget_keys(screen: Screen[Any]) -> None:
     """Drop the keys that wait: the person went elsewhere by another way than a key."""
     if isinstance(screen.app, OrderedApp):
         screen.app.key_order.forget()
+
+
+async def composed(screens: Iterable[Screen[Any]]) -> None:
+    """Wait until these screens are composed, which comes before all else that a screen hears."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(COMPOSING):
+            for screen in screens:
+                heard = asyncio.Event()
+                if screen.call_later(heard.set):
+                    await heard.wait()
 
 
 class OrderedApp(App[Result], Generic[Result]):
@@ -152,7 +162,8 @@ class KeyOrder:
     async def _begin(self, key: events.Key) -> None:
         self._under_way = True
         self._number += 1
-        await self._composed()
+        if self._app.screen_stack and not self._app.screen.is_mounted:
+            await composed([self._app.screen])  # and the focus is on one of its parts
         at = self._app.focused or self._app.screen
         way = list(at.ancestors_with_self)
         try:
@@ -163,15 +174,6 @@ class KeyOrder:
             loop = asyncio.get_running_loop()
             loop.call_later(LOOK_AFTER, self._look_after, self._number, loop.time() + AT_MOST)
             self._follow((*way, *way), self._number)
-
-    async def _composed(self) -> None:
-        """Wait until the screen in front has its parts, and the focus is on one of them."""
-        if self._app.screen_stack and not self._app.screen.is_mounted:
-            heard = asyncio.Event()
-            if self._app.screen.call_later(heard.set):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(COMPOSING):
-                        await heard.wait()
 
     def _follow(self, way: tuple[DOMNode, ...], number: int) -> None:
         self._way = way

@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult, SystemCommand
-from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.command import CommandList, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
@@ -18,6 +17,7 @@ from typing_extensions import override
 from playground.tui.bindings import MAIN_BINDINGS, action_name
 from playground.tui.model import KIND_NAMES, SPEEDS
 from playground.tui.panels.status import speed_text
+from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.main import MainScreen
 from playground.tui.styles import MUTED
 from playground.tui.widgets.gate import markup
@@ -107,7 +107,7 @@ class SteadyCommands(CommandList):
             event.prevent_default()  # the command that was clicked has gone meanwhile
 
 
-class Palette(CommandPalette):
+class Palette(AnswersOnce[None], CommandPalette):
     """Textual's palette, which chooses one command, however fast enter is pressed again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -115,22 +115,10 @@ class Palette(CommandPalette):
         Binding("pagedown", "page(1)", "Page down", show=False, id="palette.page-down"),
     ]
 
-    _chosen = False
-
     @override
     def compose(self) -> ComposeResult:
         for widget in super().compose():
             yield SteadyCommands() if type(widget) is CommandList else widget
-
-    @override
-    def dismiss(self, result: None = None) -> AwaitComplete:
-        """Close once: a second time would close the screen below. The search for commands ends
-        here, which would else show what it finds in a list that is taken away."""
-        if self._chosen:
-            return AwaitComplete()
-        self._chosen = True
-        self.workers.cancel_node(self)
-        return super().dismiss(result)
 
     @on(Input.Submitted)
     @on(Button.Pressed)
@@ -138,7 +126,7 @@ class Palette(CommandPalette):
     def _late(self, event: Input.Submitted | Button.Pressed | OptionList.OptionSelected) -> None:
         """Choose nothing more once a command is chosen. Textual calls this before its own
         handlers."""
-        if self._chosen:
+        if self.answered:
             event.stop()
             event.prevent_default()
 

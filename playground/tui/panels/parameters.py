@@ -46,6 +46,8 @@ class ParametersPanel(Panel):
         super().__init__(id=id)
         self._scales: dict[str, tuple[object, float]] = {}
         """By the heat map's selector: what it shows, and the number at which its colour is full."""
+        self._labels: tuple[object, str, tuple[str, ...]] = (None, "", ())
+        """The labels of the rows, and the run and the matrix that they are of."""
 
     class MatrixChosen(Message):
         """The person chose a matrix, by its place in the run's list."""
@@ -98,8 +100,10 @@ class ParametersPanel(Panel):
             return
         heat_map = self.query_one(selector, HeatMap)
         scale = self._scale(selector, kind, matrix.values)
-        labels = row_labels(self._model.info, matrix.name) if self._model.info else ()
-        heat_map.set_matrix(matrix.values, matrix.rows, matrix.columns, scale, labels)
+        info = self._model.info
+        if info is not None and (self._labels[0] is not info or self._labels[1] != matrix.name):
+            self._labels = (info, matrix.name, row_labels(info, matrix.name))
+        heat_map.set_matrix(matrix.values, matrix.rows, matrix.columns, scale, self._labels[2])
         if heat_map.cursor != self._model.cell:
             with self.prevent(HeatMap.CellHighlighted):
                 heat_map.cursor = self._model.cell

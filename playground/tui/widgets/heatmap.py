@@ -124,6 +124,7 @@ class HeatMap(LineWidget, can_focus=True):
         self._cursor = (0, 0)
         self._first = (0, 0)  # the row and column at the top left, in blocks
         self._labels: Sequence[str] = ()
+        self._widest = 0  # cells of the widest of them, LABEL at most
         self._gutter = 0  # cells for the labels of the rows
         self._block = (1, 1)  # rows and columns pooled into one block
         self._cell_width = 1
@@ -161,7 +162,9 @@ class HeatMap(LineWidget, can_focus=True):
             row, col = self._cursor
             self._cursor = (min(row, max(0, rows - 1)), min(col, max(0, cols - 1)))
         self._values, self._rows, self._cols, self._scale = values, rows, cols, scale
-        self._labels = labels
+        if labels is not self._labels:
+            self._labels = labels
+            self._widest = min(LABEL, max(map(cell_len, labels), default=0))
         self.changed()
 
     @property
@@ -295,8 +298,7 @@ class HeatMap(LineWidget, can_focus=True):
         """The cells that the labels take; 0 where the map would be drawn smaller for them."""
         if len(self._labels) != rows or (self._fit and (rows > room or cols > width)):
             return 0
-        widest = min(LABEL, max((cell_len(label) for label in self._labels), default=0))
-        wanted = 2 if widest <= 1 and self._lines_per_row < 1 else widest + 1
+        wanted = 2 if self._widest <= 1 and self._lines_per_row < 1 else self._widest + 1
 
         def cell(width: int) -> int:
             zoom = max(1, min(room // rows, width // (2 * cols), LARGEST))
@@ -310,8 +312,8 @@ class HeatMap(LineWidget, can_focus=True):
         if self._lines_per_row < 1 and self._gutter == 2:
             return ["".join(self._labels[row : row + 2]) for row in rows]
         return [
-            fit(self._labels[row], self._gutter - 1) if row not in rows[:line] else ""
-            for line, row in enumerate(rows)
+            fit(self._labels[row], self._gutter - 1) if row != before else ""
+            for before, row in zip([-1, *rows], rows, strict=False)
         ]
 
     def _half_lines(self, grid: list[list[int]], width: int) -> list[Strip]:
