@@ -1,52 +1,43 @@
-"""The scalar engine's own `gpt` run line by line, and the graph of its numbers, walked by name.
+"""The scalar engine's own `gpt` run line by line: what each statement of it made.
 
 Nothing here knows what the source of `gpt` says. That source is compiled once more with a call
 before each statement, and runs in a copy of its module's names. The syntax tree tells which names a
-statement makes, and `locals()` has their values; so what is shown cannot drift from the code. For
-each position of a text the function runs once, as in training.
+statement makes, and `locals()` has their values; so what is shown cannot drift from the code.
 
-A number's name is what the run saw first: the name in the source, the loops it was made in, and the
-position, as in "q layer 0 position 3 [5]". A name that is made again in the same turn of its loops
-is counted: "x", "x#2", "x#3". Weights are "layer0.attn_wq[3][7]"; beside them stand "logits[3][5]",
-"probs[3][5]", "losses[3]" and "loss", their mean.
+What a statement made is called by the name in the source, the loops it was made in, and the
+position, as in "q layer 0 position 3". A name that is made again in the same turn of its loops is
+counted: "x", "x#2", "x#3".
 """
 
 from __future__ import annotations
 
 import ast
-import gc
 import inspect
-import math
-import re
-import threading
 from array import array
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from operator import attrgetter
 from types import CodeType, FunctionType
 from typing import Any, TypeVar, cast
 
 from microgpt import kernels, scalar_engine
 from microgpt.anatomy import Anatomy
 from microgpt.autograd import Value
-from microgpt.checks import inputs_and_targets
-from microgpt.config import ModelConfig, OptimizerConfig
-from microgpt.parameters import parameter_count, parameter_layout
+from microgpt.collector import collector_paused
+from microgpt.config import OptimizerConfig
+from microgpt.parameters import parameter_count
 from microgpt.scalar_engine import KVCache, ScalarEngine, Vector
 
 LARGEST = 750_000
-"""The most numbers that a graph may have: each takes some 350 bytes."""
+"""The most numbers that are made for one text: each takes some 350 bytes."""
 
 Gpt = Callable[[ScalarEngine, int, int, KVCache], Vector]
 """A function like `ScalarEngine.gpt`."""
 
 
 class TooLargeError(ValueError):
-    """A graph would have too many numbers; `estimate` says how many."""
+    """There would be too many numbers; `estimate` says how many."""
 
     def __init__(self, estimate: int) -> None:
         super().__init__(
@@ -54,10 +45,6 @@ class TooLargeError(ValueError):
             f"choose a shorter text or a smaller model"
         )
         self.estimate = estimate
-
-
-class NoSuchNumberError(LookupError):
-    """No number of the graph bears that name."""
 
 
 # ---------------------------------------------------------------- the source, as statements
@@ -286,7 +273,7 @@ class Made:
 
     def numbers(self) -> list[Value | float]:
         """All its numbers, row by row; none where it has no shape."""
-        return _flat(self.value) if self.shape is not None else []
+        return flat(self.value) if self.shape is not None else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +368,7 @@ class _Watch:
 _NOTHING = object()
 
 
-class _Followed:
+class Followed:
     """A function like `gpt` that is followed as it runs, in a `with` block. It and the functions of
     its module run in a copy of the module's names, so that nothing is changed for anybody else."""
 
@@ -406,7 +393,7 @@ class _Followed:
         self.runs: list[list[Run]] = []
         """The statements as they were run, by call."""
 
-    def __enter__(self) -> _Followed:
+    def __enter__(self) -> Followed:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -424,19 +411,6 @@ class _Followed:
         return cast(Vector, self._function(engine, token, position, cache))
 
 
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Keeps the garbage collector away while many numbers are made, none of which is garbage: it
-    would walk through all of them again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt) -> list[Run]:
     """The statements of `function`, as they were run for one position of a document.
 
@@ -448,8 +422,8 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
     config, last = anatomy.config, len(anatomy.tokens) - 1
     if not 0 <= position <= last:
         raise IndexError(f"there is no position {position}: they are 0 ... {last}")
-    _check_size(parameter_count(config))
-    with _nothing_collected():
+    check_size(parameter_count(config))
+    with collector_paused():
         cache = KVCache(config.n_layer)
         for layer, made in enumerate(anatomy.layers):
             cache.keys[layer] = [[Value(k) for k in row] for row in made.k[:position]]
@@ -457,7 +431,7 @@ def run_lines(anatomy: Anatomy, position: int, function: Gpt = ScalarEngine.gpt)
         rows = chain.from_iterable(anatomy.weights.values())
         weights = array("d", chain.from_iterable(rows))
         engine = ScalarEngine(config, OptimizerConfig(), weights)
-        with _Followed(function) as followed:
+        with Followed(function) as followed:
             followed.replace(scalar_engine.linear, _linear)
             followed(engine, anatomy.tokens[position], position, cache)
     return followed.runs[0]
@@ -469,275 +443,10 @@ def _linear(x: Vector, w: Sequence[Vector]) -> Vector:
     return [Value(kernels.dot([each.data for each in row], numbers)) for row in w]
 
 
-# ---------------------------------------------------------------- the numbers as they are made
-
-
-class _Noted(Value):
-    """A number of which all that is made from it is noted, in the order in which it is made. The
-    arithmetic is Value's own."""
-
-    __slots__ = ()
-
-
-class _Notes:
-    """The numbers that are made of _Noted ones, in this order."""
-
-    def __init__(self) -> None:
-        self.values: list[Value] = []
-        self.operations: list[str] = []
-        self._one_at_a_time = threading.Lock()
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Begins with no notes, and leaves none. Another thread waits meanwhile."""
-        with self._one_at_a_time:
-            self.values, self.operations = [], []
-            try:
-                yield
-            finally:
-                self.values, self.operations = [], []
-
-
-_NOTES = _Notes()
-
-
-def _noting(operate: Callable[..., Value], operation: str) -> Callable[..., Value]:
-    def noted(self: Value, *others: Value | float) -> Value:
-        made = operate(self, *others)
-        made.__class__ = _Noted
-        _NOTES.values.append(made)
-        _NOTES.operations.append(operation)
-        return made
-
-    return noted
-
-
-for _name, _operation in {
-    "__add__": "+", "__mul__": "×", "__pow__": "power", "log": "log", "exp": "exp", "relu": "relu",
-}.items():  # fmt: skip
-    setattr(_Noted, _name, _noting(getattr(Value, _name), _operation))
-
-
-def _sum_values(values: Vector) -> Value:
-    """`scalar_engine.sum_values`, of which three or more terms make one number. It adds the floats
-    as it adds Values; each term has a derivative of 1, as through the partial sums."""
-    if len(values) < 3 or not all(issubclass(kind, Value) for kind in set(map(type, values))):
-        return scalar_engine.sum_values(values)
-    # The function only adds, so that floats do.
-    data = scalar_engine.sum_values([each.data for each in values])  # type: ignore[misc]
-    total = _Noted(data, tuple(values), _ones(len(values)))  # type: ignore[arg-type]
-    _NOTES.values.append(total)
-    _NOTES.operations.append("Σ")
-    return total
-
-
-@lru_cache(maxsize=64)
-def _ones(count: int) -> tuple[float, ...]:
-    return (1.0,) * count
-
-
-# ---------------------------------------------------------------- the graph
-
-
-class Graph:
-    """Every number of one document, from the weights to the loss, each with a number of its own.
-
-    Nodes are counted: first the weights in parameter order, then the constants, then all that is
-    made, in that order; so the same text and shape of model have the same nodes, whatever the
-    weights. A sum of three or more is one node, Σ, without the partial sums. ValueError as for
-    `dissect`; TooLargeError before anything is built.
-    """
-
-    def __init__(
-        self,
-        config: ModelConfig,
-        weights: Sequence[float],
-        tokens: Sequence[int],
-        function: Gpt = ScalarEngine.gpt,
-        backward: bool = True,
-    ) -> None:
-        inputs, targets = inputs_and_targets(tokens, config)
-        _check_size(estimated_size(config, len(inputs)))
-        self.config = config
-        self.tokens = inputs
-        self._layout = parameter_layout(config)
-        self.source = source_of(function)
-        with _NOTES.taken(), _nothing_collected(), _Followed(function) as followed:
-            followed.replace(scalar_engine.sum_values, _sum_values)
-            followed.names["Value"] = _Noted
-            softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
-            engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
-            for weight in engine._params:
-                weight.__class__ = _Noted
-            logits, probs, losses = [], [], []
-            cache = KVCache(config.n_layer)
-            for position, (token, target) in enumerate(zip(inputs, targets, strict=True)):
-                logits.append(followed(engine, token, position, cache))
-                probs.append(softmax(logits[-1]))
-                losses.append(-probs[-1][target].log())
-            mean = sum_values(losses) / len(losses)
-            self.runs = followed.runs
-            """The statements as they were run, by position."""
-            self._bases = {
-                "loss": mean, "losses": losses, "probs": probs, "logits": logits,
-                **engine._state_dict, **_named(self.runs),
-            }  # fmt: skip
-            self._count(engine._params, _NOTES.values, _NOTES.operations)
-        self.loss = self.number(mean)
-        """The node of the loss."""
-        self.walked = False
-        """True once `backward` has come by."""
-        if backward:
-            self.backward()
-
-    def _count(
-        self, weights: Sequence[Value], made: Sequence[Value], operations: Sequence[str]
-    ) -> None:
-        """Give each number its own: to the weights, then the constants, then what was made."""
-        self._base_of: dict[Value, str] = {}
-        """The first of the names under which a number stands, alone or in lists."""
-        for base in reversed(self._bases):
-            self._base_of.update(dict.fromkeys(_flat(self._bases[base]), base))
-        self._used = Counter(chain.from_iterable(map(_children, made)))
-        """How many nodes are made from each."""
-        for children in map(_children, made):
-            if _repeats(children):
-                self._used.subtract(children)
-                self._used.update({*children})
-        known = {*weights, *made}
-        found = {**self._used, **self._base_of}
-        constants = [each for each in found if isinstance(each, Value) and each not in known]
-        self._nodes = [*weights, *constants, *made]
-        self._operations = [
-            *["weight"] * len(weights), *["constant"] * len(constants), *operations,
-        ]  # fmt: skip
-        self._numbers = dict(zip(self._nodes, range(len(self._nodes)), strict=True))
-
-    def backward(self) -> None:
-        """Compute d(loss)/d(node) for every node; from then on there are gradients."""
-        if not self.walked:
-            self._nodes[self.loss].backward()
-            self.walked = True
-
-    def __len__(self) -> int:
-        return len(self._nodes)
-
-    def value(self, node: int) -> float:
-        """The number itself."""
-        return self._at(node).data
-
-    def gradient(self, node: int) -> float | None:
-        """d(loss)/d(node); None before `backward` has come by, 0 where the loss does not depend
-        on it."""
-        return self._at(node).grad if self.walked else None
-
-    def operation(self, node: int) -> str:
-        """What made it: "Σ", "+", "×", "exp", "relu", "log", "power", "weight" or "constant"."""
-        self._at(node)
-        return self._operations[node]
-
-    def children(self, node: int) -> list[tuple[int, float]]:
-        """What it is made from, each with d(node)/d(child). A number that is used twice, as in
-        x × x, stands there once, with the sum of both.
-
-        The terms of a Σ come with the largest in size first, and nan before all others.
-        """
-        value = self._at(node)
-        found: dict[int, float] = {}
-        for child, local in zip(value._children, value._local_grads, strict=True):
-            number = self._numbers[child]
-            found[number] = found.get(number, 0.0) + local
-        if self._operations[node] != "Σ":
-            return list(found.items())
-        shares = {child: local * self._nodes[child].data for child, local in found.items()}
-        largest = sorted(found, key=lambda child: _size_order(shares[child]))
-        return [(child, found[child]) for child in largest]
-
-    def children_count(self, node: int) -> int:
-        """How many numbers it is made from."""
-        return len(set(self._at(node)._children))
-
-    def users(self, node: int) -> list[int]:
-        """The nodes that are made from it, in the order in which they were made."""
-        value = self._at(node)
-        return [user for user, below in enumerate(map(_children, self._nodes)) if value in below]
-
-    def users_count(self, node: int) -> int:
-        """How many nodes are made from it."""
-        return self._used[self._at(node)]
-
-    def name(self, node: int) -> str:
-        """The name by which `find` finds it; "" for a number that never had one."""
-        value = self._at(node)
-        if self._operations[node] == "weight":
-            spec = next(each for each in self._layout if node < each.offset + each.size)
-            return full_name(spec.name, divmod(node - spec.offset, spec.columns))
-        base = self._base_of.get(value)
-        return "" if base is None else full_name(base, _path(self._bases[base], value) or ())
-
-    def find(self, name: str) -> int:
-        """The node of that name. NoSuchNumberError, a LookupError, if there is none."""
-        match = _NAME.fullmatch(name.strip()) if len(name) <= _LONGEST else None
-        found = self._bases.get(match["base"].rstrip()) if match else None
-        for index in _INDEX.findall(match["path"]) if match else ():
-            inside = isinstance(found, list) and int(index) < len(found)
-            found = found[int(index)] if inside else None  # type: ignore[index]
-        if not isinstance(found, Value):
-            raise NoSuchNumberError(
-                f"there is no number called {name[:_LONGEST]!r} in this text's graph"
-            )
-        return self._numbers[found]
-
-    def number(self, value: Value) -> int:
-        """The node of a Value that a run shows. KeyError for one of another graph."""
-        return self._numbers[value]
-
-    def _at(self, node: int) -> Value:
-        if not 0 <= node < len(self._nodes):
-            raise IndexError(f"there is no number {node}: they are 0 ... {len(self._nodes) - 1}")
-        return self._nodes[node]
-
-
-_children: Callable[[Value], tuple[Value, ...]] = attrgetter("_children")
-
-
-def _repeats(children: tuple[Value, ...]) -> bool:
-    """True for x in x × x."""
-    if len(children) == 2:
-        return children[0] is children[1]
-    return len(children) > 2 and len({*children}) < len(children)
-
-
-def estimated_size(config: ModelConfig, length: int) -> int:
-    """About how many numbers the forward pass makes for `length` positions, without making any."""
-    run = sum(_size_at(config, position) for position in range(length))
-    return parameter_count(config) + run
-
-
-def _size_at(config: ModelConfig, position: int) -> int:
-    """About how many numbers one position makes: one for each weight that it meets and each output
-    of a matrix, and more for each position that a head reads."""
-    n_embd, read = config.n_embd, position + 1
-    norm, attention = 2 * n_embd, 2 * n_embd * read + 8 * config.n_head * read
-    layer = 12 * n_embd**2 + attention + 2 * norm + 16 * n_embd
-    last = config.vocab_size * n_embd + 6 * config.vocab_size
-    return 3 * n_embd + config.n_layer * layer + last
-
-
-def _check_size(estimate: int) -> None:
+def check_size(estimate: int) -> None:
+    """Raise TooLargeError for more numbers than LARGEST."""
     if estimate > LARGEST:
         raise TooLargeError(estimate)
-
-
-_LONGEST = 500
-"""Characters of a name that are read; no name is as long."""
-_NAME = re.compile(r"(?P<base>.*?)(?P<path>(?:\[[0-9]{1,9}\])*)", re.DOTALL)
-_INDEX = re.compile(r"[0-9]+")
-
-
-def _size_order(number: float) -> tuple[bool, float]:
-    """Sorts the largest in size first, and nan before all others."""
-    return not math.isnan(number), -abs(number)
 
 
 def names_of(runs: Sequence[Run], position: int) -> list[list[str]]:
@@ -765,28 +474,6 @@ def full_name(base: str, path: Sequence[int]) -> str:
     return base + gap + "".join(f"[{index}]" for index in path)
 
 
-def _named(runs: Sequence[Sequence[Run]]) -> dict[str, Any]:
-    """What the runs of each position made, by its full name without indices."""
-    return {
-        name: made.value
-        for position, own in enumerate(runs)
-        for run, names in zip(own, names_of(own, position), strict=True)
-        for made, name in zip(run.made, names, strict=True)
-        if name
-    }
-
-
-def _path(within: Any, value: Value) -> tuple[int, ...] | None:
-    """The indices of a number in nested lists; None if it is not there."""
-    if within is value:
-        return ()
-    for index, each in enumerate(within if isinstance(within, list) else ()):
-        path = _path(each, value)
-        if path is not None:
-            return (index, *path)
-    return None
-
-
 def _copied(value: Any) -> Any:
     """Lists and tuples copied as lists, all else as it is."""
     if not isinstance(value, list | tuple):
@@ -805,13 +492,13 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     return (len(value), *(inner.pop() or ()))
 
 
-def _flat(value: Any) -> list[Any]:
+def flat(value: Any) -> list[Any]:
     """All that nested lists hold, row by row."""
     if not isinstance(value, list):
         return [value]
     if not _holds(value, (list,)):
         return value
-    return list(chain.from_iterable(map(_flat, value)))
+    return list(chain.from_iterable(map(flat, value)))
 
 
 def _is_number(kind: type) -> bool:

@@ -23,7 +23,7 @@ from microgpt.anatomy import (
     stages,
     unembedding,
 )
-from microgpt.trace import Graph
+from microgpt.graph import Graph
 
 Model = tuple[ModelConfig, list[float], list[int]]
 

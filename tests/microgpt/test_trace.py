@@ -28,15 +28,8 @@ from microgpt import (
 )
 from microgpt.anatomy import dissect
 from microgpt.autograd import Value
-from microgpt.trace import (
-    LARGEST,
-    Graph,
-    Run,
-    TooLargeError,
-    estimated_size,
-    run_lines,
-    source_of,
-)
+from microgpt.graph import Graph, estimated_size
+from microgpt.trace import LARGEST, Run, TooLargeError, run_lines, source_of
 
 SMALL = ModelConfig(5, n_embd=4, n_head=2, n_layer=2, block_size=4)
 TEXT = [0, 1, 2, 2, 3]

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from microgpt.anatomy import Anatomy, dissect
 from microgpt.config import ModelConfig
-from microgpt.trace import LARGEST, NoSuchNumberError, TooLargeError
+from microgpt.graph import NoSuchNumberError
+from microgpt.trace import LARGEST, TooLargeError
 from playground.api import UnknownTextError
 from playground.lab.inside.attention import attention
 from playground.lab.inside.credit import credit

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from microgpt.config import ModelConfig
+from microgpt.graph import Graph
 from microgpt.parameters import parameter_layout
-from microgpt.trace import Graph
 from playground.lab.protocol.inside import Look, NumberNode, NumberReading
 
 SHOWN = 400

@@ -6,11 +6,10 @@ long (larger models, 200 steps), the vector engine, which is held to it by this 
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 
+from microgpt.collector import collector_paused
 from microgpt.engine import EngineFactory
 from playground.testing.contract import Check
 from playground.testing.engines.arithmetic import CLAUSES as ARITHMETIC
@@ -63,18 +62,5 @@ def engine_checks(
 
 
 def _run(test: Callable[[Subject], str | None], subject: Subject) -> str | None:
-    with _collector_paused():
+    with collector_paused():  # the worker collects seldom too
         return test(subject)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Run the block without garbage collection, which would visit every Value again and again; the
-    worker collects seldom too."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

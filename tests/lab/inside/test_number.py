@@ -12,7 +12,8 @@ import pytest
 
 from microgpt import ModelConfig, initial_weights
 from microgpt.anatomy import dissect
-from microgpt.trace import LARGEST, Graph, TooLargeError, estimated_size
+from microgpt.graph import Graph, estimated_size
+from microgpt.trace import LARGEST, TooLargeError
 from playground.lab.inside.lines import lines
 from playground.lab.inside.number import SHOWN, Numbers
 from playground.lab.protocol.inside import Look, NumberReading
