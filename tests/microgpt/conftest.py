@@ -22,6 +22,8 @@ from microgpt import (
     VectorEngine,
     initial_weights,
 )
+from microgpt.graph import Graph
+from tests.microgpt.small import SMALL, TEXT, WEIGHTS
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +80,9 @@ def reference() -> Path:
     if not (folder / "names.txt").is_file():
         pytest.skip("microgpt.py's names.txt run is not here; set MICROGPT_REFERENCE to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def graph() -> Graph:
+    """Every number of the small model for its text; read only."""
+    return Graph(SMALL, WEIGHTS, TEXT)
