@@ -35,7 +35,7 @@ from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import PlaygroundModel
 from playground.tui.quit import farewell, keep_run, on_signals
 from playground.tui.screens.main import MainScreen
-from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
+from playground.tui.themes import DARK, LIGHT, choose_theme
 from playground.tui.widgets.gate import Gate, plain
 from playground.window import Notify, way_of
 
@@ -124,7 +124,7 @@ class PlaygroundApp(OrderedApp[int]):
         self._leave_surely = leave_surely
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = choose_theme(theme, self.available_themes)
+        self.theme = choose_theme(theme, self.preferences.get("theme", ""), self.available_themes)
 
     @override
     def get_driver_class(self) -> type[Driver]:
@@ -164,7 +164,9 @@ class PlaygroundApp(OrderedApp[int]):
             self.say(Remark("Preferences are the usual ones", self.preferences.trouble, "warning"))
         # After ctrl+z the shell has drawn over the screen, and Textual draws only what changed.
         self.app_resume_signal.subscribe(self, lambda _: self._draw_anew())
-        self.theme_changed_signal.subscribe(self, lambda theme: remember_theme(theme.name))
+        self.theme_changed_signal.subscribe(
+            self, lambda theme: self.preferences.set("theme", theme.name)
+        )
 
     async def _begin(self) -> None:
         """Open the first run, and tell of one that was interrupted."""

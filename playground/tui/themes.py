@@ -1,21 +1,11 @@
-"""The two themes of the playground, and the choice of a theme, which a file remembers."""
+"""The two themes of the playground, and the choice of a theme."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from textual.theme import Theme
-
-from playground.files import read_file, write_whole
-from playground.lab.paths import config_folder
-from playground.strict import parsed
-
-_MOST = 10_000
-"""Bytes of the largest file that remembers a theme."""
 
 DARK = Theme(
     name="microgpt-dark",
@@ -49,30 +39,6 @@ LIGHT = Theme(
 )
 
 
-def choose_theme(wanted: str | None, available: Mapping[str, Any]) -> str:
+def choose_theme(wanted: str | None, last: str, available: Mapping[str, Any]) -> str:
     """The wanted theme, or the one of last time, or the dark one, whichever is available first."""
-    for name in (wanted, _remembered()):
-        if name is not None and name in available:
-            return name
-    return DARK.name
-
-
-def _file() -> Path:
-    return config_folder() / "theme.json"
-
-
-def _remembered() -> str | None:
-    with contextlib.suppress(OSError, ValueError):
-        match parsed(read_file(_file(), _MOST).decode(), "the theme", most=_MOST):
-            case {"theme": str(name)}:
-                return name
-    return None
-
-
-def remember_theme(name: str) -> None:
-    """Keep the theme's name for next time; without the right to write, nothing is kept."""
-    with contextlib.suppress(OSError, RuntimeError):
-        path = _file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # What stands there may be a pipe, which nobody reads; a link to a file stays a link.
-        write_whole(path.resolve(), json.dumps({"theme": name}).encode())
+    return next((name for name in (wanted or "", last) if name in available), DARK.name)

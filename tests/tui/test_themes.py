@@ -1,31 +1,42 @@
-"""The theme is remembered; a file that says no theme means the usual one."""
+"""The theme of last time is the theme of this time, if it is there still."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from playground.tui.themes import DARK, LIGHT, choose_theme, remember_theme
+from playground.tui.themes import DARK, LIGHT, choose_theme
+from tests.tui.watched import playing, seen
 
 THERE = {DARK.name: DARK, LIGHT.name: LIGHT}
 
 
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("MICROGPT_PLAY_HOME", str(tmp_path))
-    return tmp_path / "config" / "theme.json"
+@pytest.mark.parametrize(
+    ("wanted", "last", "chosen"),
+    [
+        (None, "", DARK.name),
+        (None, LIGHT.name, LIGHT.name),
+        (DARK.name, LIGHT.name, DARK.name),
+        ("gone", LIGHT.name, LIGHT.name),
+        (None, "gone", DARK.name),
+    ],
+)
+def test_the_first_that_is_there_is_chosen(wanted: str | None, last: str, chosen: str) -> None:
+    assert choose_theme(wanted, last, THERE) == chosen
 
 
-def test_a_theme_is_remembered(file: Path) -> None:
-    assert choose_theme(None, THERE) == DARK.name
-    remember_theme(LIGHT.name)
-    assert choose_theme(None, THERE) == LIGHT.name and file.exists()
-    assert choose_theme(DARK.name, THERE) == DARK.name
-
-
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"nord"', '{"theme": 3}', "\0"])
-def test_a_file_that_says_no_theme_means_the_usual_theme(file: Path, text: str) -> None:
-    file.parent.mkdir()
-    file.write_text(text)
-    assert choose_theme(None, THERE) == DARK.name
+async def test_a_theme_is_remembered_with_the_other_preferences(home: Path) -> None:
+    file = home / "config" / "preferences.json"
+    async with playing() as (app, pilot):
+        assert app.theme == DARK.name
+        app.theme = LIGHT.name
+        await seen(pilot, lambda: file.exists() and LIGHT.name in file.read_text())
+    assert json.loads(file.read_text()) == {"theme": LIGHT.name}
+    async with playing() as (app, _):
+        assert app.theme == LIGHT.name
+    file.write_text("[")
+    async with playing() as (app, pilot):
+        assert app.theme == DARK.name
+        await seen(pilot, lambda: "preferences.json is damaged" in app.said)
