@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from playground.catalog import Catalog, Entry, KnobValue
@@ -50,6 +52,12 @@ KIND_NAMES: dict[MatrixKind, str] = {
 
 KEPT_BATCHES = 100
 """Batches of samples that the screen keeps."""
+
+
+@lru_cache(maxsize=2)
+def _parsed(spec: str) -> Mapping[str, Any]:
+    """JSON values that several lines of the screen read at each drawing."""
+    return MappingProxyType(json.loads(spec))
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,9 +287,9 @@ class PlaygroundModel:
     # ------------------------------------------------------------ what is on screen
 
     @property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> Mapping[str, Any]:
         """The open run's RunSpec as JSON values; empty if none is open."""
-        return json.loads(self.info.spec) if self.info else {}
+        return _parsed(self.info.spec) if self.info else {}
 
     @property
     def engine(self) -> str:
