@@ -169,19 +169,7 @@ class Slider(Control):
             self.post_message(self.Changed(self, value))
 
     def action_move(self, steps: int) -> None:
-        track = self._track
-        outside = track.clamp(self._value) != self._value
-        if outside:  # a neutral value beyond an end: the first press steps onto the track
-            upward = self._value < track.minimum
-            if upward == (steps > 0):
-                self._choose(track.minimum if upward else track.maximum)
-            return
-        if self._neutral is not None and track.clamp(self._neutral) != self._neutral:
-            end = track.minimum if self._neutral < track.minimum else track.maximum
-            if self._value == end and (self._neutral < end) == (steps < 0):
-                self._choose(self._neutral)
-                return
-        self._choose(track.move(self._value, steps))
+        self._choose(self._track.press(self._value, steps, self._neutral))
 
     def action_low(self) -> None:
         self._choose(self._track.minimum)

@@ -77,6 +77,19 @@ class Track:
             moved = self.clamp(value + one)
         return moved
 
+    def press(self, value: float, steps: int, neutral: float | None) -> float:
+        """The value after an arrow key: as `move`, but a neutral value beyond an end is one stop
+        more at that end."""
+        if self.clamp(value) != value:  # it is that neutral value
+            upward = value < self.minimum
+            end = self.minimum if upward else self.maximum
+            return end if upward == (steps > 0) else value
+        if neutral is not None and self.clamp(neutral) != neutral:
+            end = self.minimum if neutral < self.minimum else self.maximum
+            if value == end and (neutral < end) == (steps < 0):
+                return neutral
+        return self.move(value, steps)
+
     def _stop(self, index: int) -> float:
         if self.scale == "log":
             # Two significant digits: 0.01, 0.013, 0.016, 0.02 ... can be said aloud.

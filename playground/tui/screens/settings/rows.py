@@ -236,19 +236,8 @@ class KnobRow(Row):
             self.put(control.choices[(at + direction) % len(control.choices)])
         elif self.track is not None:
             track, value = self.track
-            off = control.neutral
-            if isinstance(off, (int, float)) and not track.minimum <= off <= track.maximum:
-                if value == off:  # the first press steps onto the track
-                    upward = off < track.minimum
-                    ends = (track.minimum, track.maximum)
-                    self._number(ends[not upward] if upward == (direction > 0) else off)
-                    return
-                if value == (track.minimum if off < track.minimum else track.maximum) and (
-                    (off < track.minimum) == (direction < 0)
-                ):
-                    self._number(off)
-                    return
-            self._number(track.move(value, direction))
+            off = control.neutral if isinstance(control.neutral, (int, float)) else None
+            self._number(track.press(value, direction, off))
 
     def press(self) -> None:
         if not self.typed:
