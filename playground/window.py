@@ -107,7 +107,7 @@ def harmless(text: str) -> str:
     return OBEYED.sub(lambda found: escape(found[0]), text)
 
 
-def farewell(environment: Mapping[str, str] = os.environ) -> str:
+def codes_of_leaving(environment: Mapping[str, str] = os.environ) -> str:
     """What gives the title back, and takes the progress away. A terminal without a stack of titles
     is left with an empty title, which stands for its own."""
     title = f"\x1b]2;{_END}{_POP}" if takes_title(environment) else ""
@@ -165,7 +165,7 @@ class Window:
         if self._shown[0]:
             self._shown[0] = 0
             if self._write is not None:
-                self._write(farewell(self._environment))
+                self._write(codes_of_leaving(self._environment))
 
     def notify(self, text: str, way: Notify) -> None:
         """Tell the person at the terminal that a run has ended, in the way that they want it."""

@@ -37,7 +37,7 @@ from playground.lab.protocol.commands import Ping, Pong
 from playground.lab.protocol.failures import Failure
 from playground.lab.run.guard import Activity
 from playground.lab.run.trail import Trail
-from playground.window import farewell
+from playground.window import codes_of_leaving
 
 if TYPE_CHECKING:
     from playground.hooks.sources import PluginSources
@@ -328,7 +328,7 @@ def _restore_window() -> None:
     if shown[0]:
         shown[0] = 0
         with contextlib.suppress(OSError):
-            sys.stderr.write(Codes(farewell()))
+            sys.stderr.write(Codes(codes_of_leaving()))
             sys.stderr.flush()
 
 
