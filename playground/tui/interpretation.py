@@ -274,7 +274,7 @@ def _begun(model: PlaygroundModel, standing: Standing | None) -> tuple[str, ...]
     if not standing.held_out:
         return (f"Training has begun: {average}",)
     return (
-        f"Training has begun: {average} Held-out texts are measured again at step {following:,}.",
+        f"Training has begun: {average} Held out is measured again at step {following:,}.",
         f"Training has begun: {average}",
     )
 

@@ -97,7 +97,7 @@ BLIND = "The model knows nothing yet: a blind guess among 27 tokens costs ln 27 
         (
             model([3.3, 3.2, 3.1], [(0, 3.33, 0.01)], "paused"),
             "Training has begun: 3.29 nats a token on average; a blind guess costs 3.30. "
-            "Held-out texts are measured again at step 100.",
+            "Held out is measured again at step 100.",
         ),
         (
             model(falling(250), [(0, 3.33, 0.01), (100, 2.75, 0.03), (200, 2.6, 0.03)]),
