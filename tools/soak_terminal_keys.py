@@ -11,6 +11,7 @@ reached the terminal, a terminal that stayed raw, a code other than 0, a process
 
 from __future__ import annotations
 
+import base64
 import os
 import random
 import re
@@ -28,8 +29,11 @@ TEXT = "\n".join(
     ["anna", "bob", "cl\x1b]52;c;RVZJTA==\x07eo", "d\x1b]0;EVIL\x07ora", "e\x1bcmil", "\x9b2Jfred",
      "[red]gina[/]", "\u202ehugo", "日本", "e\u0301", "ines", "jana", "karl"] * 3
 )  # fmt: skip
-FORBIDDEN = [b"\x1b]52;", b"\x1b]0;", b"\x1bc", "\x9b".encode(), b"\x9b2J", "\u202e".encode(),
+FORBIDDEN = [b"\x1b]52;c;RVZJTA==", b"\x1b]0;", b"\x1bc", "\x9b".encode(), b"\x9b2J", "\u202e".encode(),
              b"Traceback (most recent"]  # fmt: skip
+COPIED = re.compile(rb"\x1b\]52;([^\x07\x1b]*)")
+"""What the terminal is asked to put on the clipboard: the playground copies a sample or a command
+where a key asks it to."""
 NAMED = [b"\x1b[A", b"\x1b[B", b"\x1b[C", b"\x1b[D", b"\x1b[H", b"\x1b[F", b"\x1b[5~", b"\x1b[6~",
          b"\x1b[3~", b"\x1b[Z", b"\x1bOQ", b"\x1b[<0;20;10M\x1b[<0;20;10m", b"\x1b[<64;60;12M",
          b"\t", b"\r", b"\r", b"\r", b"\x7f", b"\x1b", b"\x1b", b"\x1b",
@@ -51,6 +55,19 @@ def processes_of(folder: Path) -> list[int]:
     return [pid for pid in found if pid != os.getpid()]
 
 
+def unfit_for_the_clipboard(written: bytes) -> list[str]:
+    """What was sent to the clipboard and is no line of printable text in base64."""
+    unfit = []
+    for payload in COPIED.findall(written):
+        try:
+            text = base64.b64decode(payload.removeprefix(b"c;"), validate=True).decode()
+        except ValueError:
+            text = "\x1b"
+        if not all(sign.isprintable() or sign == "\n" for sign in text):
+            unfit.append(f"{payload!r} was sent to the clipboard")
+    return unfit
+
+
 def leave(terminal: RawTerminal, key: bytes, faults: list[str]) -> float:
     """Press the key that leaves; returns the seconds until the command has ended."""
     began = time.monotonic()
@@ -66,6 +83,7 @@ def leave(terminal: RawTerminal, key: bytes, faults: list[str]) -> float:
     if not terminal.is_as_before():
         faults.append("the terminal is not as before")
     faults += [f"{seen!r} in the bytes" for seen in FORBIDDEN if seen in terminal.written]
+    faults += unfit_for_the_clipboard(bytes(terminal.written))
     if took > 3:
         faults.append(f"{took:.1f} s to leave with {key!r}")
     return took
