@@ -75,11 +75,11 @@ def leave(terminal: RawTerminal, key: bytes, faults: list[str]) -> float:
     code = terminal.wait_for_end()
     took = time.monotonic() - began
     if code:
-        said = terminal.written[terminal.written.rfind(b"Traceback (most recent") :]
-        words = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said[:50_000].decode(errors="replace"))
+        said = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", terminal.written[-100_000:])
+        words = said[max(0, said.rfind(b"Traceback (most recent")) :].decode(errors="replace")
         where = re.findall(r"([\w/]+\.py)\S*:(\d+) in", words)
         error = re.findall(r"^\W*(\w+(?:Error|Exception|Matches|Ids)\b.*)", words, re.MULTILINE)
-        faults.append(f"code {code} with {key!r}: {where[-4:]} {error[-1:]} {words[-200:]!r}")
+        faults.append(f"code {code} with {key!r}: {where[-4:]} {error[-1:]} {words[-1000:]!r}")
     if not terminal.is_as_before():
         faults.append("the terminal is not as before")
     faults += [f"{seen!r} in the bytes" for seen in FORBIDDEN if seen in terminal.written]

@@ -19,8 +19,9 @@ REST = 9
 a tenth of its time."""
 LONGEST_REST = 15.0
 """Seconds that this rest lasts at most."""
-PACE = 1 / 12
-"""Seconds between two looks that no key asked for, at least."""
+PACE = 1 / 8
+"""Seconds between two looks that no key asked for, at least: a key that comes while the screen is
+drawn waits for that, and so the screen is drawn no more often than an eye can use."""
 
 
 class Looking:

@@ -67,6 +67,8 @@ class Plan:
     rows: range
     """The positions in sight; `columns` likewise the sources."""
     columns: range
+    lines: int = 1
+    """Lines of a cell."""
 
 
 class AttentionView(ViewPage):
@@ -147,8 +149,11 @@ class AttentionView(ViewPage):
                                  inside)  # fmt: skip
         for cell in range(WIDEST, 0, -1):
             across = max(1, (width + 2) // (LABEL + cell * count + 2))
-            if -(-heads // across) * (count + 2) <= height:
-                return Plan(range(heads), min(across, heads), cell, range(count), range(count))
+            below = -(-heads // across)
+            if below * (count + 2) <= height:
+                lines = min((height // below - 2) // count, cell // 2 if cell >= NUMBERED else 1)
+                every = range(count)
+                return Plan(range(heads), -(-heads // below), cell, every, every, lines)
         for cell in range(WIDEST, 0, -1):  # side by side, and some of the positions
             across = (width + 2) // (LABEL + cell * count + 2)
             if across >= heads:
@@ -234,10 +239,12 @@ class AttentionView(ViewPage):
             line += self._cells(page, values, first, last, scale, plan.cell, own, reading)
             empty = plan.columns[-1] + 1 - max(first, last)
             line.append((_EMPTY[plan.cell] * empty, "faint"))
-            page.hit(
-                LABEL, LABEL + plan.cell * (last - first), (f"cell{head}", p, first), plan.cell
-            )
-            page.add(*line)
+            lines = 1 if page.mono else plan.lines
+            for part in range(lines):
+                page.hit(
+                    LABEL, LABEL + plan.cell * (last - first), (f"cell{head}", p, first), plan.cell
+                )
+                page.add(*(line if part == (lines - 1) // 2 else _emptied(line)))
 
     def _cells(
         self, page: Page, values: Sequence[float], first: int, last: int, scale: float, cell: int,
@@ -337,6 +344,11 @@ class AttentionView(ViewPage):
     def enter(self, inside: Inside, state: InsideState) -> Place | None:
         state.open_number(self.number(inside, state))
         return None
+
+
+def _emptied(line: Line) -> Line:
+    """The grounds of a line without its letters."""
+    return [(" " * width_of([piece]), piece[1]) for piece in line]
 
 
 class _Sums:

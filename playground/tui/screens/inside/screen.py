@@ -172,6 +172,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         self._model = controller.model
         self._text = ""
         """The text that was read last."""
+        self._drawn: tuple[object, ...] = ()
+        """What the last drawing showed."""
 
     def compose(self) -> ComposeResult:
         yield TooSmall(id="inside-too-small")
@@ -227,6 +229,26 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
             return  # the screen is not composed yet, or is being taken down
         self._looking.moved()
         self._take()
+        if self._drawn != self._to_draw():
+            self._draw_all()
+            self._drawn = self._to_draw()  # drawing scrolls to what is chosen
+        hear_on(self)
+
+    def _to_draw(self) -> tuple[object, ...]:
+        """All that a drawing depends on. Frames of a run come more often than numbers."""
+        state, model, came = self.state, self._model, self._looking.inside
+        frame = model.frame
+        return (
+            id(came), came, self._looking.trouble, self._looking.answers,
+            state.look, state.origin, state.sample, state.zoomed,
+            dict(state.cursors), dict(state.scrolled),
+            model.running, model.going, model.waiting, frame and (frame.steps, frame.state),
+            model.step if came is None else None,
+            self.app.size, self.app.current_theme, self.query_one(Sheet).monochrome,
+            self.query_one("#inside-text").has_class("-shown"),
+        )  # fmt: skip
+
+    def _draw_all(self) -> None:
         width = max(20, self.app.size.width - 2)
         came = self._looking.inside
         if came is not None and came.look.text != self.state.look.text:
@@ -247,7 +269,6 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
             page.say(WAITING)
         self._show("#inside-view", page)
         self._draw_keys()
-        hear_on(self)
 
     def _page(self, selector: str, width: int, height: int) -> Page:
         return Page(width, height, self.query_one(selector, Sheet).monochrome)

@@ -6,7 +6,7 @@ import asyncio
 import math
 import re
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ from playground.tui.panels.keybar import KeyBar
 from playground.tui.screens.help import HelpScreen
 from playground.tui.screens.inside.screen import INSIDE_BINDINGS, RANKS, InsideScreen
 from playground.tui.screens.inside.words import HELP, SEEN, TITLES
-from playground.tui.widgets.sheet import Sheet
+from playground.tui.widgets.sheet import Hit, Line, Sheet
 from tests.tui.monkey import press
 from tests.tui.readings import microscope
 from tests.tui.screens.inside.test_views import anatomy, line_with, numbers
@@ -393,6 +393,25 @@ async def test_the_microscope_follows_the_run_at_the_pace_that_the_worker_can_be
 
 
 # ---------------------------------------------------------------- troubles
+
+
+async def test_a_frame_without_new_numbers_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with looking() as inside:
+        drawn: list[str] = []
+        show = Sheet.show
+
+        def noted(sheet: Sheet, lines: Sequence[Line], hits: Sequence[Hit]) -> None:
+            drawn.append(sheet.id or "")
+            show(sheet, lines, hits)
+
+        await inside.shows("wte[token]")
+        monkeypatch.setattr(Sheet, "show", noted)
+        for _ in range(3):
+            await inside.app.controller.frames.look()
+            await inside.pilot.pause()
+        assert drawn == []
+        await inside.press("right")
+        assert set(drawn) == {"inside-top", "inside-words", "inside-view"}
 
 
 async def test_what_fails_is_told_and_what_is_no_number_shown_as_it_is() -> None:

@@ -26,6 +26,7 @@ from playground.tui.screens.inside.screen import VIEW_PAGES
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.screens.inside.top import draw_top
 from playground.tui.screens.inside.words import SEEN
+from playground.tui.widgets.sheet import Line
 from playground.widths import cell_len
 from tests.tui.readings import SYMBOLS, ScriptedMicroscope, encode, microscope
 
@@ -115,6 +116,10 @@ class Bench:
 
 def text_of(page: Page) -> str:
     return "\n".join("".join(text for text, _ in line).rstrip() for line in page.lines)
+
+
+def text_of_line(line: Line) -> str:
+    return "".join(text for text, _ in line)
 
 
 @cache
@@ -259,6 +264,20 @@ def test_attention_lists_what_the_chosen_head_reads_and_position_0_reads_itself(
     inside.press("2", "home")
     assert "softmax 1.000" in inside.words()
     assert "no mask" in SEEN["attention"]
+
+
+def test_where_there_is_room_the_heads_stand_in_a_square_of_square_cells() -> None:
+    bench = Bench((200, 60), "marian", mono=False)
+    bench.press("2")
+    page = bench.page()
+    tops = [row for row, line in enumerate(page.lines) if "head 0" in text_of_line(line)]
+    assert "head 1" in text_of_line(page.lines[tops[0]])
+    assert not any("head 2" in text_of_line(page.lines[row]) for row in tops)
+    for row in (tops[0] + 2, tops[0] + 3, tops[0] + 4):  # a cell is three lines high
+        (hit,) = [hit for hit in page.hits if hit.row == row and hit.what[0] == "cell0"]
+        assert (hit.what[1:], hit.each) == ((0, 0), 6)
+    grounds = [page.lines[tops[0] + 2 + part][1][1] for part in range(3)]
+    assert len(set(grounds)) == 1
 
 
 def test_n_in_attention_goes_from_weight_over_size_to_push() -> None:
