@@ -29,8 +29,8 @@ TEXT = "\n".join(
     ["anna", "bob", "cl\x1b]52;c;RVZJTA==\x07eo", "d\x1b]0;EVIL\x07ora", "e\x1bcmil", "\x9b2Jfred",
      "[red]gina[/]", "\u202ehugo", "日本", "e\u0301", "ines", "jana", "karl"] * 3
 )  # fmt: skip
-FORBIDDEN = [b"\x1b]52;c;RVZJTA==", b"\x1b]0;", b"\x1bc", "\x9b".encode(), b"\x9b2J", "\u202e".encode(),
-             b"Traceback (most recent"]  # fmt: skip
+FORBIDDEN = [b"\x1b]52;c;RVZJTA==", b"\x1b]0;", b"\x1bc", "\x9b".encode(), b"\x9b2J",
+             "\u202e".encode()]  # fmt: skip
 COPIED = re.compile(rb"\x1b\]52;([^\x07\x1b]*)")
 """What the terminal is asked to put on the clipboard: the playground copies a sample or a command
 where a key asks it to."""
@@ -74,9 +74,10 @@ def leave(terminal: RawTerminal, key: bytes, faults: list[str]) -> float:
     terminal.press(key)
     code = terminal.wait_for_end()
     took = time.monotonic() - began
-    if code:
-        said = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", terminal.written[-100_000:])
-        words = said[max(0, said.rfind(b"Traceback (most recent")) :].decode(errors="replace")
+    said = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", terminal.written[-100_000:])  # it is coloured
+    at = said.rfind(b"Traceback (most recent")
+    if code or at >= 0:
+        words = said[max(0, at) :].decode(errors="replace")
         where = re.findall(r"([\w/]+\.py)\S*:(\d+) in", words)
         error = re.findall(r"^\W*(\w+(?:Error|Exception|Matches|Ids)\b.*)", words, re.MULTILINE)
         faults.append(f"code {code} with {key!r}: {where[-4:]} {error[-1:]} {words[-1000:]!r}")
