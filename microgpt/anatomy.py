@@ -20,6 +20,7 @@ from microgpt.checks import check_length, inputs_and_targets
 from microgpt.config import ModelConfig
 from microgpt.kernels import Row, Rows
 from microgpt.parameters import parameter_layout
+from microgpt.surgery import HeadWrite, Operation, operate
 
 Matrices = Mapping[str, Rows]
 """The weight matrices by name, each as its rows."""
@@ -80,17 +81,33 @@ class Anatomy:
     """softmax(logits), (T, V)"""
     losses: Row
     """-log probs[target], in nats, (T)."""
+    replaced: frozenset[tuple[int, int]] = frozenset()
+    """The heads, as (layer, head), that write something else than what they find."""
 
 
-def dissect(config: ModelConfig, weights: Sequence[float], tokens: Sequence[int]) -> Anatomy:
+def dissect(
+    config: ModelConfig,
+    weights: Sequence[float],
+    tokens: Sequence[int],
+    operations: Sequence[Operation | HeadWrite] = (),
+) -> Anatomy:
     """Run the model over one document, and keep everything.
 
     weights: flat, in the order of `parameter_layout`. tokens: ids with BOS at both ends, cut to
-    block_size predictions as in training. Equal to what `scalar_engine.gpt` computes up to
-    rounding; numbers that are not finite flow through. ValueError for another number of weights,
-    fewer than two tokens, or an id out of range. Source: microgpt.py, `gpt`.
+    block_size predictions as in training. operations: what is cut out or put in; the weights that
+    were given stay as they are. Equal to what `scalar_engine.gpt` computes up to rounding; numbers
+    that are not finite flow through. ValueError for another number of weights, fewer than two
+    tokens, an id out of range, or weights that the model has not; IndexError for a head that it
+    has not. Source: microgpt.py, `gpt`.
     """
     check_length(weights, config)
+    cuts = [one for one in operations if isinstance(one, Operation)]
+    if cuts:
+        weights = operate(config, weights, cuts)
+    writes = {(one.layer, one.head): one.rows for one in operations if isinstance(one, HeadWrite)}
+    for layer, head in writes:
+        _index(layer, config.n_layer, "layer")
+        _columns(config, head)
     matrices = split(config, weights)
     inputs, targets = inputs_and_targets(tokens, config)
     add, normalize = kernels.add(config.n_embd), kernels.normalize(config.n_embd)
@@ -100,17 +117,22 @@ def dissect(config: ModelConfig, weights: Sequence[float], tokens: Sequence[int]
     start = x
     layers = []
     for layer in range(config.n_layer):
-        layers.append(_layer(config, matrices, layer, x))
+        layers.append(_layer(config, matrices, layer, x, writes))
         x = layers[-1].x_out
     logits = linear(x, matrices["lm_head"])
     probs = [softmax(row) for row in logits]
     losses = [_surprise(p[target]) for p, target in zip(probs, targets, strict=True)]
     return Anatomy(
-        config, matrices, inputs, targets, embeddings, scales, start, layers, logits, probs, losses
-    )
+        config, matrices, inputs, targets, embeddings, scales, start, layers, logits, probs, losses,
+        frozenset(writes),
+    )  # fmt: skip
 
 
-def _layer(config: ModelConfig, weights: Matrices, layer: int, x: Rows) -> LayerAnatomy:
+def _layer(
+    config: ModelConfig, weights: Matrices, layer: int, x: Rows,
+    writes: Mapping[tuple[int, int], Rows],
+) -> LayerAnatomy:  # fmt: skip
+    """writes: what heads write in the place of what they find, by (layer, head)."""
     n_embd, head_dim = config.n_embd, config.head_dim
     add, normalize = kernels.add(n_embd), kernels.normalize(n_embd)
 
@@ -133,7 +155,10 @@ def _layer(config: ModelConfig, weights: Matrices, layer: int, x: Rows) -> Layer
         ]
         looks = [softmax(row) for row in scores]
         found = kernels.combinations(head_dim)(looks, v_h)  # (T, D)
-        wrote = linear(found, [row[head] for row in weights[f"layer{layer}.attn_wo"]])
+        wrote: Rows = linear(found, [row[head] for row in weights[f"layer{layer}.attn_wo"]])
+        if (layer, h) in writes:
+            rows = writes[layer, h]
+            wrote = [rows[min(t, len(rows) - 1)] for t in range(len(x))]
         attn_logits.append(scores)
         attn_weights.append(looks)
         heads.append(wrote)
@@ -168,7 +193,7 @@ class Part:
     index: int = -1
     """The head of its layer, or the hidden neuron, counted from 0."""
     source: int = -1
-    """The position that a head reads, counted from 0."""
+    """The position that a head reads, counted from 0; -1 for a head whose write was replaced."""
 
 
 def attribution(
@@ -193,6 +218,10 @@ def attribution(
     ]
     for number, layer in enumerate(anatomy.layers):
         for h in range(config.n_head):
+            if (number, h) in anatomy.replaced:  # it reads nothing for what it writes
+                write = kernels.dot(reads, layer.heads[h][position])
+                parts.append(Part("head", write, number, h))
+                continue
             values = head_pushes(anatomy, number, h, position, reads)
             parts += [Part("head", value, number, h, source) for source, value in enumerate(values)]
         writes = zip(*weights[f"layer{number}.mlp_fc2"], strict=True)
