@@ -252,6 +252,12 @@ VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
         help="Of attention: this head alone, counted from 0 (all).")  # fmt: skip
 @option("--neuron", section="View", type=click.IntRange(0), metavar="J",
         help="Of neurons: what this one promotes, and what wakes it.")  # fmt: skip
+@option("--cut", "cuts", section="Surgery", multiple=True, metavar="WHAT",
+        help="Take a part out first, and say what that costs: head:0.2 is head 2 of layer 0; also "
+             "neuron:L.J, position:P, token:ID, matrix:NAME, and weight:NAME[R,C]=VALUE sets a "
+             "weight. Repeatable.")  # fmt: skip
+@option("--rank", is_flag=True, section="Surgery",
+        help="What each head, neuron, matrix and position would cost, and no view.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, section="View",
         help="As one JSON object, every number in full.")  # fmt: skip
 @plugin_options
@@ -262,6 +268,8 @@ def inside(
     run: str | None,
     step: int | None,
     view: str,
+    cuts: tuple[str, ...],
+    rank: bool,
     as_json: bool,
     **asked: Any,
 ) -> int:
@@ -280,6 +288,8 @@ def inside(
         sources,
         view=view,
         asked=Asked(**asked),
+        cuts=cuts,
+        rank=rank,
         as_json=as_json,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import click
 from microgpt import kernels
 from microgpt.anatomy import Anatomy, dissect, lens, linear, stages
 from microgpt.shell import shell_word
+from microgpt.surgery import Operation
 from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
-from playground.cli import inside_text
+from playground.cli import inside_text, surgery
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.runs.list import NONE_YET, as_json_text, opened
-from playground.cli.runs.state import check_step, state_after
+from playground.cli.runs.state import check_step, state_after, trained_again
 from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
@@ -28,12 +29,13 @@ from playground.lab.checkpoint import read_checkpoint
 from playground.lab.inside.credit import credit
 from playground.lab.inside.flow import flow
 from playground.lab.inside.lines import lines
-from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.inside import MEAN, Look
 from playground.lab.run.data import Encoder
 from playground.lab.run.guard import plugin_failures
 from playground.lab.run.sampling import quoted
 from playground.lab.run.saved_model import ReadModel
+from playground.lab.session import Session
 from playground.lab.spec import SpecError
 from playground.lab.store.errors import StoreError
 from playground.lab.store.query import Query
@@ -70,13 +72,18 @@ def look_inside(
     *,
     view: str,
     asked: Asked,
+    cuts: Sequence[str],
+    rank: bool,
     as_json: bool,
 ) -> int:
     """Print what a model computes for the text; returns the exit code.
 
     checkpoint, run: the model's file, or the recorded run that it is of; the run that was trained
-    last if both are None. Raises LabError, click.UsageError.
+    last if both are None. cuts: what is done to the model before. rank: print what each part of the
+    model would cost instead of the view. Raises LabError, click.UsageError.
     """
+    if rank and cuts:
+        raise click.UsageError("--rank tries every part of the whole model: leave out --cut.")
     if checkpoint is not None and run is not None:
         raise click.UsageError(
             f"--run names a recorded run: leave out {printable(str(checkpoint))}."
@@ -91,11 +98,23 @@ def look_inside(
     found = _in_file(checkpoint, registry) if checkpoint else _recorded(run, step, registry)
     if found is None:
         return fail(f"{NONE_YET} Or name a saved model (.safetensors).")
+    operations = surgery.operations_of(cuts, found.read.config)
     with plugin_failures():
-        seen = _read(text, *found)
-        shown = {**_head(seen), "view": view, **VIEWS[view](seen, asked)}
+        seen = _read(text, found, operations)
+        shown = _head(seen)
+        if rank:
+            shown |= surgery.ranked(found.read.config, found.open_run)
+        else:
+            if operations:
+                whole = _read(text, found).anatomy
+                shown |= surgery.compared(
+                    whole, seen.anatomy, operations, found.open_run, seen.display
+                )
+            shown |= {"view": view, **VIEWS[view](seen, asked)}
     if as_json:
         click.echo(as_json_text(shown))
+    elif rank:
+        inside_text.print_rank(shown)
     else:
         inside_text.print_view(shown)
     return 0
@@ -123,15 +142,31 @@ class Seen:
         return [self.display(token) for token in self.anatomy.tokens]
 
 
-def _in_file(path: Path, registry: Registry) -> tuple[Mapping[str, Any], ReadModel]:
-    """(where the model is from, the model). Raises LabError."""
-    read = ReadModel.of(read_checkpoint(path), registry, activity)
-    return {"checkpoint": str(path), "step": read.step, "steps": read.spec.steps}, read
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model, and the run that it is of."""
+
+    model: Mapping[str, Any]
+    """Where the model is from, as JSON has it."""
+    read: ReadModel
+    open_run: surgery.Opener
 
 
-def _recorded(
-    words: str | None, step: int | None, registry: Registry
-) -> tuple[Mapping[str, Any], ReadModel] | None:
+def _in_file(path: Path, registry: Registry) -> Found:
+    """The model of a file. Raises LabError."""
+    checkpoint = read_checkpoint(path)
+    read = ReadModel.of(checkpoint, registry, activity)
+
+    def open_run(tell: Callable[[Progress], None]) -> Session:
+        return Session.open(
+            read.spec, registry, checkpoint=checkpoint, progress=tell, activity=activity
+        )
+
+    where = {"checkpoint": str(path), "step": read.step, "steps": read.spec.steps}
+    return Found(where, read, open_run)
+
+
+def _recorded(words: str | None, step: int | None, registry: Registry) -> Found | None:
     """As `_in_file`, of the run that the words mean, or of the one trained last; None if there is
     no run. Raises LabError."""
     try:
@@ -152,11 +187,19 @@ def _recorded(
         raise
     except SpecError as error:
         raise LabError(Failure("The recorded settings cannot be", f"{error}.")) from error
-    return {"run": row.id, "name": row.name, "step": at, "steps": row.steps}, read
+
+    def open_run(tell: Callable[[Progress], None]) -> Session:
+        with opened() as store:
+            return trained_again(store, row, at, registry, tell)
+
+    where = {"run": row.id, "name": row.name, "step": at, "steps": row.steps}
+    return Found(where, read, open_run)
 
 
-def _read(text: str, model: Mapping[str, Any], read: ReadModel) -> Seen:
-    """The text inside the model. Raises LabError, PluginError."""
+def _read(text: str, found: Found, operations: Sequence[Operation] | None = None) -> Seen:
+    """The text inside the model, on which the operations were done; None for the model as it was
+    before, of which nothing is said. Raises LabError, PluginError."""
+    read = found.read
     try:
         ids = read.encoder.prompt(text) if text else []
     except UnknownTextError as error:
@@ -166,7 +209,7 @@ def _read(text: str, model: Mapping[str, Any], read: ReadModel) -> Seen:
             )
         ) from error
     room = read.config.block_size - 1
-    if len(ids) > room:
+    if len(ids) > room and operations is not None:
         left_out = len(ids) - room
         say(
             f"! the text has {len(ids):,} tokens, and the model reads {read.config.block_size:,} "
@@ -174,10 +217,10 @@ def _read(text: str, model: Mapping[str, Any], read: ReadModel) -> Seen:
             f"{'is' if left_out == 1 else 'are'} left out"
         )
     bos = read.encoder.bos_id
-    anatomy = dissect(read.config, read.weights, [bos, *ids, bos])
-    if not all(map(math.isfinite, anatomy.losses)):
+    anatomy = dissect(read.config, read.weights, [bos, *ids, bos], operations or ())
+    if operations is not None and not all(map(math.isfinite, anatomy.losses)):
         say("! the model has numbers that are not finite (nan, inf): it has diverged")
-    return Seen(model, text, read.encoder, anatomy)
+    return Seen(found.model, text, read.encoder, anatomy)
 
 
 def _head(seen: Seen) -> dict[str, Any]:

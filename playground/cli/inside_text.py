@@ -31,10 +31,65 @@ _GAP = "  "
 def print_view(shown: Mapping[str, Any]) -> None:
     """Print what one view shows. shown: the object that --json prints."""
     _say(_headline(shown))
-    for lines in _VIEWS[shown["view"]](shown):
+    cut = [_cut(shown)] if "cuts" in shown else []
+    for lines in (*cut, *_VIEWS[shown["view"]](shown)):
         click.echo()
         for line in lines:
             echo_line(line.rstrip())
+
+
+def print_rank(shown: Mapping[str, Any]) -> None:
+    """Print what each part of a model would cost. shown: the object that --json prints."""
+    _say(_headline(shown))
+    click.echo()
+    heldout, cuts = shown["heldout"], shown["cuts"]
+    _say(
+        f"Without a part the loss on {heldout['documents']:,} held-out texts, "
+        f"{number(heldout['loss'], 4)} nats a token, would change by:"
+    )
+    click.echo()
+    named = max(cell_len(one["cut"]) for one in cuts)
+    for one in cuts:
+        delta, error = one["delta"], one["se"]
+        line = f"{fit(one['cut'], named)}{_GAP}{signed(delta):>9}"
+        if error is not None:
+            line += f" ± {number(error, 4)}"
+            line += f"{_GAP}within the noise" if abs(delta) < 2 * error else ""
+        echo_line(line)
+
+
+def _cut(shown: Mapping[str, Any]) -> Lines:
+    """What was done to the model, and what that costs."""
+    losses, before = shown["losses"], shown["losses_before"]
+    mean, was = math.fsum(losses) / len(losses), math.fsum(before) / len(before)
+    said = [
+        f"Done to the model: {', '.join(map(in_columns, shown['cuts']))}",
+        f"This text: {number(was, 4)} before, {number(mean, 4)} after, {signed(mean - was)}",
+    ]
+    heldout = _difference(shown["heldout"])
+    if heldout:
+        said.append(f"Held out: {heldout}")
+    moved = [
+        f"{_quoted(one['token'])} {number(one['before'])} → {number(one['after'])}"
+        for one in shown["next"][:_TOKENS]
+    ]
+    comes = "What comes next: "
+    return [
+        *(line for words in said for line in _wrapped(words)),
+        comes + _as_many_as_fit(moved, terminal_width() - len(comes)),
+    ]
+
+
+def _difference(heldout: Mapping[str, Any] | None) -> str:
+    """What is added to the loss on the held-out texts; "" if that is not known."""
+    if heldout is None:
+        return ""
+    texts = f"{heldout['documents']:,} held-out texts"
+    if not math.isfinite(heldout["delta"]):
+        return f"the loss on {texts} is no number any more"
+    error = "" if heldout["se"] is None else f" ± {number(heldout['se'], 4)}"
+    noise = ", within the noise" if heldout["within_noise"] else ""
+    return f"{signed(heldout['delta'])}{error} nats a token on {texts}{noise}"
 
 
 def _say(text: str) -> None:

@@ -55,6 +55,7 @@ from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 
 if TYPE_CHECKING:
     from playground.lab.inside.look import Microscope
+    from playground.lab.inside.surgery import Trials
 
 
 def open_session(
@@ -432,6 +433,17 @@ class Session:
             return self._microscope.look(look, moment)
         except PluginError as error:
             raise LabError(failure_of(error)) from error
+
+    def trials(self) -> Trials | None:
+        """Tries operations on the model as it is now; None without held-out texts. Raises
+        LabError."""
+        from playground.lab.inside.surgery import Trials
+
+        documents = self.training.measured_on
+        if not documents:
+            return None
+        with plugin_failures():
+            return Trials(self.training.current, self._prepared.config, documents)
 
     @property
     def observation(self) -> Observation:

@@ -92,7 +92,9 @@ def _write(
     if written is None:
         registry = load(sources)
         warn(registry.problems)
-        trained_again(store, row, at, registry).save(str(target))
+        with Telling() as tell:
+            session = trained_again(store, row, at, registry, tell)
+        session.save(str(target))
     return written or target
 
 

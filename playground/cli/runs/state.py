@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playground.cli.export import Telling
 from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
+from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.record.export import state_at
 from playground.lab.record.load import look_up
@@ -29,10 +32,13 @@ def state_after(store: Store, row: RunRow, step: int, registry: Registry) -> Che
     kept = state_at(store, row.id, step)
     if kept is not None:
         return kept
-    return trained_again(store, row, step, registry).checkpoint(series=False)
+    with Telling() as tell:
+        return trained_again(store, row, step, registry, tell).checkpoint(series=False)
 
 
-def trained_again(store: Store, row: RunRow, step: int, registry: Registry) -> Session:
+def trained_again(
+    store: Store, row: RunRow, step: int, registry: Registry, tell: Callable[[Progress], None]
+) -> Session:
     """A session of the run after `step` steps, trained there from the last state before that was
     kept. Raises LabError."""
     recalled = look_up(store, row.id, step)
@@ -41,16 +47,15 @@ def trained_again(store: Store, row: RunRow, step: int, registry: Registry) -> S
             "This step cannot be gone back to",
             f"The states of run {row.id} begin at step {recalled.at:,}.",
         )
-    with Telling() as tell:
-        session = Session.open(
-            RunSpec.parse(recalled.spec),
-            registry,
-            checkpoint=recalled.checkpoint,
-            progress=tell,
-            text=recalled.text,
-            activity=activity,
-        )
-        session.recall(recalled, tell)
+    session = Session.open(
+        RunSpec.parse(recalled.spec),
+        registry,
+        checkpoint=recalled.checkpoint,
+        progress=tell,
+        text=recalled.text,
+        activity=activity,
+    )
+    session.recall(recalled, tell)
     if session.step != step:
         reason = session.info.notices[-1].text if session.info.notices else ""
         raise StoreError(

@@ -258,6 +258,11 @@ class Training:
             series.evaluate(self.step, self._evaluator.loss())
 
     @property
+    def measured_on(self) -> list[list[int]]:
+        """The held-out documents that the engine at work looks at, as tokens."""
+        return self._evaluator.documents
+
+    @property
     def evaluated(self) -> int:
         """How many held-out documents the engine at work looks at; 0 if none are held out."""
         return self._evaluator.count

@@ -1,0 +1,92 @@
+"""`inside --cut` and `--rank`: what a model loses with a part, as JSON and in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from microgpt.anatomy import dissect
+from microgpt.surgery import components, operation_of
+from playground.lab.checkpoint import as_array, config_of, read_checkpoint
+from playground.lab.spec import RunSpec
+from tests.cli.conftest import STEPS, WORDS, Play
+from tests.cli.test_usage import wrong
+
+LETTERS = sorted(set("".join(WORDS)))
+BOS = len(LETTERS)
+
+
+@pytest.fixture
+def model(play: Play, words: Path) -> Path:
+    """A model of three steps, whose text lies beside it."""
+    done = play("train", words, *STEPS, "--holdout", "0.3", "--save", "m.safetensors")
+    assert done.code == 0, done.err
+    return words.with_name("m.safetensors")
+
+
+def test_a_cut_says_what_it_changes_on_the_text_and_on_held_out_ones(
+    play: Play, model: Path
+) -> None:
+    done = play("inside", "ann", model, "--cut", "head:0.1", "--view", "depth", "--json")
+    assert (done.code, done.err) == (0, "")
+    shown = json.loads(done.out)
+    checkpoint = read_checkpoint(model)
+    weights = as_array(checkpoint.weights)
+    config = config_of(RunSpec.parse(checkpoint.spec), len(weights))
+    tokens = [BOS, *map(LETTERS.index, "ann"), BOS]
+    whole = dissect(config, weights, tokens)
+    cut = dissect(config, weights, tokens, [operation_of("head:0.1", config)])
+    shown_before = shown["losses_before"]
+    assert shown_before[:3] == list(whole.losses)[:3]
+    assert shown["losses"][:3] == list(cut.losses)[:3]
+    assert shown["cuts"] == ["head:0.1"]
+    held = shown["heldout"]
+    assert held["after"] - held["before"] == pytest.approx(held["delta"], abs=1e-12)
+    assert held["documents"] == 5 and held["se"] > 0
+    changes = [abs(one["after"] - one["before"]) for one in shown["next"]]
+    assert len(changes) == BOS + 1 and changes == sorted(changes, reverse=True)
+    assert sum(one["after"] for one in shown["next"]) == pytest.approx(1)
+    said = play("inside", "ann", model, "--cut", "head:0.1", "--view", "depth")
+    assert "Done to the model: head:0.1" in said.out and "5 held-out texts" in said.out
+    noise = abs(held["delta"]) < 2 * held["se"]
+    assert ("within the noise" in said.out) == noise == held["within_noise"]
+
+
+def test_without_the_text_the_cut_is_still_shown(play: Play, model: Path) -> None:
+    model.with_name("words.txt").unlink()
+    done = play("inside", "anna", model, "--cut", "weight:wte[0,1]=0.5", "--json")
+    assert done.code == 0 and json.loads(done.out)["heldout"] is None
+    assert "there is no held-out loss" in done.err
+    refused = play("inside", "anna", model, "--rank")
+    assert refused.code == 1 and "words.txt" in refused.err and "Traceback" not in refused.err
+
+
+def test_every_part_of_a_recorded_run_is_ranked_the_dearest_first(play: Play, words: Path) -> None:
+    assert play("train", words, *STEPS, "--holdout", "0.3").code == 0
+    done = play("inside", "ann", "--run", 1, "--rank", "--json")
+    assert (done.code, done.err) == (0, "")
+    shown = json.loads(done.out)
+    config = RunSpec.parse({"model": {"n_embd": 4, "n_head": 2, "block_size": 4}}).model
+    every = {str(one) for one in components(config.config(BOS + 1))}
+    assert {one["cut"] for one in shown["cuts"]} == every
+    deltas = [one["delta"] for one in shown["cuts"]]
+    assert deltas == sorted(deltas, reverse=True) and all(map(math.isfinite, deltas))
+    (head,) = [one for one in shown["cuts"] if one["cut"] == "head:0.0"]
+    alone = json.loads(play("inside", "ann", "--run", 1, "--cut", "head:0.0", "--json").out)
+    assert (head["delta"], head["se"]) == (alone["heldout"]["delta"], alone["heldout"]["se"])
+    said = play("inside", "ann", "--run", 1, "--rank").out.splitlines()
+    assert [line.split()[0] for line in said[4:]] == [one["cut"] for one in shown["cuts"]]
+
+
+def test_what_cannot_be_cut_is_said_before_anything_is_read(play: Play, model: Path) -> None:
+    wrong(
+        play("inside", "anna", model, "--cut", "head:0.7"), "--cut", "no head 7: they are 0 ... 1"
+    )
+    wrong(play("inside", "anna", model, "--cut", "[b]x[/]\x1b[2J"), "--cut", "names no part")
+    wrong(play("inside", "anna", model, "--cut", "head:0.1", "--rank"), "leave out --cut")
+    assert play("train", "words.txt", *STEPS, "--holdout", "0", "--save", "n.safetensors").code == 0
+    done = play("inside", "anna", "n.safetensors", "--rank")
+    assert done.code == 1 and "Nothing is held out" in done.err
