@@ -17,6 +17,7 @@ TRAINING = ("names-trajectory", "moved-in-mid-run")
 NUMBERS = (
     "one-token-documents",
     "mean-over-all-tokens",
+    "gradient-check",
     "batches-of-any-size",
     "losses-and-gradients",
     "larger-models",
@@ -31,6 +32,7 @@ WRONG = [
     (manners.CannotBeCancelled, "prepare-says-how-far-it-is", ()),
     (manners.SaysPercent, "prepare-says-how-far-it-is", ()),
     (wrong.DoublesAMatrix, "losses-and-gradients", (*NUMBERS, *TRAINING)),
+    (wrong.CutsTheKeys, "gradient-check", (*NUMBERS, *TRAINING)),
     (wrong.SlipsWhereItIsWide, "larger-models", ()),
     (
         wrong.NothingToLearnFromOne,
@@ -87,7 +89,11 @@ WRONG = [
         ("decoder-is-the-forward-pass", *NUMBERS, *TRAINING),
     ),
     (wrong.LossesLeaveGradients, "losses-touch-nothing", ()),
-    (wrong.EvaluatesOldWeights, "what-follows-depends-on-the-state-alone", ()),
+    (
+        wrong.EvaluatesOldWeights,
+        "what-follows-depends-on-the-state-alone",
+        ("gradient-check",),
+    ),
     (manners.TakesNegativeIds, "impossible-batches-are-refused", ()),
     (manners.ChangesThenRefuses, "impossible-batches-are-refused", ()),
     (manners.TakesNegativeMoments, "impossible-states-are-refused", ()),

@@ -14,6 +14,7 @@ from microgpt import (
     VectorEngine,
     parameter_layout,
 )
+from tests.microgpt.wrong_gpt import CUT_KEYS, wrong_engine
 
 Documents = Sequence[Sequence[int]]
 
@@ -30,6 +31,10 @@ class DoublesAMatrix(VectorEngine):
                 gradients[spec.slice] = array("d", [2 * g for g in gradients[spec.slice]])
         self.write("gradients", gradients)
         return losses
+
+
+CutsTheKeys = wrong_engine(CUT_KEYS)
+CutsTheKeys.__name__ = "CutsTheKeys"
 
 
 class SlipsWhereItIsWide(VectorEngine):

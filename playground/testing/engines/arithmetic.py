@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Sequence
 
 from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.gradient_check import check_gradient
 from microgpt.parameters import parameter_count
 from microgpt.scalar_engine import ScalarEngine
 from microgpt.vector_engine import VectorEngine
@@ -210,10 +211,29 @@ def names_trajectory(subject: Subject) -> None:
                 )
 
 
+@clause(
+    "gradient-check",
+    "the gradients foretell the slope that the engine's own losses have, to 1e-6",
+)
+def gradient_check(subject: Subject) -> None:
+    """Needs no other engine: the slope is measured from losses a small step apart."""
+    for seed in range(3):
+        found = check_gradient(subject.make(seed=seed + 1), BATCH, seed)
+        if not found.right:
+            raise ContractError(
+                f"in a random direction the gradients foretell a slope of {found.foretold!r}, and "
+                f"the losses have one of {found.measured!r}",
+                "look for a term that is missing or counted twice: the losses are right, or the "
+                "check losses-and-gradients fails too; a loss that falls proves nothing, because "
+                "Adam divides each gradient by its size",
+            )
+
+
 CLAUSES = (
     one_token_documents,
     cut_off_at_block_size,
     mean_over_all_tokens,
+    gradient_check,
     batches_of_any_size,
     adam,
     losses_and_gradients,
