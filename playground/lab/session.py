@@ -55,6 +55,7 @@ from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 
 if TYPE_CHECKING:
     from playground.lab.inside.look import Microscope
+    from playground.lab.inside.step import StepReading
     from playground.lab.inside.surgery import Trials
 
 
@@ -444,6 +445,18 @@ class Session:
             return None
         with plugin_failures():
             return Trials(self.training.current, self._prepared.config, documents)
+
+    def autopsy(self, step: int, weight: tuple[str, int, int] | None = None) -> StepReading:
+        """Take apart a step that the session stands before, as `Autopsy.read` does. Raises
+        LabError, IndexError."""
+        from playground.lab.inside.step import Autopsy
+
+        documents = self._prepared.documents
+        try:
+            with plugin_failures():
+                return Autopsy(self.training, documents.__getitem__).read(step, weight)
+        except ValueError as error:
+            raise LabError(Failure("The step cannot be taken apart", f"{error}.")) from error
 
     @property
     def observation(self) -> Observation:

@@ -152,6 +152,13 @@ class Training:
         """The places of the next step's documents."""
         return self._trainer.document_indices(self.step)
 
+    @property
+    def next_rate(self) -> float:
+        """The learning rate of the next step, its schedule included."""
+        return self.timeline.rate_at(self.step) * self._trainer.factor(
+            self.step, self._trainer.steps
+        )
+
     # ------------------------------------------------------------ forward
 
     def forward(self, most: int) -> bool:

@@ -1,0 +1,117 @@
+"""The autopsy of a step: its figures are those of the steps as they are made."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from microgpt.engine import STATE_KINDS
+from microgpt.parameters import parameter_layout
+from playground.hooks.registry import Registry
+from playground.lab.inside.step import Autopsy, StepReading
+from playground.lab.protocol.failures import LabError
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
+
+SPEC = {"model": {"n_embd": 8, "n_head": 2, "block_size": 6}, "steps": 40, "batch_size": 2}
+WEIGHT = ("lm_head", 3, 1)
+
+
+def at(registry: Registry, step: int, **changes: object) -> Session:
+    session = Session.open(RunSpec.parse({**SPEC, **changes}), registry)
+    while session.step < step:
+        assert session.advance(step - session.step)
+    return session
+
+
+def bits(session: Session) -> list[bytes]:
+    return [session.training.engine.read(kind).tobytes() for kind in STATE_KINDS]
+
+
+Seen = tuple[StepReading, Session]
+
+
+@pytest.fixture(scope="module")
+def seen(registry: Registry) -> Seen:
+    """Step 21 taken apart, and the session that did it."""
+    first = Autopsy.first_needed(21, weight=True)
+    assert first == 10
+    session = at(registry, first)
+    return session.autopsy(21, WEIGHT), session
+
+
+def test_the_step_is_done_as_if_nobody_had_looked(registry: Registry, seen: Seen) -> None:
+    _, session = seen
+    assert session.step == 21
+    assert bits(session) == bits(at(registry, 21))
+
+
+def test_losses_and_norms_are_those_of_the_step(registry: Registry, seen: Seen) -> None:
+    reading = seen[0]
+    session = at(registry, 20)
+    engine = session.training.engine
+    documents = [session._prepared.documents[i] for i in reading.documents]
+    was = [loss for row in engine.losses(documents) for loss in row]
+    weights = engine.read("weights")
+    rate = reading.learning_rate
+    session.advance(1)
+    now = [loss for row in engine.losses(documents) for loss in row]
+    assert [one.before for one in reading.tokens] == was
+    assert [one.after for one in reading.tokens] == now
+    assert reading.before == pytest.approx(math.fsum(was) / len(was), abs=1e-12)
+    assert reading.change == pytest.approx(math.fsum(now) / len(now) - reading.before, abs=1e-12)
+    assert rate == session.training.series.learning_rates[-1]
+    moved, gradient = engine.read("weights"), engine.read("gradients")
+    for spec, one in zip(parameter_layout(engine.config), reading.matrices, strict=True):
+        place = spec.slice
+        update = [b - a for a, b in zip(weights[place], moved[place], strict=True)]
+        assert one.name == spec.name
+        assert one.update == pytest.approx(math.hypot(*update), abs=1e-12)
+        assert one.gradient == pytest.approx(math.hypot(*gradient[place]), abs=1e-12)
+        assert one.ratio == pytest.approx(one.update / math.hypot(*weights[place]))
+        assert one.memory + math.fsum(one.tokens) == pytest.approx(1, abs=1e-9)
+
+
+def test_the_parts_of_a_weight_add_up_to_what_it_did(registry: Registry, seen: Seen) -> None:
+    weight = seen[0].weight
+    assert weight is not None
+    assert [step for step, _ in weight.steps] == list(range(20, 10, -1))
+    parts = [*weight.tokens, *(part for _, part in weight.steps), weight.older]
+    assert math.fsum(parts) == pytest.approx(weight.delta, abs=1e-12)
+    session = at(registry, 20)
+    engine = session.training.engine
+    (spec,) = [spec for spec in parameter_layout(engine.config) if spec.name == "lm_head"]
+    place = spec.offset + 3 * spec.columns + 1
+    assert weight.before == engine.read("weights")[place]
+    session.advance(1)
+    assert weight.delta == pytest.approx(engine.read("weights")[place] - weight.before, abs=1e-12)
+    assert weight.gradient == engine.read("gradients")[place]
+
+
+def test_the_gradient_is_right_and_held_out_texts_are_told(seen: Seen) -> None:
+    reading, session = seen
+    assert reading.check.right
+    heldout = reading.heldout
+    assert heldout is not None
+    assert heldout.documents == len(session.training.measured_on)
+    assert reading.better + reading.worse <= heldout.documents
+    better, worse = reading.most_better, reading.most_worse
+    assert better and worse and len(better) <= 5
+    assert [one.delta for one in better] == sorted(one.delta for one in better)
+    assert better[0].delta < 0 < worse[0].delta
+
+
+def test_the_first_step_has_no_memory(registry: Registry) -> None:
+    reading = at(registry, 0).autopsy(1, WEIGHT)
+    assert all(one.memory == 0 or math.isnan(one.memory) for one in reading.matrices)
+    assert reading.weight is not None
+    assert (reading.weight.steps, reading.weight.older) == ((), 0.0)
+
+
+def test_what_cannot_be_taken_apart_is_said(registry: Registry) -> None:
+    with pytest.raises(IndexError, match=r"lm_head\[99,0\]"):
+        at(registry, 0).autopsy(1, ("lm_head", 99, 0))
+    with pytest.raises(LabError) as error:
+        at(registry, 0, optimizer={"learning_rate": 1e9}).autopsy(9)
+    assert "cannot be done" in error.value.failure.message
