@@ -226,18 +226,21 @@ def sample(
 
 
 VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
-"""What `inside` shows, in the order of the digits on the screen."""
+"""What `inside` shows of a text, in the order of the digits on the screen."""
+STEP = "step"
+"""What `inside` shows of a training step."""
 
 
 @cli.command(context_settings=CONTEXT, epilog=RUN)
-@click.argument("text")
+@click.argument("text", required=False)
 @click.argument("checkpoint", type=PATH, required=False, shell_complete=completion.checkpoints)
 @option("--run", "run", section="Model", metavar="RUN", shell_complete=completion.runs,
         help="This recorded run, instead of a CHECKPOINT (the one trained last).")  # fmt: skip
 @option("--step", section="Model", type=click.IntRange(0), metavar="N",
         help="The run after N steps (where it stands).")  # fmt: skip
-@option("--view", section="View", type=click.Choice(VIEWS), default="flow", metavar="VIEW",
-        help="What is shown: " + ", ".join(VIEWS) + " (flow).")  # fmt: skip
+@option("--view", section="View", type=click.Choice((*VIEWS, STEP)), default="flow",
+        metavar="VIEW", help="What is shown: " + ", ".join(VIEWS) + " (flow); or step, the last "
+                             "step taken apart, which needs no TEXT.")  # fmt: skip
 @option("--position", section="View", type=click.IntRange(0), metavar="P",
         help="Of flow, credit and lines: the position, counted from 0, which reads the "
              "beginning (the last).")  # fmt: skip
@@ -252,6 +255,8 @@ VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
         help="Of attention: this head alone, counted from 0 (all).")  # fmt: skip
 @option("--neuron", section="View", type=click.IntRange(0), metavar="J",
         help="Of neurons: what this one promotes, and what wakes it.")  # fmt: skip
+@option("--weight", section="View", metavar="W",
+        help="Of step: why this weight moved, as wte[4,1] for row 4, column 1.")  # fmt: skip
 @option("--cut", "cuts", section="Surgery", multiple=True, metavar="WHAT",
         help="Take a part out first, and say what that costs: head:0.2 is head 2 of layer 0; also "
              "neuron:L.J, position:P, token:ID, matrix:NAME, and weight:NAME[R,C]=VALUE sets a "
@@ -262,7 +267,7 @@ VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines")
         help="As one JSON object, every number in full.")  # fmt: skip
 @plugin_options
 def inside(
-    text: str,
+    text: str | None,
     checkpoint: Path | None,
     sources: PluginSources,
     run: str | None,

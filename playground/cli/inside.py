@@ -17,7 +17,8 @@ from microgpt.shell import shell_word
 from microgpt.surgery import Operation
 from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
-from playground.cli import inside_text, surgery
+from playground.cli import autopsy, inside_text, surgery
+from playground.cli.commands import STEP
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
 from playground.cli.runs.list import NONE_YET, as_json_text, opened
@@ -54,6 +55,7 @@ class Asked:
     layer: int | None = field(default=None, metadata={"views": {"attention", "neurons"}})
     head: int | None = field(default=None, metadata={"views": {"attention"}})
     neuron: int | None = field(default=None, metadata={"views": {"neurons"}})
+    weight: str | None = field(default=None, metadata={"views": {"step"}})
 
     def check(self, view: str) -> None:
         """Raise click.UsageError for an option that says nothing of this view."""
@@ -64,7 +66,7 @@ class Asked:
 
 
 def look_inside(
-    text: str,
+    text: str | None,
     checkpoint: Path | None,
     run: str | None,
     step: int | None,
@@ -84,6 +86,14 @@ def look_inside(
     """
     if rank and cuts:
         raise click.UsageError("--rank tries every part of the whole model: leave out --cut.")
+    if view == STEP:
+        if text is not None or checkpoint is not None or cuts or rank:
+            raise click.UsageError(
+                "--view step takes a step of a recorded run apart: leave out TEXT and --cut."
+            )
+        return _step(run, step, sources, asked, as_json=as_json)
+    if text is None:
+        raise click.UsageError("Missing argument 'TEXT': what the model reads.")
     if checkpoint is not None and run is not None:
         raise click.UsageError(
             f"--run names a recorded run: leave out {printable(str(checkpoint))}."
@@ -118,6 +128,23 @@ def look_inside(
     else:
         inside_text.print_view(shown)
     return 0
+
+
+def _step(
+    run: str | None, step: int | None, sources: PluginSources, asked: Asked, *, as_json: bool
+) -> int:
+    """Print a step of a recorded run, taken apart; returns the exit code."""
+    asked.check(STEP)
+    weight = autopsy.weight_of(asked.weight)
+    registry = load(sources)
+    warn(registry.problems)
+    try:
+        code = autopsy.show_step(run, step, weight, registry, as_json=as_json)
+    except StoreError as error:
+        if error.kind != "missing" or run is not None:
+            raise
+        code = None
+    return fail(NONE_YET) if code is None else code
 
 
 # ---------------------------------------------------------------- the model and the text

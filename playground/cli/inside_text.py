@@ -70,12 +70,12 @@ def _cut(shown: Mapping[str, Any]) -> Lines:
     if heldout:
         said.append(f"Held out: {heldout}")
     moved = [
-        f"{_quoted(one['token'])} {number(one['before'])} → {number(one['after'])}"
+        f"{quoted(one['token'])} {number(one['before'])} → {number(one['after'])}"
         for one in shown["next"][:_TOKENS]
     ]
     comes = "What comes next: "
     return [
-        *(line for words in said for line in _wrapped(words)),
+        *(line for words in said for line in wrapped(words)),
         comes + _as_many_as_fit(moved, terminal_width() - len(comes)),
     ]
 
@@ -121,7 +121,7 @@ Lines = list[str]
 
 def _flow(shown: Mapping[str, Any]) -> Iterator[Lines]:
     position, stages = shown["position"], shown["stages"]
-    yield _wrapped(
+    yield wrapped(
         f"All that is computed at position {position}, which reads {_reads(shown, position)}:"
     )
     names = [_stage_name(stage) for stage in stages]
@@ -163,8 +163,8 @@ def _attention(shown: Mapping[str, Any]) -> Iterator[Lines]:
                 [token, *(number(row[at]) if at < len(row) else "" for row in rows)]
                 for at, token in enumerate(tokens)
             ]
-            yield [f"layer {layer} head {head}", *_table(labels, columns)]
-    yield _wrapped(
+            yield [f"layer {layer} head {head}", *table(labels, columns)]
+    yield wrapped(
         "Each row is a position, and says how much this head takes from each column: from the "
         "positions before it, and from itself. A row adds up to 1."
     )
@@ -189,8 +189,8 @@ def _depth(shown: Mapping[str, Any]) -> Iterator[Lines]:
                 ),
             ]
         )
-    yield _table(labels, columns)
-    yield _wrapped(
+    yield table(labels, columns)
+    yield wrapped(
         "A cell is the likeliest token if the depth ended at this stage, and the probability of "
         "the token that comes next. The last stage is what the model says."
     )
@@ -198,12 +198,12 @@ def _depth(shown: Mapping[str, Any]) -> Iterator[Lines]:
 
 def _credit(shown: Mapping[str, Any]) -> Iterator[Lines]:
     position, parts = shown["position"], shown["parts"]
-    what = f"logit of {_quoted(shown['token'])}"
+    what = f"logit of {quoted(shown['token'])}"
     if "against" in shown:
         other = shown["against"]
-        what += " minus the mean logit" if other == "mean" else f" minus that of {_quoted(other)}"
+        what += " minus the mean logit" if other == "mean" else f" minus that of {quoted(other)}"
     said = f"{what[:1].upper()}{what[1:]} after position {position}, {_reads(shown, position)}"
-    yield _wrapped(f"{said}; its probability is {number(shown['probability'])}:")
+    yield wrapped(f"{said}; its probability is {number(shown['probability'])}:")
     values = [part["value"] for part in parts]
     listed = parts[:_LISTED]
     rows = [(in_columns(part["part"]), part["value"]) for part in listed]
@@ -226,7 +226,7 @@ def _credit(shown: Mapping[str, Any]) -> Iterator[Lines]:
         *(line(name, value, 0) for name, value in sums),
     ]
     if rest:
-        yield _wrapped("The largest parts in size come first; --json gives all of them.")
+        yield wrapped("The largest parts in size come first; --json gives all of them.")
 
 
 def _cells(value: float, longest: float, room: int) -> int:
@@ -242,10 +242,10 @@ def _neurons(shown: Mapping[str, Any]) -> Iterator[Lines]:
             [token, *(number(neurons[j][at], 2) if neurons[j][at] else "·" for j in firing)]
             for at, token in enumerate(tokens)
         ]
-        yield _table(labels, columns)
+        yield table(labels, columns)
         silent = len(neurons) - len(firing)
         if silent:
-            yield _wrapped(
+            yield wrapped(
                 f"{silent} of {many(len(neurons), 'neuron')} never fire here, and write nothing."
             )
     if "opened" in shown:
@@ -260,7 +260,7 @@ def _opened(opened: Mapping[str, Any]) -> Iterator[Lines]:
     ):
         ranked = opened[key]
         for words, some in ((most, ranked[:_TOKENS]), (least, ranked[: -_TOKENS - 1 : -1])):
-            said = [f"{_quoted(one['token'])} {signed(one['value'])}" for one in some]
+            said = [f"{quoted(one['token'])} {signed(one['value'])}" for one in some]
             label = fit(words, 15)
             rows.append(label + _as_many_as_fit(said, terminal_width() - len(label)))
     yield rows
@@ -268,7 +268,7 @@ def _opened(opened: Mapping[str, Any]) -> Iterator[Lines]:
 
 def _lines(shown: Mapping[str, Any]) -> Iterator[Lines]:
     position, source = shown["position"], shown["source"]
-    yield _wrapped(
+    yield wrapped(
         f"The lines of gpt as they are run at position {position}, which reads "
         f"{_reads(shown, position)}, each with what it makes:"
     )
@@ -311,7 +311,7 @@ _VIEWS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Lines]]] = {
 # ---------------------------------------------------------------- tables
 
 
-def _table(labels: Sequence[str], columns: Sequence[Column]) -> Lines:
+def table(labels: Sequence[str], columns: Sequence[Column]) -> Lines:
     """Labels on the left, right-aligned columns beside them; columns for which the terminal has no
     room stand below, again beside the labels."""
     labels = [in_columns(label) for label in labels]
@@ -338,15 +338,17 @@ def _numbered(tokens: Sequence[str]) -> list[str]:
     return [f"{at:>{wide}} {token}" for at, token in enumerate(tokens)]
 
 
-def _wrapped(text: str) -> Lines:
+def wrapped(text: str) -> Lines:
+    """The text in lines of the terminal's width."""
     return wrap(text, terminal_width())
 
 
 def _reads(shown: Mapping[str, Any], position: int) -> str:
-    return _quoted(shown["tokens"][position])
+    return quoted(shown["tokens"][position])
 
 
-def _quoted(token: str) -> str:
+def quoted(token: str) -> str:
+    """A token in quotes, its name cut to a column's width."""
     return f"'{_display(token)}'"
 
 

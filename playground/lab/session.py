@@ -435,6 +435,10 @@ class Session:
         except PluginError as error:
             raise LabError(failure_of(error)) from error
 
+    def display(self, token: int) -> str:
+        """A short name for one token. Raises PluginError."""
+        return self._prepared.encoder.display(token)
+
     def trials(self) -> Trials | None:
         """Tries operations on the model as it is now; None without held-out texts. Raises
         LabError."""
