@@ -71,9 +71,10 @@ bench: $(VENV)/.testing
 	@tools/gallery.sh $(BIN)/python --install
 	@$(BIN)/python tools/bench.py
 
-# The reference page of each hook, from its specification and the protocols.
+# The reference page of each hook and the list of words, from the code itself.
 docs: $(VENV)/.testing
 	$(BIN)/python tools/make_hook_docs.py
+	$(BIN)/python tools/make_words_page.py
 
 # The pictures of the README and of docs/runs.md, made by the app itself.
 shots: $(VENV)/.testing

@@ -119,6 +119,7 @@ def open_playground(
             theme=theme,
             notify=notify,
             plugins=plugin_words(sources),
+            welcome=True,
             leave_surely=leave_surely,
         )
         if theme is not None and theme not in app.available_themes:

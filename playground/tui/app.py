@@ -80,6 +80,7 @@ class PlaygroundApp(OrderedApp[int]):
         theme: str | None = None,
         notify: Notify | None = None,
         plugins: str = "",
+        welcome: bool = False,
         leave_surely: Callable[[int], None] = lambda _: None,
     ) -> None:
         """spec: the settings of the run to open. checkpoint: the state it begins in. said: what the
@@ -89,7 +90,8 @@ class PlaygroundApp(OrderedApp[int]):
         a recorded run, opened instead of `spec`. changes: settings with which that run goes on from
         the end of its record, as a fork. theme: a name; the one of last time, if not given.
         notify: how the end of a run is told; as last time, if not given. plugins: the options that
-        choose the plugins, for commands that a person may paste.
+        choose the plugins, for commands that a person may paste. welcome: tell somebody who has
+        never been here what to press.
         leave_surely: called with the exit code before the screen is taken down, which may hang;
         see quit.leave_surely.
         """
@@ -119,6 +121,10 @@ class PlaygroundApp(OrderedApp[int]):
         self._spec = spec
         self._checkpoint = checkpoint
         self._sampling, self._said = sampling, said
+        here_before = self.preferences.get("welcomed", False)
+        self._new_here = welcome and not here_before and run is None and checkpoint is None
+        self._greeting = False
+        """True while a person is told what to press."""
         self._redraw_due = False
         self._leaving = False
         self._leave_surely = leave_surely
@@ -189,7 +195,9 @@ class PlaygroundApp(OrderedApp[int]):
             await opening.open("{}")  # in place of the wanted run, whose failure was told
         if self._probes is not None and self.model.info is not None:
             await self.controller.training.set_probes(self._probes)
-        await self.controller.runs.offer()
+        await self.controller.runs.offer(new=self._run is None and self._checkpoint is None)
+        self._greeting = self.model.welcome = self._new_here and not self.model.offer
+        self.redraw()
 
     # ------------------------------------------------------------ what the controller reports
 
@@ -203,9 +211,27 @@ class PlaygroundApp(OrderedApp[int]):
         self.refresh(layout=True)
         self.redraw()
 
+    @override
+    async def run_action(self, *args: Any, **options: Any) -> bool:
+        """Do what a key is for. The offer to go on with another run has had its time then."""
+        done = await super().run_action(*args, **options)
+        if done and self.model.offer:
+            self.model.offer = ()
+            self.redraw()
+        return done
+
+    def _greet(self) -> None:
+        """Greet nobody any more who trains, or has had enough of it, now and at later starts."""
+        if self.model.step or self.model.running:
+            self.model.welcome = False
+        if self._greeting and not self.model.welcome:
+            self._greeting = False
+            self.preferences.set("welcomed", True)
+
     def _draw_now(self) -> None:
         self._redraw_due = False
         if self.main.is_mounted and not self._leaving:
+            self._greet()
             if not self._covered:
                 self._front.draw()
             self.caption.show(self.model)

@@ -107,6 +107,8 @@ MAIN_BINDINGS = [
     _key("exclamation_mark", "dialog('wrong')", "what is wrong",
          "The plugin that fails or is stale, its traceback, and a way on", LOOK, show=False,
          display="!"),
+    _key("full_stop", "explain", "explain", "What each word and sign of the panel means", LOOK,
+         display="."),
     _key("z", "zoom", "zoom", "Give the whole screen to one panel, and back", LOOK),
     _key("1", "panel(1)", "data set panel", "Go to the data set", LOOK, show=False),
     _key("2", "panel(2)", "loss panel", "Go to the loss", LOOK, show=False),

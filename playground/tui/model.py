@@ -70,6 +70,24 @@ class EngineSpeed:
     """How many times as fast as the scalar engine, estimated."""
 
 
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """The word of the screen that a person has explained to them, one after another."""
+
+    part: int
+    """The part of the screen that the word stands in, as words.TOP."""
+    name: str
+    """The word as it is explained everywhere."""
+    shown: str
+    """The word or sign as it stands on the screen now."""
+    whole: str
+    """What the word means, with all that is worth knowing."""
+    brief: str
+    """The same in one sentence, for less room."""
+    place: str
+    """Which word of how many: "4/14"."""
+
+
 @dataclass
 class PlaygroundModel:
     """The state of the whole screen."""
@@ -124,6 +142,12 @@ class PlaygroundModel:
     """Why there is no preview: a prompt outside the vocabulary, say, or a knob out of range."""
     interpreting: bool = True
     """True if a sentence under the losses says what they mean."""
+    telling: Telling | None = None
+    """The word that is explained in the place of the sentence, if one is."""
+    welcome: bool = False
+    """True until a person who has never been here knows what to press, or does not want to."""
+    offer: tuple[str, ...] = ()
+    """What there is to go on with, in words, the longest form first; gone with the first key."""
     adopted: int = 0
     """How often the worker, and not the person, has changed the sampling."""
     seeking: bool = False

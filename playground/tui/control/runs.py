@@ -72,33 +72,35 @@ class Runs:
 
     # ------------------------------------------------------------ at the start
 
-    async def offer(self) -> None:
-        """Tell the person of the run that was interrupted last, if there is one."""
+    async def offer(self, *, new: bool) -> None:
+        """Say what there is to go on with: the run that was interrupted last, or else, at the start
+        of a new run, the one that `resume` would open."""
         if self.store is None:
             return
         try:
-            rows = [row for row in await self.store.interrupted() if row.step]
+            lost = [row for row in await self.store.interrupted() if row.step]
+            last = await self._last(last_run()) if new and not lost else None
         except LabError as error:
             self._told = error.title
             on = "What is trained before that is not recorded."
             self._context.say(Remark(error.title, f"{error.message} {on}", "warning"))
             return
-        if rows:
-            self._offer(rows)
+        model = self._context.model
+        if lost:
+            self._offered = lost[0].id
+            model.offer = offer_of(lost[0], others=len(lost) - 1, interrupted=True)
+        elif last is not None:
+            model.offer = offer_of(last)
+        self._context.changed()
         with suppress(LabError):
             await self.store.tidy()
 
-    def _offer(self, rows: list[RunRow]) -> None:
-        row = rows[0]
-        self._offered = row.id
-        more = f" {len(rows) - 1} more are in the list of runs (a)." if len(rows) > 1 else ""
-        self._context.say(
-            Remark(
-                "A run was interrupted",
-                f"{said(row)}, {ago(row.touched)}. o goes on with it; nothing of it is lost.{more}",
-                "warning",
-            )
-        )
+    async def _last(self, kept: Path) -> RunRow | None:
+        """The run that was recorded last; None if the file `kept` is newer. Raises LabError."""
+        assert self.store is not None
+        row = await self.store.latest(but=self._context.model.run)
+        newer = row is None or (kept.exists() and kept.stat().st_mtime > row.touched)
+        return None if newer else row
 
     async def resume(self) -> None:
         """Go on with the run that was at work last: one of the store, or the unrecorded one that
@@ -133,10 +135,10 @@ class Runs:
         try:
             rows = await self.store.interrupted() if offered is not None else []
             row = next((row for row in rows if row.id == offered), None)
-            row = row or await self.store.latest(but=self._context.model.run)
+            row = row or await self._last(kept)
         except LabError:
             return False
-        if row is None or (kept.exists() and kept.stat().st_mtime > row.touched):
+        if row is None:
             return False
         if await self._opening.open_recorded(row.id):
             self._context.say(Remark("Welcome back", f"{said(row)}."))
@@ -313,6 +315,28 @@ class Runs:
             self._told = ""
         elif was is not None and now is None and record is not None:
             self._context.say(Remark("The run is recorded again", "Nothing of it is missing."))
+
+
+def offer_of(row: RunRow, *, others: int = 0, interrupted: bool = False) -> tuple[str, ...]:
+    """What there is to go on with, the longest form first. others: how many more were
+    interrupted."""
+    name = f" “{visible(row.name)}”" if row.name else ""
+    run = f"run {row.id}{name} ({visible(row.dataset)})"
+    at = f"step {row.at:,} of {row.steps:,}"
+    when = f"{'interrupted' if interrupted else 'left'} {ago(row.touched)}"
+    does = "goes on with"
+    if row.at >= row.steps:
+        does, at = "opens", f"all {row.steps:,} steps done"
+    lost = "; nothing of it is lost" if interrupted else ""
+    more = f" {others} more in the list of runs (a)." if others else " a shows all runs."
+    return (
+        f"o {does} {run}, {at}, {when}{lost}.{more} space trains this new run.",
+        f"o {does} {run}, {at}, {when}{lost}.{more}",
+        f"o {does} {run}, {at}, {when}.{more}",
+        f"o {does} {run}, {at}, {when}.",
+        f"o {does} run {row.id}, {at}, {when}.",
+        f"o {does} run {row.id}, {at}.",
+    )
 
 
 def said(row: RunRow) -> str:

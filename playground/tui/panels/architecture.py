@@ -28,18 +28,6 @@ PARTS = {
     "lm_head": "token scores",
 }
 """What each matrix does, in a word or two."""
-SENTENCES = {
-    "wte": "What the model knows of each token, a row each.",
-    "wpe": "What it knows of each position, a row each.",
-    "attn_wq": "What a position looks for in the text before it.",
-    "attn_wk": "What a position offers to be found by.",
-    "attn_wv": "What a position hands on when a head reads it.",
-    "attn_wo": "Writes what the heads found into the stream.",
-    "mlp_fc1": "What wakes each neuron, a row each.",
-    "mlp_fc2": "What each neuron writes into the stream, a column each.",
-    "lm_head": "How the stream scores each next token, a row each.",
-}
-"""What each matrix does, in a sentence."""
 
 
 class ArchitectureMap(Sheet, can_focus=True):

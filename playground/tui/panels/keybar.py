@@ -10,19 +10,37 @@ from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
 
-from playground.tui.bindings import action_name
+from playground.tui.bindings import MAIN_BINDINGS, action_name
+from playground.tui.explain.reading import Told
+from playground.tui.explain.words import Word
 from playground.tui.styles import MUTED, POINTED
 from playground.tui.widgets.static_text import Words
 
 IMPORTANCE = {
     name: place
     for place, name in enumerate(
-        ("help", "leave", "step", "run", "datasets", "settings", "inside", "command-palette",
-         "back", "fork", "runs", "sample", "speed.1", "zoom", "tokenizers", "plugins", "reset")
+        ("help", "leave", "command-palette", "step", "run", "datasets", "settings", "inside",
+         "back", "explain", "fork", "runs", "sample", "speed.1", "zoom", "tokenizers", "plugins",
+         "reset")
     )
 }  # fmt: skip
 """Which keys are shown when not all fit, by the names of their actions: help and the way out
 first."""
+ALWAYS = 5
+"""How many of them come before the keys of what has the focus."""
+
+
+_TOOLTIPS = {
+    **{binding.action: f"{binding.tooltip}." for binding in MAIN_BINDINGS},
+    "focused.cursor(-1)": "Moves the chart's cursor, which reads out the values.",
+    "focused.pick": "Goes to the step under the cursor.",
+    "focused.clear_cursor": "Takes the cursor away.",
+    "focused.move(-1)": "Goes to the step before, or the next.",
+    "focused.leap(-1)": "Goes a twentieth of what is recorded, back or on.",
+    "focused.move(0, 1)": "Moves the cursor over the numbers.",
+    "focused.choose(1)": "Shows the matrix that a token passes next.",
+}
+"""What the keys do, by their actions."""
 
 
 class _Key(NamedTuple):
@@ -66,7 +84,7 @@ class KeyBar(Words):
         width = self.size.width or self.app.size.width - 2
         keys = [
             _Key(
-                ranks.get(action_name(binding.action), len(ranks)),
+                ranks.get(action_name(binding.action) or binding.key, len(ranks)),
                 binding.key_display or binding.key,
                 "pause" if binding.action == "run" and running else binding.description,
                 binding.action,
@@ -84,11 +102,21 @@ class KeyBar(Words):
         x = 1
         for _, sign, words, action in keys:
             parts += [(sign, POINTED), (f" {words}", MUTED), "  "]
-            self._places.append((x, x + len(sign) + len(words) + 1, action))
+            self._places.append((x, f"{sign} {words}", action))
             x += len(sign) + len(words) + 3
         self.say(Content.assemble(*parts))
 
+    _places: Sequence[tuple[int, str, str]] = ()
+    """Where each key begins, its words, and its action."""
+
+    def told(self) -> list[Told]:
+        """Each key, and what it does."""
+        return [
+            Told(0, start, text, Word(text.partition(" ")[0], _TOOLTIPS.get(action, text)))
+            for start, text, action in self._places
+        ]
+
     def on_click(self, event: events.Click) -> None:
-        for start, end, action in getattr(self, "_places", []):
-            if start <= event.x < end:
+        for start, text, action in self._places:
+            if start <= event.x < start + len(text) and action:
                 self.post_message(self.Pressed(action))

@@ -82,8 +82,7 @@ class LossPanel(Panel):
 
     _legend = ""
 
-    def on_chart_cursor_moved(self, event: Chart.CursorMoved) -> None:
-        event.stop()
+    def on_chart_cursor_moved(self) -> None:
         self._read_out()
 
     def _read_out(self) -> None:

@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.message import Message
 
 from playground.lab.protocol.run import MatrixKind
+from playground.tui.explain.words import KIND_SENTENCES, SENTENCES
 from playground.tui.model import (
     KIND_LABELS,
     KIND_NAMES,
@@ -19,21 +20,12 @@ from playground.tui.model import (
     describe_row_and_column,
     row_labels,
 )
-from playground.tui.panels.architecture import SENTENCES, ArchitectureMap
+from playground.tui.panels.architecture import ArchitectureMap
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
 from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.static_text import Words
-
-KIND_SENTENCES: dict[MatrixKind, str] = {
-    "weights": "Each cell shows the sign and the size of a number.",
-    "gradients": "Gradients: a step moves each number against its own.",
-    "update": "Δ: by how much the last step moved each number.",
-    "first_moment": "m: Adam's running mean of the gradients.",
-    "second_moment": "v: Adam's running mean of their squares.",
-}
-"""What each view of a matrix shows."""
 
 
 class ParametersPanel(Panel):

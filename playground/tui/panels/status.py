@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from textual.content import Content
 
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.frames import Frame
 from playground.tui.interpretation import interpret
-from playground.tui.model import SPEEDS, PlaygroundModel
+from playground.tui.model import SPEEDS, PlaygroundModel, Telling
+from playground.tui.panels.welcome import LINES
 from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
 from playground.tui.widgets.gauge import progress_cells
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 STATE_GLYPHS = {
     "ready": ("○", MUTED),
@@ -209,10 +212,38 @@ class StatusLine(Words):
 
 
 class Sentence(Words):
-    """The third line: a sentence that says what the numbers mean. `k` takes it away."""
+    """The third line: a sentence that says what the numbers mean. `k` takes it away. The line is
+    also where a word is explained, and where it stands what there is to go on with."""
 
-    def show(self, model: PlaygroundModel) -> None:
-        self.display = model.interpreting
-        if model.interpreting:
-            width = self.size.width or self.app.size.width - 2
-            self.say(Content(interpret(model, width)))
+    def show(self, model: PlaygroundModel, *, room_for_callouts: bool = True) -> None:
+        """room_for_callouts: False if the welcome has to be told in this line."""
+        width = self.size.width or self.app.size.width - 2
+        words = self._words(model, width, room_for_callouts)
+        self.display = words is not None
+        if words is not None:
+            self.say(words)
+
+    @staticmethod
+    def _words(model: PlaygroundModel, width: int, room_for_callouts: bool) -> Content | None:
+        telling = model.telling
+        if telling is not None:
+            return _telling(telling, width)
+        if model.welcome and not room_for_callouts:
+            return Content.styled(fitting(LINES, width), POINTED)
+        if model.offer:
+            return Content.styled(fitting(model.offer, width), POINTED)
+        return Content(interpret(model, width)) if model.interpreting else None
+
+
+def fitting(texts: Sequence[str], width: int) -> str:
+    """The first of these texts that fits, or else the last, cut."""
+    return next((text for text in texts if cell_len(text) <= width), fit(texts[-1], width))
+
+
+def _telling(telling: Telling, width: int) -> Content:
+    """A word, what it means, and which of how many it is."""
+    room = max(1, width - len(telling.place) - 2)
+    name = f"{visible(telling.shown)}  "
+    words = fitting((name + telling.whole, name + telling.brief), room).removeprefix(name)
+    gap = " " * max(2, width - cell_len(name + words) - len(telling.place))
+    return Content.assemble((name, POINTED), words, gap, (telling.place, MUTED))

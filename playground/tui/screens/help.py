@@ -14,65 +14,10 @@ from textual.geometry import Size
 from textual.widget import Widget
 from typing_extensions import override
 
+from playground.tui.explain.words import LOOKING_AT, PART_NAMES, TOP, table
 from playground.tui.screens.dialog import MUTED, Dialog, Line, key_name
 from playground.tui.widgets.text import fit, visible
 from playground.widths import cell_len
-
-LOOKING_AT: dict[int, tuple[str, str]] = {
-    1: (
-        "Data set",
-        "The text the model learns from, cut into documents; here a document is one name, line or "
-        "window. Each training step takes one of them. The model reads it piece by piece (the "
-        "pieces are called tokens) and guesses each next one. The number under a token says how "
-        "surprised it was, in nats: 0 is no surprise at all, 0.7 a coin toss, 3.3 a blind guess "
-        "among 27. The dot · marks where a text begins and ends.",
-    ),
-    2: (
-        "Loss",
-        "The mean surprise of each step: the lower, the better the model guesses. One document is "
-        "easy and the next hard, so the loss jumps; the line through it is its moving average "
-        "(ema). The diamonds are the loss on held-out texts that are never trained on, ± its "
-        "standard error: if they rise while the average falls, the model learns by heart. The "
-        "dotted lines are what counting the training texts reaches on the same held-out texts: "
-        "uniform knows nothing, unigram how common each token is, bigram which token follows "
-        "which, trigram which follows which two. A diamond below bigram by more than the ± has "
-        "learnt something. m draws metrics below, each at a scale of its own.\n"
-        "The line under the chart is the run's timeline: heavy where steps are recorded, ● where "
-        "you are, · texts sampled, ◆ something set by hand, ┴ a fork. Home, End, b and the mouse "
-        "take you along it, and everything on the screen is then as it was at that step. Going "
-        "back loses nothing: if you change something there, the run branches off as a new one.",
-    ),
-    3: (
-        "Parameters",
-        "The numbers the model is made of, one coloured cell each: everything it has learnt is in "
-        "them. wte holds a row for each token, wpe one for each position, attention (wq, wk, wv, "
-        "wo) looks back at earlier tokens, the mlp works on what it found, and lm_head turns the "
-        "result into a score for each possible next token. grads say in which direction each "
-        "number should move to lower the loss; update (Δ) is how far the last step moved it; m and "
-        "v are Adam's moments. Zoomed (z), a map shows the way of a token through the matrices, "
-        "and how strongly the last step pulled at each.",
-    ),
-    4: (
-        "Sampling",
-        "How the model writes. It gives every possible next token a score (its logit), the scores "
-        "become chances, and one token is drawn; then again, until it draws the end. The bars are "
-        "those chances after your prompt; the line │ in a bar is the raw chance, before the "
-        "controls above change it. Low temperature makes the likely likelier and the texts "
-        "plainer, high temperature makes them bolder. top-k, top-p and min-p leave out unlikely "
-        "tokens. None of this changes the model. A text marked in data is a document of the data; "
-        "one marked recited stands word for word in a longer document; a new one does neither.",
-    ),
-    5: (
-        "Panel",
-        "A picture of the run that was contributed: by the playground itself, or by a plugin of "
-        "yours. The histogram counts how many weights are how large; in gradient-flow, a bar that "
-        "is very short beside the others says that hardly anything is learnt there. attention "
-        "shows from which positions each head takes something, row by row; logit-lens what the "
-        "model would say if its depth ended at each stage. A panel that "
-        "takes long is drawn less often, and one that fails is switched off without harm to the "
-        "run. 5 chooses another, 3 returns to the parameters.",
-    ),
-}
 
 
 class Scroller(VerticalScroll):
@@ -100,6 +45,7 @@ class HelpScreen(Dialog[None]):
         #help-scroll { height: auto; max-height: 80vh; }
         &.-low #help-scroll { height: 1fr; max-height: 100%; }
         #help-about { max-width: 92; margin: 0 0 1 0; }
+        #help-words { margin: 1 0 0 0; }
     }
     """
 
@@ -110,6 +56,11 @@ class HelpScreen(Dialog[None]):
         title and the text of something else that is explained."""
         super().__init__()
         self._groups = grouped(bindings)
+        self._words = tuple(
+            (PART_NAMES[part], rows)
+            for part in ((panel_number, TOP) if panel_number else ())
+            if (rows := tuple(table(part)))
+        )
         title, text = LOOKING_AT.get(panel_number, ("", ""))
         self._about = (f"{panel_number} {title}", text) if text else about
 
@@ -122,6 +73,7 @@ class HelpScreen(Dialog[None]):
         yield Scroller(
             Line(about, id="help-about"),
             KeyTable(self._groups),
+            KeyTable(self._words, id="help-words"),
             id="help-scroll",
             can_focus=True,
         )
@@ -143,8 +95,8 @@ class KeyTable(Widget):
     """Cells from which on there is room for two columns."""
     GAP = 3
 
-    def __init__(self, groups: Sequence[Group]) -> None:
-        super().__init__()
+    def __init__(self, groups: Sequence[Group], *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self._groups = tuple(groups)
         self._keys = max((cell_len(key) for _, rows in groups for key, _ in rows), default=0)
         self._drawn: tuple[int, Content, int] | None = None

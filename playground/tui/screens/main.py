@@ -9,6 +9,8 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
+from textual.content import Content
+from textual.geometry import Region
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -19,19 +21,26 @@ from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.control.controller import Controller
 from playground.tui.control.run_actions import RunActions
 from playground.tui.dialogs import Dialogs
+from playground.tui.explain.reading import word_at
+from playground.tui.explain.words import KEYS, TOP
 from playground.tui.model import MATRIX_KINDS
 from playground.tui.panels.dataset import DatasetPanel
+from playground.tui.panels.focus_keys import keys_for
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
 from playground.tui.panels.panel import Panel
 from playground.tui.panels.parameters import ParametersPanel
 from playground.tui.panels.plugin import PluginPanel
+from playground.tui.panels.pointer import Pointer
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import Sentence, StatusLine, TitleLine
 from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.panels.welcome import TEXTS, Callout, show_callouts
 from playground.tui.screens.dialog import passed
+from playground.tui.styles import POINTED
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
+from playground.tui.widgets.text import visible
 
 
 class MainScreen(RunActions, Screen[None]):
@@ -72,6 +81,8 @@ class MainScreen(RunActions, Screen[None]):
             yield ParametersPanel(id="panel-3")
             yield PluginPanel(id="panel-5")
         yield KeyBar(id="keys")
+        yield from (Callout(number) for number in range(len(TEXTS)))
+        yield Pointer(id="pointer")
 
     def on_mount(self) -> None:
         self._arrange()
@@ -94,10 +105,13 @@ class MainScreen(RunActions, Screen[None]):
         wanted = self.model.request()
         self.query_one(TitleLine).show(self.model)
         self.query_one(StatusLine).show(self.model)
-        self.query_one(Sentence).show(self.model)
+        chart = self.query_one(Chart)
+        callouts = show_callouts(self, self.model, chart.region if chart.display else Region())
+        self.query_one(Sentence).show(self.model, room_for_callouts=callouts)
         for panel in self.query(Panel):
             if panel.display:
                 panel.show(self.model)
+        self.query_one(Pointer).show(self.model)
         self._draw_keys()
         if self.model.request() != wanted:
             self._controller.frames.touch()  # there is room for more than the last frame brought
@@ -107,8 +121,10 @@ class MainScreen(RunActions, Screen[None]):
         self._controller.context.changed()
 
     def _draw_keys(self) -> None:
-        bindings = [binding for binding in MAIN_BINDINGS if binding.show]
-        self.query_one(KeyBar).show_bindings(bindings, self.model.running)
+        """Name the keys of what has the focus, and those of the screen."""
+        if self.query(KeyBar):
+            keys, ranks = keys_for(self.focused, self._zoomed is not None)
+            self.query_one(KeyBar).show_bindings(keys, self.model.running, ranks)
 
     # ------------------------------------------------------------ panels
 
@@ -165,6 +181,10 @@ class MainScreen(RunActions, Screen[None]):
         panel = self.focused_panel
         if panel is not None:
             self._chosen = panel.NUMBER
+        self._draw_keys()
+
+    def on_chart_cursor_moved(self) -> None:
+        self._draw_keys()
 
     def _zoom(self, zoomed: Panel | None) -> None:
         self._zoomed = zoomed
@@ -183,6 +203,9 @@ class MainScreen(RunActions, Screen[None]):
     def action_escape(self) -> None:
         """Leave the innermost thing there is to leave: an opening, a way to a step, a field, a
         cursor, a zoom, the contributed panel."""
+        if self.model.welcome:
+            self.model.welcome = False
+            self._controller.context.changed()
         if self.model.opening is not None and self._controller.opening.cancel():
             return
         if self.model.going is not None:
@@ -268,6 +291,29 @@ class MainScreen(RunActions, Screen[None]):
         if kind is not None:
             self.model.kind = kind
         self._controller.frames.touch()
+
+    # ------------------------------------------------------------ explaining
+
+    def explanation(self) -> Content | None:
+        """What the word or sign under the mouse means, for the tooltip."""
+        labels = [label for label, _ in self.model.measured]
+        found = word_at(self, self.app.mouse_position, labels)
+        if found is None or found.word is None:
+            return None
+        return Content.assemble((visible(found.shown), POINTED), "\n", found.word.whole)
+
+    tooltip = property(explanation)  # Textual asks for it when the mouse rests
+
+    def action_explain(self) -> None:
+        """Explain the words and signs of the chosen panel, one after another."""
+        self.query_one(Pointer).begin(self.model, self._chosen)
+
+    def on_pointer_moved(self) -> None:
+        self.draw()
+
+    def on_pointer_ended(self, event: Pointer.Ended) -> None:
+        self.action_panel(event.part if TOP < event.part < KEYS else self._chosen)
+        self.draw()
 
     def action_inside(self) -> None:
         """Open the microscope."""
