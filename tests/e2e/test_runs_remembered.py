@@ -117,8 +117,8 @@ def test_a_playground_that_was_killed_offers_its_run_and_goes_on_with_it(
     assert ends(worker, 10)
 
     second = launch()
-    offer = second.wait_for("A run was interrupted")
-    assert re.search(r"names, step \d+ of 800, a moment ago", offer)
+    offer = second.wait_for("o goes on with run 1")
+    assert re.search(r"step \d+ of 800, interrupted a moment ago", offer)
     second.press("o")
     back = second.wait_for(lambda s: "Welcome back" in s and step_of(s) > 0)
     lost = step_of(screen) - step_of(back)

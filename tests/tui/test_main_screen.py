@@ -15,9 +15,9 @@ from playground.lab.client.events import WorkerBack, WorkerLost
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.run import Notice, RunInfo
 from playground.lab.protocol.sampling import Link, Sampling
+from playground.tui.explain.words import word_of
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.sampling import SamplingPanel
-from playground.tui.screens.help import LOOKING_AT
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.slider import Slider
 from tests.tui.scripted import ScriptedLab
@@ -134,7 +134,7 @@ async def test_the_line_in_a_bar_is_named_where_there_is_room_and_in_the_help() 
         await seen(pilot, lambda: app.text("#sampling-next") == "next token at the start │ raw")
         await pilot.press("slash", *"samantha")
         await seen(pilot, lambda: app.text("#sampling-next") == "next token after “samantha”")
-    assert "the line │ in a bar is the raw chance" in LOOKING_AT[4][1]
+    assert "The line │ in a bar is the raw chance" in word_of("raw").brief
 
 
 async def test_a_shorter_chain_is_drawn_while_the_controls_of_the_one_before_still_go() -> None:

@@ -267,8 +267,8 @@ async def test_an_interrupted_run_is_offered_and_o_goes_on_with_it(store: Path) 
         run = opened.create(new_run("lost"), "process 1 on another machine")
         opened.append(run, steps(0, 30, status="running"))
     async with playing(store=store) as (app, pilot):
-        await seen(pilot, lambda: "A run was interrupted" in app.said)
-        assert "lost (names), step 30 of 1,000, a moment ago. o goes on with it" in app.said
+        offer = "o goes on with run 3 “lost” (names), step 30 of 1,000, interrupted a moment ago"
+        await seen(pilot, lambda: app.text("#sentence").startswith(offer))
         await pilot.press("o")
         await at(pilot, 30)
         assert "Welcome back lost (names), step 30 of 1,000." in app.said
@@ -283,7 +283,7 @@ async def test_the_interrupted_run_is_gone_on_with_though_another_was_left_after
         opened.append(lost, steps(0, 30, status="running"))
         opened.append(opened.create(new_run("left"), ""), steps(0, 50, status="paused"))
     async with playing(store=store) as (app, pilot):
-        await seen(pilot, lambda: "lost (names), step 30 of 1,000" in app.said)
+        await seen(pilot, lambda: "“lost” (names), step 30 of 1,000" in app.text("#sentence"))
         await pilot.press("o")
         await at(pilot, 30)
         assert "run 3 lost" in app.text("#title")

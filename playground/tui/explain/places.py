@@ -220,7 +220,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         (r"[█▏▎▍▌▋▊▉]+", "bar"),
     ),
     "sampling-texts": _rules(
-        (r"g samples now; every 100|g samples now;|every 100 steps too|steps too(?= *$)", "none yet"),
+        (r"g samples now;(?: every 100)?|every 100 steps too|steps too(?= *$)", "none yet"),
         (r"^step [\d,]+(?: .*)?", "batch"),
         (r"(?<= )new *$", "new"),
         (r"(?<= )in data *$", "in data"),

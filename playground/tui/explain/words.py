@@ -294,7 +294,7 @@ _OF_SAMPLING = {
         "0.1 drops what has less than a tenth of the best chance; off keeps all."),
     "knob": Word("a control", "A strategy of the chain; c says what it does."),
     "track": Word("━●─", "The value, on the range it has; arrows or the mouse move it."),
-    "value": Word("0.50", "The value of the control; type a number to set it.",
+    "value": Word("0.50", "The value of the control; enter lets you type a number.",
         "off has no effect."),
     "prompt": Word("prompt", "What samples begin with; / types it."),
     "next": Word("next token", "The chances of what comes after the prompt.",

@@ -74,26 +74,34 @@ _IN_A_FIELD = {"help": "F1", "leave": "^q", "command-palette": "^p"}
 _A_NUMBER = (_hint("enter", "", "set"), _hint("esc", "", "as before"))
 
 
+STEPS = ALWAYS + 2
+"""The rank after which the keys of a panel come: step and run are before them."""
+
+
 def keys_for(focused: Widget | None, zoomed: bool) -> Keys:
     """The keys to name while this widget has the focus. zoomed: one panel has the whole screen."""
-    typing = isinstance(focused, Input)
-    number = isinstance(focused, Slider) and focused.editing
     own = [] if focused is None else list(_own(focused))
-    if typing or number:
+    rank = ALWAYS if own and own[-1].key == "esc" else STEPS
+    if _is_typed_into(focused):
         rest = [
             _hint(_IN_A_FIELD[name], binding.action, binding.description)
             for binding in MAIN_BINDINGS
             if (name := action_name(binding.action)) in _IN_A_FIELD
         ]
     else:
+        if zoomed:
+            own.insert(0, _hint("z", "zoom", "all panels"))
+            rank = ALWAYS
         taken = {binding.action for binding in own}
         rest = [one for one in MAIN_BINDINGS if one.show and one.action not in taken]
-        if zoomed:
-            own.append(_hint("z", "zoom", "all panels"))
-            rest = [one for one in rest if one.action != "zoom"]
-    ranks = {name: rank + len(own) * (rank >= ALWAYS) for name, rank in IMPORTANCE.items()}
-    ranks |= {action_name(one.action) or one.key: ALWAYS + at for at, one in enumerate(own)}
+    ranks = {name: place + len(own) * (place >= rank) for name, place in IMPORTANCE.items()}
+    ranks |= {action_name(one.action) or one.key: rank + at for at, one in enumerate(own)}
     return Keys([*own, *rest], ranks)
+
+
+def _is_typed_into(focused: Widget | None) -> bool:
+    """True if letters are text, or digits a number, where the focus is."""
+    return isinstance(focused, Input) or (isinstance(focused, Slider) and focused.editing)
 
 
 def _own(focused: Widget) -> Sequence[Binding]:

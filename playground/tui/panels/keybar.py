@@ -26,8 +26,8 @@ IMPORTANCE = {
 }  # fmt: skip
 """Which keys are shown when not all fit, by the names of their actions: help and the way out
 first."""
-ALWAYS = 5
-"""How many of them come before the keys of what has the focus."""
+ALWAYS = 3
+"""How many of them are shown wherever the focus is."""
 
 
 _TOOLTIPS = {

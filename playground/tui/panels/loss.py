@@ -82,7 +82,8 @@ class LossPanel(Panel):
 
     _legend = ""
 
-    def on_chart_cursor_moved(self) -> None:
+    def on_chart_cursor_moved(self, event: Chart.CursorMoved) -> None:
+        event.stop()
         self._read_out()
 
     def _read_out(self) -> None:

@@ -85,6 +85,7 @@ class MainScreen(RunActions, Screen[None]):
         yield Pointer(id="pointer")
 
     def on_mount(self) -> None:
+        self.bindings_updated_signal.subscribe(self, lambda _: self._draw_keys())
         self._arrange()
         self.draw()
 
@@ -181,10 +182,6 @@ class MainScreen(RunActions, Screen[None]):
         panel = self.focused_panel
         if panel is not None:
             self._chosen = panel.NUMBER
-        self._draw_keys()
-
-    def on_chart_cursor_moved(self) -> None:
-        self._draw_keys()
 
     def _zoom(self, zoomed: Panel | None) -> None:
         self._zoomed = zoomed

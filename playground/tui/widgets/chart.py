@@ -212,6 +212,8 @@ class Chart(LineWidget, can_focus=True):
         before = self.cursor
         self._pinned, self._hover = pinned, hover
         if self.cursor != before:
+            if (self.cursor is None) != (before is None):
+                self.refresh_bindings()
             self.changed()
             self.post_message(self.CursorMoved(self, self.cursor))
 

@@ -230,12 +230,15 @@ class Slider(Control):
 
     def _type(self, text: str | None) -> None:
         if text != self._typed:
+            if (text is None) != (self._typed is None):
+                self.refresh_bindings()  # enter and escape are for the number now, or no more
             self._typed = text
             self.changed()
 
     def _commit(self) -> bool:
         """Take the typed number; False, and the reason is told, if it cannot be taken."""
         text, self._typed = self._typed or "", None
+        self.refresh_bindings()
         self.changed()
         if not text:
             return True

@@ -12,11 +12,12 @@ from textual.widgets import Button, Static
 
 from playground.catalog import Catalog
 from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.explain.words import LOOKING_AT, TOP, table
 from playground.tui.panels.too_small import fitting_words
 from playground.tui.screens.dialog import KeyLine, Line, key_name
 from playground.tui.screens.files.paths import PathInput
 from playground.tui.screens.files.save import SaveScreen
-from playground.tui.screens.help import LOOKING_AT, HelpScreen, KeyTable, halves
+from playground.tui.screens.help import HelpScreen, KeyTable, halves
 from playground.tui.screens.message import MessageScreen
 from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.pick.datasets import DatasetScreen
@@ -83,6 +84,10 @@ async def test_help_names_every_key_once_and_says_what_the_panel_shows(
             assert key_name(binding) in shown
         assert "Ten [b]steps[/b] down" in shown
         assert LOOKING_AT[panel][1] in app.screen.query_one("#help-about", Line).words
+        words = str(app.screen.query_one("#help-words", KeyTable).render())
+        for part in (panel, TOP):
+            for name, sentence in table(part):
+                assert f"{name} " in words and sentence.split()[0] in words
 
 
 async def test_help_scrolls_with_the_arrows(host: Callable[..., Any]) -> None:
