@@ -43,7 +43,6 @@ _HINTS: dict[type[Widget], tuple[Binding, ...]] = {
         _hint("←→", "focused.cursor(-1)", "cursor"),
         _hint("n", "window", "last n"),
         _hint("l", "log_axis", "log"),
-        _hint("m", "dialog('metrics')", "metrics"),
     ),
     Scrubber: (
         _hint("←→", "focused.move(-1)", "go to a step"),
