@@ -16,7 +16,7 @@ from textual.widgets import Tooltip
 from playground.lab.protocol.run import Notice, RecordState
 from playground.lab.protocol.sampling import SampleBatch, SampleText
 from playground.tui.explain.reading import word_at, words_on
-from playground.tui.explain.words import KEYS, LOOKING_AT, TOP, WIDEST, WORDS, panel_word
+from playground.tui.explain.words import KEYS, LOOKING_AT, TOP, WIDE, WIDEST, WORDS, panel_word
 from playground.tui.panels.pointer import Pointer
 from playground.tui.panels.status import StatusLine
 from playground.tui.widgets.chart import Chart
@@ -93,10 +93,12 @@ async def test_a_word_without_an_explanation_is_found_missing(
 
 
 @pytest.mark.parametrize("part", WORDS)
-def test_an_explanation_fits_into_80_columns_and_is_a_sentence(part: int) -> None:
-    words = [*WORDS[part].values(), *([panel_word(part)] if part in LOOKING_AT else [])]
+def test_an_explanation_fits_into_the_line_and_is_a_sentence(part: int) -> None:
+    own = WORDS[part].values()
+    words = [*own, *([panel_word(part)] if part in LOOKING_AT else [])]
     for word in words:
         assert cell_len(f"{word.name}  {word.brief}") <= WIDEST, word
+        assert cell_len(f"{word.name}  {word.whole}") <= WIDE or word not in own, word
         assert word.whole.endswith("."), word
     assert len({word.name for word in words}) == len(words)
 

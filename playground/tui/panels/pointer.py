@@ -14,7 +14,8 @@ from playground.tui.explain.reading import Found, words_on
 from playground.tui.explain.words import DATA, KEYS, TOP, Word, word_of
 from playground.tui.model import PlaygroundModel, Telling
 from playground.tui.widgets.static_text import Words
-from playground.tui.widgets.text import fit, visible
+from playground.tui.widgets.text import visible
+from playground.widths import set_cell_size
 
 MARKED = 20
 """The most cells that are marked, so that a marked row of a matrix can still be read."""
@@ -157,7 +158,7 @@ class Pointer(Words, can_focus=True):
     def _mark(self, found: Found) -> None:
         width = min(found.region.width, MARKED)
         text = found.text if found.text.strip() else "▐"
-        self.say(Content(fit(visible(text), width)))
+        self.say(Content(set_cell_size(visible(text), width)))
         offset = (found.region.x, found.region.y)
         if self.styles.offset.x.value != offset[0] or self.styles.offset.y.value != offset[1]:
             self.styles.offset = offset
