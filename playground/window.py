@@ -142,6 +142,11 @@ class Window:
         self.leave()
         self._write = None
 
+    @property
+    def shown(self) -> bool:
+        """True while the title or the progress is ours."""
+        return bool(self._shown[0])
+
     def show(self, title: str, state: State = "none", share: float = 0.0) -> None:
         """Show a title, and a progress from 0 to 1. What is shown already is not written again."""
         if self._write is None:

@@ -104,7 +104,7 @@ def open_playground(
         # From here on the worker loads on one core and Textual on the other.
         from playground.lab.client.lab import Lab
         from playground.tui.app import PlaygroundApp
-        from playground.tui.quit import leave_surely
+        from playground.tui.quit import sure_leaving
 
         app = PlaygroundApp(
             lambda listener: Lab(sources, listener=listener, prewarmed=worker, store=kept),
@@ -120,7 +120,7 @@ def open_playground(
             notify=notify,
             plugins=plugin_words(sources),
             welcome=True,
-            leave_surely=leave_surely,
+            leave_surely=sure_leaving(lambda: app.caption.window.shown),
         )
         if theme is not None and theme not in app.available_themes:
             there = ", ".join(sorted(app.available_themes))

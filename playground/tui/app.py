@@ -93,7 +93,7 @@ class PlaygroundApp(OrderedApp[int]):
         choose the plugins, for commands that a person may paste. welcome: tell somebody who has
         never been here what to press.
         leave_surely: called with the exit code before the screen is taken down, which may hang;
-        see quit.leave_surely.
+        see quit.sure_leaving.
         """
         self.preferences = Preferences.load()
         self.caption = Caption(notify or way_of(self.preferences.get("notify", "off")))

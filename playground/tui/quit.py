@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from microgpt.shell import shell_word
 from playground.lab.paths import last_run
+from playground.window import codes_of_leaving
 
 if TYPE_CHECKING:
     from playground.lab.client.lab import Lab
@@ -112,12 +114,59 @@ def on_signals(leave: Callable[[int], None]) -> None:
             loop.add_signal_handler(number, leave, 128 + number)
 
 
-def leave_surely(code: int) -> None:
-    """End the process in a moment, with the exit code `code`, whatever happens meanwhile.
+SURELY = 3.0
+"""Seconds after which the process ends, if leaving in order has not ended it."""
+_LEAVING = "".join(f"\x1b[{code}" for code in (
+    "?2004l", "?1000l", "?1003l", "?1015l", "?1006l", "<u", "?1049l", "?25h", "?1004l", "0m"
+))  # fmt: skip
+"""Pastes, mouse, keys, the other screen, the cursor, the focus, the colours: as before."""
+
+
+def sure_leaving(titled: Callable[[], bool], seconds: float = SURELY) -> Callable[[int], None]:
+    """leave_surely(code), which ends the process in `seconds` seconds with that exit code, whatever
+    happens meanwhile, and gives the terminal back as it is now. titled: tells whether the terminal
+    has a title or progress of ours by then.
 
     A terminal that is gone, or goes while the screen is taken down, keeps its driver waiting
-    without end. Textual then never returns, and nothing else would end the process.
+    without end. Textual then never returns, and nothing else would end the process. On a machine
+    that is very busy, taking the screen down in order may last too long as well.
     """
-    timer = threading.Timer(3.0, os._exit, [code])
-    timer.daemon = True
-    timer.start()
+    before = _modes()
+
+    def end(code: int) -> None:
+        with contextlib.suppress(OSError):
+            _give_back(before, _LEAVING + (codes_of_leaving() if titled() else ""))
+        os._exit(code)
+
+    def leave_surely(code: int) -> None:
+        timer = threading.Timer(seconds, end, [code])
+        timer.daemon = True
+        timer.start()
+
+    return leave_surely
+
+
+def _modes() -> list[Any] | None:
+    """How the terminal reads and echoes; None if there is no such terminal."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import termios
+
+        with contextlib.suppress(termios.error):
+            return termios.tcgetattr(sys.__stdin__.fileno()) if sys.__stdin__ else None
+    return None
+
+
+def _give_back(before: list[Any] | None, codes: str) -> None:
+    """Write the codes that end the screen, and let the terminal read and echo as `before`. Nothing
+    here waits for the terminal, which may be gone."""
+    if before is None or sys.__stdin__ is None:
+        return
+    import termios
+
+    place = sys.__stdin__.fileno()
+    with contextlib.suppress(termios.error):
+        termios.tcsetattr(place, termios.TCSANOW, before)
+    os.set_blocking(place, False)
+    with contextlib.suppress(OSError):
+        os.write(place, codes.encode())
+    os.set_blocking(place, True)

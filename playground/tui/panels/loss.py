@@ -53,10 +53,10 @@ class LossPanel(Panel):
     def _lines(model: PlaygroundModel) -> list[Baseline]:
         """The baselines on the documents of the hold-out loss; on the training documents, and
         named so, if none are held out."""
-        if model.info is None:
+        if model.info is None or model.frame is None:  # the frame says on how many documents
             return []
         own = "" if model.info.heldout_documents else " on train"
-        lines = model.info.baselines_on(model.frame.evaluated if model.frame else 0)
+        lines = model.info.baselines_on(model.frame.evaluated)
         return [
             Baseline(line.name + (own if line.name != "uniform" else ""), line.nats)
             for line in lines
