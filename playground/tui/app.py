@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
+from textual.timer import Timer
 from textual.widget import AwaitMount
 from typing_extensions import override
 
@@ -28,12 +30,14 @@ from playground.lab.store.preferences import Preferences
 from playground.tui.caption import Caption, in_window
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
+from playground.tui.control.frames import BEHIND_PER_SECOND, FRAMES_PER_SECOND
 from playground.tui.copying import Copying
 from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
 from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import PlaygroundModel
 from playground.tui.quit import farewell, keep_run, on_signals
+from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme
 from playground.tui.widgets.gate import Gate, plain
@@ -44,6 +48,10 @@ if TYPE_CHECKING:
 
     from playground.lab.client.lab import Lab
     from playground.tui.screens.inside.screen import InsideScreen
+
+
+AT_ONCE = 0.02
+"""Seconds; a timer of Textual's cannot be set to none."""
 
 
 def _commands() -> type[Provider]:
@@ -126,6 +134,10 @@ class PlaygroundApp(OrderedApp[int]):
         self._greeting = False
         """True while a person is told what to press."""
         self._redraw_due = False
+        self._drawn = 0.0
+        """When the open run's screen was drawn last."""
+        self._behind_due: Timer | None = None
+        """Draws that screen once more while a dialog lies over it."""
         self._leaving = False
         self._leave_surely = leave_surely
         self.register_theme(DARK)
@@ -232,20 +244,42 @@ class PlaygroundApp(OrderedApp[int]):
         self._redraw_due = False
         if self.main.is_mounted and not self._leaving:
             self._greet()
+            top = self.screen_stack[-1]
             if not self._covered:
-                self._front.draw()
+                self._draw_front()
+            elif self._behind_due is None:
+                wait = self._drawn + 1 / BEHIND_PER_SECOND - monotonic()
+                self._behind_due = self.set_timer(max(AT_ONCE, wait), self._draw_behind)
+            if isinstance(top, Dialog) and top.is_mounted:
+                top.draw()
             self.caption.show(self.model)
+
+    def _draw_front(self) -> None:
+        self._drawn = monotonic()
+        self._front.draw()
+
+    def _draw_behind(self) -> None:
+        """Draw what lies behind a dialog. That is seldom, because the dialog's keys wait for it."""
+        self._behind_due = None
+        if self.main.is_mounted and not self._leaving:
+            self._draw_front()
 
     @property
     def _covered(self) -> bool:
-        """True while a dialog lies over what shows the open run. It stands still then, dimmed, so
-        that drawing it costs a training run nothing."""
+        """True while a dialog lies over what shows the open run."""
         top = self.screen_stack[-1]
         return top is not self._front and isinstance(top, ModalScreen)
+
+    def _set_pace(self) -> None:
+        """Follow the run as fast as what shows it is drawn."""
+        frames = self.controller.frames
+        frames.per_second = BEHIND_PER_SECOND if self._covered else FRAMES_PER_SECOND
 
     @override
     def pop_screen(self) -> AwaitComplete:
         popped = super().pop_screen()
+        self._set_pace()
+        self.controller.frames.touch()
         self.redraw()  # what was covered shows how far the run has got meanwhile
         return popped
 
@@ -330,7 +364,9 @@ class PlaygroundApp(OrderedApp[int]):
         """Open a screen, but none any more while the playground is being left."""
         if self._leaving:
             return AwaitMount(self.screen, [])
-        return super().push_screen(*args, **options)
+        pushed = super().push_screen(*args, **options)
+        self._set_pace()
+        return pushed
 
     async def _keep_run(self) -> bool:
         """Keep the run for next time; False if it is not kept."""

@@ -32,6 +32,10 @@ class WatchedApp(PlaygroundApp):
         super()._draw_now()
         self.drawn.set()
 
+    def _draw_front(self) -> None:
+        super()._draw_front()
+        self.drawn.set()
+
     @property
     def lab(self) -> ScriptedLab:
         lab = self.controller.lab

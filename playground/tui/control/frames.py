@@ -14,6 +14,8 @@ from playground.tui.control.plugins import cure
 from playground.tui.control.sampling import Previews
 
 FRAMES_PER_SECOND = 12
+BEHIND_PER_SECOND = 2
+"""The same while a dialog lies over the panels, and their drawing may not delay its keys."""
 
 
 class Frames:
@@ -34,6 +36,8 @@ class Frames:
         self.recorded: Callable[[], None] = lambda: None
         """Called when a frame reports another state of the recording than the one before."""
         self._record: RecordState | None = None
+        self.per_second = FRAMES_PER_SECOND
+        """The pace at which a run that moves is followed."""
 
     def touch(self) -> None:
         """Fetch a frame at once, ahead of the pace."""
@@ -41,7 +45,7 @@ class Frames:
         self._hurry.set()
 
     async def pump(self) -> None:
-        """Fetch frames whenever they are wanted, FRAMES_PER_SECOND times at most; never returns."""
+        """Fetch frames whenever they are wanted, `per_second` times at most; never returns."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -54,7 +58,7 @@ class Frames:
                     self._context.complain(error.failure)
                 continue
             self._context.changed()
-            await self._pause(1 / FRAMES_PER_SECOND)
+            await self._pause(1 / self.per_second)
 
     async def _pause(self, seconds: float) -> None:
         """Wait `seconds` seconds, or until `touch`."""

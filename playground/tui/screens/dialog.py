@@ -302,6 +302,10 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
         """The words in the lower edge of the frame, plain text."""
         return ""
 
+    def draw(self) -> None:
+        """Draw anew what the dialog shows of the open run; most show nothing of it. The app calls
+        this as often as it would draw the panels."""
+
     def accept(self) -> None:
         """Dismiss with what the person entered, if it can be used; does nothing in a dialog that
         only shows something. Enter in a field, the button and the dialog's own key lead here."""
