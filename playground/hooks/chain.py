@@ -46,6 +46,7 @@ class Chain:
         """links: (qualified name, strategy) in the user's order. Raises ChainError."""
         self._transforms: list[_Link] = []
         self._pick: _Link | None = None
+        self._links: list[_Link] = []
         for name, strategy in links:
             link = _Link(name, strategy, type(strategy).__module__.startswith(_TRUSTED))
             if isinstance(strategy, TransformStrategy):
@@ -59,6 +60,7 @@ class Chain:
                 )
             else:
                 self._pick = link
+            self._links.append(link)
 
     @property
     def picks(self) -> str:
@@ -73,11 +75,7 @@ class Chain:
         """
         values = _checked_input(logits)
         for link in self._transforms:
-            if link.trusted:
-                values = link.strategy.transform(values, context)
-            else:
-                with _named(link):
-                    values = _guarded_transform(link, values, context)
+            values = _transformed(link, values, context)
         return values
 
     def choose(self, logits: Sequence[float], context: SampleContext) -> int:
@@ -103,11 +101,29 @@ class Chain:
         before = softmax(_checked_input(logits))
         if not self._transforms:
             return before, list(before)
-        if not all(link.trusted for link in self._transforms):
-            rng = random.Random()
-            rng.setstate(context.rng.getstate())
-            context = dataclasses.replace(context, rng=rng)
-        return before, softmax(self.apply(logits, context))
+        return before, softmax(self.apply(logits, self._looking(context)))
+
+    def stages(self, logits: Sequence[float], context: SampleContext) -> list[list[float] | None]:
+        """The next token's probabilities after each link, in the order in which they were given;
+        None for the link that picks, whose choice is not foreseen. Otherwise as `probabilities`.
+        """
+        context, values = self._looking(context), _checked_input(logits)
+        found: list[list[float] | None] = []
+        for link in self._links:
+            if link is self._pick:
+                found.append(None)
+            else:
+                values = _transformed(link, values, context)
+                found.append(softmax(values))
+        return found
+
+    def _looking(self, context: SampleContext) -> SampleContext:
+        """The context with a copy of its random stream, if a strategy might draw from that."""
+        if all(link.trusted for link in self._transforms):
+            return context
+        rng = random.Random()
+        rng.setstate(context.rng.getstate())
+        return dataclasses.replace(context, rng=rng)
 
 
 def _checked_input(logits: Sequence[float]) -> list[float]:
@@ -139,6 +155,15 @@ class _named:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if type(error) is PluginError:
             error.contribution = f"strategy:{self._link.name}"
+
+
+def _transformed(link: _Link, values: list[float], context: SampleContext) -> list[float]:
+    """The logits after one transform."""
+    if link.trusted:
+        trusted: list[float] = link.strategy.transform(values, context)
+        return trusted
+    with _named(link):
+        return _guarded_transform(link, values, context)
 
 
 def _guarded_transform(link: _Link, values: list[float], context: SampleContext) -> list[float]:

@@ -35,7 +35,7 @@ from playground.lab.protocol.run import (
     RunInfo,
     SessionState,
 )
-from playground.lab.protocol.sampling import Measuring, Preview, SampleBatch
+from playground.lab.protocol.sampling import Links, Measuring, Preview, SampleBatch
 from playground.lab.record.load import Recalled, recall, recall_of_worker, text_of_parent
 from playground.lab.record.provenance import changed_since, new_run, plugins_of
 from playground.lab.record.recorder import Recorder
@@ -497,10 +497,11 @@ class Session:
             self.flush()
         return batch
 
-    def preview(self, limit: int = 64) -> Preview:
-        """The `limit` likeliest tokens after the prompt. Raises LabError."""
+    def preview(self, limit: int = 64, chain: Links | None = None) -> Preview:
+        """The `limit` likeliest tokens after the prompt, by the chain that is tried, or by the
+        run's own. Raises LabError."""
         with plugin_failures():
-            return self.texts.preview(self.step, limit)
+            return self.texts.sampler.preview(self.step, limit, chain)
 
     def _sampled(self, occasion: str, batch: SampleBatch) -> None:
         self.measurer.after_samples(batch, self.training.series)

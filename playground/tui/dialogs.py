@@ -159,9 +159,11 @@ class Dialogs:
 
         if not self._ready():
             return
-        chain = await self._answer(ChainScreen(self._model))
+        previews = self._controller.previews
+        with previews.trying() as trial:
+            chain = await self._answer(ChainScreen(self._model, trial))
         if chain is not None:  # an empty chain is an answer too
-            self._controller.previews.set_sampling(self._model.with_chain(chain))
+            previews.set_sampling(self._model.with_chain(chain))
 
     async def inside(self) -> Place | None:
         """Show the microscope; returns the number of a matrix that it was left for, if any."""

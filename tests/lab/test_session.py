@@ -194,6 +194,26 @@ def test_sampling_that_cannot_be_is_refused_and_the_old_one_stays(
     assert session.sample().texts
 
 
+def test_a_chain_is_tried_and_each_link_tells_what_it_leaves(session: Session) -> None:
+    before = session.observation.sampling
+    tried = (
+        Link("temperature", {"temperature": 0.5}),
+        Link("top-k", {"top_k": 5}, enabled=False),
+        Link("top-k", {"top_k": 3}),
+        Link("greedy"),
+    )
+    preview = session.preview(chain=tried)
+    assert preview.chain == tried and session.observation.sampling == before
+    assert sum(chance.after > 0 for chance in preview.chances) == 3
+    sharper, off, filtered, picks = preview.spreads
+    assert off is None and picks is None
+    assert preview.alone is not None and sharper is not None and filtered is not None
+    assert preview.alone.tokens == sharper.tokens == session.info.vocab_size
+    assert preview.alone.choices > sharper.choices > 3 >= filtered.choices > 1
+    assert filtered.tokens == 3
+    assert session.preview().spreads == ()
+
+
 def test_preview_gives_chances_before_and_after_the_chain(session: Session) -> None:
     session.observe(Sampling(chain=(Link("top-k", {"top_k": 2}),)))
     preview = session.preview(limit=3)

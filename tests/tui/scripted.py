@@ -39,12 +39,14 @@ from playground.lab.protocol.run import (
     RunInfo,
 )
 from playground.lab.protocol.sampling import (
+    Link,
     Measuring,
     Meter,
     Preview,
     SampleBatch,
     SampleText,
     Sampling,
+    Spread,
     TokenChance,
 )
 from playground.lab.spec import RunSpec, SpecError
@@ -161,6 +163,22 @@ CATALOG = Catalog(
 def loss_at(step: int) -> float:
     noise = random.Random(step).gauss(0, 0.22)
     return 2.3 + 1.05 * math.exp(-step / 180) + noise
+
+
+def _transformed(link: Link, chances: list[float]) -> list[float]:
+    """The chances after a temperature or a top-k; other links change nothing here."""
+    if link.name == "temperature":
+        power = 1 / float(link.options.get("temperature", 1.0))
+        chances = [chance**power for chance in chances]
+    elif link.name == "top-k" and link.options.get("top_k"):
+        least = sorted(chances)[-int(link.options["top_k"])]
+        chances = [chance if chance >= least else 0.0 for chance in chances]
+    return [chance / sum(chances) for chance in chances]
+
+
+def _spread(chances: list[float]) -> Spread:
+    some = [chance for chance in chances if chance]
+    return Spread(len(some), math.exp(-sum(chance * math.log(chance) for chance in some)))
 
 
 class ScriptedLab:
@@ -437,7 +455,7 @@ class ScriptedLab:
         self.batches.append(batch)
         return batch
 
-    async def preview(self, limit: int = 64) -> Preview:
+    async def preview(self, limit: int = 64, chain: tuple[Link, ...] | None = None) -> Preview:
         if not all(c in LETTERS for c in self.sampling.prompt):
             raise LabError(
                 Failure("The prompt cannot be read", "'é' at character 1 is not in the vocabulary")
@@ -445,14 +463,19 @@ class ScriptedLab:
         rng = random.Random(self.sampling.prompt + str(self.step))
         raw = [rng.random() ** 3 for _ in range(27)]
         before = [value / sum(raw) for value in raw]
-        temperature = self.sampling.chain[0].options.get("temperature", 1.0)
-        sharp = [value ** (1 / temperature) for value in before]
-        after = [value / sum(sharp) for value in sharp]
+        stages, after = [], before
+        for link in self.sampling.chain if chain is None else chain:
+            if link.enabled:
+                after = _transformed(link, after)
+            stages.append(_spread(after) if link.enabled else None)
         order = sorted(range(27), key=lambda i: -after[i])
         return Preview(
             self.step,
             self.sampling.prompt,
             tuple(TokenChance(i, (LETTERS + "·")[i], before[i], after[i]) for i in order[:limit]),
+            chain=chain,
+            alone=_spread(before),
+            spreads=tuple(stages),
         )
 
     async def use_engine(self, name: str, tell) -> None:

@@ -69,7 +69,7 @@ from playground.lab.protocol.run import (
     RunInfo,
     SavedPlugin,
 )
-from playground.lab.protocol.sampling import Preview, SampleBatch
+from playground.lab.protocol.sampling import Links, Preview, SampleBatch
 
 __all__ = [
     "Lab",
@@ -230,9 +230,10 @@ class Lab:
         """Sample a batch of texts."""
         return await self.open_run.ask(Sample(), SampleBatch)
 
-    async def preview(self, limit: int = 64) -> Preview:
-        """The `limit` likeliest tokens after the prompt."""
-        return await self.open_run.ask(GetPreview(limit), Preview)
+    async def preview(self, limit: int = 64, chain: Links | None = None) -> Preview:
+        """The `limit` likeliest tokens after the prompt. chain: tried instead of the run's own,
+        which stays as it is."""
+        return await self.open_run.ask(GetPreview(limit, chain), Preview)
 
     async def look_inside(self, look: Look) -> Inside:
         """What the microscope shows of the model as it stands."""

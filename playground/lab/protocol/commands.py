@@ -14,7 +14,7 @@ from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
-from playground.lab.protocol.sampling import Preview, SampleBatch
+from playground.lab.protocol.sampling import Links, Preview, SampleBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,8 @@ class GetPreview:
     """-> Preview of the session's prompt and chain."""
 
     limit: int = 64
+    chain: Links | None = None
+    """A chain to try, instead of the session's, which stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ class Link:
     enabled: bool = True
 
 
+Links = tuple[Link, ...]
+"""A chain: strategies in the order in which they work."""
+
 DEFAULT_CHAIN = (
     Link("temperature", {"temperature": 0.5}),
     Link("repetition-penalty", {"penalty": 1.0}),
@@ -38,7 +41,7 @@ stands before the filters: a filter that has left one token leaves a penalty beh
 class Sampling:
     """How text is sampled, on demand and every `every` steps. Training does not depend on it."""
 
-    chain: tuple[Link, ...] = DEFAULT_CHAIN
+    chain: Links = DEFAULT_CHAIN
     prompt: str = ""
     count: int = 5
     """Texts in one batch."""
@@ -98,6 +101,16 @@ class TokenChance:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How far the chances of the next token are spread."""
+
+    tokens: int
+    """How many tokens have a chance at all."""
+    choices: float
+    """How many equally likely tokens would be as hard to guess: exp(entropy), the perplexity."""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """The chances of the token after the prompt, before and after the chain of strategies."""
 
@@ -108,6 +121,12 @@ class Preview:
     rest: float = 0.0
     """Probability after the chain of all the tokens left out."""
     rest_count: int = 0
+    chain: Links | None = None
+    """The chain that was tried; None for the one that the run samples by, without spreads."""
+    alone: Spread | None = None
+    """The spread by the model alone."""
+    spreads: tuple[Spread | None, ...] = ()
+    """The spread after each link of `chain`; None where a link is off, or picks the token."""
 
 
 @dataclass(frozen=True, slots=True)

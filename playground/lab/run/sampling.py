@@ -6,6 +6,7 @@ Sampling changes nothing of the training.
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,10 +25,13 @@ from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.sampling import (
     DEFAULT_CHAIN,
+    Link,
+    Links,
     Preview,
     SampleBatch,
     SampleText,
     Sampling,
+    Spread,
     TokenChance,
 )
 from playground.lab.run.data import Encoder
@@ -190,9 +194,13 @@ class Sampler:
             rng=rng,
         )
 
-    def preview(self, step: int, limit: int) -> Preview:
+    def preview(self, step: int, limit: int, tried: Links | None = None) -> Preview:
         """The `limit` likeliest tokens after the prompt, with their chances before and after the
-        chain. Raises LabError, PluginError."""
+        chain. tried: a chain instead of the present one, with what each of its links does. Raises
+        LabError, PluginError."""
+        chain = self._chain
+        if tried is not None:
+            chain = self._make_chain(replace(self.sampling, chain=tried))
         decoder = self._engine.decoder()
         tokens = [self._encoder.bos_id, *self._prompt]
         logits: Sequence[float] = ()
@@ -201,7 +209,8 @@ class Sampler:
         rng = random.Random(f"{self.sampling.seed}:{step}:preview")
         try:
             context = self._context(tokens, len(self._prompt), step, rng)
-            before, after = self._chain.probabilities(logits, context)
+            before, after = chain.probabilities(logits, context)
+            stages = chain.stages(logits, context) if tried is not None else []
         except LogitsError as error:
             raise LabError(Failure("There is nothing to sample", str(error), "diverged")) from error
         ranked = sorted(range(len(after)), key=lambda token: (-after[token], -before[token]))
@@ -215,7 +224,24 @@ class Sampler:
             ),
             rest=max(0.0, sum(after[token] for token in ranked[len(shown) :])),
             rest_count=len(ranked) - len(shown),
+            chain=tried,
+            alone=None if tried is None else _spread(before),
+            spreads=_spreads(tried or (), stages),
         )
+
+
+def _spreads(
+    chain: Sequence[Link], stages: Sequence[Sequence[float] | None]
+) -> tuple[Spread | None, ...]:
+    """The spread after each link. stages: the chances after each link that is not off."""
+    after = iter(stages)
+    found = (next(after) if link.enabled else None for link in chain)
+    return tuple(None if chances is None else _spread(chances) for chances in found)
+
+
+def _spread(chances: Sequence[float]) -> Spread:
+    some = [chance for chance in chances if chance > 0]
+    return Spread(len(some), math.exp(-sum(chance * math.log(chance) for chance in some)))
 
 
 def quoted(character: str) -> str:
@@ -319,10 +345,6 @@ class Texts:
         at, count = self._on_demand
         self._on_demand = (step, count + 1 if at == step else 1)
         return self._batch(step, f"on demand {self._on_demand[1]}")
-
-    def preview(self, step: int, limit: int) -> Preview:
-        """As `Sampler.preview`."""
-        return self.sampler.preview(step, limit)
 
     def _batch(self, step: int, occasion: str) -> SampleBatch:
         self._number += 1

@@ -108,7 +108,7 @@ class Service:
             Observe: self._observe,
             GetProbes: lambda _, command: self._get().probes(command.since, command.now),
             Sample: lambda *_: self._get().sample(),
-            GetPreview: lambda _, command: self._get().preview(command.limit),
+            GetPreview: lambda _, command: self._get().preview(command.limit, command.chain),
             LookInside: lambda _, command: self._get().look_inside(command.look),
             Edit: self._edit,
             UseEngine: self._use_engine,

@@ -14,12 +14,12 @@ from textual.widgets import Input, Static
 
 from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol.sampling import SampleBatch
-from playground.tui.control.plugins import cure
 from playground.tui.knobs import align, knob_line, knob_value
 from playground.tui.model import PlaygroundModel
+from playground.tui.panels.chances import heading, show_bars, trouble_words
 from playground.tui.panels.panel import Panel
 from playground.tui.styles import CAUTION, GOOD, MUTED
-from playground.tui.widgets.bars import GHOST, Bar, Bars
+from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.control import Choice, Control, Toggle
 from playground.tui.widgets.gate import plain
 from playground.tui.widgets.literal_input import LiteralInput
@@ -27,8 +27,6 @@ from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
 
-RAW = "raw"
-"""The name of a token's chance before the chain changes it; the help explains it."""
 SHOWN_LINES = 120
 """Lines of samples that are shown; older samples are left out."""
 
@@ -203,30 +201,11 @@ class SamplingPanel(Panel):
         head.set_class(trouble is not None, "-trouble")
         bars.display = trouble is None
         if trouble is not None:
-            head.say(
-                Content.assemble(
-                    ("! ", CAUTION),
-                    (visible(f"{trouble.title}. {trouble.message}{cure(trouble)}"), CAUTION),
-                )
-            )
+            head.say(trouble_words(trouble))
             bars.set_rows([])
-            return
-        preview = model.preview
-        if preview is None:
-            return
-        prompt = visible(preview.prompt)
-        where = f"after “{fit(prompt, 14).rstrip()}”" if prompt else "at the start"
-        said = Content.assemble("next token ", (where, MUTED))
-        legend = Content.styled(f" {GHOST} {RAW}", MUTED)
-        fits = said.cell_length + legend.cell_length <= self.size.width
-        head.say(said + legend if fits else said)
-        bars.set_rows(
-            [
-                Bar(visible(chance.display, spaces=True), chance.after, chance.before)
-                for chance in preview.chances
-            ],
-            rest=(preview.rest_count, preview.rest),
-        )
+        elif model.preview is not None:
+            head.say(heading(model.preview, self.size.width))
+            show_bars(bars, model.preview)
 
     # ------------------------------------------------------------ texts
 

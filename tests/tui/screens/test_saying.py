@@ -12,6 +12,7 @@ from textual.widgets import Button, Static
 
 from playground.catalog import Catalog
 from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.control.sampling import Trial
 from playground.tui.explain.words import LOOKING_AT, TOP, table
 from playground.tui.panels.too_small import fitting_words
 from playground.tui.screens.dialog import KeyLine, Line, key_name
@@ -32,7 +33,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
     "settings": lambda model: SettingsScreen(model),
     "datasets": lambda model: DatasetScreen(model),
     "tokenizers": lambda model: TokenizerScreen(model),
-    "chain": lambda model: ChainScreen(model),
+    "chain": lambda model: ChainScreen(model, Trial(model.sampling.chain, lambda: None)),
     "help": lambda _: HelpScreen(MAIN_BINDINGS, 4),
     "plugins": lambda model: PluginsScreen(model.catalog, "/home/ann/plugins"),
     "save": lambda _: SaveScreen("/tmp/x.safetensors"),

@@ -1,4 +1,9 @@
-"""The dialog of the sampling chain: which strategies, in what order, with what knobs."""
+"""The sampling chain as a sheet at the side: which strategies, in what order, with what knobs, and
+what each of them does to the chances of the next token.
+
+Nothing is changed before enter: the sheet tries its chain on the model as it stands, and the run
+samples by its own chain until then.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +11,41 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import OptionList, Static
 from typing_extensions import override
 
 from playground.catalog import Entry, KnobValue
-from playground.lab.protocol.sampling import Link
+from playground.lab.protocol.sampling import Link, Spread
+from playground.tui.control.sampling import Trial
+from playground.tui.knobs import KnobLine
 from playground.tui.model import PlaygroundModel
+from playground.tui.panels.chances import heading, show_bars, trouble_words
 from playground.tui.screens.dialog import MUTED, Line, warning
 from playground.tui.screens.pick.knobform import KnobForm
 from playground.tui.screens.pick.list_and_knobs import ListAndKnobs
 from playground.tui.screens.pick.lists import PickList, details, entry_line, entry_name, name_column
+from playground.tui.widgets.bars import Bars
+from playground.tui.widgets.control import Toggle
 from playground.tui.widgets.text import fit, visible
+
+TOKENS, CHOICES = 8, 9
+"""Cells of the columns with what a link leaves."""
+
+
+class Links(PickList):
+    """The links of the chain."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "screen.turn(-1)", "less", id="chain.less", show=False,
+                tooltip="Turn the link's first knob down"),
+        Binding("right", "screen.turn(1)", "change", key_display="←→", id="chain.more",
+                tooltip="Turn the link's first knob up or down; tab goes to all its knobs"),
+    ]  # fmt: skip
 
 
 class Strategies(PickList):
@@ -28,7 +53,9 @@ class Strategies(PickList):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "add", id="chain.choose", tooltip="Add it to the chain"),
-    ]
+        Binding("escape", "screen.cancel", "back", key_display="esc", id="chain.back",
+                tooltip="Back to the chain"),
+    ]  # fmt: skip
 
 
 class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
@@ -36,7 +63,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
 
     HEADING = "Sampling chain"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "accept", "apply", id="chain.apply", tooltip="Sample with this chain"),
+        Binding("enter", "accept", "keep", id="chain.apply", tooltip="Sample with this chain"),
         Binding("space", "switch", "on/off", id="chain.toggle",
                 tooltip="Leave a link out, or take it in again"),
         Binding("shift+up,K", "move(-1)", "move up", id="chain.up", show=False),
@@ -45,26 +72,56 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         Binding("delete,backspace", "remove", "remove", key_display="del", id="chain.remove",
                 tooltip="Take the link out of the chain"),
         Binding("a", "add", "add", id="chain.add", tooltip="Add a strategy below this link"),
+        Binding("escape", "cancel", "take back", key_display="esc", id="chain.cancel",
+                tooltip="Sample as before"),
     ]  # fmt: skip
     DEFAULT_CSS = """
     ChainScreen {
+        align: right middle;
+        &.-narrow { align: center bottom; }
+
+        #dialog { width: 56; height: 100%; padding: 0 1; }
+        &.-roomy.-high #dialog { margin: 3 0 0 0; padding: 0 1; }
+        &.-narrow #dialog { width: 100%; height: 15; }
+        &.-narrow.-high #dialog { height: 60%; }
         &.-low #dialog-foot { margin: 0; }
-        #dialog { max-width: 108; height: 100%; max-height: 34; }
         #dialog-body { height: 1fr; }
+        #chain-columns { height: 1fr; }
+        &.-narrow #chain-columns { layout: horizontal; }
+
+        #picker-left { width: 1fr; height: auto; margin: 0; }
+        &.-narrow #picker-left { width: 46; height: 100%; margin: 0 2 0 0; }
         .chain-title { color: $text-muted; height: 1; }
-        #picker-list { max-height: 50%; }
-        #chain-more-title { margin: 1 0 0 0; }
-        #chain-strategies { max-height: 1fr; }
-        #chain-note { color: $text-muted; }
+        #picker-list { max-height: 8; }
+        #chain-more { display: none; height: auto; max-height: 11; margin: 1 0 0 0; }
+        &.-adding #chain-more { display: block; }
+        #chain-strategies { max-height: 9; }
+        &.-low.-adding #chain-links { display: none; }
+        &.-low.-adding #chain-more { margin: 0; }
+        #chain-links { height: auto; }
+        #picker-right { height: auto; max-height: 14; margin: 1 0 0 0; }
+        &.-narrow #picker-right { height: 1fr; max-height: 100%; }
+        &.-low #picker-right { margin: 0; }
+        &.-low #picker-details { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        &.-low #picker-knobs { margin: 0; }
+        #chain-effect { color: $text-muted; margin: 1 0 0 0; }
+        &.-low #chain-effect { margin: 0; }
+
+        #chain-next { width: 1fr; height: 1fr; min-height: 3; margin: 1 0 0 0; }
+        &.-low #chain-next { margin: 0; }
+        #chain-bars { height: 1fr; }
     }
     """
 
-    def __init__(self, model: PlaygroundModel) -> None:
+    def __init__(self, model: PlaygroundModel, trial: Trial) -> None:
+        """trial: tries the chain, which begins as the run's own."""
         super().__init__()
         self._model = model
-        self._links: list[Link] = list(model.sampling.chain)
+        self._trial = trial
+        self._links: list[Link] = list(trial.chain)
         self._entries = model.catalog.of("strategy") if model.catalog else ()
         self._shown: Link | Entry | None = None
+        self._lines: list[Content] = []
 
     # ------------------------------------------------------------ what there is
 
@@ -75,22 +132,33 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             entry_line(entry, name, width, "+")
             for entry, name in zip(self._entries, names, strict=True)
         ]
-        left = (
-            Static("In order, from logits to token", classes="chain-title", markup=False),
-            PickList(id="picker-list", compact=True),
+        links = Vertical(
+            Static(id="chain-head", markup=False),
+            Links(id="picker-list", compact=True),
             Line(id="chain-empty"),
-            Static("To add below the link chosen above", classes="chain-title",
-                   id="chain-more-title", markup=False),
+            id="chain-links",
+        )
+        more = Vertical(
+            Static("To add below the link chosen above", classes="chain-title", markup=False),
             Strategies(*lines, id="chain-strategies", compact=True),
-        )  # fmt: skip
-        yield self.columns(left)
-
-    def buttons(self) -> Iterable[Widget]:
-        yield Button("Apply", compact=True, id="chain-apply")
+            id="chain-more",
+        )
+        right = VerticalScroll(
+            Line(id="picker-details"),
+            KnobForm(notes=False, id="picker-knobs"),
+            Line(id="chain-effect"),
+            id="picker-right",
+            can_focus=False,
+        )
+        chances = Vertical(Line(id="chain-next-head"), Bars(id="chain-bars"), id="chain-next")
+        yield Container(Vertical(links, more, right, id="picker-left"), chances, id="chain-columns")
 
     def on_mount(self) -> None:
         self._list(0)
         self.set_focus(self.picks)
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.call_after_refresh(self.draw)
 
     @property
     def place(self) -> int | None:
@@ -99,29 +167,121 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         return at if at is not None and at < len(self._links) else None
 
     def _list(self, highlight: int) -> None:
-        """Draw the chain anew."""
-        width = name_column([link.name for link in self._links], 22)
-        lines = [self._line(number, link, width) for number, link in enumerate(self._links, 1)]
-        self.redraw(lines, highlight)
+        """Draw the chain anew, and try it."""
+        self._trial.put(tuple(self._links))
+        self._lines = self._described()
+        self.redraw(self._lines, highlight)
         empty = "" if self._links else "Empty: tokens are drawn as the model gives them."
         self.query_one("#chain-empty", Line).say(empty)
         self.call_later(self.look)
+        self.draw()
 
-    def _line(self, number: int, link: Link, width: int) -> Content:
+    # ------------------------------------------------------------ what each link does
+
+    @override
+    def draw(self) -> None:
+        for place, line in enumerate(lines := self._described()):
+            if line != self._lines[place]:
+                self.picks.replace_option_prompt_at_index(place, line)
+        self._lines = lines
+        self.query_one("#chain-head", Static).update(self._head())
+        self._say_effect()
+        self._draw_chances()
+
+    def _draw_chances(self) -> None:
+        preview, trouble = self._trial.preview, self._trial.trouble
+        head, bars = self.query_one("#chain-next-head", Line), self.query_one(Bars)
+        bars.display = trouble is None
+        if trouble is not None:
+            head.say(trouble_words(trouble))
+        elif preview is not None:
+            head.say(heading(preview, self.query_one("#chain-next").size.width))
+            show_bars(bars, preview)
+
+    @property
+    def _spreads(self) -> tuple[Spread | None, ...] | None:
+        """What each link leaves; None before that is known of these links in this order."""
+        preview = self._trial.preview
+        if preview is None or preview.chain is None or self._trial.trouble is not None:
+            return None
+        tried = [(link.name, link.enabled) for link in preview.chain]
+        same = tried == [(link.name, link.enabled) for link in self._links]
+        return preview.spreads if same else None
+
+    @property
+    def _room(self) -> int:
+        """Columns of a line of the chain."""
+        return self.picks.scrollable_content_region.width or 44
+
+    def _head(self) -> Content:
+        """The titles of the columns, and the model's own chances, which the chain begins with."""
+        room = self._room - TOKENS - CHOICES
+        preview = self._trial.preview
+        alone = preview.alone if preview is not None else None
+        return Content.assemble(
+            (fit("In order, what is left:", room), MUTED),
+            (f"{'tokens':>{TOKENS}}{'choices':>{CHOICES}}\n", MUTED),
+            (fit("     the model alone", room), MUTED),
+            _numbers(alone, alone),
+        )
+
+    def _described(self) -> list[Content]:
+        """A line for each link."""
+        width = name_column([link.name for link in self._links], 18)
+        spreads, preview = self._spreads, self._trial.preview
+        before = preview.alone if preview is not None else None
+        lines = []
+        for place, link in enumerate(self._links):
+            after = spreads[place] if spreads is not None else None
+            known = spreads is not None
+            lines.append(self._line(place + 1, link, width, _left(link, before, after, known)))
+            before = after or before
+        return lines
+
+    def _line(self, number: int, link: Link, width: int, left: Content) -> Content:
         entry = self._model.entry(link)
         tone = "" if link.enabled else MUTED
+        room = max(0, self._room - 5 - width - 1 - TOKENS - CHOICES)
         if entry is None:
-            tail = Content.styled("  ! not installed", "$text-warning")
+            tail = Content.styled(fit(" ! not installed", room + TOKENS + CHOICES), "$text-warning")
         else:
-            tail = Content.styled(f"  {_values(entry, link)}", MUTED)
+            tail = Content.styled(fit(f" {_values(entry, link)}", room), MUTED) + left
         return Content.assemble(
             (f"{number:>2} ", MUTED),
             ("● ", "$text-primary") if link.enabled else ("○ ", MUTED),
             (fit(visible(link.name), width), tone),
+            " ",
             tail,
         )
 
-    # ------------------------------------------------------------ the right side
+    def _say_effect(self) -> None:
+        """Say in words what the highlighted link does to the distribution as it is now."""
+        words, place, spreads = "", self.place, self._spreads
+        if place is not None and self._shown is self._links[place]:
+            words = self._effect(place, spreads)
+        self.query_one("#chain-effect", Line).say(words)
+
+    def _effect(self, place: int, spreads: tuple[Spread | None, ...] | None) -> str:
+        preview, link = self._trial.preview, self._links[place]
+        if not link.enabled:
+            return "It is left out; space takes it in."
+        if spreads is None or preview is None or preview.alone is None:
+            return ""
+        after = spreads[place]
+        if after is None:
+            return "It picks the token, from the chances below."
+        before = next((one for one in reversed(spreads[:place]) if one), preview.alone)
+        if _same(before, after):
+            return "Here it changes nothing."
+        some = f"{after.tokens:,} of {before.tokens:,} tokens"
+        if after.tokens == before.tokens:
+            some = f"all {after.tokens:,} tokens"
+        return (
+            f"Leaves {some}, as hard to guess as {_choices(after)} equally likely ones, "
+            f"before {_choices(before)}."
+        )
+
+    # ------------------------------------------------------------ the highlighted link
 
     @override
     async def look(self) -> None:
@@ -136,6 +296,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         self._shown = link
         entry = self._model.entry(link)
         self.query_one(KnobForm).disabled = False
+        self._say_effect()
         if entry is None:
             words = warning(
                 f"{visible(link.name)} is not installed: no plugin that was loaded offers it. "
@@ -143,7 +304,13 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             )
             await self.show(words, (), {})
             return
-        await self.show(details(entry), entry.controls, link.options)
+        await self.show(self._details(entry), entry.controls, link.options)
+
+    def _details(self, entry: Entry) -> Content:
+        """The entry in words, on one line where there is no room for more."""
+        if self.has_class("-low") and not entry.stale:
+            return Content.assemble((visible(entry.name), "bold"), f"  {visible(entry.summary)}")
+        return details(entry)
 
     @on(OptionList.OptionHighlighted, "#chain-strategies")
     async def _strategy_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -157,14 +324,16 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             return
         entry = self._entries[at]
         self._shown = entry
-        await self.show(details(entry), entry.controls, {})
+        self._say_effect()
+        await self.show(self._details(entry), entry.controls, {})
         self.query_one(KnobForm).disabled = True  # a strategy has values once it is in the chain
 
     async def on_descendant_focus(self) -> None:
-        focused = self.focused
-        if focused is not None and focused.id == "chain-strategies":
+        if self._adding:
             await self._show_strategy()
-        elif self.in_list:
+            return
+        self.remove_class("-adding")
+        if self.in_list:
             await self.look()
 
     @override
@@ -175,16 +344,22 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         options: dict[str, KnobValue] = {**self._links[place].options, **form.options}
         link = replace(self._links[place], options=options)
         self._links[place] = self._shown = link
-        self._list(place)
+        self._trial.put(tuple(self._links))
+        self.draw()
 
     # ------------------------------------------------------------ keys
+
+    @property
+    def _adding(self) -> bool:
+        """True while a strategy to add is being chosen."""
+        return isinstance(self.focused, Strategies)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The keys for a link work, and are shown, while the chain has the focus."""
         if action in ("switch", "move", "remove"):
             return self.in_list
         if action == "add":  # enter adds in the list of strategies
-            return not isinstance(self.focused, Strategies)
+            return not self._adding
         return super().check_action(action, parameters)
 
     def action_switch(self) -> None:
@@ -200,6 +375,18 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             self._links.insert(place + by, self._links.pop(place))
             self._list(place + by)
 
+    def action_turn(self, by: int) -> None:
+        """Turn the first knob of the highlighted link."""
+        place = self.place
+        if place is None or self._links[place] is not self._shown:
+            return
+        form = self.query_one(KnobForm)
+        knob = next((one for one in form.children if isinstance(one, KnobLine)), None)
+        if isinstance(knob, Toggle):
+            knob.action_turn(by > 0)
+        elif knob is not None:
+            knob.action_move(by)
+
     def action_remove(self) -> None:
         place = self.place
         if place is not None:
@@ -207,7 +394,8 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             self._list(place)
 
     def action_add(self) -> None:
-        """Go to the list of strategies."""
+        """Show the strategies, and go to them."""
+        self.add_class("-adding")
         strategies = self.query_one(Strategies)
         self.set_focus(strategies)
         if strategies.highlighted is None and self._entries:
@@ -220,6 +408,11 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         place = len(self._links) if self.place is None else self.place + 1
         self._links.insert(place, link)
         self._list(place)
+        self._leave_strategies()
+
+    def _leave_strategies(self) -> None:
+        """Go back to the chain."""
+        self.remove_class("-adding")
         self.set_focus(self.picks)
 
     @on(PickList.Chosen, "#chain-strategies")
@@ -230,6 +423,40 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
     @override
     def accept(self) -> None:
         self.dismiss(tuple(self._links))
+
+    @override
+    def action_cancel(self) -> None:
+        """Leave the strategies if one is being chosen, or else everything as it was."""
+        if self._adding:
+            self._leave_strategies()
+        else:
+            self.dismiss(None)
+
+
+def _left(link: Link, before: Spread | None, after: Spread | None, known: bool) -> Content:
+    """The columns with what a link leaves. known: True if that is known by now."""
+    if not link.enabled:
+        return Content.styled(f"{'off':>{TOKENS + CHOICES}}", MUTED)
+    if after is None:
+        return Content.styled(f"{'picks' if known else '':>{TOKENS + CHOICES}}", MUTED)
+    return _numbers(before, after)
+
+
+def _numbers(before: Spread | None, after: Spread | None) -> Content:
+    """How many tokens and choices are left; muted if they are as before."""
+    if after is None:
+        return Content(" " * (TOKENS + CHOICES))
+    text = f"{after.tokens:>{TOKENS},}{_choices(after):>{CHOICES}}"
+    return Content.styled(text, MUTED if before is None or _same(before, after) else "")
+
+
+def _choices(spread: Spread) -> str:
+    return f"{spread.choices:,.1f}" if spread.choices < 1000 else f"{spread.choices:,.0f}"
+
+
+def _same(one: Spread, other: Spread) -> bool:
+    """True if a person sees no difference."""
+    return one.tokens == other.tokens and _choices(one) == _choices(other)
 
 
 def _values(entry: Entry, link: Link) -> str:
@@ -243,4 +470,4 @@ def _values(entry: Entry, link: Link) -> str:
             shown.append(f"{value:.4g}")
         else:
             shown.append(visible(str(value)))
-    return ", ".join(shown)
+    return "off" if shown and set(shown) == {"off"} else ", ".join(shown)

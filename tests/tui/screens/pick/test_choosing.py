@@ -17,8 +17,9 @@ from textual.pilot import Pilot
 
 from playground.catalog import Catalog
 from playground.lab.protocol.sampling import Link
+from playground.tui.control.sampling import Trial
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.dialog import Line
+from playground.tui.screens.dialog import KeyLine, Line
 from playground.tui.screens.files.filetree import FileTree
 from playground.tui.screens.files.paths import PathInput, candidates, completed
 from playground.tui.screens.pick.chain import ChainScreen
@@ -312,11 +313,15 @@ async def test_with_nothing_installed_there_is_still_a_way_out(
 # ---------------------------------------------------------------- the chain
 
 
+def sheet(model: PlaygroundModel) -> ChainScreen:
+    return ChainScreen(model, Trial(model.sampling.chain, lambda: None))
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_links_are_switched_moved_and_removed(
     model: PlaygroundModel, host: Callable[..., Any], size: tuple[int, int]
 ) -> None:
-    app = host(ChainScreen(model))
+    app = host(sheet(model))
     async with app.run_test(size=size) as pilot:
         await pilot.press("space", "shift+down", "down", "delete")
         await pilot.pause()
@@ -335,7 +340,7 @@ async def test_links_are_switched_moved_and_removed(
 async def test_a_strategy_is_added_below_the_chosen_link(
     model: PlaygroundModel, host: Callable[..., Any]
 ) -> None:
-    app = host(ChainScreen(model))
+    app = host(sheet(model))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("a", "end", "enter")
         await pilot.pause()
@@ -349,7 +354,7 @@ async def test_a_strategy_is_added_below_the_chosen_link(
 
 
 async def test_knobs_of_a_link_are_set(model: PlaygroundModel, host: Callable[..., Any]) -> None:
-    app = host(ChainScreen(model))
+    app = host(sheet(model))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         app.screen.query_one("KnobForm Slider", Slider).focus()
@@ -367,7 +372,7 @@ async def test_a_strategy_that_is_not_installed_is_shown_as_such(
     model: PlaygroundModel, host: Callable[..., Any]
 ) -> None:
     model.sampling = model.with_chain([Link("old:[b]cold", {"power": 2})])
-    app = host(ChainScreen(model))
+    app = host(sheet(model))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         assert "old:[b]cold  ! not installed" in listed(app, "#picker-list")[0]
@@ -377,7 +382,7 @@ async def test_a_strategy_that_is_not_installed_is_shown_as_such(
 
 
 async def test_an_empty_chain_is_allowed(model: PlaygroundModel, host: Callable[..., Any]) -> None:
-    app = host(ChainScreen(model))
+    app = host(sheet(model))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(*["delete"] * 6)
         await pilot.pause()
@@ -387,13 +392,14 @@ async def test_an_empty_chain_is_allowed(model: PlaygroundModel, host: Callable[
 
 
 async def test_a_click_only_looks(model: PlaygroundModel, host: Callable[..., Any]) -> None:
-    app = host(ChainScreen(model))
+    app = host(sheet(model))
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.click("#picker-list", offset=(8, 2))
         await pilot.pause()
         assert not app.answers
         assert said(app, "#picker-details").startswith("top-k")
-        await pilot.click("#chain-apply")
+        keys = app.screen.query_one(KeyLine)
+        await pilot.click(keys, offset=(1, 0))  # enter keep
         await pilot.pause()
     assert app.answer == model.sampling.chain
 
