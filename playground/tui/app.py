@@ -27,6 +27,7 @@ from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Sampling
 from playground.lab.store.preferences import Preferences
+from playground.tui import warming
 from playground.tui.caption import Caption, in_window
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 0.02
 """Seconds; a timer of Textual's cannot be set to none."""
+QUIET, HELD = 0.3, 3.0
+"""What lies behind a dialog is not drawn within QUIET seconds of a key, for HELD seconds at most: a
+key that is typed while it is drawn waits for that."""
 
 
 def _commands() -> type[Provider]:
@@ -138,6 +142,8 @@ class PlaygroundApp(OrderedApp[int]):
         """When the open run's screen was drawn last."""
         self._behind_due: Timer | None = None
         """Draws that screen once more while a dialog lies over it."""
+        self._heard = 0.0
+        """When the last key or click came."""
         self._leaving = False
         self._leave_surely = leave_surely
         self.register_theme(DARK)
@@ -210,6 +216,7 @@ class PlaygroundApp(OrderedApp[int]):
         await self.controller.runs.offer(new=self._run is None and self._checkpoint is None)
         self._greeting = self.model.welcome = self._new_here and not self.model.offer
         self.redraw()
+        self.controller.tasks.spawn(warming.load())
 
     # ------------------------------------------------------------ what the controller reports
 
@@ -259,9 +266,14 @@ class PlaygroundApp(OrderedApp[int]):
         self._front.draw()
 
     def _draw_behind(self) -> None:
-        """Draw what lies behind a dialog. That is seldom, because the dialog's keys wait for it."""
-        self._behind_due = None
-        if self.main.is_mounted and not self._leaving:
+        """Draw what lies behind a dialog, between keys."""
+        self._behind_due, now = None, monotonic()
+        if not self.screen_stack or not self.main.is_mounted or self._leaving:
+            return
+        quiet = self._heard + QUIET - now
+        if self._covered and quiet > 0 and now < self._drawn + HELD:
+            self._behind_due = self.set_timer(max(AT_ONCE, quiet), self._draw_behind)
+        else:
             self._draw_front()
 
     @property
@@ -353,6 +365,7 @@ class PlaygroundApp(OrderedApp[int]):
         """Hear no key and no click before the screen has its parts, and none any more while the
         playground is being left."""
         if isinstance(event, events.InputEvent):
+            self._heard = monotonic()
             if not self._leaving and self.screen_stack and not self.screen.is_mounted:
                 await composed(self.screen_stack)
             if self._leaving:

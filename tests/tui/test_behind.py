@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import pairwise
 from unittest import mock
 
 from playground.tui.app import PlaygroundApp
 from playground.tui.control.frames import BEHIND_PER_SECOND
+from tests.tui.monkey import press
 from tests.tui.watched import playing, seen
 
 
@@ -32,7 +34,26 @@ async def test_the_step_behind_a_dialog_is_the_one_that_the_run_is_at() -> None:
             first = app.model.step
             await seen(pilot, lambda: len(draws) >= 4)
         assert app.model.step > first
-        assert f"step {app.model.step:,}" in app.text("#status")
-        await seen(pilot, lambda: f"step {app.model.step:,}/" in steps(app.export_screenshot()))
+        async with asyncio.timeout(20):
+            while f"step {app.model.step:,}/" not in steps(app.export_screenshot()):
+                await asyncio.sleep(0.02)
         waits = [later - sooner for sooner, later in pairwise(draws)]
         assert min(waits) > 0.8 / BEHIND_PER_SECOND
+
+
+async def test_nothing_is_drawn_behind_a_dialog_between_two_quick_keys() -> None:
+    draws: list[float] = []
+    async with playing() as (app, pilot):
+        await pilot.press("space", "h")
+        await seen(pilot, lambda: app.screen is not app.main)
+        press(app, "down")
+        quiet = mock.patch.multiple("playground.tui.app", QUIET=1.0, HELD=60.0)
+        with quiet, mock.patch.object(PlaygroundApp, "_draw_front", lambda _: draws.append(1)):
+            began = time.monotonic()
+            while time.monotonic() < began + 3 / BEHIND_PER_SECOND:
+                press(app, "down")
+                await asyncio.sleep(0.05)
+            assert not draws
+            async with asyncio.timeout(20):
+                while not draws:
+                    await asyncio.sleep(0.01)

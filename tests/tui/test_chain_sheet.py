@@ -50,7 +50,8 @@ async def test_the_bars_of_the_next_token_change_before_the_chain_is_kept(
     async with playing(size) as (app, _):
         await opened(app)
         shown = sheet(app).query_one(Bars)
-        assert app.screen.region.contains_region(shown.region) and shown.region.height >= 5
+        await until(lambda: shown.region.height >= 5)
+        assert app.screen.region.contains_region(shown.region)
         before, sampling = bars(app), app.lab.sampling
         press(app, "down", "down", "right", "right")  # top-k keeps two
         await until(lambda: sum(value > 0 for value in bars(app)) == 2)

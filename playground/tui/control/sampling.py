@@ -127,6 +127,7 @@ class Previews:
         except LabError as error:
             if chain == trial.chain:
                 trial.trouble = error.failure
+            self._context.changed()
             if error.failure.kind in ("dead", "hung"):
                 raise
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from inspect import isawaitable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
@@ -18,11 +18,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.keys import format_key
 from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen, Screen
 from textual.style import Style
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
@@ -60,6 +61,8 @@ class Dimmed:
 
 
 Result = TypeVar("Result")
+SETTLED = 0.05
+"""Seconds within which changes behind a dialog are painted together."""
 DIM = RichStyle(dim=True, bold=False)
 
 MUTED = "$foreground 60%"
@@ -250,6 +253,24 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
 
     def on_resize(self, event: events.Resize) -> None:
         passed(self, event)
+
+    _settling: Timer | None = None
+    """Paints what lies behind once its changes have settled."""
+
+    @override
+    def refresh(self, *regions: Region, **options: bool) -> Self:
+        """As Textual's, but what lies behind is painted once for all that changes at about the same
+        time. Textual names the regions of it that changed, and the whole of it is painted for
+        each."""
+        if not regions:
+            return super().refresh(**options)
+        if self._settling is None and self.is_running:
+            self._settling = self.set_timer(SETTLED, self._paint_behind)
+        return self
+
+    def _paint_behind(self) -> None:
+        self._settling = None
+        super().refresh()
 
     @override
     def render(self) -> Any:

@@ -180,6 +180,8 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
 
     @override
     def draw(self) -> None:
+        if not self.query(Bars):
+            return  # the sheet is not composed yet, or is being taken down
         for place, line in enumerate(lines := self._described()):
             if line != self._lines[place]:
                 self.picks.replace_option_prompt_at_index(place, line)
