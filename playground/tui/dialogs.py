@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from playground.lab.paths import plugin_folder
+from playground.lab.protocol.failures import Failure, LabError
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
 from playground.tui.key_order import OrderedApp
@@ -19,6 +20,7 @@ from playground.tui.key_order import OrderedApp
 if TYPE_CHECKING:
     from playground.lab.race import Race
     from playground.tui.screens.inside.state import InsideState, Place
+    from playground.tui.screens.pick.datasets import DatasetScreen, Typed
     from playground.tui.screens.runs.screen import RunChoice
 
 Answer = TypeVar("Answer")
@@ -46,13 +48,15 @@ class Dialogs:
     def open(self, name: str) -> None:
         """Open the dialog of that name; its answer is carried out in the background."""
         dialog: Callable[[], Coroutine[Any, Any, None]] = getattr(self, name)
-        self._controller.tasks.attend(self._opened(dialog()))
-
-    async def _opened(self, dialog: Coroutine[Any, Any, Answer]) -> Answer:
-        """Carry a dialog out; keys that are typed before it is on the screen wait for it."""
         opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if isinstance(self._app, OrderedApp):
-            self._app.key_order.wait_for(opening)
+        task = self._controller.tasks.attend(self._opened(dialog(), opening))
+        if task is not None and not opening.done() and isinstance(self._app, OrderedApp):
+            self._app.key_order.wait_for(opening, task.cancel)
+
+    async def _opened(
+        self, dialog: Coroutine[Any, Any, Answer], opening: asyncio.Future[None]
+    ) -> Answer:
+        """Carry a dialog out; keys that are typed before it is on the screen wait for it."""
         self._opening = opening
         try:
             return await dialog
@@ -95,28 +99,43 @@ class Dialogs:
         """Begin a new run on another data set."""
         from playground.tui.screens.pick.datasets import DatasetScreen
 
-        if not self._ready() or not (choice := await self._answer(DatasetScreen(self._model))):
-            return
+        if self._ready():
+            await self._choose_data(DatasetScreen(self._model))
+
+    async def _choose_data(self, screen: DatasetScreen) -> None:
+        if choice := await self._answer(screen):
+            self._do(self._open_chosen(choice, screen.typed))
+
+    async def _open_chosen(self, choice: dict[str, Any], typed: Typed | None) -> None:
+        """Open what was chosen; if that fails, show the dialog again as it was, and why."""
+        from playground.tui.screens.pick.datasets import DatasetScreen
+
+        refused: list[Failure] = []
+        try:
+            with self._controller.opening.telling(refused.append):
+                await self._open(choice)
+        except LabError as error:
+            refused.append(error.failure)
+        if refused and len(self._app.screen_stack) == 1:
+            again = DatasetScreen(self._model, typed, refused[0])
+            self._controller.tasks.attend(self._choose_data(again))
+        elif refused:  # the person went elsewhere meanwhile
+            self._controller.context.complain(refused[0])
+
+    async def _open(self, choice: dict[str, Any]) -> None:
+        """Open what was chosen. Raises LabError if a recorded run cannot be taken in."""
         opening, saved = self._controller.opening, choice.get("checkpoint")
         if saved is not None:
-            self._do(opening.open(saved.spec, checkpoint=saved, sampling=saved.sampling))
+            await opening.open(saved.spec, checkpoint=saved, sampling=saved.sampling)
         elif "file" in choice:
-            self._do(self._take_in(Path(choice["file"])))
+            await self._controller.runs.take_in(Path(choice["file"]))
         else:
             changes: dict[str, Any] = {
                 "dataset": {"name": choice["name"], "options": choice["options"]}
             }
             if "block_size" in choice:
                 changes["model.block_size"] = choice["block_size"]
-            self._do(opening.start(changes))
-
-    async def _take_in(self, file: Path) -> None:
-        """Take a recorded run into the store, and open it. Raises LabError."""
-        store = self._controller.runs.store
-        if store is None:
-            self._say(Remark("Runs are not recorded", "Start without --no-record for that."))
-            return
-        await self._controller.opening.open_recorded(await store.import_run(file))
+            await opening.start(changes)
 
     async def tokenizers(self) -> None:
         """Begin a new run with another tokenizer."""

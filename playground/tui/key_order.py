@@ -104,6 +104,10 @@ class KeyOrder:
         self._under_way = False
         self._opening: asyncio.Future[None] | None = None
         """Done when a screen that a key has asked for is open, or will not open."""
+        self._asked: asyncio.Future[None] | None = None
+        """The same, also once the key that asked has taken effect otherwise."""
+        self._give_up: Callable[[], object] = lambda: None
+        """Lets that screen not open."""
         self._way: tuple[DOMNode, ...] = ()
         """The widgets and the screen that still have to hand it up."""
 
@@ -111,6 +115,9 @@ class KeyOrder:
         """Hear a key, now or once the ones before have taken effect."""
         if key.key in AT_ONCE:
             await self._hear(key)
+        elif key.key == "escape" and self._may_give_up:
+            self.forget()  # the keys before were for the screen that shall not open any more
+            self._give_up()
         else:
             self._forget_if_left()
             self._waiting.append(key)
@@ -150,9 +157,17 @@ class KeyOrder:
         self._waits_at = screen
         return None
 
-    def wait_for(self, opening: asyncio.Future[None]) -> None:
-        """Hear no other key before this is done: what is typed is for the screen that opens."""
-        self._opening = opening
+    def wait_for(self, opening: asyncio.Future[None], give_up: Callable[[], object]) -> None:
+        """Hear no other key before this is done: what is typed is for the screen that opens.
+        give_up: called when escape is typed meanwhile."""
+        self._opening = self._asked = opening
+        self._give_up = give_up
+
+    @property
+    def _may_give_up(self) -> bool:
+        """True if a screen is not open yet, and no key that waits would accept what is in it."""
+        asked = self._asked is not None and not self._asked.done()
+        return asked and not any(key.key == "enter" for key in self._waiting)
 
     def forget(self) -> None:
         """Drop the keys that wait."""

@@ -74,6 +74,18 @@ async def gated(app: WatchedApp) -> asyncio.Event:
     return gate
 
 
+@mock.patch("playground.tui.key_order.OPENING", 600)
+async def test_escape_gives_up_a_dialog_that_does_not_open() -> None:
+    async with playing() as (app, pilot):
+        gate = await gated(app)
+        press(app, "a", "escape", "s")
+        await seen(pilot, lambda: app.model.step == 1)
+        gate.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert app.screen is app.main
+
+
 async def test_a_dialog_does_not_open_any_more_while_the_playground_is_left() -> None:
     async with playing() as (app, _):
         await app.controller.training.step(1)  # so that leaving has a run to keep

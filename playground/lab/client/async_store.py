@@ -4,10 +4,13 @@ nor a lock holds the screen up. Recording is the worker's part."""
 from __future__ import annotations
 
 import asyncio
+import threading
 from array import array
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
+
+from playground.lab.protocol.failures import Failure, LabError, Progress
 
 if TYPE_CHECKING:
     from playground.lab.protocol.probes import ProbeAnswers
@@ -168,11 +171,26 @@ class AsyncStore:
 
         await self._apart(lambda store: export_run(store, run, path))
 
-    async def import_run(self, path: Path) -> int:
-        """Take in a run from a file of `export_run`; returns the run's number."""
+    async def import_run(
+        self, path: Path, tell: Callable[[Progress], None] = lambda _: None
+    ) -> int:
+        """Take in a run from a file of `export_run`; returns the run's number. tell: hears how far
+        that is. Cancelled, it takes in nothing."""
         from playground.lab.store.transfer import import_run
 
-        return await self._apart(lambda store: import_run(store, path))
+        loop = asyncio.get_running_loop()
+
+        def told(done: int, total: int) -> None:
+            if stopped.is_set():
+                raise LabError(Failure("Cancelled", "Nothing was taken in.", "cancelled"))
+            loop.call_soon_threadsafe(tell, Progress("taking in the run", done, total))
+
+        stopped = threading.Event()
+        try:
+            return await self._apart(lambda store: import_run(store, path, told))
+        except asyncio.CancelledError:
+            stopped.set()
+            raise
 
     async def undelete(self) -> tuple[int, ...]:
         """Bring back the runs that were deleted last, all that went together; returns their

@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -130,8 +130,12 @@ def _place(path: Path | str) -> Path:
 # ---------------------------------------------------------------- import
 
 
-def import_run(store: Store, path: Path | str) -> int:
+def import_run(
+    store: Store, path: Path | str, tell: Callable[[int, int], None] = lambda *_: None
+) -> int:
     """Import a run from a file that `export_run` wrote; returns its id in this store.
+
+    tell: called now and then with the bytes so far, and those of the file.
 
     A run that the store has already is imported beside the first one, with "(imported)" in its
     name. The parent stays the parent if the store has it too.
@@ -151,8 +155,11 @@ def import_run(store: Store, path: Path | str) -> int:
         if text is not None:
             store.keep_text(text)
         run = _begin(store, given)
+        done, total = 0, source.stat().st_size
         try:
             for rows in _batches(rows_of(file, given)):
+                tell(min(done, total), total)
+                done += sum(size for _, _, size in rows)
                 began = time.perf_counter()
                 with store.database.writing() as db, _taken():
                     for statement, values, _ in rows:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,10 @@ class Opening:
         """The run that was open before this one."""
         self.gone = False
         """True if the worker was given up: the next key that needs one opens the run again."""
+        self._tell: Callable[[Failure], None] = self._say_refused
+        """Told why a run could not be opened."""
+        self.taking: asyncio.Future[int] | None = None
+        """Takes in a run that is to be opened then; None if nothing is taken in."""
 
     async def start(self, changes: Mapping[str, Any]) -> None:
         """Open a new run: the open one with some settings changed, by their dotted names."""
@@ -65,7 +70,7 @@ class Opening:
         try:
             spec = RunSpec.parse(model.spec).replace(changes)
         except SpecError as error:
-            self._context.say(Remark("These settings cannot be", str(error), "error"))
+            self._not_opened(Failure("These settings cannot be", str(error)))
             return
         await self.open(spec.to_json())
 
@@ -199,9 +204,21 @@ class Opening:
         if failure.kind == "cancelled":
             self._context.say(Remark("Cancelled", "The run stays as it was."))
         else:
-            self._context.say(Remark(failure.title, failure.message, "error"))
+            self._tell(failure)
         if self._context.model.info is None:
             self._context.model.trouble = failure
+
+    def _say_refused(self, failure: Failure) -> None:
+        self._context.say(Remark(failure.title, failure.message, "error"))
+
+    @contextmanager
+    def telling(self, tell: Callable[[Failure], None]) -> Iterator[None]:
+        """Call `tell` with the reason if a run cannot be opened, instead of showing a toast."""
+        self._tell = tell
+        try:
+            yield
+        finally:
+            self._tell = self._say_refused
 
     def _tell_problems(self) -> None:
         """Say the first problem with plugins; the plugins screen lists them all."""
@@ -264,4 +281,6 @@ class Opening:
 
     def cancel(self) -> bool:
         """Stop opening a run; False if none was being opened."""
+        if self.taking is not None:
+            return self.taking.cancel()
         return self._context.lab.cancel_open()

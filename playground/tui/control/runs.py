@@ -3,6 +3,7 @@ the open run is recorded."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from playground.catalog import KnobValue
 from playground.lab.client.async_store import AsyncStore
 from playground.lab.paths import last_run
-from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.failures import LabError, Progress
 from playground.lab.protocol.run import AGAIN, LAST, Checkpoint, Recording, RecordState, RunInfo
 from playground.lab.protocol.sampling import Sampling
 from playground.tui.control.context import Context, Remark
@@ -69,6 +70,37 @@ class Runs:
         """Close the store."""
         if self.store is not None:
             self.store.close()
+
+    async def take_in(self, file: Path) -> None:
+        """Take a recorded run into the store, and open it. Raises LabError."""
+        model, changed = self._context.model, self._context.changed
+        if self.store is None:
+            self._context.say(
+                Remark("Runs are not recorded", "Start without --no-record for that.")
+            )
+            return
+        if model.opening is not None:
+            self._context.say(Remark("One moment", "Another run is being opened."))
+            return
+
+        def tell(progress: Progress) -> None:
+            model.opening = progress
+            changed()
+
+        tell(Progress("looking through the run", 0, 0))
+        opening = self._opening
+        opening.taking = asyncio.ensure_future(self.store.import_run(file, tell))
+        try:
+            await asyncio.wait({opening.taking})
+            if opening.taking.cancelled():
+                self._context.say(Remark("Cancelled", "The run stays as it was."))
+                return
+            run = opening.taking.result()
+        finally:
+            opening.taking.cancel()
+            opening.taking = model.opening = None
+            changed()
+        await self._opening.open_recorded(run)
 
     # ------------------------------------------------------------ at the start
 

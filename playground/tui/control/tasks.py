@@ -42,18 +42,21 @@ class BackgroundTasks:
         self._commands += 1
         self.spawn(self._guarded(work)).add_done_callback(done)
 
-    def attend(self, work: Coroutine[Any, Any, Any]) -> None:
+    def attend(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any] | None:
         """Carry out work that shows a screen and waits for the person; nothing is busy meanwhile.
 
         The work runs up to its first wait before this returns, so that the screen is there for the
-        next key: a task alone would begin later. A LabError is told to the person.
+        next key: a task alone would begin later. A LabError is told to the person. Returns the task
+        with the rest of the work; None if nothing is left of it.
         """
         guarded = self._guarded(work)
         try:
             wait = guarded.send(None)
         except StopIteration:
-            return
-        self.spawn(_rest(guarded, wait)).add_done_callback(lambda _: guarded.close())
+            return None
+        task = self.spawn(_rest(guarded, wait))
+        task.add_done_callback(lambda _: guarded.close())
+        return task
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Carry out work that handles its own LabErrors."""

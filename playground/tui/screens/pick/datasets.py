@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from textual.widgets import Input, Static
 
 from microgpt.documents import DocumentsError
 from playground.catalog import Control, Entry, Kind, KnobValue
+from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.run import Checkpoint
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.dialog import MUTED, Line, error, warning
@@ -36,6 +38,18 @@ AS_SET = "as set"
 """The recipe that is none: what the person set by hand."""
 BEYOND = "$foreground 38%"
 """The style of what lies beyond the context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """What a person set in the dialog."""
+
+    path: str
+    options: dict[str, dict[str, KnobValue]]
+    """The values of the knobs, by the entry's qualified name."""
+    entry: Entry | None
+    """The entry that was highlighted."""
+    block_size: int
 
 
 class DatasetScreen(ContributionPicker):
@@ -59,6 +73,7 @@ class DatasetScreen(ContributionPicker):
         #dataset-files { height: 1fr; margin: 1 0 0 0; }
         #dataset-preview { height: auto; margin: 1 0 0 0; }
         &.-low #dataset-preview { margin: 0; }
+        #dataset-refused { margin: 0 0 1 0; }
         #dataset-recipe { margin: 1 0 0 0; }
         &.-low #dataset-recipe { margin: 0; }
         &.-low #dataset-documents { margin: 0; }
@@ -73,8 +88,17 @@ class DatasetScreen(ContributionPicker):
     }
     """
 
-    def __init__(self, model: PlaygroundModel) -> None:
+    def __init__(
+        self, model: PlaygroundModel, before: Typed | None = None, refused: Failure | None = None
+    ) -> None:
+        """before: what was typed when the dialog was open before. refused: why that could not be
+        opened."""
         super().__init__(model)
+        self._before, self._refused = before, refused
+        self.typed: Typed | None = None
+        """What the person has chosen, to be shown again if it cannot be opened."""
+        if before is not None:
+            self._options |= before.options
         self._path = ""
         self._judged = ("", "")
         """The path that was looked at last, and what stands against it; "" if nothing does."""
@@ -87,11 +111,16 @@ class DatasetScreen(ContributionPicker):
     def head(self) -> Iterable[Widget]:
         present = self._options.get("builtin:text-file", {}).get("path")
         self._path = present if isinstance(present, str) else ""
+        if self._before is not None:
+            self._path = self._before.path
         yield Horizontal(
             Static("path of a text file", id="dataset-path-label", markup=False),
             PathInput(self._path, placeholder="~/my.txt   Tab completes", id="dataset-path"),
             id="dataset-path-line",
         )
+        why = self._refused
+        said = "" if why is None else error(visible(f"{why.title}. {why.message}"))
+        yield Line(said, id="dataset-refused")
 
     def below(self) -> Iterable[Widget]:
         folder = absolute(self._path).parent if self._path else here()
@@ -104,6 +133,8 @@ class DatasetScreen(ContributionPicker):
         recipe.display = False
         yield recipe
         present = self.model.info.block_size if self.model.info else 16
+        if self._before is not None:
+            present = self._before.block_size
         context = Slider(
             "context length", present, minimum=1, maximum=max(MOST, present), integer=True,
             label_width=14, id="dataset-context",
@@ -139,6 +170,7 @@ class DatasetScreen(ContributionPicker):
 
     def _set_path(self, path: str) -> None:
         self._path, self._wanted = path, False
+        self.query_one("#dataset-refused", Line).say("")
         entry = self.text_file
         if entry is None:
             return
@@ -167,7 +199,12 @@ class DatasetScreen(ContributionPicker):
         the highlight with up and down, for which the path has no use."""
         field = self.query_one(PathInput)
         self.set_focus(field)
-        field.select_all()
+        if self._before is None:
+            field.select_all()
+            return
+        if self._before.entry in self.entries:
+            self.picks.highlighted = self.entries.index(self._before.entry)
+        field.cursor_position = len(field.value)
 
     def action_look(self, by: int) -> None:
         """Move the highlight of the list, whatever has the focus."""
@@ -337,6 +374,7 @@ class DatasetScreen(ContributionPicker):
     # ------------------------------------------------------------ answers
 
     def choose(self, entry: Entry, options: dict[str, Any]) -> None:
+        self.typed = Typed(self._path, self._options, entry, self.block_size)
         if entry == self.text_file:
             if not self._path.strip():
                 self.set_focus(self.query_one(PathInput))
