@@ -102,8 +102,9 @@ def main(commands: list[str]) -> None:
             line += f"{1000 * statistics.median(cold):14.0f}{1000 * statistics.median(warm):11.0f}"
         print(line, flush=True)
     print("\na letter in a dialog, to its paint, while training flat out, ms: p50 and p95")
-    for place, command in enumerate(commands, 1):
-        delays = [delay for seed in range(ROUNDS) for delay in typing(command, seed)]
+    rounds = [[typing(command, seed) for command in commands] for seed in range(ROUNDS)]
+    for place, found in enumerate(zip(*rounds, strict=True), 1):
+        delays = [delay for one in found for delay in one]
         p95 = statistics.quantiles(delays, n=20)[-1]
         print(f"  {place}: {1000 * statistics.median(delays):6.1f} {1000 * p95:6.1f}", flush=True)
 

@@ -26,15 +26,20 @@ from playground.tui.knobs import KnobLine
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.chances import heading, show_bars, trouble_words
 from playground.tui.screens.dialog import MUTED, Line, warning
+from playground.tui.screens.pick.chain_words import (
+    CHOICES,
+    TOKENS,
+    effect,
+    left,
+    numbers,
+    values,
+)
 from playground.tui.screens.pick.knobform import KnobForm
 from playground.tui.screens.pick.list_and_knobs import ListAndKnobs
 from playground.tui.screens.pick.lists import PickList, details, entry_line, entry_name, name_column
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.control import Toggle
 from playground.tui.widgets.text import fit, visible
-
-TOKENS, CHOICES = 8, 9
-"""Cells of the columns with what a link leaves."""
 
 
 class Links(PickList):
@@ -224,7 +229,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             (fit("In order, what is left:", room), MUTED),
             (f"{'tokens':>{TOKENS}}{'choices':>{CHOICES}}\n", MUTED),
             (fit("     the model alone", room), MUTED),
-            _numbers(alone, alone),
+            numbers(alone, alone),
         )
 
     def _described(self) -> list[Content]:
@@ -236,18 +241,18 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         for place, link in enumerate(self._links):
             after = spreads[place] if spreads is not None else None
             known = spreads is not None
-            lines.append(self._line(place + 1, link, width, _left(link, before, after, known)))
+            lines.append(self._line(place + 1, link, width, left(link, before, after, known)))
             before = after or before
         return lines
 
-    def _line(self, number: int, link: Link, width: int, left: Content) -> Content:
+    def _line(self, number: int, link: Link, width: int, leaves: Content) -> Content:
         entry = self._model.entry(link)
         tone = "" if link.enabled else MUTED
         room = max(0, self._room - 5 - width - 1 - TOKENS - CHOICES)
         if entry is None:
             tail = Content.styled(fit(" ! not installed", room + TOKENS + CHOICES), "$text-warning")
         else:
-            tail = Content.styled(fit(f" {_values(entry, link)}", room), MUTED) + left
+            tail = Content.styled(fit(f" {values(entry, link)}", room), MUTED) + leaves
         return Content.assemble(
             (f"{number:>2} ", MUTED),
             ("● ", "$text-primary") if link.enabled else ("○ ", MUTED),
@@ -260,28 +265,9 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         """Say in words what the highlighted link does to the distribution as it is now."""
         words, place, spreads = "", self.place, self._spreads
         if place is not None and self._shown is self._links[place]:
-            words = self._effect(place, spreads)
+            alone = self._trial.preview.alone if self._trial.preview is not None else None
+            words = effect(self._links[place], place, alone, spreads)
         self.query_one("#chain-effect", Line).say(words)
-
-    def _effect(self, place: int, spreads: tuple[Spread | None, ...] | None) -> str:
-        preview, link = self._trial.preview, self._links[place]
-        if not link.enabled:
-            return "It is left out; space takes it in."
-        if spreads is None or preview is None or preview.alone is None:
-            return ""
-        after = spreads[place]
-        if after is None:
-            return "It picks the token, from the chances below."
-        before = next((one for one in reversed(spreads[:place]) if one), preview.alone)
-        if _same(before, after):
-            return "Here it changes nothing."
-        some = f"{after.tokens:,} of {before.tokens:,} tokens"
-        if after.tokens == before.tokens:
-            some = f"all {after.tokens:,} tokens"
-        return (
-            f"Leaves {some}, as hard to guess as {_choices(after)} equally likely ones, "
-            f"before {_choices(before)}."
-        )
 
     # ------------------------------------------------------------ the highlighted link
 
@@ -433,43 +419,3 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             self._leave_strategies()
         else:
             self.dismiss(None)
-
-
-def _left(link: Link, before: Spread | None, after: Spread | None, known: bool) -> Content:
-    """The columns with what a link leaves. known: True if that is known by now."""
-    if not link.enabled:
-        return Content.styled(f"{'off':>{TOKENS + CHOICES}}", MUTED)
-    if after is None:
-        return Content.styled(f"{'picks' if known else '':>{TOKENS + CHOICES}}", MUTED)
-    return _numbers(before, after)
-
-
-def _numbers(before: Spread | None, after: Spread | None) -> Content:
-    """How many tokens and choices are left; muted if they are as before."""
-    if after is None:
-        return Content(" " * (TOKENS + CHOICES))
-    text = f"{after.tokens:>{TOKENS},}{_choices(after):>{CHOICES}}"
-    return Content.styled(text, MUTED if before is None or _same(before, after) else "")
-
-
-def _choices(spread: Spread) -> str:
-    return f"{spread.choices:,.1f}" if spread.choices < 1000 else f"{spread.choices:,.0f}"
-
-
-def _same(one: Spread, other: Spread) -> bool:
-    """True if a person sees no difference."""
-    return one.tokens == other.tokens and _choices(one) == _choices(other)
-
-
-def _values(entry: Entry, link: Link) -> str:
-    """The values of a link's knobs: "0.5", "off", "1.2, 20"."""
-    shown = []
-    for control in entry.controls:
-        value = link.options.get(control.name, control.default)
-        if value == control.neutral and control.neutral is not None:
-            shown.append("off")
-        elif isinstance(value, float):
-            shown.append(f"{value:.4g}")
-        else:
-            shown.append(visible(str(value)))
-    return "off" if shown and set(shown) == {"off"} else ", ".join(shown)
