@@ -10,7 +10,7 @@ import pytest
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.sampling import Preview
 from playground.tui.screens.dialog import Line
-from playground.tui.screens.pick.chain import ChainScreen
+from playground.tui.screens.pick.chain import ChainScreen, Strategies
 from playground.tui.widgets.bars import Bars
 from tests.tui.monkey import press
 from tests.tui.watched import WatchedApp, playing
@@ -93,5 +93,18 @@ async def test_a_chain_that_ends_the_worker_is_tried_once() -> None:
             app.controller.previews.want()
             await asyncio.sleep(0.05)
         assert len(asked) == 1
+        press(app, "escape")
+        await until(lambda: app.screen is app.main)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_strategies_are_shown_while_one_is_chosen(size: tuple[int, int]) -> None:
+    async with playing(size) as (app, _):
+        press(app, "c", "a", "down")  # before the sheet was ever laid out
+        await until(lambda: isinstance(app.screen, ChainScreen) and app.screen.is_mounted)
+        strategies = sheet(app).query_one(Strategies)
+        await until(lambda: strategies.region.height >= 5 and strategies.has_focus)
+        press(app, "escape")  # back to the chain, and not out of it
+        await until(lambda: sheet(app).in_list and not strategies.region.height)
         press(app, "escape")
         await until(lambda: app.screen is app.main)

@@ -60,6 +60,7 @@ SCRIPTS: list[Script] = [
     ("x down", path, "-step1.jsonl"),
     ("ctrl+s home x", lambda screen: screen.query_one(PathInput).value[0], "x"),
     ("c down space", lambda screen: [link.enabled for link in screen._links[:2]], [True, False]),
+    ("c a end enter", lambda screen: screen._links[1].name, "greedy"),
     ("m down space", lambda screen: "perplexity" in screen._on, True),
     ("y a n enter m a", lambda screen: screen.query_one(TextArea).text, "an\nma"),
     ("question_mark pagedown", lambda s: s.query_one("#help-scroll").scroll_target_y > 0, True),

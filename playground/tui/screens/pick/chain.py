@@ -99,7 +99,6 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         .chain-title { color: $text-muted; height: 1; }
         #picker-list { max-height: 8; }
         #chain-more { display: none; height: auto; max-height: 11; margin: 1 0 0 0; }
-        &.-adding #chain-more { display: block; }
         #chain-strategies { max-height: 9; }
         &.-low.-adding #chain-links { display: none; }
         &.-low.-adding #chain-more { margin: 0; }
@@ -320,7 +319,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         if self._adding:
             await self._show_strategy()
             return
-        self.remove_class("-adding")
+        self._show_strategies(False)
         if self.in_list:
             await self.look()
 
@@ -383,11 +382,16 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
 
     def action_add(self) -> None:
         """Show the strategies, and go to them."""
-        self.add_class("-adding")
+        self._show_strategies(True)
         strategies = self.query_one(Strategies)
         self.set_focus(strategies)
         if strategies.highlighted is None and self._entries:
             strategies.highlighted = 0
+
+    def _show_strategies(self, shown: bool) -> None:
+        # At once, and not by the class: what is not displayed yet loses the focus again.
+        self.query_one("#chain-more").display = shown
+        self.set_class(shown, "-adding")
 
     def _add(self, index: int) -> None:
         entry = self._entries[index]
@@ -400,7 +404,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
 
     def _leave_strategies(self) -> None:
         """Go back to the chain."""
-        self.remove_class("-adding")
+        self._show_strategies(False)
         self.set_focus(self.picks)
 
     @on(PickList.Chosen, "#chain-strategies")
