@@ -6,8 +6,10 @@ each key in it can be clicked. A dialog takes the whole of a small terminal and 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from inspect import isawaitable
+from time import monotonic
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -63,6 +65,9 @@ class Dimmed:
 Result = TypeVar("Result")
 SETTLED = 0.05
 """Seconds within which changes behind a dialog are painted together."""
+OPENING = 0.2
+"""Seconds in which a dialog paints itself, and with it all that lies behind. Textual lays out anew
+what lies behind meanwhile, as it was; real changes are drawn later than that."""
 DIM = RichStyle(dim=True, bold=False)
 
 MUTED = "$foreground 60%"
@@ -256,6 +261,8 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
 
     _settling: Timer | None = None
     """Paints what lies behind once its changes have settled."""
+    _opened = math.inf
+    """When the dialog had its parts."""
 
     @override
     def refresh(self, *regions: Region, **options: bool) -> Self:
@@ -264,7 +271,7 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
         each."""
         if not regions:
             return super().refresh(**options)
-        if self._settling is None and self.is_running:
+        if self._settling is None and self.is_running and monotonic() > self._opened + OPENING:
             self._settling = self.set_timer(SETTLED, self._paint_behind)
         return self
 
@@ -309,6 +316,7 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
         return ()
 
     def on_mount(self) -> None:
+        self._opened = monotonic()
         frame = self.query_one("#dialog")
         frame.border_title = Content(visible(self.heading)).markup
         frame.border_subtitle = Content(visible(self.remark)).markup
