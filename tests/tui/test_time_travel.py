@@ -27,6 +27,7 @@ from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
 from tests.lab.store.conftest import new_run, steps
 from tests.tui.screens.race.test_race import PARTED, ScriptedRace
+from tests.tui import scripted
 from tests.tui.watched import WatchedApp, playing, seen
 
 RATE = "optimizer.learning_rate"
@@ -39,6 +40,11 @@ def timeline(app: WatchedApp) -> Scrubber:
 def drawn(app: WatchedApp) -> str:
     """The text of the timeline on screen."""
     return timeline(app).render_line(0).text
+
+
+def recorded(app: WatchedApp) -> str:
+    """What the frame below the timeline says."""
+    return str(app.main.panel(2).border_subtitle)
 
 
 async def at(pilot: Pilot[int], step: int) -> None:
@@ -73,11 +79,11 @@ def store(tmp_path: Path) -> Path:
 async def test_the_timeline_says_where_the_run_is_and_how_far_it_is_recorded() -> None:
     async with playing() as (app, pilot):
         await trained(pilot)
-        assert drawn(app).endswith(" step 300")
+        assert "recorded" not in recorded(app)
         before = drawn(app).index("●")
         await app.controller.training.back(200)
         await at(pilot, 100)
-        assert drawn(app).endswith("100 of 300")
+        assert "step 100 of 300 recorded" in recorded(app)
         assert drawn(app).index("●") < before
         assert drawn(app).rindex("━") == before - (drawn(app)[before] != "━"), "what is recorded"
 
@@ -91,7 +97,7 @@ async def test_keys_of_the_timeline_lead_through_the_record_and_quick_ones_add_u
         app.lab.slow = asyncio.Event()
         await pilot.press("left", "left", "left", "shift+left", "right")
         await pilot.pause()
-        assert "299 of 300" in drawn(app), "the handle is where the run is"
+        assert "299 of 300" in recorded(app), "the handle is where the run is"
         app.lab.slow.set()
         await at(pilot, 287)
         visited = [call[1] for call in app.lab.calls if call[0] == "go_to"]
@@ -137,7 +143,7 @@ async def test_a_click_and_a_drag_lead_where_the_mouse_is() -> None:
         await pilot.mouse_up(Scrubber, offset=(left, 0))
         await pilot.hover("#title")
         await at(pilot, 0)
-        assert drawn(app).endswith("0 of 300")
+        assert "step 0 of 300 recorded" in recorded(app)
 
 
 async def test_enter_goes_to_the_step_under_the_charts_cursor() -> None:
@@ -195,8 +201,45 @@ async def test_the_timeline_is_in_sight_and_in_its_place_at_every_size(
         assert place.height == 1 and place.width >= 24 and panel.contains_region(place)
         await trained(pilot)
         assert timeline(app).region == place, "nothing moves when the run grows"
-        assert drawn(app).endswith(" step 300")
         assert app.main.query_one(Chart).size.height >= 3
+
+
+async def test_a_step_has_one_column_in_the_chart_and_on_the_timeline_below_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The chart marks its cursor on its axis by ┴, and the timeline the present step by ●."""
+    async with playing() as (app, pilot):
+        chart = app.main.query_one(Chart)
+
+        async def in_line(*steps: int) -> int:
+            """Compare the columns at these steps; returns the width of the numbers at the left."""
+            for step in steps:
+                await app.controller.training.seek(step)
+                await at(pilot, step)
+                chart.cursor = step
+                await seen(pilot, lambda: "┴" in axis(chart) and "●" in drawn(app))
+                assert axis(chart).index("┴") == drawn(app).index("●"), (app.size, step)
+                assert chart.region.x == timeline(app).region.x
+                chart.cursor = None
+            return axis(chart).index("└")
+
+        await trained(pilot)
+        narrow = await in_line(0, 1, 150, 299)
+        for size in ((80, 24), (200, 60)):
+            await pilot.resize_terminal(*size)
+            await in_line(77, 300)
+        await pilot.press("z")
+        await pilot.pause()
+        await in_line(77, 300)
+        monkeypatch.setattr(scripted, "loss_at", lambda _: 1e6)
+        await app.controller.training.step(1)
+        assert await in_line(301, 77) > narrow, "the numbers left of the plot took more room"
+
+
+def axis(chart: Chart) -> str:
+    """The line of the chart's axis."""
+    lines = (chart.render_line(y).text for y in range(chart.size.height))
+    return next(line for line in lines if "└" in line)
 
 
 # ---------------------------------------------------------------- the record
@@ -212,7 +255,7 @@ async def test_an_edit_in_the_past_is_said_to_branch_off(store: Path) -> None:
         assert "What run 1 learnt after step 200 is kept" in app.said
         await at(pilot, 200)
         await seen(pilot, lambda: "run 2" in app.text("#title"))
-        assert app.model.loss.xs[-1] == 200 and drawn(app).endswith(" step 200")
+        assert app.model.loss.xs[-1] == 200 and "recorded" not in recorded(app)
 
 
 @pytest.mark.parametrize("made", [True, False], ids=["made in a moment", "never made"])

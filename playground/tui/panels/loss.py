@@ -41,6 +41,8 @@ class LossPanel(Panel):
         # A low chart has no line for its legend; the frame shows the legend instead.
         low = 0 < chart.size.height < LEGEND_FROM
         self._entitle("  ".join(f"{GLYPHS[one.kind]} {one.name}" for one in series) if low else "")
+        frame = model.frame
+        chart.reach = None if frame is None else (frame.earliest, model.head)
         chart.set_data(
             series,
             self._lines(model),
@@ -70,6 +72,7 @@ class LossPanel(Panel):
         marks += [Mark(step, "fork") for step in model.forks]
         marks += [Mark(batch.step, "sample") for batch in model.batches]
         scrubber.set_state(frame.earliest, model.head, frame.steps, frame.step, marks)
+        scrubber.set_ruler(self.query_one(Chart).ruler)
         if not model.seeking:
             scrubber.forget_target()
 
@@ -86,10 +89,16 @@ class LossPanel(Panel):
         event.stop()
         self._read_out()
 
+    def on_chart_ruler_moved(self, event: Chart.RulerMoved) -> None:
+        event.stop()
+        self.query_one(Scrubber).set_ruler(event.chart.ruler)
+
     def _read_out(self) -> None:
         cursor = self.query_one(Chart).cursor
         if cursor is None:
-            self.subtitle("nats a token")
+            step, head = self._model.step, self._model.head
+            back = f"step {step:,} of {head:,} recorded   " if step < head else ""
+            self.subtitle(f"{back}nats a token", back.rstrip(), "nats a token")
             return
         step = round(cursor)
         parts = [f"step {step:,}"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from typing import ClassVar, Unpack
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple, Unpack
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -30,6 +30,21 @@ EARLY = 24
 __all__ = ["Baseline", "Chart", "Kind", "Lane", "Role", "Series"]
 
 CURSOR = Binding.Group("cursor", compact=True)
+
+
+class _Layout(NamedTuple):
+    """Where the parts of a chart stand."""
+
+    frame: plot.Frame
+    gutter: int
+    """Cells left of the plot."""
+    legend: bool
+    axis: bool
+    marks: Mapping[int, str]
+    """The numbers at the y axis, by line."""
+    lanes: Sequence[LanePlot]
+    rest: Sequence[Lane]
+    """The lanes without room for a plot."""
 
 
 class Chart(LineWidget, can_focus=True):
@@ -92,6 +107,13 @@ class Chart(LineWidget, can_focus=True):
             self.chart = chart
             self.x = x
 
+    class RulerMoved(WidgetMessage["Chart"]):
+        """The columns stand for other x's than `Chart.ruler` told last."""
+
+        def __init__(self, chart: Chart) -> None:
+            super().__init__(chart)
+            self.chart = chart
+
     class Picked(WidgetMessage["Chart"]):
         """The person chose the place under the cursor."""
 
@@ -120,6 +142,9 @@ class Chart(LineWidget, can_focus=True):
         self._hover: float | None = None
         self._frame: plot.Frame | None = None  # as last painted
         self._plot_left = 0
+        self._reach: tuple[float, float] | None = None
+        self._laid: tuple[object, _Layout] | None = None
+        self._told: plot.Ruler | None = None  # what `ruler` returned last
 
     # -- data ----------------------------------------------------------------------------------
 
@@ -130,15 +155,17 @@ class Chart(LineWidget, can_focus=True):
         lanes: Sequence[Lane] = (),
     ) -> None:
         """Draw `series` over `baselines`, and `lanes` below; redraws only if one changed."""
-        curves = [*(one.curve for one in series), *(lane.curve for lane in lanes)]
-        revisions = tuple(curve.revision for curve in curves)
-        seen = (tuple(series), tuple(baselines), tuple(lanes), revisions)
+        self._series = tuple(series)
+        self._baselines, self._lanes = tuple(baselines), tuple(lanes)
+        seen = (self._series, self._baselines, self._lanes, self._revisions())
         if seen == self._seen:
             return
         self._seen = seen
-        self._series = tuple(series)
-        self._baselines, self._lanes = tuple(baselines), tuple(lanes)
         self.changed()
+
+    def _revisions(self) -> tuple[int, ...]:
+        curves = [*(one.curve for one in self._series), *(lane.curve for lane in self._lanes)]
+        return tuple(curve.revision for curve in curves)
 
     @property
     def log_y(self) -> bool:
@@ -161,6 +188,29 @@ class Chart(LineWidget, can_focus=True):
         if last_n != self._last_n:
             self._last_n = last_n
             self.changed()
+
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """The first and the last x that are in sight though no curve reaches so far, unless only
+        the last x's are shown; None for none."""
+        return self._reach
+
+    @reach.setter
+    def reach(self, reach: tuple[float, float] | None) -> None:
+        if reach != self._reach:
+            self._reach = reach
+            self.changed()
+
+    @property
+    def ruler(self) -> plot.Ruler | None:
+        """Which x each column stands for, for what is drawn in line with the plot; None without
+        room for a plot. `RulerMoved` tells that this has changed."""
+        width, height = self.size
+        if width <= 0 or height <= 0:
+            return None
+        laid = self._lay_out(width, height)
+        self._told = plot.Ruler(laid.gutter, laid.frame)
+        return self._told
 
     # -- cursor --------------------------------------------------------------------------------
 
@@ -257,6 +307,8 @@ class Chart(LineWidget, can_focus=True):
         x0, x1 = min(c.xs[0] for c in curves), max(c.xs[-1] for c in curves)
         if self._last_n is not None:
             x0 = max(x0, x1 - self._last_n)
+        elif self._reach is not None:
+            x0, x1 = min(x0, self._reach[0]), max(x1, self._reach[1])
         return x0, x1
 
     def _range(self, x0: float, x1: float, columns: int, rows: int) -> tuple[float, float]:
@@ -274,15 +326,21 @@ class Chart(LineWidget, can_focus=True):
         lines = [plot.scale(line.y, self._log_y) for line in self._baselines]
         return plot.y_range(ranges, [y for y in lines if y is not None], points < EARLY, rows)
 
-    @override
-    def paint(self, width: int, height: int) -> Sequence[Strip]:
-        top = 1 if height >= LEGEND_FROM and width >= 16 and self._series else 0
-        bottom = 2 if height >= 6 and width >= 12 else 0
+    def _lay_out(self, width: int, height: int) -> _Layout:
+        """The layout for this size, made once for the same data and axes."""
+        key = (width, height, self._seen, self._revisions(), self._log_y, self._last_n, self._reach)
+        if self._laid is None or self._laid[0] != key:
+            self._laid = (key, self._layout(width, height))
+        return self._laid[1]
+
+    def _layout(self, width: int, height: int) -> _Layout:
+        legend = height >= LEGEND_FROM and width >= 16 and bool(self._series)
+        axis = height >= 6 and width >= 12
         x0, x1 = self._span()
         count, each = share(len(self._lanes), height)
         lanes = [LanePlot.of(one, (x0, x1), width, each) for one in self._lanes[:count]]
         rest = self._lanes[count:] if height >= 6 else ()
-        rows = height - top - bottom - count * each - bool(rest)
+        rows = height - legend - 2 * axis - count * each - bool(rest)
         y0, y1 = self._range(x0, x1, max(1, width), rows)
         parts = max(3, rows // 3) if rows >= 6 else 2
         if self._log_y:
@@ -297,7 +355,20 @@ class Chart(LineWidget, can_focus=True):
         margin = max(map(cell_len, labels), default=0) + 2 if room >= 72 and labels else 0
         end = x1 if x1 > x0 else x0 + max(1.0, abs(x0) * 1e-6)
         frame = plot.Frame(x0, end, y0, y1, max(1, room - margin), rows, self._log_y)
+        marks = {
+            row: text
+            for tick, text in zip(ticks, texts, strict=True)
+            if (row := frame.row(tick)) is not None
+        }
+        return _Layout(frame, gutter, legend, axis, marks, lanes, rest)
+
+    @override
+    def paint(self, width: int, height: int) -> Sequence[Strip]:
+        frame, gutter, legend, axis, marks, lanes, rest = self._lay_out(width, height)
         self._frame, self._plot_left = frame, gutter
+        if self._told is not None and self._told != plot.Ruler(gutter, frame):
+            self.post_message(self.RulerMoved(self))
+        room, rows = width - gutter, frame.height
 
         canvas = draw(frame, max(1, room), self._series, self._baselines, self.cursor)
         if not any(series.curve for series in self._series):
@@ -306,9 +377,8 @@ class Chart(LineWidget, can_focus=True):
             free = self._free_row(canvas, start, start + length)
             if free is not None:
                 canvas.write(free, start, self._placeholder, "chart--empty")
-        marks = {frame.row(tick): text for tick, text in zip(ticks, texts, strict=True)}
         lines: list[Strip] = []
-        if top:
+        if legend:
             lines.append(strip_of(self._legend(width), width, self.ink()))
         for row in range(rows):
             runs: list[Run] = []
@@ -325,7 +395,7 @@ class Chart(LineWidget, can_focus=True):
         if rest:
             values = values_line(rest, width, self.cursor)
             lines.append(strip_of([(values, self.ink("chart--legend"))], width, self.ink()))
-        if bottom:
+        if axis:
             lines += self._x_axis(frame, gutter, width)
         return lines
 

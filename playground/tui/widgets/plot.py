@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 from playground.tui.widgets.braille import run
 from playground.tui.widgets.curve import Curve, Extent
@@ -81,6 +82,14 @@ class Frame:
         if dot is None or scaled is None or not self.y0 <= scaled <= self.y1:
             return None
         return self.height - 1 - dot // 4
+
+
+class Ruler(NamedTuple):
+    """Which x each column of a chart stands for."""
+
+    left: int
+    """Cells left of the plot."""
+    frame: Frame
 
 
 def scale(y: float, log: bool) -> float | None:

@@ -18,6 +18,7 @@ from typing_extensions import override
 
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.message import WidgetMessage
+from playground.tui.widgets.plot import Frame, Ruler
 
 MarkKind = Literal["edit", "fork", "sample"]
 
@@ -27,6 +28,8 @@ _RANK = {kind: rank for rank, kind in enumerate(SIGNS)}
 
 HANDLE, TARGET = "●", "○"
 RECORDED, AHEAD = "━", "─"
+BEFORE = "‹"
+"""The sign of a present step that lies before the first step in sight."""
 
 COARSE = 10
 """Steps that a shifted arrow key moves."""
@@ -58,8 +61,12 @@ class Scale:
         """The recorded step nearest to `step`."""
         return min(max(step, self.first), self.last)
 
+    def sees(self, step: int) -> bool:
+        """True if `step` has a cell."""
+        return self.first <= step <= self.end
+
     def column(self, step: int) -> int:
-        """The cell, from 0, that stands for `step`."""
+        """The cell, from 0, that stands for `step`; the nearest one for a step without a cell."""
         span = self.end - self.first
         if span <= 0 or self.columns <= 1:
             return 0
@@ -77,11 +84,35 @@ class Scale:
         return self.clamp(self.first + round(column * span / (self.columns - 1)))
 
 
+@dataclass(frozen=True)
+class RuledScale(Scale):
+    """The steps that a chart has in sight, each in the chart's own column."""
+
+    frame: Frame
+
+    @override
+    def sees(self, step: int) -> bool:
+        return self.frame.x0 <= step <= self.frame.x1
+
+    @override
+    def column(self, step: int) -> int:
+        within = min(max(float(step), self.frame.x0), self.frame.x1)
+        return self.frame.cell(within) or 0
+
+    @override
+    def step(self, column: int) -> int:
+        if column <= self.column(self.first) and self.sees(self.first):
+            return self.first
+        if column >= self.column(self.last):
+            return self.last
+        return self.clamp(round(self.frame.x_at(max(column, 0))))
+
+
 def marked_columns(marks: Sequence[Mark], scale: Scale) -> dict[int, Mark]:
     """The mark to show in each cell with marks: the most important, of equal ones the earliest."""
     found: dict[int, Mark] = {}
     for mark in marks:
-        if not scale.first <= mark.step <= scale.end:
+        if not scale.sees(mark.step):
             continue
         column = scale.column(mark.step)
         other = found.get(column)
@@ -177,6 +208,7 @@ class Scrubber(LineWidget, can_focus=True):
         self._asked: int | None = None  # the place last posted in this drag
         self._left = 0  # first column of the track and its scale, as last painted
         self._scale: Scale | None = None
+        self._ruler: Ruler | None = None
         self._placed: tuple[object, dict[int, Mark]] = (None, {})
 
     # -- state ---------------------------------------------------------------------------------
@@ -214,6 +246,13 @@ class Scrubber(LineWidget, can_focus=True):
         if self._drag is not None:
             self._drag = min(max(self._drag, first), last)
         self.changed()
+
+    def set_ruler(self, ruler: Ruler | None) -> None:
+        """Give each step the column that it has in a chart above this widget; None for a timeline
+        of its own. The chart must begin in the same column of the screen."""
+        if ruler != self._ruler:
+            self._ruler = ruler
+            self.changed()
 
     def forget_target(self) -> None:
         """Give the target up, so that the keys go on from the present step."""
@@ -331,15 +370,22 @@ class Scrubber(LineWidget, can_focus=True):
     @override
     def paint(self, width: int, height: int) -> Sequence[Strip]:
         fill = self.ink()
-        pointer = ("› " if self.has_focus else "  ")[: 2 if width > 3 else 0]
-        left = len(pointer)
+        ruler = self._ruler
+        left = ruler.left if ruler is not None else 2 if width > 3 else 0
+        pointer = ("› " if self.has_focus else "  ")[:left].ljust(left)
         if self._ends is None:
             self._scale = None
             return [strip_of([(pointer, fill), *self._ahead(width - left)], width, fill)]
         first, last, end = self._ends
         place = self._at if self._drag is None else self._drag
-        text, room = self._text(place, last, end, width - left)
-        self._left, self._scale = left, Scale(first, last, end, width - left - room)
+        if ruler is None:
+            text, room = self._text(place, last, end, width - left)
+            scale = Scale(first, last, end, width - left - room)
+        else:
+            room = max(0, width - left - ruler.frame.width)
+            text = self._beside(place, last, room)
+            scale = RuledScale(first, last, end, ruler.frame.width, ruler.frame)
+        self._left, self._scale = left, scale
         key = (self._marks, self._scale)
         # Most repaints move only the handle, which moves no mark.
         if self._placed[0] != key:
@@ -368,20 +414,31 @@ class Scrubber(LineWidget, can_focus=True):
                 return written, most + 2
         return "", 0
 
+    @staticmethod
+    def _beside(place: int, last: int, room: int) -> str:
+        """The longest text that fits into `room` cells, with two blanks before it."""
+        short = f"{place:,}"
+        text = short if place == last else f"{short} of {last:,}"
+        fitting = (one for one in (f"step {text}", text, short) if len(one) + 2 <= room)
+        return next(fitting, "")
+
     def _cells(self, scale: Scale, place: int, marks: Mapping[int, Mark]) -> list[Run]:
         """The track as runs: heavy, light, and the signs between."""
         signs = {c: (SIGNS[m.kind], self.ink(f"scrubber--{m.kind}")) for c, m in marks.items()}
         handle = self.ink("scrubber--handle")
         if self._target is not None and not self.dragging:
             signs[scale.column(self._target)] = (TARGET, handle)
-        signs[scale.column(place)] = (HANDLE, handle)
-        edge = scale.column(scale.last) + 1
+        signs[scale.column(place)] = (HANDLE if scale.sees(place) else BEFORE, handle)
+        begin, edge = scale.column(scale.first), scale.column(scale.last) + 1
         runs: list[Run] = []
         at = 0
         for column in [*sorted(signs), scale.columns]:
-            heavy = max(0, min(column, edge) - at)
+            lost = max(0, min(column, begin) - at)  # steps that the record does not reach back to
+            heavy = max(0, min(column, edge) - at - lost)
+            light = column - at - lost - heavy
+            runs.append((AHEAD * lost, self.ink("scrubber--ahead")))
             runs.append((RECORDED * heavy, self.ink("scrubber--recorded")))
-            runs.append((AHEAD * (column - at - heavy), self.ink("scrubber--ahead")))
+            runs.append((AHEAD * light, self.ink("scrubber--ahead")))
             if column in signs:
                 runs.append(signs[column])
             at = column + 1
