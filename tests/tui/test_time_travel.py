@@ -26,8 +26,8 @@ from playground.tui.screens.runs.table import RunList
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
 from tests.lab.store.conftest import new_run, steps
-from tests.tui.screens.race.test_race import PARTED, ScriptedRace
 from tests.tui import scripted
+from tests.tui.screens.race.test_race import PARTED, ScriptedRace
 from tests.tui.watched import WatchedApp, playing, seen
 
 RATE = "optimizer.learning_rate"
