@@ -26,6 +26,7 @@ OBEYED = re.compile(
 )
 """Characters that a terminal obeys, that reorder other characters, or that cannot be written."""
 _OF_A_TEXT = frozenset("\n\t")
+_SIGNS = {" ": "␠", "\n": "⏎", "\t": "⇥", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"}
 
 
 class Codes(str):
@@ -48,6 +49,17 @@ def printable(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() or char in keep else escape(char) for char in text)
+
+
+def sign_of(char: str) -> str:
+    """The sign of a white-space character wherever it must be seen: on tiles, in rows, bars, tables
+    and vocabularies. Any other character stays as it is."""
+    return _SIGNS.get(char, char)
+
+
+def in_a_line(text: str) -> str:
+    """The text as one line: line ends, tabs and no-break spaces are their signs."""
+    return "".join([char if char == " " else sign_of(char) for char in text])
 
 
 def escape(char: str) -> str:

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from microgpt.terminal import sign_of
+
 _EXCERPT = 40  # characters of a text that an error message shows
 
 
@@ -104,7 +106,6 @@ class CharTokenizer:
         self._ids = {character: i for i, character in enumerate(characters)}
 
 
-_STAND_INS = {" ": "␠", "\n": "⏎", "\t": "⇥", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"}
 _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"
     + "".join(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
@@ -114,8 +115,9 @@ _UNSEEN = frozenset(
 
 def shown(character: str) -> str:
     """A printable stand-in for one character: itself, a sign for white space, or an escape."""
-    if character in _STAND_INS:
-        return _STAND_INS[character]
+    sign = sign_of(character)
+    if sign != character:
+        return sign
     if needs_base(character):
         return "◌" + character
     hidden = not character.isprintable() or character in _UNSEEN

@@ -11,7 +11,7 @@ from typing import cast
 
 import click
 
-from microgpt.terminal import json_text
+from microgpt.terminal import in_a_line, json_text
 from playground.catalog import BUILTIN, Control, Kind
 from playground.cli.failures import printable, warn
 from playground.hooks.gallery import ORIGIN as GALLERY_ORIGIN
@@ -87,14 +87,15 @@ def print_rows(rows: list[Row]) -> None:
 
 
 def in_columns(text: str) -> str:
-    """The text for a table: printable, and as wide on one terminal as on another.
+    """The text for a table: printable, and as wide on one terminal as on another. Line ends, tabs
+    and no-break spaces have the signs that they have on the screen.
 
     What changes the width of its neighbour on some terminals only is escaped: variation selectors,
     and letters that show nothing. A mark at the beginning gets a dotted circle to sit on.
     """
     shown = "".join(
         ascii(char)[1:-1] if char in FILLERS or is_variation_selector(char) else char
-        for char in printable(text)
+        for char in printable(in_a_line(text))
     )
     return f"◌{shown}" if unicodedata.category(shown[:1] or " ")[0] == "M" else shown
 

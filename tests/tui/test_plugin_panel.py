@@ -135,7 +135,7 @@ async def test_what_a_panel_writes_is_never_obeyed() -> None:
         painted = ["".join(s.text for s in widget.render_line(y)) for y in range(3)]
         assert painted[0].startswith("\\x1b[2J[bold]wiped[/]")
         assert painted[1] == "x" * widget.size.width
-        assert painted[2].strip() == "\\x0d↵"
+        assert painted[2].strip() == "␍⏎"
 
 
 @pytest.mark.parametrize(

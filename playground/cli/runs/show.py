@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from microgpt.terminal import in_a_line
 from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, marked, print_rows
 from playground.cli.runs.list import as_json_text, opened, places
@@ -203,13 +204,13 @@ def _texts(about: dict[str, Any]) -> Iterator[Row]:
     if samples:
         yield f"Samples after step {samples['step']:,}", ""
         for text, mark in zip(samples["texts"], samples["marks"], strict=True):
-            yield "", printable(text) + marked(mark)
+            yield "", printable(in_a_line(text)) + marked(mark)
     if probes["steps"]:
         prompts = (probes["asked"] or {}).get("prompts", [])
         yield f"Probes after step {probes['steps'][-1]:,}", ""
         for place, texts in enumerate(probes["last"]):
             prompt = prompts[place] if place < len(prompts) else ""
-            yield f"  {prompt!r}", " | ".join(texts) or "–"
+            yield f"  '{in_a_line(prompt)}'", in_a_line(" | ".join(texts)) or "–"
 
 
 def _when(seconds: float) -> str:

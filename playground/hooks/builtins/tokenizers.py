@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from microgpt.terminal import sign_of
 from microgpt.tokenizer import CharTokenizer, needs_base, shown
 from playground.api import Contribution, Tokenizer, UnknownTextError, hookimpl
 
 BOS = "·"
-_STAND_INS = {" ": "␠", "\n": "⏎", "\t": "⇥", "\r": "␍"}
 _MAX_DISPLAY = 24
 
 
@@ -53,10 +53,8 @@ class Byte:
     def display(self, token_id: int) -> str:
         if _checked(token_id, 257) == self.bos_id:
             return BOS
-        character = chr(token_id)
-        if character in _STAND_INS:
-            return _STAND_INS[character]
-        return character if 32 < token_id < 127 else f"\\x{token_id:02x}"
+        character = sign_of(chr(token_id)) if token_id < 128 else ""
+        return character if character.isprintable() and character else f"\\x{token_id:02x}"
 
     def state_dict(self) -> dict[str, Any]:
         return {"type": "byte"}

@@ -5,10 +5,9 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
+from microgpt.terminal import sign_of
 from playground.widths import FILLERS, cell_len, is_variation_selector
 from playground.widths import fit as fit
-
-SPACE, NEWLINE, TAB = "␠", "↵", "⇥"
 
 _MARKS = ("Mn", "Me", "Mc")
 
@@ -31,22 +30,22 @@ def _joins(character: str, category: str) -> bool:
 def visible(text: str, spaces: bool = False) -> str:
     """`text` with stand-ins for all that a terminal would obey, hide or misplace.
 
-    Control and format characters, lone surrogates, exotic spaces and variation selectors
-    become escapes such as `\\x07`; a combining mark, or a vowel of decomposed Hangul, with nothing
-    to sit on gets a dotted circle. With `spaces`, an ordinary space becomes ␠, so that a token of
-    one space shows.
+    White space becomes its sign, as `sign_of` has it: an ordinary space only with `spaces`, so that
+    a token of one space shows. Other control and format characters, lone surrogates, exotic spaces
+    and variation selectors become escapes such as `\\x07`; a combining mark, or a vowel of
+    decomposed Hangul, with nothing to sit on gets a dotted circle.
     """
     if text.isascii() and text.isprintable():
-        return text.replace(" ", SPACE) if spaces else text
+        return text.replace(" ", sign_of(" ")) if spaces else text
     out: list[str] = []
     base = False  # True after a character that a combining mark can sit on
     for character in text:
         category = unicodedata.category(character)
         if character == " ":
-            out.append(SPACE if spaces else " ")
+            out.append(sign_of(" ") if spaces else " ")
             base = False
-        elif character in "\n\t":
-            out.append(NEWLINE if character == "\n" else TAB)
+        elif sign_of(character) != character:
+            out.append(sign_of(character))
             base = False
         elif _joins(character, category):
             if not base:

@@ -85,7 +85,7 @@ async def test_tokens_stand_above_their_numbers(stage: Any) -> None:
     tiles = TokenTiles([Tile("e", 2.9), Tile("mm", 2.25), Tile("\n", None)], 3.3)
     async with stage(tiles, (40, 2)) as app:
         above, below = app.lines
-        assert above.split() == ["e", "mm", "↵"] and below.split() == ["2.9", "2.2"]
+        assert above.split() == ["e", "mm", "⏎"] and below.split() == ["2.9", "2.2"]
         assert abs(above.index("mm") - below.index("2.2")) <= 1
 
 

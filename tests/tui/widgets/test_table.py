@@ -189,7 +189,7 @@ async def test_cells_are_text_whatever_they_hold(stage: Any) -> None:
     async with stage(rows, (28, 6)) as app:
         app.check_widths()
         drawn = "\n".join(app.lines)
-        assert "[b]x[/]" in drawn and "\\x1b[31mred" in drawn and "a↵b" in drawn
+        assert "[b]x[/]" in drawn and "\\x1b[31mred" in drawn and "a⏎b" in drawn
         assert "\x1b" not in drawn and "…" in app.lines[3]
 
 

@@ -8,6 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from microgpt.terminal import sign_of
+from microgpt.tokenizer import CharTokenizer
+from playground.cli.listing import in_columns
+from playground.hooks.builtins.tokenizers import Byte, Word
 from playground.tui.widgets.text import fit, visible
 from playground.tui.widgets.ticks import (
     linear_ticks,
@@ -93,7 +97,7 @@ def test_values_are_read_off_with_four_digits(value: float, text: str) -> None:
     ("text", "shown"),
     [
         (" the", "␠the"),
-        ("a\nb\tc", "a↵b⇥c"),
+        ("a\nb\tc", "a⏎b⇥c"),
         ("\x07\x1b[31m", "\\x07\\x1b[31m"),
         ("[bold]", "[bold]"),
         ("\u0301", "◌\u0301"),
@@ -101,7 +105,7 @@ def test_values_are_read_off_with_four_digits(value: float, text: str) -> None:
         ("\u200b\u202e", "\\u200b\\u202e"),
         ("\ud800", "\\ud800"),
         ("日本", "日本"),
-        ("\xa0", "\\xa0"),
+        ("\xa0", "⍽"),
     ],
 )
 def test_invisible_characters_have_stand_ins(text: str, shown: str) -> None:
@@ -118,3 +122,15 @@ def test_no_text_reaches_the_terminal_that_it_would_obey(text: str) -> None:
 @given(st.text(), st.integers(0, 30), st.booleans())
 def test_fitted_text_has_exactly_its_cells(text: str, width: int, right: bool) -> None:
     assert cell_len(fit(visible(text), width, right)) == width
+
+
+@pytest.mark.parametrize("white", ["\n", "\t", "\r", "\N{NO-BREAK SPACE}", " "])
+def test_white_space_has_one_sign_in_rows_tiles_vocabulary_and_listings(white: str) -> None:
+    characters, words = CharTokenizer([white]), Word()
+    words.train([white])
+    signs = {visible(white, spaces=True), characters.display(0), words.display(0)}
+    if white.isascii():
+        signs.add(Byte().display(ord(white)))
+    if white != " ":  # between words, a space is seen
+        signs |= {visible(white), in_columns(white)}
+    assert signs == {sign_of(white)}

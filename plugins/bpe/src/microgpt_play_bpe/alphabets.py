@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
+from microgpt.terminal import sign_of
+
 Alphabet = Literal["characters", "bytes"]
 ALPHABETS: tuple[Alphabet, ...] = ("characters", "bytes")
 
@@ -22,7 +24,6 @@ BYTE_OF = {chr(byte): byte for byte in _VISIBLE} | {
 """The byte that each of the 256 characters stands for."""
 
 _LONGEST = 24
-_STAND_INS = {" ": "␠", "\n": "⏎", "\t": "⇥", "\r": "␍", "\N{NO-BREAK SPACE}": "⍽"}
 
 
 def to_bytes(token: str) -> bytes:
@@ -46,8 +47,8 @@ def display(token: str, alphabet: Alphabet) -> str:
 def _shown(text: Iterable[str]) -> str:
     parts: list[str] = []
     for character in text:
-        if character in _STAND_INS:
-            parts.append(_STAND_INS[character])
+        if sign_of(character) != character:
+            parts.append(sign_of(character))
         elif unicodedata.combining(character) and not parts:
             parts.append("◌" + character)  # a mark needs something to sit on
         else:

@@ -162,12 +162,12 @@ async def test_odd_file_names_are_listed_as_they_are_and_can_be_opened(
         tree = app.screen.query_one(FileTree)
         await tree.reload()
         labels = [str(node.label) for node in tree.root.children]
-        assert labels == ["[red]x.txt", "a b.txt", "new↵line.txt", "żółć.txt"]
+        assert labels == ["[red]x.txt", "a b.txt", "new⏎line.txt", "żółć.txt"]
         tree.focus()
         tree.move_cursor(tree.root.children[2])
         await pilot.press("enter")  # looks into it
         await pilot.pause()
-        await previewed(pilot, "new↵line.txt")
+        await previewed(pilot, "new⏎line.txt")
         tree.focus()
         await pilot.press("enter")  # opens it
         await pilot.pause()
