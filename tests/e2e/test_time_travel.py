@@ -128,7 +128,7 @@ def test_a_race_shows_when_two_runs_part_and_one_is_gone_on_with(
     assert re.search(r"learning rate +0\.01 +0\.05", screen)
     terminal.press("g")
     terminal.wait_for("A step 120")
-    terminal.press("2")
+    terminal.press("B")
     screen = terminal.wait_for(lambda s: "Going on with" in s and "step 120/" in s, 20)
     terminal.press("a")
     screen = terminal.wait_for(lambda s: "3 runs" in s and "finished here" in s)
@@ -151,7 +151,7 @@ def test_of_a_race_that_is_left_before_its_first_step_nothing_is_kept_but_the_ch
     terminal.wait_for("step 0/")
     terminal.press("s", "s", "s")
     terminal.wait_for("step 3/")
-    for key, back in (("Escape", "2 Loss"), ("2", "Going on with learning rate 0.05")):
+    for key, back in (("Escape", "1 Data set"), ("B", "Going on with learning rate 0.05")):
         race_with(terminal, "0.05")
         terminal.press(key)
         terminal.wait_for(back, 20)

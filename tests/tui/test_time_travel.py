@@ -404,7 +404,7 @@ async def test_f_races_with_one_thing_changed_and_a_side_is_gone_on_with(
         assert all((side.recording.parent, side.recording.fork_step) == (1, 5) for side in sides)
         assert all(side.probes == ProbeSet(("an", "ma")) for side in sides)
         await pilot.pause()
-        await pilot.press("2")
+        await pilot.press("B")
         await seen(pilot, lambda: "Going on with learning rate 0.02" in app.said)
         await at(pilot, 5)
 

@@ -76,6 +76,8 @@ class Race:
         self._start = 0
         self._running = False
         self._lockstep = True
+        self._pace: float | None = None
+        self._halted = asyncio.Event()
         self._driving: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._trouble: Failure | None = None
@@ -153,6 +155,7 @@ class Race:
             remarks=remarks(one, other, self._differing()),
             trouble=self._trouble,
             probes=self._probing.state(min(one.step, other.step)),
+            pace=self._pace,
         )
 
     def _differing(self) -> tuple[Setting, ...]:
@@ -174,6 +177,7 @@ class Race:
             self._lockstep = lockstep
             self._begin()
             self._running = True
+            self._halted.clear()
             drive = self._in_lockstep() if lockstep else self._flat_out()
             self._driving = asyncio.create_task(self._drive(drive))
         self._tell()
@@ -181,6 +185,12 @@ class Race:
     def set_lockstep(self, lockstep: bool) -> None:
         """Set what `state` says of lock-step; `run` makes it so."""
         self._lockstep = lockstep
+        self._tell()
+
+    def set_pace(self, pace: float | None) -> None:
+        """Make so many steps a second in lock-step, from the next step on; None for as many as
+        the slower side can."""
+        self._pace = pace
         self._tell()
 
     @property
@@ -209,6 +219,7 @@ class Race:
 
     async def _halt(self) -> None:
         self._running = False
+        self._halted.set()
         driving, self._driving = self._driving, None
         if driving is not None:
             await driving
@@ -228,6 +239,8 @@ class Race:
         count = 1
         while self._running and any(side.can_go for side in self._sides):
             began = time.perf_counter()
+            if self._pace is not None:
+                count = max(1, min(count, int(self._pace * PICTURE)))
             before = [side.step for side in self._sides]
             await self._round(count)
             self._tell()
@@ -238,6 +251,14 @@ class Race:
             if made > 0:
                 fits = int(PICTURE * made / max(seconds, 1e-6))
                 count = max(1, min(fits, FASTER * count))
+                if self._pace is not None:
+                    await self._rest(began + made / self._pace)
+
+    async def _rest(self, until: float) -> None:
+        """Wait until the clock shows that time, or the race is halted."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, until - time.perf_counter())):
+                await self._halted.wait()
 
     async def _round(self, count: int) -> None:
         """Bring both sides up to `count` steps further, to the same step. A side that is behind

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from playground.lab.client.events import LabEvent, WorkerBack, WorkerGone, WorkerLost
+from playground.lab.client.events import LabEvent, OpenProgress, WorkerBack, WorkerGone, WorkerLost
 from playground.lab.fork import with_edits
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.frames import Frame, FrameRequest
@@ -50,6 +50,7 @@ class Side:
         self._down: Failure | None = None
         self._restarting: Failure | None = None
         self._notes: list[str] = []
+        self._stage = ""
         self._settled = asyncio.Event()
         """Clear from the loss of a worker until the Lab has replaced it or given it up."""
         self._settled.set()
@@ -80,6 +81,9 @@ class Side:
         await self.lab.close()
 
     def _heard(self, event: LabEvent) -> None:
+        if isinstance(event, OpenProgress):
+            self._stage = event.progress.stage  # who waits for the race looks from time to time
+            return
         if isinstance(event, WorkerLost):
             self._restarting = event.failure
             self._settled.clear()
@@ -143,7 +147,10 @@ class Side:
         parent = None
         if record is not None and record.parent is not None and record.fork_step is not None:
             parent = record.parent, record.fork_step
-        state = SideState(self.entrant.name, self.status, trouble=trouble, notes=(*self._notes,))
+        state = SideState(
+            self.entrant.name, self.status, trouble=trouble, notes=(*self._notes,),
+            stage=self._stage,
+        )  # fmt: skip
         if frame is None:
             return state
         return replace(

@@ -131,6 +131,8 @@ class SideState:
     """The side's number in the store; None if it is not recorded."""
     parent: tuple[int, int] | None = None
     """The run of the store that the side is a fork of, and the step."""
+    stage: str = ""
+    """What the side is doing while it is being opened: "tokenizing"; empty if that is not known."""
 
     def heldout(self) -> tuple[int, float] | None:
         """The latest (step, hold-out loss) up to where the side stands; None before the first."""
@@ -171,7 +173,7 @@ class RaceState:
     running: bool
     lockstep: bool
     start: int
-    """The step at which the race began."""
+    """The step at which the race began: both sides are forks from there on."""
     step: int
     """The step that both sides have reached: the lower of the two."""
     recorded: int
@@ -199,6 +201,8 @@ class RaceState:
     """Why the last request to both sides could not be met."""
     probes: RaceProbes | None = None
     """None if the race has no probes."""
+    pace: float | None = None
+    """Steps a second in lock-step; None for as many as the slower side can."""
 
     @property
     def comparable(self) -> bool:

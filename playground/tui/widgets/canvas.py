@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from playground.tui.widgets import plot
 from playground.tui.widgets.braille import cells
 from playground.tui.widgets.curve import Curve
-from playground.tui.widgets.series import GLYPHS, Baseline, Series
+from playground.tui.widgets.series import GLYPHS, MARKER, Baseline, Series, Upright
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import value_text
 from playground.widths import cell_len
 
 CLIPPED = "▴"
 DASH = "┄"
+UPRIGHT = "┊"
 LABEL = "chart--baseline-label"
 """The ink of the labels of baselines."""
 
@@ -102,10 +103,11 @@ def draw(
     series: Sequence[Series],
     baselines: Sequence[Baseline],
     cursor: float | None,
+    uprights: Sequence[Upright] = (),
 ) -> Canvas:
     """The plot of a chart. Curves keep to the frame; labels reach to `width`.
 
-    From the bottom: envelopes, baselines, the cursor, lines, markers, labels.
+    From the bottom: envelopes, baselines, uprights, the cursor, lines, markers, labels.
 
     The label of a baseline stands in the line of text in which the baseline lies, and nowhere
     else. Of several baselines in one line the lowest, which is the hardest to reach, keeps its
@@ -124,6 +126,10 @@ def draw(
     for row in shown:
         for column in range(frame.width):
             canvas.put(row, column, DASH, "chart--baseline")
+    for upright in uprights:
+        at = frame.cell(upright.x)
+        for row in range(frame.height if at is not None else 0):
+            canvas.put(row, at or 0, UPRIGHT, "chart--tick")
     column_at = None if cursor is None else frame.cell(cursor)
     if column_at is not None:
         for row in range(frame.height):
@@ -138,7 +144,24 @@ def draw(
         margin = frame.width + 2 if width > frame.width else width
         for start, text in plot.place_labels(wanted, canvas.busy[row], margin):
             canvas.label(row, start, text)
+    for upright in uprights:
+        _name(canvas, frame, upright)
     return canvas
+
+
+def _name(canvas: Canvas, frame: plot.Frame, upright: Upright) -> None:
+    """Write the name of an upright beside it, in the highest line where it covers nothing."""
+    at, text = frame.cell(upright.x), visible(upright.name)
+    if at is None:
+        return
+    length = cell_len(text)
+    for row in range(frame.height):
+        for start in (at + 2, at - 1 - length):
+            stop = start + length
+            inside = start >= 0 and stop <= frame.width
+            if inside and not any(canvas.inks[row][max(start - 1, 0) : stop + 1]):
+                canvas.write(row, start, text, "chart--tick")
+                return
 
 
 def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
@@ -147,12 +170,23 @@ def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
     if alone or one.kind in ("points", "hollow"):
         glyph = GLYPHS[one.kind] if one.kind in ("points", "hollow") else ALONE
         for column, row in plot.markers(one.curve, frame):
+            if one.kind == "hollow":
+                column = _beside(canvas, row, column, frame.width)
             canvas.put(row, column, glyph, ink, busy=True)
         return
     columns = plot.trace(one.curve, frame, one.kind != "envelope")
     if one.kind == "dashed":  # two cells drawn, one left out
         columns = [0 if at // 2 % 3 == 2 else column for at, column in enumerate(columns)]
     canvas.dots(columns, ink, busy=one.kind != "envelope")
+
+
+def _beside(canvas: Canvas, row: int, column: int, width: int) -> int:
+    """The column for a hollow marker: its own, or a column beside it where its own has a full
+    marker, so that both are seen."""
+    if canvas.glyphs[row][column] != MARKER:
+        return column
+    free = [at for at in (column + 1, column - 1) if 0 <= at < width]
+    return next((at for at in free if canvas.glyphs[row][at] != MARKER), column)
 
 
 def _clipped(canvas: Canvas, frame: plot.Frame, curve: Curve) -> None:

@@ -17,7 +17,7 @@ from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import Lane, LanePlot, share, values_line
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.message import WidgetMessage
-from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series
+from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series, Upright
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import linear_ticks, log_ticks, place_text, tick_texts, value_text
 from playground.widths import cell_len
@@ -137,6 +137,7 @@ class Chart(LineWidget, can_focus=True):
         self._series: tuple[Series, ...] = ()
         self._baselines: tuple[Baseline, ...] = ()
         self._lanes: tuple[Lane, ...] = ()
+        self._uprights: tuple[Upright, ...] = ()
         self._seen: object = None  # what set_data was given last, curves by their revision
         self._pinned: float | None = None
         self._hover: float | None = None
@@ -153,11 +154,16 @@ class Chart(LineWidget, can_focus=True):
         series: Sequence[Series],
         baselines: Sequence[Baseline] = (),
         lanes: Sequence[Lane] = (),
+        uprights: Sequence[Upright] = (),
     ) -> None:
-        """Draw `series` over `baselines`, and `lanes` below; redraws only if one changed."""
+        """Draw `series` over `baselines` and `uprights`, and `lanes` below; redraws only if one
+        changed."""
         self._series = tuple(series)
         self._baselines, self._lanes = tuple(baselines), tuple(lanes)
-        seen = (self._series, self._baselines, self._lanes, self._revisions())
+        self._uprights = tuple(uprights)
+        seen = (
+            self._series, self._baselines, self._lanes, self._uprights, self._revisions()
+        )  # fmt: skip
         if seen == self._seen:
             return
         self._seen = seen
@@ -370,7 +376,9 @@ class Chart(LineWidget, can_focus=True):
             self.post_message(self.RulerMoved(self))
         room, rows = width - gutter, frame.height
 
-        canvas = draw(frame, max(1, room), self._series, self._baselines, self.cursor)
+        canvas = draw(
+            frame, max(1, room), self._series, self._baselines, self.cursor, self._uprights
+        )
         if not any(series.curve for series in self._series):
             length = cell_len(self._placeholder)
             start = max(0, (frame.width - length) // 2)

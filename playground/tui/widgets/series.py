@@ -42,6 +42,14 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Upright:
+    """A place on the x axis, drawn as a dotted line with its name."""
+
+    name: str
+    x: float
+
+
+@dataclass(frozen=True)
 class Baseline:
     """A level to compare curves with, drawn as a dashed line with its name and value."""
 

@@ -1,11 +1,12 @@
 """The screen of a race: the losses of two runs in one chart, what they write, where they differ.
 
-RACE_BINDINGS declares every key; the line of keys and the help are made from RACE_BINDINGS.
+The keys are those of `keys.RACE_BINDINGS`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
@@ -28,9 +29,11 @@ from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.dialog import passed
 from playground.tui.screens.race import probes, view
+from playground.tui.screens.race.keys import ABOUT, RACE_BINDINGS, RANKS
 from playground.tui.styles import BAD, MUTED
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.literal_input import LiteralInput
+from playground.tui.widgets.series import Upright
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import visible
 
@@ -38,41 +41,17 @@ if TYPE_CHECKING:
     from playground.lab.race import Race
 
 
-def _key(
-    key: str, action: str, words: str, tooltip: str, display: str | None = None, show: bool = True
-) -> Binding:
-    name = action.replace("(", ".").rstrip(")")
-    # "/" has priority: the letters typed after it go to the prompt, however busy the screen is.
-    return Binding(
-        key, action, words, key_display=display, tooltip=tooltip, show=show, id=f"race.{name}",
-        priority=action == "prompt",
-    )  # fmt: skip
-
-
-RACE_BINDINGS = [
-    _key("space", "run", "run", "Let both train, or pause both", "space"),
-    _key("s", "step", "step", "One step of both; if one is behind, of that one"),
-    _key("l", "way", "flat out", "In lock-step, or each as fast as it goes"),
-    _key("g", "sample", "sample",
-         "Texts of both now, and answers to the probes: same prompt, same dice, same step"),
-    _key("y", "probes", "probes",
-         "What both answer to the probes; again, how each side's answers changed; then the texts"),
-    _key("slash", "prompt", "prompt", "Type what the texts of both begin with", "/"),
-    _key("b,home", "start", "start",
-         "Put both back to where the race began; from there, as far back as both go", "b"),
-    _key("1", "keep(0)", "keep A", "Go on with A as the open run"),
-    _key("2", "keep(1)", "B", "Go on with B as the open run"),
-    _key("e", "raw", "each step", "Draw the loss of each step, or the average", show=False),
-    _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", show=False),
-    _key("question_mark,f1", "help", "help", "Every key of the race", "?"),
-    _key("escape,q", "leave", "leave", "Leave the race; the open run is as it was", "esc"),
-]  # fmt: skip
-
-
 PACE = 1 / 12
 """Seconds between two drawings, at least."""
 WINDOWS: tuple[int | None, ...] = (None, 1000, 200, 50)
 """How many of the last steps the chart shows; None for all."""
+SPEEDS: tuple[float | None, ...] = (1, 2, 5, 10, 50, None, math.inf)
+"""Steps a second in lock-step, None for as many as the slower side can; and at last each side flat
+out, without waiting for the other."""
+FRAMES = {2: "#race-loss", 3: "#race-settings", 4: "#race-samples"}
+"""The frames that a key goes to, by its number, as on the main screen."""
+STILL_OPENING = 0.5
+"""Seconds between two drawings while a side is being opened."""
 
 
 class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
@@ -126,6 +105,12 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
             #race-title, #race-0, #race-1, #race-verdict, #race-warnings, #race-loss,
             #race-below, #race-keys { display: none; }
         }
+        &.-zoomed #race-loss, &.-zoomed #race-below { display: none; }
+        &.-zoomed-2 #race-loss { display: block; }
+        &.-zoomed-3 #race-below, &.-zoomed-4 #race-below { display: block; height: 1fr; }
+        &.-zoomed-3 #race-samples { display: none; }
+        &.-zoomed-3 #race-settings { width: 1fr; }
+        &.-zoomed-4 #race-settings { display: none; }
         #race-keys { height: 1; dock: bottom; background: $panel; padding: 0 1; }
     }
     """
@@ -138,6 +123,13 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         self._page: probes.Page = "samples"
         self._pages = probes.Pages()
         self._raw = False
+        self._speed = SPEEDS.index(None)
+        """The chosen speed, by its place in SPEEDS."""
+        self._chosen = 2
+        """The frame that was chosen last, by its number in FRAMES."""
+        self._zoomed: int | None = None
+        self._began = time.monotonic()
+        """The clock's time when the sides began to be opened, in seconds."""
         self._opened = False
         self._turn = asyncio.Lock()
         self._leaving = False
@@ -174,11 +166,21 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         yield KeyBar(id="race-keys")
 
     def on_mount(self) -> None:
-        self.query_one("#race-loss").border_title = "Loss"
-        self.query_one("#race-settings").border_title = "Settings that differ"
+        self._entitle(2, "Loss")
+        self._entitle(3, "Settings that differ")
+        self._began = time.monotonic()
+        self.set_interval(STILL_OPENING, self._tell_of_opening)
         self._race.changed = self._soon
         self._do(self._open)
         self.draw()
+
+    def _entitle(self, number: int, words: str) -> None:
+        title = Content.assemble((f"{number} ", MUTED), words)
+        self.query_one(FRAMES[number]).border_title = title.markup
+
+    def _tell_of_opening(self) -> None:
+        if not self._opened and self._failed is None:
+            self.draw()
 
     async def on_unmount(self) -> None:
         self._race.changed = lambda: None
@@ -231,7 +233,7 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         return super().check_action(action, parameters)
 
     def _works(self, action: str) -> bool:
-        return self._opened or action in ("leave", "help")
+        return self._opened or action in ("escape", "leave", "help")
 
     def _in_turn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Carry out commands one after the other, each from where the one before led to: two quick
@@ -267,14 +269,33 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         self.notify(words, title="Both have done all their steps", markup=False)
         return True
 
-    def action_way(self) -> None:
-        self._in_turn(self._change_way)
+    def action_back(self) -> None:
+        self._in_turn(self._back)
 
-    async def _change_way(self) -> None:
-        state = self._race.state
-        self._race.set_lockstep(not state.lockstep)
-        if state.running:
-            await self._race.run(not state.lockstep)
+    async def _back(self) -> None:
+        one, other = self._race.state.sides
+        to = min(one.step, other.step) - (one.step == other.step)
+        if to < max(one.earliest, other.earliest):
+            words = "r puts both back to where the race began."
+            self.notify(words, title="Both go no farther back", markup=False)
+        else:
+            await self._race.go_to(to)
+
+    def action_end(self) -> None:
+        self._in_turn(lambda: self._race.go_to(self._race.state.recorded))
+
+    def action_speed(self, by: int) -> None:
+        self._in_turn(partial(self._change_speed, by))
+
+    async def _change_speed(self, by: int) -> None:
+        self._speed = min(max(self._speed + by, 0), len(SPEEDS) - 1)
+        pace, state = SPEEDS[self._speed], self._race.state
+        lockstep = pace != math.inf
+        self._race.set_pace(pace if lockstep else None)
+        if lockstep != state.lockstep:
+            self._race.set_lockstep(lockstep)
+            if state.running:
+                await self._race.run(lockstep)
 
     def action_sample(self) -> None:
         self._in_turn(self._race.sample)
@@ -291,11 +312,17 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         kept = Kept(place, side.name, checkpoint, self._race.sampling, side.run, side.parent)
         await self._close(kept)
 
-    def action_leave(self) -> None:
+    def action_escape(self) -> None:
+        """Leave the innermost thing there is to leave: the prompt, the zoom, the race."""
         if self.query_one("#race-prompt").has_class("-shown"):
             self._hide_prompt()
+        elif self._zoomed is not None:
+            self.action_zoom()
         else:
-            self._do(partial(self._close, None))
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        self._do(partial(self._close, None))
 
     async def _close(self, kept: Kept | None) -> None:
         if not self._leaving:
@@ -317,9 +344,35 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
     def action_help(self) -> None:
         from playground.tui.screens.help import HelpScreen
 
-        self.app.push_screen(HelpScreen(RACE_BINDINGS, 0))
+        self.app.push_screen(HelpScreen(RACE_BINDINGS, about=ABOUT))
 
     # ------------------------------------------------------------ looking
+
+    def action_frame(self, number: int) -> None:
+        self._chosen = number
+        if self._zoomed is not None:
+            self._zoom(number)
+        targets = {2: "#race-chart", 3: "#race-settings-scroll", 4: "#race-samples-scroll"}
+        self.set_focus(self.query_one(targets[number]))
+
+    def action_zoom(self) -> None:
+        self._zoom(self._chosen if self._zoomed is None else None)
+
+    def _zoom(self, number: int | None) -> None:
+        self._zoomed = number
+        self.set_class(number is not None, "-zoomed")
+        for one in FRAMES:
+            self.set_class(one == number, f"-zoomed-{one}")
+        self.call_after_refresh(self.draw)
+
+    def on_descendant_focus(self) -> None:
+        for number, frame in FRAMES.items():
+            if self.query_one(frame).has_pseudo_class("focus-within"):
+                self._chosen = number
+
+    def action_log_axis(self) -> None:
+        chart = self.query_one(Chart)
+        chart.log_y = not chart.log_y
 
     def action_raw(self) -> None:
         self._raw = not self._raw
@@ -385,7 +438,7 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
             return  # the screen is not composed yet, or is being taken down
         state = self._race.state
         width = max(1, self.app.size.width - 2)
-        self._words("title").say(view.title_line(state, width))
+        self._words("title").say(view.title_line(state, width, opened=self._opened))
         for place in (0, 1):
             self._words(str(place)).say(view.side_line(state, 1 if place else 0, width))
         self._words("verdict").say(self._verdict(state, width))
@@ -394,9 +447,13 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         self._words("warnings").say(warnings)
         self._traces.take(state)
         chart = self.query_one(Chart)
-        chart.set_data(self._traces.series(self._raw), (), self._traces.lanes)
+        fork = [Upright(f"fork, step {state.start:,}", state.start)] if state.start > 0 else []
+        chart.set_data(self._traces.series(self._raw), (), self._traces.lanes, fork)
         self._draw_texts(state)
-        self._words("table").say(view.settings_table(state, self._room("#race-settings-scroll")))
+        known = self._opened or self._failed is not None
+        room = self._room("#race-settings-scroll")
+        table = view.settings_table(state, room) if known else view.NOT_YET_KNOWN
+        self._words("table").say(table)
         window = f", last {chart.last_n:,} steps" if chart.last_n else ""
         drawn = "loss of each step" if self._raw else "average of about 20 steps"
         self.query_one("#race-loss").border_subtitle = f"{drawn}, nats a token{window}"
@@ -406,14 +463,14 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         if self._failed is not None:
             return self._failed
         if not self._opened:
-            return Content.styled("Both are being opened, in a process each.", MUTED)
+            return view.opening(state, time.monotonic() - self._began, width)
         return view.verdict(state, width)
 
     def _draw_texts(self, state: RaceState) -> None:
         """Draw the samples, or a page of the answers to the probes."""
         frame, room = self.query_one("#race-samples"), self._room("#race-samples-scroll")
         page = self._page if state.probes is not None else "samples"
-        frame.border_title = probes.TITLES[page]
+        self._entitle(4, probes.TITLES[page])
         if state.probes is None or page == "samples":
             frame.border_subtitle = view.LEGEND
             self._words("texts").say(view.samples_table(state.samples, room))
@@ -422,19 +479,13 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
             self._words("texts").say(self._pages.page(page, state.probes, room))
 
     def _draw_keys(self, state: RaceState) -> None:
-        words = {
-            "way": "flat out" if state.lockstep else "lock-step",
-            "probes": probes.TURNS[self._page],
-        }
-        # Without room for all keys, those that lead to something to look at come first.
-        spared = {"prompt", "start", "step" if state.probes is not None else "probes"}
-        roomy = self.app.size.width >= 100
+        words = {"probes": probes.TURNS[self._page]}
         shown = [
             replace(one, description=words.get(one.action, one.description))
             for one in RACE_BINDINGS
-            if one.show and self._works(one.action) and (roomy or one.action not in spared)
+            if one.show and self._works(one.action)
         ]
-        self.query_one(KeyBar).show_bindings(shown, state.running)
+        self.query_one(KeyBar).show_bindings(shown, state.running, RANKS)
 
     def _words(self, name: str) -> Words:
         return self.query_one(f"#race-{name}", Words)

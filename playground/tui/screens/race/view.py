@@ -92,16 +92,42 @@ def signed(value: float) -> str:
     return f"{'−' if value < 0 else '+'}{text}"
 
 
-def title_line(state: RaceState, width: int) -> Content:
-    """State, way, step, and where the race began."""
-    way = "in lock-step" if state.lockstep else "each flat out"
+def opening(state: RaceState, seconds: float, width: int) -> Content:
+    """Which sides are still being opened, since when, and what they are doing."""
+    late = [place for place, side in enumerate(state.sides) if side.status == "opening"]
+    if not late:  # both are open, and are asked for the same samples
+        return Content.styled("Both are open; they are being told how to sample.", MUTED)
+    doing = list(dict.fromkeys(stage for place in late if (stage := state.sides[place].stage)))
+    who = "A and B are" if len(late) == 2 else f"{LETTERS[late[0]]} is"
+    pieces: list[Piece] = [
+        (0, Content.assemble((f"{who} still opening", "bold"), f", for {seconds:.0f} s")),
+        (1, Content.styled(visible(", ".join(doing)), MUTED)),
+    ]
+    if len(late) == 1:
+        pieces.append((2, Content.styled(f"{LETTERS[1 - late[0]]} is ready", MUTED)))
+    return assemble(pieces, width, "   ")
+
+
+def _way(state: RaceState) -> str:
+    if not state.lockstep:
+        return "each flat out"
+    return f"in lock-step, {state.pace:,.0f} a second" if state.pace else "in lock-step"
+
+
+NOT_YET_KNOWN = Content.styled("Known once both are open.", MUTED)
+
+
+def title_line(state: RaceState, width: int, *, opened: bool = True) -> Content:
+    """State, way, step, and where the race began; of a race that is not open, its name alone."""
+    if not opened:
+        return assemble([(0, Content.styled("Race", POINTED))], width)
     over = all(side.status == "finished" for side in state.sides)
     status = "running" if state.running else "finished" if over else "paused"
     glyph, style = STATE_GLYPHS[status]
     pieces: list[Piece] = [
         (0, Content.styled("Race", POINTED)),
         (1, Content.assemble((glyph, style), f" {status}")),
-        (2, Content(way)),
+        (2, Content(_way(state))),
         (0, Content.assemble("step ", (f"{state.step:,}", "bold"))),
         (3, Content.styled(f"from step {state.start:,}", MUTED)),
     ]

@@ -45,7 +45,7 @@ async def test_the_key_turns_from_texts_to_answers_to_what_each_learnt_and_back(
     async with host(screen).run_test(size=(120, 40)) as pilot:
         await opened(pilot, screen)
         frame = screen.query_one("#race-samples")
-        assert "None yet" in says(screen, "texts") and frame.border_title == "Samples"
+        assert "None yet" in says(screen, "texts") and "Samples" in frame.border_title
         assert "y probes" in screen.query_one(KeyBar).words
         await pilot.press("y")
         assert rows(says(screen, "texts")) == [
@@ -55,7 +55,7 @@ async def test_the_key_turns_from_texts_to_answers_to_what_each_learnt_and_back(
             "2 [b]m [b]mia │ [b]mia",
             "3 · [-x-] ≠ {+y+}",
         ]
-        assert frame.border_title == "Probes: A and B"
+        assert "Probes: A and B" in frame.border_title
         assert frame.border_subtitle == "every 100 steps"
         await pilot.press("y")
         assert rows(says(screen, "texts")) == [
@@ -70,7 +70,7 @@ async def test_the_key_turns_from_texts_to_answers_to_what_each_learnt_and_back(
             "≠ 3 · [-x-]{+y+}",
         ]
         await pilot.press("y")
-        assert "None yet" in says(screen, "texts") and frame.border_title == "Samples"
+        assert "None yet" in says(screen, "texts") and "Samples" in frame.border_title
 
 
 async def test_new_answers_are_drawn_as_they_come(host: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing.resource_tracker
+import re
 from array import array
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -20,8 +22,10 @@ from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint, Scored
 from playground.lab.protocol.sampling import SampleBatch, SampleText, Sampling
 from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideState
+from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.control.runs import Kept
 from playground.tui.panels.keybar import KeyBar
+from playground.tui.screens.dialog import Line
 from playground.tui.screens.help import HelpScreen, KeyTable
 from playground.tui.screens.race import view as view
 from playground.tui.screens.race.screen import RACE_BINDINGS, RaceScreen
@@ -93,6 +97,10 @@ class ScriptedRace:
         self.state = replace(self.state, lockstep=lockstep)
         self.changed()
 
+    def set_pace(self, pace: float | None) -> None:
+        self.state = replace(self.state, pace=pace)
+        self.changed()
+
     async def checkpoint(self, place: int) -> Checkpoint:
         return Checkpoint("{}", 5, b"", b"", b"", "{}", 0.01, data=f"side {place}")
 
@@ -137,7 +145,7 @@ def says(screen: RaceScreen, name: str) -> str:
 
 async def opened(pilot: Pilot[None], screen: RaceScreen) -> None:
     """Until both are open, and drawn."""
-    while "being opened" in says(screen, "verdict") or not says(screen, "verdict"):
+    while "still opening" in says(screen, "verdict") or not says(screen, "verdict"):
         await pilot.pause()
     await pilot.pause()
 
@@ -191,11 +199,44 @@ async def test_every_key_does_what_it_says(host: Callable[..., Any]) -> None:
         screen.draw()
         assert "space pause" in screen.query_one(KeyBar).words
         assert "running" in says(screen, "title")
-        await pilot.press("space", "s", "g", "b", "home")
+        await pilot.press("space", "s", "g", "b", "r", "home", "end")
         await pilot.pause()
         assert race.calls == [
-            ("run", True), ("pause",), ("step",), ("sample",), ("start",), ("start",),
+            ("run", True), ("pause",), ("step",), ("sample",), ("go to", 4), ("start",), ("start",),
+            ("go to", 5),
         ]  # fmt: skip
+
+
+async def test_a_key_of_the_main_screen_means_the_same_in_a_race() -> None:
+    main = keys_of(MAIN_BINDINGS)
+    race = keys_of(RACE_BINDINGS)
+    other = {key for key in main.keys() & race.keys() if race[key] != main[key]}
+    # What a name says differs: a frame is a panel here, and leaving leaves the race.
+    assert other == {"2", "3", "4", "v", "y", "q", "r", "home", "end"}
+    assert not race.keys() & {"d", "t", "e", "h", "w", "x", "o", "p", "f", "a", "i", "c"}
+
+
+def keys_of(bindings: list[Binding]) -> dict[str, str]:
+    """The action of each key."""
+    return {key: one.action for one in bindings for key in one.key.split(",")}
+
+
+async def test_b_takes_the_side_that_is_ahead_back_to_the_other(host: Callable[..., Any]) -> None:
+    ahead = replace(PARTED.sides[0], step=9)
+    race = ScriptedRace(replace(PARTED, sides=(ahead, PARTED.sides[1])))
+    screen = screen_of(race)
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("b")
+        await pilot.pause()
+        assert race.calls == [("go to", 5)]
+        sides = tuple(replace(one, step=5, earliest=5) for one in PARTED.sides)
+        race.state = replace(PARTED, sides=sides)
+        await pilot.press("b")
+        await pilot.pause()
+        assert race.calls == [("go to", 5)]
+        assert any("go no farther back" in str(toast.title) for toast in app._notifications)
 
 
 async def test_space_pauses_also_while_both_are_being_sampled(host: Callable[..., Any]) -> None:
@@ -238,18 +279,86 @@ async def test_flat_out_is_one_key_away_standing_and_running(host: Callable[...,
     async with host(screen).run_test(size=(120, 40)) as pilot:
         await opened(pilot, screen)
         assert "in lock-step" in says(screen, "title")
-        await pilot.press("l")
+        await pilot.press("minus", "minus")
         await pilot.pause()
-        screen.draw()
+        assert "in lock-step, 10 a second" in says(screen, "title") and race.calls == []
+        await pilot.press("plus", "plus", "plus", "plus")
+        await pilot.pause()
         assert "each flat out" in says(screen, "title") and race.calls == []
-        assert "l lock-step" in screen.query_one(KeyBar).words
-        await pilot.press("space", "l")
+        await pilot.press("space", "minus")
         await pilot.pause()
         assert race.calls == [("run", False), ("run", True)]
+        screen.draw()
+        assert "in lock-step " in says(screen, "title")
 
 
-@pytest.mark.parametrize(("key", "place", "name"), [("1", 0, "as it is"),
-                                                    ("2", 1, "learning rate 0.02")])  # fmt: skip
+async def test_z_gives_one_frame_the_room_of_all_and_escape_takes_it_back(
+    host: Callable[..., Any],
+) -> None:
+    screen = screen_of(ScriptedRace(PARTED))
+    app = host(screen)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, screen)
+        heights = {}
+        for number, name in ((2, "loss"), (3, "settings"), (4, "samples")):
+            await pilot.press(str(number), "z")
+            await pilot.pause()
+            frames = ("loss", "settings", "samples")
+            seen = [one for one in frames if screen.query_one(f"#race-{one}").region.area]
+            assert seen == [name]
+            assert screen.query_one(f"#race-{name}").region.width == 80
+            heights[name] = screen.query_one(f"#race-{name}").region.height
+            await pilot.press("escape")
+            await pilot.pause()
+        assert {*heights.values()} == {24 - 5} and not app.answers
+
+
+async def test_the_side_that_is_not_ready_yet_is_named_with_the_seconds(
+    host: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, late = PARTED.sides
+    waiting = SideState(late.name, "opening", stage="tokenizing")
+    race, may = ScriptedRace(replace(PARTED, sides=(ready, waiting))), asyncio.Event()
+    race.open = may.wait  # type: ignore[assignment,method-assign]
+    screen = screen_of(race)
+    async with host(screen).run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        monkeypatch.setattr(screen, "_began", screen._began - 7)
+        screen.draw()
+        words = says(screen, "verdict")
+        assert re.search(r"B is still opening, for ([7-9]|1\d) s", words) and "tokenizing" in words
+        assert "A is ready" in words and "space" not in screen.query_one(KeyBar).words
+        race.state = PARTED
+        may.set()
+        await opened(pilot, screen)
+        assert "opening" not in says(screen, "verdict")
+
+
+async def test_the_fork_is_marked_and_both_held_out_losses_of_one_place_are_seen(
+    host: Callable[..., Any],
+) -> None:
+    losses = [3.0 - at / 100 for at in range(60)]
+    sides = tuple(
+        replace(one, losses=array("d", losses), smoothed=array("d", losses), step=60,
+                evaluations=((0, 3.3), (30, 2.9), (60, 2.7)))
+        for one in PARTED.sides
+    )  # fmt: skip
+    screen = screen_of(ScriptedRace(replace(PARTED, sides=sides, start=20, step=60)))
+    async with host(screen).run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        chart = screen.query_one(Chart)
+        lines = [chart.render_line(y).text for y in range(1, chart.size.height)]
+        plot = "\n".join(lines)
+        assert plot.count("◆") == plot.count("◇") == 3, "each beside the other"
+        assert "┊ fork, step 20" in plot
+        ruler = chart.ruler
+        assert ruler is not None
+        column = ruler.left + (ruler.frame.cell(20) or 0)
+        assert sum(line[column] == "┊" for line in lines) > 3
+
+
+@pytest.mark.parametrize(("key", "place", "name"), [("A", 0, "as it is"),
+                                                    ("B", 1, "learning rate 0.02")])  # fmt: skip
 async def test_one_side_is_gone_on_with_and_the_race_is_closed(
     host: Callable[..., Any], key: str, place: int, name: str
 ) -> None:
@@ -308,7 +417,7 @@ async def test_what_cannot_be_opened_is_said_and_nothing_but_leaving_works(
         await opened(pilot, screen)
         assert "✗ changed: no such engine. Choose another." in says(screen, "verdict")
         assert screen.query_one(KeyBar).words.split() == ["?", "help", "esc", "leave"]
-        await pilot.press("space", "s", "1")
+        await pilot.press("space", "s", "A")
         await pilot.pause()
         assert race.calls == []
         await pilot.press("escape")
@@ -439,6 +548,7 @@ async def test_help_names_every_key_of_the_race(host: Callable[..., Any]) -> Non
         await pilot.pause()
         words = "\n".join(str(one.render()) for one in app.screen.query(KeyTable))
         assert all(str(binding.tooltip)[:20] in words for binding in RACE_BINDINGS)
+        assert "Two runs that are the same up to" in app.screen.query_one("#help-about", Line).words
         await pilot.press("escape")
         await pilot.pause()
         assert app.screen is screen
@@ -513,7 +623,7 @@ async def test_two_real_runs_race_to_the_end_and_one_is_kept(
         screen.draw()
         assert "The same until step 2; there B − A" in says(screen, "verdict")
         assert "finished" in says(screen, "title") and "step 60" in says(screen, "texts")
-        await pilot.press("2")
+        await pilot.press("B")
         while not app.answers:
             await pilot.pause()
     assert (app.answer.place, app.answer.checkpoint.step) == (1, 60)
