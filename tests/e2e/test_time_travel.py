@@ -29,8 +29,9 @@ def loss_of(screen: str) -> str:
 
 def timeline(screen: str) -> tuple[int, str]:
     """The line of the screen with the timeline: its number, from 0, and its text."""
-    lines = enumerate(screen.splitlines())
-    return next(found for found in lines if re.search(r"●[━─· ]* (step )?\d+( of \d+)? ", found[1]))
+    lines = screen.splitlines()
+    axis = next(number for number, line in enumerate(lines) if "└┬" in line)
+    return axis + 2, lines[axis + 2]
 
 
 def mouse(terminal: Terminal, kind: str, x: int, y: int) -> None:
@@ -74,7 +75,7 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
     def arrived(screen: str) -> bool:
         line = timeline(screen)[1]
         there = line.index("●") == middle and "○" not in line
-        return there and f" {step_of(screen)} of 200" in line
+        return there and f" {step_of(screen)} of 200 recorded" in screen
 
     at = step_of(terminal.wait_for(arrived))
     assert 60 < at < 140
