@@ -37,6 +37,7 @@ from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
 from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import PlaygroundModel
+from playground.tui.notices import Notices
 from playground.tui.quit import farewell, keep_run, on_signals
 from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.main import MainScreen
@@ -137,6 +138,7 @@ class PlaygroundApp(OrderedApp[int]):
         self._new_here = welcome and not here_before and run is None and checkpoint is None
         self._greeting = False
         """True while a person is told what to press."""
+        self._notices = Notices(self._toast, super().clear_notifications, self.call_later)
         self._redraw_due = False
         self._drawn = 0.0
         """When the open run's screen was drawn last."""
@@ -307,14 +309,22 @@ class PlaygroundApp(OrderedApp[int]):
         return self.main
 
     def say(self, remark: Remark) -> None:
-        """Show a toast of plain text."""
+        """Show a toast of plain text, in place of an earlier one about the same thing."""
+        self._notices.say(remark)
+
+    def _toast(self, remark: Remark, seconds: float) -> None:
         self.notify(
             remark.message or " ",
             title=remark.title,
             severity=remark.severity,
-            timeout={"error": 12, "warning": 9}.get(remark.severity, 5),
+            timeout=seconds,
             markup=False,
         )
+
+    @override
+    def clear_notifications(self) -> None:
+        self._notices.forget()
+        super().clear_notifications()
 
     def fail(self, error: BaseException) -> None:
         """Keep the run, then end with the traceback of a defect of the playground."""

@@ -52,10 +52,11 @@ async def playing(
     size: tuple[int, int] = (120, 40),
     spec: str = "{}",
     store: Path | None = None,
+    toasts: bool = False,
     **options: Any,
 ) -> AsyncIterator[tuple[WatchedApp, Pilot[int]]]:
     """The app with a run open and its first frame drawn; `store` is the store of runs, if any.
-    options: as PlaygroundApp has them."""
+    toasts: draw them. options: as PlaygroundApp has them."""
 
     def lab(listener: Any) -> Any:
         scripted = ScriptedLab(listener)
@@ -63,7 +64,7 @@ async def playing(
         return scripted
 
     app = WatchedApp(lab, spec, store=store, **options)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=toasts) as pilot:
         await asyncio.wait_for(app.controller.frames.ready.wait(), 60)
         await seen(pilot, lambda: any(one in app.text("#status") for one in ("ready", "paused")))
         yield app, pilot

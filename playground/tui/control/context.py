@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Severity = Literal["information", "warning", "error"]
 
 
+WHICH_RUN, WORKER, RECORDING, WHERE = "which run is open", "its worker", "its record", "its step"
+"""What several remarks are about: see `Remark.about`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """Something to tell the person. Plain text, never markup."""
@@ -25,6 +29,14 @@ class Remark:
     title: str
     message: str = ""
     severity: Severity = "information"
+    about: str = ""
+    """What the remark is about, if other remarks are about the same thing: the later one takes the
+    place of the earlier one on the screen."""
+
+    @property
+    def subject(self) -> str:
+        """What the remark is about; its title if nothing else is said."""
+        return self.about or self.title
 
 
 class Context:

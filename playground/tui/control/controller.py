@@ -26,7 +26,7 @@ from playground.lab.client.events import (
 )
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.run import RecordState
-from playground.tui.control.context import Context, Remark
+from playground.tui.control.context import WORKER, Context, Remark
 from playground.tui.control.frames import Frames
 from playground.tui.control.inside import Looking
 from playground.tui.control.opening import Opening
@@ -102,18 +102,24 @@ class Controller:
                 self.frames.touch()
             case WorkerLost(failure):
                 model.trouble = failure
-                say(Remark(failure.title, failure.message, "error"))
+                say(Remark(failure.title, failure.message, "error", WORKER))
             case WorkerBack(info, step, running, note, sampling):
                 model.opened(info)
                 model.catalog = self.lab.open_run.catalog or model.catalog
                 if sampling is not None:
                     model.adopt(sampling)
                 goes = "It trains on" if running else "It waits, paused,"
-                say(Remark("A fresh worker has taken over", f"{goes} from step {step:,}. {note}"))
+                say(
+                    Remark(
+                        "A fresh worker has taken over",
+                        f"{goes} from step {step:,}. {note}",
+                        about=WORKER,
+                    )
+                )
                 self.frames.touch()
             case WorkerGone(failure):
                 self.opening.gone = True
                 model.went_down(failure)
                 words = f"{failure.message} Press s or space for that."
-                say(Remark(failure.title, words, "error"))
+                say(Remark(failure.title, words, "error", WORKER))
         self.context.changed()

@@ -15,7 +15,7 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import SCHEDULE, Checkpoint, Recording, RunInfo
 from playground.lab.protocol.sampling import Sampling
-from playground.tui.control.context import Context, Remark
+from playground.tui.control.context import WHICH_RUN, Context, Remark
 from playground.tui.control.frames import Frames
 
 
@@ -202,7 +202,7 @@ class Opening:
 
     def _not_opened(self, failure: Failure) -> None:
         if failure.kind == "cancelled":
-            self._context.say(Remark("Cancelled", "The run stays as it was."))
+            self._context.say(Remark("Cancelled", "The run stays as it was.", about=WHICH_RUN))
         else:
             self._tell(failure)
         if self._context.model.info is None:
@@ -250,14 +250,18 @@ class Opening:
         """Open the run before this one; doing so again swaps the two back."""
         before = self.previous
         if before is None:
-            self._context.say(Remark("Nothing to go back to", "No earlier run is kept."))
+            self._context.say(
+                Remark("Nothing to go back to", "No earlier run is kept.", about=WHICH_RUN)
+            )
             return
         if before.run is not None:
             opened = await self.open_recorded(before.run)
         else:
             opened = await self.open(before.spec, checkpoint=before.checkpoint)
         if opened:
-            self._context.say(Remark("Back to the run before", f"at step {before.step:,}"))
+            self._context.say(
+                Remark("Back to the run before", f"at step {before.step:,}", about=WHICH_RUN)
+            )
 
     async def revive(self) -> None:
         """Open the run again if its worker was given up, in the last state that is known of it.

@@ -47,7 +47,7 @@ class Reloads:
         name, remarks = Path(saved.path).name, " ".join(reloaded.remarks)
         if not saved.problems:
             self._told.pop(saved.path, None)
-            say(Remark(f"{name} is in use as it was saved", remarks))
+            say(Remark(f"{name} is in use as it was saved", remarks, about=name))
             return
         problem = saved.problems[0]
         model.newest_problem = (problem.plugin, problem.message)
@@ -56,7 +56,7 @@ class Reloads:
         self._told[saved.path] = problem.message
         used = any(entry.stale for entry in model.of_file(saved.path))
         if saved.gone and not used:
-            say(Remark(f"{name} is gone"))
+            say(Remark(f"{name} is gone", about=name))
             return
         if saved.gone:
             title = f"{name} is gone; what was loaded stays in use"
@@ -65,4 +65,4 @@ class Reloads:
         else:
             title = f"{name} cannot be used"
         more = "" if saved.gone else " Press ! for the whole of it."
-        say(Remark(title, f"{problem.message}.{more} {remarks}".strip(), "warning"))
+        say(Remark(title, f"{problem.message}.{more} {remarks}".strip(), "warning", name))

@@ -18,7 +18,7 @@ from playground.lab.paths import last_run
 from playground.lab.protocol.failures import LabError, Progress
 from playground.lab.protocol.run import AGAIN, LAST, Checkpoint, Recording, RecordState, RunInfo
 from playground.lab.protocol.sampling import Sampling
-from playground.tui.control.context import Context, Remark
+from playground.tui.control.context import RECORDING, WHICH_RUN, Context, Remark
 from playground.tui.control.opening import Opening
 from playground.tui.control.training import Training
 from playground.tui.widgets.text import visible
@@ -115,7 +115,7 @@ class Runs:
         except LabError as error:
             self._told = error.title
             on = "What is trained before that is not recorded."
-            self._context.say(Remark(error.title, f"{error.message} {on}", "warning"))
+            self._context.say(Remark(error.title, f"{error.message} {on}", "warning", RECORDING))
             return
         model = self._context.model
         if lost:
@@ -143,7 +143,7 @@ class Runs:
         if await self._resume_recorded(kept):
             return
         if not kept.exists():
-            say(Remark("No earlier run", "What you train is kept for `o`."))
+            say(Remark("No earlier run", "What you train is kept for `o`.", about=WHICH_RUN))
             return
         try:
             checkpoint = read_checkpoint(kept)
@@ -154,7 +154,7 @@ class Runs:
             checkpoint.spec, checkpoint=checkpoint, sampling=checkpoint.sampling
         ):
             name = json.loads(checkpoint.spec)["dataset"]["name"]
-            say(Remark("Welcome back", f"{name}, step {checkpoint.step:,}."))
+            say(Remark("Welcome back", f"{name}, step {checkpoint.step:,}.", about=WHICH_RUN))
 
     async def _resume_recorded(self, kept: Path) -> bool:
         """Go on with the run that `offer` told of, or else with the one that was recorded last.
@@ -173,7 +173,7 @@ class Runs:
         if row is None:
             return False
         if await self._opening.open_recorded(row.id):
-            self._context.say(Remark("Welcome back", f"{said(row)}."))
+            self._context.say(Remark("Welcome back", f"{said(row)}.", about=WHICH_RUN))
         return True
 
     # ------------------------------------------------------------ forks
@@ -189,7 +189,8 @@ class Runs:
         checkpoint = await self._training.checkpoint_at(step)
         spec, start = forked(checkpoint, changes)
         if await self._opening.open(spec, checkpoint=start, parent=parent, name=name):
-            self._context.say(Remark(f"Forked at step {step:,}", "The run before stays as it was."))
+            words = "The run before stays as it was."
+            self._context.say(Remark(f"Forked at step {step:,}", words, about=WHICH_RUN))
 
     async def go_on_changed(self, run: int, changes: Mapping[str, KnobValue], name: str) -> bool:
         """Open a recorded run at the end of its record, and fork it there with these changes; a run
@@ -294,7 +295,9 @@ class Runs:
             )
         if opened:
             number = f"It is run {kept.run}." if kept.run is not None else ""
-            self._context.say(Remark(f"Going on with {visible(kept.name)}", number))
+            self._context.say(
+                Remark(f"Going on with {visible(kept.name)}", number, about=WHICH_RUN)
+            )
 
     # ------------------------------------------------------------ what frames tell
 
@@ -319,6 +322,7 @@ class Runs:
                     f"Run {record.run} branches off run {record.parent}",
                     f"What run {record.parent} learnt after step {record.fork_step:,} is kept "
                     "there: a shows all runs.",
+                    about=WHICH_RUN,
                 )
             )
         await self.look_again()
@@ -343,10 +347,12 @@ class Runs:
         if now is not None and now != was:
             if now.title != self._told:
                 goes = f"Training goes on; recording is tried again every {AGAIN:.0f} seconds."
-                self._context.say(Remark(now.title, f"{now.message} {goes}", "error"))
+                self._context.say(Remark(now.title, f"{now.message} {goes}", "error", RECORDING))
             self._told = ""
         elif was is not None and now is None and record is not None:
-            self._context.say(Remark("The run is recorded again", "Nothing of it is missing."))
+            self._context.say(
+                Remark("The run is recorded again", "Nothing of it is missing.", about=RECORDING)
+            )
 
 
 def offer_of(row: RunRow, *, others: int = 0, interrupted: bool = False) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Measuring
-from playground.tui.control.context import Context, Remark
+from playground.tui.control.context import WHERE, Context, Remark
 from playground.tui.control.frames import Frames
 from playground.tui.control.opening import Opening
 from playground.tui.control.sampling import Previews
@@ -78,7 +78,9 @@ class Training:
         async with self.turn():
             step = self._context.model.step
             if step == 0:
-                self._context.say(Remark("This is the beginning", "No step has been done yet."))
+                self._context.say(
+                    Remark("This is the beginning", "No step has been done yet.", about=WHERE)
+                )
             else:
                 target = 0 if steps is None else max(0, step - steps)
                 await self._go_to(target)
@@ -131,7 +133,7 @@ class Training:
         going, self._sought = self._context.model.going, None
         if going is not None:
             await self._context.lab.pause()
-            self._context.say(Remark(f"Stopped on the way to step {going:,}"))
+            self._context.say(Remark(f"Stopped on the way to step {going:,}", about=WHERE))
 
     async def toggle(self) -> None:
         """Pause if the run is running, run it if not."""
@@ -156,6 +158,7 @@ class Training:
             Remark(
                 f"All {frame.steps:,} steps are done",
                 "f goes on with more steps, b steps back, r returns to the beginning.",
+                about=WHERE,
             )
         )
         return True
