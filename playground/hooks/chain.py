@@ -80,15 +80,22 @@ class Chain:
 
     def choose(self, logits: Sequence[float], context: SampleContext) -> int:
         """The id of the next token."""
+        return self.choose_with_chance(logits, context)[0]
+
+    def choose_with_chance(
+        self, logits: Sequence[float], context: SampleContext
+    ) -> tuple[int, float]:
+        """(the id of the next token, its probability after all transforms)."""
         probs = softmax(self.apply(logits, context))
         link = self._pick
         if link is None:
-            return draw(probs, context.rng)
-        if link.trusted:
-            token: int = link.strategy.pick(probs, context)
-            return token
-        with _named(link):
-            return _guarded_pick(link, probs, context)
+            token = draw(probs, context.rng)
+        elif link.trusted:
+            token = link.strategy.pick(probs, context)
+        else:
+            with _named(link):
+                token = _guarded_pick(link, probs, context)
+        return token, probs[token]
 
     def probabilities(
         self, logits: Sequence[float], context: SampleContext

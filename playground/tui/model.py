@@ -17,7 +17,14 @@ from typing import Any
 
 from playground.catalog import Catalog, Entry, KnobValue
 from playground.lab.protocol.failures import Failure, Progress
-from playground.lab.protocol.frames import Frame, FrameRequest, MatrixFrame, MatrixView, PanelView
+from playground.lab.protocol.frames import (
+    Frame,
+    FrameRequest,
+    MatrixFrame,
+    MatrixView,
+    PanelView,
+    SeenDocument,
+)
 from playground.lab.protocol.run import MatrixKind, RunInfo
 from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
 from playground.lab.smoothing import smoothed
@@ -52,6 +59,10 @@ KIND_NAMES: dict[MatrixKind, str] = {
 
 KEPT_BATCHES = 100
 """Batches of samples that the screen keeps."""
+KEPT_SEEN = 30
+"""Documents that the zoomed data set shows."""
+FEW_CANDIDATES, ALL_CANDIDATES = 64, 2000
+"""Candidates of the next token that are asked for, and as many for a zoomed panel."""
 
 
 @lru_cache(maxsize=2)
@@ -122,6 +133,10 @@ class PlaygroundModel:
     """True if the contributed panel is on screen, in the place of the parameters."""
     map_shown: bool = False
     """True if the map of the architecture is on screen, beside the zoomed parameters."""
+    zoomed: int = 0
+    """The number of the panel that has the whole screen; 0 if all of them share it."""
+    seen: list[SeenDocument] = field(default_factory=list)
+    """The last documents that steps learnt from, oldest first; followed while panel 1 is zoomed."""
     panel_size: tuple[int, int] = (0, 0)
     """Columns and lines that the contributed panel has."""
     speed: int = SPEEDS.index(50)
@@ -176,7 +191,13 @@ class PlaygroundModel:
             history=min(self.neighbours, 60),
             panel=self._panel(),
             pulls=self.map_shown and not self.panel_shown,
+            seen_since=(self.seen[-1].step if self.seen else 0) if self.zoomed == 1 else None,
         )
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates of the next token to ask for."""
+        return ALL_CANDIDATES if self.zoomed == 4 else FEW_CANDIDATES
 
     def _panel(self) -> PanelView | None:
         if not self.panel_shown or 0 in self.panel_size:
@@ -234,6 +255,9 @@ class PlaygroundModel:
                 self.evaluation_errors.append(step, error)
         self._add_measured(frame)
         self._last_step = frame.step
+        latest = self.seen[-1].step if self.seen else 0
+        self.seen += [one for one in frame.seen if one.step > latest]
+        del self.seen[:-KEPT_SEEN]
         for batch in frame.batches:  # two frames that were under way may bring the same batch
             if not self.batches or batch.number > self.batches[0].number:
                 self.batches.insert(0, batch)
@@ -294,6 +318,7 @@ class PlaygroundModel:
     def _go_back_to(self, step: int) -> None:
         """Cut the curves off after this step. The same steps may come again."""
         self._last_step = step
+        self.seen = [one for one in self.seen if one.step <= step]
         held_out = self.evaluations, self.evaluation_errors
         for curve in (self.loss, self.ema, *held_out, *self.metrics.values()):
             curve.truncate_after(step)
@@ -307,6 +332,7 @@ class PlaygroundModel:
             curve.clear()
         self.metrics.clear()
         self.batches.clear()
+        self.seen.clear()
 
     # ------------------------------------------------------------ what is on screen
 

@@ -26,6 +26,7 @@ from playground.lab.protocol.frames import (
     Metrics,
     PanelFrame,
     PanelView,
+    SeenDocument,
 )
 from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
@@ -217,6 +218,8 @@ class ScriptedLab:
         self.measuring = Measuring()
         self.metric_trouble: Failure | None = None
         """The reason why the first metric that is on was switched off, if it was."""
+        self.keeps_chances = True
+        """False for samples of a program that kept no chances."""
         self.saved: list[str] = []
         self.microscope = microscope(0)
         """The model that is looked into; its weights stay as they are while the steps go by."""
@@ -387,6 +390,7 @@ class ScriptedLab:
                 before=tuple(NAMES[(self.step - 2 + i) % 9] for i in range(min(2, self.step))),
                 after=tuple(NAMES[(self.step + 1 + i) % 9] for i in range(request.history)),
             ),
+            seen=self._seen(request.seen_since),
             matrices=tuple(matrices),
             panel=self._draw(request.panel) if request.panel else None,
             head=self.head,
@@ -397,6 +401,15 @@ class ScriptedLab:
             batches=tuple(b for b in reversed(self.batches) if b.number > request.since_batch)[
                 ::-1
             ],
+        )
+
+    def _seen(self, since: int | None) -> tuple[SeenDocument, ...]:
+        """The last 30 names after a step, each letter as surprising as its place is far on."""
+        steps = () if since is None else range(max(since, self.step - 30) + 1, self.step + 1)
+        names = [(step, NAMES[step % len(NAMES)]) for step in steps]
+        return tuple(
+            SeenDocument(step, (*name, "·"), tuple(map(float, range(len(name) + 1))), False)
+            for step, name in names
         )
 
     def _draw(self, view: PanelView) -> PanelFrame:
@@ -448,7 +461,13 @@ class ScriptedLab:
 
     async def sample(self) -> SampleBatch:
         texts = tuple(
-            SampleText(self.sampling.prompt + text, text in NAMES, True)
+            SampleText(
+                self.sampling.prompt + text,
+                text in NAMES,
+                True,
+                letters=(*text, "·") if self.keeps_chances else (),
+                chances=(0.25,) * len(text) + (1.0,) if self.keeps_chances else (),
+            )
             for text in ("kamon", "ann", "karai", "mia", "vialan")
         )
         batch = SampleBatch(len(self.batches) + 1, self.step, self.sampling.prompt, texts)

@@ -48,6 +48,8 @@ class FrameRequest:
     """The contributed panel to draw."""
     pulls: bool = False
     """True to send how strongly the last step pulled at each matrix."""
+    seen_since: int | None = None
+    """The last documents that steps after this one learnt from are sent; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,19 @@ class DocumentFrame:
     """Texts of the documents before this one, nearest last."""
     after: tuple[str, ...]
     """Texts of the documents after this one, nearest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDocument:
+    """A document that a step learnt from."""
+
+    step: int
+    tokens: tuple[str, ...]
+    """As DocumentFrame has them."""
+    losses: tuple[float, ...]
+    """The loss that the step found for each of `tokens`, in nats."""
+    cut: bool
+    """True if the document goes on beyond these tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +151,9 @@ class Frame:
     speed: float | None
     """Steps a second asked for; None for flat out."""
     document: DocumentFrame | None = None
+    seen: tuple[SeenDocument, ...] = ()
+    """Oldest first, 30 at most. Of the steps that a compiled engine makes in one call, only the
+    last is known."""
     matrices: tuple[MatrixFrame, ...] = ()
     batches: tuple[SampleBatch, ...] = ()
     trouble: Failure | None = None

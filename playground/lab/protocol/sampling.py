@@ -67,6 +67,12 @@ class SampleText:
     """True if the text ended by itself, with BOS; False if it was cut at block_size."""
     recited: bool = False
     """True if the text is no document, but stands word for word in a longer one."""
+    letters: tuple[str, ...] = ()
+    """Displays of the tokens that were drawn, the closing BOS included; the prompt's are not."""
+    chances: tuple[float, ...] = field(default=(), compare=False)
+    """The probability (0..1) of each of `letters` after the chain, when it was drawn; empty for a
+    text that was sampled by a program that kept none. Two engines agree on it to rounding, so that
+    two equal texts may differ here."""
 
     @property
     def mark(self) -> Mark:

@@ -22,6 +22,7 @@ from playground.lab.protocol.frames import (
     MatrixFrame,
     MatrixView,
     Metrics,
+    SeenDocument,
 )
 from playground.lab.protocol.run import RecordState, RunInfo, SessionState
 from playground.lab.protocol.sampling import SampleBatch
@@ -30,7 +31,7 @@ from playground.lab.run.metrics import Measurer
 from playground.lab.run.panels import LOSSES, Panels
 from playground.lab.run.setup import PreparedRun
 from playground.lab.run.speed import Speedometer
-from playground.lab.run.training import Training
+from playground.lab.run.training import SEEN, Training
 from playground.lab.timeline import HELD_OUT_ERROR
 
 _SHOWN = 200
@@ -63,6 +64,24 @@ def document_frame(
         before=_cut(texts[(index - i) % count] for i in range(done, 0, -1)),
         after=_cut(texts[(index + i) % count] for i in range(1, reachable + 1)),
     )
+
+
+def seen_documents(
+    prepared: PreparedRun, results: Iterable[StepResult], since: int
+) -> tuple[SeenDocument, ...]:
+    """The last documents that the steps of `results` after `since` learnt from."""
+    encoder, found = prepared.encoder, list[SeenDocument]()
+    try:
+        for result in results:
+            if result.step <= since:
+                continue
+            for index, losses in zip(result.document_indices, result.token_losses, strict=True):
+                ids = prepared.documents.shown(index)[1:]
+                tokens = tuple(map(encoder.display, ids[: len(losses)]))
+                found.append(SeenDocument(result.step, tokens, losses, len(ids) > len(losses)))
+    except PluginError:  # training reports the same error
+        return ()
+    return tuple(found[-SEEN:])
 
 
 def _cut(texts: Iterable[str]) -> tuple[str, ...]:
@@ -183,6 +202,11 @@ class FrameMaker:
             tokens_per_second=speedometer.tokens_per_second,
             speed=speed,
             document=document,
+            seen=(
+                ()
+                if request.seen_since is None
+                else seen_documents(self._prepared, training.recent, request.seen_since)
+            ),
             matrices=matrix_frames(training.engine, request.matrices, before),
             batches=tuple(b for b in batches if b.number > request.since_batch),
             trouble=training.trouble,

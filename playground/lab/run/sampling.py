@@ -155,12 +155,22 @@ class Sampler:
 
     def text(self, prompt: Sequence[int], step: int, rng: random.Random) -> SampleText:
         """One text from the present weights, as `write` writes it, and whether it is new."""
-        text, complete = self.write(prompt, step, rng)
+        text, complete, drawn = self.write(prompt, step, rng)
         known = self._known
-        return SampleText(text, text in known, complete, known.recited(text, complete))
+        return SampleText(
+            text,
+            text in known,
+            complete,
+            known.recited(text, complete),
+            tuple(self._encoder.display(token) for token, _ in drawn),
+            tuple(chance for _, chance in drawn),
+        )
 
-    def write(self, prompt: Sequence[int], step: int, rng: random.Random) -> tuple[str, bool]:
-        """(a text from the present weights, by the present chain; whether it ended by itself).
+    def write(
+        self, prompt: Sequence[int], step: int, rng: random.Random
+    ) -> tuple[str, bool, list[tuple[int, float]]]:
+        """(a text from the present weights, by the present chain; whether it ended by itself; the
+        drawn tokens, each with the probability that it had).
 
         prompt: ids from `encode_prompt`. rng: the only source of chance. Raises PluginError for a
         strategy that fails, LogitsError for weights that are no numbers any more.
@@ -168,10 +178,13 @@ class Sampler:
         config, bos = self._config, self._encoder.bos_id
         tokens = [bos, *prompt]
         complete = False
+        drawn: list[tuple[int, float]] = []
 
         def choose(logits: Sequence[float]) -> int:
             nonlocal complete
-            token = self._chain.choose(logits, self._context(tokens, len(prompt), step, rng))
+            context = self._context(tokens, len(prompt), step, rng)
+            token, chance = self._chain.choose_with_chance(logits, context)
+            drawn.append((token, chance))
             tokens.append(token)
             complete = token == bos
             return token
@@ -179,7 +192,7 @@ class Sampler:
         ids = generate(self._engine.decoder(), bos, config.block_size, choose, prompt)
         text = self._encoder.decode(ids)
         self._activity.alive()
-        return text, complete
+        return text, complete, drawn
 
     def _context(
         self, tokens: Sequence[int], prompt_length: int, step: int, rng: random.Random

@@ -11,6 +11,7 @@ import contextlib
 import math
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import chain
@@ -71,6 +72,8 @@ def state_of(
     )
 
 
+SEEN = 30
+"""The last steps whose documents and losses are kept, to be looked at."""
 AT_A_TIME = 0.005
 """Seconds of steps that a fast engine makes in one call, and so the longest wait of a command."""
 _BETWEEN_KEYFRAMES = 0.02
@@ -94,6 +97,8 @@ class Training:
         self.tokens_seen = 0
         self.last: StepResult | None = None
         """The result of the last step; None at the start, and after a jump."""
+        self.recent: deque[StepResult] = deque(maxlen=SEEN)
+        """The results of the last steps that lead to this one, as far as they are known."""
         self.work = Speedometer()
         """The engine's speed, in the time of its steps alone."""
         self.current = CurrentEngine(prepared.made)
@@ -198,6 +203,7 @@ class Training:
         self.tokens_seen += stretch.tokens
         if stretch.last is not None:
             self.last = stretch.last
+            self.recent.append(stretch.last)
         if stretch.diverged is not None:
             self._diverged(stretch.diverged)
             return False
@@ -332,6 +338,7 @@ class Training:
         self._trainer.step = keyframe.step
         self.tokens_seen = keyframe.tokens_seen
         self.last = self._before = None
+        self.recent = deque((one for one in self.recent if one.step <= keyframe.step), SEEN)
         if keyframe.step < self.series.first:  # the steps between them were never recorded
             self.epoch += 1
             self.series = Series(keyframe.step)

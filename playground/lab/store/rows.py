@@ -172,7 +172,17 @@ def _sample_of(given: object) -> SampleText:
         flag(of["in_data"], "in_data"),
         flag(of["complete"], "complete"),
         flag(of.get("recited", False), "recited"),  # samples of before have no such field
+        *_drawn_of(of.get("letters", []), of.get("chances", [])),  # nor letters and chances
     )
+
+
+def _drawn_of(letters: object, chances: object) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """The tokens of a sample and their chances. Raises Refusal."""
+    pieces = tuple(text_of(one, "a letter of a sample") for one in items(letters, "the letters"))
+    known = tuple(number(one, "a chance", 0, 1) for one in items(chances, "the chances"))
+    if len(pieces) != len(known):
+        raise Refusal("a sample has other chances than letters")
+    return pieces, known
 
 
 def answers_of(step: object, text: object) -> ProbeAnswers:

@@ -106,7 +106,7 @@ class Previews:
                 await self._try()
                 await self.send()
                 if self._trial is None or model.preview is None or model.preview.step != model.step:
-                    model.preview = await self._context.lab.preview()
+                    model.preview = await self._context.lab.preview(model.candidates)
                 model.preview_trouble = None
             except LabError as error:
                 if error.failure.kind in ("dead", "hung"):

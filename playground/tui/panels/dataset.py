@@ -11,6 +11,7 @@ from playground.lab.protocol.frames import DocumentFrame
 from playground.lab.protocol.run import RunInfo
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
+from playground.tui.panels.zoomed.dataset import SeenDocuments
 from playground.tui.styles import CAUTION, MUTED, POINTED, STRONG
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import visible
@@ -106,7 +107,13 @@ class DatasetPanel(Panel):
         yield Words(id="dataset-counts")
         yield Words(id="dataset-notices")
         yield Documents(id="dataset-documents")
+        yield SeenDocuments(id="dataset-seen")
         yield Words(id="dataset-vocabulary")
+
+    def set_zoomed(self, zoomed: bool) -> None:
+        super().set_zoomed(zoomed)
+        self.query_one(Documents).display = not zoomed
+        self.query_one(SeenDocuments).display = zoomed
 
     def show(self, model: PlaygroundModel) -> None:
         info = model.info
@@ -116,6 +123,9 @@ class DatasetPanel(Panel):
         if self._shown != seen:
             self._shown = seen
             self._show_info(info)
+        if self.has_class("-zoomed"):
+            self.query_one(SeenDocuments).show(model, SURPRISE_SCALE)
+            return
         documents = self.query_one(Documents)
         model.neighbours = max(2, documents.size.height)
         if model.frame is not None and model.frame.document is not None:
@@ -134,7 +144,9 @@ class DatasetPanel(Panel):
         )
         held = f" · {info.heldout_documents:,} held" if info.heldout_documents else ""
         train = f"{info.train_documents:,} train"
-        self.subtitle(train + held, train)
+        tiles = f"tiles: surprise in nats, full colour from {SURPRISE_SCALE:g} · "
+        told = (tiles + train + held,) if self.has_class("-zoomed") else ()
+        self.subtitle(*told, train + held, train)
         notices = self.query_one("#dataset-notices", Words)
         notices.display = bool(info.notices)
         notices.say(self._notices(info, width))

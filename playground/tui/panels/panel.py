@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import ClassVar
 
 from textual.containers import Vertical
@@ -52,6 +53,15 @@ class Panel(Vertical):
         """Draw the model."""
         raise NotImplementedError
 
+    def set_zoomed(self, zoomed: bool) -> None:
+        """Show what belongs to a panel that has the whole screen, or to one of several."""
+        self.set_class(zoomed, "-zoomed")
+
     def target(self) -> Widget | None:
         """The widget that takes the keys when the panel is chosen."""
-        return next((child for child in self.query("*").results(Widget) if child.focusable), None)
+        return next((child for child in self.query("*").results(Widget) if self.takes(child)), None)
+
+    def takes(self, child: Widget) -> bool:
+        """True if a widget of the panel is shown, and can have the focus."""
+        within = takewhile(lambda node: node is not self, child.ancestors_with_self)
+        return child.focusable and all(node.display for node in within)

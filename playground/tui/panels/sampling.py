@@ -18,6 +18,7 @@ from playground.tui.knobs import align, knob_line, knob_value
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.chances import heading, show_bars, trouble_words
 from playground.tui.panels.panel import Panel
+from playground.tui.panels.zoomed.sampling import Confidence
 from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.control import Choice, Control, Toggle
@@ -60,9 +61,17 @@ class SamplingPanel(Panel):
             yield Static("prompt", id="sampling-prompt-label")
             yield LiteralInput(id="sampling-prompt", compact=True, placeholder="/ to type")
         yield Words(id="sampling-next")
-        yield Bars(id="sampling-bars")
+        with VerticalScroll(id="sampling-candidates", can_focus=False):
+            yield Bars(id="sampling-bars")
         with VerticalScroll(id="sampling-scroll", can_focus=True):
             yield Words(id="sampling-texts")
+        yield Confidence(id="sampling-confidence")
+
+    def set_zoomed(self, zoomed: bool) -> None:
+        super().set_zoomed(zoomed)
+        self.query_one("#sampling-candidates").can_focus = zoomed
+        self.query_one("#sampling-scroll").display = not zoomed
+        self.query_one(Confidence).display = zoomed
 
     _adopted = 0
     """`PlaygroundModel.adopted` when the prompt was set last."""
@@ -81,6 +90,9 @@ class SamplingPanel(Panel):
         self._show_chances(model)
         texts = model.texts
         self.set_class(not texts, "-unsampled")  # without samples, the bars have their room
+        if self.has_class("-zoomed"):
+            self.query_one(Confidence).show(model)
+            return
         self._show_texts(texts)
 
     # ------------------------------------------------------------ the chain
@@ -199,7 +211,7 @@ class SamplingPanel(Panel):
         bars = self.query_one(Bars)
         trouble = model.preview_trouble
         head.set_class(trouble is not None, "-trouble")
-        bars.display = trouble is None
+        self.query_one("#sampling-candidates").display = trouble is None
         if trouble is not None:
             head.say(trouble_words(trouble))
             bars.set_rows([])

@@ -193,8 +193,14 @@ class MainScreen(RunActions, Screen[None]):
         zoomed, hidden = self._zoomed, 3 if self.model.panel_shown else 5
         for panel in self.query(Panel):
             panel.display = panel is zoomed if zoomed else hidden != panel.NUMBER
-            panel.set_class(panel is zoomed, "-zoomed")
+            panel.set_zoomed(panel is zoomed)
+        self.model.zoomed = zoomed.NUMBER if zoomed else 0
+        focused, within = self.focused, self.focused_panel
+        if within is not None and focused is not None and not within.takes(focused):
+            self.set_focus(within.target())
         self.query_one("#panels").set_class(zoomed is not None, "-zoomed")
+        self._controller.previews.want()
+        self._controller.frames.touch()
         self.call_after_refresh(self.draw)
 
     def action_escape(self) -> None:
