@@ -8,10 +8,12 @@ after its step; a new edit at an earlier step drops those that come later.
 
 from __future__ import annotations
 
+import math
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from playground.lab.edits import Edit, Edits
 
@@ -182,6 +184,73 @@ class HeldOutLoss:
     """Standard error of the mean; None if it is not known."""
 
 
+class Clock:
+    """How many tokens a run had seen, and how many seconds its training had taken, after some of
+    its steps. Between two of these steps, both are taken to have grown evenly."""
+
+    GRAIN = 0.05
+    """Seconds of training between two of these steps."""
+
+    def __init__(self, points: Iterable[tuple[float, float, float]] = ((0, 0, 0.0),)) -> None:
+        """points: (step, tokens, seconds), in order; nothing is known of the steps before the
+        first."""
+        self.steps, self.tokens, self.seconds = array("d"), array("d"), array("d")
+        for point in points:
+            self.note(*point)
+
+    @classmethod
+    def of(cls, flat: array[float]) -> Clock:
+        """The clock from step, tokens, seconds, step, tokens, seconds ..."""
+        return cls(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+
+    def flat(self, since: float = -1, until: float = math.inf) -> array[float]:
+        """The points after `since` up to `until`, as `of` takes them."""
+        return array("d", chain.from_iterable(self.between(since, until)))
+
+    def note(self, step: float, tokens: float, seconds: float) -> None:
+        """Add a point after all others; one that is not after them is left out, and neither number
+        ever falls."""
+        if self.steps and step <= self.steps[-1]:
+            return
+        self.steps.append(step)
+        self.tokens.append(max(tokens, *self.tokens[-1:], 0.0))
+        self.seconds.append(max(seconds, *self.seconds[-1:], 0.0))
+
+    def spend(self, step: int, tokens: int, seconds: float) -> None:
+        """Count `seconds` more, up to `step`. Points less than GRAIN apart are moved together."""
+        spent = (self.seconds[-1] if self.seconds else 0.0) + seconds
+        if len(self.steps) > 1 and self.seconds[-1] - self.seconds[-2] < self.GRAIN:
+            del self.steps[-1:], self.tokens[-1:], self.seconds[-1:]
+        self.note(step, tokens, spent)
+
+    def forget_after(self, step: int) -> None:
+        """Drop the points after `step`, where the clock stands then."""
+        at = self.at(step)
+        kept = bisect_right(self.steps, step)
+        del self.steps[kept:], self.tokens[kept:], self.seconds[kept:]
+        if at is not None:
+            self.note(step, round(at[0]), at[1])
+
+    def between(self, since: float, until: float) -> list[tuple[float, float, float]]:
+        """The points after `since` up to `until`."""
+        part = slice(bisect_right(self.steps, since), bisect_right(self.steps, until))
+        return list(zip(self.steps[part], self.tokens[part], self.seconds[part], strict=True))
+
+    def at(self, step: float) -> tuple[float, float] | None:
+        """(tokens, seconds) after `step`; None before the first point."""
+        place = bisect_right(self.steps, step) - 1
+        if place < 0:
+            return None
+        here = self.tokens[place], self.seconds[place]
+        if place + 1 == len(self.steps):
+            return here
+        part = (step - self.steps[place]) / (self.steps[place + 1] - self.steps[place])
+        return (
+            here[0] + part * (self.tokens[place + 1] - here[0]),
+            here[1] + part * (self.seconds[place + 1] - here[1]),
+        )
+
+
 class Series:
     """The loss and learning rate of every recorded step, the hold-out losses, and the values of
     metrics."""
@@ -197,6 +266,8 @@ class Series:
         self.noted: dict[str, Measured] = {}
         """Values that the record keeps of its own, by label. At which steps depends on the clock,
         so these values are shown and recorded, and are in no state of the run."""
+        self.clock = Clock()
+        """The tokens and the seconds at these steps."""
 
     @property
     def head(self) -> int:
@@ -232,6 +303,7 @@ class Series:
         self.evaluations = {at: loss for at, loss in self.evaluations.items() if at <= step}
         for measured in (*self.measured.values(), *self.noted.values()):
             measured.forget_after(step)
+        self.clock.forget_after(step)
 
     def measured_between(self, first: int, last: int) -> dict[str, tuple[tuple[int, float], ...]]:
         """Each metric's (step, value) pairs from `first` to `last`, both included; metrics without

@@ -110,6 +110,8 @@ MAIN_BINDINGS = [
     _key("full_stop", "explain", "explain", "What each word and sign of the panel means", LOOK,
          display="."),
     _key("z", "zoom", "zoom", "Give the whole screen to one panel, and back", LOOK),
+    _key("j", "other_view", "other view",
+         "Zoomed: the loss over tokens or seconds, all matrices at once", LOOK, show=False),
     _key("1", "panel(1)", "data set panel", "Go to the data set", LOOK, show=False),
     _key("2", "panel(2)", "loss panel", "Go to the loss", LOOK, show=False),
     _key("3", "panel(3)", "parameters panel", "Go to the parameters", LOOK, show=False),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from playground.catalog import Catalog, Entry, KnobValue
 from playground.lab.protocol.failures import Failure, Progress
@@ -28,10 +28,14 @@ from playground.lab.protocol.frames import (
 from playground.lab.protocol.run import MatrixKind, RunInfo
 from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
 from playground.lab.smoothing import smoothed
+from playground.lab.timeline import Clock
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.text import visible
 from playground.words import plus_minus
 
+Axis = Literal["steps", "tokens", "seconds"]
+AXES: tuple[Axis, ...] = ("steps", "tokens", "seconds")
+"""What the zoomed loss can be drawn over."""
 SPEEDS: tuple[float | None, ...] = (1, 2, 5, 10, 50, None)
 """Steps a second; None is flat out."""
 
@@ -133,6 +137,10 @@ class PlaygroundModel:
     """True if the contributed panel is on screen, in the place of the parameters."""
     map_shown: bool = False
     """True if the map of the architecture is on screen, beside the zoomed parameters."""
+    clock: Clock = field(default_factory=lambda: Clock(()))
+    """Tokens seen and seconds of training after the steps of the frames so far."""
+    axis: Axis = "steps"
+    """What the zoomed loss is drawn over."""
     zoomed: int = 0
     """The number of the panel that has the whole screen; 0 if all of them share it."""
     seen: list[SeenDocument] = field(default_factory=list)
@@ -255,6 +263,8 @@ class PlaygroundModel:
                 self.evaluation_errors.append(step, error)
         self._add_measured(frame)
         self._last_step = frame.step
+        for point in metrics.clock:
+            self.clock.note(*point)
         latest = self.seen[-1].step if self.seen else 0
         self.seen += [one for one in frame.seen if one.step > latest]
         del self.seen[:-KEPT_SEEN]
@@ -333,6 +343,7 @@ class PlaygroundModel:
         self.metrics.clear()
         self.batches.clear()
         self.seen.clear()
+        self.clock = Clock(())
 
     # ------------------------------------------------------------ what is on screen
 

@@ -218,6 +218,8 @@ class ScriptedLab:
         self.measuring = Measuring()
         self.metric_trouble: Failure | None = None
         """The reason why the first metric that is on was switched off, if it was."""
+        self.unknown_before = 0
+        """The step from which on the tokens and the seconds of a step are known."""
         self.keeps_chances = True
         """False for samples of a program that kept no chances."""
         self.saved: list[str] = []
@@ -372,6 +374,7 @@ class ScriptedLab:
                     for s in range(0, self.step + 1, 100)
                     if s > request.since_step or s == request.since_step == 0
                 ),
+                tuple((s, 7 * s, s / 10) for s in range(self.unknown_before, self.step + 1)),
             ),
             learning_rate=0.01 * (1 - self.step / steps),
             base_learning_rate=0.01,

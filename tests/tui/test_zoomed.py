@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from playground.lab.timeline import Clock
+from playground.tui.panels.keybar import KeyBar
+from playground.tui.panels.loss import LossPanel
 from playground.tui.panels.zoomed.dataset import SeenDocuments
 from playground.tui.panels.zoomed.sampling import UNKNOWN, Confidence
 from playground.tui.widgets.bars import Bars
+from playground.tui.widgets.chart import Chart
 from tests.tui.watched import playing, seen
 
 
@@ -43,3 +47,30 @@ async def test_the_zoomed_sampling_has_all_candidates_and_the_chance_of_each_let
         app.lab.keeps_chances = False
         await pilot.press("g")
         await seen(pilot, lambda: UNKNOWN in confidence.words)
+
+
+async def test_the_zoomed_loss_is_drawn_over_tokens_and_seconds_with_keys_that_say_so() -> None:
+    async with playing() as (app, pilot):
+        app.lab.unknown_before, app.model.clock = 5, Clock(())
+        panel, chart = app.main.query_one(LossPanel), app.main.query_one(Chart)
+        keys = app.main.query_one(KeyBar)
+        for _ in range(20):
+            await pilot.press("s")
+        await seen(pilot, lambda: app.model.step == 20)
+        await pilot.press("2", "j")
+        assert "over" not in keys.words and chart.unit == "", "beside others, it is of steps"
+        await pilot.press("z", "j")
+        await seen(pilot, lambda: "j over seconds" in keys.words and chart.unit == "tokens seen")
+        assert "not known before step 5" in str(panel.border_subtitle)
+        axis = "".join(strip.text for strip in chart.render_lines(chart.size.region)[-2:])
+        assert "100" in axis and "140" in axis and "tokens seen" in axis, "7 tokens a step"
+        chart.cursor = 7.0 * 12
+        await pilot.pause()
+        assert "step 12 " in str(panel.border_subtitle)
+        await pilot.press("enter")
+        await seen(pilot, lambda: ("go_to", 12) in app.lab.calls)
+        await pilot.press("j")
+        await seen(pilot, lambda: chart.unit == "seconds of training" and "steps" in keys.words)
+        assert panel.step_at(0.6) == 6, "0.1 seconds a step"
+        await pilot.press("z")
+        await seen(pilot, lambda: chart.unit == "" and "j " not in keys.words)

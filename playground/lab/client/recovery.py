@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import math
 import time
 from array import array
 from collections.abc import Callable, Iterator
@@ -39,6 +40,7 @@ from playground.lab.protocol.run import (
     RunInfo,
 )
 from playground.lab.protocol.sampling import Measuring, Sampling
+from playground.lab.timeline import Clock
 
 
 class CheckpointKeeper:
@@ -59,6 +61,7 @@ class CheckpointKeeper:
         self._rates = array("d")
         self._evaluations: list[tuple[int, float]] = []
         self._measured: dict[str, dict[float, float]] = {}
+        self._clock = Clock(())
         self._first = 0
         """The step after which the series begin."""
         self._epoch = -1
@@ -81,7 +84,7 @@ class CheckpointKeeper:
             del self._losses[kept:], self._rates[kept:]
         else:
             self._losses, self._rates = array("d"), array("d")
-            self._evaluations, self._measured = [], {}
+            self._evaluations, self._measured, self._clock = [], {}, Clock(())
             self._first = checkpoint.since_step
         self._losses.frombytes(checkpoint.losses)
         self._rates.frombytes(checkpoint.learning_rates)
@@ -91,9 +94,12 @@ class CheckpointKeeper:
             pairs = array("d", data)
             values = self._measured.setdefault(label, {})
             values.update(zip(pairs[::2], pairs[1::2], strict=True))
+        self._clock.forget_after(checkpoint.since_step)
+        for point in Clock.of(array("d", checkpoint.clock)).between(-1, math.inf):
+            self._clock.note(*point)
         self._epoch = checkpoint.epoch
         self._latest = dataclasses.replace(
-            checkpoint, losses=b"", learning_rates=b"", evaluations=(), measured=()
+            checkpoint, losses=b"", learning_rates=b"", evaluations=(), measured=(), clock=b""
         )
 
     def latest(self) -> Checkpoint | None:
@@ -110,6 +116,7 @@ class CheckpointKeeper:
                 (label, array("d", chain.from_iterable(known.items())).tobytes())
                 for label, known in self._measured.items()
             ),
+            clock=self._clock.flat().tobytes(),
         )
 
 

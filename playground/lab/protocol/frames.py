@@ -110,6 +110,9 @@ class Metrics:
     again, because samples may have been measured there since."""
     evaluation_errors: tuple[tuple[int, float], ...] = ()
     """(step, standard error) pairs of the evaluations, where it is known."""
+    clock: tuple[tuple[float, float, float], ...] = field(default=(), compare=False)
+    """(step, tokens seen, seconds of training) after some of the steps, the frame's own step among
+    them; nothing is known of the steps before the first. How long the same steps take differs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,6 +202,9 @@ class Checkpoint:
     were made under another schedule."""
     sampling: Sampling | None = None
     """The sampling of texts; None if it is not known."""
+    clock: bytes = field(default=b"", compare=False)
+    """Step, tokens seen, seconds of training, step ..., float64, from `since_step` on: how long it
+    took differs each time the same steps are made."""
 
     @property
     def at_start(self) -> bool:

@@ -214,6 +214,7 @@ def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
         measured=tuple((label, as_bytes(pairs)) for label, pairs in record.measured.items()),
         repeatable=record.earliest == 0,
         sampling=sampling_of(settings.get("sampling")),
+        clock=as_bytes(record.clock),
     )
 
 

@@ -175,6 +175,9 @@ class FrameMaker:
         first, losses, rates, evaluations = training.series.between(request.since_step, step)
         measured = training.series.shown_between(request.since_step, step)
         errors = measured.pop(HELD_OUT_ERROR, ())
+        clock = [*training.series.clock.between(request.since_step or -1, step - 1)]
+        if (now := training.series.clock.at(step)) is not None:
+            clock.append((step, *now))
         base, work = timeline.rate_at(step), training.work
         rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
         shows_update = any(view.kind == "update" for view in request.matrices)
@@ -193,7 +196,7 @@ class FrameMaker:
             steps=training.spec.steps,
             epoch=training.epoch,
             scored=training.scored,
-            metrics=Metrics(first, losses, rates, evaluations, measured, errors),
+            metrics=Metrics(first, losses, rates, evaluations, measured, errors, tuple(clock)),
             learning_rate=base * training.schedule.shown(step),
             base_learning_rate=base,
             engine=training.engine_name,

@@ -31,7 +31,7 @@ from playground.lab.run.recited import KnownTexts
 from playground.lab.run.schedule import ScheduleFactors
 from playground.lab.run.split import split
 from playground.lab.spec import MAX_PARAMETERS, MAX_VOCABULARY, Choice, RunSpec, SpecError
-from playground.lab.timeline import Keyframe, Measured, Series, Timeline
+from playground.lab.timeline import Clock, Keyframe, Measured, Series, Timeline
 from playground.strict import Refusal, parsed
 
 MAX_DISPLAYED = 1024
@@ -419,4 +419,7 @@ def past_of(checkpoint: Checkpoint, prepared: PreparedRun) -> RestoredState:
         series.losses, series.learning_rates = losses, rates
     series.evaluations = dict(checkpoint.evaluations)
     series.measured = measured
+    series.clock = Clock.of(as_array(checkpoint.clock))
+    # The clock of a state without a past starts here: nothing is known of how long it took.
+    series.clock.note(checkpoint.step, checkpoint.tokens_seen, 0.0)
     return RestoredState(timeline, series, keyframe, gradients or None)

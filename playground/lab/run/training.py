@@ -33,7 +33,7 @@ from playground.lab.run.schedule import schedule_failed
 from playground.lab.run.scored import scored
 from playground.lab.run.setup import PreparedRun, past_of, start_of
 from playground.lab.run.speed import Speedometer
-from playground.lab.timeline import SPACING, Keyframe, Series
+from playground.lab.timeline import SPACING, Clock, Keyframe, Series
 
 
 def state_of(
@@ -69,6 +69,7 @@ def state_of(
             (label, as_bytes(array("d", chain.from_iterable(pairs))))
             for label, pairs in sorted(measured.items())
         ),
+        clock=as_bytes(training.series.clock.flat(since or -1, step)) if since is not None else b"",
     )
 
 
@@ -199,8 +200,11 @@ class Training:
         if self.step > at:
             self._pace = seconds / (self.step - at)
             self.work.add(seconds, stretch.tokens, self.step - at)
+        head = self.series.head
         self.series.record(at, stretch.losses, stretch.learning_rates)
         self.tokens_seen += stretch.tokens
+        if self.step > head:
+            self.series.clock.spend(self.step, self.tokens_seen, seconds)
         if stretch.last is not None:
             self.last = stretch.last
             self.recent.append(stretch.last)
@@ -342,6 +346,7 @@ class Training:
         if keyframe.step < self.series.first:  # the steps between them were never recorded
             self.epoch += 1
             self.series = Series(keyframe.step)
+            self.series.clock = Clock([(keyframe.step, keyframe.tokens_seen, 0.0)])
             self.timeline.forget_frames_after(keyframe.step)
 
     def keyframe(self) -> Keyframe:

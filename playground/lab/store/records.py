@@ -188,3 +188,5 @@ class RunRecord:
     edits: tuple[Edit, ...]
     keyframes: tuple[int, ...]
     """The steps of the keyframes in order, the tip included."""
+    clock: array[float] = field(default_factory=lambda: array("d"))
+    """Step, tokens seen, seconds of training, step ...: after the last step of each batch."""

@@ -251,6 +251,7 @@ class Store:
                 {label: values for label, values in measured.items() if label is not None},
                 tuple(edit_of(whole(step, "the step of an edit"), *more) for step, *more in edits),
                 tuple(whole(step, "the step of a state") for (step,) in frames),
+                _clock(db, run, first),
             )
 
     def curve(self, run: int) -> tuple[int, array[float], array[float]]:
@@ -543,6 +544,16 @@ def _series(db: sqlite3.Connection, run: int, first: int) -> tuple[array[float],
         losses.extend(some)
         rates.extend(others)
     return losses, rates
+
+
+def _clock(db: sqlite3.Connection, run: int, first: int) -> array[float]:
+    """`RunRecord.clock` of a run. Raises Refusal."""
+    clock = array("d", () if first else (0, 0, 0.0))
+    rows = _of(db, run, "first + length(losses) / 8, tokens_seen, seconds", "chunks", "first")
+    for end, tokens, seconds in rows:
+        whole(tokens, "the tokens seen")
+        clock.extend((end, tokens, number(seconds, "the seconds of training", 0)))
+    return clock
 
 
 def unpacked(packed: bytes, size: int, sha256: str) -> bytes:

@@ -77,8 +77,9 @@ STEPS = ALWAYS + 2
 """The rank after which the keys of a panel come: step and run are before them."""
 
 
-def keys_for(focused: Widget | None, zoomed: bool) -> Keys:
-    """The keys to name while this widget has the focus. zoomed: one panel has the whole screen."""
+def keys_for(focused: Widget | None, zoomed: bool, other: str = "") -> Keys:
+    """The keys to name while this widget has the focus. zoomed: one panel has the whole screen.
+    other: what that panel shows in another way; "" if there is no other way."""
     own = [] if focused is None else list(_own(focused))
     rank = ALWAYS if own and own[-1].key == "esc" else STEPS
     if _is_typed_into(focused):
@@ -89,7 +90,8 @@ def keys_for(focused: Widget | None, zoomed: bool) -> Keys:
         ]
     else:
         if zoomed:
-            own.insert(0, _hint("z", "zoom", "all panels"))
+            ways = [_hint("j", "other_view", other)] if other else []
+            own = [_hint("z", "zoom", "all panels"), *ways, *own]
             rank = ALWAYS
         taken = {binding.action for binding in own}
         rest = [one for one in MAIN_BINDINGS if one.show and one.action not in taken]

@@ -23,7 +23,7 @@ from playground.tui.control.run_actions import RunActions
 from playground.tui.dialogs import Dialogs
 from playground.tui.explain.reading import word_at
 from playground.tui.explain.words import KEYS, TOP
-from playground.tui.model import MATRIX_KINDS
+from playground.tui.model import AXES, MATRIX_KINDS
 from playground.tui.panels.dataset import DatasetPanel
 from playground.tui.panels.focus_keys import keys_for
 from playground.tui.panels.keybar import KeyBar
@@ -36,6 +36,7 @@ from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import Sentence, StatusLine, TitleLine
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.panels.welcome import TEXTS, Callout, show_callouts
+from playground.tui.panels.zoomed.keys import other_view
 from playground.tui.screens.dialog import passed
 from playground.tui.styles import POINTED
 from playground.tui.widgets.chart import Chart
@@ -124,7 +125,7 @@ class MainScreen(RunActions, Screen[None]):
     def _draw_keys(self) -> None:
         """Name the keys of what has the focus, and those of the screen."""
         if self.query(KeyBar):
-            keys, ranks = keys_for(self.focused, self._zoomed is not None)
+            keys, ranks = keys_for(self.focused, self._zoomed is not None, other_view(self.model))
             self.query_one(KeyBar).show_bindings(keys, self.model.running, ranks)
 
     # ------------------------------------------------------------ panels
@@ -243,7 +244,7 @@ class MainScreen(RunActions, Screen[None]):
     def on_chart_picked(self, event: Chart.Picked) -> None:
         event.stop()
         event.chart.cursor = None
-        self._do(self._controller.training.seek(round(event.x)))
+        self._do(self._controller.training.seek(self.query_one(LossPanel).step_at(event.x)))
 
     # ------------------------------------------------------------ runs
 
@@ -269,6 +270,14 @@ class MainScreen(RunActions, Screen[None]):
 
     def action_log_axis(self) -> None:
         self.query_one(LossPanel).toggle_log()
+
+    def action_other_view(self) -> None:
+        """Show the zoomed panel in another way."""
+        if self._zoomed is None:
+            return
+        if self._zoomed.NUMBER == 2:
+            self.model.axis = AXES[(AXES.index(self.model.axis) + 1) % len(AXES)]
+        self.draw()
 
     def action_window(self) -> None:
         self.query_one(LossPanel).next_window()

@@ -126,7 +126,7 @@ class Chart(LineWidget, can_focus=True):
         self,
         *,
         log_y: bool = False,
-        last_n: int | None = None,
+        last_n: float | None = None,
         placeholder: str = "no data yet",
         **widget_options: Unpack[WidgetOptions],
     ) -> None:
@@ -138,6 +138,7 @@ class Chart(LineWidget, can_focus=True):
         self._baselines: tuple[Baseline, ...] = ()
         self._lanes: tuple[Lane, ...] = ()
         self._uprights: tuple[Upright, ...] = ()
+        self._unit = ""
         self._seen: object = None  # what set_data was given last, curves by their revision
         self._pinned: float | None = None
         self._hover: float | None = None
@@ -185,12 +186,12 @@ class Chart(LineWidget, can_focus=True):
             self.changed()
 
     @property
-    def last_n(self) -> int | None:
+    def last_n(self) -> float | None:
         """How far back from the last x is shown, in units of x; None shows all."""
         return self._last_n
 
     @last_n.setter
-    def last_n(self, last_n: int | None) -> None:
+    def last_n(self, last_n: float | None) -> None:
         if last_n != self._last_n:
             self._last_n = last_n
             self.changed()
@@ -217,6 +218,18 @@ class Chart(LineWidget, can_focus=True):
         laid = self._lay_out(width, height)
         self._told = plot.Ruler(laid.gutter, laid.frame)
         return self._told
+
+    @property
+    def unit(self) -> str:
+        """What x counts, written at the end of the axis; "" for steps, which need no word."""
+        return self._unit
+
+    @unit.setter
+    def unit(self, unit: str) -> None:
+        if unit != self._unit:
+            self._unit = unit
+            self._pinned = self._hover = None  # a place on another axis
+            self.changed()
 
     # -- cursor --------------------------------------------------------------------------------
 
@@ -418,18 +431,20 @@ class Chart(LineWidget, can_focus=True):
 
     def _x_axis(self, frame: plot.Frame, gutter: int, width: int) -> list[Strip]:
         """The axis with its ticks, and beneath them their numbers and the cursor's place."""
-        ticks = linear_ticks(frame.x0, frame.x1, max(1, frame.width // 10), whole=True)
+        whole = not self._unit or frame.x1 - frame.x0 >= 5  # there is no half a step
+        ticks = linear_ticks(frame.x0, frame.x1, max(1, frame.width // 10), whole)
         canvas = Canvas(width, 2)
         corner = [" " * (gutter - 1) + "└"] if gutter else []
         canvas.write(0, 0, "".join([*corner, "─" * frame.width]), "chart--axis")
-        free = 0
+        free, end = 0, width - (cell_len(self._unit) + 2 if self._unit else 0)
+        canvas.write(1, end + 2, self._unit, "chart--tick")
         for tick, text in zip(ticks, tick_texts(ticks), strict=True):
             column = frame.cell(tick)
             if column is None:
                 continue
             column += gutter
             start = min(max(column - len(text) // 2, 0), width - len(text))
-            if start >= free:
+            if start >= free and start + len(text) <= end:
                 canvas.put(0, column, "┬", "chart--axis")
                 canvas.write(1, start, text, "chart--tick")
                 free = start + len(text) + 1

@@ -63,3 +63,21 @@ def test_the_last_documents_are_those_of_the_steps_before_also_after_going_back(
     assert told[-1] == before[34]
     assert told == before[35 - len(told) : 35], "the same losses again, without a gap"
     assert [one.step for one in session.frame(FrameRequest(seen_since=34)).seen] == [35]
+
+
+def test_the_clock_knows_the_tokens_of_a_step_and_a_checkpoint_takes_it_along(
+    words: Path, registry: Registry
+) -> None:
+    session = Session.open(text_run(words), registry)
+    tokens = [0]
+    while session.advance() and session.step < 30:
+        tokens.append(session.frame().tokens_seen)
+    points = session.frame().metrics.clock
+    assert points[0] == (0, 0, 0.0) and points[-1][0] == session.step
+    assert all(tokens[int(step)] == seen for step, seen, _ in points[:-1])
+    took = [seconds for _, _, seconds in points]
+    assert took == sorted(took) and took[-1] > 0
+    session.go_to(10)
+    again = Session.open(text_run(words), registry, checkpoint=session.checkpoint())
+    (start, *_, end) = again.frame().metrics.clock
+    assert start == (0, 0, 0.0) and end[0] == 10, "how long it took is known from the start on"

@@ -1,4 +1,4 @@
-"""Texts letter by letter: each letter a shaded tile, a number beneath it says the shade."""
+"""Texts letter by letter: a shaded tile each, and beneath it the number that the shade shows."""
 
 from __future__ import annotations
 
