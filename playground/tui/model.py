@@ -24,6 +24,7 @@ from playground.lab.protocol.frames import (
     MatrixView,
     PanelView,
     SeenDocument,
+    SmallViews,
 )
 from playground.lab.protocol.run import MatrixKind, RunInfo
 from playground.lab.protocol.sampling import Link, Measuring, Preview, SampleBatch, Sampling
@@ -135,6 +136,10 @@ class PlaygroundModel:
     """The contributed panel that was chosen, with its knobs."""
     panel_shown: bool = False
     """True if the contributed panel is on screen, in the place of the parameters."""
+    all_matrices: bool = False
+    """True if the zoomed parameters show all matrices at once."""
+    small_room: tuple[int, int] = (0, 0)
+    """Rows and columns of blocks that there is room for in each of them."""
     map_shown: bool = False
     """True if the map of the architecture is on screen, beside the zoomed parameters."""
     clock: Clock = field(default_factory=lambda: Clock(()))
@@ -199,6 +204,11 @@ class PlaygroundModel:
             history=min(self.neighbours, 60),
             panel=self._panel(),
             pulls=self.map_shown and not self.panel_shown,
+            small=(
+                SmallViews(self.kind, *self.small_room)
+                if self.all_matrices and self.zoomed == 3 and 0 not in self.small_room
+                else None
+            ),
             seen_since=(self.seen[-1].step if self.seen else 0) if self.zoomed == 1 else None,
         )
 

@@ -27,6 +27,8 @@ from playground.lab.protocol.frames import (
     PanelFrame,
     PanelView,
     SeenDocument,
+    SmallMatrix,
+    SmallViews,
 )
 from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
@@ -394,6 +396,7 @@ class ScriptedLab:
                 after=tuple(NAMES[(self.step + 1 + i) % 9] for i in range(request.history)),
             ),
             seen=self._seen(request.seen_since),
+            small=self._small(request.small),
             matrices=tuple(matrices),
             panel=self._draw(request.panel) if request.panel else None,
             head=self.head,
@@ -413,6 +416,15 @@ class ScriptedLab:
         return tuple(
             SeenDocument(step, (*name, "·"), tuple(map(float, range(len(name) + 1))), False)
             for step, name in names
+        )
+
+    def _small(self, view: SmallViews | None) -> tuple[SmallMatrix, ...]:
+        """Each matrix in one block, the largest number of which is its place."""
+        matrices = self.info.matrices if self.info is not None and view is not None else ()
+        return tuple(
+            SmallMatrix(one.name, view.kind, 1, 1, array("d", [place]), float(place))
+            for place, one in enumerate(matrices)
+            if view is not None
         )
 
     def _draw(self, view: PanelView) -> PanelFrame:

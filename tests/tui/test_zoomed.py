@@ -6,9 +6,12 @@ from playground.lab.timeline import Clock
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
 from playground.tui.panels.zoomed.dataset import SeenDocuments
+from playground.tui.panels.zoomed.matrices import Small
 from playground.tui.panels.zoomed.sampling import UNKNOWN, Confidence
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.chart import Chart
+from playground.tui.widgets.heatmap import HeatMap
+from playground.tui.widgets.static_text import Words
 from tests.tui.watched import playing, seen
 
 
@@ -74,3 +77,28 @@ async def test_the_zoomed_loss_is_drawn_over_tokens_and_seconds_with_keys_that_s
         assert panel.step_at(0.6) == 6, "0.1 seconds a step"
         await pilot.press("z")
         await seen(pilot, lambda: chart.unit == "" and "j " not in keys.words)
+
+
+async def test_the_zoomed_parameters_show_all_matrices_each_with_its_scale_and_choose_one() -> None:
+    async with playing() as (app, pilot):
+        await pilot.press("3", "z", "j")
+        await seen(pilot, lambda: len(app.main.query(Small)) == 9)
+        small = list(app.main.query(Small))
+        await seen(pilot, lambda: "16×16" in small[3].query_one(Words).words)
+        await seen(pilot, lambda: app.model.frame is not None and len(app.model.frame.small) == 9)
+        await pilot.pause()
+
+        def drawn(place: int) -> str:
+            picture = small[place].query_one(HeatMap)
+            return "".join(strip.text for strip in picture.render_lines(picture.size.region))
+
+        assert "+3.00" in drawn(3) and "+5.00" in drawn(5), "each on a scale of its own"
+        assert "the farthest from 0 of 27×16" in small[0].query_one(Words).words
+        await pilot.press("right", "down")
+        await seen(pilot, lambda: app.model.matrix == 4)
+        await pilot.click(small[2])
+        await seen(pilot, lambda: "▸ lm_head" in small[2].query_one(Words).words)
+        await pilot.press("j")
+        await seen(pilot, lambda: app.main.query_one("#parameters-map").is_on_screen)
+        assert isinstance(app.focused, HeatMap)
+        assert "lm_head" in app.text("#parameters-line")

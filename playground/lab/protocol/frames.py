@@ -32,6 +32,15 @@ class PanelView:
 
 
 @dataclass(frozen=True, slots=True)
+class SmallViews:
+    """All matrices in one view, each in at most so many blocks."""
+
+    kind: MatrixKind
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
 class FrameRequest:
     """What the screen wants to see."""
 
@@ -46,6 +55,8 @@ class FrameRequest:
     """Documents before and after the current one."""
     panel: PanelView | None = None
     """The contributed panel to draw."""
+    small: SmallViews | None = None
+    """What to send of all matrices at once."""
     pulls: bool = False
     """True to send how strongly the last step pulled at each matrix."""
     seen_since: int | None = None
@@ -61,6 +72,20 @@ class MatrixFrame:
     rows: int
     columns: int
     values: array[float]
+
+
+@dataclass(frozen=True, slots=True)
+class SmallMatrix:
+    """A matrix in blocks, each shown by its number farthest from 0."""
+
+    name: str
+    kind: MatrixKind
+    rows: int
+    """Rows and columns of blocks."""
+    columns: int
+    values: array[float]
+    largest: float
+    """The greatest distance from 0 of a number of the matrix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +183,8 @@ class Frame:
     """Oldest first, 30 at most. Of the steps that a compiled engine makes in one call, only the
     last is known."""
     matrices: tuple[MatrixFrame, ...] = ()
+    small: tuple[SmallMatrix, ...] = ()
+    """Of a large model they may be some steps old."""
     batches: tuple[SampleBatch, ...] = ()
     trouble: Failure | None = None
     """Why the state is `failed`."""

@@ -6,6 +6,7 @@ import math
 import time
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from operator import sub
 
 from microgpt.anatomy import dissect
@@ -23,6 +24,8 @@ from playground.lab.protocol.frames import (
     MatrixView,
     Metrics,
     SeenDocument,
+    SmallMatrix,
+    SmallViews,
 )
 from playground.lab.protocol.run import RecordState, RunInfo, SessionState
 from playground.lab.protocol.sampling import SampleBatch
@@ -113,6 +116,35 @@ def matrix_frames(
     return tuple(frames)
 
 
+def _small(
+    engine: Engine, view: SmallViews, before: array[float] | None
+) -> tuple[SmallMatrix, ...]:
+    """All matrices in blocks. before: the weights before the last step, for an update."""
+    wanted = [MatrixView(one.name, view.kind) for one in parameter_layout(engine.config)]
+    found = []
+    for one in matrix_frames(engine, wanted, before):
+        down, across = -(-one.rows // view.rows), -(-one.columns // view.columns)
+        values, rows, columns = one.values, -(-one.rows // down), -(-one.columns // across)
+        if (down, across) != (1, 1):
+            lines = [values[at * one.columns :][: one.columns] for at in range(one.rows)]
+            values = array(
+                "d",
+                (
+                    max(chain.from_iterable(part[left : left + across] for part in block), key=_far)
+                    for block in (lines[top : top + down] for top in range(0, one.rows, down))
+                    for left in range(0, one.columns, across)
+                ),
+            )
+        largest = max(max(values, default=0.0), -min(values, default=0.0))
+        found.append(SmallMatrix(one.name, one.kind, rows, columns, values, largest))
+    return tuple(found)
+
+
+def _far(value: float) -> float:
+    """The distance from 0; NaN is farthest."""
+    return abs(value) if value == value else math.inf
+
+
 class Pulls:
     """How strongly the last step pulled at each matrix, computed anew at most as often as a tenth
     of the time affords."""
@@ -158,6 +190,9 @@ class FrameMaker:
         self._panels = panels
         self._pulls = Pulls()
         self._scalar_estimate: float | None = None
+        self._small: tuple[SmallMatrix, ...] = ()
+        self._small_key: tuple[SmallViews | None, int, int] = (None, -1, -1)
+        self._small_due = 0.0
 
     def frame(
         self,
@@ -210,6 +245,7 @@ class FrameMaker:
                 if request.seen_since is None
                 else seen_documents(self._prepared, training.recent, request.seen_since)
             ),
+            small=self._small_views(request.small) if request.small else (),
             matrices=matrix_frames(training.engine, request.matrices, before),
             batches=tuple(b for b in batches if b.number > request.since_batch),
             trouble=training.trouble,
@@ -226,6 +262,17 @@ class FrameMaker:
                 self._pulls.of(training.engine, (step, training.epoch)) if request.pulls else {}
             ),
         )
+
+    def _small_views(self, view: SmallViews) -> tuple[SmallMatrix, ...]:
+        """All matrices, computed anew at most as often as a tenth of the time affords."""
+        training, began = self._training, time.monotonic()
+        key = (view, training.step, training.epoch)
+        if key != self._small_key and (began >= self._small_due or view != self._small_key[0]):
+            before = training.weights_before() if view.kind == "update" else None
+            self._small = _small(training.engine, view, before)
+            self._small_key, now = key, time.monotonic()
+            self._small_due = now + (now - began) / Pulls.SHARE
+        return self._small
 
     def panel_facts(self, info: RunInfo) -> Callable[[], PanelFacts]:
         """A function that gives the run at the moment of its call, as copies that a panel may

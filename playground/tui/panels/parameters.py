@@ -22,6 +22,7 @@ from playground.tui.model import (
 )
 from playground.tui.panels.architecture import ArchitectureMap
 from playground.tui.panels.panel import Panel
+from playground.tui.panels.zoomed.matrices import AllMatrices
 from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
 from playground.tui.widgets.sheet import Sheet
@@ -58,6 +59,7 @@ class ParametersPanel(Panel):
     def compose(self) -> ComposeResult:
         yield MatrixLine(id="parameters-line")
         with Horizontal(id="parameters-body"):
+            yield AllMatrices(id="parameters-all")
             with Vertical(id="parameters-chosen"):
                 yield Words(id="parameters-name")
                 yield HeatMap(id="parameters-map")
@@ -67,10 +69,22 @@ class ParametersPanel(Panel):
             yield Words(id="parameters-readout")
             yield ArchitectureMap(id="parameters-architecture")
 
+    def set_zoomed(self, zoomed: bool) -> None:
+        super().set_zoomed(zoomed)
+        model = getattr(self, "_model", None)
+        whole = zoomed and model is not None and model.all_matrices
+        self.query_one(AllMatrices).display = whole
+        self.query_one("#parameters-chosen").display = not whole
+        # Where there is no room for one of these, the style sheet hides it.
+        for name in ("#parameters-other", "#parameters-readout", "#parameters-architecture"):
+            self.query_one(name).set_class(whole, "-hidden")
+
     def show(self, model: PlaygroundModel) -> None:
         self._model = model
         if model.info is None:
             return
+        if self.query_one(AllMatrices).display:
+            self.query_one(AllMatrices).show(model)
         self.query_one(MatrixLine).show(model)
         self._show_map("#parameters-map", model.kind)
         if self.query_one("#parameters-other").display:
@@ -130,6 +144,9 @@ class ParametersPanel(Panel):
         matrix = model.matrix_frame(model.kind)
         if info is None or matrix is None:
             return
+        if self.query_one(AllMatrices).display:
+            self.subtitle("each on a scale of its own; arrows or a click choose one")
+            return
         row, column = (min(model.cell[0], matrix.rows - 1), min(model.cell[1], matrix.columns - 1))
         at = row * matrix.columns + column
         meaning = describe_row_and_column(info, matrix.name, row, column)
@@ -159,6 +176,10 @@ class ParametersPanel(Panel):
         beside = self.query_one("#parameters-readout").display
         cell = f"[{row},{column}] {weight}"
         self.subtitle(*([] if beside else [f"{cell}  grad {gradient}", cell]))
+
+    def on_all_matrices_chosen(self, event: AllMatrices.Chosen) -> None:
+        event.stop()
+        self.post_message(self.MatrixChosen(event.place))
 
     def _explanation(self, name: str) -> str:
         """What the matrix and the view of it are, in words."""

@@ -277,6 +277,9 @@ class MainScreen(RunActions, Screen[None]):
             return
         if self._zoomed.NUMBER == 2:
             self.model.axis = AXES[(AXES.index(self.model.axis) + 1) % len(AXES)]
+        elif self._zoomed.NUMBER == 3:
+            self.model.all_matrices = not self.model.all_matrices
+            self._zoom(self._zoomed)
         self.draw()
 
     def action_window(self) -> None:

@@ -113,15 +113,18 @@ class HeatMap(LineWidget, can_focus=True):
         self,
         *,
         fit: bool = False,
+        pointing: bool = True,
         **widget_options: Unpack[WidgetOptions],
     ) -> None:
-        """fit: pool the matrix until all of it is in sight, instead of scrolling."""
+        """fit: pool the matrix until all of it is in sight, instead of scrolling. pointing: False
+        for a picture without a cursor."""
         super().__init__(**widget_options)
         self._values: Sequence[float] = array("d")
         self._rows = self._cols = 0
         self._scale = 1.0
         self._fit = fit
-        self._cursor = (0, 0)
+        self._pointing = pointing
+        self._cursor = (0, 0) if pointing else (-1, -1)
         self._first = (0, 0)  # the row and column at the top left, in blocks
         self._labels: Sequence[str] = ()
         self._widest = 0  # cells of the widest of them, LABEL at most
@@ -187,7 +190,7 @@ class HeatMap(LineWidget, can_focus=True):
     def cursor(self, cell: tuple[int, int]) -> None:
         row = min(max(cell[0], 0), max(0, self._rows - 1))
         col = min(max(cell[1], 0), max(0, self._cols - 1))
-        if (row, col) != self._cursor and self._rows and self._cols:
+        if (row, col) != self._cursor and self._rows and self._cols and self._pointing:
             self._cursor = (row, col)
             self.changed()
             value = self._values[row * self._cols + col]

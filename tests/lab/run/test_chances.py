@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from playground.hooks.registry import Registry
-from playground.lab.protocol.frames import FrameRequest
+from playground.lab.protocol.frames import FrameRequest, MatrixView, SmallViews
 from playground.lab.protocol.sampling import Sampling
 from playground.lab.session import Session
 from playground.lab.store.records import StoredSamples
@@ -81,3 +81,23 @@ def test_the_clock_knows_the_tokens_of_a_step_and_a_checkpoint_takes_it_along(
     again = Session.open(text_run(words), registry, checkpoint=session.checkpoint())
     (start, *_, end) = again.frame().metrics.clock
     assert start == (0, 0, 0.0) and end[0] == 10, "how long it took is known from the start on"
+
+
+def test_a_matrix_in_small_shows_of_each_block_the_number_farthest_from_0(
+    words: Path, registry: Registry
+) -> None:
+    session = Session.open(text_run(words), registry)
+    session.advance()
+    request = FrameRequest(
+        matrices=(MatrixView("wpe", "update"),), small=SmallViews("update", 4, 3)
+    )
+    frame = session.frame(request)
+    (whole,) = frame.matrices
+    (small,) = (one for one in frame.small if one.name == "wpe")
+    assert small.rows <= 4 and small.columns <= 3
+    assert small.largest == max(map(abs, whole.values)) > 0
+    down, across = -(-whole.rows // small.rows), -(-whole.columns // small.columns)
+    block = [whole.values[row * whole.columns + column]
+             for row in range(down) for column in range(across)]  # fmt: skip
+    assert small.values[0] == max(block, key=abs)
+    assert {one.name for one in frame.small} == {one.name for one in session.info.matrices}

@@ -9,4 +9,6 @@ def other_view(model: PlaygroundModel) -> str:
     """The next view of the zoomed panel, for the line of keys; "" if there is but one."""
     if model.zoomed == 2:
         return f"over {AXES[(AXES.index(model.axis) + 1) % len(AXES)]}"
+    if model.zoomed == 3:
+        return "one matrix" if model.all_matrices else "all matrices"
     return ""
