@@ -18,7 +18,7 @@ from playground.tui.styles import MUTED, POINTED, STRONG
 from playground.tui.widgets.heatmap import HeatMap
 from playground.tui.widgets.static_text import Words
 
-NARROWEST = 34
+NARROWEST = 37
 """Cells of a small matrix, at least."""
 LOWEST = 8
 """Lines of a small matrix, at least: its name, the picture, its scale and a blank one."""
@@ -48,7 +48,7 @@ class Small(Vertical):
         one, pooled = self.matrix, ""
         if small is not None and (small.rows, small.columns) != (one.rows, one.columns):
             down, across = -(-one.rows // small.rows), -(-one.columns // small.columns)
-            pooled = f"  the farthest from 0 of {down}×{across}"
+            pooled = f"  {down}×{across} in one"
         self.query_one(Words).say(
             Content.assemble(
                 (f"{'▸' if chosen else ' '} {one.name}", POINTED if chosen else STRONG),
