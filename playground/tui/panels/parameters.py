@@ -145,8 +145,8 @@ class ParametersPanel(Panel):
         if info is None or matrix is None:
             return
         if self.query_one(AllMatrices).display:
-            told = "each on a scale of its own"
-            self.subtitle(f"{told}; several in one: the farthest from 0", told)
+            scales = "each on a scale of its own"
+            self.subtitle(f"{scales}; several in one: the farthest from 0", scales)
             return
         row, column = (min(model.cell[0], matrix.rows - 1), min(model.cell[1], matrix.columns - 1))
         at = row * matrix.columns + column

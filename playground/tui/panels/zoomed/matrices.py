@@ -110,7 +110,9 @@ class AllMatrices(VerticalScroll, can_focus=True):
         lines = max(LOWEST, height // -(-count // self._across))
         self.styles.grid_size_columns = self._across
         self.styles.grid_rows = str(lines)
-        model.small_room = (2 * (lines - 3), max(1, width // self._across - 3))
+        pictures = [one.query_one(HeatMap) for one in self._small if one.is_mounted]
+        in_a_line = 1 if any(one.monochrome for one in pictures) else 2
+        model.small_room = (in_a_line * (lines - 3), max(1, width // self._across - 3))
         frames = model.frame.small if model.frame is not None else ()
         known = {one.name: one for one in frames if one.kind == model.kind}
         for small in self._small:
