@@ -36,6 +36,7 @@ class LossPanel(Panel):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self._model = PlaygroundModel()
         self._window: int | None = None
         """How many of the last steps are shown; None for all."""
         self._rescaled: dict[int, Rescaled] = {}
