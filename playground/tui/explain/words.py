@@ -68,7 +68,7 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "standard error: if they rise while the average falls, the model learns by heart. The "
         "dotted lines are what counting the training texts reaches on the same held-out texts. A "
         "diamond below bigram by more than the ± has learnt something. m draws metrics below, each "
-        "at a scale of its own.\n"
+        "at a scale of its own. Zoomed (z), j draws it all over tokens or seconds.\n"
         "The line under the chart is the run's timeline. Home, End, b and the mouse take you along "
         "it, and everything on the screen is then as it was at that step. Going back loses "
         "nothing: if you change something there, the run branches off as a new one.",
@@ -78,7 +78,7 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "The numbers the model is made of, a coloured cell each. Everything it has learnt is in "
         "them. [ and ] choose the matrix, v shows it as weights, as gradients, as what the last "
         "step did, or as Adam's moments. Zoomed (z), a map shows the way of a token through the "
-        "matrices, and how strongly the last step pulled at each.",
+        "matrices, and how strongly the last step pulled at each; j shows all of them at once.",
     ),
     SAMPLING: (
         "Sampling",
