@@ -152,7 +152,10 @@ _DROPPED = (3, 9, 8, 5, 10, 2, 4, 7)
 def _print_table(
     rows: Sequence[RunRow], where: dict[int, runlist.Place], drawn: dict[int, str]
 ) -> None:
-    lines = [_cells(row, where.get(row.id, ""), drawn.get(row.id, "")) for row in rows]
+    unlike = runlist.unlike(rows)
+    lines = [
+        _cells(row, where.get(row.id, ""), drawn.get(row.id, ""), unlike[row.id]) for row in rows
+    ]
     columns = list(range(len(_TITLES)))
     widths = [max(cell_len(line[n]) for line in (_TITLES, *lines)) for n in columns]
     for gone in _DROPPED:
@@ -166,11 +169,12 @@ def _print_table(
         echo_line(_GAP.join(parts).rstrip())
 
 
-def _cells(row: RunRow, place: runlist.Place, branch: str) -> tuple[str, ...]:
+def _cells(row: RunRow, place: runlist.Place, branch: str, unlike: str) -> tuple[str, ...]:
+    """unlike: what tells a run without a name from the others."""
     state = runlist.standing(row, place)
     return (
         str(row.id),
-        branch + (in_columns(row.name) or "–"),
+        branch + (in_columns(row.name or unlike) or "–"),
         in_columns(row.dataset),
         runlist.shape(row),
         f"{row.learning_rate:g}",

@@ -6,11 +6,12 @@ little.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from playground.words import short
+from playground.words import many, short
 
 if TYPE_CHECKING:
     from playground.lab.store.records import RunRow
@@ -82,6 +83,52 @@ def steps(row: RunRow, room: int | None = None) -> str:
     if room is None or len(whole) <= room:
         return whole
     return f"{short(row.step)}/{short(row.steps)}"
+
+
+_SETTINGS: Mapping[str, Callable[[Any], str]] = {
+    "dataset": str,
+    "tokenizer": str,
+    "n_layer": lambda count: many(count, "layer"),
+    "n_embd": "{} wide".format,
+    "n_head": lambda count: many(count, "head"),
+    "block_size": "context {}".format,
+    "learning_rate": "lr {:g}".format,
+    "schedule": "{} schedule".format,
+    "batch_size": "batch {}".format,
+    "seed": "seed {}".format,
+    "steps": lambda count: many(count, "step"),
+    "engine": "{} engine".format,
+}
+"""The fields of a row that may tell it from others, and each in words."""
+_TOLD = 3
+"""Settings that a run is told by, at most."""
+
+
+def unlike(rows: Sequence[RunRow]) -> dict[int, str]:
+    """What tells each of these runs from the others, by id: "lr 0.02, seed 7". A run without a name
+    is listed by that; "" where all settings are those of the others.
+
+    A run is told by its values that are not the usual ones of the list. One that has all the usual
+    values is told by those of the settings that differ most often.
+    """
+    usual: dict[str, object] = {}
+    spread: dict[str, int] = {}
+    for name in _SETTINGS:
+        counted = Counter(getattr(row, name) for row in sorted(rows, key=lambda row: row.id))
+        if len(counted) > 1:
+            (usual[name], often), *_ = counted.most_common(1)
+            spread[name] = len(rows) - often
+    often_unlike = set(sorted(usual, key=lambda name: -spread[name])[:_TOLD])
+    found = {}
+    for row in rows:
+        own = {name for name, value in usual.items() if getattr(row, name) != value}
+        told = [
+            words(getattr(row, name))
+            for name, words in _SETTINGS.items()
+            if name in (own or often_unlike)
+        ]
+        found[row.id] = ", ".join(told[:_TOLD])
+    return found
 
 
 def branches(rows: Sequence[RunRow]) -> tuple[list[RunRow], dict[int, str]]:

@@ -102,3 +102,32 @@ def test_sizes_in_words(count: float, words: str) -> None:
 )
 def test_the_status_of_a_run_in_words(status: Any, place: Any, words: str) -> None:
     assert runlist.standing(row(1, status=status), place).words == words
+
+
+def test_runs_without_a_name_are_told_by_what_is_unlike_in_them() -> None:
+    told = runlist.unlike(
+        [
+            row(1),
+            row(2, learning_rate=0.02),
+            row(3, learning_rate=0.02, seed=7),
+            row(4, n_layer=2, n_embd=32, block_size=8, seed=7, steps=4000),
+            row(5),
+            row(6, n_layer=1),
+        ]
+    )
+    assert told[2] == "lr 0.02"
+    assert told[3] == "lr 0.02, seed 7"
+    assert told[4] == "2 layers, 32 wide, context 8"
+    # One with the usual values says which these are, of what differs most often.
+    assert told[1] == told[5] == told[6] == "1 layer, lr 0.01, seed 42"
+
+
+def test_runs_that_are_alike_or_alone_are_told_by_nothing() -> None:
+    assert runlist.unlike([]) == {}
+    assert runlist.unlike([row(1)]) == {1: ""}
+    assert runlist.unlike([row(1), row(2, parent=1)]) == {1: "", 2: ""}
+
+
+def test_of_two_values_that_are_as_usual_the_older_run_has_the_usual_one() -> None:
+    rows = [row(2, seed=7), row(1)]
+    assert runlist.unlike(rows) == runlist.unlike(rows[::-1]) == {1: "seed 42", 2: "seed 7"}

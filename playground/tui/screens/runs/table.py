@@ -62,6 +62,7 @@ class Table:
         self.rows = {row.id: row for row in self.overview.rows}
         self.keys = tuple(self.rows)
         self.now = time.time()
+        self._unlike = runlist.unlike(self.overview.rows)
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -81,7 +82,8 @@ class Table:
             case "id":
                 return Cell(str(row.id), "quiet")
             case "name":
-                text = f"{self.overview.drawn.get(key, '')}{row.name or '–'}"
+                name = row.name or self._unlike[key] or "–"
+                text = f"{self.overview.drawn.get(key, '')}{name}"
                 return Cell(text, "strong" if row.name else "quiet")
             case "dataset":
                 return Cell(row.dataset)
