@@ -37,12 +37,25 @@ def test_a_signal_that_ends_the_playground_leaves_the_terminal_as_it_was(
 
 
 @pytest.mark.e2e
+def test_a_terminal_that_goes_without_a_signal_ends_the_playground(terminal: RawTerminal) -> None:
+    os.close(terminal.ours)
+    terminal.ours = os.open(os.devnull, os.O_RDWR)  # for whoever closes it again
+    assert terminal.process.wait(30) == 128 + signal.SIGHUP
+
+
+@pytest.mark.e2e
 def test_a_signal_that_comes_as_the_terminal_is_taken(tmp_path: Path) -> None:
     with raw_terminal(tmp_path / "home") as terminal:
         terminal.wait(lambda: terminal.raw)
         terminal.process.send_signal(signal.SIGQUIT)
         assert terminal.wait_for_end() == 128 + signal.SIGQUIT
         assert terminal.is_as_before()
+
+
+def drawn_anew(written: bytes) -> bool:
+    """True if the other screen was taken, and the panels were drawn on it."""
+    taken = written.rfind(b"\x1b[?1049h")
+    return taken >= 0 and b"prompt" in written[taken:]
 
 
 @pytest.mark.e2e
@@ -56,7 +69,7 @@ def test_after_it_is_continued_it_is_drawn_anew_and_left_in_order(
         seen = len(terminal.written)
         terminal.process.send_signal(getattr(signal, f"SIG{name}"))
         if name == "CONT":
-            terminal.wait(lambda seen=seen: b"prompt" in terminal.written[seen:])
+            terminal.wait(lambda seen=seen: drawn_anew(terminal.written[seen:]))
         else:
             state = Path(f"/proc/{terminal.process.pid}/stat")
             if not state.exists():
