@@ -36,7 +36,14 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Notice, RecordState, Reloaded, RunInfo, SavedPlugin
-from playground.lab.protocol.sampling import Measuring, MetricChoice, Preview, SampleBatch, Sampling
+from playground.lab.protocol.sampling import (
+    Links,
+    Measuring,
+    MetricChoice,
+    Preview,
+    SampleBatch,
+    Sampling,
+)
 from playground.lab.race import SamplePair
 from playground.lab.race.state import AnswerPair, RaceProbes
 from playground.lab.store.store import Store
@@ -161,9 +168,9 @@ class HostileLab(ScriptedLab):
         self.batches[-1] = hostile(replace(made, note="No texts", texts=made.texts[:2]))
         return self.batches[-1]
 
-    async def preview(self, limit: int = 64) -> Preview:
+    async def preview(self, limit: int = 64, chain: Links | None = None) -> Preview:
         prompt, self.sampling = self.sampling, replace(self.sampling, prompt="an")
-        made = await super().preview(limit)
+        made = await super().preview(limit, chain)
         self.sampling = prompt
         return hostile(made)
 
@@ -267,7 +274,8 @@ def is_harmless(written: bytes) -> None:
 PLACES = [
     ["s", "s", "g", "g"],
     ["5", "4", "z", "z"],
-    ["3", "z", "z"],
+    ["3", "z", "j", "j", "z"],
+    ["1", "z", "s", "z"],
     ["question_mark"],
     ["exclamation_mark"],
     ["y", "ctrl+right", "tab", "down"],

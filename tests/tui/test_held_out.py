@@ -35,7 +35,7 @@ async def test_lines_that_are_measured_on_the_training_texts_say_so() -> None:
             "uniform", "unigram", "bigram", "trigram"
         ]  # fmt: skip
         await app.controller.opening.start({"holdout": 0.0})
-        await seen(pilot, lambda: app.model.spec["holdout"] == 0)
+        await seen(pilot, lambda: app.model.spec["holdout"] == 0 and panel._lines(app.model))
         assert [line.name for line in panel._lines(app.model)] == [
             "uniform", "unigram on train", "bigram on train", "trigram on train"
         ]  # fmt: skip
