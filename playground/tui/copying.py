@@ -13,6 +13,7 @@ from textual.app import SystemCommand
 
 from playground.lab.protocol.failures import LabError
 from playground.tui.control.context import Remark
+from playground.tui.widgets.gate import to_be_pasted
 from playground.window import Notify
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Copying:
             self._say(Remark("There is no sample yet", "g samples now."))
             return
         text = batches[0].texts[0].text
-        self._copy(text)
+        self._copy(to_be_pasted(text))
         self._say(Remark(f"Copied: a sample of step {batches[0].step:,}", text or "It is empty."))
 
     def tell_by(self, way: Notify) -> None:

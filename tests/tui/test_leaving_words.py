@@ -151,6 +151,11 @@ async def test_the_command_and_the_sample_are_copied() -> None:
         command(app, "Copy the newest sample")()
         text = app.model.texts[0].texts[0].text
         await until(lambda: app.clipboard == text)
+        batch = app.model.texts[0]
+        hostile = replace(batch.texts[0], text="a\tb\nc\x1b]52;c;RVZJTA==\x07")
+        app.model.batches[app.model.batches.index(batch)] = replace(batch, texts=(hostile,))
+        command(app, "Copy the newest sample")()
+        await until(lambda: app.clipboard == "a\tb\nc\\x1b]52;c;RVZJTA==\\x07")
 
 
 async def test_what_was_set_by_hand_is_in_no_command_and_that_is_said() -> None:

@@ -15,7 +15,7 @@ from textual.filter import LineFilter
 from textual.widgets import Input
 from typing_extensions import override
 
-from microgpt.terminal import OBEYED
+from microgpt.terminal import OBEYED, printable
 from playground.tui.widgets.text import visible
 from playground.widths import cell_len
 
@@ -52,6 +52,11 @@ def plain(text: str) -> Content:
 def markup(text: str) -> str:
     """The same for a place of Textual that takes its texts for markup alone."""
     return plain(text).markup
+
+
+def to_be_pasted(text: str) -> str:
+    """A text for the clipboard: it may be pasted into a terminal, which obeys what it is sent."""
+    return printable(text, keep="\n\t")
 
 
 class Gate(LineFilter):
