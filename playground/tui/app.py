@@ -39,6 +39,7 @@ from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import PlaygroundModel
 from playground.tui.notices import Notices
 from playground.tui.quit import farewell, keep_run, on_signals
+from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.main import MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme
@@ -365,6 +366,9 @@ class PlaygroundApp(OrderedApp[int]):
         # What a screen does in the background, as the palette looks for commands, would go on while
         # its widgets are taken away.
         self.workers.cancel_all()
+        for screen in self.screen_stack:
+            if isinstance(screen, AnswersOnce):
+                screen.rest()
         self.exit(code)
 
     # From `exit` on Textual mounts no widget. A screen that is composed meanwhile lacks its parts,

@@ -361,6 +361,33 @@ async def test_leaving_the_microscope_twice_at_once_leaves_it_once() -> None:
 
 
 @pytest.mark.parametrize("way", ["closed", "left"])
+async def test_a_palette_that_is_left_says_nothing_late(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that nothing was found half a second after the last letter, in a list that may have
+    been taken away by then."""
+    async with playing() as (app, pilot):
+        press(app, "ctrl+p")
+        await seen(pilot, lambda: isinstance(app.screen, Palette) and app.screen.is_mounted)
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        late: list[str] = []
+        palette.set_timer(0.05, lambda: late.append("timer"))
+        palette.set_interval(0.05, lambda: late.append("interval"))
+        if way == "closed":
+            palette.dismiss()
+        else:
+            leaving = asyncio.Event()
+            monkeypatch.setattr(app, "exit", lambda _: leaving.set())
+            press(app, "ctrl+c")
+            async with asyncio.timeout(20):
+                await leaving.wait()
+        late.clear()
+        await pilot.pause(0.2)
+        assert late == []
+
+
+@pytest.mark.parametrize("way", ["closed", "left"])
 async def test_a_palette_looks_for_no_more_commands_before_its_list_is_taken_away(
     way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

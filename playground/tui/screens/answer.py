@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from weakref import WeakSet
 
 from textual.await_complete import AwaitComplete
+from textual.timer import Timer
 
 Result = TypeVar("Result")
 
@@ -24,13 +27,32 @@ class AnswersOnce(_Base[Result]):
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Answer once. A second key or click may be under way before the first is heard; a second
-        answer would close the screen below.
-
-        What the screen does in the background ends here: Textual would end it only after it has
-        taken away the widgets that the result is to be shown in.
-        """
+        answer would close the screen below."""
         if self.answered:
             return AwaitComplete()
         self.answered = True
-        self.workers.cancel_node(self)
+        self.rest()
         return super().dismiss(result)
+
+    def rest(self) -> None:
+        """End what the screen does in the background, workers and timers. Textual would end them
+        only after it has taken away the widgets that the result is to be shown in."""
+        self.workers.cancel_node(self)
+        for timer in self._timers_set:
+            timer.pause()  # one of them may have called this, so that none is stopped
+
+    def set_timer(self, *args: Any, **options: Any) -> Timer:
+        """As Textual has it."""
+        return self._remembered(super().set_timer(*args, **options))
+
+    def set_interval(self, *args: Any, **options: Any) -> Timer:
+        """As Textual has it."""
+        return self._remembered(super().set_interval(*args, **options))
+
+    _timers_set: Collection[Timer] = ()
+
+    def _remembered(self, timer: Timer) -> Timer:
+        if not isinstance(self._timers_set, WeakSet):
+            self._timers_set = WeakSet()
+        self._timers_set.add(timer)
+        return timer
