@@ -120,13 +120,16 @@ class Palette(AnswersOnce[None], CommandPalette):
         for widget in super().compose():
             yield SteadyCommands() if type(widget) is CommandList else widget
 
+    @on(Input.Changed)
     @on(Input.Submitted)
     @on(Button.Pressed)
     @on(OptionList.OptionSelected)
-    def _late(self, event: Input.Submitted | Button.Pressed | OptionList.OptionSelected) -> None:
-        """Choose nothing more once a command is chosen. Textual calls this before its own
-        handlers."""
-        if self.answered:
+    def _late(
+        self, event: Input.Changed | Input.Submitted | Button.Pressed | OptionList.OptionSelected
+    ) -> None:
+        """Choose nothing more, and look for nothing more, once a command is chosen or the
+        playground is left. Textual calls this before its own handlers."""
+        if self.resting:
             event.stop()
             event.prevent_default()
 

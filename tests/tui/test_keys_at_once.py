@@ -19,7 +19,7 @@ from textual import events
 from textual.command import CommandList, Hit, SimpleCommand, SimpleProvider
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from playground.lab.client.async_store import AsyncStore
@@ -358,6 +358,28 @@ async def test_leaving_the_microscope_twice_at_once_leaves_it_once() -> None:
         screen.dismiss(None)
         await seen(pilot, lambda: app.screen is app.main)
         assert app.is_running
+
+
+async def test_a_letter_that_a_closed_palette_hears_late_starts_no_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the search found would be shown in a list that was taken away."""
+    begun = asyncio.Event()
+    async with playing() as (app, pilot):
+        press(app, "ctrl+p")
+        await seen(pilot, lambda: isinstance(app.screen, Palette) and app.screen.is_mounted)
+        palette = app.screen
+        assert isinstance(palette, Palette)
+        field = palette.query_one(Input)
+        monkeypatch.setattr(palette, "run_worker", lambda *_, **__: begun.set())
+        palette.post_message(Input.Changed(field, "x"))
+        async with asyncio.timeout(20):
+            await begun.wait()
+        begun.clear()
+        palette.post_message(Input.Changed(field, "y"))
+        palette.rest()
+        await pilot.pause()
+        assert not begun.is_set()
 
 
 @pytest.mark.parametrize("way", ["closed", "left"])

@@ -24,6 +24,8 @@ class AnswersOnce(_Base[Result]):
 
     answered = False
     """True once the screen has answered; what it still hears is too late."""
+    resting = False
+    """True once nothing is to begin any more, because the screen is being taken away."""
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
         """Answer once. A second key or click may be under way before the first is heard; a second
@@ -37,6 +39,7 @@ class AnswersOnce(_Base[Result]):
     def rest(self) -> None:
         """End what the screen does in the background, workers and timers. Textual would end them
         only after it has taken away the widgets that the result is to be shown in."""
+        self.resting = True
         self.workers.cancel_node(self)
         for timer in self._timers_set:
             timer.pause()  # one of them may have called this, so that none is stopped
