@@ -122,7 +122,7 @@ MAIN_BINDINGS = [
     _key("k", "app.sentence", "sentence",
          "Show or hide the sentence that says what the losses mean", LOOK, show=False),
     _key("l", "log_axis", "log axis", "Loss axis logarithmic or linear", LOOK, show=False),
-    _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", LOOK,
+    _key("n", "window", "last steps", "Show all steps, or only the last 1,000, 200, 50", LOOK,
          show=False),
     _key("left_square_bracket", "matrix(-1)", "previous matrix", "Show the matrix before", LOOK,
          show=False, display="["),

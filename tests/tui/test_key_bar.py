@@ -11,7 +11,7 @@ IN_A_FIELD = ("F1 help", "^q quit", "^p find")
 
 PLACES = (
     (("1",), ("w windows", "d data"), ALWAYS),
-    (("2",), ("←→ cursor", "n last n"), ALWAYS),
+    (("2",), ("←→ cursor", "d data", "i inside"), ALWAYS),
     (("2", "right"), ("enter go there", "esc no cursor"), ALWAYS),
     (("2", "tab"), ("←→ go to a step",), ALWAYS),
     (("3",), ("cell", "[ ] matrix"), ALWAYS),

@@ -41,7 +41,7 @@ _HINTS: dict[type[Widget], tuple[Binding, ...]] = {
     ),
     Chart: (
         _hint("←→", "focused.cursor(-1)", "cursor"),
-        _hint("n", "window", "last n"),
+        _hint("n", "window", "last steps"),
         _hint("l", "log_axis", "log"),
     ),
     Scrubber: (
@@ -75,6 +75,10 @@ _A_NUMBER = (_hint("enter", "", "set"), _hint("esc", "", "as before"))
 
 STEPS = ALWAYS + 2
 """The rank after which the keys of a panel come: step and run are before them."""
+OFFERS = STEPS + 3
+"""The rank after which the other keys of the chart come. The chart has the focus at the start, and
+whoever starts is better served by what the playground offers: another text, a look inside, the
+settings."""
 
 
 def keys_for(focused: Widget | None, zoomed: bool, other: str = "") -> Keys:
@@ -82,6 +86,7 @@ def keys_for(focused: Widget | None, zoomed: bool, other: str = "") -> Keys:
     other: what that panel shows in another way; "" if there is no other way."""
     own = [] if focused is None else list(_own(focused))
     rank = ALWAYS if own and own[-1].key == "esc" else STEPS
+    first = 1 if isinstance(focused, Chart) and rank == STEPS else len(own)
     if _is_typed_into(focused):
         rest = [
             _hint(_IN_A_FIELD[name], binding.action, binding.description)
@@ -92,11 +97,13 @@ def keys_for(focused: Widget | None, zoomed: bool, other: str = "") -> Keys:
         if zoomed:
             ways = [_hint("j", "other_view", other)] if other else []
             own = [_hint("z", "zoom", "all panels"), *ways, *own]
-            rank = ALWAYS
+            rank, first = ALWAYS, len(own)
         taken = {binding.action for binding in own}
         rest = [one for one in MAIN_BINDINGS if one.show and one.action not in taken]
-    ranks = {name: place + len(own) * (place >= rank) for name, place in IMPORTANCE.items()}
-    ranks |= {action_name(one.action) or one.key: rank + at for at, one in enumerate(own)}
+    names = [action_name(one.action) or one.key for one in own]
+    main = list(IMPORTANCE)
+    ordered = [*main[:rank], *names[:first], *main[rank:OFFERS], *names[first:], *main[OFFERS:]]
+    ranks = {name: place for place, name in enumerate(dict.fromkeys(ordered))}
     return Keys([*own, *rest], ranks)
 
 

@@ -19,7 +19,7 @@ from playground.tui.widgets.static_text import Words
 IMPORTANCE = {
     name: place
     for place, name in enumerate(
-        ("help", "leave", "command-palette", "step", "run", "datasets", "settings", "inside",
+        ("help", "leave", "command-palette", "step", "run", "datasets", "inside", "settings",
          "back", "explain", "fork", "runs", "sample", "speed.1", "zoom", "tokenizers", "plugins",
          "reset")
     )

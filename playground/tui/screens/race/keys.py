@@ -49,7 +49,7 @@ RACE_BINDINGS = [
     _key("4", "frame(4)", "texts", "Go to the texts and the answers", LOOK, show=False),
     _key("v", "raw", "each step", "Draw the loss of each step, or the average", LOOK, show=False),
     _key("l", "log_axis", "log axis", "Loss axis logarithmic or linear", LOOK, show=False),
-    _key("n", "window", "last n", "Show all steps, or only the last 1,000, 200, 50", LOOK,
+    _key("n", "window", "last steps", "Show all steps, or only the last 1,000, 200, 50", LOOK,
          show=False),
     _key("question_mark,f1", "help", "help", "Every key of the race, and what you are looking at",
          APP, "?"),
