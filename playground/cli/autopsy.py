@@ -12,12 +12,11 @@ import click
 from playground.cli.export import Telling
 from playground.cli.inside_text import Lines, number, quoted, signed, table, wrapped
 from playground.cli.listing import echo_line, in_columns
-from playground.cli.runs.list import as_json_text, opened
+from playground.cli.runs.list import as_json_text, named_or_newest, opened
 from playground.cli.runs.state import check_step, trained_again
 from playground.hooks.registry import Registry
 from playground.lab.inside.step import Autopsy, HeldOutText, StepReading
 from playground.lab.store.errors import StoreError
-from playground.lab.store.query import Query
 from playground.words import many
 
 _WEIGHT = re.compile(r"([a-z0-9_.]+)\[([0-9]{1,9}),([0-9]{1,9})\]", re.ASCII)
@@ -51,13 +50,9 @@ def show_step(
     Raises LabError, StoreError, click.UsageError.
     """
     with opened() as store:
-        if run is not None:
-            row = store.find(run)
-        else:
-            rows = store.runs(Query(sort="touched", limit=1))
-            if not rows:
-                return None
-            row = rows[0]
+        row = named_or_newest(store, run)
+        if row is None:
+            return None
         at = row.at if step is None else step
         check_step(row, at)
         if at < 1:

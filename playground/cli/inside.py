@@ -21,7 +21,7 @@ from playground.cli import autopsy, inside_text, surgery
 from playground.cli.commands import STEP
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
-from playground.cli.runs.list import NONE_YET, as_json_text, opened
+from playground.cli.runs.list import NONE_YET, as_json_text, named_or_newest, opened
 from playground.cli.runs.state import check_step, state_after, trained_again
 from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
@@ -39,7 +39,6 @@ from playground.lab.run.saved_model import ReadModel
 from playground.lab.session import Session
 from playground.lab.spec import SpecError
 from playground.lab.store.errors import StoreError
-from playground.lab.store.query import Query
 
 _MEAN = "mean"
 """As --against: the mean logit under the model's own probabilities."""
@@ -198,13 +197,9 @@ def _recorded(words: str | None, step: int | None, registry: Registry) -> Found 
     no run. Raises LabError."""
     try:
         with opened() as store:
-            if words is not None:
-                row = store.find(words)
-            else:
-                rows = store.runs(Query(sort="touched", limit=1))
-                if not rows:
-                    return None
-                row = rows[0]
+            row = named_or_newest(store, words)
+            if row is None:
+                return None
             at = row.at if step is None else step
             check_step(row, at)
             read = ReadModel.of(state_after(store, row, at, registry), registry, activity)
@@ -215,9 +210,11 @@ def _recorded(words: str | None, step: int | None, registry: Registry) -> Found 
     except SpecError as error:
         raise LabError(Failure("The recorded settings cannot be", f"{error}.")) from error
 
+    known = row
+
     def open_run(tell: Callable[[Progress], None]) -> Session:
         with opened() as store:
-            return trained_again(store, row, at, registry, tell)
+            return trained_again(store, known, at, registry, tell)
 
     where = {"run": row.id, "name": row.name, "step": at, "steps": row.steps}
     return Found(where, read, open_run)

@@ -6,8 +6,6 @@ them can be wrong. Each binding has an id, by which a key map can move it to ano
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from textual.binding import Binding
 
 RUN = Binding.Group("Training")
@@ -16,28 +14,32 @@ LOOK = Binding.Group("Looking")
 APP = Binding.Group("Playground")
 
 
-def _key(
-    key: str,
-    action: str,
-    description: str,
-    tooltip: str,
-    group: Binding.Group,
-    *,
-    show: bool = True,
-    display: str | None = None,
-    priority: bool = False,
-) -> Binding:
-    return Binding(
-        key,
-        action,
-        description,
-        show=show,
-        key_display=display,
-        priority=priority,
-        tooltip=tooltip,
-        id=f"main.{action_name(action)}",
-        group=group,
-    )
+class KeyMaker:
+    """Makes the bindings of one screen, each with an id by which a key map can move it."""
+
+    def __init__(self, screen: str, types: str = "") -> None:
+        """screen: begins the ids. types: the action of a field that is typed into; its key goes
+        before all others, because the letters after it are for the field, however busy the screen
+        is."""
+        self._screen, self._types = screen, types
+
+    def __call__(
+        self,
+        key: str,
+        action: str,
+        words: str,
+        tooltip: str,
+        group: Binding.Group,
+        display: str | None = None,
+        show: bool = True,
+        priority: bool = False,
+    ) -> Binding:
+        """One binding."""
+        return Binding(
+            key, action, words, show=show, key_display=display, tooltip=tooltip, group=group,
+            id=f"{self._screen}.{action_name(action)}",
+            priority=priority or action == self._types,
+        )  # fmt: skip
 
 
 def action_name(action: str) -> str:
@@ -52,18 +54,19 @@ def action_name(action: str) -> str:
 
 def run_keys(screen: str) -> list[Binding]:
     """The keys that move the run, on each screen that shows the run: see `RunActions`."""
-    keys = [
-        _key("s", "step", "step", "Do one training step", RUN),
-        _key("b", "back", "back", "Go back one training step", RUN),
-        _key("space", "run", "run", "Train on, or pause", RUN, display="space"),
-        _key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN,
-             display="+/-"),
-        _key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, show=False,
-             display="-"),
+    key = KeyMaker(screen)
+    return [
+        key("s", "step", "step", "Do one training step", RUN),
+        key("b", "back", "back", "Go back one training step", RUN),
+        key("space", "run", "run", "Train on, or pause", RUN, display="space"),
+        key("plus,equals_sign", "speed(1)", "speed", "More steps a second; - for fewer", RUN,
+            display="+/-"),
+        key("minus", "speed(-1)", "slower", "Fewer steps a second", RUN, show=False,
+            display="-"),
     ]  # fmt: skip
-    return [replace(key, id=f"{screen}.{action_name(key.action)}") for key in keys]
 
 
+_key = KeyMaker("main")
 MAIN_BINDINGS = [
     *run_keys("main"),
     _key("r", "reset", "reset", "Return to step 0; the same steps come again", RUN),

@@ -47,6 +47,14 @@ def find_run(store: Path, words: str) -> int:
         return opened.find(words).id
 
 
+def named_or_newest(store: Store, words: str | None) -> RunRow | None:
+    """The run that the words mean, or the one that was trained last; None if there is no run.
+    Raises StoreError."""
+    if words is not None:
+        return store.find(words)
+    return next(iter(store.runs(Query(sort="touched", limit=1))), None)
+
+
 def places(store: Store, rows: Sequence[RunRow]) -> dict[int, runlist.Place]:
     """Where each run is open that was not closed, by its id."""
     held = {row.id: is_open(store.lock_folder, row.uid) for row in rows if row.owner}

@@ -256,7 +256,7 @@ FRAMES: dict[int, tuple[Rule, ...]] = {
     1: _rules((r"[\d,]+ train", "train"), (r"[\d,]+ held", "held"), (r"·", SILENT), *_FRAME),
     2: _rules(
         (r"⡇ loss(?=  )", "loss curve"), (r"━ ema(?=  )", "ema curve"),
-        (r"◆ held out", "diamond"), (r"nats a token", "nats"), _READ_OUT,
+        (r"◆ held out", "diamond"), (r"nats a token(?:, by steps)?", "nats"), _READ_OUT,
         (rf"(?:loss|ema|held out) (?:{_NUMBER})(?: ± [\d.]+)?", "read out"), *_FRAME,
     ),
     3: _rules(

@@ -179,7 +179,7 @@ class LossPanel(Panel):
         model = self._model
         axis, known = self._axis(model), next(iter(model.clock.steps), 0)
         if axis == "steps":
-            return ("nats a token",)
+            return ("nats a token, by steps", "nats a token")
         told = f"nats a token over {TITLES[axis]}"
         if len(model.loss) and known > model.loss.xs[0]:
             return (f"{told}; not known before step {known:,.0f}", told)

@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from playground.lab.protocol.inside import VIEWS, Inside, Look, View
-from playground.tui.bindings import LOOK, action_name, run_keys
+from playground.tui.bindings import LOOK, KeyMaker, action_name, run_keys
 from playground.tui.control.controller import Controller
 from playground.tui.control.run_actions import RunActions
 from playground.tui.key_order import Turn, forget_keys, hear_on
@@ -43,23 +43,7 @@ MOVE = Binding.Group("Moving in the microscope")
 TEXT = Binding.Group("The text")
 
 
-def _key(
-    key: str,
-    action: str,
-    words: str,
-    tooltip: str,
-    group: Binding.Group,
-    display: str | None = None,
-    show: bool = True,
-) -> Binding:
-    name = action.replace("(", ".").rstrip(")").replace("'", "")
-    # "/" has priority: the letters typed after it go to the field, however busy the screen is.
-    return Binding(
-        key, action, words, key_display=display, tooltip=tooltip, group=group, show=show,
-        id=f"inside.{name}", priority=action == "type",
-    )  # fmt: skip
-
-
+_key = KeyMaker("inside", types="type")
 INSIDE_BINDINGS = [
     _key("left", "position(-1)", "position",
          "The position before or after, in every view", MOVE, "←→"),

@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from textual.binding import Binding
 
-from playground.tui.bindings import APP, DATA, LOOK, RUN, action_name
+from playground.tui.bindings import APP, DATA, LOOK, RUN, KeyMaker, action_name
 
-
-def _key(
-    key: str,
-    action: str,
-    words: str,
-    tooltip: str,
-    group: Binding.Group,
-    display: str | None = None,
-    show: bool = True,
-) -> Binding:
-    # "/" has priority: the letters typed after it go to the prompt, however busy the screen is.
-    return Binding(
-        key, action, words, key_display=display, tooltip=tooltip, show=show,
-        id=f"race.{action_name(action)}", priority=action == "prompt", group=group,
-    )  # fmt: skip
-
-
+_key = KeyMaker("race", types="prompt")
 KEEP = Binding.Group("One of the two")
 
 RACE_BINDINGS = [
