@@ -1,9 +1,11 @@
-"""Paths in commands that a person may paste into a shell."""
+"""Commands that a person may paste into a shell: paths, and the name of the program."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 
@@ -37,3 +39,15 @@ def new_name(name: str) -> str:
         number += 1
         path = Path(name).with_stem(f"{Path(name).stem}-{number}")
     return str(path)
+
+
+def program(name: str = "microgpt-play") -> str:
+    """The program as a person can start it again from here: by its name if that is on PATH, else by
+    the path by which it was started, as after `make play`."""
+    started = sys.argv[0] if sys.argv else ""
+    if Path(started).name != name or os.sep not in started:
+        return name
+    found = shutil.which(name)
+    if found is not None and os.path.realpath(found) == os.path.realpath(started):
+        return name
+    return shell_word(started)

@@ -13,7 +13,7 @@ import click
 
 from microgpt import kernels
 from microgpt.anatomy import Anatomy, dissect, lens, linear, stages
-from microgpt.shell import shell_word
+from microgpt.shell import program, shell_word
 from microgpt.surgery import Operation
 from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
@@ -100,7 +100,7 @@ def look_inside(
     if checkpoint is not None and step is not None:
         raise click.UsageError("--step is for recorded runs: a checkpoint holds one step.")
     if checkpoint is None and text.endswith(".safetensors") and Path(text).is_file():
-        raise click.UsageError(f"TEXT comes first: microgpt-play inside TEXT {shell_word(text)}")
+        raise click.UsageError(f"TEXT comes first: {program()} inside TEXT {shell_word(text)}")
     asked.check(view)
     registry = load(sources)
     warn(registry.problems)

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from microgpt.shell import shell_word
+from microgpt.shell import program, shell_word
 from microgpt.terminal import json_text
 from playground.cli.choices import as_said, chosen, heat, refused_as
 from playground.cli.failures import fail, fail_with, printable, say, warn
@@ -95,7 +95,7 @@ def train_run(
         code = fail_with(error.failure)
         say(
             f"Going on needs the data that {checkpoint} learnt from; more text does not: "
-            f"microgpt-play sample {shell_word(checkpoint)}{plugin_words(sources)}"
+            f"{program()} sample {shell_word(checkpoint)}{plugin_words(sources)}"
         )
         return code
     try:
@@ -198,7 +198,7 @@ def _tell_of_more_steps(
         return
     steps = min(2 * session.spec.steps, MAX_STEPS)
     if steps > session.spec.steps:
-        say(f"More steps: microgpt-play train {said} --steps {steps}{plugins}")
+        say(f"More steps: {program()} train {said} --steps {steps}{plugins}")
 
 
 def _spare_the_data(target: Path, spec: str) -> None:
@@ -242,7 +242,7 @@ def _greedy(save: Path | None) -> str:
     saving = "train with" if save is None else "keep"
     return (
         f"leave --temperature out, {saving} --save {path}, and then: "
-        f"microgpt-play sample {path} --strategy greedy"
+        f"{program()} sample {path} --strategy greedy"
     )
 
 
@@ -347,7 +347,7 @@ def _tell_of_the_record(session: Session, unfinished: bool, plugins: str) -> Non
     if state.trouble is not None:
         say(printable(f"It was not recorded. {state.trouble.title}: {state.trouble.message}"))
     elif unfinished and state.run is not None:
-        say(f"Go on from there: microgpt-play train --run {state.run}{plugins}")
+        say(f"Go on from there: {program()} train --run {state.run}{plugins}")
 
 
 def _save(session: Session, path: Path, lost: OSError | None, plugins: str) -> int:
@@ -359,7 +359,7 @@ def _save(session: Session, path: Path, lost: OSError | None, plugins: str) -> i
         say(f"Saved step {session.step:,} to {path}")
         if not session.finished:
             word = shell_word(path)
-            say(f"Go on from there: microgpt-play train {word} --save {word}{plugins}")
+            say(f"Go on from there: {program()} train {word} --save {word}{plugins}")
     return 0
 
 

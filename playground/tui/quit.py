@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from microgpt.shell import shell_word
+from microgpt.shell import program, shell_word
 from playground.lab.paths import last_run
 from playground.window import codes_of_leaving
 
@@ -69,12 +69,12 @@ def farewell(
         called = f" ({name})" if name else ""
         return (
             f"Run {run}{called} is kept, {where}. {then}",
-            f"microgpt-play --run {run}{options}",
+            f"{program()} --run {run}{options}",
         )
     if saved:
         return (
             f"The run is not recorded. Until another one is left, it is kept, {where}. {then}",
-            f"microgpt-play {shell_word(last_run())}{options}",
+            f"{program()} {shell_word(last_run())}{options}",
         )
     return (f"The run is gone, {where}: it could be neither recorded nor saved.",)
 
