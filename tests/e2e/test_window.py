@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from microgpt.shell import shell_word
 from tests.e2e.raw_terminal import COMMAND, RawTerminal, raw_terminal
 
 PLUGIN = "from playground.api import hookimpl\n"
@@ -34,8 +37,10 @@ def test_what_leaving_says_is_true_and_its_command_goes_on_with_the_run(tmp_path
         assert terminal.wait_for_end() == 0
         assert terminal.is_as_before()
         words = words_after(terminal)
-    assert words == ["Run 1 is kept, step 3 of 60. To go on with it:", "microgpt-play --run 1"]
-    with raw_terminal(home, words[1].split()[1:]) as terminal:
+    on_path = shutil.which("microgpt-play") == COMMAND
+    again = "microgpt-play" if on_path else shell_word(COMMAND)  # what a shell finds from here
+    assert words == ["Run 1 is kept, step 3 of 60. To go on with it:", f"{again} --run 1"]
+    with raw_terminal(home, shlex.split(words[1])[1:]) as terminal:
         terminal.wait(lambda: b"paused 5%" in terminal.written or b"]2;names" in terminal.written)
         terminal.process.send_signal(signal.SIGTERM)
         assert terminal.wait_for_end() == 128 + signal.SIGTERM
