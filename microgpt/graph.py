@@ -1,7 +1,7 @@
 """Every number that the scalar engine computes for one text, with its family, walked by name.
 
-`gpt` is followed as it runs (trace.py), and each number is noted as it is made. A number's name is
-what the run saw first, with its indices: "q layer 0 position 3 [5]". Weights are
+`gpt` is followed as it runs (trace.py), and what it does is noted number by number (tape.py). A
+number's name is what the run saw first, with its indices: "q layer 0 position 3 [5]". Weights are
 "layer0.attn_wq[3][7]"; beside them stand "logits[3][5]", "probs[3][5]", "losses[3]" and "loss",
 their mean. For each position of a text the function runs once, as in training.
 """
@@ -10,107 +10,28 @@ from __future__ import annotations
 
 import math
 import re
-import threading
-from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
-from itertools import chain
-from operator import attrgetter
+from collections.abc import Sequence
 from typing import Any
 
-from microgpt import scalar_engine
-from microgpt.autograd import Value
-from microgpt.checks import inputs_and_targets
-from microgpt.collector import collector_paused
-from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.checks import check_length, inputs_and_targets
+from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_count, parameter_layout
-from microgpt.scalar_engine import KVCache, ScalarEngine, Vector
-from microgpt.trace import Followed, Gpt, Run, check_size, flat, full_name, names_of, source_of
+from microgpt.scalar_engine import ScalarEngine
+from microgpt.tape import Tape
+from microgpt.trace import Gpt, check_size, full_name
 
 
 class NoSuchNumberError(LookupError):
     """No number of the graph bears that name."""
 
 
-# ---------------------------------------------------------------- the numbers as they are made
-
-
-class _Noted(Value):
-    """A number of which all that is made from it is noted, in the order in which it is made. The
-    arithmetic is Value's own."""
-
-    __slots__ = ()
-
-
-class _Notes:
-    """The numbers that are made of _Noted ones, in this order."""
-
-    def __init__(self) -> None:
-        self.values: list[Value] = []
-        self.operations: list[str] = []
-        self._one_at_a_time = threading.Lock()
-
-    @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Begins with no notes, and leaves none. Another thread waits meanwhile."""
-        with self._one_at_a_time:
-            self.values, self.operations = [], []
-            try:
-                yield
-            finally:
-                self.values, self.operations = [], []
-
-
-_NOTES = _Notes()
-
-
-def _noting(operate: Callable[..., Value], operation: str) -> Callable[..., Value]:
-    def noted(self: Value, *others: Value | float) -> Value:
-        made = operate(self, *others)
-        made.__class__ = _Noted
-        _NOTES.values.append(made)
-        _NOTES.operations.append(operation)
-        return made
-
-    return noted
-
-
-for _name, _operation in {
-    "__add__": "+", "__mul__": "×", "__pow__": "power", "log": "log", "exp": "exp", "relu": "relu",
-}.items():  # fmt: skip
-    setattr(_Noted, _name, _noting(getattr(Value, _name), _operation))
-
-
-def _sum_values(values: Vector) -> Value:
-    """`scalar_engine.sum_values`, of which three or more terms make one number. It adds the floats
-    as it adds Values; each term has a derivative of 1, as through the partial sums."""
-    if len(values) < 3 or not all(issubclass(kind, Value) for kind in set(map(type, values))):
-        return scalar_engine.sum_values(values)
-    # The function only adds, so that floats do.
-    data = scalar_engine.sum_values([each.data for each in values])  # type: ignore[misc]
-    total = _Noted(data, tuple(values), _ones(len(values)))  # type: ignore[arg-type]
-    _NOTES.values.append(total)
-    _NOTES.operations.append("Σ")
-    return total
-
-
-@lru_cache(maxsize=64)
-def _ones(count: int) -> tuple[float, ...]:
-    return (1.0,) * count
-
-
-# ---------------------------------------------------------------- the graph
-
-
 class Graph:
     """Every number of one document, from the weights to the loss, each with a number of its own.
 
-    Nodes are counted: first the weights in parameter order, then the constants, then all that is
-    made, in that order; so the same text and shape of model have the same nodes, whatever the
-    weights. A sum of three or more is one node, Σ, without the partial sums. ValueError as for
-    `dissect`; TooLargeError before anything is built.
+    Nodes are counted: first the weights in parameter order, then all that is made, in that order,
+    and each constant before the first number that is made from it. So the same text and shape of
+    model have the same nodes, whatever the weights. A sum of three or more is one node, Σ, without
+    the partial sums. ValueError as for `dissect`; TooLargeError before anything is built.
     """
 
     def __init__(
@@ -120,86 +41,71 @@ class Graph:
         tokens: Sequence[int],
         function: Gpt = ScalarEngine.gpt,
         backward: bool = True,
+        tape: Tape | None = None,
     ) -> None:
-        inputs, targets = inputs_and_targets(tokens, config)
-        check_size(estimated_size(config, len(inputs)))
+        """tape: of an earlier graph of the same model and function, which saves most of the work;
+        it learns what it does not know yet."""
+        self.tokens, self._targets = inputs_and_targets(tokens, config)
+        check_size(estimated_size(config, len(self.tokens)))
+        check_length(weights, config)
         self.config = config
-        self.tokens = inputs
         self._layout = parameter_layout(config)
-        self.source = source_of(function)
-        with _NOTES.taken(), collector_paused(), Followed(function) as followed:
-            followed.replace(scalar_engine.sum_values, _sum_values)
-            followed.names["Value"] = _Noted
-            softmax, sum_values = followed.names["softmax"], followed.names["sum_values"]
-            engine = ScalarEngine(config, OptimizerConfig(), array("d", weights))
-            for weight in engine._params:
-                weight.__class__ = _Noted
-            logits, probs, losses = [], [], []
-            cache = KVCache(config.n_layer)
-            for position, (token, target) in enumerate(zip(inputs, targets, strict=True)):
-                logits.append(followed(engine, token, position, cache))
-                probs.append(softmax(logits[-1]))
-                losses.append(-probs[-1][target].log())
-            mean = sum_values(losses) / len(losses)
-            self.runs = followed.runs
-            """The statements as they were run, by position."""
-            self._bases = {
-                "loss": mean, "losses": losses, "probs": probs, "logits": logits,
-                **engine._state_dict, **_named(self.runs),
-            }  # fmt: skip
-            self._count(engine._params, _NOTES.values, _NOTES.operations)
-        self.loss = self.number(mean)
+        self.tape = Tape(config, function) if tape is None else tape
+        self.tape.note(weights, self.tokens)
+        self.source = self.tape.source
+        self.runs = self.tape.runs[: len(self.tokens)]
+        """The statements as they were run while the tape noted them, by position."""
+        self._end = self.tape.end(len(self.tokens))
+        self._mean = self.tape.mean(len(self.tokens))
+        self._values = self.tape.forward(weights, self.tokens, self._targets)
+        self._gradients: list[float] | None = None
+        self.loss = len(self) - 1
         """The node of the loss."""
-        self.walked = False
-        """True once `backward` has come by."""
         if backward:
             self.backward()
-
-    def _count(
-        self, weights: Sequence[Value], made: Sequence[Value], operations: Sequence[str]
-    ) -> None:
-        """Give each number its own: to the weights, then the constants, then what was made."""
-        self._base_of: dict[Value, str] = {}
-        """The first of the names under which a number stands, alone or in lists."""
-        for base in reversed(self._bases):
-            self._base_of.update(dict.fromkeys(flat(self._bases[base]), base))
-        self._used = Counter(chain.from_iterable(map(_children, made)))
-        """How many nodes are made from each."""
-        for children in map(_children, made):
-            if _repeats(children):
-                self._used.subtract(children)
-                self._used.update({*children})
-        known = {*weights, *made}
-        found = {**self._used, **self._base_of}
-        constants = [each for each in found if isinstance(each, Value) and each not in known]
-        self._nodes = [*weights, *constants, *made]
-        self._operations = [
-            *["weight"] * len(weights), *["constant"] * len(constants), *operations,
-        ]  # fmt: skip
-        self._numbers = dict(zip(self._nodes, range(len(self._nodes)), strict=True))
 
     def backward(self) -> None:
         """Compute d(loss)/d(node) for every node; from then on there are gradients."""
         if not self.walked:
-            self._nodes[self.loss].backward()
-            self.walked = True
+            self._gradients = self.tape.backward(self._values, self.tokens, self._targets)
+
+    @property
+    def walked(self) -> bool:
+        """True once `backward` has come by."""
+        return self._gradients is not None
 
     def __len__(self) -> int:
-        return len(self._nodes)
+        return len(self._values.data)
 
     def value(self, node: int) -> float:
         """The number itself."""
-        return self._at(node).data
+        self._check(node)
+        return self._values.data[node]
 
     def gradient(self, node: int) -> float | None:
         """d(loss)/d(node); None before `backward` has come by, 0 where the loss does not depend
         on it."""
-        return self._at(node).grad if self.walked else None
+        self._check(node)
+        if self._gradients is None:
+            return None
+        if node >= self.tape.weight_count:
+            return self._gradients[node]
+        total = 0.0
+        for user in reversed(self.users(node)):
+            # Once for each time that the user has it as a child, as `Value.backward` comes by.
+            for child, local in zip(self._children(user), self._locals(user), strict=True):
+                if child == node:
+                    total += local * self._gradients[user]
+        return total
 
     def operation(self, node: int) -> str:
         """What made it: "Σ", "+", "×", "exp", "relu", "log", "power", "weight" or "constant"."""
-        self._at(node)
-        return self._operations[node]
+        self._check(node)
+        if node < self.tape.weight_count:
+            return "weight"
+        if node >= self._end:
+            return self._mean.operations[node - self._end]
+        return self.tape.operation(node)
 
     def children(self, node: int) -> list[tuple[int, float]]:
         """What it is made from, each with d(node)/d(child). A number that is used twice, as in
@@ -207,70 +113,95 @@ class Graph:
 
         The terms of a Σ come with the largest in size first, and nan before all others.
         """
-        value = self._at(node)
         found: dict[int, float] = {}
-        for child, local in zip(value._children, value._local_grads, strict=True):
-            number = self._numbers[child]
-            found[number] = found.get(number, 0.0) + local
-        if self._operations[node] != "Σ":
+        for child, local in zip(self._children(node), self._locals(node), strict=True):
+            found[child] = found.get(child, 0.0) + local
+        if self.operation(node) != "Σ":
             return list(found.items())
-        shares = {child: local * self._nodes[child].data for child, local in found.items()}
+        shares = {child: local * self._values.data[child] for child, local in found.items()}
         largest = sorted(found, key=lambda child: _size_order(shares[child]))
         return [(child, found[child]) for child in largest]
 
     def children_count(self, node: int) -> int:
         """How many numbers it is made from."""
-        return len(set(self._at(node)._children))
+        return len({*self._children(node)})
 
     def users(self, node: int) -> list[int]:
         """The nodes that are made from it, in the order in which they were made."""
-        value = self._at(node)
-        return [user for user, below in enumerate(map(_children, self._nodes)) if value in below]
+        self._check(node)
+        if node >= self._end:
+            return self._users_in_mean(node)
+        found = list(self.tape.users(node))
+        for alias in self.tape.aliases(node, self.tokens, self._targets):
+            found += self.tape.users(alias)
+        return sorted({user for user in found if user < self._end}) + self._users_in_mean(node)
 
     def users_count(self, node: int) -> int:
         """How many nodes are made from it."""
-        return self._used[self._at(node)]
+        return len(self.users(node))
 
     def name(self, node: int) -> str:
         """The name by which `find` finds it; "" for a number that never had one."""
-        value = self._at(node)
-        if self._operations[node] == "weight":
+        if self.operation(node) == "weight":
             spec = next(each for each in self._layout if node < each.offset + each.size)
             return full_name(spec.name, divmod(node - spec.offset, spec.columns))
-        base = self._base_of.get(value)
-        return "" if base is None else full_name(base, _path(self._bases[base], value) or ())
+        if node >= self._end:
+            return "loss" if node == self.loss else ""
+        base = self.tape.name_of.get(node)
+        return "" if base is None else full_name(base, _path(self.tape.names[base], node) or ())
 
     def find(self, name: str) -> int:
         """The node of that name. NoSuchNumberError, a LookupError, if there is none."""
+        if name.strip() == "loss":
+            return self.loss
         match = _NAME.fullmatch(name.strip()) if len(name) <= _LONGEST else None
-        found = self._bases.get(match["base"].rstrip()) if match else None
+        found = self.tape.names.get(match["base"].rstrip()) if match else None
         for index in _INDEX.findall(match["path"]) if match else ():
             inside = isinstance(found, list) and int(index) < len(found)
             found = found[int(index)] if inside else None  # type: ignore[index]
-        if not isinstance(found, Value):
-            raise NoSuchNumberError(
-                f"there is no number called {name[:_LONGEST]!r} in this text's graph"
-            )
-        return self._numbers[found]
+        if isinstance(found, int):
+            if found < 0:
+                found = self.tape.child(found, self.tokens, self._targets)
+            if found < self._end:
+                return found
+        raise NoSuchNumberError(
+            f"there is no number called {name[:_LONGEST]!r} in this text's graph"
+        )
 
-    def number(self, value: Value) -> int:
-        """The node of a Value that a run shows. KeyError for one of another graph."""
-        return self._numbers[value]
+    def _children(self, node: int) -> Sequence[int]:
+        """As they stand in the operation: x × x has two."""
+        self._check(node)
+        if node < self.tape.weight_count:
+            return ()
+        if node >= self._end:
+            return self._mean.children[node - self._end]
+        return [
+            child if child >= 0 else self.tape.child(child, self.tokens, self._targets)
+            for child in self.tape.children(node)
+        ]
 
-    def _at(self, node: int) -> Value:
-        if not 0 <= node < len(self._nodes):
-            raise IndexError(f"there is no number {node}: they are 0 ... {len(self._nodes) - 1}")
-        return self._nodes[node]
+    def _locals(self, node: int) -> Sequence[float]:
+        """d(node)/d(child) for each of them."""
+        children = self._children(node)
+        match self.operation(node):
+            case "+" | "Σ":
+                return [1.0] * len(children)
+            case "×":
+                return [self._values.data[child] for child in reversed(children)]
+            case "weight" | "constant":
+                return ()
+        return [self._values.slopes[node]]
 
+    def _users_in_mean(self, node: int) -> list[int]:
+        return [
+            self._end + place
+            for place, children in enumerate(self._mean.children)
+            if node in children
+        ]
 
-_children: Callable[[Value], tuple[Value, ...]] = attrgetter("_children")
-
-
-def _repeats(children: tuple[Value, ...]) -> bool:
-    """True for x in x × x."""
-    if len(children) == 2:
-        return children[0] is children[1]
-    return len(children) > 2 and len({*children}) < len(children)
+    def _check(self, node: int) -> None:
+        if not 0 <= node < len(self):
+            raise IndexError(f"there is no number {node}: they are 0 ... {len(self) - 1}")
 
 
 def estimated_size(config: ModelConfig, length: int) -> int:
@@ -300,23 +231,12 @@ def _size_order(number: float) -> tuple[bool, float]:
     return not math.isnan(number), -abs(number)
 
 
-def _named(runs: Sequence[Sequence[Run]]) -> dict[str, Any]:
-    """What the runs of each position made, by its full name without indices."""
-    return {
-        name: made.value
-        for position, own in enumerate(runs)
-        for run, names in zip(own, names_of(own, position), strict=True)
-        for made, name in zip(run.made, names, strict=True)
-        if name
-    }
-
-
-def _path(within: Any, value: Value) -> tuple[int, ...] | None:
+def _path(within: Any, number: int) -> tuple[int, ...] | None:
     """The indices of a number in nested lists; None if it is not there."""
-    if within is value:
+    if within == number:
         return ()
     for index, each in enumerate(within if isinstance(within, list) else ()):
-        path = _path(each, value)
+        path = _path(each, number)
         if path is not None:
             return (index, *path)
     return None

@@ -11,6 +11,7 @@ from functools import cached_property
 from microgpt.config import ModelConfig
 from microgpt.graph import Graph
 from microgpt.parameters import parameter_layout
+from microgpt.tape import Tape
 from playground.lab.protocol.inside import Look, NumberNode, NumberReading
 
 SHOWN = 400
@@ -20,7 +21,8 @@ USERS = 50
 
 
 class Numbers:
-    """Reads the graph of one text out, and keeps it until the weights or the text change."""
+    """Reads the graph of one text out, and keeps it until the weights or the text change. What the
+    graph of another text has in common with it is kept as well."""
 
     def __init__(self, config: ModelConfig, display: Callable[[int], str]) -> None:
         """display: a short name for a token; not changed later."""
@@ -28,6 +30,7 @@ class Numbers:
         self._display = display
         self._layout = parameter_layout(config)
         self._seen: tuple[bytes, tuple[int, ...], Graph] | None = None
+        self._tape: Tape | None = None
 
     def reading(self, look: Look, weights: array[float], tokens: Sequence[int]) -> NumberReading:
         """The number that is looked at, or the loss if there is none, and what it is made from.
@@ -54,7 +57,8 @@ class Numbers:
         now, ids = weights.tobytes(), tuple(tokens)
         if self._seen is None or self._seen[:2] != (now, ids):
             self._seen = None  # two graphs at a time would take twice the memory
-            self._seen = (now, ids, Graph(self._config, weights, ids))
+            graph = Graph(self._config, weights, ids, tape=self._tape)
+            self._seen, self._tape = (now, ids, graph), graph.tape
         return self._seen[2]
 
     def _family(self, graph: Graph, opened: int, unfolded: set[int]) -> list[NumberNode]:
