@@ -17,7 +17,7 @@ MOVES = ("\x1b[C", "\x1b[D", "\x1b[B", "\x1b[A")
 """Right, left, down, up: each is handled by an action of its own in every view."""
 SHOWS = {
     "1": b"wte[token]", "2": b"a cell is", "3": b"what comes next", "4": b"sum of all",
-    "5": b"fire in this text", "6": b"statement", "7": b"one of",
+    "5": b"fire in this text", "6": b"statement", "7": b"one of", "8": b"gradient check",
 }  # fmt: skip
 """By view: what it shows once its numbers are there."""
 COUNT = 60
@@ -37,7 +37,7 @@ def keys() -> dict[str, float]:
             shown.wait(b"steps/s")
             shown.press("i")
             shown.wait(b"look inside")
-            for view in "1234567":
+            for view in "12345678":
                 shown.press(view)
                 shown.wait(SHOWS[view])  # a key that comes before is heard after it
                 shown.skip(0.5)
@@ -49,7 +49,7 @@ def keys() -> dict[str, float]:
             shown.press("q")
             shown.wait_end()
         handled = [line.split() for line in Path(log.name).read_text().splitlines()]
-    for view in "1234567":
+    for view in "12345678":
         came = [float(at) for of, at in handled if of == view]
         went = [at for of, at in sent if of == view]  # the last ones may be forgotten
         delays = [1000 * (there - at) for at, there in zip(went, came, strict=False)]

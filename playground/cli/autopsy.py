@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -15,7 +15,8 @@ from playground.cli.listing import echo_line, in_columns
 from playground.cli.runs.list import as_json_text, named_or_newest, opened
 from playground.cli.runs.state import check_step, trained_again
 from playground.hooks.registry import Registry
-from playground.lab.inside.step import Autopsy, HeldOutText, StepReading
+from playground.lab.inside.step import Autopsy
+from playground.lab.protocol.step import HeldOutText, StepReading
 from playground.lab.store.errors import StoreError
 from playground.words import many
 
@@ -68,7 +69,7 @@ def show_step(
             shown = {
                 "model": {"run": row.id, "name": row.name, "step": at, "steps": row.steps},
                 "view": "step",
-                **_as_json(reading, session.display),
+                **_as_json(reading),
             }
         except IndexError as error:
             raise click.BadParameter(f"{error}.", param_hint="--weight") from error
@@ -81,7 +82,7 @@ def show_step(
     return 0
 
 
-def _as_json(reading: StepReading, display: Callable[[int], str]) -> dict[str, Any]:
+def _as_json(reading: StepReading) -> dict[str, Any]:
     heldout, weight = reading.heldout, reading.weight
     return {
         "learning_rate": reading.learning_rate,
@@ -90,8 +91,8 @@ def _as_json(reading: StepReading, display: Callable[[int], str]) -> dict[str, A
             {
                 "document": one.document,
                 "position": one.position,
-                "token": display(one.token),
-                "target": display(one.target),
+                "token": one.token,
+                "target": one.target,
                 "before": one.before,
                 "after": one.after,
             }
@@ -113,8 +114,8 @@ def _as_json(reading: StepReading, display: Callable[[int], str]) -> dict[str, A
             "documents": heldout.documents,
             "better": reading.better,
             "worse": reading.worse,
-            "most_better": _moved(reading.most_better, display),
-            "most_worse": _moved(reading.most_worse, display),
+            "most_better": _moved(reading.most_better),
+            "most_worse": _moved(reading.most_worse),
         },
         "matrices": [
             {
@@ -149,8 +150,8 @@ def _as_json(reading: StepReading, display: Callable[[int], str]) -> dict[str, A
     }
 
 
-def _moved(texts: Sequence[HeldOutText], display: Callable[[int], str]) -> list[dict[str, Any]]:
-    return [{"text": "".join(map(display, one.tokens[1:-1])), "delta": one.delta} for one in texts]
+def _moved(texts: Sequence[HeldOutText]) -> list[dict[str, Any]]:
+    return [{"text": one.text, "delta": one.delta} for one in texts]
 
 
 # ---------------------------------------------------------------- in words

@@ -16,8 +16,9 @@ from microgpt.config import ModelConfig
 from microgpt.surgery import Operation, components, operation_of
 from playground.cli.export import Telling
 from playground.cli.failures import say
-from playground.lab.inside.surgery import Difference, Trials
+from playground.lab.inside.surgery import Trials
 from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.surgery import Difference
 from playground.lab.session import Session
 
 Opener = Callable[[Callable[[Progress], None]], Session]

@@ -55,8 +55,8 @@ from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 
 if TYPE_CHECKING:
     from playground.lab.inside.look import Microscope
-    from playground.lab.inside.step import StepReading
     from playground.lab.inside.surgery import Trials
+    from playground.lab.protocol.step import StepReading
 
 
 def open_session(
@@ -431,9 +431,40 @@ class Session:
         document = self._prepared.train[index] if look.text is None else ""
         moment = Moment(weights, self.step, training.epoch, document)
         try:
-            return self._microscope.look(look, moment)
+            return self._microscope.look(look, moment, self._last_step)
         except PluginError as error:
             raise LabError(failure_of(error)) from error
+
+    def _last_step(self, look: Look) -> StepReading:
+        """Take the last step apart: it is done again, and the session stands where it stood. Raises
+        LabError, PluginError."""
+        from playground.lab.inside.step import Autopsy
+
+        training = self.training
+        at = training.step
+        if look.text is not None:
+            raise LabError(
+                Failure(
+                    "A step is taken apart on the document that it learnt from",
+                    "Press d to return to that document.",
+                )
+            )
+        if at == 0:
+            raise LabError(Failure("No step was made yet", "Press s to make the first one."))
+        first = Autopsy.first_needed(at, look.weight is not None)
+        if not training.leads_from(first):  # then less is told apart of what is remembered
+            first = at - 1
+        if not training.leads_from(first):
+            raise LabError(
+                Failure(
+                    f"Step {at:,} cannot be done again",
+                    "The states of this run that are kept begin after it. A step that is made "
+                    "from here on can be taken apart: press s.",
+                )
+            )
+        with training.looking_back():
+            training.go_to(first)
+            return self.autopsy(at, look.weight)
 
     def display(self, token: int) -> str:
         """A short name for one token. Raises PluginError."""
@@ -458,7 +489,9 @@ class Session:
         documents = self._prepared.documents
         try:
             with plugin_failures():
-                return Autopsy(self.training, documents.__getitem__).read(step, weight)
+                return Autopsy(self.training, documents.__getitem__, self.display).read(
+                    step, weight
+                )
         except ValueError as error:
             raise LabError(Failure("The step cannot be taken apart", f"{error}.")) from error
 

@@ -13,8 +13,13 @@ from microgpt.parameters import initial_weights
 from microgpt.trainer import Trainer, shuffle
 from microgpt.vector_engine import VectorEngine
 from playground.api import UnknownTextError
+from playground.hooks.manager import load
+from playground.hooks.sources import PluginSources
 from playground.lab.inside.look import Microscope, Moment
 from playground.lab.protocol.inside import Inside, Look
+from playground.lab.protocol.step import StepReading
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -68,7 +73,25 @@ class ScriptedMicroscope(Microscope):
 
     def see(self, look: Look, document: str, step: int = 0, epoch: int = 0) -> Inside:
         """What is seen if this is the document of the last step."""
-        return self.look(look, Moment(self.weights, step, epoch, document))
+        return self.look(look, Moment(self.weights, step, epoch, document), last_step)
+
+
+@cache
+def session(steps: int = 12) -> Session:
+    """A run of the built-in names after so many steps."""
+    spec = {"steps": 40, "model": {"n_embd": 8, "n_head": 2}, "engine": "vector"}
+    opened = Session.open(RunSpec.parse(spec), load(PluginSources(entry_points=False)))
+    while opened.step < steps:
+        opened.advance(steps - opened.step)
+    return opened
+
+
+@cache
+def last_step(look: Look) -> StepReading:
+    """The last step of a run of another text, taken apart."""
+    reading = session().look_inside(look).reading
+    assert isinstance(reading, StepReading)
+    return reading
 
 
 def microscope(steps: int = 60, **sizes: int) -> ScriptedMicroscope:

@@ -20,6 +20,7 @@ from playground.lab.inside.flow import flow
 from playground.lab.inside.lines import lines
 from playground.lab.inside.neurons import Neurons
 from playground.lab.inside.number import Numbers
+from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.inside import (
     MEAN,
     Inside,
@@ -29,6 +30,7 @@ from playground.lab.protocol.inside import (
     Reading,
     Shape,
 )
+from playground.lab.protocol.step import StepReading
 from playground.lab.run.data import Encoder
 
 _MOST_CHARACTERS = 1_000
@@ -59,10 +61,13 @@ class Microscope:
         self._displays: dict[int, str] = {}
         self._seen: tuple[bytes, tuple[int, ...], Anatomy] | None = None
 
-    def look(self, look: Look, moment: Moment) -> Inside:
-        """What the microscope shows. A text that cannot be read, a number that is not there and a
-        model that is too large for a view give `trouble`. Raises PluginError for a tokenizer that
-        fails."""
+    def look(self, look: Look, moment: Moment, autopsy: Callable[[Look], StepReading]) -> Inside:
+        """What the microscope shows. A text that cannot be read, a number that is not there, a step
+        that cannot be done again and a model that is too large for a view give `trouble`.
+
+        autopsy: takes the step apart that led to this moment. Raises PluginError for a tokenizer or
+        an engine that fails.
+        """
         began = time.perf_counter()
         config = self._config
         shape = Shape(
@@ -94,13 +99,15 @@ class Microscope:
             notices.append("the model has numbers that are not finite (nan, inf): it has diverged")
         reading, trouble = None, ""
         try:
-            reading = self._reading(look, anatomy, moment)
+            reading = self._reading(look, anatomy, moment, autopsy)
         except TooLargeError as error:
             trouble = (
                 f"This view makes each number one by one. There would be about "
                 f"{error.estimate:,} of them, and {LARGEST:,} are the most: a shorter text or a "
                 "smaller model has fewer."
             )
+        except LabError as error:
+            trouble = f"{error.failure.title}. {error.failure.message}"
         except NoSuchNumberError:
             trouble = f"This text has no number called {look.name[:100]!r}."
         except OSError:
@@ -174,7 +181,13 @@ class Microscope:
             )  # fmt: skip
         return tuple(found)
 
-    def _reading(self, look: Look, anatomy: Anatomy, moment: Moment) -> Reading:
+    def _reading(
+        self,
+        look: Look,
+        anatomy: Anatomy,
+        moment: Moment,
+        autopsy: Callable[[Look], StepReading],
+    ) -> Reading:
         views: dict[str, Callable[[], Reading]] = {
             "flow": lambda: flow(look, anatomy),
             "attention": lambda: attention(look, anatomy, self.display),
@@ -185,6 +198,7 @@ class Microscope:
             "number": lambda: self._numbers.reading(
                 look, moment.weights, [*anatomy.tokens, anatomy.targets[-1]]
             ),
+            "step": lambda: autopsy(look),
         }
         return views[look.view]()
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from microgpt.autopsy import (
     Update,
@@ -20,130 +19,41 @@ from microgpt.autopsy import (
 )
 from microgpt.config import OptimizerConfig
 from microgpt.engine import Engine
-from microgpt.gradient_check import GradientCheck, check_gradient
+from microgpt.gradient_check import check_gradient
 from microgpt.parameters import MatrixSpec, parameter_layout
-from playground.lab.inside.surgery import Difference, difference
+from playground.lab.inside.surgery import difference
+from playground.lab.protocol.step import (
+    HeldOutText,
+    MatrixUpdate,
+    Read,
+    StepReading,
+    WeightUpdate,
+)
 from playground.lab.run.training import Training
 
 REMEMBERED = 10
 """Earlier steps that are named in the update of a weight; the rest is one figure."""
 MOVED = 5
 """Held-out texts that are named, of those that got better and of those that got worse."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A token that the step learnt from."""
-
-    document: int
-    """Which document of the step, counted from 0."""
-    position: int
-    token: int
-    """The id that was read."""
-    target: int
-    """The id that should have been predicted."""
-    before: float
-    """Its loss before the step, in nats."""
-    after: float
-    """Its loss after it."""
-
-
-@dataclass(frozen=True, slots=True)
-class MatrixUpdate:
-    """What the step did to one matrix."""
-
-    name: str
-    weights: float
-    """‖θ‖ before the step."""
-    update: float
-    """‖Δθ‖"""
-    gradient: float
-    """‖g‖"""
-    cosine: float
-    """cos(g, m) with the first moment before the step; nan where one of them is 0."""
-    memory: float
-    """The share of the update that is memory of earlier steps; nan for a matrix that stood still.
-    All shares add up to 1."""
-    tokens: tuple[float, ...]
-    """The share of each token of the step."""
-
-    @property
-    def ratio(self) -> float:
-        """‖Δθ‖ / ‖θ‖: about 0.001 is usual."""
-        return self.update / self.weights if self.weights else math.inf
-
-
-@dataclass(frozen=True, slots=True)
-class WeightUpdate:
-    """Why one weight moved as it did: parts that add up to `delta`."""
-
-    matrix: str
-    row: int
-    column: int
-    before: float
-    delta: float
-    gradient: float
-    denominator: float
-    """√v̂ + ε, by which the update is divided."""
-    tokens: tuple[float, ...]
-    """By token of the step."""
-    steps: tuple[tuple[int, float], ...]
-    """(an earlier step, what is remembered of it), the latest first."""
-    older: float
-    """What is remembered of the steps before these."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldOutText:
-    """A held-out text that the step moved."""
-
-    tokens: tuple[int, ...]
-    delta: float
-    """What was added to its loss, in nats a token."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepReading:
-    """A step taken apart."""
-
-    step: int
-    """Counted from 1: the step that was done."""
-    learning_rate: float
-    documents: tuple[int, ...]
-    """The places of its documents in the order of training."""
-    tokens: tuple[Read, ...]
-    before: float
-    """The loss of its own documents before the step, in nats a token."""
-    after: float
-    """The same after it."""
-    foretold: float
-    """The change to first order, g · Δθ; what differs from it is curvature."""
-    heldout: Difference | None
-    """What was added to the held-out loss; None without held-out texts."""
-    better: int
-    """How many held-out texts got a lower loss."""
-    worse: int
-    most_better: tuple[HeldOutText, ...]
-    most_worse: tuple[HeldOutText, ...]
-    matrices: tuple[MatrixUpdate, ...]
-    weight: WeightUpdate | None
-    check: GradientCheck
-    """The gradient check, for the engine at work and the documents of the step."""
-
-    @property
-    def change(self) -> float:
-        """What the step added to the loss of its own documents."""
-        return self.after - self.before
+_LONGEST = 200
+"""Characters of a held-out text that are sent."""
 
 
 class Autopsy:
     """Takes one step of a training apart. The training stands after the step then, with the bits of
     a training that nobody looked at."""
 
-    def __init__(self, training: Training, documents: Callable[[int], Sequence[int]]) -> None:
-        """documents: the tokens of a training document, by its place in the order of training."""
+    def __init__(
+        self,
+        training: Training,
+        documents: Callable[[int], Sequence[int]],
+        display: Callable[[int], str],
+    ) -> None:
+        """documents: the tokens of a training document, by its place in the order of training.
+        display: a short name for a token."""
         self._training = training
         self._documents = documents
+        self._display = display
 
     def read(self, step: int, weight: tuple[str, int, int] | None = None) -> StepReading:
         """Take apart the step with this number, counted from 1, which a training stands before.
@@ -183,37 +93,44 @@ class Autopsy:
         at = training.step
         indices = training.documents_to_come()
         documents = [self._documents(index) for index in indices]
-        weights = engine.read("weights")
-        moments = engine.read("first_moment"), engine.read("second_moment")
-        pulls = [row for document in documents for row in token_gradients(engine, document)]
+        guard = training.current.made.guard
+        with guard.at("read", kind="engine"):
+            weights = engine.read("weights")
+            moments = engine.read("first_moment"), engine.read("second_moment")
+        pulls = []
+        for document in documents:  # the watchdog hears of each call
+            with guard.at("loss_and_gradients", kind="engine"):
+                pulls += token_gradients(engine, document)
         rate = training.next_rate
         update = take_apart(training.spec.optimizer.config(), rate, at, *moments, pulls)
-        check = check_gradient(engine, documents, at)
+        with guard.at("loss_and_gradients", kind="engine"):
+            check = check_gradient(engine, documents, at)
         heldout = training.measured_on
-        before, held_before = engine.losses(documents), training.current.losses(heldout)
+        before, held_before = self._losses(documents, heldout)
         self._forward()
-        gradient = engine.read("gradients")
-        after, held_after = engine.losses(documents), training.current.losses(heldout)
+        with guard.at("read", kind="engine"):
+            gradient = engine.read("gradients")
+        after, held_after = self._losses(documents, heldout)
         moved = sorted(
             (
-                HeldOutText(tuple(tokens), (math.fsum(b) - math.fsum(a)) / len(a))
+                (tokens, (math.fsum(b) - math.fsum(a)) / len(a))
                 for tokens, a, b in zip(heldout, held_before, held_after, strict=True)
             ),
-            key=lambda one: one.delta,
+            key=lambda one: one[1],
         )
         return StepReading(
             step=at + 1,
             learning_rate=rate,
             documents=tuple(indices),
-            tokens=tuple(_tokens(documents, before, after)),
+            tokens=tuple(self._tokens(documents, before, after)),
             before=_mean(before),
             after=_mean(after),
             foretold=foretold(gradient, update),
             heldout=difference(held_before, held_after) if heldout else None,
-            better=sum(one.delta < 0 for one in moved),
-            worse=sum(one.delta > 0 for one in moved),
-            most_better=tuple(one for one in moved[:MOVED] if one.delta < 0),
-            most_worse=tuple(one for one in reversed(moved[-MOVED:]) if one.delta > 0),
+            better=sum(delta < 0 for _, delta in moved),
+            worse=sum(delta > 0 for _, delta in moved),
+            most_better=tuple(self._text(*one) for one in moved[:MOVED] if one[1] < 0),
+            most_worse=tuple(self._text(*one) for one in reversed(moved[-MOVED:]) if one[1] > 0),
             matrices=tuple(
                 _matrix(spec, weights, gradient, moments[0], update)
                 for spec in parameter_layout(engine.config)
@@ -225,7 +142,38 @@ class Autopsy:
                 training.spec.optimizer.config(),
             ),
             check=check,
+            engine=self._training.engine_name,
         )  # fmt: skip
+
+    def _losses(
+        self, documents: Sequence[Sequence[int]], heldout: Sequence[Sequence[int]]
+    ) -> tuple[list[list[float]], list[list[float]]]:
+        current = self._training.current
+        with current.made.guard.at("losses", kind="engine"):
+            own = current.made.engine.losses(documents)
+        return own, current.losses(heldout)
+
+    def _tokens(
+        self,
+        documents: Sequence[Sequence[int]],
+        before: Sequence[Sequence[float]],
+        after: Sequence[Sequence[float]],
+    ) -> list[Read]:
+        return [
+            Read(
+                number,
+                position,
+                self._display(document[position]),
+                self._display(document[position + 1]),
+                was,
+                now,
+            )
+            for number, document in enumerate(documents)
+            for position, (was, now) in enumerate(zip(before[number], after[number], strict=True))
+        ]
+
+    def _text(self, tokens: Sequence[int], delta: float) -> HeldOutText:
+        return HeldOutText("".join(map(self._display, tokens[1:-1]))[:_LONGEST], delta)
 
 
 def _place(engine: Engine, weight: tuple[str, int, int]) -> int:
@@ -241,18 +189,6 @@ def _mean(losses: Sequence[Sequence[float]]) -> float:
     return math.fsum(map(math.fsum, losses)) / sum(map(len, losses))
 
 
-def _tokens(
-    documents: Sequence[Sequence[int]],
-    before: Sequence[Sequence[float]],
-    after: Sequence[Sequence[float]],
-) -> list[Read]:
-    return [
-        Read(number, position, document[position], document[position + 1], was, now)
-        for number, document in enumerate(documents)
-        for position, (was, now) in enumerate(zip(before[number], after[number], strict=True))
-    ]
-
-
 def _matrix(
     spec: MatrixSpec,
     weights: Sequence[float],
@@ -261,14 +197,18 @@ def _matrix(
     update: Update,
 ) -> MatrixUpdate:
     shares = update.shares(spec.slice)
+    delta = update.delta[spec.slice]
+    row, column = divmod(max(range(len(delta)), key=lambda i: abs(delta[i])), spec.columns)
     return MatrixUpdate(
         spec.name,
         norm(weights[spec.slice]),
-        norm(update.delta[spec.slice]),
+        norm(delta),
         norm(gradient[spec.slice]),
         cosine(gradient[spec.slice], first_moment[spec.slice]),
         shares.memory,
         shares.tokens,
+        row,
+        column,
     )
 
 

@@ -8,32 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from microgpt.config import ModelConfig
 from microgpt.engine import Engine
 from microgpt.surgery import Component, Operation, operate
+from playground.lab.protocol.surgery import Difference
 from playground.lab.run.engines import CurrentEngine, forward_only
 from playground.lab.run.evaluation import AT_ONCE, loss_of
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """How the held-out loss differs between two states of a model, in nats a token."""
-
-    before: float
-    after: float
-    delta: float
-    """The mean over all tokens of what is added to the loss."""
-    error: float | None
-    """The standard error of `delta`, of the paired texts; None for fewer than two texts."""
-    documents: int
-    tokens: int
-
-    @property
-    def within_noise(self) -> bool:
-        """True if the difference is less than twice its standard error."""
-        return self.error is not None and abs(self.delta) < 2 * self.error
 
 
 def difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> Difference:

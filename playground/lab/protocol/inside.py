@@ -9,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-View = Literal["flow", "attention", "depth", "credit", "neurons", "lines", "number"]
-"""In the order of the digits 1 to 7."""
+from playground.lab.protocol.step import StepReading
+
+View = Literal["flow", "attention", "depth", "credit", "neurons", "lines", "number", "step"]
+"""In the order of the digits 1 to 8."""
 VIEWS: tuple[View, ...] = (
-    "flow", "attention", "depth", "credit", "neurons", "lines", "number",
+    "flow", "attention", "depth", "credit", "neurons", "lines", "number", "step",
 )  # fmt: skip
 
 Measure = Literal["weight", "size", "push"]
@@ -55,6 +57,8 @@ class Look:
     "wte['e'][3]", "losses[2]", or with the loops of the source that made it, as
     "attn_weights layer 0 h 2 position 3 [1]" and "x#2 layer 0 position 3 [5]" for the second x
     there; "" for none."""
+    weight: tuple[str, int, int] | None = None
+    """(matrix, row, column) of the weight that view 8 opens; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,7 +343,7 @@ class NumberReading:
 
 Reading = (
     FlowReading | AttentionReading | DepthReading | CreditReading | NeuronsReading | LinesReading
-    | NumberReading
+    | NumberReading | StepReading
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import math
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 
@@ -487,6 +487,28 @@ class Training:
         self.trouble = None
 
     # ------------------------------------------------------------ looking
+
+    def leads_from(self, step: int) -> bool:
+        """True if the state after `step` steps can be gone to, and is a part of what is known of
+        this run."""
+        timeline = self.timeline
+        if not timeline.earliest <= step <= self.step:
+            return False
+        return timeline.before(step).step >= self.series.first
+
+    @contextlib.contextmanager
+    def looking_back(self) -> Iterator[None]:
+        """Go to and fro inside, and stand where it stood afterwards, with what was known. Raises
+        LabError, PluginError."""
+        at, trouble, epoch, recent = self.step, self.trouble, self.epoch, self.recent.copy()
+        last, before = self.last, self._before
+        try:
+            yield
+        finally:
+            if self.step != at:
+                self.go_to(at)
+            self.trouble, self.epoch, self.recent = trouble, epoch, recent
+            self.last, self._before = last, before
 
     def weights_before(self) -> array[float] | None:
         """The weights before the last step, which is made again if they were not kept; None if no

@@ -9,8 +9,10 @@ import pytest
 from microgpt.engine import STATE_KINDS
 from microgpt.parameters import parameter_layout
 from playground.hooks.registry import Registry
-from playground.lab.inside.step import Autopsy, StepReading
+from playground.lab.inside.step import Autopsy
 from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.inside import Look
+from playground.lab.protocol.step import StepReading
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -45,6 +47,52 @@ def test_the_step_is_done_as_if_nobody_had_looked(registry: Registry, seen: Seen
     _, session = seen
     assert session.step == 21
     assert bits(session) == bits(at(registry, 21))
+
+
+def test_the_last_step_is_taken_apart_and_the_run_stands_where_it_stood(
+    registry: Registry, seen: Seen
+) -> None:
+    """Also after going back, whatever is looked at, and the run goes on with the same bits."""
+    session, unseen = at(registry, 21), at(registry, 30)
+    training = session.training
+    before = bits(session), training.epoch, list(training.recent), training.last
+    inside = session.look_inside(Look(view="step", weight=WEIGHT))
+    assert inside.reading == seen[0] and not inside.trouble
+    assert (bits(session), training.epoch, list(training.recent), training.last) == before
+    session.go_to(9)
+    reading = session.look_inside(Look(view="step")).reading
+    assert isinstance(reading, StepReading) and reading.step == 9 == session.step
+    assert bits(session) == bits(at(registry, 9))
+    while session.step < 30:
+        assert session.advance(30 - session.step)
+        assert session.look_inside(Look(view="step")).reading
+    assert bits(session) == bits(unseen)
+    assert session.training.series == unseen.training.series or (
+        list(session.training.series.losses) == list(unseen.training.series.losses)
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "words"),
+    [(0, None, "No step was made yet. Press s"), (3, "anna", "Press d to return")],
+)
+def test_a_step_that_cannot_be_taken_apart_is_said(
+    registry: Registry, step: int, text: str | None, words: str
+) -> None:
+    inside = at(registry, step).look_inside(Look(view="step", text=text))
+    assert inside.reading is None and words in inside.trouble
+    assert len(inside.positions) > 2, "the text is shown all the same"
+
+
+def test_a_step_before_the_states_that_are_kept_cannot_be_taken_apart(registry: Registry) -> None:
+    session = at(registry, 12)
+    session.training.timeline.begin_at(session.training.keyframe())
+    inside = session.look_inside(Look(view="step"))
+    assert "Step 12 cannot be done again" in inside.trouble
+    session.advance(1)
+    inside = session.look_inside(Look(view="step", weight=WEIGHT))
+    assert isinstance(inside.reading, StepReading) and inside.reading.step == 13
+    assert inside.reading.weight is not None and inside.reading.weight.steps == ()
 
 
 def test_losses_and_norms_are_those_of_the_step(registry: Registry, seen: Seen) -> None:

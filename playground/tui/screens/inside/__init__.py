@@ -1,4 +1,4 @@
-"""The microscope: one screen for one text, inside the model, in seven views.
+"""The microscope: one screen for one text, inside the model, in eight views.
 
 `screen.py` has the keys, one file draws each view, `state.py` holds what a person chose, `page.py`
 what the views draw with, `top.py` the text as tiles above every view, `graph_names.py` the names by

@@ -189,6 +189,11 @@ class NumberView(ViewPage):
             state.change(unfolded=(*state.look.unfolded, node.node))
         return None
 
+    def weight(self, inside: Inside, state: InsideState) -> tuple[str, int, int] | None:
+        """The matrix, row and column of the chosen number; None if it is no weight."""
+        node, _ = self._at(inside, state)
+        return (node.matrix, node.row, node.column) if node.matrix else None
+
     @override
     def up(self, inside: Inside, state: InsideState) -> None:
         """Open the chosen number; if it is open, the first one that is made from it."""

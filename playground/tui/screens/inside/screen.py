@@ -1,4 +1,4 @@
-"""The microscope: one text inside the model, in seven views, live while the run trains.
+"""The microscope: one text inside the model, in eight views, live while the run trains.
 
 INSIDE_BINDINGS declares every key; the line of keys and the help are made from INSIDE_BINDINGS.
 """
@@ -33,6 +33,7 @@ from playground.tui.screens.inside.neurons import NeuronsView
 from playground.tui.screens.inside.number import NumberView
 from playground.tui.screens.inside.page import Page, ViewPage
 from playground.tui.screens.inside.state import InsideState, Place, within
+from playground.tui.screens.inside.step import StepView
 from playground.tui.screens.inside.top import draw_top
 from playground.tui.screens.inside.words import EMPTY, HELP, SEEN, TITLES, WAITING
 from playground.tui.widgets.literal_input import LiteralInput
@@ -321,9 +322,20 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         return self.view.number(inside, self.state) if inside is not None else None
 
     @property
+    def _weight(self) -> tuple[str, int, int] | None:
+        """The weight that is chosen in Number."""
+        inside = self.inside
+        if inside is None or not isinstance(self.view, NumberView):
+            return None
+        return self.view.weight(inside, self.state)
+
+    @property
     def _opened(self) -> bool:
-        """True if a neuron is opened here."""
-        return self.view.name == "neurons" and self.state.look.neuron is not None
+        """True if a neuron or a weight is opened here."""
+        look = self.state.look
+        return (self.view.name == "neurons" and look.neuron is not None) or (
+            self.view.name == "step" and look.weight is not None
+        )
 
     @property
     def _escape_words(self) -> str:
@@ -376,6 +388,9 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         self.show_view(VIEWS[(at + by) % len(VIEWS)])
 
     def show_view(self, view: View) -> None:
+        weight = self._weight
+        if view == "step" and weight is not None:
+            self.state.change(weight=weight)
         self.state.change(view=view)
         self._changed()
 
@@ -543,7 +558,9 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         if self.query_one("#inside-text").has_class("-shown"):
             self._hide_field()
         elif self._opened:
-            self.state.change(neuron=None)
+            self.state.change(
+                **({"weight": None} if self.view.name == "step" else {"neuron": None})
+            )
             self._changed()
         elif self.state.zoomed and self.view.zooms:
             self.action_zoom()
@@ -576,5 +593,6 @@ VIEW_PAGES = _pages(
         NeuronsView(),
         LinesView(),
         NumberView(),
+        StepView(),
     ]
 )

@@ -12,6 +12,7 @@ TITLES: dict[View, str] = {
     "neurons": "Neurons",
     "lines": "Lines",
     "number": "Number",
+    "step": "Step",
 }
 
 SEEN: dict[View, str] = {
@@ -42,6 +43,10 @@ SEEN: dict[View, str] = {
     "number": (
         "One number and what it is made from. Its gradient says by how much the loss grows when "
         "the number does."
+    ),
+    "step": (
+        "What the last step did, and who made it do that: how much of each matrix's update was "
+        "memory of earlier steps, and how much each letter pulled."
     ),
 }
 
@@ -112,6 +117,21 @@ HELP: dict[View, str] = {
         "up: they stand above it, marked ↖, and u goes up to the first. Enter opens and closes "
         "a number; Enter on a weight leaves for that weight in Parameters, and i comes back "
         "here. backspace goes back to the number before."
+    ),
+    "step": (
+        "The last step is done again from the state before it, so nothing here is estimated. g·Δθ "
+        "is what the gradient foretells for the step's own text; what the loss did beside that is "
+        "curvature: the step was too long to be straight. A row of the table is a matrix. ‖Δ‖/‖θ‖ "
+        "says how far it was moved, in lengths of its own: about 0.001 is usual. cos says whether "
+        "the gradient points the way that the first moment m of Adam remembers: 1 the same way, "
+        "0 across, -1 against. The shares add up to 1 in each row; one below 0 pulled the other "
+        "way. That is exact, since Adam's update is linear in the gradients once √v̂ is known. "
+        "Held out tells what the step did to texts that the model never learns from: ± is the "
+        "standard error of the difference, text by text. The gradient check nudges all weights in "
+        "a random direction and compares the slope of the loss with the gradient: 1.000 if the "
+        "engine's gradient is right. Enter opens the weight of the matrix that was moved farthest; "
+        "8 on a weight in Number opens that one. Enter on an opened weight leaves for Parameters, "
+        "o opens the weight in Number, esc closes it."
     ),
 }
 WAITING = "Looking ..."
