@@ -29,7 +29,15 @@ _KINDS: tuple[ComponentKind, ...] = get_args(ComponentKind)
 _INDEX = "(0|[1-9][0-9]{0,8})"
 _IN_LAYER = re.compile(rf"{_INDEX}\.{_INDEX}", re.ASCII)
 _ALONE = re.compile(_INDEX, re.ASCII)
-_WEIGHT = re.compile(rf"([a-z0-9_.]+)\[{_INDEX},{_INDEX}\]", re.ASCII)
+_MATRIX = re.compile("[a-z0-9_.]{1,100}", re.ASCII)
+_WEIGHT = re.compile(rf"({_MATRIX.pattern})\[{_INDEX},{_INDEX}\]", re.ASCII)
+_NUMBER = re.compile(
+    r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?", re.ASCII | re.IGNORECASE
+)
+_BETWEEN = "; "
+"""Stands between the operations of a text."""
+_NAMED = 3
+"""Operations that are named one by one in words."""
 _EXAMPLES = "head:0.2, neuron:0.17, position:3, token:5, matrix:wpe or weight:wte[4,1]=0.5"
 
 
@@ -71,7 +79,7 @@ class Operation:
     order of `weights_of`."""
 
     def __str__(self) -> str:
-        """As `operation_of` reads it, where the operation takes a part out or sets one weight."""
+        """As `operation_of` reads it: every value with all its digits."""
         if self.values == (0.0,) and self.component.kind != "weight":
             return str(self.component)
         return f"{self.component}={','.join(map(repr, self.values))}"
@@ -92,38 +100,53 @@ class HeadWrite:
     it, so that one row serves all."""
 
 
-def component_of(text: str, config: ModelConfig) -> Component:
+def component_of(text: str, config: ModelConfig | None = None) -> Component:
     """The component that the text names, as "head:0.2" for head 2 of layer 0.
 
-    ValueError, in words, for a text that names none and for a component that this model has not.
+    ValueError, in words, for a text that names none and for a component that this model has not;
+    without a model, any component that some model may have is taken.
     """
     kind, _, rest = text.strip().partition(":")
     component = _read(kind, rest)
     if component is None:
-        raise ValueError(f"{text.strip()!r} names no part of a model; write {_EXAMPLES}")
-    _check(component, config)
+        raise ValueError(f"{_excerpt(text)} names no part of a model; write {_EXAMPLES}")
+    if config is not None:
+        _check(component, config)
     return component
 
 
-def operation_of(text: str, config: ModelConfig) -> Operation:
+def operation_of(text: str, config: ModelConfig | None = None) -> Operation:
     """The operation that the text describes: a component alone is taken out, and after "=" stands
-    the number that its weights become.
+    the number that its weights become, or a number for each of them with commas between.
 
-    ValueError, in words, as of `component_of`, and for what is no finite number.
+    ValueError, in words, as of `component_of`, for what is no finite number, and for another count
+    of numbers than the component has weights.
     """
-    name, equals, number = text.partition("=")
+    name, equals, numbers = text.partition("=")
     component = component_of(name, config)
     if not equals:
         if component.kind == "weight":
             raise ValueError(f"{component} needs a value, as in {component}=0.5")
         return Operation(component)
-    try:
-        value = float(number)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f"{number.strip()!r} is no number that a weight can be")
-    return Operation(component, (value,))
+    values = tuple(_number(one) for one in numbers.split(","))
+    if len(values) > 1 and (config is not None or component.kind == "weight"):
+        count = len(weights_of(component, config)) if config is not None else 1
+        if len(values) != count:
+            raise _another_count(component, count, values)
+    return Operation(component, values)
+
+
+def operations_of(text: str, config: ModelConfig | None = None) -> tuple[Operation, ...]:
+    """The operations of a text, in order, as `written` writes them; none in an empty text.
+
+    ValueError, in words, as of `operation_of`.
+    """
+    return tuple(operation_of(one, config) for one in text.split(_BETWEEN)) if text else ()
+
+
+def written(operations: Sequence[Operation]) -> str:
+    """The operations as one text: "head:0.2; weight:wte[4,1]=0.5"."""
+    return _BETWEEN.join(map(str, operations))
 
 
 def weights_of(component: Component, config: ModelConfig) -> list[int]:
@@ -170,9 +193,7 @@ def operate(
         if len(values) == 1:
             values = values * len(places)
         if len(values) != len(places):
-            raise ValueError(
-                f"{operation.component} has {len(places):,} weights, and not {len(values):,}"
-            )
+            raise _another_count(operation.component, len(places), values)
         for place, value in zip(places, values, strict=True):
             found[place] = value
     return found
@@ -199,16 +220,86 @@ def components(config: ModelConfig) -> Iterator[Component]:
     yield from (Component("position", index=index) for index in range(config.block_size))
 
 
+# ---------------------------------------------------------------- in words
+
+
+def words_of(component: Component) -> str:
+    """A component as a person calls it: "head 2 of layer 0"."""
+    match component.kind:
+        case "head" | "neuron":
+            return f"{component.kind} {component.index} of layer {component.layer}"
+        case "position" | "token":
+            return f"{component.kind} {component.index}"
+        case "matrix":
+            return component.matrix
+        case "weight":
+            return f"{component.matrix}[{component.index},{component.column}]"
+
+
+def done(operations: Sequence[Operation]) -> str:
+    """What operations did: "head 2 of layer 0 cut"."""
+    return _listed([_done(one) for one in operations])
+
+
+def held(operations: Sequence[Operation]) -> str:
+    """What is held: "head 2 of layer 0 at 0"."""
+    return _listed([_held(one) for one in operations])
+
+
+def named(operations: Sequence[Operation]) -> str:
+    """The components of operations: "head 2 of layer 0"."""
+    return _listed([words_of(one.component) for one in operations])
+
+
+def _done(operation: Operation) -> str:
+    name, values = words_of(operation.component), operation.values
+    if len(values) > 1:
+        return f"{name} put in"
+    if values[0] == 0 and operation.component.kind != "weight":
+        return f"{name} cut"
+    return f"{name} set to {values[0]:g}"
+
+
+def _held(operation: Operation) -> str:
+    name, values = words_of(operation.component), operation.values
+    return f"{name} at given values" if len(values) > 1 else f"{name} at {values[0]:g}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    shown, more = ", ".join(words[:_NAMED]), len(words) - _NAMED
+    return f"{shown} and {more:,} more" if more > 0 else shown
+
+
+# ---------------------------------------------------------------- the parts of a text
+
+
 def _read(kind: str, rest: str) -> Component | None:
     if kind in ("head", "neuron") and (found := _IN_LAYER.fullmatch(rest)):
         return Component(_kind(kind), int(found[1]), int(found[2]))
     if kind in ("position", "token") and (found := _ALONE.fullmatch(rest)):
         return Component(_kind(kind), index=int(found[1]))
-    if kind == "matrix" and rest:
+    if kind == "matrix" and _MATRIX.fullmatch(rest):
         return Component("matrix", matrix=rest)
     if kind == "weight" and (found := _WEIGHT.fullmatch(rest)):
         return Component("weight", index=int(found[2]), matrix=found[1], column=int(found[3]))
     return None
+
+
+def _number(text: str) -> float:
+    """The finite number that a text writes. ValueError for another text."""
+    value = float(text) if _NUMBER.fullmatch(text.strip()) else math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{_excerpt(text)} is no number that a weight can be")
+    return value
+
+
+def _another_count(component: Component, count: int, values: Sequence[float]) -> ValueError:
+    return ValueError(f"{component} has {count:,} weights, and not {len(values):,}")
+
+
+def _excerpt(text: str) -> str:
+    text = text.strip()
+    return repr(text if len(text) <= 40 else text[:39] + "…")
 
 
 def _kind(text: str) -> ComponentKind:

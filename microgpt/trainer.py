@@ -71,6 +71,18 @@ class Stretch:
     """Why there are fewer steps than were asked for; None if there are not."""
 
 
+def joined(parts: Sequence[Stretch]) -> Stretch:
+    """Several stretches, one after the other, as one. parts: at least one; the last result that
+    there is counts."""
+    losses, rates = array("d"), array("d")
+    for part in parts:
+        losses.extend(part.losses)
+        rates.extend(part.learning_rates)
+    last = next((part.last for part in reversed(parts) if part.last is not None), None)
+    tokens = sum(part.tokens for part in parts)
+    return Stretch(losses, rates, tokens, last, parts[-1].diverged)
+
+
 def linear_factor(step: int, steps: int) -> float:
     """microgpt.py's schedule: what the learning rate is multiplied by at 0-based `step`."""
     return linear_decay(1.0, step, steps)

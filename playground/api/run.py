@@ -161,6 +161,8 @@ class RunExport:
     """(rows, columns) of each matrix, in the flat order."""
     weights: array[float]
     """All weights, flat, float64."""
+    edits: Sequence[tuple[int, str]] = ()
+    """(step, words) pairs of what was set, cut or held by hand after these steps."""
 
 
 @runtime_checkable

@@ -2,8 +2,12 @@
 
 All tensors are float64. Those of the model are named as Karpathy's matrices (wte, wpe, lm_head,
 layer0.attn_wq ...); first_moment.* and second_moment.* are Adam's, gradients.* are for the screen.
-series.losses and series.learning_rates are the series; metric.* has a (step, value) pair in each
-row. Everything else is text in the header's metadata.
+before.* are the weights as the last step left them, in a file whose weights were operated on after
+that step. series.losses and series.learning_rates are the series; metric.* has a (step, value) pair
+in each row. Everything else is text in the header's metadata.
+
+A file whose run was operated on has version 2, so that an earlier version of this program, which
+would go on without what is held, refuses it. All other files have version 1.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from microgpt.shell import shell_word
 from playground.files import NoFileError, open_file, write_whole
 from playground.hooks.errors import one_line
 from playground.hooks.sources import expanded
-from playground.lab.edits import Edits, rate_of
+from playground.lab.edits import WEIGHTS, EditedField, Edits, edit_of, rate_of
 from playground.lab.floats import as_bytes as as_bytes
 from playground.lab.floats import check_pairs, check_second_moment, floats_of
 from playground.lab.paths import hindrance, target_of
@@ -48,10 +52,18 @@ from playground.strict import (
 )
 
 FORMAT = "microgpt-play"
-VERSION = 1
+VERSION = 2
 METRIC = "metric."
+_BEFORE = "before."
 MAX_HEADER = 32 << 20
 """Bytes of the longest header; half as many if not all is ASCII, which takes more memory."""
+_EDITED: Mapping[str, EditedField] = {
+    "edits": "learning_rate",
+    "engines": "engine",
+    "surgery": "surgery",
+    "hold": "hold",
+}
+"""The field of edits by the name of the text that has them in the header."""
 _METRICS = 1000
 _EDITS = 10_000
 _EVALUATIONS = 1_000_000
@@ -159,6 +171,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         ("first_moment.", checkpoint.first_moment),
         ("second_moment.", checkpoint.second_moment),
         ("gradients.", checkpoint.gradients),
+        (_BEFORE, checkpoint.before),
     ):
         for matrix in parameter_layout(config):
             part = data[8 * matrix.offset : 8 * (matrix.offset + matrix.size)]
@@ -169,7 +182,7 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         add(METRIC + label, pairs, len(pairs) // 16, 2)
     metadata = {
         "format": FORMAT,
-        "version": str(VERSION),
+        "version": str(VERSION if checkpoint.edits.surgical else 1),
         "spec": checkpoint.spec,
         "tokenizer": checkpoint.tokenizer,
         "step": str(checkpoint.step),
@@ -182,6 +195,9 @@ def to_bytes(checkpoint: Checkpoint) -> bytes:
         "data": checkpoint.data,
         "repeatable": json.dumps(checkpoint.repeatable),
         "sampling": json.dumps(checkpoint.sampling and dataclasses.asdict(checkpoint.sampling)),
+    }
+    metadata |= {
+        field: json.dumps(made) for field in WEIGHTS if (made := checkpoint.edits.of_field(field))
     }
     return bytes(safetensors.serialize(tensors, metadata))
 
@@ -392,7 +408,7 @@ def _assemble(metadata: Mapping[str, str], tensors: _Tensors) -> Checkpoint:
     since = written_whole(said("since_step", "0"), "since_step", most=step)
     steps = spec.steps - since  # a future beyond the end, as a fork may have, is of no use
     prefixes = ["", "first_moment.", "second_moment."]
-    prefixes += ["gradients."] if "gradients.wte" in tensors else []
+    prefixes += [one for one in ("gradients.", _BEFORE) if f"{one}wte" in tensors]
     places = {
         prefix: [
             tensors.fitting(prefix + matrix.name, matrix.rows, matrix.columns) for matrix in layout
@@ -421,6 +437,7 @@ def _assemble(metadata: Mapping[str, str], tensors: _Tensors) -> Checkpoint:
         second_moment=values["second_moment."],
         tokenizer=said("tokenizer"),
         gradients=values.get("gradients.", b""),
+        before=values.get(_BEFORE, b""),
         base_learning_rate=rate_of(
             _decimal(said("base_learning_rate", most=40), "base_learning_rate")
         ),
@@ -431,12 +448,10 @@ def _assemble(metadata: Mapping[str, str], tensors: _Tensors) -> Checkpoint:
             (at, number(loss, "a held-out loss", nan=True))
             for at, loss in _pairs(said("evaluations", "[]"), "evaluations", _EVALUATIONS)
         ),
-        edits=Edits.pairs(
-            [(at, rate_of(one)) for at, one in _pairs(said("edits", "[]"), "edits")],
-            [
-                (at, name_of(one, "an engine"))
-                for at, one in _pairs(said("engines", "[]"), "engines")
-            ],
+        edits=Edits.of(
+            edit_of(at, field, value)
+            for name, field in _EDITED.items()
+            for at, value in _pairs(said(name, "[]"), name)
         ),
         repeatable=flag(parsed(said("repeatable", "true"), "repeatable"), "repeatable"),
         sampling=sampling_of(parsed(said("sampling", "null"), "sampling")),

@@ -2,19 +2,37 @@
 
 Training follows from the RunSpec and the edits alone: a replay with the same edits makes the same
 steps, bit for bit.
+
+An edit of the field "surgery" says what is done to the weights after its step, and an edit of the
+field "hold" which of them keep their values from then on, until a later edit of that field. All
+that is done after one step is one text, and an empty text is how it is taken back: the record of an
+edit is never removed, so that a process that dies in the middle of it leaves the one or the other.
+The numbers stand in the text with all their digits. A replay needs nothing else, not the step or
+the run that something was put in from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
+from microgpt.surgery import Operation, done, held, named, operations_of, words_of, written
 from playground.strict import Refusal, name_of, number
+from playground.strict import text_of as bounded
 
-EditedField = Literal["learning_rate", "engine"]
+EditedField = Literal["learning_rate", "engine", "surgery", "hold"]
+WEIGHTS: tuple[EditedField, EditedField] = ("surgery", "hold")
+"""The fields of edits that change weights."""
 _MAX_RATE = 1e12
 _LONG = 10_000
+LONGEST = 1_000_000
+"""Characters of the longest text of operations: about 50,000 weights that are put in with all their
+digits."""
+MOST = 8_000_000
+"""Characters of all such texts of one run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +42,8 @@ class Edit:
     step: int
     field: EditedField
     value: float | str
-    """A base learning rate, or the name of an engine."""
+    """A base learning rate, the name of an engine, or operations as `text_of` writes
+    them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +88,11 @@ class Edits:
     @property
     def engines(self) -> tuple[tuple[int, str], ...]:
         """(step, engine) pairs, in order."""
-        return tuple((one.step, str(one.value)) for one in self.made if one.field == "engine")
+        return self.of_field("engine")
+
+    def of_field(self, field: EditedField) -> tuple[tuple[int, str], ...]:
+        """(step, value) pairs of a field whose values are texts, in order."""
+        return tuple((one.step, str(one.value)) for one in self.made if one.field == field)
 
     # ------------------------------------------------------------ what is in force
 
@@ -82,6 +105,22 @@ class Edits:
         """The engine after `step` steps and the edits made there. first: the engine at the run's
         start."""
         return str(self._latest("engine", step, first))
+
+    def held_at(self, step: int) -> str:
+        """What is held from `step` on, as the text of an edit; "" if nothing is."""
+        return str(self._latest("hold", step, ""))
+
+    def surgery_at(self, step: int) -> str:
+        """What is done to the weights after exactly `step` steps, as the text of an edit; "" if
+        nothing is."""
+        return next(
+            (str(one.value) for one in self.made if one.step == step and one.field == "surgery"), ""
+        )
+
+    @property
+    def surgical(self) -> bool:
+        """True if anything was done to the weights, or held."""
+        return any(one.value for one in self.made if one.field in WEIGHTS)
 
     def _latest(self, field: EditedField, step: int, first: float | str) -> float | str:
         for one in reversed(self.made):
@@ -104,8 +143,79 @@ class Edits:
         return Edits.of((*self.made, *edits))
 
     def told(self) -> tuple[tuple[int, str], ...]:
-        """(step, edit in words) pairs, in order."""
-        return tuple(sorted((one.step, _words(one)) for one in self.made))
+        """(step, edit in words) pairs, in order. What was taken back, and so changes nothing, is
+        left out."""
+        return tuple(sorted((one.step, words) for one in self.made if (words := self._words(one))))
+
+    def told_at(self, step: int, fields: Iterable[EditedField] = WEIGHTS) -> tuple[str, ...]:
+        """The edits of these fields that were made after exactly `step` steps, in words."""
+        here = (one for one in self.made if one.step == step and one.field in fields)
+        return tuple(words for one in here if (words := self._words(one)))
+
+    def taken_back(self, now: Edits, step: int) -> str:
+        """What was done to the weights at a step by these edits and is not done by the edits
+        `now`, which begin alike, in words."""
+        kept = len(operations_in(now.surgery_at(step)))
+        gone = operations_in(self.surgery_at(step))[kept:]
+        told = [done(gone)] if gone else []
+        if self.held_at(step) != now.held_at(step):
+            told += self.told_at(step, ("hold",))
+        return ", ".join(told)
+
+    def _words(self, edit: Edit) -> str:
+        """The edit in words; "" if nothing follows from it."""
+        match edit.field:
+            case "engine":
+                return f"{edit.value} engine"
+            case "learning_rate":
+                return f"learning rate {float(edit.value):g}"
+            case "surgery":
+                return done(operations_in(str(edit.value)))
+            case "hold":
+                before, now = self.held_at(edit.step - 1), str(edit.value)
+                if now == before:
+                    return ""
+                return (
+                    f"held: {held(operations_in(now))}"
+                    if now
+                    else f"released: {named(operations_in(before))}"
+                )
+
+
+def text_of(operations: Sequence[Operation]) -> str:
+    """The operations as the text of an edit. ValueError, in words, for a number that is not finite,
+    and if the text is too long."""
+    exact = [replace(one, values=tuple(map(float, one.values))) for one in operations]
+    for one in exact:
+        if not all(map(math.isfinite, one.values)):
+            raise ValueError(f"{words_of(one.component)} cannot be set to nan or inf")
+    text = written(exact)
+    if len(text) > LONGEST:
+        count = sum(len(one.values) for one in operations)
+        raise ValueError(
+            f"what is done after one step takes {len(text):,} characters to write down with all "
+            f"digits of its {count:,} numbers; {LONGEST:,} are the most"
+        )
+    return text
+
+
+def checked(text: object, name: str) -> str:
+    """The text that somebody else may have written, if `text_of` writes such a text. Raises
+    Refusal."""
+    found = bounded(text, name, LONGEST)
+    try:
+        fine = written(operations_of(found)) == found
+    except ValueError as error:
+        raise Refusal(f"{name} cannot be: {error}") from None
+    if not fine:
+        raise Refusal(f"{name} is not as this program writes it")
+    return found
+
+
+@lru_cache(maxsize=64)
+def operations_in(text: str) -> tuple[Operation, ...]:
+    """The operations of an edit's text."""
+    return operations_of(text)
 
 
 def rate_of(value: object) -> float:
@@ -121,10 +231,6 @@ def edit_of(step: int, field: object, value: object) -> Edit:
         return Edit(step, "learning_rate", value)  # as it was written
     if field == "engine":
         return Edit(step, "engine", name_of(value, "an engine", _LONG))
+    if field == "surgery" or field == "hold":
+        return Edit(step, field, checked(value, "what was done to the weights"))
     raise Refusal("something was set that cannot be")
-
-
-def _words(edit: Edit) -> str:
-    if edit.field == "engine":
-        return f"{edit.value} engine"
-    return f"learning rate {float(edit.value):g}"

@@ -6,11 +6,12 @@ setting may change only if the weights, and the record so far, keep their meanin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from playground.lab.edits import Edit
+from microgpt.surgery import Operation
+from playground.lab.edits import WEIGHTS, Edit, Edits, operations_in, text_of
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.spec import RunSpec, SpecError
@@ -100,14 +101,24 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Sett
     )
 
 
-def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Checkpoint | None]:
+def forked(
+    checkpoint: Checkpoint,
+    changes: Mapping[str, Any],
+    operations: Sequence[Operation] = (),
+    held: Sequence[Operation] | None = None,
+) -> tuple[str, Checkpoint | None]:
     """(RunSpec as JSON, checkpoint to open) of the run that goes on from this state with `changes`,
-    by dotted field. The checkpoint is None for a fork at step 0, which begins anew.
+    by dotted field. The checkpoint is None for a fork at step 0, which begins anew, unless its
+    weights are operated on.
+
+    operations: what is done to the weights first. held: what keeps its values from there on; None
+    for what this run holds.
 
     A new learning rate or engine is an edit at the step, so that the earlier steps can still be
     replayed. Any other change that steers the training rules this replay out: the earliest step is
     then the fork's own. Raises LabError with `problems` for settings that may not change, and for
-    values that cannot be.
+    values that cannot be; LabError for operations that are too long to write down. Whether they fit
+    the model shows when the fork is opened.
     """
     step = checkpoint.step
     problems = {field: why for field in changes if (why := why_only_from_start(field, step))}
@@ -120,15 +131,16 @@ def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Che
         raise _refused(error.problems) from error
     if asked.steps < step:
         raise _refused({STEPS: f"must be {step:,} or more: so many are done already"})
-    if step == 0:
-        return asked.to_json(), None
     now, then = flat(present), flat(asked.model_dump())
     changed = {field for field in (*now, *then) if now.get(field) != then.get(field)}
+    by_hand = _by_hand(checkpoint, operations, held)
+    if step == 0:
+        return asked.to_json(), _operated_start(checkpoint, asked, by_hand, changed)
     # The spec keeps the learning rate and the engine of the run's start; the edits have the later
     # ones.
     began = RunSpec.parse(checkpoint.spec)
     spec = asked.replace({RATE: began.optimizer.learning_rate, ENGINE: began.engine}).to_json()
-    edits = checkpoint.edits.until(step)
+    edits = checkpoint.edits.until(step).having(*by_hand)
     if RATE in changed:
         edits = edits.having(Edit(step, "learning_rate", asked.optimizer.learning_rate))
     if ENGINE in changed:
@@ -139,6 +151,49 @@ def forked(checkpoint: Checkpoint, changes: Mapping[str, Any]) -> tuple[str, Che
         edits=edits,
         base_learning_rate=asked.optimizer.learning_rate,
         repeatable=checkpoint.repeatable and changed <= REPLAYED,
+    )
+
+
+def _by_hand(
+    checkpoint: Checkpoint, operations: Sequence[Operation], held: Sequence[Operation] | None
+) -> list[Edit]:
+    """The edits that do this at the checkpoint's step, after what was done there."""
+    step, edits = checkpoint.step, checkpoint.edits
+    try:
+        made = []
+        if operations:
+            done = operations_in(edits.surgery_at(step))
+            made.append(Edit(step, "surgery", text_of([*done, *operations])))
+        if held is not None and text_of(held) != edits.held_at(step):
+            made.append(Edit(step, "hold", text_of(held)))
+    except ValueError as error:
+        raise LabError(Failure("This cannot be done to the weights", f"{error}.")) from error
+    return made
+
+
+def _operated_start(
+    checkpoint: Checkpoint, asked: RunSpec, by_hand: Sequence[Edit], changed: Set[str]
+) -> Checkpoint | None:
+    """The state before the first step of a fork at step 0, if anything is done to its weights."""
+    edits = checkpoint.edits.until(0).having(*by_hand)
+    edits = Edits.of(one for one in edits if one.field in WEIGHTS)
+    if not edits.surgical:
+        return None
+    others = [one for one in changed if one.partition(".")[0] in ("model", "tokenizer", "dataset")]
+    if others:
+        why = "what was done to the weights at step 0 belongs to the model as it is"
+        raise _refused(dict.fromkeys(others, why))
+    return Checkpoint(
+        spec=asked.to_json(),
+        step=0,
+        weights=b"",
+        first_moment=b"",
+        second_moment=b"",
+        tokenizer=checkpoint.tokenizer,
+        base_learning_rate=asked.optimizer.learning_rate,
+        edits=edits,
+        data=checkpoint.data,
+        sampling=checkpoint.sampling,
     )
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from microgpt.surgery import Operation
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
@@ -50,7 +52,8 @@ from playground.lab.run.probes import Prober
 from playground.lab.run.sampling import Sampler, Texts
 from playground.lab.run.setup import PreparedRun, check_states, prepare_run
 from playground.lab.run.speed import Speedometer
-from playground.lab.run.training import Training, state_of
+from playground.lab.run.state import state_of
+from playground.lab.run.training import Training
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 
 if TYPE_CHECKING:
@@ -351,7 +354,16 @@ class Session:
         if self.recorder is not None:
             self.recorder.seconds += seconds
             self.recorder.note(self.state)
+        self._take_up()
         return self.trouble is None
+
+    def _take_up(self) -> None:
+        """Do to the weights what a known future does to them here, after all that looks at the
+        state as the step left it."""
+        try:
+            self.training.take_up()
+        except PluginError as error:
+            self.training.trouble = failure_of(error)
 
     def _probe(self) -> None:
         """Ask the probes if this step is due."""
@@ -374,6 +386,7 @@ class Session:
         done = self.training.forward(most)
         if self.recorder is not None and self.training.series.head > head:
             self.recorder.note(self.state)  # the run was never here before
+        self._take_up()
         return done
 
     def edit(self, changes: Mapping[str, KnobValue]) -> None:
@@ -401,6 +414,39 @@ class Session:
         with plugin_failures():
             made = made or self.engines.get(name, _ignore)
             self.training.use(self.engines.full_name(name), made)
+
+    def operate(self, operations: Sequence[Operation]) -> None:
+        """Do this to the weights before the next step. Raises LabError."""
+        with self._surgery():
+            self.training.operate(operations)
+
+    def hold(self, operations: Sequence[Operation]) -> None:
+        """Hold these weights, and no others, at their values from here on. Raises LabError."""
+        with self._surgery():
+            self.training.hold(operations)
+
+    def undo(self) -> str:
+        """Take back what was done last to the weights at this step; returns what that was, in
+        words. Raises LabError, also if there is nothing."""
+        with self._surgery():
+            undone = self.training.undo()
+        if not undone:
+            raise LabError(
+                Failure(
+                    "There is nothing to take back here",
+                    "Nothing was done to the weights at this step. Go back to the step after which "
+                    "it was done, and take it back there.",
+                )
+            )
+        return undone
+
+    @contextmanager
+    def _surgery(self) -> Iterator[None]:
+        try:
+            with plugin_failures():
+                yield
+        except ValueError as error:
+            raise LabError(Failure("This cannot be done to the weights", f"{error}.")) from error
 
     # ------------------------------------------------------------ looking
 

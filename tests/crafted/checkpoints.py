@@ -173,7 +173,7 @@ def _of_metadata(parts: Parts) -> Iterator[Craft]:
     yield Craft("a held-out loss in words", parts.saying(evaluations='[[20, "low"]]'))
     yield Craft("no format", parts.saying(format=None))
     yield Craft("another format", parts.saying(format="pt"))
-    yield Craft("a later version", parts.saying(version="2"))
+    yield Craft("a later version", parts.saying(version="3"))
     yield Craft("a version of many digits", parts.saying(version="9" * 9_999))
     yield Craft("no version", parts.saying(version=None))
     yield Craft("a long edit", parts.saying(engines=json.dumps([[20, "x" * 20_000]])))

@@ -200,7 +200,7 @@ def headed(header: str) -> bytes:
         (lambda data: data[:-100], "damaged"),
         (lambda data: data + b"more", "damaged"),
         (lambda _: headed('{"__metadata__": 3}'), "not a checkpoint of"),
-        (lambda data: edited(data, version="2"), "newer"),
+        (lambda data: edited(data, version="3"), "newer"),
         (lambda data: edited(data, version="²"), "newer"),
         (lambda data: edited(data, version="9" * 9_999), "newer"),
         (lambda data: edited(data, format="pt"), "not a checkpoint of"),

@@ -11,9 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+from microgpt.config import ModelConfig
+from microgpt.surgery import (
+    Component,
+    Operation,
+    components,
+    operate,
+    operations_of,
+    weights_of,
+    written,
+)
 from playground.hooks.registry import Registry
+from playground.lab.edits import WEIGHTS
 from playground.lab.fork import forked
 from playground.lab.protocol.commands import Open
+from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.run import Recording
 from playground.lab.run.guard import Activity
 from playground.lab.session import Session, open_session
@@ -22,6 +36,34 @@ from playground.lab.store.store import Store
 
 RATE = "optimizer.learning_rate"
 RATES = (0.001, 0.005, 0.02, 0.05)
+LIKELY = {
+    "step": 3,
+    "back": 3,
+    "run": 4,
+    "seek": 4,
+    "edit": 3,
+    "switch": 2,
+    "fork": 1,
+    "reopen": 2,
+    "other": 1,
+    "operate": 3,
+    "hold": 2,
+    "undo": 3,
+}
+"""The moves of a walk, and how often each is made."""
+
+
+def random_operations(dice: random.Random, config: ModelConfig) -> list[Operation]:
+    """One or two operations on parts of this model: parts that are cut, set, or put in."""
+    parts = [*components(config), Component("weight", index=1, matrix="wte", column=2)]
+    found = []
+    for part in dice.choices(parts, k=dice.choice((1, 1, 2))):
+        values: tuple[float, ...] = (0.0,)
+        if dice.random() < 0.4:
+            count = dice.choice((1, len(weights_of(part, config))))
+            values = tuple(dice.gauss(0, 0.1) for _ in range(count))
+        found.append(Operation(part, values))
+    return found
 
 
 class State(NamedTuple):
@@ -40,24 +82,40 @@ def state_of(session: Session) -> State:
 
 @dataclass(slots=True)
 class History:
-    """The edits of a run: learning rates and engines, by the step after which each was set."""
+    """The edits of a run, by the step after which each was made."""
 
     rates: dict[int, float] = field(default_factory=dict)
     engines: dict[int, str] = field(default_factory=dict)
+    surgery: dict[int, str] = field(default_factory=dict)
+    """What was done to the weights; "" if that was taken back."""
+    held: dict[int, str] = field(default_factory=dict)
+    """What is held from there on."""
 
     def before(self, step: int) -> tuple[tuple[int, str, float | str], ...]:
         """The edits that had an effect on the first `step` steps, in order."""
         edits: list[tuple[int, str, float | str]] = []
         edits += [(at, RATE, rate) for at, rate in self.rates.items() if at < step]
         edits += [(at, "engine", name) for at, name in self.engines.items() if at < step]
+        edits += [(at, "surgery", done) for at, done in self.surgery.items() if done and at < step]
+        edits += [(at, "hold", held) for at, held in self.held.items() if at < step]
         return tuple(sorted(edits))
 
     def upto(self, step: int) -> History:
         """The history without the edits after `step`."""
-        return History(
-            {at: rate for at, rate in self.rates.items() if at <= step},
-            {at: name for at, name in self.engines.items() if at <= step},
-        )
+        kept = [
+            {at: value for at, value in made.items() if at <= step}
+            for made in (self.rates, self.engines, self.surgery, self.held)
+        ]
+        return History(*kept)  # type: ignore[arg-type]
+
+    def held_at(self, step: int) -> str:
+        """What is held from `step` on."""
+        return max(((at, held) for at, held in self.held.items() if at <= step), default=(0, ""))[1]
+
+    def done_to(self, weights: bytes, step: int, config: ModelConfig) -> bytes:
+        """The weights that the step left, after what was done to them then."""
+        done = operations_of(self.surgery.get(step, "")) + operations_of(self.held_at(step))
+        return operate(config, array("d", weights), done).tobytes()
 
 
 class Straight:
@@ -75,7 +133,10 @@ class Straight:
         session, states = self._ways[edits]
         while session.step < step:
             for at, name, value in edits:
-                if at == session.step:
+                if at == session.step and name in WEIGHTS:
+                    do = session.operate if name == "surgery" else session.hold
+                    do(operations_of(str(value)))
+                elif at == session.step:
                     session.edit({name: value})
             assert session.advance(), session.trouble
             states.append(state_of(session))
@@ -106,11 +167,14 @@ class Walk:
         self._straight, self._engines = straight, engines
         self._history = History()
         self._head = 0
+        self._undo: list[tuple[tuple[str, str], int, tuple[str, str]]] = []
+        """What was done here and held, before and after each change by hand, and the step."""
         self._recorded: dict[int, tuple[History, int]] = {}
         """By run: its edits, and its last step."""
         self._session = self._open(Open(spec.to_json(), recording=Recording(str(store))))
 
     def _open(self, command: Open) -> Session:
+        self._undo.clear()
         return open_session(command, self._registry, lambda _: None, Activity())
 
     def go(self, moves: int) -> None:
@@ -128,10 +192,7 @@ class Walk:
     def _move(self) -> None:
         dice, session = self._dice, self._session
         step, steps = session.step, self._spec.steps
-        what = dice.choices(
-            ("step", "back", "run", "seek", "edit", "switch", "fork", "reopen", "other"),
-            (3, 3, 4, 4, 3, 2, 1, 2, 1),
-        )[0]
+        (what,) = dice.choices([*LIKELY], [*LIKELY.values()])
         self.told.append(f"at {step}: {what}")
         if what == "step" and step < steps:
             assert session.advance(), session.trouble
@@ -150,6 +211,18 @@ class Walk:
             self._history.rates[step] = rate
         elif what == "switch":
             self._switch(dice.choice(self._engines))
+        elif what == "operate":
+            done = self._history.surgery.get(step, "")
+            text = written(some := random_operations(dice, session.training.engine.config))
+            self._by_hand((f"{done}; {text}" if done else text, self._history.held_at(step)))
+            session.operate(some)
+        elif what == "hold":
+            some = random_operations(dice, session.training.engine.config)
+            some = some if dice.random() < 0.7 else []
+            self._by_hand((self._history.surgery.get(step, ""), written(some)))
+            session.hold(some)
+        elif what == "undo":
+            self._take_back()
         elif what == "fork":
             self._fork(dice.choice(RATES))
         elif what == "reopen":
@@ -167,6 +240,31 @@ class Walk:
             self._recorded[run] = self._history, self._head
         self._history = self._history.upto(self._session.step)
         self._head = self._session.step
+
+    def _by_hand(self, now: tuple[str, str]) -> None:
+        """Note that this is done to the weights here, and held from here on."""
+        step = self._session.step
+        before = self._history.surgery.get(step, ""), self._history.held_at(step)
+        if now != before:
+            self._note_future()
+            self._history.surgery[step], self._history.held[step] = now
+            self._undo.append((before, step, now))
+
+    def _take_back(self) -> None:
+        step, history = self._session.step, self._history
+        now = history.surgery.get(step, ""), history.held_at(step)
+        before = "", history.held_at(step - 1)
+        if now == before:
+            with pytest.raises(LabError):
+                self._session.undo()
+            return
+        if self._undo and self._undo[-1][1:] == (step, now):
+            before = self._undo.pop()[0]
+        else:
+            self._undo.clear()
+        self._note_future()
+        self._history.surgery[step], self._history.held[step] = before
+        self._session.undo()
 
     def _switch(self, name: str) -> None:
         full = self._session.engines.full_name(name)
@@ -225,7 +323,10 @@ class Walk:
         session, step = self._session, self._session.step
         straight = self._straight.state(self._history, step)
         there = state_of(session)
-        assert there[:3] == straight[:3], f"the state at {step} is another one"
+        config = session.training.engine.config
+        weights = self._history.done_to(straight.weights, step, config)
+        assert there.weights == weights, f"the weights at {step} are others"
+        assert there[1:3] == straight[1:3], f"the moments at {step} are others"
         if session.training.last is not None:
             assert there.gradients == straight.gradients, f"the gradients at {step} differ"
         losses = session.training.series.losses

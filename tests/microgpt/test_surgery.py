@@ -124,7 +124,7 @@ def test_an_operation_is_written_as_it_is_read(text: str) -> None:
         ("weight:wte[0,0]", "needs a value"),
         ("head:0.1=", "no number"),
         ("head:0.1=nan", "no number"),
-        ("head:0.1=0,5", "no number"),
+        ("head:0.1=0,5", "head:0.1 has 12 weights, and not 2"),
     ],
 )
 def test_what_cannot_be_done_is_said(text: str, said: str) -> None:

@@ -12,18 +12,22 @@ from microgpt.engine import Progress
 from microgpt.terminal import json_text
 from playground.api import Contribution, Exporter, ExportError, RunExport, hookimpl
 
+_BY_HAND = "by_hand"
 _EVERY = 10_000
 """Steps between two signs of progress."""
 
 
 def rows(run: RunExport, progress: Progress) -> Iterator[dict[str, Any]]:
     """One row of each step, in order: "step", and "loss", "learning_rate", "held_out" and the
-    metrics where the step has them. The hold-out loss before the first step is in the row of step
-    0."""
-    extra: dict[int, dict[str, float]] = {}
+    metrics where the step has them, and what was done by hand after it. The hold-out loss before
+    the first step is in the row of step 0."""
+    extra: dict[int, dict[str, Any]] = {}
     for name, pairs in {"held_out": run.evaluations, **run.series}.items():
         for step, value in pairs:
             extra.setdefault(step, {})[name] = value
+    for step, words in run.edits:
+        done = extra.setdefault(step, {})
+        done[_BY_HAND] = f"{done[_BY_HAND]}; {words}" if _BY_HAND in done else words
     last = run.first_step + len(run.losses)
     for step in sorted(step for step in extra if step < run.first_step):
         yield {"step": step, **extra[step]}
@@ -71,10 +75,14 @@ class Csv:
 
     def export(self, run: RunExport, path: Path, progress: Progress) -> None:
         columns = ["step", "loss", "learning_rate", "held_out", *run.series]
+        columns += [_BY_HAND] if run.edits else []
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
             file.write(",".join(map(cell, columns)) + "\n")
-            writer.writerows(rows(run, progress))
+            for row in rows(run, progress):
+                if _BY_HAND in row:
+                    row[_BY_HAND] = _FORMULA.sub("'", row[_BY_HAND])
+                writer.writerow(row)
 
 
 class JsonLines:

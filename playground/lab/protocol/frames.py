@@ -204,6 +204,10 @@ class Frame:
     """The last step whose loss is known: later than `step` after going back."""
     edits: tuple[tuple[int, str], ...] = ()
     """(step, words) for each change by hand, which counts after that step; in order of steps."""
+    by_hand: tuple[str, ...] = ()
+    """What was done to the weights at this step and can be taken back here, in words."""
+    held: str = ""
+    """The weights that keep their values at each step, in words; "" if none do."""
     scored: Scored | None = None
     """What the held-out losses are measured on; None if nothing is held out."""
     record: RecordState | None = None

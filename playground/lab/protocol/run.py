@@ -172,7 +172,9 @@ class Checkpoint:
     spec: str
     step: int
     weights: bytes
-    """float64, little-endian, in parameter order; both moments likewise."""
+    """float64, little-endian, in parameter order; both moments likewise. They are those of the next
+    step: what the edits at `step` say is done to them, in a state of `state_of`. To do it again
+    changes nothing, and whoever opens the checkpoint does."""
     first_moment: bytes
     second_moment: bytes
     tokenizer: str
@@ -202,6 +204,9 @@ class Checkpoint:
     were made under another schedule."""
     sampling: Sampling | None = None
     """The sampling of texts; None if it is not known."""
+    before: bytes = b""
+    """The weights as the last step left them, to take back what was done to them at `step`; empty
+    if `weights` are those."""
     clock: bytes = field(default=b"", compare=False)
     """Step, tokens seen, seconds of training, step ..., float64, from `since_step` on: how long it
     took differs each time the same steps are made."""

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from microgpt.surgery import operate
 from playground.hooks.sources import expanded
-from playground.lab.edits import Edits
+from playground.lab.checkpoint import config_of
+from playground.lab.edits import Edits, operations_in
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.observation import recorded_parts
@@ -166,7 +168,7 @@ def same_settings(spec: str, other: str) -> bool:
 
 def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> Checkpoint | None:
     """The last state before step `at`, from which a replay leads there, with the whole record;
-    None for a run without a step.
+    None for a run without a step or an edit.
 
     Raises LabError if there is no state to begin from.
     """
@@ -174,7 +176,7 @@ def checkpoint_of(record: RunRecord, frames: tuple[Keyframe, ...], at: int) -> C
     if not before and record.earliest > 0:  # the state itself has no gradients, but it opens
         before = [frame for frame in frames if frame.step == at]
     if not before and record.earliest == 0:
-        if record.row.step == 0:
+        if record.row.step == 0 and not record.edits:
             return None
         # The whole run is replayed from the first weights, which follow from the seed.
         return checkpoint_at(record, Keyframe(0, 0, array("d"), array("d"), array("d")))
@@ -196,10 +198,12 @@ def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
         raise LabError(Failure("The recorded settings cannot be", f"{error}.")) from error
     edits = Edits.of(record.edits)
     settings = recorded_parts(record.settings)
+    left, weights = as_bytes(frame.weights), as_bytes(_operated(began, edits, frame))
     return Checkpoint(
         spec=record.spec,
         step=frame.step,
-        weights=as_bytes(frame.weights),
+        weights=weights,
+        before=left if left != weights else b"",
         first_moment=as_bytes(frame.first_moment),
         second_moment=as_bytes(frame.second_moment),
         tokenizer=record.tokenizer_state,
@@ -216,6 +220,24 @@ def checkpoint_at(record: RunRecord, frame: Keyframe) -> Checkpoint:
         sampling=sampling_of(settings.get("sampling")),
         clock=as_bytes(record.clock),
     )
+
+
+def _operated(spec: RunSpec, edits: Edits, frame: Keyframe) -> array[float]:
+    """The weights of a state after what the edits do to them there. Raises LabError."""
+    texts = edits.surgery_at(frame.step), edits.held_at(frame.step)
+    if not any(texts) or not frame.weights:
+        return frame.weights
+    operations = [one for text in texts for one in operations_in(text)]
+    try:
+        return operate(config_of(spec, len(frame.weights)), frame.weights, operations)
+    except ValueError as error:
+        raise LabError(
+            Failure(
+                "The record does not fit its settings",
+                f"What was done to the weights at step {frame.step:,} cannot be done to them: "
+                f"{error}.",
+            )
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

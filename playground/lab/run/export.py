@@ -53,6 +53,7 @@ def run_export(checkpoint: Checkpoint, batches: Iterable[SampleBatch] = ()) -> R
             for matrix in (parameter_layout(config_of(spec, len(weights))) if weights else ())
         },
         weights=weights,
+        edits=checkpoint.edits.until(checkpoint.step).told(),
     )
 
 

@@ -12,9 +12,11 @@ from operator import sub
 from microgpt.anatomy import dissect
 from microgpt.engine import Engine
 from microgpt.parameters import parameter_layout
+from microgpt.surgery import named
 from microgpt.trainer import StepResult
 from playground.api import PanelFacts, TextAnatomy
 from playground.hooks.errors import PluginError
+from playground.lab.edits import operations_in
 from playground.lab.estimate import estimate_step_ms
 from playground.lab.protocol.frames import (
     DocumentFrame,
@@ -92,10 +94,14 @@ def _cut(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def matrix_frames(
-    engine: Engine, views: Sequence[MatrixView], before: array[float] | None
+    engine: Engine,
+    views: Sequence[MatrixView],
+    before: array[float] | None,
+    left: array[float] | None = None,
 ) -> tuple[MatrixFrame, ...]:
     """The matrices on screen; unknown names are left out. before: the weights before the last step;
-    if they are None, an update is all zeros."""
+    if they are None, an update is all zeros. left: the weights after it, if the engine has others
+    since."""
     if not views:
         return ()
     layout = {matrix.name: matrix for matrix in parameter_layout(engine.config)}
@@ -110,6 +116,7 @@ def matrix_frames(
             states[kind] = engine.read(kind)
         values = states[kind][matrix.slice]
         if view.kind == "update":
+            values = left[matrix.slice] if left is not None else values
             old = before[matrix.slice] if before is not None else values
             values = array("d", map(sub, values, old))
         frames.append(MatrixFrame(matrix.name, view.kind, matrix.rows, matrix.columns, values))
@@ -117,12 +124,13 @@ def matrix_frames(
 
 
 def _small(
-    engine: Engine, view: SmallViews, before: array[float] | None
+    engine: Engine, view: SmallViews, before: array[float] | None, left: array[float] | None
 ) -> tuple[SmallMatrix, ...]:
-    """All matrices in blocks. before: the weights before the last step, for an update."""
+    """All matrices in blocks. before, left: the weights before and after the last step, for an
+    update."""
     wanted = [MatrixView(one.name, view.kind) for one in parameter_layout(engine.config)]
     found = []
-    for one in matrix_frames(engine, wanted, before):
+    for one in matrix_frames(engine, wanted, before, left):
         down, across = -(-one.rows // view.rows), -(-one.columns // view.columns)
         values, rows, columns = one.values, -(-one.rows // down), -(-one.columns // across)
         if (down, across) != (1, 1):
@@ -246,7 +254,9 @@ class FrameMaker:
                 else seen_documents(self._prepared, training.recent, request.seen_since)
             ),
             small=self._small_views(request.small) if request.small else (),
-            matrices=matrix_frames(training.engine, request.matrices, before),
+            matrices=matrix_frames(
+                training.engine, request.matrices, before, training.surgery.left
+            ),
             batches=tuple(b for b in batches if b.number > request.since_batch),
             trouble=training.trouble,
             earliest=timeline.earliest,
@@ -256,6 +266,8 @@ class FrameMaker:
             panel=panel,
             head=max(step, training.series.head),
             edits=timeline.edits.told(),
+            by_hand=timeline.edits.told_at(step),
+            held=named(operations_in(timeline.edits.held_at(step))),
             record=record,
             evaluated=training.evaluated,
             pulls=(
@@ -269,7 +281,7 @@ class FrameMaker:
         key = (view, training.step, training.epoch)
         if key != self._small_key and (began >= self._small_due or view != self._small_key[0]):
             before = training.weights_before() if view.kind == "update" else None
-            self._small = _small(training.engine, view, before)
+            self._small = _small(training.engine, view, before, training.surgery.left)
             self._small_key, now = key, time.monotonic()
             self._small_due = now + (now - began) / Pulls.SHARE
         return self._small

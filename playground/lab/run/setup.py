@@ -30,6 +30,7 @@ from playground.lab.run.parting import parting
 from playground.lab.run.recited import KnownTexts
 from playground.lab.run.schedule import ScheduleFactors
 from playground.lab.run.split import split
+from playground.lab.run.surgery import Surgery
 from playground.lab.spec import MAX_PARAMETERS, MAX_VOCABULARY, Choice, RunSpec, SpecError
 from playground.lab.timeline import Clock, Keyframe, Measured, Series, Timeline
 from playground.strict import Refusal, parsed
@@ -150,7 +151,8 @@ def _open(
     same_data = checkpoint is None or checkpoint.data in documents.fingerprints
     alike = same_starts(look, heldout, config.block_size)
     found = notices(spec, documents, parts, config.vocab_size, look, alike)
-    if checkpoint is None or (checkpoint.repeatable and not checkpoint.edits.rates and same_data):
+    as_begun = checkpoint is None or not (checkpoint.edits.rates or checkpoint.edits.surgical)
+    if checkpoint is None or (checkpoint.repeatable and as_begun and same_data):
         found = (*found, *parting(spec, texts, parts.train, encoder))
     if refused:
         found = (Notice(fallback_words(refused)), *found)
@@ -303,12 +305,20 @@ def _config(spec: RunSpec, encoder: Encoder) -> ModelConfig:
 
 def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
     """Raise CheckpointError if the checkpoint has weights of another shape."""
+    try:
+        Surgery(config).check(checkpoint.edits)
+    except ValueError as error:
+        raise CheckpointError(
+            "The checkpoint does not fit",
+            f"What was done to its weights by hand cannot be done to a model of its settings: "
+            f"{error}.",
+        ) from error
     if checkpoint.at_start:
         return
     count = parameter_count(config)
-    for name in ("weights", "first_moment", "second_moment", "gradients"):
+    for name in ("weights", "first_moment", "second_moment", "gradients", "before"):
         size = len(as_array(getattr(checkpoint, name)))
-        if size != count and not (name == "gradients" and size == 0):
+        if size != count and not (name in ("gradients", "before") and size == 0):
             raise CheckpointError(
                 "The checkpoint does not fit",
                 f"It holds {size:,} numbers for {name.replace('_', ' ')}; a model of these "
@@ -392,7 +402,7 @@ def past_of(checkpoint: Checkpoint, prepared: PreparedRun) -> RestoredState:
     keyframe = Keyframe(
         checkpoint.step,
         checkpoint.tokens_seen,
-        as_array(checkpoint.weights),
+        as_array(checkpoint.before or checkpoint.weights),
         as_array(checkpoint.first_moment),
         as_array(checkpoint.second_moment),
     )

@@ -1,8 +1,15 @@
 """A run's way through its steps: forward, back, and forward again to the same bits.
 
 All that training depends on is here: the engine at work, the order of the documents, the edits.
-Going to another step means a keyframe and a replay. `state_of` saves the whole state as a
-checkpoint; setup.py restores it.
+Going to another step means a keyframe and a replay. state.py saves the whole state as a checkpoint;
+setup.py restores it.
+
+What is done by hand to the weights after step s is no part of step s. A keyframe of s is the state
+as the step left it, wherever it is kept: in memory, in the record, in a checkpoint beside the
+weights that go on. The edits made at s are done to it each time that the run takes up its way
+there, so that an edit is taken back by its removal and the keyframe. What is held belongs to the
+steps: it is put back at the end of each step that begins while it is held. The held-out loss after
+s is that of the state as the step left it. Adam's moments are left as they are by all of this.
 """
 
 from __future__ import annotations
@@ -12,19 +19,17 @@ import math
 import time
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
 
 from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
-from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer
+from microgpt.surgery import Operation, operations_of
+from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer, joined
 from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
 from playground.hooks.isolation import by_keyboard
-from playground.lab.edits import Edit, Edits
-from playground.lab.floats import as_bytes
+from playground.lab.edits import WEIGHTS, Edit, Edits, text_of
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Scored
-from playground.lab.protocol.sampling import Sampling
 from playground.lab.run.divergence import diverged, unexpected
 from playground.lab.run.engines import CurrentEngine, ReadyEngine, move
 from playground.lab.run.evaluation import Evaluator
@@ -33,45 +38,8 @@ from playground.lab.run.schedule import schedule_failed
 from playground.lab.run.scored import scored
 from playground.lab.run.setup import PreparedRun, past_of, start_of
 from playground.lab.run.speed import Speedometer
+from playground.lab.run.surgery import Surgery
 from playground.lab.timeline import SPACING, Clock, Keyframe, Series
-
-
-def state_of(
-    training: Training, tokenizer: str, data: str, sampling: Sampling, since: int | None
-) -> Checkpoint:
-    """The present state as a checkpoint. tokenizer: its state_dict as JSON. data: the documents'
-    fingerprint. since: the step after which the series begin; without series if it is None."""
-    step, timeline, read = training.step, training.timeline, training.engine.read
-    first, losses, rates, evaluations = training.series.between(since or 0, step)
-    measured = training.series.measured_between(since or 0, step)
-    if since is None:
-        losses, rates, evaluations, measured = array("d"), array("d"), (), {}
-    return Checkpoint(
-        spec=training.spec.to_json(),
-        step=step,
-        weights=as_bytes(read("weights")),
-        first_moment=as_bytes(read("first_moment")),
-        second_moment=as_bytes(read("second_moment")),
-        gradients=as_bytes(read("gradients")),
-        tokenizer=tokenizer,
-        base_learning_rate=timeline.rate_at(step),
-        tokens_seen=training.tokens_seen,
-        losses=as_bytes(losses),
-        learning_rates=as_bytes(rates),
-        evaluations=evaluations,
-        edits=timeline.edits,
-        data=data,
-        repeatable=timeline.earliest == 0,
-        sampling=sampling,
-        since_step=first - 1,
-        epoch=training.epoch,
-        measured=tuple(
-            (label, as_bytes(array("d", chain.from_iterable(pairs))))
-            for label, pairs in sorted(measured.items())
-        ),
-        clock=as_bytes(training.series.clock.flat(since or -1, step)) if since is not None else b"",
-    )
-
 
 SEEN = 30
 """The last steps whose documents and losses are kept, to be looked at."""
@@ -81,6 +49,8 @@ _BETWEEN_KEYFRAMES = 0.02
 """Seconds between two keyframes of an engine that makes more than SPACING steps in them."""
 _BETWEEN_SLOW = 0.25
 """The most seconds between two keyframes of a slower engine, but one step at least."""
+_UNDONE = 100
+"""Changes by hand that can be taken back one by one."""
 _RECENTLY = 3.0
 """Seconds after a look at the last update during which the weights before it are kept."""
 
@@ -128,6 +98,10 @@ class Training:
         self.before_edit: Callable[[], None] = lambda: None
         """Called before an edit, after which the recorded later steps are another run's."""
         self._update_wanted = 0.0
+        self.surgery = Surgery(prepared.config)
+        """Does to the weights what the edits say."""
+        self._by_hand_here = deque[tuple[tuple[str, str], int, tuple[str, str]]](maxlen=_UNDONE)
+        """What was done here and held before and after each change by hand, and the step."""
         self._work_with(prepared.made)
 
     @property
@@ -173,6 +147,7 @@ class Training:
         at = self.step
         try:
             self._take_turns(at)
+            self.take_up()
             count = self._stretch(at, most)
             try:
                 count = self.schedule.ready(at, count)
@@ -183,6 +158,8 @@ class Training:
             began = time.perf_counter()
             with self._stepping:
                 stretch = self._train(count)
+            if self.step > at:
+                self.surgery.left = None
             seconds = time.perf_counter() - began
         except (PluginError, UnknownNameError) as error:
             failure = failure_of(error)
@@ -245,23 +222,30 @@ class Training:
 
     def _train(self, count: int) -> Stretch:
         """Make `count` steps; keep the weights before the last one if its update is on screen."""
-        trainer = self._trainer
         if not (self._update_wanted and time.monotonic() - self._update_wanted < _RECENTLY):
             self._before = None
-            return trainer.train(count)
-        first = trainer.train(count - 1)
+            return self._train_held(count)
+        first = self._train_held(count - 1)
         if first.diverged is not None:
             return first
         before = self.engine.read("weights")
-        last = trainer.train(1)
+        last = self._train_held(1)
         self._before = before if last.last is not None else None
-        return Stretch(
-            first.losses + last.losses,
-            first.learning_rates + last.learning_rates,
-            first.tokens + last.tokens,
-            last.last,
-            last.diverged,
-        )
+        return joined([first, last])
+
+    def _train_held(self, count: int) -> Stretch:
+        """Make `count` steps; one call for each step if weights are held, which then keep their
+        values."""
+        held = self.timeline.edits.held_at(self.step)
+        if not held:
+            return self._trainer.train(count)
+        parts = [self._trainer.train(0)]
+        for _ in range(count):
+            parts.append(self._trainer.train(1))
+            if parts[-1].diverged is not None:
+                break
+            self.surgery.hold(self._made, held)
+        return joined(parts)
 
     def _diverged(self, error: DivergedError) -> None:
         rate = self._trainer.learning_rate
@@ -302,6 +286,7 @@ class Training:
         except Exception:  # the replay fails too, so stay at the keyframe before
             with contextlib.suppress(PluginError):  # the engine takes no state any more
                 self.stand_at(self.timeline.before(good))
+                self.take_up()
         self.trouble = failure
 
     # ------------------------------------------------------------ to and fro
@@ -313,6 +298,7 @@ class Training:
             pass
         if self.trouble is not None:
             raise LabError(self.trouble)
+        self.take_up()
 
     def seek(self, step: int) -> None:
         """The first half of `go_to`: go to the nearest known state from which `forward` reaches
@@ -331,9 +317,16 @@ class Training:
         if step <= self.step or (recorded and keyframe.step > self.step):
             self.stand_at(keyframe)
         self.trouble = None
+        self.take_up()
+
+    def take_up(self) -> None:
+        """Do to the weights what the edits made at this step say, if that is not done yet. Raises
+        PluginError."""
+        self.surgery.take_up(self._made, self.timeline.edits, self.step)
 
     def stand_at(self, keyframe: Keyframe) -> None:
-        """Go to the state of a keyframe."""
+        """Go to the state of a keyframe, as its step left it."""
+        self.surgery.left = None
         write = self.engine.write
         write("weights", keyframe.weights)
         write("first_moment", keyframe.first_moment)
@@ -350,12 +343,12 @@ class Training:
             self.timeline.forget_frames_after(keyframe.step)
 
     def keyframe(self) -> Keyframe:
-        """The present state as a keyframe."""
+        """The present state as a keyframe: as the step left it."""
         read = self.engine.read
         return Keyframe(
             self.step,
             self.tokens_seen,
-            read("weights"),
+            self.surgery.left or read("weights"),
             read("first_moment"),
             read("second_moment"),
         )
@@ -369,6 +362,7 @@ class Training:
         if past.gradients is not None:
             self.engine.write("gradients", past.gradients)
         self.evaluate()
+        self.take_up()
 
     def recall(
         self,
@@ -392,9 +386,11 @@ class Training:
             while self.step < at and self.forward(at - self.step):
                 alive()
             if self.step == at:
+                self.take_up()
                 return ""
         self._stand_at_last([frame for frame in frames if frame.step <= at], edits)
         missing = self._without_engine()
+        self.take_up()
         told = f"step {at:,} cannot be done again here; it goes on from {self.step:,}"
         return missing or ("" if self.step == at else told)
 
@@ -444,6 +440,61 @@ class Training:
         self.timeline.edit(Edit(self.step, "learning_rate", learning_rate))
         self._another_future()
 
+    def operate(self, operations: Sequence[Operation]) -> None:
+        """Do this to the weights before the next step, after what was done here already. Raises
+        ValueError for what cannot be done to this model, with nothing changed; PluginError."""
+        here = operations_of(self._here[0])
+        self._by_hand((text_of([*here, *operations]), self._here[1]))
+
+    def hold(self, operations: Sequence[Operation]) -> None:
+        """Hold these weights, and no others, at their values from here on; the others go on from
+        where they are. Raises as `operate` does."""
+        self._by_hand((self._here[0], text_of(operations)))
+
+    def undo(self) -> str:
+        """Take back what was done last to the weights at this step, or all that was done here if
+        its order is not known any more. The weights are then what they were before, to the bit.
+        Returns what is taken back, in words; "" if there is nothing. Raises PluginError."""
+        now, before = self._here, ("", self.timeline.edits.held_at(self.step - 1))
+        if now == before:
+            return ""
+        told = self.timeline.edits
+        if self._by_hand_here and self._by_hand_here[-1][1:] == (self.step, now):
+            before = self._by_hand_here.pop()[0]
+        else:
+            self._by_hand_here.clear()
+        self._set_by_hand(before)
+        return told.taken_back(self.timeline.edits, self.step)
+
+    @property
+    def _here(self) -> tuple[str, str]:
+        """What is done to the weights at this step, and what is held from here on."""
+        edits = self.timeline.edits
+        return edits.surgery_at(self.step), edits.held_at(self.step)
+
+    def _by_hand(self, now: tuple[str, str]) -> None:
+        """Let this be done to the weights here, and held from here on."""
+        before = self._here
+        if now != before:
+            self._set_by_hand(now)
+            self._by_hand_here.append((before, self.step, now))
+
+    def _set_by_hand(self, now: tuple[str, str]) -> None:
+        made = [
+            Edit(self.step, field, text)
+            for field, text, before in zip(WEIGHTS, now, self._here, strict=True)
+            if text != before
+        ]
+        self.surgery.check(self.timeline.edits.until(self.step).having(*made))
+        self.before_edit()
+        self.surgery.put_down(self._made)
+        for edit in made:
+            self.timeline.edit(edit)
+        if self.series.head <= self.step:
+            self.epoch += 1  # what is shown of the weights is not that of this step any more
+        self._another_future()
+        self.take_up()
+
     def use(self, name: str, made: ReadyEngine) -> None:
         """Use another engine from the next step on, in the same state. Raises PluginError if the
         engine does not take the state; the one before then stays at work."""
@@ -463,6 +514,7 @@ class Training:
         self.before_edit()
         self.timeline.edit(Edit(self.step, "engine", name))
         self._another_future()
+        self.take_up()
 
     def _state(self) -> dict[StateKind, array[float]]:
         """The whole state of the engine at work; empty if that engine is broken."""
@@ -507,6 +559,7 @@ class Training:
         finally:
             if self.step != at:
                 self.go_to(at)
+            self.take_up()
             self.trouble, self.epoch, self.recent = trouble, epoch, recent
             self.last, self._before = last, before
 
