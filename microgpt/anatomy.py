@@ -117,7 +117,7 @@ def dissect(
     start = x
     layers = []
     for layer in range(config.n_layer):
-        layers.append(_layer(config, matrices, layer, x, writes))
+        layers.append(run_layer(config, matrices, layer, x, writes))
         x = layers[-1].x_out
     logits = linear(x, matrices["lm_head"])
     probs = [softmax(row) for row in logits]
@@ -128,53 +128,70 @@ def dissect(
     )  # fmt: skip
 
 
-def _layer(
+def run_layer(
     config: ModelConfig, weights: Matrices, layer: int, x: Rows,
-    writes: Mapping[tuple[int, int], Rows],
+    writes: Mapping[tuple[int, int], Rows] | None = None, past: tuple[Rows, Rows] = ((), ()),
 ) -> LayerAnatomy:  # fmt: skip
-    """writes: what heads write in the place of what they find, by (layer, head)."""
+    """One layer of the model, from the residual stream that it reads to the one that it leaves.
+
+    x: (T, C). writes: what heads write in the place of what they find, by (layer, head). past: the
+    keys and the values of the positions before the first one of x, if there are any.
+    """
     n_embd, head_dim = config.n_embd, config.head_dim
     add, normalize = kernels.add(n_embd), kernels.normalize(n_embd)
+    first = len(past[0])
+    replaced = writes or {}
 
     # 1) attention: gather what the tokens before have to say
     x_attn, _ = normalize(x)
     q = linear(x_attn, weights[f"layer{layer}.attn_wq"])
     k = linear(x_attn, weights[f"layer{layer}.attn_wk"])
     v = linear(x_attn, weights[f"layer{layer}.attn_wv"])
+    all_k, all_v = ([*past[0], *k], [*past[1], *v]) if first else (k, v)
     attn_logits: list[Rows] = []
     attn_weights: list[Rows] = []
     heads: list[Rows] = []
-    x_mid: Rows = x
     for h in range(config.n_head):
         head = slice(h * head_dim, (h + 1) * head_dim)
-        q_h, k_h, v_h = ([row[head] for row in rows] for rows in (q, k, v))
+        q_h, k_h, v_h = ([row[head] for row in rows] for rows in (q, all_k, all_v))
         # A position reads those before it and itself: nothing later is there yet.
         scores = [
             [dot / head_dim**0.5 for dot in linear([q_t], k_h[: t + 1])[0]]
-            for t, q_t in enumerate(q_h)
+            for t, q_t in enumerate(q_h, first)
         ]
         looks = [softmax(row) for row in scores]
         found = kernels.combinations(head_dim)(looks, v_h)  # (T, D)
         wrote: Rows = linear(found, [row[head] for row in weights[f"layer{layer}.attn_wo"]])
-        if (layer, h) in writes:
-            rows = writes[layer, h]
-            wrote = [rows[min(t, len(rows) - 1)] for t in range(len(x))]
+        if (layer, h) in replaced:
+            rows = replaced[layer, h]
+            wrote = [rows[min(t, len(rows) - 1)] for t in range(first, first + len(x))]
         attn_logits.append(scores)
         attn_weights.append(looks)
         heads.append(wrote)
+    x_mid: Rows = x
+    for wrote in heads:
         x_mid = add(x_mid, wrote)
 
     # 2) MLP: work out what follows from that
-    x_mlp, _ = normalize(x_mid)
-    pre_activation = linear(x_mlp, weights[f"layer{layer}.mlp_fc1"])
-    activation = [[0.0 if z <= 0 else z for z in row] for row in pre_activation]
-    # Each neuron that fires writes its column of mlp_fc2; the others cost nothing.
-    columns = list(zip(*weights[f"layer{layer}.mlp_fc2"], strict=True))
-    mlp = kernels.combinations(n_embd)(activation, columns)
+    x_mlp, pre_activation, activation, mlp = run_mlp(config, weights, layer, x_mid)
     return LayerAnatomy(
         x, x_attn, q, k, v, attn_logits, attn_weights, heads,
         x_mid, x_mlp, pre_activation, activation, mlp, add(x_mid, mlp),
     )  # fmt: skip
+
+
+def run_mlp(
+    config: ModelConfig, weights: Matrices, layer: int, x_mid: Rows
+) -> tuple[Rows, Rows, Rows, Rows]:
+    """(what the MLP reads, before and after the activation, what it writes): (T, C), (T, 4C) twice,
+    (T, C). x_mid: the residual stream after attention, (T, C)."""
+    x_mlp, _ = kernels.normalize(config.n_embd)(x_mid)
+    pre_activation = linear(x_mlp, weights[f"layer{layer}.mlp_fc1"])
+    activation = [[0.0 if z <= 0 else z for z in row] for row in pre_activation]
+    # Each neuron that fires writes its column of mlp_fc2; the others cost nothing.
+    columns = list(zip(*weights[f"layer{layer}.mlp_fc2"], strict=True))
+    mlp = kernels.combinations(config.n_embd)(activation, columns)
+    return x_mlp, pre_activation, activation, mlp
 
 
 # ---------------------------------------------------------------- what each part adds to a logit
