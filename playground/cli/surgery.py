@@ -65,7 +65,7 @@ def _held_out(operations: Sequence[Operation], open_run: Opener) -> dict[str, An
         say(f"! without the texts of the run there is no held-out loss: {error.failure.title}")
         return None
     try:
-        trials = session.trials()
+        trials = session.surgeon.trials()
         if trials is None:
             say("! there is no held-out loss: the run holds no texts out")
             return None
@@ -91,7 +91,7 @@ def ranked(config: ModelConfig, open_run: Opener) -> dict[str, Any]:
     with Telling() as tell:
         session = open_run(tell)
         try:
-            trials = session.trials()
+            trials = session.surgeon.trials()
             if trials is None:
                 raise LabError(_NOTHING_HELD_OUT)
             found = _rank(trials, config, tell)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from microgpt.surgery import Operation
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
@@ -58,7 +56,7 @@ from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 
 if TYPE_CHECKING:
     from playground.lab.inside.look import Microscope
-    from playground.lab.inside.surgery import Trials
+    from playground.lab.inside.surgeon import Surgeon
     from playground.lab.protocol.step import StepReading
 
 
@@ -191,6 +189,7 @@ class Session:
         self._registry, self._activity = registry, activity
         self._sampling_trouble: Failure | None = None
         self._microscope: Microscope | None = None
+        self._surgeon: Surgeon | None = None
         self.training.before_edit = self._before_edit
         self.recorder: Recorder | None = None
         """Records the run; None if it is not recorded."""
@@ -415,38 +414,14 @@ class Session:
             made = made or self.engines.get(name, _ignore)
             self.training.use(self.engines.full_name(name), made)
 
-    def operate(self, operations: Sequence[Operation]) -> None:
-        """Do this to the weights before the next step. Raises LabError."""
-        with self._surgery():
-            self.training.operate(operations)
+    @property
+    def surgeon(self) -> Surgeon:
+        """What is done to the weights by hand, and tried on them."""
+        from playground.lab.inside.surgeon import Surgeon
 
-    def hold(self, operations: Sequence[Operation]) -> None:
-        """Hold these weights, and no others, at their values from here on. Raises LabError."""
-        with self._surgery():
-            self.training.hold(operations)
-
-    def undo(self) -> str:
-        """Take back what was done last to the weights at this step; returns what that was, in
-        words. Raises LabError, also if there is nothing."""
-        with self._surgery():
-            undone = self.training.undo()
-        if not undone:
-            raise LabError(
-                Failure(
-                    "There is nothing to take back here",
-                    "Nothing was done to the weights at this step. Go back to the step after which "
-                    "it was done, and take it back there.",
-                )
-            )
-        return undone
-
-    @contextmanager
-    def _surgery(self) -> Iterator[None]:
-        try:
-            with plugin_failures():
-                yield
-        except ValueError as error:
-            raise LabError(Failure("This cannot be done to the weights", f"{error}.")) from error
+        if self._surgeon is None:
+            self._surgeon = Surgeon(self._prepared, self.training)
+        return self._surgeon
 
     # ------------------------------------------------------------ looking
 
@@ -470,11 +445,8 @@ class Session:
             prepared = self._prepared
             self._microscope = Microscope(prepared.config, prepared.encoder, prepared.train)
         training = self.training
-        index = training.documents_to_come()[0]
-        if training.last is not None:
-            index = training.last.document_indices[0]
         weights = training.engine.read("weights")
-        document = self._prepared.train[index] if look.text is None else ""
+        document = self._prepared.train[training.document] if look.text is None else ""
         moment = Moment(weights, self.step, training.epoch, document)
         try:
             return self._microscope.look(look, moment, self._last_step)
@@ -515,17 +487,6 @@ class Session:
     def display(self, token: int) -> str:
         """A short name for one token. Raises PluginError."""
         return self._prepared.encoder.display(token)
-
-    def trials(self) -> Trials | None:
-        """Tries operations on the model as it is now; None without held-out texts. Raises
-        LabError."""
-        from playground.lab.inside.surgery import Trials
-
-        documents = self.training.measured_on
-        if not documents:
-            return None
-        with plugin_failures():
-            return Trials(self.training.current, self._prepared.config, documents)
 
     def autopsy(self, step: int, weight: tuple[str, int, int] | None = None) -> StepReading:
         """Take apart a step that the session stands before, as `Autopsy.read` does. Raises

@@ -134,7 +134,7 @@ class Straight:
         while session.step < step:
             for at, name, value in edits:
                 if at == session.step and name in WEIGHTS:
-                    do = session.operate if name == "surgery" else session.hold
+                    do = session.surgeon.operate if name == "surgery" else session.surgeon.hold
                     do(operations_of(str(value)))
                 elif at == session.step:
                     session.edit({name: value})
@@ -215,12 +215,12 @@ class Walk:
             done = self._history.surgery.get(step, "")
             text = written(some := random_operations(dice, session.training.engine.config))
             self._by_hand((f"{done}; {text}" if done else text, self._history.held_at(step)))
-            session.operate(some)
+            session.surgeon.operate(some)
         elif what == "hold":
             some = random_operations(dice, session.training.engine.config)
             some = some if dice.random() < 0.7 else []
             self._by_hand((self._history.surgery.get(step, ""), written(some)))
-            session.hold(some)
+            session.surgeon.hold(some)
         elif what == "undo":
             self._take_back()
         elif what == "fork":
@@ -256,7 +256,7 @@ class Walk:
         before = "", history.held_at(step - 1)
         if now == before:
             with pytest.raises(LabError):
-                self._session.undo()
+                self._session.surgeon.undo()
             return
         if self._undo and self._undo[-1][1:] == (step, now):
             before = self._undo.pop()[0]
@@ -264,7 +264,7 @@ class Walk:
             self._undo.clear()
         self._note_future()
         self._history.surgery[step], self._history.held[step] = before
-        self._session.undo()
+        self._session.surgeon.undo()
 
     def _switch(self, name: str) -> None:
         full = self._session.engines.full_name(name)

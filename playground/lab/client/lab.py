@@ -14,9 +14,10 @@ import asyncio
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from microgpt.surgery import Component, Operation
 from playground.catalog import Catalog, KnobValue
 from playground.hooks.sources import PluginSources
 from playground.lab.client.events import (
@@ -44,18 +45,26 @@ from playground.lab.protocol.commands import (
     GetCatalog,
     GetCheckpoint,
     GetFrame,
+    GetPart,
     GetPreview,
     GetProbes,
+    GiveUp,
     GoTo,
+    Hold,
     LookInside,
     Observe,
     Open,
+    Operate,
+    Patch,
     Pause,
     ProbesState,
+    Rank,
     Reload,
     Run,
     Sample,
     Save,
+    Try,
+    Undo,
     UseEngine,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
@@ -70,6 +79,7 @@ from playground.lab.protocol.run import (
     SavedPlugin,
 )
 from playground.lab.protocol.sampling import Links, Preview, SampleBatch
+from playground.lab.protocol.surgery import Patching, Ranked, Surgical, Trial, Tried
 
 __all__ = [
     "Lab",
@@ -113,6 +123,8 @@ class Lab:
         self.open_run = OpenRun(self._workers, self._background, self.store)
         """The open run, also while its worker is being restarted."""
         self._keeper = CheckpointKeeper(limits)
+        self._asked: dict[Surgical, int] = {}
+        """How often each kind of long work was asked for."""
         self.panels = PanelWatch()
         """Which panels are switched off, because they took a worker down."""
         self._reloader = Reloader(self.sources, time.time())
@@ -244,6 +256,103 @@ class Lab:
         link = self.open_run.link  # the edit's checkpoint is kept at once: no replay knows of it
         edit = Edit(dict(changes), self._keeper.request())
         self._rescue.keep(link, await self.open_run.ask(edit, Checkpoint))
+
+    # ------------------------------------------------------------ surgery
+
+    async def operate(self, operations: Sequence[Operation]) -> None:
+        """Do this to the weights before the next step, as an edit of the run."""
+        await self._by_hand(Operate(tuple(operations), self._keeper.request()))
+
+    async def hold(self, operations: Sequence[Operation]) -> None:
+        """Hold these weights, and no others, at their values from the next step on; without
+        operations, release all."""
+        await self._by_hand(Hold(tuple(operations), self._keeper.request()))
+
+    async def undo(self) -> None:
+        """Take back what was done last to the weights at this step: see `Frame.by_hand`."""
+        await self._by_hand(Undo(self._keeper.request()))
+
+    async def _by_hand(self, command: Operate | Hold | Undo) -> None:
+        link = self.open_run.link
+        self._rescue.keep(link, await self.open_run.ask(command, Checkpoint))
+
+    async def try_out(
+        self, operations: Sequence[Trial], text: str | None, tell: Callable[[Progress], None]
+    ) -> Tried:
+        """What operations would do to the model as it stands, which stays as it is. text: read
+        before and after; None for the present document. tell: hears how far it is.
+
+        A later call replaces the one under way, which then raises LabError with kind "cancelled",
+        as it does after `give_up`. A task that is cancelled gives the work up; `rank` and `patch`
+        likewise.
+        """
+        with self._given_up_with("try"):
+            return await self.open_run.ask(Try(tuple(operations), text), Tried, tell)
+
+    async def rank(self, cuts: Sequence[Component], tell: Callable[[Progress], None]) -> Ranked:
+        """What each of these components would cost; without any, each that the model has."""
+        with self._given_up_with("rank"):
+            return await self.open_run.ask(Rank(tuple(cuts)), Ranked, tell)
+
+    async def patch(self, patch: Patch, tell: Callable[[Progress], None]) -> Patching:
+        """Which activation carries the difference between two texts."""
+        with self._given_up_with("patch"):
+            return await self.open_run.ask(patch, Patching, tell)
+
+    async def give_up(self, what: Surgical) -> None:
+        """Give up the work of this kind that is under way."""
+        await self.open_run.ask(GiveUp(what), Done)
+
+    @contextlib.contextmanager
+    def _given_up_with(self, what: Surgical) -> Iterator[None]:
+        """Give the work up if the task that waits for it is cancelled."""
+        self._asked[what] = mine = self._asked.get(what, 0) + 1
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._background.spawn(self._drop(what, mine))
+            raise
+
+    async def _drop(self, what: Surgical, number: int) -> None:
+        """Give the work up, unless a later call has replaced it."""
+        if self._asked[what] == number:
+            with contextlib.suppress(LabError):
+                await self.give_up(what)
+
+    async def part_at(
+        self,
+        component: Component,
+        step: int,
+        tell: Callable[[Progress], None],
+        run: int | None = None,
+    ) -> Operation:
+        """The operation that puts in a component as it is after `step` steps of the open run, or of
+        another run of the store, which must have the same shape. tell: hears how far it is."""
+        get = GetPart(component, step)
+        if run is None:
+            return await self.open_run.ask(get, Operation, tell)
+        recording = Recording(self.store, run, step, looking=True)
+        link = await self._workers.fresh()
+        try:
+            info, _ = await self._opener.open_in(link, Open("", recording=recording), tell)
+            here = self.open_run.info
+            if here is not None and info.matrices != here.matrices:
+                raise LabError(
+                    Failure(
+                        f"Run {run} has another shape",
+                        f"Its model has {info.parameter_count:,} weights in "
+                        f"{len(info.matrices)} matrices, and this one {here.parameter_count:,} in "
+                        f"{len(here.matrices)}. What is put in must come from a model of the same "
+                        "sizes and vocabulary.",
+                    )
+                )
+            reply = await link.request(get, tell)
+        finally:
+            self._background.spawn(self._workers.retire(link))
+        assert isinstance(reply, Operation), reply
+        return reply
+
+    # ------------------------------------------------------------ engines, files, contributions
 
     async def use_engine(self, name: str, tell: Callable[[Progress], None]) -> None:
         """Let another engine go on in the same state, as soon as the engine is made. Training goes

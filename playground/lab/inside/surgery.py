@@ -1,20 +1,35 @@
-"""What an operation would do to the run: tried on its held-out texts, and taken back.
+"""What an operation would do to the run: tried on its held-out texts, and nothing is changed.
 
 The same texts are read before and after, so that each text is compared with itself. The difference
 is then known far better than either loss: what makes a text hard is in both.
+
+All that takes long is a generator here. It yields (done, total) after each piece of its work, and
+between two pieces the engine has the run's own weights: other commands, and the run's steps, may
+come between. What is tried are the weights of the beginning, also if the run trains on meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import math
+from array import array
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeVar
 
+from microgpt.anatomy import dissect
 from microgpt.config import ModelConfig
-from microgpt.engine import Engine
-from microgpt.surgery import Component, Operation, operate
+from microgpt.engine import BulkEngine
+from microgpt.surgery import Component, HeadWrite, Operation, operate
 from playground.lab.protocol.surgery import Difference
-from playground.lab.run.engines import CurrentEngine, forward_only
+from playground.lab.run.engines import CurrentEngine
 from playground.lab.run.evaluation import AT_ONCE, loss_of
+
+T = TypeVar("T")
+Work = Generator[tuple[int, int], None, T]
+"""Yields (done, total) after each piece, and returns the result."""
+
+_PIECE = 16
+"""Texts in one piece of the work of an engine that is not very fast: some hundredths of a
+second."""
 
 
 def difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> Difference:
@@ -35,9 +50,24 @@ def difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float
     )
 
 
+def finished(work: Work[T], tell: Callable[[int, int], None] = lambda *_: None) -> T:
+    """The result of the work, done in one go. tell: called with how many of how many pieces were
+    done; what it raises ends the work."""
+    try:
+        while True:
+            tell(*next(work))
+    except StopIteration as end:
+        found: T = end.value
+        return found
+
+
+def dearness(delta: float) -> float:
+    """The key by which the dearest cut comes first; a loss that is no number comes before all."""
+    return -delta if math.isfinite(delta) else -math.inf
+
+
 class Trials:
-    """Tries operations on the engine at work. After each trial the engine has its weights again, to
-    the bit."""
+    """Tries operations on the weights that the engine at work has now. Raises PluginError."""
 
     def __init__(
         self, engine: CurrentEngine, config: ModelConfig, documents: Sequence[list[int]]
@@ -46,13 +76,24 @@ class Trials:
         self._engine = engine
         self._config = config
         self._documents = documents
-        self._before = self._losses(engine.made.engine)
+        with engine.made.guard.at("read", kind="engine"):
+            self._weights = engine.made.engine.read("weights")
+        bulk = isinstance(engine.made.engine, BulkEngine)
+        size = AT_ONCE if bulk else _PIECE
+        self._pieces = [documents[at : at + size] for at in range(0, len(documents), size)]
+        self._before: list[list[float]] | None = None
 
-    def difference(self, operations: Sequence[Operation]) -> Difference:
+    def difference(self, operations: Sequence[Operation | HeadWrite]) -> Difference:
         """What the operations would do to the held-out loss. Raises PluginError, ValueError."""
-        with self._operated(operations) as engine:
-            after = self._losses(engine)
-        return difference(self._before, after)
+        return finished(self.trying(operations))
+
+    def trying(self, operations: Sequence[Operation | HeadWrite]) -> Work[Difference]:
+        """As `difference`."""
+        pieces = len(self._pieces)
+        total = pieces if self._before is not None else 2 * pieces
+        before = yield from self._evaluated((), 0, total)
+        after = yield from self._evaluated(operations, total - pieces, total)
+        return difference(before, after)
 
     def rank(
         self, cuts: Sequence[Component], tell: Callable[[int, int], None]
@@ -66,23 +107,76 @@ class Trials:
             tell(done, len(cuts))
             yield cut, self.difference([Operation(cut)])
 
-    @contextmanager
-    def _operated(self, operations: Sequence[Operation]) -> Iterator[Engine]:
+    def ranking(self, cuts: Sequence[Component]) -> Work[list[tuple[Component, Difference]]]:
+        """As `rank`, the dearest first. Counts the components."""
+        found = []
+        for done, cut in enumerate(cuts):
+            yield done, len(cuts)
+            work = self.trying([Operation(cut)])
+            while True:
+                try:
+                    next(work)
+                except StopIteration as end:
+                    found.append((cut, end.value))
+                    break
+                yield done, len(cuts)
+        return sorted(found, key=lambda pair: dearness(pair[1].delta))
+
+    def _evaluated(
+        self, operations: Sequence[Operation | HeadWrite], done: int, total: int
+    ) -> Work[list[list[float]]]:
+        """The held-out losses after the operations; those of the model as it is are kept."""
+        if not operations and self._before is not None:
+            return self._before
+        found: list[list[float]] = []
+        writes = any(isinstance(one, HeadWrite) for one in operations)
+        weights = operate(
+            self._config, self._weights, [one for one in operations if isinstance(one, Operation)]
+        )
+        for piece in self._pieces:
+            if writes:
+                for tokens in piece:
+                    found.append([*dissect(self._config, self._weights, tokens, operations).losses])
+                    yield done, total
+            else:
+                found += self._losses(weights, piece)
+            done += 1
+            yield done, total
+        if not operations:
+            self._before = found
+        return found
+
+    def _losses(self, weights: array[float], documents: Sequence[list[int]]) -> list[list[float]]:
+        """The losses with these weights; the engine has its own again when this returns."""
         made = self._engine.made
         with made.guard.at("read", kind="engine"):
-            weights = made.engine.read("weights")
+            own = made.engine.read("weights")
         with made.guard.at("write", kind="engine"):
-            made.engine.write("weights", operate(self._config, weights, operations))
+            made.engine.write("weights", weights)
         try:
-            yield made.engine
+            return self._engine.losses(documents)
         finally:
             with made.guard.at("write", kind="engine"):
-                made.engine.write("weights", weights)
+                made.engine.write("weights", own)
 
-    def _losses(self, engine: Engine) -> list[list[float]]:
-        reader, guard = forward_only(engine), self._engine.made.guard
-        found: list[list[float]] = []
-        for first in range(0, len(self._documents), AT_ONCE):  # the watchdog hears of each call
-            with guard.at("losses", kind="engine"):
-                found += reader.losses(self._documents[first : first + AT_ONCE])
-        return found
+
+def averaged(
+    config: ModelConfig, weights: Sequence[float], texts: Sequence[Sequence[int]],
+    heads: Sequence[tuple[int, int]],
+) -> Work[list[HeadWrite]]:  # fmt: skip
+    """Each of these heads, as (layer, head), with the mean of what it writes over all positions of
+    these texts."""
+    sums = {head: [0.0] * config.n_embd for head in heads}
+    count = 0
+    for done, tokens in enumerate(texts if heads else ()):
+        yield done, len(texts)
+        anatomy = dissect(config, weights, tokens)
+        count += len(anatomy.tokens)
+        for (layer, head), total in sums.items():
+            for row in anatomy.layers[layer].heads[head]:
+                for place, value in enumerate(row):
+                    total[place] += value
+    return [
+        HeadWrite(layer, head, [[value / count for value in total]])
+        for (layer, head), total in sums.items()
+    ]

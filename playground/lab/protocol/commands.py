@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from microgpt.surgery import Component, Operation
 from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import Done, Failure
@@ -15,6 +16,7 @@ from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
 from playground.lab.protocol.sampling import Links, Preview, SampleBatch
+from playground.lab.protocol.surgery import Patching, Ranked, Surgical, Trial, Tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,80 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Operate:
+    """Do this to the weights before the next step, as an edit of the run -> the Checkpoint that
+    `then` asks for, as `Edit` does. In the past, the run becomes a fork of itself."""
+
+    operations: tuple[Operation, ...]
+    then: GetCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Hold these weights, and no others, at their values from the next step on -> as `Operate`.
+    Without operations all are released, and stay as they are."""
+
+    operations: tuple[Operation, ...]
+    then: GetCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take back what was done last to the weights at this step, which Frame.by_hand tells -> as
+    `Operate`."""
+
+    then: GetCheckpoint
+
+
+@dataclass(frozen=True, slots=True)
+class GetPart:
+    """-> the Operation that puts in a component as it is after `step` steps of this run, after
+    Progress while the run goes there and back."""
+
+    component: Component
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What operations would do to the model as it stands, which stays as it is -> Tried, after
+    Progress. The work is done between steps and other commands; `Rank` and `Patch` likewise. A new
+    command of the same kind replaces the one under way."""
+
+    operations: tuple[Trial, ...]
+    text: str | None = None
+    """A text to read; None for the document of the last step, before the first step of the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """What each of these components would cost, one at a time -> Ranked, after Progress."""
+
+    cuts: tuple[Component, ...] = ()
+    """Without any, every head, neuron, matrix and position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Which activation carries the difference between two texts of as many tokens -> Patching,
+    after Progress."""
+
+    clean: str
+    corrupt: str
+    answer: int | None = None
+    """The answer to the clean text, as a token's id; None for the likeliest token after it."""
+    other: int | None = None
+    """The answer to the corrupt text, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Give up the command of this kind that is under way, which then fails as cancelled -> Done."""
+
+    what: Surgical
+
+
+@dataclass(frozen=True, slots=True)
 class UseEngine:
     """Let another engine go on in the same state, as soon as the engine is made -> the Checkpoint
     that `then` asks for, after Progress while the engine is made. Training goes on meanwhile, and
@@ -215,11 +291,11 @@ class Close:
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
-    | LookInside | Edit | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload
-    | Ping | Close
+    | LookInside | Edit | Operate | Hold | Undo | GetPart | Try | Rank | Patch | GiveUp | UseEngine
+    | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
-    | Reloaded | Failure | Inside
+    | Reloaded | Failure | Inside | Operation | Tried | Ranked | Patching
     | Pong
 )  # fmt: skip

@@ -76,7 +76,7 @@ class Surgery:
         if self.left is not None or not (done or (held and held != edits.held_at(step - 1))):
             return
         left = self._read(made)
-        self._write(made, left, self._assignment(done, held))
+        self._write(made, left[:], self._assignment(done, held))
         self.left = left
 
     def put_down(self, made: ReadyEngine) -> None:
@@ -96,10 +96,9 @@ class Surgery:
 
     @staticmethod
     def _write(made: ReadyEngine, weights: array[float], assignment: Assignment) -> None:
-        now = weights[:]
-        assignment.do(now)
+        assignment.do(weights)
         with made.guard.at("write", kind="engine"):
-            made.engine.write("weights", now)
+            made.engine.write("weights", weights)
 
     def _assignment(self, done: str, held: str = "") -> Assignment:
         """What the first text does, and after it the second. ValueError as of `Assignment.of`."""

@@ -133,6 +133,12 @@ class Training:
         return self._trainer.document_indices(self.step)
 
     @property
+    def document(self) -> int:
+        """The place of the document of the last step; before the first one, of the next."""
+        indices = self.last.document_indices if self.last is not None else self.documents_to_come()
+        return indices[0]
+
+    @property
     def next_rate(self) -> float:
         """The learning rate of the next step, its schedule included."""
         return self.timeline.rate_at(self.step) * self._trainer.factor(

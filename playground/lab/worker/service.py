@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.hooks.errors import PluginError, UnknownNameError, describe, traceback_text
 from playground.hooks.manager import load
@@ -22,29 +22,43 @@ from playground.lab.protocol.commands import (
     GetCatalog,
     GetCheckpoint,
     GetFrame,
+    GetPart,
     GetPreview,
     GetProbes,
+    GiveUp,
     GoTo,
+    Hold,
     LookInside,
     Observe,
     Open,
+    Operate,
+    Patch,
     Pause,
+    Rank,
     Reload,
     Reply,
     Run,
     Sample,
     Save,
+    Try,
+    Undo,
     UseEngine,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
+from playground.lab.protocol.surgery import Surgical
 from playground.lab.run.engines import EngineBuild, ReadyEngine
 from playground.lab.run.guard import Activity, failure_of
 from playground.lab.run.speed import Speedometer
 from playground.lab.session import Session, open_session
 from playground.lab.spec import SpecError
+from playground.lab.worker.jobs import Job, Jobs, turn
 from playground.lab.worker.reload import PluginReloader
 
+if TYPE_CHECKING:
+    from playground.lab.inside.surgeon import Surgeon
+
 _GIVEN_UP = Failure("Changing the engine was given up", "", kind="cancelled")
+_DROPPED = Failure("This was given up", "", kind="cancelled")
 
 Answer = Callable[[int, Any, float], None]
 
@@ -93,6 +107,9 @@ class Service:
         self._pending: PendingSteps | None = None
         self._build: tuple[int, GetCheckpoint, EngineBuild] | None = None
         """(the request for an engine, the state that the reply has, the build of the engine)."""
+        self._jobs = Jobs()
+        self._job_turn = False
+        """True if the last turn between commands was a step."""
         self._served = 0
         self._due = 0.0
         """When the next paced step is due."""
@@ -111,6 +128,24 @@ class Service:
             GetPreview: lambda _, command: self._get().preview(command.limit, command.chain),
             LookInside: lambda _, command: self._get().look_inside(command.look),
             Edit: self._edit,
+            Operate: lambda _, command: self._by_hand(
+                command.then, lambda surgeon: surgeon.operate(command.operations)
+            ),
+            Hold: lambda _, command: self._by_hand(
+                command.then, lambda surgeon: surgeon.hold(command.operations)
+            ),
+            Undo: lambda _, command: self._by_hand(command.then, lambda surgeon: surgeon.undo()),
+            GetPart: self._part,
+            Try: lambda request, command: self._begin_job(
+                request, "try", "trying", self._surgeon.trying(command.operations, command.text)
+            ),
+            Rank: lambda request, command: self._begin_job(
+                request, "rank", "trying each part", self._surgeon.ranking(command.cuts)
+            ),
+            Patch: lambda request, command: self._begin_job(
+                request, "patch", "patching", self._surgeon.patching(command)
+            ),
+            GiveUp: self._give_up,
             UseEngine: self._use_engine,
             _EngineMade: self._engine_made,
             _Recorded: self._recorded,
@@ -138,7 +173,12 @@ class Service:
             item = self._next()
             if item is None:
                 self._served = 0
-                self._step()
+                if self._jobs and (self._job_turn or not self._step_is_due):
+                    self._job_turn = False
+                    self._work()
+                else:
+                    self._job_turn = True
+                    self._step()
                 continue
             self._served += 1
             request, command = item
@@ -150,11 +190,11 @@ class Service:
             self._serve(request, command)
 
     def _next(self) -> tuple[int, Command | _EngineMade | _Recorded] | None:
-        """The next command; None when it is time for a step."""
+        """The next command; None when it is time for a step, or for a piece of a job."""
         inbox, session = self._inbox, self._session
         if not inbox.empty() and self._served < _IN_A_ROW:
             return inbox.get()
-        if self._pending is not None:
+        if self._pending is not None or self._jobs:
             return None
         if session is None or not session.running:
             self._served = 0
@@ -175,23 +215,52 @@ class Service:
         try:
             with self._activity.doing("own", type(command).__name__):
                 reply = self._handlers[type(command)](request, command)
-        except LabError as error:
-            reply = error.failure
-        except (PluginError, UnknownNameError) as error:
-            reply = failure_of(error)
-        except SpecError as error:
-            reply = Failure("These settings cannot be", str(error), problems=error.problems)
-        except MemoryError:
-            reply = Failure("There is not enough memory", "Use less data, or a smaller model.")
         except BaseException as error:  # ctrl+c does not reach a worker
-            reply = Failure(
-                "Something unforeseen went wrong",
-                describe(error),
-                kind="internal",
-                detail=traceback_text(error),
-            )
+            reply = _failure(error)
         if reply is not None:
             self._answer(request, reply, time.perf_counter() - began)
+
+    # ------------------------------------------------------------ jobs
+
+    @property
+    def _step_is_due(self) -> bool:
+        session = self._session
+        if self._pending is not None:
+            return True
+        if session is None or not session.running:
+            return False
+        return session.speed is None or time.perf_counter() >= self._due
+
+    def _work(self) -> None:
+        """Do a piece of the job whose turn it is."""
+        job = self._jobs.next()
+        reply: Reply | Progress | None
+        try:
+            with self._activity.doing("own", job.stage):
+                reply = turn(job)
+        except StopIteration as end:
+            self._jobs.drop(job.kind)
+            reply = end.value
+        except BaseException as error:
+            self._jobs.drop(job.kind)
+            reply = _failure(error)
+        if reply is not None:
+            self._answer(job.request, reply, 0.0)
+
+    def _begin_job(
+        self, request: int, kind: Surgical, stage: str, work: Generator[tuple[int, int], None, Any]
+    ) -> None:
+        self._drop(kind)
+        self._jobs.put(Job(request, kind, stage, work))
+
+    def _drop(self, kind: Surgical) -> None:
+        job = self._jobs.drop(kind)
+        if job is not None:
+            self._answer(job.request, _DROPPED, 0.0)
+
+    def _give_up(self, _: int, command: GiveUp) -> Reply:
+        self._drop(command.what)
+        return Done()
 
     # ------------------------------------------------------------ steps
 
@@ -319,6 +388,23 @@ class Service:
         session.flush()
         return self._checkpoint(command.then)
 
+    @property
+    def _surgeon(self) -> Surgeon:
+        return self._get().surgeon
+
+    def _by_hand(self, then: GetCheckpoint, do: Callable[[Surgeon], object]) -> Reply:
+        """Change the weights, as an edit of the run."""
+        if self._pending is not None and self._pending.replay:
+            self._end_steps()
+        do(self._surgeon)
+        self._get().flush()
+        return self._checkpoint(then)
+
+    def _part(self, request: int, command: GetPart) -> Reply:
+        if self._pending is not None and self._pending.replay:
+            self._end_steps()
+        return self._surgeon.part_at(command.component, command.step, self._reporter(request))
+
     def _checkpoint(self, command: GetCheckpoint) -> Reply:
         return self._get().checkpoint(command.series, command.since_step, command.epoch)
 
@@ -384,3 +470,21 @@ class Service:
     def _export(self, request: int, command: Export) -> Reply:
         self._get().export(command.path, command.name, command.options, self._reporter(request))
         return Done()
+
+
+def _failure(error: BaseException) -> Failure:
+    """What a person is told of an error."""
+    if isinstance(error, LabError):
+        return error.failure
+    if isinstance(error, (PluginError, UnknownNameError)):
+        return failure_of(error)
+    if isinstance(error, SpecError):
+        return Failure("These settings cannot be", str(error), problems=error.problems)
+    if isinstance(error, MemoryError):
+        return Failure("There is not enough memory", "Use less data, or a smaller model.")
+    return Failure(
+        "Something unforeseen went wrong",
+        describe(error),
+        kind="internal",
+        detail=traceback_text(error),
+    )

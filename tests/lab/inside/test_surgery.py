@@ -35,7 +35,7 @@ def test_a_trial_is_the_engine_on_cut_weights_and_leaves_the_run_as_it_was(
     trained: Session,
 ) -> None:
     config, before = trained.training.engine.config, bits(trained)
-    trials = trained.trials()
+    trials = trained.surgeon.trials()
     assert trials is not None
     cut = operation_of("head:1.0", config)
     found = trials.difference([cut])
@@ -59,7 +59,7 @@ def test_a_run_goes_on_after_trials_as_without_them(registry: Registry) -> None:
     alone, tried = (Session.open(RunSpec.parse(SPEC), registry) for _ in range(2))
     for session in (alone, tried):
         session.advance(10)
-    trials = tried.trials()
+    trials = tried.surgeon.trials()
     assert trials is not None
     trials.difference([Operation(component_of("matrix:wte", alone.training.engine.config))])
     for session in (alone, tried):
@@ -71,7 +71,7 @@ def test_all_parts_are_ranked_in_turn_and_ending_early_puts_the_weights_back(
     registry: Registry,
 ) -> None:
     session = Session.open(RunSpec.parse(SPEC), registry)
-    trials, before = session.trials(), bits(session)
+    trials, before = session.surgeon.trials(), bits(session)
     assert trials is not None
     every = list(components(session.training.engine.config))
     told: list[tuple[int, int]] = []
@@ -90,7 +90,7 @@ def test_all_parts_are_ranked_in_turn_and_ending_early_puts_the_weights_back(
 
 
 def test_without_held_out_texts_there_is_nothing_to_try_on(registry: Registry) -> None:
-    assert Session.open(RunSpec.parse({**SPEC, "holdout": 0}), registry).trials() is None
+    assert Session.open(RunSpec.parse({**SPEC, "holdout": 0}), registry).surgeon.trials() is None
 
 
 losses = st.lists(st.floats(0, 20), min_size=1, max_size=6)
