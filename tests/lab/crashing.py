@@ -19,10 +19,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from microgpt.surgery import Component, Operation
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab.client.events import Limits
 from playground.lab.client.lab import Lab
+from playground.lab.edits import Edits
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.run import Recording
@@ -67,7 +69,7 @@ async def do(lab: Lab, dice: random.Random, moves: int) -> None:
     for _ in range(moves):
         with contextlib.suppress(LabError):
             frame = await lab.frame()
-            what = dice.choice(("run", "run", "run", "advance", "seek", "edit"))
+            what = dice.choice(("run", "run", "run", "advance", "seek", "edit", "surgery"))
             if what == "run":
                 await lab.run(dice.choice((100, 200, 400, None)))
                 await asyncio.sleep(dice.uniform(0.05, 0.4))
@@ -75,12 +77,29 @@ async def do(lab: Lab, dice: random.Random, moves: int) -> None:
                 await lab.advance(dice.randint(1, 30))
             elif what == "seek":
                 await lab.go_to(dice.randint(0, frame.head))
+            elif what == "surgery":
+                print("editing", time.monotonic(), flush=True)
+                await operate(lab, dice)
             else:
                 rate = round(dice.uniform(0.001, 0.05), 6)  # no two edits share a rate
                 print("editing", time.monotonic(), flush=True)
                 await lab.edit({RATE: rate})
                 print("edited", time.monotonic(), rate, flush=True)
         await asyncio.sleep(0.002)  # else this loop spins while the worker is down
+
+
+async def operate(lab: Lab, dice: random.Random) -> None:
+    """Do something to the weights, hold or release some, or take back what was done last."""
+    part = Component("head", 0, dice.randrange(2))
+    match dice.choice(("operate", "hold", "release", "undo")):
+        case "operate":
+            await lab.operate([Operation(part, (round(dice.gauss(0, 0.1), 6),))])
+        case "hold":
+            await lab.hold([Operation(part)])
+        case "release":
+            await lab.hold([])
+        case "undo":
+            await lab.undo()
 
 
 async def _tell(lab: Lab) -> None:
@@ -230,8 +249,11 @@ def history_of(store: Path, run: int) -> History:
 
 
 def made(record: RunRecord) -> History:
-    """The edits of a record; they set learning rates only."""
-    return History({edit.step: float(edit.value) for edit in record.edits})
+    """The edits of a record; its engine is that of the run's start."""
+    edits = Edits.of(record.edits)
+    return History(
+        dict(edits.rates), {}, dict(edits.of_field("surgery")), dict(edits.of_field("hold"))
+    )
 
 
 def go_on(store: Path, run: int, registry: Registry, straight: Straight) -> None:
