@@ -28,6 +28,8 @@ WEIGHTS: tuple[EditedField, EditedField] = ("surgery", "hold")
 """The fields of edits that change weights."""
 _MAX_RATE = 1e12
 _LONG = 10_000
+_LISTED = 3
+"""Steps that are named one by one in words."""
 LONGEST = 1_000_000
 """Characters of the longest text of operations: about 50,000 weights that are put in with all their
 digits."""
@@ -145,12 +147,26 @@ class Edits:
     def told(self) -> tuple[tuple[int, str], ...]:
         """(step, edit in words) pairs, in order. What was taken back, and so changes nothing, is
         left out."""
-        return tuple(sorted((one.step, words) for one in self.made if (words := self._words(one))))
+        return tuple(sorted((one.step, words) for one in self.made if (words := self.words(one))))
 
     def told_at(self, step: int, fields: Iterable[EditedField] = WEIGHTS) -> tuple[str, ...]:
         """The edits of these fields that were made after exactly `step` steps, in words."""
         here = (one for one in self.made if one.step == step and one.field in fields)
-        return tuple(words for one in here if (words := self._words(one)))
+        return tuple(words for one in here if (words := self.words(one)))
+
+    def operated(self, step: int) -> str:
+        """What was done to the weights after `step` or fewer steps, in words; "" if nothing was."""
+        done = [
+            f"{words} at step {one.step:,}"
+            for one in self.made
+            if one.field == "surgery" and one.step <= step and (words := self.words(one))
+        ]
+        more = f" and {len(done) - _LISTED:,} more" if len(done) > _LISTED else ""
+        return "; ".join(done[:_LISTED]) + more
+
+    def held_words(self, step: int) -> str:
+        """What is held from `step` on, in words; "" if nothing is."""
+        return named(operations_in(self.held_at(step)))
 
     def taken_back(self, now: Edits, step: int) -> str:
         """What was done to the weights at a step by these edits and is not done by the edits
@@ -162,8 +178,8 @@ class Edits:
             told += self.told_at(step, ("hold",))
         return ", ".join(told)
 
-    def _words(self, edit: Edit) -> str:
-        """The edit in words; "" if nothing follows from it."""
+    def words(self, edit: Edit) -> str:
+        """One of these edits in words; "" if nothing follows from it."""
         match edit.field:
             case "engine":
                 return f"{edit.value} engine"

@@ -66,14 +66,21 @@ def in_force(spec: str, checkpoint: Checkpoint | None) -> dict[str, Any]:
 
 
 def with_edits(
-    values: Mapping[str, Any], learning_rate: float | None, engine: str
+    values: Mapping[str, Any],
+    learning_rate: float | None,
+    engine: str,
+    held: str = "",
+    operated: str = "",
 ) -> dict[str, Any]:
     """A run's settings by section, with the learning rate and the engine in force instead of those
-    at the run's start."""
+    at the run's start. held, operated: what is held of the weights and was done to them, in words,
+    to be told among the settings in which runs differ."""
     optimizer = {**(values.get("optimizer") or {}), "learning_rate": learning_rate}
     # A spec that was stored before there was a choice holds out by row.
     by = values.get("holdout_by", "row")
-    return {**values, "optimizer": optimizer, "holdout_by": by, "engine": engine}
+    told = {"held": held, "operated": operated}
+    by_hand = {name: words for name, words in told.items() if words}
+    return {**values, "optimizer": optimizer, "holdout_by": by, "engine": engine, **by_hand}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from microgpt.surgery import Operation
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
@@ -122,27 +123,35 @@ def with_changes(
     registry: Registry,
     progress: Callable[[Progress], None],
     activity: Activity,
+    operations: Sequence[Operation] = (),
+    held: Sequence[Operation] | None = None,
+    at: int = LAST,
 ) -> Open:
     """The command that opens a fork of the run that `command` goes on with: with these settings, by
-    dotted field, from its checkpoint or from the end of its record on. The same command if the
-    run has all of these settings already.
+    dotted field, from its checkpoint or from step `at` of its record on. operations, held: what is
+    done to the weights there, and held from there on, as `forked` has it. The same command if that
+    is the end of the record, and nothing is changed.
 
     Raises LabError, with `problems` for settings that cannot be; SpecError.
     """
     recording, checkpoint = command.recording, command.checkpoint
     observation = command.observation
+    last = checkpoint.step if checkpoint is not None else 0
     if checkpoint is None and recording is not None and recording.run is not None:
-        end = replace(recording, at=LAST, looking=True)
+        end = replace(recording, at=at, looking=True)
         session = open_session(replace(command, recording=end), registry, progress, activity)
         try:
             checkpoint, observation = session.checkpoint(), session.observation
+            last = session.training.series.head
         finally:
             session.close()
         step = checkpoint.step
         recording = Recording(recording.store, parent=recording.run, fork_step=step)
-    if checkpoint is None or forked(checkpoint, changes) == forked(checkpoint, {}):
+    if checkpoint is None:
         return command
-    spec, start = forked(checkpoint, changes)
+    spec, start = forked(checkpoint, changes, operations, held)
+    if checkpoint.step == last and (spec, start) == forked(checkpoint, {}):
+        return command
     return replace(
         command, spec=spec, checkpoint=start, recording=recording, observation=observation
     )

@@ -98,7 +98,8 @@ MAIN_BINDINGS = [
          LOOK),
     _key("y", "dialog('probes')", "probes", "Prompts that are asked again and again, and how the "
          "answers change", DATA, show=False),
-    _key("u", "undo", "undo", "Return to the run before this one", DATA, show=False),
+    _key("u", "undo", "undo", "Take back what was done to the weights at this step; or else return "
+         "to the run before this one", DATA, show=False),
     _key("ctrl+s", "dialog('save')", "save", "Save the model as a .safetensors file", DATA,
          show=False),
     _key("x", "dialog('export')", "export the run as ...",

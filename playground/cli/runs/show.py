@@ -16,6 +16,7 @@ from microgpt.terminal import in_a_line
 from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, marked, print_rows
 from playground.cli.runs.list import as_json_text, opened, places
+from playground.lab.edits import WEIGHTS, Edits
 from playground.lab.protocol.observation import recorded_parts
 from playground.lab.protocol.probes import ProbeError, ProbeSet
 from playground.lab.store import runlist, summaries
@@ -51,6 +52,7 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
     row = record.row
     parents = _parents(store, row)
     shared = summaries.about(store, row.id)
+    edits = Edits.of(shared.edits)
     last = shared.samples.batch if shared.samples else None
     probes = store.probes(row.id)
     finite = [loss for loss in record.losses if math.isfinite(loss)]
@@ -65,7 +67,9 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
         "different": [
             {"field": one.field, "before": one.left, "now": one.right} for one in shared.different
         ],
-        "edits": [dataclasses.asdict(edit) for edit in shared.edits],
+        "edits": [
+            {**dataclasses.asdict(edit), "words": edits.words(edit)} for edit in shared.edits
+        ],
         "series": {
             "first_step": record.first + 1,
             "steps": len(record.losses),
@@ -150,7 +154,11 @@ def _lines(about: dict[str, Any]) -> Iterator[Row]:
     for one in about["different"]:
         yield f"  {one['field']}", f"{_value(one['before'])} → {_value(one['now'])}"
     for one in about["edits"]:
-        yield f"  {one['field']}", f"{_value(one['value'])} from step {one['step']:,} on, by hand"
+        if one["field"] not in WEIGHTS:
+            said = f"{_value(one['value'])} from step {one['step']:,} on, by hand"
+            yield f"  {one['field']}", said
+        elif one["words"]:
+            yield f"  after step {one['step']:,}", one["words"]
     yield from _series(about["series"], about["states"])
     yield from _texts(about)
     yield "Made with", ""

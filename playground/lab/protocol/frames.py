@@ -208,6 +208,8 @@ class Frame:
     """What was done to the weights at this step and can be taken back here, in words."""
     held: str = ""
     """The weights that keep their values at each step, in words; "" if none do."""
+    operated: str = ""
+    """What was done to the weights up to here, in words; "" if nothing was."""
     scored: Scored | None = None
     """What the held-out losses are measured on; None if nothing is held out."""
     record: RecordState | None = None

@@ -177,7 +177,9 @@ class Side:
         info, frame = self.lab.open_run.info, self.frame
         values: dict[str, Any] = json.loads(info.spec) if info is not None else {}
         if frame is not None and values:
-            return with_edits(values, frame.base_learning_rate, frame.engine)
+            return with_edits(
+                values, frame.base_learning_rate, frame.engine, frame.held, frame.operated
+            )
         return values
 
     # ------------------------------------------------------------ asking

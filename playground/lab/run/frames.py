@@ -12,11 +12,9 @@ from operator import sub
 from microgpt.anatomy import dissect
 from microgpt.engine import Engine
 from microgpt.parameters import parameter_layout
-from microgpt.surgery import named
 from microgpt.trainer import StepResult
 from playground.api import PanelFacts, TextAnatomy
 from playground.hooks.errors import PluginError
-from playground.lab.edits import operations_in
 from playground.lab.estimate import estimate_step_ms
 from playground.lab.protocol.frames import (
     DocumentFrame,
@@ -267,7 +265,8 @@ class FrameMaker:
             head=max(step, training.series.head),
             edits=timeline.edits.told(),
             by_hand=timeline.edits.told_at(step),
-            held=named(operations_in(timeline.edits.held_at(step))),
+            held=timeline.edits.held_words(step),
+            operated=timeline.edits.operated(step),
             record=record,
             evaluated=training.evaluated,
             pulls=(

@@ -14,7 +14,7 @@ from typing import Any
 from microgpt.shell import shell_word
 from playground.catalog import BUILTIN
 from playground.hooks.sources import expanded
-from playground.lab.edits import Edit
+from playground.lab.edits import WEIGHTS, Edit, Edits
 from playground.lab.fork import flat
 from playground.lab.paths import sha256_of
 from playground.lab.spec import Choice, RunSpec, SpecError
@@ -94,9 +94,9 @@ def remake(
     edits = tuple(edits)
     try:
         settings = RunSpec.parse(spec)
-        later = [edit for edit in edits if edit.step > 0]
+        later = [edit for edit in edits if edit.step > 0 and edit.field not in WEIGHTS]
         for edit in edits:
-            if edit.step == 0:
+            if edit.step == 0 and edit.field not in WEIGHTS:
                 field = "engine" if edit.field == "engine" else "optimizer.learning_rate"
                 settings = settings.replace({field: edit.value})
     except SpecError as error:
@@ -105,6 +105,12 @@ def remake(
         f"the {edit.field.replace('_', ' ')} was set to {edit.value} by hand after step "
         f"{edit.step:,}"
         for edit in later
+    ]
+    told = Edits.of(edits)
+    reasons += [
+        f"by hand after step {edit.step:,}: {done}"
+        for edit in edits
+        if edit.field in WEIGHTS and (done := told.words(edit))
     ]
     if not from_start:
         reasons.append("it goes on from a state whose steps had other settings")

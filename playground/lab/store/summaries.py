@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
+from playground.lab.edits import Edits
 from playground.lab.protocol.probes import ProbeAnswers, ProbeError, ProbeSet
 from playground.lab.store import runlist
 from playground.lab.store.errors import StoreError
@@ -199,10 +200,18 @@ def _held_out_error(record: RunRecord) -> float | None:
 
 def settings_of(record: RunRecord) -> dict[str, Any]:
     """The RunSpec by section, with the learning rate and the engine that are in force at the end
-    of the record: a fork keeps its parent's spec, and its changes of these two are edits."""
+    of the record, and what is held and was done by hand: a fork keeps its parent's spec, and its
+    changes of these are edits."""
     from playground.lab.fork import with_edits
 
-    return with_edits(json.loads(record.spec), record.row.learning_rate, record.row.engine)
+    edits, end = Edits.of(record.edits), record.row.step
+    return with_edits(
+        json.loads(record.spec),
+        record.row.learning_rate,
+        record.row.engine,
+        edits.held_words(end),
+        edits.operated(end),
+    )
 
 
 def _last_sampled(store: Store, run: int) -> int:

@@ -168,7 +168,8 @@ def rows_of(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
         yield "INSERT INTO probes VALUES (?, ?, ?)", (step, text), len(text)
     for step, field, value in _of(file, given, "step, field, value", "edits", "rowid"):
         edit = edit_of(whole(step, "the step of an edit", most=given.step), field, value)
-        yield "INSERT INTO edits VALUES (?, ?, ?, ?)", (edit.step, edit.field, edit.value), 100
+        size = 100 + (len(edit.value) if isinstance(edit.value, str) else 0)
+        yield "INSERT INTO edits VALUES (?, ?, ?, ?)", (edit.step, edit.field, edit.value), size
     tips = 0
     for step, tip, state in _of(file, given, "step, tip, state", "keyframes", "step"):
         newest = whole(tip, "whether a state is the newest", most=1)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from microgpt.surgery import Operation
 from playground.catalog import KnobValue
 from playground.lab.client.async_store import AsyncStore
 from playground.lab.paths import last_run
@@ -178,16 +179,24 @@ class Runs:
 
     # ------------------------------------------------------------ forks
 
-    async def fork(self, step: int, changes: Mapping[str, KnobValue], name: str) -> None:
+    async def fork(
+        self,
+        step: int,
+        changes: Mapping[str, KnobValue],
+        name: str,
+        operations: Sequence[Operation] = (),
+        held: Sequence[Operation] | None = None,
+    ) -> None:
         """Go on from this step as a new run with these changes; the run before stays as it is.
 
-        name: what the fork is called. Raises LabError.
+        name: what the fork is called. operations: what is done to the weights first. held: what is
+        held from there on; None for what is held. Raises LabError.
         """
         from playground.lab.fork import forked
 
         parent = self._parent(step)
         checkpoint = await self._training.checkpoint_at(step)
-        spec, start = forked(checkpoint, changes)
+        spec, start = forked(checkpoint, changes, operations, held)
         if await self._opening.open(spec, checkpoint=start, parent=parent, name=name):
             words = "The run before stays as it was."
             self._context.say(Remark(f"Forked at step {step:,}", words, about=WHICH_RUN))
@@ -226,16 +235,24 @@ class Runs:
 
     # ------------------------------------------------------------ races
 
-    async def race(self, step: int, changes: Mapping[str, KnobValue], name: str) -> Race:
+    async def race(
+        self,
+        step: int,
+        changes: Mapping[str, KnobValue],
+        name: str,
+        operations: Sequence[Operation] = (),
+        held: Sequence[Operation] | None = None,
+    ) -> Race:
         """A race of the open run at this step against the same run with these changes, called
-        `name`; both sides are forks of the open run. Raises LabError."""
+        `name`; both sides are forks of the open run. operations, held: as `fork` has them. Raises
+        LabError."""
         from playground.lab.fork import forked
         from playground.lab.race import Entrant
 
         lab, model = self._context.lab, self._context.model
         parent = self._parent(step)
         checkpoint = await self._training.checkpoint_at(step)
-        spec, start = forked(checkpoint, changes)
+        spec, start = forked(checkpoint, changes, operations, held)
         same, unchanged = forked(checkpoint, {})
 
         def entrant(name: str, spec: str, start: Checkpoint | None) -> Entrant:

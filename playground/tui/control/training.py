@@ -176,6 +176,21 @@ class Training:
         async with self.turn():
             await self._context.patience.for_(self._context.lab.edit(changes))
 
+    async def undo(self) -> None:
+        """Take back what was done last to the weights where the run stands; if nothing was done
+        there, open the run before this one."""
+        model = self._context.model
+        async with self.turn():
+            before = model.frame.by_hand if model.frame is not None and not model.running else ()
+            if before:
+                await self._context.patience.for_(self._context.lab.undo())
+        if not before:
+            await self._opening.undo()
+            return
+        left = model.frame.by_hand if model.frame is not None else ()
+        undone = ", ".join(words for words in before if words not in left) or before[-1]
+        self._context.say(Remark("Taken back", f"{undone}, at step {model.step:,}", about=WHERE))
+
     async def set_metrics(self, measuring: Measuring) -> None:
         """Measure these metrics from now on."""
         async with self.turn():

@@ -260,7 +260,7 @@ class MainScreen(RunActions, Screen[None]):
         self._do(self._controller.opening.split_or_join())
 
     def action_undo(self) -> None:
-        self._do(self._controller.opening.undo())
+        self._do(self._controller.training.undo())
 
     def action_resume(self) -> None:
         self.app.clear_notifications()  # this key takes up the offer of an interrupted run

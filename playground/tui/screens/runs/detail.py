@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 
+from playground.lab.edits import WEIGHTS, Edits
 from playground.lab.probe_answers import ProbeChange, compare, summary
 from playground.lab.store.records import RunRow
 from playground.lab.store.summaries import About, Outline, Pair
@@ -139,9 +140,8 @@ class RunDetail(Vertical):
             )
         if not about.different:
             yield Content.styled(f"set as {about.compared_with}", MUTED)
-        for edit in about.edits:
-            field = edit.field.replace("_", " ")
-            yield _pair(f"step {edit.step:,}", f"{field} set to {_value(edit.value)} by hand")
+        for at, words in _by_hand(about):
+            yield _pair(f"step {at:,}", words)
         if about.evaluations:
             at, loss = about.evaluations[-1]
             error = plus_minus(about.held_out_error, 4)
@@ -169,6 +169,18 @@ def _plain(field: str) -> str:
     return part.replace(".options.", " ").replace("_", " ")
 
 
+def _by_hand(about: About) -> Iterator[tuple[int, str]]:
+    """(step, words) of each change by hand."""
+    edits = Edits.of(about.edits)
+    for edit in about.edits:
+        if edit.field in WEIGHTS:
+            words = edits.words(edit)
+        else:
+            words = f"{edit.field.replace('_', ' ')} set to {_value(edit.value)} by hand"
+        if words:
+            yield edit.step, words
+
+
 def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Content]:
     left, right = pair.left, pair.right
     if pair.parted is None:
@@ -187,10 +199,8 @@ def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Conten
     if not pair.different:
         yield Content.styled("set alike", MUTED)
     for about in (left, right):
-        for edit in about.edits:
-            field = edit.field.replace("_", " ")
-            where = f"run {about.row.id}, step {edit.step:,}"
-            yield _pair(where, f"{field} set to {_value(edit.value)} by hand")
+        for step, words in _by_hand(about):
+            yield _pair(f"run {about.row.id}, step {step:,}", words)
     for about in (left, right):
         yield from _samples(about, f"run {about.row.id}, ")
     before, after = left.newest_answers, right.newest_answers
