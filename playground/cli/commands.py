@@ -137,6 +137,15 @@ def play(
         help="Measure this as well, every 10 steps, or of samples every 100 (may be "
              "repeated).")  # fmt: skip
 @notify_option
+@option("--cut", "cuts", section="Surgery", multiple=True, metavar="WHAT",
+        help="Take a part out before the first of these steps, or set it, as `inside --cut` says: "
+             "head:0.2, weight:wte[4,1]=0.5. A saved or recorded run becomes a fork. "
+             "Repeatable.")  # fmt: skip
+@option("--hold", "holds", section="Surgery", multiple=True, metavar="WHAT",
+        help="Put this back to 0, or to its value, after every step; none releases what is held. "
+             "Repeatable.")  # fmt: skip
+@option("--at", section="Surgery", type=click.IntRange(0), metavar="N",
+        help="Of --run: fork it after N steps (the end of its record).")  # fmt: skip
 @record_options
 @plugin_options
 def train(file: Path | None, sources: PluginSources, **values: Any) -> int:
@@ -261,6 +270,12 @@ STEP = "step"
         help="Take a part out first, and say what that costs: head:0.2 is head 2 of layer 0; also "
              "neuron:L.J, position:P, token:ID, matrix:NAME, and weight:NAME[R,C]=VALUE sets a "
              "weight. Repeatable.")  # fmt: skip
+@option("--against-mean", is_flag=True, section="Surgery",
+        help="Of --cut of heads: they write their mean, and not nothing.")  # fmt: skip
+@option("--patch", section="Surgery", metavar="OTHER",
+        help="Put what the model computes for TEXT, one activation at a time, into its run over "
+             "OTHER, which has as many tokens, and say how much of TEXT's answer comes back; no "
+             "view.")  # fmt: skip
 @option("--rank", is_flag=True, section="Surgery",
         help="What each head, neuron, matrix and position would cost, and no view.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, section="View",
@@ -274,6 +289,8 @@ def inside(
     step: int | None,
     view: str,
     cuts: tuple[str, ...],
+    against_mean: bool,
+    patch: str | None,
     rank: bool,
     as_json: bool,
     **asked: Any,
@@ -294,6 +311,8 @@ def inside(
         view=view,
         asked=Asked(**asked),
         cuts=cuts,
+        against_mean=against_mean,
+        patch=patch,
         rank=rank,
         as_json=as_json,
     )

@@ -14,7 +14,6 @@ import click
 from microgpt import kernels
 from microgpt.anatomy import Anatomy, dissect, lens, linear, stages
 from microgpt.shell import program, shell_word
-from microgpt.surgery import Operation
 from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
 from playground.cli import autopsy, inside_text, surgery
@@ -74,19 +73,25 @@ def look_inside(
     view: str,
     asked: Asked,
     cuts: Sequence[str],
+    against_mean: bool,
+    patch: str | None,
     rank: bool,
     as_json: bool,
 ) -> int:
     """Print what a model computes for the text; returns the exit code.
 
     checkpoint, run: the model's file, or the recorded run that it is of; the run that was trained
-    last if both are None. cuts: what is done to the model before. rank: print what each part of the
-    model would cost instead of the view. Raises LabError, click.UsageError.
+    last if both are None. cuts: what is done to the model before. against_mean: the heads among
+    them write what they write on average. patch: a text into whose run the activations of `text`
+    are put. rank: print what each part of the model would cost; `patch` and `rank` are printed
+    instead of the view. Raises LabError, click.UsageError.
     """
     if rank and cuts:
         raise click.UsageError("--rank tries every part of the whole model: leave out --cut.")
+    if patch is not None and (cuts or rank):
+        raise click.UsageError("--patch compares two texts: leave out --cut and --rank.")
     if view == STEP:
-        if text is not None or checkpoint is not None or cuts or rank:
+        if text is not None or checkpoint is not None or cuts or rank or patch is not None:
             raise click.UsageError(
                 "--view step takes a step of a recorded run apart: leave out TEXT and --cut."
             )
@@ -107,12 +112,20 @@ def look_inside(
     found = _in_file(checkpoint, registry) if checkpoint else _recorded(run, step, registry)
     if found is None:
         return fail(f"{NONE_YET} Or name a saved model (.safetensors).")
-    operations = surgery.operations_of(cuts, found.read.config)
+    operations = surgery.operations_of(cuts, found.read.config, against_mean)
     with plugin_failures():
+        if patch is not None:
+            shown = {"model": dict(found.model), **surgery.patched(text, patch, found.read)}
+            if as_json:
+                click.echo(as_json_text(shown))
+            else:
+                inside_text.print_patch(shown)
+            return 0
+        operations = surgery.with_means(operations, found.open_run)
         seen = _read(text, found, operations)
         shown = _head(seen)
         if rank:
-            shown |= surgery.ranked(found.read.config, found.open_run)
+            shown |= surgery.ranked(found.open_run)
         else:
             if operations:
                 whole = _read(text, found).anatomy
@@ -220,7 +233,7 @@ def _recorded(words: str | None, step: int | None, registry: Registry) -> Found 
     return Found(where, read, open_run)
 
 
-def _read(text: str, found: Found, operations: Sequence[Operation] | None = None) -> Seen:
+def _read(text: str, found: Found, operations: Sequence[surgery.Asked] | None = None) -> Seen:
     """The text inside the model, on which the operations were done; None for the model as it was
     before, of which nothing is said. Raises LabError, PluginError."""
     read = found.read
@@ -241,7 +254,7 @@ def _read(text: str, found: Found, operations: Sequence[Operation] | None = None
             f"{'is' if left_out == 1 else 'are'} left out"
         )
     bos = read.encoder.bos_id
-    anatomy = dissect(read.config, read.weights, [bos, *ids, bos], operations or ())
+    anatomy = dissect(read.config, read.weights, [bos, *ids, bos], surgery.doing(operations or ()))
     if operations is not None and not all(map(math.isfinite, anatomy.losses)):
         say("! the model has numbers that are not finite (nan, inf): it has diverged")
     return Seen(found.model, text, read.encoder, anatomy)

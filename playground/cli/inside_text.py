@@ -58,6 +58,34 @@ def print_rank(shown: Mapping[str, Any]) -> None:
         echo_line(line)
 
 
+def print_patch(shown: Mapping[str, Any]) -> None:
+    """Print how much of a text's answer each activation brings back. shown: the object that --json
+    prints."""
+    ends = shown["logit_difference"]
+    _say(
+        f"After {quoted(shown['text'])} the answer is {quoted(shown['answer'])}, after "
+        f"{quoted(shown['other'])} it is {quoted(shown['other_answer'])}: the logit of the one "
+        f"minus that of the other is {number(ends['text'])}, and {number(ends['other'])}."
+    )
+    _say(
+        "One activation of the first run is put into the second, and the rest computed from there. "
+        "How much of the way back each makes, from 0 to 1, by the letter read:"
+    )
+    click.echo()
+    tokens = zip(shown["tokens"], shown["other_tokens"], strict=True)
+    heads = [
+        _display(one) if one == other else f"{_display(other)}→{_display(one)}"
+        for one, other in tokens
+    ]
+    rows = shown["patch"]
+    columns = [
+        [head, *(f"{round(row['recovered'][place], 2) + 0.0:.2f}" for row in rows)]
+        for place, head in enumerate(heads)
+    ]
+    for line in table(["", *(row["stage"] for row in rows)], columns):
+        echo_line(line.rstrip())
+
+
 def _cut(shown: Mapping[str, Any]) -> Lines:
     """What was done to the model, and what that costs."""
     losses, before = shown["losses"], shown["losses_before"]

@@ -135,6 +135,13 @@ class TrainOptions:
     """A file of prompts to ask again and again."""
     notify: Notify | None
     """How the end of the run is told; None for the way chosen on the screen."""
+    cuts: tuple[str, ...]
+    """What is done to the weights before the first step, each as `microgpt.surgery.operation_of`
+    reads it."""
+    holds: tuple[str, ...]
+    """What is held from there on, likewise; "none" alone releases what the run holds."""
+    at: int | None
+    """The step after which a recorded run is forked; None for its end."""
 
     @classmethod
     def taken_from(cls, values: dict[str, Any]) -> TrainOptions:

@@ -1,46 +1,120 @@
-"""`microgpt-play inside --cut` and `--rank`: what a model loses with a part of it.
+"""`microgpt-play inside --cut`, `--rank` and `--patch`: what a model loses with a part of it, and
+which activation carries an answer.
 
 The texts that were held out of training tell: see `playground.lab.inside.surgery`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
 from microgpt.anatomy import Anatomy
 from microgpt.config import ModelConfig
-from microgpt.surgery import Operation, components, operation_of
+from microgpt.surgery import HeadWrite, Operation, operation_of
 from playground.cli.export import Telling
 from playground.cli.failures import say
-from playground.lab.inside.surgery import Trials
-from playground.lab.protocol.failures import Failure, LabError, Progress
-from playground.lab.protocol.surgery import Difference
+from playground.lab.inside.patch import patching
+from playground.lab.inside.surgery import finished
+from playground.lab.protocol.commands import Patch
+from playground.lab.protocol.failures import LabError, Progress
+from playground.lab.protocol.surgery import MeanWrite
+from playground.lab.run.saved_model import ReadModel
 from playground.lab.session import Session
 
 Opener = Callable[[Callable[[Progress], None]], Session]
 """Opens the run that the model is of, with its texts. Raises LabError."""
 
-_NOTHING_HELD_OUT = Failure(
-    "Nothing is held out",
-    "A part is ranked by the loss on texts that the run does not train on, and this run has none: "
-    "--holdout, as in --holdout 0.1, holds some out where a run begins.",
-)
+_HEADS_ALONE = "--against-mean is for heads that are cut, as in --cut head:0.2 --against-mean."
 
 
-def operations_of(texts: Sequence[str], config: ModelConfig) -> list[Operation]:
-    """The operations that --cut asks for. Raises click.BadParameter."""
+@dataclass(frozen=True, slots=True)
+class MeanHead:
+    """A head that writes what it writes on average over some texts of the run."""
+
+    mean: MeanWrite
+    write: HeadWrite | None = None
+    """What that is, once it is known."""
+
+    def __str__(self) -> str:
+        return str(self.mean)
+
+
+Asked = Operation | MeanHead
+"""What --cut asks for."""
+
+
+def operations_of(texts: Sequence[str], config: ModelConfig, against_mean: bool) -> list[Asked]:
+    """What --cut asks for; with against_mean, heads that write their mean. Raises
+    click.BadParameter, click.UsageError."""
     try:
-        return [operation_of(text, config) for text in texts]
+        operations = [operation_of(text, config) for text in texts]
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="--cut") from error
+    if not against_mean:
+        return [*operations]
+    if not operations or any(one != Operation(one.component) for one in operations):
+        raise click.UsageError(_HEADS_ALONE)
+    if any(one.component.kind != "head" for one in operations):
+        raise click.UsageError(_HEADS_ALONE)
+    heads = [one.component for one in operations]
+    return [MeanHead(MeanWrite(head.layer, head.index)) for head in heads]
+
+
+def with_means(asked: Sequence[Asked], open_run: Opener) -> list[Asked]:
+    """The same, with what the heads write on average. Raises LabError."""
+    heads = [(one.mean.layer, one.mean.head) for one in asked if isinstance(one, MeanHead)]
+    if not heads:
+        return [*asked]
+    with Telling() as tell, closing(open_run(tell)) as session:
+        writes = iter(finished(session.surgeon.averaged(heads), _told(tell, "averaging")))
+    return [replace(one, write=next(writes)) if isinstance(one, MeanHead) else one for one in asked]
+
+
+def doing(asked: Sequence[Asked]) -> list[Operation | HeadWrite]:
+    """What `dissect` and `Trials` take."""
+    found: list[Operation | HeadWrite] = []
+    for one in asked:
+        if isinstance(one, Operation):
+            found.append(one)
+        elif one.write is not None:
+            found.append(one.write)
+    return found
+
+
+def _told(tell: Telling, stage: str) -> Callable[[int, int], None]:
+    return lambda done, total: tell(Progress(stage, done, total))
+
+
+def patched(text: str, other: str, model: ReadModel) -> dict[str, Any]:
+    """Which activation of `text` carries its answer, as JSON has it. Raises LabError,
+    PluginError."""
+    work = patching(model.config, model.encoder, model.weights, Patch(text, other), model.step, 0)
+    with Telling() as tell:
+        found = finished(work, _told(tell, "patching"))
+    return {
+        "text": text,
+        "other": other,
+        "tokens": list(found.clean),
+        "other_tokens": list(found.corrupt),
+        "answer": found.answer[1],
+        "other_answer": found.other[1],
+        "logit_difference": {"text": found.difference_clean, "other": found.difference_corrupt},
+        "patch": [
+            {"stage": stage, "logit_differences": list(row), "recovered": list(shares)}
+            for stage, row, shares in zip(
+                found.stages, found.differences, found.recovered, strict=True
+            )
+        ],
+    }
 
 
 def compared(
-    before: Anatomy, after: Anatomy, operations: Sequence[Operation], open_run: Opener,
+    before: Anatomy, after: Anatomy, operations: Sequence[Asked], open_run: Opener,
     display: Callable[[int], str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the operations change, as JSON has it: on the text, in the next token after it, and on
@@ -57,7 +131,7 @@ def compared(
     }
 
 
-def _held_out(operations: Sequence[Operation], open_run: Opener) -> dict[str, Any] | None:
+def _held_out(operations: Sequence[Asked], open_run: Opener) -> dict[str, Any] | None:
     try:
         with Telling() as tell:
             session = open_run(tell)
@@ -69,7 +143,7 @@ def _held_out(operations: Sequence[Operation], open_run: Opener) -> dict[str, An
         if trials is None:
             say("! there is no held-out loss: the run holds no texts out")
             return None
-        one = trials.difference(operations)
+        one = trials.difference(doing(operations))
         return {
             "before": one.before,
             "after": one.after,
@@ -83,35 +157,15 @@ def _held_out(operations: Sequence[Operation], open_run: Opener) -> dict[str, An
         session.close()
 
 
-def ranked(config: ModelConfig, open_run: Opener) -> dict[str, Any]:
+def ranked(open_run: Opener) -> dict[str, Any]:
     """What each head, neuron, matrix and position would cost, the dearest first, as JSON has it.
 
     Raises LabError, PluginError.
     """
-    with Telling() as tell:
-        session = open_run(tell)
-        try:
-            trials = session.surgeon.trials()
-            if trials is None:
-                raise LabError(_NOTHING_HELD_OUT)
-            found = _rank(trials, config, tell)
-        finally:
-            session.close()
+    with Telling() as tell, closing(open_run(tell)) as session:
+        found = finished(session.surgeon.ranking(), _told(tell, "trying each part")).cuts
     first = found[0][1]
     return {
         "heldout": {"loss": first.before, "documents": first.documents, "tokens": first.tokens},
-        "cuts": [{"cut": name, "delta": one.delta, "se": one.error} for name, one in found],
+        "cuts": [{"cut": str(cut), "delta": one.delta, "se": one.error} for cut, one in found],
     }
-
-
-def _rank(trials: Trials, config: ModelConfig, tell: Telling) -> list[tuple[str, Difference]]:
-    def progress(done: int, total: int) -> None:
-        tell(Progress("trying each part", done, total))
-
-    found = [(str(cut), one) for cut, one in trials.rank(list(components(config)), progress)]
-    return sorted(found, key=lambda pair: _dearness(pair[1].delta))
-
-
-def _dearness(delta: float) -> float:
-    """The key by which the dearest cut comes first; a loss that is no number comes before all."""
-    return -delta if math.isfinite(delta) else -math.inf

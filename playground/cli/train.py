@@ -6,14 +6,17 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import click
+
 from microgpt.shell import program, shell_word
+from microgpt.surgery import Operation, operation_of
 from microgpt.terminal import json_text
 from playground.cli.choices import as_said, chosen, heat, refused_as
 from playground.cli.failures import fail, fail_with, printable, say, warn
@@ -33,7 +36,7 @@ from playground.lab.paths import store_file
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.observation import Observation
-from playground.lab.protocol.run import Recording
+from playground.lab.protocol.run import LAST, Recording
 from playground.lab.protocol.sampling import (
     DEFAULT_CHAIN,
     Link,
@@ -67,6 +70,9 @@ def train_run(
     settings with which that run goes on, by dotted field; choices are still text.
     """
     save = options.save
+    surgery = Surgery.asked(options)
+    if options.at is not None and options.recorded is None:
+        raise click.UsageError("--at is for --run: it says after how many steps the fork begins.")
     asked = read_probes(options.probes) if options.probes is not None else None
     run = find_run(store_file(), options.recorded) if options.recorded is not None else None
     gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs are short-lived: twice as fast
@@ -82,8 +88,8 @@ def train_run(
     if target is not None:
         _spare_the_data(target, opening.spec)
     try:
-        if later:
-            opening = _forked(opening, later, registry, report)
+        if later or surgery or options.at is not None:
+            opening = _forked(opening, later, registry, report, surgery, options.at)
         session = open_session(opening, registry, report.opening, activity)
     except SpecError as error:
         report.clear()
@@ -99,6 +105,8 @@ def train_run(
         )
         return code
     try:
+        if checkpoint is None and run is None:
+            surgery.do(session)
         if target is not None:
             _spare_the_data(target, session.info.spec)  # a recorded run tells its data only now
         with _sampled_as(session, sampling):
@@ -171,14 +179,66 @@ def _opening(
     return Open(text, saved, Observation(sampling), recording)
 
 
-def _forked(opening: Open, later: Mapping[str, Any], registry: Registry, report: Report) -> Open:
-    """The same run, but with other settings from its end on. Raises click.UsageError."""
+@dataclass(frozen=True, slots=True)
+class Surgery:
+    """What is done to the weights before the first step; false if that is nothing."""
+
+    operations: tuple[Operation, ...] = ()
+    held: tuple[Operation, ...] | None = None
+    """What is held from there on; None for what the run holds."""
+
+    @classmethod
+    def asked(cls, options: TrainOptions) -> Surgery:
+        """What --cut and --hold ask for. Raises click.BadParameter."""
+        releases = options.holds == ("none",)
+        return cls(
+            _operations(options.cuts, "--cut"),
+            () if releases else _operations(options.holds, "--hold") or None,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.operations) or self.held is not None
+
+    def do(self, session: Session) -> None:
+        """Do it to a run that begins. Raises LabError."""
+        if self.operations:
+            session.surgeon.operate(self.operations)
+        if self.held:
+            session.surgeon.hold(self.held)
+
+
+def _operations(texts: Sequence[str], hint: str) -> tuple[Operation, ...]:
+    try:
+        return tuple(map(operation_of, texts))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint=hint) from error
+
+
+def _forked(
+    opening: Open,
+    later: Mapping[str, Any],
+    registry: Registry,
+    report: Report,
+    surgery: Surgery,
+    at: int | None,
+) -> Open:
+    """The same run, but with other settings and weights from its end, or from step `at`, on. Raises
+    click.UsageError."""
     settings = dict(later)
     for field, text in texts_of(settings).items():
         with refused_as(f"--{field}"):
             settings[field] = choice(registry, field, text)
     try:
-        return with_changes(opening, settings, registry, report.opening, activity)
+        return with_changes(
+            opening,
+            settings,
+            registry,
+            report.opening,
+            activity,
+            surgery.operations,
+            surgery.held,
+            LAST if at is None else at,
+        )
     except LabError as error:
         if set(error.failure.problems) <= set(settings) and error.failure.problems:
             report.clear()

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from microgpt.surgery import Component, Operation, components, transplant, weights_of
+from microgpt.surgery import Component, HeadWrite, Operation, components, transplant, weights_of
 from playground.lab.inside.patch import patching
-from playground.lab.inside.surgery import Trials, Work
+from playground.lab.inside.surgery import Trials, Work, averaged
 from playground.lab.inside.texts import typed
 from playground.lab.inside.trial import trial
 from playground.lab.protocol.commands import Patch
@@ -117,11 +117,23 @@ class Surgeon:
             else:
                 ids = typed(encoder, text, config.block_size)
             weights = training.engine.read("weights")
-            texts = [documents[place] for place in range(min(AVERAGED, len(documents)))]
             moment, trials = (training.step, training.epoch), self.trials()
             return (
-                yield from trial(config, encoder, weights, ids, operations, trials, *moment, texts)
+                yield from trial(
+                    config, encoder, weights, ids, operations, trials, *moment, self._texts
+                )
             )
+
+    def averaged(self, heads: Sequence[tuple[int, int]]) -> Work[list[HeadWrite]]:
+        """Each of these heads, as (layer, head), with what it writes on average."""
+        weights = self._training.engine.read("weights")
+        return averaged(self._config, weights, self._texts, heads)
+
+    @property
+    def _texts(self) -> list[list[int]]:
+        """The texts over which the mean of what a head writes is taken."""
+        documents = self._prepared.documents
+        return [documents[place] for place in range(min(AVERAGED, len(documents)))]
 
     def ranking(self, cuts: Sequence[Component] = ()) -> Work[Ranked]:
         """What the model as it stands would lose without each of these components; without any,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
 from microgpt.anatomy import dissect
@@ -95,20 +95,9 @@ class Trials:
         after = yield from self._evaluated(operations, total - pieces, total)
         return difference(before, after)
 
-    def rank(
-        self, cuts: Sequence[Component], tell: Callable[[int, int], None]
-    ) -> Iterator[tuple[Component, Difference]]:
-        """What the held-out loss would be without each of the components, one at a time.
-
-        tell: called with how many of how many were tried; what it raises ends the trials. Raises
-        PluginError.
-        """
-        for done, cut in enumerate(cuts):
-            tell(done, len(cuts))
-            yield cut, self.difference([Operation(cut)])
-
     def ranking(self, cuts: Sequence[Component]) -> Work[list[tuple[Component, Difference]]]:
-        """As `rank`, the dearest first. Counts the components."""
+        """What the held-out loss would be without each of the components, one at a time, the
+        dearest first. Counts the components."""
         found = []
         for done, cut in enumerate(cuts):
             yield done, len(cuts)

@@ -8,8 +8,15 @@ from collections.abc import Sequence
 from microgpt.anatomy import Anatomy, dissect
 from microgpt.config import ModelConfig
 from microgpt.surgery import HeadWrite, Operation
-from playground.lab.inside.surgery import Difference, Trials, Work, averaged
-from playground.lab.protocol.surgery import MOST_TOKENS, MeanWrite, NextToken, Trial, Tried
+from playground.lab.inside.surgery import Trials, Work, averaged
+from playground.lab.protocol.surgery import (
+    MOST_TOKENS,
+    Difference,
+    MeanWrite,
+    NextToken,
+    Trial,
+    Tried,
+)
 from playground.lab.run.data import Encoder
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from microgpt.engine import STATE_KINDS
 from microgpt.surgery import Operation, component_of, components, operate, operation_of
 from playground.hooks.registry import Registry
-from playground.lab.inside.surgery import difference
+from playground.lab.inside.surgery import difference, finished
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -75,9 +75,12 @@ def test_all_parts_are_ranked_in_turn_and_ending_early_puts_the_weights_back(
     assert trials is not None
     every = list(components(session.training.engine.config))
     told: list[tuple[int, int]] = []
-    found = dict(trials.rank(every[:6], lambda done, total: told.append((done, total))))
-    assert list(found) == every[:6]
-    assert told == [(done, 6) for done in range(6)]
+    ranked = finished(trials.ranking(every[:6]), lambda done, total: told.append((done, total)))
+    found = dict(ranked)
+    assert set(found) == set(every[:6])
+    deltas = [one.delta for _, one in ranked]
+    assert deltas == sorted(deltas, reverse=True)
+    assert list(dict.fromkeys(told)) == [(done, 6) for done in range(6)]
     assert found[every[3]] == trials.difference([Operation(every[3])])
 
     def stop(done: int, _: int) -> None:
@@ -85,7 +88,7 @@ def test_all_parts_are_ranked_in_turn_and_ending_early_puts_the_weights_back(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(trials.rank(every, stop))
+        finished(trials.ranking(every), stop)
     assert bits(session) == before
 
 
