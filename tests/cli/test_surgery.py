@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from microgpt.anatomy import dissect
-from microgpt.surgery import components, operation_of
+from microgpt.surgery import components, operation_of, weights_of
 from playground.lab.checkpoint import as_array, config_of, read_checkpoint
 from playground.lab.spec import RunSpec
 from tests.cli.conftest import STEPS, WORDS, Play
@@ -90,3 +91,90 @@ def test_what_cannot_be_cut_is_said_before_anything_is_read(play: Play, model: P
     assert play("train", "words.txt", *STEPS, "--holdout", "0", "--save", "n.safetensors").code == 0
     done = play("inside", "anna", "n.safetensors", "--rank")
     assert done.code == 1 and "Nothing is held out" in done.err
+
+
+def test_a_head_that_writes_its_mean_is_another_model_than_one_that_writes_nothing(
+    play: Play, model: Path
+) -> None:
+    asked = ("inside", "ann", model, "--cut", "head:0.1", "--json")
+    nothing = json.loads(play(*asked).out)
+    done = play(*asked, "--against-mean")
+    assert (done.code, done.err) == (0, "")
+    mean = json.loads(done.out)
+    assert mean["cuts"] == ["head:0.1=mean"] and mean["losses_before"] == nothing["losses_before"]
+    assert mean["losses"] != nothing["losses"]
+    assert mean["heldout"]["before"] == nothing["heldout"]["before"]
+    assert mean["heldout"]["delta"] != nothing["heldout"]["delta"]
+    for cut in ("position:1", "head:0.1=0.5"):
+        refused = play("inside", "ann", model, "--cut", cut, "--against-mean")
+        wrong(refused, "--against-mean is for heads")
+    wrong(play("inside", "ann", model, "--against-mean"), "--against-mean is for heads")
+
+
+def test_patching_says_which_activation_brings_the_answer_back(play: Play, model: Path) -> None:
+    checkpoint = read_checkpoint(model)
+    weights = as_array(checkpoint.weights)
+    config = config_of(RunSpec.parse(checkpoint.spec), len(weights))
+
+    def answer(text: str) -> int:
+        probs = dissect(config, weights, [BOS, *map(LETTERS.index, text), BOS]).probs[-1]
+        return max(range(len(probs)), key=probs.__getitem__)
+
+    words = ["".join(pair) for pair in itertools.product(LETTERS, repeat=2)]
+    clean = words[0]
+    corrupt = next(word for word in words if answer(word) != answer(clean))
+    done = play("inside", clean, model, "--patch", corrupt, "--json")
+    assert (done.code, done.err) == (0, "")
+    shown = json.loads(done.out)
+    ends = shown["logit_difference"]
+    assert ends["text"] > 0 > ends["other"]
+    last = shown["patch"][-1]
+    assert last["stage"] == "layer 0 mlp"
+    assert last["recovered"] == [0, 0, pytest.approx(1)]
+    assert last["logit_differences"][-1] == pytest.approx(ends["text"])
+    said = play("inside", clean, model, "--patch", corrupt).out
+    assert "layer 0 head 1" in said and said.splitlines()[-1].split()[-1] == "1.00"
+    assert play("inside", clean, model, "--patch", clean).code == 1
+    longer = play("inside", clean, model, "--patch", "a")
+    assert longer.code == 1 and "not of the same length" in longer.err
+    wrong(play("inside", clean, model, "--patch", corrupt, "--rank"), "leave out --cut and --rank")
+
+
+def test_a_recorded_run_is_forked_at_a_step_with_a_head_held(play: Play, words: Path) -> None:
+    assert play("train", words, *STEPS, "--holdout", "0.3").code == 0
+    held = play("train", "--run", 1, "--at", 1, "--hold", "head:0.1", "--cut", "position:0")
+    assert held.code == 0, held.err
+    shown = json.loads(play("runs", "show", 2, "--json").out)
+    assert (shown["parent"], shown["fork_step"], shown["step"]) == (1, 1, 3)
+    assert [one["words"] for one in shown["edits"]] == [
+        "held: head 1 of layer 0 at 0",
+        "position 0 cut",
+    ]
+    assert "head 1 of layer 0 at 0" in play("runs", "show", 2).out
+    csv = words.with_name("run.csv")
+    assert play("runs", "export", 2, csv).code == 0
+    header, _, first, *_ = csv.read_text().splitlines()
+    assert header.endswith(",by_hand") and first.startswith("1,")
+    assert "held: head 1 of layer 0 at 0; position 0 cut" in first
+    remade = play("runs", "command", 2)
+    assert "by hand after step 1" in remade.out + remade.err
+    freed = play("train", "--run", 2, "--hold", "none", "--steps", "5", "--save", "f.safetensors")
+    assert freed.code == 0, freed.err
+    state = read_checkpoint(words.with_name("f.safetensors"))
+    assert state.edits.held_at(5) == "" and state.edits.held_at(2) == "head:0.1"
+    assert json.loads(play("runs", "show", 3, "--json").out)["fork_step"] == 3
+
+
+def test_a_new_run_begins_with_what_is_cut_and_held(play: Play, words: Path) -> None:
+    asked = ("train", words, *STEPS, "--no-record", "--save", "m.safetensors")
+    assert play(*asked, "--hold", "head:0.1", "--cut", "weight:wte[0,1]=0.5").code == 0
+    state = read_checkpoint(words.with_name("m.safetensors"))
+    weights = as_array(state.weights)
+    config = config_of(RunSpec.parse(state.spec), len(weights))
+    head = operation_of("head:0.1", config).component
+    assert {weights[place] for place in weights_of(head, config)} == {0.0}
+    assert state.edits.surgery_at(0) == "weight:wte[0,1]=0.5"
+    refused = play(*asked, "--hold", "head:0.7")
+    assert refused.code == 1 and "there is no head 7" in refused.err
+    wrong(play(*asked, "--hold", "x"), "--hold", "names no part")
+    wrong(play(*asked, "--at", 1), "--at is for --run")

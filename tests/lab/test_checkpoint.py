@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import safetensors
 
+from microgpt.surgery import Component, Operation
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import (
     CheckpointError,
@@ -21,6 +22,7 @@ from playground.lab.checkpoint import (
     to_bytes,
     write_checkpoint,
 )
+from playground.lab.floats import floats_of
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest, MatrixView
 from playground.lab.protocol.sampling import Link, Sampling
@@ -293,3 +295,39 @@ def test_a_saved_run_keeps_its_chain_and_the_values_of_its_knobs(
     path = tmp_path / "chain.safetensors"
     session.save(str(path))
     assert read_checkpoint(path).sampling == sampling
+
+
+def test_a_saved_run_has_the_operated_weights_and_can_take_the_operation_back(
+    trained: Session, registry: Registry, tmp_path: Path
+) -> None:
+    left = trained.training.engine.read("weights")
+    plain = to_bytes(trained.checkpoint())
+    assert b'"version":"1"' in plain, "an earlier version of the program opens it"
+    trained.surgeon.operate([Operation(Component("head", 0, 1))])
+    trained.surgeon.hold([Operation(Component("position", index=0))])
+    now = trained.training.engine.read("weights")
+    path = write_checkpoint(tmp_path / "cut.safetensors", trained.checkpoint())
+    read = read_checkpoint(path)
+    assert floats_of(read.weights) == now and floats_of(read.before) == left
+    assert b'"version":"2"' in path.read_bytes()[:100_000]
+    again = Session.open(trained.spec, registry, checkpoint=read)
+    assert again.training.engine.read("weights") == now
+    assert again.surgeon.undo() == "head 1 of layer 0 cut, held: position 0 at 0"
+    assert again.training.engine.read("weights") == left
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("surgery", '[[1,"head:0.9"]]'),
+        ("surgery", '[[1,"head:0.1=x"]]'),
+        ("hold", '[[1,"[b]"]]'),
+        ("hold", "[[1,5]]"),
+    ],
+)
+def test_a_saved_operation_that_cannot_be_is_refused(
+    trained: Session, registry: Registry, field: str, value: str
+) -> None:
+    data = edited(to_bytes(trained.checkpoint()), **{field: value})
+    with pytest.raises(CheckpointError, match=r"damaged|does not fit"):
+        Session.open(trained.spec, registry, checkpoint=from_bytes(data))

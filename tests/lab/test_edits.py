@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from playground.lab.edits import Edit, Edits
+from microgpt.surgery import Component, Operation, weights_of
+from playground.lab.edits import LONGEST, Edit, Edits, edit_of, operations_in, text_of
 from playground.lab.session import Session
 from playground.lab.timeline import Timeline
+from playground.strict import Refusal
 
 RATE = "optimizer.learning_rate"
 
@@ -74,3 +78,118 @@ def test_a_run_trains_with_both_the_rate_and_the_engine_set_at_a_step(
         )
         session.go_to(4)  # and once more, from the edits that are kept
         session.go_to(8)
+
+
+# ---------------------------------------------------------------- operations
+
+
+def surgery(step: int, text: str) -> Edit:
+    return Edit(step, "surgery", text)
+
+
+def hold(step: int, text: str) -> Edit:
+    return Edit(step, "hold", text)
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+operations = st.builds(
+    Operation,
+    st.one_of(
+        st.builds(Component, st.just("head"), st.integers(0, 9), st.integers(0, 9)),
+        st.builds(Component, st.just("matrix"), matrix=st.sampled_from(["wte", "layer0.attn_wq"])),
+    ),
+    st.lists(numbers, min_size=1, max_size=4).map(tuple),
+)
+
+
+@given(st.lists(operations, max_size=4), st.sampled_from(["surgery", "hold"]))
+def test_operations_are_read_from_the_record_as_they_were_done_to_the_bit(
+    done: list[Operation], field: str
+) -> None:
+    edit = edit_of(3, field, text_of(done))
+    assert operations_in(str(edit.value)) == tuple(done)
+    assert str(edit.value) == text_of(operations_in(str(edit.value)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "head:0.1=nan",
+        "head:0.1=inf",
+        "head:0.1=1e999",
+        "head:0.1=1_0",
+        "head:0.1=1",  # this program writes 1.0
+        "head:0.1;head:0.2",
+        " head:0.1",
+        "head:0.1; ",
+        "head:01.1",
+        "matrix:[b]x[/]\x1b[2J",
+        "weight:wte[1,2]",
+        "weight:wte[1,2]=0.5,0.5",
+        "x" * (LONGEST + 1),
+        5,
+        None,
+        b"head:0.1",
+    ],
+)
+@pytest.mark.parametrize("field", ["surgery", "hold"])
+def test_a_record_that_this_program_does_not_write_is_refused(field: str, text: object) -> None:
+    with pytest.raises(Refusal):
+        edit_of(3, field, text)
+
+
+def test_what_would_be_too_long_to_write_down_is_said() -> None:
+    whole = Operation(Component("matrix", matrix="wte"), (0.1234567890123456,) * 60_000)
+    with pytest.raises(ValueError, match="all digits of its 60,000 numbers"):
+        text_of([whole])
+
+
+def test_edits_of_weights_are_told_in_words_and_what_was_taken_back_is_not() -> None:
+    edits = Edits.of(
+        (
+            surgery(2, "head:0.2; weight:wte[4,1]=0.5; matrix:wpe=1.0,2.0; neuron:0.3"),
+            hold(2, "head:0.2"),
+            surgery(5, ""),
+            hold(5, "head:0.2"),
+            hold(8, ""),
+            hold(9, ""),
+        )
+    )
+    assert edits.told() == (
+        (2, "head 2 of layer 0 cut, wte[4,1] set to 0.5, wpe put in and 1 more"),
+        (2, "held: head 2 of layer 0 at 0"),
+        (8, "released: head 2 of layer 0"),
+    )
+    assert [edits.held_words(step) for step in (1, 2, 7, 8)] == [
+        "",
+        "head 2 of layer 0",
+        "head 2 of layer 0",
+        "",
+    ]
+    assert edits.operated(1) == "" and edits.operated(9).endswith("at step 2")
+    assert edits.surgical and not Edits.of((surgery(5, ""), rate(5, 0.1))).surgical
+
+
+def test_what_is_done_by_hand_lasts_as_the_fields_say(session: Session) -> None:
+    session.go_to(5)
+    config = session.training.engine.config
+    session.surgeon.hold([Operation(Component("head", 0, 1), (0.25,))])
+    session.surgeon.operate([Operation(Component("position", index=2))])
+    for step, held in ((6, 0.25), (9, 0.25)):
+        session.go_to(step)
+        weights = session.training.engine.read("weights")
+        where = {
+            name: [weights[place] for place in weights_of(component, config)]
+            for name, component in (
+                ("held", Component("head", 0, 1)),
+                ("cut", Component("position", index=2)),
+            )
+        }
+        assert set(where["held"]) == {held}, "held at the end of every step"
+        assert set(where["cut"]) != {0.0}, "cut once, and then trained"
+    session.surgeon.hold([])
+    weights = session.training.engine.read("weights")
+    assert {weights[place] for place in weights_of(Component("head", 0, 1), config)} == {0.25}
+    session.go_to(10)
+    weights = session.training.engine.read("weights")
+    assert {weights[place] for place in weights_of(Component("head", 0, 1), config)} != {0.25}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from microgpt.surgery import Component, Operation
 from playground.hooks.registry import Registry
 from playground.lab.fork import Setting, differences, forked, in_force, why_only_from_start
 from playground.lab.protocol.failures import LabError
@@ -185,3 +186,40 @@ def test_settings_that_differ_are_told_with_the_options_of_plugins_and_live_edit
         Setting("seed", 7, 8),
     )
     assert differences(left, left) == ()
+
+
+# ---------------------------------------------------------------- with operations
+
+CUT = Operation(Component("head", 0, 1))
+SET = Operation(Component("position", index=2), (0.5,))
+
+
+@pytest.mark.parametrize("step", [0, 40])
+def test_a_fork_with_operations_is_as_if_they_had_been_done_there(
+    session: Session, registry: Registry, step: int
+) -> None:
+    fork = opened(forked(standing_at(session, step), {}, [SET], [CUT]), registry)
+    assert weights(fork) != weights(session)
+    session.surgeon.operate([SET])
+    session.surgeon.hold([CUT])
+    assert weights(fork) == weights(session)
+    for one in (fork, session):
+        one.go_to(step + 30)
+        one.go_to(step + 10)
+    assert weights(fork) == weights(session) and losses(fork) == losses(session)
+    again = opened(forked(session.checkpoint(), {}, held=[]), registry)
+    assert again.frame().held == "" and session.frame().held == "head 1 of layer 0"
+    assert weights(again) == weights(session), "what is released stays as it is"
+
+
+def test_a_fork_at_the_start_keeps_what_was_done_there_but_for_no_other_model(
+    session: Session, registry: Registry
+) -> None:
+    session.surgeon.operate([SET])
+    checkpoint = session.checkpoint()
+    fork = opened(forked(checkpoint, {"seed": 8}), registry)
+    assert fork.frame().by_hand == ("position 2 set to 0.5",)
+    with pytest.raises(LabError, match="belongs to the model as it is"):
+        forked(checkpoint, {"model.n_embd": 16})
+    with pytest.raises(LabError, match="there is no head 9"):
+        opened(forked(checkpoint, {}, [Operation(Component("head", 0, 9))]), registry)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from microgpt.surgery import Component, Operation
 from playground.hooks.sources import PluginSources
 from playground.lab.client.lab import Lab
 from playground.lab.fork import Setting, forked
@@ -352,3 +353,21 @@ async def test_a_side_that_cannot_be_opened_is_named_and_nothing_is_left_behind(
     assert caught.value.failure.title.startswith("changed: ")
     with pytest.raises(LabError):
         await race._sides[0].lab.frame()
+
+
+async def test_a_run_races_itself_with_a_head_held_at_zero(session: Session) -> None:
+    session.go_to(40)
+    checkpoint, how = session.checkpoint(), Sampling(count=1, every=0, seed=5)
+    spec, start = forked(checkpoint, {}, held=[Operation(Component("head", 0, 1))])
+    left = Entrant("as it is", checkpoint.spec, checkpoint, how)
+    right = Entrant("held", spec, start, how)
+    async with racing(left, right) as race:
+        assert race.state.settings == (Setting("held", None, "head 1 of layer 0"),)
+        for _ in range(5):
+            await race.step()
+        state = race.state
+        assert [side.step for side in state.sides] == [45, 45]
+        assert state.parted is not None and state.parted.step == 41
+    session.surgeon.hold([Operation(Component("head", 0, 1))])
+    session.go_to(45)
+    assert list(state.sides[1].losses) == list(session.training.series.losses)

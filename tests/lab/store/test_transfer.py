@@ -157,6 +157,20 @@ def test_a_list_elsewhere_shows_the_settings_that_were_made_last(
     assert (row.learning_rate, row.engine) == (0.25, engine)
 
 
+def test_what_was_done_to_the_weights_travels_with_the_run(
+    store: Store, run: int, elsewhere: Store, tmp_path: Path
+) -> None:
+    done = (
+        Edit(30, "surgery", "head:0.2; weight:wte[4,1]=0.1; matrix:wpe=0.1,1e-05"),
+        Edit(30, "hold", "head:0.2"),
+        Edit(150, "surgery", ""),
+    )
+    store.append(run, steps(160, 1, edits=done))
+    there = import_run(elsewhere, export_run(store, run, tmp_path / "x"))
+    same(store, run, elsewhere, there)
+    assert set(done) <= set(elsewhere.record(there).edits)
+
+
 def test_a_run_without_a_step_travels_too(store: Store, elsewhere: Store, tmp_path: Path) -> None:
     empty = store.create(new_run(), "")
     same(store, empty, elsewhere, import_run(elsewhere, export_run(store, empty, tmp_path / "x")))
@@ -265,6 +279,12 @@ WRONG: dict[str, str] = {
     ),
     "answers that are none": "UPDATE probes SET answers = '{\"a\": 1}'",
     "an edit of something else": "UPDATE edits SET field = 'seed'",
+    "an operation on nothing": "UPDATE edits SET field = 'surgery', value = 'x'",
+    "an operation without end": (
+        "UPDATE edits SET field = 'hold', "
+        "value = replace(hex(zeroblob(600000)), '00', '; head:0.1')"
+    ),
+    "an operation that is a number": "UPDATE edits SET field = 'hold', value = 5",
     "an edit that is no number": "UPDATE edits SET value = 'x' WHERE field = 'learning_rate'",
     "a keyframe cut short": "UPDATE keyframes SET state = substr(state, 1, 100)",
     "a keyframe of another model": "UPDATE runs SET parameters = 11",
