@@ -154,7 +154,7 @@ class Walk:
 
     def __init__(
         self,
-        seed: int,
+        seed: int | random.Random,
         spec: RunSpec,
         registry: Registry,
         store: Path,
@@ -162,7 +162,7 @@ class Walk:
         engines: tuple[str, ...],
     ) -> None:
         self.told: list[str] = [f"seed {seed}"]
-        self._dice = random.Random(seed)
+        self._dice = seed if isinstance(seed, random.Random) else random.Random(seed)
         self._spec, self._registry, self._store = spec, registry, store
         self._straight, self._engines = straight, engines
         self._history = History()

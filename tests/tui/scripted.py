@@ -13,6 +13,7 @@ from pathlib import Path
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_count, parameter_layout
+from microgpt.surgery import done
 from playground.catalog import Catalog, Control, Entry
 from playground.lab.client.events import LabEvent
 from playground.lab.client.recovery import PanelWatch
@@ -203,6 +204,8 @@ class ScriptedLab:
         self.step = self.head = 0
         self.epoch = 0
         self.edits: tuple[tuple[int, str], ...] = ()
+        self.by_hand: dict[int, tuple[str, ...]] = {}
+        """What was done to the weights, in words, by step."""
         self.record: RecordState | None = None
         """The state of the recording; an edit in the past branches off to the next run number."""
         self.written: RecordState | None = None
@@ -401,6 +404,7 @@ class ScriptedLab:
             panel=self._draw(request.panel) if request.panel else None,
             head=self.head,
             edits=self.edits,
+            by_hand=self.by_hand.get(self.step, ()),
             record=self.record,
             meters=self._meters(),
             pulls={one.name: 0.25 for one in self.info.matrices} if request.pulls else {},
@@ -531,6 +535,18 @@ class ScriptedLab:
                 run = self.record.run
                 self.record = RecordState(None, parent=run, fork_step=self.step)
                 self.written = replace(self.record, run=run + 1)
+
+    async def operate(self, operations) -> None:
+        self.calls.append(("operate", *map(str, operations)))
+        words = done(operations)
+        self.edits = (*self.edits, (self.step, words))
+        self.by_hand[self.step] = (*self.by_hand.get(self.step, ()), words)
+
+    async def undo(self) -> None:
+        self.calls.append(("undo",))
+        *kept, words = self.by_hand[self.step]
+        self.by_hand[self.step] = tuple(kept)
+        self.edits = tuple(one for one in self.edits if one != (self.step, words))
 
     async def look_inside(self, look: Look) -> Inside:
         self.looks.append(look)

@@ -12,6 +12,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
+from microgpt.surgery import Component, Operation
 from playground.lab.protocol.commands import ProbesState
 from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.probes import ProbeSet
@@ -189,6 +190,31 @@ async def test_samples_and_edits_are_marked_on_the_timeline_where_they_happened(
         await at(pilot, 800)
         signs = [sign for sign in drawn(app) if sign in "◆·┴●"]
         assert signs == ["◆", "·", "●"]
+
+
+async def test_u_takes_back_what_was_done_to_the_weights_here_or_else_leaves_the_run() -> (
+    None
+):
+    async with playing() as (app, pilot):
+        await trained(pilot, 100)
+        cut = [Operation(Component("head", 0, index)) for index in (1, 2)]
+        for one in cut:
+            await app.lab.operate([one])
+        await app.controller.training.settle()
+        assert [sign for sign in drawn(app) if sign in "◆·┴●"] == ["●"], "the handle is on it"
+        await app.controller.training.step(50)
+        await at(pilot, 150)
+        assert [sign for sign in drawn(app) if sign in "◆·┴●"] == ["◆", "●"]
+        await pilot.press("u")
+        await seen(pilot, lambda: "Nothing to go back to" in app.said)
+        assert ("undo",) not in app.lab.calls, "nothing was done here"
+        await app.controller.training.back(50)
+        for index in (2, 1):
+            await pilot.press("u")
+            await seen(pilot, lambda index=index: f"head {index} of layer 0 cut, at" in app.said)
+        assert app.lab.calls.count(("undo",)) == 2
+        await at(pilot, 100)
+        assert app.model.frame is not None and app.model.frame.edits == ()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 16)])
