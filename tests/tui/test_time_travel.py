@@ -192,9 +192,7 @@ async def test_samples_and_edits_are_marked_on_the_timeline_where_they_happened(
         assert signs == ["◆", "·", "●"]
 
 
-async def test_u_takes_back_what_was_done_to_the_weights_here_or_else_leaves_the_run() -> (
-    None
-):
+async def test_u_takes_back_what_was_done_to_the_weights_here_or_else_leaves_the_run() -> None:
     async with playing() as (app, pilot):
         await trained(pilot, 100)
         cut = [Operation(Component("head", 0, index)) for index in (1, 2)]
