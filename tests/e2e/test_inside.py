@@ -13,7 +13,7 @@ pytestmark = pytest.mark.e2e
 SIZES = [(120, 40), (80, 24)]
 SHOWS = {  # what each view shows that no other one does
     "1": "embeddings", "2": "head 0", "3": "embedding", "4": "sum", "5": "neuron",
-    "6": "self.config.head_dim", "7": "Σ",
+    "6": "self.config.head_dim", "7": "Σ", "8": "gradient check",
 }  # fmt: skip
 
 
@@ -115,6 +115,15 @@ def test_a_trained_model_is_looked_into_at_any_step(launch: Launch) -> None:
     opened(terminal)
     terminal.press("u")
     terminal.wait_for("‹7")
+
+    # The last step taken apart, down to that weight; not of a text that it did not learn from.
+    terminal.press("8")
+    terminal.wait_for("Press d to return")
+    terminal.press("d")
+    terminal.wait_for("step 200 learnt from the text above")
+    terminal.wait_for(re.compile(r"moved by.*together", re.S))
+    terminal.press("Escape")
+    terminal.wait_for("held out, most better")
     terminal.press("C-c")
     assert terminal.wait_for_exit() == 0
     assert terminal.errors == ""
