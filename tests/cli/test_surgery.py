@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import shlex
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,19 @@ def test_a_recorded_run_is_forked_at_a_step_with_a_head_held(play: Play, words: 
     state = read_checkpoint(words.with_name("f.safetensors"))
     assert state.edits.held_at(5) == "" and state.edits.held_at(2) == "head:0.1"
     assert json.loads(play("runs", "show", 3, "--json").out)["fork_step"] == 3
+
+
+def test_a_run_that_began_with_a_cut_is_made_again_by_its_command(play: Play, words: Path) -> None:
+    asked = ("train", words, *STEPS, "--hold", "head:0.1", "--cut", "weight:wte[0,1]=0.5")
+    assert play(*asked).code == 0
+    command = play("runs", "command", 1).out
+    _, *again = shlex.split(command)
+    assert play(*again, "--save", "again.safetensors").code == 0
+    assert play(*asked, "--no-record", "--save", "first.safetensors").code == 0
+    first, second = (
+        read_checkpoint(words.with_name(f"{name}.safetensors")) for name in ("first", "again")
+    )
+    assert first.weights == second.weights and first.edits == second.edits
 
 
 def test_a_new_run_begins_with_what_is_cut_and_held(play: Play, words: Path) -> None:

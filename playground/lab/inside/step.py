@@ -90,7 +90,7 @@ class Autopsy:
         history: Sequence[tuple[int, float]],
     ) -> StepReading:
         training, engine = self._training, self._training.engine
-        training.take_up()
+        training.take_up()  # the step begins after what was done by hand before it
         at = training.step
         indices = training.documents_to_come()
         documents = [self._documents(index) for index in indices]

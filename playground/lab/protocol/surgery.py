@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from microgpt.patching import recovered
 from microgpt.surgery import Component, Operation
 
 
@@ -121,5 +120,7 @@ class Patching:
     def recovered(self) -> tuple[tuple[float, ...], ...]:
         """The share of the way from the corrupt text to the clean one, by stage and position: 0 for
         nothing, 1 for all of it; nan if the two differences are the same."""
+        from microgpt.patching import recovered  # the screen starts without it
+
         ends = self.difference_clean, self.difference_corrupt
         return tuple(tuple(recovered(one, *ends) for one in row) for row in self.differences)

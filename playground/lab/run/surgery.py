@@ -11,6 +11,9 @@ from microgpt.surgery import Operation, weights_of, words_of
 from playground.lab.edits import MOST, WEIGHTS, Edits, operations_in
 from playground.lab.run.engines import ReadyEngine
 
+_KNOWN = 32
+"""Texts of edits that are kept as numbers in their places."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
@@ -104,6 +107,8 @@ class Surgery:
         """What the first text does, and after it the second. ValueError as of `Assignment.of`."""
         known = self._known.get((done, held))
         if known is None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
             operations = [*operations_in(done), *operations_in(held)]
             known = self._known[done, held] = Assignment.of(operations, self._config)
         return known

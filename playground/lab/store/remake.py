@@ -14,7 +14,7 @@ from typing import Any
 from microgpt.shell import shell_word
 from playground.catalog import BUILTIN
 from playground.hooks.sources import expanded
-from playground.lab.edits import WEIGHTS, Edit, Edits
+from playground.lab.edits import WEIGHTS, Edit, Edits, operations_in
 from playground.lab.fork import flat
 from playground.lab.paths import sha256_of
 from playground.lab.spec import Choice, RunSpec, SpecError
@@ -36,6 +36,8 @@ _OPTIONS = {
 """The option of `train` for each setting that is a number or the engine."""
 _CHOICES = ("dataset", "tokenizer", "schedule")
 _SAVED = ".safetensors"
+_SHORT = 1_000
+"""Characters of operations before the first step that a command can say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,15 @@ def remake(
         f"{edit.step:,}"
         for edit in later
     ]
-    told = Edits.of(edits)
-    reasons += [
-        f"by hand after step {edit.step:,}: {done}"
-        for edit in edits
-        if edit.field in WEIGHTS and (done := told.words(edit))
-    ]
+    told, at_first = Edits.of(edits), list[str]()
+    for edit in edits:
+        done = told.words(edit) if edit.field in WEIGHTS else ""
+        if done and edit.step == 0 and len(str(edit.value)) <= _SHORT:
+            option = "--cut" if edit.field == "surgery" else "--hold"
+            for operation in operations_in(str(edit.value)):
+                at_first += [option, shell_word(str(operation))]
+        elif done:
+            reasons.append(f"by hand after step {edit.step:,}: {done}")
     if not from_start:
         reasons.append("it goes on from a state whose steps had other settings")
     words, unsaid = _words(settings)
@@ -121,7 +126,7 @@ def remake(
         reasons.append(f"{path} does not hold the text any more that it learnt from")
     if reasons:
         return _taken_elsewhere(run, tuple(reasons), needs)
-    return Remake(" ".join(["microgpt-play train", *words]) + plugins, needs=needs)
+    return Remake(" ".join(["microgpt-play train", *words, *at_first]) + plugins, needs=needs)
 
 
 def _taken_elsewhere(run: int | None, reasons: tuple[str, ...], needs: tuple[str, ...]) -> Remake:

@@ -8,6 +8,7 @@ import pytest
 
 from microgpt.engine import STATE_KINDS
 from microgpt.parameters import parameter_layout
+from microgpt.surgery import Component, Operation
 from playground.hooks.registry import Registry
 from playground.lab.inside.step import Autopsy
 from playground.lab.protocol.failures import LabError
@@ -163,3 +164,19 @@ def test_what_cannot_be_taken_apart_is_said(registry: Registry) -> None:
     with pytest.raises(LabError) as error:
         at(registry, 0, optimizer={"learning_rate": 1e9}).autopsy(9)
     assert "cannot be done" in error.value.failure.message
+
+
+def test_a_step_begins_after_what_was_done_by_hand_before_it(registry: Registry) -> None:
+    session = at(registry, 20)
+    cut = Operation(Component("matrix", matrix="layer0.mlp_fc2"))
+    session.surgeon.operate([cut])
+    twin = at(registry, 20)
+    twin.surgeon.operate([cut])
+    documents = [twin._prepared.documents[i] for i in twin.training.documents_to_come()]
+    was = [loss for row in twin.training.engine.losses(documents) for loss in row]
+    session.go_to(25)
+    session.training.seek(19)
+    reading = session.autopsy(21)
+    assert [one.before for one in reading.tokens] == was
+    twin.go_to(21)
+    assert bits(session) == bits(twin)

@@ -39,7 +39,7 @@ def again(made: Remake) -> RunSpec:
     assert (program, command) == ("microgpt-play", "train") and made.exact
     values = train.make_context("train", words).params
     for name in ("save", "samples", "temperature", "as_json", "metrics", "no_record", "recorded",
-                 "probes", "plugins", "no_plugins", "without"):  # fmt: skip
+                 "probes", "plugins", "no_plugins", "without", "cuts", "holds", "at"):  # fmt: skip
         values.pop(name)
     return make_spec(changes(values.pop("file"), values), PluginSources(entry_points=False))
 
