@@ -13,7 +13,7 @@ from microgpt.surgery import Component, Operation
 from playground.lab.client.lab import Lab
 from playground.lab.protocol.commands import Patch
 from playground.lab.protocol.failures import LabError, Progress
-from playground.lab.protocol.surgery import MeanWrite
+from playground.lab.protocol.surgery import MeanWrite, Surgical
 from playground.lab.spec import RunSpec
 from playground.lab.store.store import Store
 from tests.lab.conftest import text_run, until, within
@@ -115,7 +115,7 @@ async def test_a_trial_tells_what_would_be_and_changes_nothing_while_the_run_tra
 
 
 async def test_a_ranking_is_given_up_when_asked_and_when_its_task_is_and_another_replaces_it(
-    sliced: RunSpec,
+    sliced: RunSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = await opened(sliced)
     try:
@@ -131,7 +131,15 @@ async def test_a_ranking_is_given_up_when_asked_and_when_its_task_is_and_another
             if end == "give up":
                 await lab.give_up("rank")
             elif end == "cancel":
+                given_up = asyncio.Event()
+
+                async def give_up(what: Surgical, given_up: asyncio.Event = given_up) -> None:
+                    await Lab.give_up(lab, what)
+                    given_up.set()
+
+                monkeypatch.setattr(lab, "give_up", give_up)
                 task.cancel()
+                await within(5, given_up.wait())
             else:
                 await within(10, lab.rank([Component("head", 0, 0)], unheard))
             with pytest.raises((LabError, asyncio.CancelledError)):

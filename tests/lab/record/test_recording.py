@@ -24,12 +24,14 @@ from typing import Any
 import pytest
 
 from microgpt import documents
+from microgpt.surgery import Component, Operation
 from microgpt.trainer import Stretch
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab import paths
 from playground.lab.checkpoint import as_array
+from playground.lab.floats import floats_of
 from playground.lab.fork import forked
 from playground.lab.protocol.commands import Open
 from playground.lab.protocol.failures import Failure, LabError
@@ -41,6 +43,7 @@ from playground.lab.record import batches
 from playground.lab.record import recorder as recorder_module
 from playground.lab.record import writer as writer_module
 from playground.lab.record.batches import BUDGET, RATE, DiskKeyframes
+from playground.lab.record.export import state_at
 from playground.lab.run import training as training_module
 from playground.lab.run.guard import Activity
 from playground.lab.run.training import Training
@@ -48,6 +51,7 @@ from playground.lab.session import Session, open_session
 from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
 from playground.lab.store.housekeeping import purge
+from playground.lab.store.keyframes import keyframe_of
 from playground.lab.store.records import Batch, Edit, RunRecord
 from playground.lab.store.store import Store
 from playground.lab.store.texts import forget_copies, kept_copy
@@ -1177,3 +1181,44 @@ def test_copies_of_a_text_go_when_the_store_gives_it_up(tmp_path: Path) -> None:
         purge(store, older_than=-1)  # no run learns from the text
         forget_copies(store)
         assert not copy.exists()
+
+
+# ---------------------------------------------------------------- what is done to the weights
+
+
+def test_the_record_keeps_the_state_that_a_step_left_and_gives_the_one_that_was_operated_on(
+    house: House,
+) -> None:
+    session = house.open()
+    walk(session, 30)
+    left = session.training.engine.read("weights")
+    session.surgeon.operate([Operation(Component("head", 0, 1))])
+    session.surgeon.hold([Operation(Component("position", index=2), (0.5,))])
+    now = session.training.engine.read("weights")
+    assert now != left
+    run = written(session)
+    with Store.open(house.path) as store:
+        stored = store.keyframe(run, 30)
+        assert stored is not None and keyframe_of(stored).weights == left
+        state = state_at(store, run, 30)
+        assert state is not None
+        assert (floats_of(state.weights), floats_of(state.before)) == (now, left)
+    session.close()
+    again = house.open(run)
+    assert again.training.engine.read("weights") == now
+    assert again.frame().by_hand == ("held: position 2 at 0.5", "head 1 of layer 0 cut")
+    again.surgeon.undo()
+    assert again.training.engine.read("weights") == left
+    written(again)
+    again.close()
+    assert house.open(run).training.engine.read("weights") == left, "taken back for good"
+
+
+def test_an_operation_on_a_run_of_another_shape_is_refused_where_it_is_opened(
+    house: House,
+) -> None:
+    run = written(house.trained(30))
+    with Store.open(house.path) as store, store.database.writing() as db:
+        db.execute("INSERT INTO edits VALUES (?, 20, 'hold', 'head:0.9')", (run,))
+    with pytest.raises(LabError, match="there is no head 9"):
+        house.open(run)
