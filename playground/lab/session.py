@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from playground.lab.fork import forked
 from playground.lab.probe_answers import Answers
 from playground.lab.protocol.commands import Open, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
@@ -37,12 +39,19 @@ from playground.lab.protocol.run import (
     SessionState,
 )
 from playground.lab.protocol.sampling import Links, Measuring, Preview, SampleBatch
-from playground.lab.record.load import Recalled, recall, recall_of_worker, text_of_parent
+from playground.lab.record.load import (
+    Recalled,
+    film_before,
+    recall,
+    recall_of_worker,
+    text_of_parent,
+)
 from playground.lab.record.provenance import changed_since, new_run, plugins_of
 from playground.lab.record.recorder import Recorder
 from playground.lab.run.choices import looked_up
 from playground.lab.run.engines import ReadyEngine
 from playground.lab.run.export import export, run_export
+from playground.lab.run.film import Camera
 from playground.lab.run.frames import FrameMaker
 from playground.lab.run.guard import Activity, failure_of, plugin_failures
 from playground.lab.run.metrics import Measurer
@@ -100,6 +109,8 @@ def open_session(
         session.notice(told)
         if recalled is not None:
             session.recall(recalled, progress)
+        elif recording is not None:
+            session.camera.recall(film_before(recording, session.step))
         if recording is not None and recording.looking and recalled is not None:
             # The record of the run stays as it is; training further makes a fork.
             end = min(recalled.record.row.step, session.training.series.head)
@@ -190,6 +201,21 @@ class Session:
             prepared.known,
         )
         self.texts = Texts(sampler, self._sampled)
+        watching = Sampler(
+            registry,
+            self.training.current,
+            prepared.encoder,
+            prepared.config,
+            follows,
+            activity,
+        )
+        self.camera = Camera(
+            watching,
+            self.training.current,
+            prepared.info.parameter_count,
+            prepared.spec.seed,
+            self._filmed,
+        )
         self.measurer = Measurer(
             registry, self.training.current, prepared.config, follows, activity
         )
@@ -257,10 +283,27 @@ class Session:
         with plugin_failures():
             edits = Edits.of(recalled.record.edits)
             told = self.training.recall(recalled.keyframes, at, alive, edits)
+            head = self.training.series.head
+            self.camera.recall(row for row in recalled.film if row.step <= head)
+            if recalled.lock is not None:  # the rows of a run that is looked at may still wait
+                self._fill_gaps(alive)
         now = plugins_of(self._prepared, self._registry)
         self.notice(*changed_since(recalled.plugins, now))
         self.notice(told, recalled.notice)
         self.info = replace(self.info, resumed_at=self.step)
+
+    def _fill_gaps(self, alive: Callable[[], None]) -> None:
+        """Write the rows of the film that a kill has lost. alive: called now and then. Raises
+        LabError."""
+        training, at = self.training, self.step
+        gaps = [step for step in self.camera.gaps(at) if step >= training.timeline.earliest]
+        for to in (*gaps, at) if gaps else ():
+            training.seek(to)
+            while training.step < to and training.forward(to - training.step):
+                alive()
+            if training.trouble is not None:
+                raise LabError(training.trouble)
+            self._film()
 
     def record(
         self,
@@ -286,11 +329,14 @@ class Session:
             recorder.check_future(self.step, exact)
 
     def _before_edit(self) -> None:
-        """Leave the steps after this one to the record so far; drop their samples and answers."""
+        """Leave the steps after this one to the record so far; drop their samples and answers, and
+        their rows of the film."""
+        self._develop_all()
         if self.recorder is not None:
             self.recorder.branch(self.step, self.state)
         self.prober.answers.forget_after(self.step)
         self.texts.forget_after(self.step)
+        self.camera.forget_after(self.step)
 
     def tell_of_another_schedule(self) -> None:
         """Add a notice if the next step's learning rate does not follow from the last step's."""
@@ -339,19 +385,22 @@ class Session:
 
     def advance(self, most: int = 1) -> bool:
         """Make up to `most` steps in one call of the engine, and what is due after them: samples,
-        metrics, probes, the record. False if no step was left or something failed: `trouble` then
-        says what."""
+        metrics, probes, the film, the record. False if no step was left or something failed:
+        `trouble` then says what."""
         self._probe()
+        self._film()
         began = time.perf_counter()
         most = self.texts.until(self.step, most)
         most = min(most, self.measurer.until(self.step, self.training.pace))
         most = min(most, self.prober.until(self.step))
+        most = self.camera.until(self.step, most)
         if self.finished or not self.training.forward(most):
             return False
         seconds = time.perf_counter() - began
         self.texts.earn(seconds)
         self.measurer.earn(seconds)
         self.prober.earn(seconds)
+        self.camera.earn(seconds)
         if (last := self.training.last) is not None:
             self.measurer.after_step(last, self.finished, self.training.series)
         try:
@@ -359,6 +408,7 @@ class Session:
         except PluginError as error:
             self.training.trouble = self._sampling_trouble = failure_of(error)
         self._probe()
+        self._film()
         if self.recorder is not None:
             self.recorder.seconds += seconds
             self.recorder.note(self.state)
@@ -382,6 +432,39 @@ class Session:
         if answers is not None and self.recorder is not None:
             self.recorder.probes.append(answers)
 
+    def _film(self) -> None:
+        """Take the row of the film if this step has one."""
+        if self.trouble is None:
+            try:
+                self.camera.pass_by(self.step)
+            except PluginError as error:
+                self.training.broke(failure_of(error))
+
+    def _filmed(self, row: FilmRow) -> None:
+        if self.recorder is not None:
+            self.recorder.film.append(row)
+
+    @property
+    def undeveloped(self) -> bool:
+        """True if a row of the film is still to be written: that of this step, or one that
+        waits."""
+        return self.camera.waiting > 0 or (self.trouble is None and self.camera.due(self.step))
+
+    def develop(self) -> None:
+        """Write a row of the film, while the run stands or waits for its next step."""
+        self._film()
+        try:
+            self.camera.develop()
+        except PluginError as error:
+            self.training.broke(failure_of(error))
+        if not self.undeveloped:
+            self.flush()
+
+    def _develop_all(self) -> None:
+        """Write all rows of the film that wait; a row that fails is left out."""
+        with suppress(PluginError):
+            self.camera.finish()
+
     # ------------------------------------------------------------ to and fro
 
     def go_to(self, step: int) -> None:
@@ -391,7 +474,9 @@ class Session:
     def replay(self, most: int = 1) -> bool:
         """As `advance`, without samples, metrics and probes."""
         head = self.training.series.head
-        done = self.training.forward(most)
+        self._film()
+        done = self.training.forward(self.camera.until(self.step, most))
+        self._film()
         if self.recorder is not None and self.training.series.head > head:
             self.recorder.note(self.state)  # the run was never here before
         self._take_up()
@@ -436,8 +521,9 @@ class Session:
 
     def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the session."""
-        return self.frames.frame(
-            request or FrameRequest(),
+        request = request or FrameRequest()
+        frame = self.frames.frame(
+            request,
             self.state,
             self.info,
             self.speed,
@@ -445,6 +531,8 @@ class Session:
             self.texts.batches,
             self.recorder.state if self.recorder else None,
         )
+        since = request.film_since
+        return frame if since is None else replace(frame, film=self.camera.frame(since))
 
     def look_inside(self, look: Look) -> Inside:
         """What the microscope shows of the model as it stands. Raises LabError."""
@@ -596,6 +684,7 @@ class Session:
     def close(self) -> None:
         """Record what is left, and release the run."""
         if self.recorder is not None:
+            self._develop_all()
             self.recorder.close(self.state)
 
     def restore(self, checkpoint: Checkpoint) -> None:

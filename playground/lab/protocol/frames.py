@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from playground.catalog import KnobValue
 from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.film import FilmFrame
 from playground.lab.protocol.run import MatrixKind, RecordState, Scored, SessionState
 from playground.lab.protocol.sampling import Meter, SampleBatch
 
@@ -61,6 +62,8 @@ class FrameRequest:
     """True to send how strongly the last step pulled at each matrix."""
     seen_since: int | None = None
     """The last documents that steps after this one learnt from are sent; None for none."""
+    film_since: int | None = None
+    """The rows of the film written after so many are sent; None for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +220,8 @@ class Frame:
     pulls: Mapping[str, float] = field(default_factory=dict)
     """The root mean square of the gradients of each matrix, by its name. Of a large model they may
     be some steps old; empty if they were not asked for."""
+    film: FilmFrame | None = None
+    """The rows of the film strip, if they were asked for."""
     evaluated: int = 0
     """How many held-out documents a hold-out loss is the mean over, with the engine at work; 0 if
     none are held out."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from itertools import chain, takewhile
 
 from playground.lab.edits import Edits
+from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.run.training import Training
 from playground.lab.store.locks import RunLock
@@ -115,8 +116,8 @@ _AVERAGED = 50
 """Last losses in the average that lists of runs show."""
 
 UNWRITTEN = 1000
-"""How many samples, and how many answers to probes, wait for a store that cannot be written; the
-oldest go first."""
+"""How many samples, answers to probes, and rows of the film wait for a store that cannot be
+written; the oldest go first."""
 
 
 @dataclass(slots=True)
@@ -172,7 +173,7 @@ class RecordedRun:
         """The last step that may be recorded; `inf` as long as it is not known."""
         self.seconds = 0.0
         """Seconds that training took up to the end of the record."""
-        self.unwritten: deque[StoredSamples | ProbeAnswers] = deque(maxlen=UNWRITTEN)
+        self.unwritten: deque[StoredSamples | ProbeAnswers | FilmRow] = deque(maxlen=UNWRITTEN)
         """What was gathered and could not be written. Everything else in a failed batch is still
         in the Training, and is gathered again."""
 
@@ -202,6 +203,7 @@ def gather(
     seconds: float,
     samples: Sequence[StoredSamples],
     probes: Sequence[ProbeAnswers],
+    film: Sequence[FilmRow],
 ) -> Gathered | None:
     """What is not recorded yet; None if there is nothing. From now on `up_to` says that it is
     recorded. seconds: how long training took so far."""
@@ -220,7 +222,7 @@ def gather(
     if (
         stands == up_to.stands
         and settings == up_to.settings
-        and not (losses or evaluations or measured or edits or samples or probes)
+        and not (losses or evaluations or measured or edits or samples or probes or film)
     ):
         return None
     head = up_to.head + len(losses)
@@ -239,6 +241,7 @@ def gather(
         measured=measured,
         samples=tuple(samples),
         probes=tuple(probes),
+        film=tuple(film),
         edits=edits,
         dropped=dropped,
         settings=settings if settings != up_to.settings else None,

@@ -19,6 +19,7 @@ from playground.lab.checkpoint import config_of
 from playground.lab.edits import Edits, operations_in
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.observation import recorded_parts
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.run import Checkpoint, Recording
@@ -46,6 +47,7 @@ class Recalled:
     """The step to stand at."""
     batches: tuple[SampleBatch, ...]
     probes: tuple[ProbeAnswers, ...]
+    film: tuple[FilmRow, ...]
     settings: Mapping[str, Any]
     plugins: tuple[PluginUse, ...]
     record: RunRecord
@@ -139,6 +141,7 @@ def look_up(store: Store, run: int, at: int | None = None) -> Recalled:
         at=at,
         batches=tuple(replace(one, number=place + 1) for place, one in enumerate(batches)),
         probes=tuple(store.probes(run)),
+        film=tuple(store.film(run)),
         settings=recorded_parts(record.settings),
         plugins=record.plugins,
         record=record,
@@ -238,6 +241,21 @@ def _operated(spec: RunSpec, edits: Edits, frame: Keyframe) -> array[float]:
                 f"{error}.",
             )
         ) from error
+
+
+def film_before(recording: Recording, step: int) -> tuple[FilmRow, ...]:
+    """The rows up to `step` of the run that a run with a state of its own goes on with, or is a
+    fork of; none at step 0, which a fork with other settings may have another row for."""
+    run = recording.parent if recording.run is None else recording.run
+    if run is None or not step:
+        return ()
+    # Whoever records the run says what is wrong with the store.
+    with (
+        contextlib.suppress(StoreError),
+        contextlib.closing(Store.open(Path(recording.store))) as store,
+    ):
+        return tuple(row for row in store.film(run) if row.step <= step)
+    return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.run import Recording, RecordState
 from playground.lab.protocol.sampling import SampleBatch
@@ -66,6 +67,8 @@ class Recorder:
         """Samples for the next batch."""
         self.probes: deque[ProbeAnswers] = deque(maxlen=UNWRITTEN)
         """Answers to probes for the next batch."""
+        self.film: deque[FilmRow] = deque(maxlen=UNWRITTEN)
+        """Rows of the film for the next batch."""
         self.seconds = 0.0
         """How long training took so far."""
         self._training = training
@@ -194,29 +197,40 @@ class Recorder:
         self.seconds = max(self.seconds, recorded.seconds)
         up_to.on_disk.earn(now - self._last)
         self._last = now
-        samples, probes = self._to_record(recorded)
         gathered = gather(
-            self._training, up_to, status, self._settings(), self.seconds, samples, probes
+            self._training,
+            up_to,
+            status,
+            self._settings(),
+            self.seconds,
+            *self._to_record(recorded),
         )
         recorded.head = up_to.head
         if gathered is not None:
             self.writer.append(recorded, up_to, gathered)
 
-    def _to_record(self, recorded: RecordedRun) -> tuple[list[StoredSamples], list[ProbeAnswers]]:
-        """The samples and answers since the last batch, and those of batches that failed."""
+    def _to_record(
+        self, recorded: RecordedRun
+    ) -> tuple[list[StoredSamples], list[ProbeAnswers], list[FilmRow]]:
+        """The samples, answers and rows since the last batch, and those of batches that failed."""
         samples: list[StoredSamples] = []
         probes: list[ProbeAnswers] = []
+        film: list[FilmRow] = []
         while recorded.unwritten:
             one = recorded.unwritten.popleft()
             if isinstance(one, StoredSamples):
                 samples.append(one)
-            else:
+            elif isinstance(one, ProbeAnswers):
                 probes.append(one)
+            else:
+                film.append(one)
         samples += self.samples
         probes += self.probes
+        film += self.film
         self.samples.clear()
         self.probes.clear()
-        return samples, probes
+        self.film.clear()
+        return samples, probes, film
 
     def _worth_keeping(self) -> bool:
         """True if the run has something to lose: a step, or a fork that a person asked for."""
@@ -252,9 +266,14 @@ class Recorder:
         self._forget_after(step)
 
     def _forget_after(self, step: int) -> None:
-        """Drop unrecorded samples and answers after `step`: they belong to steps that are given
-        up, and must not get into the record of the new ones."""
-        unrecorded: tuple[deque[Any], ...] = (self.samples, self.probes, self._recorded.unwritten)
+        """Drop unrecorded samples, answers and rows after `step`: they belong to steps that are
+        given up, and must not get into the record of the new ones."""
+        unrecorded: tuple[deque[Any], ...] = (
+            self.samples,
+            self.probes,
+            self.film,
+            self._recorded.unwritten,
+        )
         for waiting in unrecorded:
             for _ in range(len(waiting)):
                 one = waiting.popleft()

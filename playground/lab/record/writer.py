@@ -202,9 +202,9 @@ class Writer:
                 self.trouble = None
                 return
         except BaseException:
-            recorded.unwritten.extend((*batch.samples, *batch.probes))
+            recorded.unwritten.extend((*batch.samples, *batch.probes, *batch.film))
             raise
-        recorded.unwritten.extend((*batch.samples, *batch.probes))
+        recorded.unwritten.extend((*batch.samples, *batch.probes, *batch.film))
         self._failing()  # the batch was gathered in the moment of that failure
 
     def _open(self) -> Store:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -133,6 +134,28 @@ class CurrentEngine:
         with guard.at("decoder", kind="engine"):
             decoder = self.made.forward.decoder()
         return decoder if guard.trusted else _WatchedDecoder(decoder, guard.doing("push", "engine"))
+
+    @contextmanager
+    def holding(self, other: Callable[[array[float]], array[float]]) -> Iterator[Engine]:
+        """The engine with other weights for a while, and then with its own again, to the bit.
+
+        other: gives the weights to hold from those that the engine has. Raises PluginError if the
+        engine does not give or take weights; what it holds is then unknown.
+        """
+        made = self.made
+
+        def write(weights: array[float]) -> None:
+            with made.guard.at("write", kind="engine"):
+                made.engine.write("weights", weights)
+
+        with made.guard.at("read", kind="engine"):
+            own = made.engine.read("weights")
+        held = other(own)
+        try:
+            write(held)
+            yield made.engine
+        finally:
+            write(own)
 
 
 class _WatchedDecoder:

@@ -167,13 +167,14 @@ class Sampler:
         )
 
     def write(
-        self, prompt: Sequence[int], step: int, rng: random.Random
+        self, prompt: Sequence[int], step: int, rng: random.Random, most: int | None = None
     ) -> tuple[str, bool, list[tuple[int, float]]]:
         """(a text from the present weights, by the present chain; whether it ended by itself; the
         drawn tokens, each with the probability that it had).
 
-        prompt: ids from `encode_prompt`. rng: the only source of chance. Raises PluginError for a
-        strategy that fails, LogitsError for weights that are no numbers any more.
+        prompt: ids from `encode_prompt`. rng: the only source of chance. most: the most tokens of
+        the text; None for as many as the context holds. Raises PluginError for a strategy that
+        fails, LogitsError for weights that are no numbers any more.
         """
         config, bos = self._config, self._encoder.bos_id
         tokens = [bos, *prompt]
@@ -189,7 +190,8 @@ class Sampler:
             complete = token == bos
             return token
 
-        ids = generate(self._engine.decoder(), bos, config.block_size, choose, prompt)
+        room = config.block_size if most is None else min(most, config.block_size)
+        ids = generate(self._engine.decoder(), bos, room, choose, prompt)
         text = self._encoder.decode(ids)
         self._activity.alive()
         return text, complete, drawn

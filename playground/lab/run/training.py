@@ -285,6 +285,11 @@ class Training:
             return self._scored[1]
         return None
 
+    def broke(self, failure: Failure) -> None:
+        """Note that the engine failed between two steps, and do the way to this step again: what
+        the engine holds is not known."""
+        self._put_back(failure, self.step)
+
     def _put_back(self, failure: Failure, good: int) -> None:
         """Go back to step `good`, and say why in `trouble`."""
         try:

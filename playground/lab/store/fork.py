@@ -45,6 +45,7 @@ TABLES = (
     _Copied("measurements", "id", "label, first, last, pairs", "length(pairs)", "last <= :step"),
     _Copied("samples", "id", "step, body", "length(body)", "step <= :step"),
     _Copied("probes", "step", "step, answers", "length(answers)", "step <= :step"),
+    _Copied("film", "step", "step, body", "length(body)", "step <= :step"),
     _Copied("edits", "rowid", "step, field, value", "50 + length(value)", "step < :step"),
     _Copied(
         "keyframes",

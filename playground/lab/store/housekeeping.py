@@ -44,6 +44,7 @@ _SIZES = {
     "measurements": "length(pairs)",
     "samples": "length(body)",
     "probes": "length(answers)",
+    "film": "length(body)",
     "keyframes": "length(state)",
 }
 _PURGED = "deleted <= :deleted OR (NOT ready AND created <= :begun)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from playground.lab.edits import Edit as Edit  # stored as it is
+from playground.lab.protocol.film import FilmRow as FilmRow  # stored as it is
 from playground.lab.protocol.probes import ProbeAnswers as ProbeAnswers  # stored as it is
 from playground.lab.protocol.sampling import SampleBatch
 
@@ -107,6 +108,7 @@ class Batch:
     known."""
     samples: tuple[StoredSamples, ...] = ()
     probes: tuple[ProbeAnswers, ...] = ()
+    film: tuple[FilmRow, ...] = ()
     edits: tuple[Edit, ...] = ()
     keyframes: tuple[StoredKeyframe, ...] = ()
     dropped: tuple[int, ...] = ()

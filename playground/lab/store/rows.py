@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from playground.lab.floats import as_bytes, check_pairs, floats_of
+from playground.lab.protocol.film import FilmRow, FilmText, has_row
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.sampling import SampleBatch, SampleText
 from playground.lab.store.records import NewRun, PluginUse, RunRow, RunStatus, StoredSamples
@@ -41,6 +42,10 @@ _UID = re.compile(r"[0-9a-f]{32}")
 _STATUSES = get_args(RunStatus)
 _MOST = 1000
 """Plugins of one run."""
+_MOST_TEXTS = 100
+"""Texts in a row of the film."""
+_LONGEST = 100_000
+"""Characters of such a text: a token of a plugin may be long."""
 
 
 def row_of(values: Sequence[object]) -> RunRow:
@@ -199,6 +204,25 @@ def answers_of(step: object, text: object) -> ProbeAnswers:
 def answers_json(answers: ProbeAnswers) -> str:
     """The answers as JSON."""
     return json.dumps({"questions": answers.questions, "answers": answers.answers})
+
+
+def film_row_of(step: object, text: object) -> FilmRow:
+    """The row of the film at `step` from JSON. Raises Refusal for other text."""
+    name = "a row of the film"
+    at = whole(step, "the step of a row")
+    if not has_row(at):
+        raise Refusal(f"step {at:,} has no row of the film")
+    body = fields(parsed(text, name), name, "texts", "note")
+    texts = []
+    for one in items(body["texts"], "the texts of a row", _MOST_TEXTS):
+        of = fields(one, "a text", "text", "ended")
+        texts.append(FilmText(text_of(of["text"], "a text", _LONGEST), flag(of["ended"], "ended")))
+    return FilmRow(at, tuple(texts), text_of(body["note"], "the note of a row", _LONGEST))
+
+
+def film_row_json(row: FilmRow) -> str:
+    """The row as JSON, which escapes what UTF-8 cannot encode."""
+    return json.dumps({"texts": [dataclasses.asdict(one) for one in row.texts], "note": row.note})
 
 
 def pairs_bytes(pairs: Iterable[tuple[int, float]]) -> bytes:

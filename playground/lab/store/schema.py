@@ -15,7 +15,7 @@ from playground.lab.store.errors import StoreError, damaged, make_folder_of, mis
 
 APPLICATION_ID = 0x6D677074
 """The letters "mgpt"."""
-VERSION = 4
+VERSION = 5
 _HEADER = 100
 """Bytes that every SQLite database begins with."""
 
@@ -137,6 +137,14 @@ CREATE TABLE probes (
   PRIMARY KEY (run, step)
 )
 """
+FILM = """
+CREATE TABLE film (
+  run INTEGER NOT NULL REFERENCES runs(id),
+  step INTEGER NOT NULL,
+  body TEXT NOT NULL,
+  PRIMARY KEY (run, step)
+)
+"""
 TEXTS = """
 CREATE TABLE texts (
   sha256 TEXT PRIMARY KEY,
@@ -164,7 +172,16 @@ INDEXES = (
 
 ALL_INDEXES = (*(one for one in SERIES if one.startswith("CREATE INDEX")), *INDEXES)
 
-OF_A_RUN = ("chunks", "measurements", "samples", "probes", "edits", "keyframes", "details")
+OF_A_RUN = (
+    "chunks",
+    "measurements",
+    "samples",
+    "probes",
+    "film",
+    "edits",
+    "keyframes",
+    "details",
+)
 """Tables that have a column `run`."""
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
@@ -175,13 +192,14 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     ),
     2: (IN_FORCE,),
     3: ("ALTER TABLE runs ADD COLUMN bits_per_nat REAL",),
+    4: (FILM,),
 }
 """By version, the statements that make the next version."""
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make all tables of the present version, within the caller's transaction."""
-    for statement in (RUNS, DETAILS, *SERIES, PROBES, TEXTS, *INDEXES):
+    for statement in (RUNS, DETAILS, *SERIES, PROBES, FILM, TEXTS, *INDEXES):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")

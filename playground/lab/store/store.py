@@ -20,6 +20,7 @@ from typing import Any
 from playground.lab.edits import edit_of
 from playground.lab.floats import as_bytes, floats_of
 from playground.lab.paths import MOST, store_file
+from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.store.database import Database
 from playground.lab.store.errors import StoreError, missing
@@ -42,6 +43,8 @@ from playground.lab.store.rows import (
     bytes_of,
     clean,
     evaluations_of,
+    film_row_json,
+    film_row_of,
     insert_run,
     joined,
     measured_rows,
@@ -296,6 +299,11 @@ class Store:
         """The answers to probes, in the order of the steps."""
         with self.database.reading() as db:
             return [answers_of(*one) for one in _of(db, run, "step, answers", "probes", "step")]
+
+    def film(self, run: int) -> list[FilmRow]:
+        """The rows of the film strip, in the order of the steps."""
+        with self.database.reading() as db:
+            return [film_row_of(*one) for one in _of(db, run, "step, body", "film", "step")]
 
     # ------------------------------------------------------------ the file
 
@@ -601,6 +609,10 @@ def _add_what_was_seen(db: sqlite3.Connection, run: int, batch: Batch) -> None:
     db.executemany(  # answers replace earlier answers at the same step
         "INSERT OR REPLACE INTO probes VALUES (?, ?, ?)",
         [(run, one.step, answers_json(one)) for one in batch.probes],
+    )
+    db.executemany(  # a row that is written again is the same
+        "INSERT OR REPLACE INTO film VALUES (?, ?, ?)",
+        [(run, one.step, film_row_json(one)) for one in batch.film],
     )
     db.executemany(
         "INSERT OR REPLACE INTO edits VALUES (?, ?, ?, ?)",

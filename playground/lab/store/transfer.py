@@ -54,6 +54,7 @@ COPIED = {
     "measurements": "label, first, last, pairs",
     "samples": "step, body",
     "probes": "step, answers",
+    "film": "step, body",
     "edits": "step, field, value",
     "keyframes": "step, tip, state",
     "details": "spec, tokenizer_state, data, plugins, settings, text_sha256",

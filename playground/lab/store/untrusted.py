@@ -23,6 +23,8 @@ from playground.lab.store.rows import (
     answers_of,
     bytes_of,
     clean,
+    film_row_json,
+    film_row_of,
     plugins_of,
     samples_of,
     samples_text,
@@ -166,6 +168,10 @@ def rows_of(file: sqlite3.Connection, given: Given) -> Iterator[Row]:
         answers = answers_of(whole(step, "the step of an answer", most=given.step), body)
         text = answers_json(answers)
         yield "INSERT INTO probes VALUES (?, ?, ?)", (step, text), len(text)
+    for step, body in _of(file, given, "step, body", "film", "step"):
+        row = film_row_of(whole(step, "the step of a row", most=given.step), body)
+        text = film_row_json(row)
+        yield "INSERT INTO film VALUES (?, ?, ?)", (row.step, text), len(text)
     for step, field, value in _of(file, given, "step, field, value", "edits", "rowid"):
         edit = edit_of(whole(step, "the step of an edit", most=given.step), field, value)
         size = 100 + (len(edit.value) if isinstance(edit.value, str) else 0)

@@ -198,8 +198,11 @@ class Service:
             return None
         if session is None or not session.running:
             self._served = 0
+            self._develop(session)
             return inbox.get()
         if session.speed is not None:
+            if self._due > time.perf_counter():
+                self._develop(session, 1)
             wait = self._due - time.perf_counter()
             if wait > 0:
                 self._served = 0
@@ -208,6 +211,13 @@ class Service:
                 except Empty:
                     return None
         return None
+
+    def _develop(self, session: Session | None, most: int | None = None) -> None:
+        """Write rows of the film that wait, `most` at most, until a command comes."""
+        while session is not None and most != 0 and session.undeveloped and self._inbox.empty():
+            with self._activity.doing("own", "the film"):
+                session.develop()
+            most = None if most is None else most - 1
 
     def _serve(self, request: int, command: Command | _EngineMade | _Recorded) -> None:
         began = time.perf_counter()
