@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -39,6 +40,7 @@ from playground.lab.protocol.run import (
     SessionState,
 )
 from playground.lab.protocol.sampling import Links, Measuring, Preview, SampleBatch
+from playground.lab.record.batches import UNWRITTEN
 from playground.lab.record.load import (
     Recalled,
     film_before,
@@ -222,6 +224,8 @@ class Session:
         self.prober = Prober(sampler)
         self.frames = FrameMaker(prepared, self.training, self.measurer, Panels(registry, activity))
         self._registry, self._activity = registry, activity
+        self._filmed_before: deque[FilmRow] = deque(maxlen=UNWRITTEN)
+        """Rows of the film that were written before the run was recorded."""
         self._sampling_trouble: Failure | None = None
         self._microscope: Microscope | None = None
         self._surgeon: Surgeon | None = None
@@ -324,6 +328,7 @@ class Session:
             recalled=recalled,
             wake=wake,
         )
+        recorder.film.extend(self._filmed_before)
         if recording.run is not None:
             exact = self._prepared.same_data and not self._prepared.fell_back
             recorder.check_future(self.step, exact)
@@ -441,8 +446,8 @@ class Session:
                 self.training.broke(failure_of(error))
 
     def _filmed(self, row: FilmRow) -> None:
-        if self.recorder is not None:
-            self.recorder.film.append(row)
+        rows = self._filmed_before if self.recorder is None else self.recorder.film
+        rows.append(row)
 
     @property
     def undeveloped(self) -> bool:

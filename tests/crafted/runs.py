@@ -1,4 +1,5 @@
-"""Run files that no playground wrote: a sound one of version 0.1.0 with one thing wrong each."""
+"""Run files that no playground wrote: a sound one of version 0.1.0, brought up to date, with one
+thing wrong each."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from playground.lab.store import schema
 from tests.crafted.checkpoints import BEFORE, DEEP
 
 
@@ -28,10 +30,20 @@ class Change:
 
 
 def sound() -> bytes:
-    """The run file of version 0.1.0."""
-    return gzip.decompress(
+    """The run file of version 0.1.0 with the tables of today, and two rows of a film."""
+    data = gzip.decompress(
         (BEFORE / "run.microgpt-run").with_suffix(".microgpt-run.gz").read_bytes()
     )
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.deserialize(data)
+        for version in range(schema.version_of(db), schema.VERSION):
+            for statement in schema.MIGRATIONS[version]:
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {schema.VERSION}")
+        for step in (0, 45):
+            body = {"texts": [{"text": "an", "ended": True}], "note": ""}
+            db.execute("INSERT INTO film VALUES (1, ?, ?)", (step, json.dumps(body)))
+        return db.serialize()
 
 
 def text_of(file: Path) -> bytes:
@@ -75,6 +87,7 @@ COLUMNS = {
     "measurements": ("label", "pairs"),
     "samples": ("body",),
     "probes": ("step", "answers"),
+    "film": ("step", "body"),
     "edits": ("step", "field", "value"),
     "keyframes": ("step", "tip", "state"),
     "texts": ("sha256", "size", "data"),
@@ -118,12 +131,12 @@ def crafted(file: Path) -> Iterator[Change]:
                 key = (table, column, name)
                 opens = None if table == "texts" or key in EITHER else key in FINE
                 statement = f"UPDATE {table} SET {column} = {value}"
-                if table in ("keyframes", "edits", "probes"):
+                if table in ("keyframes", "edits", "probes", "film"):
                     statement += f" WHERE rowid = (SELECT max(rowid) FROM {table})"
                 yield Change(f"{table}.{column}: {name}", (statement,), opens=opens)
     for table, column in (("details", "spec"), ("details", "tokenizer_state"),
                           ("details", "plugins"), ("details", "settings"), ("samples", "body"),
-                          ("probes", "answers")):  # fmt: skip
+                          ("probes", "answers"), ("film", "body")):  # fmt: skip
         for name, value in JSON.items():
             opens = (column, name) in {
                 ("plugins", "a list"), ("settings", "an object"),
@@ -143,13 +156,14 @@ def _of_objects(file: Path) -> Iterator[Change]:
         )
         body = json.loads(db.execute("SELECT body FROM samples").fetchone()[0])
         answers = json.loads(db.execute("SELECT answers FROM probes").fetchone()[0])
+        row = json.loads(db.execute("SELECT body FROM film").fetchone()[0])
     wrong = {"null": None, "true": True, "a number": 7, "a text": "x", "a list": [1],
              "an object": {"a": [1]}, "a minus": -1, "a large number": 2**60}  # fmt: skip
     for where, whole in (
         ("spec", spec), ("settings", settings), ("plugins", {"0": plugins[0]}), ("body", body),
-        ("answers", answers),
+        ("answers", answers), ("row", row),
     ):  # fmt: skip
-        table = {"body": "samples", "answers": "probes"}.get(where, "details")
+        table = {"body": "samples", "answers": "probes", "row": "film"}.get(where, "details")
         for path in leaves(whole):
             for name, value in wrong.items():
                 made = json.loads(json.dumps(whole))
@@ -161,7 +175,8 @@ def _of_objects(file: Path) -> Iterator[Change]:
                 place[path[-1]] = value
                 text = json.dumps([made["0"]] if where == "plugins" else made)
                 said = ".".join(map(str, path))
-                statement = f"UPDATE {table} SET {where} = ?"
+                column = "body" if where == "row" else where
+                statement = f"UPDATE {table} SET {column} = ?"
                 yield Change(f"{where}.{said} is {name}", (statement,), (text,), None)
 
 
@@ -244,7 +259,7 @@ def _of_numbers(file: Path) -> Iterator[Change]:
 
 def _of_tables() -> Iterator[Change]:
     for table in COLUMNS:
-        gone = table in ("samples", "probes", "edits", "texts", "measurements")
+        gone = table in ("samples", "probes", "film", "edits", "texts", "measurements")
         yield Change(f"nothing in {table}", (f"DELETE FROM {table}",), opens=gone or None)
         yield Change(f"no {table}", (f"DROP TABLE {table}",))
     for name, statement in {

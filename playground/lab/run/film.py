@@ -3,14 +3,15 @@
 A row depends on the run alone: on the weights after its step, the run's seed, and the default chain
 of strategies. How long a row takes must then decide when it is written, and never whether. So the
 camera keeps a copy of the weights where a row stands, and writes the texts when their time comes:
-at once while rows have taken no more than a hundredth of the training time (a tenth while somebody
-looks at the film), else later, and as soon as the run stands. What waits is bounded: a row is
-written in its place, however long that takes, if the rows that wait would take MOST_SECONDS, or
+at once while rows have taken no more than half a percent of the training time (a tenth of it while
+somebody looks at the film), else later, and as soon as the run stands. What waits is bounded: a row
+is written in its place, however long that takes, if the rows that wait would take MOST_SECONDS, or
 their weights MOST_BYTES.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from array import array
@@ -49,9 +50,9 @@ _LOOKED_AT = 1.0
 class FilmRation(Ration):
     """The time for rows of the film."""
 
-    BEGINNING = 0.02
-    SHARE = 0.01
-    WATCHED = 10.0
+    BEGINNING = 0.001
+    SHARE = 0.005
+    WATCHED = 20.0
     """How many times as much time there is while somebody looks at the film."""
 
 
@@ -86,8 +87,8 @@ class Camera:
         self._numbers: dict[int, int] = {}
         """The number of each row in the order of writing, from 1, by step."""
         self._count = 0
-        self._cost = 0.0
-        """Seconds that the last row took."""
+        self._cost = math.inf
+        """Seconds that the last row took; endless while that is not known."""
         self._ration = FilmRation()
         self._looked_at = -_LOOKED_AT
         self._refused: ReadyEngine | None = None

@@ -143,7 +143,7 @@ def recovers(session: Session, house: House) -> int:
 def tables(path: Path, run: int) -> dict[str, list[Any]]:
     """The rows that the store holds of a run, to the byte, by table."""
     with sqlite3.connect(path) as db:
-        names = ("chunks", "measurements", "samples", "probes", "edits", "details")
+        names = ("chunks", "measurements", "samples", "probes", "film", "edits", "details")
         found = {
             name: db.execute(f"SELECT * FROM {name} WHERE run = ?", (run,)).fetchall()
             for name in names

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from playground.lab.protocol.film import FilmRow, FilmText, has_row
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.sampling import SampleBatch, SampleText
 from playground.lab.spec import RunSpec
@@ -70,6 +71,11 @@ def samples(step: int, *texts: str, occasion: str = "automatic") -> StoredSample
     return StoredSamples(occasion, SampleBatch(1, step, "", found))
 
 
+def film_row(step: int) -> FilmRow:
+    """The row of the film after `step` steps."""
+    return FilmRow(step, (FilmText(f"an\n{step}", True), FilmText("", False)))
+
+
 def everything(first: int, count: int) -> Batch:
     """A batch of `count` steps with records of each kind in its middle and at its end."""
     middle, end = first + count // 2, first + count
@@ -84,6 +90,7 @@ def everything(first: int, count: int) -> Batch:
             ProbeAnswers(middle, (("a", "ab"), ("b",))),
             ProbeAnswers(end, (("ac",), ()), "which"),
         ),
+        film=tuple(film_row(step) for step in (middle, end) if has_row(step)),
         edits=(Edit(middle, "learning_rate", 0.5), Edit(end, "engine", "scalar")),
         keyframes=(state(middle),),
         tip=state(end),

@@ -166,10 +166,11 @@ def test_values_that_make_no_sense_are_damage(store: Store) -> None:
         "UPDATE details SET plugins = '[{]'",
         "UPDATE samples SET body = '{}'",
         "UPDATE probes SET answers = '[1]'",
+        "UPDATE film SET step = step + 1",
         "UPDATE chunks SET losses = x'0011'",
     ):
         store.database.execute(statement)
-    for ask in (store.record, store.samples, store.probes, store.curve):
+    for ask in (store.record, store.samples, store.probes, store.film, store.curve):
         with pytest.raises(StoreError) as caught:
             ask(run)
         assert caught.value.kind == "damaged" and "makes no sense" in caught.value.message
@@ -181,8 +182,9 @@ def test_values_that_make_no_sense_are_damage(store: Store) -> None:
         ("UPDATE measurements SET pairs = x'000000000000f07f0000000000000000'", Store.record),
         ("UPDATE samples SET body = replace(body, ': 1,', ': 1e999,')", Store.samples),
         ("UPDATE probes SET answers = replace(hex(zeroblob(100000)), '0', '[')", Store.probes),
+        ("UPDATE film SET body = replace(hex(zeroblob(100000)), '0', '[')", Store.film),
     ],
-    ids=["an endless step", "an endless number", "a deep answer"],
+    ids=["an endless step", "an endless number", "a deep answer", "a deep row"],
 )
 def test_numbers_without_end_and_texts_without_bottom_are_damage_too(
     store: Store, statement: str, ask: Callable[[Store, int], object]

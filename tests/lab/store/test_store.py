@@ -21,16 +21,17 @@ from playground.lab.store.locks import RunLock, is_open
 from playground.lab.store.records import Edit, RunRecord, StoredKeyframe
 from playground.lab.store.store import Store
 from playground.lab.timeline import Keyframe
-from tests.lab.store.conftest import everything, loss_of, new_run, samples, state, steps
+from tests.lab.store.conftest import everything, film_row, loss_of, new_run, samples, state, steps
 
 
 def whole(store: Store, run: int) -> tuple[object, ...]:
-    """Record, keyframes, samples and probes of a run, for comparison."""
+    """Record, keyframes, samples, probes and film of a run, for comparison."""
     return (
         store.record(run),
         list(store.keyframes(run)),
         store.samples(run),
         store.probes(run),
+        store.film(run),
     )
 
 
@@ -58,6 +59,7 @@ def test_what_was_recorded_is_there_after_the_store_was_closed_and_opened(path: 
             (("ac",), ()),
         ]
         assert store.probes(run)[1].questions == "which"
+        assert store.film(run) == [film_row(50), film_row(100)]
         row = record.row
         assert (row.name, row.seed, row.step, row.at, row.heldout) == ("first", 9, 160, 160, 2.25)
         assert (row.status, row.owner, row.loss) == ("running", "process 1 on here", loss_of(160))
@@ -141,6 +143,7 @@ def test_a_fork_has_the_record_up_to_its_step_and_the_parent_stays_as_it_was(
     assert list(pairs[::2]) == [at for at in (50, 100, 130, 160) if at <= step]
     assert store.samples(run) == [one for one in store.samples(parent) if one.batch.step <= step]
     assert store.probes(run) == [one for one in store.probes(parent) if one.step <= step]
+    assert store.film(run) == [one for one in store.film(parent) if one.step <= step]
     assert new.tokens_seen == 7 * step and new.seconds == pytest.approx(step / 1000)
     row = new.row
     assert (row.parent, row.fork_step, row.step, row.at, row.seed) == (parent, step, step, step, 5)

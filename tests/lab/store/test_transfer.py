@@ -66,6 +66,7 @@ def same(store: Store, run: int, other: Store, there: int) -> None:
     assert list(other.keyframes(there)) == list(store.keyframes(run))
     assert other.samples(there) == store.samples(run)
     assert other.probes(there) == store.probes(run)
+    assert other.film(there) == store.film(run)
 
 
 def assert_said_of(file: Path, store: Store, error: StoreError) -> None:
@@ -242,6 +243,7 @@ TEXTS = {
     "measurements": ("label",),
     "samples": ("body",),
     "probes": ("answers",),
+    "film": ("body",),
     "edits": ("field", "value"),
 }
 
@@ -278,6 +280,14 @@ WRONG: dict[str, str] = {
         """UPDATE samples SET body = replace(body, '"step": 160', '"step": 161')"""
     ),
     "answers that are none": "UPDATE probes SET answers = '{\"a\": 1}'",
+    "a row that is none": 'UPDATE film SET body = \'{"texts": [1], "note": ""}\'',
+    "a row of a step to come": "UPDATE film SET step = 200 WHERE step = 100",
+    "a row at a step that has none": "UPDATE film SET step = 101 WHERE step = 100",
+    "a row of many texts": (
+        'UPDATE film SET body = \'{"note": "", "texts": [\' || '
+        "substr(replace(hex(zeroblob(101)), '00', ',{\"text\": \"\", \"ended\": true}'), 2) || ']}'"
+    ),
+    "a row of a long text": """UPDATE film SET body = replace(body, 'an', hex(zeroblob(60000)))""",
     "an edit of something else": "UPDATE edits SET field = 'seed'",
     "an operation on nothing": "UPDATE edits SET field = 'surgery', value = 'x'",
     "an operation without end": (
