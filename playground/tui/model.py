@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from playground.catalog import Catalog, Entry, KnobValue
 from playground.lab.protocol.failures import Failure, Progress
+from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.frames import (
     Frame,
     FrameRequest,
@@ -150,6 +151,14 @@ class PlaygroundModel:
     """The number of the panel that has the whole screen; 0 if all of them share it."""
     seen: list[SeenDocument] = field(default_factory=list)
     """The last documents that steps learnt from, oldest first; followed while panel 1 is zoomed."""
+    film_shown: bool = False
+    """True if the zoomed sampling shows the film strip."""
+    film: dict[int, FilmRow] = field(default_factory=dict)
+    """The rows of the film by step; followed while they are shown."""
+    film_waiting: int = 0
+    """Rows that the worker still has to write."""
+    film_trouble: Failure | None = None
+    """Why the worker writes no more rows."""
     panel_size: tuple[int, int] = (0, 0)
     """Columns and lines that the contributed panel has."""
     speed: int = SPEEDS.index(50)
@@ -191,6 +200,8 @@ class PlaygroundModel:
     _epoch: int = -1
     _last_step: int = 0
     _average: float = math.nan
+    _filmed: int = 0
+    """How many rows of the film the worker had written when it sent the last ones."""
 
     # ------------------------------------------------------------ what to ask for
 
@@ -209,8 +220,14 @@ class PlaygroundModel:
                 if self.all_matrices and self.zoomed == 3 and 0 not in self.small_room
                 else None
             ),
+            film_since=self._filmed if self.filming else None,
             seen_since=(self.seen[-1].step if self.seen else 0) if self.zoomed == 1 else None,
         )
+
+    @property
+    def filming(self) -> bool:
+        """True if the film strip is on screen."""
+        return self.zoomed == 4 and self.film_shown
 
     @property
     def candidates(self) -> int:
@@ -278,6 +295,11 @@ class PlaygroundModel:
         latest = self.seen[-1].step if self.seen else 0
         self.seen += [one for one in frame.seen if one.step > latest]
         del self.seen[:-KEPT_SEEN]
+        film = frame.film
+        if film is not None and film.since <= self._filmed:
+            self.film.update((row.step, row) for row in film.rows)
+            self._filmed = max(self._filmed, film.count)
+            self.film_waiting, self.film_trouble = film.waiting, film.trouble
         for batch in frame.batches:  # two frames that were under way may bring the same batch
             if not self.batches or batch.number > self.batches[0].number:
                 self.batches.insert(0, batch)
@@ -352,6 +374,9 @@ class PlaygroundModel:
             curve.clear()
         self.metrics.clear()
         self.batches.clear()
+        self.film.clear()
+        self._filmed = self.film_waiting = 0
+        self.film_trouble = None
         self.seen.clear()
         self.clock = Clock(())
 

@@ -141,10 +141,12 @@ def _title(binding: Binding) -> str:
     return f"{binding.description.capitalize()} ({binding.key_display or binding.key})"
 
 
+FILM = "Film strip: from gibberish to names"
 _SYNONYMS = {
     markup(_title(binding)): SYNONYMS.get(action_name(binding.action), "").split(", ")
     for binding in MAIN_BINDINGS
 }
+_SYNONYMS[markup(FILM)] = ["samples over time", "movie", "progress", "how it learns", "same dice"]
 
 
 def commands(main: MainScreen) -> Iterable[SystemCommand]:
@@ -192,6 +194,11 @@ def _views(main: MainScreen) -> Iterable[SystemCommand]:
             "Another view of the matrix on screen",
             _later(main, partial(main.show_matrix, kind=kind)),
         )
+    yield SystemCommand(
+        FILM,
+        "What the model wrote every so many steps, with the same dice",
+        _later(main, main.show_film),
+    )
     info = main.model.info
     for place, matrix in enumerate(info.matrices if info else ()):
         yield SystemCommand(

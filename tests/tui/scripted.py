@@ -19,6 +19,7 @@ from playground.lab.client.events import LabEvent
 from playground.lab.client.recovery import PanelWatch
 from playground.lab.protocol.commands import ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.film import FilmFrame, FilmRow, FilmText, has_row
 from playground.lab.protocol.frames import (
     DocumentFrame,
     Frame,
@@ -225,6 +226,11 @@ class ScriptedLab:
         """The reason why the first metric that is on was switched off, if it was."""
         self.unknown_before = 0
         """The step from which on the tokens and the seconds of a step are known."""
+        self.film_waiting = 0
+        """Rows of the film that are still to be written."""
+        self.film_trouble: Failure | None = None
+        self.film_texts = ("ann\x1b[2J", "[b]mia", "漢字かな")
+        """What is written in each row, before its step."""
         self.keeps_chances = True
         """False for samples of a program that kept no chances."""
         self.saved: list[str] = []
@@ -399,6 +405,7 @@ class ScriptedLab:
                 after=tuple(NAMES[(self.step + 1 + i) % 9] for i in range(request.history)),
             ),
             seen=self._seen(request.seen_since),
+            film=None if request.film_since is None else self._film(request.film_since),
             small=self._small(request.small),
             matrices=tuple(matrices),
             panel=self._draw(request.panel) if request.panel else None,
@@ -492,6 +499,22 @@ class ScriptedLab:
         batch = SampleBatch(len(self.batches) + 1, self.step, self.sampling.prompt, texts)
         self.batches.append(batch)
         return batch
+
+    def _film(self, since: int) -> FilmFrame:
+        steps = [step for step in range(max(self.head, self.step) + 1) if has_row(step)]
+        rows = [
+            FilmRow(
+                step,
+                tuple(
+                    FilmText(f"{text}{step}", place != 1)
+                    for place, text in enumerate(self.film_texts)
+                ),
+            )
+            for step in steps
+        ]
+        return FilmFrame(
+            since, tuple(rows[since:]), len(rows), self.film_waiting, self.film_trouble
+        )
 
     async def preview(self, limit: int = 64, chain: tuple[Link, ...] | None = None) -> Preview:
         if not all(c in LETTERS for c in self.sampling.prompt):

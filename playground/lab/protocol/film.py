@@ -14,6 +14,7 @@ TEXTS = 3
 """Texts of a row: as many as stand side by side, whole, in 200 columns."""
 MOST_TOKENS = 48
 """Tokens of a text at most, the one that ends it included."""
+END, CUT = "·", "…"
 _SPACING = ((100, 5), (1_000, 50), (10_000, 500))
 """(step, steps between two rows before that step)."""
 _LAST_SPACING = 5_000
@@ -27,6 +28,11 @@ class FilmText:
     ended: bool
     """True if the model ended the text; False if the text was cut at MOST_TOKENS, or at the end of
     the context."""
+
+    @property
+    def sign(self) -> str:
+        """What stands behind the text: the sign of the token that ends a text, or that of a cut."""
+        return END if self.ended else CUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,8 @@ class FilmRow:
 class FilmFrame:
     """What is new of a film strip, for the screen."""
 
+    since: int
+    """`FrameRequest.film_since` of the request."""
     rows: tuple[FilmRow, ...]
     """In the order in which they were written."""
     count: int

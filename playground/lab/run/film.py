@@ -233,4 +233,4 @@ class Camera:
             if number <= since:
                 break
             new.append(self.rows[step])
-        return FilmFrame(tuple(reversed(new)), self._count, self.waiting, self.trouble)
+        return FilmFrame(since, tuple(reversed(new)), self._count, self.waiting, self.trouble)

@@ -86,7 +86,8 @@ class Frames:
         # A slow panel is drawn later than its frame, a run is entered into the store in a moment.
         late = frame.panel is not None and frame.panel.step != frame.step
         pending = frame.record is not None and frame.record.pending
-        if frame.state == "running" or late or pending:
+        filming = frame.film is not None and frame.film.waiting > 0
+        if frame.state == "running" or late or pending or filming:
             self._wanted.set()
         if (model.step, False) != before:
             self._previews.want()

@@ -228,6 +228,14 @@ RULES: dict[str, tuple[Rule, ...]] = {
         (r"…(?= |$)", "cut"),
         (r"\S.*?(?= +(?:new|in data|recited) *$)", "sample"),
     ),
+    "film-heading": _rules((r"\S.*", "film")),
+    "film-sheet": _rules(
+        (r"^▸", "film here"),
+        (r"^.? *[\d,]+(?=  |$)", "film step"),
+        (r"·(?= |$)", "end"),
+        (r"…(?= |$)", "cut"),
+        (r"\S+(?: \S+)*", "sample"),
+    ),
 }  # fmt: skip
 """The rules of the widgets of the main screen, by the widgets' ids."""
 

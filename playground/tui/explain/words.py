@@ -85,7 +85,8 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "How the model writes. It gives every possible next token a score (its logit), the scores "
         "become chances, and one token is drawn; then again, until it draws the end. The bars are "
         "those chances after your prompt. The controls above change the chances: none of this "
-        "changes the model.",
+        "changes the model. Zoomed (z), each letter of a sample has its chance, and j shows the "
+        "film: what the model wrote every so many steps, with the same dice, from gibberish on.",
     ),
     PANEL: (
         "Panel",
@@ -315,6 +316,11 @@ _OF_SAMPLING = {
     "in data": Word("in data", "Is a document of the data, to the letter."),
     "recited": Word("recited", "Stands word for word in a longer document."),
     "none yet": Word("g samples now", "Here stands what the model writes, from step 100 on."),
+    "film": Word("the film", "What the model wrote after these steps, with the same dice.",
+        "So only the model makes a difference."),
+    "film step": Word("150", "The row was written after so many steps; 0 is the start.",
+        "Rows are 5 steps apart, then 50, 500, 5,000."),
+    "film here": Word("▸", "The row where the run stands; the rows after it are dim."),
     "trouble": Word("! a prompt", "Why there are no chances now, and what to do."),
 }  # fmt: skip
 

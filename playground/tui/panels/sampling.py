@@ -18,6 +18,7 @@ from playground.tui.knobs import align, knob_line, knob_value
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.chances import heading, show_bars, trouble_words
 from playground.tui.panels.panel import Panel
+from playground.tui.panels.zoomed.film import FilmStrip
 from playground.tui.panels.zoomed.sampling import Confidence
 from playground.tui.styles import CAUTION, GOOD, MUTED
 from playground.tui.widgets.bars import Bars
@@ -66,12 +67,19 @@ class SamplingPanel(Panel):
         with VerticalScroll(id="sampling-scroll", can_focus=True):
             yield Words(id="sampling-texts")
         yield Confidence(id="sampling-confidence")
+        yield FilmStrip(id="sampling-film")
+
+    _model: PlaygroundModel | None = None
 
     def set_zoomed(self, zoomed: bool) -> None:
         super().set_zoomed(zoomed)
+        film = zoomed and self._model is not None and self._model.film_shown
         self.query_one("#sampling-candidates").can_focus = zoomed
         self.query_one("#sampling-scroll").display = not zoomed
-        self.query_one(Confidence).display = zoomed
+        self.query_one(Confidence).display = zoomed and not film
+        self.query_one(FilmStrip).display = film
+        for name in ("chain", "prompt-line", "next", "candidates"):
+            self.query_one(f"#sampling-{name}").display = not film
 
     _adopted = 0
     """`PlaygroundModel.adopted` when the prompt was set last."""
@@ -81,6 +89,10 @@ class SamplingPanel(Panel):
     """The controls of the present chain; those of an earlier one may still be on the screen."""
 
     def show(self, model: PlaygroundModel) -> None:
+        self._model = model
+        if self.query_one(FilmStrip).display:
+            self.query_one(FilmStrip).show(model)
+            return
         self._show_chain(model)
         if self._adopted != model.adopted:
             self._adopted = model.adopted

@@ -280,7 +280,16 @@ class MainScreen(RunActions, Screen[None]):
         elif self._zoomed.NUMBER == 3:
             self.model.all_matrices = not self.model.all_matrices
             self._zoom(self._zoomed)
+        elif self._zoomed.NUMBER == 4:
+            self.model.film_shown = not self.model.film_shown
+            self._zoom(self._zoomed)
         self.draw()
+
+    def show_film(self) -> None:
+        """Give the whole screen to the film strip."""
+        self.model.film_shown = True
+        self._zoom(self.panel(4))
+        self.action_panel(4)
 
     def action_window(self) -> None:
         self.query_one(LossPanel).next_window()
@@ -350,6 +359,8 @@ class MainScreen(RunActions, Screen[None]):
         self._do(self._controller.making.sample())
 
     def action_prompt(self) -> None:
+        if self.model.filming:  # the field is not in sight
+            self.action_other_view()
         self.query_one(SamplingPanel).focus_prompt()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

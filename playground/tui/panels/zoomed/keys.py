@@ -11,4 +11,6 @@ def other_view(model: PlaygroundModel) -> str:
         return f"over {AXES[(AXES.index(model.axis) + 1) % len(AXES)]}"
     if model.zoomed == 3:
         return "one matrix" if model.all_matrices else "all matrices"
+    if model.zoomed == 4:
+        return "chances" if model.film_shown else "film"
     return ""
