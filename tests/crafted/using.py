@@ -144,6 +144,8 @@ def _shown(store: Store, run: int, as_json: bool) -> None:
     try:
         with contextlib.redirect_stdout(said):
             assert show_run(str(run), as_json=as_json) == 0, said.getvalue()
+            if not as_json and store.film(run):
+                assert show_run(str(run), as_json=False, film=True) == 0, said.getvalue()
     finally:
         os.environ["MICROGPT_PLAY_HOME"] = home
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import json
 import sys
@@ -13,6 +12,7 @@ import pytest
 
 from microgpt.terminal import OBEYED, Codes, Guarded, json_text, printable
 from playground.hooks.builtins.exporters import cell
+from tests.crafted.runs import sound
 from tests.hostile.texts import (
     ATTACKS,
     LEARNT,
@@ -25,8 +25,6 @@ if sys.platform == "win32":
     pytest.skip("no pseudo-terminals here", allow_module_level=True)
 
 from tests.hostile.texts import written_by
-
-GOOD = Path(__file__).parent.parent / "lab" / "files_of_before" / "run.microgpt-run.gz"
 
 
 def of_a_command(home: Path, *words: object, code: int = 0, program: str | None = None) -> str:
@@ -41,13 +39,14 @@ def of_a_command(home: Path, *words: object, code: int = 0, program: str | None 
 
 def test_a_run_file_full_of_attacks_is_imported_and_told_of(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.microgpt-run", tmp_path / "bad.microgpt-run"
-    good.write_bytes(gzip.decompress(GOOD.read_bytes()))
-    hostile_run_file(good, bad)
+    good.write_bytes(sound())
+    assert "film.body" in hostile_run_file(good, bad)
     home = tmp_path / "home"
     assert "Imported as run 1" in of_a_command(home, "runs", "import", bad)
     of_a_command(home, "runs", "list")
     assert "[red]r[/red]" in of_a_command(home, "runs", "show", 1)
     assert json.loads(of_a_command(home, "runs", "show", 1, "--json"))["id"] == 1
+    assert len(of_a_command(home, "runs", "show", 1, "--film").splitlines()) == 2
     head = of_a_command(home, "runs", "export", 1, "-", "--as", "csv").splitlines()[0]
     assert head.startswith("step,loss,learning_rate,held_out")
     lines = of_a_command(home, "runs", "export", 1, "-", "--as", "jsonl").splitlines()

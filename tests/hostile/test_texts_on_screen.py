@@ -7,7 +7,6 @@ of every message of the protocol, of the catalog and of the store is hostile.
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -28,11 +27,21 @@ from playground.lab.client.events import (
     WorkerGone,
     WorkerLost,
 )
-from playground.lab.protocol import choices, commands, failures, frames, observation, pipe, run
+from playground.lab.protocol import (
+    choices,
+    commands,
+    failures,
+    film,
+    frames,
+    observation,
+    pipe,
+    run,
+)
 from playground.lab.protocol import probes as probing
 from playground.lab.protocol import sampling as sampled
 from playground.lab.protocol.commands import ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.film import FilmFrame, FilmRow
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Notice, RecordState, Reloaded, RunInfo, SavedPlugin
@@ -51,6 +60,7 @@ from playground.lab.store.transfer import import_run
 from playground.tui.caption import in_window
 from playground.tui.screens.runs.screen import RunsScreen
 from playground.tui.widgets.table import RowList
+from tests.crafted.runs import sound
 from tests.hostile.texts import KEPT, evil, harm_on_a_screen, hostile_run_file, storable
 from tests.tui.screens.race.test_race import PARTED, ScriptedRace, batch, says, screen_of
 from tests.tui.scripted import CATALOG, ScriptedLab
@@ -69,7 +79,7 @@ ASKED = {
     "Checkpoint", "Edit", "MatrixView", "Observation", "Pong", "Hello", "Reload", "SavedPlugin",
 }  # fmt: skip
 """What the screen sends, or reads without showing it."""
-MODULES = (choices, commands, failures, frames, observation, pipe, probing, run, sampled)
+MODULES = (choices, commands, failures, film, frames, observation, pipe, probing, run, sampled)
 _reached: set[tuple[str, str]] = set()
 """(class, field) of each text that was made hostile."""
 
@@ -163,6 +173,11 @@ class HostileLab(ScriptedLab):
             replace(frame, document=document, trouble=FAILURE, edits=edits, record=record)
         )
 
+    def _film(self, since: int) -> FilmFrame:
+        made = super()._film(since)
+        noted = FilmRow(5, (), "No texts")
+        return replace(made, rows=(*made.rows, noted), trouble=FAILURE)
+
     async def sample(self) -> SampleBatch:
         made = await super().sample()
         self.batches[-1] = hostile(replace(made, note="No texts", texts=made.texts[:2]))
@@ -219,8 +234,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a run from a hostile file, twice, so that two can be compared."""
     folder = tmp_path_factory.mktemp("store")
     good = folder / "good.microgpt-run"
-    files = Path(__file__).parent.parent / "lab" / "files_of_before"
-    good.write_bytes(gzip.decompress((files / "run.microgpt-run.gz").read_bytes()))
+    good.write_bytes(sound())
     bad = folder / "bad.microgpt-run"
     done = hostile_run_file(good, bad)
     with Store.open(folder / "runs.sqlite", create=True) as opened:
@@ -274,6 +288,7 @@ def is_harmless(written: bytes) -> None:
 PLACES = [
     ["s", "s", "g", "g"],
     ["5", "4", "z", "z"],
+    ["4", "z", "j", "j", "z"],
     ["3", "z", "j", "j", "z"],
     ["1", "z", "s", "z"],
     ["question_mark"],

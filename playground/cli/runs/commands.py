@@ -68,16 +68,18 @@ def runs_tree(query: tuple[str, ...]) -> int:
 
 @runs.command("show", context_settings=CONTEXT, epilog=RUN, short_help="All about one.")
 @_run
+@option("--film", is_flag=True,
+        help="What it wrote every so many steps, with the same dice.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def runs_show(run: str, as_json: bool) -> int:
+def runs_show(run: str, film: bool, as_json: bool) -> int:
     """Show a run's settings and what became of it.
 
     What is unlike its parent, or unlike the default; where it comes from and what was forked
-    from it; edits, losses, samples, answers to probes, plugins.
+    from it; edits, losses, samples, answers to probes, the film strip, plugins.
     """
     from playground.cli.runs.show import show_run
 
-    return show_run(run, as_json=as_json)
+    return show_run(run, as_json=as_json, film=film)
 
 
 @runs.command("command", context_settings=CONTEXT, epilog=RUN, short_help="The one that made it.")

@@ -15,8 +15,10 @@ import click
 from microgpt.terminal import in_a_line
 from playground.cli.failures import fail, printable
 from playground.cli.listing import Row, marked, print_rows
+from playground.cli.runs.film import print_film
 from playground.cli.runs.list import as_json_text, opened, places
 from playground.lab.edits import WEIGHTS, Edits
+from playground.lab.protocol.film import next_row
 from playground.lab.protocol.observation import recorded_parts
 from playground.lab.protocol.probes import ProbeError, ProbeSet
 from playground.lab.store import runlist, summaries
@@ -25,6 +27,7 @@ from playground.lab.timeline import HELD_OUT_ERROR
 from playground.words import age, many, plus_minus
 
 if TYPE_CHECKING:
+    from playground.lab.protocol.film import FilmRow
     from playground.lab.store.records import RunRecord, RunRow
     from playground.lab.store.store import Store
 
@@ -32,11 +35,14 @@ _GENERATIONS = 100
 """Ancestors that are named at most."""
 
 
-def show_run(words: str, *, as_json: bool) -> int:
-    """Print all about a run but its series; returns the exit code. Raises StoreError."""
+def show_run(words: str, *, as_json: bool, film: bool = False) -> int:
+    """Print all about a run but its series, or its film alone; returns the exit code. Raises
+    StoreError."""
     try:
         with opened() as store:
             row = store.find(words)
+            if film and not as_json:
+                return _show_film(row, store.film(row.id))
             about = _about(store, store.record(row.id), places(store, [row]).get(row.id, ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return fail(f"What was recorded of the run makes no sense: {error}. Import it again.")
@@ -44,6 +50,17 @@ def show_run(words: str, *, as_json: bool) -> int:
         click.echo(as_json_text(about))
     else:
         print_rows(list(_lines(about)))
+    return 0
+
+
+def _show_film(row: RunRow, rows: Sequence[FilmRow]) -> int:
+    if not rows:
+        steps = next_row(row.step)
+        said = f"Run {row.id} has no film: none was kept when it was trained."
+        if steps <= row.steps:
+            said += f" Train it on, and its film begins with step {steps:,}."
+        return fail(said)
+    print_film(rows)
     return 0
 
 
@@ -98,6 +115,15 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
             "first": probes[0].answers if probes else [],
             "last": probes[-1].answers if probes else [],
         },
+        "film": [
+            {
+                "step": one.step,
+                "texts": [text.text for text in one.texts],
+                "ended": [text.ended for text in one.texts],
+                "note": one.note,
+            }
+            for one in store.film(row.id)
+        ],
         "plugins": [dataclasses.asdict(use) for use in record.plugins],
         "data_sha256": record.data,
         "text_sha256": record.text_sha256,
@@ -160,6 +186,10 @@ def _lines(about: dict[str, Any]) -> Iterator[Row]:
         elif one["words"]:
             yield f"  after step {one['step']:,}", one["words"]
     yield from _series(about["series"], about["states"])
+    if about["film"]:
+        steps = [one["step"] for one in about["film"]]
+        said = f"{many(len(steps), 'row')}, from step {steps[0]:,} to {steps[-1]:,}: --film shows"
+        yield "  film", f"{said} them"
     yield from _texts(about)
     yield "Made with", ""
     for use in about["plugins"]:

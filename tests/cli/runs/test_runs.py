@@ -260,6 +260,35 @@ def test_a_run_of_a_clock_that_was_far_off_is_shown_all_the_same(play: Play, whe
 
 
 @pytest.mark.usefixtures("recorded")
+def test_show_tells_the_film_row_by_row(play: Play) -> None:
+    assert "film 7 rows, from step 0 to 30: --film shows them" in " ".join(
+        play("runs", "show", "first").out.split()
+    )
+    lines = play("runs", "show", "first", "--film").out.splitlines()
+    assert [line[:2].strip() for line in lines] == ["0", "5", "10", "15", "20", "25", "30"]
+    assert all(line.count("·") + line.count("…") == 3 for line in lines)
+    starts = {line.index(line.split()[2], 4 + len(line.split()[1])) for line in lines}
+    assert len(starts) == 1, "the texts stand in columns"
+    about = json.loads(play("runs", "show", "first", "--film", "--json").out)
+    assert about == json.loads(play("runs", "show", "first", "--json").out)
+    first = about["film"][0]
+    assert first["step"] == 0 and len(first["texts"]) == len(first["ended"]) == 3
+    assert f"{first['texts'][0]}{'·' if first['ended'][0] else '…'}" == lines[0].split()[1]
+
+
+def test_a_run_of_before_there_was_a_film_says_where_its_film_begins(play: Play) -> None:
+    with Store.open() as store:
+        run = store.create(new_run("old"), "")
+        store.append(run, steps(0, 22))
+        store.append(store.create(new_run("whole", steps=22), ""), steps(0, 22))
+    done = play("runs", "show", "old", "--film")
+    assert done.code == 1 and "Run 1 has no film" in done.err
+    assert "its film begins with step 25." in done.err
+    assert "film" not in play("runs", "show", "old").out
+    assert play("runs", "show", "whole", "--film").err.rstrip().endswith("when it was trained.")
+
+
+@pytest.mark.usefixtures("recorded")
 def test_show_gives_one_object(play: Play) -> None:
     about = json.loads(play("runs", "show", "first", "--json").out)
     assert about["id"] == 1 and about["series"]["steps"] == 30
