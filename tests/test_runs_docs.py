@@ -15,10 +15,17 @@ from textual.binding import Binding, BindingType
 
 from microgpt import ModelConfig, parameter_count
 from playground.cli.commands import cli
+from playground.cli.runs.film import lines
+from playground.hooks.manager import load
+from playground.hooks.sources import PluginSources
 from playground.lab import paths, timeline
 from playground.lab.checkpoint import read_checkpoint
 from playground.lab.paths import last_run, store_file
+from playground.lab.protocol.film import MOST_TOKENS, TEXTS, has_row
 from playground.lab.record import batches, recorder, writer
+from playground.lab.run.film import LARGE, MOST_SECONDS, FilmRation
+from playground.lab.session import Session
+from playground.lab.spec import RunSpec
 from playground.lab.store import housekeeping
 from playground.lab.store.query import Query
 from playground.lab.store.store import Store
@@ -191,3 +198,26 @@ def test_the_figures_of_the_page_are_those_of_the_program() -> None:
         assert words.format(figure) in WORDS
     assert (writer.AGAIN, batches._FEWEST, housekeeping.WEEK) == (10, 4, 7 * 86400)
     assert last_run().name in TEXT and store_file().name in TEXT
+
+
+# ---------------------------------------------------------------- the film
+
+
+def test_the_rows_of_the_film_are_those_of_a_default_run(said: dict[str, str]) -> None:
+    shown = TEXT[TEXT.index("## The film") :].split("```")[1].splitlines()[1:]
+    session = Session.open(RunSpec.parse({}), load(PluginSources(entry_points=False)))
+    while session.step < 150:
+        assert session.advance(150 - session.step), session.trouble
+    session.camera.finish()
+    rows = [session.camera.rows[step] for step in (0, 5, 45, 150)]
+    assert [line.split() for line in shown[:4]] == [line.split() for line in lines(rows)]
+    printed = said[f"{COMMAND} runs show plain --film"].splitlines()
+    assert printed[0].split() == shown[0].split(), "before the first step, all runs are alike"
+    assert len(printed) == len([step for step in range(201) if has_row(step)])
+
+
+def test_what_the_page_says_of_the_film_is_so() -> None:
+    assert f"at {MOST_TOKENS} tokens" in WORDS
+    assert f"more than {LARGE:,} parameters has one" in WORDS
+    assert FilmRation.SHARE == 0.005 and FilmRation.SHARE * FilmRation.WATCHED == 0.1
+    assert MOST_SECONDS == 0.25 and TEXTS == 3
