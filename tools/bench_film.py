@@ -1,6 +1,6 @@
 """What the film strip costs: 1,000 steps with it and without, in turns.
 
-    .venv/bin/python tools/bench_film.py [ENGINE] [ROUNDS] [WIDTH]
+.venv/bin/python tools/bench_film.py [ENGINE] [ROUNDS] [WIDTH]
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class Camera:
         self._numbers: dict[int, int] = {}
         """The number of each row in the order of writing, from 1, by step."""
         self._count = 0
-        self._cost = math.inf
+        self.cost = math.inf
         """Seconds that the last row took; endless while that is not known."""
         self._ration = FilmRation()
         self._looked_at = -_LOOKED_AT
@@ -145,7 +145,7 @@ class Camera:
     def _full(self) -> bool:
         """True if no more rows may wait."""
         count = len(self._waiting) + 1
-        return count * self._cost > MOST_SECONDS or count * self._size > MOST_BYTES
+        return count * self.cost > MOST_SECONDS or count * self._size > MOST_BYTES
 
     def _weights(self) -> array[float]:
         made = self._engine.made
@@ -182,8 +182,8 @@ class Camera:
             self._waiting.clear()
             return
         finally:
-            self._cost = time.perf_counter() - began
-            self._ration.spend(self._cost)
+            self.cost = time.perf_counter() - began
+            self._ration.spend(self.cost)
         self.trouble = self._refused = None
         row = FilmRow(step, texts, note)
         self._keep(row)

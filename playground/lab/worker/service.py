@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -62,6 +64,8 @@ _DROPPED = Failure("This was given up", "", kind="cancelled")
 
 Answer = Callable[[int, Any, float], None]
 
+_QUIET = 0.05
+"""Seconds without a command after which a run that stands goes on with its film."""
 _IN_A_ROW = 4
 """The most commands served before a due step: a stream of commands does not stop training."""
 
@@ -198,10 +202,13 @@ class Service:
             return None
         if session is None or not session.running:
             self._served = 0
-            self._develop(session)
+            if session is not None and session.undeveloped:
+                with suppress(Empty):  # whoever pressed a key waits for a frame, too
+                    return inbox.get(timeout=_QUIET)
+                self._develop(session)
             return inbox.get()
         if session.speed is not None:
-            if self._due > time.perf_counter():
+            if self._due - time.perf_counter() > session.camera.cost:
                 self._develop(session, 1)
             wait = self._due - time.perf_counter()
             if wait > 0:
@@ -212,12 +219,12 @@ class Service:
                     return None
         return None
 
-    def _develop(self, session: Session | None, most: int | None = None) -> None:
+    def _develop(self, session: Session, most: float = math.inf) -> None:
         """Write rows of the film that wait, `most` at most, until a command comes."""
-        while session is not None and most != 0 and session.undeveloped and self._inbox.empty():
+        while most > 0 and session.undeveloped and self._inbox.empty():
             with self._activity.doing("own", "the film"):
                 session.develop()
-            most = None if most is None else most - 1
+            most -= 1
 
     def _serve(self, request: int, command: Command | _EngineMade | _Recorded) -> None:
         began = time.perf_counter()
