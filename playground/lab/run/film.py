@@ -38,7 +38,7 @@ MOST_SECONDS = 0.25
 """Seconds that the waiting rows may take together: so long, at most, a pause waits for them."""
 MOST_BYTES = 64 << 20
 """Bytes of the weights that are kept for waiting rows."""
-LARGE = 100_000
+LARGE = 20_000
 """Parameters of a model above which a row has one text: three would take too much of the first
 thousand steps, and a machine's speed must not decide that."""
 GAPS = 1_000

@@ -240,7 +240,7 @@ def test_somebody_who_looks_gets_the_new_rows_only(spec: RunSpec, registry: Regi
 
 
 def test_a_large_model_has_one_text_a_row(words: Path, registry: Registry) -> None:
-    model = {"n_embd": 96, "n_head": 2, "n_layer": 1, "block_size": 8}
+    model = {"n_embd": 48, "n_head": 2, "n_layer": 1, "block_size": 8}
     session = Session.open(text_run(words, model=model), registry)
     assert session.info.parameter_count > film_module.LARGE
     assert len(developed(session)[0].texts) == 1
