@@ -142,6 +142,7 @@ def _title(binding: Binding) -> str:
 
 
 FILM = "Film strip: from gibberish to names"
+"""The title of the command that shows the film."""
 _SYNONYMS = {
     markup(_title(binding)): SYNONYMS.get(action_name(binding.action), "").split(", ")
     for binding in MAIN_BINDINGS

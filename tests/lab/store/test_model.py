@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from playground.lab.protocol.film import FilmRow, has_row
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
 from playground.lab.store.housekeeping import purge
 from playground.lab.store.records import Edit
 from playground.lab.store.store import Store
-from tests.lab.store.conftest import new_run, state, steps
+from tests.lab.store.conftest import film_row, new_run, state, steps
 
 BEGAN_WITH = RunSpec().optimizer.learning_rate
 
@@ -34,6 +35,7 @@ class Plain:
     evaluations: dict[int, float] = field(default_factory=dict)
     measured: list[tuple[int, float]] = field(default_factory=list)
     probes: dict[int, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    film: dict[int, FilmRow] = field(default_factory=dict)
     edits: dict[int, float] = field(default_factory=dict)
     frames: set[int] = field(default_factory=set)
     tip: int | None = None
@@ -47,6 +49,7 @@ class Plain:
             {at: loss for at, loss in self.evaluations.items() if at <= step},
             [pair for pair in self.measured if pair[0] <= step],
             {at: answers for at, answers in self.probes.items() if at <= step},
+            {at: row for at, row in self.film.items() if at <= step},
             {at: rate for at, rate in self.edits.items() if at < step},
             {at for at in self.frames if at <= step},
             self.tip if self.tip is not None and self.tip <= step else None,
@@ -104,6 +107,7 @@ class Machine(RuleBasedStateMachine):
         frames = data.draw(st.sets(within, max_size=3))
         dropped = data.draw(st.sets(st.sampled_from(sorted(plain.frames)))) if plain.frames else ()
         probes = {end: (("x" * count,),)} if data.draw(st.booleans()) else {}
+        film = {at: film_row(at) for at in range(first, end + 1) if has_row(at)}
         batch = steps(
             first,
             count,
@@ -113,6 +117,7 @@ class Machine(RuleBasedStateMachine):
             keyframes=tuple(map(state, frames)),
             dropped=tuple(dropped),
             probes=tuple(ProbeAnswers(at, answers) for at, answers in probes.items()),
+            film=tuple(film.values()),
             tip=state(end),
         )
         if plain.deleted:
@@ -126,6 +131,7 @@ class Machine(RuleBasedStateMachine):
         plain.edits |= edits
         plain.frames = (plain.frames - set(dropped)) | frames
         plain.probes |= probes
+        plain.film |= film
         plain.tip = end
 
     @precondition(some)
@@ -184,6 +190,7 @@ class Machine(RuleBasedStateMachine):
             last = plain.edits[max(plain.edits)] if plain.edits else BEGAN_WITH
             assert record.row.learning_rate == last
             assert {one.step: one.answers for one in self.store.probes(run)} == plain.probes
+            assert {row.step: row for row in self.store.film(run)} == plain.film
             frames = plain.frames | ({plain.tip} if plain.tip is not None else set())
             assert record.keyframes == tuple(sorted(frames))
 
