@@ -66,6 +66,8 @@ Answer = Callable[[int, Any, float], None]
 
 _QUIET = 0.05
 """Seconds without a command after which a run that stands goes on with its film."""
+_PUT_OFF = 0.5
+"""Seconds for which a stream of commands puts off the next row of that film."""
 _IN_A_ROW = 4
 """The most commands served before a due step: a stream of commands does not stop training."""
 
@@ -117,6 +119,8 @@ class Service:
         self._served = 0
         self._due = 0.0
         """When the next paced step is due."""
+        self._film_due = math.inf
+        """When a run that stands goes on with its film though commands come."""
         self._mark: float | None = None
         """When the step before ended; None while the session pauses."""
         self._handlers: dict[type[Any], Callable[[int, Any], Reply | None]] = {
@@ -203,9 +207,11 @@ class Service:
         if session is None or not session.running:
             self._served = 0
             if session is not None and session.undeveloped:
-                with suppress(Empty):  # whoever pressed a key waits for a frame, too
-                    return inbox.get(timeout=_QUIET)
+                if time.monotonic() < self._film_due:
+                    with suppress(Empty):  # whoever pressed a key waits for a frame, too
+                        return inbox.get(timeout=_QUIET)
                 self._develop(session)
+                self._film_due = time.monotonic() + _PUT_OFF
             return inbox.get()
         if session.speed is not None:
             if self._due - time.perf_counter() > session.camera.cost:
@@ -343,6 +349,7 @@ class Service:
             self._activity,
             lambda: self._inbox.put((0, _Recorded())),
         )
+        self._film_due = time.monotonic() + _PUT_OFF
         gc.collect()
         gc.freeze()  # the collector need not look through millions of documents again
         return self._session.info
