@@ -217,6 +217,7 @@ class Session:
             prepared.info.parameter_count,
             prepared.spec.seed,
             self._filmed,
+            lambda: self.training.surgery.left,
         )
         self.measurer = Measurer(
             registry, self.training.current, prepared.config, follows, activity

@@ -137,16 +137,8 @@ class Trials:
 
     def _losses(self, weights: array[float], documents: Sequence[list[int]]) -> list[list[float]]:
         """The losses with these weights; the engine has its own again when this returns."""
-        made = self._engine.made
-        with made.guard.at("read", kind="engine"):
-            own = made.engine.read("weights")
-        with made.guard.at("write", kind="engine"):
-            made.engine.write("weights", weights)
-        try:
+        with self._engine.holding(lambda _: weights):
             return self._engine.losses(documents)
-        finally:
-            with made.guard.at("write", kind="engine"):
-                made.engine.write("weights", own)
 
 
 def averaged(

@@ -1,12 +1,12 @@
 """The film strip at work: writes the rows of a run, and keeps them.
 
-A row depends on the run alone: on the weights after its step, the run's seed, and the default chain
-of strategies. How long a row takes must then decide when it is written, and never whether. So the
-camera keeps a copy of the weights where a row stands, and writes the texts when their time comes:
-at once while rows have taken no more than half a percent of the training time (a tenth of it while
-somebody looks at the film), else later, and as soon as the run stands. What waits is bounded: a row
-is written in its place, however long that takes, if the rows that wait would take MOST_SECONDS, or
-their weights MOST_BYTES.
+A row depends on the run alone: on the weights as its step left them, the run's seed, and the
+default chain of strategies. How long a row takes must then decide when it is written, and never
+whether. So the camera keeps a copy of the weights where a row stands, and writes the texts when
+their time comes: at once while rows have taken no more than half a percent of the training time (a
+tenth of it while somebody looks at the film), else later, and as soon as the run stands. What waits
+is bounded: a row is written in its place, however long that takes, if the rows that wait would take
+MOST_SECONDS, or their weights MOST_BYTES.
 """
 
 from __future__ import annotations
@@ -69,9 +69,11 @@ class Camera:
         parameters: int,
         seed: int,
         heard: Callable[[FilmRow], None],
+        left: Callable[[], array[float] | None] = lambda: None,
     ) -> None:
         """sampler: one of its own, with the default chain and no prompt. parameters: how many the
-        model has."""
+        model has. left: the weights as the last step left them, if something was done to them
+        since; None if they are those of the engine."""
         self.rows: dict[int, FilmRow] = {}
         """The rows by step."""
         self.trouble: Failure | None = None
@@ -80,6 +82,7 @@ class Camera:
         self._engine = engine
         self._seed = seed
         self._heard = heard
+        self._left = left
         self._size = 8 * parameters
         self._texts = TEXTS if parameters <= LARGE else 1
         self._waiting: dict[int, array[float]] = {}
@@ -134,10 +137,13 @@ class Camera:
         known, and writes what there is time for. Raises PluginError if the engine does not give
         or take its weights; see `CurrentEngine.holding`."""
         if self.due(step):
-            if self._ration.left or self._full:
+            left = self._left()
+            if not (self._ration.left or self._full):
+                self._waiting[step] = self._weights() if left is None else left
+            elif left is None:
                 self._write(step)
             else:
-                self._waiting[step] = self._weights()
+                self._write_with(step, left)
         while self._waiting and self._ration.left:
             self.develop()
 
@@ -158,15 +164,18 @@ class Camera:
         if not self._waiting:
             return False
         step = min(self._waiting)
-        kept = self._waiting.pop(step)
-        with self._engine.holding(lambda _: kept):
-            self._write(step)
+        self._write_with(step, self._waiting.pop(step))
         return True
 
     def finish(self) -> None:
         """Write all rows that wait. Raises PluginError, as `pass_by`."""
         while self.develop():
             pass
+
+    def _write_with(self, step: int, weights: array[float]) -> None:
+        """Write a row with other weights than the engine has."""
+        with self._engine.holding(lambda _: weights):
+            self._write(step)
 
     def _write(self, step: int) -> None:
         """Write a row with the weights that the engine has."""

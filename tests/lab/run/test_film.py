@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from microgpt.surgery import Component, Operation
 from playground.hooks.errors import PluginError
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
@@ -295,6 +296,35 @@ def test_another_future_has_other_rows_and_keeps_those_before_it(
     rows = developed(session)
     assert {step for step in rows if rows[step] != other.camera.rows[step]} > {80, 90, 100}
     assert all(rows[step] == other.camera.rows[step] for step in range(0, 41, 5))
+
+
+@pytest.mark.parametrize("time_left", [-1.0, 1e9])
+def test_a_row_is_of_the_weights_as_the_step_left_them_whatever_is_done_to_them_there(
+    straight: tuple[RunSpec, Session],
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    time_left: float,
+) -> None:
+    spec, other = straight
+    monkeypatch.setattr(FilmRation, "BEGINNING", time_left)
+    monkeypatch.setattr(film_module, "MOST_SECONDS", 1e9)
+    session = Session.open(spec, registry)
+    walk(session, 20)
+    session.training.operate([Operation(Component("matrix", matrix="lm_head"))])
+    walk(session, 30)
+    developed(session)
+    for step in (20, 25):
+        del session.camera.rows[step]
+    session.training.seek(12)
+    while session.step < 26:
+        assert session.replay(26 - session.step)
+    rows = developed(session)
+    assert rows[20] == other.camera.rows[20] and rows[25] != other.camera.rows[25]
+    walk(session, 30)
+    session.go_to(20)
+    del session.camera.rows[20]
+    after = state_of(session)
+    assert developed(session)[20] == other.camera.rows[20] and state_of(session) == after
 
 
 # ---------------------------------------------------------------- what fails
