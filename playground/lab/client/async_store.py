@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -14,6 +14,7 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 
 if TYPE_CHECKING:
     from playground.lab.protocol.probes import ProbeAnswers
+    from playground.lab.store.overlay import Overlay
     from playground.lab.store.query import Query
     from playground.lab.store.records import RunRecord, RunRow, StoredSamples
     from playground.lab.store.store import Store
@@ -108,6 +109,12 @@ class AsyncStore:
         from playground.lab.store.summaries import pair
 
         return await self._do(lambda store: pair(store, left, right))
+
+    async def overlay(self, runs: Sequence[int]) -> Overlay:
+        """Several runs over each other."""
+        from playground.lab.store.overlay import overlay
+
+        return await self._do(lambda store: overlay(store, runs))
 
     async def samples(self, run: int, since_step: int = 0) -> list[StoredSamples]:
         """The samples of a run at step `since_step` and later."""

@@ -6,6 +6,7 @@ little.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,19 @@ def incomparable(*, tokens: bool, data: bool, contexts: tuple[int, int] | None) 
             "losses are of other tokens, and cannot be compared."
         )
     return ""
+
+
+def contexts(one: RunRow, other: RunRow) -> tuple[int, int] | None:
+    """Both context lengths; None if their held-out documents show that both contexts hold them
+    whole: a character then has as many tokens in either run."""
+    shares = [
+        row.heldout / row.bits_per_character
+        for row in (one, other)
+        if row.heldout is not None and row.bits_per_character
+    ]
+    if len(shares) == 2 and math.isclose(*shares, rel_tol=1e-9):
+        return None
+    return one.block_size, other.block_size
 
 
 _SIGNS = {"ready": "○", "running": "▶", "paused": "‖", "finished": "✓", "failed": "✗"}

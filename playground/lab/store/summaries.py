@@ -86,6 +86,12 @@ class Outline:
 def outline(store: Store, run: int, blocks: int = BLOCKS) -> Outline:
     """The losses of a run in `blocks` blocks at most. Raises StoreError."""
     first, losses, _ = store.curve(run)
+    return outline_of(first, losses, blocks)
+
+
+def outline_of(first: int, losses: array[float], blocks: int = BLOCKS) -> Outline:
+    """The same for losses in nats a token that are at hand; `losses[0]` is that of step
+    `first + 1`."""
     count = len(losses)
     steps, kept, sums = array("d"), array("d"), array("d", [0.0])
     ends = [number * count // blocks for number in range(blocks + 1)]
@@ -271,30 +277,17 @@ def pair(store: Store, left: int, right: int) -> Pair:
         lines=(outline(store, left), outline(store, right)),
         different=differences(settings_of(one), settings_of(other)),
         incomparable=runlist.incomparable(
-            tokens=_tokens(one) != _tokens(other),
+            tokens=tokens_of(one) != tokens_of(other),
             data=one.data != other.data,
-            contexts=_contexts(one.row, other.row),
+            contexts=runlist.contexts(one.row, other.row),
         ),
         parted=_parted(store.curve(left), store.curve(right)),
     )
 
 
-def _tokens(record: RunRecord) -> tuple[str, str]:
+def tokens_of(record: RunRecord) -> tuple[str, str]:
     """What decides the tokens of a run: its tokenizer, as it was trained."""
     return record.row.tokenizer, record.tokenizer_state
-
-
-def _contexts(one: RunRow, other: RunRow) -> tuple[int, int] | None:
-    """Both context lengths; None if their held-out documents show that both contexts hold them
-    whole: a character then has as many tokens in either run."""
-    shares = [
-        row.heldout / row.bits_per_character
-        for row in (one, other)
-        if row.heldout is not None and row.bits_per_character
-    ]
-    if len(shares) == 2 and math.isclose(*shares, rel_tol=1e-9):
-        return None
-    return one.block_size, other.block_size
 
 
 def _parted(

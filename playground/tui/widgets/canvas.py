@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from playground.tui.widgets import plot
@@ -107,7 +109,7 @@ def draw(
 ) -> Canvas:
     """The plot of a chart. Curves keep to the frame; labels reach to `width`.
 
-    From the bottom: envelopes, baselines, uprights, the cursor, lines, markers, labels.
+    From the bottom: envelopes, baselines, uprights, the cursor, lines, markers, signs, labels.
 
     The label of a baseline stands in the line of text in which the baseline lies, and nowhere
     else. Of several baselines in one line the lowest, which is the hardest to reach, keeps its
@@ -138,6 +140,7 @@ def draw(
         for one in series:
             if one.kind == kind:
                 _curve(canvas, frame, one)
+    _signs(canvas, frame, series)
     for row, lines in shown.items():
         rising = sorted(lines, key=lambda line: line.y)
         wanted = [(label_of(line), visible(line.name)) for line in rising]
@@ -178,6 +181,41 @@ def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
     if one.kind == "dashed":  # two cells drawn, one left out
         columns = [0 if at // 2 % 3 == 2 else column for at, column in enumerate(columns)]
     canvas.dots(columns, ink, busy=one.kind != "envelope")
+
+
+def _signs(canvas: Canvas, frame: plot.Frame, series: Sequence[Series]) -> None:
+    """Write the sign of each curve at its end, and once on the way, each at another place of the
+    way. Where two signs meet, the later one stands a cell further left."""
+    signed = [one for one in series if one.sign and one.curve]
+    taken: set[tuple[int, int]] = set()
+    for place, one in enumerate(signed, 1):
+        start, stop = one.curve.index_range(frame.x0, frame.x1)
+        if start == stop:
+            continue
+        first, last = (frame.cell(one.curve.xs[index]) or 0 for index in (start, stop - 1))
+        way = frame.width * place // (len(signed) + 1)
+        for column in (last, way):
+            inside = column == last or first < column < last - _APART
+            row = frame.row(_height(one.curve, min(frame.x_at(column), one.curve.xs[stop - 1])))
+            if row is None or not inside:
+                continue
+            while (row, column) in taken and column > first:
+                column -= 1
+            taken.add((row, column))
+            canvas.put(row, column, one.sign, f"chart--{one.role}", busy=True)
+
+
+def _height(curve: Curve, x: float) -> float:
+    """The y of the line through the curve's points at `x`; NaN where there is no line."""
+    after = bisect_right(curve.xs, x)
+    if not 0 < after < len(curve):
+        return curve.ys[after - 1] if after else math.nan
+    x0, x1, y0, y1 = *curve.xs[after - 1 : after + 1], *curve.ys[after - 1 : after + 1]
+    return y0 + (y1 - y0) * (x - x0) / (x1 - x0) if x1 > x0 else y0
+
+
+_APART = 4
+"""The fewest cells between the sign on a curve's way and the one at its end."""
 
 
 def _beside(canvas: Canvas, row: int, column: int, width: int) -> int:

@@ -17,7 +17,7 @@ from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import Lane, LanePlot, share, values_line
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
 from playground.tui.widgets.message import WidgetMessage
-from playground.tui.widgets.series import GLYPHS, Baseline, Kind, Role, Series, Upright
+from playground.tui.widgets.series import GLYPHS, ONES, Baseline, Kind, Role, Series, Upright
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import linear_ticks, log_ticks, place_text, tick_texts, value_text
 from playground.widths import cell_len
@@ -55,6 +55,7 @@ class Chart(LineWidget, can_focus=True):
         "chart--ema",
         "chart--val",
         "chart--accent2",
+        *(f"chart--one-{number}" for number in range(1, len(ONES) + 1)),
         "chart--axis",
         "chart--tick",
         "chart--baseline",
@@ -83,7 +84,10 @@ class Chart(LineWidget, can_focus=True):
         &:ansi > .chart--axis { text-style: dim; }
         &:ansi > .chart--baseline { text-style: dim; }
     }
-    """
+    """ + "".join(
+        f"Chart > .chart--one-{number} {{ color: {colour}; text-style: bold; }}\n"
+        for number, colour in enumerate(ONES, 1)
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "cursor(-1)", "earlier", id="chart.earlier", group=CURSOR, show=False,
                 tooltip="Move the cursor one column back"),
@@ -353,7 +357,9 @@ class Chart(LineWidget, can_focus=True):
         return self._laid[1]
 
     def _layout(self, width: int, height: int) -> _Layout:
-        legend = height >= LEGEND_FROM and width >= 16 and bool(self._series)
+        # Curves with signs need no legend, unless they stand among curves without.
+        named = not all(one.sign for one in self._series)
+        legend = height >= LEGEND_FROM and width >= 16 and named
         axis = height >= 6 and width >= 12
         x0, x1 = self._span()
         count, each = share(len(self._lanes), height)
@@ -483,7 +489,7 @@ class Chart(LineWidget, can_focus=True):
                 value = None if at is None else one.curve.value_at(at)
                 if at is not None:
                     words.append("–" if value is None else value_text(value))
-                glyph = (GLYPHS[one.kind], self.ink(f"chart--{one.role}"))
+                glyph = (one.sign or GLYPHS[one.kind], self.ink(f"chart--{one.role}"))
                 items.append((glyph, (" " + " ".join(words) if words else "", quiet)))
             length = sum(1 + cell_len(text) + 2 for _, (text, _) in items) - 2
             if length <= width - 1:

@@ -9,7 +9,18 @@ from typing import Literal
 from playground.tui.widgets.curve import Curve
 
 Kind = Literal["envelope", "line", "dashed", "points", "hollow"]
-Role = Literal["raw", "ema", "val", "accent2"]
+Role = Literal[
+    "raw", "ema", "val", "accent2",
+    "one-1", "one-2", "one-3", "one-4", "one-5", "one-6", "one-7", "one-8",
+]  # fmt: skip
+"""What a curve is, which decides its colour; "one-1" to "one-8" are curves of one kind, of eight
+runs."""
+
+ONES = (
+    "$text-accent", "$text-primary", "$text-success", "$text-error", "$foreground",
+    "$text-warning", "$text-secondary", "$foreground 60%",
+)  # fmt: skip
+"""The colours of the roles "one-1" to "one-8"."""
 
 MARKER, HOLLOW = "◆", "◇"
 GLYPHS: dict[Kind, str] = {
@@ -27,6 +38,9 @@ class Series:
     curve: Curve
     kind: Kind = "line"
     role: Role = "raw"
+    sign: str = ""
+    """A letter that stands on the curve, at its end and on the way, so that it is told from others
+    without colour; "" for none."""
 
     @classmethod
     def of(
@@ -36,9 +50,10 @@ class Series:
         ys: Iterable[float],
         kind: Kind = "line",
         role: Role = "raw",
+        sign: str = "",
     ) -> Series:
         """A series of plain numbers."""
-        return cls(name, Curve(xs, ys), kind, role)
+        return cls(name, Curve(xs, ys), kind, role, sign)
 
 
 @dataclass(frozen=True)

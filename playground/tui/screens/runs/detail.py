@@ -1,6 +1,7 @@
-"""The details beside the list of runs, of one run or of two.
+"""The details beside the list of runs, of one run, of two or of several.
 
-Shown are the losses, the settings that differ, samples, and how the answers to probes changed.
+Shown are the losses; of one run and of two the settings that differ, samples, and how the answers
+to probes changed; of several which is best at the chart's cursor.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from textual.content import Content
 
 from playground.lab.edits import WEIGHTS, Edits
 from playground.lab.probe_answers import ProbeChange, compare, summary
+from playground.lab.store.overlay import Overlay
 from playground.lab.store.records import RunRow
 from playground.lab.store.summaries import About, Outline, Pair
+from playground.tui.panels.zoomed.loss import TITLES
 from playground.tui.screens.dialog import MUTED, Line
 from playground.tui.screens.probes.answers import ChangeList
-from playground.tui.styles import CAUTION
-from playground.tui.widgets.chart import Chart, Kind, Role, Series
+from playground.tui.screens.runs.overlay import Curves, View
+from playground.tui.widgets.chart import Chart, Series
 from playground.tui.widgets.text import visible
 from playground.words import many, number, plus_minus
 
@@ -42,6 +45,10 @@ class RunDetail(Vertical):
         super().__init__(id=id)
         self._outline: Outline | None = None
         self._about: About | None = None
+        self._curves: Curves | None = None
+        """Several runs over each other; None if one run is shown, or none."""
+        self._more: tuple[Content, ...] = ()
+        """What is said of these runs below their table."""
 
     def compose(self) -> ComposeResult:
         yield Line(id="run-title")
@@ -76,35 +83,47 @@ class RunDetail(Vertical):
             changes = compare(about.first_answers, about.last_answers, about.prompts)
         self.query_one("#run-answers", ChangeList).show(changes, {})
 
-    def show_pair(self, pair: Pair) -> None:
-        """Show two runs: their averages in one chart, the settings that differ, their answers."""
+    def show_several(self, overlay: Overlay, view: View, marked: int, pair: Pair | None) -> None:
+        """Show several runs over each other. marked: how many were asked for. pair: what else is
+        known if there are two."""
         self._outline = self._about = None
-        left, right = pair.left, pair.right
-        series: list[Series] = []
-        kinds: tuple[tuple[Kind, Kind, Role], ...] = (
-            ("line", "points", "ema"),
-            ("dashed", "hollow", "val"),
-        )
-        for line, about, (drawn, points, role) in zip(
-            pair.lines, (left, right), kinds, strict=True
-        ):
-            name = f"run {about.row.id}"
-            series.append(Series.of(name, line.average_steps, line.averages, drawn, role))
-            if about.evaluations:
-                steps, losses = zip(*about.evaluations, strict=True)
-                series.append(Series.of(f"{name} held out", steps, losses, points, role))
-        self.query_one(Chart).set_data(series)
-        names = [visible(f"{one.row.id}  {one.row.name}".rstrip()) for one in (left, right)]
-        self.query_one("#run-title", Line).say(f"Runs {names[0]}  and  {names[1]}")
-        before, after = left.newest_answers, right.newest_answers
+        self._curves = Curves(overlay, view)
+        chart = self.query_one(Chart)
+        chart.unit = TITLES[view.axis] if view.axis != "steps" else ""
+        chart.set_data(self._curves.series())
+        title = f"{many(len(overlay.runs))} over each other"
         changes: tuple[ProbeChange, ...] = ()
-        if before is not None and after is not None and before.questions == after.questions:
-            changes = compare(before, after, left.prompts)
-        lines = Content("\n").join(_pair_words(pair, changes))
-        self.query_one("#run-words", Line).say(lines)
+        self._more = tuple(self._curves.remarks(marked))
+        if pair is not None:
+            left, right = pair.left, pair.right
+            names = [visible(f"{one.row.id}  {one.row.name}".rstrip()) for one in (left, right)]
+            title = f"Runs {names[0]}  and  {names[1]}"
+            before, after = left.newest_answers, right.newest_answers
+            if before is not None and after is not None and before.questions == after.questions:
+                changes = compare(before, after, left.prompts)
+            self._more += tuple(_pair_words(pair, changes))
+        self.query_one("#run-title", Line).say(title)
         self.query_one("#run-answers", ChangeList).show(changes, {})
+        self._read_out()
+
+    def _read_out(self) -> None:
+        """Write the runs that are over each other as a table of their values at the cursor."""
+        curves = self._curves
+        if curves is not None:
+            cursor, width = self.query_one(Chart).cursor, self.query_one("#run-scroll").size.width
+            lines = [Content.styled(curves.heading(cursor), MUTED), *curves.table(cursor, width)]
+            self.query_one("#run-words", Line).say(Content("\n").join([*lines, *self._more]))
+
+    def on_chart_cursor_moved(self, event: Chart.CursorMoved) -> None:
+        event.stop()
+        self._read_out()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._read_out)
 
     def _draw_chart(self) -> None:
+        self._curves = None
+        self.query_one(Chart).unit = ""
         series: list[Series] = []
         if self._outline is not None:
             line = self._outline
@@ -187,8 +206,6 @@ def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Conten
         yield Content("their losses are the same, as far as both go")
     else:
         yield _pair("losses", f"differ from step {pair.parted:,} on")
-    if pair.incomparable:
-        yield Content.styled(pair.incomparable, CAUTION)
     for about in (left, right):
         if about.row.bits_per_character is not None:
             yield _pair(f"run {about.row.id}, held out", _held_out(about.row))

@@ -23,6 +23,7 @@ from playground.tui.key_order import Turn, hear_on
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error
 from playground.tui.screens.runs.ask import AskLine, ExportRun, ImportRun, Wanted
 from playground.tui.screens.runs.detail import RunDetail
+from playground.tui.screens.runs.overlay import View, next_axis, next_measure
 from playground.tui.screens.runs.table import COLUMNS, FAMILIES, SMALL_FIRST, RunList, Table
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.table import RowList, Sort
@@ -31,7 +32,9 @@ from playground.words import many, size
 
 if TYPE_CHECKING:
     from playground.lab.client.async_store import AsyncStore
+    from playground.lab.store.overlay import Overlay
     from playground.lab.store.records import RunRow
+    from playground.lab.store.summaries import Pair
 
 T = TypeVar("T")
 
@@ -74,7 +77,8 @@ class RunChoice:
 
 
 class RunsScreen(Dialog[RunChoice | None]):
-    """The list, and beside it the details of one run or two; dismissed with a choice or None."""
+    """The list, and beside it the details of one run or of several; dismissed with a choice, or
+    with None."""
 
     HEADING = "Runs"
     AUTO_FOCUS = "#runs-list"
@@ -94,6 +98,10 @@ class RunsScreen(Dialog[RunChoice | None]):
                 tooltip="Turn the order round"),
         Binding("t", "tree", "tree", id="runs.tree",
                 tooltip="Forks below what they were forked from, or a plain list"),
+        Binding("v", "measure", "other loss", id="runs.measure",
+                tooltip="Of several marked runs: the average, the held-out loss, bits a character"),
+        Binding("j", "axis", "other x", id="runs.axis",
+                tooltip="Of several marked runs: the losses over steps, tokens or seconds"),
         Binding("d", "detail", "details", id="runs.detail",
                 tooltip="Show or hide what is known of the run"),
         # n and m have priority: the letters typed after them go to the dialog that they open,
@@ -171,6 +179,10 @@ class RunsScreen(Dialog[RunChoice | None]):
         """The runs whose details are to be read next."""
         self._telling = False
         """True while details are being read."""
+        self._overlay: tuple[Overlay, Pair | None] | None = None
+        """The marked runs, over each other, as last read; None if one run is shown."""
+        self._view = View()
+        """How they are looked at."""
 
     # ------------------------------------------------------------ what there is
 
@@ -218,6 +230,8 @@ class RunsScreen(Dialog[RunChoice | None]):
         """In the search line, keys with priority are letters like others."""
         if action in ("search", "name", "note") and isinstance(self.focused, Search):
             return False
+        if action in ("measure", "axis"):
+            return self._overlay is not None and self._detail.display
         return super().check_action(action, parameters)
 
     # ------------------------------------------------------------ the list
@@ -382,10 +396,11 @@ class RunsScreen(Dialog[RunChoice | None]):
 
     @property
     def _subjects(self) -> tuple[RunRow, ...]:
-        """The two marked runs, or the run under the cursor if not exactly two are marked."""
+        """The marked runs in the order of the list, or the run under the cursor if there are not
+        two of them."""
         marked = tuple(row for key, row in self._table.rows.items() if key in self._list.marked)
         row = self._row
-        return marked if len(marked) == 2 else () if row is None else (row,)
+        return marked if len(marked) > 1 else () if row is None else (row,)
 
     def _tell(self) -> None:
         """Show the details of the present subjects, unless they are on screen."""
@@ -394,6 +409,7 @@ class RunsScreen(Dialog[RunChoice | None]):
         rows = self._subjects
         if not rows:
             self._wanted = self._shown = ()
+            self._lay_over(None)
             self._detail.clear()
         elif rows != self._shown:
             self._wanted = rows
@@ -414,18 +430,44 @@ class RunsScreen(Dialog[RunChoice | None]):
         finally:
             self._telling = False
 
-    async def _look_at(self, row: RunRow, other: RunRow | None = None) -> None:
-        if other is not None:
-            pair = await self._store.pair(row.id, other.id)
+    async def _look_at(self, row: RunRow, *others: RunRow) -> None:
+        if others:
+            runs = [one.id for one in (row, *others)]
+            overlay = await self._store.overlay(runs)
+            pair = None if len(runs) > 2 else await self._store.pair(*runs)
             if not self._wanted:
-                self._detail.show_pair(pair)
+                self._lay_over((overlay, pair))
             return
         outline = await self._store.outline(row.id)
         if not self._wanted:
+            self._lay_over(None)
             self._detail.show_curve(outline)
             about = await self._store.about(row.id)
             if not self._wanted:
                 self._detail.show(about)
+
+    def _lay_over(self, laid: tuple[Overlay, Pair | None] | None) -> None:
+        """Show several runs over each other; None: the details are of one run."""
+        changed = (laid is None) != (self._overlay is None)
+        self._overlay = laid
+        if laid is not None:
+            overlay, pair = laid
+            marked = len(overlay.runs) + overlay.left_out
+            self._detail.show_several(overlay, self._view, marked, pair)
+        if changed:
+            self.refresh_bindings()
+
+    def action_measure(self) -> None:
+        if self._overlay is not None:
+            measure = next_measure(self._view.measure, self._overlay[0])
+            self._look(replace(self._view, measure=measure))
+
+    def action_axis(self) -> None:
+        self._look(replace(self._view, axis=next_axis(self._view.axis)))
+
+    def _look(self, view: View) -> None:
+        self._view = view
+        self._lay_over(self._overlay)
 
     # ------------------------------------------------------------ choosing
 

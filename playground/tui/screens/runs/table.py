@@ -50,7 +50,7 @@ class RunList(RowList[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", id="runs.mark",
-                tooltip="Mark the run: two are laid beside each other; more can be deleted"),
+                tooltip="Mark the run: marked runs are drawn over each other, raced, deleted"),
     ]  # fmt: skip
 
 

@@ -1,0 +1,130 @@
+"""Several recorded runs over each other: their averages, their held-out losses and their clocks,
+and whether these numbers may be compared at all."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from playground.lab.store import runlist
+from playground.lab.store.records import RunRecord, RunRow
+from playground.lab.store.summaries import outline_of, tokens_of
+from playground.lab.timeline import Clock
+
+if TYPE_CHECKING:
+    from playground.lab.store.store import Store
+
+MOST = 8
+"""Runs that are laid over each other at most: more lines nobody tells apart."""
+_HELD_OUT = ("seed", "holdout", "holdout_by")
+"""The settings that decide which documents of the same data are held out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """One of several runs that are laid over each other."""
+
+    row: RunRow
+    told: str
+    """What tells the run from the others: its name, or the settings that are unlike theirs."""
+    average_steps: array[float]
+    averages: array[float]
+    """Averages of the training loss up to these steps, in nats a token."""
+    evaluations: tuple[tuple[int, float], ...]
+    """(step, held-out loss in nats a token) pairs in order."""
+    clock: Clock
+    bits_per_nat: float | None
+    """Bits a character that a held-out loss of 1 nat a token comes to; None if not known."""
+    comparable: bool
+    """True if the losses are nats of the same tokens as those of the first run."""
+    same_text: bool
+    """True if the same documents are held out as in the first run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Several runs over each other."""
+
+    runs: tuple[Laid, ...]
+    left_out: int
+    """Runs that were asked for beyond MOST."""
+    remarks: tuple[str, ...]
+    """What to mind in comparing the runs, a sentence each."""
+
+    @property
+    def bits(self) -> bool:
+        """True if bits a character are known for every run."""
+        return all(one.bits_per_nat is not None for one in self.runs)
+
+
+def overlay(store: Store, runs: Sequence[int]) -> Overlay:
+    """The runs over each other, the first MOST of them. Raises StoreError."""
+    records = [store.record(run) for run in runs[:MOST]]
+    told = runlist.unlike([record.row for record in records])
+    return Overlay(
+        tuple(_laid(one, records[0], told[one.row.id]) for one in records),
+        len(runs) - len(records),
+        _remarks(records),
+    )
+
+
+def _laid(record: RunRecord, first: RunRecord, told: str) -> Laid:
+    row = record.row
+    line = outline_of(record.first, record.losses)
+    known = row.heldout is not None and row.bits_per_character is not None and row.heldout > 0
+    return Laid(
+        row=row,
+        told=row.name or told or row.dataset,
+        average_steps=line.average_steps,
+        averages=line.averages,
+        evaluations=record.evaluations,
+        clock=Clock.of(record.clock),
+        bits_per_nat=(row.bits_per_character or 0) / (row.heldout or 1) if known else None,
+        comparable=not _why_not(record, first),
+        same_text=_held_out(record) == _held_out(first),
+    )
+
+
+def _why_not(one: RunRecord, other: RunRecord) -> str:
+    """Why the losses of the two cannot be compared; "" if they can be."""
+    return runlist.incomparable(
+        tokens=tokens_of(one) != tokens_of(other),
+        data=one.data != other.data,
+        contexts=runlist.contexts(one.row, other.row),
+    )
+
+
+def _held_out(record: RunRecord) -> tuple[object, ...]:
+    """What decides which documents are held out: the documents, and the settings of the split."""
+    spec = json.loads(record.spec)
+    return (record.data, *(spec.get(name) for name in _HELD_OUT))
+
+
+def _remarks(records: Sequence[RunRecord]) -> tuple[str, ...]:
+    """One sentence for each reason, however many pairs have that reason."""
+    tokens = len({tokens_of(record) for record in records}) > 1
+    data = {record.data for record in records}
+    pairs = (runlist.contexts(one.row, other.row) for one, other in combinations(records, 2))
+    contexts = next((pair for pair in pairs if pair is not None and pair[0] != pair[1]), None)
+    reasons = (
+        runlist.incomparable(tokens=tokens, data=False, contexts=None),
+        runlist.incomparable(tokens=False, data=len(data) > 1, contexts=None),
+        runlist.incomparable(tokens=False, data=False, contexts=contexts),
+    )
+    found = [why for why in reasons if why]
+    texts = {_held_out(record) for record in records}
+    if found and len(texts) == 1:
+        found.append(
+            "The same texts are held out of all: bits a character compare there, as far as the "
+            "contexts hold these texts whole."
+        )
+    elif len(texts) > 1 and len(data) == 1:
+        found.append(
+            "Other texts are held out of them, by their seeds or shares: small differences of the "
+            "held-out losses may be those of the texts."
+        )
+    return tuple(found)
