@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -40,9 +41,9 @@ class Laid:
     bits_per_nat: float | None
     """Bits a character that a held-out loss of 1 nat a token comes to; None if not known."""
     comparable: bool
-    """True if the losses are nats of the same tokens as those of the first run."""
+    """True if the losses are nats of the same tokens as those of most of these runs."""
     same_text: bool
-    """True if the same documents are held out as in the first run."""
+    """True if the same documents are held out as in most of these runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ class Overlay:
     left_out: int
     """Runs that were asked for beyond MOST."""
     remarks: tuple[str, ...]
-    """What to mind in comparing the runs, a sentence each."""
+    """Why their losses in nats a token cannot be compared, a sentence for each reason."""
+    about_text: str
+    """What to mind of the texts that are held out of them; "" if there is nothing."""
 
     @property
     def bits(self) -> bool:
@@ -65,14 +68,26 @@ def overlay(store: Store, runs: Sequence[int]) -> Overlay:
     """The runs over each other, the first MOST of them. Raises StoreError."""
     records = [store.record(run) for run in runs[:MOST]]
     told = runlist.unlike([record.row for record in records])
+    # The run that most others can be compared with stands for all of these.
+    usual = max(records, key=lambda one: sum(not _why_not(one, other) for other in records))
+    text = Counter(map(_held_out, records)).most_common(1)[0][0]
     return Overlay(
-        tuple(_laid(one, records[0], told[one.row.id]) for one in records),
+        tuple(
+            _laid(
+                one,
+                told[one.row.id],
+                comparable=not _why_not(one, usual),
+                same_text=_held_out(one) == text and not _other_part(one, usual),
+            )
+            for one in records
+        ),
         len(runs) - len(records),
         _remarks(records),
+        _about_text(records),
     )
 
 
-def _laid(record: RunRecord, first: RunRecord, told: str) -> Laid:
+def _laid(record: RunRecord, told: str, *, comparable: bool, same_text: bool) -> Laid:
     row = record.row
     line = outline_of(record.first, record.losses)
     known = row.heldout is not None and row.bits_per_character is not None and row.heldout > 0
@@ -84,8 +99,8 @@ def _laid(record: RunRecord, first: RunRecord, told: str) -> Laid:
         evaluations=record.evaluations,
         clock=Clock.of(record.clock),
         bits_per_nat=(row.bits_per_character or 0) / (row.heldout or 1) if known else None,
-        comparable=not _why_not(record, first),
-        same_text=_held_out(record) == _held_out(first),
+        comparable=comparable,
+        same_text=same_text,
     )
 
 
@@ -104,27 +119,37 @@ def _held_out(record: RunRecord) -> tuple[object, ...]:
     return (record.data, *(spec.get(name) for name in _HELD_OUT))
 
 
+def _other_part(one: RunRecord, other: RunRecord) -> bool:
+    """True if of a held-out text that is longer than a context, other parts may be measured."""
+    contexts = runlist.contexts(one.row, other.row)
+    return contexts is not None and contexts[0] != contexts[1]
+
+
 def _remarks(records: Sequence[RunRecord]) -> tuple[str, ...]:
     """One sentence for each reason, however many pairs have that reason."""
     tokens = len({tokens_of(record) for record in records}) > 1
-    data = {record.data for record in records}
-    pairs = (runlist.contexts(one.row, other.row) for one, other in combinations(records, 2))
-    contexts = next((pair for pair in pairs if pair is not None and pair[0] != pair[1]), None)
+    data = len({record.data for record in records}) > 1
+    other = next((two for two in combinations(records, 2) if _other_part(*two)), None)
+    contexts = None if other is None else (other[0].row.block_size, other[1].row.block_size)
     reasons = (
         runlist.incomparable(tokens=tokens, data=False, contexts=None),
-        runlist.incomparable(tokens=False, data=len(data) > 1, contexts=None),
+        runlist.incomparable(tokens=False, data=data, contexts=None),
         runlist.incomparable(tokens=False, data=False, contexts=contexts),
     )
-    found = [why for why in reasons if why]
-    texts = {_held_out(record) for record in records}
-    if found and len(texts) == 1:
-        found.append(
-            "The same texts are held out of all: bits a character compare there, as far as the "
-            "contexts hold these texts whole."
-        )
-    elif len(texts) > 1 and len(data) == 1:
-        found.append(
+    return tuple(why for why in reasons if why)
+
+
+def _about_text(records: Sequence[RunRecord]) -> str:
+    if len({record.data for record in records}) > 1:
+        return ""  # the remarks say so
+    if len(set(map(_held_out, records))) > 1:
+        return (
             "Other texts are held out of them, by their seeds or shares: small differences of the "
             "held-out losses may be those of the texts."
         )
-    return tuple(found)
+    if len({tokens_of(record) for record in records}) > 1:
+        return (
+            "The same texts are held out of all: bits a character compare there, as far as the "
+            "contexts hold these texts whole."
+        )
+    return ""

@@ -214,7 +214,7 @@ def _height(curve: Curve, x: float) -> float:
     return y0 + (y1 - y0) * (x - x0) / (x1 - x0) if x1 > x0 else y0
 
 
-_APART = 4
+_APART = 12
 """The fewest cells between the sign on a curve's way and the one at its end."""
 
 

@@ -340,7 +340,7 @@ class Chart(LineWidget, can_focus=True):
             curve = series.curve
             start, stop = curve.index_range(x0, x1)
             points = max(points, stop - start)
-            if series.kind == "envelope":
+            if series.kind == "envelope" or series.sign:
                 found = plot.robust(curve.envelope(x0, x1, columns), self._log_y)
             else:
                 found = plot.robust([curve.extent(start, stop)], self._log_y)

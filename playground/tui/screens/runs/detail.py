@@ -25,6 +25,8 @@ from playground.tui.widgets.chart import Chart, Series
 from playground.tui.widgets.text import visible
 from playground.words import many, number, plus_minus
 
+_SCROLL_BAR = 2
+"""Cells of the scroll bar, which comes and goes beside the words."""
 _TEXTS = 8
 """Samples that are shown of a batch."""
 
@@ -110,7 +112,8 @@ class RunDetail(Vertical):
         """Write the runs that are over each other as a table of their values at the cursor."""
         curves = self._curves
         if curves is not None:
-            cursor, width = self.query_one(Chart).cursor, self.query_one("#run-scroll").size.width
+            cursor = self.query_one(Chart).cursor
+            width = self.query_one("#run-scroll").size.width - _SCROLL_BAR
             lines = [Content.styled(curves.heading(cursor), MUTED), *curves.table(cursor, width)]
             self.query_one("#run-words", Line).say(Content("\n").join([*lines, *self._more]))
 

@@ -89,7 +89,7 @@ class Curves:
 
     def table(self, cursor: float | None, width: int) -> Iterator[Content]:
         """The runs by their values at the cursor, the best first, a line each; after them those
-        that have no value there or cannot be compared with the first run."""
+        that cannot be compared with most of them, or have no value there."""
         readings = sorted(self._readings(cursor), key=_rank)
         best = readings[0].value if readings and readings[0].comparable else None
         numbers = max(len(str(one.row.id)) for one in self.overlay.runs)
@@ -132,12 +132,17 @@ class Curves:
                 f"{many(marked)} are marked: the first {len(overlay.runs)} of the list are drawn."
             )
             yield Content.styled(words, CAUTION)
-        for remark in overlay.remarks:
-            yield Content.styled(remark, CAUTION)
         bits = self.view.measure == "bits"
+        for remark in (*(() if bits else overlay.remarks), overlay.about_text):
+            if remark:
+                yield Content.styled(remark, CAUTION)
         if not all(one.same_text if bits else one.comparable for one in overlay.runs):
-            kind = "held-out texts are other ones" if bits else "losses cannot be compared with it"
-            yield Content.styled(f"≠ beside a run says that, against A, its {kind}.", MUTED)
+            words = (
+                "≠ other texts are held out than of most of these runs"
+                if bits
+                else "≠ cannot be compared with most of these runs"
+            )
+            yield Content.styled(words, MUTED)
 
 
 def next_measure(present: Measure, overlay: Overlay) -> Measure:
