@@ -35,8 +35,18 @@ def runs(ctx: click.Context) -> int:
 @option("--sort", metavar="FIELD",
         help="By this field, the smallest first; -FIELD: the largest (-created).")  # fmt: skip
 @option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
-@option("--json", "as_json", is_flag=True, help="One JSON object a line and run.")
-def runs_list(query: tuple[str, ...], sort: str | None, limit: int | None, as_json: bool) -> int:
+@option("--group", metavar="FIELD",
+        help="In groups by this setting (lr, seed, engine, data, width, parent ...), each with its "
+             "best, mean and spread.")  # fmt: skip
+@option("--json", "as_json", is_flag=True,
+        help="One JSON object a line and run; with --group, a line and group.")  # fmt: skip
+def runs_list(
+    query: tuple[str, ...],
+    sort: str | None,
+    limit: int | None,
+    group: str | None,
+    as_json: bool,
+) -> int:
     """List the runs that fit QUERY, all of them if there is none.
 
     QUERY is words to be found in name, note or data set, and conditions, as in
@@ -51,10 +61,13 @@ def runs_list(query: tuple[str, ...], sort: str | None, limit: int | None, as_js
     also compares runs with other tokenizers: the nats of all measured tokens, ends of documents
     included, by the characters of the measured text, where an end is no character. Of a document
     that is longer than the context, only its beginning is measured.
+
+    The figures of a group are held-out losses: ± is the standard deviation between its runs. They
+    are bits a character where only these can be compared, and left out where neither can be.
     """
     from playground.cli.runs.list import list_runs
 
-    return list_runs(" ".join(query), sort=sort, limit=limit, as_json=as_json)
+    return list_runs(" ".join(query), sort=sort, limit=limit, group=group, as_json=as_json)
 
 
 @runs.command("tree", context_settings=CONTEXT, short_help="Which was forked from which.")

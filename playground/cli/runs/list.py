@@ -17,10 +17,10 @@ import click
 from microgpt.terminal import json_text
 from playground.cli.failures import printable, say
 from playground.cli.listing import echo_line, in_columns, terminal_width
-from playground.lab.store import runlist
+from playground.lab.store import grouping, runlist
 from playground.lab.store.errors import StoreError
 from playground.lab.store.locks import is_open
-from playground.lab.store.query import Query, QueryError
+from playground.lab.store.query import ALIASES, Query, QueryError, field_of
 from playground.lab.store.store import Store
 from playground.widths import cell_len, fit
 from playground.words import age, many, number
@@ -64,12 +64,24 @@ def places(store: Store, rows: Sequence[RunRow]) -> dict[int, runlist.Place]:
 # ---------------------------------------------------------------- lists
 
 
-def list_runs(text: str, *, sort: str | None, limit: int | None, as_json: bool) -> int:
-    """Print the runs as a table, or as one JSON object a line; returns the exit code."""
+def list_runs(
+    text: str, *, sort: str | None, limit: int | None, group: str | None = None, as_json: bool
+) -> int:
+    """Print the runs as a table, in groups if `group` names a field, or as one JSON object a line;
+    returns the exit code."""
+    field = None if group is None else _group_field(group)
     found = _found(_query(text, sort, limit), as_json=as_json)
     if isinstance(found, int):
         return found
     rows, where = found
+    if field is not None:
+        groups = grouping.grouped(rows, field)
+        if as_json:
+            for one in groups:
+                click.echo(as_json_text(_group_object(one, where)))
+        elif rows:
+            _print_groups(groups, where)
+        return 0
     if as_json:
         for row in rows:
             click.echo(as_json_text(as_object(row, where.get(row.id, ""))))
@@ -77,6 +89,52 @@ def list_runs(text: str, *, sort: str | None, limit: int | None, as_json: bool) 
     if rows:
         _print_table(rows, where, {})
     return 0
+
+
+def _group_field(name: str) -> str:
+    """The field that runs are grouped by. Raises click.BadParameter."""
+    try:
+        field = field_of(name, name, 0)
+    except QueryError:
+        field = ""
+    if field not in grouping.FIELDS:
+        aliases = {field: alias for alias, field in ALIASES.items()}
+        known = ", ".join(aliases.get(field, field) for field in grouping.FIELDS)
+        raise click.BadParameter(
+            printable(f"runs are not grouped by {name!r}; they are by: {known}"),
+            param_hint="--group",
+        )
+    return field
+
+
+def _group_object(group: grouping.Group, where: dict[int, runlist.Place]) -> dict[str, Any]:
+    """A group as JSON shows it."""
+    return {
+        "group": group.field,
+        "value": group.value,
+        "count": len(group.rows),
+        "figure": group.figure,
+        "measured": group.measured,
+        "best": group.best,
+        "mean": group.mean,
+        "standard_deviation": group.spread,
+        "runs": [as_object(row, where.get(row.id, "")) for row in group.rows],
+    }
+
+
+def _print_groups(groups: Sequence[grouping.Group], where: dict[int, runlist.Place]) -> None:
+    """Print each group below its heading, all in one table's columns."""
+    rows = [row for group in groups for row in group.rows]
+    titles, *lines = _table_lines(rows, where, {}, len(_GAP))
+    echo_line(f"{_GAP}{titles}")
+    for group in groups:
+        words = (grouping.heading(group), grouping.counted(group), grouping.figures(group))
+        echo_line(in_columns("  ·  ".join(one for one in words if one)))
+        own, lines = lines[: len(group.rows)], lines[len(group.rows) :]
+        for line in own:
+            echo_line(f"{_GAP}{line}")
+    if any(group.spread is not None for group in groups):
+        say(grouping.SPREAD)
 
 
 def show_tree(text: str) -> int:
@@ -160,6 +218,18 @@ _DROPPED = (3, 9, 8, 5, 10, 2, 4, 7)
 def _print_table(
     rows: Sequence[RunRow], where: dict[int, runlist.Place], drawn: dict[int, str]
 ) -> None:
+    for line in _table_lines(rows, where, drawn):
+        echo_line(line)
+
+
+def _table_lines(
+    rows: Sequence[RunRow],
+    where: dict[int, runlist.Place],
+    drawn: dict[int, str],
+    indent: int = 0,
+) -> Iterator[str]:
+    """The titles, and a line for each run. indent: cells that the caller writes before a line."""
+    width = terminal_width() - indent
     unlike = runlist.unlike(rows)
     lines = [
         _cells(row, where.get(row.id, ""), drawn.get(row.id, ""), unlike[row.id]) for row in rows
@@ -167,14 +237,14 @@ def _print_table(
     columns = list(range(len(_TITLES)))
     widths = [max(cell_len(line[n]) for line in (_TITLES, *lines)) for n in columns]
     for gone in _DROPPED:
-        if sum(widths[n] + len(_GAP) for n in columns) - len(_GAP) <= terminal_width():
+        if sum(widths[n] + len(_GAP) for n in columns) - len(_GAP) <= width:
             break
         columns.remove(gone)
-    room = terminal_width() - sum(widths[n] + len(_GAP) for n in columns if n != 1)
+    room = width - sum(widths[n] + len(_GAP) for n in columns if n != 1)
     widths[1] = min(widths[1], max(room, 8))
     for line in (_TITLES, *lines):
         parts = [fit(line[n], widths[n], n in _RIGHT) for n in columns]
-        echo_line(_GAP.join(parts).rstrip())
+        yield _GAP.join(parts).rstrip()
 
 
 def _cells(row: RunRow, place: runlist.Place, branch: str, unlike: str) -> tuple[str, ...]:

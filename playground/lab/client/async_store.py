@@ -73,12 +73,15 @@ class AsyncStore:
         """The runs that fit the query, as the query sorts them."""
         return await self._do(lambda store: store.runs(query))
 
-    async def overview(self, query: Query, here: int | None, *, tree: bool) -> Overview:
+    async def overview(
+        self, query: Query, here: int | None, *, tree: bool, group: str | None = None
+    ) -> Overview:
         """The runs that fit the query, with who has each open. tree: forks stand under their
-        parents. here: the run that is open in this playground."""
+        parents. here: the run that is open in this playground. group: the field that the runs are
+        grouped by."""
         from playground.lab.store.summaries import overview
 
-        return await self._do(lambda store: overview(store, query, here, tree=tree))
+        return await self._do(lambda store: overview(store, query, here, tree=tree, group=group))
 
     async def row(self, run: int) -> RunRow:
         """The row of a run."""

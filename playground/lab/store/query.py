@@ -75,7 +75,7 @@ class Query:
 
     def __post_init__(self) -> None:
         if self.sort not in ROW_FIELDS:
-            resolved = _field(self.sort, self.sort, 0)
+            resolved = field_of(self.sort, self.sort, 0)
             object.__setattr__(self, "sort", resolved)
 
     @classmethod
@@ -146,7 +146,7 @@ def _now() -> float:
 def _filter(match: re.Match[str], part: str, place: int) -> Filter:
     name, text = match[1], match[3]
     operator = cast(Operator, match[2])
-    field = _field(name, part, place)
+    field = field_of(name, part, place)
     at = place + match.start(3)
     value = text.replace('"', "")
     if operator == "~":
@@ -166,7 +166,11 @@ def _filter(match: re.Match[str], part: str, place: int) -> Filter:
     )
 
 
-def _field(name: str, part: str, place: int) -> str:
+def field_of(name: str, part: str, place: int) -> str:
+    """The field of a row that a name means. Raises QueryError.
+
+    part: the word that the name stands in. place: where that begins, in characters from 0.
+    """
     wanted = name.lower().replace("-", "_")
     field = ALIASES.get(wanted, wanted)
     if field in ROW_FIELDS:

@@ -99,7 +99,7 @@ def steps(row: RunRow, room: int | None = None) -> str:
     return f"{short(row.step)}/{short(row.steps)}"
 
 
-_SETTINGS: Mapping[str, Callable[[Any], str]] = {
+SETTINGS: Mapping[str, Callable[[Any], str]] = {
     "dataset": str,
     "tokenizer": str,
     "n_layer": lambda count: many(count, "layer"),
@@ -127,7 +127,7 @@ def unlike(rows: Sequence[RunRow]) -> dict[int, str]:
     """
     usual: dict[str, object] = {}
     spread: dict[str, int] = {}
-    for name in _SETTINGS:
+    for name in SETTINGS:
         counted = Counter(getattr(row, name) for row in sorted(rows, key=lambda row: row.id))
         if len(counted) > 1:
             (usual[name], often), *_ = counted.most_common(1)
@@ -138,7 +138,7 @@ def unlike(rows: Sequence[RunRow]) -> dict[int, str]:
         own = {name for name, value in usual.items() if getattr(row, name) != value}
         told = [
             words(getattr(row, name))
-            for name, words in _SETTINGS.items()
+            for name, words in SETTINGS.items()
             if name in (own or often_unlike)
         ]
         found[row.id] = ", ".join(told[:_TOLD])

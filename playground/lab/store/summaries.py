@@ -12,7 +12,7 @@ import math
 from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from playground.lab.edits import Edits
 from playground.lab.protocol.probes import ProbeAnswers, ProbeError, ProbeSet
 from playground.lab.store import runlist
 from playground.lab.store.errors import StoreError
+from playground.lab.store.grouping import Group, grouped
 from playground.lab.store.locks import is_open
 from playground.lab.store.records import Edit, RunRecord, RunRow, StoredSamples
 from playground.lab.timeline import HELD_OUT_ERROR
@@ -51,22 +52,39 @@ class Overview:
     """Runs in the store, whether they fit the query or not."""
     size: int
     """Bytes of the store."""
+    groups: tuple[Group, ...] = ()
+    """The same rows in groups; empty if they are not grouped."""
 
 
 def overview(
-    store: Store, query: Query, here: int | None = None, *, tree: bool = False
+    store: Store,
+    query: Query,
+    here: int | None = None,
+    *,
+    tree: bool = False,
+    group: str | None = None,
 ) -> Overview:
     """The runs that fit the query. here: the run that is open in this playground. tree: forks
-    below their parents. Raises StoreError."""
+    below their parents, within a group. group: the field of `grouping.FIELDS` that the runs are
+    grouped by. Raises StoreError."""
     rows = store.runs(query)
     drawn: dict[int, str] = {}
     held = {
         row.id: is_open(store.lock_folder, row.uid) for row in rows if row.owner and row.id != here
     }
-    if tree:
+    groups = grouped(rows, group) if group is not None and rows else ()
+    if tree and not groups:
         rows, drawn = runlist.branches(rows)
+    elif tree:
+        families = [runlist.branches(one.rows) for one in groups]
+        groups = tuple(
+            replace(one, rows=tuple(own)) for one, (own, _) in zip(groups, families, strict=True)
+        )
+        drawn = {run: branch for _, own in families for run, branch in own.items()}
+    if groups:
+        rows = [row for one in groups for row in one.rows]
     count, size = store.totals()
-    return Overview(tuple(rows), drawn, runlist.places(rows, held, here), count, size)
+    return Overview(tuple(rows), drawn, runlist.places(rows, held, here), count, size, groups)
 
 
 # ---------------------------------------------------------------- a curve

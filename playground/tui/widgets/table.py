@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
+from itertools import chain
 from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar, Unpack
 
 from rich.style import Style
@@ -48,6 +49,14 @@ class Sort(NamedTuple):
     descending: bool = False
 
 
+class Heading(NamedTuple, Generic[Key]):
+    """A line above rows that belong together."""
+
+    text: str
+    under: Collection[Key]
+    """The keys of these rows, whether they are listed or folded away."""
+
+
 class _OfRows(WidgetMessage["RowList[Any]"]):
     """Something that a person did in `rows`."""
 
@@ -76,6 +85,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         "table--sorted",
         "table--cursor",
         "table--mark",
+        "table--heading",
         "table--empty",
         "table--plain",
         "table--quiet",
@@ -92,6 +102,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         & > .table--sorted { color: $foreground; text-style: bold underline; }
         & > .table--cursor { background: $foreground 8%; }
         & > .table--mark { color: $text-accent; text-style: bold; }
+        & > .table--heading { color: $text-primary; text-style: bold; }
         & > .table--empty { color: $foreground 60%; }
         & > .table--plain { color: $foreground; }
         & > .table--quiet { color: $foreground 60%; }
@@ -160,6 +171,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         self._keys: Sequence[Key] = ()
         self._columns: tuple[Column, ...] = ()
         self._cell: Callable[[Key, Column], Cell] | None = None
+        self._heading: Callable[[Key], Heading[Key] | None] = lambda _: None
         self._sort: Sort | None = None
         self._cursor = 0
         self._marked: set[Key] = set()
@@ -181,7 +193,7 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
     @property
     def marked(self) -> frozenset[Key]:
         """The keys of the marked rows. A row that leaves the list loses its mark, so that nobody
-        deletes a row that is not listed."""
+        deletes a row that is not listed; one that is folded away under its heading keeps it."""
         return frozenset(self._marked)
 
     def set_rows(
@@ -191,14 +203,17 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         cell: Callable[[Key, Column], Cell],
         *,
         sort: Sort | None = None,
+        heading: Callable[[Key], Heading[Key] | None] = lambda _: None,
     ) -> None:
         """Show the rows `keys`, a sequence that is kept, not copied, and must not change. `cell` is
         called for each cell in sight at each repaint. The cursor stays on its key, or else on its
-        line."""
+        line. heading: the heading that a key stands for; None for a key that is a row."""
         held, in_sight = self.cursor_key, self._in_sight(self._cursor)
         self._keys, self._columns, self._cell, self._sort = keys, tuple(columns), cell, sort
+        self._heading = heading
         if self._marked:
-            self._marked.intersection_update(keys)
+            under = (one.under for key in keys if (one := heading(key)) is not None)
+            self._marked.intersection_update({*keys, *chain.from_iterable(under)})
         self._cursor = self._place_of(held)
         self.virtual_size = Size(0, HEADER + len(keys))
         self.changed()
@@ -287,7 +302,10 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
 
     def action_mark(self) -> None:
         if self._keys:
-            self._marked ^= {self._keys[self._cursor]}
+            key = self._keys[self._cursor]
+            heading = self._heading(key)
+            under = {key} if heading is None else {*heading.under}
+            self._marked = self._marked - under if under <= self._marked else self._marked | under
             self.changed()
             self.post_message(self.MarksChanged(self))
 
@@ -360,11 +378,16 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
 
     def _row(self, row: int, shared: Sequence[tuple[Column, int]], width: int) -> Strip:
         key, under = self._keys[row], row == self._cursor
+        heading = self._heading(key)
         over = ("table--cursor",) if under else ()
         fill = self.ink(*over)
         pointer = (POINTER if self.has_focus else RESTING) if under else " "
-        mark = MARKED if key in self._marked else " "
+        covered = {key} if heading is None else {*heading.under}
+        mark = MARKED if covered and covered <= self._marked else " "
         runs: list[Run] = [(pointer, fill), (mark, self._tone("mark", under)), (" ", fill)]
+        if heading is not None:
+            text = fit(visible(heading.text), max(0, self._inner - _LEAD))
+            return strip_of([*runs, (text, self._tone("heading", under))], width, fill)
         assert self._cell is not None  # where there are keys
         for column, cells in shared:
             cell = self._cell(key, column)

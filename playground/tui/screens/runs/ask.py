@@ -1,4 +1,5 @@
-"""The small dialogs of the runs screen: a name or a note, a file to write, a file to read."""
+"""The small dialogs of the runs screen: a name or a note, what to group by, a file to write, a file
+to read."""
 
 from __future__ import annotations
 
@@ -9,15 +10,19 @@ from typing import ClassVar, Literal
 
 from textual import on
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
-from playground.tui.screens.dialog import Dialog, Line, error
+from playground.lab.store import grouping
+from playground.tui.screens.dialog import MUTED, Dialog, Line, error
 from playground.tui.screens.files.paths import PathInput, absolute, here
 from playground.tui.screens.files.target import Target
+from playground.tui.screens.pick.lists import PickList, name_column
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.literal_input import LiteralInput
-from playground.tui.widgets.text import visible
+from playground.tui.widgets.text import fit, visible
+from playground.words import many
 
 Kind = Literal["run", "csv", "jsonl", "model"]
 
@@ -54,6 +59,51 @@ class AskLine(Dialog[str | None]):
 
     def accept(self) -> None:
         self.dismiss(self.query_one(Input).value.strip())
+
+
+class GroupBy(Dialog[str | None]):
+    """Asks for the setting that runs are grouped by; dismissed with its field, with "" for no
+    groups, or with None."""
+
+    HEADING = "Group the runs"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", "group", id="runs.group-by", tooltip="Group by this setting"),
+    ]
+    DEFAULT_CSS = """
+    GroupBy { #dialog { max-width: 60; } }
+    """
+
+    def __init__(self, fields: Mapping[str, int], present: str | None) -> None:
+        """fields: the settings in which the listed runs differ, with the number of values.
+        present: the one that they are grouped by now."""
+        super().__init__()
+        self._fields, self._present = fields, present
+        self._offered = ["", *fields]
+
+    def body(self) -> Iterable[Widget]:
+        column = name_column([grouping.name_of(field) for field in self._fields])
+        lines = [Content("no groups")] + [
+            Content.assemble(
+                fit(grouping.name_of(field), column), (f"  {many(count, 'value')}", MUTED)
+            )
+            for field, count in self._fields.items()
+        ]
+        yield PickList(*lines, id="group-by", compact=True)
+        if not self._fields:
+            yield Line("The listed runs do not differ in a setting.")
+
+    def on_mount(self) -> None:
+        picks = self.query_one(PickList)
+        present = self._present or ""
+        picks.highlighted = self._offered.index(present) if present in self._offered else 0
+        self.set_focus(picks)
+
+    def on_pick_list_chosen(self, event: PickList.Chosen) -> None:
+        event.stop()
+        self.accept()
+
+    def accept(self) -> None:
+        self.dismiss(self._offered[self.query_one(PickList).highlighted or 0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,9 +128,7 @@ class Curves:
         """What to mind. marked: how many runs were asked for."""
         overlay = self.overlay
         if overlay.left_out:
-            words = (
-                f"{many(marked)} are marked: the first {len(overlay.runs)} of the list are drawn."
-            )
+            words = f"Of {many(marked)} the first {len(overlay.runs)} of the list are drawn."
             yield Content.styled(words, CAUTION)
         bits = self.view.measure == "bits"
         for remark in (*(() if bits else overlay.remarks), overlay.about_text):

@@ -18,13 +18,21 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from playground.lab.protocol.failures import LabError
+from playground.lab.store import grouping
 from playground.lab.store.query import Query, QueryError
 from playground.tui.key_order import Turn, hear_on
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error
-from playground.tui.screens.runs.ask import AskLine, ExportRun, ImportRun, Wanted
+from playground.tui.screens.runs.ask import AskLine, ExportRun, GroupBy, ImportRun, Wanted
 from playground.tui.screens.runs.detail import RunDetail
 from playground.tui.screens.runs.overlay import View, next_axis, next_measure
-from playground.tui.screens.runs.table import COLUMNS, FAMILIES, SMALL_FIRST, RunList, Table
+from playground.tui.screens.runs.table import (
+    COLUMNS,
+    FAMILIES,
+    SMALL_FIRST,
+    Head,
+    RunList,
+    Table,
+)
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.table import RowList, Sort
 from playground.tui.widgets.text import visible
@@ -51,6 +59,9 @@ NOTHING = (
     "press s for a step or space to let it run."
 )
 NONE_FITS = "No run fits. Press / and change what is searched for."
+
+
+Asked = tuple[Query, bool, str | None]
 
 
 class Search(LiteralInput):
@@ -96,6 +107,8 @@ class RunsScreen(Dialog[RunChoice | None]):
         Binding("s", "sort", "sort", id="runs.sort", tooltip="Sort by the next column"),
         Binding("S", "reverse", "reverse", id="runs.reverse",
                 tooltip="Turn the order round"),
+        Binding("g", "group", "group", id="runs.group",
+                tooltip="Group the runs by a setting: best, mean and spread of each group"),
         Binding("t", "tree", "tree", id="runs.tree",
                 tooltip="Forks below what they were forked from, or a plain list"),
         Binding("v", "measure", "other loss", id="runs.measure",
@@ -167,10 +180,14 @@ class RunsScreen(Dialog[RunChoice | None]):
         """The runs whose details are on screen, as they were when the details were read."""
         self._query = Query(sort="touched")
         self._tree = True
+        self._group: str | None = None
+        """The field that the runs are grouped by; None for no groups."""
+        self._folded: set[Head] = set()
+        """The headings of the groups that are folded away."""
         self._stale = self._loading = False
         """True if the list must be read anew; true while it is being read."""
-        self._shown_for: tuple[Query, bool] | None = None
-        """The search, the order and the layout of the runs on screen; None before there are any."""
+        self._shown_for: Asked | None = None
+        """What the runs on screen were read for; None before there are any."""
         self._complete = False
         """True once the first AT_FIRST runs are on screen: from then on all runs are read."""
         self._took = self._looked = 0.0
@@ -262,12 +279,15 @@ class RunsScreen(Dialog[RunChoice | None]):
                 began = time.monotonic()
                 if self._current is None and self._now is not None:
                     self._current = self._now()
-                asked = (self._query, self._tree)
-                query, tree = self._query, self._tree and self._query.sort in FAMILIES
+                asked = self._asked
+                query, group = self._query, self._group
+                tree = self._tree and query.sort in FAMILIES
                 if not self._complete:
                     query = replace(query, limit=AT_FIRST)
                 try:
-                    overview = await self._store.overview(query, self._current, tree=tree)
+                    overview = await self._store.overview(
+                        query, self._current, tree=tree, group=group
+                    )
                 except LabError as problem:
                     self._fail(problem)
                     self._came(asked)
@@ -275,7 +295,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                 finally:
                     self._looked = time.monotonic()
                     self._took = self._looked - began
-                self._show(Table(overview))
+                self._show(Table(overview, self._folded))
                 self._came(asked)
                 if self._complete and not self._stale:
                     self._go_to = None
@@ -285,7 +305,12 @@ class RunsScreen(Dialog[RunChoice | None]):
         finally:
             self._loading = False
 
-    def _came(self, asked: tuple[Query, bool]) -> None:
+    @property
+    def _asked(self) -> Asked:
+        """What the list is to be read for: the search, the order and the layout."""
+        return self._query, self._tree, self._group
+
+    def _came(self, asked: Asked) -> None:
         """Hear the keys that waited for these runs."""
         self._shown_for = asked
         hear_on(self)
@@ -296,7 +321,7 @@ class RunsScreen(Dialog[RunChoice | None]):
             return "now"
         if key == "escape":
             return "leaves"
-        return "now" if self._shown_for == (self._query, self._tree) else "waits"
+        return "now" if self._shown_for == self._asked else "waits"
 
     def _fail(self, problem: LabError) -> None:
         self._table = Table()
@@ -309,16 +334,22 @@ class RunsScreen(Dialog[RunChoice | None]):
         self._table, overview, query = table, table.overview, self._query
         self._list.set_empty(NONE_FITS if overview.count else NOTHING)
         sort = Sort("id" if query.sort == "created" else query.sort, query.descending)
-        self._list.set_rows(table.keys, table.columns, table.cell, sort=sort)
+        self._unfold_for(self._go_to)
+        table = self._table
+        self._list.set_rows(table.keys, table.columns, table.cell, sort=sort, heading=table.heading)
         if self._go_to is not None and self._list.move_to(self._go_to):
             self._go_to = None
-        found, all_ = len(table.keys), many(overview.count)
+        found, all_ = len(table.rows), many(overview.count)
         asked = query.filters or query.words
         counted = f"{found:,} of {all_}" if asked and found < overview.count else all_
         by = next(one.title for one in COLUMNS if one.name == sort.column)
         parts = [counted, size(overview.size), f"by {by} {'▼' if sort.descending else '▲'}"]
         if self._list.marked:
             parts.insert(1, f"{len(self._list.marked):,} marked")
+        if table.groups:
+            parts.append(f"grouped by {grouping.name_of(overview.groups[0].field)}")
+            if any(one.spread is not None for one in overview.groups):
+                parts.append(grouping.SPREAD)
         self.query_one("#runs-total", Line).say(Content.styled("  ·  ".join(parts), MUTED))
         self._tell()
 
@@ -367,6 +398,40 @@ class RunsScreen(Dialog[RunChoice | None]):
         self._say("Forks stand below their parents." if self._tree else "A plain list.")
         self._reload()
 
+    # ------------------------------------------------------------ groups
+
+    def action_group(self) -> None:
+        screen = GroupBy(grouping.differing(self._table.overview.rows), self._group)
+        self.app.push_screen(screen, self._grouped)
+
+    def _grouped(self, field: str | None) -> None:
+        if field is not None:
+            self._group = field or None
+            self._folded.clear()
+            self._reload()
+
+    def action_fold(self, away: bool) -> None:
+        """Fold the group under the cursor away, or list its runs again."""
+        key = self._list.cursor_key
+        head = self._table.head_of(key) if isinstance(key, int) else key
+        if head is not None:
+            self._fold(head, away)
+
+    def _fold(self, head: Head, away: bool) -> None:
+        if away:
+            self._folded.add(head)
+        else:
+            self._folded.discard(head)
+        self._show(Table(self._table.overview, self._folded))
+        self._list.move_to(head)
+
+    def _unfold_for(self, run: int | None) -> None:
+        """List the group of the run that the cursor is to go to."""
+        head = None if run is None else self._table.head_of(run)
+        if head in self._folded:
+            self._folded.remove(head)
+            self._table = Table(self._table.overview, self._folded)
+
     # ------------------------------------------------------------ details
 
     @property
@@ -396,11 +461,21 @@ class RunsScreen(Dialog[RunChoice | None]):
 
     @property
     def _subjects(self) -> tuple[RunRow, ...]:
-        """The marked runs in the order of the list, or the run under the cursor if there are not
-        two of them."""
-        marked = tuple(row for key, row in self._table.rows.items() if key in self._list.marked)
-        row = self._row
-        return marked if len(marked) > 1 else () if row is None else (row,)
+        """The marked runs in the order of the list; if there are not two of them, the run under
+        the cursor, or the runs of the group."""
+        marked = self._marked_rows
+        key = self._list.cursor_key
+        if len(marked) > 1 or key is None:
+            return marked if len(marked) > 1 else ()
+        if isinstance(key, int):
+            return (self._table.rows[key],) if key in self._table.rows else ()
+        return self._table.groups[key].rows
+
+    @property
+    def _marked_rows(self) -> tuple[RunRow, ...]:
+        """The marked runs, in the order of the list."""
+        marked = self._list.marked
+        return tuple(row for key, row in self._table.rows.items() if key in marked)
 
     def _tell(self) -> None:
         """Show the details of the present subjects, unless they are on screen."""
@@ -474,7 +549,10 @@ class RunsScreen(Dialog[RunChoice | None]):
     @on(RowList.Chosen)
     def _chosen(self, event: RowList.Chosen) -> None:
         event.stop()
-        self.action_open()
+        if isinstance(event.key, int):
+            self.action_open()
+        else:
+            self._fold(event.key, event.key not in self._folded)
 
     def action_open(self) -> None:
         self._choose("open")
@@ -495,7 +573,7 @@ class RunsScreen(Dialog[RunChoice | None]):
             self.dismiss(RunChoice(kind, row.id))
 
     def action_race(self) -> None:
-        marked = [key for key in self._table.keys if key in self._list.marked]
+        marked = [row.id for row in self._marked_rows]
         row = self._row
         if len(marked) == 2:
             self.dismiss(RunChoice("race", marked[0], other=marked[1]))
@@ -523,7 +601,7 @@ class RunsScreen(Dialog[RunChoice | None]):
     def _row(self) -> RunRow | None:
         """The run under the cursor."""
         key = self._list.cursor_key
-        return self._table.rows.get(key) if key is not None else None
+        return self._table.rows.get(key) if isinstance(key, int) else None
 
     def _say(self, text: str | Content) -> None:
         line = self.query_one("#runs-said", Line)
@@ -569,9 +647,11 @@ class RunsScreen(Dialog[RunChoice | None]):
 
     def action_delete(self) -> None:
         row = self._row
-        if row is None:
+        runs = [one.id for one in self._marked_rows] or ([] if row is None else [row.id])
+        if not runs:
+            if self._table.rows:  # the cursor is on a heading
+                self._refuse("Mark the group with space to delete its runs.")
             return
-        runs = [key for key in self._table.keys if key in self._list.marked] or [row.id]
         if self._current in runs:
             self._refuse(f"Run {self._current} is open here and stays. Open another one first.")
             return

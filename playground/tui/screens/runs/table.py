@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from playground.lab.store import runlist
+from playground.lab.store import grouping, runlist
 from playground.lab.store.records import RunRow
 from playground.lab.store.summaries import Overview
 from playground.tui.widgets.columns import Column
-from playground.tui.widgets.table import Cell, RowList, Tone
+from playground.tui.widgets.table import Cell, Heading, RowList, Tone
 from playground.words import age, number
 
 COLUMNS = (
@@ -45,22 +46,45 @@ _TONES: dict[str, Tone] = {
 }
 
 
-class RunList(RowList[int]):
-    """A list of runs, by their numbers; it names its key for the line of keys."""
+Head = tuple[str, grouping.Value]
+"""The key of a group's heading: the field that the runs are grouped by, and the group's value."""
+Key = int | Head
+FOLDED, UNFOLDED = "▸", "▾"
+
+
+class RunList(RowList[Key]):
+    """A list of runs, by their numbers, and of the headings of their groups; it names its key for
+    the line of keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", id="runs.mark",
-                tooltip="Mark the run: marked runs are drawn over each other, raced, deleted"),
+                tooltip="Mark the run, or all of a group: marked runs are drawn over each other, "
+                "raced, deleted"),
+        Binding("left", "screen.fold(True)", "fold", id="runs.fold", show=False,
+                tooltip="Fold the group away, so that only its heading is listed"),
+        Binding("right", "screen.fold(False)", "unfold", id="runs.unfold", show=False,
+                tooltip="List the runs of the group again"),
     ]  # fmt: skip
 
 
 class Table:
     """The cells of one overview of the runs."""
 
-    def __init__(self, overview: Overview | None = None) -> None:
+    def __init__(
+        self, overview: Overview | None = None, folded: Collection[Head] = frozenset()
+    ) -> None:
+        """folded: the headings of the groups that are folded away."""
         self.overview = overview or Overview((), {}, {}, 0, 0)
         self.rows = {row.id: row for row in self.overview.rows}
-        self.keys = tuple(self.rows)
+        self.groups: dict[Head, grouping.Group] = {
+            (one.field, one.value): one for one in self.overview.groups
+        }
+        self._folded = folded
+        keys: list[Key] = [] if self.groups else list(self.rows)
+        for head, group in self.groups.items():
+            keys.append(head)
+            keys += () if head in folded else (row.id for row in group.rows)
+        self.keys: tuple[Key, ...] = tuple(keys)
         self.now = time.time()
         self._unlike = runlist.unlike(self.overview.rows)
 
@@ -68,15 +92,31 @@ class Table:
     def columns(self) -> tuple[Column, ...]:
         """COLUMNS, the first as wide as the largest number."""
         number = COLUMNS[0]
-        width = max(number.width, len(str(max(self.keys, default=0))))
+        width = max(number.width, len(str(max(self.rows, default=0))))
         return (Column(number.name, number.title, width, 0, number.priority, "right"), *COLUMNS[1:])
 
     def standing(self, row: RunRow) -> runlist.Standing:
         """Whether a run is running, finished, failed or interrupted, in words with a sign."""
         return runlist.standing(row, self.overview.places.get(row.id, ""))
 
-    def cell(self, key: int, column: Column) -> Cell:
+    def head_of(self, run: int) -> Head | None:
+        """The heading of the group that a run is in; None if runs are not grouped."""
+        found = (head for head, one in self.groups.items() if run in {row.id for row in one.rows})
+        return next(found, None)
+
+    def heading(self, key: Key) -> Heading[Key] | None:
+        """The heading that `key` stands for; None for a run."""
+        if isinstance(key, int):
+            return None
+        group = self.groups[key]
+        sign = FOLDED if key in self._folded else UNFOLDED
+        words = (grouping.heading(group), grouping.counted(group), grouping.figures(group))
+        text = f"{sign} {'  ·  '.join(one for one in words if one)}"
+        return Heading(text, tuple(row.id for row in group.rows))
+
+    def cell(self, key: Key, column: Column) -> Cell:
         """The cell of the run with the number `key`."""
+        assert isinstance(key, int)  # a heading has no cells
         row = self.rows[key]
         match column.name:
             case "id":

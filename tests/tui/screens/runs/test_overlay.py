@@ -97,7 +97,7 @@ async def test_of_more_runs_than_can_be_told_apart_the_first_are_drawn(many: Scr
         await settled(pilot)
         await mark(pilot, *range(1, 11))
         assert len(table(pilot)) == 8
-        assert "10 runs are marked: the first 8 of the list are drawn" in words(pilot)
+        assert "Of 10 runs the first 8 of the list are drawn" in words(pilot)
 
 
 async def test_with_one_mark_the_details_are_of_the_run_under_the_cursor(many: Screen) -> None:
