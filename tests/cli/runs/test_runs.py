@@ -88,6 +88,24 @@ def test_runs_are_listed_the_newest_first(play: Play) -> None:
 
 
 @pytest.mark.usefixtures("recorded")
+def test_runs_are_listed_in_groups_of_one_setting(play: Play) -> None:
+    out = play("runs", "list", "--group", "lr").out.splitlines()
+    headings = [one for one in out if one.startswith("lr ")]
+    assert [one.split("  ·  ")[:2] for one in headings] == [
+        ["lr 0.01", "2 runs"],
+        ["lr 0.05", "1 run"],
+    ]
+    between = out[out.index(headings[0]) + 1 : out.index(headings[1])]
+    assert [one.split()[0] for one in between] == ["3", "1"]
+    groups = play("runs", "list", "--group", "lr", "--json").out.splitlines()
+    told = [json.loads(one) for one in groups]
+    assert [(one["value"], one["count"]) for one in told] == [(0.01, 2), (0.05, 1)]
+    assert [run["id"] for run in told[0]["runs"]] == [3, 1]
+    refused = play("runs", "list", "--group", "loss")
+    assert refused.code == 2 and "not grouped by" in refused.err and "seed" in refused.err
+
+
+@pytest.mark.usefixtures("recorded")
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

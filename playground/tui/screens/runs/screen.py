@@ -247,6 +247,8 @@ class RunsScreen(Dialog[RunChoice | None]):
         """In the search line, keys with priority are letters like others."""
         if action in ("search", "name", "note") and isinstance(self.focused, Search):
             return False
+        if action == "fold":
+            return bool(self._table.groups)
         if action in ("measure", "axis"):
             return self._overlay is not None and self._detail.display
         return super().check_action(action, parameters)
@@ -331,6 +333,8 @@ class RunsScreen(Dialog[RunChoice | None]):
         self.query_one("#runs-total", Line).say("")
 
     def _show(self, table: Table) -> None:
+        if bool(table.groups) != bool(self._table.groups):
+            self.call_after_refresh(self.refresh_bindings)
         self._table, overview, query = table, table.overview, self._query
         self._list.set_empty(NONE_FITS if overview.count else NOTHING)
         sort = Sort("id" if query.sort == "created" else query.sort, query.descending)
@@ -349,7 +353,7 @@ class RunsScreen(Dialog[RunChoice | None]):
         if table.groups:
             parts.append(f"grouped by {grouping.name_of(overview.groups[0].field)}")
             if any(one.spread is not None for one in overview.groups):
-                parts.append(grouping.SPREAD)
+                parts.append("± standard deviation between its runs")
         self.query_one("#runs-total", Line).say(Content.styled("  ·  ".join(parts), MUTED))
         self._tell()
 

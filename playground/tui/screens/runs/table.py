@@ -60,7 +60,7 @@ class RunList(RowList[Key]):
         Binding("space", "mark", "mark", id="runs.mark",
                 tooltip="Mark the run, or all of a group: marked runs are drawn over each other, "
                 "raced, deleted"),
-        Binding("left", "screen.fold(True)", "fold", id="runs.fold", show=False,
+        Binding("left", "screen.fold(True)", "fold", id="runs.fold", key_display="←→",
                 tooltip="Fold the group away, so that only its heading is listed"),
         Binding("right", "screen.fold(False)", "unfold", id="runs.unfold", show=False,
                 tooltip="List the runs of the group again"),
