@@ -333,7 +333,7 @@ class Dialogs:
         """Show a race until it is left, and go on with the side that was chosen."""
         from playground.tui.screens.race.screen import RaceScreen
 
-        kept = await self._shown(RaceScreen(race))
+        kept = await self._shown(RaceScreen(race, self._model))
         self._do(self._controller.runs.look_again())
         if kept is not None:
             self._do(self._controller.runs.go_on_with(kept))

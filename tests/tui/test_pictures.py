@@ -174,7 +174,7 @@ def test_a_race(snap_compare: Any) -> None:
         await pilot.app.workers.wait_for_complete()
         await pilot.pause()
 
-    host = Host(RaceScreen(race))  # type: ignore[arg-type]
+    host = Host(RaceScreen(race, build_model()))  # type: ignore[arg-type]
     assert snap_compare(host, terminal_size=(120, 40), run_before=compared)
 
 

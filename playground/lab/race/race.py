@@ -19,7 +19,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab.fork import Setting, differences
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
-from playground.lab.protocol.sampling import SampleBatch, Sampling
+from playground.lab.protocol.sampling import Links, Preview, SampleBatch, Sampling
 from playground.lab.race.comparison import Comparison
 from playground.lab.race.probes import RaceProbing
 from playground.lab.race.side import LabFactory, Side
@@ -406,6 +406,23 @@ class Race:
         async with self._turn:
             await self._set_sampling(replace(self._sampling, prompt=prompt))
         self._tell()
+
+    async def set_chain(self, chain: Links) -> None:
+        """Sample both sides with these strategies. Raises LabError if a side refuses them, and
+        changes nothing then."""
+        async with self._turn:
+            await self._set_sampling(replace(self._sampling, chain=chain))
+        self._tell()
+
+    @property
+    def tried_on(self) -> Place:
+        """The side that a chain is tried on: the first that is usable."""
+        return 0 if self._sides[0].usable else 1
+
+    async def preview(self, chain: Links) -> Preview:
+        """The next token's chances by this chain on the side `tried_on`, where it stands; the race
+        goes on sampling by its own. Raises LabError."""
+        return await self._sides[self.tried_on].lab.preview(chain=chain)
 
     async def _set_sampling(self, sampling: Sampling) -> None:
         before, done = self._sampling, list[Side]()

@@ -19,7 +19,7 @@ from playground.lab.fork import Setting, forked
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import Metrics
 from playground.lab.protocol.run import Recording
-from playground.lab.protocol.sampling import Sampling
+from playground.lab.protocol.sampling import Link, Sampling
 from playground.lab.race import Entrant, Gap, Race
 from playground.lab.race.comparison import Comparison, Track
 from playground.lab.session import Session
@@ -227,6 +227,15 @@ async def test_the_same_weights_write_the_same_texts_and_other_texts_when_sample
         with pytest.raises(LabError) as caught:
             await race.set_prompt("é")
         assert "as it is" in caught.value.failure.title and race.state.prompt == "ca"
+        likeliest = (Link("top-k", {"top_k": 1}),)
+        tried = await race.preview(likeliest)
+        assert tried.chances[0].after == 1
+        assert race.sampling.chain != likeliest, "trying a chain keeps nothing"
+        await race.set_chain(likeliest)
+        await race.sample()
+        newest = race.state.samples[0]
+        for made in (newest.left, newest.right):
+            assert made is not None and len({text.text for text in made.texts}) == 1
         # A fresh worker counts its batches anew, so it samples until it has made as many.
         os.kill(pid_of(race._sides[1].lab), signal.SIGKILL)
         await race.sample()

@@ -117,15 +117,21 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
     }
     """
 
-    def __init__(self, model: PlaygroundModel, trial: Trial) -> None:
+    def __init__(self, model: PlaygroundModel, trial: Trial, heading: str = HEADING) -> None:
         """trial: tries the chain, which begins as the run's own."""
         super().__init__()
+        self._heading = heading
         self._model = model
         self._trial = trial
         self._links: list[Link] = list(trial.chain)
         self._entries = model.catalog.of("strategy") if model.catalog else ()
         self._shown: Link | Entry | None = None
         self._lines: list[Content] = []
+
+    @property
+    @override
+    def heading(self) -> str:
+        return self._heading
 
     # ------------------------------------------------------------ what there is
 

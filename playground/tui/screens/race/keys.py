@@ -22,6 +22,8 @@ RACE_BINDINGS = [
     _key("g", "sample", "sample",
          "Texts of both now, and answers to the probes: same prompt, same dice, same step", DATA),
     _key("slash", "prompt", "prompt", "Type what the texts of both begin with", DATA, "/"),
+    _key("c", "chain", "chain", "Add, remove and order the strategies that both are sampled with",
+         DATA, show=False),
     _key("y", "probes", "probes",
          "What both answer to the probes; again, how each side's answers changed; then the texts",
          DATA),

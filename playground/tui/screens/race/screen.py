@@ -24,6 +24,7 @@ from textual.widgets import Input
 from playground.lab.protocol.failures import LabError
 from playground.lab.race.state import Place, RaceState
 from playground.tui.control.runs import Kept
+from playground.tui.model import PlaygroundModel
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.screens.answer import AnswersOnce
@@ -115,10 +116,11 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
     }
     """
 
-    def __init__(self, race: Race) -> None:
-        """race: a race that is not open yet."""
+    def __init__(self, race: Race, model: PlaygroundModel) -> None:
+        """race: a race that is not open yet. model: knows the strategies of sampling that there
+        are."""
         super().__init__()
-        self._race = race
+        self._race, self._model = race, model
         self._traces = view.Traces()
         self._page: probes.Page = "samples"
         self._pages = probes.Pages()
@@ -299,6 +301,16 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
 
     def action_sample(self) -> None:
         self._in_turn(self._race.sample)
+
+    def action_chain(self) -> None:
+        self._do(self._edit_chain)
+
+    async def _edit_chain(self) -> None:
+        from playground.tui.screens.race.chain import edit_chain
+
+        chain = await edit_chain(self.app, self._race, self._model)
+        if chain is not None:  # an empty chain is an answer too
+            self._in_turn(lambda: self._race.set_chain(chain))
 
     def action_start(self) -> None:
         self._in_turn(self._race.go_to_start)

@@ -20,13 +20,14 @@ from playground.hooks.sources import PluginSources
 from playground.lab.fork import Setting
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint, Scored
-from playground.lab.protocol.sampling import SampleBatch, SampleText, Sampling
+from playground.lab.protocol.sampling import Links, Preview, SampleBatch, SampleText, Sampling
 from playground.lab.race import Entrant, Gap, Race, RaceState, SamplePair, SideState
 from playground.tui.bindings import MAIN_BINDINGS
 from playground.tui.control.runs import Kept
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.screens.dialog import Line
 from playground.tui.screens.help import HelpScreen, KeyTable
+from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.race import view as view
 from playground.tui.screens.race.screen import RACE_BINDINGS, RaceScreen
 from playground.tui.widgets.chart import Chart
@@ -119,6 +120,17 @@ class ScriptedRace:
             raise LabError(self.refuses)
         self.calls.append(("prompt", prompt))
 
+    tried_on = 0
+
+    async def preview(self, chain: Links) -> Preview:
+        self.calls.append(("tried", *chain))
+        if self.refuses is not None:
+            raise LabError(self.refuses)
+        return Preview(3, "", (), chain=chain, spreads=(None,) * len(chain))
+
+    async def set_chain(self, chain: Links) -> None:
+        self.calls.append(("chain", *chain))
+
     async def step(self) -> None:
         self.calls.append(("step",))
 
@@ -136,7 +148,7 @@ class ScriptedRace:
 
 
 def screen_of(race: ScriptedRace) -> RaceScreen:
-    return RaceScreen(race)  # type: ignore[arg-type]
+    return RaceScreen(race, build_model())  # type: ignore[arg-type]
 
 
 def says(screen: RaceScreen, name: str) -> str:
@@ -212,8 +224,27 @@ async def test_a_key_of_the_main_screen_means_the_same_in_a_race() -> None:
     race = keys_of(RACE_BINDINGS)
     other = {key for key in main.keys() & race.keys() if race[key] != main[key]}
     # What a name says differs: a frame is a panel here, and leaving leaves the race.
-    assert other == {"2", "3", "4", "v", "y", "q", "r", "home", "end"}
-    assert not race.keys() & {"d", "t", "e", "h", "w", "x", "o", "p", "f", "a", "i", "c"}
+    assert other == {"2", "3", "4", "v", "y", "c", "q", "r", "home", "end"}
+    assert not race.keys() & {"d", "t", "e", "h", "w", "x", "o", "p", "f", "a", "i"}
+
+
+async def test_c_tries_a_chain_on_one_side_and_keeps_it_for_both(host: Callable[..., Any]) -> None:
+    race = ScriptedRace(PARTED)
+    screen = screen_of(race)
+    app = host(screen)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await opened(pilot, screen)
+        await pilot.press("c")
+        while not isinstance(app.screen, ChainScreen) or not race.calls:
+            await pilot.pause()
+        assert "tried on A" in app.screen.heading
+        before, after = race.sampling.chain, race.sampling.chain[1:]
+        await pilot.press("delete")
+        while race.calls != [("tried", *before), ("tried", *after)]:
+            await pilot.pause()
+        await pilot.press("enter")
+        while race.calls[-1] != ("chain", *after):
+            await pilot.pause()
 
 
 def keys_of(bindings: list[Binding]) -> dict[str, str]:
@@ -612,7 +643,7 @@ async def test_two_real_runs_race_to_the_end_and_one_is_kept(
         Entrant("learning rate 0.05", faster.to_json()),
         PluginSources(entry_points=False),
     )
-    screen = RaceScreen(race)
+    screen = RaceScreen(race, build_model())
     app = host(screen)
     async with asyncio.timeout(90), app.run_test(size=(120, 40)) as pilot:
         await opened(pilot, screen)
