@@ -39,6 +39,7 @@ from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import PlaygroundModel
 from playground.tui.notices import Notices
 from playground.tui.quit import farewell, keep_run, on_signals
+from playground.tui.resizing import classify
 from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.main import MainScreen
@@ -228,6 +229,10 @@ class PlaygroundApp(OrderedApp[int]):
         if not self._redraw_due:
             self._redraw_due = True
             self.call_later(self._draw_now)
+
+    def on_resize(self, event: events.Resize) -> None:
+        for screen in self.screen_stack:
+            classify(screen, event.size)
 
     def _draw_anew(self) -> None:
         self.refresh(layout=True)

@@ -23,32 +23,19 @@ from textual.content import Content
 from textual.geometry import Region, Size
 from textual.keys import format_key
 from textual.renderables.background_screen import BackgroundScreen
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.style import Style
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Button, Input, Static
 from typing_extensions import override
 
+from playground.tui.resizing import passed
 from playground.tui.screens.answer import AnswersOnce
 from playground.tui.widgets.gate import shown
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import visible
 from playground.widths import cell_len
-
-
-def passed(screen: Screen[Any], event: events.Resize) -> bool:
-    """True if a resize tells of a size that the terminal has no more; the event is stopped then.
-
-    A screen that lays itself out for a size sends itself that size. Two sizes under way at once, as
-    when a window's edge is dragged, would answer each other without end. The app sends the
-    terminal's last size in any case.
-    """
-    if event.size == screen.app.size:
-        return False
-    event.prevent_default()
-    event.stop()
-    return True
 
 
 class Dimmed:

@@ -37,7 +37,7 @@ from playground.tui.panels.status import Sentence, StatusLine, TitleLine
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.panels.welcome import TEXTS, Callout, show_callouts
 from playground.tui.panels.zoomed.keys import other_view
-from playground.tui.screens.dialog import passed
+from playground.tui.resizing import Held, passed
 from playground.tui.styles import POINTED
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
@@ -63,6 +63,7 @@ class MainScreen(RunActions, Screen[None]):
 
     def __init__(self, controller: Controller, dialogs: Dialogs) -> None:
         super().__init__()
+        self.held = Held(self)
         self.model = controller.model
         self._controller = controller
         self._dialogs = dialogs
@@ -96,7 +97,7 @@ class MainScreen(RunActions, Screen[None]):
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
         self.query_one(TooSmall).show(width, height)
-        self.call_after_refresh(self.draw)
+        self.held.until(self.draw)
 
     # ------------------------------------------------------------ drawing
 
@@ -115,8 +116,10 @@ class MainScreen(RunActions, Screen[None]):
                 panel.show(self.model)
         self.query_one(Pointer).show(self.model)
         self._draw_keys()
-        if self.model.request() != wanted:
+        more = self.model.request() != wanted
+        if more:
             self._controller.frames.touch()  # there is room for more than the last frame brought
+        self.held.drawn(more)
 
     def on_panel_resized(self) -> None:
         """A panel may get its room after it was drawn last, and a standing run draws nothing."""

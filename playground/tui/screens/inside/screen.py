@@ -22,8 +22,8 @@ from playground.tui.control.run_actions import RunActions
 from playground.tui.key_order import Turn, forget_keys, hear_on
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.resizing import Held, passed
 from playground.tui.screens.answer import AnswersOnce
-from playground.tui.screens.dialog import passed
 from playground.tui.screens.inside.attention import AttentionView
 from playground.tui.screens.inside.credit import CreditView
 from playground.tui.screens.inside.depth import DepthView
@@ -151,6 +151,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
 
     def __init__(self, controller: Controller, state: InsideState) -> None:
         super().__init__()
+        self._held = Held(self)
         self.state = state
         self._controller = controller
         self._looking = controller.looking
@@ -181,7 +182,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
         self.query_one(TooSmall).show(width, height, what="run", out="q leaves")
-        self.call_after_refresh(self.draw)
+        self._held.until(self.draw)
 
     def on_screen_resume(self) -> None:
         self.draw()
@@ -217,6 +218,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         if self._drawn != self._to_draw():
             self._draw_all()
             self._drawn = self._to_draw()  # drawing scrolls to what is chosen
+        self._held.drawn()
         hear_on(self)
 
     def _to_draw(self) -> tuple[object, ...]:

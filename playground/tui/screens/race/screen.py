@@ -27,8 +27,8 @@ from playground.tui.control.runs import Kept
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
+from playground.tui.resizing import Held, passed
 from playground.tui.screens.answer import AnswersOnce
-from playground.tui.screens.dialog import passed
 from playground.tui.screens.race import probes, view
 from playground.tui.screens.race.keys import ABOUT, RACE_BINDINGS, RANKS
 from playground.tui.styles import BAD, MUTED
@@ -120,6 +120,7 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         """race: a race that is not open yet. model: knows the strategies of sampling that there
         are."""
         super().__init__()
+        self._held = Held(self)
         self._race, self._model = race, model
         self._traces = view.Traces()
         self._page: probes.Page = "samples"
@@ -194,7 +195,7 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
         self.query_one(TooSmall).show(width, height, what="race", out="esc leaves it")
-        self.call_after_refresh(self.draw)
+        self._held.until(self.draw)
 
     # ------------------------------------------------------------ work
 
@@ -470,6 +471,7 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         drawn = "loss of each step" if self._raw else "average of about 20 steps"
         self.query_one("#race-loss").border_subtitle = f"{drawn}, nats a token{window}"
         self._draw_keys(state)
+        self._held.drawn()
 
     def _verdict(self, state: RaceState, width: int) -> Content:
         if self._failed is not None:
