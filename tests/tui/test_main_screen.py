@@ -147,7 +147,9 @@ async def test_a_shorter_chain_is_drawn_while_the_controls_of_the_one_before_sti
             panel.show(app.model)
         assert len(before) > 1 and all(slider.is_attached for slider in before)
         before[-1].post_message(Slider.Changed(before[-1], 0.8))
-        await seen(pilot, lambda: not app.main.query("#sampling-chain Slider"))
+        async with asyncio.timeout(60):
+            while app.main.query("#sampling-chain Slider"):
+                await pilot.pause()
         assert app.model.sampling == shorter
 
 
