@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -71,11 +72,13 @@ async def playing(
 
 
 async def seen(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until the condition holds, which is checked after each drawing."""
+    """Wait until the condition holds. It is checked after each drawing, and now and then, since a
+    dialog that is opened draws nothing of the run."""
     app = pilot.app
     assert isinstance(app, WatchedApp)
     async with asyncio.timeout(seconds):
         while not condition():
             app.drawn.clear()
-            await app.drawn.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(app.drawn.wait(), 0.1)
             await pilot.pause()

@@ -268,7 +268,7 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         """True, and a toast says so, if both sides have done all their steps."""
         if any(side.status != "finished" for side in self._race.state.sides):
             return False
-        words = "b puts both back to the start; 1 and 2 go on with one of them."
+        words = "r puts both back to where the race began; A and B go on with one of them."
         self.notify(words, title="Both have done all their steps", markup=False)
         return True
 
