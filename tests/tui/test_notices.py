@@ -54,3 +54,20 @@ async def test_notices_leave_the_samples_the_keys_and_the_loss_in_sight(
             for name in ("#panel-4", "#keys", "#panel-2", "#status"):
                 assert not seen.overlaps(app.main.query_one(name).region), (size, name)
             assert app.main.region.contains_region(seen)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_notices_over_zoomed_sampling_leave_the_letters_of_the_samples_in_sight(
+    size: tuple[int, int],
+) -> None:
+    async with playing(size, toasts=True) as (app, pilot):
+        await pilot.press("4", "z")
+        app.say(Remark("A run was interrupted", "kafka (names), step 312. o goes on."))
+        app.say(Remark("Saved step 3", "a.safetensors"))
+        await shown(app, pilot, "A run was interrupted", "Saved step 3")
+        rack = app.screen.query_one(ToastRack).region
+        letters = app.main.query_one("#sampling-confidence").region
+        for toast in app.screen.query(Toast):
+            seen = toast.region.intersection(rack)
+            for hidden in (letters, app.main.query_one("#keys").region):
+                assert not seen.overlaps(hidden), size
