@@ -122,7 +122,7 @@ class StatusLine(Words):
     def show(self, model: PlaygroundModel) -> None:
         width = self.size.width or self.app.size.width - 2
         if model.opening is not None:
-            self.say(self._opening(model, width))
+            self.say(progress_words(model.opening, width))
             return
         frame = model.frame
         if frame is None:
@@ -190,25 +190,25 @@ class StatusLine(Words):
         stage = fit(visible(progress.stage), 40).rstrip()
         return Content.assemble(("◌ ", POINTED), f"{stage}{amount}")
 
-    @staticmethod
-    def _opening(model: PlaygroundModel, width: int) -> Content:
-        progress = model.opening
-        assert progress is not None
-        if progress.total <= 0:
-            amount = f"{progress.done:,}  " if progress.done else " "
-            return Content.assemble(
-                ("◌ ", POINTED), f"{visible(progress.stage)} {amount}", ("esc cancels", MUTED)
-            )
-        fraction = min(1.0, progress.done / progress.total)
-        done, rest = progress_cells(fraction, max(8, min(40, width // 3)))
+
+def progress_words(progress: Progress, width: int) -> Content:
+    """How far something is that esc cancels, as a bar where that is known; width: cells of the
+    line."""
+    if progress.total <= 0:
+        amount = f"{progress.done:,}  " if progress.done else " "
         return Content.assemble(
-            ("◌ ", POINTED),
-            f"{fit(visible(progress.stage), 24)} ",
-            (done, "$primary"),
-            (rest, FAINT),
-            f" {fraction:4.0%}  ",
-            ("esc cancels", MUTED),
+            ("◌ ", POINTED), f"{visible(progress.stage)} {amount}", ("esc cancels", MUTED)
         )
+    fraction = min(1.0, progress.done / progress.total)
+    done, rest = progress_cells(fraction, max(8, min(40, width // 3)))
+    return Content.assemble(
+        ("◌ ", POINTED),
+        f"{fit(visible(progress.stage), 24)} ",
+        (done, "$primary"),
+        (rest, FAINT),
+        f" {fraction:4.0%}  ",
+        ("esc cancels", MUTED),
+    )
 
 
 class Sentence(Words):

@@ -17,10 +17,11 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.store import grouping
 from playground.lab.store.query import Query, QueryError
 from playground.tui.key_order import Turn, hear_on
+from playground.tui.panels.status import progress_words
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error
 from playground.tui.screens.runs.ask import AskLine, ExportRun, GroupBy, ImportRun, Wanted
 from playground.tui.screens.runs.detail import RunDetail
@@ -198,6 +199,8 @@ class RunsScreen(Dialog[RunChoice | None]):
         """True while details are being read."""
         self._overlay: tuple[Overlay, Pair | None] | None = None
         """The marked runs, over each other, as last read; None if one run is shown."""
+        self._taking: asyncio.Future[int] | None = None
+        """The import that is under way."""
         self._view = View()
         """How they are looked at."""
 
@@ -444,8 +447,11 @@ class RunsScreen(Dialog[RunChoice | None]):
         return self.has_class("-wide") or self.has_class("-high")
 
     def action_cancel(self) -> None:
-        """Leave the details for the list if they are in its place; leave the screen otherwise."""
-        if self.has_class("-show-detail"):
+        """End an import that is under way; leave the details for the list if they are in its
+        place; leave the screen otherwise."""
+        if self._taking is not None:
+            self._taking.cancel()
+        elif self.has_class("-show-detail"):
             self.action_detail()
         else:
             super().action_cancel()
@@ -711,4 +717,19 @@ class RunsScreen(Dialog[RunChoice | None]):
             return f"Imported as run {run}."
 
         self._say(f"Reading {path} ...")
-        self._do(self._store.import_run(path), said)
+        self._do(self._take_in(path), said)
+
+    async def _take_in(self, path: Path) -> int:
+        """Import a run, until it is cancelled; returns its number. Raises LabError."""
+
+        def tell(progress: Progress) -> None:
+            if self.is_attached and self._taking is not None:
+                self._say(progress_words(progress, self.app.size.width))
+
+        self._taking = asyncio.ensure_future(self._store.import_run(path, tell))
+        try:
+            return await self._taking
+        except asyncio.CancelledError:
+            raise LabError(Failure("Cancelled", "Nothing was taken in.", "cancelled")) from None
+        finally:
+            self._taking = None
