@@ -202,7 +202,7 @@ def test_rows_wait_while_the_run_trains_and_are_written_when_it_stands(
     before = state_of(session)
     session.develop()
     assert list(session.camera.rows) == [0, 5] and state_of(session) == before
-    assert list(developed(session)) == list(range(0, 41, 5))
+    assert sorted(developed(session)) == list(range(0, 41, 5))
 
 
 @pytest.mark.usefixtures("starved")
@@ -236,7 +236,7 @@ def test_somebody_who_looks_gets_the_new_rows_only(spec: RunSpec, registry: Regi
     walk(session, 30)
     developed(session)
     film = session.frame(FrameRequest(film_since=first.count)).film
-    assert film is not None and [row.step for row in film.rows] == [25, 30]
+    assert film is not None and sorted(row.step for row in film.rows) == [25, 30]
     assert film.waiting == 0 and film.trouble is None
 
 
@@ -263,7 +263,7 @@ def test_going_back_and_forward_again_writes_no_row_twice(
         assert session.replay(33 - session.step)
     walk(session, 60)
     developed(session)
-    assert [row.step for row in heard] == list(range(0, 61, 5))
+    assert sorted(row.step for row in heard) == list(range(0, 61, 5)), "in whatever order"
 
 
 def test_a_row_that_is_not_known_is_written_when_the_run_comes_by(
@@ -365,7 +365,7 @@ def test_a_tokenizer_that_fails_ends_the_film_and_not_the_run(words: Path, tmp_p
     film = session.frame(FrameRequest(film_since=0)).film
     assert film is not None and film.trouble is not None
     assert "it [b]broke" in film.trouble.message and film.waiting == 0
-    assert [row.step for row in film.rows] == [0, 5, 10] and session.trouble is None
+    assert sorted(row.step for row in film.rows) == [0, 5, 10] and session.trouble is None
 
 
 def test_weights_that_are_no_numbers_are_said_in_a_row_without_texts(
