@@ -17,8 +17,8 @@ Role = Literal[
 runs."""
 
 ONES = (
-    "$text-accent", "$text-primary", "$text-success", "$text-error", "$foreground",
-    "$text-warning", "$text-secondary", "$foreground 60%",
+    "$text-accent", "$text-secondary", "$text-success", "$text-error", "$foreground",
+    "$text-secondary 60%", "$text-error 60%", "$foreground 60%",
 )  # fmt: skip
 """The colours of the roles "one-1" to "one-8"."""
 
