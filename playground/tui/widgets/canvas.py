@@ -194,7 +194,7 @@ def _signs(canvas: Canvas, frame: plot.Frame, series: Sequence[Series]) -> None:
             continue
         first, last = (frame.cell(one.curve.xs[index]) or 0 for index in (start, stop - 1))
         way = frame.width * place // (len(signed) + 1)
-        for column in (last, way):
+        for column in dict.fromkeys((last, way)):  # the two may be one
             inside = column == last or first < column < last - _APART
             row = frame.row(_height(one.curve, min(frame.x_at(column), one.curve.xs[stop - 1])))
             if row is None or not inside:
