@@ -6,6 +6,10 @@ it keeps all that it makes. The shapes: V vocab_size, C n_embd, H n_head, D head
 microgpt has no norm before lm_head. The residual stream, and with it every logit, is therefore a
 plain sum: of the token's and the position's embedding, of what each head read at each position,
 and of what each hidden neuron wrote. `attribution` lists the terms of that sum.
+
+What a left-out part would make is not there: its rows are empty. In a model without residual each
+block's output takes the place of the stream, so that a logit is the sum of what the last block
+wrote, and of nothing before it.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from typing import Literal
 
 from microgpt import kernels
 from microgpt.checks import check_length, inputs_and_targets
-from microgpt.config import ModelConfig
+from microgpt.config import ModelConfig, absent
 from microgpt.kernels import Row, Rows
 from microgpt.parameters import parameter_layout
 from microgpt.surgery import HeadWrite, Operation, operate
@@ -28,7 +32,8 @@ Matrices = Mapping[str, Rows]
 
 @dataclass(frozen=True, slots=True)
 class LayerAnatomy:
-    """What one layer makes: attention, then MLP."""
+    """What one layer makes: attention, then MLP. Where one of them was left out of the model, what
+    it would make is empty, and the stream after it is the one before it."""
 
     x: Rows
     """The residual stream that the layer reads, (T, C)."""
@@ -45,7 +50,8 @@ class LayerAnatomy:
     heads: Sequence[Rows]
     """What each head writes: its columns of attn_wo times Σ attn_weights v, [H] (T, C)."""
     x_mid: Rows
-    """The residual stream after attention: x plus what the heads write, (T, C)."""
+    """The residual stream after attention: x plus what the heads write, (T, C). Without residual
+    it is what the heads write."""
     x_mlp: Rows
     """x_mid after rmsnorm: what the MLP reads, (T, C)."""
     pre_activation: Rows
@@ -55,7 +61,7 @@ class LayerAnatomy:
     mlp: Rows
     """What the MLP writes: mlp_fc2 activation, (T, C)."""
     x_out: Rows
-    """The residual stream after the layer: x_mid + mlp, (T, C)."""
+    """The residual stream after the layer: x_mid + mlp, (T, C); mlp without residual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Anatomy:
     embeddings: Rows
     """wte[token] + wpe[position], (T, C)."""
     scales: Row
-    """The factor by which rmsnorm scales each embedding, (T)."""
+    """The factor by which rmsnorm scales each embedding, (T); 1 without norm."""
     x: Rows
     """The residual stream before the first layer: rmsnorm(embeddings), (T, C)."""
     layers: Sequence[LayerAnatomy]
@@ -110,10 +116,11 @@ def dissect(
         _columns(config, head)
     matrices = split(config, weights)
     inputs, targets = inputs_and_targets(tokens, config)
-    add, normalize = kernels.add(config.n_embd), kernels.normalize(config.n_embd)
-    embeddings = add([matrices["wte"][token] for token in inputs], matrices["wpe"][: len(inputs)])
+    embeddings: Rows = [matrices["wte"][token] for token in inputs]
+    if "positions" in config.parts:
+        embeddings = kernels.add(config.n_embd)(embeddings, matrices["wpe"][: len(inputs)])
     x: Rows
-    x, scales = normalize(embeddings)
+    x, scales = _normalized(config, embeddings)
     start = x
     layers = []
     for layer in range(config.n_layer):
@@ -137,21 +144,26 @@ def run_layer(
     x: (T, C). writes: what heads write in the place of what they find, by (layer, head). past: the
     keys and the values of the positions before the first one of x, if there are any.
     """
-    n_embd, head_dim = config.n_embd, config.head_dim
-    add, normalize = kernels.add(n_embd), kernels.normalize(n_embd)
+    head_dim, parts = config.head_dim, config.parts
+    add = kernels.add(config.n_embd)
     first = len(past[0])
     replaced = writes or {}
 
     # 1) attention: gather what the tokens before have to say
-    x_attn, _ = normalize(x)
-    q = linear(x_attn, weights[f"layer{layer}.attn_wq"])
-    k = linear(x_attn, weights[f"layer{layer}.attn_wk"])
-    v = linear(x_attn, weights[f"layer{layer}.attn_wv"])
+    x_attn: Rows = ()
+    q: Rows = ()
+    k: Rows = ()
+    v: Rows = ()
+    if "attention" in parts:
+        x_attn = _normalized(config, x)[0]
+        q = linear(x_attn, weights[f"layer{layer}.attn_wq"])
+        k = linear(x_attn, weights[f"layer{layer}.attn_wk"])
+        v = linear(x_attn, weights[f"layer{layer}.attn_wv"])
     all_k, all_v = ([*past[0], *k], [*past[1], *v]) if first else (k, v)
     attn_logits: list[Rows] = []
     attn_weights: list[Rows] = []
     heads: list[Rows] = []
-    for h in range(config.n_head):
+    for h in range(config.n_head) if "attention" in parts else ():
         head = slice(h * head_dim, (h + 1) * head_dim)
         q_h, k_h, v_h = ([row[head] for row in rows] for rows in (q, all_k, all_v))
         # A position reads those before it and itself: nothing later is there yet.
@@ -169,14 +181,21 @@ def run_layer(
         attn_weights.append(looks)
         heads.append(wrote)
     x_mid: Rows = x
+    if heads and "residual" not in parts:
+        x_mid = [(0.0,) * config.n_embd] * len(x)
     for wrote in heads:
         x_mid = add(x_mid, wrote)
 
     # 2) MLP: work out what follows from that
+    if "mlp" not in parts:
+        return LayerAnatomy(
+            x, x_attn, q, k, v, attn_logits, attn_weights, heads, x_mid, (), (), (), (), x_mid
+        )
     x_mlp, pre_activation, activation, mlp = run_mlp(config, weights, layer, x_mid)
+    x_out: Rows = add(x_mid, mlp) if "residual" in parts else mlp
     return LayerAnatomy(
         x, x_attn, q, k, v, attn_logits, attn_weights, heads,
-        x_mid, x_mlp, pre_activation, activation, mlp, add(x_mid, mlp),
+        x_mid, x_mlp, pre_activation, activation, mlp, x_out,
     )  # fmt: skip
 
 
@@ -185,13 +204,20 @@ def run_mlp(
 ) -> tuple[Rows, Rows, Rows, Rows]:
     """(what the MLP reads, before and after the activation, what it writes): (T, C), (T, 4C) twice,
     (T, C). x_mid: the residual stream after attention, (T, C)."""
-    x_mlp, _ = kernels.normalize(config.n_embd)(x_mid)
+    x_mlp, _ = _normalized(config, x_mid)
     pre_activation = linear(x_mlp, weights[f"layer{layer}.mlp_fc1"])
     activation = [[0.0 if z <= 0 else z for z in row] for row in pre_activation]
     # Each neuron that fires writes its column of mlp_fc2; the others cost nothing.
     columns = list(zip(*weights[f"layer{layer}.mlp_fc2"], strict=True))
     mlp = kernels.combinations(config.n_embd)(activation, columns)
     return x_mlp, pre_activation, activation, mlp
+
+
+def _normalized(config: ModelConfig, x: Rows) -> tuple[Rows, Row]:
+    """(rmsnorm(x), the scale of each row); x itself in a model without norm."""
+    if "norm" in config.parts:
+        return kernels.normalize(config.n_embd)(x)
+    return x, [1.0] * len(x)
 
 
 # ---------------------------------------------------------------- what each part adds to a logit
@@ -229,18 +255,22 @@ def attribution(
     _index(position, len(anatomy.tokens), "position")
     reads = unembedding(anatomy, token, against)
     scaled = [anatomy.scales[position] * u for u in reads]
-    parts = [
-        Part("wte", kernels.dot(scaled, weights["wte"][anatomy.tokens[position]])),
-        Part("wpe", kernels.dot(scaled, weights["wpe"][position])),
-    ]
+    last = _last_block(config)
+    parts = []
+    if last is None:
+        parts.append(Part("wte", kernels.dot(scaled, weights["wte"][anatomy.tokens[position]])))
+        if "positions" in config.parts:
+            parts.append(Part("wpe", kernels.dot(scaled, weights["wpe"][position])))
     for number, layer in enumerate(anatomy.layers):
-        for h in range(config.n_head):
+        for h in range(len(layer.heads)) if last in (None, (number, "attention")) else ():
             if (number, h) in anatomy.replaced:  # it reads nothing for what it writes
                 write = kernels.dot(reads, layer.heads[h][position])
                 parts.append(Part("head", write, number, h))
                 continue
             values = head_pushes(anatomy, number, h, position, reads)
             parts += [Part("head", value, number, h, source) for source, value in enumerate(values)]
+        if "mlp" not in config.parts or last not in (None, (number, "mlp")):
+            continue
         writes = zip(*weights[f"layer{number}.mlp_fc2"], strict=True)
         parts += [
             Part("neuron", activation * kernels.dot(reads, column), number, j)
@@ -250,6 +280,15 @@ def attribution(
             if activation  # nan is true: it goes on, to be seen
         ]
     return sorted(parts, key=lambda part: -abs(part.value))
+
+
+def _last_block(config: ModelConfig) -> tuple[int, str] | None:
+    """The block whose output is all that lm_head reads, as (layer, "attention" or "mlp"), in a
+    model without residual; None where every block adds to what lm_head reads, or none is there."""
+    blocks = [part for part in ("attention", "mlp") if part in config.parts]
+    if "residual" in config.parts or not blocks:
+        return None
+    return config.n_layer - 1, blocks[-1]
 
 
 def unembedding(
@@ -304,15 +343,21 @@ class Stage:
 
 def stages(anatomy: Anatomy) -> list[Stage]:
     """The residual stream through the depth: the embedding, then for each layer the stream with
-    each head's write alone added, after attention as a whole, and after the MLP."""
+    each head's write alone added, after attention as a whole, and after the MLP. Without residual
+    a head's write alone is the stream. What was left out has no stage."""
+    parts = anatomy.config.parts
     add = kernels.add(anatomy.config.n_embd)
     found = [Stage("embedding", anatomy.x)]
     for number, layer in enumerate(anatomy.layers):
         name = f"layer {number}"
         found += [
-            Stage(f"{name} head {h}", add(layer.x, wrote)) for h, wrote in enumerate(layer.heads)
+            Stage(f"{name} head {h}", add(layer.x, wrote) if "residual" in parts else wrote)
+            for h, wrote in enumerate(layer.heads)
         ]
-        found += [Stage(f"{name} attention", layer.x_mid), Stage(f"{name} mlp", layer.x_out)]
+        if "attention" in parts:
+            found.append(Stage(f"{name} attention", layer.x_mid))
+        if "mlp" in parts:
+            found.append(Stage(f"{name} mlp", layer.x_out))
     return found
 
 
@@ -351,6 +396,8 @@ def split(config: ModelConfig, weights: Sequence[float]) -> dict[str, Rows]:
 
 
 def _columns(config: ModelConfig, head: int) -> slice:
+    if "attention" not in config.parts:
+        raise IndexError(f"there is no head {head}: {absent('attention')}")
     _index(head, config.n_head, "head")
     return slice(head * config.head_dim, (head + 1) * config.head_dim)
 

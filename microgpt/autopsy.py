@@ -9,6 +9,8 @@ g = Σₚ gₚ / n of the n tokens p of this step, and the first and second mome
 So one update is the sum of what each token pulled, and of what is remembered of earlier steps; and
 m is itself a sum over these, (1 - β₁) Σₖ β₁ᵏ gₜ₋₁₋ₖ. Source: Kingma & Ba 2014, arXiv:1412.6980,
 algorithm 1.
+
+SGD remembers nothing: Δθ = -η Σₚ gₚ / n, which is all that this step's tokens pulled.
 """
 
 from __future__ import annotations
@@ -61,16 +63,16 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One step of Adam, taken apart."""
+    """One step of the optimizer, taken apart."""
 
     memory: Flat
-    """What the first moment did: the memory of earlier steps."""
+    """What the first moment did: the memory of earlier steps; zeros with SGD."""
     tokens: Sequence[Flat]
     """What each token did."""
     delta: Flat
     """By how much each weight was moved: the sum of the above."""
     denominators: Flat
-    """√v̂ + ε of each weight."""
+    """√v̂ + ε of each weight, by which Adam divides; 1 with SGD."""
 
     def shares(self, weights: slice) -> Shares:
         """The shares of the parts in the update of these weights: how far each points the way that
@@ -92,7 +94,7 @@ def take_apart(
     second_moment: Flat,
     tokens: Sequence[Flat],
 ) -> Update:
-    """What a step of Adam does, by what does it.
+    """What a step of the optimizer does, by what does it.
 
     step: counted from 0. first_moment, second_moment: as they were before the step. tokens: the
     gradient of each token's loss; their mean is the gradient of the step. ValueError without a
@@ -101,6 +103,10 @@ def take_apart(
     if not tokens:
         raise ValueError("a step learns from one token at least")
     count = len(tokens)
+    if optimizer.name == "sgd":
+        pulls = [[-learning_rate / count * g for g in one] for one in tokens]
+        delta = [math.fsum(parts) for parts in zip(*pulls, strict=True)]
+        return Update([0.0] * len(delta), pulls, delta, [1.0] * len(delta))
     gradient = [math.fsum(column) / count for column in zip(*tokens, strict=True)]
     denominators, scales = [], []
     for v, g in zip(second_moment, gradient, strict=True):
@@ -117,7 +123,10 @@ def take_apart(
 def denominator(
     optimizer: OptimizerConfig, step: int, second_moment: float, gradient: float
 ) -> float:
-    """√v̂ + ε of one weight, by which its update is divided. second_moment: before the step."""
+    """√v̂ + ε of one weight, by which its update is divided; 1 with SGD. second_moment: before the
+    step."""
+    if optimizer.name == "sgd":
+        return 1.0
     beta2 = optimizer.beta2
     v = beta2 * second_moment + (1 - beta2) * gradient * gradient
     return math.sqrt(v / (1 - beta2 ** (step + 1))) + optimizer.eps

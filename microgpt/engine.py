@@ -53,7 +53,11 @@ class Engine(Protocol):
         """
 
     def adam_step(self, learning_rate: float, step: int) -> None:
-        """Update the weights by the gradients. step counts from 0 (for bias correction)."""
+        """Update the weights by the gradients. step counts from 0 (for bias correction).
+
+        An engine that knows SGD, and was made with an OptimizerConfig of that name, does
+        weights -= learning_rate * gradients here, and leaves both moments as they are: zeros.
+        """
 
     def decoder(self) -> Decoder:
         """A fresh decoder over the present weights."""

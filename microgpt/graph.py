@@ -213,9 +213,13 @@ def estimated_size(config: ModelConfig, length: int) -> int:
 def _size_at(config: ModelConfig, position: int) -> int:
     """About how many numbers one position makes: one for each weight that it meets and each output
     of a matrix, and more for each position that a head reads."""
-    n_embd, read = config.n_embd, position + 1
-    norm, attention = 2 * n_embd, 2 * n_embd * read + 8 * config.n_head * read
-    layer = 12 * n_embd**2 + attention + 2 * norm + 16 * n_embd
+    n_embd, read, parts = config.n_embd, position + 1, config.parts
+    norm = 2 * n_embd if "norm" in parts else 0
+    layer = 0
+    if "attention" in parts:
+        layer += 4 * n_embd**2 + 2 * n_embd * read + 8 * config.n_head * read + norm + 6 * n_embd
+    if "mlp" in parts:
+        layer += 8 * n_embd**2 + norm + 10 * n_embd
     last = config.vocab_size * n_embd + 6 * config.vocab_size
     return 3 * n_embd + config.n_layer * layer + last
 

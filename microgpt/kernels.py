@@ -334,6 +334,21 @@ def kernel(weights, gradients, first, second, zero, beta1, beta2, rate, eps, sqr
     )
 
 
+@cache
+def sgd(n: int) -> Callable[..., None]:
+    """(p, g, zero, rate): puts p - rate g in the place of each row of p, where g is not `zero`."""
+    return _compiled(
+        f"""
+def kernel(weights, gradients, zero, rate):
+    for i, (p, g) in enumerate(zip(weights, gradients)):
+        if g is not zero:
+            {each("p#", n)} = p
+            {each("g#", n)} = g
+            weights[i] = ({each("p#-rate*g#", n)})
+"""
+    )
+
+
 def each(term: str, n: int, separator: str = ",") -> str:
     """`term` n times, # counting from 0; a comma also at the end, so that one is still a tuple."""
     terms = [term.replace("#", str(i)) for i in range(n)]

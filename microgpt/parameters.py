@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import random
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from microgpt.config import ModelConfig
+from microgpt.config import PARTS, ModelConfig
 
 INIT_STD = 0.08
 
@@ -35,22 +35,26 @@ class MatrixSpec:
 
 
 def parameter_layout(config: ModelConfig) -> tuple[MatrixSpec, ...]:
-    """Every matrix in microgpt.py's order: wte, wpe, lm_head, then layer by layer."""
-    n_embd = config.n_embd
-    shapes = [
-        ("wte", config.vocab_size, n_embd),
-        ("wpe", config.block_size, n_embd),
-        ("lm_head", config.vocab_size, n_embd),
-    ]
+    """Every matrix in microgpt.py's order: wte, wpe, lm_head, then layer by layer. Those of a part
+    that was left out are not there."""
+    n_embd, parts = config.n_embd, config.parts
+    shapes = [("wte", config.vocab_size, n_embd)]
+    if "positions" in parts:
+        shapes += [("wpe", config.block_size, n_embd)]
+    shapes += [("lm_head", config.vocab_size, n_embd)]
     for layer in range(config.n_layer):
-        shapes += [
-            (f"layer{layer}.attn_wq", n_embd, n_embd),
-            (f"layer{layer}.attn_wk", n_embd, n_embd),
-            (f"layer{layer}.attn_wv", n_embd, n_embd),
-            (f"layer{layer}.attn_wo", n_embd, n_embd),
-            (f"layer{layer}.mlp_fc1", 4 * n_embd, n_embd),
-            (f"layer{layer}.mlp_fc2", n_embd, 4 * n_embd),
-        ]
+        if "attention" in parts:
+            shapes += [
+                (f"layer{layer}.attn_wq", n_embd, n_embd),
+                (f"layer{layer}.attn_wk", n_embd, n_embd),
+                (f"layer{layer}.attn_wv", n_embd, n_embd),
+                (f"layer{layer}.attn_wo", n_embd, n_embd),
+            ]
+        if "mlp" in parts:
+            shapes += [
+                (f"layer{layer}.mlp_fc1", 4 * n_embd, n_embd),
+                (f"layer{layer}.mlp_fc2", n_embd, 4 * n_embd),
+            ]
     layout = []
     offset = 0
     for name, rows, columns in shapes:
@@ -66,6 +70,16 @@ def parameter_count(config: ModelConfig) -> int:
 
 
 def initial_weights(config: ModelConfig, rng: random.Random) -> array[float]:
-    """Flat float64 weights, each drawn with gauss(0, 0.08) in flat order, as microgpt.py does."""
+    """Flat float64 weights, each drawn with gauss(0, 0.08) in flat order, as microgpt.py does.
+
+    Those of parts that were left out are drawn too and dropped, so that what remains begins as it
+    does in the whole model of the same seed: the two differ in the part alone.
+    """
     gauss = rng.gauss
-    return array("d", [gauss(0, INIT_STD) for _ in range(parameter_count(config))])
+    there = {spec.name for spec in parameter_layout(config)}
+    weights = array("d")
+    for spec in parameter_layout(replace(config, parts=PARTS)):
+        drawn = [gauss(0, INIT_STD) for _ in range(spec.size)]
+        if spec.name in there:
+            weights.extend(drawn)
+    return weights

@@ -62,10 +62,13 @@ def patches(
     for number, (good, bad) in enumerate(zip(clean.layers, corrupt.layers, strict=True)):
         final = number == len(corrupt.layers) - 1
         mids: list[Sequence[Row]] = [
-            [_replaced(bad.x[p], bad.heads, h, good.heads[h][p], p) for p in range(last + 1)]
-            for h in range(corrupt.config.n_head)
+            [
+                _replaced(_stream(corrupt, bad.x[p]), bad.heads, h, good.heads[h][p], p)
+                for p in range(last + 1)
+            ]
+            for h in range(len(bad.heads))
         ]
-        for writes in (*mids, good.x_mid):
+        for writes in (*mids, good.x_mid) if mids else ():
             stage += 1
             for position in range(last + 1):
                 if final and position < last:  # nothing that follows reads this position
@@ -73,6 +76,8 @@ def patches(
                 else:
                     x = _after_mlp(corrupt, number, writes[position])
                     yield stage, position, patched(number + 1, position, x)
+        if not bad.mlp:
+            continue
         stage += 1
         for position in range(last + 1):
             yield stage, position, patched(number + 1, position, good.x_out[position])
@@ -95,8 +100,15 @@ def _replaced(x: Row, heads: Sequence[Rows], head: int, write: Row, position: in
 def _after_mlp(anatomy: Anatomy, layer: int, x_mid: Row) -> Row:
     """The residual stream (C) that the layer leaves at a position where it has x_mid after
     attention."""
+    if "mlp" not in anatomy.config.parts:
+        return x_mid
     *_, mlp = run_mlp(anatomy.config, anatomy.weights, layer, [x_mid])
-    return [a + b for a, b in zip(x_mid, mlp[0], strict=True)]
+    return [a + b for a, b in zip(_stream(anatomy, x_mid), mlp[0], strict=True)]
+
+
+def _stream(anatomy: Anatomy, x: Row) -> Row:
+    """What a block adds to: the residual stream (C), or nothing in a model without residual."""
+    return x if "residual" in anatomy.config.parts else [0.0] * len(x)
 
 
 def _run_on(anatomy: Anatomy, layer: int, position: int, x: Row) -> Row | None:

@@ -1,8 +1,8 @@
 """The reference engine: one Value per number. Slow, and meant to be read from top to bottom.
 
 It is microgpt.py's model and optimizer, line by line, on weights that stay the same Values from
-step to step. Shapes stand beside the lines that change one: V vocab_size, C n_embd, H n_head,
-D head_dim, T tokens seen so far.
+step to step; parts of the model can be left out, and SGD can take Adam's place. Shapes stand beside
+the lines that change one: V vocab_size, C n_embd, H n_head, D head_dim, T tokens seen so far.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ def rmsnorm(x: Vector) -> Vector:
     mean_square = sum_values([xi * xi for xi in x]) / len(x)
     scale = (mean_square + 1e-5) ** -0.5
     return [xi * scale for xi in x]
+
+
+def unchanged(x: Vector) -> Vector:
+    """x itself: what stands in for rmsnorm in a model without norm."""
+    return x
 
 
 def sum_values(values: Vector) -> Value:
@@ -85,37 +90,46 @@ class ScalarEngine:
         """
         weights = self._state_dict
         head_dim = self.config.head_dim
-        embeddings = zip(weights["wte"][token], weights["wpe"][position], strict=True)
-        x = [t + p for t, p in embeddings]  # (C)
-        x = rmsnorm(x)
+        parts = self.config.parts
+        norm = rmsnorm if "norm" in parts else unchanged
+        if "positions" in parts:
+            embeddings = zip(weights["wte"][token], weights["wpe"][position], strict=True)
+            x = [t + p for t, p in embeddings]  # (C)
+        else:
+            x = weights["wte"][token]  # (C)
+        x = norm(x)
 
         for layer in range(self.config.n_layer):
             # 1) attention: gather what the tokens before have to say
-            x_residual = x
-            x = rmsnorm(x)
-            q = linear(x, weights[f"layer{layer}.attn_wq"])  # (C)
-            cache.keys[layer].append(linear(x, weights[f"layer{layer}.attn_wk"]))  # (T, C)
-            cache.values[layer].append(linear(x, weights[f"layer{layer}.attn_wv"]))  # (T, C)
-            x_attn: Vector = []
-            for h in range(self.config.n_head):
-                head = slice(h * head_dim, (h + 1) * head_dim)
-                q_h = q[head]  # (D)
-                k_h = [k[head] for k in cache.keys[layer]]  # (T, D)
-                v_h = [v[head] for v in cache.values[layer]]  # (T, D)
-                attn_logits = [attn / head_dim**0.5 for attn in linear(q_h, k_h)]  # (T)
-                attn_weights = softmax(attn_logits)  # (T)
-                v_columns = [list(column) for column in zip(*v_h, strict=True)]  # (D, T)
-                x_attn.extend(linear(attn_weights, v_columns))  # H times (D), at last (C)
-            x = linear(x_attn, weights[f"layer{layer}.attn_wo"])  # (C)
-            x = [a + b for a, b in zip(x, x_residual, strict=True)]
+            if "attention" in parts:
+                x_residual = x
+                x = norm(x)
+                q = linear(x, weights[f"layer{layer}.attn_wq"])  # (C)
+                cache.keys[layer].append(linear(x, weights[f"layer{layer}.attn_wk"]))  # (T, C)
+                cache.values[layer].append(linear(x, weights[f"layer{layer}.attn_wv"]))  # (T, C)
+                x_attn: Vector = []
+                for h in range(self.config.n_head):
+                    head = slice(h * head_dim, (h + 1) * head_dim)
+                    q_h = q[head]  # (D)
+                    k_h = [k[head] for k in cache.keys[layer]]  # (T, D)
+                    v_h = [v[head] for v in cache.values[layer]]  # (T, D)
+                    attn_logits = [attn / head_dim**0.5 for attn in linear(q_h, k_h)]  # (T)
+                    attn_weights = softmax(attn_logits)  # (T)
+                    v_columns = [list(column) for column in zip(*v_h, strict=True)]  # (D, T)
+                    x_attn.extend(linear(attn_weights, v_columns))  # H times (D), at last (C)
+                x = linear(x_attn, weights[f"layer{layer}.attn_wo"])  # (C)
+                if "residual" in parts:
+                    x = [a + b for a, b in zip(x, x_residual, strict=True)]
 
             # 2) MLP: work out what follows from that
-            x_residual = x
-            x = rmsnorm(x)
-            x = linear(x, weights[f"layer{layer}.mlp_fc1"])  # (4C)
-            x = [xi.relu() for xi in x]
-            x = linear(x, weights[f"layer{layer}.mlp_fc2"])  # (C)
-            x = [a + b for a, b in zip(x, x_residual, strict=True)]
+            if "mlp" in parts:
+                x_residual = x
+                x = norm(x)
+                x = linear(x, weights[f"layer{layer}.mlp_fc1"])  # (4C)
+                x = [xi.relu() for xi in x]
+                x = linear(x, weights[f"layer{layer}.mlp_fc2"])  # (C)
+                if "residual" in parts:
+                    x = [a + b for a, b in zip(x, x_residual, strict=True)]
 
         return linear(x, weights["lm_head"])  # (V)
 
@@ -146,7 +160,11 @@ class ScalarEngine:
         return [[loss.data for loss in self._forward(document)] for document in documents]
 
     def adam_step(self, learning_rate: float, step: int) -> None:
-        """See Engine. Adam (Kingma & Ba 2014, arXiv:1412.6980, algorithm 1)."""
+        """See Engine. Adam (Kingma & Ba 2014, arXiv:1412.6980, algorithm 1), or SGD."""
+        if self.optimizer.name == "sgd":
+            for p in self._params:
+                p.data -= learning_rate * p.grad
+            return
         beta1, beta2, eps = self.optimizer.beta1, self.optimizer.beta2, self.optimizer.eps
         m, v = self._first_moment, self._second_moment
         for i, p in enumerate(self._params):

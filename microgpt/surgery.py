@@ -16,16 +16,22 @@ import math
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from microgpt.checks import check_length
-from microgpt.config import ModelConfig
+from microgpt.config import PARTS, ModelConfig, ModelPart, absent
 from microgpt.parameters import MatrixSpec, parameter_layout
 
 ComponentKind = Literal["head", "neuron", "position", "token", "matrix", "weight"]
 
 _KINDS: tuple[ComponentKind, ...] = get_args(ComponentKind)
+_PARTS: dict[ComponentKind, ModelPart] = {
+    "head": "attention",
+    "neuron": "mlp",
+    "position": "positions",
+}
+"""The part of the model that has the components of a kind, where it can be left out."""
 _INDEX = "(0|[1-9][0-9]{0,8})"
 _IN_LAYER = re.compile(rf"{_INDEX}\.{_INDEX}", re.ASCII)
 _ALONE = re.compile(_INDEX, re.ASCII)
@@ -210,14 +216,15 @@ def transplant(component: Component, config: ModelConfig, weights: Sequence[floa
 
 def components(config: ModelConfig) -> Iterator[Component]:
     """All that can be ranked by what it would cost to take it out: every head, hidden neuron,
-    matrix and position, in this order."""
-    layers = range(config.n_layer)
-    for layer in layers:
+    matrix and position that the model has, in this order."""
+    layers, parts = range(config.n_layer), config.parts
+    for layer in layers if "attention" in parts else ():
         yield from (Component("head", layer, head) for head in range(config.n_head))
-    for layer in layers:
+    for layer in layers if "mlp" in parts else ():
         yield from (Component("neuron", layer, unit) for unit in range(4 * config.n_embd))
     yield from (Component("matrix", matrix=spec.name) for spec in parameter_layout(config))
-    yield from (Component("position", index=index) for index in range(config.block_size))
+    if "positions" in parts:
+        yield from (Component("position", index=index) for index in range(config.block_size))
 
 
 # ---------------------------------------------------------------- in words
@@ -309,6 +316,9 @@ def _kind(text: str) -> ComponentKind:
 def _check(component: Component, config: ModelConfig) -> None:
     """ValueError if the model has no such component."""
     kind, index = component.kind, component.index
+    part = _PARTS.get(kind)
+    if part is not None and part not in config.parts:
+        raise ValueError(f"there is no {component}: {absent(part)}")
     if kind in ("head", "neuron"):
         _within(component.layer, config.n_layer, "layer")
         _within(index, config.n_head if kind == "head" else 4 * config.n_embd, kind)
@@ -333,6 +343,11 @@ def _matrix(config: ModelConfig, name: str) -> MatrixSpec:
     for spec in layout:
         if spec.name == name:
             return spec
+    whole = parameter_layout(replace(config, parts=PARTS))
+    if any(spec.name == name for spec in whole):
+        of_layer: ModelPart = "attention" if ".attn_" in name else "mlp"
+        missing: ModelPart = "positions" if name == "wpe" else of_layer
+        raise ValueError(f"there is no matrix {name!r}: {absent(missing)}")
     known = ", ".join(spec.name for spec in layout[:9])
     raise ValueError(f"there is no matrix {name!r}: {known}" + (" ..." if len(layout) > 9 else ""))
 

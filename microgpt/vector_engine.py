@@ -32,7 +32,8 @@ _EVALUATED_AT_ONCE = 16
 
 @dataclass(slots=True)
 class Block:
-    """One layer's weights. Rows are (C) wide, so mlp_fc2 is kept transposed."""
+    """One layer's weights. Rows are (C) wide, so mlp_fc2 is kept transposed. A part that was left
+    out of the model has no rows."""
 
     qkv: Rows  # (3C, C): attn_wq, attn_wk, attn_wv, one below the other
     wo: Rows  # (C, C)
@@ -42,18 +43,19 @@ class Block:
 
 @dataclass(slots=True)
 class BlockTape:
-    """What one layer's backward pass needs of its forward pass."""
+    """What one layer's backward pass needs of its forward pass. A part that was left out of the
+    model leaves nothing."""
 
-    x_attn: Rows  # (N, C), normalized
-    scale_attn: Row  # (N)
-    queries: Rows  # (N, C)
-    keys: Rows  # (N, C)
-    values: Rows  # (N, C)
-    looks: Sequence[Sequence[Rows]]  # per document (T, 1 ... T, H): who looks at whom how much
-    attended: Rows  # (N, C), what the heads found
-    x_mlp: Rows  # (N, C), normalized
-    scale_mlp: Row  # (N)
-    activations: Rows  # (N, 4C), after relu
+    x_attn: Rows = ()  # (N, C), normalized
+    scale_attn: Row = ()  # (N)
+    queries: Rows = ()  # (N, C)
+    keys: Rows = ()  # (N, C)
+    values: Rows = ()  # (N, C)
+    looks: Sequence[Sequence[Rows]] = ()  # per document (T, 1 ... T, H): who looks at whom
+    attended: Rows = ()  # (N, C), what the heads found
+    x_mlp: Rows = ()  # (N, C), normalized
+    scale_mlp: Row = ()  # (N)
+    activations: Rows = ()  # (N, 4C), after relu
 
 
 class VectorEngine:
@@ -67,6 +69,11 @@ class VectorEngine:
     ) -> None:
         self.config = config
         self.optimizer = optimizer
+        parts = config.parts
+        self._attention, self._mlp = "attention" in parts, "mlp" in parts
+        self._positions, self._residual = "positions" in parts, "residual" in parts
+        self._norm = "norm" in parts
+        self._normalize = kernels.normalize(config.n_embd) if self._norm else _as_they_are
         self._places: dict[str, slice] = {}  # of each matrix among the rows
         start = 0
         for spec in parameter_layout(config):
@@ -101,8 +108,7 @@ class VectorEngine:
         dx: Rows = kernels.dots(self.config.vocab_size)(dlogits, _transposed(lm_head))  # (N, C)
         for layer in reversed(range(self.config.n_layer)):
             dx, block_gradients = self._backward_block(blocks[layer], tapes[layer], dx, batch)
-            first, last = places[f"layer{layer}.attn_wq"], places[f"layer{layer}.mlp_fc2"]
-            gradients[first.start : last.stop] = block_gradients
+            gradients[self._layer(layer)] = block_gradients
         self._backward_embed(batch, x0, scale0, dx, gradients)
         return batch.by_document(losses)
 
@@ -121,19 +127,23 @@ class VectorEngine:
     def _embed(self, batch: Batch) -> tuple[Rows, Row]:
         """Token and position embeddings, summed and normalized: (N, C), and their scales."""
         weights, places = self._rows["weights"], self._places
-        wte, wpe = weights[places["wte"]], weights[places["wpe"]]
-        tokens, positions = [wte[i] for i in batch.inputs], [wpe[i] for i in batch.positions]
-        n_embd = self.config.n_embd
-        return kernels.normalize(n_embd)(kernels.add(n_embd)(tokens, positions))
+        wte = weights[places["wte"]]
+        x: Rows = [wte[i] for i in batch.inputs]
+        if self._positions:
+            wpe = weights[places["wpe"]]
+            x = kernels.add(self.config.n_embd)(x, [wpe[i] for i in batch.positions])
+        return self._normalize(x)
 
     def _backward_embed(
         self, batch: Batch, x0: Rows, scale0: Row, dx: Rows, gradients: list[Row]
     ) -> None:
         """Add each token's gradient to the token's row of wte and the position's row of wpe."""
-        n_embd, zero = self.config.n_embd, self._zero
-        add = kernels.add(n_embd)
-        dx = kernels.normalize_backward(n_embd)(x0, scale0, dx, [zero] * len(dx))
+        zero = self._zero
+        add = kernels.add(self.config.n_embd)
+        dx = self._normalize_backward(x0, scale0, dx, None)
         for name, ids in (("wte", batch.inputs), ("wpe", batch.positions)):
+            if name not in self._places:
+                continue
             place = self._places[name]
             sums = [zero] * (place.stop - place.start)
             for i, row in zip(ids, dx, strict=True):
@@ -149,50 +159,42 @@ class VectorEngine:
     def _forward_block(self, block: Block, x: Rows, batch: Batch) -> tuple[Rows, BlockTape]:
         """One transformer block: x + attention, then x + MLP. (N, C) -> (N, C)"""
         n_embd, head_dim = self.config.n_embd, self.config.head_dim
-        dots, normalize = kernels.dots(n_embd), kernels.normalize(n_embd)
-        attention = kernels.attention(self.config.n_head, head_dim)
-        x_attn, scale_attn = normalize(x)
-        queries, keys, values = (  # (N, C) each
-            dots(x_attn, block.qkv[i : i + n_embd]) for i in (0, n_embd, 2 * n_embd)
-        )
-        looks: list[Sequence[Rows]] = []
-        attended: list[Row] = []
-        for document in batch.documents:
-            document_looks, found = attention(  # (T, 1 ... T, H), (T, C)
-                queries[document], keys[document], values[document]
-            )
-            looks.append(document_looks)
-            attended += found
-        x = kernels.add(n_embd)(x, dots(attended, block.wo))
-        x_mlp, scale_mlp = normalize(x)
-        activations, x = kernels.mlp(n_embd)(x_mlp, x, block.fc1, block.fc2_t)
-        return x, BlockTape(
-            x_attn=x_attn,
-            scale_attn=scale_attn,
-            queries=queries,
-            keys=keys,
-            values=values,
-            looks=looks,
-            attended=attended,
-            x_mlp=x_mlp,
-            scale_mlp=scale_mlp,
-            activations=activations,
-        )
+        dots, tape = kernels.dots(n_embd), BlockTape()
+        if self._attention:
+            attention = kernels.attention(self.config.n_head, head_dim)
+            x_attn, tape.scale_attn = self._normalize(x)
+            tape.x_attn = x_attn
+            queries, keys, values = tape.queries, tape.keys, tape.values = [  # (N, C) each
+                dots(x_attn, block.qkv[i : i + n_embd]) for i in (0, n_embd, 2 * n_embd)
+            ]
+            looks: list[Sequence[Rows]] = []
+            attended: list[Row] = []
+            for document in batch.documents:
+                document_looks, found = attention(  # (T, 1 ... T, H), (T, C)
+                    queries[document], keys[document], values[document]
+                )
+                looks.append(document_looks)
+                attended += found
+            tape.looks, tape.attended = looks, attended
+            written = dots(attended, block.wo)
+            x = kernels.add(n_embd)(x, written) if self._residual else written
+        if self._mlp:
+            tape.x_mlp, tape.scale_mlp = self._normalize(x)
+            stream = x if self._residual else [self._zero] * len(x)
+            tape.activations, x = kernels.mlp(n_embd)(tape.x_mlp, stream, block.fc1, block.fc2_t)
+        return x, tape
 
     def _backward_block(
         self, block: Block, tape: BlockTape, dx: Rows, batch: Batch
     ) -> tuple[Rows, list[Row]]:
         """d/d(output) -> d/d(input), and the gradients of the block's rows in their order."""
+        d_mlp: list[Row] = []
+        if self._mlp:
+            dx, d_mlp = self._backward_mlp(block, tape, dx)
+        if not self._attention:
+            return dx, d_mlp
         n_embd = self.config.n_embd
-        normalize_backward = kernels.normalize_backward(n_embd)
         attention_backward = kernels.attention_backward(self.config.n_head, self.config.head_dim)
-
-        dz_t, d_fc1, d_fc2_t = kernels.mlp_backward(n_embd)(
-            dx, _transposed(tape.activations), tape.x_mlp, block.fc2_t, self._zero
-        )
-        dy = kernels.combinations(n_embd)(_transposed(dz_t), block.fc1)  # (N, C)
-        dx = normalize_backward(tape.x_mlp, tape.scale_mlp, dy, dx)
-
         d_wo = _product_backward(dx, tape.attended)
         d_attended = kernels.dots(n_embd)(dx, _transposed(block.wo))
         d_qkv: list[Row] = []
@@ -206,13 +208,41 @@ class VectorEngine:
             )
         d_w_qkv = _product_backward(d_qkv, tape.x_attn)
         dy = kernels.dots(3 * n_embd)(d_qkv, _transposed(block.qkv))
-        dx = normalize_backward(tape.x_attn, tape.scale_attn, dy, dx)
-        return dx, [*d_w_qkv, *d_wo, *d_fc1, *d_fc2_t]
+        dx = self._normalize_backward(tape.x_attn, tape.scale_attn, dy, dx)
+        return dx, [*d_w_qkv, *d_wo, *d_mlp]
+
+    def _backward_mlp(self, block: Block, tape: BlockTape, dx: Rows) -> tuple[Rows, list[Row]]:
+        """As `_backward_block`, of the MLP."""
+        n_embd = self.config.n_embd
+        dz_t, d_fc1, d_fc2_t = kernels.mlp_backward(n_embd)(
+            dx, _transposed(tape.activations), tape.x_mlp, block.fc2_t, self._zero
+        )
+        dy = kernels.combinations(n_embd)(_transposed(dz_t), block.fc1)  # (N, C)
+        return (
+            self._normalize_backward(tape.x_mlp, tape.scale_mlp, dy, dx),
+            [*d_fc1, *d_fc2_t],
+        )
+
+    def _normalize_backward(self, y: Rows, scale: Row, dy: Rows, dx: Rows | None) -> Rows:
+        """d/d(what the norm reads), by dy through the norm and by dx past it: the residual. dx is
+        None where nothing goes past."""
+        if dx is None or not self._residual:
+            dx = [self._zero] * len(dy)
+        n_embd = self.config.n_embd
+        if self._norm:
+            return kernels.normalize_backward(n_embd)(y, scale, dy, dx)
+        return kernels.add(n_embd)(dy, dx)
 
     def adam_step(self, learning_rate: float, step: int) -> None:
         """See Engine. Adam (Kingma & Ba 2014, arXiv:1412.6980), with the two bias corrections
-        taken out of the loop as at the end of its section 2: into the rate, and into eps."""
+        taken out of the loop as at the end of its section 2: into the rate, and into eps. Or SGD.
+        """
         optimizer, rows = self.optimizer, self._rows
+        if optimizer.name == "sgd":
+            kernels.sgd(self.config.n_embd)(
+                rows["weights"], rows["gradients"], self._zero, learning_rate
+            )
+            return
         correction1 = 1 - optimizer.beta1 ** (step + 1)
         root2 = math.sqrt(1 - optimizer.beta2 ** (step + 1))
         kernels.adam(self.config.n_embd)(
@@ -233,7 +263,7 @@ class VectorEngine:
         return VectorDecoder(
             self.config,
             weights[places["wte"]],
-            weights[places["wpe"]],
+            weights[places["wpe"]] if self._positions else (),
             weights[places["lm_head"]],
             self._blocks(),
         )
@@ -262,16 +292,23 @@ class VectorEngine:
 
     def _blocks(self) -> list[Block]:
         """The weights as they are now, as layers."""
-        rows, places = self._rows["weights"], self._places
-        return [
-            Block(
-                rows[places[f"layer{i}.attn_wq"].start : places[f"layer{i}.attn_wv"].stop],
-                rows[places[f"layer{i}.attn_wo"]],
-                rows[places[f"layer{i}.mlp_fc1"]],
-                rows[places[f"layer{i}.mlp_fc2"]],
-            )
-            for i in range(self.config.n_layer)
-        ]
+        rows, places, blocks = self._rows["weights"], self._places, []
+        for i in range(self.config.n_layer):
+            block = Block((), (), (), ())
+            if self._attention:
+                start, stop = places[f"layer{i}.attn_wq"].start, places[f"layer{i}.attn_wv"].stop
+                block.qkv, block.wo = rows[start:stop], rows[places[f"layer{i}.attn_wo"]]
+            if self._mlp:
+                block.fc1, block.fc2_t = (
+                    rows[places[f"layer{i}.{name}"]] for name in ("mlp_fc1", "mlp_fc2")
+                )
+            blocks.append(block)
+        return blocks
+
+    def _layer(self, layer: int) -> slice:
+        """Where all matrices of a layer lie among the rows; they are neighbours."""
+        places = [at for name, at in self._places.items() if name.startswith(f"layer{layer}.")]
+        return slice(places[0].start, places[-1].stop) if places else slice(0, 0)
 
 
 class Batch:
@@ -294,6 +331,11 @@ class Batch:
     def by_document(self, values: list[float]) -> list[list[float]]:
         """(N) -> one list a document."""
         return [values[document] for document in self.documents]
+
+
+def _as_they_are(x: Rows) -> tuple[Rows, Row]:
+    """(x, no scales): what stands in for `kernels.normalize` in a model without norm."""
+    return x, ()
 
 
 def _softmax(products: Row, head_dim: int) -> list[float]:
@@ -357,21 +399,34 @@ class VectorDecoder:
 
     def push(self, token: int) -> list[float]:
         """See Decoder."""
-        n_embd, head_dim = self._config.n_embd, self._config.head_dim
+        n_embd, parts = self._config.n_embd, self._config.parts
         check_token(token, self._position, self._config)
-        dots, normalize = kernels.dots(n_embd), kernels.normalize(n_embd)
-        x: Rows = kernels.add(n_embd)([self._wte[token]], [self._wpe[self._position]])
+        dots, add = kernels.dots(n_embd), kernels.add(n_embd)
+        normalize = kernels.normalize(n_embd) if "norm" in parts else _as_they_are
+        nothing: Rows = ((0.0,) * n_embd,)
+        x: Rows = [self._wte[token]]
+        if "positions" in parts:
+            x = add(x, [self._wpe[self._position]])
         self._position += 1
         x, _ = normalize(x)  # (1, C)
         for block, heads in self._layers:
-            (qkv,) = dots(normalize(x)[0], block.qkv)  # (3C)
-            attended: list[float] = []
-            for i, (keys, values) in zip(range(0, n_embd, head_dim), heads, strict=True):
-                q, k, v = (qkv[j : j + head_dim] for j in (i, i + n_embd, i + 2 * n_embd))
-                keys.append(k)
-                values.append(v)
-                weights = _softmax(kernels.dots(head_dim)([q], keys)[0], head_dim)
-                attended += kernels.combinations(head_dim)([weights], values)[0]
-            x = kernels.add(n_embd)(x, dots([attended], block.wo))
-            _, x = kernels.mlp(n_embd)(normalize(x)[0], x, block.fc1, block.fc2_t)
+            if "attention" in parts:
+                (qkv,) = dots(normalize(x)[0], block.qkv)  # (3C)
+                written = dots([self._attended(qkv, heads)], block.wo)
+                x = add(x, written) if "residual" in parts else written
+            if "mlp" in parts:
+                stream = x if "residual" in parts else nothing
+                _, x = kernels.mlp(n_embd)(normalize(x)[0], stream, block.fc1, block.fc2_t)
         return dots(x, self._lm_head)[0]
+
+    def _attended(self, qkv: Row, heads: Sequence[tuple[list[Row], list[Row]]]) -> list[float]:
+        """What the heads find (C); the key and value of this token join their caches."""
+        n_embd, head_dim = self._config.n_embd, self._config.head_dim
+        attended: list[float] = []
+        for i, (keys, values) in zip(range(0, n_embd, head_dim), heads, strict=True):
+            q, k, v = (qkv[j : j + head_dim] for j in (i, i + n_embd, i + 2 * n_embd))
+            keys.append(k)
+            values.append(v)
+            weights = _softmax(kernels.dots(head_dim)([q], keys)[0], head_dim)
+            attended += kernels.combinations(head_dim)([weights], values)[0]
+        return attended

@@ -6,6 +6,7 @@ worker, which runs the code of plugins, sends the catalog to the screen's proces
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +83,9 @@ class Entry:
     stale: str = ""
     """What is wrong with the newest version of the plugin's file, so that the version before is
     still in use; "" if the newest version is in use."""
+    knows: tuple[str, ...] = ()
+    """Of an engine: what it knows beside the whole model and Adam, as `microgpt.config.ABILITIES`
+    has it."""
 
     @property
     def qualified(self) -> str:
@@ -166,6 +170,23 @@ class Catalog:
         if len(owners) == 1 or (owners and owners[0].plugin == BUILTIN):
             return owners[0]
         return None
+
+    def why_unable(self, entry: Entry, needs: Sequence[str]) -> str:
+        """Why an engine cannot train a model that needs all this, and which engines can; "" if it
+        can. needs: as `microgpt.config.needs` has it."""
+        lacking = [need for need in needs if need not in entry.knows]
+        if not lacking:
+            return ""
+        parts, sgd = [need for need in lacking if need != "sgd"], "sgd" in lacking
+        what = [f"no model without {' or '.join(parts)}"] if parts else []
+        what += ["no SGD"] if sgd else []
+        able = [
+            self.shortest(one)
+            for one in self.of("engine")
+            if not one.missing and set(needs) <= set(one.knows)
+        ]
+        others = f": {' and '.join(able)} {'do' if len(able) > 1 else 'does'}" if able else ""
+        return f"knows {' and '.join(what)}{others}"
 
     def shortest(self, entry: Entry) -> str:
         """The shortest name that means this entry: its own name where that is enough, else

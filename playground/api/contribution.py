@@ -37,3 +37,7 @@ class Contribution(Generic[T_co]):
     requires: tuple[str, ...] = ()
     """Modules that `factory` imports and that may be missing: ("numpy",). The playground looks for
     them without importing them, and lists a contribution together with what it lacks."""
+    knows: tuple[str, ...] = ()
+    """Engines alone: the parts of the model that the engine can leave out, as in ModelConfig.parts,
+    and "sgd" if it knows that optimizer. An engine that declares nothing is given whole models and
+    Adam, and nothing else."""

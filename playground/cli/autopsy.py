@@ -69,6 +69,7 @@ def show_step(
             shown = {
                 "model": {"run": row.id, "name": row.name, "step": at, "steps": row.steps},
                 "view": "step",
+                "optimizer": session.spec.optimizer.name,
                 **_as_json(reading),
             }
         except IndexError as error:
@@ -257,11 +258,13 @@ def _weight(shown: Mapping[str, Any]) -> Lines:
     if weight["older"] or not math.isfinite(weight["older"]):
         rows.append(("memory of all before", weight["older"]))
     rows.append(("together", weight["delta"]))
+    divided = f"√v̂ + ε, by which Adam divides, {weight['denominator']:.4g}"
+    if shown["optimizer"] == "sgd":
+        divided = "SGD takes the learning rate times that off, and remembers no earlier step"
     return [
         *wrapped(
             f"{weight['weight']} was {weight['before']:.6f} and moved by {weight['delta']:+.6f}: "
-            f"its gradient was {weight['gradient']:+.4g}, and √v̂ + ε, by which Adam divides, "
-            f"{weight['denominator']:.4g}."
+            f"its gradient was {weight['gradient']:+.4g}, and {divided}."
         ),
         *table([name for name, _ in rows], [[f"{value:+.7f}" for _, value in rows]]),
     ]

@@ -13,6 +13,7 @@ import click
 
 from microgpt import kernels
 from microgpt.anatomy import Anatomy, dissect, lens, linear, stages
+from microgpt.config import ModelConfig, ModelPart, absent
 from microgpt.shell import program, shell_word
 from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
@@ -328,8 +329,16 @@ def _known(index: int) -> int | None:
     return None if index < 0 else index
 
 
+def _check_there(config: ModelConfig, part: ModelPart) -> None:
+    """Raise click.UsageError for a view of what the model leaves out."""
+    if part not in config.parts:
+        words = absent(part)
+        raise click.UsageError(f"{words[:1].upper()}{words[1:]}: choose another --view.")
+
+
 def _attention(seen: Seen, asked: Asked) -> dict[str, Any]:
     config = seen.anatomy.config
+    _check_there(config, "attention")
     layers = _chosen(asked.layer, config.n_layer, "layer")
     heads = _chosen(asked.head, config.n_head, "head")
     return {
@@ -403,6 +412,7 @@ def _credit(seen: Seen, asked: Asked) -> dict[str, Any]:
 
 def _neurons(seen: Seen, asked: Asked) -> dict[str, Any]:
     config = seen.anatomy.config
+    _check_there(config, "mlp")
     shown: dict[str, Any] = {}
     if asked.neuron is not None:
         layer = _place(asked.layer, config.n_layer, "layer")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from microgpt.config import OPTIMIZERS, PARTS
 from playground.cli import completion
 from playground.cli.choices import refused_as
 from playground.cli.failures import printable, warn
@@ -48,6 +49,9 @@ _SETTINGS: tuple[tuple[str, str, type, str, str, str], ...] = (
      "What does the arithmetic; `engines` lists them (vector)."),
 )  # fmt: skip
 
+_FLAGS = {"model.parts": "--leave-out", "optimizer.name": "--optimizer"}
+"""The options of the other settings whose names are not theirs."""
+
 LATER = (
     "steps",
     "optimizer.learning_rate",
@@ -75,6 +79,13 @@ def run_options(command: F) -> F:
             shell_complete=complete,
         )(command)  # fmt: skip
     for decorator in (
+        option("--leave-out", "model__parts", section="Model", multiple=True, metavar="PART",
+               type=click.Choice(PARTS), callback=_what_is_left,
+               help="Leave a part out from the start: attention, mlp, positions, norm or residual "
+                    "(may be repeated)."),
+        option("--optimizer", "optimizer__name", section="Training", metavar="NAME",
+               type=click.Choice(OPTIMIZERS),
+               help="adam or sgd, whose usual learning rate is 0.3 (adam)."),
         option("--schedule", section="Training", metavar="NAME[:KNOBS]",
                shell_complete=completion.names("schedule"),
                help="How the learning rate changes over the run; `schedules` lists them (linear)."),
@@ -90,6 +101,14 @@ def run_options(command: F) -> F:
     ):  # fmt: skip
         command = decorator(command)
     return command
+
+
+def _what_is_left(
+    ctx: click.Context, param: click.Parameter, left_out: tuple[str, ...]
+) -> tuple[str, ...] | None:
+    """The parts of the model that are there; None if nothing was said."""
+    del ctx, param
+    return tuple(part for part in PARTS if part not in left_out) if left_out else None
 
 
 def plugin_options(command: F) -> F:
@@ -261,10 +280,13 @@ def changes(file: Path | None, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_spec(said: Mapping[str, Any], plugin_sources: PluginSources) -> RunSpec:
-    """The validated RunSpec. Raises click.UsageError, which names every bad setting."""
-    from playground.lab.spec import RunSpec, SpecError
+    """The validated RunSpec; an optimizer that comes without a learning rate gets its usual one.
+    Raises click.UsageError, which names every bad setting."""
+    from playground.lab.spec import OPTIMIZER_FIELD, RATE_FIELD, RATES, RunSpec, SpecError
 
     said = dict(said)
+    if OPTIMIZER_FIELD in said:
+        said.setdefault(RATE_FIELD, RATES[said[OPTIMIZER_FIELD]])
     texts = texts_of(said)
     if texts:
         from playground.cli.loading import load
@@ -322,4 +344,5 @@ def refused_later(problems: Mapping[str, str]) -> click.UsageError:
 def _flag(field: str) -> str:
     """The option of a dotted field: "--n-embd" for "model.n_embd"."""
     known = next((setting[0] for setting in _SETTINGS if setting[1] == field), None)
+    known = known or _FLAGS.get(field)
     return known or "--" + field.rpartition(".")[2].replace("_", "-")

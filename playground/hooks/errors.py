@@ -99,6 +99,14 @@ class MissingError(UnknownNameError):
         return f"The {KIND_WORDS[self.kind]} {self.name!r} cannot be used here"
 
 
+class UnableError(UnknownNameError):
+    """A known engine that does not know what the model leaves out, or its optimizer."""
+
+    @property
+    def title(self) -> str:
+        return f"The engine {self.name!r} cannot train this model"
+
+
 class plugin_call:
     """Guard around one call into plugin code.
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.config import ModelConfig, OptimizerConfig, needs
 from playground.api import Contribution, Engine, KnobValue
 from playground.catalog import BUILTIN, Catalog, Entry, Kind, Plugin, Problem
 from playground.hooks.chain import Chain
-from playground.hooks.errors import KIND_WORDS, PluginError, plugin_call
+from playground.hooks.errors import KIND_WORDS, PluginError, UnableError, plugin_call
 from playground.hooks.guarded_engine import guarded
 from playground.hooks.knobs import JsonValue, canonical, make_knobs
 from playground.hooks.lookup import parse_choice, parse_options, resolve
@@ -146,8 +146,9 @@ class Registry:
     def make_engine(
         self, name: str, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
     ) -> Engine:
-        """An engine at work on these weights. Raises UnknownNameError, PluginError."""
-        entry = self.entry("engine", name)
+        """An engine at work on these weights. Raises UnknownNameError, of which UnableError is one;
+        PluginError."""
+        entry = self.able(name, needs(config, optimizer))
         factory = self.contribution("engine", name).factory
         with plugin_call(entry, "making"):
             made = factory(config, optimizer, weights)
@@ -156,6 +157,15 @@ class Registry:
         if entry.plugin == BUILTIN:
             return engine
         return guarded(engine, entry, config)
+
+    def able(self, name: str, needs: Sequence[str]) -> Entry:
+        """The catalog's entry of an engine that knows all that a model needs, as
+        `microgpt.config.needs` has it. Raises UnknownNameError, of which UnableError is one."""
+        entry = self.entry("engine", name)
+        why = self._catalog.why_unable(entry, needs)
+        if why:
+            raise UnableError("engine", entry.name, f"the engine {entry.name!r} {why}")
+        return entry
 
     def make_chain(
         self,

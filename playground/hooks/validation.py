@@ -6,6 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
+from microgpt.config import ABILITIES
 from playground.api import Contribution, Control, Knobs, controls
 from playground.catalog import Entry, Kind
 from playground.hooks import plain
@@ -49,12 +50,16 @@ def plain_contribution(given: object) -> Contribution[Any]:
     requires: Any = given.requires  # type: ignore[attr-defined]
     if not plain.is_a(requires, str):
         requires = tuple(map(plain.scalar, requires))
+    knows: Any = given.knows  # type: ignore[attr-defined]
+    if not plain.is_a(knows, str):
+        knows = tuple(map(plain.scalar, knows))
     return Contribution(
         name=plain.scalar(given.name),  # type: ignore[attr-defined]
         summary=plain.scalar(given.summary),  # type: ignore[attr-defined]
         factory=given.factory,  # type: ignore[attr-defined]
         knobs=given.knobs,  # type: ignore[attr-defined]
         requires=plain.scalar(requires),
+        knows=plain.scalar(knows),
     )
 
 
@@ -86,6 +91,7 @@ def entry_of(kind: Kind, plugin: str, origin: str, given: Contribution[Any]) -> 
         summary=one_line(given.summary, MAX_SUMMARY),
         controls=_checked_controls(kind, name, plugin, origin, given.knobs),
         missing=lacking(_checked_requires(name, given.requires)),
+        knows=_checked_knows(kind, name, given.knows),
     )
 
 
@@ -97,6 +103,18 @@ def _checked_requires(name: str, requires: Any) -> tuple[str, ...]:
         ):
             raise ContributionError(f"{name}: requires {excerpt(module)}, which names no module")
     return modules
+
+
+def _checked_knows(kind: Kind, name: str, knows: Any) -> tuple[str, ...]:
+    words = (knows,) if isinstance(knows, str) else tuple(knows)
+    if words and kind != "engine":
+        raise ContributionError(f"{name}: only engines know parts of a model and optimizers")
+    for word in words:
+        if word not in ABILITIES:
+            raise ContributionError(
+                f"{name}: knows {excerpt(word)}, which is none of {', '.join(ABILITIES)}"
+            )
+    return tuple(ability for ability in ABILITIES if ability in words)
 
 
 def _checked_controls(

@@ -42,12 +42,14 @@ def _work(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> f
     """Milliseconds of one step on the machine that the weights were fitted on."""
     n_embd, n_layer, vocab_size = config.n_embd, config.n_layer, config.vocab_size
     seen = tokens * batch_size
-    products = seen * (12 * n_layer * n_embd**2 + vocab_size * n_embd)
-    looks_back = n_layer * seen * tokens
+    attention, mlp = "attention" in config.parts, "mlp" in config.parts
+    squares = 4 * attention + 8 * mlp
+    products = seen * (squares * n_layer * n_embd**2 + vocab_size * n_embd)
+    looks_back = n_layer * seen * tokens * attention
     if engine == "scalar":
         linear = 2.59e-3 * products + 5.60e-3 * looks_back * n_embd
         return float(linear**_SCALAR_GROWTH)
-    rows = seen * (9 * n_layer * n_embd + vocab_size)
+    rows = seen * ((4 * attention + 5 * mlp) * n_layer * n_embd + vocab_size)
     return (
         1.66e-4 * parameter_count(config)
         + 1.76e-5 * rows

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from microgpt.config import PARTS, without
 from microgpt.surgery import Operation
 from playground.lab.edits import WEIGHTS, Edit, Edits, operations_in, text_of
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.run import Checkpoint
-from playground.lab.spec import RunSpec, SpecError
+from playground.lab.spec import OPTIMIZER_FIELD, PARTS_FIELD, RATE_FIELD, RunSpec, SpecError
 
-RATE = "optimizer.learning_rate"
+RATE = RATE_FIELD
 ENGINE = "engine"
 STEPS = "steps"
 
@@ -27,6 +28,8 @@ REPLAYED = frozenset({RATE, ENGINE, "eval_every"})
 measuring the hold-out loss changes nothing."""
 
 _WHY_ONLY_FROM_START: Mapping[str, str] = {
+    PARTS_FIELD: "a part is there from the first step on, or never",
+    OPTIMIZER_FIELD: "its moments are its own",
     "model": "the weights are those of a model of another shape",
     "tokenizer": "the weights know the tokens by their numbers",
     "dataset": "the record up to here is of these documents",
@@ -38,9 +41,9 @@ _WHY_ONLY_FROM_START: Mapping[str, str] = {
 def why_only_from_start(field: str, step: int) -> str:
     """Why this dotted setting may not change after `step` steps; "" if it may."""
     part = field.partition(".")[0]
-    if step == 0 or part in _LATER:
+    if step == 0 or (part in _LATER and field not in _WHY_ONLY_FROM_START):
         return ""
-    reason = _WHY_ONLY_FROM_START.get(part)
+    reason = _WHY_ONLY_FROM_START.get(field) or _WHY_ONLY_FROM_START.get(part)
     return f"only from step 0: {reason}" if reason else "only from step 0"
 
 
@@ -75,12 +78,27 @@ def with_edits(
     """A run's settings by section, with the learning rate and the engine in force instead of those
     at the run's start. held, operated: what is held of the weights and was done to them, in words,
     to be told among the settings in which runs differ."""
-    optimizer = {**(values.get("optimizer") or {}), "learning_rate": learning_rate}
-    # A spec that was stored before there was a choice holds out by row.
+    optimizer = {
+        "name": "adam", **(values.get("optimizer") or {}), "learning_rate": learning_rate,
+    }  # fmt: skip
+    # A spec that was stored before there was a choice holds out by row, and leaves nothing out.
+    model = values.get("model") or {}
+    model = {**model, "parts": tuple(model.get("parts", PARTS))}
     by = values.get("holdout_by", "row")
     told = {"held": held, "operated": operated}
     by_hand = {name: words for name, words in told.items() if words}
-    return {**values, "optimizer": optimizer, "holdout_by": by, "engine": engine, **by_hand}
+    return {
+        **values, "model": model, "optimizer": optimizer, "holdout_by": by, "engine": engine,
+        **by_hand,
+    }  # fmt: skip
+
+
+def value_words(setting: str, value: object) -> str:
+    """A value of a dotted setting, in words: "without attention" for parts of the model, and "–"
+    where a run has no such setting."""
+    if setting == PARTS_FIELD and isinstance(value, Sequence):
+        return without([part for part in PARTS if part not in value]) or "the whole model"
+    return "–" if value is None else str(value)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

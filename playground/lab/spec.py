@@ -15,11 +15,19 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
 
-from microgpt.config import ConfigError, ModelConfig, OptimizerConfig
+from microgpt.config import (
+    PARTS,
+    ConfigError,
+    ModelConfig,
+    ModelPart,
+    OptimizerConfig,
+    OptimizerName,
+)
 from playground.hooks.refusals import LIMITS, NUMBERS, limit
 from playground.strict import Refusal, parsed
 
@@ -65,6 +73,12 @@ def setting(
     return Field(default, ge=ge, le=le, title=label, description=help, json_schema_extra=extra)
 
 
+SGD_RATE = 0.3
+"""A learning rate at which SGD trains the default model on names well. At 1 it diverges;
+`tools/parts.py --rates` has the figures."""
+SGD_USUAL = (0.03, 0.5)
+
+
 class ModelSpec(_Frozen):
     """The shape of the GPT, all but the vocabulary, which the tokenizer decides."""
 
@@ -84,6 +98,18 @@ class ModelSpec(_Frozen):
         16, ge=1, le=1024, usual=(8, 64), label="context length",
         help="the most tokens the model looks at; documents are cut to it",
     )  # fmt: skip
+    parts: tuple[ModelPart, ...] = PARTS
+    """The parts that the model has. What is left out is so from the start, and stays."""
+
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _as_a_tuple(cls, parts: Any) -> Any:
+        return tuple(parts) if type(parts) is list else parts  # JSON has lists alone
+
+    @field_validator("parts")
+    @classmethod
+    def _in_order(cls, parts: tuple[ModelPart, ...]) -> tuple[ModelPart, ...]:
+        return tuple(part for part in PARTS if part in parts)
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> ModelSpec:
@@ -96,8 +122,9 @@ class ModelSpec(_Frozen):
 
 
 class OptimizerSpec(_Frozen):
-    """The settings of Adam, whose learning rate then follows the run's schedule."""
+    """The optimizer, whose learning rate then follows the run's schedule, and its settings."""
 
+    name: OptimizerName = "adam"
     learning_rate: float = setting(
         0.01, ge=0, le=1e12, usual=(0.0001, 0.1), label="learning rate",
         help="size of the first step; far above 0.1 training tears itself apart",
@@ -209,6 +236,28 @@ class RunSpec(_Frozen):
 
 _STORED = {"stored": True}
 """The context of a validation in which settings that are missing are those of earlier versions."""
+
+RATES: Mapping[OptimizerName, float] = {"adam": 0.01, "sgd": SGD_RATE}
+"""The learning rate that is proposed with each optimizer."""
+
+RATE_FIELD, OPTIMIZER_FIELD, PARTS_FIELD = (
+    "optimizer.learning_rate", "optimizer.name", "model.parts",
+)  # fmt: skip
+
+WITHOUT: Mapping[ModelPart, str] = {
+    "attention": "each letter is predicted from the one before it and its place alone",
+    "mlp": "the model can look back, and has no neurons to work on what it finds",
+    "positions": "the model knows which letters came before, and not in which order",
+    "norm": "nothing keeps the numbers of the stream at one size, and the loss may jump",
+    "residual": "a block's output takes the place of the stream, instead of being added",
+}
+"""What leaving out a part means, as it follows "Without attention"."""
+
+OPTIMIZER_WORDS: Mapping[OptimizerName, str] = {
+    "adam": "each gradient is divided by its usual size, so that all weights take steps alike",
+    "sgd": "each weight moves by learning rate times gradient, and nothing is remembered",
+}
+"""What an optimizer does."""
 
 LIVE_FIELDS = frozenset({"optimizer.learning_rate", "engine"})
 """Settings that a running session takes at once; every other one needs a new run."""

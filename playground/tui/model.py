@@ -15,6 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
+from microgpt.config import PARTS, ModelPart
 from playground.catalog import Catalog, Entry, KnobValue
 from playground.lab.protocol.failures import Failure, Progress
 from playground.lab.protocol.film import FilmRow
@@ -257,6 +258,8 @@ class PlaygroundModel:
         self.engine_speeds.clear()
         self.batches.clear()
         self.matrix = min(self.matrix, len(info.matrices) - 1)
+        if self.kind not in self.kinds:
+            self.kind = "weights"
         self._rewind(-1)
 
     def went_down(self, failure: Failure) -> None:
@@ -405,6 +408,22 @@ class PlaygroundModel:
             if matrix.name == self.matrix_name and matrix.kind == kind:
                 return matrix
         return None
+
+    @property
+    def kinds(self) -> tuple[MatrixKind, ...]:
+        """The views of a matrix in the open run: SGD has no moments."""
+        return MATRIX_KINDS[:3] if self.optimizer == "sgd" else MATRIX_KINDS
+
+    @property
+    def optimizer(self) -> str:
+        """The optimizer of the open run: "adam" or "sgd"."""
+        return str(self.spec["optimizer"].get("name", "adam")) if self.spec else "adam"
+
+    @property
+    def left_out(self) -> tuple[ModelPart, ...]:
+        """The parts that were left out of the open run's model."""
+        there = self.spec["model"].get("parts", PARTS) if self.spec else PARTS
+        return tuple(part for part in PARTS if part not in there)
 
     @property
     def beside(self) -> MatrixKind:

@@ -50,7 +50,7 @@ def test_help_and_wrong_usage_load_next_to_nothing(words: list[str]) -> None:
     loaded = modules(ASK.format(words=words))
     assert loaded.isdisjoint({"textual", "rich", "pydantic", "pluggy", "asyncio"})
     assert {"click", "playground"} <= loaded
-    gate = {"microgpt", "microgpt.terminal", "microgpt.shell"}
+    gate = {"microgpt", "microgpt.terminal", "microgpt.shell", "microgpt.config"}
     assert {name for name in loaded if name.startswith("microgpt")} <= gate
 
 

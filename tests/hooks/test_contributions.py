@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
+
 import pytest
 
+from microgpt import ModelConfig, OptimizerConfig, parameter_count
+from microgpt.config import PARTS
 from playground.catalog import Problem
+from playground.hooks.errors import UnableError
 from playground.hooks.registry import Registry
 
 GOOD = """
@@ -120,3 +125,41 @@ def test_the_words_of_a_knob_become_printable_lines(load_plugin):
     )
     (control,) = registry.entry("strategy", "fine").controls
     assert (control.label, control.unit, control.help) == ("x [1my", "a b", "one two")
+
+
+ENGINE = """
+from microgpt.vector_engine import VectorEngine
+
+@hookimpl
+def microgpt_engines():
+    yield Contribution(name="mine", summary="it works", factory=VectorEngine, knows=KNOWS)
+"""
+
+
+def test_an_engine_declares_what_it_knows_in_one_order(load_plugin):
+    registry = load_plugin(ENGINE.replace("KNOWS", '["sgd", "mlp", "attention"]'))
+    assert registry.entry("engine", "mine").knows == ("attention", "mlp", "sgd")
+    assert registry.entry("engine", "vector").knows[-1] == "sgd"
+    alone = load_plugin(ENGINE.replace("KNOWS", '"sgd"'), name="alone.py")
+    assert alone.entry("engine", "mine").knows == ("sgd",)
+
+
+@pytest.mark.parametrize("knows", ['("heads",)', '("sgd", 3)', "(None,)"])
+def test_what_no_engine_can_know_is_refused_with_what_one_can(load_plugin, knows):
+    problem = only_problem(load_plugin(ENGINE.replace("KNOWS", knows)))
+    assert "none of attention, mlp, positions, norm, residual, sgd" in problem.message
+
+
+def test_only_engines_know_parts(load_plugin):
+    registry = load_plugin(GOOD.replace("factory=Same", 'factory=Same, knows=("norm",)'))
+    assert "only engines" in only_problem(registry).message
+
+
+def test_an_engine_is_made_for_what_it_knows_and_for_nothing_else(load_plugin):
+    registry = load_plugin(ENGINE.replace("KNOWS", '("norm",)'))
+    weights = array("d", bytes(8 * parameter_count(ModelConfig(5))))
+    bare = ModelConfig(5, parts=tuple(part for part in PARTS if part != "norm"))
+    assert registry.make_engine("mine", bare, OptimizerConfig(), weights)
+    with pytest.raises(UnableError, match="knows no SGD: vector and scalar do") as caught:
+        registry.make_engine("mine", bare, OptimizerConfig(name="sgd"), weights)
+    assert caught.value.title == "The engine 'mine' cannot train this model"

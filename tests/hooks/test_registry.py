@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from array import array
 
 import pytest
 
+from microgpt import ModelConfig, OptimizerConfig
 from playground.api import DatasetError
 from playground.catalog import Catalog
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError, plugin_call
@@ -276,7 +278,7 @@ def test_engines_have_a_way_of_their_own(registry: Registry):
     with pytest.raises(TypeError, match="make_engine"):
         registry.make("engine", "vector")
     with pytest.raises(PluginError, match="has no method"):
-        registry.make_engine("dud", None, None, None)
+        registry.make_engine("dud", ModelConfig(5), OptimizerConfig(), array("d"))
 
 
 # ---------------------------------------------------------------- plugin_call

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from microgpt import ModelConfig, parameter_count
+from microgpt import ModelConfig, initial_weights, parameter_count
 from microgpt.anatomy import dissect, split
+from microgpt.config import PARTS, ModelPart, without
 from microgpt.patching import logit_difference, patches, recovered, stage_names
 
 Place = tuple[str, int]
@@ -115,3 +117,23 @@ def test_texts_of_other_lengths_and_other_models_are_refused() -> None:
         next(patches(one, dissect(config, weights, [4, 0, 1, 4]), 0, 1))
     with pytest.raises(ValueError, match="two models"):
         next(patches(one, dissect(config, [0.2] * len(weights), [4, 1, 4]), 0, 1))
+
+
+@pytest.mark.parametrize(
+    "left_out", [left for count in range(6) for left in combinations(PARTS, count)], ids=without
+)
+def test_patching_follows_a_model_that_lacks_parts(left_out: tuple[ModelPart, ...]) -> None:
+    """Putting in the stream where the two runs part gives the clean answer at every stage."""
+    there = tuple(part for part in PARTS if part not in left_out)
+    config = ModelConfig(5, n_embd=4, n_head=1, n_layer=2, block_size=6, parts=there)
+    weights = [5 * w for w in initial_weights(config, random.Random(3))]
+    clean, corrupt = (dissect(config, weights, [4, *text, 0]) for text in ([1, 2], [1, 3]))
+    last = len(clean.tokens) - 1
+    names = stage_names(clean)
+    found = {(stage, at): value for stage, at, value in patches(clean, corrupt, 0, 1)}
+    assert set(found) == {(stage, at) for stage in range(len(names)) for at in range(last + 1)}
+    right = pytest.approx(logit_difference(clean, 0, 1), abs=1e-9)
+    for stage, name in enumerate(names):
+        # The texts differ at the last position alone, and the one head is all of attention.
+        if " head " not in name or "residual" not in there:
+            assert found[stage, last] == right, name

@@ -250,7 +250,7 @@ def test_an_error_in_the_function_tells_its_line_and_leaves_nothing_changed(
 ) -> None:
     before = [dict(vars(each)) for each in (Value, scalar_engine)]
     collecting = gc.isenabled()
-    fails = edited(lambda source: source.replace("    x = rmsnorm(x)\n\n", "    x = x.nothing\n\n"))
+    fails = edited(lambda source: source.replace("    x = norm(x)\n\n", "    x = x.nothing\n\n"))
     for follow in (
         lambda: Graph(SMALL, WEIGHTS, TEXT, fails),
         lambda: run_lines(ANATOMY, 1, fails),

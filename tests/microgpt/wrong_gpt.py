@@ -35,7 +35,7 @@ WRONG = {
     "scores whose scale the gradient forgets":
         ("attn / head_dim**0.5", "attn + (attn.data / head_dim**0.5 - attn.data)"),
     "a first norm taken for a constant scale":
-        ("x = rmsnorm(x)\n\n        for",
+        ("x = norm(x)\n\n        for",
          "x = [a * (b.data / a.data) for a, b in zip(x, rmsnorm(x), strict=True)]\n\n        for"),
 }  # fmt: skip
 """Ten mistakes, each as what stands in `gpt`, and what stands there instead."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from dataclasses import replace
 
 from microgpt import (
     Decoder,
@@ -14,9 +15,58 @@ from microgpt import (
     VectorEngine,
     parameter_layout,
 )
+from microgpt.config import ABILITIES, PARTS
 from tests.microgpt.wrong_gpt import CUT_KEYS, wrong_engine
 
 Documents = Sequence[Sequence[int]]
+
+
+# ---------------------------------------------------------------- what it declares to know
+
+
+class NormalizesAnyway(VectorEngine):
+    """Declares to know a model without norm, and normalizes as ever."""
+
+    KNOWS = ABILITIES
+
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        parts = tuple(part for part in PARTS if part in config.parts or part == "norm")
+        super().__init__(replace(config, parts=parts), optimizer, weights)
+        self.config = config
+
+
+class NoGradientPastTheBlock(VectorEngine):
+    """Takes the model without attention for one whose blocks have no residual, going back."""
+
+    KNOWS = ABILITIES
+
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        losses = super().loss_and_gradients(documents)
+        if "attention" not in self.config.parts and "mlp" in self.config.parts:
+            gradients = self.read("gradients")
+            wte = parameter_layout(self.config)[0].slice
+            gradients[wte] = array("d", [0.0] * len(gradients[wte]))
+            self.write("gradients", gradients)
+        return losses
+
+
+class AdamAnyway(VectorEngine):
+    """Declares to know SGD, and trains by Adam."""
+
+    KNOWS = ABILITIES
+
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        super().__init__(config, replace(optimizer, name="adam"), weights)
+
+
+class KnowsAll(VectorEngine):
+    """Keeps what it declares."""
+
+    KNOWS = ABILITIES
 
 
 # ---------------------------------------------------------------- arithmetic

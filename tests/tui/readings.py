@@ -6,9 +6,10 @@ from array import array
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import microgpt
-from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.config import PARTS, ModelConfig, ModelPart, OptimizerConfig
 from microgpt.parameters import initial_weights
 from microgpt.trainer import Trainer, shuffle
 from microgpt.vector_engine import VectorEngine
@@ -29,10 +30,15 @@ SYMBOLS = [*LETTERS, "·"]
 
 @cache
 def trained(
-    steps: int = 60, n_embd: int = 16, n_head: int = 4, n_layer: int = 1, block_size: int = 16
+    steps: int = 60,
+    n_embd: int = 16,
+    n_head: int = 4,
+    n_layer: int = 1,
+    block_size: int = 16,
+    parts: tuple[ModelPart, ...] = PARTS,
 ) -> tuple[ModelConfig, tuple[float, ...]]:
     """A model after so many steps on a few names, and its weights."""
-    config = ModelConfig(BOS + 1, n_embd, n_head, n_layer, block_size)
+    config = ModelConfig(BOS + 1, n_embd, n_head, n_layer, block_size, parts)
     names = Path(microgpt.__file__).with_name("names.txt").read_text().split()[:2000]
     rng = shuffle(names, 42)
     documents = [encode(name) for name in names]
@@ -94,5 +100,5 @@ def last_step(look: Look) -> StepReading:
     return reading
 
 
-def microscope(steps: int = 60, **sizes: int) -> ScriptedMicroscope:
+def microscope(steps: int = 60, **sizes: Any) -> ScriptedMicroscope:
     return ScriptedMicroscope(*trained(steps, **sizes))

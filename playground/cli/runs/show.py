@@ -18,6 +18,7 @@ from playground.cli.listing import Row, marked, print_rows
 from playground.cli.runs.film import print_film
 from playground.cli.runs.list import as_json_text, opened, places
 from playground.lab.edits import WEIGHTS, Edits
+from playground.lab.fork import value_words
 from playground.lab.protocol.film import next_row
 from playground.lab.protocol.observation import recorded_parts
 from playground.lab.protocol.probes import ProbeError, ProbeSet
@@ -76,6 +77,7 @@ def _about(store: Store, record: RunRecord, place: runlist.Place) -> dict[str, A
     metrics = {label: one for label, one in record.measured.items() if label != HELD_OUT_ERROR}
     return {
         **dataclasses.asdict(row),
+        "model": runlist.model_words(row),
         "state": runlist.standing(row, place).words,
         "parents": parents,
         "children": [child.id for child in store.children(row.id)],
@@ -166,19 +168,15 @@ def _lines(about: dict[str, Any]) -> Iterator[Row]:
     yield from _lineage(about)
     yield "Settings", ""
     yield "  data set", about["dataset"]
-    for field in ("tokenizer", "engine", "schedule", "seed", "learning_rate", "batch_size"):
+    for field in (
+        "tokenizer", "engine", "schedule", "seed", "optimizer", "learning_rate", "batch_size",
+    ):  # fmt: skip
         yield f"  {field.replace('_', ' ')}", str(about[field])
-    yield (
-        "  model",
-        (
-            f"{many(about['n_layer'], 'layer')}, width {about['n_embd']}, "
-            f"{many(about['n_head'], 'head')}, context {about['block_size']}: "
-            f"{about['parameters']:,} parameters"
-        ),
-    )
+    yield "  model", about["model"]
     yield f"Unlike {about['compared_with']}", "" if about["different"] else "nothing"
     for one in about["different"]:
-        yield f"  {one['field']}", f"{_value(one['before'])} → {_value(one['now'])}"
+        before, now = (value_words(one["field"], one[name]) for name in ("before", "now"))
+        yield f"  {one['field']}", f"{before} → {now}"
     for one in about["edits"]:
         if one["field"] not in WEIGHTS:
             said = f"{_value(one['value'])} from step {one['step']:,} on, by hand"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from microgpt.anatomy import Anatomy, Stage, lens, stages
+from microgpt.config import absent
 from microgpt.terminal import printable
 from playground.api import (
     Contribution,
@@ -51,6 +52,8 @@ class Attention:
         if isinstance(seen, str):
             return [seen]
         layers = seen.anatomy.layers
+        if "attention" not in seen.anatomy.config.parts:
+            return _within([absent("attention")], width, height)
         layer = min(self.layer, len(layers) - 1)
         heads = layers[layer].attn_weights
         names = [_name(token) for token in seen.tokens]

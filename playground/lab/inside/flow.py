@@ -12,12 +12,14 @@ MOST = 256
 
 
 def flow(look: Look, anatomy: Anatomy) -> FlowReading:
-    """Every stage at the chosen position, in the order of the computation."""
+    """Every stage at the chosen position, in the order of the computation. What was left out of the
+    model has none."""
     p = look.position
     token, weights = anatomy.tokens[p], anatomy.weights
-    stages = [
-        _stage("wte[token]", weights["wte"][token], matrix="wte", row=token),
-        _stage("wpe[position]", weights["wpe"][p], matrix="wpe", row=p),
+    stages = [_stage("wte[token]", weights["wte"][token], matrix="wte", row=token)]
+    if "wpe" in weights:
+        stages.append(_stage("wpe[position]", weights["wpe"][p], matrix="wpe", row=p))
+    stages += [
         _stage("embeddings", anatomy.embeddings[p]),
         _stage("x", anatomy.x[p], view="depth"),
     ]
@@ -41,25 +43,29 @@ def _layer(number: int, layer: LayerAnatomy, p: int) -> list[FlowStage]:
         full = f"layer{number}.{matrix}" if matrix else ""
         return _stage(name, values, layer=number, head=head, matrix=full, view=view)
 
-    found = [
-        stage("x_attn", layer.x_attn[p]),
-        stage("q", layer.q[p], "attn_wq"),
-        stage("k", layer.k[p], "attn_wk"),
-        stage("v", layer.v[p], "attn_wv"),
-    ]
+    found = []
+    if layer.heads:
+        found += [
+            stage("x_attn", layer.x_attn[p]),
+            stage("q", layer.q[p], "attn_wq"),
+            stage("k", layer.k[p], "attn_wk"),
+            stage("v", layer.v[p], "attn_wv"),
+        ]
     for h, (looks, writes) in enumerate(zip(layer.attn_weights, layer.heads, strict=True)):
         found += [
             stage("attn_weights", looks[p], view="attention", head=h),
             stage("head", writes[p], "attn_wo", "attention", h),
         ]
-    return [
-        *found,
-        stage("x_mid", layer.x_mid[p], view="depth"),
-        stage("x_mlp", layer.x_mlp[p]),
-        stage("activation", layer.activation[p], "mlp_fc1", "neurons"),
-        stage("mlp", layer.mlp[p], "mlp_fc2", "neurons"),
-        stage("x_out", layer.x_out[p], view="depth"),
-    ]
+    if layer.heads:
+        found.append(stage("x_mid", layer.x_mid[p], view="depth"))
+    if layer.mlp:
+        found += [
+            stage("x_mlp", layer.x_mlp[p]),
+            stage("activation", layer.activation[p], "mlp_fc1", "neurons"),
+            stage("mlp", layer.mlp[p], "mlp_fc2", "neurons"),
+            stage("x_out", layer.x_out[p], view="depth"),
+        ]
+    return found
 
 
 def _stage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 from microgpt.anatomy import Anatomy
@@ -48,7 +49,11 @@ def _words(value: Any) -> str:
         return f"slice({', '.join(str(part) for part in parts if part is not None)})"
     if isinstance(value, Mapping):
         return f"{len(value)} by name: {', '.join(map(str, value))}"[:_WORDS]
+    if isinstance(value, FunctionType):
+        return f"the function {value.__name__}"[:_WORDS]
     if isinstance(value, Sequence) and not isinstance(value, str):
+        if value and all(isinstance(one, str) for one in value):
+            return ", ".join(value)[:_WORDS]
         return f"{type(value).__name__} of {len(value)}"
     if isinstance(value, str | int) or value is None:
         return repr(value)[:_WORDS]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from microgpt.anatomy import Anatomy, dissect
-from microgpt.config import ModelConfig
+from microgpt.config import ModelConfig, ModelPart, absent
 from microgpt.graph import NoSuchNumberError
 from microgpt.trace import LARGEST, TooLargeError
 from playground.api import UnknownTextError
@@ -29,10 +29,13 @@ from playground.lab.protocol.inside import (
     Position,
     Reading,
     Shape,
+    View,
 )
 from playground.lab.protocol.step import StepReading
 from playground.lab.run.data import Encoder
 
+_OF_A_PART: Mapping[View, ModelPart] = {"attention": "attention", "neurons": "mlp"}
+"""The views that show a part of the model that may have been left out."""
 _MOST_CHARACTERS = 1_000
 """Characters of a text that go back to the screen."""
 
@@ -71,8 +74,9 @@ class Microscope:
         began = time.perf_counter()
         config = self._config
         shape = Shape(
-            config.vocab_size, config.block_size, config.n_embd, config.n_head, config.n_layer
-        )
+            config.vocab_size, config.block_size, config.n_embd, config.n_head, config.n_layer,
+            config.parts,
+        )  # fmt: skip
         text = moment.document if look.text is None else look.text
         nothing = Inside(
             look, moment.step, moment.epoch, text[:_MOST_CHARACTERS], shape, (), 0, None
@@ -98,8 +102,13 @@ class Microscope:
         if not all(map(math.isfinite, anatomy.losses)):
             notices.append("the model has numbers that are not finite (nan, inf): it has diverged")
         reading, trouble = None, ""
+        wanted = _OF_A_PART.get(look.view)
         try:
-            reading = self._reading(look, anatomy, moment, autopsy)
+            if wanted is None or wanted in config.parts:
+                reading = self._reading(look, anatomy, moment, autopsy)
+            else:
+                words = absent(wanted)
+                trouble = f"{words[:1].upper()}{words[1:]}: there is nothing to see here."
         except TooLargeError as error:
             trouble = (
                 f"This view makes each number one by one. There would be about "

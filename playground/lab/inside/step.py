@@ -144,6 +144,7 @@ class Autopsy:
             ),
             check=check,
             engine=self._training.engine_name,
+            optimizer=training.spec.optimizer.name,
         )  # fmt: skip
 
     def _losses(

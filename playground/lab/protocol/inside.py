@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from microgpt.config import PARTS
 from playground.lab.protocol.step import StepReading
 
 View = Literal["flow", "attention", "depth", "credit", "neurons", "lines", "number", "step"]
@@ -90,6 +91,8 @@ class Shape:
     n_embd: int
     n_head: int
     n_layer: int
+    parts: tuple[str, ...] = PARTS
+    """The parts of the model that are there, as in ModelConfig."""
 
     @property
     def head_dim(self) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from microgpt.config import OptimizerName
 from microgpt.gradient_check import GradientCheck
 from playground.lab.protocol.surgery import Difference
 
@@ -68,7 +69,7 @@ class WeightUpdate:
     delta: float
     gradient: float
     denominator: float
-    """√v̂ + ε, by which the update is divided."""
+    """√v̂ + ε, by which the update is divided; 1 with SGD."""
     tokens: tuple[float, ...]
     """By token of the step."""
     steps: tuple[tuple[int, float], ...]
@@ -116,6 +117,7 @@ class StepReading:
     """The gradient check, for the engine at work and the documents of the step."""
     engine: str
     """The name of that engine."""
+    optimizer: OptimizerName = "adam"
 
     @property
     def change(self) -> float:

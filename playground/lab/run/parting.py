@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from microgpt.config import PARTS
 from playground.catalog import BUILTIN
 from playground.lab.protocol.run import Notice
 from playground.lab.run.data import Encoder
@@ -64,6 +65,7 @@ def _comparable(spec: RunSpec) -> bool:
     return (
         _is(spec.tokenizer, "char")
         and _is(spec.schedule, "linear")
+        and spec.model.parts == PARTS
         and spec.optimizer == _LIKE_MICROGPT.optimizer.model_copy(update=adam)
         and (
             _is(spec.dataset, "names")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from microgpt.config import ConfigError, ModelConfig
+from microgpt.config import ConfigError, ModelConfig, needs
 from microgpt.parameters import initial_weights, parameter_count, parameter_layout
 from microgpt.trainer import shuffle
 from playground.api import DatasetError, UnknownTextError
@@ -109,7 +109,7 @@ def _open(
     # What can be refused at once is refused before the slow parts.
     name = engine_of(spec, checkpoint)
     if checkpoint is None:
-        registry.entry("engine", name)
+        registry.able(name, needs(spec.model.config(1), spec.optimizer.config()))
     dataset, data_guard = _make(registry, "dataset", spec.dataset, follows, activity)
     tokenizer, tokenizer_guard = _make(registry, "tokenizer", spec.tokenizer, follows, activity)
     schedule, schedule_guard = _make(registry, "schedule", spec.schedule, follows, activity)

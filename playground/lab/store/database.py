@@ -12,6 +12,7 @@ from pathlib import Path
 
 from playground.hooks.errors import one_line
 from playground.lab.store.errors import damaged, explained
+from playground.lab.store.rows import left_out, optimizer
 from playground.lab.store.schema import (
     application_id_of,
     check_header,
@@ -130,7 +131,10 @@ def _connected(path: Path, create: bool, timeout: float) -> sqlite3.Connection:
     )
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
-        connection.create_function("has", 2, has, deterministic=True)
+        for name, count, function in (
+            ("has", 2, has), ("left_out", 1, left_out), ("optimizer", 1, optimizer),
+        ):  # fmt: skip
+            connection.create_function(name, count, function, deterministic=True)
         if version_of(connection) == 0:
             _create(connection, path)
         check_ours(path, application_id_of(connection), version_of(connection))

@@ -7,6 +7,7 @@ import time
 from array import array
 from dataclasses import dataclass, replace
 
+from microgpt.config import PARTS
 from playground.lab.floats import as_bytes, floats_of
 from playground.lab.store.database import Database
 from playground.lab.store.errors import missing
@@ -109,6 +110,7 @@ def _beginning(spec: str) -> list[object]:
     """The settings that determine step 0: the first weights and what is measured of them."""
     stored = fields(parsed(spec, "the settings"), "the settings")
     values = {"holdout_by": "row", **stored}  # as RunSpec.parse has it
+    values["model"] = {"parts": list(PARTS), **fields(values.get("model") or {}, "model")}
     names = ("dataset", "tokenizer", "model", "seed", "holdout", "holdout_by")
     return [values.get(name) for name in names]
 

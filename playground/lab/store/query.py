@@ -26,9 +26,10 @@ ALIASES = {
     "batch": "batch_size",
     "val": "heldout",
     "bits": "bits_per_character",
+    "without": "left_out",
 }
 TEXTS = frozenset({"uid", "name", "note", "dataset", "tokenizer", "engine", "schedule", "status",
-                   "owner"})  # fmt: skip
+                   "owner", "left_out", "optimizer"})  # fmt: skip
 AGES = frozenset({"created", "touched"})
 NULLABLE = frozenset({"parent", "fork_step", "loss", "heldout", "bits_per_character"})
 FRACTIONS = frozenset({"learning_rate", "loss", "heldout", "bits_per_character"})

@@ -163,6 +163,9 @@ class RunRow:
     """A name for whoever has the run open: "process 4711 on laptop"; empty if it was closed."""
     bits_per_character: float | None = None
     """The latest hold-out loss in bits a character; None if that is not known."""
+    left_out: str = ""
+    """The parts that the model leaves out, "attention, norm"; "" for a whole model."""
+    optimizer: str = "adam"
 
 
 @dataclass(frozen=True, slots=True)

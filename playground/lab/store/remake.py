@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from microgpt.config import PARTS
 from microgpt.shell import shell_word
 from playground.catalog import BUILTIN
 from playground.hooks.sources import expanded
 from playground.lab.edits import WEIGHTS, Edit, Edits, operations_in
 from playground.lab.fork import flat
 from playground.lab.paths import sha256_of
-from playground.lab.spec import Choice, RunSpec, SpecError
+from playground.lab.spec import PARTS_FIELD, Choice, RunSpec, SpecError
 from playground.lab.store.records import RunRecord
 
 _OPTIONS = {
@@ -26,6 +27,7 @@ _OPTIONS = {
     "model.n_layer": "--n-layer",
     "model.block_size": "--block-size",
     "steps": "--steps",
+    "optimizer.name": "--optimizer",
     "optimizer.learning_rate": "--learning-rate",
     "batch_size": "--batch-size",
     "seed": "--seed",
@@ -152,7 +154,10 @@ def _words(settings: RunSpec) -> tuple[list[str], list[str]]:
     for field, value in present.items():
         if value == default[field]:
             continue
-        if field not in _OPTIONS:
+        if field == PARTS_FIELD:
+            for part in PARTS:
+                words += [] if part in value else ["--leave-out", part]
+        elif field not in _OPTIONS:
             unsaid.append(f"{field.replace('_', ' ')} is {value}, for which there is no option")
         else:
             words += [_OPTIONS[field], shell_word(str(value))]

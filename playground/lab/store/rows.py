@@ -10,8 +10,10 @@ import time
 import uuid
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, get_args
 
+from microgpt.config import PARTS
 from playground.lab.floats import as_bytes, check_pairs, floats_of
 from playground.lab.protocol.film import FilmRow, FilmText, has_row
 from playground.lab.protocol.probes import ProbeAnswers
@@ -20,7 +22,12 @@ from playground.lab.store.records import NewRun, PluginUse, RunRow, RunStatus, S
 from playground.strict import Refusal, fields, flag, items, number, parsed, shown, text_of, whole
 
 ROW_FIELDS = tuple(field.name for field in dataclasses.fields(RunRow))
-_COMPUTED = {"bits_per_character": "(runs.heldout * runs.bits_per_nat)"}
+_SPEC = "(SELECT spec FROM details WHERE run = runs.id)"
+_COMPUTED = {
+    "bits_per_character": "(runs.heldout * runs.bits_per_nat)",
+    "left_out": f"left_out({_SPEC})",
+    "optimizer": f"optimizer({_SPEC})",
+}
 
 
 def column_of(field: str) -> str:
@@ -60,6 +67,34 @@ def row_of(values: Sequence[object]) -> RunRow:
     if not _UID.fullmatch(row.uid) or row.status not in _STATUSES:
         raise Refusal(f"run {row.id} has no uid, or no status")
     return row
+
+
+@lru_cache(4096)
+def left_out(spec: object) -> str:
+    """What the model of a RunSpec as JSON leaves out, "attention, norm"; "" for a whole model, for
+    a spec of before there was a choice, and for what is no spec."""
+    if not isinstance(spec, str) or _WHOLE in spec or '"parts"' not in spec:
+        return ""
+    try:
+        there = json.loads(spec)["model"]["parts"]
+        return ", ".join(part for part in PARTS if part not in there)
+    except (ValueError, LookupError, TypeError):
+        return ""
+
+
+@lru_cache(4096)
+def optimizer(spec: object) -> str:
+    """The optimizer of a RunSpec as JSON; "adam" where none is named."""
+    if not isinstance(spec, str) or '"sgd"' not in spec:
+        return "adam"
+    try:
+        return "sgd" if json.loads(spec)["optimizer"]["name"] == "sgd" else "adam"
+    except (ValueError, LookupError, TypeError):
+        return "adam"
+
+
+_WHOLE = f'"parts":{json.dumps(PARTS, separators=(",", ":"))}'
+"""As a RunSpec as JSON has it."""
 
 
 def clean(text: str) -> str:

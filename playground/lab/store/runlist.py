@@ -86,8 +86,22 @@ def standing(row: RunRow, place: Place) -> Standing:
 
 
 def shape(row: RunRow) -> str:
-    """The model in a word: layers, embedding width, heads, context length."""
-    return f"L{row.n_layer} W{row.n_embd} H{row.n_head} C{row.block_size}"
+    """The model in a word: layers, embedding width, heads if it has attention, context length."""
+    heads = f"H{row.n_head} " if _has_heads(row) else ""
+    return f"L{row.n_layer} W{row.n_embd} {heads}C{row.block_size}"
+
+
+def model_words(row: RunRow) -> str:
+    """The model in words: "1 layer, 4 heads, 16 wide, context 16: 4,192 parameters"."""
+    sizes = [many(row.n_layer, "layer")]
+    sizes += [many(row.n_head, "head")] if _has_heads(row) else []
+    sizes += [f"{row.n_embd} wide", f"context {row.block_size}"]
+    lacks = f", without {row.left_out}" if row.left_out else ""
+    return f"{', '.join(sizes)}: {row.parameters:,} parameters{lacks}"
+
+
+def _has_heads(row: RunRow) -> bool:
+    return "attention" not in row.left_out.split(", ")
 
 
 def steps(row: RunRow, room: int | None = None) -> str:
@@ -102,6 +116,8 @@ def steps(row: RunRow, room: int | None = None) -> str:
 SETTINGS: Mapping[str, Callable[[Any], str]] = {
     "dataset": str,
     "tokenizer": str,
+    "left_out": lambda parts: f"without {parts}" if parts else "whole model",
+    "optimizer": {"adam": "Adam", "sgd": "SGD"}.__getitem__,
     "n_layer": lambda count: many(count, "layer"),
     "n_embd": "{} wide".format,
     "n_head": lambda count: many(count, "head"),

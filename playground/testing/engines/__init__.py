@@ -6,7 +6,7 @@ long (larger models, 200 steps), the vector engine, which is held to it by this 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from microgpt.collector import collector_paused
@@ -20,6 +20,7 @@ from playground.testing.engines.making import CLAUSES as MAKING
 from playground.testing.engines.manners import CLAUSES as MANNERS
 from playground.testing.engines.moves import check_moves, move_checks
 from playground.testing.engines.nonfinite import CLAUSES as NONFINITE
+from playground.testing.engines.parts import CLAUSES as PARTS
 from playground.testing.engines.refusals import CLAUSES as REFUSALS
 from playground.testing.engines.state import CLAUSES as STATE
 from playground.testing.engines.subject import Clause, Subject
@@ -35,20 +36,26 @@ CLAUSES: tuple[Clause, ...] = (
     *NONFINITE,
     *MANNERS,
     *BULK,
+    *PARTS,
     *LONG_CLAUSES,
 )
 """The most telling checks come first and the slowest last, since a run may have little time."""
 
 
 def engine_checks(
-    factory: EngineFactory, name: str = "", small: bool | None = None
+    factory: EngineFactory,
+    name: str = "",
+    small: bool | None = None,
+    knows: Sequence[str] = (),
 ) -> tuple[Check, ...]:
     """The checks of one engine, which is not made before a check is called.
 
     name: stands before the names of the checks. small: use fewer and smaller models and shorter
-    runs, for an engine that needs tens of milliseconds a step; None times a step to decide.
+    runs, for an engine that needs tens of milliseconds a step; None times a step to decide. knows:
+    what the engine declares to know beside the whole model and Adam, as `Contribution.knows` has
+    it; the engine is held to that.
     """
-    subject = Subject(factory, name, small)
+    subject = Subject(factory, name, small, knows)
     return tuple(
         Check(
             clause.name,

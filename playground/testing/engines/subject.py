@@ -27,9 +27,17 @@ SLOW = 0.02
 class Subject:
     """The factory of the engine under test, and the size of the checks."""
 
-    def __init__(self, factory: EngineFactory, name: str = "", small: bool | None = None) -> None:
+    def __init__(
+        self,
+        factory: EngineFactory,
+        name: str = "",
+        small: bool | None = None,
+        knows: Sequence[str] = (),
+    ) -> None:
         self.factory = factory
         self.name = name
+        self.knows = tuple(knows)
+        """What the engine declares to know beside the whole model and Adam."""
         self._small = small
 
     def make(

@@ -265,9 +265,8 @@ class Making:
             self._engine_refused(key, error.failure)
         else:
             model.engine_troubles.pop(key, None)
-            context.say(
-                Remark(f"The {name} engine goes on", "It took over the weights and Adam's moments.")
-            )
+            moments = " and Adam's moments" if model.optimizer == "adam" else ""
+            context.say(Remark(f"The {name} engine goes on", f"It took over the weights{moments}."))
         finally:
             if self._first is mine:
                 model.making = None

@@ -7,11 +7,13 @@ from typing import ClassVar, Unpack
 
 from textual.binding import Binding, BindingType
 
+from microgpt.config import ModelPart, without
 from playground.lab.protocol.run import Matrix
 from playground.tui.widgets.line_widget import WidgetOptions
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import SHADES, Hit, Line, Sheet
 from playground.tui.widgets.text import fit
+from playground.widths import wrap
 
 WIDTH = 30
 """Cells that the map takes."""
@@ -51,9 +53,16 @@ class ArchitectureMap(Sheet, can_focus=True):
         self._order: list[int] = []
         self._chosen = 0
 
-    def show_map(self, matrices: Sequence[Matrix], pulls: Mapping[str, float], chosen: int) -> None:
-        """Draw the map. chosen: the matrix that is looked at, by its place."""
-        lines, places = drawn(matrices, pulls, chosen)
+    def show_map(
+        self,
+        matrices: Sequence[Matrix],
+        pulls: Mapping[str, float],
+        chosen: int,
+        left_out: Sequence[ModelPart] = (),
+    ) -> None:
+        """Draw the map. chosen: the matrix that is looked at, by its place. left_out: the parts
+        that the model lacks."""
+        lines, places = drawn(matrices, pulls, chosen, left_out)
         self._order = [place for place in places if place is not None]
         self._chosen = chosen
         room = max(1, self.size.height)
@@ -75,7 +84,10 @@ class ArchitectureMap(Sheet, can_focus=True):
 
 
 def drawn(
-    matrices: Sequence[Matrix], pulls: Mapping[str, float], chosen: int
+    matrices: Sequence[Matrix],
+    pulls: Mapping[str, float],
+    chosen: int,
+    left_out: Sequence[ModelPart] = (),
 ) -> tuple[list[Line], list[int | None]]:
     """The lines of the map, and for each the place of its matrix, if it has one. The layers other
     than the chosen one take a line each."""
@@ -90,6 +102,7 @@ def drawn(
         lines.append([(text, "muted")])
         places.append(None)
 
+    norm = "" if "norm" in left_out else "norm → "
     passed: set[str] = set()
     for place in sorted(range(len(matrices)), key=lambda at: _order(matrices[at].name)):
         matrix = matrices[place]
@@ -104,9 +117,9 @@ def drawn(
                 places.append(place)
             continue
         if part == "attn_wq":
-            words(f"→ norm → {layer} attention")
+            words(f"→ {norm}{layer} attention")
         elif part == "mlp_fc1":
-            words("→ norm → mlp")
+            words(f"→ {norm}{f'{layer} ' if 'attention' in left_out else ''}mlp")
         elif part == "lm_head":
             words("→ the next token")
         here = place == chosen
@@ -116,6 +129,8 @@ def drawn(
         )  # fmt: skip
         places.append(place)
     words("pull: rms of the last gradient")
+    for line in wrap(without(left_out), WIDTH):
+        words(line)
     return lines, places
 
 

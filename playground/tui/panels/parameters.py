@@ -15,7 +15,6 @@ from playground.tui.explain.words import KIND_SENTENCES, SENTENCES
 from playground.tui.model import (
     KIND_LABELS,
     KIND_NAMES,
-    MATRIX_KINDS,
     PlaygroundModel,
     describe_row_and_column,
     row_labels,
@@ -98,7 +97,9 @@ class ParametersPanel(Panel):
         architecture = self.query_one(ArchitectureMap)
         model.map_shown = bool(architecture.display)
         if model.map_shown and model.frame is not None:
-            architecture.show_map(model.info.matrices, model.frame.pulls, model.matrix)
+            architecture.show_map(
+                model.info.matrices, model.frame.pulls, model.matrix, model.left_out
+            )
 
     def _show_map(self, selector: str, kind: MatrixKind) -> None:
         matrix = self._model.matrix_frame(kind)
@@ -202,7 +203,7 @@ class MatrixLine(Words):
         ]
         self._places: list[tuple[int, int, MatrixKind]] = []
         x = Content.assemble(*parts).cell_length
-        for kind in MATRIX_KINDS:
+        for kind in model.kinds:
             label = KIND_LABELS[kind]
             chosen = kind == model.kind
             text = f"‹{label}›" if chosen else f" {label} "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from microgpt.config import without
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.frames import Frame
 from playground.tui.interpretation import interpret
@@ -78,6 +79,12 @@ def _ratio(model: PlaygroundModel) -> str:
     return f", {times(ratio)}× scalar" if ratio and model.engine != "scalar" else ""
 
 
+def _unlike_microgpt(model: PlaygroundModel) -> list[str]:
+    """What the model leaves out, and an optimizer that is not Adam; nothing as a rule."""
+    words = [without(model.left_out)] if model.left_out else []
+    return [*words, "SGD"] if model.optimizer == "sgd" else words
+
+
 class TitleLine(Words):
     """The first line: program, data set, tokenizer, size, engine, seed, run."""
 
@@ -89,6 +96,7 @@ class TitleLine(Words):
             return
         spec = model.spec
         shape = spec["model"]
+        heads = "" if "attention" in model.left_out else f"{shape['n_head']} heads, "
         pieces: list[Piece] = [
             name,
             (0, Content.styled(fit(visible(info.dataset_title), 28).rstrip(), "bold")),
@@ -97,10 +105,11 @@ class TitleLine(Words):
             (
                 4,
                 Content(
-                    f"{shape['n_layer']} layer{'s'[: shape['n_layer'] > 1]}, "
-                    f"{shape['n_head']} heads, {shape['n_embd']} wide"
+                    f"{shape['n_layer']} layer{'s'[: shape['n_layer'] > 1]}, {heads}"
+                    f"{shape['n_embd']} wide"
                 ),
             ),
+            *((1, Content(words)) for words in _unlike_microgpt(model)),
             (2, Content(f"{visible(model.engine)[:24]} engine{_ratio(model)}")),
             (3, Content(f"seed {spec['seed']}")),
         ]

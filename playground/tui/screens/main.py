@@ -23,7 +23,7 @@ from playground.tui.control.run_actions import RunActions
 from playground.tui.dialogs import Dialogs
 from playground.tui.explain.reading import word_at
 from playground.tui.explain.words import KEYS, TOP
-from playground.tui.model import AXES, MATRIX_KINDS
+from playground.tui.model import AXES
 from playground.tui.panels.dataset import DatasetPanel
 from playground.tui.panels.focus_keys import keys_for
 from playground.tui.panels.keybar import KeyBar
@@ -303,8 +303,8 @@ class MainScreen(RunActions, Screen[None]):
             self.show_matrix((self.model.matrix + by) % len(self.model.info.matrices))
 
     def action_kind(self) -> None:
-        at = MATRIX_KINDS.index(self.model.kind)
-        self.show_matrix(kind=MATRIX_KINDS[(at + 1) % len(MATRIX_KINDS)])
+        kinds = self.model.kinds
+        self.show_matrix(kind=kinds[(kinds.index(self.model.kind) + 1) % len(kinds)])
 
     def on_parameters_panel_matrix_chosen(self, event: ParametersPanel.MatrixChosen) -> None:
         self.show_matrix(event.place)

@@ -214,7 +214,7 @@ def test_show_says_what_is_unlike_the_usual_and_what_became_of_it(play: Play) ->
     assert "optimizer.learning_rate" in said and "0.01 → 0.05" in said
     assert "1 to 20" in said and "Samples after step 20" in said
     assert "builtin:vector" in said
-    assert "1 layer, width 4, 2 heads, context 4" in said
+    assert "1 layer, 2 heads, 4 wide, context 4" in said
 
 
 @pytest.fixture

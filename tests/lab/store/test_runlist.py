@@ -131,3 +131,16 @@ def test_runs_that_are_alike_or_alone_are_told_by_nothing() -> None:
 def test_of_two_values_that_are_as_usual_the_older_run_has_the_usual_one() -> None:
     rows = [row(2, seed=7), row(1)]
     assert runlist.unlike(rows) == runlist.unlike(rows[::-1]) == {1: "seed 42", 2: "seed 7"}
+
+
+def test_what_a_model_leaves_out_tells_a_run_from_others_and_is_not_listed_as_there() -> None:
+    blind = dataclasses.replace(
+        ROW, id=2, left_out="attention, norm", optimizer="sgd", parameters=3168
+    )
+    told = runlist.unlike([ROW, dataclasses.replace(ROW, id=3), blind])
+    assert told[2] == "without attention, norm, SGD"
+    assert told[1] == "whole model, Adam"
+    assert runlist.shape(blind) == runlist.shape(ROW).replace(f" H{ROW.n_head}", "")
+    words = runlist.model_words(blind)
+    assert "head" not in words and words.endswith("3,168 parameters, without attention, norm")
+    assert runlist.shape(dataclasses.replace(ROW, left_out="mlp")) == runlist.shape(ROW)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from textual.screen import Screen
 
+from microgpt.config import ABILITIES
 from playground.catalog import Catalog, Control, Entry, Plugin, Problem
 from playground.lab.protocol.frames import Frame, Metrics
 from playground.lab.protocol.run import Baseline, Matrix, RunInfo
@@ -60,8 +61,10 @@ CATALOG = Catalog(
                Control("window", "window", "slider", 16, 1, 64, 1, True,
                        help="tokens looked back at"))),
         Entry("strategy", "greedy", "builtin", "built in", "always the likeliest token"),
-        Entry("engine", "vector", "builtin", "built in", "row by row; the fast one"),
-        Entry("engine", "scalar", "builtin", "built in", "one Value per number; slow, to be read"),
+        Entry("engine", "vector", "builtin", "built in", "row by row; the fast one",
+              knows=ABILITIES),
+        Entry("engine", "scalar", "builtin", "built in", "one Value per number; slow, to be read",
+              knows=ABILITIES),
     ),
     problems=(
         Problem("broken", "/home/ann/.config/microgpt-play/plugins/broken.py", "import",

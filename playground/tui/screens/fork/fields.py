@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 RATE = "optimizer.learning_rate"
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Training", (RATE, "steps", "batch_size", "eval_every", "holdout")),
-    ("Adam", ("optimizer.beta1", "optimizer.beta2", "optimizer.eps")),
+    ("Optimizer", ("optimizer.beta1", "optimizer.beta2", "optimizer.eps")),
     ("Run", ("seed",)),
     ("Model", ("model.n_embd", "model.n_head", "model.n_layer", "model.block_size")),
 )
@@ -68,7 +68,15 @@ class ForkSource:
         names = [name for _, group in GROUPS for name in group]
         return {
             name: form.value_at(values, name)
-            for name in (*names, "schedule", "tokenizer", "dataset", form.ENGINE)
+            for name in (
+                *names,
+                "schedule",
+                "tokenizer",
+                "dataset",
+                form.ENGINE,
+                form.MODEL_PARTS,
+                form.OPTIMIZER,
+            )
         }
 
 
@@ -100,6 +108,11 @@ def suggestions(
         Suggestion("another seed", "seed", seed + 1, why="How much of it is chance?"),
         Suggestion("one more layer", "model.n_layer", layers + 1, True, "Does depth help?"),
     ]
+    there = present[form.MODEL_PARTS]
+    if "attention" in there:
+        blind = tuple(part for part in there if part != "attention")
+        why = "What is attention worth?"
+        found.append(Suggestion("no attention", form.MODEL_PARTS, blind, True, why))
     now = str(present["schedule"]["name"])
     other = next((name for name in ("cosine", "constant", "linear") if name != now), "")
     if catalog is not None and catalog.find("schedule", other):
@@ -109,10 +122,15 @@ def suggestions(
     return found
 
 
+_LABELS = {form.OPTIMIZER: "optimizer"}
+
+
 def change_words(field: str, before: object, after: object) -> str:
     """A change in words: "learning rate 0.01 → 0.02"."""
+    if field == form.MODEL_PARTS:
+        return _value_of(field, after)
     known = form.settings().get(field)
-    label = known.label if known is not None else field
+    label = known.label if known is not None else _LABELS.get(field, field)
     return f"{label} {_value_words(before)} → {_value_words(after)}"
 
 
@@ -123,11 +141,20 @@ def _value_words(value: object) -> str:
     return fit(visible(form.written(value)), 40).rstrip()
 
 
+def _value_of(field: str, value: object) -> str:
+    from playground.lab.fork import value_words
+
+    return value_words(field, value)
+
+
 def fork_name(changes: Mapping[str, Any]) -> str:
     """A name for a fork with these changes: "learning rate 0.02, seed 43"."""
     known = form.settings()
     words = [
-        f"{known[field].label if field in known else field} {_value_words(value)}"
+        f"{known[field].label if field in known else _LABELS.get(field, field)} "
+        f"{_value_words(value)}"
+        if field != form.MODEL_PARTS
+        else _value_of(field, value)
         for field, value in changes.items()
     ]
     return ", ".join(words) or "unchanged"

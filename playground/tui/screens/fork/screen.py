@@ -26,7 +26,7 @@ from playground.tui.screens.fork.fields import (
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.form import Setting
 from playground.tui.screens.settings.rows import Chip, ChipsRow, NumberRow, Title
-from playground.tui.screens.settings.run_form import RunForm
+from playground.tui.screens.settings.run_form import LEFT_OUT, THERE, RunForm
 from playground.tui.widgets.text import visible
 from playground.words import read_number
 
@@ -112,7 +112,11 @@ class ForkScreen(RunForm[ForkChoice | None]):
             ChipsRow("try", [self._chip(one) for one in self._suggested], self._suggest),
         ]  # fmt: skip
         for group, names in GROUPS:
-            self._groups += [Title(group), *(self._number(name) for name in names)]
+            numbers = [self._number(name) for name in names]
+            first = [self._optimizer_row()] if group == "Optimizer" else []
+            self._groups += [Title(group), *first, *numbers]
+            if group == "Model":
+                self._groups.append(self._part_rows())
             if group == "Training":
                 self._groups.append(self._contributed("schedule", "schedule"))
             if group == "Run":
@@ -170,6 +174,10 @@ class ForkScreen(RunForm[ForkChoice | None]):
             row.hold(why_only_from_start(name, step))
         for kind, rows in self.contributed.items():
             rows.hold(why_only_from_start(kind, step))
+        for part in self.parts.values():
+            part.hold(why_only_from_start(form.MODEL_PARTS, step))
+        if self.optimizer is not None:
+            self.optimizer.hold(why_only_from_start(form.OPTIMIZER, step))
 
     def _changes(self, typed: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in typed.items() if value != self._present[name]}
@@ -236,6 +244,8 @@ class ForkScreen(RunForm[ForkChoice | None]):
             self.step_row.put(0)
             self._move("0")
         self._hold_back()
+        if self.optimizer is not None:  # first, for it proposes a learning rate
+            self.optimizer.pick(str(self._present[form.OPTIMIZER]))
         for name, row in self.numbers.items():
             row.put(one.value if name == one.field else self._present[name])
         for kind, rows in self.contributed.items():
@@ -243,6 +253,9 @@ class ForkScreen(RunForm[ForkChoice | None]):
             rows.choice.pick(str(chosen["name"]))
         if self.engine is not None:
             self.engine.pick(str(self._present[form.ENGINE]))
+        there = one.value if one.field == form.MODEL_PARTS else self._present[form.MODEL_PARTS]
+        for part, part_row in self.parts.items():
+            part_row.pick(THERE if part in there else LEFT_OUT)
 
     @override
     def accept(self) -> None:

@@ -105,6 +105,8 @@ class CreditView(ViewPage):
         line: Line = []
         for kind, word in KINDS:
             values = [part.value for part in reading.parts if part.kind == kind]
+            if not values and kind != "neuron":
+                continue  # left out of the model, or not read by lm_head
             line += [(f"{word} ", "muted"), (f"{plus(sum(values))}  ", "text")]
         if reading.rest_count:
             line += [("others ", "muted"), (f"{plus(reading.rest)}  ", "text")]
@@ -157,7 +159,7 @@ class CreditView(ViewPage):
         if part.kind == "head":
             return attention_number(part.layer, part.index, at, part.source)
         if part.kind == "neuron":
-            return neuron_number(part.layer, part.index, at)
+            return neuron_number(part.layer, part.index, at, inside.shape.parts)
         return f"wte[{state.reads(inside).id}][0]" if part.kind == "wte" else f"wpe[{at}][0]"
 
     @override

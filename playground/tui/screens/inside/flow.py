@@ -50,10 +50,14 @@ class FlowView(ViewPage):
         names = max((len(_name(one)) for one in stages), default=4) + 1
         shapes = max((len(one.shape) for one in stages), default=4)
         left = 5 + names + shapes + 2
+        added = "residual" in inside.shape.parts
         for k in range(first, first + shown):
             stage = stages[k]
             mark: Ink = "pointed" if k == chosen else "strong" if _stream(stage) else "text"
-            line: Line = [("▸" if k == chosen else " ", "pointed"), (_spine(stages, k), "muted")]
+            line: Line = [
+                ("▸" if k == chosen else " ", "pointed"),
+                (_spine(stages, k, added), "muted"),
+            ]
             line += [(fit(_name(stage), names), mark), (fit(stage.shape, shapes), "muted")]
             line.append(("  ", "text"))
             ranged = largest(stage.values)
@@ -107,7 +111,8 @@ class FlowView(ViewPage):
     def number(self, inside: Inside, state: InsideState) -> str | None:
         stage = self._stage(inside, state)
         index = state.cursor("flow number", len(stage.values))
-        return stage_number(stage, inside.look.position, state.reads(inside).id, index) or None
+        at, reads, parts = inside.look.position, state.reads(inside).id, inside.shape.parts
+        return stage_number(stage, at, reads, index, parts) or None
 
     def _stage(self, inside: Inside, state: InsideState) -> FlowStage:
         """The chosen stage."""
@@ -137,9 +142,10 @@ def _stream(stage: FlowStage) -> bool:
     return stage.name in STREAM
 
 
-def _spine(stages: Sequence[FlowStage], k: int) -> str:
+def _spine(stages: Sequence[FlowStage], k: int, added: bool) -> str:
     """The residual stream as a line at the left: a dot where it stands, a branch where a copy
-    leaves it, a plus where something is added to it."""
+    leaves it, a plus where something is added to it; "=" where that takes its place, as it does in
+    a model without residual."""
     stage = stages[k]
     begun = any(_stream(one) for one in stages[:k])
     goes_on = any(_stream(one) for one in stages[k + 1 :])
@@ -150,7 +156,7 @@ def _spine(stages: Sequence[FlowStage], k: int) -> str:
     if not goes_on:
         return " ╰→ " if _stream(stages[k - 1]) else "  → "
     if stage.name in WRITES:
-        return " ├+ "
+        return " ├+ " if added else " │= "
     return " ├→ " if _stream(stages[k - 1]) else " │  "
 
 

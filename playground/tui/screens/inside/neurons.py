@@ -203,7 +203,8 @@ class NeuronsView(ViewPage):
     def number(self, inside: Inside, state: InsideState) -> str | None:
         assert isinstance(inside.reading, NeuronsReading)
         neuron = state.cursor("neurons", len(inside.reading.activations))
-        return neuron_number(inside.look.layer, neuron, inside.look.position)
+        parts = inside.shape.parts
+        return neuron_number(inside.look.layer, neuron, inside.look.position, parts)
 
     @override
     def move(self, inside: Inside, state: InsideState, by: int) -> None:

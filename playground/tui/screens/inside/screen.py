@@ -15,7 +15,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
+from microgpt.config import PARTS
 from playground.lab.protocol.inside import VIEWS, Inside, Look, View
+from playground.lab.protocol.step import StepReading
 from playground.tui.bindings import LOOK, KeyMaker, action_name, run_keys
 from playground.tui.control.controller import Controller
 from playground.tui.control.run_actions import RunActions
@@ -35,7 +37,7 @@ from playground.tui.screens.inside.page import Page, ViewPage
 from playground.tui.screens.inside.state import InsideState, Place, within
 from playground.tui.screens.inside.step import StepView
 from playground.tui.screens.inside.top import draw_top
-from playground.tui.screens.inside.words import EMPTY, HELP, SEEN, TITLES, WAITING
+from playground.tui.screens.inside.words import EMPTY, HELP, SGD, TITLES, WAITING, left_out, seen
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.text import visible
@@ -279,7 +281,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
             page.say(f"✗ {visible(came.trouble)}", "bad", most=3)
         for notice in came.notices if came is not None else ():
             page.say(f"! {visible(notice)}", "caution", most=2)
-        page.say(SEEN[self.state.look.view], "muted", most=2)
+        parts = came.shape.parts if came is not None else PARTS
+        page.say(seen(self.state.look.view, parts), "muted", most=2)
 
     def _draw_keys(self) -> None:
         own = {
@@ -552,7 +555,12 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
 
         view = self.state.look.view
         number = VIEWS.index(view) + 1
-        about = (f"{number} {TITLES[view]}", HELP[view])
+        came = self._looking.inside
+        words = HELP[view] + (left_out(came.shape.parts) if came is not None else "")
+        reading = came.reading if came is not None else None
+        if isinstance(reading, StepReading) and reading.optimizer == "sgd":
+            words += SGD
+        about = (f"{number} {TITLES[view]}", words)
         self.app.push_screen(HelpScreen(INSIDE_BINDINGS, about=about))
 
     def action_escape(self) -> None:

@@ -250,11 +250,10 @@ class StepView(ViewPage):
             (f" from {num(one.before, 6)}", "muted"),
         ]
         page.add(*_fitting(head, page.width))
-        page.say(
-            f"its gradient {plus(one.gradient, 4)}; the update is divided by √v̂ + ε = "
-            f"{num(one.denominator, 4)}",
-            most=2,
-        )
+        divided = f"the update is divided by √v̂ + ε = {num(one.denominator, 4)}"
+        if reading.optimizer == "sgd":
+            divided = f"SGD took {num(reading.learning_rate, 4)} times that off"
+        page.say(f"its gradient {plus(one.gradient, 4)}; {divided}", most=2)
         rows = [
             (f"to predict {quoted(letter.target)}", part)
             for letter, part in zip(reading.tokens, one.tokens, strict=True)

@@ -60,7 +60,8 @@ def _title(width: int, inside: Inside | None, state: InsideState, model: Playgro
         shape = inside.shape
         sizes = (
             f"{shape.vocab_size:,} tokens · {shape.n_embd} wide · {shape.n_layer} × "
-            f"{shape.n_head} heads · context {shape.block_size}"
+            f"{f'{shape.n_head} heads' if 'attention' in shape.parts else 'no heads'} · "
+            f"context {shape.block_size}"
         )
         rest = width - width_of(line) - len(sizes)
         if rest >= 2:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from playground.lab.protocol.inside import View
 
 TITLES: dict[View, str] = {
@@ -134,6 +136,34 @@ HELP: dict[View, str] = {
         "o opens the weight in Number, esc closes it."
     ),
 }
+
+
+def seen(view: View, parts: Sequence[str]) -> str:
+    """What a view shows of a model with these parts, and how to read it."""
+    if view == "flow" and "residual" not in parts:
+        adds = "which each layer only adds to"
+        return SEEN[view].replace(adds, "whose place the output of each block takes")
+    return SEEN[view]
+
+
+SGD = (
+    " This run is trained by SGD, which remembers nothing: the update is the learning rate times "
+    "the gradient, memory is 0, and there is no first moment for cos to compare with."
+)
+"""What is to be said of a step of SGD, behind what is said of every step."""
+
+
+def left_out(parts: Sequence[str]) -> str:
+    """What is to be said of a model that lacks parts, behind what is said of every model."""
+    from playground.lab.spec import WITHOUT
+
+    return "".join(
+        f" This model is without {part}: {words}."
+        for part, words in WITHOUT.items()
+        if part not in parts
+    )
+
+
 WAITING = "Looking ..."
 NOTHING = "No document is open yet."
 EMPTY = "Type a text: enter reads it, esc leaves the field."

@@ -56,7 +56,9 @@ class EngineScreen(ContributionPicker):
 
     @property
     def remark(self) -> str:
-        return f"{AT_WORK} at work   {MISSING} not installed   {BROKEN} failed"
+        unable = any(map(self._unable, self.entries))
+        cannot = "not installed, or cannot" if unable else "not installed"
+        return f"{AT_WORK} at work   {MISSING} {cannot}   {BROKEN} failed"
 
     def buttons(self) -> Iterable[Widget]:
         yield Button("Use", compact=True, id="picker-open")
@@ -64,8 +66,8 @@ class EngineScreen(ContributionPicker):
     def more(self) -> Iterable[Widget]:
         yield Line(id="picker-more")
         yield Line(
-            "All compute the same losses, to about 15 digits. The run keeps its step, its weights "
-            "and Adam's moments, and trains on while another engine gets ready.",
+            f"All compute the same losses, to about 15 digits. The run keeps {self._kept}, and "
+            "trains on while another engine gets ready.",
             id="engine-note",
         )
 
@@ -79,9 +81,9 @@ class EngineScreen(ContributionPicker):
             if entry == at_work:
                 line = entry_line(entry, name, width, AT_WORK)
             elif trouble:
-                sign = MISSING if entry.missing else BROKEN
+                sign = MISSING if entry.missing or self._unable(entry) else BROKEN
                 line = Content.assemble(
-                    (f"{sign} ", MUTED if entry.missing else BAD),
+                    (f"{sign} ", MUTED if sign == MISSING else BAD),
                     (fit(visible(name), width), MUTED),
                     (f"  {visible(trouble)}", MUTED),
                 )
@@ -92,7 +94,19 @@ class EngineScreen(ContributionPicker):
 
     def _trouble(self, entry: Entry) -> str:
         """Why an engine cannot be used; "" if nothing is known against it."""
-        return entry.missing or self.model.engine_troubles.get(entry.qualified, "")
+        failed = self.model.engine_troubles.get(entry.qualified, "")
+        return entry.missing or self._unable(entry) or failed
+
+    def _unable(self, entry: Entry) -> str:
+        """Why an engine cannot train the open run's model; "" if it can."""
+        catalog, model = self.model.catalog, self.model
+        needs = (*model.left_out, *((model.optimizer,) if model.optimizer != "adam" else ()))
+        return catalog.why_unable(entry, needs) if catalog is not None else ""
+
+    @property
+    def _kept(self) -> str:
+        adam = self.model.optimizer == "adam"
+        return "its step, its weights and Adam's moments" if adam else "its step and its weights"
 
     def describe(self, entry: Entry) -> None:
         self.query_one("#picker-more", Line).say(self._words(entry))
@@ -102,6 +116,8 @@ class EngineScreen(ContributionPicker):
             words = visible(entry.missing[:1].upper() + entry.missing[1:])
             then = "\nThen start the playground again; o goes on with this run."
             return words + (then if "to add it" in words else "")
+        if unable := self._unable(entry):
+            return f"It {visible(unable)}."
         trouble = self._trouble(entry)
         if trouble:
             return Content.assemble((f"{BROKEN} ", BAD), f"It failed: {visible(trouble)}")
@@ -117,7 +133,7 @@ class EngineScreen(ContributionPicker):
         )
 
     def choose(self, entry: Entry, options: dict[str, KnobValue]) -> None:
-        if entry.missing:
+        if entry.missing or self._unable(entry):
             self.app.bell()  # the engine's line says why
             return
         super().choose(entry, options)

@@ -14,6 +14,7 @@ from textual.content import Content
 
 from playground.lab.edits import WEIGHTS, Edits
 from playground.lab.probe_answers import ProbeChange, compare, summary
+from playground.lab.store import runlist
 from playground.lab.store.overlay import Overlay
 from playground.lab.store.records import RunRow
 from playground.lab.store.summaries import About, Outline, Pair
@@ -142,11 +143,7 @@ class RunDetail(Vertical):
         row = about.row
         if row.note:
             yield Content.styled(f"“{visible(row.note)}”", "italic")
-        layers, heads = (
-            many(count, word) for count, word in ((row.n_layer, "layer"), (row.n_head, "head"))
-        )
-        shape = f"{layers}, {heads}, {row.n_embd} wide, context {row.block_size}"
-        yield _pair("model", f"{shape}: {row.parameters:,} parameters")
+        yield _pair("model", runlist.model_words(row))
         if row.bits_per_character is not None:
             yield _pair("held out", _held_out(row))
         yield _pair("seed", f"{row.seed}, batches of {row.batch_size}, {row.schedule} schedule")
@@ -157,7 +154,7 @@ class RunDetail(Vertical):
         for one in about.different:
             yield Content.assemble(
                 (f"{visible(_plain(one.field))}  ", MUTED),
-                f"{_value(one.left)} → {_value(one.right)}",
+                f"{_value(one.left, one.field)} → {_value(one.right, one.field)}",
                 (f"  unlike {about.compared_with}", MUTED),
             )
         if not about.different:
@@ -214,7 +211,8 @@ def _pair_words(pair: Pair, changes: tuple[ProbeChange, ...]) -> Iterator[Conten
             yield _pair(f"run {about.row.id}, held out", _held_out(about.row))
     for one in pair.different:
         yield Content.assemble(
-            (f"{visible(one.field)}  ", MUTED), f"{_value(one.left)} | {_value(one.right)}"
+            (f"{visible(one.field)}  ", MUTED),
+            " | ".join(_value(value, one.field) for value in (one.left, one.right)),
         )
     if not pair.different:
         yield Content.styled("set alike", MUTED)
@@ -247,6 +245,9 @@ def _pair(label: str, text: str) -> Content:
     return Content.assemble((f"{visible(label)}  ", MUTED), visible(text))
 
 
-def _value(value: object) -> str:
-    text = "–" if value is None else str(value)
+def _value(value: object, field: str = "") -> str:
+    """field: the dotted setting that has the value."""
+    from playground.lab.fork import value_words
+
+    text = value_words(field, value)
     return visible(text if len(text) <= 60 else text[:57] + "…")

@@ -30,7 +30,7 @@ class Cost:
             model.info.vocab_size if model.info else 27,
             **{
                 name: values[f"model.{name}"]
-                for name in ("n_embd", "n_head", "n_layer", "block_size")
+                for name in ("n_embd", "n_head", "n_layer", "block_size", "parts")
             },
         )
         tokens = tokens_per_document(model, config.block_size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +31,16 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 FOLDED = "Advanced"
 """The group that is folded up until it is opened."""
 ENGINE = "engine"
+OPTIMIZER = "optimizer.name"
+RATE = "optimizer.learning_rate"
+MOMENTS = ("optimizer.beta1", "optimizer.beta2", "optimizer.eps")
+"""The settings of Adam that SGD has no use for."""
+MODEL_PARTS = "model.parts"
 SCHEDULE = "schedule"
+SHAPE = "Model"
+"""The group that the model's parts follow."""
 SCHEDULED = "Training"
-"""The group that has the schedule's row."""
+"""The group that has the rows of the optimizer and the schedule."""
 LAST = "Run"
 """The group that has the engine's row."""
 
@@ -106,6 +113,17 @@ def settings() -> dict[str, Setting]:
                 info.default,
             )
     return found
+
+
+def rate_setting(optimizer: str) -> Setting:
+    """The learning rate, whose usual range is another one with SGD."""
+    from playground.lab.spec import SGD_USUAL
+
+    rate = settings()[RATE]
+    if optimizer != "sgd":
+        return rate
+    words = "size of the first step; SGD takes larger ones than Adam, and diverges from about 1 on"
+    return replace(rate, usual=SGD_USUAL, help=words)
 
 
 def number(value: float) -> str:

@@ -190,6 +190,27 @@ class ChoiceRow(Row):
             self.pick(self.names[(at + direction) % len(self.names)])
 
 
+class WordRow(ChoiceRow):
+    """One of several words that are no contributions, each with a sentence."""
+
+    def __init__(
+        self, name: str, label: str, words: Sequence[str], present: str, told: Callable[[str], str]
+    ) -> None:
+        """told: the sentence about a word."""
+        super().__init__(name, label, words, present)
+        self.told = told
+        self._present, self._kept = present, present
+
+    def hold(self, reason: str) -> None:
+        """Lock the row for a reason, or unlock it for "". A locked row stands at the present word;
+        what was chosen before comes back when the row is unlocked."""
+        if reason and not self.locked:
+            self._kept, self.chosen = self.chosen, self._present
+        elif self.locked and not reason:
+            self.chosen = self._kept
+        self.locked = reason
+
+
 class KnobRow(Row):
     """A knob of the contribution that the row above chooses."""
 

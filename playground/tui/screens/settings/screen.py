@@ -17,7 +17,7 @@ from playground.tui.screens.dialog import MUTED, error
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.form import ENGINE, SCHEDULE, Setting
 from playground.tui.screens.settings.rows import Fold, Row, Title
-from playground.tui.screens.settings.run_form import RunForm
+from playground.tui.screens.settings.run_form import THERE, RunForm
 from playground.tui.widgets.text import visible
 
 
@@ -68,7 +68,10 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
                 self._groups.append(Fold(group, numbers, self._advanced))
                 continue
             self._groups += [Title(group), *numbers]
+            if group == form.SHAPE:
+                self._groups.append(self._part_rows())
             if group == form.SCHEDULED:
+                self._groups.append(self._optimizer_row())
                 self._groups.append(self._contributed("schedule", SCHEDULE))
             if group == form.LAST:
                 self._groups.append(self._engine_row())
@@ -81,7 +84,7 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         """What the folded rows say: those that are not as microgpt has them."""
         names = dict(form.GROUPS)[form.FOLDED]
         rows = [self.numbers[name] for name in names]
-        other = [row for row in rows if row.value != row.setting.default]
+        other = [row for row in rows if row.value != row.setting.default and not row.locked]
         if not other:
             return "as microgpt has them: " + ", ".join(row.label for row in rows)
         return ", ".join(f"{row.label} {row.text.strip()}" for row in other)
@@ -91,7 +94,8 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         from playground.lab.spec import RunSpec
 
         values = RunSpec.parse(self._model.spec).model_dump()
-        names = [name for _, group in form.GROUPS for name in group] + [SCHEDULE, ENGINE]
+        names = [name for _, group in form.GROUPS for name in group]
+        names += [SCHEDULE, ENGINE, form.MODEL_PARTS, form.OPTIMIZER]
         self._at_opening = {name: form.value_at(values, name) for name in names}
         frame = self._model.frame
         if frame is not None:  # these two may have been changed while running
@@ -155,6 +159,11 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
             self.dismiss(self._changes(self._typed()) or None)
 
     def action_defaults(self) -> None:
+        for part in self.parts.values():
+            part.pick(THERE)
+        if self.optimizer is not None:
+            self.optimizer.pick("adam")
+            self._fit_to_optimizer()
         for row in self.numbers.values():
             row.put(row.setting.default)
         if self.engine is not None:

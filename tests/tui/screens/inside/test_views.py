@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
 
 
 @cache
-def shared(steps: int, **sizes: int) -> ScriptedMicroscope:
+def shared(steps: int, **sizes: Any) -> ScriptedMicroscope:
     """A microscope that nobody changes."""
     return microscope(steps, **sizes)
 
@@ -47,7 +48,7 @@ class Bench:
     def __init__(
         self, size: tuple[int, int] = (120, 40), text: str = "isabella", *, mono: bool = True,
         steps: int = 60,
-        **sizes: int,
+        **sizes: Any,
     ) -> None:  # fmt: skip
         self.state, self.text = InsideState(), text
         self.resize(size, mono)
@@ -463,7 +464,7 @@ def test_a_gradient_in_number_is_the_sum_of_what_comes_back_from_its_users() -> 
 
 def test_a_line_leads_to_the_number_that_it_made_and_on_to_a_weight() -> None:
     inside = Bench((120, 60), **TINY)
-    inside.press("6", "down", "down", "down", "enter")
+    inside.press("6", *["down"] * 6, "enter")
     assert "›▾ x position 8 [0]" in inside.words()
     inside.press("down", "enter")
     assert inside.place == Place("wte", 0, 0)
