@@ -31,6 +31,8 @@ NAME = 18
 FIGURE = 8
 SHARE = 5
 """Columns of a share."""
+TABLE = 100
+"""Columns of the table where a weight stands beside it, if it needs no more."""
 WEIGHT = 44
 """Columns of an opened weight beside the table, at least."""
 USUAL = 0.001
@@ -54,9 +56,10 @@ class StepView(ViewPage):
             self._table(page, inside, state, reading)
             self._texts(page, reading)
         elif page.width >= table + WEIGHT + 3:
-            left = page.part(max(table, page.width - WEIGHT - 27))
+            left = page.part(max(table, min(TABLE, page.width - WEIGHT - 3)))
             right = page.part(page.width - left.width - 3)
             self._table(left, inside, state, reading)
+            self._texts(left, reading)
             self._weight(right, reading, reading.weight)
             page.beside([left, right], gap=3)
         else:
