@@ -100,6 +100,12 @@ MAIN_BINDINGS = [
          "answers change", DATA, show=False),
     _key("u", "undo", "undo", "Take back what was done to the weights at this step; or else return "
          "to the run before this one", DATA, show=False),
+    _key("C", "dialog('cut')", "cut", "Set, cut or hold the number under the cursor in Parameters, "
+         "its part, or its matrix", LOOK, show=False),
+    _key("R", "dialog('rank')", "rank parts", "All heads, neurons, matrices and positions, by what "
+         "it costs to take them out", LOOK, show=False),
+    _key("P", "dialog('patch')", "patch", "Two texts: which activation carries the difference",
+         LOOK, show=False),
     _key("ctrl+s", "dialog('save')", "save", "Save the model as a .safetensors file", DATA,
          show=False),
     _key("x", "dialog('export')", "export the run as ...",

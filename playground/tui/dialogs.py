@@ -11,6 +11,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.screen import Screen
 
+from microgpt.surgery import Component
 from playground.lab.paths import plugin_folder
 from playground.lab.protocol.failures import Failure, LabError
 from playground.tui.control.context import Remark
@@ -194,6 +195,41 @@ class Dialogs:
         if self.inside_state is None:
             self.inside_state = InsideState()
         return await self._answer(InsideScreen(self._controller, self.inside_state))
+
+    async def cut(self) -> None:
+        """Cut, set or hold the number under the cursor in Parameters, or what it belongs to."""
+        from playground.tui.screens.surgery.parts import existing, head_dim, parts_at
+
+        model, info = self._model, self._model.info
+        if not self._ready() or info is None:
+            return
+        matrix = info.matrices[model.matrix]
+        row, column = min(model.cell[0], matrix.rows - 1), min(model.cell[1], matrix.columns - 1)
+        parts = existing(parts_at(matrix.name, row, column, head_dim(info)), info.matrices)
+        frame = model.matrix_frame("weights")
+        value = None if frame is None else frame.values[row * matrix.columns + column]
+        await self._cut(parts, value)
+
+    async def _cut(self, parts: Sequence[Component], value: float | None = None) -> None:
+        from playground.tui.screens.surgery.cut import CutSheet
+
+        await self._answer(CutSheet(self._controller, parts, value=value))
+
+    async def rank(self) -> None:
+        """Rank the parts of the model, and open the sheet for one of them."""
+        from playground.tui.screens.surgery.rank import RankScreen
+
+        if self._ready() and (part := await self._answer(RankScreen(self._controller))):
+            await self._cut([part])
+
+    async def patch(self) -> None:
+        """Find which activation carries the difference between two texts."""
+        from playground.tui.screens.surgery.patch import PatchScreen
+
+        if self._ready():
+            frame = self._model.frame
+            tokens = frame.document.tokens if frame is not None and frame.document else ()
+            await self._answer(PatchScreen(self._controller, "".join(tokens[:-1])))
 
     async def metrics(self) -> None:
         """Choose which metrics are measured."""

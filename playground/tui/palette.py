@@ -46,6 +46,10 @@ SYNONYMS = {
     "windows": "split, cut, chunks, long text",
     "inside": "attention, heads, logit lens, residual stream, neurons, activations, gradients, "
     "autograd",
+    "cut": "ablate, ablation, freeze, hold, transplant, surgery, set a weight, zero, prune, "
+    "lesion, knock out",
+    "rank": "ablation, which head matters, importance, what matters, surgery",
+    "patch": "activation patching, causal tracing, two texts, surgery",
     "probes": "questions, ask again, answers over time, watch",
     "undo": "revert, previous run",
     "save": "store, checkpoint, safetensors, download, keep, weights",

@@ -45,6 +45,7 @@ from playground.lab.protocol.commands import (
     GetCatalog,
     GetCheckpoint,
     GetFrame,
+    GetHeld,
     GetPart,
     GetPreview,
     GetProbes,
@@ -79,7 +80,7 @@ from playground.lab.protocol.run import (
     SavedPlugin,
 )
 from playground.lab.protocol.sampling import Links, Preview, SampleBatch
-from playground.lab.protocol.surgery import Patching, Ranked, Surgical, Trial, Tried
+from playground.lab.protocol.surgery import Held, Patching, Ranked, Surgical, Trial, Tried
 
 __all__ = [
     "Lab",
@@ -267,6 +268,10 @@ class Lab:
         """Hold these weights, and no others, at their values from the next step on; without
         operations, release all."""
         await self._by_hand(Hold(tuple(operations), self._keeper.request()))
+
+    async def held(self) -> tuple[Operation, ...]:
+        """What is held where the run stands."""
+        return (await self.open_run.ask(GetHeld(), Held)).operations
 
     async def undo(self) -> None:
         """Take back what was done last to the weights at this step: see `Frame.by_hand`."""

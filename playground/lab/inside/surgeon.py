@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from microgpt.surgery import Component, HeadWrite, Operation, components, transplant, weights_of
+from playground.lab.edits import operations_in
 from playground.lab.inside.patch import patching
 from playground.lab.inside.surgery import Trials, Work, averaged
 from playground.lab.inside.texts import typed
 from playground.lab.inside.trial import trial
 from playground.lab.protocol.commands import Patch
 from playground.lab.protocol.failures import Failure, LabError, Progress
-from playground.lab.protocol.surgery import Patching, Ranked, Trial, Tried
+from playground.lab.protocol.surgery import Held, Patching, Ranked, Trial, Tried
 from playground.lab.run.guard import plugin_failures
 from playground.lab.run.setup import PreparedRun
 from playground.lab.run.training import Training
@@ -51,6 +52,12 @@ class Surgeon:
         """Hold these weights, and no others, at their values from here on."""
         with _explained():
             self._training.hold(operations)
+
+    @property
+    def held(self) -> Held:
+        """What is held where the run stands."""
+        training = self._training
+        return Held(operations_in(training.timeline.edits.held_at(training.step)))
 
     def undo(self) -> str:
         """Take back what was done last to the weights at this step; returns what that was, in

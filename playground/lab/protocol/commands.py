@@ -16,7 +16,7 @@ from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
 from playground.lab.protocol.sampling import Links, Preview, SampleBatch
-from playground.lab.protocol.surgery import Patching, Ranked, Surgical, Trial, Tried
+from playground.lab.protocol.surgery import Held, Patching, Ranked, Surgical, Trial, Tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,11 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class GetHeld:
+    """-> Held, where the run stands."""
+
+
+@dataclass(frozen=True, slots=True)
 class GetPart:
     """-> the Operation that puts in a component as it is after `step` steps of this run, after
     Progress while the run goes there and back."""
@@ -291,11 +296,11 @@ class Close:
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
-    | LookInside | Edit | Operate | Hold | Undo | GetPart | Try | Rank | Patch | GiveUp | UseEngine
-    | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
+    | LookInside | Edit | Operate | Hold | Undo | GetHeld | GetPart | Try | Rank | Patch | GiveUp
+    | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
-    | Reloaded | Failure | Inside | Operation | Tried | Ranked | Patching
+    | Reloaded | Failure | Inside | Held | Operation | Tried | Ranked | Patching
     | Pong
 )  # fmt: skip

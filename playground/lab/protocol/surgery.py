@@ -41,6 +41,14 @@ class MeanWrite:
 
 Trial = Operation | MeanWrite
 
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The weights that keep their values at each step from here on, as operations."""
+
+    operations: tuple[Operation, ...] = ()
+
+
 Surgical = Literal["try", "rank", "patch"]
 """What takes long, is done between steps, and can be given up."""
 

@@ -24,6 +24,7 @@ from playground.lab.protocol.commands import (
     GetCatalog,
     GetCheckpoint,
     GetFrame,
+    GetHeld,
     GetPart,
     GetPreview,
     GetProbes,
@@ -143,6 +144,7 @@ class Service:
                 command.then, lambda surgeon: surgeon.hold(command.operations)
             ),
             Undo: lambda _, command: self._by_hand(command.then, lambda surgeon: surgeon.undo()),
+            GetHeld: lambda *_: self._surgeon.held,
             GetPart: self._part,
             Try: lambda request, command: self._begin_job(
                 request, "try", "trying", self._surgeon.trying(command.operations, command.text)

@@ -33,6 +33,7 @@ def _hint(keys: str, action: str, words: str) -> Binding:
 
 
 _MATRIX = (_hint("[ ]", "matrix(1)", "matrix"), _hint("v", "kind", "grads, Δ, m, v"))
+_CUT = _hint("C", "dialog('cut')", "cut")
 _HINTS: dict[type[Widget], tuple[Binding, ...]] = {
     Documents: (
         _hint("w", "windows", "windows"),
@@ -48,8 +49,16 @@ _HINTS: dict[type[Widget], tuple[Binding, ...]] = {
         _hint("←→", "focused.move(-1)", "go to a step"),
         _hint("pgup/dn", "focused.leap(-1)", "leap"),
     ),
-    HeatMap: (_hint("←↑→↓", "focused.move(0, 1)", "cell"), *_MATRIX),
-    ArchitectureMap: (_hint("↑↓", "focused.choose(1)", "matrix"), _MATRIX[1]),
+    HeatMap: (
+        _hint("←↑→↓", "focused.move(0, 1)", "cell"),
+        _CUT,
+        *_MATRIX,
+    ),
+    ArchitectureMap: (
+        _hint("↑↓", "focused.choose(1)", "matrix"),
+        _MATRIX[1],
+        _CUT,
+    ),
     Control: (
         _hint("←→", "", "value"),
         _hint("/", "prompt", "prompt"),

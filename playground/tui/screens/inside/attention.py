@@ -10,6 +10,7 @@ from typing import ClassVar, get_args
 
 from typing_extensions import override
 
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import AttentionReading, Inside, Measure, View
 from playground.tui.screens.inside.graph_names import attention_number
 from playground.tui.screens.inside.page import (
@@ -339,6 +340,10 @@ class AttentionView(ViewPage):
         layer, head = state.layer(inside), state.head(inside)
         at, source = state.position(inside), state.source(inside)
         return attention_number(layer, head, at, source)
+
+    @override
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:
+        return (Component("head", state.layer(inside), state.head(inside)),)
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from typing_extensions import override
 
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import MEAN, CreditPart, CreditReading, Inside, View
 from playground.tui.screens.inside.graph_names import attention_number, neuron_number
 from playground.tui.screens.inside.page import (
@@ -161,6 +163,17 @@ class CreditView(ViewPage):
         if part.kind == "neuron":
             return neuron_number(part.layer, part.index, at, inside.shape.parts)
         return f"wte[{state.reads(inside).id}][0]" if part.kind == "wte" else f"wpe[{at}][0]"
+
+    @override
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:
+        part = self._part(inside, state)
+        if part is None:
+            return ()
+        if part.kind == "head" or part.kind == "neuron":
+            return (Component(part.kind, part.layer, part.index),)
+        if part.kind == "wte":
+            return (Component("token", index=state.reads(inside).id),)
+        return (Component("position", index=inside.look.position),)
 
     @override
     def enter(self, inside: Inside, state: InsideState) -> Place | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import ClassVar
 
 from typing_extensions import override
 
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import DepthReading, Inside, View
 from playground.tui.screens.inside.page import (
     Page,
@@ -30,6 +33,7 @@ NUMBERED = 7
 NARROWEST = 3
 BARS = 22
 """Columns for the way of one token, at least."""
+_HEAD = re.compile("layer ([0-9]+) head ([0-9]+)", re.ASCII)
 
 
 class DepthView(ViewPage):
@@ -150,6 +154,13 @@ class DepthView(ViewPage):
     @override
     def number(self, inside: Inside, state: InsideState) -> str | None:
         return f"losses[{state.position(inside)}]"
+
+    @override
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:
+        """The head of the chosen row."""
+        assert isinstance(inside.reading, DepthReading)
+        found = _HEAD.fullmatch(inside.reading.stages[self._cursor(inside, state)])
+        return (Component("head", int(found[1]), int(found[2])),) if found else ()
 
 
 @lru_cache(4096)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from microgpt.surgery import Component, ComponentKind
 from playground.lab.protocol.inside import FlowReading, FlowStage, Inside, View
 from playground.tui.screens.inside.graph_names import stage_number
 from playground.tui.screens.inside.page import (
@@ -113,6 +114,23 @@ class FlowView(ViewPage):
         index = state.cursor("flow number", len(stage.values))
         at, reads, parts = inside.look.position, state.reads(inside).id, inside.shape.parts
         return stage_number(stage, at, reads, index, parts) or None
+
+    @override
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:
+        """The head, token, position or neuron of the stage, then its matrix."""
+        stage = self._stage(inside, state)
+        found = []
+        if stage.head >= 0:
+            found.append(Component("head", stage.layer, stage.head))
+        elif stage.matrix.endswith("mlp_fc1"):
+            index = state.cursor("flow number", len(stage.values))
+            found.append(Component("neuron", stage.layer, index))
+        elif stage.matrix in ("wte", "wpe") and stage.row >= 0:
+            kind: ComponentKind = "token" if stage.matrix == "wte" else "position"
+            found.append(Component(kind, index=stage.row))
+        if stage.matrix:
+            found.append(Component("matrix", matrix=stage.matrix))
+        return found
 
     def _stage(self, inside: Inside, state: InsideState) -> FlowStage:
         """The chosen stage."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import Inside, NeuronReading, NeuronsReading, View
 from playground.tui.screens.inside.graph_names import neuron_number
 from playground.tui.screens.inside.page import (
@@ -205,6 +206,12 @@ class NeuronsView(ViewPage):
         neuron = state.cursor("neurons", len(inside.reading.activations))
         parts = inside.shape.parts
         return neuron_number(inside.look.layer, neuron, inside.look.position, parts)
+
+    @override
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:
+        assert isinstance(inside.reading, NeuronsReading)
+        neuron = state.cursor("neurons", len(inside.reading.activations))
+        return (Component("neuron", inside.look.layer, neuron),)
 
     @override
     def move(self, inside: Inside, state: InsideState, by: int) -> None:

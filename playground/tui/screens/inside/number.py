@@ -7,9 +7,11 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import Inside, NumberNode, NumberReading, View
 from playground.tui.screens.inside.page import Page, ViewPage, largest, num, part_words, plus
 from playground.tui.screens.inside.state import InsideState, Place
+from playground.tui.screens.surgery.parts import parts_at
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit, visible
@@ -193,6 +195,15 @@ class NumberView(ViewPage):
         """The matrix, row and column of the chosen number; None if it is no weight."""
         node, _ = self._at(inside, state)
         return (node.matrix, node.row, node.column) if node.matrix else None
+
+    @override
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:
+        weight = self.weight(inside, state)
+        return parts_at(*weight, inside.shape.head_dim) if weight is not None else ()
+
+    @override
+    def value_of(self, part: Component, inside: Inside, state: InsideState) -> float | None:
+        return self._at(inside, state)[0].value if part.kind == "weight" else None
 
     @override
     def up(self, inside: Inside, state: InsideState) -> None:

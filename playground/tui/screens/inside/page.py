@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import ClassVar
 
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import Inside, Position, View
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.widgets.bars import bar_cells
@@ -375,3 +376,11 @@ class ViewPage:
 
     def number(self, inside: Inside, state: InsideState) -> str | None:
         """The name of the chosen number, for view 7; None if there is none."""
+
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:  # noqa: ARG002
+        """The parts of the model that the chosen thing is about, the nearest first. Some models
+        have not all of them."""
+        return ()
+
+    def value_of(self, part: Component, inside: Inside, state: InsideState) -> float | None:
+        """What a weight among `parts` is now; None if the view does not show it."""

@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from microgpt.config import PARTS
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import VIEWS, Inside, Look, View
 from playground.lab.protocol.step import StepReading
 from playground.tui.bindings import LOOK, KeyMaker, action_name, run_keys
@@ -38,12 +39,14 @@ from playground.tui.screens.inside.state import InsideState, Place, within
 from playground.tui.screens.inside.step import StepView
 from playground.tui.screens.inside.top import draw_top
 from playground.tui.screens.inside.words import EMPTY, HELP, SGD, TITLES, WAITING, left_out, seen
+from playground.tui.screens.surgery.parts import existing
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.text import visible
 
 MOVE = Binding.Group("Moving in the microscope")
 TEXT = Binding.Group("The text")
+SURGERY = Binding.Group("Surgery")
 
 
 _key = KeyMaker("inside", types="type")
@@ -71,6 +74,11 @@ INSIDE_BINDINGS = [
     _key("t", "token(1)", "token", "Explain and follow another token; T goes the other way", MOVE),
     _key("T", "token(-1)", "token before", "The other way", MOVE, show=False),
     _key("o", "number", "number", "Open the chosen number in view 7", MOVE),
+    _key("c,C", "cut", "cut", "Cut, set or hold the chosen part of the model", SURGERY, "c"),
+    _key("r,R", "rank", "rank", "All heads, neurons, matrices and positions, by what it costs to "
+         "take them out", SURGERY, "r"),
+    _key("p,P", "patch", "patch", "Another text: which activation carries the difference", SURGERY,
+         "p"),
     _key("z", "zoom", "zoom", "Give the chosen head the room of all, and back", MOVE),
     _key("pageup", "move(-8)", "up 8", "Eight lines up", MOVE, show=False),
     _key("pagedown", "move(8)", "down 8", "Eight lines down", MOVE, show=False),
@@ -104,8 +112,8 @@ RANKS = {
     action_name(action): place
     for place, action in enumerate(
         ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)", "type",
-         "back", "step", "layer(-1)", "number", "run", "token_on", "token(1)", "escape", "zoom",
-         "turn_view(1)", "sample", "speed(1)", "document")
+         "back", "step", "cut", "layer(-1)", "number", "run", "token_on", "token(1)", "escape",
+         "zoom", "rank", "turn_view(1)", "sample", "patch", "speed(1)", "document")
     )
 }  # fmt: skip
 """Which keys are shown where not all have room."""
@@ -113,11 +121,11 @@ ROOMY = 100
 """Columns from which on the line of keys says what each arrow does."""
 NEEDS_READING = {
     "position", "move", "enter", "turn", "token_on", "users", "head", "layer", "token", "number",
-    "zoom", "ends",
+    "zoom", "ends", "cut",
 }  # fmt: skip
 
 
-NEEDS_EXACT = {"enter", "users", "number"}
+NEEDS_EXACT = {"enter", "users", "number", "cut"}
 """Of those, the keys that open what the chosen thing is by now."""
 ACTIONS = {
     key: one.action.partition("(")[0] for one in INSIDE_BINDINGS for key in one.key.split(",")
@@ -297,6 +305,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
             "zoom": "zoom" if self.view.zooms else "",
             "token(1)": "token" if self.view.name in ("attention", "depth", "credit") else "",
             "number": TITLES["number"] if self._number else "",
+            "cut": "cut" if self._parts else "",
             "escape": self._escape_words,
             "document": "document" if self.state.look.text is not None else "",
         }
@@ -325,6 +334,14 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         """The name of the chosen number."""
         inside = self.inside
         return self.view.number(inside, self.state) if inside is not None else None
+
+    @property
+    def _parts(self) -> tuple[Component, ...]:
+        """The parts of the model that can be cut at what is chosen, the nearest first."""
+        inside, info = self.inside, self._model.info
+        if inside is None or info is None:
+            return ()
+        return existing(self.view.parts(inside, self.state), info.matrices)
 
     @property
     def _weight(self) -> tuple[str, int, int] | None:
@@ -357,6 +374,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         if action == "type" and isinstance(self.focused, Input):
             return False
         if action in NEEDS_READING and self.inside is None:
+            return False
+        if action == "cut" and not self._parts:
             return False
         return super().check_action(action, parameters)
 
@@ -498,6 +517,39 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
     @on(KeyBar.Pressed)
     async def _key_clicked(self, event: KeyBar.Pressed) -> None:
         await self.run_action(event.action)
+
+    # ------------------------------------------------------------ keys: surgery
+
+    def action_cut(self) -> None:
+        if parts := self._parts:
+            self._cut(parts)
+
+    def _cut(self, parts: Sequence[Component]) -> None:
+        from playground.tui.screens.surgery.cut import CutSheet
+
+        self.app.clear_notifications()  # toasts would lie over what the sheet says
+        text, weight = self.state.look.text, self._value_of(parts[0])
+        self.app.push_screen(CutSheet(self._controller, parts, text, weight))
+
+    def _value_of(self, part: Component) -> float | None:
+        """What a weight is now, if the view shows it."""
+        inside = self.inside
+        return self.view.value_of(part, inside, self.state) if inside is not None else None
+
+    def action_rank(self) -> None:
+        from playground.tui.screens.surgery.rank import RankScreen
+
+        def chosen(part: Component | None) -> None:
+            if part is not None:
+                self._cut([part])
+
+        self.app.push_screen(RankScreen(self._controller), chosen)
+
+    def action_patch(self) -> None:
+        from playground.tui.screens.surgery.patch import PatchScreen
+
+        came = self._looking.inside
+        self.app.push_screen(PatchScreen(self._controller, came.text if came is not None else ""))
 
     # ------------------------------------------------------------ keys: the text
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 from typing_extensions import override
 
+from microgpt.surgery import Component
 from playground.lab.protocol.inside import Inside, View
 from playground.lab.protocol.step import HeldOutText, MatrixUpdate, StepReading, WeightUpdate
 from playground.tui.screens.inside.page import (
@@ -21,6 +23,7 @@ from playground.tui.screens.inside.page import (
     width_of,
 )
 from playground.tui.screens.inside.state import InsideState, Place
+from playground.tui.screens.surgery.parts import parts_at
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit, visible
@@ -330,6 +333,16 @@ class StepView(ViewPage):
     def number(self, inside: Inside, state: InsideState) -> str | None:
         weight = state.look.weight
         return None if weight is None else f"{weight[0]}[{weight[1]}][{weight[2]}]"
+
+    @override
+    def parts(self, inside: Inside, state: InsideState) -> Sequence[Component]:
+        """The opened weight and what it belongs to, or else the chosen matrix."""
+        assert isinstance(inside.reading, StepReading)
+        if state.look.weight is not None:
+            return parts_at(*state.look.weight, inside.shape.head_dim)
+        matrices = inside.reading.matrices
+        one = matrices[state.cursor("step", len(matrices))]
+        return (Component("matrix", matrix=one.name),)
 
 
 def _fitting(line: Line, width: int) -> Line:

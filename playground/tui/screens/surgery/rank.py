@@ -1,0 +1,213 @@
+"""All parts of the model, by what it costs to take them out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import events, on
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from typing_extensions import override
+
+from microgpt.surgery import Component, ComponentKind
+from playground.lab.protocol.surgery import Difference
+from playground.tui.control.controller import Controller
+from playground.tui.screens.dialog import Dialog
+from playground.tui.screens.inside.page import Page, largest, part_words, plus
+from playground.tui.screens.surgery import drawing
+from playground.tui.widgets.matrix import window
+from playground.tui.widgets.sheet import Ink, Sheet
+from playground.tui.widgets.text import fit, visible
+from playground.words import plus_minus
+
+KINDS: tuple[tuple[ComponentKind, str], ...] = (
+    ("head", "heads"), ("neuron", "neurons"), ("matrix", "matrices"), ("position", "positions"),
+)  # fmt: skip
+FIGURES = 17
+"""Columns of a difference with its error."""
+NOISE = "  within the noise"
+
+
+class RankScreen(Dialog[Component | None]):
+    """Ranks the parts; dismissed with the one to open the sheet for, or None."""
+
+    HEADING = "What each part is worth"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "accept", "cut", id="rank.cut", tooltip="The sheet for this part"),
+        Binding("up", "move(-1)", "part", key_display="↑↓", id="rank.up", tooltip="Choose a part"),
+        Binding("down", "move(1)", "part below", id="rank.down", show=False),
+        Binding("pageup", "move(-10)", "up 10", id="rank.page-up", show=False),
+        Binding("pagedown", "move(10)", "down 10", id="rank.page-down", show=False),
+        Binding("home", "move(-9999)", "first", id="rank.first", show=False),
+        Binding("end", "move(9999)", "last", id="rank.last", show=False),
+        Binding("f", "kind", "kind", id="rank.kind",
+                tooltip="Heads, neurons, matrices or positions alone, or all of them"),
+        Binding("r", "again", "rank again", id="rank.again",
+                tooltip="Rank the model as it stands by now"),
+        Binding("question_mark,f1", "help", "help", key_display="?", id="rank.help"),
+        Binding("escape", "cancel", "close", key_display="esc", id="rank.cancel",
+                tooltip="Give up what is under way, and close"),
+    ]  # fmt: skip
+    DEFAULT_CSS = """
+    RankScreen {
+        #dialog { height: 100%; padding: 0 1; }
+        &.-high #dialog { height: 80%; }
+        &.-low #dialog-foot { margin: 0; }
+        #dialog-body { height: 1fr; }
+        #rank-sheet { height: 1fr; }
+    }
+    """
+
+    def __init__(self, controller: Controller) -> None:
+        super().__init__()
+        self._controller = controller
+        self._surgery = controller.surgery
+        self._kind = -1
+        """Which of KINDS is shown alone; -1 for all."""
+        self._at = 0
+        self._first = 0
+
+    def body(self) -> Iterable[Widget]:
+        yield Sheet(id="rank-sheet")
+
+    def on_mount(self) -> None:
+        if self._surgery.ranked_now is None:
+            self._surgery.rank()
+        self.draw()
+
+    def on_unmount(self) -> None:
+        self._surgery.ranking.give_up()
+
+    def on_resize(self, _: events.Resize) -> None:
+        self.call_after_refresh(self.draw)
+
+    # ------------------------------------------------------------ what is ranked
+
+    @property
+    def cuts(self) -> list[tuple[Component, Difference]]:
+        """The parts that are shown, the dearest first."""
+        ranked = self._surgery.ranked
+        model = self._controller.model
+        if ranked is None or self._surgery.ranking.busy or model.info is None:
+            return []
+        if self._surgery.ranked_at[:1] != (model.info,):
+            return []  # of another run
+        kind = KINDS[self._kind][0] if self._kind >= 0 else ""
+        return [one for one in ranked.cuts if not kind or one[0].kind == kind]
+
+    @override
+    def draw(self) -> None:
+        if not self.query("#rank-sheet") or not self.is_attached:
+            return  # the screen is not composed yet, or is being taken down
+        sheet = self.query_one("#rank-sheet", Sheet)
+        width, height = sheet.size
+        page = Page(width or 76, height or 18, sheet.monochrome)
+        self._draw(page)
+        sheet.show(page.lines[: page.height], page.hits)
+        self.refresh_bindings()
+
+    def _draw(self, page: Page) -> None:
+        ranking, ranked, cuts = self._surgery.ranking, self._surgery.ranked, self.cuts
+        if ranking.trouble is not None:
+            trouble = ranking.trouble
+            page.say(f"✗ {visible(trouble.title)}. {visible(trouble.message)}", "bad", most=6)
+            return
+        if (progress := ranking.progress) is not None:
+            share = progress.done / progress.total if progress.total else 0.0
+            page.add(
+                ("◌ each part is taken out and put in again  ", "muted"),
+                *page.bar(share, max(8, min(30, page.width - 60))),
+                (f" {progress.done:,}/{progress.total:,}", "text"),
+            )
+            return
+        if ranked is None:
+            page.add(("r ranks the parts of the model as it stands", "muted"))
+            return
+        self._head(page, cuts)
+        self._at = min(max(self._at, 0), max(0, len(cuts) - 1))
+        shown = max(1, page.room - 1)
+        self._first = window(self._at, self._first, shown, len(cuts))
+        scale = largest([one.delta for _, one in cuts])
+        for place in range(self._first, min(self._first + shown, len(cuts))):
+            part, one = cuts[place]
+            self._line(page, place, part, one, scale)
+        page.add((part_words(min(shown, len(cuts)), self._first, len(cuts), "parts"), "caution"))
+
+    def _head(self, page: Page, cuts: list[tuple[Component, Difference]]) -> None:
+        ranked = self._surgery.ranked
+        assert ranked is not None
+        what = KINDS[self._kind][1] if self._kind >= 0 else "parts"
+        texts = f", {cuts[0][1].documents:,} held-out texts" if cuts else ""
+        old = "" if self._surgery.ranked_now is not None else ", not of now: r ranks again"
+        page.add(
+            (f"{len(cuts):,} {what}", "strong"),
+            (f" at step {ranked.step:,}: what the loss is without each, nats{texts}", "muted"),
+            (old, "caution"),
+        )
+
+    def _line(self, page: Page, place: int, part: Component, one: Difference, scale: float) -> None:
+        here = place == self._at
+        quiet = one.within_noise
+        mark: Ink = "pointed" if here else "faint" if quiet else "text"
+        name = min(30, max(16, page.width - FIGURES - len(NOISE) - 14))
+        words = drawing.part_words(part, self._controller.model, name)
+        bad = not math.isfinite(one.delta)
+        figures = "no number" if bad else f"{plus(one.delta, 3)}{plus_minus(one.error)}"
+        noise = NOISE if quiet else ""
+        ink: Ink = "faint" if quiet else "minus" if one.delta < 0 else "plus"
+        room = page.width - 2 - name - FIGURES - len(NOISE) - 1
+        page.add(
+            ("▸ " if here else "  ", mark),
+            (fit(words, name), mark),
+            (f"{figures:>{FIGURES - 1}} ", "bad" if bad else mark),
+            *page.bar(1.0 if bad else abs(one.delta) / scale, max(2, room), ink),
+            (noise, "faint"),
+            what=("part", place, 0),
+        )
+
+    # ------------------------------------------------------------ keys
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("accept", "move", "kind"):
+            return bool(self.cuts) or (action == "kind" and self._kind >= 0)
+        if action == "again":
+            return not self._surgery.ranking.busy
+        return super().check_action(action, parameters)
+
+    def action_move(self, by: int) -> None:
+        self._at = min(max(self._at + by, 0), max(0, len(self.cuts) - 1))
+        self.draw()
+
+    def action_kind(self) -> None:
+        """Another kind alone; kinds of which this model has none are passed over."""
+        ranked = self._surgery.ranked
+        there = {part.kind for part, _ in ranked.cuts} if ranked is not None else set()
+        kinds = [-1, *(place for place, (kind, _) in enumerate(KINDS) if kind in there)]
+        self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
+        self._at = 0
+        self.draw()
+
+    def action_again(self) -> None:
+        self._surgery.rank()
+        self.draw()
+
+    @override
+    def accept(self) -> None:
+        cuts = self.cuts
+        if cuts:
+            self.dismiss(cuts[min(self._at, len(cuts) - 1)][0])
+
+    @on(Sheet.Pressed)
+    def _pressed(self, event: Sheet.Pressed) -> None:
+        event.stop()
+        again, self._at = self._at == event.what[1], event.what[1]
+        self.accept() if again else self.draw()
+
+    def action_help(self) -> None:
+        from playground.tui.screens.help import HelpScreen
+        from playground.tui.screens.surgery.words import RANK
+
+        keys = [one for one in self.BINDINGS if isinstance(one, Binding)]
+        self.app.push_screen(HelpScreen(keys, about=(self.HEADING, RANK)))
