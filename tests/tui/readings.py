@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import microgpt
+from microgpt.anatomy import dissect
 from microgpt.config import PARTS, ModelConfig, ModelPart, OptimizerConfig
 from microgpt.parameters import initial_weights
+from microgpt.surgery import HeadWrite, Operation
 from microgpt.trainer import Trainer, shuffle
 from microgpt.vector_engine import VectorEngine
 from playground.api import UnknownTextError
 from playground.hooks.manager import load
 from playground.hooks.sources import PluginSources
 from playground.lab.inside.look import Microscope, Moment
+from playground.lab.inside.surgery import Work, difference
 from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.step import StepReading
+from playground.lab.protocol.surgery import Difference
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -75,11 +79,30 @@ class ScriptedMicroscope(Microscope):
 
     def __init__(self, config: ModelConfig, weights: Sequence[float]) -> None:
         super().__init__(config, Letters(), NAMES)  # type: ignore[arg-type]
+        self.config = config
         self.weights = array("d", weights)
 
     def see(self, look: Look, document: str, step: int = 0, epoch: int = 0) -> Inside:
         """What is seen if this is the document of the last step."""
         return self.look(look, Moment(self.weights, step, epoch, document), last_step)
+
+
+class ScriptedTrials:
+    """Trials on the names, which need no engine."""
+
+    def __init__(self, config: ModelConfig, weights: Sequence[float], names: Sequence[str]) -> None:
+        self._config, self._weights = config, weights
+        self._documents = [encode(name) for name in names]
+
+    def trying(self, operations: Sequence[Operation | HeadWrite]) -> Work[Difference]:
+        found = []
+        for done in ((), operations):
+            losses = []
+            for place, tokens in enumerate(self._documents):
+                losses.append([*dissect(self._config, self._weights, tokens, done).losses])
+                yield place + 1, len(self._documents)
+            found.append(losses)
+        return difference(*found)
 
 
 @cache

@@ -13,10 +13,14 @@ from pathlib import Path
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_count, parameter_layout
-from microgpt.surgery import done
+from microgpt.surgery import Operation, components, done, held, named, operate, transplant
 from playground.catalog import Catalog, Control, Entry
 from playground.lab.client.events import LabEvent
 from playground.lab.client.recovery import PanelWatch
+from playground.lab.inside.patch import patching
+from playground.lab.inside.surgeon import NOTHING_HELD_OUT
+from playground.lab.inside.surgery import dearness, finished
+from playground.lab.inside.trial import trial
 from playground.lab.protocol.commands import ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.film import FilmFrame, FilmRow, FilmText, has_row
@@ -54,9 +58,10 @@ from playground.lab.protocol.sampling import (
     Spread,
     TokenChance,
 )
+from playground.lab.protocol.surgery import Patching, Ranked, Tried
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
-from tests.tui.readings import microscope
+from tests.tui.readings import Letters, ScriptedTrials, encode, microscope, trained
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -207,6 +212,17 @@ class ScriptedLab:
         self.edits: tuple[tuple[int, str], ...] = ()
         self.by_hand: dict[int, tuple[str, ...]] = {}
         """What was done to the weights, in words, by step."""
+        self.holding: tuple[Operation, ...] = ()
+        """What is held."""
+        self.before_hand: list[tuple[array[float], tuple[Operation, ...]]] = []
+        """The weights and what was held before each thing that was done by hand."""
+        self.tried: list[tuple[str, ...]] = []
+        """What was tried, in order."""
+        self.begun: list[str] = []
+        """Which long work was begun, in order, and which of it was given up."""
+        self.given_up: list[str] = []
+        self.work_gate: asyncio.Event | None = None
+        """The event that each piece of long work waits for, if any."""
         self.record: RecordState | None = None
         """The state of the recording; an edit in the past branches off to the next run number."""
         self.written: RecordState | None = None
@@ -412,6 +428,7 @@ class ScriptedLab:
             head=self.head,
             edits=self.edits,
             by_hand=self.by_hand.get(self.step, ()),
+            held=named(self.holding),
             record=self.record,
             meters=self._meters(),
             pulls={one.name: 0.25 for one in self.info.matrices} if request.pulls else {},
@@ -561,15 +578,91 @@ class ScriptedLab:
 
     async def operate(self, operations) -> None:
         self.calls.append(("operate", *map(str, operations)))
-        words = done(operations)
+        self._by_hand(operations, done(operations), self.holding)
+
+    async def hold(self, operations) -> None:
+        self.calls.append(("hold", *map(str, operations)))
+        words = f"held: {held(operations)}" if operations else f"released: {named(self.holding)}"
+        self._by_hand(operations, words, tuple(operations))
+
+    def _by_hand(self, operations, words: str, holding) -> None:
+        self.before_hand.append((self.microscope.weights, self.holding))
+        weights = operate(self.microscope.config, self.microscope.weights, operations)
+        self.microscope.weights, self.holding = weights, holding
         self.edits = (*self.edits, (self.step, words))
         self.by_hand[self.step] = (*self.by_hand.get(self.step, ()), words)
+        if self.step < self.head:  # another future
+            self.head, self.epoch = self.step, self.epoch + 1
+
+    async def held(self):
+        return self.holding
 
     async def undo(self) -> None:
         self.calls.append(("undo",))
         *kept, words = self.by_hand[self.step]
         self.by_hand[self.step] = tuple(kept)
         self.edits = tuple(one for one in self.edits if one != (self.step, words))
+        if self.before_hand:
+            self.microscope.weights, self.holding = self.before_hand.pop()
+
+    async def _worked(self, what: str, work, tell):
+        """The result of the work, in pieces between which others are heard."""
+        self.begun.append(what)
+        try:
+            while True:
+                done_, total = next(work)
+                tell(Progress(what, done_, total))
+                if self.work_gate is not None:
+                    await self.work_gate.wait()
+                await asyncio.sleep(0)
+        except StopIteration as end:
+            return end.value
+        except asyncio.CancelledError:
+            self.given_up.append(what)
+            raise
+
+    @property
+    def _trials(self) -> ScriptedTrials | None:
+        scope = self.microscope
+        if not self.info.heldout_documents:
+            return None
+        return ScriptedTrials(scope.config, scope.weights, NAMES[:3])
+
+    async def try_out(self, operations, text, tell) -> Tried:
+        self.tried.append((*map(str, operations),))
+        scope, document = self.microscope, NAMES[self.step % len(NAMES)]
+        work = trial(
+            scope.config, Letters(), scope.weights, encode(document if text is None else text),
+            operations, self._trials, self.step, self.epoch, [encode(name) for name in NAMES[:3]],
+        )  # fmt: skip
+        return await self._worked("try", work, tell)
+
+    async def rank(self, cuts, tell) -> Ranked:
+        assert not cuts, "the screen ranks all parts"
+        return await self._worked("rank", self._ranking(), tell)
+
+    def _ranking(self):
+        parts = [one for one in components(self.microscope.config) if one.kind != "neuron"]
+        if (trials := self._trials) is None:
+            raise LabError(NOTHING_HELD_OUT)
+        found = []
+        for place, part in enumerate(parts):
+            yield place, len(parts)
+            found.append((part, finished(trials.trying([Operation(part)]))))
+        ranked = sorted(found, key=lambda pair: dearness(pair[1].delta))
+        return Ranked(self.step, self.epoch, tuple(ranked))
+
+    async def patch(self, patch, tell) -> Patching:
+        scope = self.microscope
+        work = patching(scope.config, Letters(), scope.weights, patch, self.step, self.epoch)
+        return await self._worked("patch", work, tell)
+
+    async def part_at(self, component, step, tell, run=None) -> Operation:
+        self.calls.append(("part_at", str(component), step, run))
+        tell(Progress(f"going to step {step}", 0, step))
+        if run is not None:
+            raise LabError(Failure(f"Run {run} has another shape", "Its model has 12 weights."))
+        return transplant(component, self.microscope.config, trained(step)[1])
 
     async def look_inside(self, look: Look) -> Inside:
         self.looks.append(look)

@@ -252,10 +252,10 @@ class Surgery:
         self.ranked = await self._context.lab.rank((), self.ranking.tell)
         self.ranked_at = at
 
-    def patch(self, clean: str, corrupt: str) -> None:
+    def patch(self, patch: Patch) -> None:
         """Find which activation carries the difference between two texts."""
         self.patched = None
-        self.patching.ask(self._patch(Patch(clean, corrupt)), "patching")
+        self.patching.ask(self._patch(patch), "patching")
 
     async def _patch(self, patch: Patch) -> None:
         self.patched = await self._context.lab.patch(patch, self.patching.tell)

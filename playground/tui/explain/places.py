@@ -101,6 +101,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         (rf"(?<!\w)loss (?:{_NUMBER})", "loss"),
         (rf"ema (?:{_NUMBER})", "ema"),
         (rf"held out (?:{_NUMBER})", "held out"),
+        (r"held: .+?(?=  |$)", "held still"),
         (r"± [\d.]+", "error"),
         (rf"lr (?:{_NUMBER})", "lr"),
         (r"[\d.]+[kMG]? steps/s", "steps/s"),

@@ -13,7 +13,7 @@ from playground.lab.protocol.frames import Frame
 from playground.tui.interpretation import interpret
 from playground.tui.model import SPEEDS, PlaygroundModel, Telling
 from playground.tui.panels.welcome import LINES
-from playground.tui.styles import BAD, FAINT, GOOD, MUTED, POINTED
+from playground.tui.styles import BAD, CAUTION, FAINT, GOOD, MUTED, POINTED
 from playground.tui.widgets.gauge import progress_cells
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
@@ -26,6 +26,9 @@ STATE_GLYPHS = {
     "finished": ("✓", GOOD),
     "failed": ("✗", BAD),
 }
+
+MOST_HELD = 30
+"""Columns for the names of what is held."""
 
 Piece = tuple[int, Content]
 """Importance and words; a piece of importance 0 is never left out, larger numbers go first."""
@@ -172,6 +175,9 @@ class StatusLine(Words):
             pieces.append((2, Content(f"ema {model.ema.ys[-1]:.3f}")))
         if len(model.evaluations):
             pieces.append((3, Content(f"held out {model.evaluations.ys[-1]:.3f}{error}")))
+        if frame.held:
+            words = f"held: {fit(visible(frame.held), MOST_HELD).rstrip()}"
+            pieces.append((1, Content.styled(words, CAUTION)))
         pieces.append((5, Content(f"lr {frame.learning_rate:.3g}")))
         if model.running:
             pieces.append((1, Content(f"{short_number(frame.steps_per_second):>4} steps/s")))

@@ -112,7 +112,7 @@ RANKS = {
     action_name(action): place
     for place, action in enumerate(
         ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)", "type",
-         "back", "step", "cut", "layer(-1)", "number", "run", "token_on", "token(1)", "escape",
+         "escape", "cut", "back", "step", "layer(-1)", "number", "run", "token_on", "token(1)",
          "zoom", "rank", "turn_view(1)", "sample", "patch", "speed(1)", "document")
     )
 }  # fmt: skip

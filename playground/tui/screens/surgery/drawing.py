@@ -9,7 +9,15 @@ from microgpt.surgery import Component, held, words_of
 from playground.lab.protocol.surgery import Difference, NextToken, Tried
 from playground.tui.control.surgery import Surgery
 from playground.tui.model import PlaygroundModel
-from playground.tui.screens.inside.page import Page, cell_text, largest, num, plus, token_text
+from playground.tui.screens.inside.page import (
+    Page,
+    cell_text,
+    largest,
+    num,
+    plus,
+    token_text,
+    width_of,
+)
 from playground.tui.widgets.sheet import Ink, Line
 from playground.tui.widgets.text import fit, visible
 from playground.words import many, plus_minus
@@ -94,9 +102,10 @@ def _ways(page: Page, sheet: CutSheet) -> None:
                                                 "strong" if chosen else "muted")]  # fmt: skip
             case "put in":
                 step = sheet.step + ("▏" if chosen and not sheet.in_run else "")
-                run = (sheet.run or "this one") + ("▏" if chosen and sheet.in_run else "")
+                run = f"run {sheet.run}" if sheet.run or sheet.in_run else "this run"
+                run += "▏" if chosen and sheet.in_run else ""
                 ink: Ink = "strong" if chosen else "muted"
-                line += [("put in step ", mark), (step, ink), (" of run ", mark), (run, ink)]
+                line += [("put in step ", mark), (step, ink), (" of ", mark), (run, ink)]
         page.hit(0, page.width, ("way", place, 0))
         page.add(*line)
 
@@ -155,11 +164,17 @@ def heldout(page: Page, found: Difference | None) -> None:
         page.add(("held out: the loss is no number", "bad"))
     else:
         ink: Ink = "muted" if found.within_noise else "strong"
-        page.add(
+        line: Line = [
             ("held out ", "muted"),
             (f"{plus(found.delta, 3)}{plus_minus(found.error)} nats", ink),
-            (", within the noise" if found.within_noise else "", "caution"),
-        )
+        ]
+        noise = "within the noise" if found.within_noise else ""
+        if noise and width_of(line) + len(noise) + 2 <= page.width:
+            line.append((f", {noise}", "caution"))
+            noise = ""
+        page.add(*line)
+        if noise:
+            page.add((noise, "caution"))
     page.add(
         (f"{num(found.before, 3)} → {num(found.after, 3)} on {many(found.documents, 'text')}",
          "muted")
@@ -201,7 +216,7 @@ def _next(page: Page, tried: Tried) -> None:
              ("after", "strong"))  # fmt: skip
     across = 2 if page.width >= BESIDE else 1
     width = (page.width - 2 * (across - 1)) // across
-    tall = -(-len(rows) // across) if across == 1 else min(len(rows), page.room)
+    tall = max(1, min(-(-len(rows) // across), page.room))
     rows = tried.next[: min(MOST_TOKENS, tall * across)]
     parts = []
     for start in range(0, len(rows), tall):

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 from typing_extensions import override
 
+from playground.lab.protocol.commands import Patch
 from playground.lab.protocol.surgery import Patching
 from playground.tui.control.controller import Controller
 from playground.tui.screens.dialog import Dialog
@@ -66,6 +67,8 @@ class PatchScreen(Dialog[None]):
         self._controller = controller
         self._surgery = controller.surgery
         self._clean = clean
+        self._problem = ""
+        """What is wrong with the answers that were typed."""
         self._row = self._column = self._top = self._left = 0
 
     def body(self) -> Iterable[Widget]:
@@ -79,6 +82,14 @@ class PatchScreen(Dialog[None]):
             LiteralInput(
                 placeholder="as many tokens, one or two of them another",
                 compact=True, id="patch-other", max_length=LONGEST,
+            ),
+            classes="patch-row",
+        )  # fmt: skip
+        yield Horizontal(
+            Static("answers", classes="patch-label", markup=False),
+            LiteralInput(
+                placeholder="the likeliest after each; or two tokens, as: a e",
+                compact=True, id="patch-answers", max_length=LONGEST,
             ),
             classes="patch-row",
         )  # fmt: skip
@@ -110,7 +121,9 @@ class PatchScreen(Dialog[None]):
 
     def _draw(self, page: Page) -> None:
         patching, patched = self._surgery.patching, self._surgery.patched
-        if patching.trouble is not None:
+        if self._problem:
+            page.say(f"✗ {visible(self._problem)}", "bad", most=6)
+        elif patching.trouble is not None:
             trouble = patching.trouble
             page.say(f"✗ {visible(trouble.title)}. {visible(trouble.message)}", "bad", most=6)
         elif (progress := patching.progress) is not None:
@@ -210,13 +223,31 @@ class PatchScreen(Dialog[None]):
         if self.focused is None:
             self.set_focus(self.query_one("#patch-other"))
             return
-        clean, other = (
-            self.query_one(f"#patch-{name}", Input).value for name in ("clean", "other")
-        )
-        self.set_focus(None)
-        self._surgery.patch(clean, other)
-        self._row = self._column = 0
+        names = ("clean", "other", "answers")
+        clean, other, answers = (self.query_one(f"#patch-{one}", Input).value for one in names)
+        self._problem, self._row, self._column = "", 0, 0
+        try:
+            ids = self._answers(answers)
+        except ValueError as error:
+            self._problem = str(error)
+        else:
+            self.set_focus(None)
+            self._surgery.patch(Patch(clean, other, *ids))
         self.draw()
+
+    def _answers(self, text: str) -> tuple[int | None, int | None]:
+        """The tokens that the person names as answers; None twice for the likeliest. Raises
+        ValueError, in words, for other texts."""
+        info, named = self._controller.model.info, text.split()
+        if not named or info is None:
+            return None, None
+        if len(named) != 2:
+            raise ValueError("Name two answers with a space between, or none.")
+        for one in named:
+            if one not in info.vocabulary:
+                raise ValueError(f"{one} is no token of this model.")
+        first, second = (info.vocabulary.index(one) for one in named)
+        return first, second
 
     def action_help(self) -> None:
         from playground.tui.screens.help import HelpScreen

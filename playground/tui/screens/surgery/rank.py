@@ -139,11 +139,11 @@ class RankScreen(Dialog[Component | None]):
         ranked = self._surgery.ranked
         assert ranked is not None
         what = KINDS[self._kind][1] if self._kind >= 0 else "parts"
-        texts = f", {cuts[0][1].documents:,} held-out texts" if cuts else ""
+        texts = f" on {cuts[0][1].documents:,} held-out texts" if cuts else ""
         old = "" if self._surgery.ranked_now is not None else ", not of now: r ranks again"
         page.add(
             (f"{len(cuts):,} {what}", "strong"),
-            (f" at step {ranked.step:,}: what the loss is without each, nats{texts}", "muted"),
+            (f" at step {ranked.step:,}: the loss without each, nats{texts}", "muted"),
             (old, "caution"),
         )
 
