@@ -163,7 +163,7 @@ _OF_THE_TOP = {
     "error": Word("± 0.010", "The standard error of the held-out loss.",
         "Smaller differences than this mean nothing."),
     "held still": Word("held: head 2", "Weights that keep their values at every step.",
-        "They were held by hand; c in the microscope lists and releases them."),
+        "They were held by hand; C releases them."),
     "lr": Word("lr", "The learning rate: how far a step moves the weights.",
         "It falls to 0 unless h chooses another schedule."),
     "steps/s": Word("steps/s", "Training steps a second; + and - change the speed."),
