@@ -111,9 +111,9 @@ INSIDE_BINDINGS = [
 RANKS = {
     action_name(action): place
     for place, action in enumerate(
-        ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)", "type",
-         "escape", "cut", "back", "step", "layer(-1)", "number", "run", "token_on", "token(1)",
-         "zoom", "rank", "turn_view(1)", "sample", "patch", "speed(1)", "document")
+        ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)",
+         "back", "step", "escape", "cut", "type", "layer(-1)", "number", "run", "token_on",
+         "token(1)", "zoom", "rank", "turn_view(1)", "sample", "patch", "speed(1)", "document")
     )
 }  # fmt: skip
 """Which keys are shown where not all have room."""

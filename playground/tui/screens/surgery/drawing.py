@@ -14,7 +14,6 @@ from playground.tui.screens.inside.page import (
     cell_text,
     largest,
     num,
-    plus,
     token_text,
     width_of,
 )
@@ -82,6 +81,14 @@ def past_words(model: PlaygroundModel) -> str:
         f"In the past: doing this at step {model.step:,} of {model.head:,} makes another future"
         f"{after}."
     )
+
+
+def fixed(value: float, digits: int, sign: str = "") -> str:
+    """A number with so many digits after the point, the last bits of it rounded away. sign: "+" for
+    one before numbers above 0 too."""
+    if not math.isfinite(value):
+        return num(value)
+    return f"{round(value, digits) + 0.0:{sign}.{digits}f}"
 
 
 # ---------------------------------------------------------------- the choices
@@ -166,7 +173,7 @@ def heldout(page: Page, found: Difference | None) -> None:
         ink: Ink = "muted" if found.within_noise else "strong"
         line: Line = [
             ("held out ", "muted"),
-            (f"{plus(found.delta, 3)}{plus_minus(found.error)} nats", ink),
+            (f"{fixed(found.delta, 3, '+')}{plus_minus(found.error)} nats", ink),
         ]
         noise = "within the noise" if found.within_noise else ""
         if noise and width_of(line) + len(noise) + 2 <= page.width:

@@ -17,6 +17,7 @@ from playground.lab.protocol.surgery import Patching
 from playground.tui.control.controller import Controller
 from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.inside.page import Page, cell_text, num, part_words, plus, quoted
+from playground.tui.screens.surgery.drawing import fixed
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line, Sheet
@@ -168,7 +169,7 @@ class PatchScreen(Dialog[None]):
             line = [(fit(f"{'▸ ' if here else '  '}{stages[k]}", label), mark)]
             for p in shown:
                 share = shares[k][p]
-                text = num(share) if cell >= NUMBERED else ""
+                text = fixed(share, 2) if cell >= NUMBERED else ""
                 chosen = here and p == self._column
                 line += [page.sign(text, share, 1.0, cell - 1, chosen), (" ", "text")]
             page.hit(label, label + columns * cell, ("cell", k, self._left), cell)
@@ -187,7 +188,7 @@ class PatchScreen(Dialog[None]):
         page.say(
             f"{patched.stages[self._row]} at {self._column} "
             f"{quoted(patched.clean[self._column])} put in: ({num(found, 3)} - "
-            f"{num(corrupt, 3)}) / ({num(clean, 3)} - {num(corrupt, 3)}) = {num(share, 3)} of the "
+            f"{num(corrupt, 3)}) / ({num(clean, 3)} - {num(corrupt, 3)}) = {fixed(share, 3)} of the "
             "way back",
             "text",
             most=3,

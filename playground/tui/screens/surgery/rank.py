@@ -15,7 +15,7 @@ from microgpt.surgery import Component, ComponentKind
 from playground.lab.protocol.surgery import Difference
 from playground.tui.control.controller import Controller
 from playground.tui.screens.dialog import Dialog
-from playground.tui.screens.inside.page import Page, largest, part_words, plus
+from playground.tui.screens.inside.page import Page, largest, part_words
 from playground.tui.screens.surgery import drawing
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Sheet
@@ -154,7 +154,9 @@ class RankScreen(Dialog[Component | None]):
         name = min(30, max(16, page.width - FIGURES - len(NOISE) - 14))
         words = drawing.part_words(part, self._controller.model, name)
         bad = not math.isfinite(one.delta)
-        figures = "no number" if bad else f"{plus(one.delta, 3)}{plus_minus(one.error)}"
+        figures = (
+            "no number" if bad else f"{drawing.fixed(one.delta, 3, '+')}{plus_minus(one.error)}"
+        )
         noise = NOISE if quiet else ""
         ink: Ink = "faint" if quiet else "minus" if one.delta < 0 else "plus"
         room = page.width - 2 - name - FIGURES - len(NOISE) - 1
