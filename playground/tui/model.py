@@ -272,13 +272,16 @@ class PlaygroundModel:
         """Take in a frame.
 
         Returns False if the frame belongs to another past than the series so far: the series are
-        then emptied, and must be asked for from their beginning.
+        then emptied, and must be asked for from their beginning. So must they if another frame,
+        which was under way at the same time, has emptied them.
         """
         if frame.epoch != self._epoch:
             stale = self._last_step > 0
             self._rewind(frame.epoch)
             if stale:
                 return False
+        if frame.metrics.first_step > self._last_step + 1:
+            return False  # asked for before the series were emptied: what comes first is missing
         if frame.step < self._last_step:
             self._go_back_to(frame.step)
         metrics = frame.metrics

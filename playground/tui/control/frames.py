@@ -14,6 +14,8 @@ from playground.tui.control.plugins import cure
 from playground.tui.control.sampling import Previews
 
 FRAMES_PER_SECOND = 12
+TRIES = 4
+"""How often one frame is asked for at most, if the run changes its past meanwhile."""
 BEHIND_PER_SECOND = 2
 """The same while a dialog lies over the panels, and their drawing may not delay its keys."""
 
@@ -76,9 +78,10 @@ class Frames:
         lab, model = self._context.lab, self._context.model
         before, running = (model.step, model.frame is None), model.running
         frame = await self._context.patience.for_(lab.frame(model.request()))
-        if not model.take(frame):
+        for _ in range(TRIES):
+            if model.take(frame):
+                break
             frame = await lab.frame(model.request())
-            model.take(frame)
         self._say_troubles(frame, running)
         if frame.record != self._record:
             self._record = frame.record

@@ -188,8 +188,8 @@ class PatchScreen(Dialog[None]):
         page.say(
             f"{patched.stages[self._row]} at {self._column} "
             f"{quoted(patched.clean[self._column])} put in: ({num(found, 3)} - "
-            f"{num(corrupt, 3)}) / ({num(clean, 3)} - {num(corrupt, 3)}) = {fixed(share, 3)} of the "
-            "way back",
+            f"{num(corrupt, 3)}) / ({num(clean, 3)} - {num(corrupt, 3)}) = {fixed(share, 3)} "
+            "of the way back",
             "text",
             most=3,
         )

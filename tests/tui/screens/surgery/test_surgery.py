@@ -368,3 +368,16 @@ async def test_a_failure_of_the_trial_is_said_in_the_sheet() -> None:
         press(app, "c")
         await opened(app)
         await until(lambda: "there is no head 9" in said(app))
+
+
+async def test_two_frames_under_way_at_once_leave_the_series_whole_after_surgery() -> None:
+    async with playing() as (app, _):
+        await app.controller.training.step(150)
+        model, lab = app.model, app.lab
+        losses, held_out = list(model.loss.ys), list(model.evaluations.xs)
+        lab.epoch += 1  # as an edit of the run makes it
+        first, second = [await lab.frame(model.request()) for _ in range(2)]
+        assert not model.take(first), "it belongs to another past"
+        assert not model.take(second), "it begins where the series ended before"
+        assert model.take(await lab.frame(model.request()))
+        assert list(model.loss.ys) == losses and list(model.evaluations.xs) == held_out
