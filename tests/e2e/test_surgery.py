@@ -34,7 +34,7 @@ def test_a_head_is_cut_and_taken_back_and_another_is_held(launch: Launch) -> Non
     terminal.press("q")
     terminal.wait_for("✓ finished")
     terminal.press("Home")
-    terminal.wait_for(re.compile(r"step 0/.*●─+◆", re.S))  # the mark where it was done
+    terminal.wait_for(re.compile(r"step 0/.*●━+◆", re.S))  # the mark where it was done
     terminal.press("End")
     terminal.wait_for("step 100/")
     terminal.press("u")
