@@ -53,7 +53,7 @@ def test_a_head_is_cut_and_taken_back_and_another_is_held(launch: Launch) -> Non
     terminal.press("3", "C")
     terminal.wait_for("x releases it", 20)
     terminal.type("0,5")
-    terminal.wait_for("write 0.5, with a point")
+    terminal.wait_for("0,5 is no number; write 0.5")
     terminal.press("Enter")  # which is refused, and leaves the sheet open
     terminal.press("x")
     terminal.wait_for(lambda screen: "x releases it" not in screen)

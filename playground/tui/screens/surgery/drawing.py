@@ -170,12 +170,12 @@ def heldout(page: Page, found: Difference | None) -> None:
     if not math.isfinite(found.delta):
         page.add(("held out: the loss is no number", "bad"))
     else:
-        ink: Ink = "muted" if found.within_noise else "strong"
+        noise = judged(found)
+        ink: Ink = "muted" if noise else "strong"
         line: Line = [
             ("held out ", "muted"),
             (f"{fixed(found.delta, 3, '+')}{plus_minus(found.error)} nats", ink),
         ]
-        noise = "within the noise" if found.within_noise else ""
         if noise and width_of(line) + len(noise) + 2 <= page.width:
             line.append((f", {noise}", "caution"))
             noise = ""
@@ -186,6 +186,13 @@ def heldout(page: Page, found: Difference | None) -> None:
         (f"{num(found.before, 3)} → {num(found.after, 3)} on {many(found.documents, 'text')}",
          "muted")
     )  # fmt: skip
+
+
+def judged(found: Difference) -> str:
+    """What a person should know before making much of a difference; "" for one that is real."""
+    if found.delta == 0 and not found.error:
+        return "no difference"  # a position that no text reaches, a part that is 0 already
+    return "within the noise" if found.within_noise else ""
 
 
 def _letters(page: Page, tried: Tried) -> None:

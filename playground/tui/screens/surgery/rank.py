@@ -27,7 +27,7 @@ KINDS: tuple[tuple[ComponentKind, str], ...] = (
 )  # fmt: skip
 FIGURES = 17
 """Columns of a difference with its error."""
-NOISE = "  within the noise"
+NOISE = len("  within the noise")
 
 
 class RankScreen(Dialog[Component | None]):
@@ -149,17 +149,17 @@ class RankScreen(Dialog[Component | None]):
 
     def _line(self, page: Page, place: int, part: Component, one: Difference, scale: float) -> None:
         here = place == self._at
-        quiet = one.within_noise
+        quiet = drawing.judged(one)
         mark: Ink = "pointed" if here else "faint" if quiet else "text"
-        name = min(30, max(16, page.width - FIGURES - len(NOISE) - 14))
+        name = min(30, max(16, page.width - FIGURES - NOISE - 14))
         words = drawing.part_words(part, self._controller.model, name)
         bad = not math.isfinite(one.delta)
         figures = (
             "no number" if bad else f"{drawing.fixed(one.delta, 3, '+')}{plus_minus(one.error)}"
         )
-        noise = NOISE if quiet else ""
+        noise = f"  {quiet}" if quiet else ""
         ink: Ink = "faint" if quiet else "minus" if one.delta < 0 else "plus"
-        room = page.width - 2 - name - FIGURES - len(NOISE) - 1
+        room = page.width - 2 - name - FIGURES - NOISE - 1
         page.add(
             ("▸ " if here else "  ", mark),
             (fit(words, name), mark),

@@ -23,6 +23,7 @@ from playground.tui.screens.surgery.patch import PatchScreen
 from playground.tui.screens.surgery.rank import RankScreen
 from playground.tui.widgets.sheet import Sheet
 from tests.tui.monkey import press
+from tests.tui.test_explanations import missing
 from tests.tui.watched import WatchedApp, playing
 
 SIZES = [(60, 16), (80, 24), (120, 40), (200, 60)]
@@ -146,6 +147,7 @@ async def test_what_is_held_is_told_and_released() -> None:
         press(app, "escape", "q")
         await until(lambda: app.screen is app.main)
         await until(lambda: "held: head 0 of layer 0" in app.text("#status"))
+        await until(lambda: not missing(app))
 
 
 async def test_a_weight_is_set_to_a_number_and_nothing_else() -> None:
