@@ -59,7 +59,7 @@ async def test_what_is_done_and_held_is_told_in_words_and_taken_back_to_the_bit(
             "held: head 1 of layer 0 at 0",
             "head 1 of layer 0 cut, position 3 set to 0.5",
         )
-        assert frame.held == "head 1 of layer 0"
+        assert frame.held == "head 1 of layer 0" and await lab.held() == (CUT,)
         assert frame.edits == tuple((10, words) for words in sorted(frame.by_hand))
         cut = await lab.checkpoint()
         assert cut.weights != before.weights and cut.before == before.weights

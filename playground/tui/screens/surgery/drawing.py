@@ -32,6 +32,8 @@ CELL = 5
 LABEL = 7
 TOKEN = 5
 MOST_TOKENS = 8
+PALE = 0.1
+"""Nats of change that a letter's cell has its full colour for, at least."""
 
 
 def draw_cut(page: Page, sheet: CutSheet, model: PlaygroundModel, surgery: Surgery) -> None:
@@ -196,7 +198,7 @@ def judged(found: Difference) -> str:
 
 
 def _letters(page: Page, tried: Tried) -> None:
-    """The loss of each letter, before and after."""
+    """The loss of each letter, before and after; what grew and what fell is told by colour."""
     if page.room < 4:
         return
     count = len(tried.targets)
@@ -205,7 +207,9 @@ def _letters(page: Page, tried: Tried) -> None:
     sums = [math.fsum(rows) / max(1, count) for rows in (tried.losses_before, tried.losses_after)]
     page.add(("loss of this text, letter by letter: ", "muted"),
              (f"{num(sums[0], 3)} → {num(sums[1], 3)}", "strong"))  # fmt: skip
-    scale = largest(tried.losses_before, tried.losses_after)
+    before, after = tried.losses_before, tried.losses_after
+    scale = largest(before, after)
+    change = max(PALE, largest([b - a for a, b in zip(before, after, strict=True)]))
     for first in range(0, count, each):
         if page.room < 3:
             page.add((f"… {count - first} more", "caution"))
@@ -213,12 +217,15 @@ def _letters(page: Page, tried: Tried) -> None:
         shown = range(first, min(first + each, count))
         page.add((" " * LABEL, "text"),
                  *((cell_text(tried.targets[k], cell), "text") for k in shown))  # fmt: skip
-        for label, losses in (("before", tried.losses_before), ("after", tried.losses_after)):
-            page.add(
-                (fit(label, LABEL), "muted"),
-                *(page.shade(num(losses[k], 1 if cell < CELL else 2), losses[k] / scale, cell)
-                  for k in shown),
-            )  # fmt: skip
+        digits = 1 if cell < CELL else 2
+        page.add(
+            (fit("before", LABEL), "muted"),
+            *(page.shade(num(before[k], digits), before[k] / scale, cell) for k in shown),
+        )
+        page.add(
+            (fit("after", LABEL), "muted"),
+            *(page.sign(num(after[k], digits), after[k] - before[k], change, cell) for k in shown),
+        )
 
 
 def _next(page: Page, tried: Tried) -> None:
@@ -232,24 +239,26 @@ def _next(page: Page, tried: Tried) -> None:
     width = (page.width - 2 * (across - 1)) // across
     tall = max(1, min(-(-len(rows) // across), page.room))
     rows = tried.next[: min(MOST_TOKENS, tall * across)]
+    top = largest([chance for one in rows for chance in (one.before, one.after)])
     parts = []
     for start in range(0, len(rows), tall):
         part = page.part(width)
         for one in rows[start : start + tall]:
-            part.add(*_chance(part, one))
+            part.add(*_chance(part, one, top))
         parts.append(part)
     page.beside(parts)
 
 
-def _chance(page: Page, one: NextToken) -> Line:
+def _chance(page: Page, one: NextToken, top: float) -> Line:
+    """A token with its chances. top: the chance whose bar is full."""
     room = max(4, (page.width - TOKEN - 16) // 2)
     return [
         (fit(f" {token_text(one.display)}", TOKEN), "text"),
         (f"{num(one.before, 3)} ", "muted"),
-        *page.bar(one.before, room, "minus"),
+        *page.bar(one.before / top, room, "minus"),
         (" ", "text"),
         (f"{num(one.after, 3)} ", "text"),
-        *page.bar(one.after, room),
+        *page.bar(one.after / top, room),
     ]
 
 
