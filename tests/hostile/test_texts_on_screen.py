@@ -36,6 +36,7 @@ from playground.lab.protocol import (
     observation,
     pipe,
     run,
+    surgery,
 )
 from playground.lab.protocol import probes as probing
 from playground.lab.protocol import sampling as sampled
@@ -59,6 +60,7 @@ from playground.lab.store.store import Store
 from playground.lab.store.transfer import import_run
 from playground.tui.caption import in_window
 from playground.tui.screens.runs.screen import RunsScreen
+from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.table import RowList
 from tests.crafted.runs import sound
 from tests.hostile.texts import KEPT, evil, harm_on_a_screen, hostile_run_file, storable
@@ -77,9 +79,12 @@ STRUCTURE = {
 ASKED = {
     "NamedChoices", "Open", "UseEngine", "Save", "Export", "PanelView", "FrameRequest", "Recording",
     "Checkpoint", "Edit", "MatrixView", "Observation", "Pong", "Hello", "Reload", "SavedPlugin",
+    "Try", "Patch",
 }  # fmt: skip
 """What the screen sends, or reads without showing it."""
-MODULES = (choices, commands, failures, film, frames, observation, pipe, probing, run, sampled)
+MODULES = (
+    choices, commands, failures, film, frames, observation, pipe, probing, run, sampled, surgery,
+)  # fmt: skip
 _reached: set[tuple[str, str]] = set()
 """(class, field) of each text that was made hostile."""
 
@@ -170,8 +175,11 @@ class HostileLab(ScriptedLab):
         edits = ((1, "learning rate 2"),)
         record = RecordState(1, name="mine")
         return hostile(
-            replace(frame, document=document, trouble=FAILURE, edits=edits, record=record)
-        )
+            replace(
+                frame, document=document, trouble=FAILURE, edits=edits, record=record,
+                by_hand=("head 1 cut",), held="head 1", operated="head 1 cut at step 0",
+            )
+        )  # fmt: skip
 
     def _film(self, since: int) -> FilmFrame:
         made = super()._film(since)
@@ -188,6 +196,12 @@ class HostileLab(ScriptedLab):
         made = await super().preview(limit, chain)
         self.sampling = prompt
         return hostile(made)
+
+    async def try_out(self, *given: Any) -> Any:
+        return hostile(await super().try_out(*given))
+
+    async def patch(self, *given: Any) -> Any:
+        return hostile(await super().patch(*given))
 
     async def export(self, *_: Any) -> None:
         raise LabError(hostile(FAILURE))
@@ -318,6 +332,7 @@ async def test_no_text_that_the_lab_gives_is_obeyed() -> None:
             for _ in range(3):
                 if app.screen is not app.main:
                     await pilot.press("escape")
+        await _operated(app, pilot)
         assert isinstance(app.lab, HostileLab)
         again = hostile(SavedPlugin("/a.py", None, (Problem("a", "/a.py", "import", "No"),)))
         reloaded = Reloaded(app.lab.catalog, None, ("It fits",), {"/a.py": again.problems[0]})
@@ -342,6 +357,23 @@ async def test_no_text_that_the_lab_gives_is_obeyed() -> None:
     assert clipboard in written  # "\\udc80", and no UnicodeEncodeError
     is_harmless(written.replace(clipboard, b""))
     assert forgotten() == []
+
+
+async def _operated(app: KeptApp, pilot: Pilot[int]) -> None:
+    """Look at what a cut would do, and patch two texts."""
+
+    def words() -> str:
+        return "".join(sheet.words for sheet in app.screen.query(Sheet))
+
+    await press(pilot, "i")
+    await seen(pilot, lambda: " given " in words())
+    await press(pilot, "2", "c")
+    await seen(pilot, lambda: "nats" in words())
+    await press(pilot, "escape", "p")
+    await press(pilot, "shift+tab", "ctrl+u", *"anna", "tab", *"anno", "tab", *"a e", "enter")
+    await seen(pilot, lambda: "of the way back" in words())
+    await press(pilot, "escape", "q")
+    await seen(pilot, lambda: app.screen is app.main)
 
 
 def forgotten() -> list[str]:
