@@ -213,9 +213,10 @@ class Surgery:
             await self._context.patience.for_(do(operations))
         frame = model.frame
         at = frame.edits[-1][0] if frame is not None and frame.edits else model.step
-        back = "u takes it back" if at == model.step else f"go back to step {at:,} and press u"
-        if model.running:
-            back = f"go back to step {at:,} and press u to take it back"
+        if at == model.step and not model.running:
+            back = "u takes it back, in the sheet or on the main screen"
+        else:
+            back = f"go back to step {at:,}, and u takes it back there"
         title = f"{words[:1].upper()}{words[1:]}"
         self._context.say(Remark(title, f"After step {at:,}: {back}.", about=WHERE))
         await self.look()

@@ -39,6 +39,7 @@ from playground.tui.screens.inside.state import InsideState, Place, within
 from playground.tui.screens.inside.step import StepView
 from playground.tui.screens.inside.top import draw_top
 from playground.tui.screens.inside.words import EMPTY, HELP, SGD, TITLES, WAITING, left_out, seen
+from playground.tui.screens.surgery.opening import open_cut, open_patch, open_rank
 from playground.tui.screens.surgery.parts import existing
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.sheet import Sheet
@@ -521,35 +522,17 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
     # ------------------------------------------------------------ keys: surgery
 
     def action_cut(self) -> None:
-        if parts := self._parts:
-            self._cut(parts)
-
-    def _cut(self, parts: Sequence[Component]) -> None:
-        from playground.tui.screens.surgery.cut import CutSheet
-
-        self.app.clear_notifications()  # toasts would lie over what the sheet says
-        text, weight = self.state.look.text, self._value_of(parts[0])
-        self.app.push_screen(CutSheet(self._controller, parts, text, weight))
-
-    def _value_of(self, part: Component) -> float | None:
-        """What a weight is now, if the view shows it."""
-        inside = self.inside
-        return self.view.value_of(part, inside, self.state) if inside is not None else None
+        parts, inside = self._parts, self.inside
+        if parts and inside is not None:
+            value = self.view.value_of(parts[0], inside, self.state)
+            open_cut(self.app, self._controller, parts, self.state.look.text, value)
 
     def action_rank(self) -> None:
-        from playground.tui.screens.surgery.rank import RankScreen
-
-        def chosen(part: Component | None) -> None:
-            if part is not None:
-                self._cut([part])
-
-        self.app.push_screen(RankScreen(self._controller), chosen)
+        open_rank(self.app, self._controller, self.state.look.text)
 
     def action_patch(self) -> None:
-        from playground.tui.screens.surgery.patch import PatchScreen
-
         came = self._looking.inside
-        self.app.push_screen(PatchScreen(self._controller, came.text if came is not None else ""))
+        open_patch(self.app, self._controller, came.text if came is not None else "")
 
     # ------------------------------------------------------------ keys: the text
 
