@@ -383,3 +383,14 @@ async def test_two_frames_under_way_at_once_leave_the_series_whole_after_surgery
         assert not model.take(second), "it begins where the series ended before"
         assert model.take(await lab.frame(model.request()))
         assert list(model.loss.ys) == losses and list(model.evaluations.xs) == held_out
+
+
+async def test_a_model_without_attention_is_offered_no_heads() -> None:
+    spec = '{"model": {"parts": ["mlp", "positions", "norm", "residual"]}}'
+    async with looking("2", spec=spec) as app:
+        await until(lambda: "c cut" not in inside(app).query_one(KeyBar).words)
+        press(app, "c", "5")
+        await until(lambda: inside(app).view.name == "neurons" and inside(app)._parts)
+        press(app, "c")
+        await opened(app)
+        assert sheet(app).part.kind == "neuron" and "mean" not in sheet(app).ways
