@@ -67,7 +67,9 @@ from playground.lab.run.training import Training
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 
 if TYPE_CHECKING:
+    from playground.lab.inside.influence import Influence
     from playground.lab.inside.look import Microscope
+    from playground.lab.inside.replay import Replays
     from playground.lab.inside.surgeon import Surgeon
     from playground.lab.protocol.step import StepReading
 
@@ -230,6 +232,7 @@ class Session:
         self._sampling_trouble: Failure | None = None
         self._microscope: Microscope | None = None
         self._surgeon: Surgeon | None = None
+        self._replays: Replays | None = None
         self.training.before_edit = self._before_edit
         self.recorder: Recorder | None = None
         """Records the run; None if it is not recorded."""
@@ -522,6 +525,28 @@ class Session:
         if self._surgeon is None:
             self._surgeon = Surgeon(self._prepared, self.training)
         return self._surgeon
+
+    @property
+    def replays(self) -> Replays:
+        """The run made again without one of its steps."""
+        from playground.lab.inside.replay import Replays
+
+        if self._replays is None:
+            self._replays = Replays(
+                self._prepared,
+                self.training,
+                self._registry,
+                self._activity,
+                lambda: self.texts.sampler.sampling,
+            )
+        return self._replays
+
+    @property
+    def influence(self) -> Influence:
+        """What a prediction comes from."""
+        from playground.lab.inside.influence import Influence
+
+        return Influence(self._prepared, self.training, self.replays)
 
     # ------------------------------------------------------------ looking
 

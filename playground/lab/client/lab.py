@@ -44,6 +44,7 @@ from playground.lab.protocol.commands import (
     Export,
     GetCatalog,
     GetCheckpoint,
+    GetCost,
     GetFrame,
     GetHeld,
     GetPart,
@@ -52,6 +53,7 @@ from playground.lab.protocol.commands import (
     GiveUp,
     GoTo,
     Hold,
+    Influence,
     LookInside,
     Observe,
     Open,
@@ -67,9 +69,11 @@ from playground.lab.protocol.commands import (
     Try,
     Undo,
     UseEngine,
+    Without,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.influence import Cost, Influences, LeftOut
 from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.run import (
@@ -288,8 +292,8 @@ class Lab:
         before and after; None for the present document. tell: hears how far it is.
 
         A later call replaces the one under way, which then raises LabError with kind "cancelled",
-        as it does after `give_up`. A task that is cancelled gives the work up; `rank` and `patch`
-        likewise.
+        as it does after `give_up`. A task that is cancelled gives the work up; `rank`, `patch`,
+        `without` and `influence` likewise.
         """
         with self._given_up_with("try"):
             return await self.open_run.ask(Try(tuple(operations), text), Tried, tell)
@@ -303,6 +307,20 @@ class Lab:
         """Which activation carries the difference between two texts."""
         with self._given_up_with("patch"):
             return await self.open_run.ask(patch, Patching, tell)
+
+    async def without(self, step: int, tell: Callable[[Progress], None]) -> LeftOut:
+        """The run as it would stand now if this step, counted from 1, had been passed over."""
+        with self._given_up_with("without"):
+            return await self.open_run.ask(Without(step), LeftOut, tell)
+
+    async def influence(self, asked: Influence, tell: Callable[[Progress], None]) -> Influences:
+        """The steps that pushed a prediction most."""
+        with self._given_up_with("influence"):
+            return await self.open_run.ask(asked, Influences, tell)
+
+    async def cost(self, step: int | None) -> Cost:
+        """What `without` this step would take; with None, `influence`."""
+        return await self.open_run.ask(GetCost(step), Cost)
 
     async def give_up(self, what: Surgical) -> None:
         """Give up the work of this kind that is under way."""

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from microgpt.anatomy import dissect
 from microgpt.config import ModelConfig
-from microgpt.engine import BulkEngine
+from microgpt.engine import BulkEngine, Engine
 from microgpt.surgery import Component, HeadWrite, Operation, operate
 from playground.lab.protocol.surgery import Difference
 from playground.lab.run.engines import CurrentEngine
@@ -50,6 +50,12 @@ def difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float
     )
 
 
+def pieces(engine: Engine, documents: Sequence[list[int]]) -> list[Sequence[list[int]]]:
+    """The documents in parts that this engine reads without keeping others waiting."""
+    size = AT_ONCE if isinstance(engine, BulkEngine) else _PIECE
+    return [documents[at : at + size] for at in range(0, len(documents), size)]
+
+
 def finished(work: Work[T], tell: Callable[[int, int], None] = lambda *_: None) -> T:
     """The result of the work, done in one go. tell: called with how many of how many pieces were
     done; what it raises ends the work."""
@@ -78,9 +84,7 @@ class Trials:
         self._documents = documents
         with engine.made.guard.at("read", kind="engine"):
             self._weights = engine.made.engine.read("weights")
-        bulk = isinstance(engine.made.engine, BulkEngine)
-        size = AT_ONCE if bulk else _PIECE
-        self._pieces = [documents[at : at + size] for at in range(0, len(documents), size)]
+        self._pieces = pieces(engine.made.engine, documents)
         self._before: list[list[float]] | None = None
 
     def difference(self, operations: Sequence[Operation | HeadWrite]) -> Difference:

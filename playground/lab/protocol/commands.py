@@ -11,6 +11,7 @@ from playground.catalog import Catalog, KnobValue
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import Done, Failure
 from playground.lab.protocol.frames import Frame, FrameRequest
+from playground.lab.protocol.influence import Cost, Influences, LeftOut
 from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
@@ -203,6 +204,34 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
+class Without:
+    """The run as it would stand now if this step, counted from 1, had been passed over -> LeftOut,
+    after Progress. Done between steps and other commands, and given up, as `Try`."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Influence:
+    """The steps that pushed a prediction most -> Influences, after Progress, as `Without`."""
+
+    text: str | None = None
+    """The text that is read; None for the document of the last step."""
+    position: int | None = None
+    """After which position the prediction is made; None for the last one."""
+    token: int | None = None
+    """The id of the predicted token; None for the one that comes next in the text, and at its end
+    for the likeliest."""
+
+
+@dataclass(frozen=True, slots=True)
+class GetCost:
+    """What `Without` this step would take, or with None an `Influence` -> Cost."""
+
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class GiveUp:
     """Give up the command of this kind that is under way, which then fails as cancelled -> Done."""
 
@@ -296,11 +325,12 @@ class Close:
 
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
-    | LookInside | Edit | Operate | Hold | Undo | GetHeld | GetPart | Try | Rank | Patch | GiveUp
-    | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload | Ping | Close
+    | LookInside | Edit | Operate | Hold | Undo | GetHeld | GetPart | Try | Rank | Patch | Without
+    | Influence | GetCost | GiveUp | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload
+    | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
-    | Reloaded | Failure | Inside | Held | Operation | Tried | Ranked | Patching
-    | Pong
+    | Reloaded | Failure | Inside | Held | Operation | Tried | Ranked | Patching | LeftOut
+    | Influences | Cost | Pong
 )  # fmt: skip

@@ -49,7 +49,7 @@ class Held:
     operations: tuple[Operation, ...] = ()
 
 
-Surgical = Literal["try", "rank", "patch"]
+Surgical = Literal["try", "rank", "patch", "without", "influence"]
 """What takes long, is done between steps, and can be given up."""
 
 

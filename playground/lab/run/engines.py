@@ -57,6 +57,10 @@ class Engines:
         self._activity = activity
         self._made: dict[str, ReadyEngine] = {}
 
+    def apart(self) -> Engines:
+        """Makes engines for the same model that share no state with these."""
+        return Engines(self._registry, self._config, self._optimizer, self._initial, self._activity)
+
     def entry(self, name: str) -> Entry:
         """The catalog's entry of an engine. Raises UnknownNameError."""
         return self._registry.entry("engine", name)

@@ -82,6 +82,24 @@ class Surgery:
         self._write(made, left[:], self._assignment(done, held))
         self.left = left
 
+    def undone(self, edits: Edits, step: int) -> dict[int, int]:
+        """The weights that were set up to `step`, each by its place in the flat order, and the last
+        step after which that was done: what moved such a weight before has no effect any more."""
+        found: dict[int, int] = {}
+
+        def until(text: str, last: int) -> None:
+            for where, _ in self._assignment(text).parts:
+                for place in range(where.start, where.stop):
+                    found[place] = max(last, found.get(place, 0))
+
+        for at, text in edits.of_field("surgery"):
+            if at <= step:
+                until(text, at)
+        holds = [(at, text) for at, text in edits.of_field("hold") if at <= step]
+        for number, (_, text) in enumerate(holds):
+            until(text, holds[number + 1][0] if number + 1 < len(holds) else step)
+        return found
+
     def put_down(self, made: ReadyEngine) -> None:
         """Put back the weights that the last step left, if something was done to them."""
         if self.left is not None:

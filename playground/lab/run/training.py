@@ -130,7 +130,11 @@ class Training:
 
     def documents_to_come(self) -> list[int]:
         """The places of the next step's documents."""
-        return self._trainer.document_indices(self.step)
+        return self.document_indices(self.step + 1)
+
+    def document_indices(self, step: int) -> list[int]:
+        """The places of the documents of a step, counted from 1."""
+        return self._trainer.document_indices(step - 1)
 
     @property
     def document(self) -> int:
@@ -329,6 +333,28 @@ class Training:
             self.stand_at(keyframe)
         self.trouble = None
         self.take_up()
+
+    def begin(self, keyframe: Keyframe, edits: Edits) -> None:
+        """Stand at a state of another training of the same run, with its edits, and know of nothing
+        before. Raises PluginError."""
+        self.trouble = None
+        self.stand_at(keyframe)
+        self.timeline.begin_at(keyframe)
+        self.timeline.edits = edits
+        self.series = Series(keyframe.step)
+
+    def skip(self) -> None:
+        """Pass over the next step: its documents do not train. Weights and moments stay as they
+        are, and each later step has the documents, the learning rate and the number in Adam's bias
+        correction that it has without this. The training is another run's from here on, for which
+        there is no way back. Raises PluginError, UnknownNameError."""
+        self._take_turns(self.step)
+        self.take_up()
+        self._trainer.step += 1
+        self.surgery.left = None
+        self.timeline.begin_at(self.keyframe())
+        self.series = Series(self.step)
+        self.last = self._before = None
 
     def take_up(self) -> None:
         """Do to the weights what the edits made at this step say, if that is not done yet. Raises

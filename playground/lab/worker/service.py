@@ -23,6 +23,7 @@ from playground.lab.protocol.commands import (
     Export,
     GetCatalog,
     GetCheckpoint,
+    GetCost,
     GetFrame,
     GetHeld,
     GetPart,
@@ -31,6 +32,7 @@ from playground.lab.protocol.commands import (
     GiveUp,
     GoTo,
     Hold,
+    Influence,
     LookInside,
     Observe,
     Open,
@@ -46,6 +48,7 @@ from playground.lab.protocol.commands import (
     Try,
     Undo,
     UseEngine,
+    Without,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
 from playground.lab.protocol.surgery import Surgical
@@ -155,6 +158,16 @@ class Service:
             Patch: lambda request, command: self._begin_job(
                 request, "patch", "patching", self._surgeon.patching(command)
             ),
+            Without: lambda request, command: self._begin_job(
+                request,
+                "without",
+                f"replaying without step {command.step:,}",
+                self._get().replays.without(command.step),
+            ),
+            Influence: lambda request, command: self._begin_job(
+                request, "influence", "tracing", self._get().influence.tracing(command)
+            ),
+            GetCost: lambda _, command: self._get().influence.cost(command.step),
             GiveUp: self._give_up,
             UseEngine: self._use_engine,
             _EngineMade: self._engine_made,
