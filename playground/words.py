@@ -58,6 +58,24 @@ def many(count: int, word: str = "run") -> str:
     return f"{count:,} {word}" + ("" if count == 1 else "s")
 
 
+def about_seconds(seconds: float) -> str:
+    """A time to come, roughly: "under 1 s", "about 12 s", "about 3 min"; "an unknown time" for
+    nan."""
+    if not seconds >= 0:
+        return "an unknown time"
+    if seconds < 1:
+        return "under 1 s"
+    if seconds < 100:
+        return f"about {seconds:.0f} s"
+    minutes = seconds / 60
+    return f"about {minutes:.0f} min" if minutes < 100 else f"about {minutes / 60:.0f} h"
+
+
+def replay_words(steps: int, seconds: float) -> str:
+    """What a replay will take, before it is made."""
+    return f"{many(steps, 'step')} to make again, {about_seconds(seconds)} at the present pace"
+
+
 def read_number(text: str, *, whole: bool = False) -> int | float:
     """The number that a person typed: "0.03", "1e-3", "1_000", "1,000,000".
 

@@ -251,10 +251,10 @@ STEP = "step"
         metavar="VIEW", help="What is shown: " + ", ".join(VIEWS) + " (flow); or step, the last "
                              "step taken apart, which needs no TEXT.")  # fmt: skip
 @option("--position", section="View", type=click.IntRange(0), metavar="P",
-        help="Of flow, credit and lines: the position, counted from 0, which reads the "
-             "beginning (the last).")  # fmt: skip
+        help="Of flow, credit, lines and --influence: the position, counted from 0, which reads "
+             "the beginning (the last).")  # fmt: skip
 @option("--token", section="View", metavar="T",
-        help="Of credit: the token whose logit is taken apart (the likeliest).")  # fmt: skip
+        help="Of credit and --influence: the token that is explained (the likeliest).")  # fmt: skip
 @option("--against", section="View", metavar="T",
         help="Of credit: another token, whose logit is taken off; mean for the mean under the "
              "model's probabilities.")  # fmt: skip
@@ -278,6 +278,13 @@ STEP = "step"
              "view.")  # fmt: skip
 @option("--rank", is_flag=True, section="Surgery",
         help="What each head, neuron, matrix and position would cost, and no view.")  # fmt: skip
+@option("--without-step", "without_step", is_flag=True, section="Past",
+        help="Of step: make the run again without step N, to where it stands, and say what "
+             "differs.")  # fmt: skip
+@option("--influence", "of_influence", is_flag=True, section="Past",
+        help="Which documents taught the model what comes after TEXT, by formula for all steps and "
+             "by replay for the first ten; no view. --position and --token choose another "
+             "prediction.")  # fmt: skip
 @option("--json", "as_json", is_flag=True, section="View",
         help="As one JSON object, every number in full.")  # fmt: skip
 @plugin_options
@@ -292,6 +299,8 @@ def inside(
     against_mean: bool,
     patch: str | None,
     rank: bool,
+    without_step: bool,
+    of_influence: bool,
     as_json: bool,
     **asked: Any,
 ) -> int:
@@ -314,6 +323,8 @@ def inside(
         against_mean=against_mean,
         patch=patch,
         rank=rank,
+        without_step=without_step,
+        of_influence=of_influence,
         as_json=as_json,
     )
 

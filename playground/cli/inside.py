@@ -17,7 +17,7 @@ from microgpt.config import ModelConfig, ModelPart, absent
 from microgpt.shell import program, shell_word
 from microgpt.trace import TooLargeError
 from playground.api import UnknownTextError
-from playground.cli import autopsy, inside_text, surgery
+from playground.cli import autopsy, influence, inside_text, surgery
 from playground.cli.commands import STEP
 from playground.cli.failures import fail, printable, say, warn
 from playground.cli.loading import load
@@ -30,6 +30,7 @@ from playground.lab.checkpoint import read_checkpoint
 from playground.lab.inside.credit import credit
 from playground.lab.inside.flow import flow
 from playground.lab.inside.lines import lines
+from playground.lab.protocol import commands
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.inside import MEAN, Look
 from playground.lab.run.data import Encoder
@@ -42,6 +43,10 @@ from playground.lab.store.errors import StoreError
 
 _MEAN = "mean"
 """As --against: the mean logit under the model's own probabilities."""
+
+
+_OF_INFLUENCE = ("position", "token")
+"""The options that choose the prediction of --influence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,15 @@ class Asked:
             if getattr(self, option.name) is not None and view not in views:
                 raise click.UsageError(f"--{option.name} is for --view {' and '.join(views)}.")
 
+    def check_influence(self) -> None:
+        """The same for an option that says nothing of a prediction."""
+        for option in fields(self):
+            if getattr(self, option.name) is not None and option.name not in _OF_INFLUENCE:
+                raise click.UsageError(
+                    f"--influence asks about one prediction, which --position and --token choose: "
+                    f"leave out --{option.name}."
+                )
+
 
 def look_inside(
     text: str | None,
@@ -77,6 +91,8 @@ def look_inside(
     against_mean: bool,
     patch: str | None,
     rank: bool,
+    without_step: bool,
+    of_influence: bool,
     as_json: bool,
 ) -> int:
     """Print what a model computes for the text; returns the exit code.
@@ -84,19 +100,30 @@ def look_inside(
     checkpoint, run: the model's file, or the recorded run that it is of; the run that was trained
     last if both are None. cuts: what is done to the model before. against_mean: the heads among
     them write what they write on average. patch: a text into whose run the activations of `text`
-    are put. rank: print what each part of the model would cost; `patch` and `rank` are printed
-    instead of the view. Raises LabError, click.UsageError.
+    are put. rank: print what each part of the model would cost. of_influence: print which documents
+    taught the model a prediction; `patch`, `rank` and this are printed instead of the view.
+    without_step: print what the run would be without the step of --view step. Raises LabError,
+    click.UsageError.
     """
     if rank and cuts:
         raise click.UsageError("--rank tries every part of the whole model: leave out --cut.")
     if patch is not None and (cuts or rank):
         raise click.UsageError("--patch compares two texts: leave out --cut and --rank.")
+    if of_influence and (cuts or rank or patch is not None or view == STEP):
+        raise click.UsageError(
+            "--influence asks which documents taught the whole model a prediction: leave out "
+            "--cut, --rank, --patch and --view step."
+        )
+    if without_step and view != STEP:
+        raise click.UsageError(
+            "--without-step leaves a step out of the run: it is for --view step."
+        )
     if view == STEP:
         if text is not None or checkpoint is not None or cuts or rank or patch is not None:
             raise click.UsageError(
                 "--view step takes a step of a recorded run apart: leave out TEXT and --cut."
             )
-        return _step(run, step, sources, asked, as_json=as_json)
+        return _step(run, step, sources, asked, without=without_step, as_json=as_json)
     if text is None:
         raise click.UsageError("Missing argument 'TEXT': what the model reads.")
     if checkpoint is not None and run is not None:
@@ -107,7 +134,10 @@ def look_inside(
         raise click.UsageError("--step is for recorded runs: a checkpoint holds one step.")
     if checkpoint is None and text.endswith(".safetensors") and Path(text).is_file():
         raise click.UsageError(f"TEXT comes first: {program()} inside TEXT {shell_word(text)}")
-    asked.check(view)
+    if of_influence:
+        asked.check_influence()
+    else:
+        asked.check(view)
     registry = load(sources)
     warn(registry.problems)
     found = _in_file(checkpoint, registry) if checkpoint else _recorded(run, step, registry)
@@ -121,6 +151,13 @@ def look_inside(
                 click.echo(as_json_text(shown))
             else:
                 inside_text.print_patch(shown)
+            return 0
+        if of_influence:
+            shown = {"model": dict(found.model), "text": text, **_traced(text, found, asked)}
+            if as_json:
+                click.echo(as_json_text(shown))
+            else:
+                influence.influence_in_words(shown)
             return 0
         operations = surgery.with_means(operations, found.open_run)
         seen = _read(text, found, operations)
@@ -143,16 +180,31 @@ def look_inside(
     return 0
 
 
+def _traced(text: str, found: Found, asked: Asked) -> dict[str, Any]:
+    """Which documents taught the model a prediction, as JSON has it. Raises LabError."""
+    token = None
+    if asked.token is not None:
+        token = _token(found.read.encoder, asked.token, "--token")
+    return influence.traced(commands.Influence(text, asked.position, token), found.open_run)
+
+
 def _step(
-    run: str | None, step: int | None, sources: PluginSources, asked: Asked, *, as_json: bool
-) -> int:
-    """Print a step of a recorded run, taken apart; returns the exit code."""
+    run: str | None, step: int | None, sources: PluginSources, asked: Asked, *, without: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Print a step of a recorded run, taken apart, or what the run would be without it; returns the
+    exit code."""
     asked.check(STEP)
     weight = autopsy.weight_of(asked.weight)
+    if without and weight is not None:
+        raise click.UsageError("--without-step is about all weights: leave out --weight.")
     registry = load(sources)
     warn(registry.problems)
     try:
-        code = autopsy.show_step(run, step, weight, registry, as_json=as_json)
+        if without:
+            code = influence.show_without(run, step, registry, as_json=as_json)
+        else:
+            code = autopsy.show_step(run, step, weight, registry, as_json=as_json)
     except StoreError as error:
         if error.kind != "missing" or run is not None:
             raise
@@ -283,14 +335,14 @@ def _place(value: int | None, count: int, what: str, default: int = 0) -> int:
     return value
 
 
-def _token(seen: Seen, text: str, hint: str) -> int:
+def _token(encoder: Encoder, text: str, hint: str) -> int:
     """The id of the token with this text, or else this display. Raises click.BadParameter."""
     try:
-        ids = seen.encoder.prompt(text) if text else []
+        ids = encoder.prompt(text) if text else []
     except UnknownTextError:
         ids = []
     if len(ids) != 1:
-        ids = [token for token in range(seen.encoder.vocab_size) if seen.display(token) == text]
+        ids = [token for token in range(encoder.vocab_size) if encoder.display(token) == text]
     if len(ids) != 1:
         why = "several tokens of this model are" if ids else "no single token of this model is"
         raise click.BadParameter(f"{why} {printable(text)!r}.", param_hint=hint)
@@ -380,7 +432,9 @@ def _credit(seen: Seen, asked: Asked) -> dict[str, Any]:
     last = len(anatomy.tokens) - 1
     position = _place(asked.position, last + 1, "position", last)
     probs = anatomy.probs[position]
-    token = likeliest(probs) if asked.token is None else _token(seen, asked.token, "--token")
+    token = (
+        likeliest(probs) if asked.token is None else _token(seen.encoder, asked.token, "--token")
+    )
     if token is None:
         raise LabError(
             Failure(
@@ -390,7 +444,7 @@ def _credit(seen: Seen, asked: Asked) -> dict[str, Any]:
         )
     against = asked.against
     if against is not None:
-        other = MEAN if against == _MEAN else _token(seen, against, "--against")
+        other = MEAN if against == _MEAN else _token(seen.encoder, against, "--against")
     look = Look(
         view="credit",
         position=position,

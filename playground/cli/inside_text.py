@@ -94,7 +94,7 @@ def _cut(shown: Mapping[str, Any]) -> Lines:
         f"Done to the model: {', '.join(map(in_columns, shown['cuts']))}",
         f"This text: {number(was, 4)} before, {number(mean, 4)} after, {signed(mean - was)}",
     ]
-    heldout = _difference(shown["heldout"])
+    heldout = difference(shown["heldout"])
     if heldout:
         said.append(f"Held out: {heldout}")
     moved = [
@@ -108,7 +108,7 @@ def _cut(shown: Mapping[str, Any]) -> Lines:
     ]
 
 
-def _difference(heldout: Mapping[str, Any] | None) -> str:
+def difference(heldout: Mapping[str, Any] | None) -> str:
     """What is added to the loss on the held-out texts; "" if that is not known."""
     if heldout is None:
         return ""

@@ -108,7 +108,9 @@ class Influence:
         """The first state from which the run can be made again up to `at`."""
         training = self._training
         if at < 1:
-            raise LabError(Failure("No step was made yet", "Press s to make the first one."))
+            raise LabError(
+                Failure("No step was made yet", "The weights there are the random ones of step 0.")
+            )
         self._replays.check(at, at)
         earliest = max(training.timeline.earliest, training.series.first)
         return training.timeline.before(earliest + 1)

@@ -102,7 +102,7 @@ class Replays:
                     f"There is no step {step:,} to leave out",
                     f"The run stands at step {at:,}: the steps that led there are 1 to {at:,}."
                     if at
-                    else "No step was made yet. Press s to make the first one.",
+                    else "No step was made yet: the weights are the random ones of step 0.",
                 )
             )
         if not self._training.leads_from(step - 1):
