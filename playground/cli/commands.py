@@ -268,8 +268,8 @@ STEP = "step"
         help="Of step: why this weight moved, as wte[4,1] for row 4, column 1.")  # fmt: skip
 @option("--cut", "cuts", section="Surgery", multiple=True, metavar="WHAT",
         help="Take a part out first, and say what that costs: head:0.2 is head 2 of layer 0; also "
-             "neuron:L.J, position:P, token:ID, matrix:NAME, and weight:NAME[R,C]=VALUE sets a "
-             "weight. Repeatable.")  # fmt: skip
+             "neuron:L.J, position:P, token:ID, matrix:NAME; weight:NAME[R,C]=VALUE sets a "
+             "weight, and matrix:wpe@200 puts in that of step 200. Repeatable.")  # fmt: skip
 @option("--against-mean", is_flag=True, section="Surgery",
         help="Of --cut of heads: they write their mean, and not nothing.")  # fmt: skip
 @option("--patch", section="Surgery", metavar="OTHER",

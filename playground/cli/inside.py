@@ -26,7 +26,7 @@ from playground.cli.runs.state import check_step, state_after, trained_again
 from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
-from playground.lab.checkpoint import read_checkpoint
+from playground.lab.checkpoint import as_array, read_checkpoint
 from playground.lab.inside.credit import credit
 from playground.lab.inside.flow import flow
 from playground.lab.inside.lines import lines
@@ -143,7 +143,7 @@ def look_inside(
     found = _in_file(checkpoint, registry) if checkpoint else _recorded(run, step, registry)
     if found is None:
         return fail(f"{NONE_YET} Or name a saved model (.safetensors).")
-    operations = surgery.operations_of(cuts, found.read.config, against_mean)
+    operations = surgery.operations_of(cuts, found.read.config, against_mean, found.weights_after)
     with plugin_failures():
         if patch is not None:
             shown = {"model": dict(found.model), **surgery.patched(text, patch, found.read)}
@@ -242,6 +242,8 @@ class Found:
     """Where the model is from, as JSON has it."""
     read: ReadModel
     open_run: surgery.Opener
+    weights_after: Callable[[int], Sequence[float]]
+    """The flat weights after so many steps of its run. Raises LabError, click.UsageError."""
 
 
 def _in_file(path: Path, registry: Registry) -> Found:
@@ -254,8 +256,14 @@ def _in_file(path: Path, registry: Registry) -> Found:
             read.spec, registry, checkpoint=checkpoint, progress=tell, activity=activity
         )
 
+    def one_step(_: int) -> Sequence[float]:
+        raise click.UsageError(
+            "--cut WHAT@STEP puts in a part from another step of a recorded run: leave out "
+            f"{printable(str(path))}, which holds one step."
+        )
+
     where = {"checkpoint": str(path), "step": read.step, "steps": read.spec.steps}
-    return Found(where, read, open_run)
+    return Found(where, read, open_run, one_step)
 
 
 def _recorded(words: str | None, step: int | None, registry: Registry) -> Found | None:
@@ -282,8 +290,13 @@ def _recorded(words: str | None, step: int | None, registry: Registry) -> Found 
         with opened() as store:
             return trained_again(store, known, at, registry, tell)
 
+    def weights_after(step: int) -> Sequence[float]:
+        with opened() as store:
+            check_step(known, step)
+            return as_array(state_after(store, known, step, registry).weights)
+
     where = {"run": row.id, "name": row.name, "step": at, "steps": row.steps}
-    return Found(where, read, open_run)
+    return Found(where, read, open_run, weights_after)
 
 
 def _read(text: str, found: Found, operations: Sequence[surgery.Asked] | None = None) -> Seen:

@@ -15,7 +15,7 @@ import click
 
 from microgpt.anatomy import Anatomy
 from microgpt.config import ModelConfig
-from microgpt.surgery import HeadWrite, Operation, operation_of
+from microgpt.surgery import HeadWrite, Operation, component_of, operation_of, transplant
 from playground.cli.export import Telling
 from playground.cli.failures import say
 from playground.lab.inside.patch import patching
@@ -44,24 +44,51 @@ class MeanHead:
         return str(self.mean)
 
 
-Asked = Operation | MeanHead
+@dataclass(frozen=True, slots=True)
+class PutIn:
+    """A part that is put in as it was after another step of the run."""
+
+    operation: Operation
+    step: int
+
+    def __str__(self) -> str:
+        return f"{self.operation.component}@{self.step}"
+
+
+Asked = Operation | MeanHead | PutIn
 """What --cut asks for."""
 
 
-def operations_of(texts: Sequence[str], config: ModelConfig, against_mean: bool) -> list[Asked]:
-    """What --cut asks for; with against_mean, heads that write their mean. Raises
-    click.BadParameter, click.UsageError."""
+def operations_of(
+    texts: Sequence[str],
+    config: ModelConfig,
+    against_mean: bool,
+    weights_after: Callable[[int], Sequence[float]],
+) -> list[Asked]:
+    """What --cut asks for; with against_mean, heads that write their mean. weights_after: the flat
+    weights of the model after so many steps. Raises click.BadParameter, click.UsageError, and what
+    `weights_after` raises."""
+
+    def operation(text: str) -> Operation | PutIn:
+        part, at, step = text.rpartition("@")
+        if not at:
+            return operation_of(text, config)
+        if not (step.isascii() and step.isdecimal() and len(step) < 10):
+            raise ValueError(f"behind @ stands a step, as in matrix:wpe@200, and not {step!r}")
+        component = component_of(part, config)
+        return PutIn(transplant(component, config, weights_after(int(step))), int(step))
+
     try:
-        operations = [operation_of(text, config) for text in texts]
+        operations = [operation(text) for text in texts]
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="--cut") from error
     if not against_mean:
         return [*operations]
-    if not operations or any(one != Operation(one.component) for one in operations):
+    heads = [one.component for one in operations if isinstance(one, Operation)]
+    if not operations or operations != [Operation(head) for head in heads]:
         raise click.UsageError(_HEADS_ALONE)
-    if any(one.component.kind != "head" for one in operations):
+    if any(head.kind != "head" for head in heads):
         raise click.UsageError(_HEADS_ALONE)
-    heads = [one.component for one in operations]
     return [MeanHead(MeanWrite(head.layer, head.index)) for head in heads]
 
 
@@ -81,6 +108,8 @@ def doing(asked: Sequence[Asked]) -> list[Operation | HeadWrite]:
     for one in asked:
         if isinstance(one, Operation):
             found.append(one)
+        elif isinstance(one, PutIn):
+            found.append(one.operation)
         elif one.write is not None:
             found.append(one.write)
     return found

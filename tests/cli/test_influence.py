@@ -102,3 +102,22 @@ def test_misuse_is_said(play: Play, recorded: Path) -> None:
         done = play(*words)
         assert done.code == 1 and said in done.err
     assert recorded.exists()
+
+
+@pytest.mark.usefixtures("recorded")
+def test_a_part_is_put_in_as_another_step_had_it(play: Play, words: Path) -> None:
+    """All matrices of step 6 are the model of step 6."""
+    there = asked(play, "inside", "an", "--step", 6)
+    names = [one["name"] for one in asked(play, "inside", "--view", "step")["matrices"]]
+    cuts = [word for name in names for word in ("--cut", f"matrix:{name}@6")]
+    put = asked(play, "inside", "an", *cuts)
+    assert put["losses"] == there["losses"] != put["losses_before"]
+    assert put["cuts"] == [f"matrix:{name}@6" for name in names]
+    for what, said in (("wpe@x", "behind @ stands a step"), ("wpe@", "behind @ stands a step"),
+                       ("nope@3", "nope")):  # fmt: skip
+        wrong(play("inside", "an", "--cut", f"matrix:{what}"), said)
+    done = play("inside", "an", "--cut", "matrix:wpe@99")
+    assert done.code == 1 and "recorded up to step 15" in done.err
+    where = words.parent / "m.safetensors"
+    assert play("train", words, *SMALL, "--steps", "2", "--no-record", "--save", where).code == 0
+    wrong(play("inside", "an", where, "--cut", "matrix:wpe@1"), "which holds one step")
