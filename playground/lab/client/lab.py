@@ -308,19 +308,22 @@ class Lab:
         with self._given_up_with("patch"):
             return await self.open_run.ask(patch, Patching, tell)
 
-    async def without(self, step: int, tell: Callable[[Progress], None]) -> LeftOut:
-        """The run as it would stand now if this step, counted from 1, had been passed over."""
+    async def without(
+        self, step: int, tell: Callable[[Progress], None], to: int | None = None
+    ) -> LeftOut:
+        """The run as it would stand if this step, counted from 1, had been passed over. to: after
+        so many steps, which are known; None for where it stands."""
         with self._given_up_with("without"):
-            return await self.open_run.ask(Without(step), LeftOut, tell)
+            return await self.open_run.ask(Without(step, to), LeftOut, tell)
 
     async def influence(self, asked: Influence, tell: Callable[[Progress], None]) -> Influences:
         """The steps that pushed a prediction most."""
         with self._given_up_with("influence"):
             return await self.open_run.ask(asked, Influences, tell)
 
-    async def cost(self, step: int | None) -> Cost:
+    async def cost(self, step: int | None, to: int | None = None) -> Cost:
         """What `without` this step would take; with None, `influence`."""
-        return await self.open_run.ask(GetCost(step), Cost)
+        return await self.open_run.ask(GetCost(step, to), Cost)
 
     async def give_up(self, what: Surgical) -> None:
         """Give up the work of this kind that is under way."""

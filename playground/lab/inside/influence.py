@@ -197,17 +197,18 @@ class Influence:
 
     # ------------------------------------------------------------ what it costs
 
-    def cost(self, step: int | None) -> Cost:
-        """What it would take to leave out this step; with None, to trace a prediction. The pace is
-        measured now."""
-        training, pace = self._training, self._replays.pace()
+    def cost(self, step: int | None, to: int | None = None) -> Cost:
+        """What it would take to leave out this step, up to step `to`; with None, to trace a
+        prediction. The pace is measured now."""
+        training = self._training
         at = training.step
         if step is not None:
             self._replays.check(step, at)
-            steps = at - training.timeline.before(step).step
+            pace = self._replays.pace()
+            steps = self._replays.end(to) - training.timeline.before(step).step
             return Cost(steps, steps * pace)
         start = self._start(at).step
-        steps = at - start
+        pace, steps = self._replays.pace(), at - start
         with plugin_failures():
             kinds = training.engine.read("weights"), training.engine.read("second_moment")
         formula = Formula(self._prepared.spec.optimizer.config(), len(kinds[0]))

@@ -69,13 +69,18 @@ class Replays:
 
     # ------------------------------------------------------------ what is left out
 
-    def without(self, step: int) -> Work[LeftOut]:
-        """The run without the step, counted from 1, beside the run as it stands."""
+    def without(self, step: int, to: int | None = None) -> Work[LeftOut]:
+        """The run without the step, counted from 1, beside the run with it: both after `to` steps,
+        which are known, or else where the run stands."""
         with plugin_failures():
-            here = self.standing()
-            self.check(step, here.at)
-            before = self._training.timeline.before(step)
-            twin = self.twin()
+            self.check(step, self._training.step)
+            end = self.end(to)
+            before, last = map(self._training.timeline.before, (step, end))
+            twin, here = self.twin(), self.standing()
+            if end != here.at:
+                twin.begin(last, here.edits)
+                yield from self._forward(twin, end, step, 0, 0)
+                here = replace(here, at=end, weights=twin.engine.read("weights"))
             indices = twin.document_indices(step)
             began = time.perf_counter()
             yield from self.replaying(twin, before, step, here, 0, here.at - before.step)
@@ -134,17 +139,37 @@ class Replays:
         """Take the second training from `start`, which is before the step, past it to where the run
         stood. done, total: steps made before, and those of the whole work."""
         twin.begin(start, here.edits)
-        while twin.step < here.at:
-            before = twin.step
-            if twin.step == step - 1:
-                twin.skip()
-            else:
-                end = step - 1 if twin.step < step else here.at
-                if not twin.forward(end - twin.step):
-                    raise _stopped(twin, step)
-            done += twin.step - before
-            yield done, total
+        yield from self._forward(twin, step - 1, step, done, total)
+        twin.skip()
+        done += twin.step - start.step
+        yield done, total
+        yield from self._forward(twin, here.at, step, done, total)
+
+    @staticmethod
+    def _forward(twin: Training, end: int, step: int, done: int, total: int) -> Work[None]:
+        """Take the second training to a later step."""
+        first = twin.step
+        while twin.step < end:
+            if not twin.forward(end - twin.step):
+                raise _stopped(twin, step)
+            yield done + twin.step - first, total
         twin.take_up()
+
+    def end(self, to: int | None) -> int:
+        """The step up to which the run is compared. `to`: None for where the run stands. Raises
+        LabError for a step that is not known, or lies before."""
+        training = self._training
+        head = max(training.step, training.series.head)
+        if to is None or to == training.step:
+            return training.step
+        if not training.step <= to <= head:
+            raise LabError(
+                Failure(
+                    f"The run is not known up to step {to:,}",
+                    f"It stands at step {training.step:,}, and is known up to step {head:,}.",
+                )
+            )
+        return to
 
     def _compared(
         self, twin: Training, step: int, here: Standing, indices: Sequence[int]

@@ -205,10 +205,12 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """The run as it would stand now if this step, counted from 1, had been passed over -> LeftOut,
+    """The run as it would stand if this step, counted from 1, had been passed over -> LeftOut,
     after Progress. Done between steps and other commands, and given up, as `Try`."""
 
     step: int
+    to: int | None = None
+    """After so many steps, which are known; None for where the run stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,7 @@ class GetCost:
     """What `Without` this step would take, or with None an `Influence` -> Cost."""
 
     step: int | None = None
+    to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

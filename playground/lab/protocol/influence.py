@@ -26,9 +26,9 @@ class LeftOut:
     step: int
     """The step that was passed over, counted from 1."""
     at: int
-    """Where the run stands."""
+    """After how many steps both are compared."""
     epoch: int
-    """The frame epoch of that state."""
+    """The frame epoch in which this was asked."""
     documents: tuple[int, ...]
     """The places, in the order of training, of the documents that did not train."""
     texts: tuple[str, ...]

@@ -162,12 +162,12 @@ class Service:
                 request,
                 "without",
                 f"replaying without step {command.step:,}",
-                self._get().replays.without(command.step),
+                self._get().replays.without(command.step, command.to),
             ),
             Influence: lambda request, command: self._begin_job(
                 request, "influence", "tracing", self._get().influence.tracing(command)
             ),
-            GetCost: lambda _, command: self._get().influence.cost(command.step),
+            GetCost: lambda _, command: self._get().influence.cost(command.step, command.to),
             GiveUp: self._give_up,
             UseEngine: self._use_engine,
             _EngineMade: self._engine_made,

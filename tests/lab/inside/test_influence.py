@@ -83,6 +83,24 @@ def test_without_a_step_is_a_run_in_which_that_step_is_passed_over(
     assert len(found.samples.texts) == len(found.samples_without.texts) == 5
 
 
+def test_a_run_that_was_taken_back_is_compared_where_it_is_known_to_lead(
+    registry: Registry,
+) -> None:
+    session = at(registry, 30)
+    straight = finished(session.replays.without(9))
+    session.go_to(9)
+    before = bits(session.training.engine)
+    there = finished(session.replays.without(9, 30))
+    assert bits(session.training.engine) == before and session.step == 9
+    assert (there.at, there.own, there.apart) == (30, straight.own, straight.apart)
+    assert there.samples_without == straight.samples_without
+    with pytest.raises(LabError, match="known up to step 30"):
+        finished(session.replays.without(9, 31))
+    session.edit({"optimizer.learning_rate": 0.5})
+    with pytest.raises(LabError, match="known up to step 9"):
+        finished(session.replays.without(9, 30))
+
+
 def test_what_was_done_by_hand_is_done_without_the_step_as_well(registry: Registry) -> None:
     session = at(registry, 8)
     config = session.training.engine.config
