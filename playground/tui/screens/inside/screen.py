@@ -5,7 +5,7 @@ INSIDE_BINDINGS declares every key; the line of keys and the help are made from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from textual.widgets import Input
 
 from microgpt.config import PARTS
 from microgpt.surgery import Component
+from playground.lab.protocol.commands import Influence
 from playground.lab.protocol.inside import VIEWS, Inside, Look, View
 from playground.lab.protocol.step import StepReading
 from playground.tui.bindings import LOOK, KeyMaker, action_name, run_keys
@@ -80,6 +81,9 @@ INSIDE_BINDINGS = [
          "take them out", SURGERY, "r"),
     _key("p,P", "patch", "patch", "Another text: which activation carries the difference", SURGERY,
          "p"),
+    _key("w", "past", "without it",
+         "In Step: the run without this step; in Depth and Credit: which documents taught the "
+         "model what is chosen", LOOK),
     _key("z", "zoom", "zoom", "Give the chosen head the room of all, and back", MOVE),
     _key("pageup", "move(-8)", "up 8", "Eight lines up", MOVE, show=False),
     _key("pagedown", "move(8)", "down 8", "Eight lines down", MOVE, show=False),
@@ -113,8 +117,9 @@ RANKS = {
     action_name(action): place
     for place, action in enumerate(
         ("help", "leave", "position(-1)", "move(-1)", "enter", "turn", "users", "head(-1)",
-         "back", "step", "escape", "cut", "type", "layer(-1)", "number", "run", "token_on",
-         "token(1)", "zoom", "rank", "turn_view(1)", "sample", "patch", "speed(1)", "document")
+         "back", "step", "escape", "cut", "past", "type", "layer(-1)", "number", "run",
+         "token_on", "token(1)", "zoom", "rank", "turn_view(1)", "sample", "patch", "speed(1)",
+         "document")
     )
 }  # fmt: skip
 """Which keys are shown where not all have room."""
@@ -122,12 +127,16 @@ ROOMY = 100
 """Columns from which on the line of keys says what each arrow does."""
 NEEDS_READING = {
     "position", "move", "enter", "turn", "token_on", "users", "head", "layer", "token", "number",
-    "zoom", "ends", "cut",
+    "zoom", "ends", "cut", "past",
 }  # fmt: skip
 
 
-NEEDS_EXACT = {"enter", "users", "number", "cut"}
+NEEDS_EXACT = {"enter", "users", "number", "cut", "past"}
 """Of those, the keys that open what the chosen thing is by now."""
+PAST: Mapping[View, str] = {
+    "step": "without it", "depth": "who taught it", "credit": "who taught it",
+}  # fmt: skip
+"""What `w` asks of the run's past, by view."""
 ACTIONS = {
     key: one.action.partition("(")[0] for one in INSIDE_BINDINGS for key in one.key.split(",")
 }
@@ -307,6 +316,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
             "token(1)": "token" if self.view.name in ("attention", "depth", "credit") else "",
             "number": TITLES["number"] if self._number else "",
             "cut": "cut" if self._parts else "",
+            "past": PAST.get(self.view.name, ""),
             "escape": self._escape_words,
             "document": "document" if self.state.look.text is not None else "",
         }
@@ -377,6 +387,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         if action in NEEDS_READING and self.inside is None:
             return False
         if action == "cut" and not self._parts:
+            return False
+        if action == "past" and self.view.name not in PAST:
             return False
         return super().check_action(action, parameters)
 
@@ -533,6 +545,33 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
     def action_patch(self) -> None:
         came = self._looking.inside
         open_patch(self.app, self._controller, came.text if came is not None else "")
+
+    # ------------------------------------------------------------ keys: the past
+
+    def action_past(self) -> None:
+        """Ask what the run would be without this step, or which steps taught a prediction."""
+        from playground.tui.screens.inside.influence import InfluenceScreen, WithoutScreen
+
+        inside = self.inside
+        if inside is None:
+            return
+        self.app.clear_notifications()  # toasts would lie over what the dialog says
+        if isinstance(inside.reading, StepReading):
+            self.app.push_screen(WithoutScreen(self._controller, inside.reading.step))
+            return
+        place = self.state.position(inside)
+        token = self.state.look.token
+        if token is None:
+            token = inside.positions[place].target_id
+        asked = Influence(self.state.look.text, place, token)
+        self.app.push_screen(InfluenceScreen(self._controller, asked), self._go_to_step)
+
+    def _go_to_step(self, step: int | None) -> None:
+        """Take this step apart."""
+        if step is not None:
+            self.state.read(None, "document")
+            self._controller.tasks.do(self._controller.training.seek(step))
+            self.show_view("step")
 
     # ------------------------------------------------------------ keys: the text
 

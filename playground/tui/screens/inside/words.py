@@ -133,7 +133,7 @@ HELP: dict[View, str] = {
         "a random direction and compares the slope of the loss with the gradient: 1.000 if the "
         "engine's gradient is right. Enter opens the weight of the matrix that was moved farthest; "
         "8 on a weight in Number opens that one. Enter on an opened weight leaves for Parameters, "
-        "o opens the weight in Number, esc closes it."
+        "o opens the weight in Number, esc closes it. w makes the run again without this step."
     ),
 }
 
@@ -164,6 +164,27 @@ def left_out(parts: Sequence[str]) -> str:
     )
 
 
+WITHOUT_STEP = (
+    "The run is made again from the state before this step, with the step passed over: its "
+    "documents do not train, and every other step keeps its number, its documents, its learning "
+    "rate and what was done by hand. Both runs are then compared after the last step that is "
+    "known of this run, which is where it stands unless it was taken back. Nothing here is "
+    "estimated. Its text is what the step learnt from; held out are texts that neither run learns "
+    "from, and ± is the standard error of the difference, text by text. The samples are drawn "
+    "with the same dice, so that only the weights make them differ. The distance of the weights "
+    "says how far a single step sends a run another way, though the losses may hardly differ."
+)
+INFLUENCE = (
+    "Which steps made this prediction what it is. The figures say what its loss would be without "
+    "the step, less what it is, in nats: above 0 the documents of the step taught the model this, "
+    "below 0 they spoke against it. By formula, for all steps: the gradient of the prediction "
+    "times what the step's documents moved the weights by, at the step and by what Adam remembers "
+    "of them later (TracIn, Pruthi et al. 2020). It is of first order, and knows nothing of what "
+    "later steps would have learnt instead. The first ten are replayed: the run is made again "
+    "without the step, up to where it stands, which is the truth. Spearman's correlation says how "
+    "well the ranks of the two agree: 1 for the same order, 0 for none. Enter goes to the step and "
+    "takes it apart; w there makes the run again without it."
+)
 WAITING = "Looking ..."
 NOTHING = "No document is open yet."
 EMPTY = "Type a text: enter reads it, esc leaves the field."
