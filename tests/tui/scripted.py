@@ -21,7 +21,7 @@ from playground.lab.inside.patch import patching
 from playground.lab.inside.surgeon import NOTHING_HELD_OUT
 from playground.lab.inside.surgery import dearness, finished
 from playground.lab.inside.trial import trial
-from playground.lab.protocol.commands import ProbesState
+from playground.lab.protocol.commands import Influence, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.film import FilmFrame, FilmRow, FilmText, has_row
 from playground.lab.protocol.frames import (
@@ -36,6 +36,7 @@ from playground.lab.protocol.frames import (
     SmallMatrix,
     SmallViews,
 )
+from playground.lab.protocol.influence import Cost, Influences, LeftOut
 from playground.lab.protocol.inside import Inside, Look
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeSet
@@ -61,7 +62,7 @@ from playground.lab.protocol.sampling import (
 from playground.lab.protocol.surgery import Patching, Ranked, Tried
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
-from tests.tui.readings import Letters, ScriptedTrials, encode, microscope, trained
+from tests.tui.readings import Letters, ScriptedTrials, encode, microscope, session, trained
 
 NAMES = ["emma", "olivia", "ava", "isabella", "sophia", "mia", "charlotte", "amelia", "evelyn"]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -249,6 +250,10 @@ class ScriptedLab:
         """What is written in each row, before its step."""
         self.keeps_chances = True
         """False for samples of a program that kept no chances."""
+        self.price = Cost(12, 0.1)
+        """What each replay will take."""
+        self.work_gate: asyncio.Event | None = None
+        """The event that replays wait for, if any."""
         self.saved: list[str] = []
         self.microscope = microscope(0)
         """The model that is looked into; its weights stay as they are while the steps go by."""
@@ -673,6 +678,29 @@ class ScriptedLab:
         if self.look_trouble is not None:
             raise LabError(self.look_trouble)
         return inside if self.look_seconds is None else replace(inside, seconds=self.look_seconds)
+
+    async def cost(self, step: int | None, to: int | None = None) -> Cost:
+        self.calls.append(("cost", step, to))
+        return self.price
+
+    async def without(self, step: int, tell, to: int | None = None) -> LeftOut:
+        self.calls.append(("without", step, to))
+        return await self._worked(tell, session().replays.without(step))
+
+    async def influence(self, asked: Influence, tell) -> Influences:
+        self.calls.append(("influence", asked))
+        return await self._worked(tell, session().influence.tracing(asked))
+
+    async def _worked(self, tell, work):
+        """What the work finds, on a run of this size; waits at `work_gate` in the middle."""
+        tell(Progress("replaying", 1, 4))
+        try:
+            if self.work_gate is not None:
+                await self.work_gate.wait()
+        except asyncio.CancelledError:
+            self.calls.append(("given up",))
+            raise
+        return finished(work)
 
     async def probes(self) -> ProbesState:
         return self.asked

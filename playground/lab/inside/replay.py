@@ -33,6 +33,8 @@ from playground.lab.timeline import Keyframe
 
 LONGEST_TEXT = 200
 """Characters of a document that are sent."""
+SAMPLES = 5
+"""Texts that are sampled of either run."""
 _MEASURED = 0.03
 """Seconds of steps, one step at least, by which the pace of a replay is measured."""
 
@@ -188,7 +190,7 @@ class Replays:
             self._activity,
             prepared.known,
         )
-        sampler.take(self._sampling())
+        sampler.take(replace(self._sampling(), count=SAMPLES))
         theirs = twin.engine.read("weights")
         own, held, samples = [], [], []
         total = 2 * (2 + len(pieces(twin.engine, heldout)))
