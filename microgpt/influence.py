@@ -12,9 +12,10 @@ j is linear in the first moment, which remembers the gradient gₖ of an earlier
 
     δₖ = Σⱼ≥ₖ sⱼ β₁ʲ⁻ᵏ gₖ,   sⱼ = -ηⱼ (1 - β₁) / ((1 - β₁ʲ⁺¹) (√v̂ⱼ + ε))
 
-and not the update of step k alone, most of which is the memory of the documents before. All δₖ
-together are the whole way of the weights. ∇L is the gradient at the weights at which the
-prediction is made; what the later steps would have learnt otherwise is not in the formula.
+and not the update of step k alone, most of which is the memory of the documents before. SGD
+remembers nothing, and δₖ = -ηₖ gₖ is the update. All δₖ together are the whole way of the weights.
+∇L is the gradient at the weights at which the prediction is made; what the later steps would have
+learnt otherwise is not in the formula.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class Influences:
     def __init__(self, optimizer: OptimizerConfig, size: int) -> None:
         """size: how many weights there are."""
         self._optimizer = optimizer
-        beta1 = optimizer.beta1
+        self._beta1 = beta1 = 0.0 if optimizer.name == "sgd" else optimizer.beta1
         lasting = math.ceil(math.log(_FORGOTTEN) / math.log(beta1)) if beta1 else 1
         room = _MOST // (4 * size)
         self._lasting = max(1, min(lasting, room))
@@ -84,22 +85,27 @@ class Influences:
         the step. pull: the gradient of the prediction's loss by all weights, with 0 for each weight
         whose movement in this step was undone afterwards.
         """
-        beta1, beta2, eps = self._optimizer.beta1, self._optimizer.beta2, self._optimizer.eps
-        own = -rate * (1 - beta1) / (1 - beta1 ** (step + 1))
-        unbiased = 1 / (1 - beta2 ** (step + 1))
-        sqrt = math.sqrt
         # The prediction's gradient is multiplied in here, once for each step.
-        scales = array(
-            "d",
-            [
-                own * slope / (sqrt(v * unbiased) + eps)
-                for v, slope in zip(second_moment, pull, strict=True)
-            ],
-        )
+        scales = array("d", self._scaled(step, rate, second_moment, pull))
         self._latest.append((gradient, scales))
         if len(self._latest) < 2 * self._lasting:
             return []
         return self._settled(self._lasting)
+
+    def _scaled(
+        self, step: int, rate: float, second_moment: Sequence[float], pull: Sequence[float]
+    ) -> list[float]:
+        """The prediction's gradient times what the step's gradient was multiplied by."""
+        if self._optimizer.name == "sgd":
+            return [-rate * slope for slope in pull]
+        beta1, beta2, eps = self._beta1, self._optimizer.beta2, self._optimizer.eps
+        own = -rate * (1 - beta1) / (1 - beta1 ** (step + 1))
+        unbiased = 1 / (1 - beta2 ** (step + 1))
+        sqrt = math.sqrt
+        return [
+            own * slope / (sqrt(v * unbiased) + eps)
+            for v, slope in zip(second_moment, pull, strict=True)
+        ]
 
     def rest(self) -> list[float]:
         """The influences of all steps that are not settled yet, after the last step."""
@@ -107,7 +113,7 @@ class Influences:
 
     def _settled(self, count: int) -> list[float]:
         """The influences of the first `count` steps, which are dropped."""
-        beta1 = self._optimizer.beta1
+        beta1 = self._beta1
         found: list[float] = []
         carried: Sequence[float] | None = None
         for place in range(len(self._latest) - 1, -1, -1):

@@ -685,13 +685,13 @@ class ScriptedLab:
 
     async def without(self, step: int, tell, to: int | None = None) -> LeftOut:
         self.calls.append(("without", step, to))
-        return await self._worked(tell, session().replays.without(step))
+        return await self._replayed(tell, session().replays.without(step))
 
     async def influence(self, asked: Influence, tell) -> Influences:
         self.calls.append(("influence", asked))
-        return await self._worked(tell, session().influence.tracing(asked))
+        return await self._replayed(tell, session().influence.tracing(asked))
 
-    async def _worked(self, tell, work):
+    async def _replayed(self, tell, work):
         """What the work finds, on a run of this size; waits at `work_gate` in the middle."""
         tell(Progress("replaying", 1, 4))
         try:

@@ -264,6 +264,18 @@ def small(rate: float, beta1: float, batch: int) -> Trainer:
     return Trainer(engine, documents, optimizer, 1_000, batch, lambda *_: 1.0)
 
 
+def test_with_sgd_the_formula_is_the_update_of_each_step(registry: Registry) -> None:
+    """To first order it is also what is replayed, because nothing is remembered."""
+    rest = []
+    for rate in (1e-2, 1e-3):
+        session = at(registry, 9, optimizer={"name": "sgd", "learning_rate": rate})
+        found = finished(session.influence.tracing(Influence("anna", 2)))
+        assert math.fsum(one.formula for one in found.most) == pytest.approx(found.total)
+        rest.append(max(abs(one.formula - (one.replayed or 0.0)) for one in found.most[:9]))
+        assert rest[-1] < 0.1 * abs(found.most[0].formula)
+    assert rest[1] < rest[0] / 30
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.sampled_from([0.0, 0.5, 0.85]), st.integers(1, 3), st.integers(1, 6))
 def test_to_first_order_the_formula_is_what_leaving_out_the_gradients_does(
