@@ -240,9 +240,11 @@ class Replays:
     # ------------------------------------------------------------ what it costs
 
     def pace(self) -> float:
-        """Seconds that a step of a replay takes, measured on some steps that lead to where the run
-        stands; nan if none can be made again."""
+        """Seconds that a step of a replay takes: as the run's last step where steps are slow, else
+        measured on some steps that lead to where the run stands; nan if none can be made again."""
         training = self._training
+        if training.pace > _MEASURED:
+            return training.pace
         if not training.leads_from(training.step - 1):
             return float("nan")
         with plugin_failures():

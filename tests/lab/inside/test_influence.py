@@ -101,7 +101,11 @@ def test_a_run_that_was_taken_back_is_compared_where_it_is_known_to_lead(
         finished(session.replays.without(9, 30))
 
 
-def test_what_was_done_by_hand_is_done_without_the_step_as_well(registry: Registry) -> None:
+@pytest.mark.parametrize("step", [9, 11, 13])
+def test_what_was_done_by_hand_is_done_without_the_step_as_well(
+    registry: Registry, step: int
+) -> None:
+    """Also where it was done just before the step, and where a rate was set there."""
     session = at(registry, 8)
     config = session.training.engine.config
     cut, held = operation_of("head:0.1", config), operation_of("position:2=0.5", config)
@@ -112,7 +116,7 @@ def test_what_was_done_by_hand_is_done_without_the_step_as_well(registry: Regist
     session.edit({"optimizer.learning_rate": 0.02})
     while session.step < 20:
         session.advance(20 - session.step)
-    finished(session.replays.without(11))
+    finished(session.replays.without(step))
     other = from_the_start(session)
 
     def put(*operations: Operation) -> None:
@@ -124,7 +128,7 @@ def test_what_was_done_by_hand_is_done_without_the_step_as_well(registry: Regist
             put(cut, held)
         if other.step == 12:
             other.learning_rate = 0.02
-        if other.step == 10:
+        if other.step == step - 1:
             other.step += 1
             continue
         other.advance()
