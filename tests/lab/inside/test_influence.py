@@ -19,9 +19,10 @@ from microgpt.surgery import Operation, operate, operation_of
 from microgpt.trainer import Trainer, shuffle_and_init
 from microgpt.vector_engine import VectorEngine
 from playground.hooks.registry import Registry
-from playground.lab.inside.surgery import difference, finished
+from playground.lab.inside.surgery import Work, difference, finished
 from playground.lab.protocol.commands import Influence
 from playground.lab.protocol.failures import LabError
+from playground.lab.protocol.influence import Influences, LeftOut
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -170,33 +171,33 @@ def test_giving_up_leaves_the_bits_of_the_run_and_what_comes_after(
     assert bits(session.training.engine) == bits(unseen.training.engine)
 
 
-def test_a_run_that_trains_on_meanwhile_is_compared_where_it_stood(registry: Registry) -> None:
-    session = at(registry, 20)
-    straight = finished(session.replays.without(5))
-    traced = finished(session.influence.tracing(Influence("anna", 2)))
-    for kind in ("without", "influence"):
-        work = (
-            session.replays.without(5)
-            if kind == "without"
-            else session.influence.tracing(Influence("anna", 2))
-        )
-        try:
-            next(work)
-            session.advance(3)
-            next(work)
-            session.go_to(4)
-            session.edit({"optimizer.learning_rate": 0.05})
-            session.advance(1)
-            while True:
-                next(work)
-        except StopIteration as end:
-            if kind == "without":
-                assert end.value.own == straight.own and end.value.apart == straight.apart
-            else:
-                assert [(one.step, one.replayed) for one in end.value.most] == [
-                    (one.step, one.replayed) for one in traced.most
-                ]
-        session = at(registry, 20)
+@pytest.mark.parametrize("what", ["without", "influence"])
+def test_a_run_that_goes_another_way_meanwhile_is_compared_as_it_was(
+    registry: Registry, what: str
+) -> None:
+    """The run is taken back, trains another way, and keeps states of that way."""
+
+    def work(session: Session) -> Work[LeftOut | Influences]:
+        if what == "without":
+            return (yield from session.replays.without(52))
+        return (yield from session.influence.tracing(Influence("anna", 2)))
+
+    straight = finished(work(at(registry, 60, steps=80)))
+    session = at(registry, 60, steps=80)
+    under_way = work(session)
+    next(under_way)
+    session.go_to(4)
+    session.edit({"optimizer.learning_rate": 0.05})
+    while session.step < 55:
+        session.advance()
+    found = finished(under_way)
+    if isinstance(found, LeftOut):
+        assert isinstance(straight, LeftOut)
+        assert (found.own, found.apart) == (straight.own, straight.apart)
+    else:
+        assert isinstance(straight, Influences)
+        assert found.most == straight.most
+        assert any(one.step > 25 for one in found.most[:10]), "one begins at a later keyframe"
 
 
 @pytest.mark.parametrize(
