@@ -137,6 +137,26 @@ class _Dot(NamedTuple):
     others: _Taking
 
 
+class _Rows(NamedTuple):
+    """Several _Dots of one row of weights after the other with the same numbers: a `linear`."""
+
+    sums: list[tuple[int, int]]
+    """Of each row the number of its first product, and that of the Σ."""
+    offset: int
+    """The number of the first weight; the rows lie one behind the other."""
+    other: tuple[int, ...]
+    others: _Taking
+
+    @property
+    def node(self) -> int:
+        """The number of the last Σ."""
+        return self.sums[-1][1]
+
+    def follows(self, row: tuple[int, ...], other: tuple[int, ...]) -> bool:
+        """True if this row of weights is the next one, and is multiplied by the same numbers."""
+        return other == self.other and row[0] == self.offset + len(row) * len(self.sums)
+
+
 class _Sum(NamedTuple):
     """A sum of three or more."""
 
@@ -169,15 +189,19 @@ class _Max(NamedTuple):
     of: tuple[int, ...]
 
 
-_Step = _Dot | _Sum | _Two | _One | _Max
+_Step = _Dot | _Rows | _Sum | _Two | _One | _Max
 
 
 class _Notation:
     """Numbers, counted in the order in which they were made, each after what it is made from."""
 
-    def __init__(self, first: int) -> None:
+    def __init__(self, first: int, weights: int) -> None:
+        """weights: how many numbers are weights, the first ones of all."""
         self.first = first
         """The number of the first one."""
+        self.weights = weights
+        self.closed = 0
+        """Steps that nothing is added to any more."""
         self.operations: list[str] = []
         self.children: list[tuple[int, ...]] = []
         self.constants: list[float] = []
@@ -226,7 +250,14 @@ class _Notation:
             return
         del self.steps[-count:]
         ones, others = zip(*(self.children[term - self.first] for term in terms), strict=True)
-        self.steps.append(_Dot(terms[0], node, ones, others, _taking(ones), _taking(others)))
+        if ones != tuple(range(ones[0], ones[0] + count)) or ones[-1] >= self.weights:
+            self.steps.append(_Dot(terms[0], node, ones, others, _taking(ones), _taking(others)))
+            return
+        last = self.steps[-1] if len(self.steps) > self.closed else None
+        if isinstance(last, _Rows) and last.follows(ones, others):
+            last.sums.append((terms[0], node))
+            return
+        self.steps.append(_Rows([(terms[0], node)], ones[0], others, _taking(others)))
 
 
 def _taking(numbers: tuple[int, ...]) -> _Taking:
@@ -278,7 +309,7 @@ class Tape:
         self._function = function
         self._wte = 0
         self._probs: list[list[int]] = []
-        self._notation = _Notation(self.weight_count)
+        self._notation = _Notation(self.weight_count, self.weight_count)
         self._ends = [self.weight_count]
         self._means: dict[int, _Notation] = {}
         self._steps_until = [0]
@@ -373,7 +404,8 @@ class Tape:
                 if number is not None:
                     self.name_of.setdefault(number, name)
         self._ends.append(notation.end())
-        self._steps_until.append(len(notation.steps))
+        notation.closed = len(notation.steps)
+        self._steps_until.append(notation.closed)
         self._count_users(self._ends[position])
         keep = {*flat(self._cache.keys), *flat(self._cache.values), *self._losses}
         made = {*_NOTES.values} - keep
@@ -417,7 +449,7 @@ class Tape:
     def mean(self, length: int) -> _Notation:
         """How the mean of the losses of the first positions is made; it is the last number."""
         if length not in self._means:
-            notation = _Notation(self._ends[length])
+            notation = _Notation(self._ends[length], self.weight_count)
             with _NOTES.taken():
                 losses = self._losses[:length]
                 _ = _sum_values(losses) / len(losses)
@@ -482,7 +514,15 @@ class Tape:
         data += mean.constants
         slopes: dict[int, float] = {}
         for step in self._steps(length):
-            if type(step) is _Dot:
+            if type(step) is _Rows:
+                factors, at = step.others(data), step.offset
+                for first, node in step.sums:
+                    end = at + node - first
+                    products = [*map(mul, data[at:end], factors)]
+                    data[first:node] = products
+                    data[node] = reduce(add, products)
+                    at = end
+            elif type(step) is _Dot:
                 products = [*map(mul, step.ones(data), step.others(data))]
                 data[step.first : step.node] = products
                 data[step.node] = reduce(add, products)
@@ -520,7 +560,9 @@ class Tape:
         gradients[-1] = 1.0
         for step in reversed([*self._steps(len(inputs))]):
             gradient = gradients[step.node]
-            if type(step) is _Dot:
+            if type(step) is _Rows:
+                self._back_through_rows(step, data, gradients)
+            elif type(step) is _Dot:
                 count = len(step.one)
                 if self._products_are_shared:
                     own = [each + gradient for each in gradients[step.first : step.node]]
@@ -543,6 +585,28 @@ class Tape:
                     gradients[term] += gradient
         gradients[:weights] = [0.0] * weights
         return gradients
+
+    def _back_through_rows(
+        self, step: _Rows, data: Sequence[float], gradients: list[float]
+    ) -> None:
+        """Add to the gradients of what the rows are multiplied by."""
+        columns, end = len(step.other), step.offset + len(step.other) * len(step.sums)
+        if self._products_are_shared:
+            for row, (first, node) in enumerate(step.sums):
+                own = [each + gradients[node] for each in gradients[first:node]]
+                gradients[first:node] = own
+                at = step.offset + row * columns
+                for number, weight, each in zip(
+                    step.other, data[at : at + columns], own, strict=True
+                ):
+                    gradients[number] += weight * each
+            return
+        of_sums = []
+        for first, node in step.sums:
+            of_sums.append(gradients[node])
+            gradients[first:node] = of_sums[-1:] * columns
+        for column, number in enumerate(step.other):
+            gradients[number] += sum(map(mul, of_sums, data[step.offset + column : end : columns]))
 
     def _steps(self, length: int) -> Iterator[_Step]:
         return chain(self._notation.steps[: self._steps_until[length]], self.mean(length).steps)

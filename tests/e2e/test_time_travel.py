@@ -81,7 +81,7 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
     assert 60 < at < 140
 
     # Another learning rate in the past makes another future, which is a run of its own.
-    keys = ["h", *["Tab"] * 6, "0", ".", "0", "5", "Enter"]
+    keys = ["h", *["Tab"] * 7, "0", ".", "0", "5", "Enter"]
     terminal.press(*keys)  # in one go, as a person does who knows the way
     screen = terminal.wait_for("Run 2 branches off run 1")
     assert step_of(screen) == at

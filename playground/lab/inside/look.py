@@ -71,7 +71,7 @@ class Microscope:
         autopsy: takes the step apart that led to this moment. Raises PluginError for a tokenizer or
         an engine that fails.
         """
-        began = time.perf_counter()
+        began, noting = time.perf_counter(), self._numbers.noting
         config = self._config
         shape = Shape(
             config.vocab_size, config.block_size, config.n_embd, config.n_head, config.n_layer,
@@ -133,7 +133,7 @@ class Microscope:
             reading=reading,
             trouble=trouble,
             notices=tuple(notices),
-            seconds=time.perf_counter() - began,
+            seconds=time.perf_counter() - began - (self._numbers.noting - noting),
         )
 
     def dissected(self, ids: Sequence[int], weights: array[float]) -> Anatomy:

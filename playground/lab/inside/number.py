@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from microgpt.config import ModelConfig
-from microgpt.graph import Graph
+from microgpt.graph import Graph, estimated_size
 from microgpt.parameters import parameter_layout
 from microgpt.tape import Tape
+from microgpt.trace import check_size
 from playground.lab.protocol.inside import Look, NumberNode, NumberReading
 
 SHOWN = 400
@@ -31,6 +33,8 @@ class Numbers:
         self._layout = parameter_layout(config)
         self._seen: tuple[bytes, tuple[int, ...], Graph] | None = None
         self._tape: Tape | None = None
+        self.noting = 0.0
+        """Seconds that were spent on notes, which serve all texts."""
 
     def reading(self, look: Look, weights: array[float], tokens: Sequence[int]) -> NumberReading:
         """The number that is looked at, or the loss if there is none, and what it is made from.
@@ -57,8 +61,13 @@ class Numbers:
         now, ids = weights.tobytes(), tuple(tokens)
         if self._seen is None or self._seen[:2] != (now, ids):
             self._seen = None  # two graphs at a time would take twice the memory
-            graph = Graph(self._config, weights, ids, tape=self._tape)
-            self._seen, self._tape = (now, ids, graph), graph.tape
+            check_size(estimated_size(self._config, len(ids) - 1))
+            if self._tape is None:
+                self._tape = Tape(self._config)
+            began = time.perf_counter()
+            self._tape.note(weights, ids[:-1])
+            self.noting += time.perf_counter() - began
+            self._seen = (now, ids, Graph(self._config, weights, ids, tape=self._tape))
         return self._seen[2]
 
     def _family(self, graph: Graph, opened: int, unfolded: set[int]) -> list[NumberNode]:

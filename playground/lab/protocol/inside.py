@@ -373,4 +373,4 @@ class Inside:
     notices: tuple[str, ...] = ()
     """What a person should know: that the text was cut, that numbers are not finite."""
     seconds: float = 0.0
-    """What the looking cost the worker."""
+    """What the looking cost the worker, without what is done once for all looks."""
