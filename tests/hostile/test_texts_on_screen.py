@@ -17,7 +17,9 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from microgpt.surgery import Component
 from playground.catalog import Catalog, Plugin, Problem
 from playground.lab.client.events import (
     OpenProgress,
@@ -60,6 +62,7 @@ from playground.lab.store.store import Store
 from playground.lab.store.transfer import import_run
 from playground.tui.caption import in_window
 from playground.tui.screens.runs.screen import RunsScreen
+from playground.tui.screens.surgery.opening import open_cut, open_patch
 from playground.tui.widgets.sheet import Sheet
 from playground.tui.widgets.table import RowList
 from tests.crafted.runs import sound
@@ -79,7 +82,7 @@ STRUCTURE = {
 ASKED = {
     "NamedChoices", "Open", "UseEngine", "Save", "Export", "PanelView", "FrameRequest", "Recording",
     "Checkpoint", "Edit", "MatrixView", "Observation", "Pong", "Hello", "Reload", "SavedPlugin",
-    "Try", "Patch",
+    "Try", "Patch", "Influence",
 }  # fmt: skip
 """What the screen sends, or reads without showing it."""
 MODULES = (
@@ -365,14 +368,14 @@ async def _operated(app: KeptApp, pilot: Pilot[int]) -> None:
     def words() -> str:
         return "".join(sheet.words for sheet in app.screen.query(Sheet))
 
-    await press(pilot, "i")
-    await seen(pilot, lambda: " given " in words())
-    await press(pilot, "2", "c")
+    open_cut(app, app.controller, [Component("head", 0, 0)])
     await seen(pilot, lambda: "nats" in words())
-    await press(pilot, "escape", "p")
-    await press(pilot, "shift+tab", "ctrl+u", *"anna", "tab", *"anno", "tab", *"a e", "enter")
-    await seen(pilot, lambda: "of the way back" in words())
-    await press(pilot, "escape", "q")
+    await press(pilot, "escape")
+    open_patch(app, app.controller, "anna")
+    await seen(pilot, lambda: len(app.screen.query(Input)) == 3)
+    await press(pilot, *"anno", "enter")
+    await seen(pilot, lambda: "logit difference" in " ".join(words().split()))
+    await press(pilot, "escape")
     await seen(pilot, lambda: app.screen is app.main)
 
 
