@@ -113,10 +113,14 @@ def test_a_trained_model_is_looked_into_at_any_step(launch: Launch) -> None:
     terminal.press("Enter")
     terminal.wait_for("3 Parameters")  # the weight, where it lies in its matrix
     opened(terminal)
-    terminal.press("u")
     terminal.wait_for("‹7")
-
     # The last step taken apart, down to that weight; not of a text that it did not learn from.
+    terminal.press("8")
+    terminal.wait_for("Press d to return")
+    terminal.press("7")
+    terminal.wait_for(lambda screen: "‹7" in screen and " weight " in chosen(screen))
+    terminal.press("u")
+    terminal.wait_for(lambda screen: "‹7" in screen and " weight " not in chosen(screen))
     terminal.press("8")
     terminal.wait_for("Press d to return")
     terminal.press("d")

@@ -68,3 +68,14 @@ def test_losses_that_are_no_numbers_pass_no_check() -> None:
     broken[0] = math.inf
     found = check_gradient(VectorEngine(CONFIG, OPTIMIZER, broken), BATCH)
     assert math.isnan(found.ratio) and not found.right
+
+
+def test_a_bend_of_a_relu_beside_the_weights_is_not_taken_for_a_mistake() -> None:
+    """A model with many neurons has one of them at its bend nearly everywhere."""
+    config = ModelConfig(vocab_size=27)
+    dice = random.Random(3)
+    rows = array("d", [dice.gauss(0, 0.3) for _ in range(parameter_count(config))])
+    engine = VectorEngine(config, OPTIMIZER, rows)
+    for seed in range(8):
+        text = [26, *(dice.randrange(26) for _ in range(12)), 26]
+        assert check_gradient(engine, [text], seed).right

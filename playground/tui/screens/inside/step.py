@@ -370,4 +370,4 @@ def _short(nats: float) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if math.isfinite(share) else "nan"
+    return f"{round(100 * share):d} %" if math.isfinite(share) else "nan"
