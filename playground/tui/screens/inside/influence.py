@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from typing_extensions import override
@@ -16,7 +16,6 @@ from playground.lab.protocol.influence import Influences, Influential, LeftOut
 from playground.lab.protocol.surgery import Difference
 from playground.tui.control.controller import Controller
 from playground.tui.control.influence import Replaying
-from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.inside.page import (
     Page,
     largest,
@@ -27,6 +26,7 @@ from playground.tui.screens.inside.page import (
     token_text,
 )
 from playground.tui.screens.inside.words import INFLUENCE, WITHOUT_STEP
+from playground.tui.screens.sheet_dialog import SheetDialog
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Line, Sheet
 from playground.tui.widgets.text import fit, visible
@@ -38,7 +38,7 @@ FIGURE = 11
 """Columns of a figure in nats."""
 
 
-class _Replay(Dialog[int | None]):
+class _Replay(SheetDialog[int | None]):
     """A question about the past: what it will take, how far it is, and what came."""
 
     DEFAULT_CSS = """
@@ -68,25 +68,12 @@ class _Replay(Dialog[int | None]):
     def on_unmount(self) -> None:
         self.replaying.give_up()
 
-    def on_resize(self, _: events.Resize) -> None:
-        self.call_after_refresh(self.draw)
-
     def ask(self) -> None:
         """Ask the worker."""
         raise NotImplementedError
 
     @override
-    def draw(self) -> None:
-        if not self.query("#replay-sheet") or not self.is_attached:
-            return  # the screen is not composed yet, or is being taken down
-        sheet = self.query_one("#replay-sheet", Sheet)
-        width, height = sheet.size
-        page = Page(width or 76, height or 18, sheet.monochrome)
-        self._draw(page)
-        sheet.show(page.lines[: page.height], page.hits)
-        self.refresh_bindings()
-
-    def _draw(self, page: Page) -> None:
+    def draw_page(self, page: Page) -> None:
         asked = self.replaying
         if asked.trouble is not None:
             words = f"✗ {visible(asked.trouble.title)}. {visible(asked.trouble.message)}"

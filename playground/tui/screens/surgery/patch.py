@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
@@ -15,8 +15,8 @@ from typing_extensions import override
 from playground.lab.protocol.commands import Patch
 from playground.lab.protocol.surgery import Patching
 from playground.tui.control.controller import Controller
-from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.inside.page import Page, cell_text, num, part_words, plus, quoted
+from playground.tui.screens.sheet_dialog import SheetDialog
 from playground.tui.screens.surgery.drawing import fixed
 from playground.tui.widgets.literal_input import LiteralInput
 from playground.tui.widgets.matrix import window
@@ -32,7 +32,7 @@ LONGEST = 1_000
 """Characters of a text that is typed."""
 
 
-class PatchScreen(Dialog[None]):
+class PatchScreen(SheetDialog[None]):
     """Asks for two texts, and shows stages by positions."""
 
     HEADING = "Patch: which activation carries the difference"
@@ -104,23 +104,10 @@ class PatchScreen(Dialog[None]):
     def on_unmount(self) -> None:
         self._surgery.patching.give_up()
 
-    def on_resize(self, _: events.Resize) -> None:
-        self.call_after_refresh(self.draw)
-
     # ------------------------------------------------------------ drawing
 
     @override
-    def draw(self) -> None:
-        if not self.query("#patch-sheet") or not self.is_attached:
-            return  # the screen is not composed yet, or is being taken down
-        sheet = self.query_one("#patch-sheet", Sheet)
-        width, height = sheet.size
-        page = Page(width or 76, height or 16, sheet.monochrome)
-        self._draw(page)
-        sheet.show(page.lines[: page.height], page.hits)
-        self.refresh_bindings()
-
-    def _draw(self, page: Page) -> None:
+    def draw_page(self, page: Page) -> None:
         patching, patched = self._surgery.patching, self._surgery.patched
         if self._problem:
             page.say(f"✗ {visible(self._problem)}", "bad", most=6)

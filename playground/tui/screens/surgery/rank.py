@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from typing_extensions import override
@@ -14,8 +14,8 @@ from typing_extensions import override
 from microgpt.surgery import Component, ComponentKind
 from playground.lab.protocol.surgery import Difference
 from playground.tui.control.controller import Controller
-from playground.tui.screens.dialog import Dialog
 from playground.tui.screens.inside.page import Page, largest, part_words
+from playground.tui.screens.sheet_dialog import SheetDialog
 from playground.tui.screens.surgery import drawing
 from playground.tui.widgets.matrix import window
 from playground.tui.widgets.sheet import Ink, Sheet
@@ -30,7 +30,7 @@ FIGURES = 17
 NOISE = len("  within the noise")
 
 
-class RankScreen(Dialog[Component | None]):
+class RankScreen(SheetDialog[Component | None]):
     """Ranks the parts; dismissed with the one to open the sheet for, or None."""
 
     HEADING = "What each part is worth"
@@ -80,9 +80,6 @@ class RankScreen(Dialog[Component | None]):
     def on_unmount(self) -> None:
         self._surgery.ranking.give_up()
 
-    def on_resize(self, _: events.Resize) -> None:
-        self.call_after_refresh(self.draw)
-
     # ------------------------------------------------------------ what is ranked
 
     @property
@@ -98,17 +95,7 @@ class RankScreen(Dialog[Component | None]):
         return [one for one in ranked.cuts if not kind or one[0].kind == kind]
 
     @override
-    def draw(self) -> None:
-        if not self.query("#rank-sheet") or not self.is_attached:
-            return  # the screen is not composed yet, or is being taken down
-        sheet = self.query_one("#rank-sheet", Sheet)
-        width, height = sheet.size
-        page = Page(width or 76, height or 18, sheet.monochrome)
-        self._draw(page)
-        sheet.show(page.lines[: page.height], page.hits)
-        self.refresh_bindings()
-
-    def _draw(self, page: Page) -> None:
+    def draw_page(self, page: Page) -> None:
         ranking, ranked, cuts = self._surgery.ranking, self._surgery.ranked, self.cuts
         if ranking.trouble is not None:
             trouble = ranking.trouble
