@@ -75,8 +75,8 @@ FAILURE = Failure(
     "It failed", "For a reason.", "plugin", "Traceback", {"steps": "too many"}, "strategy:x:x"
 )
 STRUCTURE = {
-    ("RunInfo", "spec"), ("RunInfo", "data"), ("Scored", "sha256"), ("Notice", "action"),
-    ("RecordState", "uid"),
+    ("RunInfo", "spec"), ("RunInfo", "data"), ("Scored", "sha256"), ("Scored", "tokens_sha256"),
+    ("Notice", "action"), ("RecordState", "uid"),
 }  # fmt: skip
 """Fields of text that are not shown: JSON, digests, the name of an action, 32 digits."""
 ASKED = {

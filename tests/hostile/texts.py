@@ -83,7 +83,10 @@ def _around(text: str) -> list[str]:
 # ---------------------------------------------------------------- a run file
 
 KEPT = {
-    "runs": {"uid", "parent_uid", "status", "tokenizer", "engine", "schedule"},
+    "runs": {
+        *("uid", "parent_uid", "status", "tokenizer", "engine", "schedule"),
+        *("heldout_text", "heldout_tokens"),
+    },
     "details": {"text_sha256"},
     "texts": {"sha256"},
     "sqlite_sequence": {"name", "seq"},

@@ -115,7 +115,10 @@ class Scored:
     characters: int
     """Unicode characters that these tokens stand for; the end of a document is none."""
     sha256: str
-    """Of the text: two runs with the same one are measured on the same characters."""
+    """Of the text: two runs with the same one are measured on the same characters and ends."""
+    tokens_sha256: str = ""
+    """Of the predicted tokens and their text: the losses of two runs with the same one are nats of
+    the same tokens; "" if that is not known."""
 
     @property
     def bits_per_nat(self) -> float:

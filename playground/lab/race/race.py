@@ -494,6 +494,8 @@ def remarks(left: SideState, right: SideState, settings: Sequence[Setting]) -> t
             if why
             else "Their held-out losses are measured on other text, and cannot be compared."
         )
+    elif why and one.tokens_sha256 and one.tokens_sha256 == other.tokens_sha256:
+        found.append("The held-out tokens are the same for both: held-out losses compare.")
     elif why:
         found.append("The held-out text is the same for both: bits a character compare there.")
     return tuple(found)

@@ -225,6 +225,7 @@ def gather(
         and not (losses or evaluations or measured or edits or samples or probes or film)
     ):
         return None
+    scored = training.scored if evaluations else None
     head = up_to.head + len(losses)
     frames, tip, dropped = _states(training, up_to, head, status != "running")
     batch = Batch(
@@ -237,7 +238,9 @@ def gather(
         seconds=seconds,
         loss=_average(series.losses),
         evaluations=evaluations,
-        bits_per_nat=what.bits_per_nat if evaluations and (what := training.scored) else None,
+        bits_per_nat=scored.bits_per_nat if scored else None,
+        heldout_text=scored.sha256 if scored else "",
+        heldout_tokens=scored.tokens_sha256 if scored else "",
         measured=measured,
         samples=tuple(samples),
         probes=tuple(probes),

@@ -87,18 +87,23 @@ def fork(database: Database, parent: int, step: int, new: NewRun, owner: str) ->
         if step or same_start:
             _cut_measurements(db, parent, run, step)
         db.execute(f"{IN_FORCE} WHERE id = ?", (run,))
+        heldout = _last_heldout(db, run)
+        if heldout is not None:
+            what = "bits_per_nat, heldout_text, heldout_tokens"
+            db.execute(
+                f"UPDATE runs SET ({what}) = (SELECT {what} FROM runs WHERE id = ?) WHERE id = ?",
+                (parent, run),
+            )
         db.execute(
             "UPDATE runs SET ready = 1, step = ?, at = ?, tokens_seen = ?, seconds = ?, loss = ?, "
-            "heldout = ?, bits_per_nat = (SELECT bits_per_nat FROM runs WHERE id = ?), "
-            "status = 'paused', touched = ? WHERE id = ?",
+            "heldout = ?, status = 'paused', touched = ? WHERE id = ?",
             (
                 step,
                 step,
                 tokens_seen,
                 seconds,
                 _recent_loss(db, run),
-                _last_heldout(db, run),
-                parent,
+                heldout,
                 time.time(),
                 run,
             ),

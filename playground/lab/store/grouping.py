@@ -84,18 +84,40 @@ def _finite(values: Iterable[float | None]) -> list[float]:
 
 
 def _figure(rows: Iterable[RunRow]) -> Figure | None:
-    """What these runs can be compared by, as far as their rows tell: losses in nats a token if
-    they have the same data set, tokenizer and context, or bits a character if they have the same
-    data set."""
+    """What these runs can be compared by: losses in nats a token if all are measured on the same
+    tokens, or, as far as their rows tell, on other documents of the same data by the same tokenizer
+    and context; bits a character if they have the same data or the same held-out text."""
     rows = [row for row in rows if row.heldout is not None]
-    if len({row.dataset for row in rows}) > 1:
+    if _is_one(row.heldout_tokens for row in rows):
+        return "heldout"
+    if len({_data(row) for row in rows}) > 1 and not _is_one(row.heldout_text for row in rows):
         return None
     contexts = {row.block_size: row for row in rows}.values()
     alike = all(_same_context(one, other) for one, other in combinations(contexts, 2))
-    if len({row.tokenizer for row in rows}) <= 1 and alike:
+    if len({row.tokenizer for row in rows}) <= 1 and alike and not _cut_otherwise(rows):
         return "heldout"
     known = all(row.bits_per_character is not None for row in rows)
     return "bits_per_character" if known else None
+
+
+def _is_one(fingerprints: Iterable[str]) -> bool:
+    """True if all are the same, and known."""
+    found = set(fingerprints)
+    return len(found) == 1 and "" not in found
+
+
+def _data(row: RunRow) -> str:
+    """What tells the data of a run: a text file may have changed under its name."""
+    return row.data_sha256 or row.dataset
+
+
+def _cut_otherwise(rows: Iterable[RunRow]) -> bool:
+    """True if the same held-out text is known to be other tokens in two of the runs: tokenizers of
+    one name may have been trained otherwise."""
+    tokens: dict[str, str] = {}
+    known = (row for row in rows if row.heldout_text)
+    return any(tokens.setdefault(row.heldout_text, row.heldout_tokens) != row.heldout_tokens
+               for row in known)  # fmt: skip
 
 
 def _same_context(one: RunRow, other: RunRow) -> bool:

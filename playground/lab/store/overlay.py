@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -22,7 +21,8 @@ if TYPE_CHECKING:
 MOST = 8
 """Runs that are laid over each other at most: more lines nobody tells apart."""
 _HELD_OUT = ("seed", "holdout", "holdout_by")
-"""The settings that decide which documents of the same data are held out."""
+"""The settings that decide which documents of the same data are held out. They tell it of runs that
+were recorded before the text that is measured left its SHA-256 in the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Laid:
     comparable: bool
     """True if the losses are nats of the same tokens as those of most of these runs."""
     same_text: bool
-    """True if the same documents are held out as in most of these runs."""
+    """True if the held-out losses are measured on the same text as in most of these runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,14 @@ def overlay(store: Store, runs: Sequence[int]) -> Overlay:
     told = runlist.unlike([record.row for record in records])
     # The run that most others can be compared with stands for all of these.
     usual = max(records, key=lambda one: sum(not _why_not(one, other) for other in records))
-    text = Counter(map(_held_out, records)).most_common(1)[0][0]
+    measured = max(records, key=lambda one: sum(_same_text(one, other) for other in records))
     return Overlay(
         tuple(
             _laid(
                 one,
                 told[one.row.id],
                 comparable=not _why_not(one, usual),
-                same_text=_held_out(one) == text and not _other_part(one, usual),
+                same_text=_same_text(one, measured),
             )
             for one in records
         ),
@@ -119,6 +119,15 @@ def _held_out(record: RunRecord) -> tuple[object, ...]:
     return (record.data, *(spec.get(name) for name in _HELD_OUT))
 
 
+def _same_text(one: RunRecord, other: RunRecord) -> bool:
+    """True if the held-out losses of the two are measured on the same text: by the record, or by
+    the settings where the record of one does not tell."""
+    known = runlist.same_text(one.row, other.row)
+    if known is not None:
+        return known
+    return _held_out(one) == _held_out(other) and not _other_part(one, other)
+
+
 def _other_part(one: RunRecord, other: RunRecord) -> bool:
     """True if of a held-out text that is longer than a context, other parts may be measured."""
     contexts = runlist.contexts(one.row, other.row)
@@ -142,14 +151,25 @@ def _remarks(records: Sequence[RunRecord]) -> tuple[str, ...]:
 def _about_text(records: Sequence[RunRecord]) -> str:
     if len({record.data for record in records}) > 1:
         return ""  # the remarks say so
+    texts = {record.row.heldout_text for record in records}
+    other_tokens = len({tokens_of(record) for record in records}) > 1
+    if "" not in texts:
+        if len(texts) > 1:
+            return (
+                "Their held-out losses are measured on other texts: small differences may be those "
+                "of the texts."
+            )
+        return _SAME_TEXT if other_tokens else ""
     if len(set(map(_held_out, records))) > 1:
         return (
             "Other texts are held out of them, by their seeds or shares: small differences of the "
             "held-out losses may be those of the texts."
         )
-    if len({tokens_of(record) for record in records}) > 1:
-        return (
-            "The same texts are held out of all: bits a character compare there, as far as the "
-            "contexts hold these texts whole."
-        )
-    return ""
+    return _SAME_SETTINGS if other_tokens else ""
+
+
+_SAME_TEXT = "All are measured on the same held-out text: bits a character compare there."
+_SAME_SETTINGS = (
+    "By their settings, the same texts are held out of all: bits a character compare there, as far "
+    "as the contexts hold these texts whole."
+)

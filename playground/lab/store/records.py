@@ -106,6 +106,10 @@ class Batch:
     bits_per_nat: float | None = None
     """Bits a character that a hold-out loss of 1 nat a token comes to; None if that is not
     known."""
+    heldout_text: str = ""
+    """The SHA-256 of the text that the hold-out losses are measured on; "" if that is not known."""
+    heldout_tokens: str = ""
+    """The SHA-256 of the same as tokens."""
     samples: tuple[StoredSamples, ...] = ()
     probes: tuple[ProbeAnswers, ...] = ()
     film: tuple[FilmRow, ...] = ()
@@ -166,6 +170,14 @@ class RunRow:
     left_out: str = ""
     """The parts that the model leaves out, "attention, norm"; "" for a whole model."""
     optimizer: str = "adam"
+    heldout_text: str = ""
+    """The SHA-256 of the text that `heldout` is measured on; "" for a run that was recorded before
+    there was one, and for one without held-out losses."""
+    heldout_tokens: str = ""
+    """The SHA-256 of the same as tokens: equal for two runs whose held-out losses are nats of the
+    same tokens."""
+    data_sha256: str = ""
+    """The SHA-256 of the documents that the run learns from and holds out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ _COMPUTED = {
     "bits_per_character": "(runs.heldout * runs.bits_per_nat)",
     "left_out": f"left_out({_SPEC})",
     "optimizer": f"optimizer({_SPEC})",
+    "data_sha256": "coalesce((SELECT data FROM details WHERE run = runs.id), '')",
 }
 
 

@@ -45,9 +45,25 @@ def incomparable(*, tokens: bool, data: bool, contexts: tuple[int, int] | None) 
     return ""
 
 
+def same_text(one: RunRow, other: RunRow) -> bool | None:
+    """True if the held-out losses of the two are measured on the same text, by what was recorded
+    of it; None where it was recorded of one at most."""
+    known = one.heldout_text and other.heldout_text
+    return one.heldout_text == other.heldout_text if known else None
+
+
+def same_tokens(one: RunRow, other: RunRow) -> bool | None:
+    """As `same_text`, of the tokens: where they are the same, so is what the nats are of."""
+    known = one.heldout_tokens and other.heldout_tokens
+    return one.heldout_tokens == other.heldout_tokens if known else None
+
+
 def contexts(one: RunRow, other: RunRow) -> tuple[int, int] | None:
     """Both context lengths; None if their held-out documents show that both contexts hold them
-    whole: a character then has as many tokens in either run."""
+    whole: the tokens that are measured are the same, or, as far as is known of other documents
+    than each other's, a character has as many tokens in either run."""
+    if same_tokens(one, other):
+        return None
     shares = [
         row.heldout / row.bits_per_character
         for row in (one, other)

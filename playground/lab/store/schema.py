@@ -15,7 +15,7 @@ from playground.lab.store.errors import StoreError, damaged, make_folder_of, mis
 
 APPLICATION_ID = 0x6D677074
 """The letters "mgpt"."""
-VERSION = 5
+VERSION = 6
 _HEADER = 100
 """Bytes that every SQLite database begins with."""
 
@@ -55,13 +55,16 @@ CREATE TABLE runs (
   owner TEXT NOT NULL DEFAULT '',
   deleted REAL,
   ready INTEGER NOT NULL DEFAULT 1,
-  bits_per_nat REAL
+  bits_per_nat REAL,
+  heldout_text TEXT NOT NULL DEFAULT '',
+  heldout_tokens TEXT NOT NULL DEFAULT ''
 )
 """
 """parent has no REFERENCES, because a purged parent is shown as gone. ready is 0 while a fork or an
 import is copied in pieces; no list shows such a run. learning_rate and engine are those in force
 at the end of the record: see IN_FORCE. heldout times bits_per_nat is bits a character; NULL where
-a run was recorded before there was that column."""
+a run was recorded before there was that column. heldout_text and heldout_tokens are the SHA-256 of
+what heldout was measured on, as text and as tokens; empty where that was not recorded."""
 
 DETAILS = """
 CREATE TABLE details (
@@ -193,6 +196,10 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     2: (IN_FORCE,),
     3: ("ALTER TABLE runs ADD COLUMN bits_per_nat REAL",),
     4: (FILM,),
+    5: (
+        "ALTER TABLE runs ADD COLUMN heldout_text TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN heldout_tokens TEXT NOT NULL DEFAULT ''",
+    ),
 }
 """By version, the statements that make the next version."""
 

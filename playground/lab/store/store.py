@@ -599,8 +599,9 @@ def _add_what_was_seen(db: sqlite3.Connection, run: int, batch: Batch) -> None:
     if batch.evaluations:
         step, loss = max(batch.evaluations)
         db.execute(
-            "UPDATE runs SET heldout = ?, bits_per_nat = ? WHERE id = ? AND step >= ?",
-            (loss, batch.bits_per_nat, run, step),
+            "UPDATE runs SET heldout = ?, bits_per_nat = ?, heldout_text = ?, heldout_tokens = ? "
+            "WHERE id = ? AND step >= ?",
+            (loss, batch.bits_per_nat, batch.heldout_text, batch.heldout_tokens, run, step),
         )
     db.executemany(
         "INSERT INTO samples (run, step, body) VALUES (?, ?, ?)",

@@ -205,6 +205,8 @@ def _finish(db: sqlite3.Connection, run: int, given: Given) -> None:
         "loss": given.loss,
         "heldout": given.heldout,
         "bits_per_nat": given.bits_per_nat,
+        "heldout_text": given.heldout_text,
+        "heldout_tokens": given.heldout_tokens,
         "status": given.status,
         "tokens_seen": given.tokens_seen,
         "seconds": given.seconds,

@@ -53,6 +53,7 @@ _NEEDED = (
     *("id", "uid", "name", "note", "created", "parent_uid", "fork_step", "dataset", "parameters"),
     *("first", "earliest", "step", "at", "tokens_seen", "seconds", "loss", "heldout", "status"),
     *("spec", "tokenizer_state", "data", "plugins", "settings", "text_sha256"),
+    *("heldout_text", "heldout_tokens"),
 )
 """The columns that are read of `runs` and `details`."""
 
@@ -74,6 +75,8 @@ class Given:
     loss: float | None
     heldout: float | None
     bits_per_nat: float | None
+    heldout_text: str
+    heldout_tokens: str
     status: RunStatus
     tokens_seen: int
     seconds: float
@@ -100,9 +103,7 @@ def given_of(file: sqlite3.Connection) -> Given:
     tokenizer, settings = _text(row, "tokenizer_state"), _text(row, "settings")
     fields(parsed(tokenizer, "tokenizer_state", nan=True), "tokenizer_state")
     check_recorded(fields(parsed(settings, "settings"), "settings"))
-    text_sha256 = _text(row, "text_sha256", 64)
-    if text_sha256 and not _SHA256.fullmatch(text_sha256):
-        raise Refusal("its text has no SHA-256")
+    text_sha256 = _sha256(row, "text_sha256", "its text")
     uid = _text(row, "uid", 32)
     if not _UID.fullmatch(uid):
         raise Refusal("it has no uid")
@@ -136,6 +137,8 @@ def given_of(file: sqlite3.Connection) -> Given:
         None if row["loss"] is None else number(row["loss"], "loss", nan=True),
         None if row["heldout"] is None else number(row["heldout"], "heldout", nan=True),
         None if row.get("bits_per_nat") is None else number(row["bits_per_nat"], "bits_per_nat", 0),
+        _sha256(row, "heldout_text", "its held-out text"),
+        _sha256(row, "heldout_tokens", "its held-out text in tokens"),
         status,
         _whole(row, "tokens_seen"),
         number(row["seconds"], "the seconds of its training", 0),
@@ -251,3 +254,11 @@ def _whole(row: dict[str, Any], name: str, most: int = LARGEST) -> int:
 
 def _text(row: dict[str, Any], name: str, most: int = LONGEST) -> str:
     return sized(row[name], name, most)
+
+
+def _sha256(row: dict[str, Any], name: str, of: str) -> str:
+    """A SHA-256 in hexadecimal digits, or "" for none."""
+    found = _text(row, name, 64)
+    if found and not _SHA256.fullmatch(found):
+        raise Refusal(f"{of} has no SHA-256")
+    return found

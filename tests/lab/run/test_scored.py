@@ -34,10 +34,13 @@ def lines(tmp_path: Path) -> Path:
     return path
 
 
-def spec_of(path: Path, tokenizer: str = "char", block_size: int = 12, **more: Any) -> Any:
+def spec_of(
+    path: Path, tokenizer: str = "char", block_size: int = 12, share: float = 0.4, **more: Any
+) -> Any:
     model = {"n_embd": 8, "n_head": 2, "n_layer": 1, "block_size": block_size}
     chosen = {"name": tokenizer, "options": {}}
-    return text_run(path, tokenizer=chosen, model=model, holdout=0.4, steps=20, **more)
+    more = {"holdout": share, "steps": 20, **more}
+    return text_run(path, tokenizer=chosen, model=model, **more)
 
 
 def session_of(path: Path, registry: Registry, *args: Any, **more: Any) -> Session:
@@ -61,6 +64,48 @@ def test_tokens_and_characters_are_counted_as_the_model_sees_them(
     assert found is not None and (found.tokens, found.characters) == (tokens, characters)
     assert found.bits_per_nat == pytest.approx(tokens / characters / math.log(2), rel=1e-15)
     assert scored([], encoder) is None
+
+
+def test_the_fingerprints_tell_whether_two_runs_are_measured_on_the_same(
+    lines: Path, registry: Registry
+) -> None:
+    def found(*args: Any, **more: Any) -> tuple[str, str]:
+        what = session_of(lines, registry, *args, **more).training.scored
+        assert what is not None
+        return what.sha256, what.tokens_sha256
+
+    text, tokens = found()
+    assert found(steps=90, batch_size=2) == (text, tokens)
+    assert found("char", 30) == (text, tokens), "both contexts hold each document whole"
+    words = found("word")
+    assert words[0] == text and words[1] != tokens, "the same text in other tokens"
+    short, seed, share = found("char", 4), found(seed=8), found(share=0.6)
+    lines.write_text("\n".join([*LINES[:-1], "grey cod"]), encoding="utf-8")
+    changed = found()
+    for one in (short, seed, share, changed):
+        assert one[0] != text and one[1] != tokens
+    assert len({short, seed, share, changed}) == 4
+
+
+def test_other_letters_with_the_same_numbers_are_other_tokens(
+    lines: Path, registry: Registry
+) -> None:
+    found = []
+    for text in ("aab\nba", "bbc\ncb"):
+        lines.write_text(text, encoding="utf-8")
+        encoder = session_of(lines, registry, share=0)._prepared.encoder
+        documents = [encoder.document(one) for one in text.split()]
+        found.append((documents, scored(documents, encoder)))
+    (ids, one), (other_ids, other) = found
+    assert ids == other_ids and one and other
+    assert one.tokens_sha256 != other.tokens_sha256
+
+
+def test_an_end_that_is_measured_counts(lines: Path, registry: Registry) -> None:
+    cut, whole = (session_of(lines, registry, "char", size)._prepared.encoder for size in (7, 8))
+    one, other = (scored([each.document("red cat")], each) for each in (cut, whole))
+    assert one and other and one.characters == other.characters
+    assert one.sha256 != other.sha256 and one.tokens_sha256 != other.tokens_sha256
 
 
 @pytest.mark.parametrize("tokenizer", ["char", "word"])
@@ -87,8 +132,14 @@ def test_the_bits_in_the_record_are_all_nats_by_all_characters(
         file = export_run(store, 1, tmp_path / "one")
         copy = store.row(import_run(store, file))
         assert copy.bits_per_character == row.bits_per_character
+        what = session.training.scored
+        assert what is not None
+        for known in (row, copy):
+            measured = known.heldout_text, known.heldout_tokens
+            assert measured == (what.sha256, what.tokens_sha256)
         forked = store.fork(1, 20, replace_of(session), "")
         assert store.row(forked).bits_per_character == row.bits_per_character
+        assert store.row(forked).heldout_tokens == what.tokens_sha256
 
 
 def replace_of(session: Session) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from playground.lab.store import grouping
@@ -54,6 +56,33 @@ def test_what_cannot_be_compared_has_no_mean() -> None:
     (other,) = grouping.grouped(data, "engine")
     assert (other.figure, other.mean) == (None, None)
     assert "cannot be compared" in grouping.figures(other)
+
+
+def test_a_text_file_that_changed_between_two_runs_is_other_data() -> None:
+    one, other = row(1, heldout=2.0, data_sha256="a"), row(2, heldout=1.0, data_sha256="b")
+    (group,) = grouping.grouped([one, other], "dataset")
+    assert "cannot be compared" in grouping.figures(group)
+    (group,) = grouping.grouped([one, replace(other, data_sha256="a", dataset="copy.txt")], "seed")
+    assert group.mean == 1.5, "the same documents under another name"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dataset", "figure"),
+    [
+        (("a", "a"), "poems.txt", "heldout"),  # the same tokens, whatever else they learn from
+        (("a", "b"), "names", "bits_per_character"),  # tokenizers of one name, trained otherwise
+        (("", ""), "names", "heldout"),  # nothing is known, and the settings are the same
+    ],
+)
+def test_the_fingerprints_of_what_is_measured_tell_what_compares(
+    tokens: tuple[str, str], dataset: str, figure: str
+) -> None:
+    rows = [
+        row(number, heldout=2.0, bits_per_character=3.0, heldout_tokens=one,
+            heldout_text="t" if one else "", dataset=name)
+        for number, one, name in zip((1, 2), tokens, ("names", dataset), strict=True)
+    ]  # fmt: skip
+    assert grouping.grouped(rows, "seed")[0].figure == figure
 
 
 def test_runs_may_be_grouped_by_that_in_which_they_differ() -> None:

@@ -58,6 +58,28 @@ def test_an_older_store_opens_with_all_its_runs_and_can_do_what_is_new(
     assert version(path) == schema.VERSION
 
 
+def test_a_run_of_the_version_before_has_no_fingerprints_until_it_is_measured_again(
+    path: Path,
+) -> None:
+    with Store.open(path) as store:
+        run = store.create(new_run(), "")
+        store.append(run, steps(0, 20, evaluations=((20, 2.5),), bits_per_nat=1.5))
+    before = sqlite3.connect(path)
+    for column in ("heldout_text", "heldout_tokens"):
+        before.execute(f"ALTER TABLE runs DROP COLUMN {column}")
+    before.execute("PRAGMA user_version = 5")
+    before.commit()
+    before.close()
+    with Store.open(path) as store:
+        row = store.row(run)
+        assert (row.heldout, row.heldout_text, row.heldout_tokens) == (2.5, "", "")
+        more = steps(20, 20, evaluations=((40, 2.0),), heldout_text="a", heldout_tokens="b")
+        store.append(run, more)
+        row = store.row(run)
+        assert (row.heldout, row.heldout_text, row.heldout_tokens) == (2.0, "a", "b")
+    assert version(path.with_name("runs.sqlite.v5.bak")) == 5
+
+
 def test_a_copy_of_the_older_store_stays_beside_it(path: Path) -> None:
     for _ in range(2):  # the second copy finds the first in its place
         version_1.make(path)

@@ -19,11 +19,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def made(store: Store, tokenizer: str = "", **changes: object) -> int:
+def made(
+    store: Store, tokenizer: str = "", text: str = "", tokens: str = "", **changes: object
+) -> int:
+    """text, tokens: the fingerprints of what the held-out losses are measured on; "" for a run
+    that was recorded before there were any."""
     new = new_run(**changes)  # type: ignore[arg-type]
     run = store.create(replace(new, tokenizer_state=tokenizer or new.tokenizer_state), "")
     done = steps(0, 40, evaluations=((20, 2.5), (40, 2.0)), bits_per_nat=1.5, status="finished")
-    store.append(run, done)
+    store.append(run, replace(done, heldout_text=text, heldout_tokens=tokens))
     return run
 
 
@@ -60,3 +64,29 @@ def test_other_seeds_hold_out_other_texts(store: Store) -> None:
     assert all(one.comparable for one in laid.runs) and not laid.remarks
     assert [one.same_text for one in laid.runs] == [True, False, True]
     assert "Other texts are held out" in laid.about_text
+
+
+def test_the_settings_tell_what_is_held_out_of_runs_without_a_fingerprint(store: Store) -> None:
+    other = made(store, tokenizer='{"characters": "xyz"}')
+    laid = overlay(store, [made(store, text="a", tokens="b"), other])
+    assert laid.about_text.startswith("By their settings, the same texts")
+    assert all(one.same_text for one in laid.runs)
+
+
+def test_the_fingerprints_tell_it_better_than_the_settings(store: Store) -> None:
+    model = {"n_embd": 64}  # a larger model affords fewer held-out texts
+    usual = made(store, text="a", tokens="b"), made(store, text="a", tokens="b")
+    laid = overlay(store, [*usual, made(store, text="c", tokens="d", model=model)])
+    assert [one.same_text for one in laid.runs] == [True, True, False]
+    assert "measured on other texts" in laid.about_text
+    assert all(one.comparable for one in laid.runs), "nats of the same kind of tokens"
+
+    longer = made(store, text="a", tokens="b", model={"block_size": 40}, seed=7)
+    laid = overlay(store, [*usual, longer])
+    assert all(one.comparable and one.same_text for one in laid.runs) and not laid.remarks
+    assert laid.about_text == ""
+
+    words = made(store, tokenizer='{"characters": "xyz"}', text="a", tokens="e", seed=7)
+    laid = overlay(store, [*usual, words])
+    assert [one.comparable for one in laid.runs] == [True, True, False]
+    assert laid.about_text.startswith("All are measured on the same held-out text")

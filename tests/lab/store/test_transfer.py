@@ -238,7 +238,10 @@ def change(file: Path, *statements: str) -> None:
 
 NO_TEXT = "CAST(x'6162ff63' AS TEXT)"
 TEXTS = {
-    "runs": ("uid", "name", "note", "dataset", "status", "parent_uid", "seconds"),
+    "runs": (
+        *("uid", "name", "note", "dataset", "status", "parent_uid", "seconds"),
+        *("heldout_text", "heldout_tokens"),
+    ),
     "details": ("spec", "tokenizer_state", "data", "plugins", "settings", "text_sha256"),
     "measurements": ("label",),
     "samples": ("body",),
@@ -304,6 +307,8 @@ WRONG: dict[str, str] = {
     "a sample of an endless number": (
         """UPDATE samples SET body = replace(body, '"number": 1', '"number": 1e999')"""
     ),
+    "a fingerprint that is none": "UPDATE runs SET heldout_tokens = 'x'",
+    "a fingerprint in capitals": "UPDATE runs SET heldout_text = upper(hex(zeroblob(31))) || 'AB'",
     "an endless time": "UPDATE runs SET seconds = 9e999",
     "a beginning before all time": "UPDATE runs SET created = -9e999",
     "a name that never ends": "UPDATE runs SET name = hex(zeroblob(100000))",
