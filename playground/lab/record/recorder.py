@@ -41,6 +41,9 @@ _AHEAD = 3
 """Batches that may wait for the disk before no more are gathered."""
 _SOON = 0.02
 """Seconds after which `note` looks again whether the run's row is written."""
+LAST = 4.0
+"""Seconds that the last writing of a run may take: a busy machine takes more than one for what
+otherwise takes a hundredth. The screen waits a little longer for the worker (`Limits.write`)."""
 _PATIENCE = 0.05
 """How long the record of one slow step may wait for the run's row, as a share of the step."""
 
@@ -318,14 +321,16 @@ class Recorder:
     # ------------------------------------------------------------ the end
 
     def write_all(self, status: RunStatus) -> None:
-        """Write what is left, and wait two seconds at most. `state` then tells whether it
+        """Write what is left, and wait LAST seconds at most. `state` then tells whether it
         failed."""
+        until = time.monotonic() + LAST
         self.flush(status, anyhow=True)
-        if self._owed and self.writer.settle(1.0):
-            self.flush(status, anyhow=True)  # the run's row was written only now
-        self.writer.settle(1.0)
+        # Without the run's row nothing of the run is kept, so a slow disk is waited for.
+        if self._owed and self.writer.settle(LAST):
+            self.flush(status, anyhow=True)
+        self.writer.settle(max(0.0, until - time.monotonic()))
 
     def close(self, status: RunStatus) -> None:
-        """Write what is left and release the run; takes some seconds at most."""
+        """Write what is left and release the run; takes LAST seconds and one more at most."""
         self.write_all(status)
         self.writer.end(self._recorded)

@@ -52,7 +52,7 @@ from playground.lab.spec import RunSpec
 from playground.lab.store.errors import StoreError
 from playground.lab.store.housekeeping import purge
 from playground.lab.store.keyframes import keyframe_of
-from playground.lab.store.records import Batch, Edit, RunRecord
+from playground.lab.store.records import Batch, Edit, NewRun, RunRecord
 from playground.lab.store.store import Store
 from playground.lab.store.texts import forget_copies, kept_copy
 from playground.lab.store.transfer import export_run, import_run
@@ -263,12 +263,27 @@ def test_while_a_run_trains_a_state_shortly_before_its_end_is_on_disk(
     run = written(session)
     walk(session, 60)
     assert session.recorder is not None
+    assert session.recorder.writer.settle(10)  # while batches wait for the disk, none is gathered
     session.recorder.flush("running")
-    assert session.recorder.writer.settle()
+    assert session.recorder.writer.settle(10)
     with Store.open(house.path) as store:
         newest = max(one.step for one in store.keyframes(run))
     assert newest == session.training.timeline.before(60).step > 5, "a kill costs no long replay"
     session.close()
+
+
+def test_a_short_run_is_kept_though_its_row_takes_more_than_a_second(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Store.create
+
+    def slowly(store: Store, new: NewRun, owner: str) -> int:
+        time.sleep(1.2)  # what a busy machine takes
+        return create(store, new, owner)
+
+    monkeypatch.setattr(Store, "create", slowly)
+    house.trained(20)
+    assert house.record(1).row.step == 20
 
 
 def test_a_run_that_is_closed_while_it_trains_is_a_paused_one_of_nobody(house: House) -> None:
