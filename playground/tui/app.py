@@ -231,6 +231,8 @@ class PlaygroundApp(OrderedApp[int]):
             self.call_later(self._draw_now)
 
     def on_resize(self, event: events.Resize) -> None:
+        if self.screen is self.main and event.size != self.main.size:
+            self.main.held.begin()
         for screen in self.screen_stack:
             classify(screen, event.size)
 

@@ -68,6 +68,9 @@ KEPT_BATCHES = 100
 """Batches of samples that the screen keeps."""
 KEPT_SEEN = 30
 """Documents that the zoomed data set shows."""
+NEIGHBOURS = 60
+"""Documents that are asked for before and after the present one: more than any panel has room for,
+so that a larger one has them when it is drawn first."""
 FEW_CANDIDATES, ALL_CANDIDATES = 64, 2000
 """Candidates of the next token that are asked for, and as many for a zoomed panel."""
 
@@ -132,8 +135,6 @@ class PlaygroundModel:
     """The view of the matrix on screen."""
     cell: tuple[int, int] = (0, 0)
     """Row and column of the cursor in the matrix."""
-    neighbours: int = 4
-    """Documents to ask for before and after the present one: as many as the panel has room for."""
     panel: PanelView = field(default_factory=lambda: PanelView("histogram"))
     """The contributed panel that was chosen, with its knobs."""
     panel_shown: bool = False
@@ -213,7 +214,7 @@ class PlaygroundModel:
             self._last_step,
             batch,
             self._views(),
-            history=min(self.neighbours, 60),
+            history=NEIGHBOURS,
             panel=self._panel(),
             pulls=self.map_shown and not self.panel_shown,
             small=(

@@ -17,7 +17,7 @@ from textual.geometry import Size
 from textual.messages import Update
 from textual.screen import Screen
 
-LONGEST = 0.4
+LONGEST = 0.8
 """Seconds after which the screen is shown in any case."""
 
 
@@ -65,22 +65,33 @@ class Held:
         self._screen = screen
         self._stack: ExitStack | None = None
         self._laid_out = False
+        self._drawing = False
+        """True while a drawing is asked for."""
 
     @property
     def holding(self) -> bool:
         """True while nothing is painted."""
         return self._stack is not None
 
-    def until(self, draw: Callable[[], None]) -> None:
-        """Paint nothing until the screen is laid out and `draw` has drawn the contents; see
-        `drawn`."""
+    def begin(self) -> None:
+        """Paint nothing, and lay nothing out for the old size, from now on: the terminal has
+        another size, of which the screen hears in a moment."""
         if self._stack is None:
             self._stack = ExitStack()
             self._stack.enter_context(self._screen.app.batch_update())
             self._screen.set_timer(LONGEST, self._release)
         self._laid_out = False
 
+    def until(self, draw: Callable[[], None]) -> None:
+        """Paint nothing until the screen is laid out and `draw` has drawn the contents; see
+        `drawn`. The screen hears of one size more than once, and is drawn once all the same."""
+        self.begin()
+        if self._drawing:
+            return
+        self._drawing = True
+
         def draw_in_new_room() -> None:
+            self._drawing = False
             self._laid_out = True
             draw()
 

@@ -127,7 +127,6 @@ class DatasetPanel(Panel):
             self.query_one(SeenDocuments).show(model, SURPRISE_SCALE)
             return
         documents = self.query_one(Documents)
-        model.neighbours = max(2, documents.size.height)
         if model.frame is not None and model.frame.document is not None:
             documents.show(model.frame.document)
 

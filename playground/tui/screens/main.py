@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -68,6 +68,8 @@ class MainScreen(RunActions, Screen[None]):
         self._controller = controller
         self._dialogs = dialogs
         self._zoomed: Panel | None = None
+        self._drawn_in: list[Size] = []
+        """The sizes of the panels when they were drawn last."""
         self._chosen = 2
         """The number of the panel that was chosen last; the focus follows a moment later."""
 
@@ -114,6 +116,7 @@ class MainScreen(RunActions, Screen[None]):
         for panel in self.query(Panel):
             if panel.display:
                 panel.show(self.model)
+        self._drawn_in = self._rooms()
         self.query_one(Pointer).show(self.model)
         self._draw_keys()
         more = self.model.request() != wanted
@@ -123,7 +126,12 @@ class MainScreen(RunActions, Screen[None]):
 
     def on_panel_resized(self) -> None:
         """A panel may get its room after it was drawn last, and a standing run draws nothing."""
-        self._controller.context.changed()
+        if self._rooms() != self._drawn_in:
+            self._controller.context.changed()
+
+    def _rooms(self) -> list[Size]:
+        """The size of each panel; that of one that is not shown is of no interest."""
+        return [panel.size if panel.display else Size() for panel in self.query(Panel)]
 
     def _draw_keys(self) -> None:
         """Name the keys of what has the focus, and those of the screen."""
