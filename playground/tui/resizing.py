@@ -65,8 +65,8 @@ class Held:
         self._screen = screen
         self._stack: ExitStack | None = None
         self._laid_out = False
-        self._drawing = False
-        """True while a drawing is asked for."""
+        self._size: Size | None = None
+        """The size that is waited for; None before the screen hears of it."""
 
     @property
     def holding(self) -> bool:
@@ -80,22 +80,23 @@ class Held:
             self._stack = ExitStack()
             self._stack.enter_context(self._screen.app.batch_update())
             self._screen.set_timer(LONGEST, self._release)
-        self._laid_out = False
+        self._laid_out, self._size = False, None
 
-    def until(self, draw: Callable[[], None]) -> None:
-        """Paint nothing until the screen is laid out and `draw` has drawn the contents; see
-        `drawn`. The screen hears of one size more than once, and is drawn once all the same."""
-        self.begin()
-        if self._drawing:
+    def until(self, draw: Callable[[], None], size: Size) -> None:
+        """Paint nothing until the screen is laid out for `size` and `draw` has drawn the contents;
+        see `drawn`. The screen hears of one size more than once, and is drawn once all the same."""
+        if self._stack is not None and size == self._size:
             return
-        self._drawing = True
+        self.begin()
+        self._size = size
 
         def draw_in_new_room() -> None:
-            self._drawing = False
-            self._laid_out = True
+            self._laid_out = size == self._size  # not if there is another size by now
             draw()
 
-        self._screen.call_after_refresh(draw_in_new_room)
+        # Ahead of the paint that Textual makes of every layout, also of one that is held back: what
+        # that paint makes of the contents is kept for the picture that is shown.
+        self._screen.call_later(draw_in_new_room)
 
     def drawn(self, more: bool = False) -> None:
         """The contents were drawn. more: the rest was asked for, and is drawn in a moment."""

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from playground.tui.panels.dataset import Documents
 from tests.tui.watched import playing
 
 SMALL, LARGE = (80, 24), (200, 60)
@@ -28,17 +29,18 @@ async def test_the_first_layout_of_a_size_is_already_that_of_its_classes(
             while not layouts or app.main.held.holding:
                 await pilot.pause()
         wide = after == LARGE
-        assert {one for one in layouts if one[0] == after[0]} == {(after[0], wide, wide)}
+        assert set(layouts) == {(after[0], wide, wide)}, "none for the size that is gone"
 
 
 async def test_what_is_held_back_is_shown_when_the_contents_have_their_room() -> None:
     async with playing(SMALL) as (app, pilot):
         await pilot.resize_terminal(*LARGE)
-        held: list[bool] = []
         async with asyncio.timeout(10):
-            while not held or held[-1]:
-                held.append(app.main.held.holding)
+            while app.main.held.holding or app.main.size != LARGE:
                 await pilot.pause()
+        frame, rows = app.model.frame, app.main.query_one(Documents).size.height
+        assert frame is not None and frame.document is not None
+        assert len(frame.document.after) >= rows > 24, "there are rows for the larger panel already"
         for size in ((100, 30), (160, 48), (90, 25), SMALL):  # an edge that is dragged
             await pilot.resize_terminal(*size)
         async with asyncio.timeout(10):

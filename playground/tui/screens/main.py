@@ -99,7 +99,7 @@ class MainScreen(RunActions, Screen[None]):
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
         self.query_one(TooSmall).show(width, height)
-        self.held.until(self.draw)
+        self.held.until(self.draw, event.size)
 
     # ------------------------------------------------------------ drawing
 

@@ -202,7 +202,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
         self.query_one(TooSmall).show(width, height, what="run", out="q leaves")
-        self._held.until(self.draw)
+        self._held.until(self.draw, event.size)
 
     def on_screen_resume(self) -> None:
         self.draw()

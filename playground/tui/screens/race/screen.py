@@ -195,7 +195,7 @@ class RaceScreen(AnswersOnce[Kept | None], Screen[Kept | None]):
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
         self.query_one(TooSmall).show(width, height, what="race", out="esc leaves it")
-        self._held.until(self.draw)
+        self._held.until(self.draw, event.size)
 
     # ------------------------------------------------------------ work
 
