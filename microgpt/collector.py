@@ -6,6 +6,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SELDOM = (200_000, 20, 100)
+"""Thresholds of the collector for a process that trains. What a step makes dies young and without
+it, and looking for cycles among that takes half the time of the scalar engine."""
+
 
 @contextmanager
 def collector_paused() -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 from microgpt.config import ModelConfig, OptimizerConfig
 
@@ -100,6 +100,12 @@ class BulkEngine(Engine, Protocol):
         ValueError as `loss_and_gradients` does, or if the documents cannot be shared out evenly;
         nothing is changed then.
         """
+
+
+def takes_many(engine: Engine) -> TypeGuard[BulkEngine]:
+    """True for a BulkEngine. `isinstance` says the same, and takes a hundredth of a step for it,
+    because it looks for each name of the protocol."""
+    return hasattr(engine, "train")
 
 
 Progress = Callable[[str, int, int], None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from microgpt.config import ModelConfig, OptimizerConfig, linear_decay
-from microgpt.engine import BulkEngine, Engine
+from microgpt.engine import BulkEngine, Engine, takes_many
 from microgpt.parameters import initial_weights
 
 
@@ -157,7 +157,7 @@ class Trainer:
         Stops before a step whose loss is not finite: see `advance`.
         """
         engine, first = self.engine, self.step
-        if steps > 0 and isinstance(engine, BulkEngine):
+        if steps > 0 and takes_many(engine):
             return self._train_at_once(engine, first, steps)
         losses, rates = array("d"), array("d")
         tokens, last = 0, None

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from microgpt.collector import SELDOM
 from microgpt.shell import program, shell_word
 from microgpt.surgery import Operation, operation_of
 from microgpt.terminal import json_text
@@ -75,7 +76,7 @@ def train_run(
         raise click.UsageError("--at is for --run: it says after how many steps the fork begins.")
     asked = read_probes(options.probes) if options.probes is not None else None
     run = find_run(store_file(), options.recorded) if options.recorded is not None else None
-    gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs are short-lived: twice as fast
+    gc.set_threshold(*SELDOM)
     registry = load(sources)
     warn(registry.problems)
     link = heat(registry, options.temperature, _greedy(save))

@@ -22,6 +22,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from microgpt.collector import SELDOM
 from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.documents import load_names
 from microgpt.engine import Engine, PreparedEngine, Progress, StateKind
@@ -462,7 +463,7 @@ def _collecting_seldom() -> Iterator[None]:
     """Collects garbage as seldom as the worker does. The graphs of the scalar engine die young, and
     searching them for cycles halves its speed. The setting is the same for every engine."""
     threshold = gc.get_threshold()
-    gc.set_threshold(200_000, 20, 100)
+    gc.set_threshold(*SELDOM)
     try:
         yield
     finally:

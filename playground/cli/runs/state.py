@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
+from microgpt.collector import SELDOM
 from playground.cli.export import Telling
 from playground.cli.supervisor import activity
 from playground.hooks.registry import Registry
@@ -41,6 +43,7 @@ def trained_again(
 ) -> Session:
     """A session of the run after `step` steps, trained there from the last state before that was
     kept. Raises LabError."""
+    gc.set_threshold(*SELDOM)
     recalled = look_up(store, row.id, step)
     if recalled.at != step:
         raise StoreError(

@@ -35,6 +35,9 @@ LONGEST_TEXT = 200
 """Characters of a document that are sent."""
 SAMPLES = 5
 """Texts that are sampled of either run."""
+_SPREAD = 10
+"""How many times as far apart the keyframes of a replay lie, where only a step that fails goes
+back to one."""
 _MEASURED = 0.03
 """Seconds of steps, one step at least, by which the pace of a replay is measured."""
 
@@ -129,7 +132,9 @@ class Replays:
         engines = prepared.engines.apart()
         made = engines.get(self._training.engine_name, _unheard)
         spec = prepared.spec.replace({"eval_every": 0})
-        return Training(replace(prepared, spec=spec, engines=engines, made=made))
+        twin = Training(replace(prepared, spec=spec, engines=engines, made=made))
+        twin.spread = _SPREAD
+        return twin
 
     def give_back(self, twin: Training) -> None:
         """Let another work have this second training, which nothing else uses."""

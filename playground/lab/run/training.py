@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
+from microgpt.engine import STATE_KINDS, Engine, StateKind, takes_many
 from microgpt.surgery import Operation, operations_of
 from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer, joined
 from playground.hooks.errors import PluginError, UnknownNameError, traceback_text
@@ -98,6 +98,8 @@ class Training:
         self.before_edit: Callable[[], None] = lambda: None
         """Called before an edit, after which the recorded later steps are another run's."""
         self._update_wanted = 0.0
+        self.spread = 1
+        """How many times as far apart keyframes lie as in a run that one goes back in."""
         self.surgery = Surgery(prepared.config)
         """Does to the weights what the edits say."""
         self._by_hand_here = deque[tuple[tuple[str, str], int, tuple[str, str]]](maxlen=_UNDONE)
@@ -219,12 +221,12 @@ class Training:
     def _stretch(self, at: int, most: int) -> int:
         """How many steps to make in one call; sets the spacing of the keyframes."""
         timeline, pace = self.timeline, max(self._pace, 1e-9)
-        if not isinstance(self.engine, BulkEngine):
-            timeline.spacing = max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
+        if not takes_many(self.engine):
+            timeline.spacing = self.spread * max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
             return min(most, 1)
         quickly = int(AT_A_TIME / self._pace) if self._pace > 0 else most
         timeline.spacing = max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
-        timeline.spacing = max(timeline.spacing, int(_BETWEEN_KEYFRAMES / pace))
+        timeline.spacing = self.spread * max(timeline.spacing, int(_BETWEEN_KEYFRAMES / pace))
         stop = min(at + max(1, quickly), timeline.next_wanted(at), timeline.edits.next_after(at))
         if every := self.spec.eval_every:
             stop = min(stop, at - at % every + every)

@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO, NoReturn
 
+from microgpt.collector import SELDOM
 from playground.hooks.errors import describe
 from playground.hooks.forks import end_own_group, note_forks
 from playground.hooks.quarantine import forgive
@@ -119,7 +120,7 @@ def main(log: str) -> None:
         if hasattr(signal, "SIGUSR1"):
             faulthandler.register(signal.SIGUSR1)  # see WorkerProcess.dump_stack
     channel = take_pipes(log)
-    gc.set_threshold(200_000, 20, 100)  # the scalar engine's graphs die young: twice as fast
+    gc.set_threshold(*SELDOM)
     sys.setswitchinterval(0.001)  # the listener gets its turn within a millisecond
     try:
         hello: Hello = pipe.receive(channel.commands)
