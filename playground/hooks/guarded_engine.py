@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from microgpt.config import ModelConfig
@@ -146,7 +147,10 @@ class _GuardedDecoder:
 
 
 def _rows(given: Any) -> list[list[float]]:
-    return [_floats(row) for row in given]
+    rows = [*map(list, given)]
+    if set(map(type, chain.from_iterable(rows))) <= {float}:
+        return rows
+    return [_floats(row) for row in rows]
 
 
 def _floats(given: Any) -> list[float]:

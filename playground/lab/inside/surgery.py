@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Callable, Generator, Sequence
+from operator import sub
 from typing import TypeVar
 
 from microgpt.anatomy import dissect
@@ -21,7 +22,7 @@ from microgpt.engine import BulkEngine, Engine
 from microgpt.surgery import Component, HeadWrite, Operation, operate
 from playground.lab.protocol.surgery import Difference
 from playground.lab.run.engines import CurrentEngine
-from playground.lab.run.evaluation import AT_ONCE, loss_of
+from playground.lab.run.evaluation import AT_ONCE, loss_of, mean_of
 
 T = TypeVar("T")
 Work = Generator[tuple[int, int], None, T]
@@ -34,19 +35,13 @@ second."""
 
 def difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> Difference:
     """The difference between two evaluations of the same texts. before, after: the losses of each
-    text's tokens, in nats."""
-    added = [
-        [b - a for a, b in zip(one, other, strict=True)]
-        for one, other in zip(before, after, strict=True)
-    ]
-    paired = loss_of(added)
+    text's tokens, in nats. Raises ValueError for texts of different lengths."""
+    lengths = [*map(len, before)]
+    if lengths != [*map(len, after)]:
+        raise ValueError("the texts have other losses than before")
+    paired = loss_of([[*map(sub, other, one)] for one, other in zip(before, after, strict=True)])
     return Difference(
-        loss_of(before).mean,
-        loss_of(after).mean,
-        paired.mean,
-        paired.error,
-        len(added),
-        sum(map(len, added)),
+        mean_of(before), mean_of(after), paired.mean, paired.error, len(lengths), sum(lengths)
     )
 
 

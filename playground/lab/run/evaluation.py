@@ -29,17 +29,23 @@ MOST_TOKENS = 2**16
 """Predicted tokens in an evaluation at most."""
 
 
+def mean_of(losses: Sequence[Sequence[float]]) -> float:
+    """The mean over all tokens alone, as in `loss_of`."""
+    return sum(map(sum, losses)) / sum(map(len, losses))
+
+
 def loss_of(losses: Sequence[Sequence[float]]) -> HeldOutLoss:
     """The mean over all tokens, and its standard error. losses: those of each document's tokens.
 
     The tokens of a document are no independent draws, so the error is that of a ratio: the spread
     of the documents' sums around what their lengths let expect.
     """
-    tokens, documents = sum(map(len, losses)), len(losses)
-    mean = sum(map(sum, losses)) / tokens
+    lengths, sums = [*map(len, losses)], [*map(sum, losses)]
+    tokens, documents = sum(lengths), len(losses)
+    mean = sum(sums) / tokens
     if documents < 2:
         return HeldOutLoss(mean, None)
-    spread = math.fsum((sum(one) - mean * len(one)) ** 2 for one in losses)
+    spread = math.fsum((one - mean * n) ** 2 for one, n in zip(sums, lengths, strict=True))
     return HeldOutLoss(mean, math.sqrt(spread * documents / (documents - 1)) / tokens)
 
 
