@@ -142,6 +142,7 @@ def _as_json(reading: StepReading) -> dict[str, Any]:
             "tokens": list(weight.tokens),
             "steps": [{"step": step, "value": value} for step, value in weight.steps],
             "older": weight.older,
+            "held": weight.held,
         },
         "gradient_check": {
             "foretold": reading.check.foretold,
@@ -261,10 +262,12 @@ def _weight(shown: Mapping[str, Any]) -> Lines:
     divided = f"√v̂ + ε, by which Adam divides, {weight['denominator']:.4g}"
     if shown["optimizer"] == "sgd":
         divided = "SGD takes the learning rate times that off, and remembers no earlier step"
+    held = weight["held"]
+    put_back = "" if held is None else f" It is held, and was put back to {held:.6f}."
     return [
         *wrapped(
             f"{weight['weight']} was {weight['before']:.6f} and moved by {weight['delta']:+.6f}: "
-            f"its gradient was {weight['gradient']:+.4g}, and {divided}."
+            f"its gradient was {weight['gradient']:+.4g}, and {divided}.{put_back}"
         ),
         *table([name for name, _ in rows], [[f"{value:+.7f}" for _, value in rows]]),
     ]

@@ -141,6 +141,7 @@ class Autopsy:
             else _weight(
                 weight, place, weights[place], gradient[place], moments[0][place], update, history,
                 training.spec.optimizer.config(),
+                training.surgery.held_to(training.timeline.edits, at, place),
             ),
             check=check,
             engine=self._training.engine_name,
@@ -223,8 +224,10 @@ def _weight(
     update: Update,
     history: Sequence[tuple[int, float]],
     optimizer: OptimizerConfig,
+    held: float | None,
 ) -> WeightUpdate:
-    """history: (an earlier step, the weight's gradient there), the earliest first."""
+    """history: (an earlier step, the weight's gradient there), the earliest first. held: the value
+    that the weight was put back to."""
     latest = list(reversed(history))
     parts, older = remembered(optimizer, update.memory[place], first_moment, [g for _, g in latest])
     matrix, row, column = weight
@@ -239,4 +242,5 @@ def _weight(
         tuple(one[place] for one in update.tokens),
         tuple((step, part) for (step, _), part in zip(latest, parts, strict=True)),
         older,
+        held,
     )

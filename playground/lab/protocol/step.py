@@ -76,6 +76,8 @@ class WeightUpdate:
     """(an earlier step, what is remembered of it), the latest first."""
     older: float
     """What is remembered of the steps before these."""
+    held: float | None = None
+    """The value that it was put back to at the end of the step; None where it was not held."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,15 @@ class Surgery:
             until(text, holds[number + 1][0] if number + 1 < len(holds) else step)
         return found
 
+    def held_to(self, edits: Edits, step: int, place: int) -> float | None:
+        """The value at which the weight in this place of the flat order is held by a step that
+        begins after `step` steps; None where it is not held."""
+        for where, numbers in self._assignment(edits.held_at(step)).parts:
+            if where.start <= place < where.stop:
+                value: float = numbers[place - where.start]
+                return value
+        return None
+
     def put_down(self, made: ReadyEngine) -> None:
         """Put back the weights that the last step left, if something was done to them."""
         if self.left is not None:

@@ -180,3 +180,19 @@ def test_a_step_begins_after_what_was_done_by_hand_before_it(registry: Registry)
     assert [one.before for one in reading.tokens] == was
     twin.go_to(21)
     assert bits(session) == bits(twin)
+
+
+def test_of_a_held_weight_it_is_said_that_it_was_put_back(registry: Registry) -> None:
+    session = at(registry, 20)
+    matrix, row, column = WEIGHT
+    session.surgeon.hold([Operation(Component("weight", index=row, matrix=matrix, column=column),
+                                    (0.25,))])  # fmt: skip
+    held = session.autopsy(21, WEIGHT).weight
+    assert held is not None and held.held == 0.25 == held.before and held.delta
+    spec = next(
+        one for one in parameter_layout(session.training.engine.config) if one.name == matrix
+    )
+    place = spec.offset + row * spec.columns + column
+    assert session.training.engine.read("weights")[place] == 0.25
+    other = session.autopsy(22, (matrix, row, column + 1)).weight
+    assert other is not None and other.held is None

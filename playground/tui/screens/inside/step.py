@@ -260,6 +260,8 @@ class StepView(ViewPage):
         if reading.optimizer == "sgd":
             divided = f"SGD took {num(reading.learning_rate, 4)} times that off"
         page.say(f"its gradient {plus(one.gradient, 4)}; {divided}", most=2)
+        if one.held is not None:
+            page.say(f"it is held: the step put it back to {num(one.held, 6)} at its end", most=2)
         rows = [
             (f"to predict {quoted(letter.target)}", part)
             for letter, part in zip(reading.tokens, one.tokens, strict=True)
