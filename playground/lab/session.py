@@ -523,7 +523,7 @@ class Session:
         from playground.lab.inside.surgeon import Surgeon
 
         if self._surgeon is None:
-            self._surgeon = Surgeon(self._prepared, self.training)
+            self._surgeon = Surgeon(self._prepared, self.training, self.replays)
         return self._surgeon
 
     @property

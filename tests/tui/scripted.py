@@ -19,7 +19,7 @@ from playground.lab.client.events import LabEvent
 from playground.lab.client.recovery import PanelWatch
 from playground.lab.inside.patch import patching
 from playground.lab.inside.surgeon import NOTHING_HELD_OUT
-from playground.lab.inside.surgery import dearness, finished
+from playground.lab.inside.surgery import finished
 from playground.lab.inside.trial import trial
 from playground.lab.protocol.commands import Influence, ProbesState
 from playground.lab.protocol.failures import Failure, LabError, Progress
@@ -59,7 +59,7 @@ from playground.lab.protocol.sampling import (
     Spread,
     TokenChance,
 )
-from playground.lab.protocol.surgery import Patching, Ranked, Tried
+from playground.lab.protocol.surgery import Cut, Patching, Ranked, RankProgress, Tried, dearness
 from playground.lab.spec import RunSpec, SpecError
 from playground.lab.store.store import Store
 from tests.tui.readings import Letters, ScriptedTrials, encode, microscope, session, trained
@@ -644,9 +644,15 @@ class ScriptedLab:
 
     async def rank(self, cuts, tell) -> Ranked:
         assert not cuts, "the screen ranks all parts"
-        return await self._worked("rank", self._ranking(), tell)
+        found: list[Cut] = []
 
-    def _ranking(self):
+        def told(progress: Progress) -> None:
+            tell(RankProgress(progress.stage, progress.done, progress.total, tuple(found)))
+            found.clear()
+
+        return await self._worked("rank", self._ranking(lambda *one: found.append(one)), told)
+
+    def _ranking(self, told):
         parts = [one for one in components(self.microscope.config) if one.kind != "neuron"]
         if (trials := self._trials) is None:
             raise LabError(NOTHING_HELD_OUT)
@@ -654,7 +660,8 @@ class ScriptedLab:
         for place, part in enumerate(parts):
             yield place, len(parts)
             found.append((part, finished(trials.trying([Operation(part)]))))
-        ranked = sorted(found, key=lambda pair: dearness(pair[1].delta))
+            told(*found[-1])
+        ranked = sorted(found, key=dearness)
         return Ranked(self.step, self.epoch, tuple(ranked))
 
     async def patch(self, patch, tell) -> Patching:

@@ -293,13 +293,14 @@ class Lab:
 
         A later call replaces the one under way, which then raises LabError with kind "cancelled",
         as it does after `give_up`. A task that is cancelled gives the work up; `rank`, `patch`,
-        `without` and `influence` likewise.
+        `part_at`, `without` and `influence` likewise.
         """
         with self._given_up_with("try"):
             return await self.open_run.ask(Try(tuple(operations), text), Tried, tell)
 
     async def rank(self, cuts: Sequence[Component], tell: Callable[[Progress], None]) -> Ranked:
-        """What each of these components would cost; without any, each that the model has."""
+        """What each of these components would cost; without any, each that the model has. tell:
+        hears a RankProgress now and then."""
         with self._given_up_with("rank"):
             return await self.open_run.ask(Rank(tuple(cuts)), Ranked, tell)
 
@@ -356,7 +357,8 @@ class Lab:
         another run of the store, which must have the same shape. tell: hears how far it is."""
         get = GetPart(component, step)
         if run is None:
-            return await self.open_run.ask(get, Operation, tell)
+            with self._given_up_with("part"):
+                return await self.open_run.ask(get, Operation, tell)
         recording = Recording(self.store, run, step, looking=True)
         link = await self._workers.fresh()
         try:

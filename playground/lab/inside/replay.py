@@ -1,4 +1,5 @@
-"""A run made again without one of its steps, on an engine of its own: done, and not estimated.
+"""A run made again on an engine of its own: up to another step, or without one of its steps, which
+is then done and not estimated.
 
 "Without step k" is the run of the same data in which step k is passed over. The documents of the
 step do not train: neither the weights nor Adam's moments hear of them. Every other step stays what
@@ -71,6 +72,28 @@ class Replays:
         self._sampling = sampling
         self._free: list[Training] = []
         """Second trainings that no work uses now."""
+
+    # ------------------------------------------------------------ another step
+
+    def weights_at(self, step: int) -> Work[array[float]]:
+        """The weights as the run has them after `step` steps, with what is done to them there by
+        hand. Counts the steps from the last known state before."""
+        training = self._training
+        with plugin_failures():
+            if step == training.step:
+                return training.engine.read("weights")
+            training.check_reaches(step)
+            start, twin = training.timeline.before(step), self.twin()
+            twin.begin(start, training.timeline.edits)
+            while twin.step < step:
+                yield twin.step - start.step, step - start.step
+                if not twin.forward(step - twin.step):
+                    assert twin.trouble is not None
+                    raise LabError(twin.trouble)
+            twin.take_up()
+            weights = twin.engine.read("weights")
+            self.give_back(twin)
+            return weights
 
     # ------------------------------------------------------------ what is left out
 

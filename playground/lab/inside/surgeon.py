@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from microgpt.surgery import Component, HeadWrite, Operation, components, transplant, weights_of
 from playground.lab.edits import operations_in
 from playground.lab.inside.patch import patching
+from playground.lab.inside.replay import Replays
 from playground.lab.inside.surgery import Trials, Work, averaged
 from playground.lab.inside.texts import typed
 from playground.lab.inside.trial import trial
 from playground.lab.protocol.commands import Patch
-from playground.lab.protocol.failures import Failure, LabError, Progress
-from playground.lab.protocol.surgery import Held, Patching, Ranked, Trial, Tried
+from playground.lab.protocol.failures import Failure, LabError
+from playground.lab.protocol.surgery import Difference, Held, Patching, Ranked, Trial, Tried
 from playground.lab.run.guard import plugin_failures
 from playground.lab.run.setup import PreparedRun
 from playground.lab.run.training import Training
@@ -36,9 +37,10 @@ NOTHING_HELD_OUT = Failure(
 class Surgeon:
     """Operates on one run. Every method raises LabError."""
 
-    def __init__(self, prepared: PreparedRun, training: Training) -> None:
+    def __init__(self, prepared: PreparedRun, training: Training, replays: Replays) -> None:
         self._prepared = prepared
         self._training = training
+        self._replays = replays
         self._config = prepared.config
 
     # ------------------------------------------------------------ done
@@ -74,34 +76,12 @@ class Surgeon:
             )
         return undone
 
-    def part_at(
-        self,
-        component: Component,
-        step: int,
-        progress: Callable[[Progress], None] = lambda _: None,
-    ) -> Operation:
-        """The operation that puts in a component as it is after `step` steps. The run goes there
-        and back, to the bit. Also raises what `progress` raises."""
-        training, here = self._training, self._training.step
+    def part_at(self, component: Component, step: int) -> Work[Operation]:
+        """The operation that puts in a component as it is after `step` steps of the run."""
         with _explained():
             weights_of(component, self._config)
-            try:
-                if step != here:
-                    self._go(step, progress)
-                weights = training.engine.read("weights")
-            finally:
-                if training.step != here:
-                    training.go_to(here)
+            weights = yield from self._replays.weights_at(step)
             return transplant(component, self._config, weights)
-
-    def _go(self, step: int, progress: Callable[[Progress], None]) -> None:
-        training = self._training
-        training.seek(step)
-        while training.step < step and training.forward(step - training.step):
-            progress(Progress(f"going to step {step:,}", training.step, step))
-        if training.trouble is not None:
-            raise LabError(training.trouble)
-        training.take_up()
 
     # ------------------------------------------------------------ tried
 
@@ -142,9 +122,13 @@ class Surgeon:
         documents = self._prepared.documents
         return [documents[place] for place in range(min(AVERAGED, len(documents)))]
 
-    def ranking(self, cuts: Sequence[Component] = ()) -> Work[Ranked]:
+    def ranking(
+        self,
+        cuts: Sequence[Component] = (),
+        told: Callable[[Component, Difference], None] = lambda *_: None,
+    ) -> Work[Ranked]:
         """What the model as it stands would lose without each of these components; without any,
-        without each that it has."""
+        without each that it has. told: called with each component once it is done."""
         moment = self._training.step, self._training.epoch
         with _explained():
             for cut in cuts:
@@ -152,7 +136,7 @@ class Surgeon:
             trials = self.trials()
             if trials is None:
                 raise LabError(NOTHING_HELD_OUT)
-            found = yield from trials.ranking(cuts or [*components(self._config)])
+            found = yield from trials.ranking(cuts or [*components(self._config)], told)
         return Ranked(*moment, tuple(found))
 
     def patching(self, patch: Patch) -> Work[Patching]:

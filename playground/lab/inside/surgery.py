@@ -10,7 +10,6 @@ come between. What is tried are the weights of the beginning, also if the run tr
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Callable, Generator, Sequence
 from operator import sub
@@ -20,7 +19,7 @@ from microgpt.anatomy import dissect
 from microgpt.config import ModelConfig
 from microgpt.engine import BulkEngine, Engine
 from microgpt.surgery import Component, HeadWrite, Operation, operate
-from playground.lab.protocol.surgery import Difference
+from playground.lab.protocol.surgery import Difference, dearness
 from playground.lab.run.engines import CurrentEngine
 from playground.lab.run.evaluation import AT_ONCE, loss_of, mean_of
 
@@ -62,9 +61,8 @@ def finished(work: Work[T], tell: Callable[[int, int], None] = lambda *_: None) 
         return found
 
 
-def dearness(delta: float) -> float:
-    """The key by which the dearest cut comes first; a loss that is no number comes before all."""
-    return -delta if math.isfinite(delta) else -math.inf
+def _untold(component: Component, found: Difference) -> None:
+    """Tell nobody of a part before all are done."""
 
 
 class Trials:
@@ -94,9 +92,11 @@ class Trials:
         after = yield from self._evaluated(operations, total - pieces, total)
         return difference(before, after)
 
-    def ranking(self, cuts: Sequence[Component]) -> Work[list[tuple[Component, Difference]]]:
+    def ranking(
+        self, cuts: Sequence[Component], told: Callable[[Component, Difference], None] = _untold
+    ) -> Work[list[tuple[Component, Difference]]]:
         """What the held-out loss would be without each of the components, one at a time, the
-        dearest first. Counts the components."""
+        dearest first. Counts the components. told: called with each component once it is done."""
         found = []
         for done, cut in enumerate(cuts):
             yield done, len(cuts)
@@ -106,9 +106,10 @@ class Trials:
                     next(work)
                 except StopIteration as end:
                     found.append((cut, end.value))
+                    told(cut, end.value)
                     break
                 yield done, len(cuts)
-        return sorted(found, key=lambda pair: dearness(pair[1].delta))
+        return sorted(found, key=dearness)
 
     def _evaluated(
         self, operations: Sequence[Operation | HeadWrite], done: int, total: int

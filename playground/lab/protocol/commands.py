@@ -165,7 +165,7 @@ class GetHeld:
 @dataclass(frozen=True, slots=True)
 class GetPart:
     """-> the Operation that puts in a component as it is after `step` steps of this run, after
-    Progress while the run goes there and back."""
+    Progress while those steps are made again; the work is done as that of `Try`."""
 
     component: Component
     step: int

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
 from microgpt.surgery import Component, Operation
+from playground.lab.protocol.failures import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Held:
     operations: tuple[Operation, ...] = ()
 
 
-Surgical = Literal["try", "rank", "patch", "without", "influence"]
+Surgical = Literal["try", "rank", "patch", "part", "without", "influence"]
 """What takes long, is done between steps, and can be given up."""
 
 
@@ -91,14 +93,31 @@ class Tried:
 MOST_TOKENS = 1_000
 
 
+Cut = tuple[Component, Difference]
+"""A component, and what its being taken out does to the held-out loss."""
+
+
+def dearness(cut: Cut) -> float:
+    """The key by which the dearest cut comes first; a loss that is no number comes before all."""
+    delta = cut[1].delta
+    return -delta if math.isfinite(delta) else -math.inf
+
+
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """What the held-out loss would be without each of some components, one at a time."""
 
     step: int
     epoch: int
-    cuts: tuple[tuple[Component, Difference], ...]
+    cuts: tuple[Cut, ...]
     """The dearest first; one whose loss is no number comes before all."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankProgress(Progress):
+    """How far a ranking is, with the components that were done since this was last told."""
+
+    found: tuple[Cut, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -320,6 +320,16 @@ class Training:
     def seek(self, step: int) -> None:
         """The first half of `go_to`: go to the nearest known state from which `forward` reaches
         `step`. Raises LabError for a step that cannot be reached."""
+        self.check_reaches(step)
+        keyframe = self.timeline.before(step)
+        recorded = step <= self.series.head
+        if step <= self.step or (recorded and keyframe.step > self.step):
+            self.stand_at(keyframe)
+        self.trouble = None
+        self.take_up()
+
+    def check_reaches(self, step: int) -> None:
+        """Raise LabError for a step that cannot be reached."""
         earliest, latest = self.timeline.earliest, self.spec.steps
         if not earliest <= step <= latest:
             raise LabError(
@@ -329,12 +339,6 @@ class Training:
                     problems={"step": f"must be between {earliest} and {latest}"},
                 )
             )
-        keyframe = self.timeline.before(step)
-        recorded = step <= self.series.head
-        if step <= self.step or (recorded and keyframe.step > self.step):
-            self.stand_at(keyframe)
-        self.trouble = None
-        self.take_up()
 
     def begin(self, keyframe: Keyframe, edits: Edits) -> None:
         """Stand at a state of another training of the same run, with its edits, and know of nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ class Job:
     """What is being done, in words."""
     work: Generator[tuple[int, int], None, Any]
     """Yields (done, total) after each piece, and returns the reply."""
+    progress: Callable[[str, int, int], Progress] = Progress
+    """Makes what is told of the work, of (stage, done, total)."""
     told: float = -1.0
     """When progress was told last."""
 
@@ -72,4 +74,4 @@ def turn(job: Job) -> Progress | None:
     if now - job.told < 0.04:
         return None
     job.told = now
-    return Progress(job.stage, done, total)
+    return job.progress(job.stage, done, total)

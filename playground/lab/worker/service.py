@@ -51,7 +51,7 @@ from playground.lab.protocol.commands import (
     Without,
 )
 from playground.lab.protocol.failures import Done, Failure, LabError, Progress
-from playground.lab.protocol.surgery import Surgical
+from playground.lab.protocol.surgery import Cut, RankProgress, Surgical
 from playground.lab.run.engines import EngineBuild, ReadyEngine
 from playground.lab.run.guard import Activity, failure_of
 from playground.lab.run.speed import Speedometer
@@ -148,13 +148,16 @@ class Service:
             ),
             Undo: lambda _, command: self._by_hand(command.then, lambda surgeon: surgeon.undo()),
             GetHeld: lambda *_: self._surgeon.held,
-            GetPart: self._part,
+            GetPart: lambda request, command: self._begin_job(
+                request,
+                "part",
+                f"going to step {command.step:,}",
+                self._surgeon.part_at(command.component, command.step),
+            ),
             Try: lambda request, command: self._begin_job(
                 request, "try", "trying", self._surgeon.trying(command.operations, command.text)
             ),
-            Rank: lambda request, command: self._begin_job(
-                request, "rank", "trying each part", self._surgeon.ranking(command.cuts)
-            ),
+            Rank: self._rank,
             Patch: lambda request, command: self._begin_job(
                 request, "patch", "patching", self._surgeon.patching(command)
             ),
@@ -286,10 +289,27 @@ class Service:
             self._answer(job.request, reply, 0.0)
 
     def _begin_job(
-        self, request: int, kind: Surgical, stage: str, work: Generator[tuple[int, int], None, Any]
+        self,
+        request: int,
+        kind: Surgical,
+        stage: str,
+        work: Generator[tuple[int, int], None, Any],
+        progress: Callable[[str, int, int], Progress] = Progress,
     ) -> None:
         self._drop(kind)
-        self._jobs.put(Job(request, kind, stage, work))
+        self._jobs.put(Job(request, kind, stage, work, progress))
+
+    def _rank(self, request: int, command: Rank) -> None:
+        """Rank parts; each progress has those that were done since the one before."""
+        found: list[Cut] = []
+
+        def progress(stage: str, done: int, total: int) -> RankProgress:
+            told = RankProgress(stage, done, total, tuple(found))
+            found.clear()
+            return told
+
+        work = self._surgeon.ranking(command.cuts, lambda *one: found.append(one))
+        self._begin_job(request, "rank", "trying each part", work, progress)
 
     def _drop(self, kind: Surgical) -> None:
         job = self._jobs.drop(kind)
@@ -438,11 +458,6 @@ class Service:
         do(self._surgeon)
         self._get().flush()
         return self._checkpoint(then)
-
-    def _part(self, request: int, command: GetPart) -> Reply:
-        if self._pending is not None and self._pending.replay:
-            self._end_steps()
-        return self._surgeon.part_at(command.component, command.step, self._reporter(request))
 
     def _checkpoint(self, command: GetCheckpoint) -> Reply:
         return self._get().checkpoint(command.series, command.since_step, command.epoch)

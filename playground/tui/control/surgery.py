@@ -9,13 +9,22 @@ it closes.
 from __future__ import annotations
 
 import asyncio
+from bisect import insort
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from microgpt.surgery import Component, Operation, done, held, words_of
 from playground.lab.protocol.commands import Patch
 from playground.lab.protocol.failures import Failure, LabError, Progress
-from playground.lab.protocol.surgery import Patching, Ranked, Trial, Tried
+from playground.lab.protocol.surgery import (
+    Cut,
+    Patching,
+    Ranked,
+    RankProgress,
+    Trial,
+    Tried,
+    dearness,
+)
 from playground.tui.control.context import WHERE, Context, Remark
 from playground.tui.control.training import Training
 from playground.tui.model import PlaygroundModel
@@ -176,6 +185,8 @@ class Surgery:
         """The last ranking, kept while the playground runs."""
         self.ranked_at: tuple[object, ...] = ()
         """The moment that it is of."""
+        self.ranked_so_far: list[Cut] = []
+        """Of the ranking that was begun last: the parts that are done, the dearest first."""
         self.patching = Asking(context, tasks)
         self.patched: Patching | None = None
         """What the last two texts showed."""
@@ -246,12 +257,20 @@ class Surgery:
 
     def rank(self) -> None:
         """Rank every part of the model as it stands."""
+        self.ranked_so_far = []
         self.ranking.ask(self._rank(), "trying each part")
 
     async def _rank(self) -> None:
         at = self.ranking.began_at
-        self.ranked = await self._context.lab.rank((), self.ranking.tell)
+        self.ranked = await self._context.lab.rank((), self._rank_on)
         self.ranked_at = at
+
+    def _rank_on(self, progress: Progress) -> None:
+        """Note how far the ranking is, and what it has found."""
+        if isinstance(progress, RankProgress):
+            for cut in progress.found:
+                insort(self.ranked_so_far, cut, key=dearness)
+        self.ranking.tell(progress)
 
     def patch(self, patch: Patch) -> None:
         """Find which activation carries the difference between two texts."""

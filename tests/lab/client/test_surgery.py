@@ -13,7 +13,7 @@ from microgpt.surgery import Component, Operation
 from playground.lab.client.lab import Lab
 from playground.lab.protocol.commands import Patch
 from playground.lab.protocol.failures import LabError, Progress
-from playground.lab.protocol.surgery import MeanWrite, Surgical
+from playground.lab.protocol.surgery import MeanWrite, RankProgress, Surgical
 from playground.lab.spec import RunSpec
 from playground.lab.store.store import Store
 from tests.lab.conftest import text_run, until, within
@@ -97,8 +97,12 @@ async def test_a_trial_tells_what_would_be_and_changes_nothing_while_the_run_tra
         assert sum(one.after for one in tried.next) == pytest.approx(1)
         mean = await lab.try_out([MeanWrite(0, 1)], None, unheard)
         assert mean.heldout is not None and mean.heldout.delta != tried.heldout.delta
-        ranked = await lab.rank((), unheard)
+        told: list[Progress] = []
+        ranked = await lab.rank((), told.append)
         assert len(ranked.cuts) > 40
+        so_far = [cut for one in told if isinstance(one, RankProgress) for cut in one.found]
+        assert so_far and set(so_far) <= set(ranked.cuts), "parts are told while others are tried"
+        assert len(so_far) == len(set(so_far)), "each part once"
         deltas = [one.delta for _, one in ranked.cuts]
         assert deltas == sorted(deltas, reverse=True)
         assert dict(ranked.cuts)[CUT.component] == tried.heldout
@@ -173,6 +177,25 @@ async def test_a_part_is_put_in_from_another_step_and_from_another_run_of_this_s
         await lab.open(sliced.replace({f"model.{k}": v for k, v in wide.items()}).to_json())
         with pytest.raises(LabError, match="another shape"):
             await lab.part_at(part, 12, unheard, run)
+    finally:
+        await lab.close()
+
+
+async def test_the_way_to_another_step_can_be_given_up_and_the_run_stays_where_it_is(
+    sliced: RunSpec,
+) -> None:
+    lab = await opened(sliced.replace({"steps": 1_000_000}))
+    try:
+        await lab.advance(5)
+        begun = asyncio.Event()
+        far = lab.part_at(Component("head", 0, 0), 900_000, lambda _: begun.set())
+        task = asyncio.ensure_future(far)
+        await within(10, begun.wait())
+        assert (await within(5, lab.frame())).step == 5
+        await lab.give_up("part")
+        with pytest.raises(LabError, match="given up"):
+            await within(5, task)
+        assert (await lab.frame()).step == 5
     finally:
         await lab.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -12,7 +12,8 @@ from textual.widget import Widget
 from typing_extensions import override
 
 from microgpt.surgery import Component, ComponentKind
-from playground.lab.protocol.surgery import Difference
+from playground.lab.protocol.failures import Progress
+from playground.lab.protocol.surgery import Cut, Difference
 from playground.tui.control.controller import Controller
 from playground.tui.screens.inside.page import Page, largest, part_words
 from playground.tui.screens.sheet_dialog import SheetDialog
@@ -67,6 +68,9 @@ class RankScreen(SheetDialog[Component | None]):
         self._kind = -1
         """Which of KINDS is shown alone; -1 for all."""
         self._at = 0
+        self._pinned: Component | None = None
+        """The part under the cursor, which the cursor stays with while others are found; None for
+        the dearest so far."""
         self._first = 0
 
     def body(self) -> Iterable[Widget]:
@@ -83,16 +87,21 @@ class RankScreen(SheetDialog[Component | None]):
     # ------------------------------------------------------------ what is ranked
 
     @property
-    def cuts(self) -> list[tuple[Component, Difference]]:
+    def _all(self) -> Sequence[Cut]:
+        """The parts of every kind, the dearest first: of the last ranking, or so far."""
+        surgery = self._surgery
+        if surgery.ranking.busy:
+            return surgery.ranked_so_far
+        model, ranked = self._controller.model, surgery.ranked
+        if ranked is None or model.info is None or surgery.ranked_at[:1] != (model.info,):
+            return ()  # none yet, or of another run
+        return ranked.cuts
+
+    @property
+    def cuts(self) -> list[Cut]:
         """The parts that are shown, the dearest first."""
-        ranked = self._surgery.ranked
-        model = self._controller.model
-        if ranked is None or self._surgery.ranking.busy or model.info is None:
-            return []
-        if self._surgery.ranked_at[:1] != (model.info,):
-            return []  # of another run
         kind = KINDS[self._kind][0] if self._kind >= 0 else ""
-        return [one for one in ranked.cuts if not kind or one[0].kind == kind]
+        return [one for one in self._all if not kind or one[0].kind == kind]
 
     @override
     def draw_page(self, page: Page) -> None:
@@ -102,17 +111,15 @@ class RankScreen(SheetDialog[Component | None]):
             page.say(f"✗ {visible(trouble.title)}. {visible(trouble.message)}", "bad", most=6)
             return
         if (progress := ranking.progress) is not None:
-            share = progress.done / progress.total if progress.total else 0.0
-            page.add(
-                ("◌ each part is taken out and put in again  ", "muted"),
-                *page.bar(share, max(8, min(30, page.width - 60))),
-                (f" {progress.done:,}/{progress.total:,}", "text"),
-            )
-            return
-        if ranked is None:
+            self._so_far(page, progress)
+        elif ranked is None:
             page.add(("r ranks the parts of the model as it stands", "muted"))
             return
-        self._head(page, cuts)
+        else:
+            self._head(page, cuts)
+        parts = [part for part, _ in cuts]
+        if self._pinned in parts:
+            self._at = parts.index(self._pinned)
         self._at = min(max(self._at, 0), max(0, len(cuts) - 1))
         shown = max(1, page.room - 1)
         self._first = window(self._at, self._first, shown, len(cuts))
@@ -120,9 +127,19 @@ class RankScreen(SheetDialog[Component | None]):
         for place in range(self._first, min(self._first + shown, len(cuts))):
             part, one = cuts[place]
             self._line(page, place, part, one, scale)
-        page.add((part_words(min(shown, len(cuts)), self._first, len(cuts), "parts"), "caution"))
+        words = part_words(min(shown, len(cuts)), self._first + 1, len(cuts), "parts")
+        page.add((words, "caution"))
 
-    def _head(self, page: Page, cuts: list[tuple[Component, Difference]]) -> None:
+    def _so_far(self, page: Page, progress: Progress) -> None:
+        """How far the ranking is, in one line."""
+        done, total = len(self._surgery.ranked_so_far), progress.total
+        counted = f"so far {done:,} of {total:,} parts" if total else "so far no part"
+        rest = ": each is taken out and put in again"
+        bar = page.bar(done / total if total else 0.0, max(8, min(30, page.width - 75)))
+        page.add(("◌ ", "muted"), (counted, "strong"), (rest, "muted"), ("  ", "text"), *bar,
+                 ("  esc gives up", "muted"))  # fmt: skip
+
+    def _head(self, page: Page, cuts: list[Cut]) -> None:
         ranked = self._surgery.ranked
         assert ranked is not None
         what = KINDS[self._kind][1] if self._kind >= 0 else "parts"
@@ -166,16 +183,22 @@ class RankScreen(SheetDialog[Component | None]):
         return super().check_action(action, parameters)
 
     def action_move(self, by: int) -> None:
-        self._at = min(max(self._at + by, 0), max(0, len(self.cuts) - 1))
+        self._point(self._at + by)
         self.draw()
+
+    def _point(self, place: int) -> None:
+        """Move the cursor to a line. At the first one, it is on whatever is dearest."""
+        cuts = self.cuts
+        self._at = min(max(place, 0), max(0, len(cuts) - 1))
+        self._pinned = cuts[self._at][0] if cuts and self._at else None
 
     def action_kind(self) -> None:
         """Another kind alone; kinds of which this model has none are passed over."""
-        ranked = self._surgery.ranked
-        there = {part.kind for part, _ in ranked.cuts} if ranked is not None else set()
+        there = {part.kind for part, _ in self._all}
         kinds = [-1, *(place for place, (kind, _) in enumerate(KINDS) if kind in there)]
-        self._kind = kinds[(kinds.index(self._kind) + 1) % len(kinds)]
-        self._at = 0
+        at = kinds.index(self._kind) if self._kind in kinds else -1
+        self._kind = kinds[(at + 1) % len(kinds)]
+        self._point(0)
         self.draw()
 
     def action_again(self) -> None:
@@ -191,7 +214,8 @@ class RankScreen(SheetDialog[Component | None]):
     @on(Sheet.Pressed)
     def _pressed(self, event: Sheet.Pressed) -> None:
         event.stop()
-        again, self._at = self._at == event.what[1], event.what[1]
+        again = self._at == event.what[1]
+        self._point(event.what[1])
         self.accept() if again else self.draw()
 
     def action_help(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from array import array
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -272,6 +273,13 @@ async def test_where_nothing_can_be_cut_the_key_is_not_offered() -> None:
         await until(lambda: "c cut" not in inside(app).query_one(KeyBar).words)
 
 
+class Turnstile(asyncio.Semaphore):
+    """A gate that lets so many pieces of work through."""
+
+    async def wait(self) -> None:
+        await self.acquire()
+
+
 async def test_the_ranking_is_filtered_remembered_and_leads_to_a_part() -> None:
     async with looking("2") as app:
         press(app, "r")
@@ -291,10 +299,20 @@ async def test_the_ranking_is_filtered_remembered_and_leads_to_a_part() -> None:
         assert app.lab.begun.count("rank") == 1
         press(app, "escape", "escape", "s")
         await until(lambda: isinstance(app.screen, InsideScreen) and app.model.step == 31)
-        app.lab.work_gate = asyncio.Event()
+        app.lab.work_gate = gate = Turnstile(7)
         press(app, "r")  # at another step, another one
         await opened(app, RankScreen)
-        await until(lambda: app.lab.begun.count("rank") == 2)
+        await until(lambda: "so far 7 of 29 parts" in words(app), 60)
+        rows = [line for line in words(app).split("\n") if "±" in line or "no diff" in line]
+        figures = [float(re.findall(r"[+-]?\d+\.\d+", line)[0]) for line in rows]
+        assert len(rows) == 7 and figures == sorted(figures, reverse=True)
+        press(app, "down", "down")
+        await until(lambda: "▸" in words(app).split("\n")[3])
+        pinned = words(app).split("\n")[3]
+        for _ in range(4):
+            gate.release()
+        await until(lambda: "so far 11 of 29 parts" in words(app), 60)
+        assert pinned[:20] in words(app), "the cursor stays with its part"
         press(app, "escape")
         await until(lambda: "rank" in app.lab.given_up)
 
