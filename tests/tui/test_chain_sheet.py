@@ -9,6 +9,7 @@ import pytest
 
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.sampling import Preview
+from playground.tui.control.sampling import Trial
 from playground.tui.screens.dialog import Line
 from playground.tui.screens.pick.chain import ChainScreen, Strategies
 from playground.tui.widgets.bars import Bars
@@ -64,6 +65,19 @@ async def test_the_bars_of_the_next_token_change_before_the_chain_is_kept(
         press(app, "up", "up", "right", "escape")
         await until(lambda: app.screen is app.main)
         assert app.model.sampling == app.lab.sampling == sampling
+
+
+async def test_chances_that_come_before_the_chain_is_listed_are_drawn_with_it() -> None:
+    class Hasty(ChainScreen):
+        def on_mount(self) -> None:  # Textual calls that of ChainScreen afterwards
+            self.draw()
+
+    async with playing() as (app, _):
+        chances = app.model.preview
+        trial = Trial(app.model.sampling.chain, lambda: None)
+        trial.preview = chances
+        await app.push_screen(Hasty(app.model, trial))
+        await until(lambda: bars(app) and len(lines(app)) == len(trial.chain))
 
 
 async def test_enter_keeps_the_chain_that_was_tried() -> None:

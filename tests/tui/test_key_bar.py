@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from playground.tui.bindings import MAIN_BINDINGS
+from playground.tui.panels.keybar import KeyBar
 from playground.tui.widgets.static_text import Words
 from tests.tui.watched import playing, seen
 
@@ -23,6 +25,19 @@ PLACES = (
     (("2", "z"), ("z all panels",), ALWAYS),
 )
 """The keys that lead to a place, what is named there, and what is named everywhere."""
+
+
+async def test_the_line_of_keys_is_as_wide_as_the_window_is_now() -> None:
+    async with playing(size=(120, 40)) as (app, pilot):
+        bar = KeyBar()
+        await app.main.mount(bar)  # no screen draws this one again
+        keys = [one for one in MAIN_BINDINGS if one.show]
+        bar.show_bindings(keys, False)
+        wide = bar.words
+        await pilot.resize_terminal(80, 24)
+        await seen(pilot, lambda: len(bar.words.rstrip()) <= 78 and "? help" in bar.words)
+        await pilot.resize_terminal(120, 40)
+        await seen(pilot, lambda: bar.words == wide)
 
 
 async def test_the_line_of_keys_names_what_works_where_the_focus_is() -> None:

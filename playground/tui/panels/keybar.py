@@ -81,6 +81,7 @@ class KeyBar(Words):
 
         ranks: by the name of an action, the smaller the more important.
         """
+        self._shown = bindings, running, ranks
         width = self.size.width or self.app.size.width - 2
         keys = [
             _Key(
@@ -106,6 +107,12 @@ class KeyBar(Words):
             x += len(sign) + len(words) + 3
         self.say(Content.assemble(*parts))
 
+    def on_resize(self) -> None:
+        """Show as many as the new width has room for: the screen may have drawn before."""
+        if self._shown is not None:
+            self.show_bindings(*self._shown)
+
+    _shown: tuple[list[Binding], bool, Mapping[str, int]] | None = None
     _places: Sequence[tuple[int, str, str]] = ()
     """Where each key begins, its words, and its action."""
 

@@ -14,8 +14,8 @@ from playground.tui.screens.inside.graph_names import attention_number, neuron_n
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
+    lines_words,
     num,
-    part_words,
     plus,
     quoted,
     width_of,
@@ -59,7 +59,7 @@ class CreditView(ViewPage):
             min(chosen, len(parts) - 1), state.scrolled.get("credit", 0), shown, len(parts)
         )
         state.scrolled["credit"] = first
-        hidden = part_words(shown, first, len(parts), "parts")
+        hidden = lines_words(shown, first, len(parts), "parts")
         kinds = self._kinds(reading)
         page.add(
             *(kinds if width_of(kinds) + len(hidden) <= page.width else []), (hidden, "caution")

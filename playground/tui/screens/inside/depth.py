@@ -14,6 +14,7 @@ from playground.lab.protocol.inside import DepthReading, Inside, View
 from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
+    lines_words,
     num,
     part_words,
     quoted,
@@ -104,7 +105,7 @@ class DepthView(ViewPage):
             if tall:
                 page.add(*below)
         hidden = [
-            part_words(shown, top, len(stages), "stages"),
+            lines_words(shown, top, len(stages), "stages"),
             part_words(columns, left + reading.first, len(inside.positions), "positions"),
         ]
         if any(hidden):

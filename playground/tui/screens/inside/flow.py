@@ -14,8 +14,8 @@ from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
     largest,
+    lines_words,
     num,
-    part_words,
     plus,
     shown_name,
     token_text,
@@ -70,7 +70,7 @@ class FlowView(ViewPage):
             line += page.strip(stage.values, ranged, room, number)
             line.append((scale, "faint"))
             page.add(*line, what=("stage", k, 0))
-        hidden = part_words(shown, first, len(stages), "stages")
+        hidden = lines_words(shown, first, len(stages), "stages")
         stage = stages[chosen]
         room = page.width - len(hidden) - 3 * bool(hidden)
         words = f"{_name(stage)} {stage.shape}{self._leads(stage)}"

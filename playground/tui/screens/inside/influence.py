@@ -19,8 +19,8 @@ from playground.tui.control.influence import Replaying
 from playground.tui.screens.inside.page import (
     Page,
     largest,
+    lines_words,
     num,
-    part_words,
     plus,
     quoted,
     token_text,
@@ -229,7 +229,7 @@ class InfluenceScreen(_Replay):
         scale = largest([one.formula for one in steps])
         for place in range(self._first, min(self._first + shown, len(steps))):
             self._line(page, place, steps[place], scale)
-        hidden = part_words(min(shown, len(steps)), self._first, len(steps), "steps")
+        hidden = lines_words(min(shown, len(steps)), self._first, len(steps), "steps")
         page.add((hidden, "caution"))
         page.below(foot)
 

@@ -11,8 +11,8 @@ from playground.tui.screens.inside.page import (
     Page,
     ViewPage,
     largest,
+    lines_words,
     num,
-    part_words,
     plus,
     quoted,
 )
@@ -81,7 +81,7 @@ class LinesView(ViewPage):
                 (fit(visible(source[k]), page.width - 5).rstrip(), ink),
                 what=("line", k, 0),
             )
-        if hidden := part_words(shown, first + 1, len(source), "lines"):
+        if hidden := lines_words(shown, first, len(source), "lines"):
             page.add((hidden, "caution"))
 
     def _made(self, page: Page, run: RunLine) -> None:

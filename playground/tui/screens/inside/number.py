@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from microgpt.surgery import Component
 from playground.lab.protocol.inside import Inside, NumberNode, NumberReading, View
-from playground.tui.screens.inside.page import Page, ViewPage, largest, num, part_words, plus
+from playground.tui.screens.inside.page import Page, ViewPage, largest, lines_words, num, plus
 from playground.tui.screens.inside.state import InsideState, Place
 from playground.tui.screens.surgery.parts import parts_at
 from playground.tui.widgets.matrix import window
@@ -62,7 +62,7 @@ class NumberView(ViewPage):
         for k in range(first, first + shown):
             line = self._node(page, rows[k], k == chosen, name, bar, top, k < root)
             page.add(*line, what=("node", k - root, 0))
-        hidden = [part_words(shown, first, len(rows), "lines")]
+        hidden = [lines_words(shown, first, len(rows), "lines")]
         if more:
             hidden.append(f"{more:,} more are made from it")
         if reading.left_out:

@@ -305,10 +305,16 @@ def shown_name(name: str, position: Position) -> str:
 
 
 def part_words(shown: int, first: int, total: int, what: str) -> str:
-    """Which part is in sight: "rows 0–15 of 64"; "" if all is."""
+    """Which part is in sight of things that are numbered from 0: "neurons 0–15 of 64"; "" if all
+    is."""
     if shown >= total:
         return ""
     return f"{what} {first}–{first + shown - 1} of {total}"
+
+
+def lines_words(shown: int, first: int, total: int, what: str) -> str:
+    """As `part_words` of things that have no numbers, of which the first is 1. first: from 0."""
+    return part_words(shown, first + 1, total, what)
 
 
 def largest(*rows: Iterable[float]) -> float:

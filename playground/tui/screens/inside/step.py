@@ -16,8 +16,8 @@ from playground.tui.screens.inside.page import (
     ViewPage,
     cell_text,
     largest,
+    lines_words,
     num,
-    part_words,
     plus,
     quoted,
     width_of,
@@ -176,7 +176,7 @@ class StepView(ViewPage):
         said = self._read_out(reading, matrices[chosen], pull)
         words = page.part(page.width, 3)
         words.say(said, "pointed", most=3 if page.room > len(matrices) + 2 else 2)
-        hidden_letters = part_words(count, left, total, "letters")
+        hidden_letters = lines_words(count, left, total, "letters")
         foot = len(words.lines) + bool(hidden_letters)
         shown = min(len(matrices), max(1, page.room - foot))
         if shown < len(matrices):
@@ -186,7 +186,7 @@ class StepView(ViewPage):
         for k in range(first, first + shown):
             self._matrix(page, matrices[k], k, k == chosen, names, letters, pull, scale, before)
         hidden = ", ".join(
-            one for one in (part_words(shown, first, len(matrices), "matrices"), hidden_letters)
+            one for one in (lines_words(shown, first, len(matrices), "matrices"), hidden_letters)
             if one
         )  # fmt: skip
         if hidden:

@@ -73,12 +73,13 @@ class RunDetail(Vertical):
         self._outline, self._about = outline, None
         self._draw_chart()
 
-    def show(self, about: About) -> None:
-        """Add what is known of the run beside its losses."""
+    def show(self, about: About, told: str = "") -> None:
+        """Add what is known of the run beside its losses. told: what tells a run without a name
+        from the others."""
         self._about = about
         self._draw_chart()
         row = about.row
-        title = f"Run {row.id}" + (f"  {visible(row.name)}" if row.name else "")
+        title = f"Run {row.id}  {visible(row.name or told)}".rstrip()
         self.query_one("#run-title", Line).say(title)
         self.query_one("#run-words", Line).say(Content("\n").join(self._words(about)))
         changes: tuple[ProbeChange, ...] = ()
@@ -144,8 +145,8 @@ class RunDetail(Vertical):
         if row.note:
             yield Content.styled(f"“{visible(row.note)}”", "italic")
         yield _pair("model", runlist.model_words(row))
-        if row.bits_per_character is not None:
-            yield _pair("held out", _held_out(row))
+        if about.evaluations or row.bits_per_character is not None:
+            yield _pair("held out", _held_out_exactly(about))
         yield _pair("seed", f"{row.seed}, batches of {row.batch_size}, {row.schedule} schedule")
         if row.parent is not None:
             name = f" ({visible(about.parent_name)})" if about.parent_name else ""
@@ -161,10 +162,6 @@ class RunDetail(Vertical):
             yield Content.styled(f"set as {about.compared_with}", MUTED)
         for at, words in _by_hand(about):
             yield _pair(f"step {at:,}", words)
-        if about.evaluations:
-            at, loss = about.evaluations[-1]
-            error = plus_minus(about.held_out_error, 4)
-            yield _pair("held out", f"{loss:.4f}{error} after step {at:,}")
         if about.measured:
             values = (f"{visible(label)} {value:.4g}" for label, value in about.measured)
             yield _pair("measured", "  ·  ".join(values))
@@ -180,6 +177,17 @@ class RunDetail(Vertical):
 def _held_out(row: RunRow) -> str:
     """The latest hold-out loss, by the token and by the character."""
     return f"{number(row.heldout)} nats a token, {number(row.bits_per_character)} bits a character"
+
+
+def _held_out_exactly(about: About) -> str:
+    """As `_held_out`, with the standard error and the step, where they are known."""
+    if not about.evaluations:
+        return _held_out(about.row)
+    at, loss = about.evaluations[-1]
+    bits = about.row.bits_per_character
+    characters = "" if bits is None else f", {number(bits)} bits a character"
+    error = plus_minus(about.held_out_error, 4)
+    return f"{loss:.4f}{error} nats a token{characters}, after step {at:,}"
 
 
 def _plain(field: str) -> str:

@@ -1,14 +1,12 @@
-"""The screen of all recorded runs: to search, sort and look at them, to open, fork and race them,
-to name, note, delete, export and import them."""
+"""The screen of all recorded runs: to search, sort and look at them, to open, fork and race them;
+manage.py names, deletes, exports and imports them."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from textual import events, on
 from textual.binding import Binding, BindingType
@@ -17,14 +15,14 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from playground.lab.protocol.failures import Failure, LabError, Progress
+from playground.lab.protocol.failures import LabError
 from playground.lab.store import grouping
 from playground.lab.store.query import Query, QueryError
 from playground.tui.key_order import Turn, hear_on
-from playground.tui.panels.status import progress_words
 from playground.tui.screens.dialog import MUTED, Dialog, Line, error
-from playground.tui.screens.runs.ask import AskLine, ExportRun, GroupBy, ImportRun, Wanted
+from playground.tui.screens.runs.ask import GroupBy
 from playground.tui.screens.runs.detail import RunDetail
+from playground.tui.screens.runs.manage import Managing
 from playground.tui.screens.runs.overlay import View, next_axis, next_measure
 from playground.tui.screens.runs.table import (
     COLUMNS,
@@ -44,8 +42,6 @@ if TYPE_CHECKING:
     from playground.lab.store.overlay import Overlay
     from playground.lab.store.records import RunRow
     from playground.lab.store.summaries import Pair
-
-T = TypeVar("T")
 
 AGAIN = 2.0
 """Seconds at least between two readings of the list, which the worker and others write to."""
@@ -120,17 +116,17 @@ class RunsScreen(Dialog[RunChoice | None]):
                 tooltip="Show or hide what is known of the run"),
         # n and m have priority: the letters typed after them go to the dialog that they open,
         # however busy the screen is.
-        Binding("n", "name", "name", id="runs.name", priority=True,
+        Binding("n", "manage('name')", "name", id="runs.name", priority=True,
                 tooltip="Give the run a name"),
-        Binding("m", "note", "note", id="runs.note", priority=True,
+        Binding("m", "manage('note')", "note", id="runs.note", priority=True,
                 tooltip="Write something to the run"),
-        Binding("delete,backspace", "delete", "delete", key_display="del", id="runs.delete",
-                tooltip="Put the marked runs away, or this one"),
-        Binding("u", "undo", "undo", id="runs.undo",
+        Binding("delete,backspace", "manage('delete')", "delete", key_display="del",
+                id="runs.delete", tooltip="Put the marked runs away, or this one"),
+        Binding("u", "manage('undo')", "undo", id="runs.undo",
                 tooltip="Bring back what was deleted last"),
-        Binding("x", "export", "export", id="runs.export",
+        Binding("x", "manage('export')", "export", id="runs.export",
                 tooltip="Write the run, its figures or its model to a file"),
-        Binding("i", "import", "import", id="runs.import",
+        Binding("i", "manage('take_in')", "import", id="runs.import",
                 tooltip="Take in a run from a file"),
         Binding("escape", "cancel", "back", key_display="esc", id="runs.back",
                 tooltip="Back to the run that is open"),
@@ -173,9 +169,11 @@ class RunsScreen(Dialog[RunChoice | None]):
         """current: the number of the open run, None if that is not recorded. now: tells the number
         later, when the open run may have been recorded."""
         super().__init__()
-        self._store, self._current, self._now = store, current, now
-        self._table = Table()
-        self._go_to: int | None = current
+        self._store, self.current, self._now = store, current, now
+        self.table = Table()
+        """The runs of the list."""
+        self._managing = Managing(self, store)
+        self.go_to: int | None = current
         """The run that the cursor goes to, as soon as the run is in the list."""
         self._shown: tuple[RunRow, ...] = ()
         """The runs whose details are on screen, as they were when the details were read."""
@@ -199,8 +197,6 @@ class RunsScreen(Dialog[RunChoice | None]):
         """True while details are being read."""
         self._overlay: tuple[Overlay, Pair | None] | None = None
         """The marked runs, over each other, as last read; None if one run is shown."""
-        self._taking: asyncio.Future[int] | None = None
-        """The import that is under way."""
         self._view = View()
         """How they are looked at."""
 
@@ -229,7 +225,7 @@ class RunsScreen(Dialog[RunChoice | None]):
         return self.query_one("#runs-detail", RunDetail)
 
     def on_mount(self) -> None:
-        self._reload()
+        self.reload()
         self.set_interval(0.5, self._look_again)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -243,15 +239,17 @@ class RunsScreen(Dialog[RunChoice | None]):
         focused = self.focused
         inside = focused is None or self._detail in focused.ancestors
         if inside and not self._detail.display:
-            self.set_focus(self._list)
+            self.set_focus(self.run_list)
         self._tell()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """In the search line, keys with priority are letters like others."""
-        if action in ("search", "name", "note") and isinstance(self.focused, Search):
+        if isinstance(self.focused, Search) and (
+            action == "search" or parameters in (("name",), ("note",))
+        ):
             return False
         if action == "fold":
-            return bool(self._table.groups)
+            return bool(self.table.groups)
         if action in ("measure", "axis"):
             return self._overlay is not None and self._detail.display
         return super().check_action(action, parameters)
@@ -261,16 +259,16 @@ class RunsScreen(Dialog[RunChoice | None]):
     def _look_again(self) -> None:
         rest = max(AGAIN, _SHARE * self._took)
         if not self._loading and time.monotonic() - self._looked > rest:
-            self._reload()
+            self.reload()
 
-    def _reload(self) -> None:
+    def reload(self) -> None:
         """Read the list anew; if it is being read, read it once more afterwards."""
         self._stale = True
         if not self._loading:
             self._loading = True
-            self._work(self._load, "runs-list")
+            self.work(self._load, "runs-list")
 
-    def _work(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> None:
+    def work(self, work: Callable[[], Coroutine[Any, Any, None]], group: str) -> None:
         """Carry out work in the background.
 
         work: a function, since nobody would await its coroutine if the screen goes at once.
@@ -282,8 +280,8 @@ class RunsScreen(Dialog[RunChoice | None]):
             while self._stale:
                 self._stale = False
                 began = time.monotonic()
-                if self._current is None and self._now is not None:
-                    self._current = self._now()
+                if self.current is None and self._now is not None:
+                    self.current = self._now()
                 asked = self._asked
                 query, group = self._query, self._group
                 tree = self._tree and query.sort in FAMILIES
@@ -291,7 +289,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                     query = replace(query, limit=AT_FIRST)
                 try:
                     overview = await self._store.overview(
-                        query, self._current, tree=tree, group=group
+                        query, self.current, tree=tree, group=group
                     )
                 except LabError as problem:
                     self._fail(problem)
@@ -303,7 +301,7 @@ class RunsScreen(Dialog[RunChoice | None]):
                 self._show(Table(overview, self._folded))
                 self._came(asked)
                 if self._complete and not self._stale:
-                    self._go_to = None
+                    self.go_to = None
                 elif not self._complete and len(overview.rows) == AT_FIRST:
                     self._stale = True
                 self._complete = True
@@ -329,30 +327,32 @@ class RunsScreen(Dialog[RunChoice | None]):
         return "now" if self._shown_for == self._asked else "waits"
 
     def _fail(self, problem: LabError) -> None:
-        self._table = Table()
-        self._list.set_empty(f"{problem.title}. {problem.message}")
-        self._list.set_rows((), COLUMNS, self._table.cell)
+        self.table = Table()
+        self.run_list.set_empty(f"{problem.title}. {problem.message}")
+        self.run_list.set_rows((), COLUMNS, self.table.cell)
         self._detail.clear()
         self.query_one("#runs-total", Line).say("")
 
     def _show(self, table: Table) -> None:
-        if bool(table.groups) != bool(self._table.groups):
+        if bool(table.groups) != bool(self.table.groups):
             self.call_after_refresh(self.refresh_bindings)
-        self._table, overview, query = table, table.overview, self._query
-        self._list.set_empty(NONE_FITS if overview.count else NOTHING)
+        self.table, overview, query = table, table.overview, self._query
+        self.run_list.set_empty(NONE_FITS if overview.count else NOTHING)
         sort = Sort("id" if query.sort == "created" else query.sort, query.descending)
-        self._unfold_for(self._go_to)
-        table = self._table
-        self._list.set_rows(table.keys, table.columns, table.cell, sort=sort, heading=table.heading)
-        if self._go_to is not None and self._list.move_to(self._go_to):
-            self._go_to = None
+        self._unfold_for(self.go_to)
+        table = self.table
+        self.run_list.set_rows(
+            table.keys, table.columns, table.cell, sort=sort, heading=table.heading
+        )
+        if self.go_to is not None and self.run_list.move_to(self.go_to):
+            self.go_to = None
         found, all_ = len(table.rows), many(overview.count)
         asked = query.filters or query.words
         counted = f"{found:,} of {all_}" if asked and found < overview.count else all_
         by = next(one.title for one in COLUMNS if one.name == sort.column)
         parts = [counted, size(overview.size), f"by {by} {'▼' if sort.descending else '▲'}"]
-        if self._list.marked:
-            parts.insert(1, f"{len(self._list.marked):,} marked")
+        if self.run_list.marked:
+            parts.insert(1, f"{len(self.run_list.marked):,} marked")
         if table.groups:
             parts.append(f"grouped by {grouping.name_of(overview.groups[0].field)}")
             if any(one.spread is not None for one in overview.groups):
@@ -371,17 +371,17 @@ class RunsScreen(Dialog[RunChoice | None]):
             return
         line.say("")
         self._query = replace(self._query, filters=asked.filters, words=asked.words)
-        self._reload()
+        self.reload()
 
     def action_search(self) -> None:
         self.set_focus(self.query_one("#runs-search", Search))
 
     def action_list(self) -> None:
-        self.set_focus(self._list)
+        self.set_focus(self.run_list)
 
     def _sort_by(self, column: str, descending: bool) -> None:
         self._query = replace(self._query, sort=column, descending=descending)
-        self._reload()
+        self.reload()
 
     def action_sort(self) -> None:
         names = [one.name for one in COLUMNS]
@@ -402,25 +402,25 @@ class RunsScreen(Dialog[RunChoice | None]):
         self._tree = not (self._tree and self._query.sort in FAMILIES)
         if self._tree and self._query.sort not in FAMILIES:
             self._query = replace(self._query, sort="touched", descending=True)
-        self._say("Forks stand below their parents." if self._tree else "A plain list.")
-        self._reload()
+        self.say("Forks stand below their parents." if self._tree else "A plain list.")
+        self.reload()
 
     # ------------------------------------------------------------ groups
 
     def action_group(self) -> None:
-        screen = GroupBy(grouping.differing(self._table.overview.rows), self._group)
+        screen = GroupBy(grouping.differing(self.table.overview.rows), self._group)
         self.app.push_screen(screen, self._grouped)
 
     def _grouped(self, field: str | None) -> None:
         if field is not None:
             self._group = field or None
             self._folded.clear()
-            self._reload()
+            self.reload()
 
     def action_fold(self, away: bool) -> None:
         """Fold the group under the cursor away, or list its runs again."""
-        key = self._list.cursor_key
-        head = self._table.head_of(key) if isinstance(key, int) else key
+        key = self.run_list.cursor_key
+        head = self.table.head_of(key) if isinstance(key, int) else key
         if head is not None:
             self._fold(head, away)
 
@@ -429,15 +429,15 @@ class RunsScreen(Dialog[RunChoice | None]):
             self._folded.add(head)
         else:
             self._folded.discard(head)
-        self._show(Table(self._table.overview, self._folded))
-        self._list.move_to(head)
+        self._show(Table(self.table.overview, self._folded))
+        self.run_list.move_to(head)
 
     def _unfold_for(self, run: int | None) -> None:
         """List the group of the run that the cursor is to go to."""
-        head = None if run is None else self._table.head_of(run)
+        head = None if run is None else self.table.head_of(run)
         if head in self._folded:
             self._folded.remove(head)
-            self._table = Table(self._table.overview, self._folded)
+            self.table = Table(self.table.overview, self._folded)
 
     # ------------------------------------------------------------ details
 
@@ -449,9 +449,9 @@ class RunsScreen(Dialog[RunChoice | None]):
     def action_cancel(self) -> None:
         """End an import that is under way; leave the details for the list if they are in its
         place; leave the screen otherwise."""
-        if self._taking is not None:
-            self._taking.cancel()
-        elif self.has_class("-show-detail"):
+        if self._managing.give_up():
+            return
+        if self.has_class("-show-detail"):
             self.action_detail()
         else:
             super().action_cancel()
@@ -462,7 +462,7 @@ class RunsScreen(Dialog[RunChoice | None]):
         self.set_class(shown and room and not self.has_class("-show-detail"), "-hide-detail")
         self.set_class(not shown and not room, "-show-detail")
         self.call_after_refresh(self._tell)
-        self.set_focus(self._list if shown or room else self.query_one("#run-scroll"))
+        self.set_focus(self.run_list if shown or room else self.query_one("#run-scroll"))
 
     @on(RowList.Highlighted)
     def _highlighted(self, event: RowList.Highlighted) -> None:
@@ -473,19 +473,19 @@ class RunsScreen(Dialog[RunChoice | None]):
     def _subjects(self) -> tuple[RunRow, ...]:
         """The marked runs in the order of the list; if there are not two of them, the run under
         the cursor, or the runs of the group."""
-        marked = self._marked_rows
-        key = self._list.cursor_key
+        marked = self.marked_rows
+        key = self.run_list.cursor_key
         if len(marked) > 1 or key is None:
             return marked if len(marked) > 1 else ()
         if isinstance(key, int):
-            return (self._table.rows[key],) if key in self._table.rows else ()
-        return self._table.groups[key].rows
+            return (self.table.rows[key],) if key in self.table.rows else ()
+        return self.table.groups[key].rows
 
     @property
-    def _marked_rows(self) -> tuple[RunRow, ...]:
+    def marked_rows(self) -> tuple[RunRow, ...]:
         """The marked runs, in the order of the list."""
-        marked = self._list.marked
-        return tuple(row for key, row in self._table.rows.items() if key in marked)
+        marked = self.run_list.marked
+        return tuple(row for key, row in self.table.rows.items() if key in marked)
 
     def _tell(self) -> None:
         """Show the details of the present subjects, unless they are on screen."""
@@ -500,7 +500,7 @@ class RunsScreen(Dialog[RunChoice | None]):
             self._wanted = rows
             if not self._telling:
                 self._telling = True
-                self._work(self._look_up, "runs-detail")
+                self.work(self._look_up, "runs-detail")
 
     async def _look_up(self) -> None:
         """Read the details that are wanted. Of several runs that the cursor passes over during one
@@ -529,7 +529,7 @@ class RunsScreen(Dialog[RunChoice | None]):
             self._detail.show_curve(outline)
             about = await self._store.about(row.id)
             if not self._wanted:
-                self._detail.show(about)
+                self._detail.show(about, self.table.told(row.id))
 
     def _lay_over(self, laid: tuple[Overlay, Pair | None] | None) -> None:
         """Show several runs over each other; None: the details are of one run."""
@@ -571,11 +571,11 @@ class RunsScreen(Dialog[RunChoice | None]):
         self._choose("fork")
 
     def _choose(self, kind: Literal["open", "fork"]) -> None:
-        row = self._row
+        row = self.row
         if row is None:
             self.app.bell()
-        elif kind == "open" and self._table.overview.places.get(row.id) == "elsewhere":
-            self._refuse(
+        elif kind == "open" and self.table.overview.places.get(row.id) == "elsewhere":
+            self.refuse(
                 f"Run {row.id} is open in {row.owner}. Close it there first; f makes a fork of "
                 "it, R races a copy."
             )
@@ -583,153 +583,50 @@ class RunsScreen(Dialog[RunChoice | None]):
             self.dismiss(RunChoice(kind, row.id))
 
     def action_race(self) -> None:
-        marked = [row.id for row in self._marked_rows]
-        row = self._row
+        marked = [row.id for row in self.marked_rows]
+        row = self.row
         if len(marked) == 2:
             self.dismiss(RunChoice("race", marked[0], other=marked[1]))
         elif marked:
-            self._refuse(f"{len(marked):,} runs are marked; mark two to race them, or none.")
-        elif row is None or self._current is None:
-            self._refuse("Mark two runs with space to race them.")
-        elif row.id == self._current:
-            self._refuse("This is the run that is open. Mark two runs with space to race them.")
+            self.refuse(f"{len(marked):,} runs are marked; mark two to race them, or none.")
+        elif row is None or self.current is None:
+            self.refuse("Mark two runs with space to race them.")
+        elif row.id == self.current:
+            self.refuse("This is the run that is open. Mark two runs with space to race them.")
         else:
-            self.dismiss(RunChoice("race", self._current, other=row.id))
+            self.dismiss(RunChoice("race", self.current, other=row.id))
 
     @on(RowList.MarksChanged)
     def _marked(self, event: RowList.MarksChanged) -> None:
         event.stop()
-        self._show(self._table)
+        self._show(self.table)
 
-    # ------------------------------------------------------------ managing
+    # ------------------------------------------------------------ managing: manage.py
+
+    def action_manage(self, what: str) -> None:
+        """Do what the method of that name of `Managing` does."""
+        getattr(self._managing, what)()
 
     @property
-    def _list(self) -> RunList:
+    def run_list(self) -> RunList:
         return self.query_one("#runs-list", RunList)
 
     @property
-    def _row(self) -> RunRow | None:
+    def row(self) -> RunRow | None:
         """The run under the cursor."""
-        key = self._list.cursor_key
-        return self._table.rows.get(key) if isinstance(key, int) else None
+        key = self.run_list.cursor_key
+        return self.table.rows.get(key) if isinstance(key, int) else None
 
-    def _say(self, text: str | Content) -> None:
+    def forget_details(self) -> None:
+        """Read the details on screen anew: what they tell has changed."""
+        self._shown = ()
+
+    def say(self, text: str | Content) -> None:
+        """Tell the person this, in the line below the list."""
         line = self.query_one("#runs-said", Line)
         line.say(visible(text) if isinstance(text, str) else text)
 
-    def _refuse(self, text: str) -> None:
+    def refuse(self, text: str) -> None:
+        """Tell the person why nothing is done."""
         self.app.bell()
-        self._say(error(visible(text)))
-
-    def _do(self, work: Coroutine[Any, Any, T], then: Callable[[T], str]) -> None:
-        """Wait for the store's work, say what `then` makes of its result, read the list anew. The
-        work goes on if the screen is left meanwhile."""
-        task = asyncio.ensure_future(work)
-
-        async def done() -> None:
-            try:
-                self._say(then(await asyncio.shield(task)))
-            except LabError as problem:
-                self._refuse(f"{problem.title}. {problem.message}")
-            self._reload()
-
-        self._work(done, "runs-work")
-
-    def action_name(self) -> None:
-        if (row := self._row) is not None:
-            screen = AskLine(f"Name of run {row.id}", row.name, "what to call it")
-            self.app.push_screen(screen, lambda name: self._named(row.id, name))
-
-    def _named(self, run: int, name: str | None) -> None:
-        if name is not None:
-            words = f"Run {run} is called “{name}”." if name else f"Run {run} has no name now."
-            self._do(self._store.rename(run, name), lambda _: words)
-
-    def action_note(self) -> None:
-        if (row := self._row) is not None:
-            screen = AskLine(f"Note on run {row.id}", row.note, "what to remember of it")
-            self.app.push_screen(screen, lambda note: self._noted(row.id, note))
-
-    def _noted(self, run: int, note: str | None) -> None:
-        if note is not None:
-            self._shown = ()
-            self._do(self._store.annotate(run, note), lambda _: f"Noted on run {run}.")
-
-    def action_delete(self) -> None:
-        row = self._row
-        runs = [one.id for one in self._marked_rows] or ([] if row is None else [row.id])
-        if not runs:
-            if self._table.rows:  # the cursor is on a heading
-                self._refuse("Mark the group with space to delete its runs.")
-            return
-        if self._current in runs:
-            self._refuse(f"Run {self._current} is open here and stays. Open another one first.")
-            return
-        places = self._table.overview.places
-        busy = next((run for run in runs if places.get(run) == "elsewhere"), None)
-        if busy is not None:
-            owner = self._table.rows[busy].owner
-            self._refuse(f"Run {busy} is open in {owner}, and would go on unrecorded.")
-            return
-        them = "it" if len(runs) == 1 else "them"
-        said = f"Deleted {many(len(runs))}; u brings {them} back."
-        self._list.clear_marks()
-        self._do(self._store.delete(runs), lambda _: said)
-
-    def action_undo(self) -> None:
-        def said(runs: tuple[int, ...]) -> str:
-            if not runs:
-                return "There is nothing deleted to bring back."
-            self._go_to = runs[0]
-            return f"Brought back {many(len(runs))}."
-
-        self._do(self._store.undelete(), said)
-
-    def action_export(self) -> None:
-        if (row := self._row) is not None:
-            name = Path(row.dataset).stem or "run"
-            name = "".join(ch if ch.isalnum() or ch in "-_." else "-" for ch in name)[:60]
-            screen = ExportRun(f"Export run {row.id}", f"{name}-run-{row.id}")
-            self.app.push_screen(screen, lambda wanted: self._export(row.id, wanted))
-
-    def _export(self, run: int, wanted: Wanted | None) -> None:
-        if wanted is None:
-            return
-        path, store = wanted.path, self._store
-        self._say(f"Writing {path} ...")
-        if wanted.kind == "run":
-            work = store.export_run(run, path)
-        elif wanted.kind == "model":
-            work = store.export_model(run, path)
-        else:
-            work = store.export_metrics(run, path, wanted.kind)
-        self._do(work, lambda _: f"Exported run {run} to {path}.")
-
-    def action_import(self) -> None:
-        self.app.push_screen(ImportRun(), self._import)
-
-    def _import(self, path: Path | None) -> None:
-        if path is None:
-            return
-
-        def said(run: int) -> str:
-            self._go_to = run
-            return f"Imported as run {run}."
-
-        self._say(f"Reading {path} ...")
-        self._do(self._take_in(path), said)
-
-    async def _take_in(self, path: Path) -> int:
-        """Import a run, until it is cancelled; returns its number. Raises LabError."""
-
-        def tell(progress: Progress) -> None:
-            if self.is_attached and self._taking is not None:
-                self._say(progress_words(progress, self.app.size.width))
-
-        self._taking = asyncio.ensure_future(self._store.import_run(path, tell))
-        try:
-            return await self._taking
-        except asyncio.CancelledError:
-            raise LabError(Failure("Cancelled", "Nothing was taken in.", "cancelled")) from None
-        finally:
-            self._taking = None
+        self.say(error(visible(text)))

@@ -99,6 +99,11 @@ class Table:
         """Whether a run is running, finished, failed or interrupted, in words with a sign."""
         return runlist.standing(row, self.overview.places.get(row.id, ""))
 
+    def told(self, run: int) -> str:
+        """The name of a run, or what is unlike in it; "" for neither."""
+        row = self.rows.get(run)
+        return "" if row is None else row.name or self._unlike[run]
+
     def head_of(self, run: int) -> Head | None:
         """The heading of the group that a run is in; None if runs are not grouped."""
         found = (head for head, one in self.groups.items() if run in {row.id for row in one.rows})
@@ -122,7 +127,7 @@ class Table:
             case "id":
                 return Cell(str(row.id), "quiet")
             case "name":
-                name = row.name or self._unlike[key] or "–"
+                name = self.told(key) or "–"
                 text = f"{self.overview.drawn.get(key, '')}{name}"
                 return Cell(text, "strong" if row.name else "quiet")
             case "dataset":

@@ -15,7 +15,15 @@ from typing_extensions import override
 from playground.lab.protocol.commands import Patch
 from playground.lab.protocol.surgery import Patching
 from playground.tui.control.controller import Controller
-from playground.tui.screens.inside.page import Page, cell_text, num, part_words, plus, quoted
+from playground.tui.screens.inside.page import (
+    Page,
+    cell_text,
+    lines_words,
+    num,
+    part_words,
+    plus,
+    quoted,
+)
 from playground.tui.screens.sheet_dialog import SheetDialog
 from playground.tui.screens.surgery.drawing import fixed
 from playground.tui.widgets.literal_input import LiteralInput
@@ -162,7 +170,7 @@ class PatchScreen(SheetDialog[None]):
             page.hit(label, label + columns * cell, ("cell", k, self._left), cell)
             page.add(*line)
         hidden = [
-            part_words(tall, self._top, len(stages), "stages"),
+            lines_words(tall, self._top, len(stages), "stages"),
             part_words(columns, self._left, count, "positions"),
         ]
         page.add((", ".join(one for one in hidden if one), "caution"))

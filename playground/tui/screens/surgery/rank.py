@@ -15,7 +15,7 @@ from microgpt.surgery import Component, ComponentKind
 from playground.lab.protocol.failures import Progress
 from playground.lab.protocol.surgery import Cut, Difference
 from playground.tui.control.controller import Controller
-from playground.tui.screens.inside.page import Page, largest, part_words
+from playground.tui.screens.inside.page import Page, largest, lines_words
 from playground.tui.screens.sheet_dialog import SheetDialog
 from playground.tui.screens.surgery import drawing
 from playground.tui.widgets.matrix import window
@@ -127,7 +127,7 @@ class RankScreen(SheetDialog[Component | None]):
         for place in range(self._first, min(self._first + shown, len(cuts))):
             part, one = cuts[place]
             self._line(page, place, part, one, scale)
-        words = part_words(min(shown, len(cuts)), self._first + 1, len(cuts), "parts")
+        words = lines_words(min(shown, len(cuts)), self._first, len(cuts), "parts")
         page.add((words, "caution"))
 
     def _so_far(self, page: Page, progress: Progress) -> None:

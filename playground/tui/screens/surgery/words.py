@@ -25,8 +25,8 @@ RANK = (
     "the standard error of the difference, text by text. What is within the noise is pale: these "
     "texts cannot tell it from nothing. A figure below 0 means that the model is better without "
     "the part. The sum of two cuts is not the two together: what one head lost, another "
-    "may do. While the ranking goes on, the parts that are done stand in their order so far. f shows "
-    "one kind alone, enter opens the sheet for a part. (Michel et al. 2019.)"
+    "may do. While the ranking goes on, the parts that are done stand in their order so far. f "
+    "shows one kind alone, enter opens the sheet for a part. (Michel et al. 2019.)"
 )
 
 PATCH = (
