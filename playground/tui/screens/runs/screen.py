@@ -49,7 +49,7 @@ AT_FIRST = 200
 """Runs that are read and shown before all the others."""
 _SHARE = 20
 """The rest after a reading lasts at least this many times as long as the reading."""
-NEED_NO_RUN = frozenset({"slash", "s", "S", "t", "i", "u", "ctrl+p"})
+NEED_NO_RUN = frozenset({"slash", "s", "S", "t", "i", "u", "ctrl+p", "question_mark", "f1"})
 """Keys of the list that are heard before the runs that they are about are on screen."""
 NOTHING = (
     "Nothing was recorded yet. Whatever is trained is kept here by itself: go back with esc, and "
@@ -128,6 +128,8 @@ class RunsScreen(Dialog[RunChoice | None]):
                 tooltip="Write the run, its figures or its model to a file"),
         Binding("i", "manage('take_in')", "import", id="runs.import",
                 tooltip="Take in a run from a file"),
+        Binding("question_mark,f1", "help", "help", key_display="?", id="runs.help",
+                tooltip="Every key of the list, and what you are looking at"),
         Binding("escape", "cancel", "back", key_display="esc", id="runs.back",
                 tooltip="Back to the run that is open"),
     ]  # fmt: skip
@@ -595,6 +597,13 @@ class RunsScreen(Dialog[RunChoice | None]):
             self.refuse("This is the run that is open. Mark two runs with space to race them.")
         else:
             self.dismiss(RunChoice("race", self.current, other=row.id))
+
+    def action_help(self) -> None:
+        from playground.tui.screens.help import HelpScreen
+        from playground.tui.screens.runs.words import ABOUT
+
+        keys = [one for one in (*self.BINDINGS, *RunList.BINDINGS) if isinstance(one, Binding)]
+        self.app.push_screen(HelpScreen(keys, about=ABOUT))
 
     @on(RowList.MarksChanged)
     def _marked(self, event: RowList.MarksChanged) -> None:

@@ -21,6 +21,7 @@ from playground.lab.store.locks import RunLock
 from playground.lab.store.records import Batch, Edit
 from playground.lab.store.store import Store
 from playground.tui.screens.dialog import Line
+from playground.tui.screens.help import HelpScreen, KeyTable
 from playground.tui.screens.probes.answers import ChangeList
 from playground.tui.screens.runs.ask import ExportRun
 from playground.tui.screens.runs.detail import RunDetail
@@ -616,3 +617,17 @@ def test_passing_over_many_runs_looks_only_the_last_one_up(path: Path) -> None:
 
     asyncio.run(main())
     assert read[-1] == 4 and len(read) <= 2
+
+
+async def test_help_says_how_to_read_the_list_and_what_every_key_does(shown: Screen) -> None:
+    async with shown().run_test(size=SMALL) as pilot:
+        await settled(pilot, "question_mark")
+        screen = pilot.app.screen
+        assert isinstance(screen, HelpScreen)
+        about = screen.query_one("#help-about", Line).words
+        assert "up to eight are drawn over each other" in about and "u brings it back" in about
+        keys = screen.query_one(KeyTable).render().plain
+        assert "Put the marked runs away" in keys and "Mark the run" in keys
+        await pilot.press("escape")
+        await settled(pilot, "slash", "question_mark")
+        assert pilot.app.screen.query_one(Input).value == "?", "a letter, where one searches"
