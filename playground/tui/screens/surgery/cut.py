@@ -37,8 +37,10 @@ class CutSheet(Dialog[None]):
 
     HEADING = "Cut"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "accept", "do it", id="cut.do", tooltip="Do this to the weights, as an "
-                "edit of the run; or fetch the part that is to be put in"),
+        Binding("enter", "accept", "do it", id="cut.do",
+                tooltip="Do this to the weights, as an edit of the run"),
+        Binding("enter", "fetch", "fetch", id="cut.fetch",
+                tooltip="Fetch the part that is to be put in, and try it"),
         Binding("up", "way(-1)", "way", key_display="↑↓", id="cut.way-up",
                 tooltip="Take it out, write its mean, set it, or put in another one"),
         Binding("down", "way(1)", "way down", id="cut.way", show=False),
@@ -208,8 +210,11 @@ class CutSheet(Dialog[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what can be done is offered."""
+        fetches = self.way == "put in" and not self._is_fetched
         if action == "accept":
-            return self.way != "mean"
+            return self.way != "mean" and not fetches
+        if action == "fetch":
+            return fetches
         if action == "hold":
             return self.operation is not None
         if action == "part":
@@ -278,9 +283,7 @@ class CutSheet(Dialog[None]):
 
     @override
     def accept(self) -> None:
-        if self.way == "put in" and not self._is_fetched:
-            self._fetch()
-        elif (operation := self.operation) is not None:
+        if (operation := self.operation) is not None:
             self._done(self._surgery.operate([operation]))
         else:
             self.draw()
@@ -293,7 +296,7 @@ class CutSheet(Dialog[None]):
         self._controller.tasks.do(work)
         self.dismiss(None)
 
-    def _fetch(self) -> None:
+    def action_fetch(self) -> None:
         """Fetch the part from the step and the run that are typed."""
         self.problem = ""
         try:

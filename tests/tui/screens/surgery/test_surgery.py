@@ -176,12 +176,14 @@ async def test_a_part_is_put_in_from_another_step_once_it_was_fetched() -> None:
         await cutting(app)
         press(app, "up")
         await until(lambda: "enter fetches it" in words(app))
+        await until(lambda: "enter fetch" in keys(app) and "do it" not in keys(app))
         assert "hold" not in keys(app)
         press(app, *"999", "enter")
         await until(lambda: "has been trained for 40 steps" in words(app))
         press(app, "backspace", "backspace", "backspace", *"20", "enter")
         await until(lambda: "held out" in words(app))
         assert ("part_at", "head:0.0", 20, None) in app.lab.calls and not app.lab.by_hand
+        await until(lambda: "enter do it" in keys(app))
         press(app, "tab", "7", "enter")  # a run of another shape
         await until(lambda: "Run 7 has another shape" in words(app))
         press(app, "backspace", "enter")
