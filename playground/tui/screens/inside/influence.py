@@ -287,10 +287,10 @@ def _difference(page: Page, label: str, one: Difference) -> None:
         (f"{num(one.before, 4)} → {num(one.after, 4)} nats, ", "muted"),
         (f"{plus(one.delta, 4)}{error}", "strong"),
     ]
-    if one.documents > 1:
-        line.append((f" on {many(one.documents, 'text')}", "muted"))
     if one.within_noise:
         line.append((", within the noise", "faint"))
+    if one.documents > 1:
+        line.append((f" on {many(one.documents, 'text')}", "muted"))
     while len(line) > 3 and sum(len(text) for text, _ in line) > page.width:
         line.pop()
     page.add(*line)

@@ -233,6 +233,9 @@ def _next(page: Page, tried: Tried) -> None:
     rows = tried.next[: min(MOST_TOKENS, page.room - 1)]
     if page.room < 2 or not rows:
         return
+    if all(one.before == one.after for one in tried.next):
+        page.add(("next token: every chance stays what it is", "muted"))
+        return
     page.add(("next token, what changes most: ", "muted"), ("before", "muted"), (" → ", "muted"),
              ("after", "strong"))  # fmt: skip
     across = 2 if page.width >= BESIDE else 1

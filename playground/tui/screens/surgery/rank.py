@@ -158,8 +158,11 @@ class RankScreen(SheetDialog[Component | None]):
         name = min(30, max(16, page.width - FIGURES - NOISE - 14))
         words = drawing.part_words(part, self._controller.model, name)
         bad = not math.isfinite(one.delta)
+        digits = 4 if abs(one.delta) < 10 else 3  # most parts cost less than a thousandth of a nat
         figures = (
-            "no number" if bad else f"{drawing.fixed(one.delta, 3, '+')}{plus_minus(one.error)}"
+            "no number"
+            if bad
+            else f"{drawing.fixed(one.delta, digits, '+')}{plus_minus(one.error, digits)}"
         )
         noise = f"  {quiet}" if quiet else ""
         ink: Ink = "faint" if quiet else "minus" if one.delta < 0 else "plus"
