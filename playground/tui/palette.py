@@ -124,6 +124,10 @@ class Palette(AnswersOnce[None], CommandPalette):
         for widget in super().compose():
             yield SteadyCommands() if type(widget) is CommandList else widget
 
+    def on_mount(self) -> None:
+        self.query_one("#--input").border_title = "Find"
+        self.query_one(CommandList).border_subtitle = "↑↓ choose   enter do it   esc close"
+
     @on(Input.Changed)
     @on(Input.Submitted)
     @on(Button.Pressed)

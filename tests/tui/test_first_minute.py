@@ -4,9 +4,11 @@ with for who has."""
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
+from textual.geometry import Region
 
 from playground.lab.paths import last_run
 from playground.lab.store.store import Store
@@ -36,6 +38,24 @@ async def test_three_notes_greet_a_new_person_and_hide_nothing_they_speak_of() -
         assert not any(a.overlaps(b) for a in regions for b in regions if a is not b)
         said = " ".join(one.words for one in callouts(app))
         assert "space trains" in said and "i looks inside" in said and "? is help" in said
+
+
+@pytest.mark.parametrize("size", [(120, 40), (200, 60)])
+async def test_a_note_covers_the_name_of_a_line_wholly_or_not_at_all(size: tuple[int, int]) -> None:
+    async with playing(size, welcome=True) as (app, pilot):
+        await seen(pilot, lambda: len(callouts(app)) == 3)
+        await pilot.pause()
+        chart = app.main.query_one(Chart)
+        named = 0
+        for row, strip in enumerate(chart.render_lines(chart.size.region)):
+            for label in re.finditer(r"\w+gram [\d.]+|uniform [\d.]+", strip.text):
+                place = Region(
+                    chart.region.x + label.start(), chart.region.y + row, len(label[0]), 1
+                )
+                named += 1
+                for one in callouts(app):
+                    assert one.region.contains_region(place) or not one.region.overlaps(place)
+        assert named == 4
 
 
 @pytest.mark.parametrize("key", ["escape", "space", "s"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from playground.tui.bindings import MAIN_BINDINGS
-from playground.tui.panels.keybar import KeyBar
+from playground.tui.panels.keybar import KeyBar, _fitting, _Key
 from playground.tui.widgets.static_text import Words
 from tests.tui.watched import playing, seen
 
@@ -71,3 +71,23 @@ async def test_quit_and_help_work_in_the_field_by_the_keys_that_are_named() -> N
         await pilot.press("slash", "a", "f1")
         await pilot.pause()
         assert app.screen.__class__.__name__ == "HelpScreen"
+
+
+async def test_only_one_word_of_the_line_changes_while_the_run_trains() -> None:
+    async with playing() as (app, pilot):
+        line = app.main.query_one("#keys", Words)
+        await seen(pilot, lambda: "space run" in line.words)
+        before = line.words.split()
+        assert ". explain" in line.words, "what a word means is offered from the start"
+        await pilot.press("space")
+        await seen(pilot, lambda: "space pause" in line.words)
+        assert [{"pause": "run"}.get(word, word) for word in line.words.split()] == before
+
+
+def test_a_key_that_is_too_long_makes_room_for_a_less_important_one() -> None:
+    keys = [
+        _Key(rank, "x", words, words, len(words))
+        for rank, words in enumerate(("help", "a very long hint", "quit"))
+    ]
+    assert [key.words for key in _fitting(keys, 16)] == ["help", "quit"]
+    assert [key.words for key in _fitting(keys, 60)] == ["help", "a very long hint", "quit"]

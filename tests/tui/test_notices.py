@@ -71,3 +71,18 @@ async def test_notices_over_zoomed_sampling_leave_the_letters_of_the_samples_in_
             seen = toast.region.intersection(rack)
             for hidden in (letters, app.main.query_one("#keys").region):
                 assert not seen.overlaps(hidden), size
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
+async def test_notices_over_the_film_leave_its_newest_rows_and_all_steps_in_sight(
+    size: tuple[int, int],
+) -> None:
+    async with playing(size, toasts=True) as (app, pilot):
+        await pilot.press("4", "z", "j")
+        app.say(Remark("All 1,000 steps are done", "f goes on with more steps, b steps back."))
+        await shown(app, pilot, "All 1,000 steps are done")
+        rows = app.main.query_one("#film-rows").region
+        (toast,) = app.screen.query(Toast)
+        assert toast.region.y >= app.main.query_one("#film-heading").region.bottom
+        assert toast.region.bottom <= rows.y + rows.height // 2, "the newest row is the lowest"
+        assert toast.region.x >= rows.x + 30, "a row begins with its step and its first text"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from playground.tui.screens.pick.lists import PickList
 from playground.tui.themes import DARK, LIGHT, choose_theme
 from tests.tui.watched import playing, seen
 
@@ -40,3 +41,21 @@ async def test_a_theme_is_remembered_with_the_other_preferences(home: Path) -> N
     async with playing() as (app, pilot):
         assert app.theme == DARK.name
         await seen(pilot, lambda: "preferences.json is damaged" in app.said)
+
+
+async def test_without_colours_the_focus_and_the_choice_have_signs_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with playing() as (app, pilot):
+        assert app.main.panel(2).styles.border_top[0] == "round"
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with playing() as (app, pilot):
+        await pilot.press("4")
+        assert app.main.panel(4).styles.border_top[0] == "heavy"
+        assert app.main.panel(2).styles.border_top[0] == "round"
+        await pilot.press("e")
+        await seen(pilot, lambda: app.screen.query(PickList))
+        choice = app.screen.query_one(PickList)
+        await seen(pilot, lambda: choice.has_focus)
+        style = choice.get_component_styles("option-list--option-highlighted").text_style
+        assert style.underline and style.bold

@@ -102,3 +102,15 @@ async def test_the_zoomed_parameters_show_all_matrices_each_with_its_scale_and_c
         await seen(pilot, lambda: app.main.query_one("#parameters-map").is_on_screen)
         assert isinstance(app.focused, HeatMap)
         assert "lm_head" in app.text("#parameters-line")
+
+
+async def test_a_wide_screen_has_two_of_the_last_documents_in_a_row() -> None:
+    async with playing(size=(200, 60)) as (app, pilot):
+        documents = app.main.query_one(SeenDocuments)
+        await pilot.press("1", "z", "s", "s", "s")
+        await seen(pilot, lambda: app.model.step == 3 and "3 " in documents.words)
+        _, first, numbers, second, *_ = documents.words.split("\n")
+        assert first.split()[0] == "3" and " 2 " in first, "the newest first, from the left"
+        assert first.count("nats") == 2
+        assert numbers.count("0.0") == 2, "each letter's surprise stands beneath it"
+        assert second.split()[0] == "1"

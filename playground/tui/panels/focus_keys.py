@@ -84,10 +84,10 @@ _A_NUMBER = (_hint("enter", "", "set"), _hint("esc", "", "as before"))
 
 STEPS = ALWAYS + 2
 """The rank after which the keys of a panel come: step and run are before them."""
-OFFERS = STEPS + 3
+OFFERS = STEPS + 5
 """The rank after which the other keys of the chart come. The chart has the focus at the start, and
 whoever starts is better served by what the playground offers: another text, a look inside, the
-settings."""
+settings, the step back, what a word means."""
 
 
 def keys_for(focused: Widget | None, zoomed: bool, other: str = "") -> Keys:

@@ -26,6 +26,8 @@ IMPORTANCE = {
 }  # fmt: skip
 """Which keys are shown when not all fit, by the names of their actions: help and the way out
 first."""
+PAUSE = "pause"
+"""What the key that trains does while the run trains."""
 ALWAYS = 3
 """How many of them are shown wherever the focus is."""
 
@@ -48,10 +50,21 @@ class _Key(NamedTuple):
     key: str
     words: str
     action: str
+    longest: int
+    """The most columns that the words take: with them changes nothing else in the line."""
 
 
 def _columns(keys: Sequence[_Key]) -> int:
-    return sum(len(one.key) + len(one.words) + 3 for one in keys)
+    return sum(len(one.key) + one.longest + 3 for one in keys)
+
+
+def _fitting(keys: Sequence[_Key], width: int) -> list[_Key]:
+    """The keys that fit, in their order: the most important first, and then what fits beside."""
+    kept: list[_Key] = []
+    for key in sorted(keys):
+        if not kept or _columns([*kept, key]) <= width + 1:
+            kept.append(key)
+    return [key for key in keys if key in kept]
 
 
 def _paired(keys: Sequence[_Key]) -> list[_Key]:
@@ -77,7 +90,7 @@ class KeyBar(Words):
     def show_bindings(
         self, bindings: list[Binding], running: bool, ranks: Mapping[str, int] = IMPORTANCE
     ) -> None:
-        """Show the bindings in their order, without the least important ones if not all fit.
+        """Show the bindings in their order; of those that do not all fit, the most important.
 
         ranks: by the name of an action, the smaller the more important.
         """
@@ -87,21 +100,18 @@ class KeyBar(Words):
             _Key(
                 ranks.get(action_name(binding.action) or binding.key, len(ranks)),
                 binding.key_display or binding.key,
-                "pause" if binding.action == "run" and running else binding.description,
+                PAUSE if binding.action == "run" and running else binding.description,
                 binding.action,
+                max(len(binding.description), len(PAUSE) if binding.action == "run" else 0),
             )
             for binding in bindings
         ]
         if _columns(keys) > width + 1:
-            keys = _paired(keys)
-        for key in sorted(keys, reverse=True):
-            if _columns(keys) <= width + 1:
-                break
-            keys.remove(key)
+            keys = _fitting(_paired(keys), width)
         parts: list[str | tuple[str, str]] = []
         self._places: list[tuple[int, int, str]] = []
         x = 1
-        for _, sign, words, action in keys:
+        for _, sign, words, action, _ in keys:
             parts += [(sign, POINTED), (f" {words}", MUTED), "  "]
             self._places.append((x, f"{sign} {words}", action))
             x += len(sign) + len(words) + 3

@@ -174,7 +174,9 @@ class StatusLine(Words):
             pieces.append((0, Content.assemble("loss ", (f"{model.loss.ys[-1]:.3f}", "bold"))))
             pieces.append((2, Content(f"ema {model.ema.ys[-1]:.3f}")))
         if len(model.evaluations):
-            pieces.append((3, Content(f"held out {model.evaluations.ys[-1]:.3f}{error}")))
+            # Of a run that stands, the loss that counts says more than a bar beside its step.
+            words = f"held out {model.evaluations.ys[-1]:.3f}{error}"
+            pieces.append((3 if model.running else 2, Content(words)))
         if frame.held:
             words = f"held: {fit(visible(frame.held), MOST_HELD).rstrip()}"
             pieces.append((1, Content.styled(words, CAUTION)))

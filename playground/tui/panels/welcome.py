@@ -39,6 +39,8 @@ TEXTS = (
 HEIGHT = 4
 """Lines of a callout, with its frame."""
 WIDTH = 38
+LABELS = 16
+"""Columns at the right end of the chart in which its lines may be named."""
 
 
 class Callout(Words):
@@ -65,17 +67,23 @@ class Callout(Words):
 
 def show_callouts(screen: Screen[None], model: PlaygroundModel, chart: Region) -> bool:
     """Show the callouts over the chart, if they are wanted and there is room for them: from the
-    left above, in the middle to the right, and on the left below. Returns True if they are shown.
+    left above, in the middle to the right, and on the left below. They cover the name of a line in
+    the chart wholly or not at all. Returns True if they are shown.
 
     chart: where the chart is, in cells of the screen.
     """
-    room = chart.width >= WIDTH + 6 and chart.height >= 3 * HEIGHT
-    shown = model.welcome and room and not model.panel_shown
+    room = chart.width - 6
+    shown = room >= WIDTH and chart.height >= 3 * HEIGHT
+    shown = shown and model.welcome and not model.panel_shown
     gap = (chart.height - 3 * HEIGHT) // 3
-    left, right = chart.x + 6, chart.right - WIDTH - 1
+    beside = room >= WIDTH + LABELS
+    left = chart.x + 6
+    right = chart.right - LABELS - WIDTH if beside else left
     for number, x in enumerate((left, right, left)):
         callout = screen.query_one(f"#callout-{number}", Callout)
         callout.display = shown
         if shown:
+            callout.styles.width = WIDTH if beside else room
+            callout.styles.text_align = "right" if number == 1 and not beside else "left"
             callout.styles.offset = (x, chart.y + 1 + number * (HEIGHT + gap))
     return shown

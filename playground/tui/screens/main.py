@@ -212,6 +212,7 @@ class MainScreen(RunActions, Screen[None]):
             self.set_focus(within.target())
         self.query_one("#panels").set_class(zoomed is not None, "-zoomed")
         self.set_class(self.model.zoomed == 4, "-sampling-zoomed")
+        self.set_class(self.model.filming, "-filming")
         self._controller.previews.want()
         self._controller.frames.touch()
         self.call_after_refresh(self.draw)

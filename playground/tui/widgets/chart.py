@@ -307,6 +307,16 @@ class Chart(LineWidget, can_focus=True):
         if x is not None:
             self._point(x, x)
 
+    @property
+    def _drawn(self) -> bool:
+        """True if a curve has a point."""
+        return any(series.curve for series in self._series)
+
+    @property
+    def _empty(self) -> bool:
+        """True if there is nothing at all to measure by."""
+        return not self._drawn and not self._baselines and self._reach is None
+
     def _reference(self) -> Curve | None:
         """The curve whose points the cursor stops at: the longest."""
         curve = max((s.curve for s in self._series), key=len, default=None)
@@ -368,7 +378,10 @@ class Chart(LineWidget, can_focus=True):
         rows = height - legend - 2 * axis - count * each - bool(rest)
         y0, y1 = self._range(x0, x1, max(1, width), rows)
         parts = max(3, rows // 3) if rows >= 6 else 2
-        if self._log_y:
+        ticks: list[float] = []
+        if self._empty:
+            pass  # nothing is measured, and so there is no scale
+        elif self._log_y:
             ticks = log_ticks(10 ** max(y0, -307.0), 10 ** min(y1, 307.0), parts)
         else:
             ticks = linear_ticks(y0, y1, parts)
@@ -398,7 +411,7 @@ class Chart(LineWidget, can_focus=True):
         canvas = draw(
             frame, max(1, room), self._series, self._baselines, self.cursor, self._uprights
         )
-        if not any(series.curve for series in self._series):
+        if not self._drawn:
             length = cell_len(self._placeholder)
             start = max(0, (frame.width - length) // 2)
             free = self._free_row(canvas, start, start + length)
@@ -439,6 +452,7 @@ class Chart(LineWidget, can_focus=True):
         """The axis with its ticks, and beneath them their numbers and the cursor's place."""
         whole = not self._unit or frame.x1 - frame.x0 >= 5  # there is no half a step
         ticks = linear_ticks(frame.x0, frame.x1, max(1, frame.width // 10), whole)
+        ticks = [] if self._empty else ticks
         canvas = Canvas(width, 2)
         corner = [" " * (gutter - 1) + "└"] if gutter else []
         canvas.write(0, 0, "".join([*corner, "─" * frame.width]), "chart--axis")

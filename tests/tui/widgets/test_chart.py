@@ -50,6 +50,7 @@ async def shown(stage: Any, chart: Chart, size: tuple[int, int], *data: Any) -> 
 async def test_an_empty_chart_says_so(stage: Any) -> None:
     lines = await shown(stage, Chart(), (40, 12), [], [])
     assert any("no data yet" in line for line in lines)
+    assert not any(glyph.isdigit() for glyph in "".join(lines)), "nothing was measured"
 
 
 async def test_a_falling_curve_starts_high_and_ends_low(stage: Any) -> None:

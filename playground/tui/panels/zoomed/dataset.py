@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playground.lab.protocol.frames import SeenDocument
 from playground.tui.model import PlaygroundModel
-from playground.tui.panels.zoomed.letters import Letter, tiled
+from playground.tui.panels.zoomed.letters import Letter, side_by_side, tiled
 from playground.tui.panels.zoomed.reading import Reading
 from playground.tui.widgets.sheet import Line
 from playground.tui.widgets.text import fit, visible
@@ -12,6 +12,10 @@ from playground.tui.widgets.tiles import number_text
 
 NUMBER = 8
 """Cells for the number of a step and the space after it."""
+TILE = 4
+"""Cells of a letter with its surprise, and of the gap after it."""
+MEAN = 12
+"""Cells of a document's mean surprise, and of the gap after it."""
 
 
 class SeenDocuments(Reading):
@@ -35,12 +39,19 @@ class SeenDocuments(Reading):
             lines.append(
                 [(f"{'next':>{NUMBER - 1}} ", "muted"), (fit(names, width - NUMBER), "muted")]
             )
-        after = model.step + 1
+        longest = model.info.block_size if model.info is not None else width
+        count = max(1, width // (NUMBER + TILE * (longest + 1) + MEAN))
+        after, row = model.step + 1, list[list[Line]]()
         for one in reversed(model.seen):
-            if after - one.step > 1:
+            missing = after - one.step > 1
+            if missing or len(row) == count:
+                lines += side_by_side(row, width // count)
+                row = []
+            if missing:
                 lines.append([(f"{'⋮':>{NUMBER - 1}} ", "muted"), (_between(one, after), "muted")])
-            lines += _lines(one, scale, width)
+            row.append(_lines(one, scale, width // count))
             after = one.step
+        lines += side_by_side(row, width // count)
         if not model.seen:
             lines.append([(fit("No document was read yet: s reads the first.", width), "text")])
         self.say(lines)

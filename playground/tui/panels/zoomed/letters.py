@@ -52,6 +52,20 @@ def tiled(
     return [line for row in rows for line in _bare(row)]
 
 
+def side_by_side(blocks: Sequence[Sequence[Line]], width: int) -> list[Line]:
+    """The lines of blocks that stand beside each other, each in `width` cells."""
+    lines: list[Line] = []
+    for row in range(max(map(len, blocks), default=0)):
+        line: Line = []
+        for place, block in enumerate(blocks):
+            own = block[row] if row < len(block) else []
+            line += own
+            if place < len(blocks) - 1:
+                line.append((" " * (width - sum(cell_len(text) for text, _ in own)), "text"))
+        lines.append(line)
+    return lines
+
+
 def _bare(row: tuple[Line, Line]) -> Sequence[Line]:
     """The row; without its second line if no number stands in it."""
     return row if any(not text.isspace() for text, _ in row[1]) else row[:1]

@@ -44,8 +44,9 @@ class FileTree(DirectoryTree):
         & > .directory-tree--extension { text-style: none; }
         & > .directory-tree--hidden { color: $text-muted; }
         & > .tree--guides { color: $foreground 20%; }
-        & > .tree--cursor { background: $foreground 10%; color: $foreground; text-style: none; }
+        & > .tree--cursor { background: transparent; color: $foreground; text-style: none; }
         &:focus > .tree--cursor { background: $primary 25%; text-style: none; }
+        &:nocolor:focus > .tree--cursor { text-style: bold underline; }
         &:ansi > .tree--cursor { text-style: bold; background: ansi_default; }
         &:ansi:focus > .tree--cursor { text-style: bold underline; }
     }

@@ -64,6 +64,7 @@ class ForkScreen(RunForm[ForkChoice | None]):
         #dialog { height: 100%; max-height: 48; }
         #dialog-body, #fork-scroll { height: 1fr; }
         #form-help { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+        &.-low #form-help { height: 2; }
         #fork-changes, #fork-effect { height: auto; }
     }
     """
@@ -87,8 +88,8 @@ class ForkScreen(RunForm[ForkChoice | None]):
 
     @property
     def heading(self) -> str:
-        name = f"{self._source.name}: " if self._source.name else ""
-        return f"{name}from step {self._source.step:,}, change one thing"
+        name = f" {self._source.name}" if self._source.name else ""
+        return f"Fork{name} from step {self._source.step:,}: change one thing"
 
     @property
     def remark(self) -> str:

@@ -149,7 +149,7 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             id="chain-links",
         )
         more = Vertical(
-            Static("To add below the link chosen above", classes="chain-title", markup=False),
+            Line(id="chain-adding", classes="chain-title"),
             Strategies(*lines, id="chain-strategies", compact=True),
             id="chain-more",
         )
@@ -396,6 +396,9 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
             strategies.highlighted = 0
 
     def _show_strategies(self, shown: bool) -> None:
+        place = self.place
+        after = "" if place is None else f" below {visible(self._links[place].name)}"
+        self.query_one("#chain-adding", Line).say(f"To add{after}:")
         # At once, and not by the class: what is not displayed yet loses the focus again.
         self.query_one("#chain-more").display = shown
         self.set_class(shown, "-adding")

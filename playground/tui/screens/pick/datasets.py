@@ -74,8 +74,8 @@ class DatasetScreen(ContributionPicker):
         #dataset-preview { height: auto; margin: 1 0 0 0; }
         &.-low #dataset-preview { margin: 0; }
         #dataset-refused { margin: 0 0 1 0; }
-        #dataset-recipe { margin: 1 0 0 0; }
-        &.-low #dataset-recipe { margin: 0; }
+        #dataset-recipe, #dataset-context { margin: 1 0 0 0; }
+        &.-low #dataset-recipe, &.-low #dataset-context { margin: 0; }
         &.-low #dataset-documents { margin: 0; }
         #dataset-documents {
             height: auto;

@@ -89,12 +89,18 @@ class ProbesScreen(Dialog[ProbeSet | None]):
                 )
                 yield TextArea(
                     self._text, show_line_numbers=True, compact=True, id="probes-prompts",
-                    placeholder='an\nma\n""',
+                    placeholder='for example\nan\nma\n""',
                 )  # fmt: skip
                 yield Line(id="probes-state")
-                yield self._slider("every", probes.every, 1, _SELDOM, "log", " steps")
-                yield self._slider("texts a prompt", probes.count, 1, _TEXTS)
-                yield self._slider("seed", probes.seed, 0, _SEED)
+                sliders = (
+                    self._slider("every", probes.every, 1, _SELDOM, "log", " steps"),
+                    self._slider("texts a prompt", probes.count, 1, _TEXTS),
+                    self._slider("seed", probes.seed, 0, _SEED),
+                )
+                widest = max(slider.natural_value_width() for slider in sliders)
+                for slider in sliders:
+                    slider.value_width = widest
+                    yield slider
             with TabPane("Answers", id=ANSWERED):
                 yield ProbeAnswersView(probes.prompts, self._answers, reasons)
 

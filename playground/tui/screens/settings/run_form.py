@@ -53,7 +53,7 @@ class RunForm(Dialog[Result], Generic[Result]):
         &.-low #dialog-foot { margin: 0; }
         #dialog { max-width: 92; }
         #form-help { color: $text-muted; margin: 1 0 0 0; }
-        &.-low #form-help { margin: 0; }
+        &.-low #form-help { margin: 0; border-top: solid $foreground 15%; }
     }
     """
 

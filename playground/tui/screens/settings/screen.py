@@ -37,7 +37,7 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         #settings-scroll { height: auto; max-height: 60vh; }
         &.-low #settings-scroll { height: 1fr; max-height: 100%; }
         #form-help { height: 2; }
-        &.-low #form-help { border-top: solid $foreground 15%; height: 3; }
+        &.-low #form-help { height: 3; }
         #settings-cost, #settings-effect { height: auto; }
     }
     """
