@@ -38,7 +38,9 @@ SETTLE = 1.5
 AT_LAST = 12.0
 """Seconds after which the picture is taken in any case: a run that trains changes it for ever."""
 BETWEEN = 0.25
-"""Seconds between two keys: escape and a key at once would be another key."""
+"""Seconds between two keys."""
+AFTER_ESCAPE = 1.0
+"""Seconds after escape: escape and a key at once would be another key."""
 COLOURS = TerminalTheme(
     (20, 22, 26),
     (216, 216, 210),
@@ -273,7 +275,7 @@ class Player:
             self._tmux("send-keys", "Enter")
         else:
             self._tmux("send-keys", key)
-        time.sleep(BETWEEN)
+        time.sleep(AFTER_ESCAPE if key == "Escape" else BETWEEN)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -117,7 +117,7 @@ async def shoot_race(app: ShotApp, pilot: Pilot[None]) -> str:
     race = await app.controller.runs.race(
         0, {"optimizer.learning_rate": RATE}, f"learning rate {RATE}"
     )
-    app.push_screen(RaceScreen(race))
+    app.push_screen(RaceScreen(race, app.model))
     await until(pilot, lambda: race.state.sides[1].info is not None)
     await race.run()
     await until(pilot, lambda: not race.state.running and race.state.step == 1000)
