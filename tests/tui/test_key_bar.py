@@ -81,6 +81,7 @@ async def test_only_one_word_of_the_line_changes_while_the_run_trains() -> None:
         assert ". explain" in line.words, "what a word means is offered from the start"
         await pilot.press("space")
         await seen(pilot, lambda: "space pause" in line.words)
+        assert len(line.words.rstrip()) <= line.size.width
         assert [{"pause": "run"}.get(word, word) for word in line.words.split()] == before
 
 
