@@ -63,9 +63,10 @@ unit: $(VENV)/.testing
 gallery: $(VENV)/.testing
 	@tools/gallery.sh $(BIN)/python
 
-# The core on every other Python that this machine has, on the newest the lab as well.
+# The core on every other Python that this machine has, two of them side by side; on the newest what
+# the lab has of Python as well.
 others:
-	@tools/others.sh $(BIN)/python $(PARALLEL)
+	@tools/others.sh $(BIN)/python -n 3 --dist worksteal
 
 bench: $(VENV)/.testing
 	@tools/gallery.sh $(BIN)/python --install

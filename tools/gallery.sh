@@ -38,19 +38,23 @@ fi
 
 [ "${1-}" = --install ] && exit
 
-for plugin in plugins/*/; do
-    echo "== $plugin"
-    (cd "$plugin" && "$python" -m mypy)
-done
-
-# Two at a time, the longest first; what one says is shown whole, once it has ended.
+# Two jobs at a time, the longest first; what one says is shown whole, once it has ended. The types
+# are one job, for the plugins share a cache of mypy's.
 # shellcheck disable=SC2016
-printf '%s\n' plugins/numba-engine/ . plugins/*/ | awk '!seen[$0]++' | python=$python xargs -P 2 -I '{}' sh -c '
-    folder=$1
+printf '%s\n' plugins/numba-engine/ types . plugins/*/ | awk '!seen[$0]++' | python=$python xargs -P 2 -I '{}' sh -c '
+    job=$1
     shift
-    [ "$folder" = . ] && set -- "$@" tests/gallery
+    types() {
+        for plugin in plugins/*/; do
+            (cd "$plugin" && printf "%s " "$plugin" && "$python" -m mypy) || return 1
+        done
+    }
+    tests() {
+        [ "$job" = . ] && set -- "$@" tests/gallery
+        cd "$job" && "$python" -m pytest "$@"
+    }
     code=0
-    said=$(cd "$folder" && "$python" -m pytest "$@" 2>&1 </dev/null) || code=1
-    printf "== %s\n%s\n" "$folder" "$said"
+    if [ "$job" = types ]; then said=$(types 2>&1); else said=$(tests "$@" 2>&1 </dev/null); fi || code=1
+    printf "== %s\n%s\n" "$job" "$said"
     exit $code
 ' sh '{}' "$@"
