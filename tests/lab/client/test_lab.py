@@ -240,7 +240,7 @@ async def test_bad_input_leaves_the_open_run_training(
     folder.mkdir()
     watched = await opened(labs, text_run(words, steps=1_000_000))
     lab, step = watched.lab, 0
-    await lab.run()
+    await lab.run(100)  # steps a second, which leaves the machine to the refusals
     first = pid_of(lab)
     for name, bad in refusals(folder).items():
         with pytest.raises(LabError) as caught:

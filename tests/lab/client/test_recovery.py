@@ -200,9 +200,14 @@ SPEED = 200
 """Steps a second."""
 
 
-@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "not-recorded"])
+ENDS = ("SIGKILL", "SIGSEGV", "SIGALRM", "SIGHUP", "SIGABRT", "SIGSTOP")
+"""Whether a run is recorded has nothing to do with how its worker is lost: the two ways of losing
+it, a signal and silence, are tried on both kinds, every signal on a recorded run."""
+
+
 @pytest.mark.parametrize(
-    "number", ["SIGKILL", "SIGSEGV", "SIGALRM", "SIGHUP", "SIGABRT", "SIGSTOP"]
+    ("number", "recorded"),
+    [*((one, True) for one in ENDS), ("SIGKILL", False), ("SIGSTOP", False)],
 )
 async def test_a_worker_that_is_lost_while_it_trains_comes_back_training_where_it_was(
     labs: MakeLab, spec: RunSpec, tmp_path: Path, number: str, recorded: bool
