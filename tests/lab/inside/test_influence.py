@@ -26,7 +26,11 @@ from playground.lab.protocol.influence import Influences, LeftOut
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
-SPEC = {"model": {"n_embd": 8, "n_head": 2, "block_size": 6}, "steps": 40}
+SPEC = {
+    "model": {"n_embd": 8, "n_head": 2, "block_size": 6},
+    "steps": 40,
+    "holdout": 0.003,  # less than a hundred texts, which are measured in a moment
+}
 
 
 def at(registry: Registry, step: int, **changes: object) -> Session:

@@ -17,7 +17,12 @@ from playground.lab.protocol.step import StepReading
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
-SPEC = {"model": {"n_embd": 8, "n_head": 2, "block_size": 6}, "steps": 40, "batch_size": 2}
+SPEC = {
+    "model": {"n_embd": 8, "n_head": 2, "block_size": 6},
+    "steps": 40,
+    "batch_size": 2,
+    "holdout": 0.003,  # less than a hundred texts, which are measured in a moment
+}
 WEIGHT = ("lm_head", 3, 1)
 
 
