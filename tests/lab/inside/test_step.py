@@ -11,6 +11,7 @@ from microgpt.parameters import parameter_layout
 from microgpt.surgery import Component, Operation
 from playground.hooks.registry import Registry
 from playground.lab.inside.step import Autopsy
+from playground.lab.inside.surgery import difference
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.inside import Look
 from playground.lab.protocol.step import StepReading
@@ -109,7 +110,10 @@ def test_losses_and_norms_are_those_of_the_step(registry: Registry, seen: Seen) 
     was = [loss for row in engine.losses(documents) for loss in row]
     weights = engine.read("weights")
     rate = reading.learning_rate
+    held = session.training.measured_on
+    held_was = engine.losses(held)
     session.advance(1)
+    assert reading.heldout == difference(held_was, engine.losses(held))
     now = [loss for row in engine.losses(documents) for loss in row]
     assert [one.before for one in reading.tokens] == was
     assert [one.after for one in reading.tokens] == now
