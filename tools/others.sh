@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs the tests of the core on each Python but the one of the virtual environment given, in an
 # environment of its own (.venv-3.12, ...); on the newest also those of the lab that rest on what
-# Python brings along: processes, signals, threads, sqlite3 and the formats of files. What the lab
-# computes is Python of the plain kind, as all of the core is. The words after it go to pytest.
+# Python brings along: processes, signals, threads, sqlite3, the formats of files, and sums, which
+# Python 3.12 and newer round otherwise. The words after it go to pytest.
 set -eu
 main=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 shift
@@ -11,7 +11,7 @@ export MICROGPT_SHORT=1
 # What is imported again and again is compiled once, also where a system is told to keep nothing.
 export PYTHONDONTWRITEBYTECODE=
 core=tests/microgpt
-lab="tests/lab/client tests/lab/record tests/lab/store
+lab="tests/lab/client tests/lab/record tests/lab/store tests/lab/inside
     tests/lab/test_checkpoint.py tests/lab/test_files_of_before.py"
 
 install() {
