@@ -306,11 +306,7 @@ class Session:
         training, at = self.training, self.step
         gaps = [step for step in self.camera.gaps(at) if step >= training.timeline.earliest]
         for to in (*gaps, at) if gaps else ():
-            training.seek(to)
-            while training.step < to and training.forward(to - training.step):
-                alive()
-            if training.trouble is not None:
-                raise LabError(training.trouble)
+            training.go_to(to, alive)
             self._film()
 
     def record(

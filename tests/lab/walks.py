@@ -6,6 +6,7 @@ test_walks.py uses this module, and tools/soak_walks.py uses it at length.
 from __future__ import annotations
 
 import random
+import sqlite3
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,7 +62,7 @@ def random_operations(dice: random.Random, config: ModelConfig) -> list[Operatio
         values: tuple[float, ...] = (0.0,)
         if dice.random() < 0.4:
             count = dice.choice((1, len(weights_of(part, config))))
-            values = tuple(dice.gauss(0, 0.1) for _ in range(count))
+            values = tuple(dice.uniform(-0.3, 0.3) for _ in range(count))
         found.append(Operation(part, values))
     return found
 
@@ -226,7 +227,10 @@ class Walk:
         elif what == "fork":
             self._fork(dice.choice(RATES))
         elif what == "reopen":
-            self._reopen(self._leave())
+            run = self._leave()
+            if run is not None and dice.random() < 0.5:
+                self._lose_film(run)
+            self._reopen(run)
         elif what == "other":
             self._leave()
             self._reopen(dice.choice([None, *self._recorded]), anywhere=True)
@@ -304,6 +308,12 @@ class Walk:
         if state.run is not None:
             self._recorded[state.run] = self._history, self._head
         return state.run
+
+    def _lose_film(self, run: int) -> None:
+        """Lose the rows of the film that are not the first, as a kill loses those that wait."""
+        self.told.append("lost the film")
+        with sqlite3.connect(self._store) as db:
+            db.execute("DELETE FROM film WHERE run = ? AND step > 0", (run,))
 
     def _reopen(self, run: int | None, anywhere: bool = False) -> None:
         store = str(self._store)

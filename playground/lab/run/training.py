@@ -308,11 +308,12 @@ class Training:
 
     # ------------------------------------------------------------ to and fro
 
-    def go_to(self, step: int) -> None:
-        """Go to the state after `step` steps, bit for bit. Raises LabError."""
+    def go_to(self, step: int, alive: Callable[[], None] = lambda: None) -> None:
+        """Go to the state after `step` steps, bit for bit. alive: called now and then. Raises
+        LabError."""
         self.seek(step)
         while self.step < step and self.forward(step - self.step):
-            pass
+            alive()
         if self.trouble is not None:
             raise LabError(self.trouble)
         self.take_up()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from microgpt.surgery import Component, Operation
 from playground.hooks.registry import Registry
 from playground.lab.fork import forked
 from playground.lab.protocol.film import FilmRow, has_row
@@ -25,6 +26,7 @@ from playground.lab.store.store import Store
 from playground.lab.store.transfer import export_run, import_run
 from tests.docs_helpers import ROOT
 from tests.lab.record.test_recording import House, walk, written
+from tests.lab.walks import state_of
 
 LEARNING_RATE = "optimizer.learning_rate"
 BEFORE = Path(__file__).parents[1] / "files_of_before" / "version-4.microgpt-run.gz"
@@ -165,6 +167,23 @@ def test_rows_that_a_kill_has_lost_are_written_when_the_run_is_opened_again(hous
     session.close()
     house.trained(130)
     assert film(house, 1) == film(house, 2)
+
+
+def test_what_was_done_to_the_weights_is_there_after_lost_rows_were_written_again(
+    house: House,
+) -> None:
+    session = house.open()
+    walk(session, 12)
+    session.surgeon.operate([Operation(Component("head", 0, 1))])
+    session.surgeon.hold([Operation(Component("neuron", 0, 3), (0.5,))])
+    before = state_of(session)
+    session.close()
+    with sqlite3.connect(house.path) as db:
+        db.execute("DELETE FROM film WHERE step > 0")
+    again = house.open(run=1)
+    assert again.camera.gaps(12) == [] and again.camera.rows.keys() > {0}
+    assert state_of(again) == before
+    again.close()
 
 
 def test_a_run_of_before_there_was_a_film_has_one_from_its_next_row_on(house: House) -> None:
