@@ -279,19 +279,29 @@ class Walk:
         self._history.engines[self._session.step] = full
 
     def _fork(self, rate: float) -> None:
-        """Fork the run at this step as the screen does, with another learning rate."""
-        session, step = self._session, self._session.step
+        """Fork the run at this step as the screen does, with another learning rate, and at times
+        with something done to the weights there and held from there on."""
+        session, step, dice = self._session, self._session.step, self._dice
         history, checkpoint = self._history.upto(step), session.checkpoint()
+        config = session.training.engine.config
+        done, held = (
+            random_operations(dice, config) if dice.random() < 0.4 else [] for _ in range(2)
+        )
         run = self._leave()
         if run is None:
             self._reopen(None)
             return
-        spec, start = forked(checkpoint, {RATE: rate})
+        spec, start = forked(checkpoint, {RATE: rate}, done, held or None)
         self._session = self._open(
             Open(spec, start, recording=Recording(str(self._store), parent=run, fork_step=step))
         )
         self._history, self._head = history, step
         self._history.rates[step] = rate
+        if done:
+            before = history.surgery.get(step, "")
+            history.surgery[step] = "; ".join(filter(None, (before, written(done))))
+        if held:
+            history.held[step] = written(held)
 
     def _written(self) -> None:
         """Wait until all is on disk. The first of two rounds may only make the row of the run."""
