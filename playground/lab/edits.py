@@ -174,8 +174,9 @@ class Edits:
         kept = len(operations_in(now.surgery_at(step)))
         gone = operations_in(self.surgery_at(step))[kept:]
         told = [done(gone)] if gone else []
-        if self.held_at(step) != now.held_at(step):
-            told += self.told_at(step, ("hold",))
+        was, again = self.held_at(step), now.held_at(step)
+        if was != again:
+            told.append(_held_words(was, again))
         return ", ".join(told)
 
     def words(self, edit: Edit) -> str:
@@ -189,13 +190,14 @@ class Edits:
                 return done(operations_in(str(edit.value)))
             case "hold":
                 before, now = self.held_at(edit.step - 1), str(edit.value)
-                if now == before:
-                    return ""
-                return (
-                    f"held: {held(operations_in(now))}"
-                    if now
-                    else f"released: {named(operations_in(before))}"
-                )
+                return "" if now == before else _held_words(now, before)
+
+
+def _held_words(now: str, before: str) -> str:
+    """That this is held from here on, and no more what was held before. Both: texts of edits."""
+    if now:
+        return f"held: {held(operations_in(now))}"
+    return f"released: {named(operations_in(before))}"
 
 
 def text_of(operations: Sequence[Operation]) -> str:

@@ -170,6 +170,25 @@ def test_edits_of_weights_are_told_in_words_and_what_was_taken_back_is_not() -> 
     assert edits.surgical and not Edits.of((surgery(5, ""), rate(5, 0.1))).surgical
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "words"),
+    [
+        ("", "head:0.1", "released: head 1 of layer 0"),
+        ("head:0.2", "head:0.1", "held: head 2 of layer 0 at 0"),
+        ("head:0.2", "", "held: head 2 of layer 0 at 0"),
+        ("head:0.2", "head:0.2", ""),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "head:0.2"])
+def test_a_change_of_what_is_held_is_taken_back_in_words_whatever_was_held_before(
+    before: str, was: str, now: str, words: str
+) -> None:
+    there, then = (Edits.of((hold(3, before), hold(8, one))) for one in (was, now))
+    assert there.taken_back(then, 8) == words
+    done = Edits.of((*there, surgery(8, "neuron:0.3")))
+    assert done.taken_back(then, 8).startswith("neuron 3 of layer 0 cut")
+
+
 def test_what_is_done_by_hand_lasts_as_the_fields_say(session: Session) -> None:
     session.go_to(5)
     config = session.training.engine.config
