@@ -13,7 +13,7 @@ from playground.testing.engines import CLAUSES
 from tests.testing import wrong_engines as wrong
 from tests.testing import wrong_manners as manners
 
-TRAINING = ("names-trajectory", "moved-in-mid-run")
+TRAINING = ("names-trajectory", "moved-in-mid-run", "weights-set-between-steps")
 NUMBERS = (
     "one-token-documents",
     "mean-over-all-tokens",
@@ -22,7 +22,11 @@ NUMBERS = (
     "losses-and-gradients",
     "larger-models",
 )
-TRAIN = ("train-is-single-steps", "train-stops-where-the-loss-is-not-finite")
+TRAIN = (
+    "train-is-single-steps",
+    "train-stops-where-the-loss-is-not-finite",
+    "weights-set-between-steps",
+)
 
 WRONG = [
     # (the engine, the check that is about its fault, checks that may notice it too)
@@ -63,7 +67,11 @@ WRONG = [
     (wrong.EndlessDecoder, "decoder-ends-with-the-block", ()),
     (wrong.TakesAnyId, "decoder-ends-with-the-block", ()),
     (wrong.OneBufferForLogits, "logits-are-a-new-list", ("decoders-do-not-disturb-each-other",)),
-    (wrong.SharesItsState, "state-is-copied", ("mean-over-all-tokens",)),
+    (
+        wrong.SharesItsState,
+        "state-is-copied",
+        ("mean-over-all-tokens", "weights-set-between-steps"),
+    ),
     (
         wrong.KeepsFloat32,
         "state-is-read-as-it-was-written",
@@ -88,6 +96,7 @@ WRONG = [
         "moved-in-mid-run",
         ("decoder-is-the-forward-pass", *NUMBERS, *TRAINING),
     ),
+    (wrong.UpdatesACopy, "weights-set-between-steps", ()),
     (wrong.LossesLeaveGradients, "losses-touch-nothing", ()),
     (
         wrong.EvaluatesOldWeights,
@@ -116,7 +125,7 @@ WRONG = [
     (manners.OneRateLate, "train-is-single-steps", TRAIN),
     (manners.OneStepLate, "train-is-single-steps", TRAIN),
     (manners.LossesOfTheFirstStep, "train-is-single-steps", TRAIN),
-    (manners.TrainsApart, "train-is-single-steps", ()),
+    (manners.TrainsApart, "train-is-single-steps", ("weights-set-between-steps",)),
     (manners.DecodesAsBefore, "train-is-single-steps", TRAIN),
     (manners.CountsOneStep, "train-is-single-steps", TRAIN),
     (manners.UpdatesAllTheSame, "train-stops-where-the-loss-is-not-finite", ()),

@@ -334,6 +334,26 @@ class ForgetsTheMoments(VectorEngine):
             super().write("first_moment", array("d", bytes(8 * len(values))))
 
 
+class UpdatesACopy(VectorEngine):
+    """Updates weights of its own, which hear of written ones only together with moments."""
+
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        super().__init__(config, optimizer, weights)
+        self.own = self.read("weights")
+
+    def write(self, kind: StateKind, values: array[float]) -> None:
+        super().write(kind, values)
+        if kind == "first_moment":
+            self.own = self.read("weights")
+
+    def adam_step(self, learning_rate: float, step: int) -> None:
+        super().write("weights", self.own)
+        super().adam_step(learning_rate, step)
+        self.own = self.read("weights")
+
+
 class TransposesWhatItKeeps(VectorEngine):
     """Consistent with itself, but not with `parameter_layout`: mlp_fc1 comes by columns."""
 

@@ -6,7 +6,7 @@ import random
 from array import array
 from functools import lru_cache
 
-from microgpt.engine import STATE_KINDS, StateKind
+from microgpt.engine import STATE_KINDS, BulkEngine, Engine, StateKind
 from microgpt.parameters import parameter_count
 from microgpt.scalar_engine import ScalarEngine
 from microgpt.vector_engine import VectorEngine
@@ -152,6 +152,48 @@ def moved_in_mid_run(subject: Subject) -> None:
         done += len(losses)
 
 
+_SET = range(0, _COUNT, 7)
+"""The places of the weights that are set by hand."""
+
+
+def _run_by_hand(engine: Engine) -> tuple[list[float], array[float]]:
+    """(losses, weights) of twelve steps, of which each third is followed by weights set by hand:
+    made by the two calls of a step, and every other one by `train` if the engine has it."""
+    first = engine.read("weights")
+    losses: list[float] = []
+    for step, batch in enumerate(_BATCHES[:12]):
+        if step % 2 and isinstance(engine, BulkEngine):
+            losses += engine.train(batch, [0.01], step).token_losses[0]
+        else:
+            losses += take_steps(engine, [batch], step)
+        if step % 3 == 0:
+            weights = engine.read("weights")
+            for place in _SET:
+                weights[place] = first[place]
+            engine.write("weights", weights)
+    return losses, engine.read("weights")
+
+
+@lru_cache(maxsize=1)
+def _whole_run_by_hand() -> tuple[list[float], array[float]]:
+    """The same in the scalar engine. The result is cached: do not change it."""
+    return _run_by_hand(Subject(ScalarEngine).make())
+
+
+@clause(
+    "weights-set-between-steps",
+    "a run some of whose weights are set between steps, and nothing else, goes on to 1e-9 as in the"
+    " scalar engine",
+)
+def weights_set_between_steps(subject: Subject) -> None:
+    """Puts every seventh weight back to its first value after each third step."""
+    losses, weights = _run_by_hand(subject.make())
+    expected, left = _whole_run_by_hand()
+    advice = "let the next step begin at the weights that write was given, moments as they are"
+    check_numbers("the losses of the steps", losses, expected, advice)
+    check_numbers("the weights afterwards", weights, left, advice)
+
+
 @clause(
     "losses-touch-nothing",
     "losses() gives the losses of loss_and_gradients to 1e-12 and leaves all state as it is;"
@@ -183,6 +225,7 @@ CLAUSES = (
     state_is_read_as_it_was_written,
     what_follows_depends_on_the_state_alone,
     state_is_copied,
+    weights_set_between_steps,
     losses_touch_nothing,
     moved_in_mid_run,
 )

@@ -1,5 +1,4 @@
-"""What a cut costs on held-out texts, computed once more with NumPy alone; and held weights in a
-run that this engine trains."""
+"""What a cut costs on held-out texts, computed once more with NumPy alone."""
 
 from __future__ import annotations
 
@@ -98,22 +97,3 @@ def test_a_difference_that_is_less_than_two_standard_errors_is_called_noise():
     for one in found:
         assert one.within_noise == (abs(one.delta) < 2 * one.error)
     assert any(one.within_noise for one in found)
-
-
-def test_a_held_run_of_many_steps_in_a_call_is_the_run_that_is_put_back_after_each_step():
-    spec = RunSpec.parse({"model": MODEL, "steps": 300, "engine": "numpy", "eval_every": 50})
-    held, by_hand = (Session.open(spec, load()) for _ in range(2))
-    for session in (held, by_hand):
-        session.go_to(20)
-    hold = [Operation(Component("head", 1, 0)), Operation(Component("position", index=2), (0.3,))]
-    held.surgeon.hold(hold)
-    by_hand.surgeon.operate(hold)
-    while held.step < 150:
-        assert held.advance(150 - held.step), held.trouble
-    for _ in range(130):
-        assert by_hand.advance(1)
-        by_hand.surgeon.operate(hold)
-    for kind in ("weights", "first_moment", "second_moment"):
-        ours, theirs = (one.training.engine.read(kind) for one in (held, by_hand))
-        assert ours.tobytes() == theirs.tobytes()
-    assert held.training.series.losses == by_hand.training.series.losses
