@@ -255,6 +255,11 @@ class Surgery:
         """The ranking, if it is of the run as it stands."""
         return self.ranked if self.ranked_at == moment(self._context.model) else None
 
+    @property
+    def ranking_now(self) -> bool:
+        """True while a ranking of the run as it stands is under way."""
+        return self.ranking.busy and self.ranking.began_at == moment(self._context.model)
+
     def rank(self) -> None:
         """Rank every part of the model as it stands."""
         self.ranked_so_far = []

@@ -190,9 +190,11 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
 
     @override
     def draw(self) -> None:
+        if not self.query(Bars) or not self.query("#picker-list"):
+            return  # the sheet is not composed yet, or is being taken down
         lines = self._described()
-        if not self.query(Bars) or len(lines) != len(self._lines):
-            return  # the chain is not listed yet, or the sheet is being taken down
+        if len(lines) != len(self._lines):
+            return  # the chain is not listed yet
         for place, line in enumerate(lines):
             if line != self._lines[place]:
                 self.picks.replace_option_prompt_at_index(place, line)

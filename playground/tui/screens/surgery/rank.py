@@ -29,6 +29,8 @@ KINDS: tuple[tuple[ComponentKind, str], ...] = (
 FIGURES = 17
 """Columns of a difference with its error."""
 NOISE = len("  within the noise")
+SHORTEST_BAR = 8
+"""Columns of the bar that tells how far the ranking is, at least."""
 
 
 class RankScreen(SheetDialog[Component | None]):
@@ -72,17 +74,20 @@ class RankScreen(SheetDialog[Component | None]):
         """The part under the cursor, which the cursor stays with while others are found; None for
         the dearest so far."""
         self._first = 0
+        self._goes_on = False
+        """True once a part is chosen: the ranking goes on while the person looks at it."""
 
     def body(self) -> Iterable[Widget]:
         yield Sheet(id="rank-sheet")
 
     def on_mount(self) -> None:
-        if self._surgery.ranked_now is None:
+        if self._surgery.ranked_now is None and not self._surgery.ranking_now:
             self._surgery.rank()
         self.draw()
 
     def on_unmount(self) -> None:
-        self._surgery.ranking.give_up()
+        if not self._goes_on:
+            self._surgery.ranking.give_up()
 
     # ------------------------------------------------------------ what is ranked
 
@@ -111,7 +116,7 @@ class RankScreen(SheetDialog[Component | None]):
             page.say(f"✗ {visible(trouble.title)}. {visible(trouble.message)}", "bad", most=6)
             return
         if (progress := ranking.progress) is not None:
-            self._so_far(page, progress)
+            so_far(page, progress, len(self._surgery.ranked_so_far))
         elif ranked is None:
             page.add(("r ranks the parts of the model as it stands", "muted"))
             return
@@ -129,15 +134,6 @@ class RankScreen(SheetDialog[Component | None]):
             self._line(page, place, part, one, scale)
         words = lines_words(min(shown, len(cuts)), self._first, len(cuts), "parts")
         page.add((words, "caution"))
-
-    def _so_far(self, page: Page, progress: Progress) -> None:
-        """How far the ranking is, in one line."""
-        done, total = len(self._surgery.ranked_so_far), progress.total
-        counted = f"so far {done:,} of {total:,} parts" if total else "so far no part"
-        rest = ": each is taken out and put in again"
-        bar = page.bar(done / total if total else 0.0, max(8, min(30, page.width - 75)))
-        page.add(("◌ ", "muted"), (counted, "strong"), (rest, "muted"), ("  ", "text"), *bar,
-                 ("  esc gives up", "muted"))  # fmt: skip
 
     def _head(self, page: Page, cuts: list[Cut]) -> None:
         ranked = self._surgery.ranked
@@ -212,6 +208,7 @@ class RankScreen(SheetDialog[Component | None]):
     def accept(self) -> None:
         cuts = self.cuts
         if cuts:
+            self._goes_on = True
             self.dismiss(cuts[min(self._at, len(cuts) - 1)][0])
 
     @on(Sheet.Pressed)
@@ -227,3 +224,16 @@ class RankScreen(SheetDialog[Component | None]):
 
         keys = [one for one in self.BINDINGS if isinstance(one, Binding)]
         self.app.push_screen(HelpScreen(keys, about=(self.HEADING, RANK)))
+
+
+def so_far(page: Page, progress: Progress, done: int) -> None:
+    """Draw how far the ranking is, in one line. done: the parts that are ranked."""
+    total = progress.total
+    counted = f"so far {done:,} of {total:,} parts" if total else "so far no part"
+    rest, out = ": each is taken out and put in again", "  esc gives up"
+    room = page.width - len(counted) - len(out) - len("◌   ")
+    if room < len(rest) + SHORTEST_BAR:
+        rest = ""
+    bar = page.bar(done / total if total else 0.0, max(SHORTEST_BAR, min(30, room - len(rest))))
+    page.add(("◌ ", "muted"), (counted, "strong"), (rest, "muted"), ("  ", "text"), *bar,
+             (out, "muted"))  # fmt: skip

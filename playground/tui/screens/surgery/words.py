@@ -26,7 +26,8 @@ RANK = (
     "texts cannot tell it from nothing. A figure below 0 means that the model is better without "
     "the part. The sum of two cuts is not the two together: what one head lost, another "
     "may do. While the ranking goes on, the parts that are done stand in their order so far. f "
-    "shows one kind alone, enter opens the sheet for a part. (Michel et al. 2019.)"
+    "shows one kind alone, enter opens the sheet for a part while the ranking goes on; there, r "
+    "comes back to it. esc gives the ranking up. (Michel et al. 2019.)"
 )
 
 PATCH = (

@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 
 from microgpt.surgery import Component, Operation
-from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.failures import Failure, Progress
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.screens.dialog import KeyLine
 from playground.tui.screens.help import HelpScreen
+from playground.tui.screens.inside.page import Page
 from playground.tui.screens.inside.screen import InsideScreen
 from playground.tui.screens.surgery.cut import CutSheet
 from playground.tui.screens.surgery.parts import existing, parts_at
 from playground.tui.screens.surgery.patch import PatchScreen
-from playground.tui.screens.surgery.rank import RankScreen
+from playground.tui.screens.surgery.rank import RankScreen, so_far
 from playground.tui.widgets.sheet import Sheet
 from tests.tui.monkey import press
 from tests.tui.test_explanations import missing
@@ -315,8 +316,23 @@ async def test_the_ranking_is_filtered_remembered_and_leads_to_a_part() -> None:
             gate.release()
         await until(lambda: "so far 11 of 29 parts" in words(app), 60)
         assert pinned[:20] in words(app), "the cursor stays with its part"
+        press(app, "enter")  # looks at the part, while the ranking goes on
+        await opened(app)
+        gate.release()
+        press(app, "r")
+        await opened(app, RankScreen)
+        await until(lambda: "so far 12 of 29 parts" in words(app), 60)
+        assert app.lab.begun.count("rank") == 2 and "rank" not in app.lab.given_up
         press(app, "escape")
         await until(lambda: "rank" in app.lab.given_up)
+
+
+@pytest.mark.parametrize("width", [56, 76, 90, 120])
+def test_how_to_give_a_ranking_up_is_told_in_whole_words(width: int) -> None:
+    page = Page(width, 12, False)
+    so_far(page, Progress("trying each part", 7, 93), 7)
+    line = "".join(text for text, _ in page.lines[0])
+    assert len(line) <= width and line.endswith("esc gives up") and "7 of 93 parts" in line
 
 
 @pytest.mark.parametrize("size", SIZES)
