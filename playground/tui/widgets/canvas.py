@@ -113,7 +113,8 @@ def draw(
 
     The label of a baseline stands in the line of text in which the baseline lies, and nowhere
     else. Of several baselines in one line the lowest, which is the hardest to reach, keeps its
-    label; the others are named beside it if there is room, the lower first.
+    label; the others stand beside it if there is room, the lower first, by their names alone if
+    there is no more.
     """
     canvas = Canvas(width, frame.height)
     for one in series:

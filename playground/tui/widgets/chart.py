@@ -386,7 +386,7 @@ class Chart(LineWidget, can_focus=True):
         else:
             ticks = linear_ticks(y0, y1, parts)
         texts = tick_texts(ticks)
-        written = [*texts, *(end for lane in lanes for end in lane.ends)]
+        written = [*texts, *(text for lane in lanes for text in lane.texts.values())]
         gutter = max(map(len, written), default=0) + 2 if width >= 20 else 0
         labels = [label_of(line) for line in self._baselines]
         room = width - gutter

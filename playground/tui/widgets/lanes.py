@@ -80,13 +80,17 @@ class LanePlot:
     y1: float
     lines: int
     """Lines of the whole lane, its headline included."""
+    level: float | None = None
+    """The value of a curve that has no other in sight, where the scale says nothing: it is written
+    at the curve instead."""
 
     @classmethod
     def of(cls, lane: Lane, span: tuple[float, float], columns: int, lines: int) -> LanePlot:
         """The lane at the scale that fits its values in sight; `span` is the first and last x."""
         found = plot.robust(lane.curve.envelope(*span, max(1, columns)), False)
         y0, y1 = plot.y_range([found] if found else [], [], False, 2 * lines)
-        return cls(lane, y0, y1, lines)
+        level = found[0] if found is not None and found[0] == found[1] else None
+        return cls(lane, y0, y1, lines, level)
 
     @property
     def _rows(self) -> int:
@@ -94,13 +98,16 @@ class LanePlot:
         return self.lines - 1 or 1
 
     @property
-    def ends(self) -> tuple[str, str]:
-        """The lower and the upper end of the scale in writing; empty for a single line of curve,
-        and for a curve without points."""
+    def texts(self) -> dict[int, str]:
+        """What stands at the axis, by line of the curve: both ends of the scale, or the one value
+        that the curve has; nothing for a single line, and for a curve without points."""
         if self._rows < 2 or not self.lane.curve:
-            return "", ""
+            return {}
+        if self.level is not None:
+            row = plot.Frame(0, 1, self.y0, self.y1, 1, self._rows).row(self.level)
+            return {} if row is None else {row: value_text(self.level)}
         low, high = tick_texts([self.y0, self.y1])
-        return low, high
+        return {0: high, self._rows - 1: low}
 
     def picture(
         self, above: plot.Frame, gutter: int, width: int, cursor: float | None
@@ -119,9 +126,9 @@ class LanePlot:
             for text, ink in head[:2]:
                 canvas.write(0, start, text, ink)
                 start += cell_len(text)
-        low, high = self.ends
+        texts = self.texts
         for row in range(self._rows):
-            text = high if row == 0 else low if row == self._rows - 1 else ""
+            text = texts.get(row, "")
             pieces = [(text.rjust(gutter - 2), "chart--tick")] if gutter else []
             pieces += [(" ┤" if text else " │", "chart--axis")] if gutter else []
             yield [*pieces, *canvas.runs(row)]

@@ -256,8 +256,8 @@ def place_labels(
 
     The first label stands where it covers no curve, as near to its place as can be, and is
     shortened if it has no such room. If even then it must cover a part of a curve, it covers the
-    oldest. The other labels stand beside it in short, and only where they cover nothing. Between
-    two labels is a gap.
+    oldest. The other labels stand beside it, whole or in short, and only where they cover nothing.
+    Between two labels is a gap.
     """
     width = len(busy)
     placed: list[tuple[int, str]] = []
@@ -265,7 +265,7 @@ def place_labels(
     for whole, short in wanted:
         drawn = list(accumulate(taken, initial=0))
         best: tuple[int, int, int, str] | None = None
-        for text in (short,) if placed else (whole, short):
+        for text in (whole, short):
             length = cell_len(text)
             if placed:
                 home = placed[0][0] - _APART - length
