@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playground.hooks.errors import one_line
 from playground.lab.store.errors import damaged, explained
-from playground.lab.store.rows import left_out, optimizer
+from playground.lab.store.rows import by_hand, left_out, optimizer
 from playground.lab.store.schema import (
     application_id_of,
     check_header,
@@ -133,6 +133,7 @@ def _connected(path: Path, create: bool, timeout: float) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         for name, count, function in (
             ("has", 2, has), ("left_out", 1, left_out), ("optimizer", 1, optimizer),
+            ("by_hand", 1, by_hand),
         ):  # fmt: skip
             connection.create_function(name, count, function, deterministic=True)
         if version_of(connection) == 0:

@@ -29,7 +29,7 @@ ALIASES = {
     "without": "left_out",
 }
 TEXTS = frozenset({"uid", "name", "note", "dataset", "tokenizer", "engine", "schedule", "status",
-                   "owner", "left_out", "optimizer"})  # fmt: skip
+                   "owner", "left_out", "optimizer", "by_hand"})  # fmt: skip
 AGES = frozenset({"created", "touched"})
 NULLABLE = frozenset({"parent", "fork_step", "loss", "heldout", "bits_per_character"})
 FRACTIONS = frozenset({"learning_rate", "loss", "heldout", "bits_per_character"})

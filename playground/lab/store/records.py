@@ -178,6 +178,9 @@ class RunRow:
     same tokens."""
     data_sha256: str = ""
     """The SHA-256 of the documents that the run learns from and holds out."""
+    by_hand: str = ""
+    """The first thing that was done to the weights by hand, in words, "head 2 of layer 0 cut"; ""
+    if nothing was."""
 
 
 @dataclass(frozen=True, slots=True)

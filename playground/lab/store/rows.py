@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from microgpt.config import PARTS
+from microgpt.surgery import done, operation_of, words_of
 from playground.lab.floats import as_bytes, check_pairs, floats_of
 from playground.lab.protocol.film import FilmRow, FilmText, has_row
 from playground.lab.protocol.probes import ProbeAnswers
@@ -28,6 +29,9 @@ _COMPUTED = {
     "left_out": f"left_out({_SPEC})",
     "optimizer": f"optimizer({_SPEC})",
     "data_sha256": "coalesce((SELECT data FROM details WHERE run = runs.id), '')",
+    # A text of operations may be a million characters long; its beginning names what is told.
+    "by_hand": "by_hand((SELECT field || ' ' || substr(value, 1, 200) FROM edits WHERE "
+    "run = runs.id AND field IN ('surgery', 'hold') AND value != '' ORDER BY step LIMIT 1))",
 }
 
 
@@ -92,6 +96,25 @@ def optimizer(spec: object) -> str:
         return "sgd" if json.loads(spec)["optimizer"]["name"] == "sgd" else "adam"
     except (ValueError, LookupError, TypeError):
         return "adam"
+
+
+@lru_cache(4096)
+def by_hand(edit: object) -> str:
+    """What an edit of the weights did, in words: its field and the beginning of its text, with a
+    blank between. "" for what is no such edit."""
+    if not isinstance(edit, str):
+        return ""
+    field, _, text = edit.partition(" ")
+    first, more, _ = text.partition("; ")
+    try:
+        name, _, numbers = first.partition("=")
+        several = "," in numbers
+        one = operation_of(name if several else first)
+        words = words_of(one.component)
+    except ValueError:
+        return ""
+    did = f"{words} held" if field == "hold" else f"{words} put in" if several else done([one])
+    return f"{did} and more" if more else did
 
 
 _WHOLE = f'"parts":{json.dumps(PARTS, separators=(",", ":"))}'

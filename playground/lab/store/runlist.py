@@ -133,6 +133,7 @@ SETTINGS: Mapping[str, Callable[[Any], str]] = {
     "dataset": str,
     "tokenizer": str,
     "left_out": lambda parts: f"without {parts}" if parts else "whole model",
+    "by_hand": lambda did: did or "nothing cut",
     "optimizer": {"adam": "Adam", "sgd": "SGD"}.__getitem__,
     "n_layer": lambda count: many(count, "layer"),
     "n_embd": "{} wide".format,

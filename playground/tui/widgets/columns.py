@@ -27,6 +27,11 @@ class Column:
     priority: int = 0
     """If not all columns have room, those of the lowest priority are left out first."""
     align: Align = "left"
+    wish: int = 0
+    """The cells that the column has before any column that is `extra` is shown."""
+    extra: bool = False
+    """True if the column gives way to the wishes of the others. Such columns have the lowest
+    priorities."""
     sortable: bool = True
     """True if a click on the title asks for another order."""
 
@@ -45,7 +50,8 @@ def share_out(columns: Sequence[Column], width: int) -> list[tuple[Column, int]]
     used = -GAP
     for i in ranked:
         needed = used + GAP + columns[i].width
-        if kept and needed > width:
+        wished = sum(max(0, columns[k].wish - columns[k].width) for k in kept)
+        if kept and needed + columns[i].extra * wished > width:
             break
         kept.add(i)
         used = needed

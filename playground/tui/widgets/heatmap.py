@@ -26,7 +26,8 @@ NEGATIVE = " ╌─═≡▤"
 """Six glyphs from 0 to the end of the scale, for each sign."""
 _CURSOR, _NONE = LEVELS, LEVELS + 1  # beyond the levels: the cursor, and no cell at all
 LARGEST = 4
-"""The most that cells are magnified, if there is room."""
+"""The most that cells are magnified, if there is room. Their height is magnified up to twice as
+much, which makes them square: a row in a line of half blocks is half as high as a cell is wide."""
 LABEL = 5
 """The most cells that the label of a row takes."""
 LEAP = 8
@@ -229,7 +230,7 @@ class HeatMap(LineWidget, can_focus=True):
         cell = self._cell_at(event)
         if cell is not None:
             other = (cell[0] + self._block[0], cell[1])
-            self.cursor = other if cell == self._cursor and not self.monochrome else cell
+            self.cursor = other if cell == self._cursor and self._lines_per_row < 1 else cell
 
     # -- picture -------------------------------------------------------------------------------
 
@@ -258,9 +259,7 @@ class HeatMap(LineWidget, can_focus=True):
             values = pool(values, rows, cols, *self._block)
             rows, cols = -(-rows // self._block[0]), -(-cols // self._block[1])
         # Whole cells, magnified as far as all of them stay in sight.
-        zoom = min(room // rows, width // (2 * cols), LARGEST)
-        zoom = max(1, zoom)
-        self._cell_width = 2 * zoom if 2 * cols <= width else 1
+        self._cell_width, zoom = _magnified(rows, cols, room, width, squared=not glyphs)
         self._lines_per_row *= zoom
         shown_rows, shown_cols = min(rows, room), min(cols, width // self._cell_width)
         row, col = self._cursor[0] // self._block[0], self._cursor[1] // self._block[1]
@@ -303,11 +302,8 @@ class HeatMap(LineWidget, can_focus=True):
             return 0
         wanted = 2 if self._widest <= 1 and self._lines_per_row < 1 else self._widest + 1
 
-        def cell(width: int) -> int:
-            zoom = max(1, min(room // rows, width // (2 * cols), LARGEST))
-            return 2 * zoom if 2 * cols <= width else 1
-
-        return wanted if cols <= width - wanted and cell(width) == cell(width - wanted) else 0
+        cells = {_magnified(rows, cols, room, wide, squared=True) for wide in (width, width - wanted)}
+        return wanted if cols <= width - wanted and len(cells) == 1 else 0
 
     def _line_labels(self, top: int, lines: int) -> list[str]:
         """The label beside each line of the map, whose first row is `top`."""
@@ -414,3 +410,11 @@ class HeatMap(LineWidget, can_focus=True):
         full = [f"{what} {at}–{at + n - 1} of {total}" for what, at, n, total in hidden]
         short = [f"{what[0]} {at}–{at + n - 1}/{total}" for what, at, n, total in hidden]
         return [", ".join(full), ", ".join(short), *short[:1]] if hidden else []
+
+
+def _magnified(rows: int, cols: int, room: int, width: int, *, squared: bool) -> tuple[int, int]:
+    """(columns of a cell, times that its height is magnified). room: rows that fit into the height
+    unmagnified. squared: cells may become as high as they are wide."""
+    across = max(1, min(room // rows, width // (2 * cols), LARGEST))
+    down = max(across, min(room // rows, 2 * across)) if squared else across
+    return (2 * across if 2 * cols <= width else 1), down

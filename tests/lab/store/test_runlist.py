@@ -9,6 +9,7 @@ import pytest
 
 from playground.lab.store import runlist
 from playground.lab.store.records import RunRow
+from playground.lab.store.rows import by_hand
 from playground.words import age, size
 
 ROW = RunRow(
@@ -120,6 +121,27 @@ def test_runs_without_a_name_are_told_by_what_is_unlike_in_them() -> None:
     assert told[4] == "2 layers, 32 wide, context 8"
     # One with the usual values says which these are, of what differs most often.
     assert told[1] == told[5] == told[6] == "1 layer, lr 0.01, seed 42"
+
+
+def test_a_fork_is_told_by_what_was_cut_in_it() -> None:
+    told = runlist.unlike([row(1), row(2, by_hand="head 2 of layer 0 cut"), row(3)])
+    assert told[2] == "head 2 of layer 0 cut"
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        ("surgery head:0.2", "head 2 of layer 0 cut"),
+        ("surgery weight:wte[4,1]=0.5; head:0.1", "wte[4,1] set to 0.5 and more"),
+        ("surgery head:0.2=" + "0.25, " * 30, "head 2 of layer 0 put in"),
+        ("hold matrix:wpe=0.0", "wpe held"),
+        ("surgery head:0.2=0.12345, 0.", "head 2 of layer 0 put in"),
+        ("surgery nonsense", ""),
+        (None, ""),
+    ],
+)
+def test_what_was_done_by_hand_in_words(edit: object, told: str) -> None:
+    assert by_hand(edit) == told
 
 
 def test_runs_that_are_alike_or_alone_are_told_by_nothing() -> None:

@@ -220,12 +220,20 @@ async def test_a_small_matrix_is_magnified_whole_cells_and_all_of_it_in_sight(st
     heatmap = HeatMap()
     async with stage(heatmap, (34, 10)) as app:
         heatmap.set_matrix([1.0, -1.0, 0.5, 0.0, 0.2, -0.3], 3, 2, 1.0)
-        # 3 rows fill 18 half lines up to 4 times, 2 columns 34 cells up to 4 times as well.
-        assert sum("▀" in line for line in app.lines) == 6
+        # 2 columns fill 34 cells up to 4 times, 3 rows 18 half lines up to twice as much.
+        assert sum("▀" in line for line in app.lines) == 9
         assert app.lines[0].count("▀") == 2 * 8
         await app.pilot.press("down", "right")
         assert heatmap.cursor == (1, 1)
         app.check_widths()
+
+
+async def test_cells_are_square_where_there_is_room(stage: Any) -> None:
+    heatmap = HeatMap()
+    async with stage(heatmap, (66, 50)) as app:
+        heatmap.set_matrix(ramp(16, 16), 16, 16, 1.0)
+        lines = sum("▀" in line for line in app.lines)
+        assert (app.lines[0].count("▀") / 16, lines / 16) == (4, 2), "a line is two cells high"
 
 
 @pytest.mark.parametrize(("size", "cols"), [((34, 9), 16), ((70, 60), 16), ((70, 60), 8)])
@@ -252,8 +260,8 @@ async def test_the_label_of_a_line_is_that_of_the_row_that_the_mouse_finds_there
     ("width", "cols", "labels", "begins"),
     [
         (33, 16, "abcdefghijklmnop", ["▀▀", "▀▀"]),
-        (34, 16, "abcdefghijklmnop", ["ab▀", "cd▀"]),
-        (21, 8, [f"to{row}" for row in range(16)], ["to0  ▀", "to2  ▀"]),
+        (34, 16, "abcdefghijklmnop", ["a ▀", "b ▀"]),
+        (21, 8, [f"to{row}" for row in range(16)], ["to0  ▀", "to1  ▀"]),
         (20, 8, [f"to{row}" for row in range(16)], ["▀▀", "▀▀"]),
     ],
 )

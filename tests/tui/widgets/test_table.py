@@ -282,5 +282,14 @@ def test_columns_take_no_more_than_there_is_and_none_below_its_least(
         assert used == width
 
 
+def test_a_name_is_whole_before_a_column_of_less_use_is_shown() -> None:
+    name = Column("name", "name", 10, 1, priority=9, wish=25)
+    columns = [name, Column("loss", "loss", 6, priority=8), Column("engine", "engine", 6, extra=True)]
+    assert [(one.name, cells) for one, cells in share_out(columns, 30)] == [
+        ("name", 22), ("loss", 6),
+    ]  # fmt: skip
+    assert [one.name for one, _ in share_out(columns, 41)] == ["name", "loss", "engine"]
+
+
 def test_the_most_important_column_is_cut_rather_than_left_out() -> None:
     assert share_out([LOSS, NAME], 4) == [(NAME, 4)]

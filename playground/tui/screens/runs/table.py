@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from dataclasses import replace
+from functools import cached_property
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -13,24 +15,32 @@ from playground.lab.store.records import RunRow
 from playground.lab.store.summaries import Overview
 from playground.tui.widgets.columns import Column
 from playground.tui.widgets.table import Cell, Heading, RowList, Tone
+from playground.widths import cell_len
 from playground.words import age, number
 
 COLUMNS = (
     Column("id", "no", 3, priority=10, align="right"),
-    Column("name", "name", 14, weight=3, priority=9),
-    Column("dataset", "data set", 9, weight=1, priority=3),
-    Column("parameters", "model", 15, priority=1),
+    Column("name", "name", 14, weight=1, priority=9),
+    Column("dataset", "data set", 8, priority=3),
+    Column("parameters", "model", 15, priority=1, extra=True),
     Column("learning_rate", "lr", 6, priority=7, align="right"),
-    Column("engine", "engine", 7, weight=0.5, priority=2),
+    Column("engine", "engine", 6, priority=2, extra=True),
     Column("step", "step", 11, priority=6, align="right"),
     Column("loss", "loss", 6, priority=8, align="right"),
     Column("heldout", "held out", 8, priority=4, align="right"),
-    Column("bits_per_character", "bits/char", 9, priority=0, align="right"),
+    Column("bits_per_character", "bits/char", 9, priority=0, align="right",
+           extra=True),
     Column("touched", "age", 6, priority=5, align="right"),
-    Column("status", "state", 19, priority=9),
+    Column("status", "state", 10, priority=9),
 )
-"""Each column has the name of the field of RunRow that it is sorted by."""
-WIDEST_NUMBER = 3
+"""Each column has the name of the field of RunRow that it is sorted by. The name of a run takes the
+room that the others leave."""
+GROWING = {"dataset": 16, "engine": 12, "status": 19}
+"""Columns that are as wide as the longest of their words, and the most cells of each."""
+LONGEST_NAME = 40
+"""Cells that a name has before the columns of the least use are shown."""
+WIDEST = 19
+"""Cells of the largest number of a run."""
 SMALL_FIRST = frozenset(
     {"name", "dataset", "engine", "loss", "heldout", "bits_per_character", "status"}
 )
@@ -88,12 +98,23 @@ class Table:
         self.now = time.time()
         self._unlike = runlist.unlike(self.overview.rows)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """COLUMNS, the first as wide as the largest number."""
-        number = COLUMNS[0]
-        width = max(number.width, len(str(max(self.rows, default=0))))
-        return (Column(number.name, number.title, width, 0, number.priority, "right"), *COLUMNS[1:])
+        """COLUMNS, the first as wide as the largest number, and those of GROWING as their words;
+        the names wish to be whole."""
+
+        def longest(column: Column) -> int:
+            return max((cell_len(self.cell(key, column).text) for key in self.rows), default=0)
+
+        found = []
+        for one in COLUMNS:
+            if one.name == "name":
+                one = replace(one, wish=min(LONGEST_NAME, longest(one)))
+            elif one.name == "id" or one.name in GROWING:
+                most = GROWING.get(one.name, WIDEST)
+                one = replace(one, width=max(one.width, min(most, longest(one))))
+            found.append(one)
+        return tuple(found)
 
     def standing(self, row: RunRow) -> runlist.Standing:
         """Whether a run is running, finished, failed or interrupted, in words with a sign."""

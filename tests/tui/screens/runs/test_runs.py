@@ -128,7 +128,7 @@ async def test_each_run_stands_in_a_line_forks_below_their_parents(shown: Screen
         titles, *rows = listed(pilot)
         assert titles.split() == [
             "no", "name", "data", "set", "model", "lr", "engine", "step", "loss", "held", "out",
-            "age", "▼", "state",
+            "bits/char", "age", "▼", "state",
         ]  # fmt: skip
         first = next(row for row in rows if " first " in row)
         for part in ("names", "L1 W16 H4 C16", "0.01", "vector", "30/1,000", "2.500", "2.250",
