@@ -44,7 +44,7 @@ RATE = 0.03
 PROBES = ProbeSet(("an", "ma", "jo"), seed=0, every=100)
 AGES = {1: 40, 2: 12, 3: 12, 4: 1500, 5: 4400}
 """By run, how many minutes ago it was touched last."""
-WAIT = 60.0
+WAIT = 240.0
 """Seconds of waiting after which something is wrong."""
 
 

@@ -49,12 +49,25 @@ class Dimmed:
             yield Segment(text, (style or RichStyle.null()) + DIM, control)
 
 
+class Once:
+    """A renderable that is rendered once, however often it is drawn."""
+
+    def __init__(self, drawn: RenderableType) -> None:
+        self._drawn = drawn
+        self._segments: list[Segment] = []
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if not self._segments:
+            self._segments = list(console.render(self._drawn, options))
+        yield from self._segments
+
+
 Result = TypeVar("Result")
 SETTLED = 0.05
 """Seconds within which changes behind a dialog are painted together."""
-OPENING = 0.2
-"""Seconds in which a dialog paints itself, and with it all that lies behind. Textual lays out anew
-what lies behind meanwhile, as it was; real changes are drawn later than that."""
+OPENING = 0.5
+"""Seconds in which a dialog that opens paints itself a few times, with what lies behind as it is
+drawn first."""
 DIM = RichStyle(dim=True, bold=False)
 
 MUTED = "$foreground 60%"
@@ -250,6 +263,8 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
     """Paints what lies behind once its changes have settled."""
     _opened = math.inf
     """When the dialog had its parts."""
+    _laid_anew = False
+    """True once Textual has laid out anew what lies behind, as it does for a dialog that opens."""
 
     @override
     def refresh(self, *regions: Region, **options: bool) -> Self:
@@ -258,21 +273,37 @@ class Dialog(AnswersOnce[Result], ModalScreen[Result], Generic[Result]):
         each."""
         if not regions:
             return super().refresh(**options)
-        if self._settling is None and self.is_running and monotonic() > self._opened + OPENING:
+        if not self.is_running or self._opened == math.inf:
+            return self
+        if not self._laid_anew and regions[0].size == self.app.size:
+            self._laid_anew = True  # laid out, as it was: there is nothing to paint
+        elif self._settling is None:
             self._settling = self.set_timer(SETTLED, self._paint_behind)
         return self
 
     def _paint_behind(self) -> None:
-        self._settling = None
+        self._settling = self._behind = None
         super().refresh()
+
+    _behind: tuple[Size, Once] | None = None
+    """What lies behind as it was drawn while the dialog opens, and the terminal's size then."""
 
     @override
     def render(self) -> Any:
-        """What lies behind, dim; where the colours are the terminal's own, by the letters."""
+        """What lies behind, dim; where the colours are the terminal's own, by the letters.
+
+        Textual paints a screen that opens three times, as its parts find their places. What lies
+        behind is the same picture each time, and is drawn once.
+        """
+        opens = monotonic() <= self._opened + OPENING
+        if opens and self._behind is not None and self._behind[0] == self.app.size:
+            return self._behind[1]
         below = super().render()
-        if isinstance(below, BackgroundScreen) and self.app.native_ansi_color:
-            return Dimmed(below)
-        return below
+        if not isinstance(below, BackgroundScreen):
+            return below
+        drawn = Dimmed(below) if self.app.native_ansi_color else below
+        self._behind = (self.app.size, Once(drawn)) if opens else None
+        return self._behind[1] if self._behind is not None else drawn
 
     def compose(self) -> ComposeResult:
         self._fit()

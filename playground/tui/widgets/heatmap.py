@@ -302,7 +302,9 @@ class HeatMap(LineWidget, can_focus=True):
             return 0
         wanted = 2 if self._widest <= 1 and self._lines_per_row < 1 else self._widest + 1
 
-        cells = {_magnified(rows, cols, room, wide, squared=True) for wide in (width, width - wanted)}
+        cells = {
+            _magnified(rows, cols, room, wide, squared=True) for wide in (width, width - wanted)
+        }
         return wanted if cols <= width - wanted and len(cells) == 1 else 0
 
     def _line_labels(self, top: int, lines: int) -> list[str]:

@@ -284,7 +284,11 @@ def test_columns_take_no_more_than_there_is_and_none_below_its_least(
 
 def test_a_name_is_whole_before_a_column_of_less_use_is_shown() -> None:
     name = Column("name", "name", 10, 1, priority=9, wish=25)
-    columns = [name, Column("loss", "loss", 6, priority=8), Column("engine", "engine", 6, extra=True)]
+    columns = [
+        name,
+        Column("loss", "loss", 6, priority=8),
+        Column("engine", "engine", 6, extra=True),
+    ]
     assert [(one.name, cells) for one, cells in share_out(columns, 30)] == [
         ("name", 22), ("loss", 6),
     ]  # fmt: skip

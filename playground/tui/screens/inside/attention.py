@@ -97,6 +97,7 @@ class AttentionView(ViewPage):
             sums.draw(listed)
             heads = page.part(page.width - LIST - 3)
             self._heads(heads, inside, state, reading, scale)
+            heads.shrink()
             page.beside([heads, listed], gap=3)
             return
         foot = page.part(page.width, 6)

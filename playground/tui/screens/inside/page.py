@@ -24,6 +24,8 @@ EASE = 0.6
 """The power that raises small fractions: see `eased`."""
 _DENSE = {level: DENSE[-(-level * 4 // SHADES)] for level in range(SHADES + 1)} | {NAN: "?"}
 _BLANK = dict.fromkeys(range(SHADES + 1), " ") | {NAN: "?"}
+WIDEST_CELL = 4
+"""The most columns of a number in a strip."""
 _SIGNS = [("?" if level == HOLE else " ", glyph_of(level)) for level in range(LEVELS)]
 """By level: what stands in a cell with colours, and without."""
 
@@ -71,6 +73,10 @@ class Page:
             Hit(hit.row + top, hit.start, hit.end, hit.what, hit.each) for hit in other.hits
         ]
         self.lines += other.lines
+
+    def shrink(self) -> None:
+        """Be as wide as the widest line, so that what is laid beside the page stands near it."""
+        self.width = max(map(width_of, self.lines), default=1)
 
     def beside(self, parts: Sequence[Page], gap: int = 2) -> None:
         """Lay pages below, side by side."""
@@ -124,11 +130,11 @@ class Page:
 
     def strip_plan(self, count: int, width: int) -> tuple[int, int]:
         """The columns of a cell of a strip, and how many of so many numbers have room."""
-        cell = 2 if 2 * count <= width else 1
+        cell = max(1, min(WIDEST_CELL, width // max(1, count)))
         return cell, count if cell * count <= width else max(1, width - 6)
 
     def strip(self, values: Sequence[float], scale: float, width: int, chosen: int = -1) -> Line:
-        """Numbers as a strip of cells, one or two columns each; what has no room is counted.
+        """Numbers as a strip of cells, up to WIDEST_CELL columns each; what has no room is counted.
 
         chosen: the number that is marked; -1 for none.
         """

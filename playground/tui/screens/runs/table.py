@@ -28,8 +28,7 @@ COLUMNS = (
     Column("step", "step", 11, priority=6, align="right"),
     Column("loss", "loss", 6, priority=8, align="right"),
     Column("heldout", "held out", 8, priority=4, align="right"),
-    Column("bits_per_character", "bits/char", 9, priority=0, align="right",
-           extra=True),
+    Column("bits_per_character", "bits/char", 9, priority=0, align="right", extra=True),
     Column("touched", "age", 6, priority=5, align="right"),
     Column("status", "state", 10, priority=9),
 )

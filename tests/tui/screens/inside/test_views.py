@@ -512,10 +512,24 @@ def test_every_view_fits_every_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_has_no_room_is_said() -> None:
     inside = Bench((80, 24), text="charlottecharlotte", steps=0, n_embd=32)
-    assert re.search(r"stages 0–\d+ of 2\d", inside.words())
+    assert re.search(r"stages 1–\d+ of 2\d", inside.words())
     inside.press("2")
     assert re.search(r"positions \d+–15 of 16", inside.words())
     inside.press("4")
-    assert re.search(r"parts 0–\d+ of \d\d", inside.words())
+    assert re.search(r"parts 1–\d+ of \d\d", inside.words())
     inside.press("5")
     assert re.search(r"neurons 0–\d+ of 128", inside.words())
+
+
+def test_cells_of_a_strip_are_as_wide_as_there_is_room_for() -> None:
+    page = Page(160, 10)
+    assert [page.strip_plan(count, 150) for count in (7, 27, 64, 100, 300)] == [
+        (4, 7), (4, 27), (2, 64), (1, 100), (1, 144),
+    ]  # fmt: skip
+
+
+def test_the_reading_of_attention_stands_beside_the_heads() -> None:
+    inside = Bench((200, 60), text="elleah")
+    inside.press("2")
+    title = next(line for line in inside.words().split("\n") if "at position" in line)
+    assert title.index("head 0 at position") < 100
