@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 from itertools import pairwise
 from unittest import mock
+
+from rich.segment import Segment
+from textual.color import Color
+from textual.renderables.background_screen import BackgroundScreen
 
 from playground.tui.app import PlaygroundApp
 from playground.tui.control.frames import BEHIND_PER_SECOND
@@ -39,6 +44,23 @@ async def test_the_step_behind_a_dialog_is_the_one_that_the_run_is_at() -> None:
                 await asyncio.sleep(0.02)
         waits = [later - sooner for sooner, later in pairwise(draws)]
         assert min(waits) > 0.8 / BEHIND_PER_SECOND
+
+
+async def test_what_lies_behind_a_dialog_that_opens_is_drawn_once() -> None:
+    drawn: list[object] = []
+    process = BackgroundScreen.process_segments
+
+    def counted(segments: Iterable[Segment], color: Color) -> Iterable[Segment]:
+        drawn.append(color)
+        return process(segments, color)
+
+    async with playing() as (app, pilot):
+        with mock.patch.object(BackgroundScreen, "process_segments", staticmethod(counted)):
+            await pilot.press("h")
+            await seen(pilot, lambda: app.screen is not app.main and bool(drawn))
+            await pilot.pause()
+        assert len(drawn) == 1
+        assert "Settings" in app.export_screenshot() and "Loss" in app.export_screenshot()
 
 
 async def test_nothing_is_drawn_behind_a_dialog_between_two_quick_keys() -> None:

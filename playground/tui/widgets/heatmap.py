@@ -416,7 +416,10 @@ class HeatMap(LineWidget, can_focus=True):
 
 def _magnified(rows: int, cols: int, room: int, width: int, *, squared: bool) -> tuple[int, int]:
     """(columns of a cell, times that its height is magnified). room: rows that fit into the height
-    unmagnified. squared: cells may become as high as they are wide."""
-    across = max(1, min(room // rows, width // (2 * cols), LARGEST))
-    down = max(across, min(room // rows, 2 * across)) if squared else across
+    unmagnified. squared: rows are half a line high, and may become as high as cells are wide; or
+    else they are a line high, and cells may become twice as wide as they are high."""
+    most = max(1, min(width // (2 * cols), LARGEST))
+    both = max(1, min(room // rows, most))
+    across = both if squared else min(most, 2 * both)
+    down = max(both, min(room // rows, 2 * both)) if squared else both
     return (2 * across if 2 * cols <= width else 1), down

@@ -93,6 +93,7 @@ class RunDetail(Vertical):
         self._outline = self._about = None
         self._curves = Curves(overlay, view)
         chart = self.query_one(Chart)
+        chart.display = True
         chart.unit = TITLES[view.axis] if view.axis != "steps" else ""
         chart.set_data(self._curves.series())
         title = f"{many(len(overlay.runs))} over each other"
@@ -129,6 +130,7 @@ class RunDetail(Vertical):
     def _draw_chart(self) -> None:
         self._curves = None
         self.query_one(Chart).unit = ""
+        self.query_one(Chart).display = self._outline is not None
         series: list[Series] = []
         if self._outline is not None:
             line = self._outline

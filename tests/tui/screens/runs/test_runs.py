@@ -179,6 +179,7 @@ async def test_where_nothing_fits_that_is_said(shown: Screen) -> None:
         await settled(pilot, "slash")
         await typed(pilot, "nowhere")
         assert "No run fits" in listed(pilot)[1]
+        assert not pilot.app.screen.query_one("#run-chart").display, "no run, no losses"
         await settled(pilot, "enter", "enter", "f", "n", "x", "delete")
         assert isinstance(pilot.app.screen, RunsScreen), "there is nothing to do it with"
 
