@@ -122,3 +122,10 @@ async def test_the_strategies_are_shown_while_one_is_chosen(size: tuple[int, int
         await until(lambda: sheet(app).in_list and not strategies.region.height)
         press(app, "escape")
         await until(lambda: app.screen is app.main)
+
+
+async def test_chances_that_come_while_the_sheet_is_taken_down_do_no_harm() -> None:
+    async with playing() as (app, _):
+        await opened(app)
+        await sheet(app).picks.remove()
+        sheet(app).draw()
