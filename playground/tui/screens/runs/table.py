@@ -29,14 +29,14 @@ COLUMNS = (
     Column("loss", "loss", 6, priority=8, align="right"),
     Column("heldout", "held out", 8, priority=4, align="right"),
     Column("bits_per_character", "bits/char", 9, priority=0, align="right", extra=True),
-    Column("touched", "age", 6, priority=5, align="right"),
+    Column("touched", "age", 6, priority=5, align="right", extra=True),
     Column("status", "state", 10, priority=9),
 )
 """Each column has the name of the field of RunRow that it is sorted by. The name of a run takes the
 room that the others leave."""
 GROWING = {"dataset": 16, "engine": 12, "status": 19}
 """Columns that are as wide as the longest of their words, and the most cells of each."""
-LONGEST_NAME = 40
+LONGEST_NAME = 32
 """Cells that a name has before the columns of the least use are shown."""
 WIDEST = 19
 """Cells of the largest number of a run."""
