@@ -187,7 +187,7 @@ async def test_numbers_are_opened_by_clicks_and_weights_in_parameters() -> None:
         await inside.press("1", "end")
         lines = inside.words().split("\n")
         row = next(k for k, line in enumerate(lines) if " x_mid " in line)
-        offset = (1 + lines[row].index("(4)") + len("(27)  ") + 2, row)  # the second cell
+        offset = (1 + lines[row].index("(4)") + len("(27)  ") + 4, row)  # the second cell
         await inside.pilot.click("#inside-view", offset=offset)
         await inside.shows("o: x#3 layer 0 position 8 [1]")
         await inside.pilot.click("#inside-view", offset=offset)
