@@ -46,10 +46,19 @@ class Control:
 
 
 Kind = Literal[
-    "tokenizer", "dataset", "strategy", "engine", "schedule", "metric", "panel", "exporter"
+    "tokenizer",
+    "dataset",
+    "strategy",
+    "engine",
+    "schedule",
+    "metric",
+    "panel",
+    "exporter",
+    "lesson",
 ]
 KINDS: tuple[Kind, ...] = (
     "dataset", "tokenizer", "strategy", "engine", "schedule", "metric", "panel", "exporter",
+    "lesson",
 )  # fmt: skip
 
 HOOKS: dict[str, Kind] = {
@@ -61,6 +70,7 @@ HOOKS: dict[str, Kind] = {
     "microgpt_metrics": "metric",
     "microgpt_panels": "panel",
     "microgpt_exporters": "exporter",
+    "microgpt_lessons": "lesson",
 }
 """Every hook, and the kind of thing it contributes."""
 

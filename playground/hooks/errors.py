@@ -25,6 +25,7 @@ KIND_WORDS: dict[Kind, str] = {
     "metric": "metric",
     "panel": "panel",
     "exporter": "exporter",
+    "lesson": "lesson",
 }
 """The kinds as a person reads them."""
 

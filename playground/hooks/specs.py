@@ -13,6 +13,7 @@ from playground.api import (
     Dataset,
     Engine,
     Exporter,
+    Lesson,
     Metric,
     Panel,
     Schedule,
@@ -281,6 +282,50 @@ def microgpt_exporters() -> Iterable[Contribution[Exporter]]:
         def microgpt_exporters():
             yield Contribution(
                 name="loss-list", summary="the losses as a JSON list", factory=LossList
+            )
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def microgpt_lessons() -> Iterable[Contribution[Lesson]]:
+    """Lessons of the tour. The factory makes a `Lesson`: steps that tell, give a task, or ask for
+    a prediction, whose answer is computed from the run.
+
+    A complete plugin:
+
+        import math
+
+        from playground.api import Contribution, Do, Lesson, Number, Tell, hookimpl
+
+        def first_loss():
+            return Lesson(
+                title="The first loss",
+                minutes=2,
+                steps=[
+                    Tell("The loss says how surprised the model is by its text.", at="loss"),
+                    Number(
+                        "Nothing is learnt yet. How large will the first loss be, in nats?",
+                        answer=lambda facts: facts.losses[0],
+                        within=0.05,
+                        unit="nats",
+                        task="Press s to do the first step.",
+                        when=lambda facts: facts.step >= 1,
+                        why=lambda facts: "All tokens are about equally likely, so it is near "
+                        f"ln {len(facts.vocabulary)} = {math.log(len(facts.vocabulary)):.3f}.",
+                    ),
+                    Do(
+                        "Train until the loss is a tenth lower.",
+                        done=lambda facts: facts.losses[-1] < 0.9 * facts.losses[0],
+                        help="space trains and pauses.",
+                    ),
+                ],
+            )
+
+        @hookimpl
+        def microgpt_lessons():
+            yield Contribution(
+                name="first-loss", summary="how surprised a new model is", factory=first_loss
             )
     """
     raise NotImplementedError

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from microgpt.config import ABILITIES
-from playground.api import Contribution, Control, Knobs, controls
+from playground.api import Contribution, Control, Knobs, Lesson, controls
 from playground.catalog import Entry, Kind
 from playground.hooks import plain
 from playground.hooks.errors import describe, excerpt, one_line
@@ -27,6 +27,7 @@ METHODS: dict[Kind, tuple[str, ...]] = {
     "metric": (),
     "panel": ("render",),
     "exporter": ("export",),
+    "lesson": (),
 }
 """The methods that an object must have, by the protocols of playground.api. Attributes are not
 checked: a tokenizer may get its vocab_size only in `train`."""
@@ -195,6 +196,8 @@ def check_made(kind: Kind, made: object) -> str:
     if made is None:
         return "the factory gave nothing"
     what = f"what the factory gave ({plain.type_name(made)})"
+    if kind == "lesson" and type(made) is not Lesson:
+        return f"{what} is no Lesson"
     for method in METHODS[kind]:
         if not callable(getattr(made, method, None)):
             return f"{what} has no method {method!r}"

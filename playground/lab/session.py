@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from microgpt.surgery import Operation
+from microgpt.surgery import Component, Operation
 from playground.catalog import KnobValue
 from playground.hooks.errors import PluginError
 from playground.hooks.registry import Registry
@@ -40,6 +40,7 @@ from playground.lab.protocol.run import (
     SessionState,
 )
 from playground.lab.protocol.sampling import Links, Measuring, Preview, SampleBatch
+from playground.lab.protocol.surgery import Difference, Ranked, Trial, Tried
 from playground.lab.record.batches import UNWRITTEN
 from playground.lab.record.load import (
     Recalled,
@@ -71,6 +72,9 @@ if TYPE_CHECKING:
     from playground.lab.inside.look import Microscope
     from playground.lab.inside.replay import Replays
     from playground.lab.inside.surgeon import Surgeon
+    from playground.lab.inside.surgery import Work
+    from playground.lab.lessons.facts import FactMaker
+    from playground.lab.lessons.teacher import Teacher
     from playground.lab.protocol.step import StepReading
 
 
@@ -231,6 +235,9 @@ class Session:
         """Rows of the film that were written before the run was recorded."""
         self._sampling_trouble: Failure | None = None
         self._microscope: Microscope | None = None
+        self._facts: FactMaker | None = None
+        """Makes the facts of lessons; None as long as nobody takes one."""
+        self._teacher: Teacher | None = None
         self._surgeon: Surgeon | None = None
         self._replays: Replays | None = None
         self.training.before_edit = self._before_edit
@@ -538,6 +545,39 @@ class Session:
         return self._replays
 
     @property
+    def teacher(self) -> Teacher:
+        """What shows and judges the lessons."""
+        from playground.lab.lessons.facts import FactMaker
+        from playground.lab.lessons.teacher import Teacher
+
+        if self._teacher is None:
+            self._facts = FactMaker(
+                self._prepared,
+                self.training,
+                self.frames.text_anatomy,
+                lambda: self.texts.batches,
+                lambda: self.texts.sampler.sampling,
+            )
+            self._teacher = Teacher(self._registry, self._activity, self._facts)
+        return self._teacher
+
+    def trying(self, operations: Sequence[Trial], text: str | None) -> Work[Tried]:
+        """Try operations, as `Surgeon.trying` does."""
+        tried = yield from self.surgeon.trying(operations, text)
+        if self._facts is not None:
+            self._facts.witness.tried(operations, tried)
+        return tried
+
+    def ranking(
+        self, cuts: Sequence[Component], told: Callable[[Component, Difference], None]
+    ) -> Work[Ranked]:
+        """Rank components, as `Surgeon.ranking` does."""
+        ranked = yield from self.surgeon.ranking(cuts, told)
+        if self._facts is not None:
+            self._facts.witness.ranking(ranked)
+        return ranked
+
+    @property
     def influence(self) -> Influence:
         """What a prediction comes from."""
         from playground.lab.inside.influence import Influence
@@ -549,6 +589,8 @@ class Session:
     def frame(self, request: FrameRequest | None = None) -> Frame:
         """A picture of the session."""
         request = request or FrameRequest()
+        if self._facts is not None:
+            self._facts.witness.framed(request)
         frame = self.frames.frame(
             request,
             self.state,
@@ -568,6 +610,8 @@ class Session:
         if self._microscope is None:
             prepared = self._prepared
             self._microscope = Microscope(prepared.config, prepared.encoder, prepared.train)
+        if self._facts is not None:
+            self._facts.witness.looked(look)
         training = self.training
         weights = training.engine.read("weights")
         document = self._prepared.train[training.document] if look.text is None else ""

@@ -42,6 +42,7 @@ from playground.lab.protocol.commands import (
     Command,
     Edit,
     Export,
+    GetCard,
     GetCatalog,
     GetCheckpoint,
     GetCost,
@@ -50,10 +51,12 @@ from playground.lab.protocol.commands import (
     GetPart,
     GetPreview,
     GetProbes,
+    GetStep,
     GiveUp,
     GoTo,
     Hold,
     Influence,
+    Judge,
     LookInside,
     Observe,
     Open,
@@ -75,6 +78,7 @@ from playground.lab.protocol.failures import Done, Failure, LabError, Progress
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.influence import Cost, Influences, LeftOut
 from playground.lab.protocol.inside import Inside, Look
+from playground.lab.protocol.lessons import Given, GuideStep, Judged, LessonCard, LessonPlace
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.run import (
     Checkpoint,
@@ -329,6 +333,20 @@ class Lab:
     async def give_up(self, what: Surgical) -> None:
         """Give up the work of this kind that is under way."""
         await self.open_run.ask(GiveUp(what), Done)
+
+    # ------------------------------------------------------------ lessons
+
+    async def lesson(self, name: str) -> LessonCard:
+        """What a lesson is, by its name in the catalog."""
+        return await self.open_run.ask(GetCard(name), LessonCard)
+
+    async def lesson_step(self, place: LessonPlace) -> GuideStep:
+        """What a step of a lesson says, at this moment of the run."""
+        return await self.open_run.ask(GetStep(place), GuideStep)
+
+    async def judge(self, place: LessonPlace, given: Given | None) -> Judged:
+        """What comes of an answer; None to be shown it."""
+        return await self.open_run.ask(Judge(place, given), Judged)
 
     @contextlib.contextmanager
     def _given_up_with(self, what: Surgical) -> Iterator[None]:

@@ -13,6 +13,7 @@ from playground.lab.protocol.failures import Done, Failure
 from playground.lab.protocol.frames import Frame, FrameRequest
 from playground.lab.protocol.influence import Cost, Influences, LeftOut
 from playground.lab.protocol.inside import Inside, Look
+from playground.lab.protocol.lessons import Given, GuideStep, Judged, LessonCard, LessonPlace
 from playground.lab.protocol.observation import Observation, Part
 from playground.lab.protocol.probes import ProbeAnswers, ProbeSet, SkippedPrompt
 from playground.lab.protocol.run import Checkpoint, Recording, Reloaded, RunInfo, SavedPlugin
@@ -242,6 +243,29 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class GetCard:
+    """-> LessonCard"""
+
+    lesson: str
+
+
+@dataclass(frozen=True, slots=True)
+class GetStep:
+    """-> GuideStep: what a step of a lesson says, at this moment of the run."""
+
+    place: LessonPlace
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """-> Judged"""
+
+    place: LessonPlace
+    given: Given | None
+    """The answer; None to be shown it."""
+
+
+@dataclass(frozen=True, slots=True)
 class UseEngine:
     """Let another engine go on in the same state, as soon as the engine is made -> the Checkpoint
     that `then` asks for, after Progress while the engine is made. Training goes on meanwhile, and
@@ -329,11 +353,11 @@ class Close:
 Command = (
     Open | Advance | Run | Pause | GoTo | GetFrame | Observe | GetProbes | Sample | GetPreview
     | LookInside | Edit | Operate | Hold | Undo | GetHeld | GetPart | Try | Rank | Patch | Without
-    | Influence | GetCost | GiveUp | UseEngine | GetCheckpoint | Save | Export | GetCatalog | Reload
-    | Ping | Close
+    | Influence | GetCost | GiveUp | GetCard | GetStep | Judge | UseEngine | GetCheckpoint
+    | Save | Export | GetCatalog | Reload | Ping | Close
 )  # fmt: skip
 Reply = (
     Done | RunInfo | Frame | SampleBatch | Preview | ProbesState | Checkpoint | Catalog
     | Reloaded | Failure | Inside | Held | Operation | Tried | Ranked | Patching | LeftOut
-    | Influences | Cost | Pong
+    | Influences | Cost | LessonCard | GuideStep | Judged | Pong
 )  # fmt: skip

@@ -302,12 +302,12 @@ class FrameMaker:
                 token_losses=shown.losses if shown else (),
                 shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
                 read=lambda kind: training.engine.read(kind),
-                anatomy=self._anatomy,
+                anatomy=self.text_anatomy,
             )
 
         return facts
 
-    def _anatomy(self, text: str | None) -> TextAnatomy:
+    def text_anatomy(self, text: str | None) -> TextAnatomy:
         """The text inside the model as it is now, or the present document for None. A new object at
         each call. Raises UnknownTextError, PluginError."""
         training, prepared = self._training, self._prepared

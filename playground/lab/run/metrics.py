@@ -189,12 +189,7 @@ class Measurer:
         """Measure a batch of texts, unless a batch of the same step was measured before."""
         if not batch.texts:
             return
-        facts = SampleFacts(
-            step=batch.step,
-            texts=tuple(text.text for text in batch.texts),
-            in_data=tuple(text.in_data for text in batch.texts),
-            recited=tuple(text.recited for text in batch.texts),
-        )
+        facts = sample_facts(batch)
         for one in self._due(batch.step, series):
             if one.of_samples is not None:
                 with self._switching_off(one):
@@ -262,3 +257,13 @@ def label_of(name: str, entry: Entry, options: dict[str, Any]) -> str:
 
 def _refused(message: str, problems: dict[str, str]) -> LabError:
     return LabError(Failure(_CANNOT_BE, message, problems=problems))
+
+
+def sample_facts(batch: SampleBatch) -> SampleFacts:
+    """A batch of samples, as a plugin sees it."""
+    return SampleFacts(
+        step=batch.step,
+        texts=tuple(text.text for text in batch.texts),
+        in_data=tuple(text.in_data for text in batch.texts),
+        recited=tuple(text.recited for text in batch.texts),
+    )

@@ -21,6 +21,7 @@ from playground.lab.protocol.commands import (
     Command,
     Edit,
     Export,
+    GetCard,
     GetCatalog,
     GetCheckpoint,
     GetCost,
@@ -29,10 +30,12 @@ from playground.lab.protocol.commands import (
     GetPart,
     GetPreview,
     GetProbes,
+    GetStep,
     GiveUp,
     GoTo,
     Hold,
     Influence,
+    Judge,
     LookInside,
     Observe,
     Open,
@@ -155,7 +158,7 @@ class Service:
                 self._surgeon.part_at(command.component, command.step),
             ),
             Try: lambda request, command: self._begin_job(
-                request, "try", "trying", self._surgeon.trying(command.operations, command.text)
+                request, "try", "trying", self._get().trying(command.operations, command.text)
             ),
             Rank: self._rank,
             Patch: lambda request, command: self._begin_job(
@@ -172,6 +175,9 @@ class Service:
             ),
             GetCost: lambda _, command: self._get().influence.cost(command.step, command.to),
             GiveUp: self._give_up,
+            GetCard: lambda _, command: self._get().teacher.card(command.lesson),
+            GetStep: lambda _, command: self._get().teacher.step(command.place),
+            Judge: lambda _, command: self._get().teacher.judge(command.place, command.given),
             UseEngine: self._use_engine,
             _EngineMade: self._engine_made,
             _Recorded: self._recorded,
@@ -308,7 +314,7 @@ class Service:
             found.clear()
             return told
 
-        work = self._surgeon.ranking(command.cuts, lambda *one: found.append(one))
+        work = self._get().ranking(command.cuts, lambda *one: found.append(one))
         self._begin_job(request, "rank", "trying each part", work, progress)
 
     def _drop(self, kind: Surgical) -> None:
