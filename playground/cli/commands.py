@@ -104,6 +104,47 @@ def play(
     )
 
 
+@cli.command(context_settings=CONTEXT)
+@click.argument("lesson", required=False, default="", shell_complete=completion.names("lesson"))
+@option("--data", "file", section="Lesson", type=PATH, metavar="FILE",
+        help="A text file of your own, instead of the names.")  # fmt: skip
+@option("--seed", section="Lesson", type=click.IntRange(-(2**63), 2**63 - 1), metavar="N",
+        help="The seed of the lesson's run (42).")  # fmt: skip
+@option("--teach", is_flag=True, section="Lesson",
+        help="On a projector: slow motion, one panel, choices hidden until a key.")  # fmt: skip
+@option("--report", is_flag=True, section="Results",
+        help="Print what was learnt so far, and open nothing.")  # fmt: skip
+@option("--json", "as_json", is_flag=True, section="Results", help="The report as JSON.")
+@option("--no-record", section="Lesson", is_flag=True,
+        help="Keep no record of the lesson's run; your place and answers are kept.")  # fmt: skip
+@option("--theme", metavar="NAME", help="Colours: microgpt-dark, microgpt-light, nord, ...")
+@plugin_options
+def tour(
+    lesson: str,
+    sources: PluginSources,
+    file: Path | None,
+    seed: int | None,
+    teach: bool,
+    report: bool,
+    as_json: bool,
+    no_record: bool,
+    theme: str | None,
+) -> int:
+    """Take a lesson in the playground itself, on a run of its own.
+
+    LESSON is one of those that `microgpt-play lessons` lists; without it you choose one. The
+    lesson goes on where you left it. Nothing of your own runs is touched.
+    """
+    if report or as_json:
+        from playground.cli.tour_report import print_report
+
+        return print_report(sources, as_json=as_json)
+    from playground.cli.play import open_playground
+
+    said = changes(file, {"seed": seed})
+    return open_playground(said, sources, record=not no_record, theme=theme, tour=(lesson, teach))
+
+
 @cli.command(context_settings=CONTEXT, epilog=_RUN_KNOBS)
 @click.argument("file", required=False, type=PATH)
 @run_options

@@ -57,6 +57,7 @@ def open_playground(
     probes: Path | None = None,
     changes: Mapping[str, Any] | None = None,
     notify: Notify | None = None,
+    tour: tuple[str, bool] | None = None,
 ) -> int:
     """Run the playground until it is left; returns the exit code.
 
@@ -68,6 +69,8 @@ def open_playground(
     probes: a file of prompts to ask again and again.
     changes: settings with which the checkpoint or the recorded run goes on, by dotted field.
     notify: how the end of a run is told; as the person chose last, if not given.
+    tour: (a lesson, "" to choose one; whether a teacher shows it): the tour, whose runs begin with
+    the data set and the seed in `said`.
     Raises click.BadParameter, LabError.
     """
     reason = why_no_screen()
@@ -94,7 +97,7 @@ def open_playground(
         from playground.cli.runs.list import find_run
 
         run = find_run(store, recorded)
-    spec, sampling, later = _asked(said, strategies, sources)
+    spec, sampling, later = _asked({} if tour is not None else said, strategies, sources)
     if saved is not None:
         spec, sampling = saved.spec, sampling or saved.sampling
         if changes:
@@ -103,9 +106,11 @@ def open_playground(
     try:
         # From here on the worker loads on one core and Textual on the other.
         from playground.lab.client.lab import Lab
-        from playground.tui.app import PlaygroundApp
+        from playground.lab.paths import tour_store
+        from playground.tui.app import PlaygroundApp, TourWanted
         from playground.tui.quit import sure_leaving
 
+        kept_lessons = tour_store() if record else None
         app = PlaygroundApp(
             lambda listener: Lab(sources, listener=listener, prewarmed=worker, store=kept),
             spec,
@@ -121,6 +126,13 @@ def open_playground(
             plugins=plugin_words(sources),
             welcome=True,
             leave_surely=sure_leaving(lambda: app.caption.window.shown),
+            tour_lab=lambda listener: Lab(
+                sources,
+                listener=listener,
+                prewarmed=worker if tour is not None else None,
+                store=kept_lessons,
+            ),
+            tour=TourWanted(tour[0], dict(said), tour[1]) if tour is not None else None,
         )
         if theme is not None and theme not in app.available_themes:
             there = ", ".join(sorted(app.available_themes))

@@ -88,6 +88,16 @@ def store_file() -> Path:
     return data_folder() / "runs.sqlite"
 
 
+def tour_store() -> Path:
+    """The file of the runs of lessons, which are nobody's own runs; a store like the other."""
+    return data_folder() / "tour.sqlite"
+
+
+def tour_journal() -> Path:
+    """The file of what a learner did in the tour; see playground.lab.store.journal."""
+    return data_folder() / "tour.jsonl"
+
+
 def is_store(path: Path) -> bool:
     """True if `path` is the store, which nothing may overwrite."""
     with contextlib.suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,27 +19,33 @@ from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widget import AwaitMount
+from textual.widgets import Input
 from typing_extensions import override
 
 from playground.catalog import KnobValue
 from playground.lab.client.events import LabEvent
+from playground.lab.paths import tour_store
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.probes import ProbeSet
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Sampling
+from playground.lab.store.journal import Journal
 from playground.lab.store.preferences import Preferences
 from playground.tui import warming
 from playground.tui.caption import Caption, in_window
 from playground.tui.control.context import Remark
 from playground.tui.control.controller import Controller
 from playground.tui.control.frames import BEHIND_PER_SECOND, FRAMES_PER_SECOND
+from playground.tui.control.tour import Lessons
 from playground.tui.copying import Copying
+from playground.tui.desk import Desk, LabFactory
 from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
 from playground.tui.key_order import OrderedApp, composed
-from playground.tui.model import PlaygroundModel
+from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.notices import Notices
-from playground.tui.quit import farewell, keep_run, on_signals
+from playground.tui.panels.guide import Guide
+from playground.tui.quit import farewell, keep_run, on_signals, tour_command
 from playground.tui.resizing import classify
 from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.dialog import Dialog
@@ -54,11 +61,24 @@ if TYPE_CHECKING:
     from playground.tui.screens.inside.screen import InsideScreen
 
 
+TOUR = "tour"
+"""The mode of the app in which lessons are taken: it has screens of its own."""
 AT_ONCE = 0.02
 """Seconds; a timer of Textual's cannot be set to none."""
 QUIET, HELD = 0.3, 3.0
 """What lies behind a dialog is not drawn within QUIET seconds of a key, for HELD seconds at most: a
 key that is typed while it is drawn waits for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class TourWanted:
+    """The tour as it is asked for."""
+
+    lesson: str = ""
+    """The lesson to go on with, by its name; "" to choose one from the list."""
+    base: Mapping[str, Any] = field(default_factory=dict)
+    """As Lessons has it; `teaching` likewise."""
+    teaching: bool = False
 
 
 def _commands() -> type[Provider]:
@@ -78,6 +98,7 @@ class PlaygroundApp(OrderedApp[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "leave", "quit", show=False, system=True, priority=True),
         Binding("ctrl+z", "suspend_process", "suspend", show=False, system=True),
+        Binding("0", "guide", "the lesson", show=False),
     ]
 
     def __init__(
@@ -97,6 +118,8 @@ class PlaygroundApp(OrderedApp[int]):
         plugins: str = "",
         welcome: bool = False,
         leave_surely: Callable[[int], None] = lambda _: None,
+        tour_lab: LabFactory | None = None,
+        tour: TourWanted | None = None,
     ) -> None:
         """spec: the settings of the run to open. checkpoint: the state it begins in. said: what the
         command line names in texts, which the worker looks up.
@@ -109,6 +132,8 @@ class PlaygroundApp(OrderedApp[int]):
         never been here what to press.
         leave_surely: called with the exit code before the screen is taken down, which may hang;
         see quit.sure_leaving.
+        tour_lab: makes the lab of the tour; None if there is no tour. tour: begin with the tour,
+        and end with it.
         """
         self.preferences = Preferences.load()
         self.caption = Caption(notify or way_of(self.preferences.get("notify", "off")))
@@ -119,16 +144,12 @@ class PlaygroundApp(OrderedApp[int]):
         self._gate = Gate()
         # A traceback of ours goes through the gate of standard error, which shows no colours.
         self.error_console = Console(markup=False, highlight=False, stderr=True, color_system=None)
-        self.model = PlaygroundModel(interpreting=self.preferences.get("sentence", True))
-        self.controller = Controller(
-            lab_factory,
-            self.model,
-            changed=self.redraw,
-            say=self.say,
-            failed=self.fail,
-            store=store,
-        )
-        self.dialogs = Dialogs(self, self.controller)
+        self._own = self._desk_of(lab_factory, store)
+        self._tour: Desk | None = None
+        """The desk of the tour, while it is taken."""
+        self._tour_lab, self._tour_wanted = tour_lab, tour
+        self._goes_on = False
+        """True if the person's own run trains on when the tour is left."""
         self.copying = Copying(
             self.controller, self.caption, self.preferences, self.copy_to_clipboard, plugins
         )
@@ -153,6 +174,42 @@ class PlaygroundApp(OrderedApp[int]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = choose_theme(theme, self.preferences.get("theme", ""), self.available_themes)
+
+    def _desk_of(
+        self, lab_factory: LabFactory, store: Path | None, lessons: Lessons | None = None
+    ) -> Desk:
+        model = PlaygroundModel(interpreting=self.preferences.get("sentence", True))
+        return Desk(
+            self,
+            lab_factory,
+            model,
+            changed=self.redraw,
+            say=self.say,
+            failed=self.fail,
+            store=store,
+            lessons=lessons,
+        )
+
+    @property
+    def desk(self) -> Desk:
+        """What is on screen: the person's own run, or that of a lesson."""
+        return self._tour or self._own
+
+    @property
+    def model(self) -> PlaygroundModel:
+        return self.desk.model
+
+    @property
+    def controller(self) -> Controller:
+        return self.desk.controller
+
+    @property
+    def dialogs(self) -> Dialogs:
+        return self.desk.dialogs
+
+    @property
+    def main(self) -> MainScreen:
+        return self.desk.main
 
     @override
     def get_driver_class(self) -> type[Driver]:
@@ -179,8 +236,7 @@ class PlaygroundApp(OrderedApp[int]):
         super().copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
     def get_default_screen(self) -> Screen[None]:
-        self.main = MainScreen(self.controller, self.dialogs)
-        return self.main
+        return self._own.make_screen()
 
     def on_load(self) -> None:
         on_signals(self._leave_soon)  # before the driver takes the terminal
@@ -198,6 +254,9 @@ class PlaygroundApp(OrderedApp[int]):
 
     async def _begin(self) -> None:
         """Open the first run, and tell of one that was interrupted."""
+        if self._tour_wanted is not None:
+            await self.take_tour(self._tour_wanted)
+            return
         opening = self.controller.opening
         if self._run is not None and self._changes:
             from playground.tui.screens.fork.fields import fork_name
@@ -343,13 +402,94 @@ class PlaygroundApp(OrderedApp[int]):
 
         self.call_later(raise_here)
 
+    # ------------------------------------------------------------ the tour
+
+    def action_tour(self, lesson: str = "") -> None:
+        """Take the tour, or in it choose another lesson."""
+        if self._tour is not None:
+            self._tour.dialogs.open("lessons")
+        else:
+            self._own.controller.tasks.do(self.take_tour(TourWanted(lesson)))
+
+    async def take_tour(self, wanted: TourWanted) -> None:
+        """Show the tour on a desk of its own; the person's own run waits meanwhile."""
+        if self._tour is not None or self._tour_lab is None:
+            return
+        own = self._own
+        self._goes_on = own.model.running
+        if self._goes_on:
+            await own.controller.lab.pause()
+        journal = Journal.load()
+        lessons = Lessons(journal, wanted.base, wanted.teaching)
+        store = tour_store() if self._recorded else None
+        desk = self._tour = self._desk_of(self._tour_lab, store, lessons)
+        assert desk.controller.tour is not None
+        desk.controller.tour.moved = self._lesson_moved
+        self.clear_notifications()
+        self.add_mode(TOUR, desk.make_screen)
+        await self.switch_mode(TOUR)
+        desk.controller.start()
+        if journal.trouble:
+            self.say(Remark("Your place is not kept", journal.trouble, "warning"))
+        if wanted.lesson:
+            desk.controller.tasks.do(desk.controller.tour.go_on(wanted.lesson))
+        else:
+            desk.dialogs.open("lessons")
+
+    async def _leave_tour(self) -> None:
+        """Return to the person's own run, as it was."""
+        desk = self._tour
+        if desk is None:
+            return
+        self.key_order.forget()
+        self.clear_notifications()
+        await self.switch_mode("_default")
+        self._tour = None
+        await desk.controller.close()
+        await self.remove_mode(TOUR)
+        if self._goes_on:
+            await self._own.controller.lab.run(SPEEDS[self._own.model.speed])
+        self._own.controller.frames.touch()
+        self.redraw()
+
+    def _lesson_moved(self) -> None:
+        """Another step of the lesson begins, or a task is done: the guide takes the keys."""
+        if self._tour is None or not self._tour.main.is_mounted:
+            return
+        step = self._tour.controller.tour.step if self._tour.controller.tour else None
+        self._tour.main.light(step.at if step is not None else "")
+        self.action_guide(only_to=True)
+        self.redraw()
+
+    def action_guide(self, only_to: bool = False) -> None:
+        """Give the keys to the guide; if it has them, to what it speaks of."""
+        top = self.screen_stack[-1]
+        guides = top.query(Guide)
+        if not guides:
+            return
+        if not guides.first().has_focus:
+            if not (only_to and isinstance(top.focused, Input)):
+                top.set_focus(guides.first())
+        elif not only_to:
+            top.set_focus(self.main.lit_target() if top is self.main else None)
+
+    def on_guide_left(self) -> None:
+        """Choose another lesson, on the main screen."""
+        if self._tour is not None:
+            if self.screen is not self._tour.main:
+                self.pop_screen()
+            self.call_later(self._tour.dialogs.open, "lessons")
+
     # ------------------------------------------------------------ leaving
 
     def _leave_soon(self, code: int) -> None:
         self.call_later(self.leave, code)
 
     def action_leave(self) -> None:
-        self._leave_soon(0)
+        if self._tour is not None and self._tour_wanted is None:
+            self.call_later(self._leave_tour)
+        else:
+            self._leave_soon(0)
 
     async def leave(self, code: int = 0) -> None:
         """Keep the run for next time, and quit."""
@@ -357,6 +497,11 @@ class PlaygroundApp(OrderedApp[int]):
             return
         self._leaving = True
         self.key_order.forget()
+        tour, self._tour = self._tour, None
+        if tour is not None:
+            await tour.controller.close()
+            if self._tour_wanted is not None:
+                self.farewell = ("The tour keeps your place. To go on with it:", tour_command())
         saved = await self._keep_run()
         if code == 0 and self.model.frame is not None:
             self.farewell = farewell(

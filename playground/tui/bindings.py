@@ -112,6 +112,8 @@ MAIN_BINDINGS = [
          "Write the losses as CSV, JSON lines, or what a plugin offers", DATA, show=False),
     _key("o", "resume", "open last", "Go on with the run that was trained last", DATA,
          show=False),
+    _key("T", "app.tour", "tour", "Lessons in this playground, on a run of their own", APP,
+         show=False),
     _key("p", "dialog('plugins')", "plugins",
          "What there is, from where, and what failed to load", LOOK),
     _key("exclamation_mark", "dialog('wrong')", "what is wrong",

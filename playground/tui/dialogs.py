@@ -270,6 +270,26 @@ class Dialogs:
         if self._ready() and (catalog := self._model.catalog) is not None:
             await self._answer(PluginsScreen(catalog, str(plugin_folder()), _switch_plugin))
 
+    async def lessons(self) -> None:
+        """Choose a lesson of the tour; without one the tour is left."""
+        from playground.tui.screens.pick.lessons import LessonsScreen
+
+        tour = self._controller.tour
+        if tour is None:
+            return
+        catalog = await self._controller.lab.get_catalog()
+        self._model.catalog = self._model.catalog or catalog
+        chosen = await self._answer(LessonsScreen(catalog.of("lesson"), tour.journal))
+        if chosen is None:
+            if tour.phase == "none":
+                await self._app.run_action("app.leave")
+            return
+        name, how = chosen
+        if how == "on":
+            self._do(tour.go_on(name))
+        else:
+            self._do(tour.begin(name, testing=how == "test"))
+
     async def wrong(self) -> None:
         """Say what is wrong with a plugin, and offer a way on."""
         from playground.tui.screens.plugin_trouble import WITHOUT, failing_strategy, wrong_screen

@@ -79,6 +79,11 @@ def farewell(
     return (f"The run is gone, {where}: it could be neither recorded nor saved.",)
 
 
+def tour_command() -> str:
+    """What to type to go on with the tour."""
+    return f"{program()} tour"
+
+
 STAYS = ("SIGCHLD", "SIGCLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN",
          "SIGTTOU", "SIGSTOP", "SIGKILL")  # fmt: skip
 """The signals that by default do not end a process, and the one that nobody hears."""

@@ -337,8 +337,10 @@ class Lab:
     # ------------------------------------------------------------ lessons
 
     async def lesson(self, name: str) -> LessonCard:
-        """What a lesson is, by its name in the catalog."""
-        return await self.open_run.ask(GetCard(name), LessonCard)
+        """What a lesson is, by its name in the catalog. No run need be open."""
+        reply = await (await self._any_worker()).request(GetCard(name))
+        assert isinstance(reply, LessonCard)
+        return reply
 
     async def lesson_step(self, place: LessonPlace) -> GuideStep:
         """What a step of a lesson says, at this moment of the run."""
@@ -432,18 +434,22 @@ class Lab:
 
     async def get_catalog(self, *, fresh: bool = False) -> Catalog:
         """The contributions to choose from. fresh: read the plugins anew, in a new process."""
-        if fresh or self.open_run.link is None or not self.open_run.link.alive:
-            if fresh and self._workers.idle is not None:
-                self._background.spawn(self._workers.retire(self._workers.idle))
-                self._workers.idle = None
-            link = await self._workers.fresh() if self._workers.idle is None else self._workers.idle
-            self._workers.idle = link
-        else:
-            link = self.open_run.link
-        reply = await link.request(GetCatalog())
+        reply = await (await self._any_worker(fresh=fresh)).request(GetCatalog())
         assert isinstance(reply, Catalog)
         self.open_run.offer(reply)
         return reply
+
+    async def _any_worker(self, *, fresh: bool = False) -> Link:
+        """The worker of the open run, or one that has no run. fresh: one that has just begun."""
+        link = self.open_run.link
+        if not fresh and link is not None and link.alive:
+            return link
+        if fresh and self._workers.idle is not None:
+            self._background.spawn(self._workers.retire(self._workers.idle))
+            self._workers.idle = None
+        if self._workers.idle is None:
+            self._workers.idle = await self._workers.fresh()
+        return self._workers.idle
 
     async def _change(self, command: Command) -> None:
         try:

@@ -52,11 +52,6 @@ class Teacher:
         self._not_before = 0.0
         """When the present step may be asked again."""
 
-    def card(self, name: str) -> LessonCard:
-        """What a lesson is."""
-        with plugin_failures():
-            return self._read(name).card
-
     def step(self, place: LessonPlace) -> GuideStep:
         """The step at a place. What a question asks stays as it was when its step began; what is
         told of the run, and whether a task is done, is as the run stands."""
@@ -124,8 +119,8 @@ class Teacher:
         """Raises PluginError, UnknownNameError."""
         source = self._registry.contribution("lesson", name)
         if self._lesson is None or self._lesson[0] is not source:
-            made, guard = make(self._registry, "lesson", name, {}, self._activity)
-            self._lesson, self._shown = (source, read_lesson(made, guard)), None
+            self._lesson = source, made_lesson(self._registry, self._activity, name)
+            self._shown = None
         return self._lesson[1]
 
     def _check(self, lesson: ReadLesson, place: LessonPlace) -> None:
@@ -239,6 +234,18 @@ class Teacher:
             raise _internal("A value for each place of the curve is expected")
         distance = sum(abs(a - b) for a, b in zip(given, truth, strict=True)) / len(truth)
         return replace(judged, right=distance <= reader.number("within"), distance=distance)
+
+
+def made_lesson(registry: Registry, activity: Activity, name: str) -> ReadLesson:
+    """A lesson, made and checked. Raises PluginError, UnknownNameError."""
+    made, guard = make(registry, "lesson", name, {}, activity)
+    return read_lesson(made, guard)
+
+
+def card(registry: Registry, activity: Activity, name: str) -> LessonCard:
+    """What a lesson is, without a run. Raises LabError."""
+    with plugin_failures():
+        return made_lesson(registry, activity, name).card
 
 
 def figure(value: float) -> str:

@@ -244,7 +244,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class GetCard:
-    """-> LessonCard"""
+    """-> LessonCard. A worker without a run answers too."""
 
     lesson: str
 

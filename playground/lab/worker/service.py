@@ -175,7 +175,7 @@ class Service:
             ),
             GetCost: lambda _, command: self._get().influence.cost(command.step, command.to),
             GiveUp: self._give_up,
-            GetCard: lambda _, command: self._get().teacher.card(command.lesson),
+            GetCard: self._card,
             GetStep: lambda _, command: self._get().teacher.step(command.place),
             Judge: lambda _, command: self._get().teacher.judge(command.place, command.given),
             UseEngine: self._use_engine,
@@ -467,6 +467,11 @@ class Service:
 
     def _checkpoint(self, command: GetCheckpoint) -> Reply:
         return self._get().checkpoint(command.series, command.since_step, command.epoch)
+
+    def _card(self, _: int, command: GetCard) -> Reply:
+        from playground.lab.lessons.teacher import card  # few runs are a lesson's
+
+        return card(self.load_plugins(), self._activity, command.lesson)
 
     def _use_engine(self, request: int, command: UseEngine) -> Reply | None:
         engines, inbox = self._get().engines, self._inbox

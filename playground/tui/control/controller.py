@@ -35,6 +35,7 @@ from playground.tui.control.runs import Runs
 from playground.tui.control.sampling import Previews
 from playground.tui.control.surgery import Surgery
 from playground.tui.control.tasks import BackgroundTasks
+from playground.tui.control.tour import Lessons
 from playground.tui.control.training import Making, Training
 from playground.tui.model import PlaygroundModel
 
@@ -54,8 +55,10 @@ class Controller:
         say: Callable[[Remark], None],
         failed: Callable[[BaseException], None],
         store: Path | None = None,
+        lessons: Lessons | None = None,
     ) -> None:
-        """store: the file that the lab records runs in; None if it records none."""
+        """store: the file that the lab records runs in; None if it records none. lessons: what the
+        tour needs, if the run is that of a lesson."""
         self.model = model
         self.lab = lab = lab_factory(self._heard)
         self.context = context = Context(lab, model, changed, say)
@@ -69,6 +72,7 @@ class Controller:
         self.surgery = Surgery(context, self.training, self.tasks)
         self.runs = Runs(context, self.opening, self.training, store)
         self._reloads = Reloads(context, self.previews)
+        self.tour = lessons.tour(context, self.opening) if lessons is not None else None
         self.frames.recorded = lambda: self.tasks.do(self.runs.follow())
 
     def start(self) -> None:
@@ -76,6 +80,8 @@ class Controller:
         self.tasks.spawn(self.frames.pump())
         self.tasks.spawn(self.previews.pump())
         self.tasks.spawn(self.looking.pump())
+        if self.tour is not None:
+            self.tasks.spawn(self.tour.pump())
 
     async def close(self) -> None:
         """End the tasks, the lab and the store."""

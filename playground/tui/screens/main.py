@@ -12,6 +12,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Input
 
 from playground.catalog import KnobValue
@@ -26,6 +27,7 @@ from playground.tui.explain.words import KEYS, TOP
 from playground.tui.model import AXES
 from playground.tui.panels.dataset import DatasetPanel
 from playground.tui.panels.focus_keys import keys_for
+from playground.tui.panels.guide import Guide
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
 from playground.tui.panels.panel import Panel
@@ -42,6 +44,11 @@ from playground.tui.styles import POINTED
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.scrubber import Scrubber
 from playground.tui.widgets.text import visible
+
+LIT_PANELS = {"dataset": 1, "loss": 2, "timeline": 2, "parameters": 3, "sampling": 4, "panel": 5}
+"""The panels by the names that lessons have for them."""
+ROOM_FOR_FOUR = 36
+"""Lines of a screen on which four panels have room beside the guide."""
 
 
 class MainScreen(RunActions, Screen[None]):
@@ -84,6 +91,8 @@ class MainScreen(RunActions, Screen[None]):
             yield SamplingPanel(id="panel-4")
             yield ParametersPanel(id="panel-3")
             yield PluginPanel(id="panel-5")
+        if self._controller.tour is not None:
+            yield Guide(self._controller.tour, self._controller.tasks, "main")
         yield KeyBar(id="keys")
         yield from (Callout(number) for number in range(len(TEXTS)))
         yield Pointer(id="pointer")
@@ -119,10 +128,35 @@ class MainScreen(RunActions, Screen[None]):
         self._drawn_in = self._rooms()
         self.query_one(Pointer).show(self.model)
         self._draw_keys()
+        for guide in self.query(Guide):
+            guide.draw()
         more = self.model.request() != wanted
         if more:
             self._controller.frames.touch()  # there is room for more than the last frame brought
         self.held.drawn(more)
+
+    # ------------------------------------------------------------ lessons
+
+    def light(self, at: str) -> None:
+        """Light up what a lesson speaks of; on a low screen it gets all the room."""
+        number = LIT_PANELS.get(at, 0)
+        if number in (3, 5) and self.model.panel_shown != (number == 5):
+            self.model.panel_shown = number == 5
+            self._arrange()
+        for panel in self.query(Panel):
+            panel.set_class(number == panel.NUMBER, "-lit")
+        for name in ("status", "keys", "sentence"):
+            self.query_one(f"#{name}").set_class(at == name, "-lit")
+        self._chosen = number or self._chosen
+        if self.size.height < ROOM_FOR_FOUR:
+            self._zoom(self.panel(number) if number else None)
+
+    def lit_target(self) -> Widget | None:
+        """What takes the keys of the panel that a lesson speaks of."""
+        return self.panel(self._chosen).target()
+
+    def on_guide_grown(self) -> None:
+        self._controller.context.changed()
 
     def on_panel_resized(self) -> None:
         """A panel may get its room after it was drawn last, and a standing run draws nothing."""

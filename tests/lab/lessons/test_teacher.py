@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from playground.api import Cell, Choose, Curve, Do, Lesson, Number, Tell
+from playground.lab.lessons.teacher import card as card_of
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.inside import Look
 from playground.lab.protocol.lessons import Judged, LessonPlace
+from playground.lab.run.guard import Activity
 from playground.lab.session import Session
 from tests.lab.lessons.conftest import Teach
 
@@ -176,8 +178,9 @@ def test_the_card_says_what_the_run_needs(teach: Teach) -> None:
     lesson = Lesson(
         "  A  title ", [Tell("x"), asks], minutes=3, run={"model.n_layer": 2}, hardest=1
     )
-    card = teach([], lambda: lesson).teacher.card("it")
+    session = teach([], lambda: lesson)
+    card = card_of(session._registry, Activity(), "it")
     assert (card.name, card.title, card.minutes) == ("school:it", "A title", 3)
     assert (card.steps, card.run, card.hardest) == (("tell", "choose"), {"model.n_layer": 2}, 1)
     with pytest.raises(LabError, match="no question that is judged at once"):
-        teach([], lambda: replace(lesson, hardest=0)).teacher.card("it")
+        teach([], lambda: replace(lesson, hardest=0)).teacher.step(START)

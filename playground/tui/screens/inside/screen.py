@@ -24,6 +24,7 @@ from playground.tui.bindings import LOOK, KeyMaker, action_name, run_keys
 from playground.tui.control.controller import Controller
 from playground.tui.control.run_actions import RunActions
 from playground.tui.key_order import Turn, forget_keys, hear_on
+from playground.tui.panels.guide import Guide
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.resizing import Held, passed
@@ -187,6 +188,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         yield LiteralInput(id="inside-text", compact=True, placeholder=EMPTY)
         yield Sheet(id="inside-view")
         yield Sheet(id="inside-words")
+        if self._controller.tour is not None:
+            yield Guide(self._controller.tour, self._controller.tasks, "inside")
         yield KeyBar(id="inside-keys")
 
     def on_mount(self) -> None:
@@ -233,6 +236,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         """Draw what came last, as the person looks at it now."""
         if not self.query(KeyBar) or not self.is_attached:
             return  # the screen is not composed yet, or is being taken down
+        for guide in self.query(Guide):
+            guide.draw()
         self._looking.moved()
         self._take()
         if self._drawn != self._to_draw():
@@ -251,7 +256,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
             dict(state.cursors), dict(state.scrolled),
             model.running, model.going, model.waiting, frame and (frame.steps, frame.state),
             model.step if came is None else None,
-            self.app.size, self.app.current_theme, self.query_one(Sheet).monochrome,
+            self.app.size, self.app.current_theme, self.query_one("#inside-top", Sheet).monochrome,
+            self._guided,
             self.query_one("#inside-text").has_class("-shown"),
         )  # fmt: skip
 
@@ -267,7 +273,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         self._draw_words(words, came)
         self._show("#inside-words", words)
         typing = self.query_one("#inside-text").has_class("-shown")
-        height = self.app.size.height - 7 - len(words.lines) - typing
+        height = self.app.size.height - 7 - len(words.lines) - typing - self._guided
         page = self._page("#inside-view", width, max(1, height))
         inside = self.inside
         if inside is not None and came is not None:
@@ -276,6 +282,14 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
             page.say(WAITING)
         self._show("#inside-view", page)
         self._draw_keys()
+
+    @property
+    def _guided(self) -> int:
+        """The lines that a lesson takes of the screen."""
+        return sum(guide.outer_size.height for guide in self.query(Guide))
+
+    def on_guide_grown(self) -> None:
+        self._controller.context.changed()
 
     def _page(self, selector: str, width: int, height: int) -> Page:
         return Page(width, height, self.query_one(selector, Sheet).monochrome)

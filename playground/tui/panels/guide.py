@@ -1,0 +1,414 @@
+"""The guide: what the present step of a lesson says, and the learner's answer, below the panels.
+
+The guide draws the tour, and hands it the keys that belong to a lesson; every other key passes to
+the screen. It lies on the main screen and on the microscope alike, and covers neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal
+
+from textual import events
+from textual.message import Message
+
+from playground.lab.protocol.lessons import GuideStep, Judged
+from playground.lab.store.journal import SURE
+from playground.tui.control.tasks import BackgroundTasks
+from playground.tui.control.tour import TRIES, Tour
+from playground.tui.widgets.ahead import BOTH, CAME, MINE, ahead
+from playground.tui.widgets.sheet import Hit, Ink, Line, Sheet
+from playground.tui.widgets.text import visible
+from playground.widths import cell_len, fit, wrap
+
+SIGN = "▸"
+CURVE = 7
+"""Lines of a curve that is drawn ahead, its places included."""
+NUMBER_KEYS = frozenset("0123456789.,-+e_")
+
+Where = Literal["main", "inside"]
+
+
+class Guide(Sheet, can_focus=True):
+    """A strip of lines, as high as what it says."""
+
+    DEFAULT_CSS = """
+    Guide {
+        height: auto; padding: 0 1; background: $background;
+        border-top: heavy $border-blurred;
+        border-title-color: $foreground; border-subtitle-color: $text-muted;
+        &:focus { border-top: heavy $primary; border-title-color: $text-primary; }
+    }
+    """
+
+    class Left(Message):
+        """The learner leaves the lesson that is over, or chooses another one."""
+
+    class Grown(Message):
+        """The guide has another height, and what lies above it another room."""
+
+    def __init__(self, tour: Tour, tasks: BackgroundTasks, where: Where) -> None:
+        super().__init__(id="guide")
+        self._tour = tour
+        self._tasks = tasks
+        self._where = where
+
+    def on_mount(self) -> None:
+        self.draw()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.draw)
+        self.post_message(self.Grown())
+
+    # ------------------------------------------------------------ drawing
+
+    def draw(self) -> None:
+        """Draw the tour as it stands."""
+        tour, width = self._tour, max(20, self.size.width or self.app.size.width - 2)
+        drawing = _Drawing(width)
+        getattr(self, f"_draw_{tour.phase}")(drawing)
+        self.border_title = drawing.title(tour)
+        self.border_subtitle = ""
+        self.show(drawing.lines, drawing.hits)
+
+    def _draw_none(self, to: _Drawing) -> None:
+        to.say("Choose a lesson.")
+        to.keys([("enter", "the list of lessons")])
+
+    def _draw_opening(self, to: _Drawing) -> None:
+        to.say("One moment: the lesson begins.", "muted")
+
+    def _draw_read(self, to: _Drawing) -> None:
+        self._text(to)
+        to.keys([("enter", "go on"), *self._backwards()])
+
+    def _draw_task(self, to: _Drawing) -> None:
+        step = self._text(to)
+        if step is None:
+            return
+        if step.done:
+            to.keys([("enter", "go on"), *self._backwards()], before=("✓ Done.", "good"))
+            return
+        if self._tour.helped and step.help:
+            to.say(visible(step.help), "muted", most=2)
+        help_key = [("?", "which keys")] if step.help and not self._tour.helped else []
+        to.keys([*help_key, *self._backwards()], before=("○ To do.", "caution"))
+
+    def _draw_ask(self, to: _Drawing) -> None:
+        tour, step = self._tour, self._text(to)
+        if step is None:
+            return
+        if tour.hidden:
+            to.keys([("enter", "show the answers to choose from")])
+            return
+        self._draw_answer(to, step, None)
+        if tour.hint:
+            to.say(visible(tour.hint), "caution", most=2)
+        keys = {
+            "choose": [(f"1-{len(step.choices)}", "choose")],
+            "number": [("0-9", "type a number")],
+            "cell": [("←→↑↓", "point at a cell")],
+            "curve": [("←→", "a place"), ("↑↓", "draw")],
+        }[step.kind]
+        give_up = [("?", "show me")] if tour.tries >= TRIES else []
+        to.keys([*keys, ("enter", "that is my answer"), *give_up, *self._backwards()])
+
+    def _draw_sure(self, to: _Drawing) -> None:
+        step = self._text(to)
+        if step is not None:
+            self._draw_answer(to, step, None)
+        to.keys(
+            [(str(number), words) for number, words in SURE.items()],
+            before=("How sure are you?", "strong"),
+        )
+
+    def _draw_wait(self, to: _Drawing) -> None:
+        step = self._text(to)
+        if step is None:
+            return
+        self._draw_answer(to, step, None)
+        to.say(visible(step.help) or "The run will show it.", most=2)
+        to.keys([], before=("○ Your answer is kept. Let the run show it.", "caution"))
+
+    def _draw_known(self, to: _Drawing) -> None:
+        tour, judged = self._tour, self._tour.judged
+        step = self._text(to, most=2)
+        if step is None or judged is None:
+            return
+        self._draw_answer(to, step, judged)
+        to.say(self._verdict(step, judged), "good" if judged.right else "caution", most=2)
+        to.say(visible(judged.why), most=5)
+        after = "begin the lesson" if tour.testing and not judged.right else "go on"
+        to.keys([("enter", after), *self._backwards()])
+
+    def _draw_over(self, to: _Drawing) -> None:
+        tour = self._tour
+        card = tour.card
+        record = tour.journal.of(card.name) if card else None
+        first = [one.first_try for one in record.answers.values()] if record else []
+        words = "The lesson is over."
+        if record is not None and record.skipped and not record.finished:
+            words = "The lesson is skipped: its hardest question was answered at the first try."
+        elif first:
+            words += f" {sum(first)} of {len(first)} questions were right at the first try."
+        to.say(words, "strong")
+        to.keys([("enter", "the next lesson, or another"), ("q", "leave the tour")])
+
+    def _draw_broken(self, to: _Drawing) -> None:
+        failure = self._tour.trouble
+        if failure is not None:
+            to.say(f"✗ {visible(failure.title)}. {visible(failure.message)}", "bad", most=4)
+        to.say("Nothing else is harmed: the run and the other lessons are as they were.", "muted")
+        to.keys([("enter", "choose another lesson"), ("q", "leave the tour")])
+
+    def _text(self, to: _Drawing, most: int = 6) -> GuideStep | None:
+        step = self._tour.step
+        if step is None:
+            to.say("One moment …", "muted")
+        else:
+            to.say(visible(step.text), "text" if step.kind == "tell" else "strong", most=most)
+        return step
+
+    def _backwards(self) -> list[tuple[str, str]]:
+        tour = self._tour
+        return [("⌫", "back")] if tour.index and not tour.testing and not tour.typed else []
+
+    def _draw_answer(self, to: _Drawing, step: GuideStep, judged: Judged | None) -> None:
+        """What can be answered, what is, and what is right once that is known."""
+        tour = self._tour
+        given = tour.given if judged is not None or tour.phase in ("sure", "wait") else None
+        if step.kind == "choose":
+            right = judged.choice if judged is not None else None
+            chosen = given if isinstance(given, int) else tour.picked
+            to.choices(step.choices, chosen, set(tour.struck), right)
+        elif step.kind == "number":
+            if judged is None:
+                typed = tour.typed if given is None else f"{given:g}"
+                cursor: Ink = "cursor" if given is None else "text"
+                to.line([("  ", "text"), (visible(typed), "pointed"), (" ", cursor),
+                         (f" {visible(step.unit)}", "muted")])  # fmt: skip
+        elif step.kind == "cell":
+            cells = judged.cells if judged is not None else ()
+            to.table(step, tour.cell, cells)
+        else:
+            came = judged.curve if judged is not None else ()
+            mine: Sequence[float | None] = given if isinstance(given, tuple) else tour.curve
+            cursor_at = -1 if given is not None else tour.column
+            for line in ahead(step.xs, mine, came, step.low, step.high, cursor_at, to.width, CURVE):
+                to.line(line)
+            if came:
+                to.say(f"{MINE} yours   {CAME} the run's   {BOTH} both", "muted")
+
+    def _verdict(self, step: GuideStep, judged: Judged) -> str:
+        given, truth = self._tour.given, visible(judged.truth)
+        if given is None:
+            return f"The answer is {truth}."
+        if step.kind == "curve":
+            unit = visible(step.unit)
+            return (
+                f"{'✓' if judged.right else '✗'} Yours is {judged.distance or 0:.3g} {unit} away "
+                "from the run's on average."
+            )
+        said = ""
+        if isinstance(given, tuple) and step.kind == "cell":
+            row, column = int(given[0]), int(given[1])
+            said = f"{visible(step.rows[row])}, {visible(step.columns[column])}"
+        elif isinstance(given, int) and step.choices:
+            said = visible(step.choices[given])
+        elif isinstance(given, int | float):
+            said = f"{given:g}"
+        if judged.right:
+            exact = f" Exactly: {truth}." if step.kind == "number" else ""
+            return f"✓ Right: {said}.{exact}"
+        return f"✗ You said {said}; it is {truth}."
+
+    # ------------------------------------------------------------ keys and mouse
+
+    def on_key(self, event: events.Key) -> None:
+        if self.press(event.key, event.character):
+            event.stop()
+            event.prevent_default()
+
+    def press(self, key: str, character: str | None = None) -> bool:
+        """Do what a key means to the lesson; False if it means nothing to it now."""
+        work = self._work(key, character or "")
+        if work is None:
+            return False
+        done = work()
+        if done is not None:
+            self._tasks.do(done)
+        return True
+
+    def _work(
+        self, key: str, character: str
+    ) -> Callable[[], Coroutine[Any, Any, None] | None] | None:
+        tour = self._tour
+        step, phase = tour.step, tour.phase
+        if phase in ("none", "over", "broken"):
+            return (lambda: _none(self.post_message(self.Left()))) if key == "enter" else None
+        if step is None:
+            return None
+        if key == "backspace" and phase == "ask" and tour.typed:
+            return lambda: tour.erase()
+        if key == "backspace" and not (phase == "task" and self._where == "inside"):
+            return (lambda: _none(tour.back())) if self._backwards() else None
+        if phase in ("read", "known") or (phase == "task" and step.done):
+            return (lambda: tour.forward()) if key == "enter" else None
+        if phase == "task":
+            asks = key == "question_mark" and step.help and not tour.helped
+            return (lambda: tour.help()) if asks else None
+        if phase == "sure":
+            sure = int(key) if key in ("1", "2", "3") else 0
+            return (lambda: tour.be_sure(sure)) if sure else None
+        return self._answering(key, character, step) if phase == "ask" else None
+
+    def _answering(
+        self, key: str, character: str, step: GuideStep
+    ) -> Callable[[], Coroutine[Any, Any, None] | None] | None:
+        tour = self._tour
+        if tour.hidden:
+            return (lambda: tour.show_choices()) if key == "enter" else None
+        if key == "enter":
+            return lambda: tour.confirm()
+        if key == "question_mark" and tour.tries >= TRIES:
+            return lambda: tour.show()
+        moves = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
+        if key in moves and step.kind != "number":
+            right, down = moves[key]
+            return lambda: tour.point(right, down)
+        if step.kind == "choose" and key.isdigit() and 1 <= int(key) <= len(step.choices):
+            return lambda: tour.pick(int(key) - 1)
+        if step.kind == "number" and character in NUMBER_KEYS and character:
+            return lambda: tour.type(character)
+        return None
+
+    def on_sheet_pressed(self, event: Sheet.Pressed) -> None:
+        event.stop()
+        self.focus()
+        name, first, second = event.what
+        if name == "choice":
+            self._tour.pick(first)
+        elif name == "cell":
+            self._tour.put(first, second)
+        elif name == "key":
+            self.press(_PRESSED[first])
+
+
+_PRESSED = ("enter", "backspace", "question_mark", "1", "2", "3", "q")
+_KEY_OF = {"enter": 0, "⌫": 1, "?": 2, "1": 3, "2": 4, "3": 5}
+
+
+def _none(_: object) -> None:
+    """Nothing, whatever a call gave."""
+
+
+class _Drawing:
+    """Lines of the guide, `width` columns wide, and the places that can be clicked."""
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.lines: list[Line] = []
+        self.hits: list[Hit] = []
+
+    @staticmethod
+    def title(tour: Tour) -> str:
+        """Which lesson, and how far."""
+        card = tour.card
+        if card is None:
+            return "The tour"
+        name = visible(card.title).replace("[", "\\[")
+        if tour.testing:
+            return f"{name} · its hardest question"
+        at = "" if tour.phase in ("over", "broken") else f" · {tour.index + 1} of {len(card.steps)}"
+        return f"{name}{at} · 0 goes here and back"
+
+    def line(self, pieces: Line) -> None:
+        self.lines.append(pieces)
+
+    def say(self, text: str, ink: Ink = "text", most: int = 6) -> None:
+        """Words, wrapped to the width, in at most `most` lines."""
+        lines = wrap(text, self.width)
+        if len(lines) > most:
+            lines = [*lines[: most - 1], fit(" ".join(lines[most - 1 :]), self.width)]
+        for one in lines:
+            self.line([(one, ink)])
+
+    def keys(self, keys: Sequence[tuple[str, str]], before: tuple[str, Ink] | None = None) -> None:
+        """A line of keys and what they do, which can be clicked."""
+        line: Line = [(f"{before[0]}  ", before[1])] if before else []
+        x = cell_len(before[0]) + 2 if before else 0
+        for key, words in keys:
+            width = cell_len(key) + 1 + cell_len(words)
+            if key in _KEY_OF:
+                self.hits.append(Hit(len(self.lines), x, x + width, ("key", _KEY_OF[key], 0)))
+            line += [(key, "pointed"), (f" {words}   ", "muted")]
+            x += width + 3
+        self.line(line)
+
+    def choices(
+        self, choices: Sequence[str], chosen: int | None, struck: set[int], right: int | None
+    ) -> None:
+        """The choices: side by side if they have room on one line, else one a line."""
+        texts = [f"{number} {visible(text)}" for number, text in enumerate(choices, 1)]
+        beside = sum(cell_len(text) + 5 for text in texts) <= self.width
+        line: Line = []
+        x = 0
+        for place, text in enumerate(texts):
+            sign, ink = "  ", "text"
+            if place == right:
+                sign, ink = "✓ ", "good"
+            elif place in struck or (right is not None and place == chosen):
+                sign, ink = "✗ ", "faint"
+            elif place == chosen:
+                sign, ink = f"{SIGN} ", "pointed"
+            text = text if cell_len(text) <= self.width - 2 else fit(text, self.width - 2)
+            width = cell_len(text) + 2
+            self.hits.append(Hit(len(self.lines), x, x + width, ("choice", place, 0)))
+            line += [(sign, ink), (text, ink)]
+            if beside:
+                line.append(("   ", "text"))
+                x += width + 3
+            else:
+                self.line(line)
+                line = []
+        if line:
+            self.line(line)
+
+    def table(
+        self, step: GuideStep, chosen: tuple[int, int] | None, right: Sequence[tuple[int, int]]
+    ) -> None:
+        """The cells to point at; what has no room moves with the cursor."""
+        row, column = chosen or (right[0] if right else (0, 0))
+        each = max(3, max(cell_len(visible(one)) for one in step.columns) + 1)
+        margin = max(cell_len(visible(one)) for one in step.rows) + 1
+        across = max(1, (self.width - margin - 4) // each)
+        left = min(max(0, column - across // 2), max(0, len(step.columns) - across))
+        down = 8
+        top = min(max(0, row - down // 2), max(0, len(step.rows) - down))
+        shown = range(left, min(len(step.columns), left + across))
+        head: Line = [(" " * margin, "text")]
+        for at in shown:
+            name = visible(step.columns[at])
+            head.append((name.rjust(each), "pointed" if at == column and chosen else "muted"))
+        self.line(head)
+        for at_row in range(top, min(len(step.rows), top + down)):
+            name = visible(step.rows[at_row])
+            ink: Ink = "pointed" if chosen and at_row == row else "muted"
+            line: Line = [(name.rjust(margin - 1) + " ", ink)]
+            self.hits.append(
+                Hit(len(self.lines), margin, margin + each * len(shown),
+                    ("cell", at_row, left), each)
+            )  # fmt: skip
+            for at in shown:
+                here = chosen == (at_row, at)
+                true = (at_row, at) in right
+                sign = "✓" if true else SIGN if here else "·"
+                cell: Ink = "good" if true else "cursor" if here else "faint"
+                line += [(" " * (each - 1), "text"), (sign, cell)]
+            self.line(line)
+        if chosen:
+            self.say(
+                f"{step.row_name} {visible(step.rows[row])}, "
+                f"{step.column_name} {visible(step.columns[column])}",
+                "pointed",
+            )

@@ -1,0 +1,57 @@
+"""A curve that is drawn ahead, point by point, and the one that came, in a few lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from playground.tui.widgets.sheet import Line
+from playground.widths import cell_len
+
+MINE, CAME, BOTH = "●", "◇", "◆"
+"""What was drawn, what came, and both in one place."""
+
+
+def ahead(
+    xs: Sequence[float],
+    mine: Sequence[float | None],
+    came: Sequence[float],
+    low: float,
+    high: float,
+    cursor: int,
+    width: int,
+    height: int,
+) -> list[Line]:
+    """A chart of `height` lines, of which the last names the places.
+
+    mine: the values that are drawn, None where none is. came: the values that came, or none.
+    cursor: the place that is drawn at; -1 for none.
+    """
+    labels = [f"{high:.4g}", f"{(low + high) / 2:.4g}", f"{low:.4g}"]
+    margin = max(map(len, labels)) + 2
+    names = [f"{x:,.6g}" for x in xs]
+    each = max(max(map(cell_len, names)) + 1, min(10, (width - margin) // max(1, len(xs))))
+    rows = max(2, height - 1)
+
+    def row_of(value: float) -> int:
+        share = (value - low) / (high - low)
+        return rows - 1 - round(min(max(share, 0.0), 1.0) * (rows - 1))
+
+    lines: list[Line] = []
+    for row in range(rows):
+        label = {0: labels[0], rows // 2: labels[1], rows - 1: labels[2]}.get(row, "")
+        line: Line = [(f"{label:>{margin - 2}} ┤" if label else " " * (margin - 1) + "│", "muted")]
+        for place in range(len(xs)):
+            value = mine[place] if place < len(mine) else None
+            here = value is not None and row_of(value) == row
+            there = place < len(came) and row_of(came[place]) == row
+            sign = BOTH if here and there else MINE if here else CAME if there else ""
+            ink = "good" if there else "pointed"
+            if not sign:
+                sign, ink = ("┊", "faint") if place == cursor else ("·", "faint")
+            left = (each - 1) // 2
+            line += [(" " * left, "text"), (sign, ink), (" " * (each - 1 - left), "text")]
+        lines.append(line)
+    foot: Line = [(" " * margin, "text")]
+    for place, name in enumerate(names):
+        foot.append((name.center(each), "cursor" if place == cursor else "muted"))
+    return [*lines, foot]
