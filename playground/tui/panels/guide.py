@@ -67,7 +67,7 @@ class Guide(Sheet, can_focus=True):
         tour, width = self._tour, max(20, self.size.width or self.app.size.width - 2)
         drawing = _Drawing(width)
         getattr(self, f"_draw_{tour.phase}")(drawing)
-        self.border_title = drawing.title(tour)
+        self.border_title = f" {drawing.title(tour)} "
         self.border_subtitle = ""
         self.show(drawing.lines, drawing.hits)
 
@@ -171,7 +171,8 @@ class Guide(Sheet, can_focus=True):
 
     def _backwards(self) -> list[tuple[str, str]]:
         tour = self._tour
-        return [("⌫", "back")] if tour.index and not tour.testing and not tour.typed else []
+        typing = tour.phase == "ask" and tour.typed
+        return [("⌫", "back")] if tour.index and not tour.testing and not typing else []
 
     def _draw_answer(self, to: _Drawing, step: GuideStep, judged: Judged | None) -> None:
         """What can be answered, what is, and what is right once that is known."""
