@@ -34,6 +34,7 @@ from playground.tui.panels.panel import Panel
 from playground.tui.panels.parameters import ParametersPanel
 from playground.tui.panels.plugin import PluginPanel
 from playground.tui.panels.pointer import Pointer
+from playground.tui.panels.readout import Readout
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.panels.status import Sentence, StatusLine, TitleLine
 from playground.tui.panels.too_small import TooSmall, too_small
@@ -85,6 +86,8 @@ class MainScreen(RunActions, Screen[None]):
         yield TitleLine(id="title")
         yield StatusLine(id="status")
         yield Sentence(id="sentence")
+        if self._teaching:
+            yield Readout(id="readout")
         with Container(id="panels"):
             yield DatasetPanel(id="panel-1")
             yield LossPanel(id="panel-2")
@@ -130,12 +133,20 @@ class MainScreen(RunActions, Screen[None]):
         self._draw_keys()
         for guide in self.query(Guide):
             guide.draw()
+        for readout in self.query(Readout):
+            readout.show(self.model)
         more = self.model.request() != wanted
         if more:
             self._controller.frames.touch()  # there is room for more than the last frame brought
         self.held.drawn(more)
 
     # ------------------------------------------------------------ lessons
+
+    @property
+    def _teaching(self) -> bool:
+        """True if a teacher shows a lesson to a room."""
+        tour = self._controller.tour
+        return tour is not None and tour.teaching
 
     def light(self, at: str) -> None:
         """Light up what a lesson speaks of; on a low screen it gets all the room."""
@@ -148,7 +159,7 @@ class MainScreen(RunActions, Screen[None]):
         for name in ("status", "keys", "sentence"):
             self.query_one(f"#{name}").set_class(at == name, "-lit")
         self._chosen = number or self._chosen
-        if self.size.height < ROOM_FOR_FOUR:
+        if self.size.height < ROOM_FOR_FOUR or self._teaching:
             self._zoom(self.panel(number) if number else None)
 
     def lit_target(self) -> Widget | None:
