@@ -406,8 +406,12 @@ class PlaygroundApp(OrderedApp[int]):
 
     def action_tour(self, lesson: str = "") -> None:
         """Take the tour, or in it choose another lesson."""
-        if self._tour is not None:
-            self._tour.dialogs.open("lessons")
+        tour = self._tour.controller.tour if self._tour is not None else None
+        if self._tour is not None and tour is not None:
+            if lesson:
+                self._tour.controller.tasks.do(tour.go_on(lesson))
+            else:
+                self._tour.dialogs.open("lessons")
         else:
             self._own.controller.tasks.do(self.take_tour(TourWanted(lesson)))
 

@@ -64,6 +64,7 @@ SYNONYMS = {
     "window": "last steps, range",
     "kind": "gradients, update, moments, adam",
     "help": "keys, shortcuts, manual, explain, glossary",
+    "tour": "lessons, learn, course, tutorial, teach, guide, quiz",
     "leave": "exit, close, stop, bye",
 }
 """Other words for what a key does, by the name of its action."""
@@ -245,6 +246,12 @@ def _entries(main: MainScreen) -> Iterable[SystemCommand]:
             f"Panel: {entry.name}",
             entry.summary,
             _later(main, partial(main.show_panel, catalog.shortest(entry))),
+        )
+    for entry in catalog.of("lesson"):
+        yield SystemCommand(
+            f"Lesson: {entry.name}",
+            entry.summary,
+            _later(main, partial(main.run_action, f"app.tour({entry.qualified!r})")),
         )
     for entry in (entry for entry in catalog.of("engine") if not entry.missing):
         yield SystemCommand(

@@ -99,7 +99,7 @@ class Guide(Sheet, can_focus=True):
         if step is None:
             return
         if tour.hidden:
-            to.keys([("enter", "show the answers to choose from")])
+            to.keys([("enter", "show the choices" if step.choices else "take the answer")])
             return
         self._draw_answer(to, step, None)
         if tour.hint:

@@ -17,7 +17,7 @@ class Readout(Horizontal):
     DEFAULT_CSS = """
     Readout {
         height: 4; padding: 0 1;
-        Vertical { width: auto; height: 4; margin: 0 4 0 0; }
+        Vertical { width: auto; min-width: 9; height: 4; margin: 0 4 0 0; }
         Static { height: 1; color: $foreground 60%; }
         Digits { width: auto; height: 3; text-style: bold; }
     }

@@ -16,7 +16,7 @@ from playground.tui.widgets.static_text import Words
 
 LINES = (
     "Welcome. space trains; what it writes appears in 4 Sampling; i looks inside, . explains each "
-    "word; esc ends this.",
+    "word; T is a tour of ten lessons; esc ends this.",
     "space trains, its texts appear in 4, i looks inside, . explains; esc ends.",
     "space trains, . explains each word, ? helps; esc ends this.",
 )
@@ -34,7 +34,7 @@ TEXTS = (
     _Text((("what it writes appears there ", ""), ("→", POINTED)),
           "new: it stands nowhere in the data"),
     _Text((("↓ i", POINTED), (" looks inside, ", ""), (".", POINTED), (" explains words", "")),
-          "  ? is help; esc ends these notes"),
+          "  T is a tour; esc ends these notes"),
 )  # fmt: skip
 HEIGHT = 4
 """Lines of a callout, with its frame."""
