@@ -61,8 +61,9 @@ if TYPE_CHECKING:
     from playground.tui.screens.inside.screen import InsideScreen
 
 
-TOUR = "tour"
-"""The mode of the app in which lessons are taken: it has screens of its own."""
+OWN, TOUR = "own", "tour"
+"""The modes of the app, each with screens of its own: that of the person's runs, and that in which
+lessons are taken."""
 AT_ONCE = 0.02
 """Seconds; a timer of Textual's cannot be set to none."""
 QUIET, HELD = 0.3, 3.0
@@ -93,6 +94,7 @@ class PlaygroundApp(OrderedApp[int]):
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "microgpt-play"
+    DEFAULT_MODE = OWN
     ENABLE_COMMAND_PALETTE = True
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_commands}
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -145,6 +147,7 @@ class PlaygroundApp(OrderedApp[int]):
         # A traceback of ours goes through the gate of standard error, which shows no colours.
         self.error_console = Console(markup=False, highlight=False, stderr=True, color_system=None)
         self._own = self._desk_of(lab_factory, store)
+        self.add_mode(OWN, self._own.make_screen)
         self._tour: Desk | None = None
         """The desk of the tour, while it is taken."""
         self._tour_lab, self._tour_wanted = tour_lab, tour
@@ -234,9 +237,6 @@ class PlaygroundApp(OrderedApp[int]):
     def copy_to_clipboard(self, text: str) -> None:
         """Copy a text; what of it UTF-8 cannot say is copied as it is shown."""
         super().copy_to_clipboard(text.encode("utf-8", "backslashreplace").decode("utf-8"))
-
-    def get_default_screen(self) -> Screen[None]:
-        return self._own.make_screen()
 
     def on_load(self) -> None:
         on_signals(self._leave_soon)  # before the driver takes the terminal
@@ -447,7 +447,7 @@ class PlaygroundApp(OrderedApp[int]):
             return
         self.key_order.forget()
         self.clear_notifications()
-        await self.switch_mode("_default")
+        await self.switch_mode(OWN)
         self._tour = None
         await desk.controller.close()
         await self.remove_mode(TOUR)

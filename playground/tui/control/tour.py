@@ -124,7 +124,15 @@ class Tour:
             self._enter(LessonPlace(self.card.name, first or 0))
 
     async def go_on(self, name: str) -> None:
-        """Go on with a lesson where it was left; from its beginning if it never was."""
+        """Go on with a lesson where it was left; from its beginning if it never was. name: as a
+        person says it."""
+        self.phase = "opening"
+        self._context.changed()
+        try:
+            name = (await self._context.lab.lesson(name)).name
+        except LabError as error:
+            self._break(error.failure)
+            return
         record = self.journal.of(name)
         place = record.place
         if place is None or not await self._open(name, record.run, place.began):

@@ -1,0 +1,157 @@
+"""The tour in a real terminal: a lesson beside one's own run, a kill, the place that is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Launch
+from tests.e2e.test_more import playground_of
+
+pytestmark = pytest.mark.e2e
+
+LESSON = """
+import math
+from playground.api import Choose, Contribution, Do, Lesson, Number, Tell, hookimpl
+
+def small():
+    return Lesson(title="Small", run={"steps": 300, "model.n_embd": 8}, steps=[
+        Tell("The loss stands in panel 2.", at="loss"),
+        Choose("Which is larger?", choices=["one", "two"], answer=lambda facts: 1,
+               hints=["count again", ""], why="Two it is.", at="dataset"),
+        Do("Make five steps.", done=lambda facts: facts.step - facts.began >= 5, help="press s"),
+        Number("How many steps are there?", answer=lambda facts: facts.steps, within=0,
+               why="So many."),
+        Tell("This is the end."),
+    ])
+
+@hookimpl
+def microgpt_lessons():
+    yield Contribution(name="small", summary="a small lesson", factory=small)
+"""
+
+
+@pytest.fixture
+def lesson(tmp_path: Path) -> Path:
+    path = tmp_path / "small.py"
+    path.write_text(LESSON, encoding="utf-8")
+    return path
+
+
+def rows_of(store: Path) -> str:
+    """A digest of every row of every table."""
+    digest = hashlib.sha256()
+    with sqlite3.connect(f"file:{store}?mode=ro", uri=True) as database:
+        tables = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (name,) in sorted(tables.fetchall()):
+            for row in database.execute(f'SELECT * FROM "{name}"'):
+                digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def test_a_lesson_that_is_killed_goes_on_where_it_was_and_no_other_run_is_touched(
+    launch: Launch, home: Path, lesson: Path
+) -> None:
+    own = launch("--steps", "60", "--seed", "3", size=(80, 24))
+    own.wait_for("step 0/")
+    own.press("+", "Space")
+    own.wait_for("✓ finished", 30)
+    own.press("C-q")
+    assert own.wait_for_exit() == 0
+    before = rows_of(home / "data" / "runs.sqlite")
+
+    words = ("tour", "small", "--plugin", str(lesson))
+    terminal = launch(*words, size=(80, 24))
+    terminal.wait_for("stands in panel 2", 40)
+    terminal.press("Enter")
+    terminal.wait_for("Which is larger")
+    terminal.press("1", "Enter")
+    terminal.wait_for("How sure")
+    terminal.press("3")
+    screen = terminal.wait_for("count again")
+    assert "✗ 1 one" in screen and "Two it is" not in screen
+    terminal.press("2", "Enter")
+    terminal.wait_for("Right: two")
+    terminal.press("Enter")
+    terminal.wait_for("Make five steps")
+    terminal.press("s", "s", "s")
+    terminal.wait_for("step 3/300")
+    journal = home / "data" / "tour.jsonl"
+    terminal.wait_for(lambda _: '"run": 1' in journal.read_text())
+    os.kill(playground_of(terminal), signal.SIGKILL)
+    terminal.wait_for("ended")
+
+    again = launch(*words, size=(120, 40))
+    screen = again.wait_for("Make five steps", 40)
+    assert "step 3/300" in again.wait_for("step 3/300") and "✓ Done" not in screen
+    again.press("s", "s")
+    again.wait_for("✓ Done")
+    again.press("Enter")
+    again.wait_for("How many steps")
+    again.type("3,00")
+    again.press("Enter")
+    again.wait_for("is no number")
+    again.press("BSpace", "BSpace", "BSpace", "BSpace")
+    again.type("299")
+    again.press("Enter")
+    again.wait_for("How sure")
+    again.press("1")
+    again.wait_for("Too low")
+    again.type("300")
+    again.press("Enter")
+    again.wait_for("So many.")
+    again.press("Enter")
+    again.wait_for("This is the end")
+    again.press("Enter")
+    again.wait_for("0 of 2 questions were right at the first try")
+    again.press("q")
+    assert again.wait_for_exit() == 0
+    assert again.errors == ""
+    assert rows_of(home / "data" / "runs.sqlite") == before
+
+    command = [str(Path(sys.executable).parent / "microgpt-play"), "tour", "--json", *words[2:]]
+    told = subprocess.run(
+        command,
+        env={**os.environ, "MICROGPT_PLAY_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    report = json.loads(told.stdout)
+    (small,) = [one for one in report["lessons"] if one["lesson"] == "small"]
+    assert small["state"] == "finished" and small["first_try"] == 0 and small["questions"] == 2
+    assert [one["questions"] for one in report["sure"]] == [1, 0, 1]
+
+
+def test_leaving_the_tour_returns_to_one_s_own_run_as_it_was(launch: Launch, lesson: Path) -> None:
+    terminal = launch("--steps", "5000", "--plugin", str(lesson), size=(80, 24))
+    terminal.wait_for("step 0/")
+    terminal.press("s", "s")
+    terminal.wait_for("step 2/5,000")
+    terminal.press("T")
+    terminal.wait_for("a small lesson", 40)
+    terminal.press("End", "Enter")
+    terminal.wait_for("stands in panel 2", 40)
+    terminal.press("s")
+    terminal.wait_for("step 1/300")
+    terminal.press("q")
+    terminal.wait_for("step 2/5,000")
+    terminal.press("s")
+    terminal.wait_for("step 3/5,000")
+    terminal.press("T")
+    terminal.wait_for("at step 1 of 5", 40)
+    terminal.press("Enter")
+    terminal.wait_for("step 1/300", 40)
+    terminal.press("C-c")
+    terminal.wait_for("step 3/5,000")
+    terminal.press("C-q")
+    assert terminal.wait_for_exit() == 0
+    assert terminal.errors == "" or "run" in terminal.errors
