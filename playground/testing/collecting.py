@@ -14,6 +14,7 @@ from playground.testing.contract import Check, ContractError
 from playground.testing.datasets import CLAUSES as DATASETS
 from playground.testing.engines import engine_checks
 from playground.testing.exporters import CLAUSES as EXPORTERS
+from playground.testing.lessons import CLAUSES as LESSONS
 from playground.testing.looking import METRIC_CLAUSES, PANEL_CLAUSES, SCHEDULE_CLAUSES
 from playground.testing.strategies import CLAUSES as STRATEGIES
 from playground.testing.subject import Subject, checks
@@ -42,6 +43,7 @@ _CONTRACTS: dict[Kind, Callable[[Subject], tuple[Check, ...]]] = {
     "metric": partial(checks, METRIC_CLAUSES),
     "panel": partial(checks, PANEL_CLAUSES),
     "exporter": partial(checks, EXPORTERS),
+    "lesson": partial(checks, LESSONS),
 }
 
 

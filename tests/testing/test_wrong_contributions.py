@@ -25,6 +25,7 @@ from playground.testing import (
     tokenizers,
 )
 from tests.testing import wrong_datasets as data
+from tests.testing import wrong_lessons as lessons
 from tests.testing import wrong_lookers as looks
 from tests.testing import wrong_strategies as picks
 from tests.testing import wrong_tokenizers as words
@@ -194,6 +195,37 @@ WRONG = [
     ("exporter", looks.ProgressInWords, "can-be-cancelled", ()),
     ("exporter", looks.DrawingExporter, "global-random-state", ()),
     ("exporter", looks.TalkingExporter, "quiet", ()),
+    ("lesson", lessons.cannot_be_made, "is-made", ()),
+    ("lesson", lessons.no_lesson, "is-a-lesson", ()),
+    ("lesson", lessons.no_title, "is-a-lesson", ()),
+    ("lesson", lessons.one_step, "is-a-lesson", ()),
+    ("lesson", lessons.odd_step, "is-a-lesson", ()),
+    ("lesson", lessons.keeps_a_list, "is-a-lesson", ()),
+    ("lesson", lessons.unknown_setting, "is-a-lesson", ()),
+    ("lesson", lessons.impossible_setting, "is-a-lesson", ()),
+    ("lesson", lessons.own_data, "is-a-lesson", ()),
+    ("lesson", lessons.hardest_is_later, "is-a-lesson", ()),
+    ("lesson", lessons.needs_a_loss, "speaks-at-every-moment", ()),
+    ("lesson", lessons.needs_held_out, "speaks-at-every-moment", ()),
+    ("lesson", lessons.needs_an_e, "speaks-at-every-moment", ()),
+    ("lesson", lessons.tells_a_number, "speaks-at-every-moment", ()),
+    ("lesson", lessons.says_one_for_true, "speaks-at-every-moment", ()),
+    ("lesson", lessons.one_choice, "speaks-at-every-moment", ()),
+    ("lesson", lessons.points_fall, "speaks-at-every-moment", ()),
+    ("lesson", lessons.forgets_after_going_back, "speaks-at-every-moment", ()),
+    ("lesson", lessons.quotes_the_document, "texts-fit", ()),
+    ("lesson", lessons.long_labels, "texts-fit", ()),
+    ("lesson", lessons.beyond_the_choices, "answers-fit-their-questions", ()),
+    ("lesson", lessons.answers_nan, "answers-fit-their-questions", ()),
+    ("lesson", lessons.outside_of_the_table, "answers-fit-their-questions", ()),
+    ("lesson", lessons.too_few_values, "answers-fit-their-questions", ()),
+    ("lesson", lessons.stores_the_answer, "answers-are-computed", ()),
+    ("lesson", lessons.done_already, "nothing-is-done-beforehand", ()),
+    ("lesson", lessons.empties_the_losses, "facts-stay-as-they-are", ()),
+    ("lesson", lessons.counts_its_calls, "same-answer-twice", ()),
+    ("lesson", lessons.draws, "global-random-state", ("same-answer-twice",)),
+    ("lesson", lessons.talks, "quiet", ()),
+    ("lesson", lessons.slow_condition, "conditions-are-quick", ()),
 ]
 
 OTHERWISE = {"quick-enough", "trains-quickly", "first-document-soon"}
@@ -201,7 +233,8 @@ OTHERWISE = {"quick-enough", "trains-quickly", "first-document-soon"}
 
 
 def contribution(factory: Callable[..., object]) -> Contribution:
-    knobs = picks.PowerKnobs if issubclass(factory, picks.Cold) else None
+    cold = isinstance(factory, type) and issubclass(factory, picks.Cold)
+    knobs = picks.PowerKnobs if cold else None
     return Contribution("wrong", "wrong in one way", factory, knobs)
 
 
@@ -249,6 +282,7 @@ def test_every_check_can_fail(kind):
         ("metric", looks.Worst),
         ("panel", looks.Countdown),
         ("exporter", looks.LossList),
+        ("lesson", lessons.right),
     ],
 )
 @pytest.mark.parametrize("checks", [contribution_checks, smoke_checks])
@@ -352,6 +386,9 @@ def test_messages_name_the_setting_the_input_and_what_to_do():
     message = message_of("tokenizer", words.LowersCase, "round-trip")
     assert "trained on" in message
     assert "no change of case" in message
+    message = message_of("lesson", lessons.needs_a_loss, "speaks-at-every-moment")
+    assert "IndexError" in message
+    assert "text of step 0 (on names, as it begins)" in message
     message = message_of("panel", looks.NeedsLosses, "lines-that-fit")
     assert "IndexError" in message
     assert "before the first step, 80x24" in message

@@ -1,0 +1,568 @@
+"""The contract of lessons.
+
+A lesson is walked through on several runs, as a learner would who answers rightly: each of its
+functions is called when its step begins, and again as the run goes on. Most checks look at what
+came back in that walk.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from microgpt.config import ConfigError
+from playground.api import Cell, Choose, Curve, Do, Lesson, LessonFacts, Number, Tell
+from playground.api.lessons import Scalar
+from playground.testing.contract import ContractError, said
+from playground.testing.subject import Clause, Subject, clause, made_with_every_setting, manners
+from playground.testing.taught import LEARNERS_OWN, Taught, runs_of
+from playground.testing.watching import global_random_at
+
+STEPS = (2, 60)
+TITLE = 60
+WORDS = 600
+CHOICES = (2, 9)
+CHOICE = 120
+LABELS = (1, 40)
+LABEL = 12
+POINTS = (3, 12)
+CONDITION = 0.010
+"""Seconds that a condition may take."""
+
+_TEXTS = ("text", "help", "question", "why", "hint", "task", "unit", "row_name", "column_name")
+_LISTS = {"choices": CHOICES, "hints": (0, CHOICES[1]), "rows": LABELS, "columns": LABELS}
+_WIDTHS = {"choices": CHOICE, "hints": WORDS, "rows": LABEL, "columns": LABEL}
+_LABELS = ("unit", "row_name", "column_name")
+_AFTER = ("why",)
+"""Asked together with the answer; other fields as soon as the step begins."""
+
+# ---------------------------------------------------------------- the walk
+
+
+@dataclass(slots=True)
+class Asked:
+    """One call of a function of a lesson, or one look at a field that is no function."""
+
+    step: Any
+    """The step of the lesson; None for a kept value."""
+    number: int
+    field: str
+    given: Any
+    """The function, or what stands in its place."""
+    facts: LessonFacts
+    run: Taught
+    moment: str
+    value: Any = None
+    error: Exception | None = None
+    view: Mapping[str, Any] | None = None
+    """Of an answer: what the question showed, by field."""
+
+    @property
+    def where(self) -> str:
+        """ "answer of step 4 (on names, after 10 steps)"."""
+        return f"{self.field} of step {self.number} ({self.run.words}, {self.moment})"
+
+    def call(self, facts: LessonFacts) -> Any:
+        """What the field gives for these facts."""
+        return self.given(facts) if callable(self.given) else self.given
+
+    def again(self) -> LessonFacts:
+        """The same facts as new objects."""
+        return _again(self.facts, self.run)
+
+
+def _again(facts: LessonFacts, run: Taught) -> LessonFacts:
+    place, began = run.times.index(facts.step), run.times.index(facts.began)
+    return run.facts(place, began, facts.remembered, bool(facts.looks))
+
+
+def _walk(lesson: Lesson, runs: Sequence[Taught], few: bool) -> Iterator[Asked]:
+    for run in runs:
+        yield from _Learner(run, few).learn(lesson)
+
+
+class _Learner:
+    """Walks through a lesson on one run, and answers each question rightly."""
+
+    def __init__(self, run: Taught, few: bool) -> None:
+        self._run = run
+        self._few = few
+        self._place = range(len(run.times))[run.begins]
+        self._remembered: dict[str, Scalar] = {}
+
+    def learn(self, lesson: Lesson) -> Iterator[Asked]:
+        for number, step in enumerate(lesson.steps):
+            yield from self._keep(number, step)
+            yield from self._take(number, step)
+
+    def _keep(self, number: int, step: Any) -> Iterator[Asked]:
+        facts, kept = self._facts(), dict[str, Scalar]()
+        for name, given in step.keep.items():
+            asked = self._ask(number, step, f"keep[{name!r}]", given, facts, "as it begins")
+            yield asked
+            if asked.error is None:
+                kept[str(name)] = asked.value
+        self._remembered.update(kept)
+
+    def _take(self, number: int, step: Any) -> Iterator[Asked]:
+        """The step from when it begins until it is done, or until the run ends."""
+        began, view, facts = self._place, dict[str, Any](), self._facts()
+        condition = "done" if type(step) is Do else "when"
+        for field in _shown(step):
+            asked = self._ask(number, step, field, getattr(step, field), facts, "as it begins")
+            view[field] = asked.value
+            yield asked
+        places = range(began, len(self._run.times))
+        for place in sorted({began, places[-1]}) if self._few else places:
+            after = place > began or place == places[-1]
+            facts = self._run.facts(place, began, self._remembered, done=after)
+            moment = f"after {facts.step:,} steps"
+            if type(step) in (Tell, Do):
+                for field in ("text", "help")[: 1 if type(step) is Tell else 2]:
+                    yield self._ask(number, step, field, getattr(step, field), facts, moment)
+            given = getattr(step, condition, None)
+            met = given is None
+            if given is not None:
+                asked = self._ask(number, step, condition, given, facts, moment)
+                yield asked
+                met = asked.value is True
+            if met and type(step) is not Do and type(step) is not Tell:
+                yield from self._answer(number, step, facts, moment, view)
+            if met:
+                self._place = place
+                return
+
+    def _answer(
+        self, number: int, step: Any, facts: LessonFacts, moment: str, view: Mapping[str, Any]
+    ) -> Iterator[Asked]:
+        asked = self._ask(number, step, "answer", step.answer, facts, moment)
+        asked.view = view
+        yield asked
+        if step.name:
+            self._remembered[step.name] = _remembered(asked)
+        for field in ("why", "within", "margin"):
+            if hasattr(step, field):
+                facts = replace(facts, remembered=dict(self._remembered))
+                yield self._ask(number, step, field, getattr(step, field), facts, moment)
+
+    def _facts(self) -> LessonFacts:
+        return self._run.facts(self._place, self._place, self._remembered)
+
+    def _ask(
+        self, number: int, step: Any, field: str, given: Any, facts: LessonFacts, moment: str
+    ) -> Asked:
+        asked = Asked(step, number, field, given, facts, self._run, moment)
+        try:
+            value = asked.call(facts)
+            asked.value = _read(value)
+        except Exception as error:
+            asked.error = error
+        return asked
+
+
+def _shown(step: Any) -> list[str]:
+    """The fields that a learner sees before an answer."""
+    fields = [*_TEXTS, *_LISTS, "xs", "low", "high"]
+    return [one for one in fields if hasattr(step, one) and one not in _AFTER]
+
+
+def _read(value: Any) -> Any:
+    """The value, and in the place of an iterator its first items."""
+    if isinstance(value, Iterator):
+        return [item for item, _ in zip(value, range(2000), strict=False)]
+    return value
+
+
+def _remembered(asked: Asked) -> Scalar:
+    """What is remembered of a right answer."""
+    value = asked.value
+    if isinstance(asked.step, Curve):
+        return 0.0
+    if isinstance(asked.step, Cell):
+        with suppress(Exception):
+            return ",".join(map(str, sorted(value)[0]))
+        return "0,0"
+    return value if isinstance(value, int | float) else 0
+
+
+def asked_of(subject: Subject) -> list[Asked]:
+    """All that a walk through the lesson has asked. The walk is made once."""
+    if "asked" not in subject.memo:
+        lesson = subject.make()
+        subject.memo["asked"] = list(_walk(lesson, runs_for(subject), subject.smoke))
+    asked: list[Asked] = subject.memo["asked"]
+    return asked
+
+
+def runs_for(subject: Subject) -> list[Taught]:
+    """The runs that the lesson is tried on."""
+    if "runs" not in subject.memo:
+        subject.memo["runs"] = runs_of(subject.make().run, subject.smoke)
+    runs: list[Taught] = subject.memo["runs"]
+    return runs
+
+
+# ---------------------------------------------------------------- what a lesson is
+
+
+@clause(
+    "is-a-lesson",
+    f"a lesson has a title, {STEPS[0]} to {STEPS[1]} steps, and settings that a run can have",
+    essential=True,
+    smoke=True,
+)
+def is_a_lesson(subject: Subject) -> None:
+    """Looks at the lesson without calling a function of its steps."""
+    lesson = subject.make()
+    if type(lesson) is not Lesson:
+        raise ContractError(f"a {type(lesson).__name__}", "return playground.api.Lesson(...)")
+    if not isinstance(lesson.title, str) or not 0 < len(lesson.title.strip()) <= TITLE:
+        raise ContractError(f"the title {lesson.title!r:.80}", f"a text of {TITLE} characters")
+    if not isinstance(lesson.minutes, int) or lesson.minutes < 1:
+        raise ContractError(f"{lesson.minutes!r} minutes", "say how long it takes, as 6")
+    _check_steps(lesson)
+    _check_run(subject, lesson)
+    _check_hardest(lesson)
+
+
+def _check_steps(lesson: Lesson) -> None:
+    steps = lesson.steps
+    if not isinstance(steps, Sequence) or isinstance(steps, str):
+        raise ContractError(f"steps that are a {type(steps).__name__}", "give a list of steps")
+    if not STEPS[0] <= len(steps) <= STEPS[1]:
+        raise ContractError(
+            f"{len(steps):,} steps", f"a lesson has {STEPS[0]} to {STEPS[1]} of them"
+        )
+    for number, step in enumerate(steps):
+        if type(step) not in (Tell, Do, Choose, Number, Cell, Curve):
+            raise ContractError(
+                f"step {number} is a {type(step).__name__}",
+                "each step is a Tell, Do, Choose, Number, Cell or Curve",
+            )
+        if not isinstance(step.keep, Mapping):
+            raise ContractError(f"keep of step {number} is {step.keep!r:.60}", "give a dict")
+
+
+def _check_run(subject: Subject, lesson: Lesson) -> None:
+    advice = 'write settings by their dotted names, as {"model.n_layer": 2}'
+    try:
+        runs_for(subject)
+    except KeyError as error:
+        raise ContractError(f"there is no setting {error}", advice) from error
+    except (ConfigError, TypeError, ValueError) as error:
+        raise ContractError(f"the settings of its run: {said(error)}", advice) from error
+    for name in lesson.run:
+        if name.partition(".")[0] in LEARNERS_OWN:
+            raise ContractError(f"it sets {name!r}", "leave the data set and the seed alone")
+
+
+def _check_hardest(lesson: Lesson) -> None:
+    place = lesson.hardest
+    if place is None:
+        return
+    steps = lesson.steps
+    if type(place) is not int or not 0 <= place < len(steps) or type(steps[place]) in (Tell, Do):
+        raise ContractError(f"hardest={place!r} is no question", "count the steps from 0")
+    if getattr(steps[place], "when", None) is not None:
+        raise ContractError(
+            f"step {place}, the hardest, is judged later",
+            "choose a question without `when`: it is asked at the beginning of the run",
+        )
+
+
+# ---------------------------------------------------------------- what it says
+
+
+@clause(
+    "speaks-at-every-moment",
+    "texts, conditions and what is kept work at every moment of any run",
+    essential=True,
+    smoke=True,
+)
+def speaks_at_every_moment(subject: Subject) -> None:
+    """Before the first step, in mid-run, at the end, after going back; with nothing held out, two
+    letters, one long document, many scripts, another size of the model."""
+    advice = (
+        "before the first step there are no losses, facts.heldout may be empty, a letter may be"
+        " missing: choose from the run's own data"
+    )
+    for asked in asked_of(subject):
+        if asked.field == "answer":
+            continue
+        if asked.error is not None:
+            raise ContractError(f"{said(asked.error)} in {asked.where}", advice) from asked.error
+        wrong = _wrong(asked)
+        if wrong:
+            raise ContractError(f"{wrong}: {asked.where}", "give what the field is for")
+
+
+def _wrong(asked: Asked) -> str:
+    """What is wrong with a value of which the field wants another kind; "" if nothing is."""
+    value, field = asked.value, asked.field
+    if field in ("done", "when"):
+        return "" if type(value) is bool else f"{value!r:.60} is neither True nor False"
+    if field.startswith("keep"):
+        return "" if isinstance(value, int | float | str) else f"{value!r:.60} cannot be kept"
+    if field in ("low", "high", "within", "margin"):
+        return "" if _is_number(value) else f"{value!r:.60} is no finite number"
+    if field == "xs":
+        return _wrong_points(value)
+    if field in _LISTS:
+        return _wrong_texts(value, *_LISTS[field])
+    return "" if isinstance(value, str) else f"{value!r:.60} is no text"
+
+
+def _wrong_points(value: Any) -> str:
+    if not _is_list(value) or not all(map(_is_number, value)):
+        return f"{value!r:.60} is no list of numbers"
+    if not POINTS[0] <= len(value) <= POINTS[1]:
+        return f"{len(value):,} points, not {POINTS[0]} to {POINTS[1]}"
+    rising = all(a < b for a, b in pairwise(value))
+    return "" if rising else f"{value!r:.60} do not rise"
+
+
+def _wrong_texts(value: Any, least: int, most: int) -> str:
+    if not _is_list(value) or not all(isinstance(one, str) for one in value):
+        return f"{value!r:.60} is no list of texts"
+    return "" if least <= len(value) <= most else f"{len(value):,} of them, not {least} to {most}"
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is not bool and isinstance(value, int | float) and math.isfinite(value)
+
+
+@clause("texts-fit", "texts are short enough to be shown whole", smoke=True)
+def texts_fit(subject: Subject) -> None:
+    """Measures each text at every moment, and each choice and label."""
+    for asked in asked_of(subject):
+        value, field = asked.value, asked.field
+        if field in _LISTS and _is_list(value):
+            texts, most = [*value], _WIDTHS[field]
+        elif field in _TEXTS:
+            texts, most = [value], LABEL if field in _LABELS else WORDS
+        else:
+            continue
+        for text in texts:
+            if isinstance(text, str) and len(" ".join(text.split())) > most:
+                raise ContractError(
+                    f"{len(text):,} characters in {asked.where}",
+                    f"at most {most} are shown; cut what comes from the run's own text",
+                )
+
+
+# ---------------------------------------------------------------- answers
+
+
+@clause(
+    "answers-fit-their-questions",
+    "the answer is one of the choices, a finite number, cells of the table, or a value for each"
+    " point of the curve",
+    smoke=True,
+)
+def answers_fit(subject: Subject) -> None:
+    """Asks for the answer of each question at the first moment at which it can be judged."""
+    for asked in asked_of(subject):
+        if asked.field != "answer":
+            continue
+        if asked.error is not None:
+            raise ContractError(
+                f"{said(asked.error)} in {asked.where}",
+                "compute the answer from what these facts have, or ask about something else",
+            ) from asked.error
+        wrong = _unfit(asked)
+        if wrong:
+            raise ContractError(f"{wrong}: {asked.where}", "look at what the question shows")
+
+
+def _unfit(asked: Asked) -> str:
+    value, view = asked.value, asked.view or {}
+    if isinstance(asked.step, Choose):
+        count = len(view["choices"])
+        fits = type(value) is int and 0 <= value < count
+        return "" if fits else f"{value!r:.60} is no place from 0 to {count - 1}"
+    if isinstance(asked.step, Number):
+        return "" if _is_number(value) else f"{value!r:.60} is no finite number"
+    if isinstance(asked.step, Cell):
+        return _unfit_cells(value, len(view["rows"]), len(view["columns"]))
+    if not _is_list(value) or not all(map(_is_number, value)):
+        return f"{value!r:.60} is no list of finite numbers"
+    if not view["low"] < view["high"]:
+        return f"low is {view['low']:g} and high is {view['high']:g}"
+    points = len(view["xs"])
+    return "" if len(value) == points else f"{len(value):,} values for {points} points"
+
+
+def _unfit_cells(value: Any, rows: int, columns: int) -> str:
+    if not isinstance(value, Collection) or not value:
+        return f"{value!r:.60} are no cells"
+    for cell in value:
+        if (
+            not isinstance(cell, Sequence)
+            or len(cell) != 2
+            or any(type(x) is not int for x in cell)
+        ):
+            return f"{cell!r:.60} is no pair of a row and a column"
+        if not (0 <= cell[0] < rows and 0 <= cell[1] < columns):
+            return f"{tuple(cell)} is outside of a table of {rows} x {columns}"
+    return ""
+
+
+@clause("answers-are-computed", "each answer is computed from the run", smoke=True)
+def answers_are_computed(subject: Subject) -> str | None:
+    """Compares the answers of all runs. The same answer everywhere may be right, since some things
+    are so by construction: it is named, and breaks no promise."""
+    answers = dict[int, list[str]]()
+    steps = subject.make().steps
+    for asked in asked_of(subject):
+        if asked.field == "answer":
+            if not callable(asked.given):
+                raise ContractError(
+                    f"the answer of step {asked.number} is {asked.given!r:.60}",
+                    "give a function of the facts: another text has another answer",
+                )
+            with suppress(Exception):
+                answers.setdefault(asked.number, []).append(_in_words(asked))
+    questions = [place for place, step in enumerate(steps) if type(step) not in (Tell, Do)]
+    never = [place for place in questions if place not in answers]
+    same = [place for place, given in answers.items() if len({*given}) == 1 < len(given)]
+    remarks = []
+    if same:
+        remarks.append(f"the same answer in every run, which may be right: {_steps(same)}")
+    if never:
+        remarks.append(f"never to be judged in runs of these lengths: {_steps(never)}")
+    return "; ".join(remarks) or None
+
+
+def _in_words(asked: Asked) -> str:
+    value, view = asked.value, asked.view or {}
+    if isinstance(asked.step, Choose):
+        return str(view["choices"][value])
+    if isinstance(asked.step, Cell):
+        return str(sorted((view["rows"][row], view["columns"][column]) for row, column in value))
+    return str(value)
+
+
+def _steps(places: Sequence[int]) -> str:
+    return f"step{'s' if len(places) > 1 else ''} {', '.join(map(str, places))}"
+
+
+# ---------------------------------------------------------------- manners
+
+
+def _calls(subject: Subject) -> Iterator[Asked]:
+    """Calls of functions in the walk, to be made again: each function at two moments of a run."""
+    done = dict[tuple[int, str, int], int]()
+    for asked in asked_of(subject):
+        key = (asked.number, asked.field, id(asked.run))
+        done[key] = done.get(key, 0) + 1
+        if callable(asked.given) and done[key] <= 2:
+            yield asked
+
+
+@clause("same-answer-twice", "the same facts have the same answer, whenever they are asked")
+def same_answer_twice(subject: Subject) -> None:
+    """Asks again with equal facts and with other random numbers."""
+    for asked in _calls(subject):
+        if asked.error is not None:
+            continue
+        with global_random_at(asked.number):
+            again = _read(asked.call(asked.again()))
+        if _ordered(again) != _ordered(asked.value):
+            raise ContractError(
+                f"first {asked.value!r:.60}, then {again!r:.60} from {asked.where}",
+                "compute from the facts alone: no clock, no chance, no memory",
+            )
+
+
+def _ordered(value: Any) -> str:
+    return repr(sorted(value) if isinstance(value, set | frozenset) else value)
+
+
+@clause("facts-stay-as-they-are", "facts that are given are not changed", smoke=True)
+def facts_stay(subject: Subject) -> None:
+    """Compares the facts with what they were, since their arrays and dicts can be changed."""
+    for asked in _calls(subject):
+        facts = asked.again()
+        before = repr(facts)
+        with suppress(Exception):  # another check tells of exceptions
+            asked.call(facts)
+        if repr(facts) != before:
+            raise ContractError(f"the facts have changed in {asked.where}", "work on a copy")
+
+
+def _use(subject: Subject) -> None:
+    for asked in _calls(subject):
+        with suppress(Exception):
+            asked.call(asked.again())
+
+
+@clause("nothing-is-done-beforehand", "the first task is not done before anything was", smoke=True)
+def nothing_is_done_beforehand(subject: Subject) -> str | None:
+    """Asks the first Do at the beginning of each run."""
+    first = next((n for n, step in enumerate(subject.make().steps) if type(step) is Do), None)
+    if first is None:
+        return "the lesson has no task"
+    for asked in asked_of(subject):
+        if (asked.number, asked.field, asked.run.begins) != (first, "done", 0):
+            continue
+        done = False
+        with suppress(Exception):  # another check tells of exceptions
+            done = asked.call(asked.run.facts(0, 0, asked.facts.remembered)) is True
+        if done:
+            raise ContractError(
+                f"True before the first step: done of step {first} ({asked.run.words})",
+                "ask for what the learner does: facts.step > facts.began, a look, a sample",
+            )
+    return None
+
+
+@clause("conditions-are-quick", f"a condition takes less than {CONDITION * 1000:g} ms")
+def conditions_are_quick(subject: Subject) -> None:
+    """Times `done` and `when` on names, and takes the best of three attempts."""
+    first = runs_for(subject)[0]
+    for asked in _calls(subject):
+        if asked.field not in ("done", "when") or asked.run is not first:
+            continue
+        facts = asked.again()
+        seconds = _best(lambda asked=asked, facts=facts: asked.call(facts))  # type: ignore[misc]
+        if seconds > CONDITION:
+            raise ContractError(
+                f"{seconds * 1000:.0f} ms for {asked.where}",
+                "it is asked a few times a second beside the training: keep what does not change",
+            )
+
+
+def _best(call: Callable[[], object]) -> float:
+    best = math.inf
+    for _ in range(3):
+        began = time.perf_counter()
+        with suppress(Exception):
+            call()
+        best = min(best, time.perf_counter() - began)
+        if best <= CONDITION:
+            break
+    return best
+
+
+CLAUSES: tuple[Clause, ...] = (
+    made_with_every_setting("a lesson", ()),
+    is_a_lesson,
+    speaks_at_every_moment,
+    texts_fit,
+    answers_fit,
+    answers_are_computed,
+    nothing_is_done_beforehand,
+    facts_stay,
+    same_answer_twice,
+    *manners(_use, "use a random.Random(seed) of your own"),
+    conditions_are_quick,
+)
