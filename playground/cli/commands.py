@@ -412,7 +412,7 @@ cli.add_command(runs_group)
 
 
 def _listing(kind: str, plural: str, words: str) -> None:
-    @cli.command(plural, context_settings=CONTEXT, help=f"List the {words} and their knobs.")
+    @cli.command(plural, context_settings=CONTEXT, help=f"List the {words}.")
     @option("--json", "as_json", is_flag=True, help="As JSON.")
     @plugin_options
     def listing(sources: PluginSources, as_json: bool) -> int:
@@ -422,14 +422,15 @@ def _listing(kind: str, plural: str, words: str) -> None:
 
 
 for _kind, _plural, _words in (
-    ("dataset", "datasets", "data sets"),
-    ("tokenizer", "tokenizers", "tokenizers"),
-    ("strategy", "strategies", "sampling strategies"),
-    ("engine", "engines", "engines"),
-    ("panel", "panels", "panels"),
-    ("exporter", "exporters", "exporters"),
-    ("schedule", "schedules", "learning-rate schedules"),
-    ("metric", "metrics", "metrics"),
+    ("dataset", "datasets", "data sets and their knobs"),
+    ("tokenizer", "tokenizers", "tokenizers and their knobs"),
+    ("strategy", "strategies", "sampling strategies and their knobs"),
+    ("engine", "engines", "engines and their knobs"),
+    ("panel", "panels", "panels and their knobs"),
+    ("exporter", "exporters", "exporters and their knobs"),
+    ("schedule", "schedules", "learning-rate schedules and their knobs"),
+    ("metric", "metrics", "metrics and their knobs"),
+    ("lesson", "lessons", "lessons of the tour"),
 ):
     _listing(_kind, _plural, _words)
 

@@ -134,7 +134,7 @@ class _Learner:
             if met and type(step) is not Do and type(step) is not Tell:
                 yield from self._answer(number, step, facts, moment, view)
             if met:
-                self._place = place
+                self._place = began if self._run.back else place
                 return
 
     def _answer(
@@ -512,7 +512,7 @@ def nothing_is_done_beforehand(subject: Subject) -> str | None:
     if first is None:
         return "the lesson has no task"
     for asked in asked_of(subject):
-        if (asked.number, asked.field, asked.run.begins) != (first, "done", 0):
+        if (asked.number, asked.field) != (first, "done") or asked.run.begins or asked.run.back:
             continue
         done = False
         with suppress(Exception):  # another check tells of exceptions

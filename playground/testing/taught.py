@@ -108,7 +108,8 @@ class Taught:
     begins: int = 0
     """Which of `times` it is when the lesson begins."""
     back: bool = False
-    """True if the learner has been at the end, and has gone back."""
+    """True if the learner has been at the end, and goes back to the beginning before each step of
+    the lesson."""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -321,7 +322,7 @@ def _made(text: str) -> tuple[Taught, ...]:
         Taught("with nothing held out", NAMES, {**changes, "holdout": 0.0}),
         Taught("on many scripts", scripts, small),
         Taught("begun at the end of the run", NAMES[::-1], changes, begins=-1),
-        Taught("begun after going back", NAMES, small, begins=2, back=True),
+        Taught("after going back to step 0", NAMES, small, back=True),
     )
     for run in runs:
         assert run.config and run.optimizer  # they raise ConfigError

@@ -13,6 +13,7 @@ from playground.hooks.sources import PluginSources
 
 NEW_KINDS = (
     "strategy", "tokenizer", "dataset", "metric", "schedule", "panel", "exporter", "engine",
+    "lesson",
 )  # fmt: skip
 
 
@@ -81,8 +82,9 @@ def plugins_check(file: Path, seconds: float | None, as_json: bool) -> int:
 def plugins_new(kind: str, name: str, package: bool, test: bool, folder: Path | None) -> int:
     """Write a small plugin that works, to be changed into your own.
 
-    KIND is strategy, tokenizer, dataset, metric, schedule, panel, exporter or engine. NAME is
-    what it will be called: lower case, words joined by hyphens. Nothing is ever overwritten.
+    KIND is strategy, tokenizer, dataset, metric, schedule, panel, exporter, engine or lesson.
+    NAME is what it will be called: lower case, words joined by hyphens. Nothing is ever
+    overwritten.
     """
     from playground.cli.plugins.new import new
 

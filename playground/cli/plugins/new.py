@@ -33,6 +33,7 @@ _USES: dict[str, str] = {
     "panel": "choose it among the panels",
     "exporter": "press x and choose it",
     "engine": "press e and choose it",
+    "lesson": "press ctrl+p and choose it among the lessons",
 }
 """How to use a contribution in the playground, by its kind."""
 
@@ -151,7 +152,15 @@ def _package(kind: str, name: str) -> dict[str, str]:
 
 def template(kind: str, name: str) -> str:
     """The source of a plugin that contributes one thing of a kind."""
-    return _fill(kind, **{"name": name, "Class": _class(name), "api": str(present_version())})
+    return _fill(
+        kind,
+        **{
+            "name": name,
+            "Class": _class(name),
+            "title": name.replace("-", " ").capitalize(),
+            "api": str(present_version()),
+        },
+    )
 
 
 def _fill(template: str, **facts: str) -> str:
