@@ -37,7 +37,9 @@ def scalar(value: Any) -> Any:
     """An exact bool, int, float, str or None; any other value unchanged."""
     kind = type(value)
     for exact, copy in _COPIES:
-        if kind is not exact and issubclass(kind, exact):
+        if kind is exact:
+            return value
+        if issubclass(kind, exact):
             return copy(value)
     return value
 

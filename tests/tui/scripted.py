@@ -16,7 +16,7 @@ from microgpt.parameters import parameter_count, parameter_layout
 from microgpt.surgery import Operation, components, done, held, named, operate, transplant
 from playground.catalog import Catalog, Control, Entry
 from playground.lab.client.events import LabEvent
-from playground.lab.client.recovery import PanelWatch
+from playground.lab.client.watches import PanelWatch
 from playground.lab.inside.patch import patching
 from playground.lab.inside.surgeon import NOTHING_HELD_OUT
 from playground.lab.inside.surgery import finished

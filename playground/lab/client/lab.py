@@ -33,8 +33,9 @@ from playground.lab.client.events import (
 )
 from playground.lab.client.open_run import Background, Opener, OpenRun
 from playground.lab.client.process import WorkerProcess
-from playground.lab.client.recovery import CheckpointKeeper, PanelWatch, Rescue
+from playground.lab.client.recovery import CheckpointKeeper, Rescue
 from playground.lab.client.reload import Reloader
+from playground.lab.client.watches import LessonWatch, PanelWatch, Watch
 from playground.lab.client.workers import CLOSED, Link, Workers
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.commands import (
@@ -136,13 +137,13 @@ class Lab:
         """How often each kind of long work was asked for."""
         self.panels = PanelWatch()
         """Which panels are switched off, because they took a worker down."""
+        self._lessons = LessonWatch()
+        watches = self.panels, self._lessons
         self._reloader = Reloader(self.sources, time.time())
         shared = self._workers, self._background
         self._opener = Opener(self.open_run, *shared, self._reloader, listener)
-        self._rescue = Rescue(
-            self.open_run, self._opener, *shared, self._keeper, self.panels, listener
-        )
-        self._follower = Follower(self.open_run, *shared, self._reloader, self.panels, listener)
+        self._rescue = Rescue(self.open_run, self._opener, *shared, self._keeper, watches, listener)
+        self._follower = Follower(self.open_run, *shared, self._reloader, watches, listener)
 
     @property
     def sources(self) -> PluginSources:
@@ -337,18 +338,24 @@ class Lab:
     # ------------------------------------------------------------ lessons
 
     async def lesson(self, name: str) -> LessonCard:
-        """What a lesson is, by its name in the catalog. No run need be open."""
-        reply = await (await self._any_worker()).request(GetCard(name))
+        """What a lesson is, by its name in the catalog, if a person has chosen it: it is asked even
+        if it took a worker down. No run need be open."""
+        self._lessons.allow(name)
+        with self._lessons.asked(name):
+            reply = await (await self._any_worker()).request(GetCard(name))
         assert isinstance(reply, LessonCard)
         return reply
 
     async def lesson_step(self, place: LessonPlace) -> GuideStep:
-        """What a step of a lesson says, at this moment of the run."""
-        return await self.open_run.ask(GetStep(place), GuideStep)
+        """What a step of a lesson says, at this moment of the run. A lesson that took a worker down
+        is not asked before `lesson` is called again; `judge` likewise."""
+        with self._lessons.asked(place.lesson):
+            return await self.open_run.ask(GetStep(place), GuideStep)
 
     async def judge(self, place: LessonPlace, given: Given | None) -> Judged:
         """What comes of an answer; None to be shown it."""
-        return await self.open_run.ask(Judge(place, given), Judged)
+        with self._lessons.asked(place.lesson):
+            return await self.open_run.ask(Judge(place, given), Judged)
 
     @contextlib.contextmanager
     def _given_up_with(self, what: Surgical) -> Iterator[None]:
@@ -493,14 +500,14 @@ class Follower:
         workers: Workers,
         background: Background,
         reloader: Reloader,
-        panels: PanelWatch,
+        watches: Sequence[Watch],
         listener: Callable[[LabEvent], None],
     ) -> None:
         self._run = run
         self._workers = workers
         self._background = background
         self._reloader = reloader
-        self._panels = panels
+        self._watches = watches
         self._listener = listener
         self._following = False
 
@@ -528,8 +535,9 @@ class Follower:
         if sampling is not None:
             self._run.observe(sampling)
         self._run.offer(reloaded.catalog)
-        for entry in reloaded.catalog.of("panel"):
-            if entry.origin == saved.path:
-                self._panels.allow(entry.name)  # the person may have mended the panel
+        for watch in self._watches:  # the person may have mended what took a worker down
+            for entry in reloaded.catalog.of(watch.kind):
+                if entry.origin == saved.path:
+                    watch.allow(entry.name)
         changed = sampling if sampling != before else None
         self._listener(PluginSaved(saved, reloaded, changed))

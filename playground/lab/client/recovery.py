@@ -13,10 +13,10 @@ import json
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from itertools import chain
 
-from playground.catalog import BUILTIN, Catalog, Entry
+from playground.catalog import BUILTIN, Entry
 from playground.lab.client.events import (
     RESTARTING,
     LabEvent,
@@ -26,11 +26,11 @@ from playground.lab.client.events import (
     WorkerLost,
 )
 from playground.lab.client.open_run import Background, Opener, OpenRun
+from playground.lab.client.watches import Watch, bare, switch_off
 from playground.lab.client.workers import Link, Workers
 from playground.lab.edits import Edit, Edits
 from playground.lab.protocol.commands import Command, GetCheckpoint, GoTo, Open, Run
 from playground.lab.protocol.failures import Failure, LabError
-from playground.lab.protocol.frames import FrameRequest, PanelFrame
 from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.run import (
     FALLBACK_ENGINE,
@@ -150,94 +150,35 @@ class RestartBudget:
 def without(sampling: Sampling, blamed: str) -> tuple[Sampling, str]:
     """The same sampling with the strategy that hung switched off, and a sentence about it."""
     kind, _, name = blamed.partition(":")
-    bare = name.rpartition(":")[2]
-    if kind != "strategy" or not any(link.name in (name, bare) for link in sampling.chain):
+    short = bare(name)
+    if kind != "strategy" or not any(link.name in (name, short) for link in sampling.chain):
         return sampling, ""
     chain = tuple(
-        dataclasses.replace(link, enabled=False) if link.name in (name, bare) else link
+        dataclasses.replace(link, enabled=False) if link.name in (name, short) else link
         for link in sampling.chain
     )
     return (
         dataclasses.replace(sampling, chain=chain),
-        f"The strategy {bare!r} hung and is switched off.",
+        f"The strategy {short!r} hung and is switched off.",
     )
 
 
 def without_metric(measuring: Measuring, blamed: str) -> tuple[Measuring, str]:
     """The same metrics without the one that hung, and a sentence about it."""
     kind, _, name = blamed.partition(":")
-    rest = tuple(one for one in measuring.metrics if one.name not in (name, _bare(name)))
+    rest = tuple(one for one in measuring.metrics if one.name not in (name, bare(name)))
     if kind != "metric" or len(rest) == len(measuring.metrics):
         return measuring, ""
     return (
         dataclasses.replace(measuring, metrics=rest),
-        f"The metric {_bare(name)!r} hung and is switched off.",
+        f"The metric {bare(name)!r} hung and is switched off.",
     )
-
-
-class PanelWatch:
-    """Decides which contributed panels may be drawn. A panel that hung, or that was being drawn
-    when the worker crashed, would take the next worker too: it is off until a person chooses it."""
-
-    def __init__(self) -> None:
-        self._off: dict[str, Failure] = {}
-        """Why a panel is off, by its name."""
-        self._asked: list[str] = []
-        """Panels of the frames that are under way."""
-
-    def allow(self, name: str) -> None:
-        """Let a panel be drawn again."""
-        self._off.pop(_bare(name), None)
-
-    @contextlib.contextmanager
-    def asked(self, request: FrameRequest) -> Iterator[tuple[FrameRequest, PanelFrame | None]]:
-        """The request to send, and what to show in the place of a panel that is off."""
-        view = request.panel
-        if view is None:
-            yield request, None
-        elif (failure := self._off.get(_bare(view.name))) is not None:
-            yield (
-                dataclasses.replace(request, panel=None),
-                PanelFrame(view.name, 0, trouble=failure),
-            )
-        else:
-            self._asked.append(view.name)
-            try:
-                yield request, None
-            finally:
-                self._asked.remove(view.name)
-
-    def culprit(self, blamed: str, lost: Failure, catalog: Catalog | None) -> str:
-        """The panel that took a worker down; "" if none did. A crash blames nobody: then the panel
-        that was being drawn is taken to be the cause, if a plugin contributes it."""
-        kind, _, name = blamed.partition(":")
-        if kind == "panel":
-            return name
-        if blamed or lost.kind != "dead" or not self._asked:
-            return ""
-        entry = catalog.find("panel", self._asked[-1]) if catalog else None
-        return entry.qualified if entry is not None and entry.plugin != BUILTIN else ""
-
-    def switch_off(self, name: str, lost: Failure) -> str:
-        """Draw this panel no more; returns a sentence about it, and "" for ""."""
-        bare = _bare(name)
-        if not bare:
-            return ""
-        self._off[bare] = Failure(
-            f"The panel {bare!r} is switched off", lost.message, kind=lost.kind, detail=lost.detail
-        )
-        return f"The panel {bare!r} is switched off; choosing it again (5) gives it another try."
 
 
 def wrote_nothing(blamed: str) -> str:
     """A sentence about an exporter that hung; empty if none did."""
     kind, _, name = blamed.partition(":")
-    return f"The exporter {_bare(name)!r} hung, and wrote nothing." if kind == "exporter" else ""
-
-
-def _bare(name: str) -> str:
-    """ "spark" for "file:spark"."""
-    return name.rpartition(":")[2]
+    return f"The exporter {bare(name)!r} hung, and wrote nothing." if kind == "exporter" else ""
 
 
 def without_schedule(
@@ -251,7 +192,7 @@ def without_schedule(
     spec = json.dumps({**json.loads(spec), "schedule": {"name": FALLBACK_SCHEDULE}})
     if checkpoint is not None:
         checkpoint = dataclasses.replace(checkpoint, spec=spec, repeatable=False)
-    words = f"The schedule {_bare(name)!r} hung; the {FALLBACK_SCHEDULE} one goes on in its place."
+    words = f"The schedule {bare(name)!r} hung; the {FALLBACK_SCHEDULE} one goes on in its place."
     return spec, checkpoint, words
 
 
@@ -282,7 +223,7 @@ class Rescue:
         workers: Workers,
         background: Background,
         keeper: CheckpointKeeper,
-        panels: PanelWatch,
+        watches: Sequence[Watch],
         listener: Callable[[LabEvent], None],
     ) -> None:
         self._run = run
@@ -290,7 +231,7 @@ class Rescue:
         self._workers = workers
         self._background = background
         self._keeper = keeper
-        self._panels = panels
+        self._watches = watches
         self._listener = listener
         self._limits = keeper.limits
         self._budget = RestartBudget(keeper.limits)
@@ -342,12 +283,12 @@ class Rescue:
         if link is run.link and not self._workers.closed:
             run.lose(RESTARTING)
             # Before the requests under way end: they tell which panel was being drawn.
-            panel = self._panels.culprit(link.blamed, failure, run.catalog)
-            aside = self._panels.switch_off(panel, failure) or wrote_nothing(link.blamed)
+            off = switch_off(self._watches, link.blamed, failure, run.catalog)
+            aside = off or wrote_nothing(link.blamed)
             self._background.spawn(self._recover(link, failure, aside))
 
     async def _recover(self, lost: Link, failure: Failure, aside: str) -> None:
-        """aside: a sentence about the panel or the exporter that took the worker down, or ""."""
+        """aside: a sentence about what took the worker down, or ""."""
         run = self._run
         assert run.info is not None
         running, speed, seen = run.running, run.speed, run.step

@@ -65,7 +65,7 @@ def read_lesson(made: Lesson, guard: Guard) -> ReadLesson:
             "its steps", f"2 to {MOST_STEPS} steps are expected, not {_count(len(steps))}"
         )
     for number, step in enumerate(steps):
-        if type(step) not in KIND_OF:
+        if not any(type(step) is kind for kind in KIND_OF):  # `in` would ask its metaclass
             raise guard.broken(
                 "its steps", f"step {number} is a {plain.type_name(step)}, and no step of a lesson"
             )
@@ -116,8 +116,9 @@ class StepReader:
         """A condition of the step."""
         given = self._call(name, getattr(self.step, name))
         if type(given) is not bool:
-            if type(given).__name__ == "bool_":  # NumPy's
-                return bool(given)
+            if plain.type_name(given) == "bool_":  # NumPy's
+                with self._guard.at(f"{name} of {self._where}"):
+                    return bool(given)
             raise self.wrong(name, f"True or False is expected, not {plain.type_name(given)}")
         return given
 
@@ -127,14 +128,14 @@ class StepReader:
         if not plain.is_a(keep, Mapping):
             raise self.wrong("keep", "a mapping from names to functions is expected")
         with self._guard.at(f"keep of {self._where}"):
-            names = [plain.text(name) for name in islice(iter(keep), MOST_KEPT)]
+            kept = [(plain.text(key), given) for key, given in islice(keep.items(), MOST_KEPT)]
         return tuple(
-            (name[:40], self._scalar(f"keep[{name[:40]!r}]", keep[name])) for name in names
+            (name[:40], self._scalar(f"keep[{name[:40]!r}]", given)) for name, given in kept
         )
 
     def _scalar(self, name: str, given: Any) -> Scalar:
         value = plain.scalar(self._call(name, given))
-        if type(value) not in (bool, int, float, str):
+        if not any(type(value) is kind for kind in (bool, int, float, str)):
             raise self.wrong(name, f"a number or a text is expected, not {plain.type_name(value)}")
         return value[:MOST_WORDS] if type(value) is str else cast(Scalar, value)
 
@@ -193,15 +194,20 @@ class StepReader:
         return tuple(sorted(found))
 
     def _sequence(self, name: str, given: Any, most: int) -> list[Any]:
-        if plain.is_a(given, (str, bytes)) or not hasattr(type(given), "__iter__"):
-            raise self.wrong(name, f"a list is expected, not {plain.type_name(given)}")
         with self._guard.at(f"{name} of {self._where}"):
-            return list(islice(cast("Iterable[Any]", given), most + 1))
+            if not plain.is_a(given, (str, bytes)) and hasattr(type(given), "__iter__"):
+                return list(islice(cast("Iterable[Any]", given), most + 1))
+        raise self.wrong(name, f"a list is expected, not {plain.type_name(given)}")
 
     def _finite(self, name: str, value: Any) -> float:
-        if type(value) not in (int, float) or not math.isfinite(value):
-            raise self.wrong(name, f"a number is expected, not {str(value)[:40]}")
-        return float(value)
+        kind = type(value)
+        if kind is not int and kind is not float:
+            raise self.wrong(name, f"a number is expected, not {plain.type_name(value)}")
+        with self._guard.at(f"{name} of {self._where}"):
+            number = float(value)  # of a huge int there is none
+        if not math.isfinite(number):
+            raise self.wrong(name, f"a number is expected, not {number}")
+        return number
 
     def wrong(self, name: str, what: str) -> PluginError:
         """The error to raise where a field of the step is not what it must be."""
