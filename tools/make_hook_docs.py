@@ -42,6 +42,7 @@ FACES = (
     "playground/api/knobs.py",
     "playground/api/text.py",
     "playground/api/run.py",
+    "playground/api/lessons.py",
     "playground/catalog.py",
     "microgpt/anatomy.py",
     "microgpt/engine.py",

@@ -88,7 +88,7 @@ class LessonFacts:
     """(step, mean loss on held-out documents) pairs, nats a token, up to `step`."""
     baselines: Mapping[str, float]
     """What counting reaches on the held-out documents, in nats a token: "uniform", "unigram",
-    "bigram", "trigram"."""
+    "bigram", "trigram". If nothing is held out, on the training documents themselves."""
     vocabulary: tuple[str, ...]
     """The display of each token, by id; at most the first 1,024."""
     bos: int
@@ -150,6 +150,7 @@ Words = str | Callable[[LessonFacts], str]
 """Plain text, or a function that makes it from the facts. Never markup; at most 600 characters are
 shown."""
 Condition = Callable[[LessonFacts], bool]
+"""A question to the run, as "were ten steps made since the step of the lesson began?"."""
 Keep = Mapping[str, Callable[[LessonFacts], Scalar]]
 """What a step remembers when it begins, by name: later steps find it in `facts.remembered`."""
 
@@ -271,6 +272,7 @@ class Curve:
 
 
 LessonStep = Tell | Do | Choose | Number | Cell | Curve
+"""One step of a lesson: it tells, gives a task, or asks for a prediction."""
 Question = Choose | Number | Cell | Curve
 
 
@@ -283,6 +285,7 @@ class Lesson:
     steps: Sequence[LessonStep]
     """2 to 60 of them."""
     minutes: int = 6
+    """How long the lesson takes a learner, about."""
     run: Mapping[str, Any] = field(default_factory=dict)
     """The settings of its run that differ from the usual ones, by dotted name, as
     {"model.n_layer": 2, "optimizer.name": "sgd"}. The data set and the seed are the learner's."""

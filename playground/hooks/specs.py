@@ -316,7 +316,8 @@ def microgpt_lessons() -> Iterable[Contribution[Lesson]]:
                     ),
                     Do(
                         "Train until the loss is a tenth lower.",
-                        done=lambda facts: facts.losses[-1] < 0.9 * facts.losses[0],
+                        done=lambda facts: facts.step > 1
+                        and facts.losses[-1] < 0.9 * facts.losses[0],
                         help="space trains and pauses.",
                     ),
                 ],

@@ -30,6 +30,7 @@ TITLES: dict[Kind, str] = {
     "metric": "Metrics",
     "panel": "Panels",
     "exporter": "Exporters",
+    "lesson": "Lessons",
 }
 
 
