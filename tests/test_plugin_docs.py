@@ -28,6 +28,7 @@ from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources, import_path
 from playground.lab.client.events import Limits
 from playground.testing import contribution_checks, run_checks
+from playground.testing.taught import NAMES, Taught
 from playground.tui.bindings import MAIN_BINDINGS, action_name
 from tests.docs_helpers import (
     ROOT,
@@ -178,6 +179,17 @@ def exporters(registry: Registry, folder: Path) -> None:
     assert json.loads((folder / "out.json").read_text()) == [3.0, 2.5]
 
 
+def lessons(registry: Registry, _: Path) -> None:
+    lesson = registry.make("lesson", "first-loss")
+    run = Taught("on names", NAMES, {})
+    before, after = run.facts(1, 0, {}), run.facts(5, 0, {})
+    number, task = lesson.steps[1:]
+    assert not number.when(run.facts(0, 0, {})) and number.when(before)
+    assert number.answer(before) == before.losses[0]
+    assert number.why(before).endswith("it is near ln 14 = 2.639.")
+    assert not task.done(before) and task.done(after)
+
+
 AT_WORK: dict[str, Callable[[Registry, Path], None]] = {
     "microgpt_tokenizers": tokenizers,
     "microgpt_datasets": datasets,
@@ -187,6 +199,7 @@ AT_WORK: dict[str, Callable[[Registry, Path], None]] = {
     "microgpt_metrics": metrics,
     "microgpt_panels": panels,
     "microgpt_exporters": exporters,
+    "microgpt_lessons": lessons,
 }
 """By hook: a check that uses the example of the page as its reader would."""
 
@@ -345,7 +358,7 @@ def test_keys_of_the_guide_are_those_of_the_main_screen() -> None:
     bound = {binding.key: action_name(binding.action) for binding in MAIN_BINDINGS}
     leads = [bound[key] for _, key in rows]
     assert leads == ["tokenizers", "datasets", "chain", "engines", "settings", "metrics",
-                     "plugin-panel", "export"]  # fmt: skip
+                     "plugin-panel", "export", "tour"]  # fmt: skip
 
 
 def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:

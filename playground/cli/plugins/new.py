@@ -33,7 +33,7 @@ _USES: dict[str, str] = {
     "panel": "choose it among the panels",
     "exporter": "press x and choose it",
     "engine": "press e and choose it",
-    "lesson": "press ctrl+p and choose it among the lessons",
+    "lesson": "press T and choose it",
 }
 """How to use a contribution in the playground, by its kind."""
 
