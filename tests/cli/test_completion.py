@@ -37,6 +37,8 @@ def completed(line: str, shell: str = "bash", cwd: Path | None = None) -> list[s
         ("microgpt-play train --engine v", ["plain,vector"], ["plain,scalar"]),
         ("microgpt-play train --dataset ", ["plain,names", "plain,text-file"], []),
         ("microgpt-play train --tokenizer ", ["plain,char"], []),
+        ("microgpt-play les", ["plain,lessons"], ["plain,train"]),
+        ("microgpt-play plugins new l", ["plain,lesson"], []),
         ("microgpt-play train --notify ", ["plain,bell", "plain,desktop"], []),
         ("microgpt-play runs show ", [], ["plain,1"]),
     ],
@@ -100,10 +102,16 @@ def test_names_of_plugins_are_offered_and_remembered_until_a_plugin_changes(plug
     offers("plain,mild")
 
 
-def offers(word: str) -> None:
+def test_names_of_lessons_are_offered_to_the_tour(plugins: Path) -> None:
+    lesson = PLUGIN.format(first="").replace("tokenizers", "lessons").replace("mine", "my-lesson")
+    (plugins / "school.py").write_text(lesson)
+    offers("plain,my-lesson", "microgpt-play tour my-")
+
+
+def offers(word: str, line: str = "microgpt-play train --tokenizer m") -> None:
     """Ask until the word is offered: on a busy machine a plugin may not be loaded in time."""
     deadline = time.monotonic() + 60 * PATIENCE
-    while (there := completed("microgpt-play train --tokenizer m")) != [word]:
+    while (there := completed(line)) != [word]:
         assert there == [""] and time.monotonic() < deadline, there
 
 

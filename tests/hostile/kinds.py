@@ -19,7 +19,8 @@ import asyncio, atexit, ctypes, os, signal, sys, threading, time
 from microgpt.tokenizer import CharTokenizer, UnknownTextError
 from microgpt.vector_engine import VectorEngine
 from playground.api import (
-    Contribution, DatasetError, ExportError, Knob, Knobs, Provenance, hookimpl,
+    Choose, Contribution, DatasetError, Do, ExportError, Knob, Knobs, Lesson, Number, Provenance,
+    Tell, hookimpl,
 )
 
 def die(*args, **named):
@@ -59,6 +60,7 @@ HOOKS = {
     "panel": "microgpt_panels",
     "engine": "microgpt_engines",
     "exporter": "microgpt_exporters",
+    "lesson": "microgpt_lessons",
 }
 
 _CLASSES = {
@@ -76,6 +78,7 @@ _CLASSES = {
     "panel": "class Bad:\n    def render(self, facts, width, height):\n{body}",
     "engine": "class Bad(VectorEngine):\n    train = None\n{body}",
     "exporter": "class Bad:\n    def export(self, run, path, progress):\n{body}",
+    "lesson": "def Bad():\n    def text(facts):\n{body}\n    return Lesson('x', [Tell(text), Tell('y')])",
 }
 
 
@@ -273,6 +276,24 @@ VALUES: dict[str, Kind] = {
     "evil-os-error": Kind("exporter", "raise evil(OSError)(1, 'x')", "Evil"),
     "export-closes": Kind("exporter", "raise GeneratorExit('x')", "GeneratorExit"),
     "export-progress": Kind("exporter", "progress(T('x'), 1, 2)", ENDS),
+    # ------------------------------------------------ lessons
+    "text-told": Kind("lesson", "return T('x')"),
+    "list-told": Kind("lesson", "return L(['x'])", "a text is expected, not Evil"),
+    "told-error": Kind("lesson", "raise E('x')", UNSHOWN),
+    "told-keyboard": Kind("lesson", "raise KeyboardInterrupt('x')", "KeyboardInterrupt: x"),
+    "told-closes": Kind("lesson", "raise GeneratorExit('x')", "GeneratorExit: x"),
+    "evil-lesson": Kind("lesson", "@" + _named(
+        "Contribution('evil-lesson', 'x', lambda: evil(Lesson)('x', []))",
+        HOOKS["lesson"])[1:], "Evil"),
+    "evil-step": Kind("lesson", "@" + _named(
+        "Contribution('evil-step', 'x', lambda: Lesson('x', [evil(Tell)('x'), Named]))",
+        HOOKS["lesson"])[1:], "step 0 is a Evil"),
+    "evil-settings": Kind("lesson", "@" + _named(
+        "Contribution('evil-settings', 'x', lambda: Lesson('x', [Tell('x')] * 2, run=D(a=1)))",
+        HOOKS["lesson"])[1:], "end the program|object"),
+    "int-answer": Kind("lesson", "@" + _named(
+        "Contribution('int-answer', 'x', lambda: Lesson('x', [Number('x', answer=lambda f: I(3), "
+        "why=T('y')), Tell('x')]))", HOOKS["lesson"])[1:]),
     # ------------------------------------------------ what is contributed
     "evil-name": Kind("strategy", "@" + GOOD + _named(
         "Contribution(T('evil-name'), T('x'), Good, None, (T('json'),))", HOOKS["strategy"])[1:]),

@@ -17,6 +17,7 @@ from playground.hooks.sources import PluginSources
 from playground.lab.protocol import pipe
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest, PanelView
+from playground.lab.protocol.lessons import LessonPlace
 from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
@@ -82,6 +83,12 @@ def exports(session: Session, name: str, folder: Path) -> None:
     session.export(str(folder / "out.txt"), name, {})
 
 
+def teaches(session: Session, name: str, _: Path) -> None:
+    step = session.teacher.step(LessonPlace(name, 0))
+    if step.kind != "tell":
+        assert session.teacher.judge(step.place, 3).right
+
+
 def trains(session: Session, _: str, __: Path) -> None:
     while session.advance():
         pass
@@ -98,6 +105,7 @@ def does(session: Session, kind: Kind, name: str, folder: Path) -> None:
         "metric": measures,
         "panel": draws,
         "exporter": exports,
+        "lesson": teaches,
     }
     looking.get(kind.contributes, trains)(session, name, folder)
 
@@ -130,7 +138,7 @@ def test_a_hostile_value_or_exception_is_named_or_read_and_the_run_goes_on(
         pytest.fail(f"an exception escaped: {escaped}", pytrace=False)
     assert any(part in told for part in kind.said.split("|")), told
     assert bool(told) == bool(kind.said), told
-    if kind.contributes in ("strategy", "metric", "panel", "exporter"):
+    if kind.contributes in ("strategy", "metric", "panel", "exporter", "lesson"):
         assert session is not None
         session.observe(Sampling())
         trains(session, name, tmp_path)  # the run is unharmed

@@ -58,6 +58,23 @@ def test_a_new_package_can_be_tested_as_it_is(play: Play, tmp_path: Path) -> Non
     assert pytest_in(root).returncode == 1  # it does test something
 
 
+def test_a_new_lesson_is_listed_and_its_test_and_its_package_keep_their_promises(
+    play: Play, home: Path, tmp_path: Path
+) -> None:
+    assert play("plugins", "new", "lesson", "my-own", "--test").code == 0
+    done = play("lessons")
+    assert (done.code, done.err) == (0, "") and "  my-own  how surprised a new model is" in done.out
+    (entry,) = [
+        one for one in json.loads(play("lessons", "--json").out) if one["plugin"] == "my-own"
+    ]
+    assert (entry["kind"], entry["name"]) == ("lesson", "my-own")
+    assert pytest_in(home / "config" / "plugins").returncode == 0
+    done = play("plugins", "new", "lesson", "other", "--package", "--folder", tmp_path)
+    root = tmp_path / "microgpt-play-other"
+    assert done.code == 0 and pytest_in(root).returncode == 0
+    assert "A lesson for the microgpt playground: `other`" in (root / "README.md").read_text()
+
+
 def test_a_single_file_may_have_a_test_that_is_no_plugin(play: Play, home: Path) -> None:
     assert play("plugins", "new", "schedule", "my-own", "--test").code == 0
     folder = home / "config" / "plugins"

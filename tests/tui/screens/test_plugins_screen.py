@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from playground.catalog import Catalog, Plugin
-from playground.tui.screens.plugins import PluginsScreen
+from playground.catalog import KINDS, Catalog, Entry, Plugin
+from playground.tui.screens.plugins import TITLES, PluginsScreen
 
 PLUGINS = Catalog(
     plugins=(
@@ -63,3 +63,14 @@ async def test_what_could_not_be_switched_stays_as_it_was_and_is_said(
         await pilot.pause()
         assert shown(app) == before
     assert said == ["the file is [b]damaged[/b]"]
+
+
+async def test_lessons_stand_under_a_heading_of_their_own(host: Callable[..., Any]) -> None:
+    lesson = Entry("lesson", "vowels", "school", "/home/ann/school.py", "which letters are [b]")
+    app = host(PluginsScreen(Catalog(entries=(lesson,))))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        lines = [line for line in shown(app) if line]
+        assert lines[0] == "Lessons"
+        assert lines[1].split("  ") == ["vowels", "file school.py", "which letters are [b]"]
+    assert TITLES.keys() == set(KINDS)
