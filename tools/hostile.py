@@ -1,4 +1,6 @@
-"""Tries every plugin of tests/hostile/endings.py with `train` or `sample`; prints the outcomes.
+"""Tries every plugin of tests/hostile/endings.py with a command; prints the outcomes.
+
+The commands are `train`, `sample` and, for lessons, `plugins check`.
 
     python tools/hostile.py [NAME ...]
 

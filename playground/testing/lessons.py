@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -44,41 +44,55 @@ _AFTER = ("why",)
 # ---------------------------------------------------------------- the walk
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A run at one moment of a lesson."""
+
+    run: Taught
+    place: int
+    """Which of the run's `times` it is."""
+    began: int
+    """Which it was when the present step of the lesson began."""
+    remembered: Mapping[str, Scalar]
+    done: bool = False
+    """Whether the learner has done all kinds of things since then."""
+
+    @property
+    def words(self) -> str:
+        """ "on names, after 10 steps"."""
+        step = self.run.times[self.place]
+        return f"{self.run.words}, " + (
+            f"after {step:,} steps" if step else "before the first step"
+        )
+
+    def facts(self) -> LessonFacts:
+        """The facts, as new objects."""
+        return self.run.facts(self.place, self.began, self.remembered, self.done)
+
+
 @dataclass(slots=True)
 class Asked:
     """One call of a function of a lesson, or one look at a field that is no function."""
 
     step: Any
-    """The step of the lesson; None for a kept value."""
     number: int
     field: str
     given: Any
     """The function, or what stands in its place."""
-    facts: LessonFacts
-    run: Taught
-    moment: str
+    moment: Moment
     value: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     view: Mapping[str, Any] | None = None
     """Of an answer: what the question showed, by field."""
 
     @property
     def where(self) -> str:
         """ "answer of step 4 (on names, after 10 steps)"."""
-        return f"{self.field} of step {self.number} ({self.run.words}, {self.moment})"
+        return f"{self.field} of step {self.number} ({self.moment.words})"
 
     def call(self, facts: LessonFacts) -> Any:
         """What the field gives for these facts."""
         return self.given(facts) if callable(self.given) else self.given
-
-    def again(self) -> LessonFacts:
-        """The same facts as new objects."""
-        return _again(self.facts, self.run)
-
-
-def _again(facts: LessonFacts, run: Taught) -> LessonFacts:
-    place, began = run.times.index(facts.step), run.times.index(facts.began)
-    return run.facts(place, began, facts.remembered, bool(facts.looks))
 
 
 def _walk(lesson: Lesson, runs: Sequence[Taught], few: bool) -> Iterator[Asked]:
@@ -101,9 +115,10 @@ class _Learner:
             yield from self._take(number, step)
 
     def _keep(self, number: int, step: Any) -> Iterator[Asked]:
-        facts, kept = self._facts(), dict[str, Scalar]()
+        here, kept = self._moment(self._place), dict[str, Scalar]()
+        facts = here.facts()
         for name, given in step.keep.items():
-            asked = self._ask(number, step, f"keep[{name!r}]", given, facts, "as it begins")
+            asked = _ask(number, step, f"keep[{name!r}]", given, here, facts)
             yield asked
             if asked.error is None:
                 kept[str(name)] = asked.value
@@ -111,58 +126,66 @@ class _Learner:
 
     def _take(self, number: int, step: Any) -> Iterator[Asked]:
         """The step from when it begins until it is done, or until the run ends."""
-        began, view, facts = self._place, dict[str, Any](), self._facts()
-        condition = "done" if type(step) is Do else "when"
+        began, last = self._place, len(self._run.times) - 1
+        here, view = self._moment(began), dict[str, Any]()
+        facts = here.facts()
         for field in _shown(step):
-            asked = self._ask(number, step, field, getattr(step, field), facts, "as it begins")
+            asked = _ask(number, step, field, getattr(step, field), here, facts)
             view[field] = asked.value
             yield asked
-        places = range(began, len(self._run.times))
-        for place in sorted({began, places[-1]}) if self._few else places:
-            after = place > began or place == places[-1]
-            facts = self._run.facts(place, began, self._remembered, done=after)
-            moment = f"after {facts.step:,} steps"
-            if type(step) in (Tell, Do):
-                for field in ("text", "help")[: 1 if type(step) is Tell else 2]:
-                    yield self._ask(number, step, field, getattr(step, field), facts, moment)
-            given = getattr(step, condition, None)
-            met = given is None
-            if given is not None:
-                asked = self._ask(number, step, condition, given, facts, moment)
-                yield asked
-                met = asked.value is True
-            if met and type(step) is not Do and type(step) is not Tell:
-                yield from self._answer(number, step, facts, moment, view)
+        for place in sorted({began, last}) if self._few else range(began, last + 1):
+            here = replace(self._moment(began), place=place, done=place > began or place == last)
+            met = yield from self._look(number, step, here)
+            if met and type(step) not in (Tell, Do):
+                yield from self._answer(number, step, here, view)
             if met:
                 self._place = began if self._run.back else place
                 return
 
+    def _look(self, number: int, step: Any, here: Moment) -> Generator[Asked, None, bool]:
+        """Look at the step at a later moment; gives whether it is done, or can be judged."""
+        facts = here.facts()
+        if type(step) in (Tell, Do):
+            for field in ("text", "help")[: 1 if type(step) is Tell else 2]:
+                yield _ask(number, step, field, getattr(step, field), here, facts)
+        condition = "done" if type(step) is Do else "when"
+        given = getattr(step, condition, None)
+        if given is None:
+            return True
+        asked = _ask(number, step, condition, given, here, facts)
+        yield asked
+        return asked.value is True
+
     def _answer(
-        self, number: int, step: Any, facts: LessonFacts, moment: str, view: Mapping[str, Any]
+        self, number: int, step: Any, here: Moment, view: Mapping[str, Any]
     ) -> Iterator[Asked]:
-        asked = self._ask(number, step, "answer", step.answer, facts, moment)
+        facts = here.facts()
+        asked = _ask(number, step, "answer", step.answer, here, facts)
         asked.view = view
         yield asked
         if step.name:
             self._remembered[step.name] = _remembered(asked)
+        here = replace(here, remembered=dict(self._remembered))
         for field in ("why", "within", "margin"):
             if hasattr(step, field):
-                facts = replace(facts, remembered=dict(self._remembered))
-                yield self._ask(number, step, field, getattr(step, field), facts, moment)
+                yield _ask(number, step, field, getattr(step, field), here, here.facts())
 
-    def _facts(self) -> LessonFacts:
-        return self._run.facts(self._place, self._place, self._remembered)
+    def _moment(self, place: int) -> Moment:
+        return Moment(self._run, place, place, dict(self._remembered))
 
-    def _ask(
-        self, number: int, step: Any, field: str, given: Any, facts: LessonFacts, moment: str
-    ) -> Asked:
-        asked = Asked(step, number, field, given, facts, self._run, moment)
-        try:
-            value = asked.call(facts)
-            asked.value = _read(value)
-        except Exception as error:
-            asked.error = error
-        return asked
+
+def _ask(
+    number: int, step: Any, field: str, given: Any, moment: Moment, facts: LessonFacts
+) -> Asked:
+    """facts: those of the moment, perhaps changed by an earlier function of the lesson."""
+    asked = Asked(step, number, field, given, moment)
+    try:
+        asked.value = _read(asked.call(facts))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also what ends the program
+        asked.error = error
+    return asked
 
 
 def _shown(step: Any) -> list[str]:
@@ -462,7 +485,7 @@ def _calls(subject: Subject) -> Iterator[Asked]:
     """Calls of functions in the walk, to be made again: each function at two moments of a run."""
     done = dict[tuple[int, str, int], int]()
     for asked in asked_of(subject):
-        key = (asked.number, asked.field, id(asked.run))
+        key = (asked.number, asked.field, id(asked.moment.run))
         done[key] = done.get(key, 0) + 1
         if callable(asked.given) and done[key] <= 2:
             yield asked
@@ -475,7 +498,7 @@ def same_answer_twice(subject: Subject) -> None:
         if asked.error is not None:
             continue
         with global_random_at(asked.number):
-            again = _read(asked.call(asked.again()))
+            again = _read(asked.call(asked.moment.facts()))
         if _ordered(again) != _ordered(asked.value):
             raise ContractError(
                 f"first {asked.value!r:.60}, then {again!r:.60} from {asked.where}",
@@ -491,7 +514,7 @@ def _ordered(value: Any) -> str:
 def facts_stay(subject: Subject) -> None:
     """Compares the facts with what they were, since their arrays and dicts can be changed."""
     for asked in _calls(subject):
-        facts = asked.again()
+        facts = asked.moment.facts()
         before = repr(facts)
         with suppress(Exception):  # another check tells of exceptions
             asked.call(facts)
@@ -502,7 +525,7 @@ def facts_stay(subject: Subject) -> None:
 def _use(subject: Subject) -> None:
     for asked in _calls(subject):
         with suppress(Exception):
-            asked.call(asked.again())
+            asked.call(asked.moment.facts())
 
 
 @clause("nothing-is-done-beforehand", "the first task is not done before anything was", smoke=True)
@@ -512,14 +535,15 @@ def nothing_is_done_beforehand(subject: Subject) -> str | None:
     if first is None:
         return "the lesson has no task"
     for asked in asked_of(subject):
-        if (asked.number, asked.field) != (first, "done") or asked.run.begins or asked.run.back:
+        run = asked.moment.run
+        if (asked.number, asked.field) != (first, "done") or run.begins or run.back:
             continue
         done = False
         with suppress(Exception):  # another check tells of exceptions
-            done = asked.call(asked.run.facts(0, 0, asked.facts.remembered)) is True
+            done = asked.call(run.facts(0, 0, asked.moment.remembered)) is True
         if done:
             raise ContractError(
-                f"True before the first step: done of step {first} ({asked.run.words})",
+                f"True before the first step: done of step {first} ({run.words})",
                 "ask for what the learner does: facts.step > facts.began, a look, a sample",
             )
     return None
@@ -530,9 +554,9 @@ def conditions_are_quick(subject: Subject) -> None:
     """Times `done` and `when` on names, and takes the best of three attempts."""
     first = runs_for(subject)[0]
     for asked in _calls(subject):
-        if asked.field not in ("done", "when") or asked.run is not first:
+        if asked.field not in ("done", "when") or asked.moment.run is not first:
             continue
-        facts = asked.again()
+        facts = asked.moment.facts()
         seconds = _best(lambda asked=asked, facts=facts: asked.call(facts))  # type: ignore[misc]
         if seconds > CONDITION:
             raise ContractError(

@@ -18,7 +18,7 @@ _RUN = ("--n-embd", "4", "--n-head", "2", "--block-size", "4", "--steps", str(ST
 
 
 def wrong(name: str, kind: Kind, folder: Path, seconds: float = 90) -> str:
-    """What is wrong with how `train` or `sample` bears this plugin, in words; "" if nothing is."""
+    """What is wrong with how a command bears this plugin, in words; "" if nothing is."""
     write(folder / "plugins", {name: kind})
     text = folder / "names.txt"
     text.write_text("anna\nbob\ncleo\ndora\nemil\nfred\n", encoding="utf-8")
@@ -34,6 +34,8 @@ def wrong(name: str, kind: Kind, folder: Path, seconds: float = 90) -> str:
             words += ["--strategy", name]
     else:
         words += [f"--{kind.contributes}", name]
+    if kind.contributes == "lesson":  # nobody takes one without a screen
+        words = ["plugins", "check", str(file), "--seconds", "10"]
     if kind.contributes == "dataset":
         words.remove(str(text))
     try:
@@ -53,15 +55,16 @@ def wrong(name: str, kind: Kind, folder: Path, seconds: float = 90) -> str:
 
 def _wrongs(kind: Kind, name: str, done: subprocess.CompletedProcess[str]) -> list[str]:
     found = []
-    last = (done.stderr.strip().splitlines() or [""])[-1]
+    said = done.stdout + done.stderr if kind.kind == "lesson" else done.stderr
+    last = (said.strip().splitlines() or [""])[-1]
     if done.returncode != (1 if kind.said else 0):
         found.append(f"the exit code is {done.returncode}: {last}")
     if "/playground/cli/__init__" in done.stderr:
         found.append("there is a traceback of ours")
     if kind.said:
-        if kind.said not in done.stderr:
+        if kind.said not in said:
             found.append(f"it does not say {kind.said!r}: {last}")
-        if HINT not in done.stderr and name.replace("-", "_") not in done.stderr:
+        if HINT not in said and name.replace("-", "_") not in said:
             found.append(f"the plugin is not named: {last}")
     elif kind.kind != "strategy":
         steps = [json.loads(line) for line in done.stdout.splitlines()]

@@ -26,7 +26,11 @@ ENDINGS: dict[str, Kind] = {
     ),
     "import-hangs": Kind("strategy", f"@{WAITS}\n", HANGS),
     "reads-stdin": Kind("schedule", "sys.stdin.read(); time.sleep(99); return 1.0", HANGS),
+    "lesson-hangs": Kind("lesson", WAITS, "and was ended"),
+    "lesson-spins": Kind("lesson", "while True: pass", "and was ended"),
     # ------------------------------------------------ ends the process
+    "lesson-os-exit": Kind("lesson", "os._exit(0)", "it ended the process"),
+    "lesson-segfaults": Kind("lesson", "ctypes.string_at(0)", "it ended the process"),
     "strategy-os-exit": Kind("strategy", "os._exit(0)", "ended by itself, with exit code 0, while"),
     "schedule-os-exit": Kind("schedule", "os._exit(0)", "ended by itself, with exit code 0, while"),
     "metric-os-exit": Kind("metric", "os._exit(0)", "ended by itself, with exit code 0, while"),
@@ -78,6 +82,6 @@ ENDINGS: dict[str, Kind] = {
 
 FEW = (
     "strategy-hangs", "str-hangs", "schedule-os-exit", "segfaults", "at-exit-zero", "fork-goes-on",
-    "fork-stays", "no-streams",
+    "fork-stays", "no-streams", "lesson-os-exit",
 )  # fmt: skip
 """Those that the suite tries; tools/hostile.py tries all."""

@@ -388,7 +388,7 @@ def test_messages_name_the_setting_the_input_and_what_to_do():
     assert "no change of case" in message
     message = message_of("lesson", lessons.needs_a_loss, "speaks-at-every-moment")
     assert "IndexError" in message
-    assert "text of step 0 (on names, as it begins)" in message
+    assert "text of step 0 (on names, before the first step)" in message
     message = message_of("panel", looks.NeedsLosses, "lines-that-fit")
     assert "IndexError" in message
     assert "before the first step, 80x24" in message
