@@ -149,10 +149,10 @@ def points_fall():
 
 
 def forgets_after_going_back():
-    return having(
-        Tell("now", keep={"worst": lambda facts: facts.losses[facts.furthest - 1] if facts.step
-                          else 0.0}),
-    )  # fmt: skip
+    def worst(facts):
+        return facts.losses[facts.furthest - 1] if facts.furthest else 0.0
+
+    return having(Tell("now", keep={"worst": worst}))
 
 
 def quotes_the_document():
