@@ -85,6 +85,9 @@ class Controller:
 
     async def close(self) -> None:
         """End the tasks, the lab and the store."""
+        if self.tour is not None:
+            await self.record()
+            self.tour.keep()
         self.tasks.cancel()
         await self.lab.close()
         self.runs.close()

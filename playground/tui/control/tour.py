@@ -251,6 +251,11 @@ class Tour:
         self._enter(replace(self._place, index=self._place.index - 1, began=None))
         return True
 
+    def keep(self) -> None:
+        """Note the present place once more: the run may have got its number since."""
+        if self.step is not None and self.card is not None and not self.testing:
+            self.journal.at(self.step.place, self._context.model.run)
+
     async def pump(self) -> None:
         """Follow the present step of the lesson; never returns."""
         while True:

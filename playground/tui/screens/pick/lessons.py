@@ -35,7 +35,7 @@ class LessonsScreen(Dialog[tuple[str, How] | None]):
     ]  # fmt: skip
     DEFAULT_CSS = """
     LessonsScreen {
-        #lessons-list { max-height: 70vh; }
+        #lessons-list { max-height: 70vh; border: none; padding: 0; }
         #lessons-note { color: $text-muted; margin: 1 0 0 0; }
     }
     """
