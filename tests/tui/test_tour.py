@@ -43,6 +43,9 @@ class SessionLab:
         self.session.teacher._not_before = 0.0
         return self.session.teacher.step(place)
 
+    def lesson_trouble(self, name: str) -> None:
+        """No lesson takes a session down."""
+
     async def judge(self, place: LessonPlace, given: Given | None) -> Judged:
         return self.session.teacher.judge(place, given)
 

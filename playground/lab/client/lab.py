@@ -352,6 +352,10 @@ class Lab:
         with self._lessons.asked(place.lesson):
             return await self.open_run.ask(GetStep(place), GuideStep)
 
+    def lesson_trouble(self, name: str) -> Failure | None:
+        """Why a lesson is switched off: it took a worker down. None if it may be asked."""
+        return self._lessons.refusal(name)
+
     async def judge(self, place: LessonPlace, given: Given | None) -> Judged:
         """What comes of an answer; None to be shown it."""
         with self._lessons.asked(place.lesson):

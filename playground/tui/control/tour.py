@@ -186,6 +186,13 @@ class Tour:
                 Failure("The run of this lesson cannot be", f"{card.title}: {error}")
             ) from error
 
+    def _refused(self, failure: Failure) -> None:
+        """Stop the lesson that failed. Where another worker takes over because the run's own was
+        lost otherwise, the lesson goes on with that."""
+        lost = failure.kind in ("dead", "hung", "cancelled")
+        if not lost or self._context.lab.lesson_trouble(self._place.lesson) is not None:
+            self._break(failure)
+
     def _break(self, failure: Failure) -> None:
         self.phase, self.trouble = "broken", failure
         self.moved()
@@ -273,8 +280,8 @@ class Tour:
         try:
             step = await self._context.lab.lesson_step(self._place)
         except LabError as error:
-            if number == self._number and error.failure.kind != "cancelled":
-                self._break(error.failure)
+            if number == self._number:
+                self._refused(error.failure)
             return
         if number != self._number:
             return
@@ -451,8 +458,8 @@ class Tour:
         try:
             judged = await self._context.lab.judge(self._place, self.given)
         except LabError as error:
-            if number == self._number and error.failure.kind != "cancelled":
-                self._break(error.failure)
+            if number == self._number:
+                self._refused(error.failure)
             return
         if number != self._number:
             return
