@@ -229,7 +229,7 @@ def contributed(found: Hook) -> list[Contribution[Any]]:
 def users(name: str) -> Iterator[Path]:
     """Modules that implement a hook: the built-in ones, then those of the gallery."""
     places = (
-        sorted((ROOT / "playground" / "hooks" / "builtins").glob("*.py")),
+        sorted((ROOT / "playground" / "hooks" / "builtins").rglob("*.py")),
         sorted((ROOT / "plugins").glob("*/src/**/*.py")),
     )
     for path in (path for place in places for path in place):
