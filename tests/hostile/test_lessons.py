@@ -233,4 +233,5 @@ async def test_a_lesson_that_ends_the_process_is_named(
         await watched.lab.judge(replace(step.place), 3.0)
     failure = caught.value.failure
     assert (failure.kind, failure.title) == ("dead", "The lesson 'lesson-leaves' is switched off")
+    assert failure.message.startswith("It was asked when the process of the run ended.")
     await goes_on(watched, "lesson-leaves")

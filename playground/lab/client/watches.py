@@ -68,7 +68,10 @@ class Watch:
     def switch_off(self, name: str, lost: Failure) -> str:
         """Call this contribution no more; returns a sentence about it."""
         words = f"The {KIND_WORDS[self.kind]} {bare(name)!r} is switched off"
-        self._off[bare(name)] = Failure(words, lost.message, kind=lost.kind, detail=lost.detail)
+        ended = "It was asked when the process of the run ended. " if lost.kind == "dead" else ""
+        self._off[bare(name)] = Failure(
+            words, ended + lost.message, kind=lost.kind, detail=lost.detail
+        )
         return f"{words}; choosing it again{self._again} gives it another try."
 
 
