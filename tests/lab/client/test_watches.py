@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from playground.catalog import Catalog, Entry, Kind
+from playground.lab.client.lab import Follower
 from playground.lab.client.watches import LessonWatch, PanelWatch, switch_off
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.frames import FrameRequest, PanelView
+from playground.lab.protocol.run import Reloaded, SavedPlugin
 
 DEAD = Failure("The worker ended", "Its exit code was 3.", kind="dead")
 HUNG = Failure("It hung", "Nothing came back.", kind="hung")
@@ -70,3 +75,21 @@ def test_a_lesson_that_is_blamed_is_named_to_who_asked_and_others_are_not_off() 
     assert failure.message == "Nothing came back."
     with pytest.raises(LabError, match="It hung"), lessons.asked("count"):
         raise LabError(HUNG)
+
+
+async def test_a_lesson_whose_file_is_saved_is_asked_again() -> None:
+    lessons, told = LessonWatch(), list[Any]()
+    lessons.switch_off("school:vowels", HUNG)
+    run: Any = SimpleNamespace(
+        ask=lambda *_: reloaded(), observation=SimpleNamespace(sampling=None), offer=told.append
+    )
+
+    async def reloaded() -> Reloaded:
+        return Reloaded(CATALOG, None, (), {})
+
+    nothing: Any = None
+    follower = Follower(run, nothing, nothing, nothing, (PanelWatch(), lessons), told.append)
+    await follower._reload(SavedPlugin("other.py", b""))
+    assert lessons.refusal("vowels") is not None
+    await follower._reload(SavedPlugin("school.py", b""))
+    assert lessons.refusal("vowels") is None
