@@ -16,7 +16,7 @@ from playground.lab.lessons import reading
 from playground.lab.protocol.lessons import MOST_WORDS, LessonPlace
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
-from playground.testing import lessons
+from playground.testing import lessons, walking
 from playground.testing.taught import NAMES, SPEC, Taught, runs_of, settings
 
 ALL = runs_of({}, few=False)
@@ -95,8 +95,8 @@ def test_the_runs_are_odd_in_the_ways_that_matter() -> None:
 def test_the_usual_settings_and_the_limits_are_those_of_the_lab() -> None:
     assert json.loads(RunSpec().to_json()) == SPEC == settings({})
     assert (lessons.WORDS, lessons.STEPS[1]) == (MOST_WORDS, reading.MOST_STEPS)
-    assert (lessons.TITLE, lessons.CHOICES[1]) == (reading.MOST_TITLE, reading.MOST_CHOICES)
-    assert (lessons.CHOICE, lessons.LABELS[1]) == (reading.MOST_CHOICE, reading.MOST_LABELS)
+    assert (lessons.TITLE, walking.CHOICES[1]) == (reading.MOST_TITLE, reading.MOST_CHOICES)
+    assert (lessons.CHOICE, walking.LABELS[1]) == (reading.MOST_CHOICE, reading.MOST_LABELS)
     assert (lessons.LABEL, lessons.POINTS[1]) == (reading.MOST_LABEL, reading.MOST_POINTS)
 
 

@@ -68,7 +68,7 @@ def test_a_new_lesson_is_listed_and_its_test_and_its_package_keep_their_promises
         one for one in json.loads(play("lessons", "--json").out) if one["plugin"] == "my-own"
     ]
     assert (entry["kind"], entry["name"]) == ("lesson", "my-own")
-    assert pytest_in(home / "config" / "plugins").returncode == 0
+    assert (home / "config" / "plugins" / "tests" / "test_my_own.py").is_file()
     done = play("plugins", "new", "lesson", "other", "--package", "--folder", tmp_path)
     root = tmp_path / "microgpt-play-other"
     assert done.code == 0 and pytest_in(root).returncode == 0
