@@ -110,6 +110,15 @@ class Terminal:
             select.select([self._bytes], [], [], min(left, 1))
             self._drain()
 
+    def settle(self) -> str:
+        """The screen once nothing more arrives for a moment: after a key that may change
+        nothing."""
+        for _ in range(100):
+            if not select.select([self._bytes], [], [], 0.15)[0]:
+                break
+            self._drain()
+        return self.screen
+
     def _drain(self) -> None:
         try:
             while os.read(self._bytes, 65536):
