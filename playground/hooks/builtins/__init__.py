@@ -10,5 +10,6 @@ MODULES = (
     "playground.hooks.builtins.panels",
     "playground.hooks.builtins.inside",
     "playground.hooks.builtins.exporters",
+    "playground.hooks.builtins.lessons",
 )
 """Imported in this order, each in its own guard."""

@@ -1,0 +1,10 @@
+"""Lesson autograd: to be written."""
+
+from __future__ import annotations
+
+from playground.api import Lesson, Tell
+
+
+def lesson() -> Lesson:
+    """The lesson."""
+    return Lesson("Autograd", [Tell("One."), Tell("Two.")])
