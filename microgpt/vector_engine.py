@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -115,14 +115,27 @@ class VectorEngine:
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
         """See Engine."""
         losses = []
+        for batch, x in self._forward(documents):
+            losses += batch.by_document(_cross_entropy(self._logits(x), batch.targets)[0])
+        return losses
+
+    def next_logits(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Forward only: the logits (V) of what follows the last token that is read of each
+        document. documents: as `losses` takes them; of each the last token is not read."""
+        logits = []
+        for batch, x in self._forward(documents):
+            logits += self._logits([x[document.stop - 1] for document in batch.documents])
+        return logits
+
+    def _forward(self, documents: Sequence[Sequence[int]]) -> Iterator[tuple[Batch, Rows]]:
+        """Some documents at a time, with the residual stream (N, C) that the last layer leaves."""
         blocks = self._blocks()
         for start in range(0, len(documents), _EVALUATED_AT_ONCE):
             batch = Batch(documents[start : start + _EVALUATED_AT_ONCE], self.config)
             x, _ = self._embed(batch)
             for block in blocks:
                 x, _ = self._forward_block(block, x, batch)
-            losses += batch.by_document(_cross_entropy(self._logits(x), batch.targets)[0])
-        return losses
+            yield batch, x
 
     def _embed(self, batch: Batch) -> tuple[Rows, Row]:
         """Token and position embeddings, summed and normalized: (N, C), and their scales."""

@@ -98,6 +98,10 @@ def _no_anatomy(text: str | None) -> TextAnatomy:
     raise LookupError(f"these facts were made without a model that could read {text!r}")
 
 
+def _no_tokenizer(text: str) -> list[int]:
+    raise LookupError(f"these facts were made without a tokenizer that could read {text!r}")
+
+
 @dataclass(frozen=True, slots=True)
 class PanelFacts:
     """The run at this moment, as a panel sees it."""
@@ -125,6 +129,12 @@ class PanelFacts:
     last step, before the first step that of the next. It is computed when it is called, which
     counts as the panel's own time: a few milliseconds for a name in the default model. Raises
     UnknownTextError for a text outside the vocabulary."""
+    documents: Sequence[str] = ()
+    """The training documents, in the order in which the run learns from them; the same object at
+    each drawing of one run. There may be millions."""
+    encode: Callable[[str], list[int]] = field(default=_no_tokenizer, compare=False, repr=False)
+    """The ids of a text as the model reads it: BOS, its tokens, BOS; cut to the context. Raises
+    UnknownTextError."""
 
 
 @runtime_checkable

@@ -22,6 +22,7 @@ from playground.api import (
 MODEL = ModelConfig(vocab_size=5, n_embd=4, n_head=2, n_layer=1, block_size=4)
 SHAPES = {spec.name: (spec.rows, spec.columns) for spec in parameter_layout(MODEL)}
 _DISPLAYS = ("a", "b", "[bold]", "語", "·")
+_DOCUMENTS = ("ab", "語[bold]", "aab", "", "baba語")
 
 
 def numbers(kind: StateKind = "weights") -> array[float]:
@@ -73,7 +74,14 @@ def sample_facts() -> dict[str, SampleFacts]:
 
 def anatomy(text: str | None) -> TextAnatomy:
     """A text inside the made-up model, whose tokens are its displays; "ab" for None."""
-    text, bos = "ab" if text is None else text, len(_DISPLAYS) - 1
+    made = dissect(MODEL, numbers(), encode("ab" if text is None else text))
+    tokens, targets = (tuple(_DISPLAYS[i] for i in ids) for ids in (made.tokens, made.targets))
+    return TextAnatomy(made, tokens, targets)
+
+
+def encode(text: str) -> list[int]:
+    """The ids of a text, as its facts have it."""
+    bos = len(_DISPLAYS) - 1
     ids, at = [bos], 0
     while at < len(text):
         found = [i for i in range(bos) if text.startswith(_DISPLAYS[i], at)]
@@ -81,9 +89,7 @@ def anatomy(text: str | None) -> TextAnatomy:
             raise UnknownTextError(text, at)
         ids.append(found[0])
         at += len(_DISPLAYS[found[0]])
-    made = dissect(MODEL, numbers(), [*ids, bos])
-    tokens, targets = (tuple(_DISPLAYS[i] for i in ids) for ids in (made.tokens, made.targets))
-    return TextAnatomy(made, tokens, targets)
+    return [*ids, bos][: MODEL.block_size + 1]
 
 
 def panel_facts() -> dict[str, PanelFacts]:
@@ -110,6 +116,8 @@ def panel_facts() -> dict[str, PanelFacts]:
             shapes=dict(SHAPES),
             read=numbers,
             anatomy=anatomy,
+            documents=_DOCUMENTS,
+            encode=encode,
         )
         for words, (step, steps, seen, shown, surprise) in moments.items()
     }

@@ -9,6 +9,7 @@ MODULES = (
     "playground.hooks.builtins.metrics",
     "playground.hooks.builtins.panels",
     "playground.hooks.builtins.inside",
+    "playground.hooks.builtins.bigrams",
     "playground.hooks.builtins.exporters",
     "playground.hooks.builtins.lessons",
 )

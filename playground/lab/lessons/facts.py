@@ -7,7 +7,6 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import overload
 
 from microgpt.vector_engine import VectorEngine
 from playground.api import LessonFacts, LookFact, TextAnatomy, TrialFact
@@ -68,23 +67,6 @@ class Witness:
         self.ranked = tuple((str(cut), one.delta, one.error) for cut, one in ranked.cuts)
 
 
-class _ReadOnly(Sequence[str]):
-    """Texts that a lesson can read and not change."""
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = texts
-
-    def __len__(self) -> int:
-        return len(self._texts)
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[str]: ...
-    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
-        return self._texts[at] if isinstance(at, int) else tuple(self._texts[at])
-
-
 class FactMaker:
     """Makes the facts of one run's lessons."""
 
@@ -102,7 +84,6 @@ class FactMaker:
         self._sampled = sampled
         self._sampling = sampling
         self.witness = Witness()
-        self._documents = _ReadOnly(prepared.train)
 
     def begin(self) -> None:
         """Forget what the learner did: another step of a lesson begins."""
@@ -131,7 +112,7 @@ class FactMaker:
             config=prepared.config,
             shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
             spec=json.loads(info.spec),
-            documents=self._documents,
+            documents=prepared.texts,
             document=shown.tokens if shown else (),
             token_losses=shown.losses if shown else (),
             samples=tuple(sample_facts(batch) for batch in sorted(batches, key=_number)),
@@ -146,7 +127,7 @@ class FactMaker:
             panel=witness.panel,
             matrix=witness.matrix,
             remembered=MappingProxyType(dict(place.remembered)),
-            encode=self._encode,
+            encode=prepared.encoder.as_read,
             read=lambda kind: training.engine.read(kind),
             gradient=self._gradient,
             anatomy=self._anatomy,
@@ -156,18 +137,12 @@ class FactMaker:
         found = self._prepared.info.baselines_on(self._training.evaluated)
         return {one.name: one.nats for one in found}
 
-    def _encode(self, text: str) -> list[int]:
-        encoder = self._prepared.encoder
-        bos = encoder.bos_id
-        ids = encoder.prompt(text) if text else []
-        return [bos, *ids, bos][: self._prepared.config.block_size + 1]
-
     def _gradient(self, text: str | None) -> array[float]:
         prepared, training = self._prepared, self._training
         if text is None:
             ids = prepared.documents.shown(training.document)[: prepared.config.block_size + 1]
         else:
-            ids = self._encode(text)
+            ids = prepared.encoder.as_read(text)
         weights = training.engine.read("weights")
         engine = VectorEngine(prepared.config, prepared.spec.optimizer.config(), weights)
         engine.loss_and_gradients([ids])

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import overload
+
+from typing_extensions import override
 
 from microgpt.tidy import Look, in_known_form
 from playground.api import Dataset, Provenance, Tokenizer, UnknownTextError
@@ -222,6 +225,14 @@ class Encoder:
         bos = self.bos_id
         return [bos, *self.seen(text)[: self.block_size + BEYOND], bos]
 
+    def as_read(self, text: str) -> list[int]:
+        """The ids of a text as the model reads it: BOS, its tokens, BOS; cut to the context. Raises
+        UnknownTextError, PluginError."""
+        if not text:
+            return [self.bos_id] * 2
+        ids = self.prompt(text) if len(text) <= LONG else self.seen(text)
+        return [self.bos_id, *ids, self.bos_id][: self.block_size + 1]
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`. Raises PluginError."""
         with self.guard.at("decode", ids):
@@ -236,6 +247,27 @@ class Encoder:
             return self.tokenizer.display(token)
         with self.guard.at("display", token):
             return plain.shown(self.tokenizer.display(token))[:40]
+
+
+class ReadOnlyTexts(Sequence[str]):
+    """Documents that a plugin can read and not change."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        return self._texts[at] if isinstance(at, int) else tuple(self._texts[at])
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
 
 
 class TokenDocuments(Sequence[list[int]]):

@@ -303,6 +303,8 @@ class FrameMaker:
                 shapes={matrix.name: (matrix.rows, matrix.columns) for matrix in info.matrices},
                 read=lambda kind: training.engine.read(kind),
                 anatomy=self.text_anatomy,
+                documents=self._prepared.texts,
+                encode=self._prepared.encoder.as_read,
             )
 
         return facts

@@ -22,7 +22,7 @@ from playground.lab.paths import CHOOSE, data_folder
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Notice, RunInfo
 from playground.lab.run.baselines import baselines, notices, same_starts, survey
-from playground.lab.run.data import Encoder, Report, TokenDocuments, read
+from playground.lab.run.data import Encoder, ReadOnlyTexts, Report, TokenDocuments, read
 from playground.lab.run.engines import Engines, ReadyEngine
 from playground.lab.run.evaluation import HeldOut
 from playground.lab.run.guard import Activity, Guard, failure_of, make
@@ -53,6 +53,8 @@ class PreparedRun:
     schedule: ScheduleFactors
     encoder: Encoder
     train: Sequence[str]
+    texts: ReadOnlyTexts
+    """The same documents for plugins, one object for the whole run."""
     heldout: HeldOut
     documents: TokenDocuments
     known: KnownTexts
@@ -199,6 +201,7 @@ def _open(
         schedule=ScheduleFactors(schedule, schedule_guard, spec.steps),
         encoder=encoder,
         train=parts.train,
+        texts=ReadOnlyTexts(parts.train),
         heldout=heldout,
         documents=TokenDocuments(parts.train, encoder),
         known=known,
