@@ -39,9 +39,10 @@ _BETWEEN = -1
 """Stands between two documents."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
-    """How often each token followed each other one. Tokens are ids."""
+    """How often each token followed each other one. Tokens are ids; a table is only equal to
+    itself."""
 
     after: dict[int, Counter[int]]
     """For each token that was read, how often each token followed it."""

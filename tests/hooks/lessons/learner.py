@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from playground.api import LessonFacts
 from playground.hooks.builtins.lessons import LESSONS
 from playground.hooks.registry import Registry
 from playground.lab.protocol.frames import FrameRequest, MatrixView, PanelView
@@ -77,6 +78,17 @@ def matrix(name: str, kind: str = "weights") -> Action:
     """3, [ and ]: a frame with this matrix on screen."""
     view = MatrixView(name, kind)  # type: ignore[arg-type]
     return lambda session: void(session.frame(FrameRequest(matrices=(view,))))
+
+
+def sample(session: Session) -> None:
+    """g: sample texts."""
+    session.sample()
+
+
+def facts_of(session: Session, name: str = "count") -> LessonFacts:
+    """The facts of the session at this moment, at the first step of a lesson."""
+    assert session.teacher and session._facts
+    return session._facts.facts(LessonPlace(name, 0))
 
 
 def void(_: object) -> None:
@@ -182,7 +194,8 @@ class Learner:
             known = self.session.teacher.judge(self.place, None).cells
             rows, columns = range(len(shown.rows)), range(len(shown.columns))
             cells = [(row, column) for row in rows for column in columns]
-            return [(cell, "") for cell in cells if cell not in known][:3]
+            wrong: list[tuple[Given, str]] = [(cell, "") for cell in cells if cell not in known]
+            return wrong[:3]
         return [((shown.low,) * len(shown.xs), ""), ((shown.high,) * len(shown.xs), "")]
 
     def check_words(self, shown: GuideStep) -> None:

@@ -1,17 +1,117 @@
-"""Lesson 1, taken by a scripted learner."""
+"""Lesson 1, taken by a scripted learner who counts the file and asks the scalar engine."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from microgpt.scalar_engine import ScalarEngine
+from playground.hooks.builtins.lessons import count
+from playground.lab.protocol.lessons import GuideStep
+from playground.lab.session import Session
 from tests.hooks.lessons.conftest import ODD, Taught
-from tests.hooks.lessons.learner import Learner
+from tests.hooks.lessons.learner import Learner, facts_of, panel, sample, train
+
+ACTIONS = {
+    5: panel("bigrams"),
+    10: train(count.STEPS),
+    11: sample,
+}
+
+
+def counted(session: Session) -> Counter[tuple[int, int]]:
+    """The pairs of the training documents, plainly."""
+    found: Counter[tuple[int, int]] = Counter()
+    encoder, most = session._prepared.encoder, session.spec.model.block_size
+    for text in session._prepared.train:
+        ids = [encoder.bos_id, *encoder.encode(text), encoder.bos_id][: most + 1]
+        for one, other in pairwise(ids):
+            found[one, other] += 1
+    return found
+
+
+def asked(session: Session) -> tuple[int, int]:
+    """The pair that the lesson asks about: the most frequent token that is not BOS, and the one
+    that follows it most."""
+    found, bos = counted(session), session.info.bos_id
+    totals: Counter[int] = Counter()
+    for (one, _), times in found.items():
+        totals[one] += times
+    first = min((one for one in totals if one != bos), key=lambda one: (-totals[one], one))
+    rows = {other: times for (one, other), times in found.items() if one == first}
+    return first, min(rows, key=lambda other: (-rows[other], other))
+
+
+def share(session: Session, pair: tuple[int, int]) -> float:
+    found = counted(session)
+    return found[pair] / sum(times for (one, _), times in found.items() if one == pair[0])
+
+
+def said(session: Session, pair: tuple[int, int]) -> float:
+    """The model's probability of the pair, by the scalar engine."""
+    prepared = session._prepared
+    engine = ScalarEngine(
+        prepared.config, prepared.spec.optimizer.config(), session.training.engine.read("weights")
+    )
+    [[loss, *_]] = engine.losses([[pair[0], pair[1]]])
+    return math.exp(-loss)
+
+
+def follower(session: Session, step: GuideStep) -> str:
+    found, (one, _) = counted(session), asked(session)
+    names = {f"“{session.display(other)}”": other for other in range(session.info.vocab_size)}
+    return max(step.choices, key=lambda choice: found[one, names[choice]])
+
+
+def price(session: Session, step: GuideStep) -> str:
+    """The cost of the pair that the question names."""
+    names = {f"“{session.display(one)}”": one for one in range(session.info.vocab_size)}
+    words = step.text.split(" in ")[0].split()
+    other, one = names[words[0]], names[words[2]]
+    p = share(session, (one, other))
+    return f"{-math.log(p):.2f} nats" if p else "infinitely many nats"
+
+
+def nearer(session: Session, _: GuideStep) -> str:
+    pair = asked(session)
+    p, guess = said(session, pair), 1 / session.info.vocab_size
+    return (
+        "the counted share" if abs(p - share(session, pair)) < abs(p - guess)
+        else "the blind guess"
+    )  # fmt: skip
+
+
+TRUTHS = {
+    1: lambda session, _: math.log(session.info.vocab_size),
+    2: follower,
+    3: lambda session, _: share(session, asked(session)),
+    4: lambda session, _: said(session, asked(session)),
+    7: price,
+    9: lambda session, _: next(
+        one.nats for one in session.info.baselines_on(session.training.evaluated)
+        if one.name == "bigram"
+    ),
+    10: nearer,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "settings"), ODD)
 def test_taken(taught: Taught, text: str, settings: dict[str, Any]) -> None:
-    session = taught("count", text, **settings)
-    Learner(session, "count", {}, {1: lambda session, _: math.log(session.info.vocab_size)}).walk()
+    Learner(taught("count", text, **settings), "count", ACTIONS, TRUTHS).walk()
+
+
+@pytest.mark.parametrize(("text", "settings"), ODD[1:4])
+def test_the_smoothed_table_is_that_of_the_baselines(
+    taught: Taught, text: str, settings: dict[str, Any]
+) -> None:
+    session = taught("count", text, **{**settings, "holdout": 0.0})
+    facts = facts_of(session)
+    losses = [
+        (times, -math.log(count.smoothed(facts, *pair))) for pair, times in counted(session).items()
+    ]
+    mean = sum(times * loss for times, loss in losses) / sum(times for times, _ in losses)
+    assert mean == pytest.approx(facts.baselines["bigram"], abs=1e-9)

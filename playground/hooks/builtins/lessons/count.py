@@ -1,15 +1,292 @@
-"""Lesson 1: which token follows which, by counting."""
+"""Lesson 1, Count: which token follows which.
+
+The run's model sees one token, like the table of pairs: all else is left out of it.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 
-from playground.api import Lesson, LessonFacts, Number, Tell
+from playground.api import Choose, Do, Lesson, LessonFacts, Number, Tell
+from playground.hooks.builtins.bigrams import Pairs, model_rows
+from playground.hooks.builtins.lessons.data import (
+    blind,
+    chosen,
+    measured_on,
+    number,
+    pairs,
+    reached,
+    target,
+    times,
+    token,
+    vocabulary,
+)
+
+STEPS = 300
+"""Training steps that the model is given to learn the table."""
+_CHOICES = 4
+_LOOKED_AT = 60
+"""Of the most frequent tokens, so many are looked at for a pair that never occurs."""
 
 
-def knowing_nothing(facts: LessonFacts) -> float:
-    """The loss of a blind guess among all tokens, in nats."""
-    return math.log(len(facts.vocabulary))
+# ---------------------------------------------------------------- which pairs are asked about
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is asked about."""
+
+    before: int
+    """The token whose followers are asked about: the most frequent one that is not BOS, and that
+    does not stand before all tokens equally often."""
+    after: int
+    """The token that follows it most often."""
+    followers: tuple[int, ...]
+    """That token, and others that follow less often, by id."""
+    rare: tuple[int, int]
+    """A pair of common tokens that never occurs; where each pair does, the rarest one."""
+
+
+def asked(facts: LessonFacts) -> _Asked:
+    """The pairs that this text is asked about."""
+    return _asked(pairs(facts), vocabulary(facts), facts.bos)
+
+
+@lru_cache(4)
+def _asked(known: Pairs, size: int, bos: int) -> _Asked:
+    tokens = known.frequent()
+    others = sorted(range(size), key=lambda other: (-known.follow[other], other))
+
+    def uneven(one: int) -> bool:
+        row = known.after[one]
+        return len(row) < size or len(set(row.values())) > 1
+
+    asked = (*(one for one in tokens if one != bos), *tokens)
+    before = next((one for one in asked if uneven(one)), tokens[0])
+    row = known.after[before]
+    best = min(row, key=lambda follower: (-row[follower], follower))
+    fewer = (other for other in others if row[other] < row[best])
+    rare = min(
+        ((one, other) for one in tokens[:_LOOKED_AT] for other in others[:_LOOKED_AT]),
+        key=lambda pair: (
+            known.count(*pair),
+            pair == (bos, bos),
+            -known.total(pair[0]) * known.follow[pair[1]],
+        ),
+    )
+    return _Asked(before, best, tuple(sorted([best, *islice(fewer, _CHOICES - 1)])), rare)
+
+
+# ---------------------------------------------------------------- the answers
+
+
+def share(facts: LessonFacts) -> float:
+    """The probability that counting gives the pair."""
+    return pairs(facts).share(asked(facts).before, asked(facts).after)
+
+
+def model_share(facts: LessonFacts) -> float:
+    """The probability that the model gives it, as it stands."""
+    [row] = model_rows(facts.config, facts.read("weights"), facts.bos, [asked(facts).before])
+    return row[asked(facts).after]
+
+
+def best_follower(facts: LessonFacts) -> int:
+    """Which of the followers is the most frequent."""
+    return asked(facts).followers.index(asked(facts).after)
+
+
+def cost(facts: LessonFacts) -> float:
+    """What the rare pair costs by counting alone, in nats."""
+    p = pairs(facts).share(*asked(facts).rare)
+    return -math.log(p) if p else math.inf
+
+
+def costs(facts: LessonFacts) -> list[float]:
+    """Costs to choose from, in nats, the least first: nothing, that of a blind guess, that of a
+    pair as rare as can be, and infinity."""
+    known, pair = pairs(facts), asked(facts).rare
+    seen = max(1, known.count(*pair))
+    all_costs = [0.0, blind(facts), -math.log(seen / max(known.total(pair[0]), 2)), math.inf]
+    return sorted({round(one, 2) if math.isfinite(one) else one for one in all_costs})
+
+
+def cost_choice(facts: LessonFacts) -> int:
+    """Which of the costs it is."""
+    paid = cost(facts)
+    return min(range(len(costs(facts))), key=lambda at: _apart(costs(facts)[at], paid))
+
+
+def _apart(one: float, other: float) -> float:
+    return 0.0 if one == other else abs(one - other)
+
+
+def smoothed(facts: LessonFacts, one: int, other: int) -> float:
+    """The probability of `other` after `one`, smoothed as the baselines are: a count gives way to
+    how common the token is, and that to the blind guess, by as many new tokens as were met
+    (Witten & Bell 1991)."""
+    known = pairs(facts)
+    kinds, total = len(known.follow), sum(known.follow.values())
+    common = (known.follow[other] + kinds / vocabulary(facts)) / (total + kinds)
+    met = len(known.after.get(one, ()))
+    return (known.count(one, other) + met * common) / (known.total(one) + met) if met else common
+
+
+def table_loss(facts: LessonFacts) -> float:
+    """What the smoothed table reaches, in nats a token."""
+    return facts.baselines["bigram"]
+
+
+def learnt(facts: LessonFacts) -> int:
+    """0 if the model's probability is nearer to that of a blind guess, 1 if to the counted one."""
+    p, guess = model_share(facts), 1 / vocabulary(facts)
+    return int(abs(p - share(facts)) < abs(p - guess))
+
+
+# ---------------------------------------------------------------- the words
+
+
+def _job(facts: LessonFacts) -> str:
+    return (
+        "A language model has one job: to read a text and give each token that could come next a "
+        f"probability. This text is cut into {vocabulary(facts):,} kinds of tokens; "
+        f"{token(facts, facts.bos)} begins and ends each of its {len(facts.documents):,} training "
+        "documents."
+    )
+
+
+def _pair(facts: LessonFacts) -> str:
+    return f"{token(facts, asked(facts).after)} after {token(facts, asked(facts).before)}"
+
+
+def _share_question(facts: LessonFacts) -> str:
+    known, one, other = pairs(facts), asked(facts).before, asked(facts).after
+    return (
+        f"{token(facts, one)} is read {times(known.total(one))}, and {token(facts, other)} comes "
+        f"next {times(known.count(one, other))}. Which probability of that does counting give?"
+    )
+
+
+def _share_why(facts: LessonFacts) -> str:
+    known, one, other = pairs(facts), asked(facts).before, asked(facts).after
+    return (
+        f"{known.count(one, other):,} / {known.total(one):,} = {share(facts):.3f}. A row of "
+        "such shares for each token is a language model already: the table of pairs, or bigrams."
+    )
+
+
+def _follower_why(facts: LessonFacts) -> str:
+    known, one = pairs(facts), asked(facts).before
+    told = ", ".join(
+        f"{token(facts, other)} {known.count(one, other):,}" for other in asked(facts).followers
+    )
+    return f"How often each follows {token(facts, one)} in the training texts: {told}."
+
+
+def _model_question(facts: LessonFacts) -> str:
+    state = (
+        "has learnt nothing yet, its weights are random"
+        if facts.step == 0
+        else f"has made {times(facts.step).replace('time', 'step')}"
+    )
+    return (
+        f"This run's model sees one token, like the table. It {state}. Which probability does it "
+        f"give {_pair(facts)}?"
+    )
+
+
+def _model_why(facts: LessonFacts) -> str:
+    return (
+        f"It is {number(facts, 'model'):.4f}. Small random weights give all {vocabulary(facts):,} "
+        f"tokens nearly the same, 1/{vocabulary(facts):,} = {1 / vocabulary(facts):.4f}; training "
+        "moves them away from there."
+    )
+
+
+def _rare_question(facts: LessonFacts) -> str:
+    known, (one, other) = pairs(facts), asked(facts).rare
+    seen = known.count(one, other)
+    how = f"{times(seen)} in {known.total(one):,}" if seen else "never"
+    return (
+        f"{token(facts, other)} follows {token(facts, one)} {how} in the training texts. "
+        f"{'Another' if seen else 'A new'} text has that pair. What does it cost by counting "
+        "alone, −ln p?"
+    )
+
+
+def _cost_words(facts: LessonFacts) -> list[str]:
+    return [
+        "infinitely many nats" if math.isinf(one) else f"{one:.2f} nats" for one in costs(facts)
+    ]
+
+
+def _cost_hints(facts: LessonFacts) -> list[str]:
+    return [
+        "p would have to be 1" if one == 0 else "put the counted p into −ln p"
+        for one in costs(facts)
+    ]
+
+
+def _rare_why(facts: LessonFacts) -> str:
+    known = pairs(facts)
+    kinds = vocabulary(facts) ** 2
+    empty = kinds - sum(len(row) for row in known.after.values())
+    paid = cost(facts)
+    if math.isfinite(paid):
+        return (
+            f"p = {math.exp(-paid):.4g}, and −ln p = {paid:.2f}. A pair that was "
+            "never seen would have p = 0 and cost infinitely many nats."
+        )
+    return (
+        "p = 0, and −ln 0 is infinite: a single such token makes the mean loss of a whole text "
+        f"infinite. {empty:,} of the {kinds:,} pairs were never seen."
+    )
+
+
+def _smoothing(facts: LessonFacts) -> str:
+    one, other = asked(facts).rare
+    p = smoothed(facts, one, other)
+    return (
+        "So counts are smoothed: each row lends some probability to all tokens, by how common "
+        f"they are. {token(facts, other)} after {token(facts, one)} then has p = {p:.2g} and "
+        f"costs {-math.log(p):.1f} nats. The dashed lines in Loss are smoothed counts."
+    )
+
+
+def _table_question(facts: LessonFacts) -> str:
+    return (
+        f"On {measured_on(facts)} a blind guess costs {facts.baselines['uniform']:.2f} nats a "
+        f"token; knowing how common each token is, {facts.baselines['unigram']:.2f}. And the "
+        "smoothed table of pairs?"
+    )
+
+
+def _table_why(facts: LessonFacts) -> str:
+    gain = facts.baselines["unigram"] - table_loss(facts)
+    return (
+        f"{table_loss(facts):.3f}: the token before is worth {gain:.3f} nats. Loss draws these as "
+        "uniform, unigram and bigram. A model that is to be worth its weights must get below them."
+    )
+
+
+def _learnt_question(facts: LessonFacts) -> str:
+    return (
+        f"Counting gives {_pair(facts)} {share(facts):.3f}, a blind guess "
+        f"{1 / vocabulary(facts):.3f}. The model is shown texts, never the counts. Which will it "
+        f"be nearer to at step {target(facts, STEPS):,}?"
+    )
+
+
+def _learnt_why(facts: LessonFacts) -> str:
+    known, p = pairs(facts), model_share(facts)
+    return (
+        f"It gives {p:.3f} at step {facts.step:,}; counting gives {share(facts):.3f}, from "
+        f"{known.documents:,} documents. What lowers the loss on each text brings the model's "
+        "table towards the counts. Compare the two sides of the panel."
+    )
 
 
 def lesson() -> Lesson:
@@ -17,30 +294,118 @@ def lesson() -> Lesson:
     return Lesson(
         "Count",
         [
-            Tell(
+            Tell(_job, at="dataset"),
+            Number(
                 lambda facts: (
-                    "A language model has one job: it reads a text and says what comes "
-                    f"next. Here a text is cut into tokens, of which there are "
-                    f"{len(facts.vocabulary):,}."
+                    f"You know nothing of the text, so each of the "
+                    f"{vocabulary(facts):,} tokens is as likely to you as any other. Your loss is "
+                    "−ln p for each. How large is that, in nats?"
                 ),
+                answer=blind,
+                within=0.05,
+                unit="nats",
+                hint="p is 1 divided by the number of tokens; ln is the natural logarithm",
+                why=lambda facts: (
+                    f"p = 1/{vocabulary(facts):,}, and −ln p = ln {vocabulary(facts):,} = "
+                    f"{blind(facts):.3f}. Whoever knows nothing pays that: Loss draws it as "
+                    "uniform."
+                ),
+                at="loss",
+            ),
+            Choose(
+                lambda facts: (
+                    f"Which of these comes most often after "
+                    f"{token(facts, asked(facts).before)} in this text?"
+                ),
+                choices=lambda facts: [token(facts, one) for one in asked(facts).followers],
+                answer=best_follower,
+                hints=lambda facts: [
+                    f"it follows {times(pairs(facts).count(asked(facts).before, one))}"
+                    for one in asked(facts).followers
+                ],
+                why=_follower_why,
                 at="dataset",
             ),
             Number(
-                lambda facts: (
-                    "You know nothing about the text: each of the "
-                    f"{len(facts.vocabulary):,} tokens is as likely as any other. What is the loss "
-                    "of your guess, −ln p, in nats?"
-                ),
-                answer=knowing_nothing,
+                _share_question,
+                answer=share,
                 within=0.05,
+                margin=0.002,
+                hint="divide the one by the other",
+                why=_share_why,
+                at="dataset",
+            ),
+            Number(
+                _model_question,
+                answer=lambda facts: number(facts, "model"),
+                within=0.15,
+                hint="which probability has a token that is as likely as all others?",
+                why=_model_why,
+                keep={"model": model_share},
+            ),
+            Do(
+                "Show both tables beside each other: the panel bigrams takes the place of "
+                "Parameters.",
+                done=lambda facts: chosen(facts, "bigrams"),
+                help="5 shows a contributed panel; 5 again lists them. ↓ goes to bigrams, enter "
+                "shows it.",
+                at="panel",
+            ),
+            Tell(
+                "A row is the token that was read, a column the one that comes next. Left the "
+                "counts, right the model. The shade is the share of the row, from · to █; an empty "
+                "cell on the left was never seen. The line below tells one row in numbers.",
+                at="panel",
+            ),
+            Choose(
+                _rare_question,
+                choices=_cost_words,
+                answer=cost_choice,
+                hints=_cost_hints,
+                why=_rare_why,
+                at="panel",
+            ),
+            Tell(_smoothing, at="loss"),
+            Number(
+                _table_question,
+                answer=table_loss,
+                within=0.08,
                 unit="nats",
-                hint="p is 1 divided by the number of tokens",
-                why=lambda facts: (
-                    f"p is 1/{len(facts.vocabulary):,} at each token, and "
-                    f"−ln(1/{len(facts.vocabulary):,}) = {knowing_nothing(facts):.3f}."
+                hint="Loss draws it as a line of its own",
+                why=_table_why,
+                at="loss",
+            ),
+            Choose(
+                _learnt_question,
+                choices=("the blind guess", "the counted share"),
+                answer=learnt,
+                task=lambda facts: (
+                    f"Train to step {target(facts, STEPS):,}: space trains, + goes faster."
                 ),
+                when=lambda facts: reached(facts, STEPS),
+                why=_learnt_why,
+                at="panel",
+            ),
+            Do(
+                "Let the model write: sample some texts now, and read them in Sampling.",
+                done=lambda facts: bool(facts.samples),
+                help="g samples.",
+                at="sampling",
+            ),
+            Tell(
+                "Each token of these texts was drawn by one row of the model's table. Neighbours "
+                "fit each other, and the whole seldom makes sense: a table of pairs does not know "
+                "what came two tokens before.",
+                at="sampling",
+            ),
+            Tell(
+                "To do on a text of your own, after the lesson: d opens a file, 5 shows its table. "
+                "Which row has a single full cell, and which pairs did you expect and do not "
+                "find?",
+                at="dataset",
             ),
         ],
         minutes=7,
         run={"model.parts": []},
+        hardest=7,
     )

@@ -1,0 +1,83 @@
+"""Lesson 5, taken by a learner who asks the microscope's graph and the scalar engine."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from microgpt.scalar_engine import ScalarEngine
+from playground.lab.protocol.inside import Look, NumberReading
+from playground.lab.protocol.lessons import GuideStep
+from playground.lab.session import Session
+from tests.hooks.lessons.conftest import ODD, Taught
+from tests.hooks.lessons.learner import Learner, look
+
+ACTIONS = {6: look("number"), 10: look("lines")}
+
+
+def told(step: GuideStep, pattern: str) -> float:
+    """A number that the question tells."""
+    [found] = re.findall(pattern, step.text)
+    return float(found)
+
+
+def squared(_: Session, step: GuideStep) -> float:
+    x, h = told(step, r"with a = (\d+\.\d+)"), 1e-6
+    return ((x + h) ** 2 - (x - h) ** 2) / (2 * h)
+
+
+def chance(_: Session, step: GuideStep) -> float:
+    """The gradient of the first probability, in the graph of the scalar engine."""
+    tokens, p = told(step, r"over (\d+) tokens"), told(step, r"p = (\d+\.\d+)")
+    return -1 / (tokens * p)
+
+
+def users(session: Session, step: GuideStep) -> int:
+    """How many numbers the microscope's graph makes from the weight that the question names."""
+    [name] = re.findall(r"weight (wte\['.*?'\]\[0\])", step.text)
+    reading = session.look_inside(Look("number", name=name)).reading
+    assert isinstance(reading, NumberReading)
+    return reading.nodes[0].users
+
+
+def scalar_rows(session: Session, matrix: str) -> list[bool]:
+    """Whether each row of a matrix has a gradient from the present document, by the scalar
+    engine."""
+    prepared = session._prepared
+    engine = ScalarEngine(
+        prepared.config, prepared.spec.optimizer.config(), session.training.engine.read("weights")
+    )
+    engine.loss_and_gradients([prepared.documents[session.training.document]])
+    at, values = 0, engine.read("gradients")
+    for one in session.info.matrices:
+        if one.name == matrix:
+            return [any(values[at + r * one.columns :][: one.columns]) for r in range(one.rows)]
+        at += one.rows * one.columns
+    raise AssertionError(matrix)
+
+
+def heads(session: Session, _: GuideStep) -> str:
+    return "all of them" if all(scalar_rows(session, "lm_head")) else "only those of tokens in it"
+
+
+def silent(session: Session, _: GuideStep) -> int:
+    return scalar_rows(session, "layer0.mlp_fc1").count(False)
+
+
+TRUTHS = {
+    1: lambda *_: (2 * 1.5 - 2 * 0.5) / 1.0,
+    2: lambda *_: 1.0,
+    3: squared,
+    4: lambda _, step: 2 * told(step, r", a = (\d+\.\d+)"),
+    5: chance,
+    7: users,
+    8: heads,
+    9: silent,
+}
+
+
+@pytest.mark.parametrize(("text", "settings"), ODD)
+def test_taken(taught: Taught, text: str, settings: dict[str, Any]) -> None:
+    Learner(taught("autograd", text, **settings), "autograd", ACTIONS, TRUTHS).walk()
