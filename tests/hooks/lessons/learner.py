@@ -28,7 +28,7 @@ from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
 Action = Callable[[Session], None]
-Truth = Callable[[Session, GuideStep], Given]
+Truth = Callable[[Session, GuideStep], Any]
 """The right answer, by an independent computation. It is asked once the question can be judged; of
 a choice it may also be the words of the choice."""
 

@@ -42,14 +42,13 @@ def users(session: Session, step: GuideStep) -> int:
     return reading.nodes[0].users
 
 
-def scalar_rows(session: Session, matrix: str) -> list[bool]:
-    """Whether each row of a matrix has a gradient from the present document, by the scalar
-    engine."""
+def scalar_rows(session: Session, matrix: str, index: int) -> list[bool]:
+    """Whether each row of a matrix has a gradient from a document, by the scalar engine."""
     prepared = session._prepared
     engine = ScalarEngine(
         prepared.config, prepared.spec.optimizer.config(), session.training.engine.read("weights")
     )
-    engine.loss_and_gradients([prepared.documents[session.training.document]])
+    engine.loss_and_gradients([prepared.documents[index]])
     at, values = 0, engine.read("gradients")
     for one in session.info.matrices:
         if one.name == matrix:
@@ -59,11 +58,14 @@ def scalar_rows(session: Session, matrix: str) -> list[bool]:
 
 
 def heads(session: Session, _: GuideStep) -> str:
-    return "all of them" if all(scalar_rows(session, "lm_head")) else "only those of tokens in it"
+    rows = scalar_rows(session, "lm_head", session.training.document)
+    return "all of them" if all(rows) else "only those of tokens in it"
 
 
-def silent(session: Session, _: GuideStep) -> int:
-    return scalar_rows(session, "layer0.mlp_fc1").count(False)
+def silent(session: Session, step: GuideStep) -> int:
+    [name] = re.findall("^“(.*?)…?”", step.text)
+    index = next(at for at, text in enumerate(session._prepared.train) if text.startswith(name))
+    return scalar_rows(session, "layer0.mlp_fc1", index).count(False)
 
 
 TRUTHS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from itertools import pairwise
 from typing import Any
@@ -70,8 +71,7 @@ def follower(session: Session, step: GuideStep) -> str:
 def price(session: Session, step: GuideStep) -> str:
     """The cost of the pair that the question names."""
     names = {f"“{session.display(one)}”": one for one in range(session.info.vocab_size)}
-    words = step.text.split(" in ")[0].split()
-    other, one = names[words[0]], names[words[2]]
+    other, one = (names[name] for name in re.findall("“.*?”", step.text)[:2])
     p = share(session, (one, other))
     return f"{-math.log(p):.2f} nats" if p else "infinitely many nats"
 

@@ -53,7 +53,7 @@ def by_nudging(_: Session, step: GuideStep) -> float:
 
 def nudge(session: Session) -> None:
     """C: try another value for a weight."""
-    for _ in session.trying([operation_of("weight:wte.0.0=0.5")], None):
+    for _ in session.trying([operation_of("weight:wte[0,0]=0.5")], None):
         pass
 
 

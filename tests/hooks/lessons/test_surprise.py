@@ -42,7 +42,8 @@ def equally(session: Session, _: GuideStep) -> float:
 
 
 def among(session: Session, _: GuideStep) -> float:
-    _, losses, _, evaluations = session.training.series.between(0, AT)
+    first, losses, rates, evaluations = session.training.series.between(0, AT)
+    assert (first, len(rates)) == (0, AT)
     if evaluations and session.info.heldout_documents:
         return math.exp(evaluations[-1][1])
     return math.exp(sum(losses[AT - 50 : AT]) / 50)
@@ -56,8 +57,7 @@ def likelier(_: Session, step: GuideStep) -> float:
 
 def next_worst(session: Session, _: GuideStep) -> str:
     index = session.step % session.info.train_documents
-    worst, _ = max(scalar_losses(session, index), key=lambda one: one[1])
-    return f"“{worst}”"
+    return f"“{max(scalar_losses(session, index), key=lambda one: one[1])[0]}”"
 
 
 def jumpier(session: Session, step: GuideStep) -> str:

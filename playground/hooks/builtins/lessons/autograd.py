@@ -10,11 +10,17 @@ from playground.api import Choose, Do, Lesson, LessonFacts, Number, Tell
 from playground.hooks.builtins.lessons.data import (
     looked,
     number,
+    quoted,
     rows_of,
     token,
     vocabulary,
     wte_name,
 )
+
+FC1 = "layer0.mlp_fc1"
+_LOOKED_AT = 12
+"""Documents among which one is looked for that leaves many neurons silent."""
+
 
 # ---------------------------------------------------------------- a graph of a few numbers
 
@@ -119,16 +125,21 @@ def lm_head_rows(facts: LessonFacts) -> int:
     return 2 if found == 0 else int(found == vocabulary(facts))
 
 
-def silent(facts: LessonFacts) -> int:
-    """How many neurons of the first layer fire at no position of the text on screen."""
-    layer = facts.anatomy(None).anatomy.layers[0]
+def silent(facts: LessonFacts, text: str) -> int:
+    """How many neurons of the first layer fire at no position of a text."""
+    layer = facts.anatomy(text).anatomy.layers[0]
     return sum(not any(column) for column in zip(*layer.activation, strict=True))
 
 
+def quiet_text(facts: LessonFacts) -> str:
+    """Of the first training documents, the one at which the most neurons are silent."""
+    return max(facts.documents[:_LOOKED_AT], key=lambda text: silent(facts, text))
+
+
 def without_gradient(facts: LessonFacts) -> int:
-    """How many rows of mlp_fc1 have a gradient of exactly 0 from the text on screen."""
-    name = "layer0.mlp_fc1"
-    return facts.shapes[name][0] - with_gradient(facts, name)
+    """How many rows of mlp_fc1 have a gradient of exactly 0 from that text."""
+    rows = rows_of(facts, facts.gradient(quiet_text(facts)), FC1)
+    return sum(not any(row) for row in rows)
 
 
 # ---------------------------------------------------------------- the words
@@ -218,11 +229,10 @@ def _wte_why(facts: LessonFacts) -> str:
 
 
 def _silent_question(facts: LessonFacts) -> str:
-    rows = facts.shapes["layer0.mlp_fc1"][0]
     return (
-        f"{number(facts, 'silent'):.0f} of the {rows:,} neurons stay below 0 at each position of "
-        "this text, and ReLU makes 0 of that. How many rows of mlp_fc1 get a gradient of exactly "
-        "0 from it?"
+        f"{quoted(str(facts.remembered['quiet']), 12)} leaves {number(facts, 'silent'):.0f} of the "
+        f"{facts.shapes[FC1][0]:,} neurons below 0 at each position, and ReLU makes 0 of that. How "
+        "many rows of mlp_fc1 get a gradient of exactly 0 from it?"
     )
 
 
@@ -328,7 +338,11 @@ def lesson() -> Lesson:
                 within=0.0,
                 hint="what is the local gradient of ReLU below 0?",
                 why=_silent_why,
-                keep={"silent": silent, "still": without_gradient},
+                keep={
+                    "quiet": quiet_text,
+                    "silent": lambda facts: silent(facts, quiet_text(facts)),
+                    "still": without_gradient,
+                },
                 at="neurons",
             ),
             Do(

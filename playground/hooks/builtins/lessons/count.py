@@ -208,12 +208,15 @@ def _model_why(facts: LessonFacts) -> str:
 
 def _rare_question(facts: LessonFacts) -> str:
     known, (one, other) = pairs(facts), asked(facts).rare
-    seen = known.count(one, other)
-    how = f"{times(seen)} in {known.total(one):,}" if seen else "never"
+    seen, first, second = known.count(one, other), token(facts, one), token(facts, other)
+    how = (
+        f"{second} follows {first} {times(seen)} in {known.total(one):,}"
+        if seen
+        else f"{second} never follows {first}"
+    )
     return (
-        f"{token(facts, other)} follows {token(facts, one)} {how} in the training texts. "
-        f"{'Another' if seen else 'A new'} text has that pair. What does it cost by counting "
-        "alone, −ln p?"
+        f"In the training texts {how}. A new text has that pair. By counting alone, what does the "
+        f"{second} cost there, −ln p?"
     )
 
 
@@ -282,10 +285,14 @@ def _learnt_question(facts: LessonFacts) -> str:
 
 def _learnt_why(facts: LessonFacts) -> str:
     known, p = pairs(facts), model_share(facts)
+    done = (
+        "What lowers the loss of each text brings the model's table towards the counts."
+        if learnt(facts)
+        else "It is on its way to the counts, and needs more steps."
+    )
     return (
         f"It gives {p:.3f} at step {facts.step:,}; counting gives {share(facts):.3f}, from "
-        f"{known.documents:,} documents. What lowers the loss on each text brings the model's "
-        "table towards the counts. Compare the two sides of the panel."
+        f"{known.documents:,} documents. {done} Compare the two sides of the panel."
     )
 
 
@@ -297,9 +304,9 @@ def lesson() -> Lesson:
             Tell(_job, at="dataset"),
             Number(
                 lambda facts: (
-                    f"You know nothing of the text, so each of the "
-                    f"{vocabulary(facts):,} tokens is as likely to you as any other. Your loss is "
-                    "−ln p for each. How large is that, in nats?"
+                    "A token that you gave the probability p costs you −ln p. You know nothing of "
+                    f"the text: each of the {vocabulary(facts):,} tokens is as likely to you as "
+                    "any other. What does a token cost, in nats?"
                 ),
                 answer=blind,
                 within=0.05,
@@ -400,8 +407,8 @@ def lesson() -> Lesson:
             ),
             Tell(
                 "To do on a text of your own, after the lesson: d opens a file, 5 shows its table. "
-                "Which row has a single full cell, and which pairs did you expect and do not "
-                "find?",
+                "Which token is nearly always followed by the same one? And which pair did you "
+                "expect that is not there?",
                 at="dataset",
             ),
         ],

@@ -135,14 +135,14 @@ def _move_question(facts: LessonFacts) -> str:
     name = wte_name(facts, facts.bos, int(number(facts, "column")))
     return (
         f"For the text that comes next, {quoted(next_text(facts), 16)}, the gradient of {name} is "
-        f"{number(facts, 'gradient'):+.4f}. The learning rate is {next_rate(facts):.3g}. By how "
+        f"{number(facts, 'gradient'):+.3g}. The learning rate is {next_rate(facts):.3g}. By how "
         "much will the step move it?"
     )
 
 
 def _move_why(facts: LessonFacts) -> str:
     return (
-        f"−{rate(facts):.3g} · {number(facts, 'gradient'):+.4f} = {move(facts):+.4f}. Where the "
+        f"−{rate(facts):.3g} · {number(facts, 'gradient'):+.3g} = {move(facts):+.3g}. Where the "
         "loss grows with a weight, the weight shrinks. All others moved in the same way, each by "
         "its own gradient; Δ in Parameters shows it."
     )
@@ -164,14 +164,12 @@ def _rows_why(facts: LessonFacts) -> str:
 
 
 def _curve_why(facts: LessonFacts) -> str:
-    found, early = curve(facts), mean(facts.losses[:10])
-    fall = early - found[-1]
-    part = (early - found[1]) / fall if fall > 0 else 0.0
-    told = f" {part:.0%} of that in the first {_POINTS[1]} steps." if part > 0 else ""
+    found, lines = curve(facts), facts.baselines
     return (
-        f"The loss went from {early:.2f} to {found[-1]:.2f}.{told} What is learnt first is how "
-        "common each token is; which one follows which takes longer, for each row learns from its "
-        "own token alone."
+        f"It went from {blind(facts):.2f}, the blind guess, to {found[-1]:.2f}. Knowing how common "
+        f"each token is reaches {lines['unigram']:.2f}, which one follows which "
+        f"{lines['bigram']:.2f}. The second takes longer: a row of wte learns from its own token "
+        "alone."
     )
 
 
@@ -183,10 +181,16 @@ def _beaten_question(facts: LessonFacts) -> str:
 
 
 def _beaten_why(facts: LessonFacts) -> str:
+    told = (
+        "No table of pairs beats the counts on the texts that were counted; on others they must "
+        "be smoothed, and that costs them."
+        if beaten(facts) == 0
+        else "No table of pairs beats the counts on the texts that were counted; the network, "
+        "which never sees the counts, comes near step by step."
+    )
     return (
         f"It reached {reached_loss(facts):.3f}; counting reaches {facts.baselines['bigram']:.3f}. "
-        "On the texts that were counted no table of pairs can beat the counts themselves: the "
-        "network can only come near. What it gains is to come: it can be given more to look at."
+        f"{told} But a network can be given more to look at: lessons 6 to 8 do that."
     )
 
 
@@ -245,7 +249,6 @@ def lesson() -> Lesson:
                 _move_question,
                 answer=move,
                 within=0.05,
-                margin=0.0005,
                 hint="minus learning rate times gradient",
                 task="s does the step.",
                 when=moved_on,

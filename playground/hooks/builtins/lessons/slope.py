@@ -156,8 +156,8 @@ def _nudge_question(facts: LessonFacts) -> str:
     text = quoted(str(facts.remembered["text"]), _TEXT)
     return (
         f"The loss of {text} is {number(facts, 'before'):.6f} nats. With {NUDGE} added to the "
-        f"weight {_name(facts)} it is {number(facts, 'after'):.6f}. What is the slope, in nats for "
-        "1 of the weight?"
+        f"weight {_name(facts)} it is {number(facts, 'after'):.6f}. What is the slope, in nats per "
+        "unit of the weight?"
     )
 
 
@@ -205,8 +205,8 @@ def _direction_why(facts: LessonFacts) -> str:
 def _foretold_question(facts: LessonFacts) -> str:
     return (
         f"The gradient of the next text is {number(facts, 'length'):.3f} long (the root of the sum "
-        f"of all squares), the learning rate {number(facts, 'rate'):.3g}. What does the step add "
-        "to that text's loss?"
+        f"of all squares), the learning rate {number(facts, 'rate'):.3g}. What does it foretell "
+        "that the step adds to the loss?"
     )
 
 
@@ -237,10 +237,10 @@ def _wrong_why(facts: LessonFacts) -> str:
 
 def _nudges_why(facts: LessonFacts) -> str:
     errors = ", ".join(
-        f"{word}: {number(facts, f'error {at}'):.1g}" for at, word in enumerate(_NUDGE_WORDS)
+        f"{number(facts, f'error {at}'):.1g} with {word}" for at, word in enumerate(_NUDGE_WORDS)
     )
     return (
-        f"Off from the gradient by, {errors}. A large nudge goes round a bend of the loss; with a "
+        f"Away from the gradient: {errors}. A large nudge goes round a bend of the loss; with a "
         "tiny one the two losses differ by less than a float can hold, and rounding is left."
     )
 

@@ -218,7 +218,7 @@ def _among_why(facts: LessonFacts) -> str:
     at = target(facts, STEPS)
     return (
         f"{loss_by(facts, at):.3f} nats, and e^{loss_by(facts, at):.3f} = {among(facts):.1f}. "
-        f"All that counting pairs knows reaches {math.exp(facts.baselines['bigram']):.1f}."
+        f"Counting pairs reaches {math.exp(facts.baselines['bigram']):.1f}."
     )
 
 
@@ -239,10 +239,15 @@ def _next_why(facts: LessonFacts) -> str:
 
 def _jumps_why(facts: LessonFacts) -> str:
     fast, slow = jumps(facts)
-    return (
-        f"The loss of a step changes by {fast:.3f} nats on average, {_other(facts)} by {slow:.3f}. "
+    told = (
         "Each step has another text, easy or hard. Judge a run by a mean over many texts, never "
         "by one step."
+        if fast >= slow
+        else "The texts of this run are so alike that the way down is more than their differences."
+    )
+    return (
+        f"The loss of a step changes by {fast:.3f} nats on average, {_other(facts)} by {slow:.3f}. "
+        f"{told}"
     )
 
 
