@@ -94,8 +94,9 @@ LOOKING_AT: dict[int, tuple[str, str]] = {
         "weights are how large; in gradient-flow, a bar that is very short beside the others says "
         "that hardly anything is learnt there. attention shows from which positions each head "
         "takes something, row by row; logit-lens what the model would say if its depth ended at "
-        "each stage. A panel that takes long is drawn less often, and one that fails is switched "
-        "off without harm to the run. 5 chooses another, 3 returns to the parameters.",
+        "each stage; bigrams which token follows which, counted and as the model has it. A panel "
+        "that takes long is drawn less often, and one that fails is switched off without harm to "
+        "the run. 5 chooses another, 3 returns to the parameters.",
     ),
 }
 """The title of each panel, and what a person looks at there."""

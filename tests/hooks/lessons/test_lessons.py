@@ -28,9 +28,8 @@ def source(name: str) -> ast.Module:
 def answers(name: str) -> Iterator[ast.expr]:
     """What stands behind `answer=` in each question of the lesson's file."""
     for node in ast.walk(source(name)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in QUESTIONS:
-                yield next(one.value for one in node.keywords if one.arg == "answer")
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in QUESTIONS:
+            yield next(one.value for one in node.keywords if one.arg == "answer")
 
 
 def only_a_number(function: ast.FunctionDef) -> bool:

@@ -72,7 +72,10 @@ def test_the_gradient_flow_says_what_has_no_room(session: Session) -> None:
     assert lines[-1].startswith(f"... and {len(session.info.matrices) - 4} more")
 
 
-@pytest.mark.parametrize("name", ["histogram", "gradient-flow", "attention", "logit-lens"])
+BUILT_IN = ["histogram", "gradient-flow", "attention", "logit-lens", "bigrams"]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 3), (10, 2), (200, 60)])
 def test_no_size_of_a_panel_is_too_small_or_too_large(
     session: Session, name: str, width: int, height: int
