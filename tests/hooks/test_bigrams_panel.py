@@ -68,11 +68,17 @@ def plainly(documents: list[str]) -> Counter[tuple[int, int]]:
 def test_the_counts_are_those_of_the_documents_and_are_counted_once() -> None:
     documents = texts()
     read = list[str]()
-    pairs = count_pairs(documents, lambda text: (read.append(text), encode(text))[1])
+
+    def listening(text: str) -> list[int]:
+        read.append(text)
+        return encode(text)
+
+    pairs = count_pairs(documents, listening)
     found = {(one, other): n for one, row in pairs.after.items() for other, n in row.items()}
     assert found == plainly(documents) and pairs.whole and pairs.documents == len(documents)
-    assert count_pairs(documents, encode) is pairs and len(read) == len(documents)
-    assert count_pairs(texts(), encode) is not pairs, "other documents"
+    assert count_pairs(documents, listening) is pairs and read == documents
+    assert count_pairs(texts(), listening) is not pairs, "other documents"
+    assert count_pairs(documents, encode) is not pairs, "another tokenizer"
 
 
 @pytest.mark.parametrize("parts", [(), PARTS, ("positions",), ("attention", "residual")])

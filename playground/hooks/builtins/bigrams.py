@@ -74,22 +74,23 @@ class Pairs:
         return sorted(self.after, key=lambda token: (-self.totals[token], token))
 
 
-_kept: list[tuple[Sequence[str], Pairs]] = []
+Encode = Callable[[str], list[int]]
+_kept: list[tuple[Sequence[str], Encode, Pairs]] = []
 """The table that was counted last, and of which documents."""
 
 
-def count_pairs(documents: Sequence[str], encode: Callable[[str], list[int]]) -> Pairs:
+def count_pairs(documents: Sequence[str], encode: Encode) -> Pairs:
     """Count the first documents, as far as the model reads them. The same documents, by identity,
-    are counted once. encode: as in PanelFacts."""
-    for known, pairs in _kept:
-        if known is documents:
+    with the same tokenizer are counted once. encode: as in PanelFacts."""
+    for known, reads, pairs in _kept:
+        if known is documents and reads == encode:
             return pairs
     pairs = _count(documents, encode)
-    _kept[:] = [(documents, pairs)]
+    _kept[:] = [(documents, encode, pairs)]
     return pairs
 
 
-def _count(documents: Sequence[str], encode: Callable[[str], list[int]]) -> Pairs:
+def _count(documents: Sequence[str], encode: Encode) -> Pairs:
     flat: list[int] = []
     counts: Counter[tuple[int, int]] = Counter()
     done = tokens = 0

@@ -44,8 +44,8 @@ ODD: tuple[tuple[str, dict[str, Any]], ...] = (
     ("names", {}),
     ("made up", {"seed": 5}),
     ("three", {"seed": 8, "holdout": 0.0}),
-    ("sentences", {"seed": 2, "tokenizer": {"name": "byte"}}),
-    ("one line", {"seed": 1}),
+    ("sentences", {"seed": 2, "tokenizer": {"name": "word"}, "model__n_embd": 8}),
+    ("one line", {"seed": 1, "model__n_embd": 6, "model__n_head": 3}),
 )
 """What each lesson is taken on: a text, and settings of the run."""
 

@@ -7,4 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-KEYS: dict[str, Mapping[int, list[str | int]]] = {}
+BIGRAMS = ["5", "5", "end", "enter"]
+"""The contributed panels are listed, bigrams last."""
+FLAT_OUT = ["plus"] * 8
+
+KEYS: dict[str, Mapping[int, list[str | int]]] = {
+    "count": {5: [*BIGRAMS], 10: [*FLAT_OUT, "space", 300, "space"], 11: ["g"]},
+    "surprise": {
+        1: ["s"],
+        5: [*FLAT_OUT, "space", 201, "space"],
+        8: ["s"],
+        11: ["i", "slash", "a", "enter", "escape", "escape"],
+    },
+    "network": {
+        3: ["3", "right_square_bracket"],
+        5: ["s"],
+        7: [*FLAT_OUT, "space", 400, "space"],
+        8: ["space", 1000],
+        10: [*BIGRAMS],
+    },
+    "slope": {3: ["3", "C", "escape"], 5: ["s"], 10: ["i", "8", "escape"]},
+    "autograd": {6: ["i", "7", "escape"], 10: ["i", "6", "escape"]},
+}

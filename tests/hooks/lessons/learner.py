@@ -15,6 +15,7 @@ from typing import Any
 from playground.api import LessonFacts
 from playground.hooks.builtins.lessons import LESSONS
 from playground.hooks.registry import Registry
+from playground.lab.lessons.teacher import card
 from playground.lab.protocol.frames import FrameRequest, MatrixView, PanelView
 from playground.lab.protocol.inside import Look
 from playground.lab.protocol.lessons import (
@@ -24,6 +25,7 @@ from playground.lab.protocol.lessons import (
     Judged,
     LessonPlace,
 )
+from playground.lab.run.guard import Activity
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
 
@@ -101,15 +103,9 @@ def void(_: object) -> None:
 def open_lesson(registry: Registry, name: str, **settings: Any) -> Session:
     """A run for the lesson: the usual settings, the lesson's own, and then these, by dotted name
     with "__" for the dot."""
-    run = card_run(registry, name)
+    run = card(registry, Activity(), name).run
     changes = {**run, **{key.replace("__", "."): value for key, value in settings.items()}}
     return Session.open(RunSpec().replace(changes), registry)
-
-
-def card_run(registry: Registry, name: str) -> Mapping[str, Any]:
-    """The settings of the lesson's run."""
-    lesson: Any = registry.make("lesson", name, {})
-    return dict(getattr(lesson, "run", {}))
 
 
 class Learner:
@@ -124,7 +120,7 @@ class Learner:
     ) -> None:
         self.session, self.name = session, name
         self.actions, self.truths = actions, truths
-        self.card = session.teacher.card(name)
+        self.card = card(session._registry, session._activity, name)
         self.place = LessonPlace(self.card.name, 0)
 
     def walk(self) -> list[Learnt]:

@@ -138,7 +138,7 @@ def quiet_text(facts: LessonFacts) -> str:
 
 def without_gradient(facts: LessonFacts) -> int:
     """How many rows of mlp_fc1 have a gradient of exactly 0 from that text."""
-    rows = rows_of(facts, facts.gradient(quiet_text(facts)), FC1)
+    rows = rows_of(facts, facts.gradient(str(facts.remembered["quiet"])), FC1)
     return sum(not any(row) for row in rows)
 
 
@@ -301,6 +301,7 @@ def lesson() -> Lesson:
                 "See the real graph: view 7 of the microscope goes from the loss to what it is "
                 "made of, with value, gradient and local gradient.",
                 done=lambda facts: looked(facts, "number"),
+                keep={"quiet": quiet_text},
                 help="i looks inside, 7 shows Number; ↓ goes down a line, enter opens it. esc "
                 "leads back.",
                 at="number",
@@ -339,8 +340,7 @@ def lesson() -> Lesson:
                 hint="what is the local gradient of ReLU below 0?",
                 why=_silent_why,
                 keep={
-                    "quiet": quiet_text,
-                    "silent": lambda facts: silent(facts, quiet_text(facts)),
+                    "silent": lambda facts: silent(facts, str(facts.remembered["quiet"])),
                     "still": without_gradient,
                 },
                 at="neurons",

@@ -3,9 +3,10 @@ and the gradient check."""
 
 from __future__ import annotations
 
+import json
 import math
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from microgpt.anatomy import dissect
 from microgpt.config import OptimizerConfig
@@ -40,19 +41,26 @@ def loss(facts: LessonFacts, text: str, weights: Sequence[float]) -> float:
     return mean(dissect(facts.config, weights, facts.encode(text)).losses)
 
 
-def steepest(facts: LessonFacts) -> tuple[int, int]:
-    """(row, column) of the number of wte with the largest gradient of the text that comes next,
-    the row of BOS left aside where another token is read."""
+def steepest(facts: LessonFacts) -> str:
+    """The number of wte with the largest gradient of the text that comes next, as "row,column"; the
+    row of BOS is left aside where another token is read."""
     rows = rows_of(facts, facts.gradient(next_text(facts)), "wte")
     read = [row for row in range(len(rows)) if row != facts.bos and any(rows[row])]
     cells = [(row, column) for row in read or [facts.bos] for column in range(len(rows[row]))]
-    return max(cells, key=lambda cell: abs(rows[cell[0]][cell[1]]))
+    row, column = max(cells, key=lambda cell: abs(rows[cell[0]][cell[1]]))
+    return f"{row},{column}"
+
+
+def cell(facts: LessonFacts) -> tuple[int, int]:
+    """(row, column) of the kept number of wte."""
+    row, _, column = str(facts.remembered["cell"]).partition(",")
+    return int(row), int(column)
 
 
 def weight(facts: LessonFacts) -> int:
     """The place of the kept number of wte among all weights."""
-    columns = facts.shapes["wte"][1]
-    return offset(facts, "wte") + int(number(facts, "row")) * columns + int(number(facts, "column"))
+    row, column = cell(facts)
+    return offset(facts, "wte") + row * facts.shapes["wte"][1] + column
 
 
 def nudged(facts: LessonFacts, by: float) -> float:
@@ -85,18 +93,20 @@ def direction(facts: LessonFacts) -> int:
 
 def best_nudge(facts: LessonFacts) -> int:
     """With which nudge the slope comes nearest to the gradient."""
-    errors = [number(facts, f"error {at}") for at in range(len(NUDGES))]
-    return errors.index(min(errors))
+    found = _errors(facts)
+    return found.index(min(found))
 
 
-def error(facts: LessonFacts, nudge: float) -> float:
-    """How far the slope by a nudge to either side is from the gradient."""
-    slope = (nudged(facts, nudge) - nudged(facts, -nudge)) / (2 * nudge)
-    return abs(slope - gradient(facts))
+def errors(facts: LessonFacts) -> str:
+    """How far the slope by each nudge to either side is from the gradient, as JSON."""
+    exact = gradient(facts)
+    slopes = [(nudged(facts, nudge) - nudged(facts, -nudge)) / (2 * nudge) for nudge in NUDGES]
+    return json.dumps([abs(slope - exact) for slope in slopes])
 
 
-def _error_of(nudge: float) -> Callable[[LessonFacts], float]:
-    return lambda facts: error(facts, nudge)
+def _errors(facts: LessonFacts) -> list[float]:
+    found: list[float] = json.loads(str(facts.remembered["errors"]))
+    return found
 
 
 def length(facts: LessonFacts) -> float:
@@ -149,7 +159,7 @@ def _weights(facts: LessonFacts) -> str:
 
 
 def _name(facts: LessonFacts) -> str:
-    return wte_name(facts, int(number(facts, "row")), int(number(facts, "column")))
+    return wte_name(facts, *cell(facts))
 
 
 def _nudge_question(facts: LessonFacts) -> str:
@@ -221,23 +231,23 @@ def _foretold_why(facts: LessonFacts) -> str:
 
 def _check_why(facts: LessonFacts) -> str:
     return (
-        f"{ratio(facts):.6f}. Foretold by the gradient and measured by nudging are the same number "
-        "if the gradient is right. View 8 does this check for the engine at work, at each step "
-        "that you look at."
+        f"{number(facts, 'ratio'):.6f}. Foretold by the gradient and measured by nudging are one "
+        "number if the gradient is right. View 8 does this check for the engine at work, at each "
+        "step that you look at."
     )
 
 
 def _wrong_why(facts: LessonFacts) -> str:
     return (
-        f"{wrong_ratio(facts):.6f}. SGD would take steps twice as long. Adam divides each gradient "
-        "by its usual size, so with Adam the loss would look as it always does: a curve that "
-        "falls proves little, and this check shows the mistake at once."
+        f"{number(facts, 'wrong ratio'):.6f}. SGD would take steps twice as long. Adam divides "
+        "each gradient by its usual size, so with Adam the loss would look as it always does: a "
+        "curve that falls proves little, and this check shows the mistake at once."
     )
 
 
 def _nudges_why(facts: LessonFacts) -> str:
     errors = ", ".join(
-        f"{number(facts, f'error {at}'):.1g} with {word}" for at, word in enumerate(_NUDGE_WORDS)
+        f"{error:.1g} with {word}" for error, word in zip(_errors(facts), _NUDGE_WORDS, strict=True)
     )
     return (
         f"Away from the gradient: {errors}. A large nudge goes round a bend of the loss; with a "
@@ -255,8 +265,7 @@ def lesson() -> Lesson:
                 at="parameters",
                 keep={
                     "text": next_text,
-                    "row": lambda facts: steepest(facts)[0],
-                    "column": lambda facts: steepest(facts)[1],
+                    "cell": steepest,
                 },
             ),
             Number(
@@ -303,7 +312,7 @@ def lesson() -> Lesson:
                     "a float holds about 16 digits",
                 ),
                 why=_nudges_why,
-                keep={f"error {at}": _error_of(nudge) for at, nudge in enumerate(NUDGES)},
+                keep={"errors": errors},
                 at="parameters",
             ),
             Choose(
@@ -339,7 +348,8 @@ def lesson() -> Lesson:
             ),
             Number(
                 "What will the check find for this model, if its gradients are right?",
-                answer=ratio,
+                answer=lambda facts: number(facts, "ratio"),
+                keep={"ratio": ratio},
                 within=0.01,
                 hint="foretold divided by measured",
                 why=_check_why,
@@ -347,7 +357,8 @@ def lesson() -> Lesson:
             Number(
                 "Somebody writes an engine whose gradients are all twice as large as they should "
                 "be. What does the check find then?",
-                answer=wrong_ratio,
+                answer=lambda facts: number(facts, "wrong ratio"),
+                keep={"wrong ratio": wrong_ratio},
                 within=0.01,
                 hint="foretold divided by measured; nudging knows nothing of the mistake",
                 why=_wrong_why,
