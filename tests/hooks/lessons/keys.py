@@ -1,6 +1,7 @@
 """The tasks of the lessons as keys, for a real terminal: by lesson and step.
 
-A number among the keys waits until so many training steps are done.
+A number among the keys waits until so many training steps are done; "0" leads from the panel that
+was gone to back to the guide.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ KEYS: dict[str, Mapping[int, list[str | int]]] = {
         11: ["i", "slash", "a", "enter", "escape", "escape"],
     },
     "network": {
-        3: ["3", "right_square_bracket"],
+        3: ["3", "right_square_bracket", "0"],
         5: ["s"],
         7: [*FLAT_OUT, "space", 400, "space"],
         8: ["space", 1000],
         10: [*BIGRAMS],
     },
-    "slope": {3: ["3", "C", "escape"], 5: ["s"], 10: ["i", "8", "escape"]},
+    "slope": {3: ["3", "C", "escape", "0"], 5: ["s"], 10: ["i", "8", "escape"]},
     "autograd": {6: ["i", "7", "escape"], 10: ["i", "6", "escape"]},
 }
