@@ -1,0 +1,46 @@
+"""The tasks of the lessons 6 to 10 as keys, for a real terminal: by lesson and step.
+
+A number among the keys waits until so many training steps are done, and "~" until nothing is under
+way any more: no ◌ is on the screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+KEYS: dict[str, Mapping[int, list[str | int]]] = {
+    "positions": {
+        1: ["s"],
+        3: ["3", "]", "v"],
+        8: ["i", "1", "q"],
+        10: ["space", 150, "space"],
+        11: ["3", "C", "left", "~", "escape"],  # wpe is on screen since step 3
+    },
+    "attention": {
+        1: ["space", 200, "space"],
+        2: ["i", "2"],
+        10: ["/", "a", "b", "enter"],
+    },
+    "heads": {
+        5: ["i", "2", ".", "q"],
+        6: ["space", 300, "space"],
+        7: ["R", "~", "escape"],
+        9: ["R", "r", "~", "escape"],
+    },
+    "adam": {
+        2: ["s"],
+        3: ["i", "8", "q"],
+        8: ["space", 50, "space"],
+        10: ["h", *["down"] * 7, "0", ".", "1", "enter"],
+        11: ["s", "s"],
+    },
+    "speak": {
+        1: ["space", 300, "space"],
+        2: ["g"],
+        5: ["4", "enter", "2", "enter", "g"],
+        8: ["g"],
+        9: ["R", "~", "escape"],
+        10: ["3", "C", "left", "enter", "g"],
+    },
+}
+"""On names, and on each text that has the letters a and b."""
