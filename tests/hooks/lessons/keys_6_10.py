@@ -18,7 +18,7 @@ KEYS: dict[str, Mapping[int, list[str | int]]] = {
     },
     "attention": {
         1: ["space", 200, "space"],
-        2: ["i", "2"],
+        6: ["i", "2"],
         10: ["/", "a", "b", "enter"],
     },
     "heads": {

@@ -304,13 +304,6 @@ def lesson() -> Lesson:
                 at="status",
                 help="space trains and pauses.",
             ),
-            Do(
-                "Look at who reads whom: i looks inside, 2 is Attention. A row is a position, a "
-                "cell one that it reads.",
-                done=lambda facts: any(look.view == "attention" for look in facts.looks),
-                at="attention",
-                help="i, then 2. ← → choose the position, ↑ ↓ what it reads, , and . the head.",
-            ),
             Number(
                 "A head shares out a weight of 1 among the positions that it may read. At position "
                 "0, how large is the weight that it gives to position 0?",
@@ -323,7 +316,6 @@ def lesson() -> Lesson:
                 within=0,
                 margin=0.005,
                 hint="Which positions are there to share it with?",
-                at="attention",
                 keep={"own": own_weight},
             ),
             Choose(
@@ -337,7 +329,6 @@ def lesson() -> Lesson:
                 answer=mask_place,
                 why=why_mask,
                 hints=["Go through the lines of the program, 6 in the microscope."] * 3,
-                at="attention",
             ),
             Number(
                 measure.asked,
@@ -346,7 +337,6 @@ def lesson() -> Lesson:
                 within=0.03,
                 margin=0.005,
                 hint="The dot product is divided by the root of the width of the head.",
-                at="attention",
                 keep={"question": ask_score, "score": score, "dot": dot_product},
             ),
             Number(
@@ -357,8 +347,14 @@ def lesson() -> Lesson:
                 margin=0.03,
                 hint="e to the power of each score; then each divided by the sum. Equal scores "
                 "share alike.",
-                at="attention",
                 keep={"question": ask_weight, "first weight": first_weight, "scores": told_scores},
+            ),
+            Do(
+                "Look at who reads whom: i looks inside, 2 is Attention. A row is a position, a "
+                "cell one that it reads.",
+                done=lambda facts: any(look.view == "attention" for look in facts.looks),
+                at="attention",
+                help="i, then 2. ← → choose the position, ↑ ↓ what it reads, , and . the head.",
             ),
             Cell(
                 measure.asked,
@@ -419,5 +415,5 @@ def lesson() -> Lesson:
             ),
         ],
         minutes=8,
-        hardest=6,
+        hardest=5,
     )
