@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from tests.e2e.terminal import Terminal
 
@@ -37,7 +38,7 @@ class Learner:
         """Go through the lesson to its end."""
         seen, last = -1, 10**6
         while seen < last - 1:
-            screen = self.terminal.wait_for(lambda screen, seen=seen: self._ready(screen, seen), SLOW)
+            screen = self.terminal.wait_for(partial(self._ready, seen), SLOW)
             seen, last = at(screen)
             self.screens.append(screen)
             self._step(seen)
@@ -45,7 +46,7 @@ class Learner:
             self.press("Enter")
         self.terminal.wait_for("The lesson is over")
 
-    def _ready(self, screen: str, before: int) -> bool:
+    def _ready(self, before: int, screen: str) -> bool:
         """True if another step is on screen, with all that it says."""
         title = TITLE.search(screen)
         whole = ASKED in screen or "To do." in screen or GO_ON.search(screen) is not None

@@ -72,7 +72,7 @@ class Terminal:
 
     def type(self, text: str) -> None:
         """Send text as it is."""
-        self._tmux("send-keys", "-l", text)
+        self._tmux("send-keys", "-l", "--", text)
 
     def resize(self, columns: int, rows: int) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
