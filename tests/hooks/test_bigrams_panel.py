@@ -129,6 +129,8 @@ def test_where_there_is_no_room_the_most_frequent_tokens_are_shown() -> None:
     read = Counter(one for one, _ in plainly(documents).elements())
     shown = {line[0] for line in lines[2:6]}
     assert shown == {DISPLAYS[one] for one, _ in read.most_common(4)}
+    follow = Counter(other for _, other in plainly(documents).elements())
+    assert {*lines[1][2:14]} == {DISPLAYS[one] for one, _ in follow.most_common(12)}
     assert lines[-1] == "4 of 27 rows, 12 of 27 columns"
 
 

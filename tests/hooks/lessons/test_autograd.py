@@ -68,11 +68,19 @@ def silent(session: Session, step: GuideStep) -> int:
     return scalar_rows(session, "layer0.mlp_fc1", index).count(False)
 
 
+def too_early(_: Session, step: GuideStep) -> float:
+    """d = c · a alone: what c should hand on comes too late. The question tells the right one."""
+    x = told(step, r", a = (\d+\.\d+)")
+    right = ((2 * (x + 1e-6)) * (x + 1e-6) - (2 * (x - 1e-6)) * (x - 1e-6)) / 2e-6
+    assert told(step, r"4a = (\d+\.\d+)") == pytest.approx(right, abs=0.01)
+    return 2 * x
+
+
 TRUTHS = {
     1: lambda *_: (2 * 1.5 - 2 * 0.5) / 1.0,
     2: lambda *_: 1.0,
     3: squared,
-    4: lambda _, step: 2 * told(step, r", a = (\d+\.\d+)"),
+    4: too_early,
     5: chance,
     7: users,
     8: heads,

@@ -19,7 +19,7 @@ from tests.hooks.lessons.learner import Learner, facts_of, panel, sample, train
 
 ACTIONS = {
     5: panel("bigrams"),
-    10: train(count.STEPS),
+    10: train(count.STEPS + 7),
     11: sample,
 }
 

@@ -18,7 +18,7 @@ from tests.hooks.lessons.test_count import counted, said
 ACTIONS = {
     3: matrix("lm_head"),
     5: step_on,
-    7: train(400),
+    7: train(430),
     8: train(1000),
     10: panel("bigrams"),
 }

@@ -13,11 +13,12 @@ from playground.hooks.builtins.lessons import surprise
 from playground.lab.protocol.lessons import GuideStep
 from playground.lab.session import Session
 from tests.hooks.lessons.conftest import ODD, Taught
-from tests.hooks.lessons.learner import Learner, look, step_on, train
+from tests.hooks.lessons.learner import Learner, facts_of, look, step_on, train
 
 AT = 1 + surprise.STEPS
 """Where the question of the held-out loss is judged: it begins after the first step."""
-ACTIONS = {1: step_on, 5: train(AT), 8: step_on, 11: look("flow", text="a")}
+# The learner trains further than asked, and the answer is that of the step that was named.
+ACTIONS = {1: step_on, 5: train(AT + 60), 8: step_on, 11: look("flow", text="a")}
 
 
 def scalar_losses(session: Session, index: int) -> list[tuple[str, float]]:
@@ -87,3 +88,16 @@ TRUTHS = {
 @pytest.mark.parametrize(("text", "settings"), ODD)
 def test_taken(taught: Taught, text: str, settings: dict[str, Any]) -> None:
     Learner(taught("surprise", text, **settings), "surprise", ACTIONS, TRUTHS).walk()
+
+
+@pytest.mark.parametrize("holdout", [0.1, 0.0])
+def test_the_loss_at_a_step_is_that_of_the_step_however_far_the_run_went(
+    taught: Taught, holdout: float
+) -> None:
+    session = taught("surprise", "made up", holdout=holdout)
+    train(120)(session)
+    _, losses, _, evaluations = session.training.series.between(0, 120)
+    facts = facts_of(session, "surprise")
+    for at in (60, 110):
+        want = evaluations[at // 50][1] if holdout else sum(losses[at - 50 : at]) / 50
+        assert surprise.loss_by(facts, at) == pytest.approx(want, abs=1e-12)

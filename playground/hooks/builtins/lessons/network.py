@@ -236,8 +236,8 @@ def lesson() -> Lesson:
             Do(
                 "Look at lm_head in Parameters.",
                 done=lambda facts: facts.matrix[0] == "lm_head",
-                help="3 goes to Parameters; ] shows the next matrix, [ the one before. 0 leads back "
-                "here.",
+                help="3 goes to Parameters; ] shows the next matrix, [ the one before. 0 leads "
+                "back here.",
                 at="parameters",
             ),
             Tell(

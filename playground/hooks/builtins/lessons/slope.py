@@ -295,8 +295,8 @@ def lesson() -> Lesson:
                 "Nudge a weight yourself: C opens the number under the cursor of Parameters, and "
                 "tries another value. Nothing is changed before you press enter.",
                 done=lambda facts: bool(facts.trials),
-                help="3 goes to Parameters, C opens the number, digits type another one. esc leaves "
-                "all as it was; 0 leads back here.",
+                help="3 goes to Parameters, C opens the number, digits type another one. esc "
+                "leaves all as it was; 0 leads back here.",
                 at="parameters",
             ),
             Choose(

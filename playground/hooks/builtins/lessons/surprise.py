@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from itertools import pairwise
 
 from playground.api import Choose, Do, Lesson, LessonFacts, Number, Tell
@@ -135,8 +136,8 @@ def jumps(facts: LessonFacts) -> tuple[float, float]:
     return _jump(facts.losses), _jump(slow)
 
 
-def _jump(values: object) -> float:
-    return mean([abs(a - b) for a, b in pairwise(list(values))])  # type: ignore[call-overload]
+def _jump(values: Iterable[float]) -> float:
+    return mean([abs(a - b) for a, b in pairwise(values)])
 
 
 def jumpier(facts: LessonFacts) -> int:
