@@ -182,7 +182,8 @@ def rank(*cuts: str) -> Action:
 
     def act(session: Session) -> None:
         config = session._prepared.config
-        finished(session.ranking([component_of(cut, config) for cut in cuts]))
+        parts = [component_of(cut, config) for cut in cuts]
+        finished(session.ranking(parts, lambda *_: None))
 
     return act
 

@@ -64,10 +64,8 @@ def test_a_question_stays_as_it_was_asked(taught: Taught, lesson: str) -> None:
 @pytest.mark.parametrize("lesson", TAKEN)
 def test_each_task_has_its_keys(taught: Taught, lesson: str) -> None:
     session = taught(lesson, "three")
-    card = session.teacher.card(lesson)
-    places = [
-        replace(Learner(session, lesson, {}, {}).place, index=k) for k in range(len(card.steps))
-    ]
+    start = Learner(session, lesson, {}, {})
+    places = [replace(start.place, index=k) for k in range(len(start.card.steps))]
     steps = [session.teacher.step(place) for place in places]
     assert set(KEYS[lesson]) == {k for k, one in enumerate(steps) if one.kind == "do" or one.waits}
     assert set(KEYS[lesson]) == set(TAKEN[lesson][0])
