@@ -1,7 +1,7 @@
 """The tasks of the lessons 6 to 10 as keys, for a real terminal: by lesson and step.
 
-A number among the keys waits until so many training steps are done, and "~" until nothing is under
-way any more: no ◌ is on the screen.
+As in keys.py: a number waits until so many training steps are done, and the key "0" at the end
+leads back to the guide. "~" waits until nothing is under way any more: no ◌ is on the screen.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Mapping
 KEYS: dict[str, Mapping[int, list[str | int]]] = {
     "positions": {
         1: ["s"],
-        3: ["3", "]", "v"],
+        3: ["3", "right_square_bracket", "v", "0"],
         8: ["i", "1", "q"],
         10: ["space", 150, "space"],
-        11: ["3", "C", "left", "~", "escape"],  # wpe is on screen since step 3
+        11: ["3", "C", "left", "~", "escape", "0"],  # wpe is on screen since step 3
     },
     "attention": {
         1: ["space", 200, "space"],
         6: ["i", "2"],
-        10: ["/", "a", "b", "enter"],
+        10: ["slash", "a", "b", "enter"],
     },
     "heads": {
-        5: ["i", "2", ".", "q"],
+        5: ["i", "2", "full_stop", "q"],
         6: ["space", 300, "space"],
         7: ["R", "~", "escape"],
         9: ["R", "r", "~", "escape"],
@@ -31,16 +31,16 @@ KEYS: dict[str, Mapping[int, list[str | int]]] = {
         2: ["s"],
         3: ["i", "8", "q"],
         8: ["space", 50, "space"],
-        10: ["h", *["down"] * 7, "0", ".", "1", "enter"],
+        10: ["h", *["down"] * 7, "0", "full_stop", "1", "enter"],
         11: ["s", "s"],
     },
     "speak": {
         1: ["space", 300, "space"],
         2: ["g"],
-        5: ["4", "enter", "2", "enter", "g"],
+        5: ["4", "enter", "2", "enter", "g", "0"],
         8: ["g"],
         9: ["R", "~", "escape"],
-        10: ["3", "C", "left", "enter", "g"],
+        10: ["3", "C", "left", "enter", "g", "0"],
     },
 }
 """On names, and on each text that has the letters a and b."""
