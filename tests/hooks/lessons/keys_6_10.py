@@ -1,7 +1,7 @@
 """The tasks of the lessons 6 to 10 as keys, for a real terminal: by lesson and step.
 
-As in keys.py: a number waits until so many training steps are done, and the key "0" at the end
-leads back to the guide. "~" waits until nothing is under way any more: no ◌ is on the screen.
+As in keys.py, a number waits until so many training steps are done; "~" waits until nothing is
+under way any more: no ◌ is on the screen. The guide takes the keys back by itself once a task is done.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Mapping
 KEYS: dict[str, Mapping[int, list[str | int]]] = {
     "positions": {
         1: ["s"],
-        3: ["3", "right_square_bracket", "v", "0"],
+        3: ["3", "right_square_bracket", "v"],
         8: ["i", "1", "q"],
         10: ["space", 150, "space"],
-        11: ["3", "C", "left", "~", "escape", "0"],  # wpe is on screen since step 3
+        11: ["3", "C", "left", "~", "escape"],  # wpe is on screen since step 3
     },
     "attention": {
         1: ["space", 200, "space"],
@@ -37,10 +37,10 @@ KEYS: dict[str, Mapping[int, list[str | int]]] = {
     "speak": {
         1: ["space", 300, "space"],
         2: ["g"],
-        5: ["4", "enter", "2", "enter", "g", "0"],
+        5: ["4", "enter", "2", "enter", "g"],
         8: ["g"],
         9: ["R", "~", "escape"],
-        10: ["3", "C", "left", "enter", "g", "0"],
+        10: ["3", "C", "left", "enter", "g"],
     },
 }
 """On names, and on each text that has the letters a and b."""

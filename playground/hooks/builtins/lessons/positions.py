@@ -308,7 +308,7 @@ def lesson() -> Lesson:
                 done=lambda facts: facts.matrix == ("wpe", "gradients"),
                 at="parameters",
                 help="3 goes to Parameters, ] to the next matrix, v to its gradients. The arrows "
-                "read out single numbers; 0 leads back here.",
+                "read out single numbers.",
             ),
             Choose(
                 measure.asked,
@@ -396,7 +396,7 @@ def lesson() -> Lesson:
                 why=why_without,
                 at="parameters",
                 task="3 goes to Parameters, ] to wpe; C opens the sheet, ← chooses all of wpe, and "
-                "it is tried at once. esc, 0 lead back.",
+                "it is tried at once. esc closes.",
                 when=wpe_seen,
             ),
             Tell(

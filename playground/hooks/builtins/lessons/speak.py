@@ -307,8 +307,7 @@ def lesson() -> Lesson:
                 f"Hear it: set the temperature to {HOT:g} and sample.",
                 done=heated,
                 at="sampling",
-                help="4 goes to Sampling; enter, 2, enter sets the temperature; g samples, 0 leads "
-                "back.",
+                help="4 goes to Sampling; enter, 2, enter sets the temperature; g samples.",
             ),
             Number(
                 "Ever lower, temperature ends at 0: the likeliest token each time, which is the "
@@ -367,8 +366,7 @@ def lesson() -> Lesson:
                 "Hear what it says without a part: take one out for good, then sample.",
                 done=spoke_without,
                 at="parameters",
-                help="3, ] to a matrix, C, ← for all of it, enter does it; g samples, 0 leads "
-                "back.",
+                help="3, ] to a matrix, C, ← for all of it, enter does it; g samples.",
             ),
             Tell(
                 "That was the tour, from counting pairs to taking a model apart. Take a text of "
