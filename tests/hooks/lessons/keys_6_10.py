@@ -1,7 +1,7 @@
 """The tasks of the lessons 6 to 10 as keys, for a real terminal: by lesson and step.
 
-As in keys.py, a number waits until so many training steps are done; "~" waits until nothing is
-under way any more: no ◌ is on the screen. The guide takes the keys back by itself once a task is done.
+As in keys.py, a number waits until so many training steps are done. "~" waits until nothing is
+under way any more, and no ◌ is on the screen. The guide takes the keys back once a task is done.
 """
 
 from __future__ import annotations
