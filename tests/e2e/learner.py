@@ -127,14 +127,17 @@ class Learner:
         for choice in range(count, 0, -1):
             self.press(str(choice), "Enter")
             self._be_sure()
+            self._wait_until_taken(f"▸ {choice} ")
             if self._judged(index):
                 return
             self.wrong.append(index)
 
     def _give(self, kind: str, attempt: int) -> None:
         """Give an answer that is most likely wrong."""
+        typed = ""
         if kind == "number":
-            self.terminal.type(("987654", "-987654", "123456.5")[attempt % 3])
+            typed = ("987654", "-987654", "123456.5")[attempt % 3]
+            self.terminal.type(typed)
         elif kind == "curve":
             places = len(re.findall(r"┊", self.terminal.screen)) and self._places()
             for place in range(places):
@@ -143,8 +146,25 @@ class Learner:
                     self.press("Right")
         else:
             self.press(("Right", "Down", "Right")[attempt % 3])
+            self.terminal.settle()
         self.press("Enter")
         self._be_sure()
+        self._wait_until_taken(typed)
+
+    def _wait_until_taken(self, answer: str) -> None:
+        """Wait until an answer is judged, or kept for later: what was said to the one before is on
+        the screen until then."""
+        if answer:
+            self.terminal.wait_for(
+                lambda screen: (
+                    answer not in screen
+                    or VERDICT.search(screen)
+                    or "Your answer is kept" in screen
+                ),
+                SLOW,
+            )
+        else:
+            self.terminal.settle()
 
     def _places(self) -> int:
         """How many places a curve has: the dots and the cursor of one line of it."""

@@ -413,7 +413,7 @@ class Tour:
                 self.hint = self._missing
             self._context.changed()
             return
-        self.given = given
+        self.given, self.hint = given, ""
         if self.sure == 0:
             self.phase = "sure"
         else:
