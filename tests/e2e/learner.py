@@ -65,6 +65,9 @@ class Learner:
     # ------------------------------------------------------------ tasks
 
     def _do(self, keys: Keys) -> None:
+        if "look inside" in self.terminal.screen and keys and keys[0] == "i":
+            self.press("q")  # the microscope is open already, and i would close it
+            self.terminal.wait_for(lambda screen: "look inside" not in screen, SLOW)
         for key in keys:
             if isinstance(key, int):
                 self.terminal.wait_for(lambda screen, to=key: step_of(screen) >= to, SLOW)  # type: ignore[misc]
@@ -72,8 +75,7 @@ class Learner:
                 self.terminal.wait_for(lambda screen: "◌" not in screen, SLOW)
             else:
                 self.press(_TMUX.get(key, key))
-                if key in ("escape", "q", "i", "R", "C", "h"):
-                    self.terminal.settle()
+                self.terminal.settle()
 
     # ------------------------------------------------------------ questions
 
@@ -88,23 +90,25 @@ class Learner:
             if self._judged(index):
                 break
             self.wrong.append(index)
+            if VERDICT.search(self.terminal.screen):
+                break  # what the run itself has shown is judged once
             if attempt >= 2:
                 self.press("?")
                 break
         truth = self._truth()
         if index in self.right or kind == "curve":
             return
+        self._back_to(index)
+        self._give_truth(kind, truth)
+        assert self._judged(index), f"step {index}: {truth} was not taken\n{self.terminal.screen}"
+
+    def _back_to(self, index: int) -> None:
+        """Go back a step, whatever it is, and to this question again."""
         self.press("BSpace")
         self.terminal.wait_for(lambda screen: at(screen)[0] == index - 1, SLOW)
         self.terminal.wait_for(
             lambda screen: ASKED in screen or "To do." in screen or GO_ON.search(screen), SLOW
         )
-        self._return(index)
-        self._give_truth(kind, truth)
-        assert self._judged(index), f"step {index}: {truth} was not taken\n{self.terminal.screen}"
-
-    def _return(self, index: int) -> None:
-        """Go on again from the step before, whatever it is."""
         before = self.terminal.screen
         if ASKED in before:
             self._answer(index - 1)
@@ -122,15 +126,30 @@ class Learner:
         return "cell"
 
     def _choose(self, index: int) -> None:
-        """Take the choices from the last one on: the wrong ones are struck out."""
-        count = int(re.search(r"1-(\d) choose", self.terminal.screen).group(1))  # type: ignore[union-attr]
-        for choice in range(count, 0, -1):
-            self.press(str(choice), "Enter")
-            self._be_sure()
-            self._wait_until_taken(f"▸ {choice} ")
-            if self._judged(index):
+        """Take the choices from the last one on: the wrong ones are struck out. What the run itself
+        shows is judged once: then the right choice is taken when the question comes again."""
+        found = re.search(r"1-(\d) choose", self.terminal.screen)
+        assert found is not None
+        for choice in range(int(found.group(1)), 0, -1):
+            if self._chosen(index, choice):
                 return
+            screen = self.terminal.screen
+            if VERDICT.search(screen):
+                right = re.search(r"✓ (\d) ", screen)
+                assert right is not None, screen
+                self._back_to(index)
+                assert self._chosen(index, int(right.group(1))), self.terminal.screen
+                return
+
+    def _chosen(self, index: int, choice: int) -> bool:
+        """Take a choice; True if it is right."""
+        self.press(str(choice), "Enter")
+        self._be_sure()
+        self._wait_until_taken(f"▸ {choice} ")
+        right = self._judged(index)
+        if not right:
             self.wrong.append(index)
+        return right
 
     def _give(self, kind: str, attempt: int) -> None:
         """Give an answer that is most likely wrong."""

@@ -194,6 +194,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
 
     def on_mount(self) -> None:
         self._looking.open(lambda: self.state.look)
+        for guide in self.query(Guide):
+            self.set_focus(guide)
         self.draw()
 
     def on_unmount(self) -> None:
