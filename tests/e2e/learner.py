@@ -6,8 +6,9 @@ often as that is possible, is shown the answer, goes back, and then answers righ
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from tests.e2e.terminal import Terminal
@@ -17,6 +18,10 @@ GO_ON = re.compile(r"enter (go on|the next lesson)")
 ASKED = "enter that is my answer"
 STEP = re.compile(r"step ([0-9,]+)/")
 Keys = Sequence[str | int]
+TRIES = 3
+"""Wrong answers after which the right one is shown."""
+FINE = 1e4
+"""The inverse of the smallest number that an answer may be, about."""
 SLOW = 60
 """Seconds that a task may take, on an idle machine."""
 
@@ -80,143 +85,102 @@ class Learner:
     # ------------------------------------------------------------ questions
 
     def _answer(self, index: int) -> None:
-        """Answer wrongly until the answer is shown, and then rightly."""
+        """Answer wrongly as often as that is possible, and then rightly. What the run itself shows
+        is judged once."""
         kind = self._kind()
-        if kind == "choose":
-            self._choose(index)
-            return
-        for attempt in range(4):
-            self._give(kind, attempt)
+        answers = {
+            "choose": self._choices, "number": self._numbers, "cell": self._cells,
+            "curve": self._curves,
+        }[kind]()  # fmt: skip
+        for attempt, point in enumerate(answers):
+            point()
+            self.press("Enter")
+            self._be_sure()
+            self._wait_until_taken(attempt)
             if self._judged(index):
-                break
+                return
             self.wrong.append(index)
             if VERDICT.search(self.terminal.screen):
-                break  # what the run itself has shown is judged once
-            if attempt >= 2:
-                self.press("?")
-                break
-        truth = self._truth()
-        if index in self.right or kind == "curve":
-            return
-        self._back_to(index)
-        self._give_truth(kind, truth)
-        assert self._judged(index), f"step {index}: {truth} was not taken\n{self.terminal.screen}"
-
-    def _back_to(self, index: int) -> None:
-        """Go back a step, whatever it is, and to this question again."""
-        self.press("BSpace")
-        self.terminal.wait_for(lambda screen: at(screen)[0] == index - 1, SLOW)
-        self.terminal.wait_for(
-            lambda screen: ASKED in screen or "To do." in screen or GO_ON.search(screen), SLOW
-        )
-        before = self.terminal.screen
-        if ASKED in before:
-            self._answer(index - 1)
-        elif "To do." in before:
-            self._do(self.keys[index - 1])
-        self.terminal.wait_for(GO_ON, SLOW)
-        self.press("Enter")
-        self.terminal.wait_for(lambda screen: at(screen)[0] == index and ASKED in screen, SLOW)
+                return
+        raise AssertionError(f"step {index} is never right\n{self.terminal.screen}")
 
     def _kind(self) -> str:
-        screen = self.terminal.screen
+        keys = next(line for line in self.terminal.screen.splitlines() if ASKED in line)
         for kind, sign in (("choose", " choose"), ("number", "type a number"), ("curve", "draw")):
-            if sign in _keys_line(screen):
+            if sign in keys:
                 return kind
         return "cell"
 
-    def _choose(self, index: int) -> None:
-        """Take the choices from the last one on: the wrong ones are struck out. What the run itself
-        shows is judged once: then the right choice is taken when the question comes again."""
+    def _choices(self) -> Iterator[Callable[[], None]]:
+        """From the last one on: the wrong ones are struck out."""
         found = re.search(r"1-(\d) choose", self.terminal.screen)
         assert found is not None
         for choice in range(int(found.group(1)), 0, -1):
-            if self._chosen(index, choice):
-                return
-            screen = self.terminal.screen
-            if VERDICT.search(screen):
-                right = re.search(r"✓ (\d) ", screen)
-                assert right is not None, screen
-                self._back_to(index)
-                assert self._chosen(index, int(right.group(1))), self.terminal.screen
-                return
+            yield lambda choice=choice: self.press(str(choice))  # type: ignore[misc]
 
-    def _chosen(self, index: int, choice: int) -> bool:
-        """Take a choice; True if it is right."""
-        self.press(str(choice), "Enter")
-        self._be_sure()
-        self._wait_until_taken(f"▸ {choice} ")
-        right = self._judged(index)
-        if not right:
-            self.wrong.append(index)
-        return right
+    def _numbers(self) -> Iterator[Callable[[], None]]:
+        """Far too much, far too little, and then what lies between, closer and closer."""
+        low, high = -987654.0, 987654.0
+        for value in (high, low):
+            yield lambda value=value: self._type(f"{value:.0f}")  # type: ignore[misc]
+        for _ in range(60):
+            middle = math.sinh((math.asinh(low * FINE) + math.asinh(high * FINE)) / 2) / FINE
+            middle = round(middle) if high - low < 20_000 and abs(middle) > 30 else middle
+            yield lambda middle=middle: self._type(f"{middle:.6g}")  # type: ignore[misc]
+            if "Too high" in self.terminal.screen:
+                high = middle
+            else:
+                low = middle
 
-    def _give(self, kind: str, attempt: int) -> None:
-        """Give an answer that is most likely wrong."""
-        typed = ""
-        if kind == "number":
-            typed = ("987654", "-987654", "123456.5")[attempt % 3]
-            self.terminal.type(typed)
-        elif kind == "curve":
-            places = len(re.findall(r"┊", self.terminal.screen)) and self._places()
+    def _type(self, text: str) -> None:
+        self.terminal.type(text)
+        self.terminal.wait_for(
+            lambda screen: any(line.split()[:1] == [text] for line in screen.splitlines()), SLOW
+        )
+
+    def _cells(self) -> Iterator[Callable[[], None]]:
+        """All of them, row by row."""
+        yield lambda: self._press_and_settle("Right")
+        yield lambda: self._press_and_settle("Left")
+        way = "Right"
+        for _ in range(1600):
+            before = self.terminal.screen
+            yield lambda way=way: self._press_and_settle(way)  # type: ignore[misc]
+            if self.terminal.screen == before:
+                way = "Left" if way == "Right" else "Right"
+                yield lambda: self._press_and_settle("Down")
+
+    def _press_and_settle(self, key: str) -> None:
+        self.press(key)
+        self.terminal.settle()
+
+    def _curves(self) -> Iterator[Callable[[], None]]:
+        """A line through the middle, as it is begun."""
+
+        def draw() -> None:
+            line = next(line for line in self.terminal.screen.splitlines() if "┊" in line)
+            places = line.count("┊") + line.count(" · ")
             for place in range(places):
                 self.press("Up")
                 if place < places - 1:
                     self.press("Right")
-        else:
-            self.press(("Right", "Down", "Right")[attempt % 3])
-            self.terminal.settle()
-        self.press("Enter")
-        self._be_sure()
-        self._wait_until_taken(typed)
-
-    def _wait_until_taken(self, answer: str) -> None:
-        """Wait until an answer is judged, or kept for later: what was said to the one before is on
-        the screen until then."""
-        if answer:
-            self.terminal.wait_for(
-                lambda screen: (
-                    answer not in screen
-                    or VERDICT.search(screen)
-                    or "Your answer is kept" in screen
-                ),
-                SLOW,
-            )
-        else:
             self.terminal.settle()
 
-    def _places(self) -> int:
-        """How many places a curve has: the dots and the cursor of one line of it."""
-        lines = [line for line in self.terminal.screen.splitlines() if "┊" in line]
-        return lines[0].count("┊") + lines[0].count(" · ")
+        yield draw
 
-    def _give_truth(self, kind: str, truth: str) -> None:
-        if kind == "number":
-            self.terminal.type(truth.replace(",", "").split()[0])
-        else:
-            self._point_at(truth)
-        self.press("Enter")
-        self._be_sure()
-
-    def _point_at(self, truth: str) -> None:
-        """Point at a cell by its labels, line by line."""
-        truth = truth.partition(" (and ")[0]
-        self.press("Right", "Left")
-        for down in range(40):
-            for right in range(40):
-                if truth in self.terminal.screen.splitlines()[-4:][0] or any(
-                    line.strip() == truth for line in self.terminal.screen.splitlines()
-                ):
-                    return
-                before = self.terminal.screen
-                self.press("Right" if down % 2 == 0 else "Left")
-                self.terminal.settle()
-                if self.terminal.screen == before:
-                    break
-                assert right < 39
-            self.press("Down")
+    def _wait_until_taken(self, attempt: int) -> None:
+        """Wait until the answer is judged, or kept for later. attempt: how many wrong ones there
+        were before, by which what is said to this one is told from what was said to them."""
+        if attempt >= TRIES:
             self.terminal.settle()
-        raise AssertionError(f"there is no cell {truth}")
+            return
+        said = f"After {TRIES - 1 - attempt} more" if attempt + 1 < TRIES else "? show me"
+        self.terminal.wait_for(
+            lambda screen: (
+                said in screen or VERDICT.search(screen) or "Your answer is kept" in screen
+            ),
+            SLOW,
+        )
 
     def _be_sure(self) -> None:
         """Say how sure the learner is, the first time that it is asked."""
@@ -242,18 +206,14 @@ class Learner:
         )
         if "Your answer is kept" in screen:
             self._do(self.keys[index])
+            if not VERDICT.search(self.terminal.settle()):
+                self.press("Space")  # the question was asked anew, further on
             screen = self.terminal.wait_for(VERDICT, SLOW)
         verdict = VERDICT.search(screen)
         if verdict is not None and verdict.group(0).strip().startswith("✓"):
             self.right.append(index)
             return True
         return False
-
-    def _truth(self) -> str:
-        screen = self.terminal.wait_for(VERDICT, SLOW)
-        words = " ".join(screen[VERDICT.search(screen).start() :].split())  # type: ignore[union-attr]
-        found = re.search(r"(?:it is|The answer is|Exactly:) (.+?)\.(?: |$)", words)
-        return found.group(1) if found else ""
 
 
 VERDICT = re.compile(r"^ (✓ Right|✗ You said|The answer is|[✓✗] Yours is)", re.M)
@@ -275,7 +235,3 @@ def step_of(screen: str) -> int:
     """Training steps done."""
     found = STEP.search(screen)
     return int(found.group(1).replace(",", "")) if found else -1
-
-
-def _keys_line(screen: str) -> str:
-    return next((line for line in screen.splitlines() if ASKED in line), "")

@@ -103,7 +103,13 @@ class Guide(Sheet, can_focus=True):
             return
         self._draw_answer(to, step, None)
         if tour.hint:
-            to.say(visible(tour.hint), "caution", most=2)
+            left = TRIES - tour.tries
+            more = (
+                f" After {left} more {'try' if left == 1 else 'tries'} ? shows the answer."
+                if tour.tries
+                else ""
+            )
+            to.say(visible(tour.hint) + (more if left > 0 else ""), "caution", most=3)
         keys = {
             "choose": [(f"1-{len(step.choices)}", "choose")],
             "number": [("0-9", "type a number")],
