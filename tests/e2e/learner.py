@@ -77,7 +77,10 @@ class Learner:
             if isinstance(key, int):
                 self.terminal.wait_for(lambda screen, to=key: step_of(screen) >= to, SLOW)  # type: ignore[misc]
             elif key == "~":
-                self.terminal.wait_for(lambda screen: "◌" not in screen, SLOW)
+                self.terminal.settle(1.5)
+                self.terminal.wait_for(
+                    lambda screen: "◌" not in screen and "so far" not in screen, SLOW
+                )
             else:
                 self.press(_TMUX.get(key, key))
                 self.terminal.settle()
@@ -219,6 +222,7 @@ class Learner:
 VERDICT = re.compile(r"^ (✓ Right|✗ You said|The answer is|[✓✗] Yours is)", re.M)
 REFUSED = re.compile(r"^ (No\.|Too high\.|Too low\.)", re.M)
 _TMUX = {
+    "full_stop": ".", "comma": ",", "minus": "-",
     "enter": "Enter", "escape": "Escape", "space": "Space", "plus": "+", "slash": "/",
     "right_square_bracket": "]", "left_square_bracket": "[", "left": "Left", "right": "Right",
     "up": "Up", "down": "Down", "end": "End", "home": "Home", "tab": "Tab",

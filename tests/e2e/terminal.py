@@ -110,11 +110,10 @@ class Terminal:
             select.select([self._bytes], [], [], min(left, 1))
             self._drain()
 
-    def settle(self) -> str:
-        """The screen once nothing more arrives for a moment: after a key that may change
-        nothing."""
+    def settle(self, seconds: float = 0.15) -> str:
+        """The screen once nothing more arrives for so long: after a key that may change nothing."""
         for _ in range(100):
-            if not select.select([self._bytes], [], [], 0.15)[0]:
+            if not select.select([self._bytes], [], [], seconds)[0]:
                 break
             self._drain()
         return self.screen
