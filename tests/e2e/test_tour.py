@@ -77,7 +77,7 @@ def test_a_lesson_that_is_killed_goes_on_where_it_was_and_no_other_run_is_touche
     terminal.press("1", "Enter")
     terminal.wait_for("How sure")
     terminal.press("3")
-    screen = terminal.wait_for("count again")
+    screen = terminal.wait_for("Count again")
     assert "✗ 1 one" in screen and "Two it is" not in screen
     terminal.press("2", "Enter")
     terminal.wait_for("Right: two")

@@ -472,8 +472,14 @@ class Tour:
             return
         self.phase = "ask"
         words = {"high": "Too high.", "low": "Too low."}.get(judged.off, "No.")
-        self.hint = f"{words} {judged.hint}".strip()
+        self.hint = f"{words} {_sentence(judged.hint)}".strip()
         if isinstance(self.given, int) and self.step is not None and self.step.choices:
             self.struck[self.given] = judged.hint
             self.picked = None
         self.typed = ""
+
+
+def _sentence(words: str) -> str:
+    """Words of a lesson as a sentence among others."""
+    ended = not words or words[-1] in ".!?…:"
+    return words[:1].upper() + words[1:] + ("" if ended else ".")
