@@ -16,6 +16,7 @@ from tests.e2e.terminal import Terminal
 TITLE = re.compile(r"^━ (.+) · (\d+) of (\d+) · 0 goes here and back ━", re.M)
 GO_ON = re.compile(r"enter (go on|the next lesson)")
 ASKED = "enter that is my answer"
+ELSEWHERE = "0 gives the keys to the lesson"
 STEP = re.compile(r"step ([0-9,]+)/")
 Keys = Sequence[str | int]
 TRIES = 3
@@ -43,13 +44,21 @@ class Learner:
         """Go through the lesson to its end."""
         seen, last = -1, 10**6
         while seen < last - 1:
-            screen = self.terminal.wait_for(partial(self._ready, seen), SLOW)
+            screen = self._see(partial(self._ready, seen))
             seen, last = at(screen)
             self.screens.append(screen)
             self._step(seen)
-            screen = self.terminal.wait_for(GO_ON, SLOW)
+            self._see(GO_ON.search)
             self.press("Enter")
-        self.terminal.wait_for("The lesson is over")
+        self._see(lambda screen: "The lesson is over" in screen)
+
+    def _see(self, what: Callable[[str], object]) -> str:
+        """Wait for something on the screen; the lesson gets the keys if it has not got them."""
+        screen = self.terminal.wait_for(lambda screen: what(screen) or ELSEWHERE in screen, SLOW)
+        if ELSEWHERE in screen and not what(screen):
+            self.press("0")
+            screen = self.terminal.wait_for(what, SLOW)
+        return screen
 
     def _ready(self, before: int, screen: str) -> bool:
         """True if another step is on screen, with all that it says."""
@@ -74,6 +83,8 @@ class Learner:
             self.press("q")  # the microscope is open already, and i would close it
             self.terminal.wait_for(lambda screen: "look inside" not in screen, SLOW)
         for key in keys:
+            if key == "0" and ELSEWHERE not in self.terminal.settle():
+                continue  # the lesson has taken the keys back by itself
             if isinstance(key, int):
                 self.terminal.wait_for(lambda screen, to=key: step_of(screen) >= to, SLOW)  # type: ignore[misc]
             elif key == "~":

@@ -56,6 +56,12 @@ class Guide(Sheet, can_focus=True):
     def on_mount(self) -> None:
         self.draw()
 
+    def on_focus(self) -> None:
+        self.draw()
+
+    def on_blur(self) -> None:
+        self.draw()
+
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
         self.post_message(self.Grown())
@@ -65,7 +71,7 @@ class Guide(Sheet, can_focus=True):
     def draw(self) -> None:
         """Draw the tour as it stands."""
         tour, width = self._tour, max(20, self.size.width or self.app.size.width - 2)
-        drawing = _Drawing(width)
+        drawing = _Drawing(width, self.has_focus)
         getattr(self, f"_draw_{tour.phase}")(drawing)
         self.border_title = f" {drawing.title(tour)} "
         self.border_subtitle = ""
@@ -312,8 +318,10 @@ def _none(_: object) -> None:
 class _Drawing:
     """Lines of the guide, `width` columns wide, and the places that can be clicked."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, heard: bool) -> None:
+        """heard: True if the guide has the keys; else it tells how it gets them."""
         self.width = width
+        self._heard = heard
         self.lines: list[Line] = []
         self.hits: list[Hit] = []
 
@@ -342,6 +350,8 @@ class _Drawing:
 
     def keys(self, keys: Sequence[tuple[str, str]], before: tuple[str, Ink] | None = None) -> None:
         """A line of keys and what they do, which can be clicked."""
+        if not self._heard:
+            keys = [("0", "gives the keys to the lesson")]
         line: Line = [(f"{before[0]}  ", before[1])] if before else []
         x = cell_len(before[0]) + 2 if before else 0
         for key, words in keys:
