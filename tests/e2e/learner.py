@@ -172,8 +172,12 @@ class Learner:
         """A line through the middle, as it is begun."""
 
         def draw() -> None:
-            line = next(line for line in self.terminal.screen.splitlines() if "┊" in line)
-            places = line.count("┊") + line.count(" · ")
+            line = next(
+                line
+                for line in self.terminal.screen.splitlines()
+                if "┊" in line and line.startswith("  ")
+            )
+            places = sum(line.partition("│")[2].count(sign) for sign in "┊·●")
             for place in range(places):
                 self.press("Up")
                 if place < places - 1:

@@ -56,11 +56,13 @@ class Guide(Sheet, can_focus=True):
     def on_mount(self) -> None:
         self.draw()
 
+    # Textual says that the focus comes or goes before it has done so.
+
     def on_focus(self) -> None:
-        self.draw()
+        self.call_later(self.draw)
 
     def on_blur(self) -> None:
-        self.draw()
+        self.call_later(self.draw)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
