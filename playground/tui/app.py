@@ -252,6 +252,10 @@ class PlaygroundApp(OrderedApp[int]):
             self, lambda theme: self.preferences.set("theme", theme.name)
         )
 
+    def on_ready(self) -> None:
+        """From now on a new size is shown in one picture."""
+        self._own.main.held.start()
+
     async def _begin(self) -> None:
         """Open the first run, and tell of one that was interrupted."""
         if self._tour_wanted is not None:
@@ -432,6 +436,7 @@ class PlaygroundApp(OrderedApp[int]):
         self.clear_notifications()
         self.add_mode(TOUR, desk.make_screen)
         await self.switch_mode(TOUR)
+        desk.main.held.start()
         desk.controller.start()
         if journal.trouble:
             self.say(Remark("Your place is not kept", journal.trouble, "warning"))

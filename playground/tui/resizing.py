@@ -61,8 +61,11 @@ def _classes(length: int, breakpoints: Sequence[tuple[int, str]]) -> dict[str, b
 class Held:
     """Holds back what a screen paints, from a resize on until its contents are drawn."""
 
-    def __init__(self, screen: Screen[Any]) -> None:
+    def __init__(self, screen: Screen[Any], *, starting: bool = False) -> None:
+        """starting: hold nothing back before `start`. While an app starts, Textual holds back the
+        pictures itself, and what is released meanwhile would never be painted."""
         self._screen = screen
+        self._starting = starting
         self._stack: ExitStack | None = None
         self._laid_out = False
         self._size: Size | None = None
@@ -73,9 +76,15 @@ class Held:
         """True while nothing is painted."""
         return self._stack is not None
 
+    def start(self) -> None:
+        """Hold back what is painted after a resize from now on."""
+        self._starting = False
+
     def begin(self) -> None:
         """Paint nothing, and lay nothing out for the old size, from now on: the terminal has
         another size, of which the screen hears in a moment."""
+        if self._starting:
+            return
         if self._stack is None:
             self._stack = ExitStack()
             self._stack.enter_context(self._screen.app.batch_update())
@@ -85,6 +94,9 @@ class Held:
     def until(self, draw: Callable[[], None], size: Size) -> None:
         """Paint nothing until the screen is laid out for `size` and `draw` has drawn the contents;
         see `drawn`. The screen hears of one size more than once, and is drawn once all the same."""
+        if self._starting:
+            self._screen.call_after_refresh(draw)
+            return
         if self._stack is not None and size == self._size:
             return
         self.begin()

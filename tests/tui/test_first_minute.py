@@ -38,6 +38,7 @@ async def test_three_notes_greet_a_new_person_and_hide_nothing_they_speak_of() -
         assert not any(a.overlaps(b) for a in regions for b in regions if a is not b)
         said = " ".join(one.words for one in callouts(app))
         assert "space trains" in said and "i looks inside" in said and "? is help" in said
+        assert "T is a tour" in said
 
 
 @pytest.mark.parametrize("size", [(120, 40), (200, 60)])

@@ -24,7 +24,7 @@ from tests.tui.watched import WatchedApp, playing, seen
 def opened(app: WatchedApp) -> int | None:
     """The steps of the run that was opened last; None for the default."""
     specs = [json.loads(call[1]) for call in app.lab.calls if call[0] == "open"]
-    return specs[-1].get("steps")
+    return specs[-1].get("steps") if specs else None
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], object]) -> None:

@@ -64,6 +64,7 @@ async def test_the_panel_is_drawn_also_if_it_gets_its_room_after_the_drawing(
         await pilot.pause()
         assert "step" not in lines(app)
         monkeypatch.undo()
+        app.main._drawn_in = []  # it was drawn before it had its room
         panel.post_message(events.Resize(panel.size, panel.size))
         await seen(pilot, lambda: "step" in lines(app), 10)
 

@@ -34,7 +34,7 @@ TEXTS = (
     _Text((("what it writes appears there ", ""), ("→", POINTED)),
           "new: it stands nowhere in the data"),
     _Text((("↓ i", POINTED), (" looks inside, ", ""), (".", POINTED), (" explains words", "")),
-          "  T is a tour; esc ends these notes"),
+          "  T is a tour, ? is help; esc ends"),
 )  # fmt: skip
 HEIGHT = 4
 """Lines of a callout, with its frame."""

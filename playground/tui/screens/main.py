@@ -71,7 +71,7 @@ class MainScreen(RunActions, Screen[None]):
 
     def __init__(self, controller: Controller, dialogs: Dialogs) -> None:
         super().__init__()
-        self.held = Held(self)
+        self.held = Held(self, starting=True)
         self.model = controller.model
         self._controller = controller
         self._dialogs = dialogs

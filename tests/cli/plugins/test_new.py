@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,8 @@ def test_a_new_lesson_is_listed_and_its_test_and_its_package_keep_their_promises
 ) -> None:
     assert play("plugins", "new", "lesson", "my-own", "--test").code == 0
     done = play("lessons")
-    assert (done.code, done.err) == (0, "") and "  my-own  how surprised a new model is" in done.out
+    assert (done.code, done.err) == (0, "")
+    assert re.search(r"^  my-own +how surprised a new model is$", done.out, re.M)
     (entry,) = [
         one for one in json.loads(play("lessons", "--json").out) if one["plugin"] == "my-own"
     ]
