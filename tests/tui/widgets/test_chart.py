@@ -16,6 +16,7 @@ from playground.tui.widgets.canvas import label_of
 from playground.tui.widgets.chart import Baseline, Chart, Kind, Lane, Series
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import LanePlot, share
+from playground.tui.widgets.ticks import value_text
 from playground.widths import cell_len
 
 LEVELS = [Baseline("uniform", 3.296), Baseline("unigram", 2.83), Baseline("bigram", 2.45)]
