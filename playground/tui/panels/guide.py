@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
 from textual import events
+from textual.content import Content
 from textual.message import Message
 
 from playground.lab.protocol.lessons import GuideStep, Judged
@@ -75,7 +76,7 @@ class Guide(Sheet, can_focus=True):
         tour, width = self._tour, max(20, self.size.width or self.app.size.width - 2)
         drawing = _Drawing(width, self.has_focus)
         getattr(self, f"_draw_{tour.phase}")(drawing)
-        self.border_title = f" {drawing.title(tour)} "
+        self.border_title = Content(f" {drawing.title(tour)} ").markup
         self.border_subtitle = ""
         self.show(drawing.lines, drawing.hits)
 
@@ -333,7 +334,7 @@ class _Drawing:
         card = tour.card
         if card is None:
             return "The tour"
-        name = visible(card.title).replace("[", "\\[")
+        name = visible(card.title)
         if tour.testing:
             return f"{name} · its hardest question"
         at = "" if tour.phase in ("over", "broken") else f" · {tour.index + 1} of {len(card.steps)}"
