@@ -39,7 +39,6 @@ from playground.tui.control.frames import BEHIND_PER_SECOND, FRAMES_PER_SECOND
 from playground.tui.control.tour import Lessons
 from playground.tui.copying import Copying
 from playground.tui.desk import Desk, LabFactory
-from playground.tui.dialogs import Dialogs
 from playground.tui.held import holding_columns
 from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import SPEEDS, PlaygroundModel
@@ -205,10 +204,6 @@ class PlaygroundApp(OrderedApp[int]):
     @property
     def controller(self) -> Controller:
         return self.desk.controller
-
-    @property
-    def dialogs(self) -> Dialogs:
-        return self.desk.dialogs
 
     @property
     def main(self) -> MainScreen:

@@ -52,6 +52,7 @@ async def test_what_lies_behind_a_dialog_that_opens_is_drawn_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dialog, "OPENING", 60)  # a busy machine opens it in more than half a second
+    monkeypatch.setattr(dialog, "SETTLED", 60)  # and the run that goes on behind is painted again
     drawn: list[object] = []
     process = BackgroundScreen.process_segments
 

@@ -176,7 +176,7 @@ async def test_the_engine_alone_changed_in_the_settings_goes_on_with_the_run() -
     async with playing(size=(120, 50)) as (app, pilot):
         await pilot.press("s")
         await seen(pilot, lambda: app.model.step == 1)
-        app.dialogs._change({"engine": "scalar"})
+        app.desk.dialogs._change({"engine": "scalar"})
         await seen(pilot, lambda: app.model.engine == "scalar")
         assert app.model.step == 1
 

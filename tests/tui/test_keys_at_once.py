@@ -301,8 +301,8 @@ async def test_a_key_takes_effect_before_the_next_one_is_heard() -> None:
         await seen(pilot, lambda: app.model.step == steps + 3)
         press(app, "i", "slash", "m", "enter", "slash", "a", "enter", "2", "q", "s")
         await seen(pilot, lambda: app.model.step == steps + 4)
-        assert app.dialogs.inside_state is not None
-        assert app.dialogs.inside_state.look.text == "a"
+        assert app.desk.dialogs.inside_state is not None
+        assert app.desk.dialogs.inside_state.look.text == "a"
         assert app.screen is app.main and app.model.sampling.prompt == "e"
 
 

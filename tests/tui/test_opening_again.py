@@ -74,13 +74,17 @@ async def test_taking_in_a_run_shows_how_far_it_is_and_escape_ends_it(
 
     monkeypatch.setattr(AsyncStore, "import_run", slowly)
     async with playing(store=new_store(tmp_path / "runs")) as (app, pilot):
-        app.controller.tasks.do(app.dialogs._open_chosen({"file": "/x/big.microgpt-run"}, None))
+        app.controller.tasks.do(
+            app.desk.dialogs._open_chosen({"file": "/x/big.microgpt-run"}, None)
+        )
         await seen(pilot, lambda: "taking in the run" in app.text("#status"))
         assert "30%" in app.text("#status")
         press(app, "escape")
         await seen(pilot, lambda: "Cancelled" in app.said)
         assert app.screen is app.main, "nobody asked for the dialog again"
         gate.set()
-        app.controller.tasks.do(app.dialogs._open_chosen({"file": "/x/big.microgpt-run"}, None))
+        app.controller.tasks.do(
+            app.desk.dialogs._open_chosen({"file": "/x/big.microgpt-run"}, None)
+        )
         screen = await back(app)
         assert "The file is damaged" in screen.query_one("#dataset-refused", Line).words
