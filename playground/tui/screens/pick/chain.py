@@ -325,6 +325,8 @@ class ChainScreen(ListAndKnobs[tuple[Link, ...] | None]):
         self.query_one(KnobForm).disabled = True  # a strategy has values once it is in the chain
 
     async def on_descendant_focus(self) -> None:
+        if not self.query("#picker-list"):
+            return  # the sheet is being taken down, and the focus goes on to what is left
         if self._adding:
             await self._show_strategy()
             return
