@@ -310,7 +310,7 @@ class Guide(Sheet, can_focus=True):
             self.press(_PRESSED[first])
 
 
-_PRESSED = ("enter", "backspace", "question_mark", "1", "2", "3", "q")
+_PRESSED = ("enter", "backspace", "question_mark", "1", "2", "3")
 _KEY_OF = {"enter": 0, "⌫": 1, "?": 2, "1": 3, "2": 4, "3": 5}
 
 
