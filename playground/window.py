@@ -165,12 +165,16 @@ class Window:
         changed = (now for now, then in zip(self._said, before, strict=True) if now != then)
         self._write((_PUSH if new and titled else "") + "".join(changed))
 
-    def leave(self) -> None:
-        """Restore the window, if anything is shown; the next `show` takes it again."""
+    def leave(self, write: Callable[[str], object] | None = None) -> None:
+        """Restore the window, if anything is shown; the next `show` takes it again.
+
+        write: what to write with this once. A signal handler has to write past the stream that it
+        may have interrupted, since a stream of Python cannot be entered twice.
+        """
         if self._shown[0]:
             self._shown[0] = 0
             if self._write is not None:
-                self._write(codes_of_leaving(self._environment))
+                (write or self._write)(codes_of_leaving(self._environment))
 
     def notify(self, text: str, way: Notify) -> None:
         """Tell the person at the terminal that a run has ended, in the way that they want it."""

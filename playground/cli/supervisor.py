@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from microgpt.terminal import Codes
 from playground import cli
 from playground.cli.failures import fail_with, say
 from playground.hooks import plain, streams
@@ -327,9 +326,8 @@ def _restore_window() -> None:
     """Give the terminal's title back, and take the progress away, if the child has set them."""
     if shown[0]:
         shown[0] = 0
-        with contextlib.suppress(OSError):
-            sys.stderr.write(Codes(codes_of_leaving()))
-            sys.stderr.flush()
+        with contextlib.suppress(OSError):  # a signal handler cannot enter a stream a second time
+            os.write(sys.stderr.fileno(), codes_of_leaving().encode())
 
 
 def _cure(contribution: str) -> str:

@@ -358,7 +358,8 @@ def _window_restored(window: Window) -> Iterator[None]:
     """Restore the terminal's window at the end, and on a signal that ends or stops the process."""
 
     def obey(number: int, _frame: object) -> None:
-        window.leave()
+        with suppress(OSError):
+            window.leave(lambda codes: os.write(sys.stderr.fileno(), codes.encode()))
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         signal.signal(number, obey)  # it was stopped, and goes on

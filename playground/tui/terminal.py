@@ -21,12 +21,17 @@ _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class SteadyDriver(LinuxDriver):
-    """Takes the terminal anew on a SIGCONT that comes while the screen is up, and ends the process
-    as SIGHUP does when the terminal is gone.
+    """Takes the terminal anew on a SIGCONT that comes while the screen is up, leaves it on a
+    SIGTSTP between two turns of the loop, and ends the process as SIGHUP does when the terminal is
+    gone.
 
     A SIGCONT while the screen is up is one from `kill -CONT`, or one after a SIGSTOP. Textual's
     driver would start a second time then: two threads would read the keys, and the terminal as it
     is drawn on, raw, would pass for the terminal as it was before, which is what leaving restores.
+
+    A SIGTSTP may interrupt the very write of a picture. Textual's driver would leave the terminal
+    within its signal handler, wait for the queue of writes that the interrupted code holds, and
+    hang without end.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class SteadyDriver(LinuxDriver):
         """True while the terminal is being taken: another SIGCONT asks for nothing more then."""
         self._listening: asyncio.TimerHandle | None = None
         resume, loop = signal.getsignal(signal.SIGCONT), asyncio.get_running_loop()
+        suspend = signal.getsignal(signal.SIGTSTP)
 
         def go_on(number: int, frame: FrameType | None) -> None:
             if self._up:
@@ -50,7 +56,12 @@ class SteadyDriver(LinuxDriver):
             elif not self._busy and callable(resume):  # the end of what a SIGTSTP began
                 resume(number, frame)
 
+        def stop(number: int, frame: FrameType | None) -> None:
+            if callable(suspend):
+                loop.call_soon_threadsafe(suspend, number, frame)
+
         signal.signal(signal.SIGCONT, go_on)
+        signal.signal(signal.SIGTSTP, stop)
 
     @override
     def start_application_mode(self) -> None:
