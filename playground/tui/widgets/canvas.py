@@ -94,9 +94,14 @@ ALONE = "●"
 """The first point of a line."""
 
 
-def label_of(baseline: Baseline) -> str:
-    """The name and value that stand beside a baseline."""
-    return f"{visible(baseline.name)} {value_text(baseline.y)}"
+def labels_of(baseline: Baseline) -> list[str]:
+    """The texts that may stand beside a baseline, from the longest to the shortest: its name and
+    value, and the first word of the name with a value of fewer digits."""
+    name = visible(baseline.name)
+    word = name.split(" ")[0] or name
+    texts = [f"{name} {value_text(baseline.y)}"]
+    texts += [f"{word} {value_text(baseline.y, digits)}" for digits in (4, 3, 2)]
+    return list(dict.fromkeys(texts))
 
 
 def draw(
@@ -113,8 +118,8 @@ def draw(
 
     The label of a baseline stands in the line of text in which the baseline lies, and nowhere
     else. Of several baselines in one line the lowest, which is the hardest to reach, keeps its
-    label; the others stand beside it if there is room, the lower first, by their names alone if
-    there is no more.
+    label; the others stand beside it if there is room, the lower first. A label that has too
+    little room is shorter, and yet a name and a value; no curve is drawn over it.
     """
     canvas = Canvas(width, frame.height)
     for one in series:
@@ -144,7 +149,7 @@ def draw(
     _signs(canvas, frame, series)
     for row, lines in shown.items():
         rising = sorted(lines, key=lambda line: line.y)
-        wanted = [(label_of(line), visible(line.name)) for line in rising]
+        wanted = [labels_of(line) for line in rising]
         margin = frame.width + 2 if width > frame.width else width
         for start, text in plot.place_labels(wanted, canvas.busy[row], margin):
             canvas.label(row, start, text)

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from typing_extensions import override
 
 from playground.tui.widgets import plot
-from playground.tui.widgets.canvas import Canvas, draw, label_of
+from playground.tui.widgets.canvas import Canvas, draw, labels_of
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import Lane, LanePlot, share, values_line
 from playground.tui.widgets.line_widget import LineWidget, Run, WidgetOptions, strip_of
@@ -388,7 +388,7 @@ class Chart(LineWidget, can_focus=True):
         texts = tick_texts(ticks)
         written = [*texts, *(text for lane in lanes for text in lane.texts.values())]
         gutter = max(map(len, written), default=0) + 2 if width >= 20 else 0
-        labels = [label_of(line) for line in self._baselines]
+        labels = [labels_of(line)[0] for line in self._baselines]
         room = width - gutter
         margin = max(map(cell_len, labels), default=0) + 2 if room >= 72 and labels else 0
         end = x1 if x1 > x0 else x0 + max(1.0, abs(x0) * 1e-6)
@@ -414,7 +414,8 @@ class Chart(LineWidget, can_focus=True):
         if not self._drawn:
             length = cell_len(self._placeholder)
             start = max(0, (frame.width - length) // 2)
-            free = self._free_row(canvas, start, start + length)
+            fits = length <= canvas.width
+            free = self._free_row(canvas, start, start + length) if fits else None
             if free is not None:
                 canvas.write(free, start, self._placeholder, "chart--empty")
         lines: list[Strip] = []

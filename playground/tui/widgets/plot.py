@@ -246,26 +246,27 @@ def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows:
 
 
 def place_labels(
-    wanted: Sequence[tuple[str, str]], busy: Sequence[bool], margin: int
+    wanted: Sequence[Sequence[str]], busy: Sequence[bool], margin: int
 ) -> list[tuple[int, str]]:
     """Where the labels of one line of text stand in that line: (column, text) for each that stays.
 
-    wanted: for each label its whole and its short text, the most wanted first. busy: for each
-    column of the line whether a curve is drawn there. margin: the column where labels begin; at
-    the width of the line, labels end with the line instead.
+    wanted: for each label its texts from the longest to the shortest, the most wanted label first.
+    busy: for each column of the line whether a curve is drawn there. margin: the column where
+    labels begin; at the width of the line, labels end with the line instead.
 
-    The first label stands where it covers no curve, as near to its place as can be, and is
-    shortened if it has no such room. If even then it must cover a part of a curve, it covers the
-    oldest. The other labels stand beside it, whole or in short, and only where they cover nothing.
-    Between two labels is a gap.
+    The first label stands where it covers no curve, as near to its place as can be, and has a
+    shorter text if the longest has no such room. If each text must cover a part of a curve, the
+    label covers as little as can be, and of that the oldest. The other labels stand beside it, and
+    only where they cover nothing. Between two labels is a gap. A label stands with the whole of a
+    text or not at all.
     """
     width = len(busy)
     placed: list[tuple[int, str]] = []
     taken = list(busy)
-    for whole, short in wanted:
+    for texts in wanted:
         drawn = list(accumulate(taken, initial=0))
         best: tuple[int, int, int, str] | None = None
-        for text in (whole, short):
+        for text in texts:
             length = cell_len(text)
             if placed:
                 home = placed[0][0] - _APART - length

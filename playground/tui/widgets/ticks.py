@@ -87,14 +87,15 @@ def _same(number: float, written: float) -> bool:
     return abs(number - written) <= 1e-9 * abs(number)
 
 
-def value_text(value: float) -> str:
-    """A number read off a chart, with about 4 significant digits and at most 9 characters."""
+def value_text(value: float, digits: int = 4) -> str:
+    """A number read off a chart, with about so many significant digits, at most 4, and at most 9
+    characters."""
     if not math.isfinite(value):
         return "nan" if value != value else ("∞" if value > 0 else "-∞")
     size = abs(value)
     if size and (size < 1e-3 or size >= 1e6):
-        return f"{value:.2e}"
-    places = 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
+        return f"{value:.{min(2, digits - 1)}e}"
+    places = max(0, digits - (1 if size < 10 else 2 if size < 100 else 3 if size < 1000 else 4))
     return f"{value:.{places}f}"
 
 

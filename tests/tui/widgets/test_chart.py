@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from rich.style import Style
 
 from playground.tui.widgets import plot
 from playground.tui.widgets.braille import cells, run
-from playground.tui.widgets.canvas import label_of
+from playground.tui.widgets.canvas import labels_of
 from playground.tui.widgets.chart import Baseline, Chart, Kind, Lane, Series
 from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.lanes import LanePlot, share
@@ -273,7 +274,7 @@ def line_of(y: float, frame: plot.Frame) -> int:
 
 
 KINDS: tuple[Kind, ...] = ("envelope", "line", "dashed", "points")
-NAMES = ("uniform", "unigram", "bigram", "日本")
+NAMES = ("uniform", "unigram on train", "bigram", "日本")
 
 
 @st.composite
@@ -282,7 +283,7 @@ def charts(draw: st.DrawFn) -> tuple[Plain, int, int]:
     log, size = draw(st.booleans()), 10.0 ** draw(st.integers(-7, 12))
     within = st.floats(0.001 if log else -1, 1).map(lambda part: part * size)
     ys = draw(st.lists(within, max_size=60))
-    levels = draw(st.lists(within, max_size=len(NAMES)))
+    levels = draw(st.lists(within | st.sampled_from(ys or [size]), max_size=len(NAMES)))
     chart = Plain(log_y=log)
     kinds = draw(st.lists(st.sampled_from(KINDS), max_size=3))
     chart.set_data(
@@ -307,7 +308,7 @@ def test_each_label_stands_in_the_line_of_its_level(drawn: tuple[Plain, int, int
     rows = lines[top : top + frame.height]
     levels: dict[int, list[Baseline]] = {}
     for level in chart._baselines:
-        there = [at for at, line in enumerate(rows) if level.name in line]
+        there = [at for at, line in enumerate(rows) if level.name.split()[0] in line]
         scaled = plot.scale(level.y, chart.log_y)
         if scaled is None or not frame.y0 <= scaled <= frame.y1:
             assert there == []
@@ -317,8 +318,41 @@ def test_each_label_stands_in_the_line_of_its_level(drawn: tuple[Plain, int, int
         levels.setdefault(own, []).append(level)
     for own, sharing in levels.items():
         lowest = min(reversed(sharing), key=lambda level: level.y)
-        if frame.width >= cell_len(lowest.name):
-            assert lowest.name in rows[own], "the lowest stays"
+        if frame.width >= cell_len(labels_of(lowest)[-1]):
+            assert lowest.name.split()[0] in rows[own], "the lowest stays"
+
+
+LABEL = re.compile(r" *(\w+(?: on train)?) (-?[\d.]+(?:e[+-]\d+)?)(?= |$)")
+
+
+@settings(max_examples=200, deadline=None)
+@given(charts())
+def test_a_label_that_is_drawn_is_a_whole_name_and_its_value(
+    drawn: tuple[Plain, int, int],
+) -> None:
+    chart, width, height = drawn
+    lines, frame = chart.drawn(width, height)
+    top = bool(height >= 8 and width >= 16 and chart._series)
+    known = {level.name: level for level in chart._baselines}
+    known |= {level.name.removesuffix(" on train"): level for level in chart._baselines}
+    for line in lines[top : top + frame.height]:
+        plot = line[chart._plot_left :]
+        for name, number in LABEL.findall(plot):
+            level = known.pop(name)
+            known = {one: other for one, other in known.items() if other is not level}
+            mantissa, _, power = number.partition("e")
+            last = 10.0 ** (int(power or 0) - len(mantissa.partition(".")[2]))
+            assert abs(float(number) - level.y) <= last * 0.501, "the value is that of the level"
+        rest = LABEL.sub("", plot).replace(chart._placeholder, "")
+        assert not any(map(str.isalnum, rest)), "no part of a label"
+
+
+@pytest.mark.parametrize("width", range(24, 60, 3))
+def test_a_curve_along_a_level_leaves_the_label_whole(width: int) -> None:
+    chart = Plain()
+    chart.set_data([Series.of("ema", range(90), [3.3] * 80 + [2.9] * 10, "line", "ema")], LEVELS)
+    lines, _ = chart.drawn(width, 9)
+    assert any(re.search(r" uniform 3\.(3|30|296)( |$)", line) for line in lines)
 
 
 def number_of(text: str) -> float:
@@ -381,8 +415,9 @@ def test_all_levels_are_named_where_there_is_room(size: tuple[int, int]) -> None
 
 
 def put(wanted: list[str], busy: str, margin: int | None = None) -> str:
-    """The line that `plot.place_labels` makes; # in `busy` are the cells of a curve."""
-    texts = [(name, name.split()[0]) for name in wanted]
+    """The line that `plot.place_labels` makes; # in `busy` are the cells of a curve. Of each label
+    the text without its last two letters is the shorter one."""
+    texts = [(name, name[:-2]) for name in wanted]
     line = list(busy)
     width = len(busy) if margin is None else margin
     for start, text in plot.place_labels(texts, [glyph == "#" for glyph in busy], width):
@@ -392,16 +427,16 @@ def put(wanted: list[str], busy: str, margin: int | None = None) -> str:
 
 
 def test_a_label_gives_way_to_curves_and_to_the_label_before_it() -> None:
-    assert put(["low 1.0"], "." * 12) == ".....low 1.0"
-    assert put(["low 1.0"], "............", margin=2) == "..low 1.0..."
-    assert put(["low 1.0"], ".........###") == ".low 1.0.###"
-    assert put(["low 1.0"], "#.....######") == "#.low.######"
-    assert put(["low 1.0"], "############") == "low#########", "the newest stays in sight"
-    assert put(["low 1.0"], "....") == ".low" and put(["low 1.0"], "..") == ".."
-    assert put(["low 1.0", "high 2.0"], "." * 24) == "......high 2.0...low 1.0"
-    assert put(["low 1.0", "high 2.0"], "........######.........") == "...high.######..low 1.0"
-    assert put(["low 1.0", "high 2.0"], "#####################") == "low" + "#" * 18
-    assert put(["low 1.0", "high 2.0", "top 3.0"], "." * 24) == "top...high 2.0...low 1.0"
+    assert put(["low 1.25"], "." * 12) == "....low 1.25"
+    assert put(["low 1.25"], "............", margin=2) == "..low 1.25.."
+    assert put(["low 1.25"], "..........###") == ".low 1.25.###"
+    assert put(["low 1.25"], "#........####") == "#.low 1..####"
+    assert put(["low 1.25"], "############") == "low 1.######", "the newest stays in sight"
+    assert put(["low 1.25"], ".......") == ".low 1." and put(["low 1.25"], ".....") == "....."
+    assert put(["low 1.25", "high 2.25"], "." * 24) == "....high 2.25...low 1.25"
+    assert put(["low 1.25", "high 2.25"], ".......######.........") == ".......######.low 1.25"
+    assert put(["low 1.25", "high 2.25"], "#" * 21) == "low 1." + "#" * 15
+    assert put(["low 1.25", "high 2.25"], "." * 19) == ".high 2....low 1.25"
 
 
 def test_what_stands_for_no_data_covers_no_label() -> None:
@@ -411,7 +446,7 @@ def test_what_stands_for_no_data_covers_no_label() -> None:
         lines, _ = chart.drawn(24, height)
         text = "\n".join(lines)
         for level in LEVELS:
-            assert text.count(level.name) == text.count(label_of(level))
+            assert text.count(level.name) == sum(map(text.count, labels_of(level)[:1]))
         assert "bigram" in text
     assert "no data at all" in text
 
