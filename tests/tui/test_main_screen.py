@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual import events
 from textual.geometry import Size
 from textual.widgets import Input
@@ -16,10 +19,12 @@ from playground.lab.protocol.failures import Failure
 from playground.lab.protocol.run import Notice, RunInfo
 from playground.lab.protocol.sampling import Link, Sampling
 from playground.tui.explain.words import word_of
+from playground.tui.panels.dataset import abridged
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.sampling import SamplingPanel
 from playground.tui.widgets.bars import Bars
 from playground.tui.widgets.slider import Slider
+from playground.widths import cell_len
 from tests.tui.scripted import ScriptedLab
 from tests.tui.watched import WatchedApp, playing, seen
 
@@ -402,25 +407,55 @@ async def test_the_line_of_keys_names_help_and_the_way_out_in_every_terminal(
 
 LONG = "from step 174 on the losses are not those of microgpt.py, which holds nothing out and so "
 LONG += "meets other texts there; --holdout 0 gives the same"
+WITHOUT = "from step 174 on the losses are not those of microgpt.py"
 
 
-async def test_a_notice_that_is_cut_names_the_key_that_shows_it_whole() -> None:
+async def test_a_notice_without_room_says_less_and_names_the_key_that_shows_it_whole() -> None:
     async with playing((80, 24)) as (app, pilot):
         opened_as = app.lab.open
+        notices: tuple[Notice, ...] = (Notice(LONG),)
 
         async def told(*args: Any, **options: Any) -> RunInfo:
-            info = await opened_as(*args, **options)
-            return replace(info, notices=(Notice("kept"), Notice(LONG)))
+            return replace(await opened_as(*args, **options), notices=notices)
+
+        def said() -> str:
+            return app.text("#dataset-notices").replace("\n", " ")
 
         app.lab.open = told  # type: ignore[method-assign]
         assert await app.controller.opening.open("{}")
-        await seen(pilot, lambda: "kept" in app.text("#dataset-notices"))
-        cut = app.text("#dataset-notices").split("\n")
-        assert len(cut) == 2 and cut[1].startswith("! from step 174") and cut[1].endswith("… z all")
-        shown = f"{cut[0]} {cut[1]}".removeprefix("! kept ! ").removesuffix(" … z all")
-        assert f"{LONG} ".startswith(f"{shown} "), "the cut is between two words"
+        await seen(pilot, lambda: said() == f"! {WITHOUT} z: more")
         assert app.main.query_one("#dataset-notices").virtual_size.height == 2, "nothing hidden"
         await pilot.press("1", "z")
         await seen(pilot, lambda: LONG in app.text("#dataset-notices"))
         await pilot.press("z")
-        await seen(pilot, lambda: app.text("#dataset-notices").endswith("… z all"))
+        await seen(pilot, lambda: said() == f"! {WITHOUT} z: more")
+        notices = (Notice("kept"), Notice(LONG))
+        assert await app.controller.opening.open("{}")
+        await seen(pilot, lambda: said() == "! kept z: all 2")
+
+
+words = st.text("ab漢", min_size=1, max_size=12)
+sentences = st.lists(words, min_size=1, max_size=25).map(" ".join)
+
+
+@given(
+    st.lists(st.tuples(sentences, st.none() | sentences), min_size=1, max_size=4),
+    st.integers(12, 80),
+    st.integers(1, 6),
+)
+def test_a_notice_in_the_panel_is_a_whole_sentence(
+    texts: list[tuple[str, str | None]], width: int, room: int
+) -> None:
+    notices = [Notice(f"{text}; {brief}, and more", brief=brief or "") for text, brief in texts]
+    lines, rest = abridged(notices, width, room)
+    assert len(lines) <= room and max(map(cell_len, [*lines, rest])) <= width
+    assert not lines or cell_len(lines[-1] + rest) <= width
+    forms = [{one.text, one.text.split("; ")[0], one.brief or one.text} for one in notices]
+    told = "".join(lines).replace(" ", "")
+    known = [
+        "".join(f"!{form}" for form in some).replace(" ", "")
+        for count in range(len(forms) + 1)
+        for some in itertools.product(*forms[:count])
+    ]
+    assert told in known, "whole sentences, in order"
+    assert "z" in rest, "a key shows what is left out"

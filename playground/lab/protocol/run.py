@@ -104,6 +104,8 @@ class Notice:
     action: str = ""
     """What helps, as "split:windows"; SCHEDULE for what the schedule does at this step; "" if no
     key does."""
+    brief: str = ""
+    """The same as one short sentence, for where `text` has no room; "" for none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,26 +154,31 @@ def notices(
             and spec.dataset.options.get("split", "lines") != "windows"
         )
         whole = look.longest + 1  # the end of a document is predicted too
+        brief = f"{look.beyond:.0%} of the text is never seen"
         if whole <= LINES:
-            found.append(Notice(f"{text}; a context length of {whole} would see all of it"))
+            cure = f"a context length of {whole} would see all of it"
+            found.append(Notice(f"{text}; {cure}", brief=f"{brief}: context length {whole}"))
         elif windows:
-            found.append(Notice(f"{text}; windows would use all of it", "split:windows"))
+            cure = "windows would use all of it"
+            found.append(Notice(f"{text}; {cure}", "split:windows", brief))
         else:
-            found.append(Notice(f"{text}; a longer context would see more of it"))
+            found.append(Notice(f"{text}; a longer context would see more of it", brief=brief))
     if documents.control:
         found.append(
             Notice(
                 f"the text holds control characters, such as U+{ord(documents.control):04X}: "
-                "the model learns them like letters"
+                "the model learns them like letters",
+                brief="the text holds control characters",
             )
         )
     found += _of_letters(spec, documents)
-    found += map(Notice, _of_repeats(spec, parts))
+    found += _of_repeats(spec, parts)
     if same_start >= SAME_START:
         found.append(
             Notice(
                 f"{same_start:.0%} of the held-out documents begin with the same {block} tokens as "
-                "a training document: the model, which sees no more, cannot tell them apart"
+                "a training document: the model, which sees no more, cannot tell them apart",
+                brief=f"{same_start:.0%} of the held-out documents begin like one of training",
             )
         )
     drawn = spec.steps * spec.batch_size
@@ -181,18 +186,23 @@ def notices(
         found.append(
             Notice(
                 f"{many(train, 'document')}; {_steps(spec.steps)} each about "
-                f"{drawn / train:,.0f} times: it may learn them by heart"
+                f"{drawn / train:,.0f} times: it may learn them by heart",
+                brief=f"each document is seen about {drawn / train:,.0f} times",
             )
         )
     elif train > 100 * drawn:
         found.append(
-            Notice(f"{many(train, 'document')}; {_steps(spec.steps)} {_percent(drawn / train)}")
+            Notice(
+                f"{many(train, 'document')}; {_steps(spec.steps)} {_percent(drawn / train)}",
+                brief=f"the run sees {_percent(drawn / train, 'the documents')}",
+            )
         )
     if vocab_size > 2000:
         found.append(
             Notice(
                 f"{vocab_size:,} tokens in the vocabulary: each is seen seldom, "
-                "and every step is slow"
+                "and every step is slow",
+                brief="a large vocabulary makes each step slow",
             )
         )
     return tuple(found)
@@ -218,40 +228,46 @@ def _of_letters(spec: RunSpec, documents: Documents) -> list[Notice]:
     if isinstance(path, str) and path and spec.dataset.name.endswith("text-file"):
         new = new_name(f"{Path(path).stem}-tidy.txt")
         cure = f"; to mend that: microgpt-play tidy {shell_word(path)} {shell_word(new)}"
-    return [Notice(f"the text holds {'; '.join(said)}{cure}")]
+    brief = "some letters look alike or like nothing"
+    return [Notice(f"the text holds {'; '.join(said)}{cure}", brief=brief)]
 
 
-def _of_repeats(spec: RunSpec, parts: Parts) -> Iterator[str]:
+def _of_repeats(spec: RunSpec, parts: Parts) -> Iterator[Notice]:
     """What a person should know of repeated texts, and of what is held out or cannot be."""
     rows, distinct, heldout = parts.documents, parts.distinct, len(parts.heldout)
     counted = f"{many(rows, 'document')}, but {many(distinct, 'different text')}"
     if spec.holdout and not heldout:
+        brief = "no hold-out loss: too few different texts"
         if distinct == rows:
-            yield f"too few documents ({rows:,}) to hold any out: no hold-out loss"
+            yield Notice(f"too few documents ({rows:,}) to hold any out: no hold-out loss")
         elif distinct == 1:
-            yield (
+            text = (
                 f"all {rows:,} documents are the same text: what is held out would also be trained "
                 "on, so nothing is held out, and there is no hold-out loss"
             )
+            yield Notice(text, brief=brief)
         else:
-            yield f"{counted}: too few to hold any out, so there is no hold-out loss"
+            text = f"{counted}: too few to hold any out, so there is no hold-out loss"
+            yield Notice(text, brief=brief)
     elif rows - distinct >= MANY_REPEATS * rows:
         held = f"; {heldout:,} of them are held out, wherever they stand"
-        yield counted + (held if heldout and spec.holdout_by == "text" else "")
+        text = counted + (held if heldout and spec.holdout_by == "text" else "")
+        yield Notice(text, brief=f"only {many(distinct, 'different text')}")
     if spec.holdout_by == "row" and heldout and distinct < rows:
         known = set(parts.train)
         if also := sum(text in known for text in parts.heldout):
-            yield (
+            text = (
                 f"{also:,} of {heldout:,} held-out documents are also trained on, as this run "
                 "began with a split by row; a new run keeps them apart"
             )
+            yield Notice(text, brief=f"{also:,} held-out documents are also trained on")
 
 
-def _percent(share: float) -> str:
+def _percent(share: float, of: str = "them") -> str:
     percent = 100 * share
     if percent < 0.01:
-        return "less than 0.01 % of them"
-    return f"{percent:.2g} % of them" if percent < 10 else f"{percent:.0f} % of them"
+        return f"less than 0.01 % of {of}"
+    return f"{percent:.2g} % of {of}" if percent < 10 else f"{percent:.0f} % of {of}"
 
 
 def _steps(number: int) -> str:

@@ -50,13 +50,9 @@ def parting(
     place = first_other(texts, train, encoder, spec.steps * spec.batch_size)
     if place is None:
         return ()
-    return (
-        Notice(
-            f"from step {place // spec.batch_size + 1:,} on the losses are not those of "
-            "microgpt.py, which holds nothing out and so meets other texts there; "
-            "--holdout 0 gives the same"
-        ),
-    )
+    brief = f"from step {place // spec.batch_size + 1:,} on the losses are not those of microgpt.py"
+    why = "which holds nothing out and so meets other texts there; --holdout 0 gives the same"
+    return (Notice(f"{brief}, {why}", brief=brief),)
 
 
 def _comparable(spec: RunSpec) -> bool:

@@ -157,15 +157,22 @@ def _open(
     if checkpoint is None or (checkpoint.repeatable and as_begun and same_data):
         found = (*found, *parting(spec, texts, parts.train, encoder))
     if refused:
-        found = (Notice(fallback_words(refused)), *found)
+        brief = f"the {FALLBACK_ENGINE} engine goes on instead"
+        found = (Notice(fallback_words(refused), brief=brief), *found)
     if not same_data:
         found = (
-            Notice("the data are not those that the saved run learnt from; it goes on with these"),
+            Notice(
+                "the data are not those that the saved run learnt from; it goes on with these",
+                brief="the saved run learnt from other data",
+            ),
             *found,
         )
     if documents.unsure:
         found = (
-            Notice(f"{path} was written to while it was read: no copy of it is kept with the run"),
+            Notice(
+                f"{path} was written to while it was read: no copy of it is kept with the run",
+                brief="the file changed while it was read",
+            ),
             *found,
         )
     return PreparedRun(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.geometry import Size
 
 from playground.lab.protocol.frames import DocumentFrame
-from playground.lab.protocol.run import RunInfo
+from playground.lab.protocol.run import Notice, RunInfo
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.panel import Panel
 from playground.tui.panels.zoomed.dataset import SeenDocuments
@@ -17,6 +20,7 @@ from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.tiles import Tile, TokenTiles
 from playground.widths import cell_len, fit, wrap
+from playground.words import many
 
 SURPRISE_SCALE = 5.0
 """Nats at which a tile is full: e ** -5 is a chance below 1 %."""
@@ -24,8 +28,6 @@ NUMBER_WIDTH = 7
 """Cells for a document's number and the space after it."""
 SHOWN_TOKENS = 400
 """Tokens of the vocabulary that are shown, at most."""
-REST = " z all"
-"""The key that shows the notices whole, behind those that are cut."""
 HINTS = {"split:windows": "press w: "}
 """What to press, by the action that a notice names."""
 
@@ -170,9 +172,54 @@ class DatasetPanel(Panel):
         room = 2 if low else int(self.size.height * 0.4)
         if not texts or self.has_class("-zoomed") or whole.get_height({}, width) <= room:
             return whole
-        *lines, last = [line for text in texts for line in wrap(f"! {text}", width)][: max(1, room)]
-        words = last.split(" ")
-        while len(words) > 1 and cell_len(" ".join(words)) + 2 > width - cell_len(REST):
-            words.pop()
-        cut = fit(f"{' '.join(words)} …", width - cell_len(REST)).rstrip()
-        return Content.assemble(("\n".join([*lines, cut]), CAUTION), (REST, f"bold {CAUTION}"))
+        lines, rest = abridged(info.notices, width, max(1, room))
+        return Content.assemble(("\n".join(lines), CAUTION), (rest, f"bold {CAUTION}"))
+
+
+def abridged(notices: Sequence[Notice], width: int, room: int) -> tuple[list[str], str]:
+    """Notices that do not all fit as they are: (lines, what stands behind the last one).
+
+    As many notices as `room` lines of `width` cells hold, in order, each as a whole sentence; what
+    stands behind them names the key that shows the notices as they are.
+    """
+    forms = [_forms(notice) for notice in notices]
+    for count in range(len(forms), 0, -1):
+        rest = " z: more" if count == len(forms) else f" z: all {len(forms)}"
+        chosen = [texts[-1] for texts in forms[:count]]
+        best = _laid(chosen, rest, width, room)
+        if best is None:
+            continue
+        for place, texts in enumerate(forms[:count]):
+            for text in texts:
+                longer = _laid([*chosen[:place], text, *chosen[place + 1 :]], rest, width, room)
+                if longer is not None:
+                    best, chosen[place] = longer, text
+                    break
+        return best, rest
+    for rest in (f"! {many(len(forms), 'notice')}, z shows them", f"! {len(forms)}: z", "!"):
+        if cell_len(rest) <= width:
+            break
+    return [], rest
+
+
+def _forms(notice: Notice) -> list[str]:
+    """What a notice may say, from the longest to the shortest."""
+    hint, text = HINTS.get(notice.action, ""), visible(notice.text)
+    ends = [match.start() for match in _CLAUSES.finditer(text)]
+    forms = [hint + text, *(hint + text[:end] for end in reversed(ends))]
+    if notice.brief:
+        brief = hint + visible(notice.brief)
+        forms = [form for form in forms if cell_len(form) > cell_len(brief)] + [brief]
+    return forms
+
+
+_CLAUSES = re.compile(r"[;:.] |, which ")
+"""Where a sentence may end before its end."""
+
+
+def _laid(texts: Sequence[str], rest: str, width: int, room: int) -> list[str] | None:
+    """The lines of the texts if there is room for them and for `rest` behind them."""
+    lines = [line for text in texts for line in wrap(f"! {text}", width)]
+    if cell_len(lines[-1]) + cell_len(rest) > width:
+        lines.append("")
+    return lines if len(lines) <= room else None
