@@ -113,7 +113,7 @@ def fit(text: str, width: int, right: bool = False) -> str:
         return ""
     length = cell_len(text)
     if length > width:
-        text = set_cell_size(text, width - 1) + "…"
+        text = set_cell_size(text, width - 1).rstrip(" ") + "…"
         length = cell_len(text)
     pad = " " * (width - length)
     return pad + text if right else text + pad

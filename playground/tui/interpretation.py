@@ -2,7 +2,8 @@
 
 The sentence follows from the model of the screen alone. Whoever judges it finds its rules here: a
 line is beaten from the step after which every figure lies below it by more than its standard
-error; the model learns by heart when the held-out loss has left its lowest figure by two standard
+error; a line above that of a blind guess, as counting has on too few texts, is not told of; the
+model learns by heart when the held-out loss has left its lowest figure by two standard
 errors while the average went on falling.
 """
 
@@ -91,7 +92,8 @@ def standing_of(model: PlaygroundModel) -> Standing | None:
         return None
     error = model.evaluation_error(curve.xs[-1]) if held_out else None
     lines = model.info.baselines_on(model.frame.evaluated if model.frame else 0)
-    ordered = sorted(lines, key=lambda line: -line.nats)
+    blind = next((line.nats for line in lines if line.name == "uniform"), math.inf)
+    ordered = sorted((one for one in lines if one.nats <= blind), key=lambda one: -one.nats)
     beaten, following = None, None
     for line in ordered:
         if curve.ys[-1] < line.nats - (error or 0.0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from array import array
@@ -166,6 +167,14 @@ def test_a_step_whose_loss_stands_out_is_explained_by_its_text() -> None:
     assert "maxx" not in interpret(going, 200)
 
 
+def test_a_line_that_is_worse_than_a_blind_guess_is_no_line_to_beat() -> None:
+    shown = model([3.4] * 20, [(0, 3.5, 0.01)])
+    assert shown.info is not None
+    overfitted = (*LINES[:2], Baseline("bigram", 3.9))
+    shown.info = dataclasses.replace(shown.info, baselines=overfitted)
+    assert interpret(shown, 200).startswith("Training has begun")
+
+
 def test_learning_by_heart_is_told_with_what_helps() -> None:
     better = [(0, 3.3, 0.01), (100, 2.5, 0.02), (200, 2.4, 0.02)]
     losses = falling(420, 1.0)
@@ -209,7 +218,7 @@ def test_the_sentence_never_takes_more_than_its_width() -> None:
     assert [cell_len(one) for one in forms] == sorted(map(cell_len, forms), reverse=True)
     for width in range(140):
         assert cell_len(interpret(shown, width)) <= width
-    assert interpret(shown, 90).endswith("Made up: “日本日本日本 …”.")  # cut by its cells
+    assert interpret(shown, 90).endswith("Made up: “日本日本日本…”.")  # cut by its cells
 
 
 def test_a_finished_run_says_what_to_try_in_whatever_room_there_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -403,6 +404,19 @@ async def test_the_line_of_keys_names_help_and_the_way_out_in_every_terminal(
     async with playing(size=size) as (app, _):
         keys = app.main.query_one(KeyBar).words
         assert "? help" in keys and "q quit" in keys
+
+
+@pytest.mark.parametrize("heads", [4, 64])
+async def test_all_views_of_each_matrix_are_named_in_a_small_terminal(heads: int) -> None:
+    width = {"model": {"n_embd": 16 * heads // 4, "n_head": heads}}
+    async with playing((80, 24), json.dumps(width)) as (app, pilot):
+        assert app.model.info is not None
+        for matrix in app.model.info.matrices:
+            await seen(pilot, lambda name=matrix.name: name in app.text("#parameters-line"))
+            line = app.text("#parameters-line")
+            assert line.split()[-5:] == ["‹weights›", "grads", "Δ", "m", "v"], line
+            assert cell_len(line) <= app.main.query_one("#parameters-line").size.width
+            await pilot.press("right_square_bracket")
 
 
 LONG = "from step 174 on the losses are not those of microgpt.py, which holds nothing out and so "

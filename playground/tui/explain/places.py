@@ -176,7 +176,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         (r"‹Δ›|(?<= )Δ(?= |$)", "update"),
         (r"‹m›|(?<= )m(?= |$)", "first_moment"),
         (r"‹v›|(?<= )v(?= |$)", "second_moment"),
-        (r"\.", SILENT),
+        (r"\.|\d+ of \d+", SILENT),
     ),
     "parameters-map": _rules(
         (r"(?:rows|cols|r|c) \d+–\d+(?: of |/)\d+|\d+×\d+ in one.*", "sight"),

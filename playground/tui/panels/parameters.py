@@ -196,22 +196,26 @@ class MatrixLine(Words):
         if model.info is None:
             return
         matrix = model.info.matrices[model.matrix]
-        parts: list[str | tuple[str, str]] = [
-            (matrix.name, STRONG),
-            (f" {matrix.rows}×{matrix.columns}", MUTED),
-            "  ",
+        labels = [
+            (f"‹{KIND_LABELS[kind]}›" if kind == model.kind else KIND_LABELS[kind], kind)
+            for kind in model.kinds
         ]
+        shape = f" {matrix.rows}×{matrix.columns}"
+        for shown, gap in ((shape, 2), (shape, 1), ("", 1)):
+            length = len(matrix.name + shown) + sum(gap + len(label) for label, _ in labels)
+            if length <= self.size.width:
+                break
+        else:  # the chosen view alone, and which of how many it is
+            at = model.kinds.index(model.kind)
+            labels = [(f"{labels[at][0]} {at + 1} of {len(labels)}", model.kind)]
+        parts: list[str | tuple[str, str]] = [(matrix.name, STRONG), (shown, MUTED)]
         self._places: list[tuple[int, int, MatrixKind]] = []
         x = Content.assemble(*parts).cell_length
-        for kind in model.kinds:
-            label = KIND_LABELS[kind]
-            chosen = kind == model.kind
-            text = f"‹{label}›" if chosen else f" {label} "
-            if x + len(text) > self.size.width and not chosen:
-                continue
-            parts.append((text, POINTED if chosen else MUTED))
-            self._places.append((x, x + len(text), kind))
-            x += len(text)
+        for label, kind in labels:
+            parts += (" " * gap, (label, POINTED if kind == model.kind else MUTED))
+            x += gap
+            self._places.append((x - 1, x + len(label) + gap - 1, kind))
+            x += len(label)
         self.say(Content.assemble(*parts))
 
     def on_click(self, event: events.Click) -> None:
