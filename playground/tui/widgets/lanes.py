@@ -1,7 +1,8 @@
 """Lanes: thin plots below a chart, over the same x, each with a scale of its own.
 
 A curve in another unit than the chart's goes into a lane: a headline with its name and value, and
-a few lines of curve. With little room, name and curve share one line.
+a few lines of curve. A curve without room for both is told by its name and value alone, in a line
+with others of its kind: a name over the curve would hide it.
 """
 
 from __future__ import annotations
@@ -15,17 +16,17 @@ from playground.tui.widgets.curve import Curve
 from playground.tui.widgets.series import GLYPHS, Role, Series
 from playground.tui.widgets.text import visible
 from playground.tui.widgets.ticks import tick_texts, value_text
-from playground.widths import cell_len
+from playground.widths import cell_len, fit
 
 INK: Role = "accent2"
 TALLEST = 5
 """The most lines of a lane, its headline included."""
 _CHART = 8
 """The fewest lines of the chart above, its legend and its axis included."""
-_SMALL_CHART = 6
-"""The fewest lines of a chart above lanes of one line each."""
+_SMALL_CHART = 7
+"""The fewest lines of a chart above lanes of two lines each."""
 _SHARE = 0.45
-"""The part of the height that all lanes may take together, unless each has one line."""
+"""The part of the height that all lanes may take together, unless each has two lines."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,16 @@ class Lane:
 
 
 def share(lanes: int, height: int) -> tuple[int, int]:
-    """(how many lanes have room below a chart, the lines of each lane).
+    """(how many lanes have room below a chart, the lines of each lane, its headline included).
 
-    height: that of chart and lanes together. A lane of more than one line has a headline. If not
-    all lanes have room, one line is left for the values of the rest.
+    height: that of chart and lanes together. If not all lanes have room, one line is left for the
+    values of the rest.
     """
     for lines in range(TALLEST, 1, -1):
         if lanes * lines <= min(height - _CHART, _SHARE * height):
             return lanes, lines
     spare = max(0, height - _SMALL_CHART)
-    return lanes if lanes <= spare else max(0, spare - 1), 1
+    return lanes if 2 * lanes <= spare else max(0, (spare - 1) // 2), 2
 
 
 def value_of(lane: Lane, cursor: float | None) -> str:
@@ -95,7 +96,7 @@ class LanePlot:
     @property
     def _rows(self) -> int:
         """Lines of curve."""
-        return self.lines - 1 or 1
+        return self.lines - 1
 
     @property
     def texts(self) -> dict[int, str]:
@@ -119,13 +120,7 @@ class LanePlot:
             frame, room, [Series(self.lane.name, self.lane.curve, "line", INK)], (), cursor
         )
         head = self._headline(room, cursor)
-        if self.lines > 1:
-            yield [(" " * (gutter - 1) + "├", "chart--axis"), *head] if gutter else head
-        else:
-            start = 0
-            for text, ink in head[:2]:
-                canvas.write(0, start, text, ink)
-                start += cell_len(text)
+        yield [(" " * (gutter - 1) + "├", "chart--axis"), *head] if gutter else head
         texts = self.texts
         for row in range(self._rows):
             text = texts.get(row, "")
@@ -138,7 +133,8 @@ class LanePlot:
         name, value = visible(self.lane.name), value_of(self.lane, cursor)
         words = f" {name} {value} "
         if cell_len(words) + 3 > width:  # the value matters more than the name
-            words = f" {value} "
+            left = width - cell_len(value) - 6
+            words = f" {fit(name, left)} {value} " if left > 3 else f" {value} "
         rest = max(0, width - cell_len(words) - 1)
         return [
             (GLYPHS["line"], f"chart--{INK}"),
