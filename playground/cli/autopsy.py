@@ -21,6 +21,8 @@ from playground.lab.store.errors import StoreError
 from playground.words import many
 
 _WEIGHT = re.compile(r"([a-z0-9_.]+)\[([0-9]{1,9}),([0-9]{1,9})\]", re.ASCII)
+_NAMED = 5
+"""Held-out texts that are named, of those that got better and of those that got worse."""
 _TEXT = 24
 """Characters of a held-out text that are shown."""
 
@@ -219,7 +221,7 @@ def _held_out(heldout: Mapping[str, Any]) -> Lines:
         f"{heldout['worse']:,} got worse" + (f", {still:,} stayed." if still else ".")
     )
     for words, texts in (("better", heldout["most_better"]), ("worse", heldout["most_worse"])):
-        said = [f"{_cut(one['text'])} {signed(one['delta'])}" for one in texts]
+        said = [f"{_cut(one['text'])} {signed(one['delta'])}" for one in texts[:_NAMED]]
         if said:
             lines += wrapped(f"  most {words}: {', '.join(said)}")
     return lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from textual.widgets import Input, OptionList
 
@@ -126,6 +128,24 @@ async def test_a_text_wider_than_the_screen_is_cut_and_says_so() -> None:
         await seen(pilot, lambda: "▸0" in strip(app))
         line = strip(app).split("\n")[0]
         assert line.endswith("漢…") and line.count("漢") < 40
+
+
+@pytest.mark.parametrize(("size", "beside"), [((80, 24), False), ((200, 60), True)])
+async def test_where_there_is_room_a_row_tells_the_loss_of_its_step(
+    size: tuple[int, int], beside: bool
+) -> None:
+    async with playing(size) as (app, pilot):
+        app.lab.film_texts = ("a" * 15,) * 3
+        await pilot.press("4", "z", "j")
+        for _ in range(11):
+            await pilot.press("s")
+        await seen(pilot, lambda: "▸10" in strip(app))
+        first, *rest = strip(app).split("\n")
+        assert not re.search(r"\d\.\d", first), "before the first step there is no loss"
+        for row, step in zip(rest, (5, 10), strict=True):
+            loss = f"{app.model.ema.value_at(step):.3f}"
+            assert (f" {loss}" in row) is beside
+        assert ("a blind guess" in app.main.query_one("#film-heading", Words).words) is beside
 
 
 async def test_rows_that_wait_and_a_film_that_ended_are_said() -> None:

@@ -33,7 +33,7 @@ from playground.lab.run.training import Training
 
 REMEMBERED = 10
 """Earlier steps that are named in the update of a weight; the rest is one figure."""
-MOVED = 5
+MOVED = 30
 """Held-out texts that are named, of those that got better and of those that got worse."""
 _LONGEST = 200
 """Characters of a held-out text that are sent."""

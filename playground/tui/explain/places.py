@@ -235,6 +235,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "film-sheet": _rules(
         (r"^▸", "film here"),
         (r"^.? *[\d,]+(?=  |$)", "film step"),
+        (r"(?<=    )\d+\.\d+(?: [█▏▎▍▌▋▊▉]+)?(?= *$)", "film loss"),
         (r"·(?= |$)", "end"),
         (r"…(?= |$)", "cut"),
         (r"\S+(?: \S+)*", "sample"),

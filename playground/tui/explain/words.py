@@ -327,6 +327,8 @@ _OF_SAMPLING = {
         "So only the model makes a difference."),
     "film step": Word("150", "The row was written after so many steps; 0 is the start.",
         "Rows are 5 steps apart, then 50, 500, 5,000."),
+    "film loss": Word("2.503 ███", "The average loss of training after this step.",
+        "The bar: how far it is below a blind guess."),
     "film here": Word("▸", "The row where the run stands; the rows after it are dim."),
     "trouble": Word("! a prompt", "Why there are no chances now, and what to do."),
 }  # fmt: skip

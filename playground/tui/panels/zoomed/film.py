@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from playground.lab.protocol.film import FilmRow, next_row
 from playground.tui.model import PlaygroundModel
 from playground.tui.panels.zoomed.reading import Reading
 from playground.tui.styles import CAUTION, MUTED
+from playground.tui.widgets.bars import bar_cells
 from playground.tui.widgets.sheet import Line, Sheet
 from playground.tui.widgets.static_text import Words
 from playground.tui.widgets.text import fit, visible
@@ -23,6 +25,11 @@ from playground.words import many
 GAP = 2
 """Cells between two columns."""
 HEADING = "what the model wrote after so many steps: no prompt, the same dice"
+AVERAGES = "bars: how far the loss is below a blind guess"
+LEAST, MOST = 12, 80
+"""Cells of the bar of a loss."""
+NUMBER = 5
+"""Cells of its number."""
 
 
 class FilmRows(Reading):
@@ -51,7 +58,14 @@ class FilmRows(Reading):
         self._marked = marked
         self.call_after_refresh(self._reveal)
 
+    def on_mount(self) -> None:
+        # New rows have a place only after a layout, which may come after the next refresh.
+        self.watch(self, "virtual_size", self._laid_out, init=False)
+
     def on_resize(self) -> None:
+        self._laid_out()
+
+    def _laid_out(self) -> None:
         self.call_after_refresh(self._reveal)
 
     def _reveal(self) -> None:
@@ -90,7 +104,11 @@ class FilmStrip(Vertical):
         columns = _columns(film, width)
         self.query_one("#film-heading", Words).say(self._heading(model, film, columns, width))
         here = max((row.step for row in film if row.step <= model.step), default=None)
-        lines = [_line(row, columns, model.step, row.step == here, width) for row in film]
+        lines = [
+            _line(row, columns, model.step, row.step == here, width)
+            + _loss(model, row.step, columns.bar)
+            for row in film
+        ]
         marked = next((at for at, row in enumerate(film) if row.step == here), len(lines))
         rows.show_rows(lines, marked)
 
@@ -99,6 +117,8 @@ class FilmStrip(Vertical):
     ) -> Content:
         """What the rows are, and what a person should know of them."""
         said = [HEADING]
+        if columns.bar:
+            said.append(AVERAGES)
         whole = max((len(row.texts) for row in film), default=0)
         if len(columns.texts) < whole:
             said.append(f"{len(columns.texts)} of {whole} texts fit here")
@@ -117,8 +137,12 @@ class FilmStrip(Vertical):
 class _Columns:
     """How wide the step is, and each of the texts that there is room for."""
 
-    def __init__(self, step: int, texts: Sequence[int]) -> None:
+    def __init__(self, step: int, texts: Sequence[int], left: int) -> None:
+        """left: the cells that are left of a line."""
         self.step, self.texts = step, texts
+        bar = min(MOST, left - 2 * GAP - NUMBER - 1)
+        self.bar = bar if bar >= LEAST and texts else 0
+        """Cells of the bar of a loss; 0 for none."""
 
 
 def _columns(film: Sequence[FilmRow], width: int) -> _Columns:
@@ -135,7 +159,25 @@ def _columns(film: Sequence[FilmRow], width: int) -> _Columns:
         if texts and wanted > left:
             break
         texts.append(max(1, min(wanted, left)))
-    return _Columns(step, texts)
+    return _Columns(step, texts, room - sum(texts) - GAP * len(texts))
+
+
+def _loss(model: PlaygroundModel, step: int, bar: int) -> Line:
+    """The average loss after a step, and a bar for how far it is below a blind guess, which is the
+    whole bar at a loss of 0; nothing where the loss is not known."""
+    known = model.ema.xs
+    if not bar or model.info is None or not known or not known[0] <= step <= known[-1]:
+        return []
+    value = model.ema.value_at(step)
+    if value is None or not math.isfinite(value):
+        return []
+    cells = bar_cells(1 - value / math.log(max(2, model.info.vocab_size)), bar)
+    faint = step > model.step
+    number = f"{value:.3f}"[:NUMBER]
+    return [
+        (" " * 2 * GAP + f"{number} ", "faint" if faint else "muted"),
+        (cells, "faint" if faint else "plus"),
+    ]
 
 
 def _line(row: FilmRow, columns: _Columns, now: int, here: bool, width: int) -> Line:
@@ -149,9 +191,14 @@ def _line(row: FilmRow, columns: _Columns, now: int, here: bool, width: int) -> 
     ]
     if row.note:
         room = width - 1 - columns.step - GAP
+        room -= columns.bar and columns.bar + 2 * GAP + NUMBER + 1
         note = "caution" if ink == "text" else ink
         return [*line, (" " * GAP + fit(visible(row.note), room), note)]
-    for text, size in zip(row.texts, columns.texts, strict=False):
+    for place, size in enumerate(columns.texts):
+        if place >= len(row.texts):
+            line.append((" " * (GAP + size), "text"))
+            continue
+        text = row.texts[place]
         words = visible(text.text)
         length = cell_len(words)
         line.append((" " * GAP, "text"))

@@ -34,6 +34,8 @@ NUMBERED = 7
 NARROWEST = 3
 BARS = 22
 """Columns for the way of one token, at least."""
+_GAP, _LEAST, _NUMBER = 3, 12, 6
+"""Columns between two ways beside each other, and of the bar and the number of a way."""
 _HEAD = re.compile("layer ([0-9]+) head ([0-9]+)", re.ASCII)
 
 
@@ -111,6 +113,57 @@ class DepthView(ViewPage):
         if any(hidden):
             page.add((", ".join(one for one in hidden if one), "caution"))
         self._read_out(page, inside, reading, chosen, at)
+        self._ways(page, inside, reading, chosen, at, pinned)
+
+    def _ways(
+        self, page: Page, inside: Inside, reading: DepthReading, chosen: int, at: int, pinned: bool
+    ) -> None:
+        """The way through the depth at each position, side by side, where there is room below."""
+        stages, count = reading.stages, len(reading.cells[0])
+        label = min(max(map(len, stages)) + 2, 20)
+        rows = (page.room - 2) // (len(stages) + 2)
+        most = (page.width + _GAP) // (label + _LEAST + _NUMBER + _GAP)
+        if rows < 1 or most < 2:
+            return
+        across = min(most, -(-count // rows))
+        shown = min(count, rows * across)
+        first = min(max(0, at - shown // 2), count - shown)
+        page.blank()
+        what = f"{quoted(reading.token)}, pinned," if pinned else "what comes next"
+        hidden = part_words(shown, first + reading.first, len(inside.positions), "positions")
+        page.add(
+            (f"the way of {what} at each position", "muted"),
+            (f"   {hidden}" if hidden else "", "caution"),
+        )
+        width = (page.width + _GAP) // across - _GAP
+        for start in range(first, first + shown, across):
+            parts = []
+            for p in range(start, min(start + across, first + shown)):
+                part = page.part(width, len(stages) + 1)
+                self._way(part, inside, reading, label, p, (chosen, at), pinned)
+                parts.append(part)
+            page.beside(parts, _GAP)
+            page.blank()
+
+    def _way(
+        self, page: Page, inside: Inside, reading: DepthReading, label: int, p: int,
+        cursor: tuple[int, int], pinned: bool,
+    ) -> None:  # fmt: skip
+        read = inside.positions[reading.first + p]
+        towards = reading.token if pinned else read.target
+        title = f" {reading.first + p}: {quoted(read.token)} → {quoted(towards)}"
+        page.hit(0, page.width, ("stage", cursor[0], reading.first + p))
+        page.add((fit(title, page.width), "pointed" if p == cursor[1] else "strong"))
+        for row, stage in enumerate(reading.stages):
+            one = reading.cells[row][p]
+            part = one.followed if pinned else one.target_probability
+            here: Ink = "pointed" if (row, p) == cursor else "muted"
+            page.add(
+                (fit(f" {stage}", label), here),
+                *page.bar(part, page.width - label - _NUMBER),
+                (f"{num(part, 3):>{_NUMBER}}", here),
+                what=("stage", row, reading.first + p),
+            )
 
     def _read_out(
         self, page: Page, inside: Inside, reading: DepthReading, chosen: int, at: int

@@ -70,6 +70,8 @@ def test_it_says_what_the_step_did_to_its_text_and_to_the_held_out_ones() -> Non
     assert ("within the noise" in words) == (abs(held.delta) < 2 * held.error)
     assert f"gradient check of vector {reading.check.ratio:.6f}" in words
     assert reading.most_better[0].text in words
+    tall = Bench(200, 50).words()
+    assert all(one.text in tall for one in reading.most_better[:20]), "as many as have room"
 
 
 def test_a_row_of_the_table_says_how_far_a_matrix_went_and_who_moved_it() -> None:

@@ -321,6 +321,20 @@ def test_a_pinned_token_is_followed_through_the_depth() -> None:
     assert "pinned" not in inside.words()
 
 
+def test_a_large_screen_has_room_for_the_way_at_each_position() -> None:
+    inside = Bench((200, 60))
+    inside.press("3")
+    it = anatomy()
+    found = [lens(it, stage.x) for stage in stages(it)]
+    blocks = inside.words().split("the way of what comes next at each position")[1]
+    for at, target in enumerate(it.targets):
+        assert f" {at}: " in blocks and f"→ ‘{SYMBOLS[target]}’" in blocks
+    last = [float(one) for one in re.findall(r"layer 0 mlp[^\d\n]+(\d\.\d{3})", blocks)]
+    assert last == pytest.approx(
+        [found[-1][at][target] for at, target in enumerate(it.targets)], abs=0.0006
+    )
+
+
 def test_credit_lists_the_exact_parts_and_they_add_up_to_the_logit() -> None:
     inside = Bench((120, 60))
     inside.press("4")
