@@ -16,6 +16,7 @@ from textual.widgets.directory_tree import DirEntry
 from textual.widgets.tree import TreeNode
 
 from playground.tui.widgets.text import visible
+from playground.widths import cell_len
 
 MOST = 5_000
 """The most entries that are listed of a folder; a typed path reaches the others."""
@@ -62,10 +63,22 @@ class FileTree(DirectoryTree):
         return Text(visible(label if isinstance(label, str) else label.plain), no_wrap=True)
 
     def render_label(self, node: TreeNode[DirEntry], base_style: Style, style: Style) -> Text:
+        depth = 0
+        above = node.parent
+        while above is not None:
+            depth, above = depth + 1, above.parent
+        room = max(
+            8, self.size.width - self.guide_depth * depth - bool(self.show_vertical_scrollbar)
+        )
         if node is not self.root or node.data is None:
-            return super().render_label(node, base_style, style)
+            label = super().render_label(node, base_style, style)
+            label.truncate(room, overflow="ellipsis")
+            return label
         prefix = self.ICON_NODE_EXPANDED if node.is_expanded else self.ICON_NODE
         folder = visible(str(node.data.path.absolute()))  # the root shows its whole path
+        room -= len(prefix)
+        while cell_len(folder) > room:  # its end tells more than its beginning
+            folder = f"…{folder.removeprefix('…')[1:]}"
         return Text.assemble((prefix, base_style + Style(meta={"toggle": True})), (folder, style))
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:

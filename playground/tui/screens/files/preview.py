@@ -15,7 +15,8 @@ HEAD = 64 * 1024
 """The most bytes that are read of a file."""
 TOO_LARGE = 256 * texts.MIB
 """Bytes beyond which `read_text` refuses a file."""
-SHOWN = 5
+SHOWN = 40
+"""The most documents of a preview."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,10 +32,15 @@ from playground.tui.screens.pick.picker import ContributionPicker
 from playground.tui.screens.settings.cost import milliseconds, text_cost
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.slider import Slider
-from playground.tui.widgets.text import visible
+from playground.tui.widgets.text import fit, visible
+from playground.widths import cell_len
 
 AS_SET = "as set"
 """The recipe that is none: what the person set by hand."""
+FEWEST = 5
+"""Documents that are shown in a small terminal."""
+ABOVE = 18
+"""Lines of the right column above the documents."""
 BEYOND = "$foreground 38%"
 """The style of what lies beyond the context."""
 
@@ -66,6 +71,7 @@ class DatasetScreen(ContributionPicker):
     ]  # fmt: skip
     DEFAULT_CSS = """
     DatasetScreen {
+        &.-high #dialog { max-width: 160; max-height: 100%; }
         &.-low #dialog-foot { margin: 0; }
         #dataset-path-line { height: 1; margin: 0 0 1 0; }
         #dataset-path-label { width: auto; margin: 0 2 0 0; }
@@ -76,8 +82,8 @@ class DatasetScreen(ContributionPicker):
         #dataset-refused { margin: 0 0 1 0; }
         #dataset-recipe, #dataset-context { margin: 1 0 0 0; }
         &.-low #dataset-recipe, &.-low #dataset-context { margin: 0; }
-        &.-low #dataset-documents { margin: 0; }
-        #dataset-documents {
+        &.-low #dataset-first { margin: 0; }
+        #dataset-first {
             height: auto;
             margin: 1 0 0 0;
             padding: 0 1;
@@ -141,7 +147,7 @@ class DatasetScreen(ContributionPicker):
         )  # fmt: skip
         context.tooltip = "The most tokens the model looks at; documents are cut to it"
         yield context
-        yield Line(id="dataset-documents")
+        yield Line(id="dataset-first")
 
     @property
     def text_file(self) -> Entry | None:
@@ -227,10 +233,10 @@ class DatasetScreen(ContributionPicker):
             )
             return
         self.workers.cancel_group(self, "preview")
-        self.query_one("#dataset-documents", Line).say("")
         self._offer_nothing()
         info = self.model.info
         present = entry == self._find(self.present.get("name", ""))
+        self.query_one("#dataset-first", Line).say(self._in_the_run() if present else "")
         self.query_one("#dataset-preview", Line).say(
             Content.assemble(
                 (f"In the open run: {info.documents:,} documents\n", MUTED),
@@ -240,10 +246,28 @@ class DatasetScreen(ContributionPicker):
             else ""
         )
 
+    @property
+    def _room(self) -> int:
+        """How many documents there is room for."""
+        return max(FEWEST, self.query_one("#picker-right").size.height - ABOVE)
+
+    def _in_the_run(self) -> Content | str:
+        """The documents that the open run learns from now, each with its place; "" if there is
+        room for few of them: they stand behind the dialog, too."""
+        document = self.model.frame.document if self.model.frame else None
+        if document is None or self._room <= FEWEST:
+            return ""
+        present = "".join(document.tokens if document.beyond else document.tokens[:-1])
+        texts = [present.replace("␠", " ").replace("◌", ""), *document.after][: self._room]
+        return Content("\n").join(
+            Content.assemble((f"{document.position + 1 + place:>7,} ", MUTED), visible(text[:400]))
+            for place, text in enumerate(texts)
+        )
+
     async def _look(self, typed: str, options: dict[str, KnobValue]) -> None:
         words, documents = (
             self.query_one("#dataset-preview", Line),
-            self.query_one("#dataset-documents", Line),
+            self.query_one("#dataset-first", Line),
         )
         if not typed.strip():
             words.say(Content.styled("Type a path above, or choose a file on the left.", MUTED))
@@ -266,12 +290,13 @@ class DatasetScreen(ContributionPicker):
             documents.say("")
             self._judge(typed, problem.title)
             return
-        words.say(_describe(path, preview, split, block_size))
+        width = max(20, self.query_one("#picker-right").size.width - 2)
+        words.say(_describe(path, preview, split, block_size, width))
         seen = block_size if self._by_character else 400
         documents.say(
             Content("\n").join(
                 Content.assemble(visible(text[:seen]), (visible(text[seen:400]), BEYOND))
-                for text in preview.documents
+                for text in preview.documents[: self._room]
             )
         )
         self._offer(preview)
@@ -347,7 +372,7 @@ class DatasetScreen(ContributionPicker):
     async def _look_at_saved(self, path: Path) -> None:
         """Say what a saved model or run is, or why it cannot be opened."""
         typed, words = self._path, self.query_one("#dataset-preview", Line)
-        self.query_one("#dataset-documents", Line).say("")
+        self.query_one("#dataset-first", Line).say("")
         self._offer_nothing()
         self._saved = None
         if not await asyncio.to_thread(path.is_file):
@@ -410,14 +435,15 @@ def _shown(message: str) -> str:
     return "\n".join(visible(line) for line in message.split("\n"))
 
 
-def _describe(path: Path, preview: TextPreview, split: str, block_size: int) -> Content:
-    """The size of a file, the number of documents, and a warning if there is one."""
+def _describe(path: Path, preview: TextPreview, split: str, block_size: int, width: int) -> Content:
+    """The size of a file, the number of documents, and a warning if there is one. width: cells of
+    a line; what is counted stands below a name that leaves no room beside it."""
     what = split if preview.estimate != 1 else split[:-1]
     about = "" if preview.whole else "about "
-    parts: list[Content | tuple[str, str] | str] = [
-        (visible(path.name), "bold"),
-        (f"   {_bytes(preview.size)}, {about}{preview.estimate:,} {what}", MUTED),
-    ]
+    counted = f"{_bytes(preview.size)}, {about}{preview.estimate:,} {what}"
+    name = fit(visible(path.name), width).rstrip()
+    gap = "   " if cell_len(name) + 3 + len(counted) <= width else "\n"
+    parts: list[Content | tuple[str, str] | str] = [(name, "bold"), gap, (counted, MUTED)]
     if preview.endless:
         text = f"one {split[:-1]} fills all of the first 64 KB; split it into windows"
         parts += ["\n", warning(text)]

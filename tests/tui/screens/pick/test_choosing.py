@@ -85,7 +85,7 @@ async def test_a_typed_path_is_previewed_and_opened(
         await pilot.press(*"my.txt")
         await pilot.pause()
         await previewed(pilot, "my.txt   15 bytes, 3 lines")
-        assert said(app, "#dataset-documents") == "one\ntwo\nthree"
+        assert said(app, "#dataset-first") == "one\ntwo\nthree"
         await pilot.press("enter")
     assert app.answer == {"name": "text-file", "options": {"path": str(folder / "my.txt")}}
 
@@ -424,6 +424,32 @@ async def test_a_click_on_an_option_that_has_just_gone_chooses_nothing() -> None
 # ---------------------------------------------------------------- what a text needs
 
 
+@pytest.mark.parametrize(("size", "shown"), [((80, 24), 5), ((200, 60), 15)])
+async def test_as_many_documents_are_shown_as_have_room(
+    model: PlaygroundModel,
+    host: Callable[..., Any],
+    folder: Path,
+    size: tuple[int, int],
+    shown: int,
+) -> None:
+    name = "a-file-whose-name-takes-more-than-the-columns-of-a-small-terminal.txt"
+    (folder / name).write_text("".join(f"name {at}\n" for at in range(60)))
+    screen = DatasetScreen(model)
+    app = host(screen)
+    async with app.run_test(size=size) as pilot:
+        screen.query_one(PathInput).value = name
+        await previewed(pilot, "60 lines")
+        documents = screen.query_one("#dataset-first", Line)
+        assert len(documents.words.split("\n")) >= shown
+        about = said(app, "#dataset-preview").split("\n")[0]
+        assert about.startswith(name) or about.endswith("…"), "cut, and said so"
+        await pilot.pause()
+        assert documents.size.height == len(documents.words.split("\n"))
+        tree = screen.query_one(FileTree)
+        lines = [tree.render_line(y).text.rstrip() for y in range(3)]
+        assert name in lines[1] or lines[1].endswith("…"), "cut, and said so"
+
+
 async def test_a_recipe_sets_split_and_context_and_the_preview_dims_what_is_not_seen(
     model: PlaygroundModel, host: Callable[..., Any], folder: Path
 ) -> None:
@@ -433,7 +459,7 @@ async def test_a_recipe_sets_split_and_context_and_the_preview_dims_what_is_not_
     async with app.run_test(size=(120, 40)) as pilot:
         screen.query_one(PathInput).value = "people.txt"
         await previewed(pilot, "beyond the first 16 characters")
-        shown = screen.query_one("#dataset-documents", Line).content
+        shown = screen.query_one("#dataset-first", Line).content
         assert isinstance(shown, Content)
         first = shown.spans[0]
         assert shown.plain[first.start : first.end] == " lopez"
