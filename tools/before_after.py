@@ -37,6 +37,8 @@ SETTLE = 1.5
 """Seconds without a change after which the screen is taken for drawn."""
 AT_LAST = 12.0
 """Seconds after which the picture is taken in any case: a run that trains changes it for ever."""
+PAINTED = 0.02
+"""Seconds without a change after which a terminal has taken what was painted at once."""
 BETWEEN = 0.25
 """Seconds between two keys."""
 AFTER_ESCAPE = 1.0
@@ -53,8 +55,10 @@ LINES = (
     "the sea is wide\nthe night is long\n\nand all the ships are gone\nto where the winds belong\n"
 )
 PEOPLE = "Anna Magdalena Bach\nWolfgang Amadeus Mozart\nLudwig van Beethoven\nClara Schumann\n"
-FILES = {"poem.txt": LINES * 40, "people.txt": PEOPLE * 60}
-"""The files in the folder where the playground starts."""
+TORN = "the sea is wide\n" * 6000 + "\udcff"
+FILES = {"poem.txt": LINES * 40, "people.txt": PEOPLE * 60, "torn.txt": TORN}
+"""The files in the folder where the playground starts. The last one is no text beyond the part
+that is read before it is opened."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ class Scene:
     """Keys that show one change.
 
     A key is one of tmux's names; "type TEXT" types, "wait TEXT" waits for a text on the screen,
-    "pause N" waits N seconds, "size CxR" gives the window another size, "quick" takes the picture
-    at once, "again WORDS" starts the program once more, and "shell WORDS" runs a command of it.
+    "pause N" waits N seconds, "resize CxR" gives the window another size and takes the picture of
+    the first that the program paints in it, "again WORDS" starts the program once more, and "shell WORDS" runs a command of it.
     """
 
     item: str
@@ -120,8 +124,8 @@ SCENES = (
           "the text beyond the context is dim; the context length; recipes with their cost",
           ("Escape", "d", "pause 1", "type people.txt")),
     Scene("4", "A failed open",
-          "the dialog stays, with what was typed",
-          ("Escape", "d", "pause 1", "type nowhere.txt", "Enter")),
+          "the dialog stays, with what was typed and with why it could not be opened",
+          ("Escape", "d", "pause 1", "type torn.txt", "pause 1", "Enter", "pause 3")),
     Scene("5", "Zoomed: the data set",
           "the last documents as tiles by surprise",
           ("Escape", *["s"] * 12, "1", "z")),
@@ -135,7 +139,8 @@ SCENES = (
           ("Escape", *["s"] * 5, "g", "4", "z")),
     Scene("5", "The film strip",
           "the same prompt and dice every so many steps, from gibberish to names",
-          ("Escape", *FINISH, "4", "z", "j")),
+          ("Escape", *FINISH, "4", "z", "j", "pause 1", "Home"),
+          ("Escape", *FINISH, "4", "z")),
     Scene("6", "The command that makes a run again",
           "leaving says what was kept, and a command prints how to make the run again",
           ("Escape", "s", "s", "wait 2/1,000", "q", "wait LEFT", "shell runs command 1")),
@@ -166,11 +171,11 @@ SCENES = (
           "the notice lies over the parameters, and not over the samples",
           ("Escape", *["s"] * 3, "g", "C-s", "pause 1", "Enter", "pause 1")),
     Scene("defect", "Another size of the window",
-          "a moment after the change the whole layout is that of the new size",
-          ("Escape", "s", "s", "size 200x60", "quick")),
+          "the first that is painted is the whole layout of the new size, and no part of it",
+          ("Escape", "s", "s", "pause 1", "resize 200x60")),
     Scene("defect", "One sign for a space, one for a new line",
-          "tiles, vocabulary and candidates have the same signs",
-          ("Escape", *["s"] * 3, "1", "pause 1"), args="poem.txt --split windows"),
+          "a new line is ⏎ in the documents, too, as in tiles and vocabulary; before, it was ↵",
+          ("Escape", "s", "s", "1", "z", "pause 1"), args="poem.txt --split windows"),
 )  # fmt: skip
 
 
@@ -183,12 +188,13 @@ class Player:
         self._size, self._home, self._folder = size, home, home / "texts"
         self._folder.mkdir()
         for name, text in FILES.items():
-            (self._folder / name).write_text(text, encoding="utf-8")
+            (self._folder / name).write_bytes(text.encode("utf-8", "surrogateescape"))
         kinds = ("data", "config", "cache", "state")
         self._env = {f"XDG_{kind.upper()}_HOME": str(home / kind) for kind in kinds}
         self._env |= {"HOME": str(home), "COLORTERM": "truecolor"}
         self._title = False
-        self._quick = False
+        self._taken: str | None = None
+        """The picture, if a key has taken it."""
 
     def _tmux(self, *words: str) -> str:
         return subprocess.run(
@@ -209,8 +215,9 @@ class Player:
             self._start(scene.args)
             for key in keys:
                 self._play(key)
-            if not self._quick:
-                self._rest()
+            if self._taken is not None:
+                return self._taken
+            self._rest()
             drawn = self._tmux("capture-pane", "-e", "-p")
             if self._title:
                 drawn += "\ntitle: " + self._tmux("display-message", "-p", "#{pane_title}")
@@ -258,13 +265,8 @@ class Player:
             self._wait(rest)
         elif what == "pause":
             time.sleep(float(rest))
-        elif what == "size":
-            columns, _, rows = rest.partition("x")
-            self._tmux("resize-window", "-x", columns, "-y", rows)
-            self._size = (int(columns), int(rows))
-            time.sleep(BETWEEN)
-        elif what == "quick":
-            self._quick = True
+        elif what == "resize":
+            self._resize(*rest.split("x"))
         elif what == "title":
             self._title = True
         elif what == "again":
@@ -276,6 +278,20 @@ class Player:
         else:
             self._tmux("send-keys", key)
         time.sleep(AFTER_ESCAPE if key == "Escape" else BETWEEN)
+
+    def _resize(self, columns: str, rows: str) -> None:
+        """Give the window another size, and take the picture of what is painted first in it."""
+        self._tmux("resize-window", "-x", columns, "-y", rows)
+        self._size = (int(columns), int(rows))
+        time.sleep(PAINTED)
+        left = before = self._tmux("capture-pane", "-e", "-p")  # what tmux makes of the old picture
+        end = time.monotonic() + AT_LAST
+        while time.monotonic() < end:
+            time.sleep(PAINTED)
+            self._taken = self._tmux("capture-pane", "-e", "-p")
+            if left != self._taken == before:  # the terminal has taken all of it
+                return
+            before = self._taken
 
     @property
     def size(self) -> tuple[int, int]:

@@ -172,11 +172,10 @@ def _loss(model: PlaygroundModel, step: int, bar: int) -> Line:
     if value is None or not math.isfinite(value):
         return []
     cells = bar_cells(1 - value / math.log(max(2, model.info.vocab_size)), bar)
-    faint = step > model.step
     number = f"{value:.3f}"[:NUMBER]
     return [
-        (" " * 2 * GAP + f"{number} ", "faint" if faint else "muted"),
-        (cells, "faint" if faint else "plus"),
+        (" " * 2 * GAP + f"{number} ", "faint" if step > model.step else "muted"),
+        (cells, "faint"),
     ]
 
 
