@@ -67,7 +67,8 @@ class Scene:
 
     A key is one of tmux's names; "type TEXT" types, "wait TEXT" waits for a text on the screen,
     "pause N" waits N seconds, "resize CxR" gives the window another size and takes the picture of
-    the first that the program paints in it, "again WORDS" starts the program once more, and "shell WORDS" runs a command of it.
+    the first that the program paints in it, "again WORDS" starts the program once more, and "shell
+    WORDS" runs a command of it.
     """
 
     item: str
