@@ -73,9 +73,13 @@ def test_time_runs_both_ways_and_an_edit_in_the_past_branches_off(
     mouse(terminal, "release", middle, y)
 
     def arrived(screen: str) -> bool:
-        line = timeline(screen)[1]
+        # The handle follows the mouse at once and the run comes after it, so that the handle alone
+        # does not say where the run is: the run is there when its step has the handle's column.
+        line, step = timeline(screen)[1], step_of(screen)
         there = line.index("●") == middle and "○" not in line
-        return there and f" {step_of(screen)} of 200 recorded" in screen
+        dots = 2 * (handle - start + 1)  # two to a column, from step 0 to step 200
+        column = start + int(step / 200 * (dots - 1) + 0.5) // 2
+        return there and column == middle and f" {step} of 200 recorded" in screen
 
     at = step_of(terminal.wait_for(arrived))
     assert 60 < at < 140
