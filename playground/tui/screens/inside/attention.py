@@ -122,7 +122,8 @@ class AttentionView(ViewPage):
         if reading.measure == "push":
             line.append((f" of {quoted(reading.token)}", "strong"))
         if inside.shape.n_layer > 1:
-            line.append((f"   layer {inside.look.layer} of {inside.shape.n_layer}", "muted"))
+            last = inside.shape.n_layer - 1  # layers and heads count from 0, as in `layer0.attn_wq`
+            line.append((f"   layer {inside.look.layer} of 0–{last}", "muted"))
         signed = reading.measure == "push"
         ends = (f"-{num(scale)}", f"+{num(scale)}") if signed else ("0", num(scale))
         legend: Line = [(f"   {ends[0]} ", "muted")]

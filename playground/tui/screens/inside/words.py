@@ -73,7 +73,7 @@ HELP: dict[View, str] = {
         "mask is needed: the model reads one position after the other, as when it writes, and "
         "keeps the keys and values of the ones before; a later position does not exist yet when "
         "a position is read. Position 0 has nothing but itself to read, so its weight is 1.000 "
-        "in every head."
+        "in every head. Heads and layers count from 0, as in the names of the matrices."
     ),
     "depth": (
         "The logit lens. microgpt has no norm before lm_head, so lm_head can be applied to the "

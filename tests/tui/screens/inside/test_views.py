@@ -487,7 +487,7 @@ def test_a_line_leads_to_the_number_that_it_made_and_on_to_a_weight() -> None:
 def test_layer_and_head_are_chosen_in_a_larger_model() -> None:
     inside = Bench((80, 24), steps=0, n_layer=2, n_head=8)
     inside.press("2", "right_square_bracket", *["full_stop"] * 7)
-    assert "layer 1 of 2" in inside.words()
+    assert "layer 1 of 0–1" in inside.words()
     assert "▸head 7" in inside.words()
     inside.press("full_stop")
     assert "▸head 0" in inside.words()
