@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from textual.command import CommandList
 
 from playground.tui.screens.pick.lists import PickList
 from playground.tui.themes import DARK, LIGHT, choose_theme
@@ -59,3 +60,8 @@ async def test_without_colours_the_focus_and_the_choice_have_signs_of_their_own(
         await seen(pilot, lambda: choice.has_focus)
         style = choice.get_component_styles("option-list--option-highlighted").text_style
         assert style.underline and style.bold
+        await pilot.press("escape", "ctrl+p")
+        await seen(pilot, lambda: app.screen.query(CommandList))
+        found = app.screen.query_one(CommandList)
+        style = found.get_component_styles("option-list--option-highlighted").text_style
+        assert style.underline and style.bold, "though the field has the focus"

@@ -7,7 +7,9 @@ that fails is replaced by a notice.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -83,7 +85,11 @@ def _notice(trouble: Failure, name: str) -> Content:
 class PanelLines(LineWidget, can_focus=True):
     """Lines of plain text, each cut to the width."""
 
-    DEFAULT_CSS = "PanelLines { height: 1fr; }"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"panel--blocks"}
+    DEFAULT_CSS = """
+    PanelLines { height: 1fr; }
+    PanelLines > .panel--blocks { color: $foreground 60%; }
+    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -96,15 +102,21 @@ class PanelLines(LineWidget, can_focus=True):
             self.changed()
 
     def paint(self, width: int, height: int) -> Sequence[Strip]:
-        ink = self.ink()
-        shown = (cut(line, width) for line in self._texts[:height])
-        strips = [strip_of([(line, ink)], width, ink) for line in shown]
+        ink, quiet = self.ink(), self.ink("panel--blocks")
+        strips = []
+        for text in self._texts[:height]:  # blocks, which are large, are drawn less bright
+            pieces = _BLOCKS.split(cut(text, width))
+            runs = [(one, quiet if place % 2 else ink) for place, one in enumerate(pieces) if one]
+            strips.append(strip_of(runs, width, ink))
         return strips + [Strip.blank(width, ink)] * (height - len(strips))
 
     @property
     def text(self) -> str:
         """All lines, as plain text."""
         return "\n".join(visible(line) for line in self._texts)
+
+
+_BLOCKS = re.compile("([\u2581-\u258f\u2594]+)")
 
 
 def cut(line: str, width: int) -> str:

@@ -156,7 +156,12 @@ def grouped(bindings: Sequence[Binding]) -> tuple[Group, ...]:
 
 
 def halves(groups: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Group, ...]]:
-    """The groups in two columns, in their order, as equal in height as possible."""
+    """The groups in two columns, in their order, as equal in height as possible; the rows of a
+    single group in two."""
+    if len(groups) == 1:
+        ((title, rows),) = groups
+        half = -(-len(rows) // 2)
+        return ((title, rows[:half]),), (("", rows[half:]),)
 
     def height(part: Sequence[Group]) -> int:
         return sum(len(rows) + 2 for _, rows in part)

@@ -504,7 +504,8 @@ class Chart(LineWidget, can_focus=True):
                 value = None if at is None else one.curve.value_at(at)
                 if at is not None:
                     words.append("–" if value is None else value_text(value))
-                glyph = (one.sign or GLYPHS[one.kind], self.ink(f"chart--{one.role}"))
+                told = not one.sign or one.name.split(" ")[0] == one.sign  # the name has the sign
+                glyph = (GLYPHS[one.kind] if told else one.sign, self.ink(f"chart--{one.role}"))
                 items.append((glyph, (" " + " ".join(words) if words else "", quiet)))
             length = sum(1 + cell_len(text) + 2 for _, (text, _) in items) - 2
             if length <= width - 1:

@@ -105,6 +105,8 @@ def test_the_two_columns_of_help_are_balanced() -> None:
     first, second = halves([("A", (row,) * 6), ("B", (row,) * 2), ("C", (row,) * 4)])
     assert [title for title, _ in first] == ["A"]
     assert [title for title, _ in second] == ["B", "C"]
+    one, other = halves([("Here", (row,) * 5)])
+    assert [len(rows) for _, rows in (*one, *other)] == [3, 2], "no column is empty"
 
 
 # ---------------------------------------------------------------- plugins

@@ -134,7 +134,7 @@ class StepView(ViewPage):
         page.beside(parts)
 
     def _text(self, page: Page, one: HeldOutText, top: float) -> Line:
-        bar = max(8, min(40, page.width // 3))
+        bar = max(8, min(24, page.width // 4))
         ink: Ink = "minus" if one.delta < 0 else "plus"
         return [
             (fit(" " + (visible(one.text, spaces=True) or "∅"), page.width - bar - 11), "text"),

@@ -43,6 +43,7 @@ class PickList(OptionList):
             color: $foreground;
             text-style: none;
         }
+        &:nocolor > .option-list--option-highlighted { text-style: bold; }
         &:nocolor:focus > .option-list--option-highlighted { text-style: bold underline; }
         & > .option-list--option-disabled { color: $text-muted; }
         &:ansi > .option-list--option-highlighted {

@@ -61,8 +61,8 @@ class Traces:
         one, other = self._raw if raw else self._smooth
         words = "" if raw else " average"
         return [
-            Series(f"A{words}", one, "line", "ema"),
-            Series(f"B{words}", other, "dashed", "val"),
+            Series(f"A{words}", one, "line", "ema", "A"),
+            Series(f"B{words}", other, "dashed", "val", "B"),
             Series("A held out", self._held[0], "points", "ema"),
             Series("B held out", self._held[1], "hollow", "val"),
         ]

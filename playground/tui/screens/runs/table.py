@@ -147,7 +147,8 @@ class Table:
             case "id":
                 return Cell(str(row.id), "quiet")
             case "name":
-                name = self.told(key) or "–"
+                unlike = self._unlike[key]
+                name = row.name or (f"({unlike})" if unlike else "–")
                 text = f"{self.overview.drawn.get(key, '')}{name}"
                 return Cell(text, "strong" if row.name else "quiet")
             case "dataset":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 ABOUT = (
     "Runs",
-    "Every run that was trained here is kept by itself. A run without a name is told in grey by "
-    "what is unlike in it, as lr 0.02 or seed 7, and a fork stands below (└) the run that it was "
+    "Every run that was trained here is kept by itself. A run without a name is told by what is "
+    "unlike in it, as (lr 0.02) or (seed 7), and a fork stands below (└) the run that it was "
     "forked from. The loss is the average of about 20 steps; held out is the loss on texts that "
     "the run never trains on.\n"
     "space marks. Two marked runs are compared, up to eight are drawn over each other, each with "

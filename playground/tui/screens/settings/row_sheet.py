@@ -478,7 +478,7 @@ class RowSheet(LineWidget, can_focus=True):
         pointer = "›" if here else " "
         if isinstance(row, Fold):
             sign = "▾" if row.open else "▸"
-            told = fit(row.told, max(0, width - LEFT)).rstrip()
+            told = some_of(row.told, max(0, width - LEFT))
             return [
                 (f"{pointer if here else sign} {fit(row.label, LABEL)}  ", ink("rows--title")),
                 (told, ink("rows--aside")),
@@ -499,8 +499,10 @@ class RowSheet(LineWidget, can_focus=True):
         elif isinstance(row, ChoiceRow):
             at = row.names.index(row.chosen) + 1 if row.chosen in row.names else 0
             count = f"  {at}/{len(row.names)}" if len(row.names) > 1 else ""
-            if row.locked:
-                count = f"  {row.locked}"
+            if row.locked:  # the reason stands whole or not at all
+                room = width - LEFT - 4 - cell_len(visible(row.chosen))
+                fits = cell_len(row.locked) + 2 <= room
+                count = f"  {row.locked if fits else row.locked.partition(':')[0]}"
             runs += self._arrows(visible(row.chosen), width, count, row.locked)
         elif isinstance(row, ChipsRow):
             for place, chip in enumerate(self._chips(row, width)):
@@ -551,3 +553,14 @@ class RowSheet(LineWidget, can_focus=True):
                 break
             shown.append(words)
         return shown
+
+
+def some_of(told: str, room: int) -> str:
+    """A list "a, b, c" in at most `room` cells: as many whole parts as fit, and how many more."""
+    parts = told.split(", ")
+    for count in range(len(parts), 0, -1):
+        more = [f"and {len(parts) - count} more"] if count < len(parts) else []
+        text = ", ".join([*parts[:count], *more])
+        if cell_len(text) <= room:
+            return text
+    return fit(told, room).rstrip()

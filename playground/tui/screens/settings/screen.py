@@ -81,12 +81,12 @@ class SettingsScreen(RunForm[dict[str, KnobValue] | None]):
         yield Static(id="settings-effect", markup=False)
 
     def _advanced(self) -> str:
-        """What the folded rows say: those that are not as microgpt has them."""
+        """What the folded rows say: those that are not at their defaults."""
         names = dict(form.GROUPS)[form.FOLDED]
         rows = [self.numbers[name] for name in names]
         other = [row for row in rows if row.value != row.setting.default and not row.locked]
         if not other:
-            return "as microgpt has them: " + ", ".join(row.label for row in rows)
+            return "at their defaults: " + ", ".join(row.label for row in rows)
         return ", ".join(f"{row.label} {row.text.strip()}" for row in other)
 
     def _read_present(self) -> None:

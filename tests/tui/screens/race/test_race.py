@@ -181,6 +181,8 @@ async def test_two_curves_are_told_apart_and_the_first_difference_is_said(
             assert words in legend
         lines = "\n".join(chart.render_line(y).text for y in range(chart.size.height))
         assert "B − A, each step -0.200" in lines, "the difference has a lane of its own"
+        curves = [line.partition("│")[2].rstrip(" │") for line in lines.split("\n") if "│" in line]
+        assert {"A", "B"} <= {line[-1] for line in curves if line}, "each ends with its letter"
 
 
 async def test_what_is_the_same_so_far_is_said_bit_for_bit(host: Callable[..., Any]) -> None:

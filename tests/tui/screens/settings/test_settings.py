@@ -16,6 +16,7 @@ from playground.catalog import Control, Entry
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.cost import Cost, duration
+from playground.tui.screens.settings.row_sheet import some_of
 from playground.tui.screens.settings.rows import NumberRow
 from playground.tui.screens.settings.screen import SettingsScreen
 
@@ -319,3 +320,10 @@ async def test_a_schedule_is_chosen_with_its_knobs_and_starts_anew(
         assert "anew" in words(screen, "#settings-effect")
         await pilot.press("enter")
     assert app.answer == {"schedule": {"name": "cosine", "options": {"warmup": 10}}}
+
+
+def test_a_list_without_room_has_whole_parts_and_counts_the_rest() -> None:
+    told = "at their defaults: held out, hold-out loss every, Adam beta1"
+    assert some_of(told, 80) == told
+    assert some_of(told, 57) == "at their defaults: held out, and 2 more"
+    assert some_of(told, 10) == "at their…"
