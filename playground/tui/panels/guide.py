@@ -23,9 +23,18 @@ from playground.tui.widgets.text import visible
 from playground.widths import cell_len, fit, wrap
 
 SIGN = "▸"
-CURVE = 7
-"""Lines of a curve that is drawn ahead, its places included."""
+WHOLE = 9
+"""Lines that the longest text of a lesson takes on 80 columns."""
+CURVE, TABLE = 7, 8
+"""Lines of a curve that is drawn ahead, its places included; rows of a table."""
+TIGHTEST = WHOLE + TABLE
+"""By how many lines each part may be shorter than it would be."""
+LEAST, AROUND, PANELS = 11, 6, 2
+"""Lines that the guide may have where the screen is that high; lines that belong to others on any
+screen, the guide's border among them; more lines that the panels have once the guide has LEAST."""
 NUMBER_KEYS = frozenset("0123456789.,-+e_")
+TITLE = 38
+"""Columns of what is said after the title of a lesson."""
 
 Where = Literal["main", "inside"]
 
@@ -53,6 +62,10 @@ class Guide(Sheet, can_focus=True):
         self._tour = tour
         self._tasks = tasks
         self._where = where
+        self._drawn_for: object = None
+        """What `_tight` was found for."""
+        self._tight = 0
+        """See _Drawing."""
 
     def on_mount(self) -> None:
         self.draw()
@@ -74,8 +87,17 @@ class Guide(Sheet, can_focus=True):
     def draw(self) -> None:
         """Draw the tour as it stands."""
         tour, width = self._tour, max(20, self.size.width or self.app.size.width - 2)
-        drawing = _Drawing(width, self.has_focus)
-        getattr(self, f"_draw_{tour.phase}")(drawing)
+        height = self.screen.size.height
+        room = max(min(LEAST, height - AROUND), height - AROUND - PANELS)
+        drawn_for = (tour.step, tour.phase, width, room)
+        if drawn_for != self._drawn_for:
+            self._drawn_for, self._tight = drawn_for, 0
+        while True:
+            drawing = _Drawing(width, self.has_focus, self._tight)
+            getattr(self, f"_draw_{tour.phase}")(drawing)
+            if len(drawing.lines) <= room or self._tight == TIGHTEST:
+                break
+            self._tight += 1
         self.border_title = Content(f" {drawing.title(tour)} ").markup
         self.border_subtitle = ""
         self.show(drawing.lines, drawing.hits)
@@ -99,7 +121,7 @@ class Guide(Sheet, can_focus=True):
             to.keys([("enter", "go on"), *self._backwards()], before=("✓ Done.", "good"))
             return
         if self._tour.helped and step.help:
-            to.say(visible(step.help), "muted", most=2)
+            to.say(visible(step.help), "muted", most=4)
         help_key = [("?", "which keys")] if step.help and not self._tour.helped else []
         to.keys([*help_key, *self._backwards()], before=("○ To do.", "caution"))
 
@@ -118,7 +140,7 @@ class Guide(Sheet, can_focus=True):
                 if tour.tries
                 else ""
             )
-            to.say(visible(tour.hint) + (more if left > 0 else ""), "caution", most=3)
+            to.say(visible(tour.hint) + (more if left > 0 else ""), "caution", most=4)
         keys = {
             "choose": [(f"1-{len(step.choices)}", "choose")],
             "number": [("0-9", "type a number")],
@@ -142,7 +164,7 @@ class Guide(Sheet, can_focus=True):
         if step is None:
             return
         self._draw_answer(to, step, None)
-        to.say(visible(step.help) or "The run will show it.", most=2)
+        to.say(visible(step.help) or "The run will show it.", most=4)
         to.keys([], before=("○ Your answer is kept. Let the run show it.", "caution"))
 
     def _draw_known(self, to: _Drawing) -> None:
@@ -152,7 +174,7 @@ class Guide(Sheet, can_focus=True):
             return
         self._draw_answer(to, step, judged)
         to.say(self._verdict(step, judged), "good" if judged.right else "caution", most=2)
-        to.say(visible(judged.why), most=5)
+        to.say(visible(judged.why), most=WHOLE)
         after = "begin the lesson" if tour.testing and not judged.right else "go on"
         to.keys([("enter", after), *self._backwards()])
 
@@ -172,11 +194,11 @@ class Guide(Sheet, can_focus=True):
     def _draw_broken(self, to: _Drawing) -> None:
         failure = self._tour.trouble
         if failure is not None:
-            to.say(f"✗ {visible(failure.title)}. {visible(failure.message)}", "bad", most=4)
+            to.say(f"✗ {visible(failure.title)}. {visible(failure.message)}", "bad", most=WHOLE)
         to.say("Nothing else is harmed: the run and the other lessons are as they were.", "muted")
         to.keys([("enter", "choose another lesson"), ("q", "leave the tour")])
 
-    def _text(self, to: _Drawing, most: int = 6) -> GuideStep | None:
+    def _text(self, to: _Drawing, most: int = WHOLE) -> GuideStep | None:
         step = self._tour.step
         if step is None:
             to.say("One moment …", "muted")
@@ -201,8 +223,8 @@ class Guide(Sheet, can_focus=True):
             if judged is None:
                 typed = tour.typed if given is None else f"{given:g}"
                 cursor: Ink = "cursor" if given is None else "text"
-                to.line([("  ", "text"), (visible(typed), "pointed"), (" ", cursor),
-                         (f" {visible(step.unit)}", "muted")])  # fmt: skip
+                unit = _cut(visible(step.unit), to.width // 3)
+                to.line([("  ", "text"), (typed, "pointed"), (" ", cursor), (f" {unit}", "muted")])
         elif step.kind == "cell":
             cells = judged.cells if judged is not None else ()
             to.table(step, tour.cell, cells)
@@ -210,7 +232,10 @@ class Guide(Sheet, can_focus=True):
             came = judged.curve if judged is not None else ()
             mine: Sequence[float | None] = given if isinstance(given, tuple) else tour.curve
             cursor_at = -1 if given is not None else tour.column
-            for line in ahead(step.xs, mine, came, step.low, step.high, cursor_at, to.width, CURVE):
+            height = max(4, CURVE - to.tight)
+            for line in ahead(
+                step.xs, mine, came, step.low, step.high, cursor_at, to.width, height
+            ):
                 to.line(line)
             if came:
                 to.say(f"{MINE} yours   {CAME} the run's   {BOTH} both", "muted")
@@ -321,20 +346,20 @@ def _none(_: object) -> None:
 class _Drawing:
     """Lines of the guide, `width` columns wide, and the places that can be clicked."""
 
-    def __init__(self, width: int, heard: bool) -> None:
-        """heard: True if the guide has the keys; else it tells how it gets them."""
-        self.width = width
+    def __init__(self, width: int, heard: bool, tight: int) -> None:
+        """heard: True if the guide has the keys; else it tells how it gets them. tight: by how many
+        lines each part is shorter than it may be, so that all parts have room."""
+        self.width, self.tight = width, tight
         self._heard = heard
         self.lines: list[Line] = []
         self.hits: list[Hit] = []
 
-    @staticmethod
-    def title(tour: Tour) -> str:
+    def title(self, tour: Tour) -> str:
         """Which lesson, and how far."""
         card = tour.card
         if card is None:
             return "The tour"
-        name = visible(card.title)
+        name = _cut(visible(card.title), self.width - TITLE)
         if tour.testing:
             return f"{name} · its hardest question"
         at = "" if tour.phase in ("over", "broken") else f" · {tour.index + 1} of {len(card.steps)}"
@@ -345,6 +370,7 @@ class _Drawing:
 
     def say(self, text: str, ink: Ink = "text", most: int = 6) -> None:
         """Words, wrapped to the width, in at most `most` lines."""
+        most = max(1, most - self.tight)
         lines = wrap(text, self.width)
         if len(lines) > most:
             lines = [*lines[: most - 1], fit(" ".join(lines[most - 1 :]), self.width)]
@@ -373,7 +399,12 @@ class _Drawing:
         beside = sum(cell_len(text) + 5 for text in texts) <= self.width
         line: Line = []
         x = 0
-        for place, text in enumerate(texts):
+        shown = range(len(texts))
+        if not beside:  # what has no room moves with what is pointed at
+            down = max(3, len(texts) - max(0, self.tight - WHOLE // 2))
+            shown = _window(len(texts), down, chosen if right is None else right)
+        for place in shown:
+            text = texts[place]
             sign, ink = "  ", "text"
             if place == right:
                 sign, ink = "✓ ", "good"
@@ -381,7 +412,7 @@ class _Drawing:
                 sign, ink = "✗ ", "faint"
             elif place == chosen:
                 sign, ink = f"{SIGN} ", "pointed"
-            text = text if cell_len(text) <= self.width - 2 else fit(text, self.width - 2)
+            text = _cut(text, self.width - 2)
             width = cell_len(text) + 2
             self.hits.append(Hit(len(self.lines), x, x + width, ("choice", place, 0)))
             line += [(sign, ink), (text, ink)]
@@ -399,25 +430,23 @@ class _Drawing:
     ) -> None:
         """The cells to point at; what has no room moves with the cursor."""
         row, column = chosen or (right[0] if right else (0, 0))
-        each = max(3, max(cell_len(visible(one)) for one in step.columns) + 1)
-        margin = max(cell_len(visible(one)) for one in step.rows) + 1
+        widest = self.width // 4
+        each = min(widest, max(3, max(cell_len(visible(one)) for one in step.columns) + 1))
+        margin = min(widest, max(cell_len(visible(one)) for one in step.rows) + 1)
         across = max(1, (self.width - margin - 4) // each)
-        left = min(max(0, column - across // 2), max(0, len(step.columns) - across))
-        down = 8
-        top = min(max(0, row - down // 2), max(0, len(step.rows) - down))
-        shown = range(left, min(len(step.columns), left + across))
+        shown = _window(len(step.columns), across, column)
         head: Line = [(" " * margin, "text")]
         for at in shown:
-            name = visible(step.columns[at])
-            head.append((name.rjust(each), "pointed" if at == column and chosen else "muted"))
+            name = fit(visible(step.columns[at]), each - 1, right=True)
+            head.append((f" {name}", "pointed" if at == column and chosen else "muted"))
         self.line(head)
-        for at_row in range(top, min(len(step.rows), top + down)):
-            name = visible(step.rows[at_row])
+        for at_row in _window(len(step.rows), max(3, TABLE - self.tight), row):
+            name = fit(visible(step.rows[at_row]), margin - 1, right=True)
             ink: Ink = "pointed" if chosen and at_row == row else "muted"
-            line: Line = [(name.rjust(margin - 1) + " ", ink)]
+            line: Line = [(f"{name} ", ink)]
             self.hits.append(
                 Hit(len(self.lines), margin, margin + each * len(shown),
-                    ("cell", at_row, left), each)
+                    ("cell", at_row, shown.start), each)
             )  # fmt: skip
             for at in shown:
                 here = chosen == (at_row, at)
@@ -428,7 +457,19 @@ class _Drawing:
             self.line(line)
         if chosen:
             self.say(
-                f"{step.row_name} {visible(step.rows[row])}, "
-                f"{step.column_name} {visible(step.columns[column])}",
+                f"{visible(step.row_name)} {visible(step.rows[row])}, "
+                f"{visible(step.column_name)} {visible(step.columns[column])}",
                 "pointed",
+                most=2,
             )
+
+
+def _cut(text: str, most: int) -> str:
+    """The text in `most` columns at most."""
+    return fit(text, min(cell_len(text), most))
+
+
+def _window(count: int, shown: int, around: int | None) -> range:
+    """The places that are shown where only `shown` of `count` have room."""
+    start = min(max(0, (around or 0) - shown // 2), max(0, count - shown))
+    return range(start, min(count, start + shown))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from playground.tui.widgets.sheet import Line
-from playground.widths import cell_len
 
 MINE, CAME, BOTH = "●", "◇", "◆"
 """What was drawn, what came, and both in one place."""
@@ -28,8 +27,7 @@ def ahead(
     """
     labels = [f"{high:.4g}", f"{(low + high) / 2:.4g}", f"{low:.4g}"]
     margin = max(map(len, labels)) + 2
-    names = [f"{x:,.6g}" for x in xs]
-    each = max(max(map(cell_len, names)) + 1, min(10, (width - margin) // max(1, len(xs))))
+    each = max(2, min(10, (width - margin) // max(1, len(xs))))
     rows = max(2, height - 1)
 
     def row_of(value: float) -> int:
@@ -51,7 +49,21 @@ def ahead(
             left = (each - 1) // 2
             line += [(" " * left, "text"), (sign, ink), (" " * (each - 1 - left), "text")]
         lines.append(line)
-    foot: Line = [(" " * margin, "text")]
-    for place, name in enumerate(names):
-        foot.append((name.center(each), "cursor" if place == cursor else "muted"))
-    return [*lines, foot]
+    return [*lines, _foot([f"{x:,.6g}" for x in xs], cursor, margin, each, width)]
+
+
+def _foot(names: Sequence[str], cursor: int, margin: int, each: int, width: int) -> Line:
+    """The names of the places, below them; where not all have room, those of both ends and of the
+    place that is drawn at."""
+    shown = set(range(len(names)))
+    if max(map(len, names)) >= each:
+        shown = {cursor} if cursor >= 0 else {0, len(names) - 1}
+    foot: Line = []
+    end = 0
+    for place in sorted(shown):
+        name = names[place]
+        middle = margin + place * each + (each - 1) // 2
+        start = max(margin, min(middle - (len(name) - 1) // 2, width - len(name)))
+        foot += [(" " * (start - end), "text"), (name, "cursor" if place == cursor else "muted")]
+        end = start + len(name)
+    return foot
