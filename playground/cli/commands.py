@@ -133,12 +133,13 @@ def tour(
     """Take a lesson in the playground itself, on a run of its own.
 
     LESSON is one of those that `microgpt-play lessons` lists; without it you choose one. The
-    lesson goes on where you left it. Nothing of your own runs is touched.
+    lesson goes on where you left it. Nothing of your own runs is touched. With --report, the
+    report is about that lesson alone.
     """
     if report or as_json:
         from playground.cli.tour_report import print_report
 
-        return print_report(sources, as_json=as_json)
+        return print_report(sources, lesson, as_json=as_json)
     from playground.cli.play import open_playground
 
     said = changes(file, {"seed": seed})

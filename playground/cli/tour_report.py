@@ -16,15 +16,20 @@ from playground.lab.store.journal import SURE, Answer, Journal, LessonRecord
 from playground.words import many
 
 
-def print_report(sources: PluginSources, *, as_json: bool) -> int:
-    """Print the report; returns the exit code."""
+def print_report(sources: PluginSources, lesson: str, *, as_json: bool) -> int:
+    """Print the report; returns the exit code. lesson: the one that it is about, as a person names
+    it; "" for all. Raises click.BadParameter."""
+    from playground.cli.choices import refused_as
     from playground.cli.loading import load
 
     journal = Journal.load()
-    catalog = load(sources).catalog()
+    registry = load(sources)
     if journal.trouble:
         say(f"! {journal.trouble}")
-    report = _report(catalog, journal)
+    if lesson and lesson not in journal.lessons:  # one that is here no more keeps its answers
+        with refused_as("LESSON"):
+            lesson = registry.entry("lesson", lesson).qualified
+    report = _report(registry.catalog(), journal, lesson)
     if as_json:
         click.echo(json_text(report, indent=2))
     else:
@@ -32,11 +37,13 @@ def print_report(sources: PluginSources, *, as_json: bool) -> int:
     return 1 if journal.trouble else 0
 
 
-def _report(catalog: Catalog, journal: Journal) -> dict[str, Any]:
-    """All figures. A question counts as it was answered the first time that it was asked."""
+def _report(catalog: Catalog, journal: Journal, only: str) -> dict[str, Any]:
+    """All figures, or those of one lesson, by its qualified name. A question counts as it was
+    answered the first time that it was asked."""
     there = {entry.qualified: catalog.shortest(entry) for entry in catalog.of("lesson")}
     names = {**there, **{name: name for name in journal.lessons if name not in there}}
-    answers = [one for record in journal.lessons.values() for one in record.answers.values()]
+    names = {name: shown for name, shown in names.items() if only in ("", name)}
+    answers = [one for name in names for one in journal.of(name).answers.values()]
     return {
         "lessons": [
             {"lesson": shown, **_lesson(journal.of(name))} for name, shown in names.items()

@@ -70,6 +70,33 @@ def test_an_argument_is_repeated_as_text(tmp_path: Path, words: list[str], code:
     assert "\ncar" not in said and "\nline" not in said  # on one line
 
 
+def test_a_lesson_and_what_a_learner_did_are_told_as_text(tmp_path: Path) -> None:
+    lesson = tmp_path / "bad.py"
+    lesson.write_text(
+        "from playground.api import Contribution, Lesson, Tell, hookimpl\n\n@hookimpl\n"
+        "def microgpt_lessons():\n"
+        "    steps = [Tell('x')] * 2\n"
+        f"    yield Contribution('bad', {evil('a lesson')!a}, lambda: Lesson('x', steps))\n",
+        encoding="utf-8",
+    )
+    home = tmp_path / "home"
+    (home / "data").mkdir(parents=True)
+    events = [
+        {"event": "begun", "lesson": evil("bad"), "steps": 3},
+        {"event": "answered", "lesson": evil("bad"), "index": 1, "tries": 2, "right": True,
+         "sure": 1, "shown": True},
+        {"event": evil(), "lesson": evil("other"), "steps": evil()},
+    ]  # fmt: skip
+    journal = "\n".join([*map(json.dumps, events), evil()])
+    (home / "data" / "tour.jsonl").write_text(journal, encoding="utf-8", errors="ignore")
+    assert "]0;evil" in of_a_command(home, "lessons", "--plugin", lesson)
+    assert "[red]r[/red]" in of_a_command(home, "tour", "--report")
+    report = json.loads(of_a_command(home, "tour", "--report", "--json"))
+    assert any("evil" in one["lesson"] for one in report["lessons"])
+    said = of_a_command(home, "tour", evil(), "--report", code=2)
+    assert "\ncar" not in said and "\nline" not in said
+
+
 def test_python_m_microgpt_prints_samples_and_arguments_as_text(tmp_path: Path) -> None:
     text = tmp_path / "learnt.txt"
     text.write_text(LEARNT, encoding="utf-8")
