@@ -46,7 +46,7 @@ def registry(fine: Path) -> Registry:
     """The built-ins, every lesson that misbehaves, and one that does not."""
     files = tuple(map(str, (*FILES, fine)))
     registry = load(PluginSources(files=files, entry_points=False))
-    assert registry.problems == () and len(FILES) == 10
+    assert registry.problems == () and len(FILES) == 11
     return registry
 
 
@@ -207,7 +207,10 @@ async def test_a_lesson_that_never_ends_is_off_until_a_person_chooses_it(
     with pytest.raises(LabError) as caught:
         await lab.lesson_step(LessonPlace("lesson-hangs", 0))
     assert caught.value.failure.kind == "hung"
-    assert "has not returned from text of step 0" in caught.value.failure.message
+    message = caught.value.failure.message
+    assert message.startswith("The lesson 'lesson-hangs' (file ")
+    assert "has not returned from text of step 0" in message
+    assert message.endswith("Mend its file, and choose it again.")
     await goes_on(watched, "lesson-hangs")
     await lab.lesson("lesson-hangs")  # a person chooses it again
     assert (await lab.lesson_step(LessonPlace("lesson-hangs", 1))).text == "It has ended."
@@ -224,6 +227,28 @@ async def test_a_lesson_whose_factory_never_ends_is_named(
     await goes_on(watched, "lesson-factory-hangs")
 
 
+async def test_a_lesson_whose_factory_ends_the_process_is_named_without_a_run(
+    labs: MakeLab, fine: Path
+) -> None:
+    lab = labs(PLUGINS / "working" / "lesson_factory_exits.py", fine).lab
+    with pytest.raises(LabError) as caught:
+        await lab.lesson("lesson-factory-exits")
+    failure = caught.value.failure
+    assert (failure.kind, failure.title) == (
+        "dead", "The lesson 'lesson-factory-exits' is switched off"
+    )  # fmt: skip
+    assert failure.message.startswith("It was asked when the training process ended.")
+    assert (await lab.lesson("fine")).title == "Fine"
+
+
+async def test_a_plugin_that_ends_the_process_on_import_is_passed_over_where_a_lesson_is_asked_for(
+    labs: MakeLab, fine: Path, tmp_path: Path
+) -> None:
+    lab = labs(PLUGINS / "deadly" / "os_exit.py", fine).lab
+    lab.sources = replace(lab.sources, loading=str(tmp_path))
+    assert (await lab.lesson("fine")).title == "Fine"
+
+
 async def test_a_lesson_that_ends_the_process_is_named(
     labs: MakeLab, words: Path, fine: Path
 ) -> None:
@@ -233,5 +258,5 @@ async def test_a_lesson_that_ends_the_process_is_named(
         await watched.lab.judge(replace(step.place), 3.0)
     failure = caught.value.failure
     assert (failure.kind, failure.title) == ("dead", "The lesson 'lesson-leaves' is switched off")
-    assert failure.message.startswith("It was asked when the process of the run ended.")
+    assert failure.message.startswith("It was asked when the training process ended.")
     await goes_on(watched, "lesson-leaves")

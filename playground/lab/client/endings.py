@@ -75,9 +75,10 @@ def silence(seconds: float, stage: str, tail: str) -> Failure:
 def hang(pong: Pong, cure: str) -> Failure:
     """Why a process in which a plugin hangs was given up. cure: what to do, in a sentence."""
     place = f" from {pong.place}" if pong.place else ""
+    who = "A plugin" if pong.label == "a plugin" else f"The {pong.label}"
     return Failure(
         f"A plugin hangs: {pong.label}",
-        f"{pong.label} has not returned{place} for {pong.seconds:.0f} s. {cure}",
+        f"{who} has not returned{place} for {pong.seconds:.0f} s. {cure}",
         kind="hung",
         detail=pong.stack,
     )

@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from microgpt.surgery import Component, Operation
 from playground.catalog import Catalog, KnobValue
@@ -31,7 +33,7 @@ from playground.lab.client.events import (
     WorkerGone,
     WorkerLost,
 )
-from playground.lab.client.open_run import Background, Opener, OpenRun
+from playground.lab.client.open_run import MOST_DEADLY, Background, Opener, OpenRun
 from playground.lab.client.process import WorkerProcess
 from playground.lab.client.recovery import CheckpointKeeper, Rescue
 from playground.lab.client.reload import Reloader
@@ -101,6 +103,8 @@ __all__ = [
     "WorkerGone",
     "WorkerLost",
 ]
+
+R = TypeVar("R")
 
 
 class Lab:
@@ -341,10 +345,12 @@ class Lab:
         """What a lesson is, by its name in the catalog, if a person has chosen it: it is asked even
         if it took a worker down. No run need be open."""
         self._lessons.allow(name)
+
+        def lost(link: Link, why: Failure) -> None:
+            self._lessons.lost_with(name, link.blamed, why, self.open_run.catalog)
+
         with self._lessons.asked(name):
-            reply = await (await self._any_worker()).request(GetCard(name))
-        assert isinstance(reply, LessonCard)
-        return reply
+            return await self._ask_any(GetCard(name), LessonCard, lost=lost)
 
     async def lesson_step(self, place: LessonPlace) -> GuideStep:
         """What a step of a lesson says, at this moment of the run. A lesson that took a worker down
@@ -445,10 +451,34 @@ class Lab:
 
     async def get_catalog(self, *, fresh: bool = False) -> Catalog:
         """The contributions to choose from. fresh: read the plugins anew, in a new process."""
-        reply = await (await self._any_worker(fresh=fresh)).request(GetCatalog())
-        assert isinstance(reply, Catalog)
-        self.open_run.offer(reply)
-        return reply
+        catalog = await self._ask_any(GetCatalog(), Catalog, fresh=fresh)
+        self.open_run.offer(catalog)
+        return catalog
+
+    async def _ask_any(
+        self,
+        command: Command,
+        expected: type[R],
+        *,
+        fresh: bool = False,
+        lost: Callable[[Link, Failure], None] = lambda *_: None,
+    ) -> R:
+        """The reply of a worker, whether or not it has a run. If a plugin ends the worker while it
+        is loaded, the next one is asked, which passes over that plugin. lost: called with a worker
+        that ended otherwise, and why. Raises LabError."""
+        for tries in itertools.count(1):
+            link = await self._any_worker(fresh=fresh)
+            try:
+                reply = await link.request(command)
+            except LabError:
+                if tries <= MOST_DEADLY and link.lost_while_loading():
+                    continue
+                if link.failure is not None:
+                    lost(link, link.failure)
+                raise
+            assert isinstance(reply, expected), reply
+            return reply
+        raise AssertionError("unreachable")
 
     async def _any_worker(self, *, fresh: bool = False) -> Link:
         """The worker of the open run, or one that has no run. fresh: one that has just begun."""

@@ -68,7 +68,7 @@ class Watch:
     def switch_off(self, name: str, lost: Failure) -> str:
         """Call this contribution no more; returns a sentence about it."""
         words = f"The {KIND_WORDS[self.kind]} {bare(name)!r} is switched off"
-        ended = "It was asked when the process of the run ended. " if lost.kind == "dead" else ""
+        ended = "It was asked when the training process ended. " if lost.kind == "dead" else ""
         self._off[bare(name)] = Failure(
             words, ended + lost.message, kind=lost.kind, detail=lost.detail
         )
@@ -113,8 +113,16 @@ class LessonWatch(Watch):
             with self.under_way(name):
                 yield
         except LabError as error:
-            failure = self.refusal(name)  # `Rescue.lost` has judged by now
+            failure = self.refusal(name)  # whoever lost the worker has judged by now
             raise error if failure is None else LabError(failure) from error
+
+    def lost_with(self, name: str, blamed: str, lost: Failure, catalog: Catalog | None) -> None:
+        """Note that a worker was lost that was asked for this lesson and had no run, so that nobody
+        else was asked in it. blamed: the contribution that hung; "" if none did."""
+        entry = catalog.find(self.kind, name) if catalog is not None else None
+        own = entry is not None and entry.plugin == BUILTIN
+        if not own and blamed.partition(":")[0] in ("", self.kind) and self.refusal(name) is None:
+            self.switch_off(name, lost)
 
 
 def switch_off(

@@ -27,6 +27,9 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 
 MAX_OUTSTANDING = 256
 _CURE = "Mend it, or switch it off, and open the run again."
+_LOOKS_ON = ("panel", "lesson")
+"""Kinds that are switched off by themselves once they hang: see watches.py."""
+_CHOSEN = "Mend its file, and choose it again."
 
 
 class Link:
@@ -271,7 +274,8 @@ class _Watchdog:
         self._count = pong.count
         if self._same >= 2 and pong.seconds > self._link.limits.patience(pong.kind):
             self._link.blamed = pong.contribution
-            self._link.give_up(hang(pong, _CURE))
+            kind = pong.contribution.partition(":")[0]
+            self._link.give_up(hang(pong, _CHOSEN if kind in _LOOKS_ON else _CURE))
 
 
 CLOSED = Failure("The playground is closing", "There is nothing left to ask.", kind="dead")

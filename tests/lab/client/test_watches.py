@@ -39,7 +39,7 @@ def test_a_crash_is_put_down_to_what_was_asked_first() -> None:
     assert said == "The lesson 'vowels' is switched off; choosing it again gives it another try."
     with panels.asked(FRAME) as (request, instead):
         assert request is FRAME and instead is None, "the panel is not off"
-    with pytest.raises(LabError, match="It was asked when the process of the run ended"):
+    with pytest.raises(LabError, match="It was asked when the training process ended"):
         lessons.asked("vowels").__enter__()
     lessons.allow("school:vowels")
     with lessons.asked("vowels"):
