@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from microgpt.config import ConfigError
+from microgpt.parameters import parameter_count
 from playground.api import Cell, Choose, Curve, Do, Lesson, Number, Tell
 from playground.testing.contract import ContractError, said
 from playground.testing.subject import Clause, Subject, clause, made_with_every_setting, manners
@@ -305,11 +306,11 @@ def _steps(places: Sequence[int]) -> str:
 
 def _calls(subject: Subject) -> Iterator[Asked]:
     """Calls of functions in the walk, to be made again: each function at two moments of each run;
-    in the smoke test, at one moment of the first run."""
+    in the smoke test, at one moment of the smallest run."""
     done = dict[tuple[int, str, int], int]()
-    first = runs_for(subject)[0]
+    smallest = min(runs_for(subject), key=lambda run: parameter_count(run.config))
     for asked in asked_of(subject):
-        if subject.smoke and asked.moment.run is not first:
+        if subject.smoke and asked.moment.run is not smallest:
             continue
         key = (asked.number, asked.field, id(asked.moment.run))
         done[key] = done.get(key, 0) + 1

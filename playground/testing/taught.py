@@ -61,8 +61,8 @@ SPEC: Mapping[str, Any] = {
 LEARNERS_OWN = ("dataset", "seed")
 """Settings that a lesson leaves to the learner."""
 VIEWS = ("flow", "attention", "depth", "credit", "neurons", "lines", "step")
-REAL = 12
-"""Steps that are really trained at most."""
+REAL, FEW = 12, 6
+"""Steps that are really trained at most, and where a lesson is tried on few runs."""
 _LARGE = 20_000
 """Weights from which a model is trained for 3 steps only."""
 
@@ -110,6 +110,8 @@ class Taught:
     back: bool = False
     """True if the learner has been at the end, and goes back to the beginning before each step of
     the lesson."""
+    most: int = REAL
+    """Steps that are really trained at most."""
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -150,7 +152,7 @@ class Taught:
         engine = VectorEngine(
             self.config, self.optimizer, initial_weights(self.config, random.Random(42))
         )
-        train, most = self.parts[0], 3 if parameter_count(self.config) > _LARGE else REAL
+        train, most = self.parts[0], 3 if parameter_count(self.config) > _LARGE else self.most
         states, done, losses = list[_State](), 0, list[float]()
         for place, time in enumerate(self.times):
             wanted = min(time, max(most * place // (len(self.times) - 1), min(time, 2)))
@@ -256,10 +258,19 @@ class Taught:
         rate, steps = self.optimizer.learning_rate, self.spec["steps"]
         return [rate * (1 - at / steps) for at in range(step)]
 
+    @cached_property
+    def _gradients(self) -> dict[tuple[int, str], array[float]]:
+        """The gradients that were asked for, by (which of `times`, text)."""
+        return {}
+
     def _gradient(self, place: int, text: str | None) -> array[float]:
-        engine = self._engine(place)
-        engine.loss_and_gradients([self.encode(self._states[place].text if text is None else text)])
-        return engine.read("gradients")
+        """As an array of its own: a lesson may change what it is given."""
+        text = self._states[place].text if text is None else text
+        if (place, text) not in self._gradients:
+            engine = self._engine(place)
+            engine.loss_and_gradients([self.encode(text)])
+            self._gradients[place, text] = engine.read("gradients")
+        return array("d", self._gradients[place, text])
 
     def _anatomy(self, place: int, text: str | None) -> TextAnatomy:
         bos = self.tokenizer.bos_id
@@ -304,26 +315,29 @@ class Taught:
 
 
 def runs_of(changes: Mapping[str, Any], few: bool) -> list[Taught]:
-    """Runs with the settings of a lesson. few: only the most telling ones. Raises KeyError for a
-    setting that there is not, ConfigError for an impossible one, TypeError for what is no JSON."""
-    return list(_made(json.dumps(dict(changes), sort_keys=True)))[: 3 if few else None]
+    """Runs with the settings of a lesson. few: only the most telling ones, all but the first of
+    them with a small model. Raises KeyError for a setting that there is not, ConfigError for an
+    impossible one, TypeError for what is no JSON."""
+    return list(_made(json.dumps(dict(changes), sort_keys=True), few))
 
 
 @lru_cache(maxsize=4)
-def _made(text: str) -> tuple[Taught, ...]:
+def _made(text: str, few: bool) -> tuple[Taught, ...]:
     changes: dict[str, Any] = json.loads(text)
     small = {"model.n_embd": 8, "model.n_head": 2, "model.block_size": 8, "steps": 60, **changes}
     alone, tiny = (_LONG,), ("ab", "ba", "a", "aab", "bba", "b", "abab", "baa", "bb", "aa")
     scripts = (*CORPORA["many scripts"], *CORPORA["sentences"])
-    runs = (
+    runs: tuple[Taught, ...] = (
         Taught("on names", NAMES, changes),
         Taught("on two letters", tiny, small),
-        Taught("on one long document", alone, changes),
+        Taught("on one long document", alone, small if few else changes),
         Taught("with nothing held out", NAMES, {**changes, "holdout": 0.0}),
         Taught("on many scripts", scripts, small),
         Taught("begun at the end of the run", NAMES[::-1], changes, begins=-1),
         Taught("after going back to step 0", NAMES, small, back=True),
     )
+    if few:
+        runs = tuple(replace(run, most=FEW) for run in runs[:3])
     for run in runs:
         assert run.config and run.optimizer  # they raise ConfigError
     return runs

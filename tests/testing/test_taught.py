@@ -107,3 +107,17 @@ def test_the_settings_of_a_lesson_are_those_of_its_runs() -> None:
     assert runs[0].times == (0, 1, 2, 7)
     with pytest.raises(KeyError):
         runs_of({"model.layers": 2}, few=True)
+
+
+def test_where_few_runs_are_tried_only_the_first_has_the_size_of_the_lesson() -> None:
+    few = runs_of({"steps": 100}, few=True)
+    assert [run.words for run in few] == [run.words for run in runs_of({"steps": 100}, False)[:3]]
+    assert [run.config.n_embd for run in few] == [16, 8, 8]
+
+
+def test_a_gradient_that_a_lesson_changes_is_another_one_the_next_time() -> None:
+    facts = ALL[1].facts(0, 0, {})
+    before = facts.gradient(None)
+    changed = facts.gradient(None)
+    changed[0] += 1.0
+    assert facts.gradient(None) == before != changed
