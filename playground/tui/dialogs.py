@@ -277,8 +277,9 @@ class Dialogs:
         tour = self._controller.tour
         if tour is None:
             return
-        catalog = await self._controller.lab.get_catalog()
-        self._model.catalog = self._model.catalog or catalog
+        catalog = self._model.catalog
+        if catalog is None or self._model.info is None:  # no run tells of plugins that are saved
+            catalog = self._model.catalog = await self._controller.lab.get_catalog()
         chosen = await self._answer(LessonsScreen(catalog.of("lesson"), tour.journal))
         if chosen is None:
             if tour.phase == "none":

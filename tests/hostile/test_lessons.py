@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -214,6 +215,17 @@ async def test_a_lesson_that_never_ends_is_off_until_a_person_chooses_it(
     await goes_on(watched, "lesson-hangs")
     await lab.lesson("lesson-hangs")  # a person chooses it again
     assert (await lab.lesson_step(LessonPlace("lesson-hangs", 1))).text == "It has ended."
+
+
+async def test_another_lesson_is_begun_while_one_hangs(
+    labs: MakeLab, words: Path, fine: Path
+) -> None:
+    lab = (await opened(labs, words, "lesson-hangs", fine)).lab
+    hanging = asyncio.ensure_future(lab.lesson_step(LessonPlace("lesson-hangs", 0)))
+    await asyncio.sleep(0)  # until it is asked
+    assert (await lab.lesson("fine")).title == "Fine"
+    with pytest.raises(LabError, match="'lesson-hangs' is switched off"):
+        await hanging
 
 
 async def test_a_lesson_whose_factory_never_ends_is_named(

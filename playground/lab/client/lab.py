@@ -346,11 +346,13 @@ class Lab:
         if it took a worker down. No run need be open."""
         self._lessons.allow(name)
 
-        def lost(link: Link, why: Failure) -> None:
-            self._lessons.lost_with(name, link.blamed, why, self.open_run.catalog)
+        def at_fault(link: Link, lost: Failure, had_run: bool) -> bool:
+            if had_run:  # `Rescue.lost` has judged
+                return self._lessons.refusal(name) is not None
+            return self._lessons.at_fault(name, link.blamed, lost, self.open_run.catalog)
 
         with self._lessons.asked(name):
-            return await self._ask_any(GetCard(name), LessonCard, lost=lost)
+            return await self._ask_any(GetCard(name), LessonCard, at_fault=at_fault)
 
     async def lesson_step(self, place: LessonPlace) -> GuideStep:
         """What a step of a lesson says, at this moment of the run. A lesson that took a worker down
@@ -461,21 +463,28 @@ class Lab:
         expected: type[R],
         *,
         fresh: bool = False,
-        lost: Callable[[Link, Failure], None] = lambda *_: None,
+        at_fault: Callable[[Link, Failure, bool], bool] = lambda *_: False,
     ) -> R:
         """The reply of a worker, whether or not it has a run. If a plugin ends the worker while it
-        is loaded, the next one is asked, which passes over that plugin. lost: called with a worker
-        that ended otherwise, and why. Raises LabError."""
+        is loaded, the next one is asked, which passes over that plugin. at_fault: called with a
+        worker that was lost otherwise, why, and whether it had the open run; False if what is asked
+        is not to blame, so that another worker is asked. Raises LabError."""
+        again = True
         for tries in itertools.count(1):
             link = await self._any_worker(fresh=fresh)
+            had_run = link is self.open_run.link
             try:
                 reply = await link.request(command)
             except LabError:
                 if tries <= MOST_DEADLY and link.lost_while_loading():
                     continue
-                if link.failure is not None:
-                    lost(link, link.failure)
-                raise
+                lost = link.failure
+                if lost is None or lost.kind == "cancelled" or not again or self._workers.closed:
+                    raise
+                again = False
+                if at_fault(link, lost, had_run):
+                    raise
+                continue
             assert isinstance(reply, expected), reply
             return reply
         raise AssertionError("unreachable")

@@ -116,13 +116,15 @@ class LessonWatch(Watch):
             failure = self.refusal(name)  # whoever lost the worker has judged by now
             raise error if failure is None else LabError(failure) from error
 
-    def lost_with(self, name: str, blamed: str, lost: Failure, catalog: Catalog | None) -> None:
-        """Note that a worker was lost that was asked for this lesson and had no run, so that nobody
-        else was asked in it. blamed: the contribution that hung; "" if none did."""
+    def at_fault(self, name: str, blamed: str, lost: Failure, catalog: Catalog | None) -> bool:
+        """True if this lesson took down a worker without a run, in which nothing else was asked: it
+        is off then. blamed: the contribution that hung; "" if none did."""
         entry = catalog.find(self.kind, name) if catalog is not None else None
         own = entry is not None and entry.plugin == BUILTIN
-        if not own and blamed.partition(":")[0] in ("", self.kind) and self.refusal(name) is None:
-            self.switch_off(name, lost)
+        if own or blamed.partition(":")[0] not in ("", self.kind):
+            return False
+        self.switch_off(name, lost)
+        return True
 
 
 def switch_off(

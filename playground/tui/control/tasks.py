@@ -86,8 +86,16 @@ class BackgroundTasks:
 def _rest(work: Coroutine[Any, Any, Any], wait: Any) -> Generator[Any, Any, None]:
     """The rest of a coroutine that was begun by `send` and has come to wait for `wait`. Python 3.12
     has tasks that begin at once; 3.11 has not."""
-    yield wait
-    yield from work.__await__()
+    while True:
+        failure: BaseException | None = None
+        try:
+            yield wait
+        except BaseException as error:
+            failure = error  # of what is waited for: the work hears of it
+        try:
+            wait = work.send(None) if failure is None else work.throw(failure)
+        except StopIteration:
+            return
 
 
 R = TypeVar("R")
