@@ -236,6 +236,18 @@ async def test_a_lesson_that_fails_is_named_and_asked_no_more(teach: Teach, tmp_
     assert asked == 1
 
 
+async def test_where_a_lesson_cannot_be_made_the_one_before_is_not_named(
+    teach: Teach, tmp_path: Path
+) -> None:
+    learner = Learner(teach([Tell("x"), Tell("y")]), Journal.load(tmp_path / "j"))
+    with following(learner.tour):
+        await learner.tour.begin(NAME)
+        await learner.until("read", 0)
+        await learner.tour.go_on("nowhere")
+    assert learner.tour.phase == "broken"
+    assert (learner.tour.card, learner.tour.step) == (None, None)
+
+
 async def test_a_curve_is_drawn_place_by_place(teach: Teach, tmp_path: Path) -> None:
     steps = [
         Curve("Draw.", xs=lambda _: [1, 2, 3], low=lambda _: 0.0, high=lambda _: 4.0,

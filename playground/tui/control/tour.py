@@ -126,7 +126,8 @@ class Tour:
     async def go_on(self, name: str) -> None:
         """Go on with a lesson where it was left; from its beginning if it never was. name: as a
         person says it."""
-        self.phase = "opening"
+        self._leave_step()
+        self.card, self.phase, self.trouble = None, "opening", None
         self._context.changed()
         try:
             name = (await self._context.lab.lesson(name)).name
