@@ -486,6 +486,11 @@ class PlaygroundApp(OrderedApp[int]):
 
     # ------------------------------------------------------------ leaving
 
+    @property
+    def _options(self) -> str:
+        """The options with which a command finds the same plugins, and records as this one did."""
+        return ("" if self._recorded else " --no-record") + self._plugins
+
     def _leave_soon(self, code: int) -> None:
         self.call_later(self.leave, code)
 
@@ -505,7 +510,12 @@ class PlaygroundApp(OrderedApp[int]):
         if tour is not None:
             await tour.controller.close()
             if self._tour_wanted is not None:
-                self.farewell = ("The tour keeps your place. To go on with it:", tour_command())
+                command = tour_command(
+                    self._tour_wanted.base,
+                    teaching=self._tour_wanted.teaching,
+                    options=self._options,
+                )
+                self.farewell = ("The tour keeps your place. To go on with it:", command)
         saved = await self._keep_run()
         if code == 0 and self.model.frame is not None:
             self.farewell = farewell(
@@ -514,7 +524,7 @@ class PlaygroundApp(OrderedApp[int]):
                 run=None if self.model.unrecorded else self.model.run,
                 name=self.model.name,
                 saved=saved,
-                options=("" if self._recorded else " --no-record") + self._plugins,
+                options=self._options,
             )
         await self.controller.close()
         self._leave_surely(code)

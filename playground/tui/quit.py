@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from microgpt.shell import program, shell_word
@@ -79,9 +79,16 @@ def farewell(
     return (f"The run is gone, {where}: it could be neither recorded nor saved.",)
 
 
-def tour_command() -> str:
-    """What to type to go on with the tour."""
-    return f"{program()} tour"
+def tour_command(base: Mapping[str, Any], *, teaching: bool, options: str) -> str:
+    """What to type to go on with the tour. base, teaching: as Lessons has them. options: what the
+    command needs beside them, each after a space."""
+    words = f"{program()} tour"
+    path = base.get("dataset", {}).get("options", {}).get("path")
+    if path is not None:
+        words += f" --data {shell_word(path)}"
+    if "seed" in base:
+        words += f" --seed {base['seed']}"
+    return words + (" --teach" if teaching else "") + options
 
 
 STAYS = ("SIGCHLD", "SIGCLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN",

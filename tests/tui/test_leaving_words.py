@@ -13,7 +13,7 @@ from playground.lab.protocol.failures import LabError
 from playground.lab.store.preferences import Preferences
 from playground.tui.caption import Caption
 from playground.tui.model import PlaygroundModel
-from playground.tui.quit import farewell
+from playground.tui.quit import farewell, tour_command
 from tests.tui.scripted import ScriptedLab
 from tests.tui.test_troubles import DIED
 from tests.tui.watched import playing, seen
@@ -25,6 +25,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ---------------------------------------------------------------- leaving
+
+
+def test_the_tour_is_gone_on_with_on_the_same_text_and_with_the_same_plugins() -> None:
+    text = {"name": "text-file", "options": {"path": "/it's mine.txt"}}
+    said = tour_command({"dataset": text, "seed": 7}, teaching=True, options=" --plugin a.py")
+    assert shlex.split(said)[1:] == [
+        "tour", "--data", "/it's mine.txt", "--seed", "7", "--teach", "--plugin", "a.py"
+    ]  # fmt: skip
+    assert shlex.split(tour_command({}, teaching=False, options=""))[1:] == ["tour"]
 
 
 @pytest.mark.parametrize(
