@@ -88,8 +88,8 @@ FAILING = [
     ("lesson-wrong-types", 7, "pairs of a row and a column are expected"),
     ("lesson-wrong-types", 8, "xs of step 8"),
     ("lesson-wrong-types", 9, "a number or a text is expected, not object"),
-    ("lesson-steps", 0, "not more than 60"),
-    ("lesson-endless", 0, "not more than 60"),
+    ("lesson-steps", 0, "2 to 60 steps are expected, and it has more"),
+    ("lesson-endless", 0, "2 to 60 steps are expected, and it has more"),
     ("lesson-choices", 0, "2 to 9 texts are expected"),
     ("lesson-lies", 3, "True or False is expected"),
     ("lesson-lies", 4, "tried to end the program"),
@@ -235,7 +235,7 @@ async def test_a_lesson_whose_factory_never_ends_is_named(
     with pytest.raises(LabError) as caught:
         await watched.lab.lesson("lesson-factory-hangs")
     assert caught.value.failure.kind == "hung"
-    assert "has not returned from __init__" in caught.value.failure.message
+    assert "has not returned from its factory" in caught.value.failure.message
     await goes_on(watched, "lesson-factory-hangs")
 
 
@@ -272,3 +272,15 @@ async def test_a_lesson_that_ends_the_process_is_named(
     assert (failure.kind, failure.title) == ("dead", "The lesson 'lesson-leaves' is switched off")
     assert failure.message.startswith("It was asked when the training process ended.")
     await goes_on(watched, "lesson-leaves")
+
+
+async def test_however_often_a_lesson_that_ends_the_process_is_chosen_the_run_goes_on(
+    labs: MakeLab, words: Path, fine: Path
+) -> None:
+    watched = await opened(labs, words, "lesson-leaves", fine)
+    for _ in range(3):
+        await watched.lab.lesson("lesson-leaves")
+        step = await watched.lab.lesson_step(LessonPlace("lesson-leaves", 0))
+        with pytest.raises(LabError, match="'lesson-leaves' is switched off"):
+            await watched.lab.judge(step.place, 3.0)
+        assert (await watched.event(WorkerBack)).running

@@ -284,17 +284,20 @@ class Rescue:
             run.lose(RESTARTING)
             # Before the requests under way end: they tell which panel was being drawn.
             off = switch_off(self._watches, link.blamed, failure, run.catalog)
+            # What is off takes no other worker down, before a person chooses it again.
+            spared = off != "" or self._budget.spend()
             aside = off or wrote_nothing(link.blamed)
-            self._background.spawn(self._recover(link, failure, aside))
+            self._background.spawn(self._recover(link, failure, aside, spared))
 
-    async def _recover(self, lost: Link, failure: Failure, aside: str) -> None:
-        """aside: a sentence about what took the worker down, or ""."""
+    async def _recover(self, lost: Link, failure: Failure, aside: str, spared: bool) -> None:
+        """aside: a sentence about what took the worker down, or "". spared: True if the run gets
+        another worker."""
         run = self._run
         assert run.info is not None
         running, speed, seen = run.running, run.speed, run.step
         run.set_running(False)
         checkpoint, spec = self._keeper.latest(), self._keeper.spec
-        if not self._budget.spend():
+        if not spared:
             self._give_up(failure)
             return
         self._listener(WorkerLost(failure))

@@ -62,7 +62,7 @@ def read_lesson(made: Lesson, guard: Guard) -> ReadLesson:
         raise guard.broken("its title", "a lesson needs a title")
     if not 2 <= len(steps) <= MOST_STEPS:
         raise guard.broken(
-            "its steps", f"2 to {MOST_STEPS} steps are expected, not {_count(len(steps))}"
+            "its steps", f"2 to {MOST_STEPS} steps are expected, and it has {_count(len(steps))}"
         )
     for number, step in enumerate(steps):
         if not any(type(step) is kind for kind in KIND_OF):  # `in` would ask its metaclass
@@ -87,7 +87,7 @@ def read_lesson(made: Lesson, guard: Guard) -> ReadLesson:
 
 
 def _count(steps: int) -> str:
-    return f"more than {MOST_STEPS}" if steps > MOST_STEPS else str(steps)
+    return "more" if steps > MOST_STEPS else str(steps)
 
 
 class StepReader:

@@ -287,7 +287,7 @@ def make(
     """(the contribution, made with `options` as its knobs, and its guard). follows: settings of the
     run that knobs may follow. Raises KnobError, UnknownNameError, PluginError."""
     guard = Guard(registry.entry(kind, name), activity)
-    with guard.doing("__init__"):
+    with guard.doing("its factory" if kind == "lesson" else "__init__"):
         return registry.make(kind, name, options, follows), guard
 
 
