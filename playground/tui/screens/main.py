@@ -103,6 +103,7 @@ class MainScreen(RunActions, Screen[None]):
     def on_mount(self) -> None:
         self.bindings_updated_signal.subscribe(self, lambda _: self._draw_keys())
         for guide in self.query(Guide):
+            self.add_class("-guided")
             self.set_focus(guide)
         self._arrange()
         self.draw()

@@ -195,6 +195,7 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
     def on_mount(self) -> None:
         self._looking.open(lambda: self.state.look)
         for guide in self.query(Guide):
+            self.add_class("-guided")
             self.set_focus(guide)
         self.draw()
 
