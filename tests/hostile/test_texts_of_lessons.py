@@ -22,6 +22,7 @@ from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.lessons import Given, GuideStep, Judged, LessonCard, LessonPlace
 from playground.tui.app import TourWanted
 from playground.tui.panels.guide import Guide
+from playground.tui.screens.inside.screen import InsideScreen
 from playground.tui.screens.pick.lessons import LessonsScreen
 from playground.widths import cell_len
 from tests.hostile.messages import forgotten, hostile
@@ -102,7 +103,8 @@ class Learner:
 
     @property
     def guide(self) -> Guide:
-        return self.app.main.query_one(Guide)
+        """That of the screen in sight; below the list of lessons, that of the main screen."""
+        return (self.app.screen.query(Guide) or self.app.main.query(Guide)).first()
 
     @property
     def lab(self) -> HostileLessons:
@@ -164,6 +166,12 @@ async def test_no_text_of_a_lesson_is_obeyed_or_hides_the_rest(
             await learner.comes_to("ask")
             await learner.press(*("1" if index in (2, 3) else ["up"]), "enter")
             await learner.comes_to("known")
+        await learner.press("i")
+        assert isinstance(app.screen, InsideScreen)
+        for index in (2, 4):
+            tour._enter(LessonPlace(NAME, index))
+            await learner.comes_to("ask", index)
+        await learner.press("0", "q")
         tour._enter(LessonPlace(NAME, 6))
         await learner.comes_to("ask", 6)
         await learner.press("1", "enter")

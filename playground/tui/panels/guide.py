@@ -6,7 +6,7 @@ the screen. It lies on the main screen and on the microscope alike, and covers n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal
 
 from textual import events
@@ -29,14 +29,16 @@ CURVE, TABLE = 7, 8
 """Lines of a curve that is drawn ahead, its places included; rows of a table."""
 TIGHTEST = WHOLE + TABLE
 """By how many lines each part may be shorter than it would be."""
-LEAST, AROUND, PANELS = 11, 6, 2
-"""Lines that the guide may have where the screen is that high; lines that belong to others on any
-screen, the guide's border among them; more lines that the panels have once the guide has LEAST."""
+LEAST, SHARED = 11, 2
+"""Lines that the guide may have where the screen is that high; more lines that what lies above it
+has once the guide has LEAST."""
 NUMBER_KEYS = frozenset("0123456789.,-+e_")
 TITLE = 38
 """Columns of what is said after the title of a lesson."""
 
 Where = Literal["main", "inside"]
+AROUND: Mapping[Where, int] = {"main": 6, "inside": 11}
+"""Lines of a screen that are not the guide's in any case, its border among them."""
 
 
 class Guide(Sheet, can_focus=True):
@@ -88,7 +90,8 @@ class Guide(Sheet, can_focus=True):
         """Draw the tour as it stands."""
         tour, width = self._tour, max(20, self.size.width or self.app.size.width - 2)
         height = self.screen.size.height
-        room = max(min(LEAST, height - AROUND), height - AROUND - PANELS)
+        height -= AROUND[self._where]
+        room = max(min(LEAST, height), height - SHARED)
         drawn_for = (tour.step, tour.phase, width, room)
         if drawn_for != self._drawn_for:
             self._drawn_for, self._tight = drawn_for, 0
@@ -440,7 +443,7 @@ class _Drawing:
             name = fit(visible(step.columns[at]), each - 1, right=True)
             head.append((f" {name}", "pointed" if at == column and chosen else "muted"))
         self.line(head)
-        for at_row in _window(len(step.rows), max(3, TABLE - self.tight), row):
+        for at_row in _window(len(step.rows), max(1, TABLE - self.tight), row):
             name = fit(visible(step.rows[at_row]), margin - 1, right=True)
             ink: Ink = "pointed" if chosen and at_row == row else "muted"
             line: Line = [(f"{name} ", ink)]

@@ -50,6 +50,9 @@ from playground.tui.widgets.text import visible
 MOVE = Binding.Group("Moving in the microscope")
 TEXT = Binding.Group("The text")
 SURGERY = Binding.Group("Surgery")
+FEWEST_WORDS, FEWEST_LINES = 2, 4
+"""Lines that the words below a view have beside a lesson, and from how many lines of the view on
+they have more."""
 
 
 _key = KeyMaker("inside", types="type")
@@ -274,9 +277,12 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         self._show("#inside-top", top)
         words = self._page("#inside-words", width, 6)
         self._draw_words(words, came)
-        self._show("#inside-words", words)
         typing = self.query_one("#inside-text").has_class("-shown")
-        height = self.app.size.height - 7 - len(words.lines) - typing - self._guided
+        height = self.app.size.height - 7 - typing - self._guided
+        if self._guided:  # a lesson has the last word
+            del words.lines[max(FEWEST_WORDS, height - FEWEST_LINES) :]
+        self._show("#inside-words", words)
+        height -= len(words.lines)
         page = self._page("#inside-view", width, max(1, height))
         inside = self.inside
         if inside is not None and came is not None:
