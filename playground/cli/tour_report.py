@@ -9,7 +9,7 @@ import click
 
 from microgpt.terminal import json_text
 from playground.catalog import Catalog
-from playground.cli.failures import say
+from playground.cli.failures import printable, say
 from playground.cli.listing import Row, print_rows
 from playground.hooks.sources import PluginSources
 from playground.lab.store.journal import SURE, Answer, Journal, LessonRecord
@@ -26,6 +26,9 @@ def print_report(sources: PluginSources, lesson: str, *, as_json: bool) -> int:
     registry = load(sources)
     if journal.trouble:
         say(f"! {journal.trouble}")
+    if journal.passed_over:
+        lines = many(journal.passed_over, "line")
+        say(f"! {journal.path}: {lines} passed over, damaged or of a newer version.")
     if lesson and lesson not in journal.lessons:  # one that is here no more keeps its answers
         with refused_as("LESSON"):
             lesson = registry.entry("lesson", lesson).qualified
@@ -34,6 +37,8 @@ def print_report(sources: PluginSources, lesson: str, *, as_json: bool) -> int:
         click.echo(json_text(report, indent=2))
     else:
         _print(report)
+        if journal.lessons:
+            click.echo(f"\nKept in {printable(str(journal.path))}")
     return 1 if journal.trouble else 0
 
 
@@ -53,6 +58,7 @@ def _report(catalog: Catalog, journal: Journal, only: str) -> dict[str, Any]:
             {"sure": words, **_figures(one for one in answers if one.sure == number)}
             for number, words in SURE.items()
         ],
+        "journal": str(journal.path) if journal.path else None,
     }
 
 

@@ -515,7 +515,14 @@ class PlaygroundApp(OrderedApp[int]):
                     teaching=self._tour_wanted.teaching,
                     options=self._options,
                 )
-                self.farewell = ("The tour keeps your place. To go on with it:", command)
+                taken = tour.controller.tour
+                lost = taken is not None and taken.journal.trouble
+                words = (
+                    "The tour could not keep your place. To begin it again:"
+                    if lost
+                    else "The tour keeps your place. To go on with it:"
+                )
+                self.farewell = (words, command)
         saved = await self._keep_run()
         if code == 0 and self.model.frame is not None:
             self.farewell = farewell(

@@ -20,7 +20,7 @@ from playground.lab.protocol.lessons import Given, GuideStep, Judged, LessonCard
 from playground.lab.run.guard import Activity
 from playground.lab.session import Session
 from playground.lab.store.journal import Answer, Journal
-from playground.tui.control.context import Context
+from playground.tui.control.context import Context, Remark
 from playground.tui.control.tour import Lessons, Phase, Tour
 from playground.tui.model import PlaygroundModel
 from tests.lab.conftest import words as words
@@ -32,6 +32,10 @@ NAME = "school:it"
 
 class SessionLab:
     """Asks a session, as the worker would."""
+
+    async def advance(self, steps: int) -> None:
+        for _ in range(steps):
+            self.session.advance()
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -56,6 +60,9 @@ class Opens:
     def __init__(self, model: PlaygroundModel, session: Session) -> None:
         self.model, self.session = model, session
         self.opened: list[int | str] = []
+        self.elsewhere: Failure | None = None
+        """Why no recorded run can be opened, if none can."""
+        self.tell: Callable[[Failure], None] = lambda _: None
 
     async def open(self, spec: str) -> bool:
         self.opened.append(spec)
@@ -64,11 +71,15 @@ class Opens:
 
     async def open_recorded(self, run: int) -> bool:
         self.opened.append(run)
+        if self.elsewhere is not None:
+            self.tell(self.elsewhere)
+            return False
         self.model.info = self.session.info
         return True
 
     @contextmanager
-    def telling(self, _: Callable[[Failure], None]) -> Iterator[None]:
+    def telling(self, tell: Callable[[Failure], None]) -> Iterator[None]:
+        self.tell = tell
         yield
 
 
@@ -78,7 +89,8 @@ class Learner:
     def __init__(self, session: Session, journal: Journal, **options: Any) -> None:
         self.session = session
         model = PlaygroundModel()
-        context = Context(SessionLab(session), model, lambda: None, lambda _: None)  # type: ignore[arg-type]
+        self.said: list[Remark] = []
+        context = Context(SessionLab(session), model, lambda: None, self.said.append)  # type: ignore[arg-type]
         self.opens = Opens(model, session)
         self.tour = Tour(context, self.opens, Lessons(journal, **options))  # type: ignore[arg-type]
         self.moves = 0
@@ -196,6 +208,35 @@ async def test_after_a_kill_the_lesson_goes_on_where_it_was_with_the_answer_that
         session.advance(1)
         await after.until("known", 3)
     assert after.tour.journal.of(NAME).answers[3] == Answer(1, True, 1)
+
+
+async def test_where_the_run_of_a_lesson_is_open_elsewhere_another_one_is_taken_as_far(
+    teach: Teach, tmp_path: Path
+) -> None:
+    journal = Journal.load(tmp_path / "tour.jsonl")
+    journal.begun(NAME, 5)
+    journal.at(LessonPlace(NAME, 4, 3), 7)
+    session = teach(ASKED)
+    learner = Learner(session, journal)
+    learner.opens.elsewhere = Failure("Run 7 is open elsewhere", "Close it there.")
+    with following(learner.tour):
+        await learner.tour.go_on(NAME)
+        await learner.until("read", 4)
+    assert session.step == 3
+    assert [one.message for one in learner.said] == [
+        "Run 7 is open elsewhere. A new one is trained to step 3."
+    ]
+
+
+async def test_a_place_that_cannot_be_kept_is_said_once(teach: Teach, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    learner = Learner(teach(ASKED), Journal.load(tmp_path / "file" / "tour.jsonl"))
+    with following(learner.tour):
+        await learner.tour.begin(NAME)
+        await learner.until("read", 0)
+        learner.tour.forward()
+        await learner.until("ask", 1)
+    assert [one.title for one in learner.said] == ["Your place is not kept"]
 
 
 async def test_a_lesson_is_skipped_by_its_hardest_question_at_the_first_try_only(

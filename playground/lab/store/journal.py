@@ -13,8 +13,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from playground.files import read_file
 from playground.lab.paths import tour_journal
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.lessons import Given, LessonPlace
-from playground.strict import Refusal, fields, flag, items, number, parsed, text_of, whole
+from playground.strict import Refusal, fields, flag, items, number, parsed, shown, text_of, whole
 
 _MOST = 16 << 20
 """Bytes of the largest journal."""
@@ -61,7 +61,7 @@ class Waiting:
     sure: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class LessonRecord:
     """What is known of one lesson."""
 
@@ -92,6 +92,15 @@ class Journal:
         """By the qualified name of the lesson, in the order in which they were begun."""
         self.last = ""
         """The lesson that was begun or gone on with last; "" if none was."""
+        self.complain: Callable[[str], None] = lambda _: None
+        """Told once that the file cannot be written, and again once it could be meanwhile."""
+        self.passed_over = 0
+        """Lines of the file that say nothing to this version: damaged ones, or a newer one's."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None if there is no folder for it."""
+        return self._path
 
     @classmethod
     def load(cls, path: Path | None = None) -> Journal:
@@ -114,7 +123,7 @@ class Journal:
             try:
                 journal._take(parsed(line, "the line", most=_LINE, values=1000, nan=True))
             except Refusal:
-                continue
+                journal.passed_over += bool(line.strip("\0 "))
         return journal
 
     def of(self, lesson: str) -> LessonRecord:
@@ -157,31 +166,35 @@ class Journal:
             self.trouble = ""
         except OSError as error:
             why = error.strerror or error
+            known = self.trouble
             self.trouble = f"{self._path} cannot be written ({why}): the place is not kept."
+            if not known:
+                self.complain(self.trouble)
 
     # ------------------------------------------------------------ reading
 
     def _take(self, line: Any) -> None:
-        """Take in one line. Raises Refusal."""
+        """Take in one line. Raises Refusal, and knows then what it knew before."""
         of = fields(line, "the line")
         lesson = text_of(of.get("lesson"), "the lesson")
         event = of.get("event")
-        record = self.lessons.setdefault(lesson, LessonRecord())
+        known = self.lessons.get(lesson) or LessonRecord()
         if event == "begun":
-            record.place, record.run, record.given = LessonPlace(lesson, 0), None, None
-            record.steps = whole(of.get("steps"), "steps", most=10_000)
-            self.last = lesson
+            steps = whole(of.get("steps"), "steps", most=10_000)
+            record = replace(known, place=LessonPlace(lesson, 0), run=None, given=None, steps=steps)
         elif event == "place":
             place = _place(of, lesson)
-            if record.place is None or record.place.index != place.index:
-                record.given = None
-            record.place, record.run = place, _whole_or_none(of.get("run"), "run")
-            self.last = lesson
+            same = known.place is not None and known.place.index == place.index
+            record = replace(
+                known,
+                place=place,
+                run=_whole_or_none(of.get("run"), "run"),
+                given=known.given if same else None,
+            )
         elif event == "gave":
             sure = whole(of.get("sure"), "sure", most=3)
-            record.given = Waiting(_given(of.get("answer")), sure)
+            record = replace(known, given=Waiting(_given(of.get("answer")), sure))
         elif event == "answered":
-            record.given = None
             index = whole(of.get("index"), "index", most=10_000)
             answer = Answer(
                 whole(of.get("tries"), "tries", most=10_000),
@@ -189,14 +202,23 @@ class Journal:
                 whole(of.get("sure"), "sure", most=3),
                 flag(of.get("shown"), "shown"),
             )
+            record = replace(known, given=None, answers={**known.answers})
             record.answers.setdefault(index, answer)
         elif event == "finished":
             skipped = flag(of.get("skipped"), "skipped")
-            record.place, record.run, record.given = None, None, None
-            record.finished, record.skipped = (
-                record.finished or not skipped,
-                record.skipped or skipped,
+            record = replace(
+                known,
+                place=None,
+                run=None,
+                given=None,
+                finished=known.finished or not skipped,
+                skipped=known.skipped or skipped,
             )
+        else:
+            raise Refusal(f"the event is {shown(event)}")
+        if event in ("begun", "place"):
+            self.last = lesson
+        self.lessons[lesson] = record
 
 
 def _ends_a_line(file: Any) -> bool:

@@ -23,7 +23,7 @@ from playground.lab.protocol.lessons import (
     LessonPlace,
 )
 from playground.lab.store.journal import Answer, Journal
-from playground.tui.control.context import Context
+from playground.tui.control.context import Context, Remark
 from playground.tui.control.opening import Opening
 from playground.words import read_number
 
@@ -69,6 +69,9 @@ class Tour:
         self._context = context
         self._opening = opening
         self.journal = lessons.journal
+        self.journal.complain = lambda words: context.say(
+            Remark("Your place is not kept", words, "warning")
+        )
         self._base = dict(lessons.base)
         self.teaching = lessons.teaching
         self.phase: Phase = "none"
@@ -162,16 +165,19 @@ class Tour:
             return False
         refused: list[Failure] = []
         with self._opening.telling(refused.append):
-            opened = run is not None and await self._opening.open_recorded(run)
-            if not opened:
-                refused.clear()
-                opened = await self._opening.open(spec)
+            recorded = run is not None and await self._opening.open_recorded(run)
+            instead = refused.copy()
+            refused.clear()
+            opened = recorded or await self._opening.open(spec)
         if not opened:
             words = Failure("The run of this lesson cannot be opened", "Choose another lesson.")
             self._break(refused[0] if refused else words)
             return False
+        if instead:
+            new = f"{instead[0].title}. A new one is trained to step {step or 0:,}."
+            self._context.say(Remark("The lesson goes on with another run", new))
         with suppress(LabError):
-            if run is None and step:
+            if not recorded and step:
                 await lab.advance(step)
         self._context.model.speed = 1 if self.teaching else self._context.model.speed
         return True

@@ -69,12 +69,15 @@ def test_lines_of_somebody_else_are_passed_over(tmp_path: Path) -> None:
         '{"event": "place", "lesson": "a", "index": -1}\n'
         '{"event": "answered", "lesson": "a", "index": 1, "tries": "x"}\nnull\n[[[\n'
         '{"event": "place", "lesson": "b", "index": 2, "remembered": [["x", {}]]}\n'
-        '{"event": "begun", "lesson": "c", "steps": 4}\n',
+        '{"event": "begun", "lesson": "c", "steps": 4}\n'
+        '{"event": "dreamt", "lesson": "d"}\n\n'
+        '{"event": "begun", "lesson": "c", "steps": -1}\n',
         encoding="utf-8",
     )
     journal = Journal.load(path)
     assert journal.last == "c" and not journal.trouble
-    assert journal.of("a").answers == {} and journal.of("b").place is None
+    assert list(journal.lessons) == ["c"] and journal.passed_over == 7
+    assert journal.of("c").steps == 4
 
 
 def test_a_folder_in_the_place_of_the_file_is_said_and_stops_nothing(tmp_path: Path) -> None:
