@@ -33,7 +33,7 @@ _USES: dict[str, str] = {
     "panel": "choose it among the panels",
     "exporter": "press x and choose it",
     "engine": "press e and choose it",
-    "lesson": "press T and choose it",
+    "lesson": "in the playground, T lists it",
 }
 """How to use a contribution in the playground, by its kind."""
 
@@ -78,10 +78,11 @@ def _say_next(kind: str, name: str, root: Path, package: bool, in_folder: bool) 
         return
     file = shell_word(root / f"{name}.py")
     click.echo(f"  microgpt-play plugins check {file}")
+    play = f"microgpt-play tour {name}" if kind == "lesson" else "microgpt-play"
     if in_folder:
-        click.echo(f"  microgpt-play            # it is loaded by itself: {_USES[kind]}")
+        click.echo(f"  {play}            # it is loaded by itself: {_USES[kind]}")
     else:
-        click.echo(f"  microgpt-play --plugin {file}            # {_USES[kind]}")
+        click.echo(f"  {play} --plugin {file}            # {_USES[kind]}")
 
 
 # ---------------------------------------------------------------- names
