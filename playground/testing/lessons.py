@@ -141,10 +141,22 @@ def speaks_at_every_moment(subject: Subject) -> None:
         if asked.field == "answer":
             continue
         if asked.error is not None:
-            raise ContractError(f"{said(asked.error)} in {asked.where}", advice) from asked.error
+            raise _failed(asked, advice) from asked.error
         wrong = _wrong(asked)
         if wrong:
             raise ContractError(f"{wrong}: {asked.where}", "give what the field is for")
+
+
+_SLIPS = (NameError, AttributeError, TypeError, ImportError, SyntaxError)
+"""Errors that a line raises whatever the run is."""
+
+
+def _failed(asked: Asked, advice: str) -> ContractError:
+    """The error to raise for a function that failed. advice: for one that does not suit a run."""
+    assert asked.error is not None
+    if issubclass(type(asked.error), _SLIPS):
+        advice = "look at that line" if asked.line else "look at that function"
+    return ContractError(f"{said(asked.error)} in {asked.where}{asked.line}", advice)
 
 
 def _wrong(asked: Asked) -> str:
@@ -220,9 +232,8 @@ def answers_fit(subject: Subject) -> None:
         if asked.field != "answer":
             continue
         if asked.error is not None:
-            raise ContractError(
-                f"{said(asked.error)} in {asked.where}",
-                "compute the answer from what these facts have, or ask about something else",
+            raise _failed(
+                asked, "compute the answer from what these facts have, or ask about something else"
             ) from asked.error
         wrong = _unfit(asked)
         if wrong:

@@ -5,9 +5,11 @@ Each function of a lesson is called when its step begins, and again as the run g
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from types import FunctionType
 from typing import Any
 
 from playground.api import Cell, Curve, Do, Lesson, LessonFacts, Tell
@@ -65,6 +67,17 @@ class Asked:
     def where(self) -> str:
         """ "answer of step 4 (on names, after step 10)"."""
         return f"{self.field} of step {self.number} ({self.moment.words})"
+
+    @property
+    def line(self) -> str:
+        """ ", line 12": the innermost line of the lesson's own file in the traceback of the error;
+        "" if there is none."""
+        if type(self.given) is not FunctionType or self.error is None:
+            return ""
+        trace = traceback.walk_tb(BaseException.__dict__["__traceback__"].__get__(self.error))
+        file = self.given.__code__.co_filename
+        lines = [line for frame, line in trace if frame.f_code.co_filename == file]
+        return f", line {lines[-1]}" if lines else ""
 
     def call(self, facts: LessonFacts) -> Any:
         """What the field gives for these facts."""

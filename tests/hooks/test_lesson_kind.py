@@ -9,6 +9,7 @@ import pytest
 from playground.api import Lesson
 from playground.hooks.errors import PluginError
 from playground.hooks.manager import load
+from playground.hooks.reload import tried
 from playground.hooks.sources import PluginSources
 from tests.hooks.conftest import LoadPlugin, WritePlugin
 
@@ -45,6 +46,25 @@ def test_what_is_no_lesson_is_refused_by_name(
     with pytest.raises(PluginError) as caught:
         registry.make("lesson", "vowels")
     assert any(part in str(caught.value) for part in said.split("|")), caught.value
+
+
+SLIP = """from playground.api import Contribution, Lesson, Tell, hookimpl
+
+def words(facts):
+    return facts.nothing
+
+@hookimpl
+def microgpt_lessons():
+    steps = [Tell(lambda facts: words(facts)), Tell("two")]
+    yield Contribution(name="vowels", summary="a, e, i, o, u", factory=lambda: Lesson("V", steps))
+"""
+
+
+def test_a_slip_in_a_saved_lesson_is_told_with_its_line(write_plugin: WritePlugin) -> None:
+    path = write_plugin("", "slip.py")
+    (problem,) = tried(str(path), SLIP.encode())
+    assert "no attribute 'nothing' in text of step 0 (on names" in problem.message
+    assert problem.message.endswith("line 4. To do: look at that line.")
 
 
 def test_two_lessons_of_one_name_stay_reachable_and_one_can_be_switched_off(

@@ -65,4 +65,8 @@ class Reloads:
         else:
             title = f"{name} cannot be used"
         more = "" if saved.gone else " Press ! for the whole of it."
-        say(Remark(title, f"{problem.message}.{more} {remarks}".strip(), "warning", name))
+        say(
+            Remark(
+                title, f"{problem.message.rstrip('.')}.{more} {remarks}".strip(), "warning", name
+            )
+        )

@@ -6,6 +6,7 @@ the screen. It lies on the main screen and on the microscope alike, and covers n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal
 
@@ -197,7 +198,8 @@ class Guide(Sheet, can_focus=True):
     def _draw_broken(self, to: _Drawing) -> None:
         failure = self._tour.trouble
         if failure is not None:
-            to.say(f"✗ {visible(failure.title)}. {visible(failure.message)}", "bad", most=WHOLE)
+            message = f"{failure.message.rstrip('.')}. {_line_of(failure.detail)}"
+            to.say(visible(f"✗ {failure.title}. {message}"), "bad", most=WHOLE)
         to.say("Nothing else is harmed: the run and the other lessons are as they were.", "muted")
         to.keys([("enter", "choose another lesson"), ("q", "leave the tour")])
 
@@ -240,6 +242,10 @@ class Guide(Sheet, can_focus=True):
                 step.xs, mine, came, step.low, step.high, cursor_at, to.width, height
             ):
                 to.line(line)
+            value = tour.curve[tour.column] if given is None and tour.curve else None
+            if value is not None:
+                unit = visible(step.unit)
+                to.say(f"{step.xs[tour.column]:,.6g}: {value:.3g} {unit}", "pointed", most=1)
             if came:
                 to.say(f"{MINE} yours   {CAME} the run's   {BOTH} both", "muted")
 
@@ -340,6 +346,14 @@ class Guide(Sheet, can_focus=True):
 
 _PRESSED = ("enter", "backspace", "question_mark", "1", "2", "3")
 _KEY_OF = {"enter": 0, "⌫": 1, "?": 2, "1": 3, "2": 4, "3": 5}
+
+
+def _line_of(trace: str) -> str:
+    """ "Line 12.": the innermost line of the file in which a traceback begins, which is that of
+    the plugin; "" without a traceback."""
+    places = re.findall(r'^  File "(.*)", line (\d+)', trace, re.MULTILINE)
+    own = [line for file, line in places if file == places[0][0]]
+    return f"Line {own[-1]}." if own else ""
 
 
 def _none(_: object) -> None:
