@@ -130,7 +130,8 @@ def following(tour: Tour) -> Iterator[None]:
 
 ASKED: Sequence[LessonStep] = [
     Tell("first"),
-    Choose("Which?", choices=["a", "b", "c"], answer=lambda _: 2, hints=["no a"], why="c it is"),
+    Choose("Which?", choices=["a", "b", "c"], answer=lambda _: 2, hints=["no a", "p is 1"],
+           why="c it is"),
     Number("How many?", answer=lambda facts: facts.steps, within=0.0, why="so many"),
     Number("What loss?", answer=lambda facts: facts.losses[0], within=0.5, why="there",
            when=lambda facts: facts.furthest >= 1, task="Do a step."),
@@ -156,9 +157,11 @@ async def test_a_learner_goes_through_a_lesson_with_wrong_answers_in_between(
         assert tour.phase == "ask" and tour.struck == {0: "no a"} and "No a." in tour.hint
         tour.pick(0)
         assert tour.picked is None, "a choice that was struck out cannot be taken again"
+        await learner.say(1)
+        assert tour.hint == "No. p is 1."
         await learner.say(2)
         assert tour.phase == "known" and tour.judged is not None and tour.judged.why == "c it is"
-        assert journal.of(NAME).answers[1] == Answer(2, True, 3)
+        assert journal.of(NAME).answers[1] == Answer(3, True, 3)
         tour.forward()
         await learner.until("ask", 2)
         steps = learner.session.spec.steps

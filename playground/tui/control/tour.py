@@ -487,6 +487,8 @@ class Tour:
 
 
 def _sentence(words: str) -> str:
-    """Words of a lesson as a sentence among others."""
+    """Words of a lesson as a sentence among others. A quantity at its beginning, as in "p is 1",
+    stays as it is written."""
     ended = not words or words[-1] in ".!?…:"
-    return words[:1].upper() + words[1:] + ("" if ended else ".")
+    quantity = len(words.split(" ", 1)[0]) == 1 and words[0] != "a"
+    return (words if quantity else words[:1].upper() + words[1:]) + ("" if ended else ".")
