@@ -15,7 +15,7 @@ import pytest
 
 from playground.api import Choose, Curve, Do, Lesson, LessonStep, Number, Tell
 from playground.lab.lessons.teacher import card
-from playground.lab.protocol.failures import Failure
+from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.lessons import Given, GuideStep, Judged, LessonCard, LessonPlace
 from playground.lab.run.guard import Activity
 from playground.lab.session import Session
@@ -59,6 +59,7 @@ class Opens:
 
     def __init__(self, model: PlaygroundModel, session: Session) -> None:
         self.model, self.session = model, session
+        self.gone = False
         self.opened: list[int | str] = []
         self.elsewhere: Failure | None = None
         """Why no recorded run can be opened, if none can."""
@@ -90,7 +91,8 @@ class Learner:
         self.session = session
         model = PlaygroundModel()
         self.said: list[Remark] = []
-        context = Context(SessionLab(session), model, lambda: None, self.said.append)  # type: ignore[arg-type]
+        self.lab = SessionLab(session)
+        context = Context(self.lab, model, lambda: None, self.said.append)  # type: ignore[arg-type]
         self.opens = Opens(model, session)
         self.tour = Tour(context, self.opens, Lessons(journal, **options))  # type: ignore[arg-type]
         self.moves = 0
@@ -278,6 +280,27 @@ async def test_a_lesson_that_fails_is_named_and_asked_no_more(teach: Teach, tmp_
         assert learner.tour.trouble is not None and "school" in learner.tour.trouble.title
         await asyncio.sleep(0)
     assert asked == 1
+
+
+async def test_a_lesson_whose_run_is_given_up_says_so(teach: Teach, tmp_path: Path) -> None:
+    learner = Learner(teach([Tell("x"), Tell("y")]), Journal.load(tmp_path / "j"))
+    lost = LabError(Failure("The training process ended", "Its exit code was 1.", kind="dead"))
+    step, asked = learner.lab.lesson_step, asyncio.Event()
+
+    async def fails(_: LessonPlace) -> GuideStep:
+        asked.set()
+        raise lost
+
+    learner.lab.lesson_step = fails  # type: ignore[method-assign]
+    with following(learner.tour):
+        await learner.tour.begin(NAME)
+        await asyncio.wait_for(asked.wait(), 20)
+        assert learner.tour.phase == "opening", "another worker is on its way"
+        learner.lab.lesson_step = step  # type: ignore[method-assign]
+        await learner.until("read", 0)
+        learner.lab.lesson_step, learner.opens.gone = fails, True  # type: ignore[method-assign]
+        await learner.until("broken")
+    assert learner.tour.trouble == lost.failure
 
 
 async def test_where_a_lesson_cannot_be_made_the_one_before_is_not_named(

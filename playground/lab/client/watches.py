@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 from playground.catalog import BUILTIN, Catalog, Kind
 from playground.hooks.errors import KIND_WORDS
@@ -29,6 +30,9 @@ class Watch:
         """Why a contribution is off, by its name."""
         self._asked: list[tuple[float, str]] = []
         """(when, name) of the requests under way, the oldest first."""
+
+    unnamed: ClassVar[tuple[str, ...]] = ("dead",)
+    """The kinds of Failure that put a loss down to what was asked, if they blame nobody."""
 
     def allow(self, name: str) -> None:
         """Let a contribution be called again."""
@@ -52,12 +56,12 @@ class Watch:
         self, blamed: str, lost: Failure, catalog: Catalog | None
     ) -> tuple[float, str] | None:
         """(since when, name) of what took a worker down; None if nothing of this kind did. A crash
-        blames nobody: then what was asked first, since the worker answers in order, is taken to be
-        the cause, if a plugin contributes it."""
+        blames nobody, nor does silence: then what was asked first, since the worker answers in
+        order, is taken to be the cause, if a plugin contributes it."""
         kind, _, name = blamed.partition(":")
         if kind == self.kind:
             return 0.0, name
-        if blamed or lost.kind != "dead":
+        if blamed or lost.kind not in self.unnamed:
             return None
         for since, asked in self._asked:
             entry = catalog.find(self.kind, asked) if catalog else None
@@ -68,9 +72,11 @@ class Watch:
     def switch_off(self, name: str, lost: Failure) -> str:
         """Call this contribution no more; returns a sentence about it."""
         words = f"The {KIND_WORDS[self.kind]} {bare(name)!r} is switched off"
-        ended = "It was asked when the training process ended. " if lost.kind == "dead" else ""
+        how = "ended" if lost.kind == "dead" else "fell silent"
+        named = bare(name) in lost.message
+        asked = "" if named else f"It was asked when the training process {how}. "
         self._off[bare(name)] = Failure(
-            words, ended + lost.message, kind=lost.kind, detail=lost.detail
+            words, asked + lost.message, kind=lost.kind, detail=lost.detail
         )
         return f"{words}; choosing it again{self._again} gives it another try."
 
@@ -99,6 +105,9 @@ class PanelWatch(Watch):
 
 class LessonWatch(Watch):
     """Decides which lessons may be asked."""
+
+    # A text of ten gigabytes is made without a pause in which a ping could be answered.
+    unnamed = ("dead", "hung")
 
     def __init__(self) -> None:
         super().__init__("lesson", "")

@@ -194,9 +194,9 @@ class Tour:
             ) from error
 
     def _refused(self, failure: Failure) -> None:
-        """Stop the lesson that failed. Where another worker takes over because the run's own was
-        lost otherwise, the lesson goes on with that."""
-        lost = failure.kind in ("dead", "hung", "cancelled")
+        """Stop the lesson that failed, or whose run has no worker any more. Where another worker
+        takes over because the run's own was lost otherwise, the lesson goes on with that."""
+        lost = failure.kind in ("dead", "hung", "cancelled") and not self._opening.gone
         if not lost or self._context.lab.lesson_trouble(self._place.lesson) is not None:
             self._break(failure)
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from textual import events
 from textual.content import Content
 from textual.message import Message
 
+import microgpt
+import playground
 from playground.lab.protocol.lessons import GuideStep, Judged
 from playground.lab.store.journal import SURE
 from playground.tui.control.tasks import BackgroundTasks
@@ -348,12 +351,15 @@ _PRESSED = ("enter", "backspace", "question_mark", "1", "2", "3")
 _KEY_OF = {"enter": 0, "⌫": 1, "?": 2, "1": 3, "2": 4, "3": 5}
 
 
+_OURS = tuple(str(Path(one.__file__ or "").parent) for one in (playground, microgpt))
+
+
 def _line_of(trace: str) -> str:
-    """ "Line 12.": the innermost line of the file in which a traceback begins, which is that of
-    the plugin; "" without a traceback."""
+    """ "Line 12.": the innermost line of the plugin's file in which a traceback begins; "" without
+    a traceback, and for code of ours."""
     places = re.findall(r'^  File "(.*)", line (\d+)', trace, re.MULTILINE)
     own = [line for file, line in places if file == places[0][0]]
-    return f"Line {own[-1]}." if own else ""
+    return f"Line {own[-1]}." if own and not places[0][0].startswith(_OURS) else ""
 
 
 def _none(_: object) -> None:
