@@ -253,6 +253,18 @@ async def test_a_lesson_whose_factory_ends_the_process_is_named_without_a_run(
     assert (await lab.lesson("fine")).title == "Fine"
 
 
+async def test_a_lesson_that_is_mended_can_be_chosen_without_a_run(
+    labs: MakeLab, tmp_path: Path
+) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(FINE.replace('Lesson("Fine"', 'Lessn("Fine"'), encoding="utf-8")
+    lab = labs(path).lab
+    with pytest.raises(LabError, match="'Lessn' is not defined"):
+        await lab.lesson("fine")
+    path.write_text(FINE, encoding="utf-8")
+    assert (await lab.lesson("fine")).title == "Fine"
+
+
 async def test_a_plugin_that_ends_the_process_on_import_is_passed_over_where_a_lesson_is_asked_for(
     labs: MakeLab, fine: Path, tmp_path: Path
 ) -> None:
