@@ -280,7 +280,7 @@ class Dialogs:
         catalog = self._model.catalog
         if catalog is None or self._model.info is None:  # no run tells of plugins that are saved
             catalog = self._model.catalog = await self._controller.lab.get_catalog()
-        chosen = await self._answer(LessonsScreen(catalog.of("lesson"), tour.journal))
+        chosen = await self._answer(LessonsScreen(catalog, tour.journal))
         if chosen is None:
             if tour.phase == "none":
                 await self._app.run_action("app.leave")

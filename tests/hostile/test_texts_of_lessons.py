@@ -16,7 +16,7 @@ import pytest
 from textual.content import Content
 from textual.pilot import Pilot
 
-from playground.catalog import Entry
+from playground.catalog import Entry, Problem
 from playground.lab.protocol import lessons
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.lessons import Given, GuideStep, Judged, LessonCard, LessonPlace
@@ -66,7 +66,8 @@ class HostileLessons(ScriptedLab):
     def __init__(self, listener: Any) -> None:
         super().__init__(listener)
         made = hostile(Entry("lesson", "bad", "file", "/bad.py", "a lesson"))
-        self.catalog = replace(CATALOG, entries=(*CATALOG.entries, made))
+        wrong = hostile(Problem("worse", "/worse.py", "import", "SyntaxError"))
+        self.catalog = replace(CATALOG, entries=(*CATALOG.entries, made), problems=(wrong,))
         kinds = tuple(step.kind for step in STEPS)
         self.card = LessonCard(NAME, "Bad 漢", 5, kinds, {}, 2)
         self.trouble: Failure | None = None
@@ -184,6 +185,7 @@ async def test_no_text_of_a_lesson_is_obeyed_or_hides_the_rest(
         learner.lab.card = replace(learner.lab.card, run={"steps": "many"})
         await press(pilot, "enter")
         await seen(pilot, lambda: isinstance(app.screen, LessonsScreen))
+        assert app.screen.query_one("#lessons-problem").region.height
         await press(pilot, "n")
         await learner.comes_to("broken")
         assert "be. Bad" in " ".join(learner.guide.words.split())

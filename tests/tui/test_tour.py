@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from playground.api import Choose, Curve, Do, Lesson, LessonStep, Number, Tell
+from playground.catalog import Catalog, Problem
 from playground.lab.lessons.teacher import card
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.lessons import Given, GuideStep, Judged, LessonCard, LessonPlace
@@ -46,6 +47,9 @@ class SessionLab:
     async def lesson_step(self, place: LessonPlace) -> GuideStep:
         self.session.teacher._not_before = 0.0
         return self.session.teacher.step(place)
+
+    async def get_catalog(self) -> Catalog:
+        return Catalog((), (Problem("new", "/new.py", "import", "No such line"),))
 
     def lesson_trouble(self, name: str) -> None:
         """No lesson takes a session down."""
@@ -313,6 +317,8 @@ async def test_where_a_lesson_cannot_be_made_the_one_before_is_not_named(
         await learner.tour.go_on("nowhere")
     assert learner.tour.phase == "broken"
     assert (learner.tour.card, learner.tour.step) == (None, None)
+    assert learner.tour.trouble is not None
+    assert learner.tour.trouble.message.endswith("Plugin new could not be imported: No such line")
 
 
 async def test_a_curve_is_drawn_place_by_place(teach: Teach, tmp_path: Path) -> None:

@@ -475,10 +475,10 @@ class Lab:
             had_run = link is self.open_run.link
             try:
                 reply = await link.request(command)
-            except LabError as error:
+            except LabError:
                 if tries <= MOST_DEADLY and link.lost_while_loading():
                     continue
-                if error.failure.kind == "plugin" and link is self._workers.idle:
+                if link is self._workers.idle:
                     # Nobody tells a worker without a run of files that are saved.
                     self._workers.idle = None
                     self._background.spawn(self._workers.retire(link))

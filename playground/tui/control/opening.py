@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from playground.catalog import STAGES
+from playground.catalog import STAGES, Problem
 from playground.lab.protocol.choices import NamedChoices
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.observation import Observation
@@ -41,6 +41,14 @@ def _as_split(before: str, wanted: Mapping[str, Any], now: Mapping[str, Any]) ->
     spec: dict[str, Any] = json.loads(before)
     others = {**spec, "dataset": None} == {**now, "dataset": None}
     return others and said(spec["dataset"]) == said(wanted)
+
+
+def first_problem(problems: Sequence[Problem]) -> tuple[str, str]:
+    """(which plugin, and what of it failed; why, and how many more there are) of problems with
+    plugins, of which there is at least one."""
+    first = problems[0]
+    more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
+    return f"Plugin {first.plugin} {STAGES[first.stage]}", f"{first.message}{more}"
 
 
 class Opening:
@@ -223,18 +231,10 @@ class Opening:
     def _tell_problems(self) -> None:
         """Say the first problem with plugins; the plugins screen lists them all."""
         catalog = self._context.model.catalog
-        problems = catalog.problems if catalog else ()
-        if not problems:
+        if catalog is None or not catalog.problems:
             return
-        first = problems[0]
-        more = f" And {len(problems) - 1} more." if len(problems) > 1 else ""
-        self._context.say(
-            Remark(
-                f"Plugin {first.plugin} {STAGES[first.stage]}",
-                f"{first.message}{more} Press p for all of it.",
-                "warning",
-            )
-        )
+        title, words = first_problem(catalog.problems)
+        self._context.say(Remark(title, f"{words} Press p for all of it.", "warning"))
 
     async def _keep(self) -> Checkpoint | None:
         """The open run's state, if anything was trained and the run is not recorded."""

@@ -24,7 +24,7 @@ from playground.lab.protocol.lessons import (
 )
 from playground.lab.store.journal import Answer, Journal
 from playground.tui.control.context import Context, Remark
-from playground.tui.control.opening import Opening
+from playground.tui.control.opening import Opening, first_problem
 from playground.words import read_number
 
 Phase = Literal["none", "opening", "read", "task", "ask", "sure", "wait", "known", "over", "broken"]
@@ -135,7 +135,7 @@ class Tour:
         try:
             name = (await self._context.lab.lesson(name)).name
         except LabError as error:
-            self._break(error.failure)
+            self._break(await self._explained(error.failure))
             return
         record = self.journal.of(name)
         place = record.place
@@ -181,6 +181,17 @@ class Tour:
                 await lab.advance(step)
         self._context.model.speed = 1 if self.teaching else self._context.model.speed
         return True
+
+    async def _explained(self, failure: Failure) -> Failure:
+        """Why a lesson is not there: perhaps its plugin could not be loaded."""
+        if failure.kind != "input":
+            return failure
+        with suppress(LabError):
+            catalog = await self._context.lab.get_catalog()
+            if catalog.problems:
+                why = ": ".join(first_problem(catalog.problems))
+                return replace(failure, message=f"{failure.message.rstrip('.')}. {why}")
+        return failure
 
     def _spec(self, card: LessonCard) -> str:
         """The settings of a lesson's run as JSON. Raises LabError."""

@@ -10,10 +10,12 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets.option_list import Option
 
-from playground.catalog import Entry
+from playground.catalog import Catalog, Entry
 from playground.lab.store.journal import Journal
+from playground.tui.control.opening import first_problem
 from playground.tui.screens.dialog import MUTED, Dialog, Line
 from playground.tui.screens.pick.lists import PickList, entry_name, name_column
+from playground.tui.widgets.gate import plain
 from playground.tui.widgets.text import fit, visible
 
 How = Literal["on", "begin", "test"]
@@ -37,12 +39,16 @@ class LessonsScreen(Dialog[tuple[str, How] | None]):
     LessonsScreen {
         #lessons-list { max-height: 70vh; border: none; padding: 0; }
         #lessons-note { color: $text-muted; margin: 1 0 0 0; }
+        #lessons-problem { color: $text-warning; margin: 1 0 0 0; max-height: 3; }
+        &.-low.-problem #lessons-list { max-height: 50vh; }
     }
     """
 
-    def __init__(self, entries: Sequence[Entry], journal: Journal) -> None:
+    def __init__(self, catalog: Catalog, journal: Journal) -> None:
         super().__init__()
-        self._entries = tuple(entries)
+        self._entries = catalog.of("lesson")
+        self._problems = catalog.problems
+        self.set_class(bool(self._problems), "-problem")
         self._journal = journal
 
     def body(self) -> Iterable[Widget]:
@@ -55,6 +61,9 @@ class LessonsScreen(Dialog[tuple[str, How] | None]):
             ),
             id="lessons-list",
         )
+        if self._problems:  # a lesson that somebody looks for may be in that plugin
+            title, words = first_problem(self._problems)
+            yield Line(plain(f"! {title}: {words}"), id="lessons-problem")
         yield Line(
             "Each lesson has a run of its own: your runs stay as they are. Your place and your "
             "answers are kept on this machine.",
