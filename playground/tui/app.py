@@ -19,7 +19,6 @@ from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widget import AwaitMount
-from textual.widgets import Input
 from typing_extensions import override
 
 from playground.catalog import KnobValue
@@ -43,6 +42,7 @@ from playground.tui.held import holding_columns
 from playground.tui.key_order import OrderedApp, composed
 from playground.tui.model import SPEEDS, PlaygroundModel
 from playground.tui.notices import Notices
+from playground.tui.panels.focus_keys import is_typed_into
 from playground.tui.panels.guide import Guide
 from playground.tui.quit import farewell, keep_run, on_signals, tour_command
 from playground.tui.resizing import classify
@@ -472,7 +472,7 @@ class PlaygroundApp(OrderedApp[int]):
         if not guides:
             return
         if not guides.first().has_focus:
-            if not (only_to and isinstance(top.focused, Input)):
+            if not (only_to and is_typed_into(top.focused)):
                 top.set_focus(guides.first())
         elif not only_to:
             top.set_focus(self.main.lit_target() if top is self.main else None)

@@ -96,7 +96,7 @@ def keys_for(focused: Widget | None, zoomed: bool, other: str = "") -> Keys:
     own = [] if focused is None else list(_own(focused))
     rank = ALWAYS if own and own[-1].key == "esc" else STEPS
     first = 1 if isinstance(focused, Chart) and rank == STEPS else len(own)
-    if _is_typed_into(focused):
+    if is_typed_into(focused):
         rest = [
             _hint(_IN_A_FIELD[name], binding.action, binding.description)
             for binding in MAIN_BINDINGS
@@ -116,7 +116,7 @@ def keys_for(focused: Widget | None, zoomed: bool, other: str = "") -> Keys:
     return Keys([*own, *rest], ranks)
 
 
-def _is_typed_into(focused: Widget | None) -> bool:
+def is_typed_into(focused: Widget | None) -> bool:
     """True if letters are text, or digits a number, where the focus is."""
     return isinstance(focused, Input) or (isinstance(focused, Slider) and focused.editing)
 

@@ -21,6 +21,7 @@ from playground.lab.protocol.lessons import GuideStep, Judged
 from playground.lab.store.journal import SURE
 from playground.tui.control.tasks import BackgroundTasks
 from playground.tui.control.tour import TRIES, Tour
+from playground.tui.panels.focus_keys import is_typed_into
 from playground.tui.widgets.ahead import BOTH, CAME, MINE, ahead
 from playground.tui.widgets.sheet import Hit, Ink, Line, Sheet
 from playground.tui.widgets.text import visible
@@ -43,6 +44,8 @@ TITLE = 38
 Where = Literal["main", "inside"]
 AROUND: Mapping[Where, int] = {"main": 6, "inside": 11}
 """Lines of a screen that are not the guide's in any case, its border among them."""
+Heard = Literal["here", "field", "elsewhere"]
+"""Who has the keys: the guide, a field that takes each of them as text, or another widget."""
 
 
 class Guide(Sheet, can_focus=True):
@@ -72,9 +75,12 @@ class Guide(Sheet, can_focus=True):
         """What `_tight` was found for."""
         self._tight = 0
         """See _Drawing."""
+        self._told: Heard = "here"
+        """Who has the keys, as it was drawn last."""
 
     def on_mount(self) -> None:
         self.draw()
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._listen())
 
     # Textual says that the focus comes or goes before it has done so.
 
@@ -83,6 +89,18 @@ class Guide(Sheet, can_focus=True):
 
     def on_blur(self) -> None:
         self.call_later(self.draw)
+
+    def _listen(self) -> None:
+        """Draw anew once the focus has moved into a field or out of one."""
+        if self._heard != self._told:
+            self.draw()
+
+    @property
+    def _heard(self) -> Heard:
+        """Who has the keys."""
+        if self.has_focus:
+            return "here"
+        return "field" if is_typed_into(self.screen.focused) else "elsewhere"
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.draw)
@@ -93,6 +111,7 @@ class Guide(Sheet, can_focus=True):
     def draw(self) -> None:
         """Draw the tour as it stands."""
         tour, width = self._tour, max(20, self.size.width or self.app.size.width - 2)
+        self._told = self._heard
         height = self.screen.size.height
         height -= AROUND[self._where]
         room = max(min(LEAST, height), height - SHARED)
@@ -100,7 +119,7 @@ class Guide(Sheet, can_focus=True):
         if drawn_for != self._drawn_for:
             self._drawn_for, self._tight = drawn_for, 0
         while True:
-            drawing = _Drawing(width, self.has_focus, self._tight)
+            drawing = _Drawing(width, self._told, self._tight)
             getattr(self, f"_draw_{tour.phase}")(drawing)
             if len(drawing.lines) <= room or self._tight == TIGHTEST:
                 break
@@ -369,9 +388,9 @@ def _none(_: object) -> None:
 class _Drawing:
     """Lines of the guide, `width` columns wide, and the places that can be clicked."""
 
-    def __init__(self, width: int, heard: bool, tight: int) -> None:
-        """heard: True if the guide has the keys; else it tells how it gets them. tight: by how many
-        lines each part is shorter than it may be, so that all parts have room."""
+    def __init__(self, width: int, heard: Heard, tight: int) -> None:
+        """heard: who has the keys; if it is not the guide, it tells how it gets them. tight: by how
+        many lines each part is shorter than it may be, so that all parts have room."""
         self.width, self.tight = width, tight
         self._heard = heard
         self.lines: list[Line] = []
@@ -402,7 +421,9 @@ class _Drawing:
 
     def keys(self, keys: Sequence[tuple[str, str]], before: tuple[str, Ink] | None = None) -> None:
         """A line of keys and what they do, which can be clicked."""
-        if not self._heard:
+        if self._heard == "field":
+            keys = [("esc", "leaves the field; then 0 gives the keys to the lesson")]
+        elif self._heard == "elsewhere":
             keys = [("0", "gives the keys to the lesson")]
         line: Line = [(f"{before[0]}  ", before[1])] if before else []
         x = cell_len(before[0]) + 2 if before else 0
