@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,3 +115,13 @@ TRUTHS: dict[int, Truth] = {
 )
 def test_taken(taught: Taught, text: str, settings: dict[str, Any]) -> None:
     Learner(taught("heads", text, steps=40, **settings), "heads", ACTIONS, TRUTHS).walk()
+
+
+def test_each_text_is_compared_with_itself_also_where_the_difference_is_known_less_exactly(
+    taught: Taught,
+) -> None:
+    learner = Learner(taught("heads", "sentences", seed=8), "heads", ACTIONS, TRUTHS)
+    train(300)(learner.session)
+    learner.place = replace(learner.place, index=8)
+    judged = learner.answer(8, learner.ask())
+    assert judged.why.endswith("What the head does to a text differs that much here.")

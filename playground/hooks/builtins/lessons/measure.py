@@ -130,6 +130,12 @@ def plain_loss(facts: LessonFacts) -> Cost:
     return _ratio([sum(one) for one in losses], [len(one) for one in losses])
 
 
+def lengths_read(facts: LessonFacts, cut: str) -> list[int]:
+    """How many tokens are predicted in each text on which a cut is measured, while that part is
+    out; cut: "" for the model as it stands."""
+    return [len(one) for one in _losses(facts, cut)]
+
+
 def _losses(facts: LessonFacts, cut: str) -> list[list[float]]:
     weights = operate(facts.config, facts.read("weights"), operations_of(cut, facts.config))
     engine = VectorEngine(facts.config, OptimizerConfig(), weights)
