@@ -24,6 +24,7 @@ from playground.hooks.builtins.lessons.data import (
     token,
     vocabulary,
 )
+from playground.hooks.builtins.lessons.surprise import loss_by
 
 STEPS = 300
 """Training steps that the model is given to learn the table."""
@@ -140,10 +141,16 @@ def table_loss(facts: LessonFacts) -> float:
     return facts.baselines["bigram"]
 
 
+def learnt_loss(facts: LessonFacts) -> float:
+    """The model's loss once it is trained so far, in nats a token, however far the run is by
+    now."""
+    return loss_by(facts, target(facts, STEPS))
+
+
 def learnt(facts: LessonFacts) -> int:
-    """0 if the model's probability is nearer to that of a blind guess, 1 if to the counted one."""
-    p, guess = model_share(facts), 1 / vocabulary(facts)
-    return int(abs(p - share(facts)) < abs(p - guess))
+    """0 if that loss is nearer to that of a blind guess, 1 if to that of the smoothed table."""
+    loss, lines = learnt_loss(facts), facts.baselines
+    return int(abs(loss - lines["bigram"]) < abs(loss - lines["uniform"]))
 
 
 # ---------------------------------------------------------------- the words
@@ -277,9 +284,9 @@ def _table_why(facts: LessonFacts) -> str:
 
 def _learnt_question(facts: LessonFacts) -> str:
     return (
-        f"Counting gives {_pair(facts)} {share(facts):.3f}, a blind guess "
-        f"{1 / vocabulary(facts):.3f}. The model is shown texts, never the counts. Which will it "
-        f"be nearer to at step {target(facts, STEPS):,}?"
+        f"A blind guess costs {facts.baselines['uniform']:.2f} nats a token, the table of pairs "
+        f"{facts.baselines['bigram']:.2f}. The model is shown texts, never the counts. Which will "
+        f"its loss be nearer to at step {target(facts, STEPS):,}?"
     )
 
 
@@ -291,8 +298,9 @@ def _learnt_why(facts: LessonFacts) -> str:
         else "It is on its way to the counts, and needs more steps."
     )
     return (
-        f"It gives {p:.3f} at step {facts.step:,}; counting gives {share(facts):.3f}, from "
-        f"{known.documents:,} documents. {done} Compare the two sides of the panel."
+        f"It is {learnt_loss(facts):.3f}. {done} By step {facts.step:,} the model gives "
+        f"{_pair(facts)} {p:.3f}; counting gives {share(facts):.3f}, from "
+        f"{known.documents:,} documents. Compare the two sides of the panel."
     )
 
 
@@ -384,7 +392,7 @@ def lesson() -> Lesson:
             ),
             Choose(
                 _learnt_question,
-                choices=("the blind guess", "the counted share"),
+                choices=("the blind guess", "the table of pairs"),
                 answer=learnt,
                 task=lambda facts: (
                     f"Train to step {target(facts, STEPS):,}: space trains, + goes faster."
