@@ -174,7 +174,7 @@ class Do:
     10 ms."""
     at: LessonPlace = ""
     help: Words = ""
-    """Which keys to press, for somebody who is stuck: ? tells it."""
+    """Which keys to press, for somebody who is stuck; told after half a minute, or with ?."""
     keep: Keep = field(default_factory=dict)
 
 

@@ -48,7 +48,7 @@ from playground.tui.quit import farewell, keep_run, on_signals, tour_command
 from playground.tui.resizing import classify
 from playground.tui.screens.answer import AnswersOnce
 from playground.tui.screens.dialog import Dialog
-from playground.tui.screens.main import MainScreen
+from playground.tui.screens.main import LIT_PANELS, MainScreen
 from playground.tui.themes import DARK, LIGHT, choose_theme
 from playground.tui.widgets.gate import Gate, plain
 from playground.window import Notify, way_of
@@ -149,6 +149,8 @@ class PlaygroundApp(OrderedApp[int]):
         self.add_mode(OWN, self._own.make_screen)
         self._tour: Desk | None = None
         """The desk of the tour, while it is taken."""
+        self._lit: tuple[str, int] = ("", 0)
+        """The lesson and the step that lit up a panel last."""
         self._tour_lab, self._tour_wanted = tour_lab, tour
         self._goes_on = False
         """True if the person's own run trains on when the tour is left."""
@@ -460,10 +462,23 @@ class PlaygroundApp(OrderedApp[int]):
         """Another step of the lesson begins, or a task is done: the guide takes the keys."""
         if self._tour is None or not self._tour.main.is_mounted:
             return
-        step = self._tour.controller.tour.step if self._tour.controller.tour else None
-        self._tour.main.light(step.at if step is not None else "")
+        self._light()
         self.action_guide(only_to=True)
         self.redraw()
+
+    def _light(self) -> None:
+        """Light up what the lesson speaks of. A step that begins in the microscope, and speaks of a
+        panel, leads out of it."""
+        desk = self._tour
+        if desk is None or (tour := desk.controller.tour) is None:
+            return
+        at = tour.step.at if tour.step is not None else ""
+        desk.main.light(at)
+        place = (tour.card.name if tour.card else "", tour.index)
+        if place != self._lit:
+            self._lit = place
+            if at in LIT_PANELS and self.screen is not desk.main and self.screen.query(Guide):
+                self.pop_screen()
 
     def action_guide(self, only_to: bool = False) -> None:
         """Give the keys to the guide; if it has them, to what it speaks of."""
@@ -471,10 +486,13 @@ class PlaygroundApp(OrderedApp[int]):
         guides = top.query(Guide)
         if not guides:
             return
+        tour = self._tour.controller.tour if self._tour is not None else None
         if not guides.first().has_focus:
             if not (only_to and is_typed_into(top.focused)):
                 top.set_focus(guides.first())
-        elif not only_to:
+            if not only_to:
+                self._light()
+        elif not only_to and tour is not None and not tour.goes_on:
             top.set_focus(self.main.lit_target() if top is self.main else None)
 
     def on_guide_left(self) -> None:

@@ -183,6 +183,8 @@ class PlaygroundModel:
     """True if a sentence under the losses says what they mean."""
     telling: Telling | None = None
     """The word that is explained in the place of the sentence, if one is."""
+    guided: bool = False
+    """True in the tour, whose guide says which key is next."""
     welcome: bool = False
     """True until a person who has never been here knows what to press, or does not want to."""
     offer: tuple[str, ...] = ()

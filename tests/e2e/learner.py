@@ -13,7 +13,7 @@ from functools import partial
 
 from tests.e2e.terminal import Terminal
 
-TITLE = re.compile(r"^━ (.+) · (\d+) of (\d+) · 0 goes here and back ━", re.M)
+TITLE = re.compile(r"^━ (.+) · (\d+) of (\d+) · 0 to the panels and back ━", re.M)
 GO_ON = re.compile(r"enter (go on|the next lesson)")
 ASKED = "enter that is my answer"
 ELSEWHERE = "0 gives the keys to the lesson"

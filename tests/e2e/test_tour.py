@@ -40,6 +40,21 @@ def microgpt_lessons():
 """
 
 
+LOOKS = """
+from playground.api import Contribution, Do, Lesson, Tell, hookimpl
+
+def looks():
+    return Lesson(title="Looks", steps=[
+        Do("Look inside.", done=lambda facts: bool(facts.looks)),
+        Tell("The loss stands in panel 2.", at="loss"),
+    ])
+
+@hookimpl
+def microgpt_lessons():
+    yield Contribution(name="looks", summary="into the microscope and out", factory=looks)
+"""
+
+
 @pytest.fixture
 def lesson(tmp_path: Path) -> Path:
     path = tmp_path / "small.py"
@@ -164,3 +179,22 @@ def test_leaving_the_tour_returns_to_one_s_own_run_as_it_was(launch: Launch, les
     terminal.press("C-q")
     assert terminal.wait_for_exit() == 0
     assert terminal.errors == "" or "run" in terminal.errors
+
+
+def test_a_step_shows_the_panel_that_it_speaks_of_and_the_key_0_brings_it_back(
+    launch: Launch, tmp_path: Path
+) -> None:
+    path = tmp_path / "looks.py"
+    path.write_text(LOOKS, encoding="utf-8")
+    terminal = launch("tour", "looks", "--plugin", str(path), size=(80, 24))
+    terminal.wait_for("Look inside.", 40)
+    terminal.press("i")
+    terminal.wait_for(lambda screen: "look inside" in screen and "✓ Done." in screen, 40)
+    terminal.press("0", "Enter")
+    terminal.wait_for(
+        lambda screen: "panel 2" in screen and "┏━ 2 Loss" in screen, 40
+    )  # out of the microscope, and not away from the lesson that was through
+    terminal.press("3")
+    terminal.wait_for(lambda screen: "╭─ 3 Parameters" in screen or "┏━ 3 Parameters" in screen)
+    terminal.press("0")
+    terminal.wait_for(lambda screen: "┏━ 2 Loss" in screen and "enter go on" in screen)

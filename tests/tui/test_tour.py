@@ -321,6 +321,37 @@ async def test_where_a_lesson_cannot_be_made_the_one_before_is_not_named(
     assert learner.tour.trouble.message.endswith("Plugin new could not be imported: No such line")
 
 
+async def test_a_task_stays_done_whatever_is_looked_at_next(teach: Teach, tmp_path: Path) -> None:
+    steps = [Do("Stand at step 1.", done=lambda facts: facts.step == 1), Tell("x")]
+    learner = Learner(teach(steps), Journal.load(tmp_path / "j"))
+    tour = learner.tour
+    with following(tour):
+        await tour.begin(NAME)
+        await learner.until("task", 0)
+        for _ in range(2):
+            learner.session.advance(1)
+            async with asyncio.timeout(20):
+                while not (tour.step is not None and tour.step.done):
+                    await asyncio.sleep(0.01)
+            await tour._look()
+        assert learner.session.step == 2 and tour.step.done and tour.goes_on
+
+
+async def test_whoever_is_stuck_is_told_the_keys(
+    teach: Teach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = [Do("Do it.", done=lambda _: False, help="s does."), Tell("x")]
+    learner = Learner(teach(steps), Journal.load(tmp_path / "j"))
+    with following(learner.tour):
+        await learner.tour.begin(NAME)
+        await learner.until("task", 0)
+        await learner.tour._look()
+        assert not learner.tour.helped, "not at once"
+        monkeypatch.setattr("playground.tui.control.tour.STUCK", 0.0)
+        await learner.tour._look()
+        assert learner.tour.helped
+
+
 async def test_a_curve_is_drawn_place_by_place(teach: Teach, tmp_path: Path) -> None:
     steps = [
         Curve("Draw.", xs=lambda _: [1, 2, 3], low=lambda _: 0.0, high=lambda _: 4.0,

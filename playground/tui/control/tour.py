@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from playground.lab.protocol.lessons import (
 from playground.lab.store.journal import Answer, Journal
 from playground.tui.control.context import Context, Remark
 from playground.tui.control.opening import Opening, first_problem
-from playground.words import read_number
+from playground.tui.control.sums import is_a_sum, reckon
 
 Phase = Literal["none", "opening", "read", "task", "ask", "sure", "wait", "known", "over", "broken"]
 """none: no lesson is chosen. read: something is told. task: something is to be done. ask: a
@@ -38,8 +39,10 @@ TRIES = 3
 """Wrong answers after which the learner may be shown the right one."""
 LEVELS = 24
 """Steps in which a value of a drawn curve is moved from its lowest to its highest."""
-TYPED = 24
+TYPED = 40
 """Characters of a number at most."""
+STUCK = 30.0
+"""Seconds after which a learner is told which keys do a task, without asking."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ class Tour:
         lessons: Lessons,
     ) -> None:
         self._context = context
+        context.model.guided = True
         self._opening = opening
         self.journal = lessons.journal
         self.journal.complain = lambda words: context.say(
@@ -91,6 +95,8 @@ class Tour:
         self._wake = asyncio.Event()
         self._noted: tuple[LessonPlace, int | None] | None = None
         """The place that the journal was told last."""
+        self._begun_at = 0.0
+        """When the present step was first seen, by the monotonic clock."""
         self._number = 0
         """Counts steps begun: an answer of the worker about an earlier one is dropped."""
 
@@ -100,7 +106,11 @@ class Tour:
         self.struck: dict[int, str] = {}
         """The hints of the wrong choices that were taken, by choice."""
         self.typed = ""
-        """The number as it is typed."""
+        """The number as it is typed, or a sum that makes it."""
+        self.erasing = False
+        """True if the last character was just erased."""
+        self.refused: list[tuple[str, str]] = []
+        """The wrong numbers as they were typed, each "high" or "low"; oldest first."""
         self.cell: tuple[int, int] | None = None
         self.curve: list[float | None] = []
         """The values that are drawn so far; None where none is."""
@@ -108,8 +118,12 @@ class Tour:
         """The place of the curve that is drawn at."""
         self.hint = ""
         """What is said to the last answer."""
+        self._advice = ""
+        """The part of it that stays while another number is typed."""
         self.given: Given | None = None
         """The answer that is being judged, or waits for that."""
+        self.said = ""
+        """The same as it was typed; "" if that is not known, or nothing was typed."""
         self.sure = 0
         """How sure the learner is of the first answer, 1 to 3; 0 if not asked yet."""
         self.tries = 0
@@ -239,6 +253,12 @@ class Tour:
         """The present step, counted from 0."""
         return self._place.index
 
+    @property
+    def goes_on(self) -> bool:
+        """True if the present step is through, and the next key is to go on."""
+        done = self.phase == "task" and self.step is not None and self.step.done
+        return done or self.phase in ("known", "over", "broken")
+
     def forward(self) -> None:
         """Go on to the next step; after the last one the lesson is over."""
         if self.card is None:
@@ -303,7 +323,10 @@ class Tour:
             return
         if number != self._number:
             return
-        before, self.step, self._place = self.step, step, step.place
+        before = self.step
+        if before is not None and before.done and step.kind == "do":
+            step = replace(step, done=True)  # a task stays done, whatever is looked at next
+        self.step, self._place = step, step.place
         if before is None:
             self._begun(step)
         elif step.done and not before.done and self.phase in ("task", "wait"):
@@ -314,6 +337,9 @@ class Tour:
             self.journal.at(*place)
         if self.phase == "wait" and step.done:
             await self._judge()
+        stuck = self.phase == "task" and not step.done and not self.helped and step.help
+        if stuck and time.monotonic() - self._begun_at >= STUCK:
+            self.help()
         if before != step:
             self._context.changed()
 
@@ -321,6 +347,7 @@ class Tour:
         kinds: dict[str, Phase] = {"tell": "read", "do": "task"}
         self.phase = kinds.get(step.kind, "ask")
         self.curve = [None] * len(step.xs)
+        self._begun_at = time.monotonic()
         if self.given is not None and step.waits:  # it was answered before a kill
             self.phase = "wait"
         self.hidden = self.teaching and self.phase == "ask"
@@ -329,11 +356,17 @@ class Tour:
     # ------------------------------------------------------------ answering
 
     def pick(self, choice: int) -> None:
-        """Point at a choice."""
+        """Point at a choice. One that is not there, or was wrong, is refused with a word."""
         step = self.step
-        if step is not None and 0 <= choice < len(step.choices) and choice not in self.struck:
+        if step is None:
+            return
+        if choice in self.struck:
+            self.hint = f"{choice + 1} was not it."
+        elif 0 <= choice < len(step.choices):
             self.picked = choice
-            self._context.changed()
+        else:
+            self.hint = f"There are {len(step.choices)} choices."
+        self._context.changed()
 
     def point(self, right: int, down: int) -> None:
         """Move what is pointed at: a choice, a cell, a place of the curve and its value."""
@@ -380,13 +413,27 @@ class Tour:
     def type(self, character: str) -> None:
         """Add a character to the number."""
         self.typed = (self.typed + character)[:TYPED]
-        self.hint = ""
+        self.erasing, self.hint = False, self._advice
         self._context.changed()
 
     def erase(self) -> None:
-        """Take away the last character of the number."""
-        self.typed = self.typed[:-1]
+        """Take away the last character of the number. Where none is left a word is said, because
+        the next press goes a step back."""
+        if self.typed:
+            self.typed = self.typed[:-1]
+            self.erasing, self.hint = not self.typed, self._advice
+        else:
+            leaves = "; ⌫ now goes a step back" if self.index and not self.testing else ""
+            self.erasing, self.hint = False, f"Nothing is left to erase{leaves}."
         self._context.changed()
+
+    @property
+    def value(self) -> float | None:
+        """The value of a sum that is typed; None of a number, or of a sum that has none yet."""
+        try:
+            return reckon(self.typed) if is_a_sum(self.typed) else None
+        except ValueError:
+            return None
 
     def show_choices(self) -> None:
         """Show what a teacher has kept hidden."""
@@ -418,7 +465,7 @@ class Tour:
         if not self.typed.strip():
             return None
         try:
-            return float(read_number(self.typed))
+            return reckon(self.typed)
         except ValueError as error:
             self.hint = f"“{self.typed}” is no number{error}."
             return None
@@ -431,7 +478,7 @@ class Tour:
                 self.hint = self._missing
             self._context.changed()
             return
-        self.given, self.hint = given, ""
+        self.given, self.said, self.hint = given, self.typed, ""
         if self.sure == 0:
             self.phase = "sure"
         else:
@@ -454,6 +501,12 @@ class Tour:
         self.sure = sure
         await self._take()
         self._context.changed()
+
+    def change(self) -> None:
+        """Go back to the answer, which was not judged yet."""
+        if self.phase == "sure":
+            self.phase, self.given = "ask", None
+            self._context.changed()
 
     async def _take(self) -> None:
         step = self.step
@@ -490,7 +543,10 @@ class Tour:
             return
         self.phase = "ask"
         words = {"high": "Too high.", "low": "Too low."}.get(judged.off, "No.")
-        self.hint = f"{words} {_sentence(judged.hint)}".strip()
+        self._advice = _sentence(judged.hint)
+        self.hint = f"{words} {self._advice}".strip()
+        if judged.off:
+            self.refused.append((self.said, judged.off))
         if isinstance(self.given, int) and self.step is not None and self.step.choices:
             self.struck[self.given] = judged.hint
             self.picked = None
@@ -498,8 +554,9 @@ class Tour:
 
 
 def _sentence(words: str) -> str:
-    """Words of a lesson as a sentence among others. A quantity at its beginning, as in "p is 1",
-    stays as it is written."""
+    """Words of a lesson as a sentence among others. A symbol as "p" or "lm_head" keeps its
+    letters."""
+    first = words.partition(" ")[0]
+    symbol = not first.rstrip(",.").isalpha() or (len(first) == 1 and first != "a")
     ended = not words or words[-1] in ".!?…:"
-    quantity = len(words.split(" ", 1)[0]) == 1 and words[0] != "a"
-    return (words if quantity else words[:1].upper() + words[1:]) + ("" if ended else ".")
+    return (words[:1] if symbol else words[:1].upper()) + words[1:] + ("" if ended else ".")

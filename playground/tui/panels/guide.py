@@ -14,11 +14,13 @@ from typing import Any, Literal
 from textual import events
 from textual.content import Content
 from textual.message import Message
+from textual.widget import Widget
 
 import microgpt
 import playground
-from playground.lab.protocol.lessons import GuideStep, Judged
+from playground.lab.protocol.lessons import Given, GuideStep, Judged
 from playground.lab.store.journal import SURE
+from playground.tui.control.sums import SIGNS, goes_on, is_a_sum
 from playground.tui.control.tasks import BackgroundTasks
 from playground.tui.control.tour import TRIES, Tour
 from playground.tui.panels.focus_keys import is_typed_into
@@ -37,7 +39,10 @@ TIGHTEST = WHOLE + TABLE
 LEAST, SHARED = 11, 2
 """Lines that the guide may have where the screen is that high; more lines that what lies above it
 has once the guide has LEAST."""
-NUMBER_KEYS = frozenset("0123456789.,-+e_")
+NUMBER_KEYS = frozenset("0123456789.,-+_(")
+"""What a number or a sum may begin with; SIGNS may stand in it too."""
+SUMS = "a number, or a sum: 2/3, ln 5, e^-2"
+_SENTENCE = re.compile(r"(?<=[.?!]) ")
 TITLE = 38
 """Columns of what is said after the title of a lesson."""
 
@@ -162,11 +167,11 @@ class Guide(Sheet, can_focus=True):
         if tour.hint:
             left = TRIES - tour.tries
             more = (
-                f" After {left} more {'try' if left == 1 else 'tries'} ? shows the answer."
-                if tour.tries
+                f"After {left} more {'try' if left == 1 else 'tries'} ? shows the answer."
+                if tour.tries and left > 0
                 else ""
             )
-            to.say(visible(tour.hint) + (more if left > 0 else ""), "caution", most=4)
+            to.say_both(visible(tour.hint), more, "caution", most=4)
         keys = {
             "choose": [(f"1-{len(step.choices)}", "choose")],
             "number": [("0-9", "type a number")],
@@ -181,7 +186,7 @@ class Guide(Sheet, can_focus=True):
         if step is not None:
             self._draw_answer(to, step, None)
         to.keys(
-            [(str(number), words) for number, words in SURE.items()],
+            [*((str(number), words) for number, words in SURE.items()), ("⌫", "change it")],
             before=("How sure are you?", "strong"),
         )
 
@@ -191,13 +196,17 @@ class Guide(Sheet, can_focus=True):
             return
         self._draw_answer(to, step, None)
         to.say(visible(step.help) or "The run will show it.", most=4)
-        to.keys([], before=("○ Your answer is kept. Let the run show it.", "caution"))
+        to.keys(
+            self._backwards(), before=("○ Your answer is kept. Let the run show it.", "caution")
+        )
 
     def _draw_known(self, to: _Drawing) -> None:
         tour, judged = self._tour, self._tour.judged
-        step = self._text(to, most=2)
+        step = tour.step
         if step is None or judged is None:
+            self._text(to)
             return
+        to.say_end(visible(step.text), "strong", most=1 if step.kind == "curve" else 2)
         self._draw_answer(to, step, judged)
         to.say(self._verdict(step, judged), "good" if judged.right else "caution", most=2)
         to.say(visible(judged.why), most=WHOLE)
@@ -235,7 +244,7 @@ class Guide(Sheet, can_focus=True):
 
     def _backwards(self) -> list[tuple[str, str]]:
         tour = self._tour
-        typing = tour.phase == "ask" and tour.typed
+        typing = tour.phase == "ask" and (tour.typed or tour.erasing)
         return [("⌫", "back")] if tour.index and not tour.testing and not typing else []
 
     def _draw_answer(self, to: _Drawing, step: GuideStep, judged: Judged | None) -> None:
@@ -248,10 +257,7 @@ class Guide(Sheet, can_focus=True):
             to.choices(step.choices, chosen, set(tour.struck), right)
         elif step.kind == "number":
             if judged is None:
-                typed = tour.typed if given is None else f"{given:g}"
-                cursor: Ink = "cursor" if given is None else "text"
-                unit = _cut(visible(step.unit), to.width // 3)
-                to.line([("  ", "text"), (typed, "pointed"), (" ", cursor), (f" {unit}", "muted")])
+                self._draw_number(to, step, given)
         elif step.kind == "cell":
             cells = judged.cells if judged is not None else ()
             to.table(step, tour.cell, cells)
@@ -264,12 +270,36 @@ class Guide(Sheet, can_focus=True):
                 step.xs, mine, came, step.low, step.high, cursor_at, to.width, height
             ):
                 to.line(line)
-            value = tour.curve[tour.column] if given is None and tour.curve else None
-            if value is not None:
-                unit = visible(step.unit)
-                to.say(f"{step.xs[tour.column]:,.6g}: {value:.3g} {unit}", "pointed", most=1)
-            if came:
-                to.say(f"{MINE} yours   {CAME} the run's   {BOTH} both", "muted")
+            if judged is None and given is None and mine[tour.column : tour.column + 1]:
+                to.told = _drawn(step, mine, tour.column)
+
+    def _draw_number(self, to: _Drawing, step: GuideStep, given: Given | None) -> None:
+        """The field, what a sum in it makes, and the numbers that were too high or too low."""
+        tour = self._tour
+        typed = tour.typed if given is None else self._said
+        line: Line = [("  ", "text"), (visible(typed), "pointed"),
+                      (" ", "cursor" if given is None else "text")]  # fmt: skip
+        if step.unit:
+            line.append((f" {_cut(visible(step.unit), to.width // 3)}", "muted"))
+        if given is None and tour.value is not None:
+            line.append((f"  = {_figure(tour.value)}", "text"))
+        room = to.width - sum(cell_len(text) for text, _ in line)
+        tried = [f"   ✗ {visible(said)} too {off}" for said, off in tour.refused]
+        while tried and sum(map(cell_len, tried)) > room:
+            tried.pop(0)
+        if tried:
+            line += [(text, "faint") for text in tried]
+        elif given is None and not tour.typed and cell_len(SUMS) + 3 <= room:
+            line.append((f"   {SUMS}", "faint"))
+        to.line(line)
+
+    @property
+    def _said(self) -> str:
+        """The number that was answered, as it was typed."""
+        given = self._tour.given
+        if self._tour.said or not isinstance(given, int | float):
+            return self._tour.said
+        return f"{given:.15g}"
 
     def _verdict(self, step: GuideStep, judged: Judged) -> str:
         given, truth = self._tour.given, visible(judged.truth)
@@ -279,7 +309,7 @@ class Guide(Sheet, can_focus=True):
             unit = visible(step.unit)
             return (
                 f"{'✓' if judged.right else '✗'} Yours is {judged.distance or 0:.3g} {unit} away "
-                "from the run's on average."
+                f"on average: {MINE} yours, {CAME} the run's, {BOTH} both."
             )
         said = ""
         if isinstance(given, tuple) and step.kind == "cell":
@@ -288,10 +318,14 @@ class Guide(Sheet, can_focus=True):
         elif isinstance(given, int) and step.choices:
             said = visible(step.choices[given])
         elif isinstance(given, int | float):
-            said = f"{given:g}"
+            said = self._said
+            said += f" = {_figure(given)}" if is_a_sum(said) else ""
         if judged.right:
-            exact = f" Exactly: {truth}." if step.kind == "number" else ""
+            same = step.kind != "number" or truth.split()[:1] == said.split()[-1:]
+            exact = "" if same else f" Exactly: {truth}."
             return f"✓ Right: {said}.{exact}"
+        if step.kind == "choose":  # the choices may be whole sentences
+            return f"✗ You said: {said}. The answer is: {truth}."
         return f"✗ You said {said}; it is {truth}."
 
     # ------------------------------------------------------------ keys and mouse
@@ -320,8 +354,10 @@ class Guide(Sheet, can_focus=True):
             return (lambda: _none(self.post_message(self.Left()))) if key == "enter" else None
         if step is None:
             return None
-        if key == "backspace" and phase == "ask" and tour.typed:
+        if key == "backspace" and phase == "ask" and (tour.typed or tour.erasing):
             return lambda: tour.erase()
+        if key == "backspace" and phase == "sure":
+            return lambda: tour.change()
         if key == "backspace" and not (phase == "task" and self._where == "inside"):
             return (lambda: _none(tour.back())) if self._backwards() else None
         if phase in ("read", "known") or (phase == "task" and step.done):
@@ -330,8 +366,10 @@ class Guide(Sheet, can_focus=True):
             asks = key == "question_mark" and step.help and not tour.helped
             return (lambda: tour.help()) if asks else None
         if phase == "sure":
-            sure = int(key) if key in ("1", "2", "3") else 0
-            return (lambda: tour.be_sure(sure)) if sure else None
+            if key in ("1", "2", "3"):
+                return lambda: tour.be_sure(int(key))
+            # Another digit is a slip, and not meant for the panel of that number.
+            return (lambda: None) if key.isdigit() else None
         return self._answering(key, character, step) if phase == "ask" else None
 
     def _answering(
@@ -348,11 +386,27 @@ class Guide(Sheet, can_focus=True):
         if key in moves and step.kind != "number":
             right, down = moves[key]
             return lambda: tour.point(right, down)
-        if step.kind == "choose" and key.isdigit() and 1 <= int(key) <= len(step.choices):
+        if step.kind == "choose" and key.isdigit() and key != "0":
             return lambda: tour.pick(int(key) - 1)
-        if step.kind == "number" and character in NUMBER_KEYS and character:
+        if step.kind == "number" and self._is_typed(character):
             return lambda: tour.type(character)
         return None
+
+    def _is_typed(self, character: str) -> bool:
+        """True if a character goes on with the number or the sum that is typed."""
+        typed = self._tour.typed
+        return character != "" and (
+            character in NUMBER_KEYS
+            or (bool(typed) and character in SIGNS)
+            or goes_on(typed, character)
+        )
+
+    @property
+    def reckons(self) -> bool:
+        """True if a sum can go on with any of SIGNS."""
+        tour = self._tour
+        asked = tour.phase == "ask" and tour.step is not None and tour.step.kind == "number"
+        return asked and not tour.hidden and tour.typed != ""
 
     def on_sheet_pressed(self, event: Sheet.Pressed) -> None:
         event.stop()
@@ -385,6 +439,23 @@ def _none(_: object) -> None:
     """Nothing, whatever a call gave."""
 
 
+def reckons(focused: Widget | None) -> bool:
+    """True if the guide has the keys, and a slash divides in it."""
+    return isinstance(focused, Guide) and focused.reckons
+
+
+def _figure(value: float) -> str:
+    """What a sum makes, in four significant digits."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
+def _drawn(step: GuideStep, mine: Sequence[float | None], column: int) -> str:
+    """Where the cursor of a curve is, and what is drawn there."""
+    value = mine[column]
+    drawn = "nothing yet" if value is None else f"{value:.2f} {visible(step.unit)}"
+    return f"{step.xs[column]:,.6g}: {drawn}"
+
+
 class _Drawing:
     """Lines of the guide, `width` columns wide, and the places that can be clicked."""
 
@@ -393,6 +464,8 @@ class _Drawing:
         many lines each part is shorter than it may be, so that all parts have room."""
         self.width, self.tight = width, tight
         self._heard = heard
+        self.told = ""
+        """What the line of keys begins with, if nothing else is said there."""
         self.lines: list[Line] = []
         self.hits: list[Hit] = []
 
@@ -405,7 +478,7 @@ class _Drawing:
         if tour.testing:
             return f"{name} · its hardest question"
         at = "" if tour.phase in ("over", "broken") else f" · {tour.index + 1} of {len(card.steps)}"
-        return f"{name}{at} · 0 goes here and back"
+        return f"{name}{at} · 0 to the panels and back"
 
     def line(self, pieces: Line) -> None:
         self.lines.append(pieces)
@@ -419,12 +492,31 @@ class _Drawing:
         for one in lines:
             self.line([(one, ink)])
 
+    def say_both(self, text: str, more: str, ink: Ink, most: int) -> None:
+        """Words, and a sentence after them that is not broken over two lines."""
+        last = wrap(text, self.width)[-1:]
+        if more and last and cell_len(f"{last[0]} {more}") <= self.width:
+            self.say(f"{text} {more}", ink, most)
+            return
+        self.say(text, ink, most - 1 if more else most)
+        if more:
+            self.say(more, ink, 1)
+
+    def say_end(self, text: str, ink: Ink, most: int) -> None:
+        """Words in at most `most` lines. The first sentences give way: the last one asks."""
+        shown, sentences = text, _SENTENCE.split(text)
+        while len(wrap(shown, self.width)) > most and len(sentences) > 1:
+            del sentences[0]
+            shown = "… " + " ".join(sentences)
+        self.say(shown, ink, most)
+
     def keys(self, keys: Sequence[tuple[str, str]], before: tuple[str, Ink] | None = None) -> None:
         """A line of keys and what they do, which can be clicked."""
         if self._heard == "field":
             keys = [("esc", "leaves the field; then 0 gives the keys to the lesson")]
         elif self._heard == "elsewhere":
             keys = [("0", "gives the keys to the lesson")]
+        before = before or ((self.told, "pointed") if self.told else None)
         line: Line = [(f"{before[0]}  ", before[1])] if before else []
         x = cell_len(before[0]) + 2 if before else 0
         for key, words in keys:

@@ -27,7 +27,7 @@ from playground.tui.explain.words import KEYS, TOP
 from playground.tui.model import AXES
 from playground.tui.panels.dataset import DatasetPanel
 from playground.tui.panels.focus_keys import keys_for
-from playground.tui.panels.guide import Guide
+from playground.tui.panels.guide import CURVE, Guide, reckons
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.loss import LossPanel
 from playground.tui.panels.panel import Panel
@@ -113,6 +113,7 @@ class MainScreen(RunActions, Screen[None]):
             return
         width, height = event.size
         self.set_class(too_small(width, height), "-too-small")
+        self.set_class(self._controller.tour is not None, "-guided")
         self.query_one(TooSmall).show(width, height)
         self.held.until(self.draw, event.size)
 
@@ -151,6 +152,14 @@ class MainScreen(RunActions, Screen[None]):
         tour = self._controller.tour
         return tour is not None and tour.teaching
 
+    @property
+    def _drawn_in_guide(self) -> int:
+        """Lines that the guide has more than usual, because a curve is drawn or a cell pointed at
+        in it."""
+        tour = self._controller.tour
+        step = tour.step if tour is not None else None
+        return CURVE if step is not None and step.kind in ("curve", "cell") else 0
+
     def light(self, at: str) -> None:
         """Light up what a lesson speaks of; on a low screen it gets all the room."""
         number = LIT_PANELS.get(at, 0)
@@ -162,7 +171,7 @@ class MainScreen(RunActions, Screen[None]):
         for name in ("status", "keys", "sentence"):
             self.query_one(f"#{name}").set_class(at == name, "-lit")
         self._chosen = number or self._chosen
-        if self.size.height < ROOM_FOR_FOUR or self._teaching:
+        if self.size.height < ROOM_FOR_FOUR + self._drawn_in_guide or self._teaching:
             self._zoom(self.panel(number) if number else None)
 
     def lit_target(self) -> Widget | None:
@@ -425,8 +434,8 @@ class MainScreen(RunActions, Screen[None]):
         self.query_one(SamplingPanel).focus_prompt()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In a field, a slash is text and does not lead to the prompt."""
-        if action == "prompt" and isinstance(self.focused, Input):
+        """In a field, and in a sum for the guide, a slash does not lead to the prompt."""
+        if action == "prompt" and (isinstance(self.focused, Input) or reckons(self.focused)):
             return False
         return super().check_action(action, parameters)
 

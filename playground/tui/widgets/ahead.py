@@ -25,7 +25,7 @@ def ahead(
     mine: the values that are drawn, None where none is. came: the values that came, or none.
     cursor: the place that is drawn at; -1 for none.
     """
-    labels = [f"{high:.4g}", f"{(low + high) / 2:.4g}", f"{low:.4g}"]
+    labels = _labels((high, (low + high) / 2, low))
     margin = max(map(len, labels)) + 2
     each = max(2, min(10, (width - margin) // max(1, len(xs))))
     rows = max(2, height - 1)
@@ -67,3 +67,12 @@ def _foot(names: Sequence[str], cursor: int, margin: int, each: int, width: int)
         foot += [(" " * (start - end), "text"), (name, "cursor" if place == cursor else "muted")]
         end = start + len(name)
     return foot
+
+
+def _labels(values: Sequence[float]) -> list[str]:
+    """The values in four digits at most, with as many places after the point each."""
+    texts = [f"{value:.4g}" for value in values]
+    if any("e" in text for text in texts):
+        return texts
+    places = max(len(text.partition(".")[2]) for text in texts)
+    return [f"{value:.{places}f}" for value in values]

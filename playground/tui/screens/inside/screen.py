@@ -24,7 +24,7 @@ from playground.tui.bindings import LOOK, KeyMaker, action_name, run_keys
 from playground.tui.control.controller import Controller
 from playground.tui.control.run_actions import RunActions
 from playground.tui.key_order import Turn, forget_keys, hear_on
-from playground.tui.panels.guide import Guide
+from playground.tui.panels.guide import Guide, reckons
 from playground.tui.panels.keybar import KeyBar
 from playground.tui.panels.too_small import TooSmall, too_small
 from playground.tui.resizing import Held, passed
@@ -404,8 +404,9 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
     # ------------------------------------------------------------ keys: looking
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the field, a slash is text. What moves in a view needs the view."""
-        if action == "type" and isinstance(self.focused, Input):
+        """In the field, and in a sum for the guide, a slash is text. What moves in a view needs the
+        view."""
+        if action == "type" and (isinstance(self.focused, Input) or reckons(self.focused)):
             return False
         if action in NEEDS_READING and self.inside is None:
             return False
