@@ -136,10 +136,11 @@ def _untrained(model: PlaygroundModel) -> tuple[str, ...]:
     assert model.info is not None
     size = model.info.vocab_size
     blind = f"a blind guess among {size:,} tokens costs ln {size:,} = {math.log(size):.3f} nats"
-    if model.running:
+    if model.running or model.guided:
         return (
             f"The model knows nothing yet: {blind}.",
             f"The model knows nothing yet: {blind[2:]}.",
+            "The model knows nothing yet.",
         )
     return (
         f"The model knows nothing yet: {blind}. space trains, s does a single step.",

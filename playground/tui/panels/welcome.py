@@ -17,7 +17,7 @@ from playground.tui.widgets.static_text import Words
 LINES = (
     "Welcome. space trains; what it writes appears in 4 Sampling; i looks inside, . explains each "
     "word; T is a tour of ten lessons; esc ends this.",
-    "space trains, its texts appear in 4, i looks inside, . explains; esc ends.",
+    "space trains, texts appear in 4; . explains words; T is a tour; esc ends.",
     "space trains, . explains each word, ? helps; esc ends this.",
 )
 """The same as the callouts in one line, the longest first."""

@@ -18,11 +18,11 @@ LESSONS: tuple[tuple[str, str], ...] = (
     ("network", "the table of pairs as a network, trained by SGD"),
     ("slope", "what one weight does to the loss, and the gradient check"),
     ("autograd", "how a gradient is made: going back over the graph"),
-    ("positions", "which weights one text teaches, what the norm does, what the stream carries"),
-    ("attention", "who reads whom: scores, weights, what is written, and no mask"),
-    ("heads", "what heads and layers cost in parameters, and what they are worth"),
-    ("adam", "how far a step moves a weight, and too large a learning rate"),
-    ("speak", "temperature, top-k, memorised or new, and the model under the knife"),
+    ("positions", "which weights one text teaches; position, norm, residual"),
+    ("attention", "who reads whom: scores, weights, and where the mask is"),
+    ("heads", "what heads and layers cost, and what they are worth"),
+    ("adam", "how far a step moves a weight; too large a rate"),
+    ("speak", "temperature, memorised or new, parts cut out"),
 )
 """The name of each lesson, which is the name of its file, and its summary, in order."""
 
