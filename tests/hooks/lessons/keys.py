@@ -13,7 +13,7 @@ BIGRAMS = ["5", "5", "end", "enter"]
 FLAT_OUT = ["plus"] * 8
 
 KEYS: dict[str, Mapping[int, list[str | int]]] = {
-    "count": {5: [*BIGRAMS], 10: [*FLAT_OUT, "space", 300, "space"], 11: ["g"]},
+    "count": {6: [*BIGRAMS], 11: [*FLAT_OUT, "space", 300, "space"], 12: ["g"]},
     "surprise": {
         1: ["s"],
         5: [*FLAT_OUT, "space", 201, "space"],
@@ -27,6 +27,6 @@ KEYS: dict[str, Mapping[int, list[str | int]]] = {
         8: ["space", 1000],
         10: [*BIGRAMS],
     },
-    "slope": {3: ["3", "C", "escape", "0"], 5: ["s"], 10: ["i", "8", "escape"]},
-    "autograd": {6: ["i", "7", "escape"], 10: ["i", "6", "escape"]},
+    "slope": {3: ["3", "C", "1", "~", "escape", "0"], 5: ["s"], 10: ["i", "8", "escape"]},
+    "autograd": {6: ["i", "7", "escape"], 8: ["s"], 10: ["i", "6", "escape"]},
 }

@@ -12,9 +12,9 @@ from playground.lab.protocol.inside import Look, NumberReading
 from playground.lab.protocol.lessons import GuideStep
 from playground.lab.session import Session
 from tests.hooks.lessons.conftest import ODD, Taught
-from tests.hooks.lessons.learner import Learner, look
+from tests.hooks.lessons.learner import Learner, look, step_on
 
-ACTIONS = {6: look("number"), 10: look("lines")}
+ACTIONS = {6: look("number"), 8: step_on, 10: look("lines")}
 
 
 def told(step: GuideStep, pattern: str) -> float:
@@ -30,7 +30,7 @@ def squared(_: Session, step: GuideStep) -> float:
 
 def chance(_: Session, step: GuideStep) -> float:
     """The gradient of the first probability, in the graph of the scalar engine."""
-    tokens, p = told(step, r"over (\d+) tokens"), told(step, r"p = (\d+\.\d+)")
+    tokens, p = told(step, r"of (\d+) tokens"), told(step, r"p = (\d+\.\d+)")
     return -1 / (tokens * p)
 
 
@@ -63,9 +63,11 @@ def heads(session: Session, _: GuideStep) -> str:
 
 
 def silent(session: Session, step: GuideStep) -> int:
-    [name] = re.findall("^“(.*?)…?”", step.text)
+    """A row of one matrix and a column of the other for each row without a gradient."""
+    [name] = re.findall("^The text “(.*?)…?”", step.text)
     index = next(at for at, text in enumerate(session._prepared.train) if text.startswith(name))
-    return scalar_rows(session, "layer0.mlp_fc1", index).count(False)
+    rows = scalar_rows(session, "layer0.mlp_fc1", index).count(False)
+    return 2 * rows * session.spec.model.n_embd
 
 
 def too_early(_: Session, step: GuideStep) -> float:

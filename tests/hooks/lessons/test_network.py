@@ -32,8 +32,10 @@ def before(session: Session) -> array[float]:
 def moved(session: Session, step: GuideStep) -> float:
     """By how much the weight in the question really moved, in the first step."""
     assert session.step == 1
-    [column] = re.findall(r"\]\[(\d+)\]", step.text)
-    at = session.info.bos_id * session.spec.model.n_embd + int(column)
+    [(name, column)] = re.findall(r"lm_head\['(.*?)'\]\[(\d+)\]", step.text)
+    names = [session.display(one) for one in range(session.info.vocab_size)]
+    row = session.info.vocab_size + names.index(name)  # lm_head comes after wte here
+    at = row * session.spec.model.n_embd + int(column)
     return session.training.engine.read("weights")[at] - before(session)[at]
 
 
@@ -81,7 +83,9 @@ def worse(session: Session, step: GuideStep) -> str:
 
 
 TRUTHS = {
-    1: lambda session, _: len(session.training.engine.read("weights")),
+    1: lambda session, _: (
+        len(session.training.engine.read("weights")) / session.info.vocab_size * 1000
+    ),
     5: moved,
     6: rows,
     7: curve,

@@ -51,6 +51,14 @@ def by_nudging(_: Session, step: GuideStep) -> float:
     return (other - one) / 0.01
 
 
+def apart(session: Session, step: GuideStep) -> str:
+    """How far the slope that the question tells is from the one by a far smaller nudge."""
+    [told] = map(float, re.findall(r"gave ([+-]\d+\.\d{4})", step.text))
+    exact = slope(session, place(session, step), session.step, weights(session), 1e-5)
+    by_one_side = told - exact
+    return step.choices[1 if abs(by_one_side) < abs(exact) / 10 else 2]
+
+
 def nudge(session: Session) -> None:
     """C: try another value for a weight."""
     for _ in session.trying([operation_of("weight:wte[0,0]=0.5")], None):
@@ -97,9 +105,7 @@ def foretold(session: Session, _: GuideStep) -> float:
 ACTIONS = {3: nudge, 5: step_on, 10: look("step")}
 TRUTHS = {
     1: by_nudging,
-    2: lambda session, step: slope(
-        session, place(session, step), session.step, weights(session), 1e-5
-    ),
+    2: apart,
     4: best,
     5: direction,
     6: foretold,

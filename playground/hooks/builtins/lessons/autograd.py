@@ -9,6 +9,8 @@ from microgpt.autograd import Value
 from playground.api import Choose, Do, Lesson, LessonFacts, Number, Tell
 from playground.hooks.builtins.lessons.data import (
     looked,
+    moved_on,
+    next_text,
     number,
     quoted,
     rows_of,
@@ -16,8 +18,9 @@ from playground.hooks.builtins.lessons.data import (
     vocabulary,
     wte_name,
 )
+from playground.hooks.builtins.lessons.measure import read_name
 
-FC1 = "layer0.mlp_fc1"
+FC1, FC2 = "layer0.mlp_fc1", "layer0.mlp_fc2"
 _LOOKED_AT = 12
 """Documents among which one is looked for that leaves many neurons silent."""
 
@@ -115,8 +118,8 @@ def users(facts: LessonFacts) -> float:
 
 
 def with_gradient(facts: LessonFacts, matrix: str) -> int:
-    """How many rows of the matrix have a gradient from the text on screen."""
-    return sum(any(row) for row in rows_of(facts, facts.gradient(None), matrix))
+    """How many rows of the matrix have a gradient from the text that comes next."""
+    return sum(any(row) for row in rows_of(facts, facts.gradient(next_text(facts)), matrix))
 
 
 def lm_head_rows(facts: LessonFacts) -> int:
@@ -137,9 +140,10 @@ def quiet_text(facts: LessonFacts) -> str:
 
 
 def without_gradient(facts: LessonFacts) -> int:
-    """How many rows of mlp_fc1 have a gradient of exactly 0 from that text."""
-    rows = rows_of(facts, facts.gradient(str(facts.remembered["quiet"])), FC1)
-    return sum(not any(row) for row in rows)
+    """How many weights of mlp_fc1 and mlp_fc2 have a gradient of exactly 0 from that text."""
+    gradient = facts.gradient(quiet_text(facts))
+    rows = [*rows_of(facts, gradient, FC1), *rows_of(facts, gradient, FC2)]
+    return sum(not one for row in rows for one in row)
 
 
 # ---------------------------------------------------------------- the words
@@ -156,8 +160,8 @@ def _size(facts: LessonFacts) -> str:
 
 def _sum_question(facts: LessonFacts) -> str:
     return (
-        f"Let a be {a(facts):.3f}, the loss of this text's first token, and b = a + a. The "
-        "gradient of b is 1, where the walk begins. What is that of a?"
+        f"Let a be {a(facts):.3f}, the loss of the first token of {read_name(facts)}, and "
+        "b = a + a. The walk back begins at b, whose gradient is 1. What is that of a?"
     )
 
 
@@ -186,9 +190,9 @@ def _early_why(facts: LessonFacts) -> str:
 
 def _chance_question(facts: LessonFacts) -> str:
     return (
-        f"The loss of this text is the mean over {number(facts, 'tokens'):.0f} tokens of −ln p. "
-        f"The first has p = {number(facts, 'p'):.4f}. The loss has gradient 1: what is the "
-        "gradient of that p?"
+        f"The loss of a text is a mean of −ln p, here of {number(facts, 'tokens'):.0f} tokens. The "
+        f"first has p = {number(facts, 'p'):.4g}. The loss has gradient 1: what is the gradient of "
+        "that p?"
     )
 
 
@@ -202,12 +206,10 @@ def _chance_why(facts: LessonFacts) -> str:
 
 
 def _users_question(facts: LessonFacts) -> str:
-    read = int(number(facts, "users"))
     name = wte_name(facts, int(number(facts, "token")), 0)
-    often = "at one position" if read == 1 else f"at {read} positions"
     return (
-        f"The model reads {token(facts, int(number(facts, 'token')))} {often} of this text. How "
-        f"many numbers are made directly from the weight {name}?"
+        f"The model reads {token(facts, facts.bos)} and then {facts.remembered['read']}. How many "
+        f"numbers are made directly from the weight {name}?"
     )
 
 
@@ -223,24 +225,26 @@ def _wte_why(facts: LessonFacts) -> str:
     return (
         f"{number(facts, 'lm_head'):.0f} of {vocabulary(facts):,}. Softmax divides by the sum over "
         "all tokens, so each row of lm_head has a part in the loss: those that came are pushed "
-        f"up, all others down. Of wte, only {number(facts, 'wte'):.0f} rows get a gradient: those "
-        "that are read."
+        f"up, all others down. Of wte, only the {number(facts, 'wte'):.0f} rows that are read: v "
+        "turns Parameters to grads."
     )
 
 
 def _silent_question(facts: LessonFacts) -> str:
     return (
-        f"{quoted(str(facts.remembered['quiet']), 12)} leaves {number(facts, 'silent'):.0f} of the "
-        f"{facts.shapes[FC1][0]:,} neurons below 0 at each position, and ReLU makes 0 of that. How "
-        "many rows of mlp_fc1 get a gradient of exactly 0 from it?"
+        f"The text {quoted(str(facts.remembered['quiet']), 12)} leaves "
+        f"{number(facts, 'silent'):.0f} of the {facts.shapes[FC1][0]:,} neurons at 0, by ReLU, at "
+        "each position. In mlp_fc1 and mlp_fc2 together, how many weights get a gradient of "
+        "exactly 0?"
     )
 
 
 def _silent_why(facts: LessonFacts) -> str:
+    width = facts.shapes[FC1][1]
     return (
-        f"{number(facts, 'still'):.0f}. Below 0 the local gradient of ReLU is 0, and whatever "
-        "comes from above is multiplied by it. A row is a neuron's: if it fires nowhere, nothing "
-        "comes through. A neuron that never fires on any text never learns again."
+        f"{number(facts, 'still'):,.0f}: a row of {width:,} in mlp_fc1, behind ReLU's local "
+        f"gradient of 0, and a column of {width:,} in mlp_fc2, whose input is 0, for each silent "
+        "neuron. One that is silent on all texts never learns again."
     )
 
 
@@ -249,7 +253,7 @@ def lesson() -> Lesson:
     return Lesson(
         "Autograd",
         [
-            Tell(_size, at="loss", keep={"a": first_loss}),
+            Tell(_size, keep={"a": lambda facts: round(first_loss(facts), 3)}),
             Number(
                 _sum_question,
                 answer=of_sum,
@@ -301,7 +305,6 @@ def lesson() -> Lesson:
                 "See the real graph: view 7 of the microscope goes from the loss to what it is "
                 "made of, with value, gradient and local gradient.",
                 done=lambda facts: looked(facts, "number"),
-                keep={"quiet": quiet_text},
                 help="i looks inside, 7 shows Number; ↓ goes down a line, enter opens it. esc "
                 "leads back.",
                 at="number",
@@ -310,22 +313,24 @@ def lesson() -> Lesson:
                 _users_question,
                 answer=users,
                 within=0.0,
-                hint="at each of these positions, one number is made from it",
+                hint="one at each position that reads the token",
                 why=_users_why,
                 keep={
                     "token": lambda facts: most_read(facts)[0],
                     "users": lambda facts: most_read(facts)[1],
+                    "read": read_name,
                 },
                 at="number",
             ),
             Choose(
                 lambda facts: (
-                    f"This text reads only some of the {vocabulary(facts):,} tokens. "
-                    "Which rows of lm_head get a gradient from it?"
+                    f"The next text is {quoted(next_text(facts), 16)}, which has some of the "
+                    f"{vocabulary(facts):,} tokens. Which rows of lm_head get a gradient from it?"
                 ),
                 choices=("only those of tokens in it", "all of them", "none"),
                 answer=lm_head_rows,
-                hints=("what does softmax divide by?", "", "the loss is made with it"),
+                task="s does the step.",
+                when=moved_on,
                 why=_wte_why,
                 keep={
                     "lm_head": lambda facts: with_gradient(facts, "lm_head"),
@@ -337,16 +342,19 @@ def lesson() -> Lesson:
                 _silent_question,
                 answer=lambda facts: number(facts, "still"),
                 within=0.0,
-                hint="what is the local gradient of ReLU below 0?",
+                unit="weights",
+                hint="a silent neuron has a row of weights in mlp_fc1 and a column in mlp_fc2",
                 why=_silent_why,
                 keep={
-                    "silent": lambda facts: silent(facts, str(facts.remembered["quiet"])),
+                    "quiet": quiet_text,
+                    "silent": lambda facts: silent(facts, quiet_text(facts)),
                     "still": without_gradient,
                 },
                 at="neurons",
             ),
             Do(
-                "See the lines that make the graph: view 6 runs the source itself, line by line.",
+                "See the lines that make the graph: view 6 of the microscope runs the source "
+                "itself, line by line.",
                 done=lambda facts: looked(facts, "lines"),
                 help="i looks inside, 6 shows Lines; n runs the next line, o opens what it made in "
                 "view 7.",
@@ -360,5 +368,5 @@ def lesson() -> Lesson:
             ),
         ],
         minutes=8,
-        hardest=8,
+        hardest=9,
     )

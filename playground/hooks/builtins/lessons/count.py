@@ -31,6 +31,10 @@ STEPS = 300
 _CHOICES = 4
 _LOOKED_AT = 60
 """Of the most frequent tokens, so many are looked at for a pair that never occurs."""
+_OFTEN = 1000
+"""A token is read often enough to speak of its row if it is one of so many."""
+_APART = 0.05
+"""Nats by which the costs of two rows are told apart."""
 
 
 # ---------------------------------------------------------------- which pairs are asked about
@@ -72,10 +76,11 @@ def _asked(known: Pairs, size: int, bos: int) -> _Asked:
     fewer = (other for other in others if row[other] < row[best])
     rare = min(
         ((one, other) for one in tokens[:_LOOKED_AT] for other in others[:_LOOKED_AT]),
-        key=lambda pair: (
+        key=lambda pair: (  # a row as frequent as can be, because a low screen shows few
             known.count(*pair),
             pair == (bos, bos),
-            -known.total(pair[0]) * known.follow[pair[1]],
+            -known.total(pair[0]),
+            -known.follow[pair[1]],
         ),
     )
     return _Asked(before, best, tuple(sorted([best, *islice(fewer, _CHOICES - 1)])), rare)
@@ -125,6 +130,37 @@ def _apart(one: float, other: float) -> float:
     return 0.0 if one == other else abs(one - other)
 
 
+def twice_blind(facts: LessonFacts) -> float:
+    """What a blind guess among twice as many tokens costs, in nats."""
+    return math.log(2 * vocabulary(facts))
+
+
+def row_cost(known: Pairs, one: int) -> float:
+    """What the token after `one` costs on average by its counted row, in nats: the row's entropy
+    (Shannon 1948)."""
+    shares = (count / known.total(one) for count in known.after[one].values())
+    return sum(-p * math.log(p) for p in shares)
+
+
+@lru_cache(4)
+def compared(known: Pairs) -> tuple[int, ...]:
+    """The token whose row costs least, of those that are read often enough, and frequent ones whose
+    rows cost more; by id. Of all rows only one is left if they cost the same."""
+    tokens = known.frequent()
+    enough = max(2, sum(known.totals.values()) // _OFTEN)
+    often = [one for one in tokens if known.total(one) >= enough] or tokens
+    costs = {one: row_cost(known, one) for one in tokens}
+    least = min(often, key=lambda one: (costs[one], one))
+    dearer = (one for one in tokens if costs[one] > costs[least] + _APART)
+    return tuple(sorted([least, *islice(dearer, _CHOICES - 1)]))
+
+
+def cheapest(facts: LessonFacts) -> int:
+    """Which of the rows costs least; the choice after them if they cost the same."""
+    costs = [row_cost(pairs(facts), one) for one in compared(pairs(facts))]
+    return costs.index(min(costs)) if len(costs) > 1 else len(costs)
+
+
 def smoothed(facts: LessonFacts, one: int, other: int) -> float:
     """The probability of `other` after `one`, smoothed as the baselines are: a count gives way to
     how common the token is, and that to the blind guess, by as many new tokens as were met
@@ -134,11 +170,6 @@ def smoothed(facts: LessonFacts, one: int, other: int) -> float:
     common = (known.follow[other] + kinds / vocabulary(facts)) / (total + kinds)
     met = len(known.after.get(one, ()))
     return (known.count(one, other) + met * common) / (known.total(one) + met) if met else common
-
-
-def table_loss(facts: LessonFacts) -> float:
-    """What the smoothed table reaches, in nats a token."""
-    return facts.baselines["bigram"]
 
 
 def learnt_loss(facts: LessonFacts) -> float:
@@ -165,6 +196,24 @@ def _job(facts: LessonFacts) -> str:
     )
 
 
+def _blind_question(facts: LessonFacts) -> str:
+    size = vocabulary(facts)
+    return (
+        f"Whoever knows nothing of the text gives each of the {size:,} tokens 1/{size:,}, and each "
+        f"costs ln {size:,} = {blind(facts):.3f}: the line uniform in Loss. What would each cost "
+        f"among twice as many, {2 * size:,}?"
+    )
+
+
+def _blind_why(facts: LessonFacts) -> str:
+    size = vocabulary(facts)
+    return (
+        f"ln {2 * size:,} = ln {size:,} + ln 2 = {blind(facts):.3f} + {math.log(2):.3f} = "
+        f"{twice_blind(facts):.3f}. Twice as many tokens cost ln 2 more, and not twice as much: "
+        "costs add up where probabilities multiply."
+    )
+
+
 def _pair(facts: LessonFacts) -> str:
     return f"{token(facts, asked(facts).after)} after {token(facts, asked(facts).before)}"
 
@@ -173,7 +222,8 @@ def _share_question(facts: LessonFacts) -> str:
     known, one, other = pairs(facts), asked(facts).before, asked(facts).after
     return (
         f"{token(facts, one)} is read {times(known.total(one))}, and {token(facts, other)} comes "
-        f"next {times(known.count(one, other))}. Which probability of that does counting give?"
+        f"next {times(known.count(one, other))}. What probability, from 0 to 1, does counting give "
+        "that?"
     )
 
 
@@ -194,22 +244,37 @@ def _follower_why(facts: LessonFacts) -> str:
 
 
 def _model_question(facts: LessonFacts) -> str:
-    state = (
-        "has learnt nothing yet, its weights are random"
-        if facts.step == 0
-        else f"has made {times(facts.step).replace('time', 'step')}"
-    )
+    state = ", its weights still random" if facts.step == 0 else ""
     return (
-        f"This run's model sees one token, like the table. It {state}. Which probability does it "
-        f"give {_pair(facts)}?"
+        "This run's model sees one token too, as a row of the table does. What probability does it "
+        f"give {_pair(facts)} at step {facts.step:,}{state}?"
     )
+
+
+def _model_hint(facts: LessonFacts) -> str:
+    if facts.began == 0:
+        return "random weights make all tokens about as likely as each other"
+    return f"training moves it from 1/{vocabulary(facts):,} towards the counted share"
 
 
 def _model_why(facts: LessonFacts) -> str:
+    size = vocabulary(facts)
+    told = (
+        f"Small random weights give all {size:,} tokens nearly the same, 1/{size:,} = "
+        f"{1 / size:.4f}; training moves them away from there."
+        if facts.began == 0
+        else f"It began near 1/{size:,} = {1 / size:.4f}, where small random weights stand; "
+        f"training moves it towards the counted {share(facts):.3f}."
+    )
+    return f"The model gives it {number(facts, 'model'):.4f}. {told}"
+
+
+def _tables(facts: LessonFacts) -> str:
+    if chosen(facts, "bigrams"):
+        return "In the place of Parameters the panel bigrams shows both tables side by side."
     return (
-        f"It is {number(facts, 'model'):.4f}. Small random weights give all {vocabulary(facts):,} "
-        f"tokens nearly the same, 1/{vocabulary(facts):,} = {1 / vocabulary(facts):.4f}; training "
-        "moves them away from there."
+        "Another panel can take the place of Parameters. Let bigrams take it, which shows both "
+        "tables side by side."
     )
 
 
@@ -219,7 +284,7 @@ def _rare_question(facts: LessonFacts) -> str:
     how = (
         f"{second} follows {first} {times(seen)} in {known.total(one):,}"
         if seen
-        else f"{second} never follows {first}"
+        else f"{second} never follows {first}, an empty cell of the table"
     )
     return (
         f"In the training texts {how}. A new text has that pair. By counting alone, what does the "
@@ -235,7 +300,7 @@ def _cost_words(facts: LessonFacts) -> list[str]:
 
 def _cost_hints(facts: LessonFacts) -> list[str]:
     return [
-        "p would have to be 1" if one == 0 else "put the counted p into −ln p"
+        "p would have to be 1 for that" if one == 0 else "put the counted p into −ln p"
         for one in costs(facts)
     ]
 
@@ -266,19 +331,32 @@ def _smoothing(facts: LessonFacts) -> str:
     )
 
 
-def _table_question(facts: LessonFacts) -> str:
+def _cheapest_question(facts: LessonFacts) -> str:
     return (
-        f"On {measured_on(facts)} a blind guess costs {facts.baselines['uniform']:.2f} nats a "
-        f"token; knowing how common each token is, {facts.baselines['unigram']:.2f}. And the "
-        "smoothed table of pairs?"
+        f"The smoothed table costs {facts.baselines['bigram']:.3f} nats a token on "
+        f"{measured_on(facts)}: the line bigram. After which of these is the next token cheapest, "
+        "by the counts?"
     )
 
 
-def _table_why(facts: LessonFacts) -> str:
-    gain = facts.baselines["unigram"] - table_loss(facts)
+def _rows_compared(facts: LessonFacts) -> list[str]:
+    return [*(token(facts, one) for one in compared(pairs(facts))), "all the same"]
+
+
+def _cheapest_hints(facts: LessonFacts) -> list[str]:
+    known = pairs(facts)
+    costs = [f"after it the next one costs {row_cost(known, one):.2f}" for one in compared(known)]
+    return [*costs, "the rows differ: after some tokens few others can come"]
+
+
+def _cheapest_why(facts: LessonFacts) -> str:
+    known = pairs(facts)
+    told = ", ".join(f"{token(facts, one)} {row_cost(known, one):.2f}" for one in compared(known))
+    gain = facts.baselines["unigram"] - facts.baselines["bigram"]
     return (
-        f"{table_loss(facts):.3f}: the token before is worth {gain:.3f} nats. Loss draws these as "
-        "uniform, unigram and bigram. A model that is to be worth its weights must get below them."
+        f"In nats, after each: {told}. A row with one likely follower is cheap. To know the token "
+        f"before is worth {gain:.3f} on average: that far bigram is below unigram, which knows how "
+        "common each token is and no more."
     )
 
 
@@ -310,21 +388,19 @@ def lesson() -> Lesson:
         "Count",
         [
             Tell(_job, at="dataset"),
+            Tell(
+                "A guess is scored by what then comes: a token that was given the probability p "
+                "costs −ln p, in nats, the unit of the natural logarithm ln. p = 1 costs nothing, "
+                "p = 1/2 costs 0.69, p = 1/4 twice that. The mean over all tokens is the loss.",
+                at="loss",
+            ),
             Number(
-                lambda facts: (
-                    "A token that you gave the probability p costs you −ln p. You know nothing of "
-                    f"the text: each of the {vocabulary(facts):,} tokens is as likely to you as "
-                    "any other. What does a token cost, in nats?"
-                ),
-                answer=blind,
+                _blind_question,
+                answer=twice_blind,
                 within=0.05,
                 unit="nats",
-                hint="p is 1 divided by the number of tokens; ln is the natural logarithm",
-                why=lambda facts: (
-                    f"p = 1/{vocabulary(facts):,}, and −ln p = ln {vocabulary(facts):,} = "
-                    f"{blind(facts):.3f}. Whoever knows nothing pays that: Loss draws it as "
-                    "uniform."
-                ),
+                hint="each then has half the probability, and halving it costs ln 2 = 0.69",
+                why=_blind_why,
                 at="loss",
             ),
             Choose(
@@ -335,7 +411,8 @@ def lesson() -> Lesson:
                 choices=lambda facts: [token(facts, one) for one in asked(facts).followers],
                 answer=best_follower,
                 hints=lambda facts: [
-                    f"it follows {times(pairs(facts).count(asked(facts).before, one))}"
+                    f"{token(facts, one)} follows it "
+                    f"{times(pairs(facts).count(asked(facts).before, one))}"
                     for one in asked(facts).followers
                 ],
                 why=_follower_why,
@@ -346,7 +423,7 @@ def lesson() -> Lesson:
                 answer=share,
                 within=0.05,
                 margin=0.002,
-                hint="divide the one by the other",
+                hint="how often the pair comes, divided by how often its first token is read",
                 why=_share_why,
                 at="dataset",
             ),
@@ -354,16 +431,14 @@ def lesson() -> Lesson:
                 _model_question,
                 answer=lambda facts: number(facts, "model"),
                 within=0.15,
-                hint="which probability has a token that is as likely as all others?",
+                hint=_model_hint,
                 why=_model_why,
                 keep={"model": model_share},
             ),
             Do(
-                "Show both tables beside each other: the panel bigrams takes the place of "
-                "Parameters.",
+                _tables,
                 done=lambda facts: chosen(facts, "bigrams"),
-                help="5 shows a contributed panel; 5 again lists them. ↓ goes to bigrams, enter "
-                "shows it.",
+                help="5, and 5 again, lists the panels. ↓ goes to bigrams, enter shows it.",
                 at="panel",
             ),
             Tell(
@@ -381,13 +456,12 @@ def lesson() -> Lesson:
                 at="panel",
             ),
             Tell(_smoothing, at="loss"),
-            Number(
-                _table_question,
-                answer=table_loss,
-                within=0.08,
-                unit="nats",
-                hint="Loss draws it as a line of its own",
-                why=_table_why,
+            Choose(
+                _cheapest_question,
+                choices=_rows_compared,
+                answer=cheapest,
+                hints=_cheapest_hints,
+                why=_cheapest_why,
                 at="loss",
             ),
             Choose(
@@ -408,19 +482,19 @@ def lesson() -> Lesson:
                 at="sampling",
             ),
             Tell(
-                "Each token of these texts was drawn by one row of the model's table. Neighbours "
-                "fit each other, and the whole seldom makes sense: a table of pairs does not know "
-                "what came two tokens before.",
+                "Each token of these texts was drawn from one row of the model's table, which the "
+                "temperature sharpens. Neighbours fit each other, and the whole seldom makes "
+                "sense: a table of pairs does not know what came two tokens before.",
                 at="sampling",
             ),
             Tell(
                 "To do on a text of your own, after the lesson: d opens a file, 5 shows its table. "
-                "Which token is nearly always followed by the same one? And which pair did you "
-                "expect that is not there?",
+                "After which token is the next one cheapest there? And which pair did you expect "
+                "that is not there?",
                 at="dataset",
             ),
         ],
         minutes=7,
         run={"model.parts": []},
-        hardest=7,
+        hardest=8,
     )

@@ -19,15 +19,19 @@ from playground.hooks.builtins.lessons.data import (
     pairs,
     quoted,
     rows_of,
-    steps,
     times,
     token,
     vocabulary,
-    wte_name,
 )
 
 _POINTS = tuple(range(50, 401, 50))
 """Where the curve of the loss is drawn: a point stands for the steps since the point before."""
+_MANY = 1000
+"""Tokens of a larger vocabulary."""
+_ON_SCREEN = 10
+"""Rows of a matrix that the lowest screen shows below the question."""
+_BELOW, _ABOVE = 0.6, 0.3
+"""Nats below the line of counting, and above a blind guess, between which the curve is drawn."""
 _RECENT = 200
 """Steps that stand for the loss at the end where nothing is held out."""
 NEAR = 0.05
@@ -42,12 +46,18 @@ def parameters(facts: LessonFacts) -> int:
     return sum(rows * columns for rows, columns in facts.shapes.values())
 
 
-def steepest(facts: LessonFacts) -> tuple[int, float]:
-    """The column of the row of BOS in wte with the largest gradient of the text that comes next,
-    and that gradient."""
-    row = rows_of(facts, facts.gradient(next_text(facts)), "wte")[facts.bos]
-    column = max(range(len(row)), key=lambda at: abs(row[at]))
-    return column, row[column]
+def wider(facts: LessonFacts) -> float:
+    """How many weights a model as wide as this one has for `_MANY` tokens."""
+    return float(len(facts.shapes) * _MANY * facts.shapes["wte"][1])
+
+
+def steepest(facts: LessonFacts) -> tuple[int, int, float]:
+    """The row and the column of the weight of lm_head with the largest gradient of the text that
+    comes next, and that gradient; of the first rows, because a low screen shows no others."""
+    rows = rows_of(facts, facts.gradient(next_text(facts)), "lm_head")[:_ON_SCREEN]
+    cells = [(row, column) for row in range(len(rows)) for column in range(len(rows[row]))]
+    row, column = max(cells, key=lambda cell: abs(rows[cell[0]][cell[1]]))
+    return row, column, rows[row][column]
 
 
 def move(facts: LessonFacts) -> float:
@@ -114,37 +124,45 @@ def worse_row(facts: LessonFacts) -> int:
 def _two(facts: LessonFacts) -> str:
     rows, columns = facts.shapes["wte"]
     return (
-        "This run's model has two matrices and nothing else. wte has a row of "
-        f"{columns:,} numbers for each of the {rows:,} tokens that can be read, lm_head one for "
-        "each that can come next."
+        "This run's model has two matrices and nothing else. wte, the token embedding, has a row "
+        f"of {columns:,} numbers for each of the {rows:,} tokens that can be read; lm_head has one "
+        "for each that can come next."
     )
 
 
-def _parameters_why(facts: LessonFacts) -> str:
+def _wider_question(facts: LessonFacts) -> str:
     rows, columns = facts.shapes["wte"]
-    table = rows * rows
-    kind = "fewer" if parameters(facts) < table else "more"
     return (
-        f"2 · {rows:,} · {columns:,} = {parameters(facts):,}: {kind} than the {table:,} cells of "
-        f"the table of pairs. The table grows with the square of the tokens: 1,000 of them need "
-        f"1,000,000 cells, and here {2000 * columns:,} numbers."
+        f"The model has 2 · {rows:,} · {columns:,} = {parameters(facts):,} weights, the table of "
+        f"pairs {rows:,} · {rows:,} = {rows * rows:,} cells; with {_MANY:,} kinds of tokens "
+        f"{_MANY**2:,}. And the model, as wide as now?"
+    )
+
+
+def _wider_why(facts: LessonFacts) -> str:
+    columns = facts.shapes["wte"][1]
+    return (
+        f"2 · {_MANY:,} · {columns:,} = {wider(facts):,.0f}. The table grows with the square of "
+        f"the tokens, the network only with their number: {columns:,} numbers have to say what the "
+        "table has a whole row of cells for."
     )
 
 
 def _move_question(facts: LessonFacts) -> str:
-    name = wte_name(facts, facts.bos, int(number(facts, "column")))
+    row, column = (int(number(facts, name)) for name in ("row", "column"))
+    name = f"lm_head['{token(facts, row)[1:-1]}'][{column}]"
     return (
         f"For the text that comes next, {quoted(next_text(facts), 16)}, the gradient of {name} is "
-        f"{number(facts, 'gradient'):+.3g}. The learning rate is {next_rate(facts):.3g}. By how "
+        f"{number(facts, 'gradient'):+.3g}. The learning rate is {next_rate(facts):.4g}. By how "
         "much will the step move it?"
     )
 
 
 def _move_why(facts: LessonFacts) -> str:
     return (
-        f"−{rate(facts):.3g} · {number(facts, 'gradient'):+.3g} = {move(facts):+.3g}. Where the "
+        f"−{rate(facts):.4g} · {number(facts, 'gradient'):+.3g} = {move(facts):+.3g}. Where the "
         "loss grows with a weight, the weight shrinks. All others moved in the same way, each by "
-        "its own gradient; Δ in Parameters shows it."
+        "its own gradient: v turns Parameters to grads, and then to Δ."
     )
 
 
@@ -166,10 +184,9 @@ def _rows_why(facts: LessonFacts) -> str:
 def _curve_why(facts: LessonFacts) -> str:
     found, lines = curve(facts), facts.baselines
     return (
-        f"It went from {blind(facts):.2f}, the blind guess, to {found[-1]:.2f}. Knowing how common "
-        f"each token is reaches {lines['unigram']:.2f}, which one follows which "
-        f"{lines['bigram']:.2f}. The second takes longer: a row of wte learns from its own token "
-        "alone."
+        f"The loss came to {found[-1]:.2f}. How common each token is ({lines['unigram']:.2f}) is "
+        f"learnt first; which follows which ({lines['bigram']:.2f}) takes longer: a row learns "
+        "from its token alone."
     )
 
 
@@ -189,8 +206,9 @@ def _beaten_why(facts: LessonFacts) -> str:
         "which never sees the counts, comes near step by step."
     )
     return (
-        f"It reached {reached_loss(facts):.3f}; counting reaches {facts.baselines['bigram']:.3f}. "
-        f"{told} But a network can be given more to look at: lessons 6 to 8 do that."
+        f"The network reached {reached_loss(facts):.3f}; counting reaches "
+        f"{facts.baselines['bigram']:.3f}. {told} But a network can be given more to look at: "
+        "lessons 6 to 8 do that."
     )
 
 
@@ -207,9 +225,9 @@ def _worse_question(facts: LessonFacts) -> str:
 def _worse_why(facts: LessonFacts) -> str:
     common, rare = common_and_rare(facts)
     return (
-        f"From its counted row {token(facts, common)} is {off(facts, common):.3f} nats away, "
-        f"{token(facts, rare)} {off(facts, rare):.3f}. A row of wte learns only when its token is "
-        f"read, and {steps(facts.step)} read few texts."
+        f"The network's row of {token(facts, common)} is {off(facts, common):.3f} nats away from "
+        f"the counted one, that of {token(facts, rare)} {off(facts, rare):.3f}. A row of wte only "
+        "learns when its token is read."
     )
 
 
@@ -220,11 +238,12 @@ def lesson() -> Lesson:
         [
             Tell(_two, at="parameters"),
             Number(
-                "How many weights is that, all in all?",
-                answer=parameters,
+                _wider_question,
+                answer=wider,
                 within=0.001,
+                unit="weights",
                 hint="rows times columns, and two such matrices",
-                why=_parameters_why,
+                why=_wider_why,
                 at="parameters",
             ),
             Tell(
@@ -234,10 +253,9 @@ def lesson() -> Lesson:
                 at="parameters",
             ),
             Do(
-                "Look at lm_head in Parameters.",
+                "Look at lm_head in Parameters, the second of the two matrices.",
                 done=lambda facts: facts.matrix[0] == "lm_head",
-                help="3 goes to Parameters; ] shows the next matrix, [ the one before. 0 leads "
-                "back here.",
+                help="] shows the next matrix, [ the one before.",
                 at="parameters",
             ),
             Tell(
@@ -255,8 +273,9 @@ def lesson() -> Lesson:
                 when=moved_on,
                 why=_move_why,
                 keep={
-                    "column": lambda facts: steepest(facts)[0],
-                    "gradient": lambda facts: steepest(facts)[1],
+                    "row": lambda facts: steepest(facts)[0],
+                    "column": lambda facts: steepest(facts)[1],
+                    "gradient": lambda facts: steepest(facts)[2],
                 },
                 at="parameters",
             ),
@@ -272,11 +291,14 @@ def lesson() -> Lesson:
                 at="dataset",
             ),
             Curve(
-                f"Draw the loss of the first {_POINTS[-1]} steps ahead: each point is the mean of "
-                f"the {_POINTS[0]} steps up to it. A blind guess stands at the left.",
+                lambda facts: (
+                    f"A blind guess costs {blind(facts):.2f}, and each point is the mean of the "
+                    f"{_POINTS[0]} steps up to it. Draw the loss of the first {_POINTS[-1]} steps "
+                    "ahead."
+                ),
                 xs=lambda _: [float(point) for point in _POINTS],
-                low=lambda _: 0.0,
-                high=lambda facts: 1.2 * blind(facts),
+                low=lambda facts: round(max(0.0, facts.baselines["bigram"] - _BELOW), 1),
+                high=lambda facts: round(blind(facts) + _ABOVE, 1),
                 answer=curve,
                 within=0.25,
                 task=f"Train to step {_POINTS[-1]}: space trains, + goes faster.",
@@ -303,13 +325,12 @@ def lesson() -> Lesson:
                 answer=worse_row,
                 hints=("a row learns each time that its token is read",) * 2,
                 why=_worse_why,
-                at="dataset",
             ),
             Do(
-                "Compare the counts with the network's table, in the panel bigrams.",
+                "Compare the counts with the network's table: the panel bigrams shows both, in the "
+                "place of Parameters.",
                 done=lambda facts: chosen(facts, "bigrams"),
-                help="5 shows a contributed panel; 5 again lists them. ↓ goes to bigrams, enter "
-                "shows it.",
+                help="5, and 5 again, lists the panels. ↓ goes to bigrams, enter shows it.",
                 at="panel",
             ),
             Tell(

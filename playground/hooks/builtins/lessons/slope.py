@@ -31,6 +31,7 @@ NUDGES = (1.0, 1e-3, 1e-14)
 """Nudges to choose from: far too large, small, and lost in rounding."""
 _NUDGE_WORDS = ("1", "0.001", "0.00000000000001")
 _TEXT = 16
+_TENTH = 0.1
 
 
 # ---------------------------------------------------------------- the answers
@@ -83,6 +84,13 @@ def by_gradient(facts: LessonFacts) -> float:
 def gradient(facts: LessonFacts) -> float:
     """The same, computed at this moment."""
     return facts.gradient(str(facts.remembered["text"]))[weight(facts)]
+
+
+def apart(facts: LessonFacts) -> int:
+    """How far the slope by nudging is from the gradient: 0 not at all, 1 less than a tenth of it,
+    2 more."""
+    off = abs(by_nudging(facts) - by_gradient(facts))
+    return int(off > 0) + int(off >= _TENTH * abs(by_gradient(facts)) > 0)
 
 
 def direction(facts: LessonFacts) -> int:
@@ -177,17 +185,17 @@ def _nudge_why(facts: LessonFacts) -> str:
 
 def _gradient_question(facts: LessonFacts) -> str:
     return (
-        f"Now the model's own gradient of {_name(facts)} for the same text, by backward: exact, "
-        f"and without a nudge. The nudge gave {by_nudging(facts):+.4f}. What will it say?"
+        f"The nudge gave {by_nudging(facts):+.4f}. How far from that is the model's own gradient "
+        f"of {_name(facts)} for the same text, made by backward and without a nudge?"
     )
 
 
 def _gradient_why(facts: LessonFacts) -> str:
-    apart = abs(by_nudging(facts) - by_gradient(facts))
+    off = abs(by_nudging(facts) - by_gradient(facts))
     return (
-        f"{by_gradient(facts):+.5f}: it is the slope itself. What is left between the two, "
-        f"{apart:.2g}, is the nudge's: the loss is no straight line, and the slope changes on the "
-        "way. backward gives this number for all weights in one go."
+        f"The gradient is {by_gradient(facts):+.5f}, the slope itself. What is left between the "
+        f"two, {off:.2g}, is the nudge's: the loss is no straight line, and the slope changes on "
+        "the way. backward gives this number for all weights in one go."
     )
 
 
@@ -201,16 +209,16 @@ def _direction_question(facts: LessonFacts) -> str:
 def _direction_why(facts: LessonFacts) -> str:
     by = -number(facts, "rate") * number(facts, "slope")
     return (
-        f"It moves it by −{number(facts, 'rate'):.3g} · {number(facts, 'slope'):+.4f} = {by:+.4f}. "
-        "A positive gradient says that the loss grows with the weight, so the weight shrinks. A "
-        "step always goes against the slope."
+        f"The step moves it by −{number(facts, 'rate'):.4g} · {number(facts, 'slope'):+.4f} = "
+        f"{by:+.4f}. A positive gradient says that the loss grows with the weight, so the weight "
+        "shrinks. A step always goes against the slope."
     )
 
 
 def _foretold_question(facts: LessonFacts) -> str:
     return (
         f"The gradient of the next text is {number(facts, 'length'):.3f} long (the root of the sum "
-        f"of all squares), the learning rate {number(facts, 'rate'):.3g}. What does it foretell "
+        f"of all squares), the learning rate {number(facts, 'rate'):.4g}. What does it foretell "
         "that the step adds to the loss?"
     )
 
@@ -226,17 +234,17 @@ def _foretold_why(facts: LessonFacts) -> str:
 
 def _check_why(facts: LessonFacts) -> str:
     return (
-        f"{number(facts, 'ratio'):.6f}. Foretold by the gradient and measured by nudging are one "
-        "number if the gradient is right. View 8 does this check for the engine at work, at each "
-        "step that you look at."
+        f"The check finds {number(facts, 'ratio'):.6f}. Foretold by the gradient and measured by "
+        "nudging are one number if the gradient is right. View 8 does this check for the engine at "
+        "work, at each step that you look at."
     )
 
 
 def _wrong_why(facts: LessonFacts) -> str:
     return (
-        f"{wrong_ratio(facts):.6f}. SGD would take steps twice as long. Adam divides "
-        "each gradient by its usual size, so with Adam the loss would look as it always does: a "
-        "curve that falls proves little, and this check shows the mistake at once."
+        f"The check finds {wrong_ratio(facts):.6f}. SGD would take steps twice as long. Adam "
+        "divides each gradient by its usual size, and would learn as ever: that a loss falls "
+        "proves little."
     )
 
 
@@ -277,12 +285,15 @@ def lesson() -> Lesson:
                 },
                 at="parameters",
             ),
-            Number(
+            Choose(
                 _gradient_question,
-                answer=by_gradient,
-                within=0.1,
-                margin=0.001,
-                hint="both measure the same slope",
+                choices=("not at all", "by less than a tenth of it", "by more than that"),
+                answer=apart,
+                hints=(
+                    "the nudge has a length, and the loss bends on the way",
+                    "both measure the same slope, though one of them from a little way off",
+                    "both measure the same slope",
+                ),
                 why=_gradient_why,
                 at="parameters",
             ),

@@ -26,6 +26,8 @@ STEPS = 200
 """Training steps after which the model has learnt something."""
 _CHOICES = 5
 _NAME = 12
+_APART = 0.1
+"""Nats between two lines that can be told apart."""
 _RECENT = 50
 """Steps that stand for the present loss where nothing is held out."""
 
@@ -65,6 +67,23 @@ def as_many(facts: LessonFacts) -> float:
 def first_loss(facts: LessonFacts) -> float:
     """The loss of the first step."""
     return facts.losses[0]
+
+
+def lines(facts: LessonFacts) -> dict[str, float]:
+    """Lines of the chart near which a loss can lie, in nats, by name; those that can be told from
+    each other, and what is far above them all."""
+    found: dict[str, float] = {}
+    for name in ("uniform", "unigram", "bigram"):
+        nats_ = facts.baselines[name]
+        if all(abs(nats_ - other) >= _APART for other in found.values()):
+            found[name] = nats_
+    return found | {"": 2 * max(found.values()) + _APART}
+
+
+def nearest_line(facts: LessonFacts) -> int:
+    """Which of the lines the loss of the first step is nearest to."""
+    away = [abs(first_loss(facts) - line) for line in lines(facts).values()]
+    return away.index(min(away))
 
 
 def loss_by(facts: LessonFacts, step: int) -> float:
@@ -157,11 +176,15 @@ def _other(facts: LessonFacts) -> str:
     return "the held-out loss ◆" if facts.heldout else "ema, the moving average"
 
 
+def _line_names(facts: LessonFacts) -> list[str]:
+    return [name or "far above them" for name in lines(facts)]
+
+
 def _first_why(facts: LessonFacts) -> str:
     return (
-        f"It is {first_loss(facts):.3f}. The weights are random and small, so the model guesses "
-        f"blindly among {vocabulary(facts):,} tokens, and that costs ln {vocabulary(facts):,} = "
-        f"{blind(facts):.3f}."
+        f"The first step costs {first_loss(facts):.3f}. The weights are random and small, so the "
+        f"model guesses blindly among {vocabulary(facts):,} tokens, and that costs ln "
+        f"{vocabulary(facts):,} = {blind(facts):.3f}."
     )
 
 
@@ -268,15 +291,16 @@ def _heart(facts: LessonFacts) -> str:
 
 def _likelier_question(facts: LessonFacts) -> str:
     return (
-        f"From {number(facts, 'start'):.2f} to {number(facts, 'end'):.2f} nats: how many times as "
-        "likely has the model made a token of mean surprise?"
+        f"The {_measured(facts)} went from {number(facts, 'start'):.3f} to "
+        f"{number(facts, 'end'):.3f} nats. How many times as likely has the model made a token of "
+        "mean surprise?"
     )
 
 
 def _likelier_why(facts: LessonFacts) -> str:
     gained = number(facts, "start") - number(facts, "end")
     return (
-        f"e^{gained:.2f} = {likelier(facts):.2f}. A difference of losses is a factor of "
+        f"e^{gained:.3f} = {likelier(facts):.2f}. A difference of losses is a factor of "
         "probabilities: 0.1 nats are about 10 percent, whatever the loss is."
     )
 
@@ -292,13 +316,11 @@ def lesson() -> Lesson:
                 "the less it expected it. The loss is the mean over tokens.",
                 at="loss",
             ),
-            Number(
-                "The model has learnt nothing yet. How large will the loss of its first step be, "
-                "in nats?",
-                answer=first_loss,
-                within=0.1,
-                unit="nats",
-                hint="among how many tokens does it guess, and blindly?",
+            Choose(
+                "The model has learnt nothing yet, and its weights are random numbers. Near which "
+                "line of the chart will the loss of its first step lie?",
+                choices=_line_names,
+                answer=nearest_line,
                 task="s does one training step.",
                 when=lambda facts: facts.step >= 1,
                 why=_first_why,
@@ -309,7 +331,7 @@ def lesson() -> Lesson:
                 answer=chance,
                 within=0.1,
                 margin=0.002,
-                hint="p = e^−surprise",
+                hint="the surprise is −ln p, so p is e to the power of −surprise",
                 why=_tile_why,
                 keep={
                     "token": lambda facts: worst(facts)[0],
@@ -322,7 +344,7 @@ def lesson() -> Lesson:
                 answer=as_many,
                 within=0.05,
                 unit="tokens",
-                hint="a guess among n costs ln n",
+                hint="a guess among n costs ln n, so n is e to the power of the loss",
                 why=_as_many_why,
                 keep={"loss": text_loss},
                 at="dataset",
@@ -346,7 +368,7 @@ def lesson() -> Lesson:
                 answer=likelier,
                 within=0.08,
                 unit="times",
-                hint="e to the power of the difference",
+                hint="e to the power of the difference of the two losses",
                 why=_likelier_why,
                 keep={"start": start, "end": now},
                 at="loss",
