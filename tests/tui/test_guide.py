@@ -151,4 +151,4 @@ async def test_whoever_types_elsewhere_is_told_how_to_leave_the_field_first(
         pupil.desk.query_one(Input).focus()
         await pupil.pilot.pause()
         pupil.desk.guide.draw()
-        assert "esc leaves the field   0 gives the keys" in pupil.desk.guide.words
+        assert "esc leaves the field; then 0 gives the keys" in pupil.desk.guide.words

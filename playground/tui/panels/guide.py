@@ -511,16 +511,22 @@ class _Drawing:
         self.say(shown, ink, most)
 
     def keys(self, keys: Sequence[tuple[str, str]], before: tuple[str, Ink] | None = None) -> None:
-        """A line of keys and what they do, which can be clicked."""
+        """A line of keys and what they do, which can be clicked; those at its end may have no
+        room."""
         if self._heard == "field":
             keys = [("esc", "leaves the field; then 0 gives the keys to the lesson")]
         elif self._heard == "elsewhere":
             keys = [("0", "gives the keys to the lesson")]
         before = before or ((self.told, "pointed") if self.told else None)
+        if before:  # it leaves room for the first key
+            first = sum(map(cell_len, keys[0])) + 4 if keys else 0
+            before = (_cut(before[0], max(8, self.width - first)), before[1])
         line: Line = [(f"{before[0]}  ", before[1])] if before else []
         x = cell_len(before[0]) + 2 if before else 0
         for key, words in keys:
             width = cell_len(key) + 1 + cell_len(words)
+            if x and x + width > self.width:
+                break
             if key in _KEY_OF:
                 self.hits.append(Hit(len(self.lines), x, x + width, ("key", _KEY_OF[key], 0)))
             line += [(key, "pointed"), (f" {words}   ", "muted")]
