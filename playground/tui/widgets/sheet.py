@@ -85,8 +85,8 @@ class Sheet(LineWidget):
         & > .sheet--bad { color: $text-error; text-style: bold; }
         & > .sheet--cursor { color: $background; background: $foreground; text-style: bold; }
         & > .sheet--row { background: $foreground 9%; }
-        & > .sheet--plus { color: $text-primary; }
-        & > .sheet--minus { color: $text-secondary; }
+        & > .sheet--plus { color: $text-primary 75%; }
+        & > .sheet--minus { color: $text-secondary 75%; }
         & > .sheet--tint { color: $accent; }
         & > .sheet--ground { color: $surface-lighten-1; }
         & > .sheet--zero { color: $surface-lighten-1; }

@@ -111,8 +111,8 @@ class RowList(LineWidget, ScrollView, Generic[Key], can_focus=True, inherit_bind
         & > .table--warn { color: $text-warning; }
         & > .table--bad { color: $text-error; }
         &:focus > .table--cursor {
-            background: $block-cursor-background;
-            color: $block-cursor-foreground;
+            background: $primary 30%;
+            color: $foreground;
             text-style: bold;
         }
         &:ansi > .table--quiet { text-style: dim; }

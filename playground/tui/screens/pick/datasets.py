@@ -324,11 +324,12 @@ class DatasetScreen(ContributionPicker):
     def _offer(self, preview: TextPreview) -> None:
         """Offer ways to train on such a text, each with what a step will cost."""
         found = recipes(preview.shape) if self._by_character else []
-        self._recipes = {}
+        self._recipes, costs = {}, []
         for one in found:
             cost = text_cost(self.model, one.block_size, one.tokens)
             about = "" if cost is None else f", {milliseconds(cost)} ms"
-            self._recipes[f"{one.words}{about}"] = one
+            costs.append(f"{one.words}{about}")
+            self._recipes[one.words] = one
         row = self.query_one("#dataset-recipe", Choice)
         options = self._options.get("builtin:text-file", {})
         now = Recipe(str(options.get("split", "lines")), self.block_size, 0).words
@@ -340,7 +341,7 @@ class DatasetScreen(ContributionPicker):
         self.query_one("#dataset-offers", Line).say(
             Content.styled(
                 f"It looks like {preview.shape.kind}. Recipes, with the time of a step: "
-                + "; ".join(self._recipes),
+                + "; ".join(costs),
                 MUTED,
             )
             if self._recipes

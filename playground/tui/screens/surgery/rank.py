@@ -29,6 +29,8 @@ KINDS: tuple[tuple[ComponentKind, str], ...] = (
 FIGURES = 17
 """Columns of a difference with its error."""
 NOISE = len("  within the noise")
+ROOMY = 16
+"""Lines from which on there is room for a blank one."""
 SHORTEST_BAR = 8
 """Columns of the bar that tells how far the ranking is, at least."""
 
@@ -117,6 +119,8 @@ class RankScreen(SheetDialog[Component | None]):
             return
         if (progress := ranking.progress) is not None:
             so_far(page, progress, len(self._surgery.ranked_so_far))
+            if page.height >= ROOMY:
+                page.blank()  # the bar of the progress is none of the bars below
         elif ranked is None:
             page.add(("r ranks the parts of the model as it stands", "muted"))
             return

@@ -310,8 +310,8 @@ async def test_the_ranking_is_filtered_remembered_and_leads_to_a_part() -> None:
         figures = [float(re.findall(r"[+-]?\d+\.\d+", line)[0]) for line in rows]
         assert len(rows) == 7 and figures == sorted(figures, reverse=True)
         press(app, "down", "down")
-        await until(lambda: "▸" in words(app).split("\n")[3])
-        pinned = words(app).split("\n")[3]
+        await until(lambda: "▸" in words(app).split("\n")[4])
+        pinned = words(app).split("\n")[4]
         for _ in range(4):
             gate.release()
         await until(lambda: "so far 11 of 29 parts" in words(app), 60)
