@@ -84,6 +84,7 @@ class NumbaEngine:
             kind: Buffer(self._shape.size) for kind in STATE_KINDS
         }
         self._turned = Buffer(self._shape.size)
+        self._stale = array("q", [1])
         self._code: Compiled | None = None
         self._holds = (0, 0, 0)
         """The room: for how many tokens, documents, and tokens of the longest document."""
@@ -164,6 +165,7 @@ class NumbaEngine:
             self._ready,
             self._state["weights"],
             self._turned,
+            self._stale,
         )
 
     def read(self, kind: StateKind) -> array[float]:
@@ -185,7 +187,7 @@ class NumbaEngine:
         for spec, matrix in self._matrices(numbers):
             matrix[:] = given[spec.slice].reshape(spec.rows, spec.columns)
         if kind == "weights":
-            self._turn()
+            self._stale[0] = 1
 
     def _matrices(self, numbers: Numbers) -> Iterator[tuple[MatrixSpec, Numbers]]:
         """Each matrix, as a view (rows, columns) of a padded buffer, in parameter order."""
@@ -195,25 +197,6 @@ class NumbaEngine:
             whole = numbers[start : start + rows * columns].reshape(rows, columns)
             yield spec, whole[: spec.rows, : spec.columns]
             start += rows * columns
-
-    def _turn(self) -> None:
-        """Do as `model.turn`, which the compiled functions call after each of their updates. The
-        adjacent matrices attn_wq, attn_wk and attn_wv, of equal width, are one matrix there."""
-        shape, weights, turned = self._shape, self._state["weights"].numbers, self._turned.numbers
-
-        def one(place: int, rows: int, columns: int) -> int:
-            end = place + rows * columns
-            matrix = weights[place:end].reshape(rows, columns)
-            turned[place:end].reshape(columns, rows)[:] = matrix.T
-            return end
-
-        one(shape.lm_head, shape.logits, shape.row)
-        place = shape.layers
-        for _ in range(shape.n_layer):
-            place = one(place, 3 * shape.row, shape.row)
-            place = one(place, shape.row, shape.row)
-            place = one(place, shape.hidden, shape.row)
-            place = one(place, shape.row, shape.hidden)
 
     def _pass(self, batch: Batches, derive: int) -> list[list[float]]:
         """One batch forward, and backward if derive is 1; returns its losses."""
@@ -249,6 +232,7 @@ class NumbaEngine:
         self._memory = Memory(
             **{kind: buffer.address for kind, buffer in self._state.items()},
             turned=self._turned.address,
+            stale=self._stale.buffer_info()[0],
             space=self._space.address,
         )
 
@@ -257,12 +241,18 @@ class NumbaDecoder:
     """One text being continued. Fulfils `microgpt.engine.Decoder`."""
 
     def __init__(
-        self, config: ModelConfig, code: Compiled, weights: Buffer, turned: Buffer
+        self,
+        config: ModelConfig,
+        code: Compiled,
+        weights: Buffer,
+        turned: Buffer,
+        stale: array[int],
     ) -> None:
         self._config = config
         self._shape = shape_of(config)
         self._push = code.push
         self._position = 0
+        self._stale = stale
         self._buffers = (
             weights,
             turned,
@@ -271,6 +261,7 @@ class NumbaDecoder:
             Buffer(push_room(self._shape)),
         )
         self._addresses = [buffer.address for buffer in self._buffers]
+        self._addresses.insert(2, stale.buffer_info()[0])
         self._logits = self._buffers[-1].numbers[: config.vocab_size]
 
     def push(self, token: int) -> list[float]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from numba import njit, typeof, types
 
+from microgpt_play_numba.functions import normalize, softmax_row
 from microgpt_play_numba.lanes import (
     apart,
     at,
@@ -24,7 +25,7 @@ from microgpt_play_numba.lanes import (
     store,
 )
 from microgpt_play_numba.model import adam, backward, forward, turn
-from microgpt_play_numba.products import normalize, product, softmax_row
+from microgpt_play_numba.products import WORTH_COPYING, product
 from microgpt_play_numba.shape import WIDTH, Memory, Room, Shape
 
 
@@ -32,25 +33,19 @@ def batch_pass(  # type: ignore[no-untyped-def]
     shape, room, memory, tokens, starts, documents, losses, derive
 ):
     """One batch forward, and backward too if derive is 1. Writes the token losses."""
-    weights, space = pointer(memory.weights), pointer(memory.space)
+    weights, turned, space = pointer(memory.weights), pointer(memory.turned), pointer(memory.space)
     tokens_, starts_ = int_pointer(tokens), int_pointer(starts)
-    n = forward(
-        shape, room, weights, pointer(memory.turned), space, tokens_, starts_, documents,
-        pointer(losses),
-    )  # fmt: skip
+    if starts_[documents] - starts_[0] - documents < WORTH_COPYING:
+        turn(shape, weights, turned, int_pointer(memory.stale))
+    n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, pointer(losses))
     if derive:
         gradients = pointer(memory.gradients)
         backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
 
 
 def update(shape, memory, rate, step, beta1, beta2, eps):  # type: ignore[no-untyped-def]
-    """One step of Adam; also makes the turned weights again."""
-    weights = pointer(memory.weights)
-    adam(
-        weights, pointer(memory.gradients), pointer(memory.first_moment),
-        pointer(memory.second_moment), shape.size, rate, step, beta1, beta2, eps,
-    )  # fmt: skip
-    turn(shape, weights, pointer(memory.turned))
+    """One step of Adam."""
+    adam(shape, memory, types.int64(0), rate, step, beta1, beta2, eps)
 
 
 _COMPENSATED = sys.version_info >= (3, 12)
@@ -80,12 +75,14 @@ def train(  # type: ignore[no-untyped-def]
     sums: room for one number a document.
     """
     weights, gradients = pointer(memory.weights), pointer(memory.gradients)
-    first_moment, second_moment = pointer(memory.first_moment), pointer(memory.second_moment)
     turned, space = pointer(memory.turned), pointer(memory.space)
     losses_, sums_ = pointer(losses), pointer(sums)
     tokens_, rates_, means_ = int_pointer(tokens), pointer(rates), pointer(means)
     for i in range(steps):
         starts_ = int_at(int_pointer(starts), i * documents)
+        few = starts_[documents] - starts_[0] - documents < WORTH_COPYING
+        if few:
+            turn(shape, weights, turned, int_pointer(memory.stale))
         n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_)
         backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
         first = 0
@@ -97,16 +94,12 @@ def train(  # type: ignore[no-untyped-def]
         means_[i] = mean
         if not math.isfinite(mean):
             return i + 1
-        adam(
-            weights, gradients, first_moment, second_moment, shape.size, rates_[i], step + i,
-            beta1, beta2, eps,
-        )  # fmt: skip
-        turn(shape, weights, turned)
+        adam(shape, memory, types.int64(1 if few else 0), rates_[i], step + i, beta1, beta2, eps)
     return steps
 
 
 def push(  # type: ignore[no-untyped-def]
-    shape, weights, turned, keys, values, work, token, position
+    shape, weights, turned, stale, keys, values, work, token, position
 ):
     """Read one more token of a text; its logits are then at the beginning of `work`.
 
@@ -118,6 +111,7 @@ def push(  # type: ignore[no-untyped-def]
     columns = (shape.block_size + WIDTH - 1) // WIDTH * WIDTH
     seen = position + 1
     weights_, turned_, logits = pointer(weights), pointer(turned), pointer(work)
+    turn(shape, weights_, turned_, int_pointer(stale))
     stream = at(logits, shape.logits)
     normed = at(stream, row)
     scale = at(normed, row)
@@ -134,35 +128,39 @@ def push(  # type: ignore[no-untyped-def]
         layer_keys = at(pointer(keys), layer * row * columns)
         layer_values = at(pointer(values), layer * (row * columns + WIDTH))
         normalize(stream, normed, scale, one, row, c)
-        product(logits, normed, row, one, w, 3 * row, qkv, 3 * row, one, c, 3 * row, zero)  # (3C)
+        product(
+            logits, normed, row, one, w, 3 * row, one, qkv, 3 * row, one, c, 3 * row, zero
+        )  # (3C)
         for j in range(row):
             layer_keys[j * columns + position] = qkv[row + j]
             layer_values[position * row + j] = qkv[2 * row + j]
         for h in range(shape.n_head):
             head = h * d
             product(
-                logits, at(qkv, head), row, one, at(layer_keys, head * columns), columns,
-                look, columns, one, d, seen, zero,
+                logits, at(qkv, head), row, one, at(layer_keys, head * columns), columns, one, look,
+                columns, one, d, seen, zero,
             )  # fmt: skip
             softmax_row(look, seen, 1.0 / math.sqrt(d))
-            product(  # writes up to 7 beyond the head; the next head comes after
-                logits, look, columns, one, at(layer_values, head), row, at(found, head), row,
+            product(
+                logits, look, columns, one, at(layer_values, head), row, one, at(found, head), row,
                 one, seen, d, zero,
             )  # fmt: skip
         w = at(w, 3 * row * row)
-        product(logits, found, row, one, w, row, stream, row, one, c, row, one)  # (C)
+        product(logits, found, row, one, w, row, one, stream, row, one, c, row, one)  # (C)
         w = at(w, row * row)
         normalize(stream, normed, scale, one, row, c)
         product(
-            logits, normed, row, one, w, hidden, activations, hidden, one, c, hidden, zero
+            logits, normed, row, one, w, hidden, one, activations, hidden, one, c, hidden, zero
         )  # (4C)
         for j in range(0, hidden, WIDTH):
             store(activations, j, maximum(splat(0.0), load(activations, j)))
         w = at(w, hidden * row)
-        product(logits, activations, hidden, one, w, row, stream, row, one, 4 * c, row, one)  # (C)
+        product(
+            logits, activations, hidden, one, w, row, one, stream, row, one, 4 * c, row, one
+        )  # (C)
     head = at(turned_, shape.lm_head)
     product(
-        logits, stream, row, one, head, shape.logits, logits, row, one, c, shape.logits, zero
+        logits, stream, row, one, head, shape.logits, one, logits, row, one, c, shape.logits, zero
     )  # (V)
 
 
@@ -180,7 +178,7 @@ ENTRIES: dict[str, tuple[Any, Any]] = {
         batch_pass,
         types.void(_shape, _room, _memory, _int, _int, _int, _int, _int),
     ),
-    "push": (push, types.void(_shape, _int, _int, _int, _int, _int, _int, _int)),
+    "push": (push, types.void(_shape, _int, _int, _int, _int, _int, _int, _int, _int)),
     "train": (
         train,
         _int(

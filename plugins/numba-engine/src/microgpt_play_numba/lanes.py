@@ -14,8 +14,9 @@ Source: "Extending Numba" in the Numba documentation (types, models, intrinsics)
 
 from __future__ import annotations
 
+import itertools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -242,40 +243,59 @@ _overload(operator.mul, multiply)
 _overload(operator.truediv, divide)
 
 
-def make_tile(rows: int, vectors: int) -> Any:
-    """The heart of a product: tile(a, a_row, a_column, b, b_row, out, out_row, k, onto).
+def make_tiles(rows: int, vectors: int, beside: bool = False) -> Any:
+    """The heart of a product: tiles(m, a, a_row, a_column, b, b_row, out, out_row, k, onto).
 
-    out[r][c] = Σ a[r * a_row + i * a_column] * b[i * b_row + c] over i < k, for r < rows and
+    out[r][c] = Σ a[r * a_row + i * a_column] * b[i * b_row + c] over i < k, for r < m <= rows and
     c < 8 * vectors; the sum starts from out[r][c] if onto is not 0, and from 0 otherwise. All the
     sums stay in registers while i runs, each in the order of i, so a number does not depend on the
-    size of its tile.
+    size of its tile. There is code for each m.
+
+    beside: m = rows alone, and both matrices were copied: the numbers of a column of a lie side by
+    side, and so do those of a row of b. The three row lengths are given all the same.
     """
 
-    def emit(builder: ir.IRBuilder, args: Any) -> None:
+    def one(builder: ir.IRBuilder, m: int, args: Sequence[Any]) -> None:
         a, a_row, a_column, b, b_row, out, out_row, k, onto = args
+        if beside:
+            a_row, a_column, b_row = (ir.Constant(_LONG, n) for n in (1, rows, WIDTH * vectors))
         zero = ir.Constant(_VECTOR, [0.0] * WIDTH)
         steps = [ir.Constant(_LONG, WIDTH * v) for v in range(vectors)]
-        outs = [
-            builder.gep(out, [builder.mul(out_row, ir.Constant(_LONG, r))]) for r in range(rows)
-        ]
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in steps] for _ in range(rows)]
+        outs = [builder.gep(out, [builder.mul(out_row, ir.Constant(_LONG, r))]) for r in range(m)]
+        sums = [[cgutils.alloca_once_value(builder, zero) for _ in steps] for _ in range(m)]
+        for slot in itertools.chain(*sums):  # the slots are made at the function's beginning
+            builder.store(zero, slot)
         with builder.if_then(builder.icmp_signed("!=", onto, ir.Constant(_LONG, 0))):
-            for r in range(rows):
+            for r in range(m):
                 for slot, step in zip(sums[r], steps, strict=True):
                     builder.store(_load(builder, outs[r], step), slot)
-        starts = [builder.gep(a, [builder.mul(a_row, ir.Constant(_LONG, r))]) for r in range(rows)]
+        starts = [builder.gep(a, [builder.mul(a_row, ir.Constant(_LONG, r))]) for r in range(m)]
         with cgutils.for_range(builder, k) as loop:
             b_start = builder.gep(b, [builder.mul(loop.index, b_row)])
             b_vectors = [_load(builder, b_start, step) for step in steps]
             i = builder.mul(loop.index, a_column)
-            for r in range(rows):
+            for r in range(m):
                 factor = _splat(builder, builder.load(builder.gep(starts[r], [i])))
                 for slot, vector in zip(sums[r], b_vectors, strict=True):
                     value = _call(builder, "fmuladd", factor, vector, builder.load(slot))
                     builder.store(value, slot)
-        for r in range(rows):
+        for r in range(m):
             for slot, step in zip(sums[r], steps, strict=True):
                 _store(builder, builder.load(slot), outs[r], step)
 
+    def emit(builder: ir.IRBuilder, args: Any) -> None:
+        if beside:
+            one(builder, rows, args[1:])
+            return
+        end = builder.append_basic_block("tiled")
+        choice = builder.switch(args[0], end)
+        for m in range(1, rows + 1):
+            block = builder.append_basic_block(f"tile{m}")
+            choice.add_case(ir.Constant(_LONG, m), block)
+            builder.position_at_end(block)
+            one(builder, m, args[1:])
+            builder.branch(end)
+        builder.position_at_end(end)
+
     n = types.int64
-    return _instruction(types.void(Floats, n, n, Floats, n, Floats, n, n, n), emit)
+    return _instruction(types.void(n, Floats, n, n, Floats, n, Floats, n, n, n), emit)

@@ -2,7 +2,8 @@
 
 The mathematics is that of microgpt's scalar engine, with the backward pass derived by hand. A
 product with a weight matrix w is y = x wᵀ, so forward the weights are needed turned (transposed):
-`turn` makes that copy after each update. Then dx = dy w, and dw = dyᵀ x.
+where a batch has few tokens, a copy that Adam keeps up to date or `turn` makes anew; where it has
+many, each product copies what it needs. Then dx = dy w, and dw = dyᵀ x.
 
 Shapes stand beside the lines that change one: N tokens in the batch, T tokens of one document,
 V vocab_size, C n_embd, H n_head, D head_dim; rows in memory are padded (`shape.Shape`).
@@ -14,34 +15,42 @@ import math
 
 from numba import int64, njit
 
+from microgpt_play_numba.functions import (
+    cross_entropy,
+    normalize,
+    normalize_backward,
+    softmax_columns,
+    softmax_columns_backward,
+)
 from microgpt_play_numba.lanes import (
     apart,
     at,
     int_at,
+    int_pointer,
     load,
     maximum,
     muladd,
+    pointer,
     root,
     splat,
     store,
+    transpose_block,
     where_positive,
 )
-from microgpt_play_numba.products import (
-    cross_entropy,
-    normalize,
-    normalize_backward,
-    product,
-    softmax_columns,
-    softmax_columns_backward,
-    transpose,
-)
+from microgpt_play_numba.products import WORTH_COPYING, product, transpose
 from microgpt_play_numba.shape import WIDTH
+
+SEEN_AT_ONCE = 32
+"""Columns of tokens whose attention is computed together."""
 
 
 @njit
-def turn(shape, weights, turned):  # type: ignore[no-untyped-def]
-    """turned = every matrix of the weights transposed, but for wte and wpe, each in its place."""
+def turn(shape, weights, turned, stale):  # type: ignore[no-untyped-def]
+    """turned = every matrix of the weights transposed, but for wte and wpe, each in its place;
+    nothing to do if it is so already."""
     apart()
+    if not stale[0]:
+        return
     row, hidden = shape.row, shape.hidden
     transpose(
         at(weights, shape.lm_head), row, at(turned, shape.lm_head), shape.logits, shape.logits, row
@@ -55,6 +64,23 @@ def turn(shape, weights, turned):  # type: ignore[no-untyped-def]
         transpose(at(weights, place), row, at(turned, place), hidden, hidden, row)
         place += hidden * row
         transpose(at(weights, place), hidden, at(turned, place), row, row, hidden)
+    stale[0] = 0
+
+
+@njit(inline="always")
+def linear(  # type: ignore[no-untyped-def]
+    space, x, weights, turned, place, out, rows, width, out_width, k, onto
+):
+    """out (rows, out_width) = x (rows, width) times the matrix (out_width, width) at `place`,
+    transposed; added to what is there if onto is 1.
+
+    Few rows take the copy that `turn` made; for many, a copy is made of each part as it is needed.
+    k: the columns of x, without the padding.
+    """
+    one, w, w_row, w_column = int64(1), at(turned, place), out_width, int64(1)
+    if rows >= WORTH_COPYING:
+        w, w_row, w_column = at(weights, place), int64(1), width
+    product(space, x, width, one, w, w_row, w_column, out, out_width, rows, k, out_width, onto)
 
 
 @njit
@@ -69,7 +95,8 @@ def attend(shape, room, space, qkv, looks, attended, t):  # type: ignore[no-unty
     """One document's attention: qkv (T, 3C) -> looks (H, T, T), attended (T, C).
 
     Head by head, with the tokens that look as columns: softmax(k qᵀ / √D) (T, T), then vᵀ times
-    that (D, T). Vaswani et al. 2017, arXiv:1706.03762, equation 1.
+    that (D, T). Vaswani et al. 2017, arXiv:1706.03762, equation 1. So many columns at a time, and
+    of these only the rows of tokens that are not all later: there is nothing to see beyond.
     """
     apart()
     d, row = shape.head_dim, shape.row
@@ -82,35 +109,19 @@ def attend(shape, room, space, qkv, looks, attended, t):  # type: ignore[no-unty
     for h in range(shape.n_head):
         head, turned = h * d, h * d * columns
         look, keys, values = at(looks, h * columns * columns), at(qkv, row), at(qkv, 2 * row)
-        product(
-            space,
-            at(keys, head),
-            3 * row,
-            one,
-            at(queries, turned),
-            columns,
-            look,
-            columns,
-            t,
-            d,
-            t,
-            zero,
-        )
+        for c in range(0, t, SEEN_AT_ONCE):
+            some, seen = min(SEEN_AT_ONCE, t - c), min(c + SEEN_AT_ONCE, t)
+            product(
+                space, at(keys, head), 3 * row, one, at(queries, turned + c), columns, one,
+                at(look, c), columns, seen, d, some, zero,
+            )  # fmt: skip
         softmax_columns(look, t, columns, 1.0 / math.sqrt(d))
-        product(
-            space,
-            at(values, head),
-            one,
-            3 * row,
-            look,
-            columns,
-            at(found, turned),
-            columns,
-            d,
-            t,
-            t,
-            zero,
-        )
+        for c in range(0, t, SEEN_AT_ONCE):
+            some, seen = min(SEEN_AT_ONCE, t - c), min(c + SEEN_AT_ONCE, t)
+            product(
+                space, at(values, head), one, 3 * row, at(look, c), columns, one,
+                at(found, turned + c), columns, d, seen, some, zero,
+            )  # fmt: skip
     transpose(found, columns, attended, row, row, t)
 
 
@@ -135,55 +146,33 @@ def attend_backward(  # type: ignore[no-untyped-def]
         head, turned = h * d, h * d * columns
         look = at(looks, h * columns * columns)
         queries, keys, values = at(qkv, head), at(qkv, row + head), at(qkv, 2 * row + head)
-        product(
-            space,
-            values,
-            3 * row,
-            one,
-            at(d_found, turned),
-            columns,
-            d_look,
-            columns,
-            t,
-            d,
-            t,
-            zero,
-        )
+        for c in range(0, t, SEEN_AT_ONCE):
+            some, seen = min(SEEN_AT_ONCE, t - c), min(c + SEEN_AT_ONCE, t)
+            product(
+                space, values, 3 * row, one, at(d_found, turned + c), columns, one, at(d_look, c),
+                columns, seen, d, some, zero,
+            )  # fmt: skip
         transpose(look, columns, turned_look, columns, t, t)
-        product(
-            space, at(d_attended, head), one, row, turned_look, columns,
-            at(d_values, turned), columns, d, t, t, zero,
-        )  # fmt: skip
+        for c in range(0, t, SEEN_AT_ONCE):  # the tokens seen are columns now, those from c on look
+            some, corner = min(SEEN_AT_ONCE, t - c), c * columns + c
+            product(
+                space, at(d_attended, c * row + head), one, row, at(turned_look, corner), columns,
+                one, at(d_values, turned + c), columns, d, t - c, some, zero,
+            )  # fmt: skip
         softmax_columns_backward(look, d_look, t, columns, 1.0 / math.sqrt(d))
-        product(
-            space,
-            keys,
-            one,
-            3 * row,
-            d_look,
-            columns,
-            at(d_queries, turned),
-            columns,
-            d,
-            t,
-            t,
-            zero,
-        )
+        for c in range(0, t, SEEN_AT_ONCE):
+            some, seen = min(SEEN_AT_ONCE, t - c), min(c + SEEN_AT_ONCE, t)
+            product(
+                space, keys, one, 3 * row, at(d_look, c), columns, one, at(d_queries, turned + c),
+                columns, d, seen, some, zero,
+            )  # fmt: skip
         transpose(d_look, columns, turned_look, columns, t, t)
-        product(
-            space,
-            queries,
-            one,
-            3 * row,
-            turned_look,
-            columns,
-            at(d_keys, turned),
-            columns,
-            d,
-            t,
-            t,
-            zero,
-        )
+        for c in range(0, t, SEEN_AT_ONCE):
+            some, corner = min(SEEN_AT_ONCE, t - c), c * columns + c
+            product(
+                space, at(queries, c * 3 * row), one, 3 * row, at(turned_look, corner), columns,
+                one, at(d_keys, turned + c), columns, d, t - c, some, zero,
+            )  # fmt: skip
     transpose(d_queries, columns, d_qkv, 3 * row, row, t)
     transpose(d_keys, columns, at(d_qkv, row), 3 * row, row, t)
     transpose(d_values, columns, at(d_qkv, 2 * row), 3 * row, row, t)
@@ -215,11 +204,11 @@ def forward(  # type: ignore[no-untyped-def]
         store(stream, i, load(embedded, i))
 
     for layer in range(shape.n_layer):
-        w = at(turned, shape.layers + layer * shape.layer)
+        place = shape.layers + layer * shape.layer
         tape = at(space, room.tapes + layer * room.tape)
         qkv, attended = at(tape, room.tape_qkv), at(tape, room.tape_attended)
         normalize(stream, tape, at(tape, room.tape_scales), n, row, c)
-        product(space, tape, row, one, w, 3 * row, qkv, 3 * row, n, c, 3 * row, zero)  # (N, 3C)
+        linear(space, tape, weights, turned, place, qkv, n, row, 3 * row, c, zero)  # (N, 3C)
         first, looks = 0, at(tape, room.tape_looks)
         for i in range(documents):
             t = starts[i + 1] - starts[i] - 1
@@ -229,23 +218,23 @@ def forward(  # type: ignore[no-untyped-def]
             columns = (t + WIDTH - 1) // WIDTH * WIDTH
             looks = at(looks, shape.n_head * columns * columns)
             first += t
-        w = at(w, 3 * row * row)
-        product(space, attended, row, one, w, row, stream, row, n, c, row, one)  # (N, C)
-        w = at(w, row * row)
+        place += 3 * row * row
+        linear(space, attended, weights, turned, place, stream, n, row, row, c, one)  # (N, C)
+        place += row * row
         normed, activations = at(tape, room.tape_mlp), at(tape, room.tape_hidden)
         normalize(stream, normed, at(tape, room.tape_mlp_scales), n, row, c)
-        product(
-            space, normed, row, one, w, hidden, activations, hidden, n, c, hidden, zero
+        linear(
+            space, normed, weights, turned, place, activations, n, row, hidden, c, zero
         )  # (N, 4C)
         for i in range(0, n * hidden, WIDTH):
             store(activations, i, maximum(splat(0.0), load(activations, i)))
-        w = at(w, hidden * row)
-        product(space, activations, hidden, one, w, row, stream, row, n, 4 * c, row, one)  # (N, C)
+        place += hidden * row
+        linear(
+            space, activations, weights, turned, place, stream, n, hidden, row, 4 * c, one
+        )  # (N, C)
 
     logits, v = at(space, room.logits), shape.logits
-    product(
-        space, stream, row, one, at(turned, shape.lm_head), v, logits, v, n, c, v, zero
-    )  # (N, V)
+    linear(space, stream, weights, turned, shape.lm_head, logits, n, row, v, c, zero)  # (N, V)
     first = 0
     for i in range(documents):
         t = starts[i + 1] - starts[i] - 1
@@ -276,6 +265,7 @@ def backward(  # type: ignore[no-untyped-def]
         v,
         stream,
         row,
+        one,
         at(gradients, shape.lm_head),
         row,
         vocab_size,
@@ -284,7 +274,19 @@ def backward(  # type: ignore[no-untyped-def]
         zero,
     )
     product(
-        space, d_logits, v, one, at(weights, shape.lm_head), row, dx, row, n, vocab_size, row, zero
+        space,
+        d_logits,
+        v,
+        one,
+        at(weights, shape.lm_head),
+        row,
+        one,
+        dx,
+        row,
+        n,
+        vocab_size,
+        row,
+        zero,
     )
 
     for layer in range(shape.n_layer - 1, -1, -1):
@@ -295,20 +297,48 @@ def backward(  # type: ignore[no-untyped-def]
 
         normed, activations = at(tape, room.tape_mlp), at(tape, room.tape_hidden)
         product(
-            space, dx, one, row, activations, hidden, at(gradients, fc2), hidden, c, n, hidden, zero
+            space,
+            dx,
+            one,
+            row,
+            activations,
+            hidden,
+            one,
+            at(gradients, fc2),
+            hidden,
+            c,
+            n,
+            hidden,
+            zero,
         )
-        product(space, dx, row, one, at(weights, fc2), hidden, d_hidden, hidden, n, c, hidden, zero)
+        product(
+            space, dx, row, one, at(weights, fc2), hidden, one, d_hidden, hidden, n, c, hidden, zero
+        )
         for i in range(0, n * hidden, WIDTH):
             store(d_hidden, i, where_positive(load(activations, i), load(d_hidden, i)))
         product(
-            space, d_hidden, one, hidden, normed, row, at(gradients, fc1), row, 4 * c, n, row, zero
+            space,
+            d_hidden,
+            one,
+            hidden,
+            normed,
+            row,
+            one,
+            at(gradients, fc1),
+            row,
+            4 * c,
+            n,
+            row,
+            zero,
         )
-        product(space, d_hidden, hidden, one, at(weights, fc1), row, dy, row, n, 4 * c, row, zero)
+        product(
+            space, d_hidden, hidden, one, at(weights, fc1), row, one, dy, row, n, 4 * c, row, zero
+        )
         normalize_backward(normed, at(tape, room.tape_mlp_scales), dy, dx, dx, n, row, c)
 
         qkv, attended = at(tape, room.tape_qkv), at(tape, room.tape_attended)
-        product(space, dx, one, row, attended, row, at(gradients, wo), row, c, n, row, zero)
-        product(space, dx, row, one, at(weights, wo), row, d_attended, row, n, c, row, zero)
+        product(space, dx, one, row, attended, row, one, at(gradients, wo), row, c, n, row, zero)
+        product(space, dx, row, one, at(weights, wo), row, one, d_attended, row, n, c, row, zero)
         first, looks = 0, at(tape, room.tape_looks)
         for i in range(documents):
             t = starts[i + 1] - starts[i] - 1
@@ -320,9 +350,23 @@ def backward(  # type: ignore[no-untyped-def]
             looks = at(looks, shape.n_head * columns * columns)
             first += t
         product(
-            space, d_qkv, one, 3 * row, tape, row, at(gradients, place), row, 3 * row, n, row, zero
+            space,
+            d_qkv,
+            one,
+            3 * row,
+            tape,
+            row,
+            one,
+            at(gradients, place),
+            row,
+            3 * row,
+            n,
+            row,
+            zero,
         )
-        product(space, d_qkv, 3 * row, one, at(weights, place), row, dy, row, n, 3 * row, row, zero)
+        product(
+            space, d_qkv, 3 * row, one, at(weights, place), row, one, dy, row, n, 3 * row, row, zero
+        )
         normalize_backward(tape, at(tape, room.tape_scales), dy, dx, dx, n, row, c)
 
     clear(dy, zero, n * row)
@@ -340,21 +384,65 @@ def backward(  # type: ignore[no-untyped-def]
             first += row
 
 
+@njit(forceinline=True)
+def _updated(state, i, how):  # type: ignore[no-untyped-def]
+    """Update eight weights, with their moments."""
+    weights, gradients, first_moment, second_moment = state
+    rates, floor, keep1, take1, keep2, take2 = how
+    g = load(gradients, i)
+    m = muladd(keep1, load(first_moment, i), take1 * g)
+    v = muladd(keep2, load(second_moment, i), take2 * g * g)
+    store(first_moment, i, m)
+    store(second_moment, i, v)
+    store(weights, i, load(weights, i) + rates * m / (root(v) + floor))
+
+
+@njit
+def _adam_turning(state, turned, place, rows, columns, how):  # type: ignore[no-untyped-def]
+    """Update a matrix, and make its transposed copy meanwhile, which then costs next to nothing:
+    the processor is busy with roots and divisions."""
+    apart()
+    for r in range(0, rows, WIDTH):
+        for c in range(0, columns, WIDTH):
+            corner = place + r * columns + c
+            for i in range(WIDTH):
+                _updated(state, corner + i * columns, how)
+            transpose_block(at(state[0], corner), columns, at(turned, place + c * rows + r), rows)
+
+
 @njit
 def adam(  # type: ignore[no-untyped-def]
-    weights, gradients, first_moment, second_moment, size, rate, step, beta1, beta2, eps
+    shape, memory, turning, rate, step, beta1, beta2, eps
 ):
     """Adam (Kingma & Ba 2014, arXiv:1412.6980), with the two bias corrections taken out of the
-    loop as at the end of its section 2: into the rate, and into eps. step counts from 0."""
+    loop as at the end of its section 2: into the rate, and into eps. step counts from 0.
+
+    turning: 1 to keep the turned weights up to date, 0 to leave that to `turn`.
+    """
     apart()
     root2 = math.sqrt(1.0 - beta2 ** (step + 1))
     rates = splat(-rate * root2 / (1.0 - beta1 ** (step + 1)))
     floor = splat(max(eps * root2, 5e-324))
-    keep1, take1, keep2, take2 = splat(beta1), splat(1.0 - beta1), splat(beta2), splat(1.0 - beta2)
-    for i in range(0, size, WIDTH):
-        g = load(gradients, i)
-        m = muladd(keep1, load(first_moment, i), take1 * g)
-        v = muladd(keep2, load(second_moment, i), take2 * g * g)
-        store(first_moment, i, m)
-        store(second_moment, i, v)
-        store(weights, i, load(weights, i) + rates * m / (root(v) + floor))
+    how = (rates, floor, splat(beta1), splat(1.0 - beta1), splat(beta2), splat(1.0 - beta2))
+    state = (
+        pointer(memory.weights), pointer(memory.gradients), pointer(memory.first_moment),
+        pointer(memory.second_moment),
+    )  # fmt: skip
+    stale = int_pointer(memory.stale)
+    if not turning:
+        for i in range(0, shape.size, WIDTH):
+            _updated(state, i, how)
+        stale[0] = 1
+        return
+    turned, row, hidden = pointer(memory.turned), shape.row, shape.hidden
+    for i in range(0, shape.lm_head, WIDTH):
+        _updated(state, i, how)
+    _adam_turning(state, turned, shape.lm_head, shape.logits, row, how)
+    for layer in range(shape.n_layer):
+        place = shape.layers + layer * shape.layer
+        _adam_turning(state, turned, place, 3 * row, row, how)
+        _adam_turning(state, turned, place + 3 * row * row, row, row, how)
+        place += 4 * row * row
+        _adam_turning(state, turned, place, hidden, row, how)
+        _adam_turning(state, turned, place + hidden * row, row, hidden, how)
+    stale[0] = 0

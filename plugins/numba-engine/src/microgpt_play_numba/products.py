@@ -1,113 +1,158 @@
-"""The operations of the model, eight numbers at a time.
+"""Products of matrices, in tiles whose sums stay in the registers of the processor.
 
 All matrices are row by row, and their rows are padded with zeros to a multiple of eight numbers,
-so that no loop has a remainder. `row` arguments are row lengths in memory, padding included.
+so that no loop has a remainder.
+
+A large product is taken in blocks, as in Goto & van de Geijn 2008, "Anatomy of High-Performance
+Matrix Multiplication" (ACM TOMS 34, 3): a block of the left matrix is copied for the second cache,
+and a panel of the right one for the first, each in the order in which a tile reads it. Numbers that
+lie a power of two apart share few places in a cache; side by side, they stay there.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from numba import int64, njit
 
-from microgpt_play_numba.lanes import (
-    ROUNDING,
-    apart,
-    at,
-    from_lane,
-    highest,
-    load,
-    make_tile,
-    maximum,
-    muladd,
-    splat,
-    store,
-    times_power,
-    total,
-    transpose_block,
-)
-from microgpt_play_numba.shape import COPIED_ROWS, WIDTH
+from microgpt_play_numba.lanes import apart, at, load, make_tiles, store, transpose_block
+from microgpt_play_numba.shape import BLOCK_DEPTH, BLOCK_ROWS, WIDTH
+from microgpt_play_numba.tiles import TILES
 
-_WORTH_COPYING = 32
+WORTH_COPYING = 32
 """The fewest rows of the left matrix for which a copy of the right matrix pays."""
-_PER_LN2 = 1 / math.log(2)
-_LN2_HIGH = 0.6931471803691238  # ln 2 in two parts, the first with zeros at its end (fdlibm)
-_LN2_LOW = 1.9082149292705877e-10
-RMS_EPS = 1e-5
-"""Added to the mean square before the root. Source: microgpt.py, `rmsnorm`."""
+_WORTH_COPYING_LEFT = 64
+"""The fewest columns of the right matrix for which a copy of the left matrix pays."""
+_FEW, _FEW_COLUMNS = TILES.few, TILES.few_vectors * WIDTH
+_ROWS, _COLUMNS = TILES.rows, TILES.vectors * WIDTH
+_LEFT = BLOCK_DEPTH * _COLUMNS
+"""Where the copy of the left matrix begins, after that of the right one."""
 
 
-def _make_panel(vectors: int) -> Any:
-    """panel(a, ..., m, k, onto): `8 * vectors` columns of a product, all its m rows."""
-    tile4, tile2, tile1 = (make_tile(rows, vectors) for rows in (4, 2, 1))
+def _make_panel(rows: int, vectors: int) -> Any:
+    """panel(a, ..., m, k, onto): `8 * vectors` columns of a product, all its m rows, in tiles of
+    at most `rows` rows and as equal as can be: with few rows, sums wait for each other."""
+    tiles = make_tiles(rows, vectors)
 
     @njit
     def panel(  # type: ignore[no-untyped-def]
         a, a_row, a_column, b, b_row, out, out_row, m, k, onto
     ):
         apart()
-        r = 0
-        while r + 4 <= m:
-            tile4(
-                at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto
-            )
-            r += 4
-        if r + 2 <= m:
-            tile2(
-                at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto
-            )
-            r += 2
-        if r < m:
-            tile1(
-                at(a, r * a_row), a_row, a_column, b, b_row, at(out, r * out_row), out_row, k, onto
-            )
+        left = m
+        for more in range((m + rows - 1) // rows, 0, -1):
+            some = (left + more - 1) // more
+            tiles(some, a, a_row, a_column, b, b_row, out, out_row, k, onto)
+            a, out = at(a, some * a_row), at(out, some * out_row)
+            left -= some
 
     return panel
 
 
-_panel4, _panel2, _panel1 = (_make_panel(vectors) for vectors in (4, 2, 1))
+_few_panel = _make_panel(TILES.few, TILES.few_vectors)
+_panel = _make_panel(TILES.rows, TILES.vectors)
+_narrow_panel = _panel if TILES.vectors == 1 else _make_panel(TILES.rows, 1)
+_whole_tile = make_tiles(TILES.rows, TILES.vectors, beside=True)
 
 
 @njit
-def product(  # type: ignore[no-untyped-def]
-    scratch, a, a_row, a_column, b, b_row, out, out_row, m, k, n, onto
-):
-    """out (m, n) = a (m, k) times b (k, n), added to what is there if onto is 1.
-
-    a[r][i] lies at r * a_row + i * a_column: with the two exchanged, a is read transposed.
-    b and out are read and written up to the next multiple of eight columns. scratch: room for
-    SCRATCH numbers.
-    """
+def _beside(a, a_row, a_column, copy, m, k):  # type: ignore[no-untyped-def]
+    """copy = a (m, k) in strips of _ROWS rows, column by column; beyond m lies anything."""
     apart()
-    left = (n + WIDTH - 1) // WIDTH
-    c = 0
-    while left >= 4:
-        if m < _WORTH_COPYING:
-            _panel4(a, a_row, a_column, at(b, c), b_row, at(out, c), out_row, m, k, onto)
+    for r in range(0, m, _ROWS):
+        strip, source = at(copy, r * k), at(a, r * a_row)
+        if a_row == 1:
+            for i in range(k):
+                for j in range(0, _ROWS, WIDTH):
+                    store(strip, i * _ROWS + j, load(source, i * a_column + j))
         else:
-            # Rows of b that lie a power of two apart share few places in the cache; copied side
-            # by side, they stay in the cache for all the rows of a.
-            begun = onto
-            for first in range(0, k, COPIED_ROWS):
-                some = min(COPIED_ROWS, k - first)
-                for i in range(some):
-                    for j in range(0, 4 * WIDTH, WIDTH):
-                        store(scratch, i * 4 * WIDTH + j, load(b, (first + i) * b_row + c + j))
-                part = at(a, first * a_column)
-                _panel4(
-                    part, a_row, a_column, scratch, int64(4 * WIDTH), at(out, c), out_row, m,
-                    some, begun,
-                )  # fmt: skip
-                begun = int64(1)
-        c += 4 * WIDTH
-        left -= 4
-    if left >= 2:
-        _panel2(a, a_row, a_column, at(b, c), b_row, at(out, c), out_row, m, k, onto)
-        c += 2 * WIDTH
-        left -= 2
-    if left:
-        _panel1(a, a_row, a_column, at(b, c), b_row, at(out, c), out_row, m, k, onto)
+            # What a block writes too much, the next one writes over.
+            for i in range(0, k, WIDTH):
+                transpose_block(at(source, i), a_row, at(strip, i * _ROWS), int64(_ROWS))
+
+
+@njit
+def _copy(source, row, copy, rows, columns):  # type: ignore[no-untyped-def]
+    """copy (rows, _COLUMNS) = source (rows, columns)."""
+    apart()
+    for i in range(rows):
+        for j in range(0, columns, WIDTH):
+            store(copy, i * _COLUMNS + j, load(source, i * row + j))
+
+
+@njit
+def _copy_turned(source, row, copy, rows, columns):  # type: ignore[no-untyped-def]
+    """copy (rows, _COLUMNS) = source (columns, rows), transposed."""
+    apart()
+    for j in range(0, columns, WIDTH):
+        for i in range(0, rows, WIDTH):
+            transpose_block(at(source, j * row + i), row, at(copy, i * _COLUMNS + j),
+                            int64(_COLUMNS))  # fmt: skip
+
+
+@njit
+def _narrow_strips(  # type: ignore[no-untyped-def]
+    left, strip, left_row, left_column, b, out, out_row, m, k, onto
+):
+    """Eight columns of a product whose right matrix was copied; `strip` numbers of the left one
+    hold _ROWS rows."""
+    apart()
+    for r in range(0, m, _ROWS):
+        _narrow_panel(
+            left, left_row, left_column, b, int64(_COLUMNS), out, out_row, min(_ROWS, m - r), k,
+            onto,
+        )  # fmt: skip
+        left, out = at(left, strip), at(out, _ROWS * out_row)
+
+
+@njit(inline="always")
+def _large_product(  # type: ignore[no-untyped-def]
+    scratch, a, a_row, a_column, b, b_row, b_column, out, out_row, m, k, n, onto
+):
+    """As `product`, for many rows."""
+    begun = onto
+    copied = n >= _WORTH_COPYING_LEFT or a_column != 1
+    copy = at(scratch, _LEFT)
+    # Blocks of equal size: one of few rows would take a copy of the right matrix for little.
+    blocks = (m + BLOCK_ROWS - 1) // BLOCK_ROWS
+    most = (m + blocks * _ROWS - 1) // (blocks * _ROWS) * _ROWS
+    blocks = (k + BLOCK_DEPTH - 1) // BLOCK_DEPTH
+    deepest = (k + blocks * WIDTH - 1) // (blocks * WIDTH) * WIDTH
+    for first in range(0, k, deepest):
+        depth = min(deepest, k - first)
+        for top in range(0, m, most):
+            height = min(most, m - top)
+            left, left_row, left_column = at(a, top * a_row + first * a_column), a_row, a_column
+            strip = _ROWS * a_row
+            if copied:
+                _beside(left, a_row, a_column, copy, height, depth)
+                left, left_row, left_column, strip = copy, int64(1), int64(_ROWS), _ROWS * depth
+            for c in range(0, n, _COLUMNS):
+                columns = min(_COLUMNS, (n - c + WIDTH - 1) // WIDTH * WIDTH)
+                if b_column == 1:
+                    _copy(at(b, first * b_row + c), b_row, scratch, depth, columns)
+                else:
+                    _copy_turned(at(b, first + c * b_column), b_column, scratch, depth, columns)
+                source, place, rows = left, at(out, top * out_row + c), height
+                if columns < _COLUMNS:
+                    _narrow_strips(
+                        source, strip, left_row, left_column, scratch, place, out_row, rows,
+                        depth, begun,
+                    )  # fmt: skip
+                    continue
+                while copied and rows >= _ROWS:
+                    _whole_tile(
+                        rows, source, left_row, left_column, scratch, int64(_COLUMNS), place,
+                        out_row, depth, begun,
+                    )  # fmt: skip
+                    source, place = at(source, strip), at(place, _ROWS * out_row)
+                    rows -= _ROWS
+                if rows:
+                    _panel(
+                        source, left_row, left_column, scratch, int64(_COLUMNS), place, out_row,
+                        rows, depth, begun,
+                    )  # fmt: skip
+        begun = int64(1)
 
 
 @njit
@@ -124,157 +169,32 @@ def transpose(source, source_row, target, target_row, rows, columns):  # type: i
             )
 
 
-@njit(forceinline=True)
-def exp(x):  # type: ignore[no-untyped-def]
-    """e ** x of eight numbers, none above 700; within 2 units of the last place; nan stays nan.
-
-    x = n ln 2 + r with n whole, |r| <= ln 2 / 2: e ** x = 2 ** n times the series of e ** r (the
-    next term would be below 1e-17). Below -800 all is 0.
-    """
-    x = maximum(splat(-800.0), x)
-    rounded = muladd(x, splat(_PER_LN2), splat(ROUNDING))
-    n = rounded - splat(ROUNDING)
-    r = muladd(n, splat(-_LN2_LOW), muladd(n, splat(-_LN2_HIGH), x))
-    series = splat(1 / 6227020800)
-    series = muladd(series, r, splat(1 / 479001600))
-    series = muladd(series, r, splat(1 / 39916800))
-    series = muladd(series, r, splat(1 / 3628800))
-    series = muladd(series, r, splat(1 / 362880))
-    series = muladd(series, r, splat(1 / 40320))
-    series = muladd(series, r, splat(1 / 5040))
-    series = muladd(series, r, splat(1 / 720))
-    series = muladd(series, r, splat(1 / 120))
-    series = muladd(series, r, splat(1 / 24))
-    series = muladd(series, r, splat(1 / 6))
-    series = muladd(series, r, splat(0.5))
-    series = muladd(series, r, splat(1.0))
-    return times_power(muladd(series, r, splat(1.0)), rounded)
-
-
 @njit
-def softmax_columns(a, rows, row, scale):  # type: ignore[no-untyped-def]
-    """a (rows, row) -> in column t the softmax of scale a[0 ... t][t], and 0 below: who looks at
-    whom. The columns are the tokens that look, so that eight tokens are done at once."""
-    apart()
-    for first in range(0, row, WIDTH):
-        last = min(rows, first + WIDTH)
-        largest = splat(-math.inf)
-        for u in range(last):
-            place = u * row + first
-            if u > first:
-                store(a, place, from_lane(load(a, place), u - first, splat(-math.inf)))
-            largest = maximum(load(a, place), largest)
-        sums = splat(0.0)
-        for u in range(last):
-            place = u * row + first
-            e = exp((load(a, place) - largest) * splat(scale))
-            store(a, place, e)
-            sums = sums + e
-        shares = splat(1.0) / sums
-        for u in range(last):
-            place = u * row + first
-            store(a, place, load(a, place) * shares)
-        for u in range(last, rows):
-            store(a, u * row + first, splat(0.0))
+def product(  # type: ignore[no-untyped-def]
+    scratch, a, a_row, a_column, b, b_row, b_column, out, out_row, m, k, n, onto
+):
+    """out (m, n) = a (m, k) times b (k, n), added to what is there if onto is 1.
 
-
-@njit
-def softmax_columns_backward(a, da, rows, row, scale):  # type: ignore[no-untyped-def]
-    """da -> d(what softmax_columns was given), in place: scale a (da - Σ a da over the column)."""
-    apart()
-    for first in range(0, row, WIDTH):
-        last = min(rows, first + WIDTH)
-        sums = splat(0.0)
-        for u in range(last):
-            place = u * row + first
-            sums = muladd(load(a, place), load(da, place), sums)
-        for u in range(last):
-            place = u * row + first
-            store(da, place, load(a, place) * (load(da, place) - sums) * splat(scale))
-        for u in range(last, rows):
-            store(da, u * row + first, splat(0.0))
-
-
-@njit
-def softmax_row(a, n, scale):  # type: ignore[no-untyped-def]
-    """a (n) -> softmax of scale a, in place; the numbers beyond n in the last eight become 0."""
-    apart()
-    columns = (n + WIDTH - 1) // WIDTH * WIDTH
-    for c in range(n, columns):
-        a[c] = -math.inf
-    largest = splat(-math.inf)
-    for c in range(0, columns, WIDTH):
-        largest = maximum(load(a, c), largest)
-    shift, sums = splat(highest(largest)), splat(0.0)
-    for c in range(0, columns, WIDTH):
-        e = exp((load(a, c) - shift) * splat(scale))
-        store(a, c, e)
-        sums = sums + e
-    share = splat(1.0 / total(sums))
-    for c in range(0, columns, WIDTH):
-        store(a, c, load(a, c) * share)
-
-
-@njit
-def cross_entropy(logits, row, v, targets, losses, rows, n):  # type: ignore[no-untyped-def]
-    """Losses (rows) in nats, -log softmax(logits)[target]; logits (rows, v) -> their derivatives.
-
-    That of the mean over n losses is (p - 1 at the target) / n. A probability that underflows to
-    0 has loss inf.
+    a[r][i] lies at r * a_row + i * a_column: with the two exchanged, a is read transposed; one of
+    them is 1. So it is with b, which can be read transposed if m is WORTH_COPYING at the least.
+    b and out are read and written up to the next multiple of eight columns. a may be
+    read up to seven rows and columns beyond its end. scratch: room for SCRATCH numbers.
     """
     apart()
-    for t in range(rows):
-        for c in range(v, row):
-            logits[t * row + c] = -math.inf
-    for t in range(rows):
-        start = t * row
-        largest = splat(-math.inf)
-        for c in range(start, start + row, WIDTH):
-            largest = maximum(load(logits, c), largest)
-        sums = splat(0.0)
-        shift = splat(highest(largest))
-        for c in range(start, start + row, WIDTH):
-            e = exp(load(logits, c) - shift)
-            store(logits, c, e)
-            sums = sums + e
-        sum_ = total(sums)
-        p = logits[start + targets[t]] / sum_
-        losses[t] = -math.log(p) if p > 0.0 else (math.inf if p == 0.0 else math.nan)
-        share = splat(1.0 / (sum_ * n))
-        for c in range(start, start + row, WIDTH):
-            store(logits, c, load(logits, c) * share)
-        logits[start + targets[t]] -= 1.0 / n
-
-
-@njit
-def normalize(x, y, scales, rows, row, n):  # type: ignore[no-untyped-def]
-    """y = x scale, scale = (mean of x² + eps) ** -0.5, row by row; n is the width unpadded."""
-    apart()
-    for t in range(rows):
-        start = t * row
-        squares = splat(0.0)
-        for c in range(start, start + row, WIDTH):
-            squares = muladd(load(x, c), load(x, c), squares)
-        scale = 1.0 / math.sqrt(total(squares) / n + RMS_EPS)
-        scales[t] = scale
-        for c in range(start, start + row, WIDTH):
-            store(y, c, load(x, c) * splat(scale))
-
-
-@njit
-def normalize_backward(y, scales, dy, residual, dx, rows, row, n):  # type: ignore[no-untyped-def]
-    """dx = residual + scale (dy - y mean(y dy)), where y = normalize(x).
-
-    Moving along y itself changes nothing, for y is rescaled.
-    """
-    apart()
-    for t in range(rows):
-        start = t * row
-        products = splat(0.0)
-        for c in range(start, start + row, WIDTH):
-            products = muladd(load(y, c), load(dy, c), products)
-        mean = splat(-total(products) / n)
-        scale = splat(scales[t])
-        for c in range(start, start + row, WIDTH):
-            change = muladd(load(y, c), mean, load(dy, c))
-            store(dx, c, muladd(scale, change, load(residual, c)))
+    if m >= WORTH_COPYING:
+        _large_product(scratch, a, a_row, a_column, b, b_row, b_column, out, out_row, m, k, n, onto)
+        return
+    left = (n + WIDTH - 1) // WIDTH * WIDTH
+    if m <= _FEW:
+        while left >= _FEW_COLUMNS:
+            _few_panel(a, a_row, a_column, b, b_row, out, out_row, m, k, onto)
+            b, out = at(b, _FEW_COLUMNS), at(out, _FEW_COLUMNS)
+            left -= _FEW_COLUMNS
+    while left >= _COLUMNS:
+        _panel(a, a_row, a_column, b, b_row, out, out_row, m, k, onto)
+        b, out = at(b, _COLUMNS), at(out, _COLUMNS)
+        left -= _COLUMNS
+    while left > 0:
+        _narrow_panel(a, a_row, a_column, b, b_row, out, out_row, m, k, onto)
+        b, out = at(b, WIDTH), at(out, WIDTH)
+        left -= WIDTH

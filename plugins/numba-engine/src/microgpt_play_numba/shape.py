@@ -8,9 +8,14 @@ from microgpt.config import ModelConfig
 
 WIDTH = 8
 """Numbers that the kernels take at once."""
-COPIED_ROWS = 128
-SCRATCH = COPIED_ROWS * 4 * WIDTH
-"""Numbers that `products.product` needs room for: 32 KB, which fit the nearest cache."""
+BLOCK_DEPTH = 256
+"""The most columns of the left matrix in a block of a product: 16 columns of the right one are 32
+KB then."""
+BLOCK_ROWS = 264
+"""The most rows of the left matrix in a block: 400 KB, which fit the second cache. A multiple of
+the rows of every tile."""
+SCRATCH = BLOCK_DEPTH * (2 * WIDTH + BLOCK_ROWS) + WIDTH * WIDTH
+"""Numbers that `products.product` needs room for."""
 
 
 def padded(n: int) -> int:
@@ -79,6 +84,8 @@ class Memory(NamedTuple):
     second_moment: int
     turned: int
     """The weights, each matrix transposed."""
+    stale: int
+    """One int64: 0 if `turned` is made from the weights as they are, and 1 if not."""
     space: int
     """The buffer that `Room` divides up."""
 
