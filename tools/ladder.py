@@ -24,6 +24,7 @@ import time
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by NumPy's library as it is loaded
@@ -243,8 +244,8 @@ def measure(size: Size, rounds: int, only: Sequence[str]) -> tuple[dict[str, lis
 
 def processor() -> str:
     """The processor's name, as the system gives it."""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
-        for line in lines:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
