@@ -8,6 +8,7 @@ log 0 is -inf, as in IEEE 754.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 
 class Value:
@@ -92,25 +93,29 @@ class Value:
         self.grad = 1.0
         for v in reversed(self._topological_order()):
             grad = v.grad
-            for child, local_grad in zip(v._children, v._local_grads, strict=True):
+            for child, local_grad in zip(v._children, v._local_grads):  # noqa: B905
                 child.grad += local_grad * grad
 
     def _topological_order(self) -> list[Value]:
-        """Every node that has children, children before parents. Depth first, without recursion:
-        an exit marker (None) under its children says when all of them are done."""
+        """Every node that has children, children before parents: the order in which a recursive
+        depth-first search finishes them. The calls that such a search would have under way are
+        kept on a list, so the depth is not limited."""
         order: list[Value] = []
         visited: set[Value] = set()
-        stack: list[Value | None] = [self]
-        while stack:
-            v = stack.pop()
-            if v is None:
-                order.append(stack.pop())  # type: ignore[arg-type]  # below a marker lies its node
-            elif v._children and v not in visited:
-                visited.add(v)
-                stack.append(v)
-                stack.append(None)
-                stack.extend(v._children)
-        return order
+        under_way: list[tuple[Value, Iterator[Value]]] = []
+        v, children = self, iter(self._children)
+        while True:
+            for child in children:
+                if child._children and child not in visited:
+                    visited.add(child)
+                    under_way.append((v, children))
+                    v, children = child, iter(child._children)
+                    break
+            else:
+                order.append(v)
+                if not under_way:
+                    return order
+                v, children = under_way.pop()
 
 
 def power(base: float, exponent: float) -> float:
