@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import math
-import os
 import platform
 import statistics
 import sys
@@ -26,8 +25,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read by NumPy's library as it is loaded
 
 from microgpt import ModelConfig, OptimizerConfig
 from microgpt.documents import load_names
@@ -192,10 +189,10 @@ def runners(course: Course, only: Sequence[str]) -> dict[str, Train]:
             engine = NumbaEngine(course.config, optimizer, course.weights)
             found["numba"] = of_engine(course, engine)
     with contextlib.suppress(ImportError):
-        from microgpt_play_numpy.engine import NumpyEngine
+        from microgpt_play_numpy import make_engine
 
         if asked("numpy"):
-            engine = NumpyEngine(course.config, optimizer, course.weights)
+            engine = make_engine(course.config, optimizer, course.weights)
             found["numpy"] = of_engine(course, engine)
     for name, double in (("torch", True), ("torch float32", False)):
         with contextlib.suppress(ImportError):

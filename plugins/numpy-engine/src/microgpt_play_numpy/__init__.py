@@ -18,8 +18,12 @@ def make_engine(
 ) -> NumpyEngine:
     """An engine with these shapes, constants and first weights. See `EngineFactory`.
 
+    NumPy's library gets one thread in this process, unless OPENBLAS_NUM_THREADS says otherwise.
     Raises ValueError if `weights` is not parameter_count long, ImportError without NumPy.
     """
+    from microgpt_play_numpy.threads import one_thread
+
+    one_thread()
     from microgpt_play_numpy.engine import NumpyEngine
 
     return NumpyEngine(config, optimizer, weights)

@@ -9,7 +9,6 @@ import numpy as np
 from microgpt.checks import check_token
 from microgpt.config import ModelConfig
 from microgpt_play_numpy.memory import Array, Matrices
-from microgpt_play_numpy.products import applied
 
 
 class NumpyDecoder:
@@ -36,7 +35,7 @@ class NumpyDecoder:
         with np.errstate(all="ignore"):
             x = _norm(weights.wte[token] + weights.wpe[here])  # (C)
             for layer, block in enumerate(weights.blocks):
-                qkv = applied(block.qkv, _norm(x))  # (3C)
+                qkv = block.qkv.dot(_norm(x))  # (3C)
                 self._keys[layer, here] = qkv[n_embd : 2 * n_embd]
                 self._values[layer, here] = qkv[2 * n_embd :]
                 keys, values = self._keys[layer, : here + 1], self._values[layer, : here + 1]
@@ -44,10 +43,10 @@ class NumpyDecoder:
                 looks = np.exp(scores - scores.max(0))
                 looks /= looks.sum(0)
                 attended = (looks.dot(self._of_head.T) * values).sum(0)  # (C)
-                x = x + applied(block.wo, attended)
-                hidden = np.maximum(applied(block.fc1, _norm(x)), 0)  # (4C)
-                x = x + applied(block.fc2, hidden)
-            logits: list[float] = applied(weights.lm_head, x).tolist()  # (V)
+                x = x + block.wo.dot(attended)
+                hidden = np.maximum(block.fc1.dot(_norm(x)), 0)  # (4C)
+                x = x + block.fc2.dot(hidden)
+            logits: list[float] = weights.lm_head.dot(x).tolist()  # (V)
         return logits
 
 

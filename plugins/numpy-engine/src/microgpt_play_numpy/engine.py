@@ -19,6 +19,9 @@ from microgpt_play_numpy.memory import Arena, State, aligned
 _EVALUATED_AT_ONCE = 32
 """Documents that `losses` takes through the model together, if they are short."""
 _TOKENS_EVALUATED_AT_ONCE = 2048
+_UPDATED_AT_ONCE = 8192
+"""Weights that Adam takes at a time: with all that belongs to them, they stay in the processor's
+second cache through its nine passes."""
 _WORKSPACES = 256
 """The most workspaces kept, since batches of many lengths would make ever more."""
 
@@ -188,28 +191,33 @@ def adam(state: State, optimizer: OptimizerConfig) -> Callable[[float, int], Non
     go into the rate and into eps, as at the end of the paper's section 2.
     """
     add, subtract, multiply, divide, sqrt = np.add, np.subtract, np.multiply, np.divide, np.sqrt
-    weights, gradients = state.rows[0], state.rows[1]
-    moments = state.rows[2:4]
-    first_moment, second_moment = moments
     beta1, beta2 = optimizer.beta1, optimizer.beta2
     decay = np.array([[beta1], [beta2]])
     share = np.array([[1 - beta1], [math.sqrt(1 - beta2)]])
-    news = aligned(*moments.shape)
-    squares = news[1]
-    change = aligned(*weights.shape)
+    every = state.rows.shape[1]
+    size = min(every, _UPDATED_AT_ONCE)
+    room = aligned(3, size)
+    pieces = []
+    for start in range(0, every, size):
+        rows = state.rows[:, start : start + size]
+        news, change = room[:2, : rows.shape[1]], room[2, : rows.shape[1]]
+        pieces.append((*rows, rows[2:], news, news[1], change))
 
     def update(learning_rate: float, step: int) -> None:
         root2 = math.sqrt(1 - beta2 ** (step + 1))
         rate = learning_rate * root2 / (1 - beta1 ** (step + 1))
         eps = optimizer.eps * root2 or 5e-324
-        multiply(gradients, share, news)
-        multiply(squares, squares, squares)  # (√(1 - β2) g)²
-        multiply(moments, decay, moments)
-        add(moments, news, moments)
-        sqrt(second_moment, change)
-        add(change, eps, change)
-        divide(first_moment, change, change)
-        multiply(change, rate, change)
-        subtract(weights, change, weights)
+        for (
+            weights, gradients, first_moment, second_moment, moments, news, squares, change
+        ) in pieces:  # fmt: skip
+            multiply(gradients, share, news)
+            multiply(squares, squares, squares)  # (√(1 - β2) g)²
+            multiply(moments, decay, moments)
+            add(moments, news, moments)
+            sqrt(second_moment, change)
+            add(change, eps, change)
+            divide(first_moment, change, change)
+            multiply(change, rate, change)
+            subtract(weights, change, weights)
 
     return update

@@ -19,17 +19,22 @@ from collections.abc import Callable
 import numpy as np
 
 from microgpt_play_numpy.memory import Arena, Array, Block, Ids, aligned
-from microgpt_play_numpy.products import MULTIPLICATIONS_BY_VECTOR, product
+from microgpt_play_numpy.products import product
 
 Formula = Callable[[], None]
 Pair = tuple[Formula, Formula]
 """The formulas forward and backward."""
 
+_LONG = 64
+"""Tokens from which on attention is computed in strips."""
+_STRIP = 64
+"""Tokens in a strip: with 256 tokens before them and 8 bytes a number, 128 KB."""
 _SAFE = 600.0
 """With scores within ±600, exp cannot overflow, nor all of a row underflow, so the maximum need not
 be taken off first. For few scores, one product is enough to tell: the sum of their squares. The row
 maxima would cost six times as much."""
-
+_FEW_SCORES = 8192
+"""So few scores have a sum of squares that tells as much as their minimum and maximum, sooner."""
 _ONE_HOT = 16384
 """Up to this many floats, N V, tokens are gathered by a product with a one-hot matrix."""
 
@@ -100,7 +105,7 @@ def softmax(arena: Arena, scores: Array, mask: Array | None = None) -> Formula:
     flat = scores.ravel()
     totals = arena.take(*scores.shape[:-1], 1)
     total = row_sums(scores, totals)
-    few = len(flat) <= MULTIPLICATIONS_BY_VECTOR
+    few = len(flat) <= _FEW_SCORES
     hidden = None if mask is None else np.where(mask > 0, 0.0, -np.inf)
 
     def without_maximum() -> None:
@@ -184,54 +189,83 @@ def attention(
     x and x_before may be the same array; dx holds d/dx before backward, d/dx_before after it.
     """
     rows, n_embd = x.shape
-    length, head_dim = rows // batch, n_embd // n_head
-    multiply, add, subtract = np.multiply, np.add, np.subtract
-
+    add = np.add
     y, dy, qkv, d_qkv = (arena.take(rows, width * n_embd) for width in (1, 1, 3, 3))
     attended, d_attended, out = (arena.take(rows, n_embd) for _ in range(3))
-    looks, d_looks, products = (arena.take(batch, n_head, length, length) for _ in range(3))
-    sums = arena.take(batch, n_head, length, 1)
-    scale = constant(1 / math.sqrt(head_dim))
-
-    def by_head(matrix: Array, part: int = 0) -> Array:
-        """(N, C) or one third of (N, 3C) -> (B, H, T, D), a view."""
-        heads = matrix.reshape(batch, length, -1, n_head, head_dim)
-        return heads[:, :, part].transpose(0, 2, 1, 3)
-
-    q, k, v = (by_head(qkv, part) for part in range(3))
-    dq, dk, dv = (by_head(d_qkv, part) for part in range(3))
-    attended_h, d_attended_h = by_head(attended), by_head(d_attended)
-    looks_t, d_looks_t = looks.swapaxes(2, 3), d_looks.swapaxes(2, 3)
+    kind = looking if rows // batch < _LONG else looking_in_strips
+    look, look_backward = kind(arena, qkv, d_qkv, attended, d_attended, batch, n_head)
 
     norm_forward, norm_backward = norm(arena, x_before, y, dy)
     make_qkv = product(y, block.qkv.T, qkv)  # (N, 3C)
-    compare = product(q, k.swapaxes(2, 3), looks)  # (B, H, T, T): who looks at whom how much
-    softmax_forward = softmax(arena, looks, np.tri(length))
-    attend = product(looks, v, attended_h)  # (B, H, T, D), which is (N, C)
     project = product(attended, block.wo.T, out)  # (N, C)
-
     project_dw = product(dx.T, attended, d_block.wo)  # (C, C)
     project_dx = product(dx, block.wo, d_attended)  # (N, C)
-    attend_dv = product(looks_t, d_attended_h, dv)
-    attend_d_looks = product(d_attended_h, v.swapaxes(2, 3), d_looks)  # (B, H, T, T)
-    sum_products = row_sums(products, sums)  # (B, H, T, 1)
-    compare_dq, compare_dk = product(d_looks, k, dq), product(d_looks_t, q, dk)
     make_qkv_dw = product(d_qkv.T, y, d_block.qkv)  # (3C, C)
     make_qkv_dx = product(d_qkv, block.qkv, dy)  # (N, C)
 
     def forward() -> None:
         norm_forward()
         make_qkv()
-        compare()
-        multiply(looks, scale, looks)
-        softmax_forward()
-        attend()
+        look()
         project()
         add(x_before, out, x)
 
     def backward() -> None:
         project_dw()
         project_dx()
+        look_backward()
+        make_qkv_dw()
+        make_qkv_dx()
+        norm_backward(dy)
+        add(dx, dy, dx)
+
+    return forward, backward
+
+
+def by_heads(matrix: Array, batch: int, n_head: int, thirds: int = 1) -> list[Array]:
+    """The thirds of (N, 3C), or the whole of (N, C) -> (B, H, T, D) each, as views."""
+    rows, width = matrix.shape
+    heads = matrix.reshape(batch, rows // batch, thirds, n_head, width // thirds // n_head)
+    return [heads[:, :, part].transpose(0, 2, 1, 3) for part in range(thirds)]
+
+
+def looking(
+    arena: Arena,
+    qkv: Array,
+    d_qkv: Array,
+    attended: Array,
+    d_attended: Array,
+    batch: int,
+    n_head: int,
+) -> Pair:
+    """attended = softmax(q kᵀ / √D) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1), for all
+    heads and documents in each call."""
+    rows, n_embd = attended.shape
+    length = rows // batch
+    multiply, subtract = np.multiply, np.subtract
+    looks, d_looks, products = (arena.take(batch, n_head, length, length) for _ in range(3))
+    sums = arena.take(batch, n_head, length, 1)
+    scale = constant(1 / math.sqrt(n_embd // n_head))
+    q, k, v = by_heads(qkv, batch, n_head, 3)
+    dq, dk, dv = by_heads(d_qkv, batch, n_head, 3)
+    (attended_h,), (d_attended_h,) = (by_heads(m, batch, n_head) for m in (attended, d_attended))
+    looks_t, d_looks_t = looks.swapaxes(2, 3), d_looks.swapaxes(2, 3)
+
+    compare = product(q, k.swapaxes(2, 3), looks)  # (B, H, T, T): who looks at whom how much
+    softmax_forward = softmax(arena, looks, np.tri(length))
+    attend = product(looks, v, attended_h)  # (B, H, T, D), which is (N, C)
+    attend_dv = product(looks_t, d_attended_h, dv)
+    attend_d_looks = product(d_attended_h, v.swapaxes(2, 3), d_looks)  # (B, H, T, T)
+    sum_products = row_sums(products, sums)  # (B, H, T, 1)
+    compare_dq, compare_dk = product(d_looks, k, dq), product(d_looks_t, q, dk)
+
+    def forward() -> None:
+        compare()
+        multiply(looks, scale, looks)
+        softmax_forward()
+        attend()
+
+    def backward() -> None:
         attend_dv()
         attend_d_looks()
         multiply(looks, d_looks, products)
@@ -241,10 +275,81 @@ def attention(
         multiply(d_looks, scale, d_looks)
         compare_dq()
         compare_dk()
-        make_qkv_dw()
-        make_qkv_dx()
-        norm_backward(dy)
-        add(dx, dy, dx)
+
+    return forward, backward
+
+
+def looking_in_strips(
+    arena: Arena,
+    qkv: Array,
+    d_qkv: Array,
+    attended: Array,
+    d_attended: Array,
+    batch: int,
+    n_head: int,
+) -> Pair:
+    """As `looking`, for long documents: head by head, a strip of tokens at a time with all before
+    them. What comes later is not computed, and a strip stays in the processor's second cache."""
+    rows, n_embd = attended.shape
+    length = rows // batch
+    multiply, subtract, divide = np.multiply, np.subtract, np.divide
+    exp, add, matmul = np.exp, np.add, np.matmul
+    scale = constant(1 / math.sqrt(n_embd // n_head))
+    later = np.triu(np.full((_STRIP, _STRIP), -np.inf), 1)
+    q, k, v = by_heads(qkv, batch, n_head, 3)
+    dq, dk, dv = by_heads(d_qkv, batch, n_head, 3)
+    (attended_h,), (d_attended_h,) = (by_heads(m, batch, n_head) for m in (attended, d_attended))
+    d_room, products = aligned(_STRIP * length), aligned(_STRIP * length)
+    more = aligned(length, n_embd // n_head)
+    strips = []
+    for document, head in np.ndindex(batch, n_head):
+        one = [m[document, head] for m in (q, k, v, dq, dk, dv, attended_h, d_attended_h)]
+        for start in range(0, length, _STRIP):
+            end = min(start + _STRIP, length)
+            some = end - start
+            looks = arena.take(some, end)
+            d_looks, product_ = (m[: some * end].reshape(some, end) for m in (d_room, products))
+            queries, keys, values, d_queries, d_keys, d_values, found, d_found = one
+            strips.append((
+                queries[start:end], keys[:end], values[:end], d_queries[start:end], d_keys[:start],
+                d_keys[start:end], d_values[:start], d_values[start:end], found[start:end],
+                d_found[start:end], looks, looks[:, start:], later[:some, :some], d_looks,
+                product_, aligned(some, 1), more[:start],
+            ))  # fmt: skip
+
+    def forward() -> None:
+        for q, k, v, _, _, _, _, _, found, _, looks, corner, later, _, _, sums, _ in strips:
+            matmul(q, k.T, looks)
+            multiply(looks, scale, looks)
+            add(corner, later, corner)
+            looks.max(1, out=sums[:, 0])
+            subtract(looks, sums, looks)
+            exp(looks, looks)
+            looks.sum(1, out=sums[:, 0])
+            divide(looks, sums, looks)
+            matmul(looks, v, found)
+
+    def backward() -> None:
+        for (
+            q, k, v, dq, dk, dk_here, dv, dv_here, _, d_found, looks, _, _, d_looks, products, sums,
+            more,
+        ) in strips:  # fmt: skip
+            start = len(more)
+            matmul(d_found, v.T, d_looks)
+            multiply(looks, d_looks, products)
+            products.sum(1, out=sums[:, 0])
+            subtract(d_looks, sums, d_looks)  # d(softmax): looks (d_looks - Σ looks d_looks)
+            multiply(d_looks, looks, d_looks)
+            multiply(d_looks, scale, d_looks)
+            matmul(d_looks, k, dq)
+            # The first strip that a token is seen from is its own.
+            matmul(looks[:, start:].T, d_found, dv_here)
+            matmul(d_looks[:, start:].T, q, dk_here)
+            if start:
+                matmul(looks[:, :start].T, d_found, more)
+                add(dv, more, dv)
+                matmul(d_looks[:, :start].T, q, more)
+                add(dk, more, dk)
 
     return forward, backward
 
