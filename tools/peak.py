@@ -9,7 +9,7 @@ multiply-add counts as two operations. The operations of a step are counted from
 `operations`; whatever an engine does beyond these counts nothing.
 
 Peak, products and engine take turns, and a share is the median of the shares within one round,
-so that a slow moment of the machine slows both of its sides.
+so that a slow moment of the machine slows both of its sides. Time is time of the processor.
 """
 
 from __future__ import annotations
@@ -32,9 +32,6 @@ from playground.lab.bench import BenchModel, Model
 ROUNDS = 15
 SECONDS = 0.08
 """Seconds that each one works in a round."""
-CHAINS = 16
-"""Vectors of eight numbers at work at once. A processor that begins two multiply-adds a cycle,
-each done after four, needs eight; sixteen still fit into the registers of AVX-512."""
 SQUARE = 256
 """Rows and columns of the matrices whose product alone is timed."""
 RESTING_RATE = 1e-9
@@ -104,6 +101,15 @@ def operations(config: ModelConfig, tokens: int) -> dict[str, int]:
     }
 
 
+def _chains() -> int:
+    """Vectors of eight numbers at work at once: as many as the sums of a tile, for which the
+    registers of this processor suffice. One that begins two multiply-adds a cycle, each done after
+    four, needs eight registers at work; with more than it has, it would wait for memory."""
+    from microgpt_play_numba.tiles import TILES
+
+    return TILES.rows * TILES.vectors
+
+
 def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     """(multiply_adds, products), compiled. Raises ImportError without the Numba engine."""
     from microgpt_play_numba import lanes
@@ -115,7 +121,7 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     pointer = lanes.pointer
 
     # Written out, so that each chain is a variable of its own, and can stay in a register.
-    chains = range(CHAINS)
+    chains = range(_chains())
     lines = [
         "def chains(numbers, factor, summand, times):",
         "    floats, a, b = pointer(numbers), splat(factor), splat(summand)",
@@ -132,8 +138,8 @@ def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
     def squares(scratch, a, b, out, times):  # type: ignore[no-untyped-def]
         n, one, zero = int64(SQUARE), int64(1), int64(0)
         for _ in range(times):
-            product(pointer(scratch), pointer(a), n, one, pointer(b), n, pointer(out), n, n, n, n,
-                    zero)  # fmt: skip
+            product(pointer(scratch), pointer(a), n, one, pointer(b), n, one, pointer(out), n, n,
+                    n, n, zero)  # fmt: skip
 
     return (
         njit(void(int64, number, number, int64))(namespace["chains"]),
@@ -146,16 +152,16 @@ def _peak(multiply_adds: Callable[..., None]) -> Turn:
     from microgpt_play_numba.engine import Buffer
     from microgpt_play_numba.shape import WIDTH
 
-    count = CHAINS * WIDTH
+    count = _chains() * WIDTH
     numbers = Buffer(count)
     times = _fitting(lambda times: multiply_adds(numbers.address, 0.5, 1.0, times))
     a, b = 1.0 - 1.0 / times, 1.0 / times
 
     def turn() -> tuple[float, float]:
         numbers.numbers[:] = range(count)
-        began = time.perf_counter()
+        began = time.process_time()
         multiply_adds(numbers.address, a, b, times)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         # Each x has come nearer to 1, the fixed point, by aⁿ: a proof that all steps were done.
         left = math.exp(times * math.log1p(-1.0 / times))
         for i, x in enumerate(numbers.numbers):
@@ -181,9 +187,9 @@ def _squares(products: Callable[..., None]) -> Turn:
     times = _fitting(work)
 
     def turn() -> tuple[float, float]:
-        began = time.perf_counter()
+        began = time.process_time()
         work(times)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         if not (out.numbers == 2.0 * SQUARE).all():
             raise ArithmeticError("a product of ones and twos is wrong")
         return 2.0 * SQUARE**3 * times, seconds
@@ -195,9 +201,9 @@ def _fitting(work: Callable[[int], object]) -> int:
     """How many times `work` is to be done to take about SECONDS."""
     times = 1
     while True:
-        began = time.perf_counter()
+        began = time.process_time()
         work(times)
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         if seconds > SECONDS / 4:
             return max(1, int(times * SECONDS / seconds))
         times *= 2
@@ -233,19 +239,19 @@ class Steps:
 
     def turn(self) -> tuple[float, float]:
         """Train for one `Turn`."""
-        began = time.perf_counter()
+        began = time.process_time()
         self._train(self._documents)
-        return self.operations * len(self._documents), time.perf_counter() - began
+        return self.operations * len(self._documents), time.process_time() - began
 
     def update(self) -> float:
         """Seconds of one update alone, as of now."""
         # Few updates, since a moment that meets only gradients of 0 decays into numbers below the
         # normal ones (0.85 ** 4400), with which a processor is slow.
         updates = min(1000, max(1, len(self._documents) // 4))
-        began = time.perf_counter()
+        began = time.process_time()
         for _ in range(updates):
             self._engine.adam_step(RESTING_RATE, WARM_UP)
-        return (time.perf_counter() - began) / updates
+        return (time.process_time() - began) / updates
 
 
 def _round(documents: Sequence[Sequence[int]], count: int) -> list[Sequence[int]]:
