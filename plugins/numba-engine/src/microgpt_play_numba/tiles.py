@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from llvmlite.binding import get_host_cpu_features
 from numba import config
@@ -45,7 +45,8 @@ def tiles_for(features: str, machine: str) -> Tiles:
 
 def _features() -> str:
     """What Numba compiles for: what it is told by NUMBA_CPU_FEATURES, or this processor."""
-    told: str | None = config.CPU_FEATURES
+    known: Any = config  # typed Any, since config gets its names only on import
+    told: str | None = known.CPU_FEATURES
     return get_host_cpu_features().flatten() if told is None else told
 
 
