@@ -118,7 +118,10 @@ class HostileLab(ScriptedLab):
         self.plain = info = await super().open("{}", **more)
         self.measuring = hostile(Measuring((MetricChoice("loss", {"a": "b"}), MetricChoice("x"))))
         self.sampling = hostile(Sampling(prompt="an"))
-        notices = (Notice("Half of it is never seen", "split:windows"), Notice("Another"))
+        notices = (
+            Notice("Half of it is never seen", "split:windows", "Half unseen"),
+            Notice("Another"),
+        )
         self.info = hostile(replace(info, notices=notices, spec=_spec(info.spec)))
         return self.info
 
