@@ -137,10 +137,11 @@ class FilmStrip(Vertical):
 class _Columns:
     """How wide the step is, and each of the texts that there is room for."""
 
-    def __init__(self, step: int, texts: Sequence[int], left: int) -> None:
-        """left: the cells that are left of a line."""
+    def __init__(self, step: int, texts: Sequence[int], left: int, told: bool) -> None:
+        """left: the cells that are left of a line. told: whether the heading has room to say in
+        one line what a bar is."""
         self.step, self.texts = step, texts
-        bar = min(MOST, left - 2 * GAP - NUMBER - 1)
+        bar = min(MOST, left - 2 * GAP - NUMBER - 1) if told else 0
         self.bar = bar if bar >= LEAST and texts else 0
         """Cells of the bar of a loss; 0 for none."""
 
@@ -159,7 +160,8 @@ def _columns(film: Sequence[FilmRow], width: int) -> _Columns:
         if texts and wanted > left:
             break
         texts.append(max(1, min(wanted, left)))
-    return _Columns(step, texts, room - sum(texts) - GAP * len(texts))
+    told = cell_len(f"{HEADING}; {AVERAGES}") <= width
+    return _Columns(step, texts, room - sum(texts) - GAP * len(texts), told)
 
 
 def _loss(model: PlaygroundModel, step: int, bar: int) -> Line:
