@@ -126,6 +126,12 @@ class LessonFacts:
     ranked: tuple[tuple[str, float, float | None], ...] = ()
     """(part, what the held-out loss would gain without it, the standard error) of the last ranking
     since the present step began, the dearest part first; empty if there was none."""
+    known: Mapping[str, tuple[float, float | None]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """What the held-out loss would gain without a part, and the standard error, by part: of all
+    that were ranked, or tried alone, on the weights as they stand, also before the present step
+    began."""
     panel: str = ""
     """The contributed panel that is on screen, by name; "" if none is."""
     matrix: tuple[str, str] = ("", "")

@@ -309,6 +309,7 @@ class Taught:
             looks=(*looks, LookFact("number", None, 0, 0, 0, "wte[0][0]")),
             trials=(TrialFact((head,), *told), TrialFact((head, "token:1"), *told)),
             ranked=((head, 0.25, 0.02), ("token:1", -0.01, 0.02)) if held else (),
+            known={head: (0.25, 0.02), "token:1": (-0.01, 0.02)} if held else {},
             panel="gradient-flow",
             matrix=("wte", "weights"),
         )

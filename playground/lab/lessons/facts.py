@@ -22,16 +22,21 @@ from playground.lab.run.training import Training
 
 REMEMBERED = 200
 """Looks and trials that are remembered at most."""
+Price = tuple[float, float | None]
+"""What the held-out loss gains, in nats a token, and its standard error, if that is known."""
 
 
 class Witness:
-    """What a learner looked at and tried since the present step of a lesson began."""
+    """What a learner looked at and tried since the present step of a lesson began, and what is
+    known of the weights as they stand, whenever the learner found it."""
 
     def __init__(self) -> None:
+        self._known: dict[str, Price] = {}
+        self._known_at = (-1, -1)
         self.begin(0)
 
     def begin(self, batch: int) -> None:
-        """Forget all that was. batch: the number of the last batch of samples so far."""
+        """Forget what was done. batch: the number of the last batch of samples so far."""
         self.batch = batch
         self.looks: deque[LookFact] = deque(maxlen=REMEMBERED)
         self.trials: deque[TrialFact] = deque(maxlen=REMEMBERED)
@@ -54,6 +59,9 @@ class Witness:
     def tried(self, operations: Sequence[Trial], tried: Tried) -> None:
         """Note what was tried on the weights."""
         found = tried.heldout
+        if found is not None and len(operations) == 1:
+            price = (found.delta, found.error)
+            self._learn((tried.step, tried.epoch), {str(operations[0]): price})
         self.trials.append(
             TrialFact(
                 tuple(map(str, operations)),
@@ -65,6 +73,18 @@ class Witness:
     def ranking(self, ranked: Ranked) -> None:
         """Note a ranking."""
         self.ranked = tuple((str(cut), one.delta, one.error) for cut, one in ranked.cuts)
+        self._learn(
+            (ranked.step, ranked.epoch),
+            {cut: (delta, error) for cut, delta, error in self.ranked},
+        )
+
+    def known(self, moment: tuple[int, int]) -> Mapping[str, Price]:
+        """What was found of each part on the weights of a moment, which is (step, epoch)."""
+        return dict(self._known) if moment == self._known_at else {}
+
+    def _learn(self, moment: tuple[int, int], prices: Mapping[str, Price]) -> None:
+        self._known = {**self.known(moment), **prices}
+        self._known_at = moment
 
 
 class FactMaker:
@@ -124,6 +144,7 @@ class FactMaker:
             looks=tuple(witness.looks),
             trials=tuple(witness.trials),
             ranked=witness.ranked,
+            known=witness.known((step, training.epoch)),
             panel=witness.panel,
             matrix=witness.matrix,
             remembered=MappingProxyType(dict(place.remembered)),

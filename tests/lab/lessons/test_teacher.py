@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from microgpt.surgery import component_of, operation_of
 from playground.api import Cell, Choose, Curve, Do, Lesson, Number, Tell
+from playground.lab.inside.surgery import finished
 from playground.lab.lessons.teacher import card as card_of
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.inside import Look
@@ -127,6 +129,24 @@ def test_what_the_learner_did_counts_from_the_beginning_of_the_step(teach: Teach
     session.teacher._not_before = 0.0
     assert session.teacher.step(place).done
     assert not session.teacher.step(replace(place, index=1, began=None)).done
+
+
+def test_what_a_part_costs_is_known_as_long_as_the_weights_are_the_same(teach: Teach) -> None:
+    cut = "matrix:wpe"
+    ranked = Do("Rank.", done=lambda facts: bool(facts.ranked))
+    known = Do("Know.", done=lambda facts: cut in facts.known)
+    session = teach([ranked, known, known, Tell("so it is")], holdout=0.3)
+    on(session, 1)
+    place = at(session, 0)
+    finished(session.ranking([component_of(cut, session._prepared.config)], lambda *_: None))
+    session.teacher._not_before = 0.0
+    assert session.teacher.step(place).done
+    assert session.teacher.step(replace(place, index=1, began=None)).done, "it is not ranked again"
+    on(session, 1)
+    place = at(session, 1)
+    assert not session.teacher.step(place).done
+    finished(session.trying([operation_of(cut, session._prepared.config)], None))
+    assert session.teacher.step(replace(place, index=2, began=None)).done
 
 
 def test_what_a_step_keeps_is_there_for_later_ones(teach: Teach) -> None:

@@ -18,7 +18,7 @@ known."""
 
 _MEASURED = 32
 """Texts of the data on which a cut is measured where nothing is held out."""
-_NAMED = 16
+NAMED = 16
 """Columns of a text that a sentence names."""
 _SHORT = 8
 """Columns of a token."""
@@ -37,7 +37,7 @@ def read_name(facts: LessonFacts) -> str:
     shown = list(facts.document)
     if facts.bos < len(facts.vocabulary) and shown[-1:] == [facts.vocabulary[facts.bos]]:
         shown.pop()
-    return quoted("".join(shown), _NAMED)
+    return quoted("".join(shown), NAMED)
 
 
 def figure(value: float) -> str:
@@ -152,17 +152,20 @@ def _ratio(sums: Sequence[float], lengths: Sequence[int]) -> Cost:
 
 
 def seen_all(facts: LessonFacts, cuts: Sequence[str]) -> bool:
-    """True once each of these cuts was tried alone, or ranked, since the step began."""
+    """True once each of these cuts was tried alone, or ranked: since the step began, or before on
+    the weights as they stand."""
     seen = {one.parts[0] for one in facts.trials if len(one.parts) == 1}
     seen |= {part for part, _, _ in facts.ranked}
-    return seen.issuperset(cuts)
+    return seen.union(facts.known).issuperset(cuts)
 
 
 def costs(facts: LessonFacts, cuts: Sequence[str]) -> dict[str, Cost]:
-    """What each of these cuts costs, as the learner has seen it since the step began: tried alone,
-    or ranked. Where nothing is held out nobody has seen it, and it is the cost on the first texts
-    of the data."""
-    seen: dict[str, Cost] = {part: (delta, error or 0.0) for part, delta, error in facts.ranked}
+    """What each of these cuts costs, as the learner has seen it: tried alone, or ranked. Where
+    nothing is held out nobody has seen it, and it is the cost on the first texts of the data."""
+    seen: dict[str, Cost] = {
+        part: (delta, error or 0.0) for part, (delta, error) in facts.known.items()
+    }
+    seen |= {part: (delta, error or 0.0) for part, delta, error in facts.ranked}
     for one in facts.trials:
         if len(one.parts) == 1 and one.delta is not None:
             seen[one.parts[0]] = (one.delta, one.error or 0.0)
