@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class SessionLab:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.paused = False
 
     async def lesson(self, name: str) -> LessonCard:
         return card(self.session._registry, Activity(), name)
@@ -53,6 +55,9 @@ class SessionLab:
 
     def lesson_trouble(self, name: str) -> None:
         """No lesson takes a session down."""
+
+    async def pause(self) -> None:
+        self.paused = True
 
     async def judge(self, place: LessonPlace, given: Given | None) -> Judged:
         return self.session.teacher.judge(place, given)
@@ -196,6 +201,23 @@ async def test_a_learner_goes_through_a_lesson_with_wrong_answers_in_between(
         await learner.until("read", 4)
         tour.forward()
     assert tour.phase == "over" and journal.of(NAME).finished and journal.of(NAME).place is None
+
+
+async def test_the_run_stands_still_when_a_question_begins(teach: Teach, tmp_path: Path) -> None:
+    asked = Number("How many?", answer=lambda facts: facts.step, within=0.0, why="so many")
+    session = teach([Tell("first"), Do("Run.", done=lambda _: True), asked, Tell("last")])
+    learner = Learner(session, Journal.load(tmp_path / "tour.jsonl"))
+    tour = learner.tour
+    with following(tour):
+        await tour.begin(NAME)
+        await learner.until("read", 0)
+        learner.opens.model.frame = replace(session.frame(), state="running")
+        tour.forward()
+        await learner.until("task", 1)
+        assert not learner.lab.paused
+        tour.forward()
+        await learner.until("ask", 2)
+        assert learner.lab.paused
 
 
 async def test_after_a_kill_the_lesson_goes_on_where_it_was_with_the_answer_that_waited(

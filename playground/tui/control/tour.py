@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from playground.lab.protocol.failures import Failure, LabError
 from playground.lab.protocol.lessons import (
+    QUESTIONS,
     Given,
     GuideStep,
     Judged,
@@ -316,6 +317,9 @@ class Tour:
         """Ask what the present step says by now."""
         number, model = self._number, self._context.model
         try:
+            await self._stand_still()
+            if number != self._number:
+                return
             step = await self._context.lab.lesson_step(self._place)
         except LabError as error:
             if number == self._number:
@@ -342,6 +346,16 @@ class Tour:
             self.help()
         if before != step:
             self._context.changed()
+
+    async def _stand_still(self) -> None:
+        """Pause the run as a question begins: what is asked is asked of the run as it stands, and
+        the learner looks for the answer there."""
+        assert self.card is not None
+        kinds, index = self.card.steps, self._place.index
+        begins = self.step is None and self._place.began is None
+        asks = index < len(kinds) and kinds[index] in QUESTIONS
+        if begins and asks and self._context.model.running:
+            await self._context.lab.pause()
 
     def _begun(self, step: GuideStep) -> None:
         kinds: dict[str, Phase] = {"tell": "read", "do": "task"}
