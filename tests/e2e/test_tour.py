@@ -147,6 +147,44 @@ def test_a_lesson_that_is_killed_goes_on_where_it_was_and_no_other_run_is_touche
     assert [one["questions"] for one in report["sure"]] == [1, 0, 1]
 
 
+ATTENTION = """
+from playground.api import Cell, Contribution, Do, Lesson, Tell, hookimpl
+
+HINT = "The brightest cell of all heads is the one. Look at each head, one after the other."
+
+def attention():
+    return Lesson(title="Attention", steps=[
+        Do("Look at the heads.", done=lambda facts: bool(facts.looks), at="attention"),
+        Cell("Here is a question that is so long that it takes two lines of a small terminal. "
+             "Which head reads which position?", rows=lambda _: ["0", "1", "2", "3"],
+             columns=lambda _: ["a", "b"], answer=lambda _: [(3, 1)], hint=HINT,
+             why="So it is.", at="attention"),
+        Tell("This is the end."),
+    ])
+
+@hookimpl
+def microgpt_lessons():
+    yield Contribution(name="heads-seen", summary="a small lesson", factory=attention)
+"""
+
+
+def test_what_a_lesson_asks_about_stays_in_sight(launch: Launch, tmp_path: Path) -> None:
+    path = tmp_path / "seen.py"
+    path.write_text(ATTENTION, encoding="utf-8")
+    terminal = launch("tour", "heads-seen", "--plugin", str(path), size=(80, 24))
+    terminal.wait_for("Look at the heads", 40)
+    terminal.press("s", "i", "2")
+    terminal.wait_for("✓ Done")
+    terminal.press("Enter")
+    terminal.wait_for("Which head reads")
+    terminal.press("Down", "Enter")
+    terminal.wait_for("How sure")
+    terminal.press("1")
+    screen = terminal.wait_for("The brightest cell")
+    above = screen.partition("━ Attention")[0]
+    assert re.search(r"^ ▸e +▪", above, re.M), "the cells of the chosen position"
+
+
 def test_leaving_the_tour_returns_to_one_s_own_run_as_it_was(launch: Launch, lesson: Path) -> None:
     terminal = launch("--steps", "5000", "--plugin", str(lesson), size=(80, 24))
     terminal.wait_for("step 0/")

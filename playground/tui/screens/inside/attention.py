@@ -373,7 +373,8 @@ class _Sums:
         here, there = inside.positions[at], inside.positions[source]
         who = f"head {look.head}: {at} {quoted(here.token)} reads {source} {quoted(there.token)}"
         page.add((fit(who, page.width), "pointed"))
-        products = products_text(cell.query, cell.key, max(24, page.width * self._lines - 46))
+        lines = 1 if short else self._lines
+        products = products_text(cell.query, cell.key, max(24, page.width * lines - 46))
         page.say(f"q·k = {products} = {num(cell.dot)}, /√{size} = {num(cell.score)}, "
                  f"softmax {num(cell.weight, 3)}", "text",
                  most=1 if short else 9)  # fmt: skip

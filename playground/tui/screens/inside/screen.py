@@ -127,6 +127,8 @@ RANKS = {
     )
 }  # fmt: skip
 """Which keys are shown where not all have room."""
+ROOM = 11
+"""Lines for a view and the words about it, below which a lesson leaves the view alone."""
 ROOMY = 100
 """Columns from which on the line of keys says what each arrow does."""
 NEEDS_READING = {
@@ -275,15 +277,14 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         top = self._page("#inside-top", width, 6)
         draw_top(top, came, self.state, self._model)
         self._show("#inside-top", top)
-        words = self._page("#inside-words", width, 6)
-        self._draw_words(words, came)
         typing = self.query_one("#inside-text").has_class("-shown")
-        height = self.app.size.height - 7 - typing - self._guided
+        room = self.app.size.height - 7 - typing - self._guided
+        words = self._page("#inside-words", width, 6)
+        self._draw_words(words, came, room)
         if self._guided:  # a lesson has the last word
-            del words.lines[max(FEWEST_WORDS, height - FEWEST_LINES) :]
+            del words.lines[max(FEWEST_WORDS, room - FEWEST_LINES) :]
         self._show("#inside-words", words)
-        height -= len(words.lines)
-        page = self._page("#inside-view", width, max(1, height))
+        page = self._page("#inside-view", width, max(1, room - len(words.lines)))
         inside = self.inside
         if inside is not None and came is not None:
             self.view.draw(page, inside, self.state)
@@ -314,7 +315,9 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
                 self.state.forget_nodes()
             self._text = came.text
 
-    def _draw_words(self, page: Page, came: Inside | None) -> None:
+    def _draw_words(self, page: Page, came: Inside | None, room: int) -> None:
+        """room: the lines that the words and the view have together. Beside a lesson that leaves
+        few of them the view has them all: the lesson says what is seen."""
         failure = self._looking.trouble
         if failure is not None:
             page.say(f"✗ {visible(failure.title)}. {visible(failure.message)}", "bad", most=3)
@@ -323,6 +326,8 @@ class InsideScreen(RunActions, AnswersOnce[Place | None], Screen[Place | None]):
         for notice in came.notices if came is not None else ():
             page.say(f"! {visible(notice)}", "caution", most=2)
         parts = came.shape.parts if came is not None else PARTS
+        if self._guided and room < ROOM:
+            return
         page.say(seen(self.state.look.view, parts), "muted", most=2)
 
     def _draw_keys(self) -> None:
