@@ -147,8 +147,9 @@ class RankScreen(SheetDialog[Component | None]):
         old = "" if self._surgery.ranked_now is not None else ", not of now: r ranks again"
         page.add(
             (f"{len(cuts):,} {what}", "strong"),
-            (f" at step {ranked.step:,}: the loss without each, nats{texts}", "muted"),
+            (f" at step {ranked.step:,}", "muted"),
             (old, "caution"),
+            (f": the loss without each, nats{'' if old else texts}", "muted"),
         )
 
     def _line(self, page: Page, place: int, part: Component, one: Difference, scale: float) -> None:
