@@ -198,15 +198,26 @@ def either(with_texts: Action, without: Action) -> Action:
     return lambda session: (with_texts if held_out(session) else without)(session)
 
 
-def costs(session: Session, cuts: Sequence[str]) -> list[tuple[float, float]]:
-    """(what the loss gains without each part, its standard error) on the
-    held-out texts, or on the first 32 texts of the data."""
-    config = session._prepared.config
-    texts = session.training.measured_on
+def measured(session: Session) -> list[list[int]]:
+    """The held-out texts, or the first 32 texts of the data, as the model reads them."""
+    config, texts = session._prepared.config, session.training.measured_on
     if not texts:
         documents = session._prepared.documents
         texts = [documents[at] for at in range(min(32, len(documents)))]
-    texts = [one[: config.block_size + 1] for one in texts]
+    return [one[: config.block_size + 1] for one in texts]
+
+
+def loss(session: Session) -> float:
+    """The mean loss of a token on these texts."""
+    engine = engine_of(session, session.training.engine.read("weights"))
+    found = [loss for text in engine.losses(measured(session)) for loss in text]
+    return sum(found) / len(found)
+
+
+def costs(session: Session, cuts: Sequence[str]) -> list[tuple[float, float]]:
+    """(what the loss gains without each part, its standard error) on the
+    held-out texts, or on the first 32 texts of the data."""
+    config, texts = session._prepared.config, measured(session)
     weights = session.training.engine.read("weights")
     engine = engine_of(session, weights)
 
