@@ -13,19 +13,33 @@ from tests.hooks.lessons import by_hand
 from tests.hooks.lessons.conftest import Taught
 from tests.hooks.lessons.learner import Action, Learner, Truth, look, matrix, step_on, train
 
+BEFORE: list[Session] = []
+"""The runs with positions that were left for one without."""
+
+
+def anew(session: Session) -> Session:
+    """h, positions left out, enter; space until the end."""
+    BEFORE.append(session)
+    parts = [one for one in session.spec.model.parts if one != "positions"]
+    without = Session.open(session.spec.replace({"model.parts": parts}), session._registry)
+    train(500)(without)
+    return without
+
+
 ACTIONS: dict[int, Action] = {
     1: step_on,
     3: matrix("wpe", "gradients"),
     8: look("flow"),
-    10: train(150),
+    10: train(500),
     11: by_hand.try_out("matrix:wpe"),
+    12: anew,
 }
 
 
 def row_without(session: Session, shown: GuideStep) -> int:
     matters = by_hand.rows_that_matter(session, "wte")
     names = [session.info.vocabulary[one] for one in matters]
-    labels = [one.removeprefix("the row of “").removesuffix("”") for one in shown.choices[:-1]]
+    labels = [one.removeprefix("“").removesuffix("”") for one in shown.choices[:-1]]
     return next((at for at, one in enumerate(labels) if one not in names), len(labels))
 
 
@@ -64,6 +78,16 @@ def without_positions(session: Session, _: GuideStep) -> str:
     return "It rises clearly" if delta > 0 else "It falls clearly"
 
 
+def never_had(session: Session, shown: GuideStep) -> str:
+    before, ((cut, _),) = BEFORE[-1], by_hand.costs(BEFORE[-1], ["matrix:wpe"])
+    had, without = by_hand.loss(before), by_hand.loss(session)
+    assert f"{had:.3f} with wpe, {had + cut:.3f} after the cut" in shown.text
+    share = (without - had) / max(cut, 0.04)
+    if share < 1 / 3:
+        return "Near that with wpe"
+    return "Near that after the cut" if share > 2 / 3 else "About half way"
+
+
 TRUTHS: dict[int, Truth] = {
     2: lambda session, _: len(by_hand.rows_that_matter(session, "wpe")),
     4: row_without,
@@ -72,6 +96,7 @@ TRUTHS: dict[int, Truth] = {
     7: doubling,
     9: stream,
     11: without_positions,
+    12: never_had,
 }
 
 

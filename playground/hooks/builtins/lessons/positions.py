@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from microgpt.anatomy import dissect
 from playground.api import Choose, Do, Lesson, LessonFacts, Number, Tell
 from playground.hooks.builtins.lessons import measure
-from playground.hooks.builtins.lessons.measure import kept, kept_text, read_name, token
+from playground.hooks.builtins.lessons.data import quoted
+from playground.hooks.builtins.lessons.measure import NAMED, kept, kept_text, read_name, token
 from playground.words import many
 
-TRAINED = 150
-"""Steps after which the positions are taken out."""
+STEPS = 500
+"""Training steps of the run, at the end of which the positions are taken out."""
 WPE = "matrix:wpe"
 _BETWEEN = "\n"
+_SLIGHT = 0.04
+"""Nats a token that a cut must cost, to be compared with."""
 
 # ---------------------------------------------------------------- which rows get a gradient
 
@@ -30,11 +33,12 @@ def positions_pulled(facts: LessonFacts) -> int:
 
 
 def ask_positions(facts: LessonFacts) -> str:
-    beginning = token(facts.anatomy(None).tokens[0])
+    read = facts.anatomy(None).tokens
+    then = f", then {quoted(''.join(read[1:]), NAMED)}" if read[1:] else ""
     return (
-        f"{read_name(facts)} is read as {many(positions_read(facts), 'token')}, "
-        f"{beginning} first. wpe has {facts.config.block_size} rows, one for each position. How "
-        "many of them get a gradient from this text?"
+        f"The model reads {token(read[0])}, the beginning{then}: {many(len(read), 'token')} in "
+        f"all. wpe has a row for each of {facts.config.block_size} positions. How many rows get a "
+        "gradient?"
     )
 
 
@@ -51,8 +55,8 @@ def why_positions(facts: LessonFacts) -> str:
 
 def ask_rows(facts: LessonFacts) -> str:
     return (
-        f"wte has a row for each token. Which of these rows gets no gradient at all "
-        f"from {read_name(facts)}?"
+        f"wte has a row for each token. Which of these rows gets no gradient from the text "
+        f"{read_name(facts)}?"
     )
 
 
@@ -71,7 +75,7 @@ def row_labels(facts: LessonFacts) -> str:
     displays |= dict(zip(read.anatomy.tokens, read.tokens, strict=True))
     labels: list[str] = []
     for one in rows_asked(facts):
-        label = f"the row of {token(displays[one])}".replace(_BETWEEN, " ")
+        label = token(displays[one]).replace(_BETWEEN, " ")
         labels.append(label if label not in labels else f"{label}, id {one}")
     return _BETWEEN.join(labels)
 
@@ -84,7 +88,19 @@ def row_without(facts: LessonFacts) -> int:
 
 
 def row_choices(facts: LessonFacts) -> list[str]:
-    return [*kept_text(facts, "rows").split(_BETWEEN), "each of these rows gets one"]
+    return [*kept_text(facts, "rows").split(_BETWEEN), "each gets one"]
+
+
+def row_hints(facts: LessonFacts) -> list[str]:
+    """Why a choice is wrong, of each."""
+    beginning = token(facts.anatomy(None).tokens[0])
+    hints = [
+        f"{beginning} begins each text: it is read first, at position 0."
+        if one == facts.bos
+        else "The model reads this token in the text, so it looks its row up."
+        for one in rows_asked(facts)
+    ]
+    return [*hints, "One of these tokens is not in the text."]
 
 
 def why_rows(facts: LessonFacts) -> str:
@@ -97,9 +113,9 @@ def why_rows(facts: LessonFacts) -> str:
 
 def ask_scores(facts: LessonFacts) -> str:
     return (
-        f"At the other end stands lm_head: a row for each of {facts.config.vocab_size} "
-        f"tokens, which scores it as the next one. How many of its rows get a gradient "
-        f"from {read_name(facts)}?"
+        f"At the other end lm_head has a row for each of {facts.config.vocab_size} tokens, which "
+        "scores that token as the next one. How many of these rows get a gradient from "
+        f"{read_name(facts)}?"
     )
 
 
@@ -122,9 +138,9 @@ def why_scores(facts: LessonFacts) -> str:
 
 def ask_norm(facts: LessonFacts) -> str:
     return (
-        f"At position 0, wte and wpe add up to {facts.config.n_embd} numbers, a vector "
-        f"of length {length_before(facts):.3f}. rmsnorm divides it by the root of the "
-        "mean of its squares. How long is it then?"
+        f"At position 0, wte + wpe is {many(facts.config.n_embd, 'number')}, of length "
+        f"{length_before(facts):.3f}: the root of the sum of squares. rmsnorm makes the mean of "
+        "the squares 1. How long is it then?"
     )
 
 
@@ -256,18 +272,79 @@ def without_positions(facts: LessonFacts) -> int:
 
 
 def ask_without(facts: LessonFacts) -> str:
-    where = "texts of the data" if measure.nothing_held_out(facts) else "held-out texts"
     return (
-        "All rows of wpe become 0 in the trained model, so that each position looks alike. What "
-        f"does the loss on {where} do?"
+        "In the trained model all rows of wpe become 0, so that each position looks alike. What "
+        f"does the loss on {texts_measured(facts)} do?"
     )
+
+
+def texts_measured(facts: LessonFacts) -> str:
+    """What a cut is measured on, in words."""
+    return "texts of the data" if measure.nothing_held_out(facts) else "held-out texts"
 
 
 def why_without(facts: LessonFacts) -> str:
     return (
         f"Without wpe: {measure.priced(wpe_cost(facts))}. Less than twice the ± is noise. Some "
-        "order is left even then: a position reads only what came before it. The model was trained "
-        "with positions; one that never had them may do without."
+        "order is left even so, since a position reads only what came before it."
+    )
+
+
+# ---------------------------------------------------------------- never with positions
+
+
+def ended(facts: LessonFacts) -> bool:
+    """True once the run is at its end."""
+    return facts.step >= facts.steps
+
+
+def loss_now(facts: LessonFacts) -> float:
+    """The last held-out loss; the loss on the first texts of the data where none are held out."""
+    return facts.heldout[-1][1] if facts.heldout else measure.plain_loss(facts)[0]
+
+
+def never_had(facts: LessonFacts) -> bool:
+    """True once a model without positions is trained to the end."""
+    return "positions" not in facts.spec["model"]["parts"] and ended(facts)
+
+
+def ask_never(facts: LessonFacts) -> str:
+    had = loss_now(facts)
+    return (
+        f"The loss is {had:.3f} with wpe, {had + cut_now(facts):.3f} after the cut. Suppose that "
+        "the model is trained anew without positions, from step 0 on. Where does its loss end?"
+    )
+
+
+def cut_now(facts: LessonFacts) -> float:
+    """What the cut of wpe costs, in nats; at most a blind guess."""
+    return min(wpe_cost(facts)[0], math.log(facts.config.vocab_size))
+
+
+def share_lost(facts: LessonFacts) -> float:
+    """How much of what the cut cost is missing in the model that never had positions: 0 for
+    nothing, 1 for as much."""
+    return (loss_now(facts) - kept(facts, "had")) / max(kept(facts, "cut"), _SLIGHT)
+
+
+def never(facts: LessonFacts) -> int:
+    """Where its loss ends, as a choice: near that with positions, between, near that after the
+    cut."""
+    share = share_lost(facts)
+    return 0 if share < 1 / 3 else 2 if share > 2 / 3 else 1
+
+
+def why_never(facts: LessonFacts) -> str:
+    had, cut = kept(facts, "had"), kept(facts, "cut")
+    told = f"It ends at {loss_now(facts):.3f}; with wpe it was {had:.3f}, cut {had + cut:.3f}. "
+    if never(facts) == 0:
+        return told + (
+            "A model that never had positions does well with what else tells order. A cut shows "
+            "what a trained model relies on, not what it could not learn to do without."
+        )
+    return told + (
+        "Positions are worth something of their own on this text: what else tells order does not "
+        "make up for them in as many steps."
     )
 
 
@@ -277,13 +354,13 @@ def lesson() -> Lesson:
         "Positions, norm, residual",
         [
             Tell(
-                "A token enters the model as a row of wte. A second row is added to it: that of "
-                "its position, from wpe. Then a norm, then the layers. This lesson asks what "
-                "each of these does, and which of their numbers one text can teach.",
+                "A token enters the model as a row of wte, the table of tokens. A row of wpe, the "
+                "table of positions, is added to it. Then comes a norm, then the layers. What does "
+                "each of these do, and which of their numbers does one text teach?",
                 at="parameters",
             ),
             Do(
-                "Make a training step, so that there is a text that was just learnt from.",
+                "Make one training step. The questions are about the text that it learns from.",
                 done=measure.moved,
                 at="status",
                 help="s makes one step. At the end of the run, b goes one back instead.",
@@ -294,7 +371,8 @@ def lesson() -> Lesson:
                 why=why_positions,
                 within=0,
                 margin=0.4,
-                hint="A row that was added to nothing cannot change the loss.",
+                hint="The row of a position that is not read is added to nothing, so it cannot "
+                "change the loss.",
                 at="dataset",
                 keep={
                     "question": ask_positions,
@@ -304,20 +382,19 @@ def lesson() -> Lesson:
                 name="rows",
             ),
             Do(
-                "See it: the gradients of wpe, row by row, from the step that was made last.",
+                "See it: the gradients of wpe from that step. The row of a position that was not "
+                "read is blank: all its gradients are 0.",
                 done=lambda facts: facts.matrix == ("wpe", "gradients"),
                 at="parameters",
-                help="3 goes to Parameters, ] to the next matrix, v to its gradients. The arrows "
-                "read out single numbers.",
+                help="3 goes to Parameters, ] to wpe, v from weights to gradients. The arrows read "
+                "out single numbers.",
             ),
             Choose(
                 measure.asked,
                 choices=row_choices,
                 answer=lambda facts: int(kept(facts, "row without")),
                 why=why_rows,
-                hints=lambda facts: (
-                    ["Is this token read anywhere in the text?"] * len(row_choices(facts))
-                ),
+                hints=row_hints,
                 at="dataset",
                 keep={
                     "question": ask_rows,
@@ -332,7 +409,8 @@ def lesson() -> Lesson:
                 why=why_scores,
                 within=0,
                 margin=0.4,
-                hint="The scores become chances that add up to 1. Whose chance should be smaller?",
+                hint="Softmax makes chances of all scores, and they add up to 1: if one is to "
+                "rise, all others must fall.",
                 at="dataset",
                 keep={
                     "question": ask_scores,
@@ -345,25 +423,29 @@ def lesson() -> Lesson:
                 answer=lambda facts: kept(facts, "norm after"),
                 why=why_norm,
                 within=0.03,
-                hint="Afterwards the mean of the squares is 1. What is their sum, and the length?",
+                hint=lambda facts: (
+                    f"{facts.config.n_embd} squares with a mean of 1 add up to "
+                    f"{facts.config.n_embd}. The length is the root of that."
+                ),
                 at="flow",
                 keep={"question": ask_norm, "norm after": length_after},
             ),
             Choose(
-                "Suppose that every number of wte and wpe is doubled. What becomes of the model's "
-                "predictions?",
+                "Suppose that every number of wte and of wpe is doubled. What becomes of the "
+                "model's predictions?",
                 choices=["They get more certain", "They stay as they are", "They get less certain"],
                 answer=lambda facts: int(kept(facts, "doubling")),
                 why=why_doubling,
-                hints=["What happens first to the sum of both rows?"] * 3,
+                hints=["The sum of both rows is doubled, and the norm comes next."] * 3,
                 keep={"doubling": doubling, "doubled": lambda facts: doubled(facts)[0]},
             ),
             Do(
-                "Look at the stream: i looks inside, 1 is Flow. The line │ at the left runs from x "
-                "through x_mid to x_out.",
+                "Look at the stream, the numbers that run through the layers: i looks inside, 1 "
+                "is Flow. The line │ is the stream; ↓ goes down from x to x_mid and x_out.",
                 done=lambda facts: any(look.view == "flow" for look in facts.looks),
                 at="flow",
-                help="i, then 1. The arrows choose a stage and a position; q leaves again.",
+                help="i, then 1. ↑ ↓ choose a stage, ← → a position, , and . a number; q leaves "
+                "the microscope.",
             ),
             Number(
                 measure.asked,
@@ -382,12 +464,10 @@ def lesson() -> Lesson:
                 },
             ),
             Do(
-                lambda facts: (
-                    f"Now let it learn: train to step {measure.goal(facts, TRAINED)} or further."
-                ),
-                done=lambda facts: facts.step >= measure.goal(facts, TRAINED),
+                lambda facts: f"Now let it learn: train to the end, step {facts.steps:,}.",
+                done=ended,
                 at="status",
-                help="space trains and pauses; + and - change the speed.",
+                help="space trains and pauses; + makes it faster, - slower.",
             ),
             Choose(
                 ask_without,
@@ -395,17 +475,33 @@ def lesson() -> Lesson:
                 answer=without_positions,
                 why=why_without,
                 at="parameters",
-                task="3 goes to Parameters, ] to wpe; C opens the sheet, ← chooses all of wpe, and "
-                "it is tried at once. esc closes.",
+                task="On the main screen (q leaves the microscope): 3, ] to wpe, C, and ← for all "
+                "of wpe. It is tried at once; esc closes the sheet.",
                 when=wpe_seen,
             ),
+            Choose(
+                measure.asked,
+                choices=[
+                    "Near that with wpe",
+                    "About half way",
+                    "Near that after the cut",
+                ],
+                answer=never,
+                why=why_never,
+                at="keys",
+                task="h, ↓ to Parts, → unfolds them; ↓ to positions, → leaves them out, enter. "
+                "Then space: train to the end once more.",
+                when=never_had,
+                keep={"question": ask_never, "had": loss_now, "cut": cut_now},
+            ),
             Tell(
-                "On a text of your own: d opens it, and h can leave out positions, norm or "
-                "residual under Parts, from the first step on. Say first which of the three your "
-                "text needs most, then compare the held-out losses.",
+                "On a text of your own: d opens it, and h leaves out positions, norm or residual "
+                "under Parts, from the first step on. Say first which of the three your text needs "
+                "most, then compare the losses in the end.",
                 at="keys",
             ),
         ],
         minutes=8,
+        run={"steps": STEPS},
         hardest=5,
     )
