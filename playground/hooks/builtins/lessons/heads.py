@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 from microgpt.config import ModelConfig
@@ -13,8 +12,9 @@ from playground.hooks.builtins.lessons import measure
 from playground.hooks.builtins.lessons.measure import kept
 from playground.words import many
 
-TRAINED = 300
-"""Steps after which heads are taken out."""
+STEPS = 3_000
+"""Training steps of the run. Fewer leave the heads of a small model within the noise: what the
+present token and its position tell is learnt first."""
 _GROUPS = 4
 """Choices among which many heads are shared out."""
 WRITES = "matrix:layer0.attn_wo"
@@ -45,8 +45,8 @@ def ask_heads(facts: LessonFacts) -> str:
     instead = "a single one" if other == 1 else f"{other} of them"
     return (
         f"The model has {parameter_count(config):,} parameters and "
-        f"{many(config.n_head, 'head')} of attention in each layer. By how many parameters "
-        f"does it grow or shrink with {instead}?"
+        f"{many(config.n_head, 'head')} in each layer. By how many parameters does it grow (+) or "
+        f"shrink (-) with {instead}?"
     )
 
 
@@ -55,8 +55,8 @@ def why_heads(facts: LessonFacts) -> str:
     width = config.n_embd
     return (
         f"Queries, keys, values and what is written each have a matrix of {width} × {width}, "
-        f"{4 * width * width:,} numbers in a layer. Heads only cut their {width} rows into slices: "
-        f"here {many(config.n_head, 'slice')} of {config.head_dim}."
+        f"{4 * width * width:,} numbers in a layer. Heads only share out the {width} rows: "
+        f"{config.head_dim} for each of {many(config.n_head, 'head')}."
     )
 
 
@@ -126,7 +126,7 @@ def head_choices(facts: LessonFacts) -> list[str]:
     for group in groups(facts.config):
         ends = [head_name(facts, one) for one in (group[0], group[-1])]
         found.append(ends[0] if len(group) == 1 else f"one of {ends[0]} to {ends[1]}")
-    return [*found, "No single one: all within the noise"]
+    return [*found, "None: all is noise"]
 
 
 def heads_seen(facts: LessonFacts) -> bool:
@@ -157,10 +157,11 @@ def dearest_head(facts: LessonFacts) -> int:
 def why_head(facts: LessonFacts) -> str:
     costs = head_costs(facts)
     cut = max(costs, key=lambda one: costs[one][0])
+    quiet = sum(not measure.clear(cost) for cost in costs.values())
     return (
-        f"The largest change is that without {head_name(facts, cut)}: "
-        f"{measure.priced(costs[cut])}. Less than twice the ± is noise, below 0 the model does "
-        "better without. A head that looks busy in the picture of its weights need not be needed."
+        f"Without {head_name(facts, cut)}: {measure.priced(costs[cut])}. Less than twice the ± is "
+        f"noise: {quiet} of {many(len(costs), 'head')} cannot be told from it. Below 0 the model "
+        "does better without. A head that looks busy in the picture need not be needed."
     )
 
 
@@ -188,12 +189,12 @@ def why_compared(facts: LessonFacts) -> str:
     )
 
 
+# ---------------------------------------------------------------- without any head
+
+
 def together_seen(facts: LessonFacts) -> bool:
-    """True once the parts were ranked; where that cannot be, once all heads of layer 0 were taken
-    out together."""
-    if measure.nothing_held_out(facts):
-        return measure.seen_all(facts, [WRITES])
-    return measure.seen_all(facts, [WRITES, *first_layer(facts.config)])
+    """True once all heads of layer 0 were taken out together, or all parts were ranked."""
+    return measure.seen_all(facts, [WRITES])
 
 
 def first_layer(config: ModelConfig) -> list[str]:
@@ -201,32 +202,50 @@ def first_layer(config: ModelConfig) -> list[str]:
     return heads(config)[: config.n_head]
 
 
-def together(facts: LessonFacts) -> tuple[measure.Cost, measure.Cost]:
-    """(what the loss gains without all heads of layer 0, the sum of what it gains without each)."""
-    cuts = [WRITES, *first_layer(facts.config)]
-    costs = measure.costs(facts, cuts)
-    return costs[WRITES], _sum([costs[cut] for cut in cuts[1:]])
+def together(facts: LessonFacts) -> measure.Cost:
+    """What the loss gains without all heads of layer 0."""
+    return measure.costs(facts, [WRITES])[WRITES]
 
 
-def _sum(costs: Sequence[measure.Cost]) -> measure.Cost:
+def one_by_one(facts: LessonFacts) -> measure.Cost:
+    """The sum of what the loss gains without each head of layer 0."""
+    cuts = first_layer(facts.config)
+    costs = [measure.costs(facts, cuts)[cut] for cut in cuts]
     return math.fsum(delta for delta, _ in costs), math.hypot(*(error for _, error in costs))
 
 
-def against_sum(facts: LessonFacts) -> int:
-    """All heads at once against one at a time, as a choice: more, as much, less."""
-    (whole, error), (parts, errors_) = together(facts)
-    noise = 2 * math.hypot(error, errors_)
-    if not math.isfinite(whole - parts):
+def loss_now(facts: LessonFacts) -> float:
+    """The last held-out loss; the loss on the first texts of the data where none are held out."""
+    return facts.heldout[-1][1] if facts.heldout else measure.plain_loss(facts)[0]
+
+
+def without_heads(facts: LessonFacts) -> int:
+    """Where the loss is without the heads of layer 0, as a choice: above that of counting pairs,
+    higher but not above it, not higher beyond the noise."""
+    cost = together(facts)
+    if not math.isfinite(cost[0]):
         return 0
-    return 1 if abs(whole - parts) <= max(noise, 1e-9) else 0 if whole > parts else 2
+    if cost[0] <= 0 or not measure.clear(cost):
+        return 2
+    return 0 if loss_now(facts) + cost[0] > kept(facts, "pairs") else 1
+
+
+def ask_together(facts: LessonFacts) -> str:
+    layer, there = ("", "") if facts.config.n_layer == 1 else (" of layer 0", " there")
+    return (
+        f"The loss is {loss_now(facts):.3f}; counting pairs of tokens gives "
+        f"{facts.baselines['bigram']:.3f}. All heads{layer} are taken out at once, so that no "
+        f"position reads another one{there}. Where is the loss then?"
+    )
 
 
 def why_together(facts: LessonFacts) -> str:
-    whole, parts = together(facts)
+    blind = " there" if facts.config.n_layer > 1 else ""
     return (
-        f"All at once: {measure.priced(whole)}. One at a time and added up: "
-        f"{measure.priced(parts)}. Where one head is missing, others may do its part, so that "
-        "single cuts say too little; or two undo each other, and they say too much."
+        f"All at once: {measure.priced(together(facts))}; one by one and added up: "
+        f"{measure.priced(one_by_one(facts))}. Each position still knows its own token and its "
+        f"place; the MLP works on these. What attention adds{blind} is all that the text before "
+        "tells besides."
     )
 
 
@@ -234,14 +253,23 @@ def task_together(facts: LessonFacts) -> str:
     if measure.nothing_held_out(facts):
         return "Nothing is held out here, so: 3, ] to layer0.attn_wo, C, and ← for all of it."
     return (
-        "R shows all parts ranked; r there ranks them anew, which takes some seconds. esc closes."
+        "On the main screen: R takes out each part of the model, attn_wo of layer 0 among them. "
+        "esc closes the list."
     )
 
 
 def task_heads(facts: LessonFacts) -> str:
     if measure.nothing_held_out(facts):
         return "i, 2, then for each head: c tries it without, esc closes, . goes to the next head."
-    return "R ranks all parts. Or i, 2 and for each head: c tries it without, esc, . for the next."
+    return (
+        "R takes out each part of the model in turn and ranks them all, the dearest first; f shows "
+        "the heads alone. esc closes the list."
+    )
+
+
+def ended(facts: LessonFacts) -> bool:
+    """True once the run is at its end."""
+    return facts.step >= facts.steps
 
 
 def lesson() -> Lesson:
@@ -250,16 +278,16 @@ def lesson() -> Lesson:
         "Heads and layers",
         [
             Tell(
-                "A layer is attention and an MLP. Its attention is cut into heads that look back "
-                "side by side, each at positions of its own choice. This lesson asks what heads "
-                "and layers cost, and what they are worth.",
+                "A layer is attention, which reads other positions, and an MLP, two matrices that "
+                "work on each position alone. Attention is cut into heads that read side by side. "
+                "What do heads and layers cost in parameters, and what are they worth?",
                 at="parameters",
             ),
             Number(
                 lambda facts: (
-                    f"The stream is {facts.config.n_embd} numbers wide, and a layer has "
-                    f"{many(facts.config.n_head, 'head')}. How many numbers has the query "
-                    "of one head?"
+                    f"Each position carries {many(facts.config.n_embd, 'number')} through the "
+                    f"layers: the stream. A layer has {many(facts.config.n_head, 'head')}. How "
+                    "many numbers has the query of one head?"
                 ),
                 answer=query_width,
                 why=lambda facts: (
@@ -277,7 +305,7 @@ def lesson() -> Lesson:
                 within=0,
                 margin=0.4,
                 hint="The matrices of queries, keys and values have as many rows as the stream is "
-                "wide. Who cuts them?",
+                "wide. Heads share these rows.",
                 at="parameters",
             ),
             Number(
@@ -297,29 +325,31 @@ def lesson() -> Lesson:
                 choices=["Twice the width", "Twice the layers", "Both the same"],
                 answer=dearer_double,
                 why=why_double,
-                hints=["What grows with the square of the width?"] * 3,
+                hints=["A layer grows with the square of the width."] * 3,
             ),
             Do(
-                "Look at the heads: i looks inside, 2 is Attention, . goes to the next head.",
+                lambda facts: (
+                    f"Heads come late. Train to the end, step {facts.steps:,}: + makes it as fast "
+                    "as it can be, space begins."
+                ),
+                done=ended,
+                at="status",
+                help="+ until the speed is “flat out”, then space. At the end training stops by "
+                "itself.",
+            ),
+            Do(
+                "Look at the heads: i looks inside, 2 is Attention, . goes to the next head. q "
+                "leaves the microscope.",
                 done=lambda facts: any(
                     look.view == "attention" and (look.head > 0 or facts.config.n_head == 1)
                     for look in facts.looks
                 ),
                 at="attention",
-                help="i, 2, then . or , for another head. q leaves.",
-            ),
-            Do(
-                lambda facts: (
-                    f"Train to step {measure.goal(facts, TRAINED)} or further, so that heads have "
-                    "something to be worth, then pause."
-                ),
-                done=lambda facts: facts.step >= measure.goal(facts, TRAINED),
-                at="status",
-                help="space trains and pauses.",
+                help="i, 2, then . or , for another head.",
             ),
             Choose(
-                "Take out one head at a time, which sets its columns of attn_wo to 0. Without "
-                "which one does the loss rise most, beyond the noise?",
+                "Take out one head at a time: what it writes becomes 0. Without which one does the "
+                "loss rise most, beyond the noise?",
                 choices=head_choices,
                 answer=dearest_head,
                 why=why_head,
@@ -328,12 +358,12 @@ def lesson() -> Lesson:
                 when=heads_seen,
             ),
             Choose(
-                "Some texts are hard with or without a head. What does the sheet of a cut do, so "
-                "that this does not hide a small difference?",
+                "Some texts are hard with or without a head. How is a head's small difference "
+                "measured, so that this does not hide it?",
                 choices=[
-                    "It compares each text with itself",
-                    "It leaves hard texts out",
-                    "It reads other texts after the cut",
+                    "Each text is compared with itself",
+                    "Hard texts are left out",
+                    "Other texts are read after the cut",
                 ],
                 answer=lambda facts: int(kept(facts, "compared")),
                 why=why_compared,
@@ -345,22 +375,27 @@ def lesson() -> Lesson:
                 },
             ),
             Choose(
-                "Now all heads of layer 0 at once: attn_wo becomes 0. How much will that cost, "
-                "beside the sum of what each head cost alone?",
-                choices=["More than the sum", "The sum, within the noise", "Less than the sum"],
-                answer=against_sum,
+                measure.asked,
+                choices=[
+                    "Above that of counting pairs",
+                    "Higher, but not above that of pairs",
+                    "Not higher, beyond the noise",
+                ],
+                answer=without_heads,
                 why=why_together,
                 at="parameters",
                 task=task_together,
                 when=together_seen,
+                keep={"question": ask_together, "pairs": lambda facts: facts.baselines["bigram"]},
             ),
             Tell(
                 "On a text of your own, where something far back matters (rhymes, brackets, a word "
-                "that returns): d opens it, h sets heads and layers. Say first what the second "
-                "layer will be worth, then rank with R.",
+                "that returns): d opens it, h sets heads and layers. Say first what a second layer "
+                "will be worth, then train, and rank with R.",
                 at="keys",
             ),
         ],
         minutes=8,
+        run={"steps": STEPS},
         hardest=3,
     )
