@@ -83,18 +83,18 @@ def ask_score(facts: LessonFacts) -> str:
     head, source = steepest(read)
     at = len(read.tokens) - 1
     return (
-        f"Head {head} is {facts.config.head_dim} numbers wide. Its query at position {at}, "
-        f"{token(read.tokens[at])}, times the key of position {source}, "
-        f"{token(read.tokens[source])}, is {figure(dot_product(facts))}. Which score does softmax "
-        "get?"
+        f"Head {head} is {facts.config.head_dim} wide. Its query at position {at}, "
+        f"{token(read.tokens[at])}, times the key at {source}, {token(read.tokens[source])}, is "
+        f"{figure(dot_product(facts))}. Divided by the root of the width, that is the score. How "
+        "large is it?"
     )
 
 
 def why_score(facts: LessonFacts) -> str:
     return (
         f"{figure(kept(facts, 'dot'))} / √{facts.config.head_dim} = "
-        f"{figure(kept(facts, 'score'))}. A dot product of many terms is large by their number "
-        "alone, and softmax would then look at one position only."
+        f"{figure(kept(facts, 'score'))}. Without the root, wide heads would have large scores by "
+        "the number of terms alone, and softmax would give one position nearly all of the weight."
     )
 
 
@@ -124,8 +124,16 @@ def ask_weight(facts: LessonFacts) -> str:
     head, at = parted(facts)
     return (
         f"At position {at}, head {head} has the scores {told_scores(facts)}. Softmax makes weights "
-        "of them. Which weight does position 0 get?"
+        "of scores. Which weight does position 0 get?"
     )
+
+
+def hint_weight(facts: LessonFacts) -> str:
+    """The powers of e that the weight is made of."""
+    head, at = parted(facts)
+    scores = facts.anatomy(None).anatomy.layers[0].attn_logits[head][at]
+    powers = [f"e^{one:.3f} = {math.exp(one):.3g}" for one in scores]
+    return f"Here {' and '.join(powers)}. Divide the first of these by the sum of all."
 
 
 def why_weight(facts: LessonFacts) -> str:
@@ -192,8 +200,8 @@ def ask_cell(facts: LessonFacts) -> str:
     read = facts.anatomy(None)
     at = position_asked(read)
     return (
-        f"Step {facts.step:,}, {read_name(facts)}, position {at}, which reads "
-        f"{token(read.tokens[at])}. Which head reads which position with the largest weight of all?"
+        f"Position {at} of {read_name(facts)} reads {token(read.tokens[at])}. Which head (a row "
+        "below) gives which position (a column) the largest weight of all?"
     )
 
 
@@ -230,17 +238,20 @@ def ask_size(facts: LessonFacts) -> str:
     layer, head, source = most_read(facts)
     where = "" if facts.config.n_layer == 1 else f" of layer {layer}"
     return (
-        f"Head {head}{where} gives position {source} the largest weight. A head writes the values "
-        "of the positions, each times its weight. Is position "
-        f"{source} also the one for which it writes most?"
+        f"Head {head}{where} gives position {source} the largest weight. It writes the sum of all "
+        f"values, each times its weight. Is that of position {source} also the largest part of "
+        "the sum?"
     )
 
 
 def why_size(facts: LessonFacts) -> str:
+    size, most = kept(facts, "size"), kept(facts, "most size")
+    told = f"Its part has the length {size:.3f}" + (
+        ", and no other is longer" if not kept(facts, "elsewhere") else f", another one {most:.3f}"
+    )
     return (
-        f"For the position with the largest weight it writes {kept(facts, 'size'):.3f}, and at "
-        f"most {kept(facts, 'most size'):.3f} for any: n in the microscope turns the cells from "
-        "weights to this. A large weight on a small value says little."
+        f"{told}: n in the microscope turns the cells from weights to this. A large weight on a "
+        "small value says little, so read a picture of weights with care."
     )
 
 
@@ -257,8 +268,8 @@ def ask_cache(facts: LessonFacts) -> str:
     read = len(facts.anatomy(None).tokens)
     config = facts.config
     return (
-        f"The {many(read, 'position')} of {read_name(facts)} were read. How many numbers "
-        "must be kept to write on without reading them again? "
+        f"{many(read, 'position').capitalize()} of {read_name(facts)} were read. How many numbers "
+        "must be kept, so that the model can write on without reading them again? "
         f"({many(config.n_layer, 'layer')}, width {config.n_embd})"
     )
 
@@ -291,31 +302,36 @@ def lesson() -> Lesson:
         "Attention",
         [
             Tell(
-                "Up to here each position was alone. Attention lets it read the ones before: its "
-                "query is compared with their keys, and it takes a mix of their values. It is the "
-                "only place where positions meet.",
+                "Attention is where positions meet. Each one makes three lists of numbers: a query "
+                "(what it looks for), a key (what it is found by), a value (what it hands on). It "
+                "reads itself and those before it: a mix of their values.",
+            ),
+            Tell(
+                "Query times key, number by number and added up, gives a score. Softmax makes "
+                "weights of the scores, which add up to 1: so much of each value is read. One such "
+                "set of queries, keys and values is a head; a layer has several.",
             ),
             Do(
                 lambda facts: (
                     f"Untrained heads read all alike. Train to step {measure.goal(facts, TRAINED)} "
-                    "or further, then pause."
+                    "or further."
                 ),
                 done=lambda facts: facts.step >= measure.goal(facts, TRAINED),
                 at="status",
                 help="space trains and pauses.",
             ),
             Number(
-                "A head shares out a weight of 1 among the positions that it may read. At position "
-                "0, how large is the weight that it gives to position 0?",
+                "At position 0 a head shares out its weight of 1. How large is the weight that it "
+                "gives to position 0?",
                 answer=lambda facts: kept(facts, "own"),
                 why=(
                     "Nothing stands before position 0, so all of the 1 goes to itself, in every "
-                    "head, trained or not. That position reads the token which begins each text; "
-                    "in large models many heads rest on it when they find nothing."
+                    "head, trained or not. Position 0 reads the token that begins each text; in "
+                    "large models many heads rest on it when they find nothing else."
                 ),
                 within=0,
                 margin=0.005,
-                hint="Which positions are there to share it with?",
+                hint="A position reads itself and those before it. None is before position 0.",
                 keep={"own": own_weight},
             ),
             Choose(
@@ -328,7 +344,11 @@ def lesson() -> Lesson:
                 ],
                 answer=mask_place,
                 why=why_mask,
-                hints=["Go through the lines of the program, 6 in the microscope."] * 3,
+                hints=[
+                    "So do programs that read all positions at once. This one reads one by one.",
+                    "There are no later weights. i, then 6 shows the program line by line.",
+                    "i, then 6 shows the program line by line.",
+                ],
             ),
             Number(
                 measure.asked,
@@ -336,7 +356,7 @@ def lesson() -> Lesson:
                 why=why_score,
                 within=0.03,
                 margin=0.005,
-                hint="The dot product is divided by the root of the width of the head.",
+                hint=lambda facts: f"The root of the width is {facts.config.head_dim**0.5:.4g}.",
                 keep={"question": ask_score, "score": score, "dot": dot_product},
             ),
             Number(
@@ -345,13 +365,17 @@ def lesson() -> Lesson:
                 why=why_weight,
                 within=0,
                 margin=0.03,
-                hint="e to the power of each score; then each divided by the sum. Equal scores "
-                "share alike.",
-                keep={"question": ask_weight, "first weight": first_weight, "scores": told_scores},
+                hint=lambda facts: kept_text(facts, "powers"),
+                keep={
+                    "question": ask_weight,
+                    "first weight": first_weight,
+                    "scores": told_scores,
+                    "powers": hint_weight,
+                },
             ),
             Do(
-                "Look at who reads whom: i looks inside, 2 is Attention. A row is a position, a "
-                "cell one that it reads.",
+                "Look at who reads whom: i looks inside, 2 is Attention. Each row is a position "
+                "that reads, each cell one that is read; the brighter, the more.",
                 done=lambda facts: any(look.view == "attention" for look in facts.looks),
                 at="attention",
                 help="i, then 2. ← → choose the position, ↑ ↓ what it reads, , and . the head.",
@@ -364,8 +388,8 @@ def lesson() -> Lesson:
                 why=why_cell,
                 row_name="head",
                 column_name="reads",
-                hint="In the microscope , and . choose the head, and the list below tells the "
-                "weights.",
+                hint="Look for the brightest cell in the rows with ▸. z shows one head large, with "
+                "numbers; , and . go to the other heads.",
                 at="attention",
                 keep={
                     "question": ask_cell,
@@ -379,7 +403,7 @@ def lesson() -> Lesson:
                 choices=["Yes, for that one", "No, for another one"],
                 answer=lambda facts: int(kept(facts, "elsewhere")),
                 why=why_size,
-                hints=["n in the microscope shows how much is written."] * 2,
+                hints=["In the microscope n turns the cells into what is written of each."] * 2,
                 at="attention",
                 keep={
                     "question": ask_size,
@@ -400,20 +424,20 @@ def lesson() -> Lesson:
                 keep={"question": ask_cache, "cache": cache_size},
             ),
             Do(
-                "Read a text of your own: / in the microscope, type it, enter. Whom does its last "
-                "letter read?",
+                "Read a text of your own: / in the microscope, a few letters, enter. Which "
+                "positions does its last letter read?",
                 done=typed,
                 at="attention",
-                help="i, 2, then /, a few letters that the data have, and enter. d returns to the "
-                "document.",
+                help="i and 2 open Attention; then /, letters that the data have, enter. d leads "
+                "back to the document.",
             ),
             Tell(
                 "On a text of your own, change one letter and see what carries the difference: p "
-                "in the microscope asks for the second text and puts each activation of the one "
-                "into the other. Say before which position it will be.",
+                "in the microscope asks for the second text, and puts the numbers of the one into "
+                "the other, stage by stage. Say first at which position it will be.",
                 at="inside",
             ),
         ],
         minutes=8,
-        hardest=5,
+        hardest=6,
     )
