@@ -48,7 +48,7 @@ ACTIONS: dict[int, Action] = {
     1: train(300),
     2: sample,
     5: lambda session: heat(2.0, session),
-    8: sample,
+    8: lambda session: heat(0.5, session),
     9: by_hand.either(ranked, by_hand.try_out("matrix:lm_head")),
     10: operate,
 }

@@ -60,9 +60,9 @@ def display(facts: LessonFacts, one: int) -> str:
 def ask_odds(facts: LessonFacts) -> str:
     first, second = likeliest(facts)
     return (
-        f"At the beginning of a text the model gives {display(facts, first)} "
-        f"{odds(facts):.4g} times the chance of {display(facts, second)}. How many times is it at "
-        f"temperature {COLD:g}, which divides all logits by {COLD:g}?"
+        f"As a first token, {display(facts, first)} has {odds(facts):.4g} times the raw chance of "
+        f"{display(facts, second)}. How many times is it at temperature {COLD:g}, which divides "
+        f"all logits by {COLD:g}?"
     )
 
 
@@ -82,7 +82,7 @@ def hot(facts: LessonFacts) -> int:
 
 def ask_hot(facts: LessonFacts) -> str:
     return (
-        f"{display(facts, likeliest(facts)[0])} is the likeliest first token, with a chance of "
+        f"{display(facts, likeliest(facts)[0])} is the likeliest first token, with a raw chance of "
         f"{chance(facts):.3f}. What becomes of that at temperature {HOT:g}?"
     )
 
@@ -100,6 +100,12 @@ def heated(facts: LessonFacts) -> bool:
     """True once a text was sampled at a high temperature."""
     value = facts.chain.get("temperature", {}).get("temperature", 1.0)
     return spoken(facts) and isinstance(value, int | float) and value >= 0.75 * HOT
+
+
+def cooled(facts: LessonFacts) -> bool:
+    """True once a text was sampled at a low temperature."""
+    value = facts.chain.get("temperature", {}).get("temperature", 1.0)
+    return spoken(facts) and isinstance(value, int | float) and value <= 1.5 * COLD
 
 
 def spoken(facts: LessonFacts) -> bool:
@@ -147,8 +153,8 @@ def top_together(facts: LessonFacts) -> float:
 def ask_top(facts: LessonFacts) -> str:
     return (
         f"Top-k with k = {top_size(facts)} keeps the {top_size(facts)} likeliest tokens, which "
-        f"have {top_together(facts):.3f} together. {display(facts, likeliest(facts)[0])} had "
-        f"{chance(facts):.3f}. Which chance has it now?"
+        f"have a raw chance of {top_together(facts):.3f} together. As a first token, "
+        f"{display(facts, likeliest(facts)[0])} had {chance(facts):.3f}. What has it now?"
     )
 
 
@@ -177,11 +183,19 @@ def new_texts(facts: LessonFacts) -> int:
 
 def why_new(facts: LessonFacts) -> str:
     texts, size = len(facts.documents), int(facts.spec["batch_size"])
-    return (
+    often = facts.step * size / texts
+    told = (
         f"{new_texts(facts)} of {len(last_batch(facts).texts)}. In {facts.step:,} steps the model "
-        f"has read each of {texts:,} texts {facts.step * size / texts:.2g} times on average. Read "
-        "once, a text teaches habits; read a hundred times, it is learnt by heart, and that is not "
-        "what the held-out loss rewards."
+        f"has read each of {texts:,} texts {often:.2g} times on average. "
+    )
+    if often < 0.5:
+        return told + (
+            "So most of what is “in data” it never read: such a text is likely, and not learnt by "
+            "heart. That takes reading it many times."
+        )
+    return told + (
+        "What is “in data” it may have by heart. A text that is read once teaches habits; one that "
+        "is read a hundred times is learnt by heart, and the held-out loss does not reward that."
     )
 
 
@@ -241,7 +255,7 @@ def why_part(facts: LessonFacts) -> str:
 def task_part(facts: LessonFacts) -> str:
     if measure.nothing_held_out(facts):
         return "Nothing is held out, so nothing is ranked: 3, ] to one of them, C, ← for all of it."
-    return "R takes each part out and puts it in again; that takes some seconds. esc closes."
+    return "R takes each part out in turn; that takes some seconds. esc closes the list."
 
 
 def spoke_without(facts: LessonFacts) -> bool:
@@ -256,14 +270,14 @@ def lesson() -> Lesson:
         [
             Tell(
                 "A model gives chances; what is written is drawn from them, token by token. The "
-                "strategies of the Sampling panel change the chances before each draw. They change "
-                "nothing of what was learnt.",
+                "strategies in Sampling change the chances before each draw, and nothing of what "
+                "was learnt: │ marks how long a bar is without them, which is called raw.",
                 at="sampling",
             ),
             Do(
                 lambda facts: (
                     f"Train to step {measure.goal(facts, TRAINED)} or further, so that there is "
-                    "something to say, then pause."
+                    "something to say."
                 ),
                 done=lambda facts: facts.step >= measure.goal(facts, TRAINED),
                 at="status",
@@ -280,7 +294,8 @@ def lesson() -> Lesson:
                 answer=lambda facts: kept(facts, "cold odds"),
                 why=why_odds,
                 within=0.05,
-                hint="A logit is a logarithm. What becomes of a ratio when its logarithm doubles?",
+                hint="A difference of logits is the logarithm of a ratio of chances. Where a "
+                "logarithm doubles, its number is squared.",
                 at="sampling",
                 keep={
                     "question": ask_odds,
@@ -293,7 +308,7 @@ def lesson() -> Lesson:
                 choices=["It rises", "It stays", "It falls"],
                 answer=lambda facts: int(kept(facts, "hot")),
                 why=why_hot,
-                hints=["All logits are halved. Do chances come closer to each other, or not?"] * 3,
+                hints=["All logits are halved, and so are the differences between them."] * 3,
                 at="sampling",
                 keep={
                     "question": ask_hot,
@@ -310,18 +325,16 @@ def lesson() -> Lesson:
                 help="4 goes to Sampling; enter, 2, enter sets the temperature; g samples.",
             ),
             Number(
-                "Ever lower, temperature ends at 0: the likeliest token each time, which is the "
-                f"strategy greedy. {_DRAWN} texts are sampled like that. How many different ones "
-                "are there?",
+                "At temperature 0 the likeliest token comes each time, as with the strategy "
+                f"greedy. {_DRAWN} texts are sampled like that. How many are different?",
                 answer=lambda facts: kept(facts, "different"),
                 why=(
                     "At 0 the likeliest token has all the chance, at each place. Nothing is left "
-                    "to draw, so the same text comes each time. Dice alone make texts differ, not "
-                    "the model."
+                    "to draw, so the same text comes each time. Only the dice make texts differ."
                 ),
                 within=0,
                 margin=0.4,
-                hint="What is left to chance if the likeliest token is certain?",
+                hint="If the likeliest token is certain, nothing is left to chance.",
                 at="sampling",
                 keep={"different": different},
             ),
@@ -341,16 +354,17 @@ def lesson() -> Lesson:
                 },
             ),
             Number(
-                "Sample once more with g. How many texts of that batch will be new: no text of the "
-                "data, and no part of one?",
+                f"Back at temperature {COLD:g}, sample a batch as large as the last one. How many "
+                "of its texts will be new: no text of the data, and no part of one?",
                 answer=new_texts,
                 why=why_new,
                 within=0,
                 margin=1.0,
                 unit="texts",
                 at="sampling",
-                task="g samples; the words beside each text say “new”, “in data” or “recited”.",
-                when=spoken,
+                task=f"4, enter, {COLD:g}, enter sets the temperature, then g samples. Beside each "
+                "text stands “new”, “in data” or “recited”.",
+                when=cooled,
             ),
             Choose(
                 "Now operate. Each of these matrices is set to 0, one at a time. Without which one "
@@ -363,10 +377,12 @@ def lesson() -> Lesson:
                 when=parts_seen,
             ),
             Do(
-                "Hear what it says without a part: take one out for good, then sample.",
+                "Hear what it says without a part: take one out for good, then sample. u puts it "
+                "in again.",
                 done=spoke_without,
-                at="parameters",
-                help="3, ] to a matrix, C, ← for all of it, enter does it; g samples.",
+                at="sampling",
+                help="3, ] to a matrix, C, ← for all of it, enter takes it out. Then 4, and g "
+                "samples.",
             ),
             Tell(
                 "That was the tour, from counting pairs to taking a model apart. Take a text of "
