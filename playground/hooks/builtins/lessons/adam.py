@@ -97,8 +97,8 @@ def why_farther(facts: LessonFacts) -> str:
 
 def ask_first(facts: LessonFacts) -> str:
     return (
-        "Make the first step. How far will it move the weight with the gradient "
-        f"{larger_gradient(facts):.3g}? (h shows the learning rate.)"
+        "How far will the first step move the weight with the gradient "
+        f"{larger_gradient(facts):.3g}? (h shows the learning rate, esc closes the settings.)"
     )
 
 
@@ -118,6 +118,18 @@ def why_first(facts: LessonFacts) -> str:
         f"The learning rate of step 1 was {first_rate(facts):.4g}, and that is how far each weight "
         "was moved that had a gradient. The schedule sets the rate, the gradient only the "
         "direction. In Parameters, v shows it as Δ."
+    )
+
+
+def task_step(facts: LessonFacts) -> str:
+    remembered = (
+        "is 0, since a first step has nothing to remember"
+        if facts.step == 1
+        else "tells how much of it is left from earlier texts"
+    )
+    return (
+        "See it in the microscope: i, then 8 takes the last step apart, matrix by matrix. The "
+        f"column memory {remembered}."
     )
 
 
@@ -152,10 +164,9 @@ def turn(facts: LessonFacts) -> int:
 
 def why_turn(facts: LessonFacts) -> str:
     return (
-        f"m is a mean that remembers: of the first gradient {beta1(facts):.3g} times its part is "
-        f"left. The second update is {turned(facts):+.3f} learning rates, where the first was "
-        "+1. Gradients that disagree from text to text take small steps, those that agree take "
-        "full ones."
+        f"Of the first gradient {beta1(facts):.3g} times its part is left in m. The second update "
+        f"is {turned(facts):+.3f} learning rates, where the first was +1. Gradients that disagree "
+        "from text to text make small steps, those that agree make full ones."
     )
 
 
@@ -281,7 +292,11 @@ def lesson() -> Lesson:
                 choices=farther_choices,
                 answer=farther,
                 why=why_farther,
-                hints=["After one step m̂ is g, and v̂ is g². An update is m̂ / √v̂."] * 3,
+                hints=[
+                    "After one step the mean of the gradients is g, that of their squares g². Adam "
+                    "moves a weight by the one over the root of the other."
+                ]
+                * 3,
                 keep={
                     "question": ask_farther,
                     "larger": larger_gradient,
@@ -299,11 +314,10 @@ def lesson() -> Lesson:
                 keep={"question": ask_first, "gradient": larger_gradient},
             ),
             Do(
-                "See it in the microscope: i, then 8 takes the last step apart; enter opens the "
-                "weight of a matrix that it moved farthest.",
+                task_step,
                 done=lambda facts: any(look.view == "step" for look in facts.looks),
                 at="step",
-                help="i, then 8, then enter. q leaves the microscope.",
+                help="i, then 8. ↑ ↓ go to the other matrices; q leaves the microscope.",
             ),
             Number(
                 lambda facts: (
@@ -314,7 +328,7 @@ def lesson() -> Lesson:
                 answer=uncorrected,
                 why=why_uncorrected,
                 within=0.04,
-                hint="g stands above as g and below as √g²: it cancels. The two numbers stay.",
+                hint="Above stands g, below √g²: they cancel. The two numbers stay.",
                 at="parameters",
             ),
             Choose(
@@ -327,8 +341,7 @@ def lesson() -> Lesson:
                 ],
                 answer=turn,
                 why=why_turn,
-                hints=["m is a mean of both gradients, and the new one counts for a little more."]
-                * 3,
+                hints=["In m, the mean, both gradients count, and the new one a little more."] * 3,
             ),
             Number(
                 lambda facts: (
