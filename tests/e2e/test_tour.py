@@ -14,8 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from playground.hooks.manager import load
+from playground.hooks.sources import PluginSources
 from tests.e2e.conftest import Launch
+from tests.e2e.learner import Learner
 from tests.e2e.test_more import playground_of
+from tests.hooks.lessons.conftest import TEXTS
+from tests.hooks.lessons.twin import Twin
 
 pytestmark = pytest.mark.e2e
 
@@ -236,3 +241,26 @@ def test_a_step_shows_the_panel_that_it_speaks_of_and_the_key_0_brings_it_back(
     terminal.wait_for(lambda screen: "╭─ 3 Parameters" in screen or "┏━ 3 Parameters" in screen)
     terminal.press("0")
     terminal.wait_for(lambda screen: "┏━ 2 Loss" in screen and "enter go on" in screen)
+
+
+@pytest.mark.parametrize(("name", "size"), [("network", (80, 24)), ("attention", (120, 40))])
+def test_a_learner_takes_a_lesson_on_a_text_of_their_own_with_keys_alone(
+    launch: Launch,
+    home: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    size: tuple[int, int],
+) -> None:
+    """All lessons, sizes and texts: tools/soak_lessons.py."""
+    monkeypatch.setenv("MICROGPT_PLAY_HOME", str(home))
+    text = tmp_path / "mine.txt"
+    text.write_text(TEXTS["accents"], encoding="utf-8")
+    terminal = launch("tour", name, "--data", str(text), "--seed", "7", size=size)
+    dataset = {"name": "text-file", "options": {"path": str(text)}}
+    twin = Twin(load(PluginSources(entry_points=False)), name, seed=7, dataset=dataset)
+    learner = Learner(terminal, twin)
+    learner.go_through()
+    assert learner.right == learner.questions >= 6
+    assert learner.wrong >= 5
+    assert f"of {learner.questions} questions were right" in learner.screens["over"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,22 @@ def made_up(seed: int = 3, letters: str = "abcdefgh τυφχ", lines: int = 90) 
     return "\n".join(out) + "\n"
 
 
+def prose(seed: int = 11, sentences: int = 160) -> str:
+    """Sentences of made-up words, one after the other in lines of 70 columns, with no blank line
+    between them."""
+    rng = random.Random(seed)
+    words = [word for word in made_up(seed, "abdeilmnorstu", 120).split() if len(word) > 1]
+    told = []
+    for _ in range(sentences):
+        one = [rng.choice(words) for _ in range(rng.randrange(4, 11))]
+        told.append(" ".join(one).capitalize() + rng.choice((".", ".", "!", ", said Bo.")))
+    return textwrap.fill(" ".join(told), 70) + "\n"
+
+
 TEXTS = {
     "made up": made_up(),
+    "accents": made_up(9, "aàâbcçdeéèêfgîïñoôœßuùüyÿžλ -'", 400),
+    "prose": prose(),
     "three": "\n".join(["ab", "ba", "aab", "abb", "b", "a", "bab", "aa"] * 4) + "\n",
     "one line": "the rain in spain\n" * 12,
     "sentences": "\n".join(

@@ -15,6 +15,7 @@ from playground.api import Choose, Do, Lesson
 from playground.hooks.builtins import lessons
 from playground.hooks.builtins.lessons import LESSONS
 from playground.hooks.registry import Registry
+from tests.hooks.lessons.twin import KEYS, TAKEN
 
 NAMES = [name for name, _ in LESSONS]
 QUESTIONS = {"Choose", "Number", "Cell", "Curve"}
@@ -66,6 +67,16 @@ def test_it_has_the_size_of_a_lesson(builtins: Registry, name: str) -> None:
     )
     assert tasks >= 2
     assert kinds[-1] in ("Tell", "Do"), "it ends with something to do on a text of one's own"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_task_has_its_keys(builtins: Registry, name: str) -> None:
+    steps = builtins.make("lesson", name).steps
+    tasks = {
+        number for number, one in enumerate(steps)
+        if isinstance(one, Do) or getattr(one, "when", None) is not None
+    }  # fmt: skip
+    assert tasks == set(KEYS[name]) == set(TAKEN[name][0])
 
 
 def test_no_lesson_is_imported_before_it_is_asked_for(builtins: Registry) -> None:

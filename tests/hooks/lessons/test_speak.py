@@ -74,9 +74,9 @@ def hot(session: Session, _: GuideStep) -> str:
 def at_zero(session: Session, _: GuideStep) -> int:
     before = session.observation.sampling
     session.observe(replace(before, chain=(Link("greedy"),)))
-    sample(session)
+    batch = session.texts.sampler.batch(0, session.step, "greedy")
     session.observe(before)
-    return len({one.text for one in session.texts.batches[-1].texts})
+    return len({one.text for one in batch.texts})
 
 
 def top(session: Session, _: GuideStep) -> float:

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
 from playground.lab.protocol.lessons import GuideStep, Judged
-from tests.hooks.lessons import (
-    test_adam,
-    test_attention,
-    test_heads,
-    test_positions,
-    test_speak,
-)
 from tests.hooks.lessons.conftest import Taught
-from tests.hooks.lessons.keys_6_10 import KEYS
-from tests.hooks.lessons.learner import Action, Learner, Truth
+from tests.hooks.lessons.learner import Learner
+from tests.hooks.lessons.twin import TAKEN
 
-TAKEN: Mapping[str, tuple[Mapping[int, Action], Mapping[int, Truth]]] = {
-    "positions": (test_positions.ACTIONS, test_positions.TRUTHS),
-    "attention": (test_attention.ACTIONS, test_attention.TRUTHS),
-    "heads": (test_heads.ACTIONS, test_heads.TRUTHS),
-    "adam": (test_adam.ACTIONS, test_adam.TRUTHS),
-    "speak": (test_speak.ACTIONS, test_speak.TRUTHS),
-}
+WANDERED = ("positions", "attention", "heads", "adam", "speak")
 
 STEPS: Mapping[str, dict[str, int]] = {"adam": {}}
 """The steps of the run; short ones, where the lesson makes no difference."""
@@ -53,19 +39,9 @@ class Wanderer(Learner):
         return judged
 
 
-@pytest.mark.parametrize("lesson", TAKEN)
+@pytest.mark.parametrize("lesson", WANDERED)
 def test_a_question_stays_as_it_was_asked(taught: Taught, lesson: str) -> None:
     session = taught(
         lesson, "made up", seed=4, model__block_size=5, **STEPS.get(lesson, {"steps": 40})
     )
     Wanderer(session, lesson, *TAKEN[lesson]).walk()
-
-
-@pytest.mark.parametrize("lesson", TAKEN)
-def test_each_task_has_its_keys(taught: Taught, lesson: str) -> None:
-    session = taught(lesson, "three")
-    start = Learner(session, lesson, {}, {})
-    places = [replace(start.place, index=k) for k in range(len(start.card.steps))]
-    steps = [session.teacher.step(place) for place in places]
-    assert set(KEYS[lesson]) == {k for k, one in enumerate(steps) if one.kind == "do" or one.waits}
-    assert set(KEYS[lesson]) == set(TAKEN[lesson][0])
