@@ -1,8 +1,9 @@
 """The tasks of the lessons as keys, for a real terminal: by lesson and step.
 
 A number among the keys waits until so many training steps are done, "~" until the sheet that was
-opened has nothing under way any more, "✓" until the lesson says that the task is done. The guide
-takes the keys back by itself then. "letter" is one of the text.
+opened has nothing under way any more, "✓" until the lesson says that the task is done, "⟲" until
+the run stands at step 0 again. The guide takes the keys back by itself once a task is done.
+"letter" is one of the text.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from microgpt.scalar_engine import ScalarEngine
-from playground.hooks.builtins.lessons.data import quoted
 from playground.lab.protocol.inside import Look, NumberReading
 from playground.lab.protocol.lessons import GuideStep
 from playground.lab.session import Session
