@@ -98,18 +98,18 @@ class Value:
 
     def _topological_order(self) -> list[Value]:
         """Every node that has children, children before parents: the order in which a recursive
-        depth-first search finishes them. The calls that such a search would have under way are
-        kept on a list, so the depth is not limited."""
+        depth-first search finishes them that takes the last child first. The calls that such a
+        search would have under way are kept on a list, so the depth is not limited."""
         order: list[Value] = []
         visited: set[Value] = set()
         under_way: list[tuple[Value, Iterator[Value]]] = []
-        v, children = self, iter(self._children)
+        v, children = self, reversed(self._children)
         while True:
             for child in children:
                 if child._children and child not in visited:
                     visited.add(child)
                     under_way.append((v, children))
-                    v, children = child, iter(child._children)
+                    v, children = child, reversed(child._children)
                     break
             else:
                 order.append(v)
