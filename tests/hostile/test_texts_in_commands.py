@@ -91,7 +91,8 @@ def test_a_lesson_and_what_a_learner_did_are_told_as_text(tmp_path: Path) -> Non
     (home / "data" / "tour.jsonl").write_text(journal, encoding="utf-8", errors="ignore")
     assert "]0;evil" in of_a_command(home, "lessons", "--plugin", lesson)
     assert "[red]r[/red]" in of_a_command(home, "tour", "--report")
-    report = json.loads(of_a_command(home, "tour", "--report", "--json"))
+    said = of_a_command(home, "tour", "--report", "--json")  # beside it what is passed over
+    report = json.loads(said[said.index("{\n") :])
     assert any("evil" in one["lesson"] for one in report["lessons"])
     said = of_a_command(home, "tour", evil(), "--report", code=2)
     assert "\ncar" not in said and "\nline" not in said
