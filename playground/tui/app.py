@@ -164,6 +164,8 @@ class PlaygroundApp(OrderedApp[int]):
         here_before = self.preferences.get("welcomed", False)
         self._new_here = welcome and not here_before and run is None and checkpoint is None
         self._greeting = False
+        self._acted = False
+        """True once a key or a click has done something."""
         """True while a person is told what to press."""
         self._notices = Notices(self._toast, super().clear_notifications, self.call_later)
         self._redraw_due = False
@@ -278,6 +280,8 @@ class PlaygroundApp(OrderedApp[int]):
         if self._probes is not None and self.model.info is not None:
             await self.controller.training.set_probes(self._probes)
         await self.controller.runs.offer(new=self._run is None and self._checkpoint is None)
+        if self._acted:  # a key was quicker than the store
+            self.model.offer = ()
         self._greeting = self.model.welcome = self._new_here and not self.model.offer
         self.redraw()
         self.controller.tasks.spawn(warming.load())
@@ -304,6 +308,7 @@ class PlaygroundApp(OrderedApp[int]):
     async def run_action(self, *args: Any, **options: Any) -> bool:
         """Do what a key is for. The offer to go on with another run has had its time then."""
         done = await super().run_action(*args, **options)
+        self._acted = self._acted or done
         if done and self.model.offer:
             self.model.offer = ()
             self.redraw()

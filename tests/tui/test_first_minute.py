@@ -120,6 +120,20 @@ async def test_the_start_says_which_run_o_goes_on_with_until_the_first_key(store
         await seen(pilot, lambda: "step 412/1,000" in app.text("#status"))
 
 
+async def test_a_run_that_somebody_has_open_is_not_offered(store: Path) -> None:
+    """The first of them is the playground's own, before the screen has heard of its number."""
+    with Store.open(store) as opened:
+        opened.create(new_run("open"), "process 1 on elsewhere")
+    async with playing(store=store, welcome=True) as (app, pilot):
+        await seen(pilot, lambda: app.text("#sentence").startswith("The model knows nothing yet"))
+        assert app.model.offer == ()
+    left(store, "left", 412)
+    with Store.open(store) as opened:
+        opened.create(new_run("later"), "process 1 on elsewhere")
+    async with playing(store=store, welcome=True) as (app, pilot):
+        await seen(pilot, lambda: "“left”" in app.text("#sentence"))
+
+
 async def test_the_offer_is_told_though_the_sentence_is_off(store: Path) -> None:
     left(store, "mine", 1000, "finished")
     async with playing(store=store) as (app, pilot):

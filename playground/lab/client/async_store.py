@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from playground.lab.store.summaries import About, Outline, Overview, Pair
 
 T = TypeVar("T")
+_OPEN_AT_MOST = 20
+"""Runs, touched last of all, among which one that nobody has open is looked for."""
 
 
 class AsyncStore:
@@ -136,11 +138,11 @@ class AsyncStore:
         return await self._do(lambda store: store.interrupted())
 
     async def latest(self, but: int | None = None) -> RunRow | None:
-        """The run that was touched last, other than `but`."""
+        """The run that was touched last, of those that nobody has open, other than `but`."""
         from playground.lab.store.query import Query
 
-        rows = await self.runs(Query(sort="touched", descending=True, limit=2))
-        return next((row for row in rows if row.id != but), None)
+        rows = await self.runs(Query(sort="touched", descending=True, limit=_OPEN_AT_MOST))
+        return next((row for row in rows if row.id != but and not row.owner), None)
 
     # ------------------------------------------------------------ managing
 
