@@ -164,9 +164,9 @@ class PlaygroundApp(OrderedApp[int]):
         here_before = self.preferences.get("welcomed", False)
         self._new_here = welcome and not here_before and run is None and checkpoint is None
         self._greeting = False
+        """True while a person is told what to press."""
         self._acted = False
         """True once a key or a click has done something."""
-        """True while a person is told what to press."""
         self._notices = Notices(self._toast, super().clear_notifications, self.call_later)
         self._redraw_due = False
         self._drawn = 0.0
