@@ -253,6 +253,7 @@ async def test_each_view_cuts_what_is_chosen_in_it(view: str, kind: str) -> None
             while inside(app).view.parts(inside(app).inside, inside(app).state)[0].kind != kind:
                 press(app, "down")
                 await asyncio.sleep(0.05)
+                await until(lambda: inside(app).inside is not None)  # a new reading is under way
         press(app, "c")
         await opened(app)
         assert sheet(app).part.kind == kind
