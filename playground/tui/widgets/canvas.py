@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from playground.tui.widgets import plot
 from playground.tui.widgets.braille import cells
@@ -17,6 +17,9 @@ from playground.widths import cell_len
 CLIPPED = "▴"
 DASH = "┄"
 UPRIGHT = "┊"
+SINGLE = 1000
+"""How much worse it is to cover a marker or a sign, which is seen nowhere else, than a cell of a
+line, which is seen beside it."""
 LABEL = "chart--baseline-label"
 """The ink of the labels of baselines."""
 
@@ -29,15 +32,15 @@ class Canvas:
         self.height = height
         self.glyphs = [[" "] * width for _ in range(height)]
         self.inks = [[""] * width for _ in range(height)]
-        self.busy = [[False] * width for _ in range(height)]
-        """The cells of curves that a label should not cover."""
+        self.busy = [[0] * width for _ in range(height)]
+        """How much a label should not cover a cell: 1 for a line, SINGLE for a marker or a sign."""
 
-    def put(self, row: int, column: int, glyph: str, ink: str, busy: bool = False) -> None:
+    def put(self, row: int, column: int, glyph: str, ink: str, busy: int = 0) -> None:
         """Set one cell."""
         self.glyphs[row][column], self.inks[row][column] = glyph, ink
         self.busy[row][column] = busy
 
-    def dots(self, columns: Sequence[int], ink: str, busy: bool) -> None:
+    def dots(self, columns: Sequence[int], ink: str, busy: int) -> None:
         """Lay columns of dots over what is there; see `braille.cells`."""
         for row, text in enumerate(cells(columns, self.height)):
             if text.isspace():
@@ -131,9 +134,7 @@ def draw(
         row = frame.row(line.y)
         if row is not None:
             shown.setdefault(row, []).append(line)
-    for row in shown:
-        for column in range(frame.width):
-            canvas.put(row, column, DASH, "chart--baseline")
+    _dashes(canvas, frame.width, shown)
     for upright in uprights:
         at = frame.cell(upright.x)
         for row in range(frame.height if at is not None else 0):
@@ -156,6 +157,17 @@ def draw(
     for upright in uprights:
         _name(canvas, frame, upright)
     return canvas
+
+
+def _dashes(canvas: Canvas, width: int, rows: Collection[int]) -> None:
+    """Draw the baselines of these lines of text over the envelopes, which stay in sight: a baseline
+    covers what goes on straight above and below it, and makes no hole in a thin curve."""
+    drawn = [[glyph != " " for glyph in line] for line in canvas.glyphs]
+    for row in rows:
+        around = drawn[max(row - 1, 0) : row + 2]
+        for column in range(width):
+            if not drawn[row][column] or (len(around) == 3 and all(one[column] for one in around)):
+                canvas.put(row, column, DASH, "chart--baseline")
 
 
 def _name(canvas: Canvas, frame: plot.Frame, upright: Upright) -> None:
@@ -181,12 +193,12 @@ def _curve(canvas: Canvas, frame: plot.Frame, one: Series) -> None:
         for column, row in plot.markers(one.curve, frame):
             if one.kind == "hollow":
                 column = _beside(canvas, row, column, frame.width)
-            canvas.put(row, column, glyph, ink, busy=True)
+            canvas.put(row, column, glyph, ink, SINGLE)
         return
     columns = plot.trace(one.curve, frame, one.kind != "envelope")
     if one.kind == "dashed":  # two cells drawn, one left out
         columns = [0 if at // 2 % 3 == 2 else column for at, column in enumerate(columns)]
-    canvas.dots(columns, ink, busy=one.kind != "envelope")
+    canvas.dots(columns, ink, busy=int(one.kind != "envelope"))
 
 
 def _signs(canvas: Canvas, frame: plot.Frame, series: Sequence[Series]) -> None:
@@ -208,7 +220,7 @@ def _signs(canvas: Canvas, frame: plot.Frame, series: Sequence[Series]) -> None:
             while (row, column) in taken and column > first:
                 column -= 1
             taken.add((row, column))
-            canvas.put(row, column, one.sign, f"chart--{one.role}", busy=True)
+            canvas.put(row, column, one.sign, f"chart--{one.role}", SINGLE)
 
 
 def _height(curve: Curve, x: float) -> float:

@@ -246,13 +246,13 @@ def y_range(ranges: Sequence[Extent], lines: Sequence[float], early: bool, rows:
 
 
 def place_labels(
-    wanted: Sequence[Sequence[str]], busy: Sequence[bool], margin: int
+    wanted: Sequence[Sequence[str]], busy: Sequence[int], margin: int
 ) -> list[tuple[int, str]]:
     """Where the labels of one line of text stand in that line: (column, text) for each that stays.
 
     wanted: for each label its texts from the longest to the shortest, the most wanted label first.
-    busy: for each column of the line whether a curve is drawn there. margin: the column where
-    labels begin; at the width of the line, labels end with the line instead.
+    busy: for each column of the line how bad it is to cover it, 0 where no curve is drawn. margin:
+    the column where labels begin; at the width of the line, labels end with the line instead.
 
     The first label stands where it covers no curve, as near to its place as can be, and has a
     shorter text if the longest has no such room. If each text must cover a part of a curve, the
@@ -286,7 +286,7 @@ def place_labels(
         _, _, start, text = best
         placed.append((start, text))
         for column in range(max(start - 2, 0), min(start + cell_len(text) + 2, width)):
-            taken[column] = True
+            taken[column] = 1
     return placed
 
 
