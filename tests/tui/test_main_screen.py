@@ -420,7 +420,7 @@ async def test_all_views_of_each_matrix_are_named_in_a_small_terminal(heads: int
 
 
 LONG = "from step 174 on the losses are not those of microgpt.py, which holds nothing out and so "
-LONG += "meets other texts there; --holdout 0 gives the same"
+LONG += "meets other texts there; --holdout 0 gives the same losses"
 WITHOUT = "from step 174 on the losses are not those of microgpt.py"
 
 
@@ -437,15 +437,15 @@ async def test_a_notice_without_room_says_less_and_names_the_key_that_shows_it_w
 
         app.lab.open = told  # type: ignore[method-assign]
         assert await app.controller.opening.open("{}")
-        await seen(pilot, lambda: said() == f"! {WITHOUT} z: more")
+        await seen(pilot, lambda: said() == f"! {WITHOUT} · 1 z: more")
         assert app.main.query_one("#dataset-notices").virtual_size.height == 2, "nothing hidden"
         await pilot.press("1", "z")
         await seen(pilot, lambda: LONG in app.text("#dataset-notices"))
         await pilot.press("z")
-        await seen(pilot, lambda: said() == f"! {WITHOUT} z: more")
+        await seen(pilot, lambda: said() == f"! {WITHOUT} · 1 z: more")
         notices = (Notice("kept"), Notice(LONG))
         assert await app.controller.opening.open("{}")
-        await seen(pilot, lambda: said() == "! kept z: all 2")
+        await seen(pilot, lambda: said() == "! kept · 1 z: all 2")
 
 
 words = st.text("ab漢", min_size=1, max_size=12)

@@ -106,6 +106,8 @@ class Notice:
     key does."""
     brief: str = ""
     """The same as one short sentence, for where `text` has no room; "" for none."""
+    note: bool = False
+    """True for what is only worth knowing: nothing is amiss, and nothing needs to be done."""
 
 
 @dataclass(frozen=True, slots=True)

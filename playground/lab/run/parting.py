@@ -50,9 +50,12 @@ def parting(
     place = first_other(texts, train, encoder, spec.steps * spec.batch_size)
     if place is None:
         return ()
-    brief = f"from step {place // spec.batch_size + 1:,} on the losses are not those of microgpt.py"
-    why = "which holds nothing out and so meets other texts there; --holdout 0 gives the same"
-    return (Notice(f"{brief}, {why}", brief=brief),)
+    step = place // spec.batch_size + 1
+    text = (
+        f"from step {step:,} on the losses are not those of microgpt.py, which holds nothing out "
+        "and so meets other texts there; --holdout 0 gives the same losses"
+    )
+    return (Notice(text, brief=f"unlike microgpt.py from {step:,} on", note=True),)
 
 
 def _comparable(spec: RunSpec) -> bool:

@@ -203,8 +203,8 @@ _OF_THE_DATA = {
         "h lengthens the context, w splits the text."),
     "vocabulary": Word("vocabulary", "All tokens that the model can read and write."),
     "train": Word("29,240 train", "How many texts are trained on."),
-    "held": Word("2,991 held", "How many texts are held out, to be tested on.",
-        "A tenth of the distinct texts; never trained on."),
+    "held": Word("2,991 held out", "How many texts are tested on, never trained on.",
+        "A tenth of the distinct ones, without repeats."),
 }  # fmt: skip
 
 _OF_THE_LOSS = {

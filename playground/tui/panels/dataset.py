@@ -28,6 +28,8 @@ NUMBER_WIDTH = 7
 """Cells for a document's number and the space after it."""
 SHOWN_TOKENS = 400
 """Tokens of the vocabulary that are shown, at most."""
+WHY = (" · 1 z: why", " · 1 z")
+"""What stands behind a note in brief: the keys that show it whole."""
 HINTS = {"split:windows": "press w: "}
 """What to press, by the action that a notice names."""
 
@@ -143,11 +145,16 @@ class DatasetPanel(Panel):
         self.query_one("#dataset-counts", Words).say(
             Content.assemble((title, STRONG), f"  {count}")
         )
-        held = f" · {info.heldout_documents:,} held" if info.heldout_documents else ""
         train = f"{info.train_documents:,} train"
-        tiles = f"tiles: surprise in nats, full colour from {SURPRISE_SCALE:g} · "
-        told = (tiles + train + held,) if self.has_class("-zoomed") else ()
-        self.subtitle(*told, train + held, train)
+        held = f"{train} · {info.heldout_documents:,} held out" if info.heldout_documents else train
+        told: tuple[str, ...] = (held, held.removesuffix(" out"), train)
+        if self.has_class("-zoomed"):
+            tiles = f"tiles: surprise in nats, full colour from {SURPRISE_SCALE:g}"
+            # A text is held out with all its repeats, and tested on once.
+            again = info.documents - info.train_documents - info.heldout_documents
+            repeats = f" · {many(again, 'repeat')} of these" if again > 0 else ""
+            told = (f"{tiles} · {held}{repeats}", f"{held}{repeats}", *told)
+        self.subtitle(*told)
         notices = self.query_one("#dataset-notices", Words)
         notices.display = bool(info.notices)
         notices.say(self._notices(info, width))
@@ -163,17 +170,25 @@ class DatasetPanel(Panel):
 
     def _notices(self, info: RunInfo, width: int) -> Content:
         """The notices: all of them where the panel is zoomed, else the lines that there is room
-        for, and the key that shows the rest."""
-        texts = [HINTS.get(notice.action, "") + visible(notice.text) for notice in info.notices]
-        whole = Content("\n").join(
-            Content.assemble(("! ", f"bold {CAUTION}"), (text, CAUTION)) for text in texts
-        )
+        for, and the key that shows the rest. A note is shown beneath them in brief."""
+        notes = [notice for notice in info.notices if notice.note]
+        cautions = [notice for notice in info.notices if not notice.note]
+        zoomed = self.has_class("-zoomed")
+        texts = [HINTS.get(notice.action, "") + visible(notice.text) for notice in cautions]
+        shown = [Content.assemble(("! ", f"bold {CAUTION}"), (text, CAUTION)) for text in texts]
         low = self.screen.has_class("-low") or self.screen.has_class("-tiny")
-        room = 2 if low else int(self.size.height * 0.4)
-        if not texts or self.has_class("-zoomed") or whole.get_height({}, width) <= room:
-            return whole
-        lines, rest = abridged(info.notices, width, max(1, room))
-        return Content.assemble(("\n".join(lines), CAUTION), (rest, f"bold {CAUTION}"))
+        room = max(1, 2 if low else int(self.size.height * 0.4))
+        if texts and not zoomed and Content("\n").join(shown).get_height({}, width) > room:
+            lines, rest = abridged(cautions, width, room)
+            shown = [Content.assemble(("\n".join(lines), CAUTION), (rest, f"bold {CAUTION}"))]
+        for note in notes:
+            brief = visible(note.brief or note.text)
+            key = next((one for one in WHY if cell_len(brief + one) <= width), WHY[0])
+            text = visible(note.text) if zoomed else brief + key
+            longer = [*shown, Content.styled(text, MUTED)]
+            if zoomed or Content("\n").join(longer).get_height({}, width) <= room:
+                shown = longer
+        return Content("\n").join(shown)
 
 
 def abridged(notices: Sequence[Notice], width: int, room: int) -> tuple[list[str], str]:
@@ -184,7 +199,7 @@ def abridged(notices: Sequence[Notice], width: int, room: int) -> tuple[list[str
     """
     forms = [_forms(notice) for notice in notices]
     for count in range(len(forms), 0, -1):
-        rest = " z: more" if count == len(forms) else f" z: all {len(forms)}"
+        rest = " · 1 z: more" if count == len(forms) else f" · 1 z: all {len(forms)}"
         chosen = [texts[-1] for texts in forms[:count]]
         best = _laid(chosen, rest, width, room)
         if best is None:
@@ -196,7 +211,7 @@ def abridged(notices: Sequence[Notice], width: int, room: int) -> tuple[list[str
                     best, chosen[place] = longer, text
                     break
         return best, rest
-    for rest in (f"! {many(len(forms), 'notice')}, z shows them", f"! {len(forms)}: z", "!"):
+    for rest in (f"! {many(len(forms), 'notice')}, 1 z shows them", f"! {len(forms)}: 1 z", "!"):
         if cell_len(rest) <= width:
             break
     return [], rest

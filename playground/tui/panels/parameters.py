@@ -176,7 +176,7 @@ class ParametersPanel(Panel):
         weight, gradient = numbers.get("weights", ""), numbers.get("gradients", "")
         # If the readout beside the map has no room, the frame tells the numbers.
         beside = self.query_one("#parameters-readout").display
-        cell = f"[{row},{column}] {weight}"
+        cell = f"[{row}, {column}] {weight}"
         self.subtitle(*([] if beside else [f"{cell}  grad {gradient}", cell]))
 
     def on_all_matrices_chosen(self, event: AllMatrices.Chosen) -> None:

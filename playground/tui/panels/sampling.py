@@ -128,8 +128,11 @@ class SamplingPanel(Panel):
     def _line_up(self) -> None:
         """Let the prompt begin in the column where the tracks of the controls begin."""
         control = next((line for line in self._lines if isinstance(line, Control)), None)
+        chain = self.query_one("#sampling-chain")
+        count = len(self._lines) if chain.max_scroll_y else 0  # some are out of sight
+        self.subtitle(*([f"{count} controls, ↑↓ for the others"] if count else []))
         if control is not None:
-            width = self.query_one("#sampling-chain").scrollable_content_region.width
+            width = chain.scrollable_content_region.width
             self.query_one("#sampling-prompt-label").styles.width = control.label_cells(width)
 
     def _controls(self, model: PlaygroundModel) -> Iterable[Widget]:
