@@ -448,6 +448,38 @@ async def test_a_notice_without_room_says_less_and_names_the_key_that_shows_it_w
         await seen(pilot, lambda: said() == "! kept · 1 z: all 2")
 
 
+NOTE = "Texts come in the order of the file."
+
+
+async def test_what_is_only_worth_knowing_is_told_below_in_brief_and_without_alarm() -> None:
+    async with playing((80, 24)) as (app, pilot):
+        opened_as = app.lab.open
+        note = Notice(NOTE, brief="in order", note=True)
+        notices: tuple[Notice, ...] = (note, Notice("kept"))
+
+        async def told(*args: Any, **options: Any) -> RunInfo:
+            return replace(await opened_as(*args, **options), notices=notices)
+
+        app.lab.open = told  # type: ignore[method-assign]
+        assert await app.controller.opening.open("{}")
+        await seen(pilot, lambda: app.text("#dataset-notices") == "! kept\nin order · 1 z: why")
+        await pilot.press("1", "z")
+        await seen(pilot, lambda: app.text("#dataset-notices") == f"! kept\n{NOTE}")
+        await pilot.press("z")
+        notices = (Notice(LONG), note)
+        assert await app.controller.opening.open("{}")
+        await seen(pilot, lambda: app.text("#dataset-notices").endswith("z: more"))
+
+
+async def test_a_small_panel_of_sampling_says_how_many_controls_there_are() -> None:
+    async with playing((80, 24)) as (app, pilot):
+        edge = "5 controls, ↑↓ for the others"
+        panel = app.main.query_one(SamplingPanel)
+        await seen(pilot, lambda: panel.border_subtitle == edge)
+        await pilot.resize_terminal(120, 40)
+        await seen(pilot, lambda: not panel.border_subtitle)
+
+
 words = st.text("ab漢", min_size=1, max_size=12)
 sentences = st.lists(words, min_size=1, max_size=25).map(" ".join)
 

@@ -120,7 +120,16 @@ class SamplingPanel(Panel):
         chain = self.query_one("#sampling-chain", VerticalScroll)
         chain.remove_children()  # the removal takes a while
         chain.mount_all(self._lines)
+        self._say_how_many(chain.show_vertical_scrollbar)
         self.call_after_refresh(self._line_up)
+
+    def on_mount(self) -> None:
+        chain = self.query_one("#sampling-chain")
+        self.watch(chain, "show_vertical_scrollbar", self._say_how_many, init=False)
+
+    def _say_how_many(self, scrolls: bool) -> None:
+        """Say in the edge how many controls there are, where some are out of sight."""
+        self.subtitle(f"{len(self._lines)} controls, ↑↓ for the others" if scrolls else "")
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._line_up)
@@ -128,11 +137,8 @@ class SamplingPanel(Panel):
     def _line_up(self) -> None:
         """Let the prompt begin in the column where the tracks of the controls begin."""
         control = next((line for line in self._lines if isinstance(line, Control)), None)
-        chain = self.query_one("#sampling-chain")
-        count = len(self._lines) if chain.max_scroll_y else 0  # some are out of sight
-        self.subtitle(*([f"{count} controls, ↑↓ for the others"] if count else []))
         if control is not None:
-            width = chain.scrollable_content_region.width
+            width = self.query_one("#sampling-chain").scrollable_content_region.width
             self.query_one("#sampling-prompt-label").styles.width = control.label_cells(width)
 
     def _controls(self, model: PlaygroundModel) -> Iterable[Widget]:

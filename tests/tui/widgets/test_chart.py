@@ -355,6 +355,26 @@ def test_a_curve_along_a_level_leaves_the_label_whole(width: int) -> None:
     assert any(re.search(r" uniform 3\.(3|30|296)( |$)", line) for line in lines)
 
 
+@pytest.mark.parametrize("width", range(24, 60, 3))
+def test_no_label_covers_a_point_that_is_seen_nowhere_else(width: int) -> None:
+    chart = Plain()
+    ema = Series.of("ema", range(1, 4), [3.3] * 3, "line", "ema")
+    chart.set_data([ema, Series.of("held out", [0], [3.3], "points", "val")], LEVELS)
+    lines, _ = chart.drawn(width, 7)
+    assert "◆" in "".join(lines)
+
+
+def test_a_level_makes_no_hole_in_a_thin_curve_that_crosses_it() -> None:
+    chart = Plain()
+    chart.set_data([Series.of("loss", [0, 1, 2, 3], [3.6, 2.9, 2.9, 2.9], "envelope")], LEVELS)
+    lines, frame = chart.drawn(100, 20)
+    plots = [line[chart._plot_left :] for line in lines[1 : 1 + frame.height]]
+    crossing = range(frame.width // 3)  # from the first point to the second
+    assert all(any(is_braille(line[column]) for line in plots) for column in crossing)
+    level = next(line for line in plots if "uniform" in line)
+    assert level.count("┄") > frame.width // 2, "and the level is drawn beside it"
+
+
 def number_of(text: str) -> float:
     """The number that stands at an axis."""
     return float(text.rstrip("kM")) * {"k": 1e3, "M": 1e6}.get(text[-1], 1.0)
