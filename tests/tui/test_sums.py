@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from playground.tui.control.sums import goes_on, is_a_sum, reckon
 
@@ -38,7 +41,8 @@ def test_a_sum_has_the_value_that_it_has_on_paper(text: str, value: float) -> No
         ("2e", ""),
         ("1/0", ""),
         ("9^9^9", ""),
-        ("(-8)^(1/3)", ""),
+        ("(-8)^(1/3)", "no real root"),
+        ("ln((0-8)^.5)", "no real root"),
         ("ln", "a sum is written as"),
         ("(1+2", "a sum is written as"),
         ("1//2", "a sum is written as"),
@@ -52,6 +56,12 @@ def test_what_has_no_value_is_refused_with_a_word(text: str, said: str) -> None:
     with pytest.raises(ValueError) as refused:
         reckon(text)
     assert said in str(refused.value) if said else str(refused.value) == ""
+
+
+@given(st.lists(st.sampled_from([*"0123456789.,_+-*/^() ", "e", "ln", "log", "exp"])).map("".join))
+def test_whatever_is_typed_has_a_finite_value_or_is_refused(text: str) -> None:
+    with suppress(ValueError):
+        assert math.isfinite(reckon(text))
 
 
 def test_a_name_is_typed_letter_by_letter_and_no_other_letter_is_taken() -> None:

@@ -53,7 +53,7 @@ def reckon(text: str) -> float:
         value = sum_.whole()
     except (ZeroDivisionError, OverflowError):
         raise ValueError from None
-    if isinstance(value, complex) or not math.isfinite(value):
+    if not math.isfinite(value):
         raise ValueError
     return value
 
@@ -116,8 +116,10 @@ class _Sum:
         base = self._atom()
         if not self._next("^"):
             return base
-        power: float = base ** self._signed()
-        return power
+        value = base ** self._signed()
+        if isinstance(value, complex):
+            raise ValueError("; there is no real root of a number below 0")
+        return float(value)
 
     def _atom(self) -> float:
         if self._next("("):
