@@ -182,3 +182,21 @@ def test_every_array_begins_at_a_multiple_of_64_bytes():
     state = memory_module.State(ModelConfig(7, n_embd=3, n_head=1, block_size=5))
     for kind in ("weights", "gradients", "first_moment", "second_moment"):
         assert state.flat(kind).ctypes.data % 64 == 0
+
+
+@pytest.mark.parametrize("lengths", [(151,), (64, 150, 65), (130, 129)])
+def test_long_documents_give_the_losses_and_gradients_of_the_reference(lengths):
+    """Attention goes in strips: one, several, and one that is not full."""
+    config = ModelConfig(9, n_embd=12, n_head=3, n_layer=2, block_size=150)
+    rng = random.Random(4)
+    batch = [[rng.randrange(9) for _ in range(length + 1)] for length in lengths]
+    weights = initial_weights(config, rng)
+    mine, reference = (
+        factory(config, OptimizerConfig(), weights) for factory in (make_engine, VectorEngine)
+    )
+    given, expected = (engine.loss_and_gradients(batch) for engine in (mine, reference))
+    for row, other in zip(given, expected, strict=True):
+        assert row == pytest.approx(other, rel=1e-11)
+    gradients = reference.read("gradients")
+    tolerance = 1e-10 * max(map(abs, gradients))
+    assert mine.read("gradients") == pytest.approx(gradients, rel=0, abs=tolerance)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -192,8 +193,12 @@ def attention(
     add = np.add
     y, dy, qkv, d_qkv = (arena.take(rows, width * n_embd) for width in (1, 1, 3, 3))
     attended, d_attended, out = (arena.take(rows, n_embd) for _ in range(3))
+    heads = Heads(
+        *by_heads(qkv, batch, n_head, 3), *by_heads(d_qkv, batch, n_head, 3),
+        *by_heads(attended, batch, n_head), *by_heads(d_attended, batch, n_head),
+    )  # fmt: skip
     kind = looking if rows // batch < _LONG else looking_in_strips
-    look, look_backward = kind(arena, qkv, d_qkv, attended, d_attended, batch, n_head)
+    look, look_backward = kind(arena, heads)
 
     norm_forward, norm_backward = norm(arena, x_before, y, dy)
     make_qkv = product(y, block.qkv.T, qkv)  # (N, 3C)
@@ -222,6 +227,24 @@ def attention(
     return forward, backward
 
 
+class Heads(NamedTuple):
+    """What the heads of B documents read and write, each a view (B, H, T, D)."""
+
+    q: Array
+    k: Array
+    v: Array
+    dq: Array
+    dk: Array
+    dv: Array
+    found: Array
+    d_found: Array
+
+    @property
+    def scale(self) -> Array:
+        """1 / √D, without dimensions."""
+        return constant(1 / math.sqrt(self.q.shape[-1]))
+
+
 def by_heads(matrix: Array, batch: int, n_head: int, thirds: int = 1) -> list[Array]:
     """The thirds of (N, 3C), or the whole of (N, C) -> (B, H, T, D) each, as views."""
     rows, width = matrix.shape
@@ -229,33 +252,21 @@ def by_heads(matrix: Array, batch: int, n_head: int, thirds: int = 1) -> list[Ar
     return [heads[:, :, part].transpose(0, 2, 1, 3) for part in range(thirds)]
 
 
-def looking(
-    arena: Arena,
-    qkv: Array,
-    d_qkv: Array,
-    attended: Array,
-    d_attended: Array,
-    batch: int,
-    n_head: int,
-) -> Pair:
-    """attended = softmax(q kᵀ / √D) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1), for all
+def looking(arena: Arena, heads: Heads) -> Pair:
+    """found = softmax(q kᵀ / √D) v (Vaswani et al. 2017, arXiv:1706.03762, equation 1), for all
     heads and documents in each call."""
-    rows, n_embd = attended.shape
-    length = rows // batch
-    multiply, subtract = np.multiply, np.subtract
+    q, k, v, dq, dk, dv, found, d_found = heads
+    batch, n_head, length, _ = q.shape
+    multiply, subtract, scale = np.multiply, np.subtract, heads.scale
     looks, d_looks, products = (arena.take(batch, n_head, length, length) for _ in range(3))
     sums = arena.take(batch, n_head, length, 1)
-    scale = constant(1 / math.sqrt(n_embd // n_head))
-    q, k, v = by_heads(qkv, batch, n_head, 3)
-    dq, dk, dv = by_heads(d_qkv, batch, n_head, 3)
-    (attended_h,), (d_attended_h,) = (by_heads(m, batch, n_head) for m in (attended, d_attended))
     looks_t, d_looks_t = looks.swapaxes(2, 3), d_looks.swapaxes(2, 3)
 
     compare = product(q, k.swapaxes(2, 3), looks)  # (B, H, T, T): who looks at whom how much
     softmax_forward = softmax(arena, looks, np.tri(length))
-    attend = product(looks, v, attended_h)  # (B, H, T, D), which is (N, C)
-    attend_dv = product(looks_t, d_attended_h, dv)
-    attend_d_looks = product(d_attended_h, v.swapaxes(2, 3), d_looks)  # (B, H, T, T)
+    attend = product(looks, v, found)  # (B, H, T, D), which is (N, C)
+    attend_dv = product(looks_t, d_found, dv)
+    attend_d_looks = product(d_found, v.swapaxes(2, 3), d_looks)  # (B, H, T, T)
     sum_products = row_sums(products, sums)  # (B, H, T, 1)
     compare_dq, compare_dk = product(d_looks, k, dq), product(d_looks_t, q, dk)
 
@@ -279,77 +290,70 @@ def looking(
     return forward, backward
 
 
-def looking_in_strips(
-    arena: Arena,
-    qkv: Array,
-    d_qkv: Array,
-    attended: Array,
-    d_attended: Array,
-    batch: int,
-    n_head: int,
-) -> Pair:
+def looking_in_strips(arena: Arena, heads: Heads) -> Pair:
     """As `looking`, for long documents: head by head, a strip of tokens at a time with all before
     them. What comes later is not computed, and a strip stays in the processor's second cache."""
-    rows, n_embd = attended.shape
-    length = rows // batch
-    multiply, subtract, divide = np.multiply, np.subtract, np.divide
-    exp, add, matmul = np.exp, np.add, np.matmul
-    scale = constant(1 / math.sqrt(n_embd // n_head))
-    later = np.triu(np.full((_STRIP, _STRIP), -np.inf), 1)
-    q, k, v = by_heads(qkv, batch, n_head, 3)
-    dq, dk, dv = by_heads(d_qkv, batch, n_head, 3)
-    (attended_h,), (d_attended_h,) = (by_heads(m, batch, n_head) for m in (attended, d_attended))
-    d_room, products = aligned(_STRIP * length), aligned(_STRIP * length)
-    more = aligned(length, n_embd // n_head)
-    strips = []
-    for document, head in np.ndindex(batch, n_head):
-        one = [m[document, head] for m in (q, k, v, dq, dk, dv, attended_h, d_attended_h)]
-        for start in range(0, length, _STRIP):
-            end = min(start + _STRIP, length)
-            some = end - start
-            looks = arena.take(some, end)
-            d_looks, product_ = (m[: some * end].reshape(some, end) for m in (d_room, products))
-            queries, keys, values, d_queries, d_keys, d_values, found, d_found = one
-            strips.append((
-                queries[start:end], keys[:end], values[:end], d_queries[start:end], d_keys[:start],
-                d_keys[start:end], d_values[:start], d_values[start:end], found[start:end],
-                d_found[start:end], looks, looks[:, start:], later[:some, :some], d_looks,
-                product_, aligned(some, 1), more[:start],
-            ))  # fmt: skip
+    batch, n_head, length, head_dim = heads.q.shape
+    room = aligned(2, _STRIP * length), aligned(length, head_dim)
+    pairs = [
+        strip(arena, Heads(*(m[place] for m in heads)), start, room)
+        for place in np.ndindex(batch, n_head)
+        for start in range(0, length, _STRIP)
+    ]
 
     def forward() -> None:
-        for q, k, v, _, _, _, _, _, found, _, looks, corner, later, _, _, sums, _ in strips:
-            matmul(q, k.T, looks)
-            multiply(looks, scale, looks)
-            add(corner, later, corner)
-            looks.max(1, out=sums[:, 0])
-            subtract(looks, sums, looks)
-            exp(looks, looks)
-            looks.sum(1, out=sums[:, 0])
-            divide(looks, sums, looks)
-            matmul(looks, v, found)
+        for one, _ in pairs:
+            one()
 
     def backward() -> None:
-        for (
-            q, k, v, dq, dk, dk_here, dv, dv_here, _, d_found, looks, _, _, d_looks, products, sums,
-            more,
-        ) in strips:  # fmt: skip
-            start = len(more)
-            matmul(d_found, v.T, d_looks)
-            multiply(looks, d_looks, products)
-            products.sum(1, out=sums[:, 0])
-            subtract(d_looks, sums, d_looks)  # d(softmax): looks (d_looks - Σ looks d_looks)
-            multiply(d_looks, looks, d_looks)
-            multiply(d_looks, scale, d_looks)
-            matmul(d_looks, k, dq)
-            # The first strip that a token is seen from is its own.
-            matmul(looks[:, start:].T, d_found, dv_here)
-            matmul(d_looks[:, start:].T, q, dk_here)
-            if start:
-                matmul(looks[:, :start].T, d_found, more)
-                add(dv, more, dv)
-                matmul(d_looks[:, :start].T, q, more)
-                add(dk, more, dk)
+        for _, one in pairs:
+            one()
+
+    return forward, backward
+
+
+def strip(arena: Arena, head: Heads, start: int, room: tuple[Array, Array]) -> Pair:
+    """The tokens of one head from `start` on, as many as a strip has. All of `head` is (T, D).
+    room: for what is needed within one call, shared by all strips."""
+    multiply, subtract, divide = np.multiply, np.subtract, np.divide
+    exp, add, matmul = np.exp, np.add, np.matmul
+    end = min(start + _STRIP, len(head.q))
+    q, dq, found, d_found = (m[start:end] for m in (head.q, head.dq, head.found, head.d_found))
+    k, v = head.k[:end], head.v[:end]
+    looks, scale = arena.take(end - start, end), head.scale
+    d_looks, products = (m[: looks.size].reshape(looks.shape) for m in room[0])
+    before, here, more = looks[:, :start], looks[:, start:], room[1][:start]
+    d_before, d_here = d_looks[:, :start], d_looks[:, start:]
+    later = np.triu(np.full(here.shape, -np.inf), 1)
+    sums = aligned(end - start, 1)
+
+    def forward() -> None:
+        matmul(q, k.T, looks)
+        multiply(looks, scale, looks)
+        add(here, later, here)
+        looks.max(1, out=sums[:, 0])
+        subtract(looks, sums, looks)
+        exp(looks, looks)
+        looks.sum(1, out=sums[:, 0])
+        divide(looks, sums, looks)
+        matmul(looks, v, found)
+
+    def backward() -> None:
+        matmul(d_found, v.T, d_looks)
+        multiply(looks, d_looks, products)
+        products.sum(1, out=sums[:, 0])
+        subtract(d_looks, sums, d_looks)  # d(softmax): looks (d_looks - Σ looks d_looks)
+        multiply(d_looks, looks, d_looks)
+        multiply(d_looks, scale, d_looks)
+        matmul(d_looks, k, dq)
+        # The first strip that a token is seen from is its own: that writes, the others add.
+        matmul(here.T, d_found, head.dv[start:end])
+        matmul(d_here.T, q, head.dk[start:end])
+        if start:
+            matmul(before.T, d_found, more)
+            add(head.dv[:start], more, head.dv[:start])
+            matmul(d_before.T, q, more)
+            add(head.dk[:start], more, head.dk[:start])
 
     return forward, backward
 
