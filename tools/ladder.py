@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import math
 import platform
@@ -174,63 +175,53 @@ def of_pytorch(course: Course, double: bool, whole: bool) -> Train:
     return train
 
 
-def runners(course: Course, only: Sequence[str]) -> dict[str, Train]:
-    """Whoever can train this model here."""
-    found: dict[str, Train] = {}
-
-    def asked(name: str) -> bool:
-        return not only or name in only
-
+def runners(course: Course, only: Sequence[str]) -> dict[str, list[Train]]:
+    """Whoever can train this model here, each in one form or in several."""
+    found: dict[str, list[Train]] = {}
     optimizer = OptimizerConfig()
-    with contextlib.suppress(ImportError):
-        from microgpt_play_numba.engine import NumbaEngine
-
-        if asked("numba"):
-            engine = NumbaEngine(course.config, optimizer, course.weights)
-            found["numba"] = of_engine(course, engine)
-    with contextlib.suppress(ImportError):
-        from microgpt_play_numpy import make_engine
-
-        if asked("numpy"):
-            engine = make_engine(course.config, optimizer, course.weights)
-            found["numpy"] = of_engine(course, engine)
+    for name in ("numba", "numpy"):
+        with contextlib.suppress(ImportError):
+            plugin = importlib.import_module(f"microgpt_play_{name}")
+            engine = plugin.make_engine(course.config, optimizer, course.weights)
+            found[name] = [of_engine(course, engine)]
     for name, double in (("torch", True), ("torch float32", False)):
         with contextlib.suppress(ImportError):
-            if asked(name):
-                forms = [of_pytorch(course, double, whole) for whole in (True, False)]
-                found[name] = min(forms, key=lambda form: seconds_of(form, course, 1))
-    return found
+            found[name] = [of_pytorch(course, double, whole) for whole in (True, False)]
+    return {name: forms for name, forms in found.items() if not only or name in only}
 
 
 def seconds_of(train: Train, course: Course, steps: int) -> float:
-    """Processor seconds of so many steps, after one of them to warm up."""
+    """Processor seconds of one of so many steps."""
     documents = course.documents[: steps * course.size.batch_size]
-    train(documents)
     began = time.process_time()
     train(documents)
-    return time.process_time() - began
+    return (time.process_time() - began) / steps
 
 
 def measure(size: Size, rounds: int, only: Sequence[str]) -> tuple[dict[str, list[float]], float]:
-    """(microseconds a step of each, in each round; the largest difference of a first loss)."""
+    """(microseconds a step of each, in each round; the largest relative difference of a loss before
+    any update)."""
     course = Course(size)
-    trains = runners(course, only)
-    batch = size.batch_size
-    losses = {name: train(course.documents[:batch]) for name, train in trains.items()}
-    reference = losses.get("numba", next(iter(losses.values())))
-    apart = max(abs(loss / reference - 1) for loss in losses.values())
-    counts = {}
-    for name, train in trains.items():
-        train(course.documents[: 3 * batch])
-        each = max(seconds_of(train, course, 3) / 3, 1e-7)
-        counts[name] = max(1, round(SECONDS / each))
+    forms = runners(course, only)
+    first = course.documents[: size.batch_size]
+    losses = [train(first) for some in forms.values() for train in some]
+    apart = max((abs(loss / losses[0] - 1) for loss in losses), default=0.0)
+    trains = {
+        name: min(some, key=lambda train: seconds_of(train, course, 1))
+        for name, some in forms.items()
+    }
+    counts = {
+        name: max(1, round(SECONDS / max(seconds_of(train, course, 3), 1e-7)))
+        for name, train in trains.items()
+    }
     took: dict[str, list[float]] = {name: [] for name in trains}
-    most = len(course.documents) // batch
+    most = len(course.documents) // size.batch_size
     # All of them train the same documents: a fast one repeats them a whole number of times.
-    lap = min(min(counts.values()), most)
+    lap = min([most, *counts.values()])
     for number in range(rounds):
-        first = number * lap % most
-        some = [course.documents[(first * batch + i) % (most * batch)] for i in range(lap * batch)]
+        start = number * lap % most * size.batch_size
+        turned = course.documents[start:] + course.documents[:start]
+        some = turned[: lap * size.batch_size]
         for name, train in trains.items():
             laps = max(1, counts[name] // lap)
             began = time.process_time()
@@ -267,7 +258,7 @@ def main() -> int:
         if asked.json:
             continue
         base = took.get("torch") or next(iter(took.values()))
-        print(f"{size.name:<14} first losses apart by {apart:.0e}")
+        print(f"{size.name:<14} losses before an update apart by {apart:.0e}")
         for name, times in took.items():
             ratios = [b / one for b, one in zip(base, times, strict=True)]
             print(
