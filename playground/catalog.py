@@ -16,6 +16,9 @@ KnobValue = bool | int | float | str | None
 BUILTIN = "builtin"
 """The plugin name of everything that is built in."""
 
+PRECISIONS = ("float64", "float32")
+"""What an engine may compute in."""
+
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -96,6 +99,8 @@ class Entry:
     knows: tuple[str, ...] = ()
     """Of an engine: what it knows beside the whole model and Adam, as `microgpt.config.ABILITIES`
     has it."""
+    precision: str = "float64"
+    """Of an engine: what it computes in, one of PRECISIONS."""
 
     @property
     def qualified(self) -> str:

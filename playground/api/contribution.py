@@ -41,3 +41,6 @@ class Contribution(Generic[T_co]):
     """Engines alone: the parts of the model that the engine can leave out, as in ModelConfig.parts,
     and "sgd" if it knows that optimizer. An engine that declares nothing is given whole models and
     Adam, and nothing else."""
+    precision: str = "float64"
+    """Engines alone: what the engine keeps and computes its numbers in, "float64" or "float32". One
+    in float32 gives back each number that is written as the nearest float32."""

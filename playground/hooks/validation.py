@@ -8,7 +8,7 @@ from typing import Any
 
 from microgpt.config import ABILITIES
 from playground.api import Contribution, Control, Knobs, Lesson, controls
-from playground.catalog import Entry, Kind
+from playground.catalog import PRECISIONS, Entry, Kind
 from playground.hooks import plain
 from playground.hooks.errors import describe, excerpt, one_line
 from playground.hooks.gallery import lacking
@@ -61,6 +61,7 @@ def plain_contribution(given: object) -> Contribution[Any]:
         knobs=given.knobs,  # type: ignore[attr-defined]
         requires=plain.scalar(requires),
         knows=plain.scalar(knows),
+        precision=plain.scalar(given.precision),  # type: ignore[attr-defined]
     )
 
 
@@ -93,6 +94,7 @@ def entry_of(kind: Kind, plugin: str, origin: str, given: Contribution[Any]) -> 
         controls=_checked_controls(kind, name, plugin, origin, given.knobs),
         missing=lacking(_checked_requires(name, given.requires)),
         knows=_checked_knows(kind, name, given.knows),
+        precision=_checked_precision(kind, name, given.precision),
     )
 
 
@@ -116,6 +118,16 @@ def _checked_knows(kind: Kind, name: str, knows: Any) -> tuple[str, ...]:
                 f"{name}: knows {excerpt(word)}, which is none of {', '.join(ABILITIES)}"
             )
     return tuple(ability for ability in ABILITIES if ability in words)
+
+
+def _checked_precision(kind: Kind, name: str, precision: Any) -> str:
+    if precision not in PRECISIONS:
+        raise ContributionError(
+            f"{name}: the precision {excerpt(precision)} is none of {', '.join(PRECISIONS)}"
+        )
+    if precision != PRECISIONS[0] and kind != "engine":
+        raise ContributionError(f"{name}: only engines have a precision")
+    return str(precision)
 
 
 def _checked_controls(

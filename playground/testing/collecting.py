@@ -27,7 +27,7 @@ _MARK = f"{PROJECT_NAME}_impl"
 
 def _engine(subject: Subject) -> tuple[Check, ...]:
     given = subject.contribution
-    every = engine_checks(given.factory, subject.name, knows=given.knows)
+    every = engine_checks(given.factory, subject.name, knows=given.knows, precision=given.precision)
     marked = tuple(replace(check, smoke=check.name in _SMOKE_OF_ENGINES) for check in every)
     return tuple(check for check in marked if check.smoke) if subject.smoke else marked
 

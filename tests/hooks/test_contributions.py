@@ -150,9 +150,18 @@ def test_what_no_engine_can_know_is_refused_with_what_one_can(load_plugin, knows
     assert "none of attention, mlp, positions, norm, residual, sgd" in problem.message
 
 
-def test_only_engines_know_parts(load_plugin):
-    registry = load_plugin(GOOD.replace("factory=Same", 'factory=Same, knows=("norm",)'))
+@pytest.mark.parametrize("word", ['knows=("norm",)', 'precision="float32"'])
+def test_only_engines_know_parts_and_have_a_precision(load_plugin, word):
+    registry = load_plugin(GOOD.replace("factory=Same", f"factory=Same, {word}"))
     assert "only engines" in only_problem(registry).message
+
+
+def test_an_engine_declares_its_precision(load_plugin):
+    registry = load_plugin(ENGINE.replace("knows=KNOWS", 'precision="float32"'))
+    assert registry.entry("engine", "mine").precision == "float32"
+    assert registry.entry("engine", "vector").precision == "float64"
+    wrong = load_plugin(ENGINE.replace("knows=KNOWS", 'precision="half"'), name="wrong.py")
+    assert "none of float64, float32" in only_problem(wrong).message
 
 
 def test_an_engine_is_made_for_what_it_knows_and_for_nothing_else(load_plugin):

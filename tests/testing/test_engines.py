@@ -6,9 +6,24 @@ import pytest
 
 from microgpt import ScalarEngine, VectorEngine
 from playground.hooks.builtins import engines as builtin
-from playground.testing import ContractError, check_moves, contract_tests, move_checks
+from playground.testing import (
+    ContractError,
+    check_moves,
+    contract_tests,
+    engine_checks,
+    move_checks,
+    run_checks,
+)
 from playground.testing.engines.cases import EDGES, SCALAR_WORK, VECTOR_WORK, WIDE, WIDEST, cases
-from tests.testing.wrong_engines import LosesASign, OwnAdam, TransposesWhatItKeeps
+from tests.testing.wrong_engines import (
+    CutsTheKeys,
+    DoublesAMatrix,
+    LosesASign,
+    MeanOverDocuments,
+    OwnAdam,
+    RoundsToFloat32,
+    TransposesWhatItKeeps,
+)
 
 test_contract = contract_tests(builtin)
 
@@ -33,6 +48,25 @@ def test_there_is_a_move_for_every_ordered_pair():
 def test_a_move_that_loses_something_is_noticed(wrong):
     with pytest.raises(ContractError, match="the losses after the move, number"):
         check_moves({"vector": VectorEngine, "wrong": wrong})
+
+
+def test_an_engine_in_float32_is_held_to_its_own_tolerance():
+    findings = run_checks(engine_checks(RoundsToFloat32, precision="float32"))
+    assert not [finding for finding in findings if finding.outcome == "failed"]
+    check_moves({"vector": VectorEngine, "rounds": RoundsToFloat32}, {"rounds": "float32"})
+
+
+def test_an_engine_in_float32_that_does_not_say_so_is_told_from_the_first_weights_on():
+    with pytest.raises(ContractError, match="the weights, number 0"):
+        engine_checks(RoundsToFloat32)[1]()
+
+
+@pytest.mark.parametrize("wrong", [DoublesAMatrix, CutsTheKeys, MeanOverDocuments])
+def test_a_wrong_gradient_is_no_question_of_precision(wrong):
+    findings = run_checks(engine_checks(wrong, small=True, precision="float32"))
+    failed = {finding.check.name for finding in findings if finding.outcome == "failed"}
+    assert {"losses-and-gradients", "mean-over-all-tokens", "batches-of-any-size"} & failed
+    assert "losses-and-gradients" in failed
 
 
 def test_random_models_reach_the_ends_of_every_range():

@@ -16,6 +16,8 @@ from microgpt import (
     parameter_layout,
 )
 from microgpt.config import ABILITIES, PARTS
+from microgpt.engine import STATE_KINDS
+from playground.testing.engines.subject import Subject
 from tests.microgpt.wrong_gpt import CUT_KEYS, wrong_engine
 
 Documents = Sequence[Sequence[int]]
@@ -67,6 +69,29 @@ class KnowsAll(VectorEngine):
     """Keeps what it declares."""
 
     KNOWS = ABILITIES
+
+
+class RoundsToFloat32(VectorEngine):
+    """Keeps its state in float32; right if it says so."""
+
+    def __init__(
+        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+    ) -> None:
+        super().__init__(config, optimizer, weights)
+        self.write("weights", weights)
+
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        losses = super().loss_and_gradients(documents)
+        self.write("gradients", self.read("gradients"))
+        return losses
+
+    def adam_step(self, learning_rate: float, step: int) -> None:
+        super().adam_step(learning_rate, step)
+        for kind in STATE_KINDS:
+            self.write(kind, self.read(kind))
+
+    def write(self, kind: StateKind, values: array[float]) -> None:
+        super().write(kind, Subject(VectorEngine, precision="float32").rounded(values))
 
 
 # ---------------------------------------------------------------- arithmetic

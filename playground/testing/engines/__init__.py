@@ -47,15 +47,17 @@ def engine_checks(
     name: str = "",
     small: bool | None = None,
     knows: Sequence[str] = (),
+    precision: str = "float64",
 ) -> tuple[Check, ...]:
     """The checks of one engine, which is not made before a check is called.
 
     name: stands before the names of the checks. small: use fewer and smaller models and shorter
     runs, for an engine that needs tens of milliseconds a step; None times a step to decide. knows:
     what the engine declares to know beside the whole model and Adam, as `Contribution.knows` has
-    it; the engine is held to that.
+    it; the engine is held to that. precision: what it declares to compute in; in float32, its
+    numbers may be further from the reference (`subject.FLOAT32_REL`).
     """
-    subject = Subject(factory, name, small, knows)
+    subject = Subject(factory, name, small, knows, precision)
     return tuple(
         Check(
             clause.name,

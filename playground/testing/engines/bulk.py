@@ -44,6 +44,7 @@ def _one_by_one(
 
 
 def _compare(
+    subject: Subject,
     what: str,
     many: BulkEngine,
     single: Engine,
@@ -59,7 +60,7 @@ def _compare(
             f"{what}: a {type(steps).__name__}", "return microgpt.engine.Steps, losses an array"
         )
     advice = "do in train what loss_and_gradients and adam_step do in turns"
-    check_numbers(f"{what}: the losses", steps.losses, means, advice, _MEAN_REL, 0)
+    subject.check_numbers(f"{what}: the losses", steps.losses, means, advice, _MEAN_REL, 0)
     last = f"{what}: the token losses of the last step in losses"
     check_rows(last, steps.token_losses, rows, advice, 0, 0)
     if steps.tokens != tokens:
@@ -105,7 +106,7 @@ def train_is_single_steps(subject: Subject) -> str | None:
                 # Rates as irregular as knobs that a person turns; one of them 0.
                 rates = array("d", [rng.choice((0.0, 0.003, 0.02, 0.05)) for _ in range(count)])
                 what = f"{count} steps from step {step}, {size} documents each"
-                _compare(what, many, single, documents, rates, step)
+                _compare(subject, what, many, single, documents, rates, step)
                 step += count
                 take_steps(many, [BATCH], step)
                 take_steps(single, [BATCH], step)
@@ -130,7 +131,7 @@ def train_stops_where_the_loss_is_not_finite(subject: Subject) -> str | None:
             documents[(place + 1) * size - 1] = impossible
             what = f"the {place + 1}. of 4 steps, {size} documents each, with a loss of inf"
             rates = [0.01, 0.02, 0.03, 0.04]
-            _compare(what, many, single, documents, rates, 0)
+            _compare(subject, what, many, single, documents, rates, 0)
     return None
 
 

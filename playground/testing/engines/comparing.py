@@ -15,6 +15,10 @@ REL = 1e-9
 FLOOR = 1e-12
 """The largest absolute difference of losses in nats, since near 0 only rounding is left."""
 
+GRADIENT_FLOOR = 1e-15
+"""The largest absolute difference of gradients: only rounding is left if all terms of one cancel
+(attention to a single token)."""
+
 Rows = Sequence[Sequence[float]]
 
 
@@ -54,14 +58,19 @@ def check_rows(
 
 
 def check_gradients(
-    what: str, config: ModelConfig, mine: array[float], expected: array[float], advice: str
+    what: str,
+    config: ModelConfig,
+    mine: array[float],
+    expected: array[float],
+    advice: str,
+    rel: float = REL,
+    floor: float = GRADIENT_FLOOR,
 ) -> None:
-    """Raise ContractError for the matrix in which the gradients differ: by more than REL of the
-    largest in it. If all terms of a gradient cancel (attention to a single token), only rounding
-    is left, so differences of 1e-15 pass."""
+    """Raise ContractError for the matrix in which the gradients differ: by more than `rel` of the
+    largest in it, and by more than `floor`."""
     for spec in parameter_layout(config):
         x, y = mine[spec.slice], expected[spec.slice]
-        limit = REL * max(map(abs, y)) + 1e-15
+        limit = rel * max(map(abs, y)) + floor
         for i, (a, b) in enumerate(zip(x, y, strict=True)):
             if not abs(a - b) <= limit:
                 place = f"{spec.name}[{i // spec.columns}, {i % spec.columns}]"

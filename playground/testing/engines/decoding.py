@@ -37,11 +37,12 @@ def decoder_is_the_forward_pass(subject: Subject) -> None:
             where = f"with {case}: position {position}"
             advice = "check the position embedding, and what the KV cache holds of each layer"
             expected = reference.push(token)
-            floor = 1e-9 * max(map(abs, expected))
-            check_numbers(f"{where}: the logits", logits, expected, advice, floor=floor)
+            rel = subject.rel()
+            floor = rel * max(map(abs, expected))
+            check_numbers(f"{where}: the logits", logits, expected, advice, rel, floor)
             given = [_loss(logits, document[position + 1])]
             what = f"{where}: the loss that the logits give, against losses()"
-            check_numbers(what, given, [loss], advice)
+            subject.check_numbers(what, given, [loss], advice)
 
 
 @clause(

@@ -54,8 +54,9 @@ def begins_with_the_weights_given(subject: Subject) -> None:
     """Reads the state before the first step."""
     weights = initial_weights(SMALL, random.Random(3))
     engine = subject.make(weights=weights)
-    advice = "take them over as float64, in the order of parameter_layout"
-    check_numbers("the weights", engine.read("weights"), weights, advice, 0, 0)
+    advice = "take them over in the precision that is declared, in the order of parameter_layout"
+    mine = engine.read("weights")
+    check_numbers("the weights", mine, subject.rounded(weights), advice, 0, 0)
     zeros = array("d", bytes(8 * parameter_count(SMALL)))
     advice = "begin with as many zeros as weights"
     for kind in STATE_KINDS[1:]:

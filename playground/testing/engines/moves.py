@@ -7,7 +7,6 @@ from functools import partial
 
 from microgpt.engine import EngineFactory
 from playground.testing.contract import Check
-from playground.testing.engines.comparing import check_numbers
 from playground.testing.engines.subject import BATCH, Subject, move, take_steps
 
 _BEFORE = tuple((document,) for document in BATCH) * 2
@@ -16,29 +15,42 @@ _AFTER = (BATCH, *_BEFORE)
 _PROMISE = "a run moved from one engine to another in mid-run has the losses that it would have had"
 
 
-def move_checks(factories: Mapping[str, EngineFactory]) -> tuple[Check, ...]:
-    """A check for every ordered pair of engines, under the names they have in `factories`."""
+def move_checks(
+    factories: Mapping[str, EngineFactory], precisions: Mapping[str, str] | None = None
+) -> tuple[Check, ...]:
+    """A check for every ordered pair of engines, under the names they have in `factories`.
+
+    precisions: what an engine computes in, by its name, unless it is float64.
+    """
+    subjects = {
+        name: Subject(factory, precision=(precisions or {}).get(name, "float64"))
+        for name, factory in factories.items()
+    }
     return tuple(
         Check(
             f"moved-to-{target}",
             _PROMISE,
-            partial(_moved, Subject(factories[source]), Subject(factories[target])),
+            partial(_moved, subjects[source], subjects[target]),
             source,
         )
-        for source in factories
-        for target in factories
+        for source in subjects
+        for target in subjects
         if source != target
     )
 
 
-def check_moves(factories: Mapping[str, EngineFactory]) -> None:
+def check_moves(
+    factories: Mapping[str, EngineFactory], precisions: Mapping[str, str] | None = None
+) -> None:
     """Run all of `move_checks`; raises the first ContractError, which names the pair."""
-    for check in move_checks(factories):
+    for check in move_checks(factories, precisions):
         check()
 
 
 def _moved(source: Subject, target: Subject) -> None:
-    """Compare losses after the move to 1e-9; the first step uses the gradients that were moved."""
+    """Compare losses after the move, by the lower precision; the first step uses the gradients that
+    were moved."""
+    subject = source if source.precision == "float32" else target
     stays, goes = source.make(), target.make(seed=99)
     take_steps(stays, _BEFORE, 0)
     stays.loss_and_gradients(BATCH)
@@ -47,7 +59,7 @@ def _moved(source: Subject, target: Subject) -> None:
         engine.adam_step(0.01, len(_BEFORE))
     first = len(_BEFORE) + 1
     mine, expected = take_steps(goes, _AFTER, first), take_steps(stays, _AFTER, first)
-    check_numbers(
+    subject.check_numbers(
         "the losses after the move",
         mine,
         expected,

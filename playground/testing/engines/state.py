@@ -26,10 +26,11 @@ _COUNT = parameter_count(SMALL)
 _BATCHES = tuple((document,) for document in BATCH) * 5
 
 
-def _random_state(kind: StateKind, seed: int) -> array[float]:
-    """Random numbers of all sizes that a float64 can have; none below 0 for a second moment."""
+def _random_state(kind: StateKind, seed: int, precision: str) -> array[float]:
+    """Random numbers of all sizes that a number can have; none below 0 for a second moment."""
     rng = random.Random(seed)
-    values = array("d", [rng.gauss(0, 1) * 10 ** rng.randint(-300, 300) for _ in range(_COUNT)])
+    most = 300 if precision == "float64" else 36
+    values = array("d", [rng.gauss(0, 1) * 10 ** rng.randint(-most, most) for _ in range(_COUNT)])
     return array("d", map(abs, values)) if kind == "second_moment" else values
 
 
@@ -44,15 +45,16 @@ def state_is_read_as_it_was_written(subject: Subject) -> None:
     take_steps(engine, _BATCHES[:2], 0)
     for seed, kind in enumerate(STATE_KINDS):
         before = state_of(engine)
-        values = _random_state(kind, seed)
+        values = _random_state(kind, seed, subject.precision)
         engine.write(kind, values)
         out = engine.read(kind)
         if not isinstance(out, array) or out.typecode != "d":
             raise ContractError(
                 f"read({kind!r}) gave a {type(out).__name__}", "return an array('d')"
             )
-        advice = "keep float64, in the order of microgpt.parameters.parameter_layout"
-        check_numbers(f"{kind} after being written", out, values, advice, 0, 0)
+        advice = "keep the precision that is declared, in the order of parameter_layout"
+        given = subject.rounded(values)
+        check_numbers(f"{kind} after being written", out, given, advice, 0, 0)
         after = state_of(engine)
         for other in STATE_KINDS:
             if other != kind and after[other] != before[other]:
@@ -142,7 +144,7 @@ def moved_in_mid_run(subject: Subject) -> None:
             engine = moved
         step = 3 * stop
         losses = take_steps(engine, _BATCHES[step : step + 3], step)
-        check_numbers(
+        subject.check_numbers(
             f"the losses from step {step} on, after {stop} moves",
             losses,
             whole[done : done + len(losses)],
@@ -190,8 +192,8 @@ def weights_set_between_steps(subject: Subject) -> None:
     losses, weights = _run_by_hand(subject.make())
     expected, left = _whole_run_by_hand()
     advice = "let the next step begin at the weights that write was given, moments as they are"
-    check_numbers("the losses of the steps", losses, expected, advice)
-    check_numbers("the weights afterwards", weights, left, advice)
+    subject.check_numbers("the losses of the steps", losses, expected, advice)
+    subject.check_numbers("the weights afterwards", weights, left, advice)
 
 
 @clause(
@@ -208,7 +210,7 @@ def losses_touch_nothing(subject: Subject) -> None:
     many = 14
     given = engine.losses(BATCH * many)
     advice = "run the forward pass only, with the weights of now"
-    check_rows("losses() of 42 documents", given, expected * many, advice, 1e-12, 1e-15)
+    subject.check_rows("losses() of 42 documents", given, expected * many, advice, 1e-12, 1e-15)
     empty = engine.losses([])
     if empty != []:
         raise ContractError(f"losses([]) is {empty!r}", "give a list for each document: none")
