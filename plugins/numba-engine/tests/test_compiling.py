@@ -39,7 +39,7 @@ def test_importing_the_plugin_imports_neither_numba_nor_numpy():
         "print(len(list(microgpt_play_numba.microgpt_engines())));"
         "print([name for name in ('numba', 'numpy', 'llvmlite') if name in sys.modules])"
     )
-    assert said == ["1", "[]"]
+    assert said == ["2", "[]"]
 
 
 def test_compiled_code_is_made_once_and_found_again_by_the_next_process(tmp_path: Path):
@@ -64,7 +64,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch):
     """The module that compiles, as in a process that has compiled nothing yet."""
     from microgpt_play_numba import compiled
 
-    monkeypatch.setattr(compiled, "_compiled", None)
+    monkeypatch.setattr(compiled, "_compiled", {})
     return compiled
 
 
@@ -76,29 +76,32 @@ def test_cancelling_lets_the_exception_through_and_the_next_attempt_succeeds(fre
         raise CancelledError
 
     with pytest.raises(CancelledError):
-        fresh.compiled(cancel)
-    assert fresh.compiled(lambda *_: None).train
+        fresh.compiled("float64", cancel)
+    assert fresh.compiled("float64", lambda *_: None).train
 
 
 def test_what_numba_refuses_is_said_with_its_version(fresh, monkeypatch):
     from numba import types
 
+    from microgpt_play_numba.entries import Entry
+
     def impossible(x):
         return x.no_such_thing
 
-    monkeypatch.setattr(fresh, "ENTRIES", {"update": (impossible, types.int64(types.int64))})
+    entry = Entry(impossible, lambda _: types.int64(types.int64))
+    monkeypatch.setattr(fresh, "ENTRIES", {"update": entry})
     monkeypatch.setattr(fresh, "cache_folder", lambda: None)
     with pytest.raises(
         RuntimeError, match=r"(?s)Numba \d.* cannot compile update: .*no_such_thing"
     ):
-        fresh.compiled(lambda *_: None)
+        fresh.compiled("float64", lambda *_: None)
 
 
 def test_the_cache_folder_of_other_code_that_uses_numba_is_left_alone(fresh):
     import numba
 
     before = numba.config.CACHE_DIR
-    fresh.compiled(lambda *_: None)
+    fresh.compiled("float64", lambda *_: None)
     assert before == numba.config.CACHE_DIR
 
 

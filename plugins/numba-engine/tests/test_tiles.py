@@ -20,9 +20,18 @@ from numba import int64, njit, void
 from microgpt import ModelConfig, OptimizerConfig
 from microgpt.parameters import parameter_count
 from microgpt_play_numba import make_engine
-from microgpt_play_numba.lanes import pointer
+from microgpt_play_numba.entries import MEMORIES
+from microgpt_play_numba.lanes import pointer, up
 from microgpt_play_numba.products import product
-from microgpt_play_numba.shape import BLOCK_DEPTH, BLOCK_ROWS, SCRATCH, WIDTH, padded
+from microgpt_play_numba.shape import (
+    BLOCK_DEPTH,
+    BLOCK_ROWS,
+    WIDTHS,
+    Memory,
+    Memory32,
+    padded,
+    scratch,
+)
 from microgpt_play_numba.tiles import MIDDLE, NARROW, WIDE, tiles_for
 
 HAS = {name for name, there in get_host_cpu_features().items() if there}
@@ -46,15 +55,17 @@ def test_a_processor_gets_the_tiles_that_its_registers_hold(features, machine, t
 def test_a_block_has_whole_tiles():
     for tiles in (WIDE, MIDDLE, NARROW):
         assert BLOCK_ROWS % tiles.rows == 0
-        assert BLOCK_DEPTH * (tiles.vectors * WIDTH + BLOCK_ROWS) + 8 * WIDTH <= SCRATCH
+        for width in WIDTHS.values():
+            room = BLOCK_DEPTH * (tiles.vectors * width + BLOCK_ROWS) + width * width
+            assert room <= scratch(width)
 
 
-@njit(void(int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64, int64))
-def multiply(scratch, a, a_row, a_column, b, b_row, b_column, out, m, k, n, onto):
-    row = (n + 7) // 8 * 8
+@njit([void(memory, *[int64] * 12) for memory in MEMORIES.values()])
+def multiply(memory, scratch, a, a_row, a_column, b, b_row, b_column, out, m, k, n, onto):
+    target = pointer(memory, out)
     product(
-        pointer(scratch), pointer(a), a_row, a_column, pointer(b), b_row, b_column, pointer(out),
-        row, m, k, n, onto,
+        pointer(memory, scratch), pointer(memory, a), a_row, a_column, pointer(memory, b), b_row,
+        b_column, target, up(target, n), m, k, n, onto,
     )  # fmt: skip
 
 
@@ -77,7 +88,12 @@ def in_order(a, b, start):
 @pytest.mark.parametrize("turned_left", [False, True])
 @pytest.mark.parametrize("turned_right", [False, True])
 @pytest.mark.parametrize("onto", [0, 1])
-def test_a_product_of_any_size_is_right_in_each_number(m, k, n, turned_left, turned_right, onto):
+@pytest.mark.parametrize("memory", [Memory(0, 0, 0), Memory32(0, 0, 0)], ids=list(MEMORIES))
+def test_a_product_of_any_size_is_right_in_each_number(
+    m, k, n, turned_left, turned_right, onto, memory
+):
+    precision = "float32" if isinstance(memory, Memory32) else "float64"
+    width = WIDTHS[precision]
     if turned_right and m < 32:
         pytest.skip("few rows take no transposed right matrix")
     rng = random.Random(m * 1000 + n)
@@ -89,19 +105,20 @@ def test_a_product_of_any_size_is_right_in_each_number(m, k, n, turned_left, tur
     buffers = []
 
     def laid_out(matrix, turned):
-        """The matrix in memory, with padded rows and eight rows more, full of what is no number."""
+        """The matrix in memory, with padded rows and some rows more, full of what is no number."""
         lines = [list(line) for line in zip(*matrix, strict=True)] if turned else matrix
-        whole = np.full((padded(len(lines)) + 8, padded(len(lines[0]))), np.nan)
+        rows = padded(len(lines), width) + width
+        whole = np.full((rows, padded(len(lines[0]), width)), np.nan, precision)
         whole[: len(lines), : len(lines[0])] = lines
         buffers.append(whole)
         row = whole.shape[1]
         return (whole.ctypes.data, 1, row) if turned else (whole.ctypes.data, row, 1)
 
-    out = np.full((m + 1, padded(n)), np.nan)
+    out = np.full((m + 1, padded(n, width)), np.nan, precision)
     out[:m, :n] = start
-    scratch = np.full(SCRATCH, np.nan)
+    room = np.full(scratch(width), np.nan, precision)
     multiply(
-        scratch.ctypes.data, *laid_out(a, turned_left), *laid_out(b, turned_right),
+        memory, room.ctypes.data, *laid_out(a, turned_left), *laid_out(b, turned_right),
         out.ctypes.data, m, k, n, onto,
     )  # fmt: skip
     expected = in_order(a, b, start if onto else [[0.0] * n] * m)

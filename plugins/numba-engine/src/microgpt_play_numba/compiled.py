@@ -14,7 +14,7 @@ import numba
 from platformdirs import user_cache_path
 
 from microgpt.engine import Progress
-from microgpt_play_numba.entries import ENTRIES
+from microgpt_play_numba.entries import ENTRIES, MEMORIES
 
 
 class Compiled(NamedTuple):
@@ -27,7 +27,8 @@ class Compiled(NamedTuple):
 
 
 _lock = threading.Lock()
-_compiled: Compiled | None = None
+_compiled: dict[str, Compiled] = {}
+"""By precision."""
 
 
 def cache_folder() -> Path | None:
@@ -50,28 +51,29 @@ def cache_folder() -> Path | None:
         return None
 
 
-def compiled(progress: Progress) -> Compiled:
-    """The compiled functions; the first call of a process makes them, or loads them from disk.
+def compiled(precision: str, progress: Progress) -> Compiled:
+    """The compiled functions of one precision; the first call of a process makes them, or loads
+    them from disk.
 
     progress is told of each function that has to be compiled, and may raise to cancel. Raises
     RuntimeError, with Numba's own message, if Numba cannot compile them.
     """
-    global _compiled
     with _lock:
-        if _compiled is None:
-            _compiled = _make(progress)
-        return _compiled
+        if precision not in _compiled:
+            _compiled[precision] = _make(precision, progress)
+        return _compiled[precision]
 
 
-def _make(progress: Progress) -> Compiled:
+def _make(precision: str, progress: Progress) -> Compiled:
     folder = cache_folder()
     functions: dict[str, Any] = {}
     what = "loading compiled code"
-    for i, (name, (function, signature)) in enumerate(ENTRIES.items()):
+    for i, (name, entry) in enumerate(ENTRIES.items()):
         if i:
             progress(what, i, len(ENTRIES))
         try:
-            functions[name], loaded = _one(function, signature, folder)
+            signature = entry.signature(MEMORIES[precision])
+            functions[name], loaded = _one(entry.function, signature, folder)
         except numba.core.errors.NumbaError as error:
             raise RuntimeError(
                 f"Numba {numba.__version__} cannot compile {name}: {error}"

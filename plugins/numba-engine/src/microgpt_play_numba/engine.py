@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +15,31 @@ from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.engine import STATE_KINDS, Progress, StateKind, Steps
 from microgpt.parameters import MatrixSpec, parameter_layout
 from microgpt_play_numba.compiled import Compiled, compiled
-from microgpt_play_numba.shape import Memory, cache_room, padded, push_room, room_for, shape_of
+from microgpt_play_numba.shape import (
+    WIDTHS,
+    Memory,
+    Memory32,
+    cache_room,
+    padded,
+    push_room,
+    room_for,
+    shape_of,
+)
 
-Numbers = NDArray[np.float64]
+Numbers = NDArray[Any]
+"""float64 or float32."""
 
+MEMORIES: dict[str, type[Memory]] = {"float64": Memory, "float32": Memory32}
 _EVALUATED_AT_ONCE = 16
 """Documents that `losses` takes through the model together: enough, without filling memory."""
 
 
 class Buffer:
-    """float64 numbers at a multiple of 64 bytes, which is a cache line; zeros at first."""
+    """Numbers at a multiple of 64 bytes, which is a cache line; zeros at first."""
 
-    def __init__(self, size: int) -> None:
-        whole = np.zeros(size + 8)
-        first = -whole.ctypes.data % 64 // 8
+    def __init__(self, size: int, precision: str = "float64") -> None:
+        whole = np.zeros(size + WIDTHS[precision], dtype=precision)
+        first = -whole.ctypes.data % 64 // whole.itemsize
         self.numbers: Numbers = whole[first : first + size]
         self.address = int(self.numbers.ctypes.data)
 
@@ -72,18 +84,25 @@ class NumbaEngine:
     """Compiled engine. Fulfils `BulkEngine` and `PreparedEngine` of `microgpt.engine`.
 
     weights: parameter_count float64 in parameter order; copied. ValueError for another length.
+    precision: of all that is kept and computed, "float64" or "float32"; losses are float64.
     """
 
     def __init__(
-        self, config: ModelConfig, optimizer: OptimizerConfig, weights: array[float]
+        self,
+        config: ModelConfig,
+        optimizer: OptimizerConfig,
+        weights: array[float],
+        precision: str = "float64",
     ) -> None:
+        self._precision = precision
+        self._width = WIDTHS[precision]
         self.config = config
         self.optimizer = optimizer
-        self._shape = shape_of(config)
+        self._shape = shape_of(config, self._width)
         self._state: dict[StateKind, Buffer] = {
-            kind: Buffer(self._shape.size) for kind in STATE_KINDS
+            kind: Buffer(self._shape.size, precision) for kind in STATE_KINDS
         }
-        self._turned = Buffer(self._shape.size)
+        self._turned = Buffer(self._shape.size, precision)
         self._stale = array("q", [1])
         self._code: Compiled | None = None
         self._holds = (0, 0, 0)
@@ -92,13 +111,13 @@ class NumbaEngine:
         self.write("weights", weights)
 
     def prepare(self, progress: Progress) -> None:
-        """See PreparedEngine. Compiles once for all models and engines of this process."""
-        self._code = compiled(progress)
+        """See PreparedEngine. Compiles once for all models and engines of this precision."""
+        self._code = compiled(self._precision, progress)
 
     @property
     def _ready(self) -> Compiled:
         if self._code is None:
-            self._code = compiled(lambda *_: None)
+            self._code = compiled(self._precision, lambda *_: None)
         return self._code
 
     def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -163,6 +182,7 @@ class NumbaEngine:
         return NumbaDecoder(
             self.config,
             self._ready,
+            self._precision,
             self._state["weights"],
             self._turned,
             self._stale,
@@ -173,7 +193,7 @@ class NumbaEngine:
         numbers = self._state[kind].numbers
         flat = array("d")
         for _, matrix in self._matrices(numbers):
-            flat.frombytes(matrix.tobytes())
+            flat.frombytes(matrix.astype(np.float64).tobytes())
         return flat
 
     def write(self, kind: StateKind, values: array[float]) -> None:
@@ -184,8 +204,9 @@ class NumbaEngine:
         numbers = self._state[kind].numbers
         numbers[:] = 0.0  # the padding too, in which a diverged run may have left numbers
         given = np.array(values, dtype=np.float64)
-        for spec, matrix in self._matrices(numbers):
-            matrix[:] = given[spec.slice].reshape(spec.rows, spec.columns)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is inf
+            for spec, matrix in self._matrices(numbers):
+                matrix[:] = given[spec.slice].reshape(spec.rows, spec.columns)
         if kind == "weights":
             self._stale[0] = 1
 
@@ -193,7 +214,7 @@ class NumbaEngine:
         """Each matrix, as a view (rows, columns) of a padded buffer, in parameter order."""
         start = 0
         for spec in parameter_layout(self.config):
-            rows, columns = padded(spec.rows), padded(spec.columns)
+            rows, columns = padded(spec.rows, self._width), padded(spec.columns, self._width)
             whole = numbers[start : start + rows * columns].reshape(rows, columns)
             yield spec, whole[: spec.rows, : spec.columns]
             start += rows * columns
@@ -226,10 +247,10 @@ class NumbaEngine:
             max(longest, self._holds[2]),
         )  # fmt: skip
         self._room = room_for(self._shape, tokens, documents, longest)
-        self._space = Buffer(self._room.size)
+        self._space = Buffer(self._room.size, self._precision)
         self._losses = Buffer(tokens)
         self._sums = Buffer(documents)
-        self._memory = Memory(
+        self._memory = MEMORIES[self._precision](
             **{kind: buffer.address for kind, buffer in self._state.items()},
             turned=self._turned.address,
             stale=self._stale.buffer_info()[0],
@@ -244,30 +265,29 @@ class NumbaDecoder:
         self,
         config: ModelConfig,
         code: Compiled,
+        precision: str,
         weights: Buffer,
         turned: Buffer,
         stale: array[int],
     ) -> None:
         self._config = config
-        self._shape = shape_of(config)
+        self._shape = shape_of(config, WIDTHS[precision])
         self._push = code.push
         self._position = 0
-        self._stale = stale
-        self._buffers = (
-            weights,
-            turned,
-            Buffer(cache_room(self._shape)),
-            Buffer(cache_room(self._shape)),
-            Buffer(push_room(self._shape)),
+        self._model = (weights, turned, stale)
+        """They are not let go of while the decoder has their addresses."""
+        self._memory = MEMORIES[precision](
+            weights=weights.address, turned=turned.address, stale=stale.buffer_info()[0]
         )
+        sizes = (cache_room(self._shape), cache_room(self._shape), push_room(self._shape))
+        self._buffers = [Buffer(size, precision) for size in sizes]
         self._addresses = [buffer.address for buffer in self._buffers]
-        self._addresses.insert(2, stale.buffer_info()[0])
         self._logits = self._buffers[-1].numbers[: config.vocab_size]
 
     def push(self, token: int) -> list[float]:
         """See Decoder."""
         check_token(token, self._position, self._config)
-        self._push(self._shape, *self._addresses, token, self._position)
+        self._push(self._shape, self._memory, *self._addresses, token, self._position)
         self._position += 1
         logits: list[float] = self._logits.tolist()
         return logits

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from numba import njit, typeof, types
 
@@ -16,36 +17,46 @@ from microgpt_play_numba.functions import normalize, softmax_row
 from microgpt_play_numba.lanes import (
     apart,
     at,
+    double_pointer,
+    flush_tiny,
     int_at,
     int_pointer,
     load,
     maximum,
     pointer,
+    restore,
     splat,
     store,
+    up,
+    width,
 )
 from microgpt_play_numba.model import adam, backward, forward, turn
 from microgpt_play_numba.products import WORTH_COPYING, product
-from microgpt_play_numba.shape import WIDTH, Memory, Room, Shape
+from microgpt_play_numba.shape import Memory, Memory32, Room, Shape
 
 
 def batch_pass(  # type: ignore[no-untyped-def]
     shape, room, memory, tokens, starts, documents, losses, derive
 ):
     """One batch forward, and backward too if derive is 1. Writes the token losses."""
-    weights, turned, space = pointer(memory.weights), pointer(memory.turned), pointer(memory.space)
+    mode = flush_tiny(memory)
+    weights, turned = pointer(memory, memory.weights), pointer(memory, memory.turned)
+    space, losses_ = pointer(memory, memory.space), double_pointer(losses)
     tokens_, starts_ = int_pointer(tokens), int_pointer(starts)
     if starts_[documents] - starts_[0] - documents < WORTH_COPYING:
         turn(shape, weights, turned, int_pointer(memory.stale))
-    n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, pointer(losses))
+    n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_)
     if derive:
-        gradients = pointer(memory.gradients)
+        gradients = pointer(memory, memory.gradients)
         backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
+    restore(memory, mode)
 
 
 def update(shape, memory, rate, step, beta1, beta2, eps):  # type: ignore[no-untyped-def]
     """One step of Adam."""
+    mode = flush_tiny(memory)
     adam(shape, memory, types.int64(0), rate, step, beta1, beta2, eps)
+    restore(memory, mode)
 
 
 _COMPENSATED = sys.version_info >= (3, 12)
@@ -74,10 +85,12 @@ def train(  # type: ignore[no-untyped-def]
     If the last mean loss is not finite, its update was not made. losses: of the last step.
     sums: room for one number a document.
     """
-    weights, gradients = pointer(memory.weights), pointer(memory.gradients)
-    turned, space = pointer(memory.turned), pointer(memory.space)
-    losses_, sums_ = pointer(losses), pointer(sums)
-    tokens_, rates_, means_ = int_pointer(tokens), pointer(rates), pointer(means)
+    mode = flush_tiny(memory)
+    weights, gradients = pointer(memory, memory.weights), pointer(memory, memory.gradients)
+    turned, space = pointer(memory, memory.turned), pointer(memory, memory.space)
+    losses_, sums_ = double_pointer(losses), double_pointer(sums)
+    tokens_, rates_, means_ = int_pointer(tokens), double_pointer(rates), double_pointer(means)
+    done = steps
     for i in range(steps):
         starts_ = int_at(int_pointer(starts), i * documents)
         few = starts_[documents] - starts_[0] - documents < WORTH_COPYING
@@ -93,14 +106,14 @@ def train(  # type: ignore[no-untyped-def]
         mean = sum_of(sums_, documents) / n
         means_[i] = mean
         if not math.isfinite(mean):
-            return i + 1
+            done = i + 1
+            break
         adam(shape, memory, types.int64(1 if few else 0), rates_[i], step + i, beta1, beta2, eps)
-    return steps
+    restore(memory, mode)
+    return done
 
 
-def push(  # type: ignore[no-untyped-def]
-    shape, weights, turned, stale, keys, values, work, token, position
-):
+def push(shape, memory, keys, values, work, token, position):  # type: ignore[no-untyped-def]
     """Read one more token of a text; its logits are then at the beginning of `work`.
 
     keys: (n_layer, C, block_size), a token a column; values: (n_layer, block_size, C); both
@@ -108,25 +121,27 @@ def push(  # type: ignore[no-untyped-def]
     """
     zero, one = types.int64(0), types.int64(1)
     row, hidden, c, d = shape.row, shape.hidden, shape.n_embd, shape.head_dim
-    columns = (shape.block_size + WIDTH - 1) // WIDTH * WIDTH
     seen = position + 1
-    weights_, turned_, logits = pointer(weights), pointer(turned), pointer(work)
-    turn(shape, weights_, turned_, int_pointer(stale))
+    mode = flush_tiny(memory)
+    weights, turned = pointer(memory, memory.weights), pointer(memory, memory.turned)
+    logits = pointer(memory, work)
+    columns = up(logits, shape.block_size)
+    turn(shape, weights, turned, int_pointer(memory.stale))
     stream = at(logits, shape.logits)
     normed = at(stream, row)
     scale = at(normed, row)
-    qkv = at(scale, WIDTH)
+    qkv = at(scale, width(scale))
     look = at(qkv, 3 * row)
     found = at(look, columns)
-    activations = at(found, row + WIDTH)
-    for j in range(0, row, WIDTH):
-        position_row = load(weights_, shape.wpe + position * row + j)
-        store(stream, j, load(weights_, token * row + j) + position_row)
+    activations = at(found, row + width(found))
+    for j in range(0, row, width(stream)):
+        position_row = load(weights, shape.wpe + position * row + j)
+        store(stream, j, load(weights, token * row + j) + position_row)
     normalize(stream, stream, scale, one, row, c)
     for layer in range(shape.n_layer):
-        w = at(turned_, shape.layers + layer * shape.layer)
-        layer_keys = at(pointer(keys), layer * row * columns)
-        layer_values = at(pointer(values), layer * (row * columns + WIDTH))
+        w = at(turned, shape.layers + layer * shape.layer)
+        layer_keys = at(pointer(memory, keys), layer * row * columns)
+        layer_values = at(pointer(memory, values), layer * (row * columns + width(logits)))
         normalize(stream, normed, scale, one, row, c)
         product(
             logits, normed, row, one, w, 3 * row, one, qkv, 3 * row, one, c, 3 * row, zero
@@ -152,39 +167,51 @@ def push(  # type: ignore[no-untyped-def]
         product(
             logits, normed, row, one, w, hidden, one, activations, hidden, one, c, hidden, zero
         )  # (4C)
-        for j in range(0, hidden, WIDTH):
-            store(activations, j, maximum(splat(0.0), load(activations, j)))
+        for j in range(0, hidden, width(logits)):
+            store(activations, j, maximum(splat(logits, 0.0), load(activations, j)))
         w = at(w, hidden * row)
         product(
             logits, activations, hidden, one, w, row, one, stream, row, one, 4 * c, row, one
         )  # (C)
-    head = at(turned_, shape.lm_head)
+    head = at(turned, shape.lm_head)
     product(
         logits, stream, row, one, head, shape.logits, one, logits, row, one, c, shape.logits, zero
     )  # (V)
+    restore(memory, mode)
 
 
 _shape = typeof(Shape(*[0] * len(Shape._fields)))
 _room = typeof(Room(*[0] * len(Room._fields)))
-_memory = typeof(Memory(*[0] * len(Memory._fields)))
 _int, _float = types.int64, types.float64
 
-ENTRIES: dict[str, tuple[Any, Any]] = {
-    "update": (
-        update,
-        types.void(_shape, _memory, _float, _int, _float, _float, _float),
+
+class Entry(NamedTuple):
+    """A function that Python calls."""
+
+    function: Any
+    signature: Callable[[Any], Any]
+    """From Numba's type of a Memory to the signature that the function is compiled for."""
+
+
+ENTRIES = {
+    "update": Entry(
+        update, lambda memory: types.void(_shape, memory, _float, _int, _float, _float, _float)
     ),
-    "batch_pass": (
+    "batch_pass": Entry(
         batch_pass,
-        types.void(_shape, _room, _memory, _int, _int, _int, _int, _int),
+        lambda memory: types.void(_shape, _room, memory, _int, _int, _int, _int, _int),
     ),
-    "push": (push, types.void(_shape, _int, _int, _int, _int, _int, _int, _int, _int)),
-    "train": (
+    "push": Entry(push, lambda memory: types.void(_shape, memory, _int, _int, _int, _int, _int)),
+    "train": Entry(
         train,
-        _int(
-            _shape, _room, _memory, _int, _int, _int, _int, _int, _int, _float, _float, _float,
+        lambda memory: _int(
+            _shape, _room, memory, _int, _int, _int, _int, _int, _int, _float, _float, _float,
             _int, _int, _int,
         ),
     ),
 }  # fmt: skip
-"""Name -> the function, and the signature that the function is compiled for."""
+MEMORIES = {
+    "float64": typeof(Memory(*[0] * len(Memory._fields))),
+    "float32": typeof(Memory32(*[0] * len(Memory._fields))),
+}
+"""Numba's type of a memory, by precision."""

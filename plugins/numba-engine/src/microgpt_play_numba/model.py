@@ -32,13 +32,15 @@ from microgpt_play_numba.lanes import (
     muladd,
     pointer,
     root,
+    smallest,
     splat,
     store,
     transpose_block,
+    up,
     where_positive,
+    width,
 )
 from microgpt_play_numba.products import WORTH_COPYING, product, transpose
-from microgpt_play_numba.shape import WIDTH
 
 SEEN_AT_ONCE = 32
 """Columns of tokens whose attention is computed together."""
@@ -85,9 +87,9 @@ def linear(  # type: ignore[no-untyped-def]
 
 @njit
 def clear(floats, start, stop):  # type: ignore[no-untyped-def]
-    """Zeros from `start` to before `stop`, both multiples of eight."""
-    for i in range(start, stop, WIDTH):
-        store(floats, i, splat(0.0))
+    """Zeros from `start` to before `stop`, both multiples of the width."""
+    for i in range(start, stop, width(floats)):
+        store(floats, i, splat(floats, 0.0))
 
 
 @njit
@@ -101,7 +103,7 @@ def attend(shape, room, space, qkv, looks, attended, t):  # type: ignore[no-unty
     apart()
     d, row = shape.head_dim, shape.row
     zero, one = int64(0), int64(1)
-    columns = (t + WIDTH - 1) // WIDTH * WIDTH
+    columns = up(qkv, t)
     queries = at(space, room.turned)  # (C, T)
     found = at(space, room.turned + room.turned_size)  # (C, T)
     clear(found, shape.n_embd * columns, row * columns)
@@ -133,7 +135,7 @@ def attend_backward(  # type: ignore[no-untyped-def]
     apart()
     d, row = shape.head_dim, shape.row
     zero, one = int64(0), int64(1)
-    columns = (t + WIDTH - 1) // WIDTH * WIDTH
+    columns = up(qkv, t)
     d_found = at(space, room.turned)  # (C, T), as are the three derivatives
     d_queries = at(space, room.turned + room.turned_size)
     d_keys = at(space, room.turned + 2 * room.turned_size)
@@ -195,12 +197,12 @@ def forward(  # type: ignore[no-untyped-def]
     for i in range(documents):
         for position in range(starts[i + 1] - starts[i] - 1):
             token = tokens[starts[i] + position]
-            for j in range(0, row, WIDTH):
+            for j in range(0, row, width(weights)):
                 position_row = load(weights, shape.wpe + position * row + j)
                 store(stream, first + j, load(weights, token * row + j) + position_row)
             first += row
     normalize(stream, embedded, at(space, room.scales), n, row, c)
-    for i in range(0, n * row, WIDTH):
+    for i in range(0, n * row, width(stream)):
         store(stream, i, load(embedded, i))
 
     for layer in range(shape.n_layer):
@@ -215,7 +217,7 @@ def forward(  # type: ignore[no-untyped-def]
             attend(
                 shape, room, space, at(qkv, first * 3 * row), looks, at(attended, first * row), t
             )
-            columns = (t + WIDTH - 1) // WIDTH * WIDTH
+            columns = up(qkv, t)
             looks = at(looks, shape.n_head * columns * columns)
             first += t
         place += 3 * row * row
@@ -226,8 +228,8 @@ def forward(  # type: ignore[no-untyped-def]
         linear(
             space, normed, weights, turned, place, activations, n, row, hidden, c, zero
         )  # (N, 4C)
-        for i in range(0, n * hidden, WIDTH):
-            store(activations, i, maximum(splat(0.0), load(activations, i)))
+        for i in range(0, n * hidden, width(weights)):
+            store(activations, i, maximum(splat(weights, 0.0), load(activations, i)))
         place += hidden * row
         linear(
             space, activations, weights, turned, place, stream, n, hidden, row, 4 * c, one
@@ -314,7 +316,7 @@ def backward(  # type: ignore[no-untyped-def]
         product(
             space, dx, row, one, at(weights, fc2), hidden, one, d_hidden, hidden, n, c, hidden, zero
         )
-        for i in range(0, n * hidden, WIDTH):
+        for i in range(0, n * hidden, width(dx)):
             store(d_hidden, i, where_positive(load(activations, i), load(d_hidden, i)))
         product(
             space,
@@ -346,7 +348,7 @@ def backward(  # type: ignore[no-untyped-def]
                 shape, room, space, at(qkv, first * 3 * row), looks,
                 at(d_attended, first * row), at(d_qkv, first * 3 * row), t,
             )  # fmt: skip
-            columns = (t + WIDTH - 1) // WIDTH * WIDTH
+            columns = up(qkv, t)
             looks = at(looks, shape.n_head * columns * columns)
             first += t
         product(
@@ -376,7 +378,7 @@ def backward(  # type: ignore[no-untyped-def]
     for i in range(documents):
         for position in range(starts[i + 1] - starts[i] - 1):
             token = tokens[starts[i] + position]
-            for j in range(0, row, WIDTH):
+            for j in range(0, row, width(dx)):
                 change = load(dx, first + j)
                 of_token, of_position = token * row + j, shape.wpe + position * row + j
                 store(gradients, of_token, load(gradients, of_token) + change)
@@ -386,7 +388,7 @@ def backward(  # type: ignore[no-untyped-def]
 
 @njit(forceinline=True)
 def _updated(state, i, how):  # type: ignore[no-untyped-def]
-    """Update eight weights, with their moments."""
+    """Update the weights side by side from i on, with their moments."""
     weights, gradients, first_moment, second_moment = state
     rates, floor, keep1, take1, keep2, take2 = how
     g = load(gradients, i)
@@ -402,10 +404,10 @@ def _adam_turning(state, turned, place, rows, columns, how):  # type: ignore[no-
     """Update a matrix, and make its transposed copy meanwhile, which then costs next to nothing:
     the processor is busy with roots and divisions."""
     apart()
-    for r in range(0, rows, WIDTH):
-        for c in range(0, columns, WIDTH):
+    for r in range(0, rows, width(turned)):
+        for c in range(0, columns, width(turned)):
             corner = place + r * columns + c
-            for i in range(WIDTH):
+            for i in range(width(turned)):
                 _updated(state, corner + i * columns, how)
             transpose_block(at(state[0], corner), columns, at(turned, place + c * rows + r), rows)
 
@@ -421,21 +423,25 @@ def adam(  # type: ignore[no-untyped-def]
     """
     apart()
     root2 = math.sqrt(1.0 - beta2 ** (step + 1))
-    rates = splat(-rate * root2 / (1.0 - beta1 ** (step + 1)))
-    floor = splat(max(eps * root2, 5e-324))
-    how = (rates, floor, splat(beta1), splat(1.0 - beta1), splat(beta2), splat(1.0 - beta2))
+    weights = pointer(memory, memory.weights)
+    rates = splat(weights, -rate * root2 / (1.0 - beta1 ** (step + 1)))
+    floor = maximum(splat(weights, eps * root2), splat(weights, smallest(weights)))
+    how = (
+        rates, floor, splat(weights, beta1), splat(weights, 1.0 - beta1), splat(weights, beta2),
+        splat(weights, 1.0 - beta2),
+    )  # fmt: skip
     state = (
-        pointer(memory.weights), pointer(memory.gradients), pointer(memory.first_moment),
-        pointer(memory.second_moment),
+        weights, pointer(memory, memory.gradients), pointer(memory, memory.first_moment),
+        pointer(memory, memory.second_moment),
     )  # fmt: skip
     stale = int_pointer(memory.stale)
     if not turning:
-        for i in range(0, shape.size, WIDTH):
+        for i in range(0, shape.size, width(state[0])):
             _updated(state, i, how)
         stale[0] = 1
         return
-    turned, row, hidden = pointer(memory.turned), shape.row, shape.hidden
-    for i in range(0, shape.lm_head, WIDTH):
+    turned, row, hidden = pointer(memory, memory.turned), shape.row, shape.hidden
+    for i in range(0, shape.lm_head, width(turned)):
         _updated(state, i, how)
     _adam_turning(state, turned, shape.lm_head, shape.logits, row, how)
     for layer in range(shape.n_layer):

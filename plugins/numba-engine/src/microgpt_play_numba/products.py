@@ -1,7 +1,7 @@
 """Products of matrices, in tiles whose sums stay in the registers of the processor.
 
-All matrices are row by row, and their rows are padded with zeros to a multiple of eight numbers,
-so that no loop has a remainder.
+All matrices are row by row, and their rows are padded with zeros to a multiple of the width
+(`lanes.width`), so that no loop has a remainder.
 
 A large product is taken in blocks, as in Goto & van de Geijn 2008, "Anatomy of High-Performance
 Matrix Multiplication" (ACM TOMS 34, 3): a block of the left matrix is copied for the second cache,
@@ -15,23 +15,21 @@ from typing import Any
 
 from numba import int64, njit
 
-from microgpt_play_numba.lanes import apart, at, load, make_tiles, store, transpose_block
-from microgpt_play_numba.shape import BLOCK_DEPTH, BLOCK_ROWS, WIDTH
+from microgpt_play_numba.lanes import apart, at, load, make_tiles, store, transpose_block, up, width
+from microgpt_play_numba.shape import BLOCK_DEPTH, BLOCK_ROWS
 from microgpt_play_numba.tiles import TILES
 
 WORTH_COPYING = 32
 """The fewest rows of the left matrix for which a copy of the right matrix pays."""
 _WORTH_COPYING_LEFT = 64
 """The fewest columns of the right matrix for which a copy of the left matrix pays."""
-_FEW, _FEW_COLUMNS = TILES.few, TILES.few_vectors * WIDTH
-_ROWS, _COLUMNS = TILES.rows, TILES.vectors * WIDTH
-_LEFT = BLOCK_DEPTH * _COLUMNS
-"""Where the copy of the left matrix begins, after that of the right one."""
+_FEW, _FEW_VECTORS = TILES.few, TILES.few_vectors
+_ROWS, _VECTORS = TILES.rows, TILES.vectors
 
 
 def _make_panel(rows: int, vectors: int) -> Any:
-    """panel(a, ..., m, k, onto): `8 * vectors` columns of a product, all its m rows, in tiles of
-    at most `rows` rows and as equal as can be: with few rows, sums wait for each other."""
+    """panel(a, ..., m, k, onto): `vectors` of columns of a product, all its m rows, in tiles of at
+    most `rows` rows and as equal as can be: with few rows, sums wait for each other."""
     tiles = make_tiles(rows, vectors)
 
     @njit
@@ -63,43 +61,44 @@ def _beside(a, a_row, a_column, copy, m, k):  # type: ignore[no-untyped-def]
         strip, source = at(copy, r * k), at(a, r * a_row)
         if a_row == 1:
             for i in range(k):
-                for j in range(0, _ROWS, WIDTH):
+                for j in range(0, _ROWS, width(a)):
                     store(strip, i * _ROWS + j, load(source, i * a_column + j))
         else:
             # What a block writes too much, the next one writes over.
-            for i in range(0, k, WIDTH):
+            for i in range(0, k, width(a)):
                 transpose_block(at(source, i), a_row, at(strip, i * _ROWS), int64(_ROWS))
 
 
 @njit
 def _copy(source, row, copy, rows, columns):  # type: ignore[no-untyped-def]
-    """copy (rows, _COLUMNS) = source (rows, columns)."""
+    """copy (rows, _VECTORS) of vectors = source (rows, columns)."""
     apart()
+    whole = _VECTORS * width(copy)
     for i in range(rows):
-        for j in range(0, columns, WIDTH):
-            store(copy, i * _COLUMNS + j, load(source, i * row + j))
+        for j in range(0, columns, width(copy)):
+            store(copy, i * whole + j, load(source, i * row + j))
 
 
 @njit
 def _copy_turned(source, row, copy, rows, columns):  # type: ignore[no-untyped-def]
-    """copy (rows, _COLUMNS) = source (columns, rows), transposed."""
+    """copy (rows, _VECTORS) of vectors = source (columns, rows), transposed."""
     apart()
-    for j in range(0, columns, WIDTH):
-        for i in range(0, rows, WIDTH):
-            transpose_block(at(source, j * row + i), row, at(copy, i * _COLUMNS + j),
-                            int64(_COLUMNS))  # fmt: skip
+    whole = _VECTORS * width(copy)
+    for j in range(0, columns, width(copy)):
+        for i in range(0, rows, width(copy)):
+            transpose_block(at(source, j * row + i), row, at(copy, i * whole + j), whole)
 
 
 @njit
 def _narrow_strips(  # type: ignore[no-untyped-def]
     left, strip, left_row, left_column, b, out, out_row, m, k, onto
 ):
-    """Eight columns of a product whose right matrix was copied; `strip` numbers of the left one
-    hold _ROWS rows."""
+    """One vector of columns of a product whose right matrix was copied; `strip` numbers of the left
+    one hold _ROWS rows."""
     apart()
     for r in range(0, m, _ROWS):
         _narrow_panel(
-            left, left_row, left_column, b, int64(_COLUMNS), out, out_row, min(_ROWS, m - r), k,
+            left, left_row, left_column, b, _VECTORS * width(b), out, out_row, min(_ROWS, m - r), k,
             onto,
         )  # fmt: skip
         left, out = at(left, strip), at(out, _ROWS * out_row)
@@ -112,12 +111,13 @@ def _large_product(  # type: ignore[no-untyped-def]
     """As `product`, for many rows."""
     begun = onto
     copied = n >= _WORTH_COPYING_LEFT or a_column != 1
-    copy = at(scratch, _LEFT)
+    columns_at_once = _VECTORS * width(b)
+    copy = at(scratch, BLOCK_DEPTH * columns_at_once)
     # Blocks of equal size: one of few rows would take a copy of the right matrix for little.
     blocks = (m + BLOCK_ROWS - 1) // BLOCK_ROWS
     most = (m + blocks * _ROWS - 1) // (blocks * _ROWS) * _ROWS
     blocks = (k + BLOCK_DEPTH - 1) // BLOCK_DEPTH
-    deepest = (k + blocks * WIDTH - 1) // (blocks * WIDTH) * WIDTH
+    deepest = up(a, (k + blocks - 1) // blocks)
     for first in range(0, k, deepest):
         depth = min(deepest, k - first)
         for top in range(0, m, most):
@@ -127,14 +127,14 @@ def _large_product(  # type: ignore[no-untyped-def]
             if copied:
                 _beside(left, a_row, a_column, copy, height, depth)
                 left, left_row, left_column, strip = copy, int64(1), int64(_ROWS), _ROWS * depth
-            for c in range(0, n, _COLUMNS):
-                columns = min(_COLUMNS, (n - c + WIDTH - 1) // WIDTH * WIDTH)
+            for c in range(0, n, columns_at_once):
+                columns = min(columns_at_once, up(b, n - c))
                 if b_column == 1:
                     _copy(at(b, first * b_row + c), b_row, scratch, depth, columns)
                 else:
                     _copy_turned(at(b, first + c * b_column), b_column, scratch, depth, columns)
                 source, place, rows = left, at(out, top * out_row + c), height
-                if columns < _COLUMNS:
+                if columns < columns_at_once:
                     _narrow_strips(
                         source, strip, left_row, left_column, scratch, place, out_row, rows,
                         depth, begun,
@@ -142,14 +142,14 @@ def _large_product(  # type: ignore[no-untyped-def]
                     continue
                 while copied and rows >= _ROWS:
                     _whole_tile(
-                        rows, source, left_row, left_column, scratch, int64(_COLUMNS), place,
+                        rows, source, left_row, left_column, scratch, columns_at_once, place,
                         out_row, depth, begun,
                     )  # fmt: skip
                     source, place = at(source, strip), at(place, _ROWS * out_row)
                     rows -= _ROWS
                 if rows:
                     _panel(
-                        source, left_row, left_column, scratch, int64(_COLUMNS), place, out_row,
+                        source, left_row, left_column, scratch, columns_at_once, place, out_row,
                         rows, depth, begun,
                     )  # fmt: skip
         begun = int64(1)
@@ -157,10 +157,10 @@ def _large_product(  # type: ignore[no-untyped-def]
 
 @njit
 def transpose(source, source_row, target, target_row, rows, columns):  # type: ignore[no-untyped-def]
-    """target (columns, rows) = source (rows, columns), both rounded up to multiples of eight."""
+    """target (columns, rows) = source (rows, columns), both rounded up to whole vectors."""
     apart()
-    for r in range(0, rows, WIDTH):
-        for c in range(0, columns, WIDTH):
+    for r in range(0, rows, width(source)):
+        for c in range(0, columns, width(source)):
             transpose_block(
                 at(source, r * source_row + c),
                 source_row,
@@ -177,24 +177,25 @@ def product(  # type: ignore[no-untyped-def]
 
     a[r][i] lies at r * a_row + i * a_column: with the two exchanged, a is read transposed; one of
     them is 1. So it is with b, which can be read transposed if m is WORTH_COPYING at the least.
-    b and out are read and written up to the next multiple of eight columns. a may be
-    read up to seven rows and columns beyond its end. scratch: room for SCRATCH numbers.
+    b and out are read and written up to the next multiple of the width. a may be read
+    up to a width of rows and columns beyond its end. scratch: room for `shape.scratch` numbers.
     """
     apart()
     if m >= WORTH_COPYING:
         _large_product(scratch, a, a_row, a_column, b, b_row, b_column, out, out_row, m, k, n, onto)
         return
-    left = (n + WIDTH - 1) // WIDTH * WIDTH
+    left = up(b, n)
+    many, columns = _FEW_VECTORS * width(b), _VECTORS * width(b)
     if m <= _FEW:
-        while left >= _FEW_COLUMNS:
+        while left >= many:
             _few_panel(a, a_row, a_column, b, b_row, out, out_row, m, k, onto)
-            b, out = at(b, _FEW_COLUMNS), at(out, _FEW_COLUMNS)
-            left -= _FEW_COLUMNS
-    while left >= _COLUMNS:
+            b, out = at(b, many), at(out, many)
+            left -= many
+    while left >= columns:
         _panel(a, a_row, a_column, b, b_row, out, out_row, m, k, onto)
-        b, out = at(b, _COLUMNS), at(out, _COLUMNS)
-        left -= _COLUMNS
+        b, out = at(b, columns), at(out, columns)
+        left -= columns
     while left > 0:
         _narrow_panel(a, a_row, a_column, b, b_row, out, out_row, m, k, onto)
-        b, out = at(b, WIDTH), at(out, WIDTH)
-        left -= WIDTH
+        b, out = at(b, width(b)), at(out, width(b))
+        left -= width(b)

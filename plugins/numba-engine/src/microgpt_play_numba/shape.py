@@ -6,26 +6,31 @@ from typing import NamedTuple
 
 from microgpt.config import ModelConfig
 
-WIDTH = 8
-"""Numbers that the kernels take at once."""
+WIDTHS = {"float64": 8, "float32": 16}
+"""Numbers that the kernels take at once, by their precision: 64 bytes."""
 BLOCK_DEPTH = 256
 """The most columns of the left matrix in a block of a product: 16 columns of the right one are 32
 KB then."""
 BLOCK_ROWS = 264
 """The most rows of the left matrix in a block: 400 KB, which fit the second cache. A multiple of
 the rows of every tile."""
-SCRATCH = BLOCK_DEPTH * (2 * WIDTH + BLOCK_ROWS) + WIDTH * WIDTH
-"""Numbers that `products.product` needs room for."""
 
 
-def padded(n: int) -> int:
-    """n, rounded up to a multiple of eight: the length of a row in memory."""
-    return -(-n // WIDTH) * WIDTH
+def scratch(width: int) -> int:
+    """Numbers that `products.product` needs room for."""
+    return BLOCK_DEPTH * (2 * width + BLOCK_ROWS) + width * width
+
+
+def padded(n: int, width: int) -> int:
+    """n, rounded up to a multiple of the width: the length of a row in memory."""
+    return -(-n // width) * width
 
 
 class Shape(NamedTuple):
-    """A model's measures, as the kernels need them. All offsets count float64 numbers."""
+    """A model's measures, as the kernels need them. All offsets count numbers."""
 
+    width: int
+    """Numbers side by side, as in WIDTHS."""
     n_layer: int
     n_head: int
     head_dim: int
@@ -49,15 +54,16 @@ class Shape(NamedTuple):
     """Numbers of the whole model."""
 
 
-def shape_of(config: ModelConfig) -> Shape:
+def shape_of(config: ModelConfig, width: int) -> Shape:
     """The shape of a model: each matrix has padded rows, and a padded number of rows."""
-    row, hidden = padded(config.n_embd), padded(4 * config.n_embd)
-    logits = padded(config.vocab_size)
+    row, hidden = padded(config.n_embd, width), padded(4 * config.n_embd, width)
+    logits = padded(config.vocab_size, width)
     wpe = logits * row
-    lm_head = wpe + padded(config.block_size) * row
+    lm_head = wpe + padded(config.block_size, width) * row
     layers = lm_head + logits * row
     layer = 4 * row * row + 2 * hidden * row
     return Shape(
+        width=width,
         n_layer=config.n_layer,
         n_head=config.n_head,
         head_dim=config.head_dim,
@@ -76,25 +82,31 @@ def shape_of(config: ModelConfig) -> Shape:
 
 
 class Memory(NamedTuple):
-    """Addresses, of float64 unless the type is named."""
+    """Addresses, of float64 unless the type is named; 0 for what a function does not use."""
 
     weights: int
-    gradients: int
-    first_moment: int
-    second_moment: int
     turned: int
     """The weights, each matrix transposed."""
     stale: int
     """One int64: 0 if `turned` is made from the weights as they are, and 1 if not."""
-    space: int
+    gradients: int = 0
+    first_moment: int = 0
+    second_moment: int = 0
+    space: int = 0
     """The buffer that `Room` divides up."""
+
+
+class Memory32(Memory):
+    """As Memory, of float32. The kernels see by the type of a memory which precision is meant."""
+
+    __slots__ = ()
 
 
 class Room(NamedTuple):
     """The places that the kernels write to while a batch goes through the model.
 
-    Offsets into one buffer, which begins with SCRATCH numbers for `product`. Matrices of N rows
-    have eight rows more, for blocks of eight that reach beyond the end. Results that the backward
+    Offsets into one buffer, which begins with `scratch` numbers for `product`. Matrices of N
+    rows have a width of rows more, for blocks that reach beyond the end. Results that the backward
     pass needs are kept once a layer.
     """
 
@@ -144,16 +156,18 @@ class Room(NamedTuple):
 def room_for(shape: Shape, tokens: int, documents: int, longest: int) -> Room:
     """Room for a batch of so many tokens to predict in so many documents, the longest of which
     has `longest`."""
-    n, t, row = padded(tokens) + WIDTH, padded(longest), shape.row
+    width, row = shape.width, shape.row
+    n, t = padded(tokens, width) + width, padded(longest, width)
+    begin = scratch(width)
     end = 0
 
     def take(size: int) -> int:
         nonlocal end
-        start, end = end, end + padded(size)
+        start, end = end, end + padded(size, width)
         return start
 
     shared = {
-        "stream": take(SCRATCH + n * row) + SCRATCH,
+        "stream": take(begin + n * row) + begin,
         "embedded": take(n * row),
         "scales": take(n),
         "logits": take(n * shape.logits),
@@ -185,11 +199,13 @@ def room_for(shape: Shape, tokens: int, documents: int, longest: int) -> Room:
 
 def push_room(shape: Shape) -> int:
     """Numbers of the work memory of `entries.push`."""
-    wide = shape.logits + 6 * shape.row + shape.hidden + padded(shape.block_size)
-    return wide + 2 * WIDTH
+    width = shape.width
+    wide = shape.logits + 6 * shape.row + shape.hidden + padded(shape.block_size, width)
+    return wide + 2 * width
 
 
 def cache_room(shape: Shape) -> int:
-    """Numbers in a decoder's keys, or its values: eight more a layer, since a head of fewer than
-    eight is read together with the numbers after it."""
-    return shape.n_layer * (shape.row * padded(shape.block_size) + WIDTH)
+    """Numbers in a decoder's keys, or its values: some more a layer, since a head of fewer than
+    a width is read together with the numbers after it."""
+    width = shape.width
+    return shape.n_layer * (shape.row * padded(shape.block_size, width) + width)
