@@ -121,6 +121,15 @@ class PreparedEngine(Engine, Protocol):
         """Called once, before any other method; may take long, and reports to `progress`."""
 
 
+@runtime_checkable
+class ThreadedEngine(Engine, Protocol):
+    """An engine that can compute on several threads."""
+
+    def use_threads(self, count: int) -> None:
+        """Called once at most, before any other method. Up to `count` threads, 2 or more, may
+        compute where that pays. No number depends on it, to the bit."""
+
+
 class EngineFactory(Protocol):
     """Makes an engine: called with the shapes, the optimizer's constants, the first weights.
 

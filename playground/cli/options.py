@@ -20,6 +20,7 @@ from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
 from playground.hooks.sources import plugin_words as plugin_words
 from playground.lab.paths import config_file, loading_folder, plugin_folder
+from playground.lab.threads import MOST, VARIABLE
 from playground.window import WAYS, Notify
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ def run_options(command: F) -> F:
                type=click.Choice(PARTS), callback=_what_is_left,
                help="Leave a part out from the start: attention, mlp, positions, norm or residual "
                     "(may be repeated)."),
+        option("--threads", section="Training", metavar="N", type=click.IntRange(1, MOST),
+               expose_value=False, callback=_use_threads,
+               help="Threads that an engine may use where they pay (1); no number depends on it."),
         option("--optimizer", "optimizer__name", section="Training", metavar="NAME",
                type=click.Choice(OPTIMIZERS),
                help="adam or sgd, whose usual learning rate is 0.3 (adam)."),
@@ -101,6 +105,22 @@ def run_options(command: F) -> F:
     ):  # fmt: skip
         command = decorator(command)
     return command
+
+
+def _use_threads(ctx: click.Context, param: click.Parameter, count: int | None) -> None:
+    """Tell the workers that this command starts how many threads an engine may use."""
+    del param
+    if count is not None:
+        before = os.environ.get(VARIABLE)
+        os.environ[VARIABLE] = str(count)
+        ctx.call_on_close(lambda: _put_back(before))
+
+
+def _put_back(threads: str | None) -> None:
+    if threads is None:
+        os.environ.pop(VARIABLE, None)
+    else:
+        os.environ[VARIABLE] = threads
 
 
 def _what_is_left(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from microgpt.config import ModelConfig, OptimizerConfig
-from microgpt.engine import STATE_KINDS, Decoder, Engine, PreparedEngine
+from microgpt.engine import STATE_KINDS, Decoder, Engine, PreparedEngine, ThreadedEngine
 from microgpt.scalar_engine import ScalarEngine
 from microgpt.vector_engine import VectorEngine
 from playground.catalog import BUILTIN, Entry
@@ -24,6 +24,7 @@ from playground.hooks.errors import plugin_call
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Progress
 from playground.lab.run.guard import Activity, Doing, Guard
+from playground.lab.threads import threads
 
 Report = Callable[[Progress], None]
 
@@ -101,6 +102,10 @@ class Engines:
         """A new, prepared engine. Any thread may call this: it changes nothing of this object."""
         guard = self.guard(name)
         engine = self._registry.make_engine(name, self._config, self._optimizer, self._initial)
+        count = threads()
+        if count > 1 and isinstance(engine, ThreadedEngine):
+            with plugin_call(guard.entry, "in use_threads"):
+                engine.use_threads(count)
         if isinstance(engine, PreparedEngine):
             with plugin_call(guard.entry, "in prepare"):
                 engine.prepare(progress)

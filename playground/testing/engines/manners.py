@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from microgpt.engine import STATE_KINDS, BulkEngine, Engine
+from microgpt.config import ModelConfig, OptimizerConfig
+from microgpt.engine import STATE_KINDS, BulkEngine, Engine, PreparedEngine, ThreadedEngine
 from microgpt.parameters import initial_weights
 from playground.testing.contract import ContractError
 from playground.testing.engines.comparing import check_numbers, check_rows
@@ -216,8 +217,44 @@ def other_threads(subject: Subject) -> None:
     check_rows("what the other thread gives", results[0][0], here, advice, 0, 0)
 
 
+_THREADS = 3
+
+
+@clause(
+    "several-threads-same-bits",
+    "an engine that can use several threads gives the bits that it gives on one",
+)
+def several_threads_same_bits(subject: Subject) -> str | None:
+    """Takes a batch that is worth sharing, of documents of any length."""
+    config = ModelConfig(27, n_embd=64, n_head=4, n_layer=2, block_size=48)
+    if not isinstance(subject.factory(SMALL, OptimizerConfig(), _first(SMALL)), ThreadedEngine):
+        return "the engine has no use_threads"
+    rng = random.Random(12)
+    batch = [[rng.randrange(27) for _ in range(rng.randint(2, 60))] for _ in range(23)]
+    results = []
+    for count in (1, _THREADS):
+        engine = subject.factory(config, OptimizerConfig(), _first(config))
+        assert isinstance(engine, ThreadedEngine)
+        if count > 1:
+            engine.use_threads(count)
+        if isinstance(engine, PreparedEngine):
+            engine.prepare(lambda *_: None)
+        results.append((_use(engine, batch), state_of(engine)))
+    advice = "take each sum in one order, whichever thread takes it"
+    (one, state), (several, other) = results
+    check_rows(f"with {_THREADS} threads", several, one, advice, 0, 0)
+    if other != state:
+        raise ContractError(f"another state with {_THREADS} threads", advice)
+    return None
+
+
+def _first(config: ModelConfig) -> array[float]:
+    return initial_weights(config, random.Random(1))
+
+
 CLAUSES = (
     same_run_same_bits,
+    several_threads_same_bits,
     arguments_stay_as_they_are,
     losses_are_new_lists,
     global_random_state,

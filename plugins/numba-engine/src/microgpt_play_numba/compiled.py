@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ import numba
 from platformdirs import user_cache_path
 
 from microgpt.engine import Progress
-from microgpt_play_numba.entries import ENTRIES, MEMORIES
+from microgpt_play_numba.entries import ENTRIES, MEMORIES, PART_ENTRIES, Entry
 
 
 class Compiled(NamedTuple):
-    """The functions of `entries.py`, to be called with Python numbers."""
+    """The functions of `entries.ENTRIES`, to be called with Python numbers."""
 
     update: Callable[..., None]
     batch_pass: Callable[..., None]
@@ -26,9 +26,18 @@ class Compiled(NamedTuple):
     train: Callable[..., int]
 
 
+class CompiledParts(NamedTuple):
+    """The functions of `entries.PART_ENTRIES`."""
+
+    part_pass: Callable[..., None]
+    part_gradients: Callable[..., None]
+    part_update: Callable[..., None]
+
+
 _lock = threading.Lock()
 _compiled: dict[str, Compiled] = {}
-"""By precision."""
+_compiled_parts: dict[str, CompiledParts] = {}
+"""Both by precision."""
 
 
 def cache_folder() -> Path | None:
@@ -60,17 +69,26 @@ def compiled(precision: str, progress: Progress) -> Compiled:
     """
     with _lock:
         if precision not in _compiled:
-            _compiled[precision] = _make(precision, progress)
+            _compiled[precision] = Compiled(**_make(ENTRIES, precision, progress))
         return _compiled[precision]
 
 
-def _make(precision: str, progress: Progress) -> Compiled:
+def compiled_parts(precision: str, progress: Progress) -> CompiledParts:
+    """As `compiled`, the functions for several threads."""
+    with _lock:
+        if precision not in _compiled_parts:
+            made = CompiledParts(**_make(PART_ENTRIES, precision, progress))
+            _compiled_parts[precision] = made
+        return _compiled_parts[precision]
+
+
+def _make(entries: Mapping[str, Entry], precision: str, progress: Progress) -> dict[str, Any]:
     folder = cache_folder()
     functions: dict[str, Any] = {}
     what = "loading compiled code"
-    for i, (name, entry) in enumerate(ENTRIES.items()):
+    for i, (name, entry) in enumerate(entries.items()):
         if i:
-            progress(what, i, len(ENTRIES))
+            progress(what, i, len(entries))
         try:
             signature = entry.signature(MEMORIES[precision])
             functions[name], loaded = _one(entry.function, signature, folder)
@@ -80,8 +98,8 @@ def _make(precision: str, progress: Progress) -> Compiled:
             ) from error
         if not loaded:
             what = "compiling, once"
-    progress(what, len(ENTRIES), len(ENTRIES))
-    return Compiled(**functions)
+    progress(what, len(entries), len(entries))
+    return functions
 
 
 def _one(function: Any, signature: Any, folder: Path | None) -> tuple[Any, bool]:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, chain
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from microgpt.checks import check_length, check_second_moment, check_token, inputs_and_targets
 from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.engine import STATE_KINDS, Progress, StateKind, Steps
 from microgpt.parameters import MatrixSpec, parameter_layout
-from microgpt_play_numba.compiled import Compiled, compiled
+from microgpt_play_numba.buffers import MEMORIES, Buffer, Numbers
+from microgpt_play_numba.compiled import Compiled, compiled, compiled_parts
+from microgpt_play_numba.parts import Parts
 from microgpt_play_numba.shape import (
     WIDTHS,
-    Memory,
-    Memory32,
     cache_room,
     padded,
     push_room,
@@ -26,22 +25,8 @@ from microgpt_play_numba.shape import (
     shape_of,
 )
 
-Numbers = NDArray[Any]
-"""float64 or float32."""
-
-MEMORIES: dict[str, type[Memory]] = {"float64": Memory, "float32": Memory32}
 _EVALUATED_AT_ONCE = 16
 """Documents that `losses` takes through the model together: enough, without filling memory."""
-
-
-class Buffer:
-    """Numbers at a multiple of 64 bytes, which is a cache line; zeros at first."""
-
-    def __init__(self, size: int, precision: str = "float64") -> None:
-        whole = np.zeros(size + WIDTHS[precision], dtype=precision)
-        first = -whole.ctypes.data % 64 // whole.itemsize
-        self.numbers: Numbers = whole[first : first + size]
-        self.address = int(self.numbers.ctypes.data)
 
 
 class Batches:
@@ -81,7 +66,8 @@ class Batches:
 
 
 class NumbaEngine:
-    """Compiled engine. Fulfils `BulkEngine` and `PreparedEngine` of `microgpt.engine`.
+    """Compiled engine. Fulfils `BulkEngine`, `PreparedEngine` and `ThreadedEngine` of
+    `microgpt.engine`.
 
     weights: parameter_count float64 in parameter order; copied. ValueError for another length.
     precision: of all that is kept and computed, "float64" or "float32"; losses are float64.
@@ -105,6 +91,9 @@ class NumbaEngine:
         self._turned = Buffer(self._shape.size, precision)
         self._stale = array("q", [1])
         self._code: Compiled | None = None
+        self._threads = 1
+        self._parts: Parts | None = None
+        self._losses = Buffer(1)
         self._holds = (0, 0, 0)
         """The room: for how many tokens, documents, and tokens of the longest document."""
         self._make_room(1, 1, 1)
@@ -113,6 +102,13 @@ class NumbaEngine:
     def prepare(self, progress: Progress) -> None:
         """See PreparedEngine. Compiles once for all models and engines of this precision."""
         self._code = compiled(self._precision, progress)
+        if self._threads > 1:
+            code = compiled_parts(self._precision, progress)
+            self._parts = Parts(self._shape, self._precision, code, self._threads)
+
+    def use_threads(self, count: int) -> None:
+        """See ThreadedEngine."""
+        self._threads = count
 
     @property
     def _ready(self) -> Compiled:
@@ -125,19 +121,22 @@ class NumbaEngine:
         batch = Batches(documents, self.config)
         if not batch.lengths:
             raise ValueError("a batch needs at least one document")
-        return self._pass(batch, derive=1)
+        return self._pass(batch, 0, len(batch.lengths), derive=1)
 
     def losses(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
         """See Engine."""
         losses: list[list[float]] = []
         for first in range(0, len(documents), _EVALUATED_AT_ONCE):
-            chunk = documents[first : first + _EVALUATED_AT_ONCE]
-            losses += self._pass(Batches(chunk, self.config), derive=0)
+            batch = Batches(documents[first : first + _EVALUATED_AT_ONCE], self.config)
+            losses += self._pass(batch, 0, len(batch.lengths), derive=0)
         return losses
 
     def adam_step(self, learning_rate: float, step: int) -> None:
         """See Engine."""
         optimizer = self.optimizer
+        if self._parts is not None and self._parts.worth_sharing(1):
+            self._parts.update(self._memory, learning_rate, step, optimizer)
+            return
         self._ready.update(
             self._shape, self._memory, learning_rate, step,
             optimizer.beta1, optimizer.beta2, optimizer.eps,
@@ -165,9 +164,11 @@ class NumbaEngine:
             tokens = max(lengths)
         else:
             tokens = max(sum(lengths[i : i + each]) for i in range(0, len(lengths), each))
+        if self._edges(lengths[:each]):
+            return self._train_in_parts(batch, each, learning_rates, step)
+        optimizer = self.optimizer
         self._make_room(tokens, each, max(lengths))
         rates, means = array("d", learning_rates), array("d", bytes(8 * steps))
-        optimizer = self.optimizer
         done = self._ready.train(
             self._shape, self._room, self._memory, *batch.addresses, each,
             rates.buffer_info()[0], steps, step,
@@ -176,6 +177,23 @@ class NumbaEngine:
         )  # fmt: skip
         last = lengths[(done - 1) * each : done * each]
         return Steps(means[:done], self._by_document(last), sum(lengths[: done * each]))
+
+    def _train_in_parts(
+        self, batch: Batches, each: int, learning_rates: Sequence[float], step: int
+    ) -> Steps:
+        """As `train`, for steps so long that a call for each of them costs nothing."""
+        means = array("d")
+        rows: list[list[float]] = []
+        tokens = 0
+        for i, rate in enumerate(learning_rates):
+            rows = self._pass(batch, i * each, (i + 1) * each, derive=1)
+            count = sum(map(len, rows))
+            tokens += count
+            means.append(sum(map(sum, rows)) / count)
+            if not math.isfinite(means[-1]):
+                break
+            self.adam_step(rate, step + i)
+        return Steps(means, rows, tokens)
 
     def decoder(self) -> NumbaDecoder:
         """See Engine. It sees the weights as they are at each push."""
@@ -219,14 +237,28 @@ class NumbaEngine:
             yield spec, whole[: spec.rows, : spec.columns]
             start += rows * columns
 
-    def _pass(self, batch: Batches, derive: int) -> list[list[float]]:
-        """One batch forward, and backward if derive is 1; returns its losses."""
-        lengths = batch.lengths
-        self._make_room(sum(lengths), len(lengths), max(lengths))
-        self._ready.batch_pass(
-            self._shape, self._room, self._memory, *batch.addresses, len(lengths),
-            self._losses.address, derive,
-        )  # fmt: skip
+    def _edges(self, lengths: Sequence[int]) -> array[int] | None:
+        """Where several threads divide such a batch; None if one thread takes it."""
+        return None if self._parts is None else self._parts.edges(lengths)
+
+    def _pass(self, batch: Batches, first: int, last: int, derive: int) -> list[list[float]]:
+        """Documents from `first` to before `last` forward, and backward if derive is 1; returns
+        their losses."""
+        lengths = batch.lengths[first:last]
+        tokens, starts = batch.addresses
+        starts += 8 * first
+        edges = self._edges(lengths)
+        if edges and self._parts:
+            self._make_room_for_losses(sum(lengths))
+            self._parts.batch_pass(
+                self._memory, tokens, starts, lengths, edges, self._losses.address, derive
+            )
+        else:
+            self._make_room(sum(lengths), len(lengths), max(lengths))
+            self._ready.batch_pass(
+                self._shape, self._room, self._memory, tokens, starts, len(lengths),
+                self._losses.address, derive,
+            )  # fmt: skip
         return self._by_document(lengths)
 
     def _by_document(self, lengths: Sequence[int]) -> list[list[float]]:
@@ -248,7 +280,7 @@ class NumbaEngine:
         )  # fmt: skip
         self._room = room_for(self._shape, tokens, documents, longest)
         self._space = Buffer(self._room.size, self._precision)
-        self._losses = Buffer(tokens)
+        self._make_room_for_losses(tokens)
         self._sums = Buffer(documents)
         self._memory = MEMORIES[self._precision](
             **{kind: buffer.address for kind, buffer in self._state.items()},
@@ -256,6 +288,10 @@ class NumbaEngine:
             stale=self._stale.buffer_info()[0],
             space=self._space.address,
         )
+
+    def _make_room_for_losses(self, tokens: int) -> None:
+        if len(self._losses.numbers) < tokens:
+            self._losses = Buffer(tokens)
 
 
 class NumbaDecoder:

@@ -1,4 +1,4 @@
-"""The four functions that Python calls, compiled once for every shape of model.
+"""The functions that Python calls, compiled once for every shape of model.
 
 The functions take addresses (`Memory`), not arrays, since an array costs a microsecond to unpack.
 The caller keeps the memory alive, and has checked every token id.
@@ -30,7 +30,22 @@ from microgpt_play_numba.lanes import (
     up,
     width,
 )
-from microgpt_play_numba.model import adam, backward, forward, turn
+from microgpt_play_numba.model import (
+    adam,
+    attention_backward,
+    attention_gradients,
+    backward,
+    clear,
+    embedding_backward,
+    embedding_gradients,
+    forward,
+    head_backward,
+    head_gradients,
+    mlp_backward,
+    mlp_gradients,
+    share,
+    turn,
+)
 from microgpt_play_numba.products import WORTH_COPYING, product
 from microgpt_play_numba.shape import Memory, Memory32, Room, Shape
 
@@ -43,9 +58,10 @@ def batch_pass(  # type: ignore[no-untyped-def]
     weights, turned = pointer(memory, memory.weights), pointer(memory, memory.turned)
     space, losses_ = pointer(memory, memory.space), double_pointer(losses)
     tokens_, starts_ = int_pointer(tokens), int_pointer(starts)
-    if starts_[documents] - starts_[0] - documents < WORTH_COPYING:
+    n = starts_[documents] - starts_[0] - documents
+    if n < WORTH_COPYING:
         turn(shape, weights, turned, int_pointer(memory.stale))
-    n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_)
+    forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_, n)
     if derive:
         gradients = pointer(memory, memory.gradients)
         backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
@@ -55,7 +71,66 @@ def batch_pass(  # type: ignore[no-untyped-def]
 def update(shape, memory, rate, step, beta1, beta2, eps):  # type: ignore[no-untyped-def]
     """One step of Adam."""
     mode = flush_tiny(memory)
-    adam(shape, memory, types.int64(0), rate, step, beta1, beta2, eps)
+    zero = types.int64(0)
+    adam(shape, memory, zero, rate, step, beta1, beta2, eps, zero, shape.size)
+    restore(memory, mode)
+
+
+def part_pass(  # type: ignore[no-untyped-def]
+    shape, room, memory, tokens, starts, documents, losses, whole, derive
+):
+    """Some documents of a batch, on one of several threads, with a space of its own: forward, and
+    back to the derivatives of all that was computed if derive is 1. whole: tokens to predict in
+    the batch, of which these documents have 32 or more."""
+    mode = flush_tiny(memory)
+    weights, turned = pointer(memory, memory.weights), pointer(memory, memory.turned)
+    space, losses_ = pointer(memory, memory.space), double_pointer(losses)
+    tokens_, starts_ = int_pointer(tokens), int_pointer(starts)
+    n = starts_[documents] - starts_[0] - documents
+    forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_, whole)
+    if derive:
+        head_backward(shape, room, weights, space, n)
+        for layer in range(shape.n_layer - 1, -1, -1):
+            mlp_backward(shape, room, weights, space, layer, n)
+            attention_backward(shape, room, weights, space, layer, starts_, documents, n)
+        embedding_backward(shape, room, space, n)
+    restore(memory, mode)
+
+
+def part_gradients(  # type: ignore[no-untyped-def]
+    shape, room, memory, spaces, tokens, starts, edges, part, parts
+):
+    """Some rows of each gradient, over all tokens, after `part_pass` of all parts.
+
+    spaces: the address of each part's space. edges: the first document of each part, and the
+    number of documents. Each sum is taken over the parts in order, as one thread takes it.
+    """
+    mode = flush_tiny(memory)
+    gradients, scratch = pointer(memory, memory.gradients), pointer(memory, memory.space)
+    spaces_, edges_, tokens_ = int_pointer(spaces), int_pointer(edges), int_pointer(tokens)
+    row = shape.row
+    left, right = share(scratch, row, part, parts)
+    for r in range(0, shape.lm_head, row):
+        clear(gradients, r + left, r + right)
+    for i in range(parts):
+        space, onto = pointer(memory, spaces_[i]), types.int64(1 if i else 0)
+        documents, starts_ = edges_[i + 1] - edges_[i], int_at(int_pointer(starts), edges_[i])
+        n = starts_[documents] - starts_[0] - documents
+        head_gradients(shape, room, gradients, scratch, space, n, part, parts, onto)
+        for layer in range(shape.n_layer):
+            mlp_gradients(shape, room, gradients, scratch, space, layer, n, part, parts, onto)
+            attention_gradients(shape, room, gradients, scratch, space, layer, n, part, parts, onto)
+        embedding_gradients(shape, room, gradients, space, tokens_, starts_, documents, left, right)
+    restore(memory, mode)
+
+
+def part_update(  # type: ignore[no-untyped-def]
+    shape, memory, rate, step, beta1, beta2, eps, part, parts
+):
+    """One step of Adam, for some of the weights."""
+    mode = flush_tiny(memory)
+    first, last = share(pointer(memory, memory.weights), shape.size, part, parts)
+    adam(shape, memory, types.int64(0), rate, step, beta1, beta2, eps, first, last)
     restore(memory, mode)
 
 
@@ -93,10 +168,11 @@ def train(  # type: ignore[no-untyped-def]
     done = steps
     for i in range(steps):
         starts_ = int_at(int_pointer(starts), i * documents)
-        few = starts_[documents] - starts_[0] - documents < WORTH_COPYING
+        n = starts_[documents] - starts_[0] - documents
+        few = n < WORTH_COPYING
         if few:
             turn(shape, weights, turned, int_pointer(memory.stale))
-        n = forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_)
+        forward(shape, room, weights, turned, space, tokens_, starts_, documents, losses_, n)
         backward(shape, room, weights, gradients, space, tokens_, starts_, documents, n)
         first = 0
         for j in range(documents):
@@ -108,7 +184,10 @@ def train(  # type: ignore[no-untyped-def]
         if not math.isfinite(mean):
             done = i + 1
             break
-        adam(shape, memory, types.int64(1 if few else 0), rates_[i], step + i, beta1, beta2, eps)
+        adam(
+            shape, memory, types.int64(1 if few else 0), rates_[i], step + i, beta1, beta2, eps,
+            types.int64(0), shape.size,
+        )  # fmt: skip
     restore(memory, mode)
     return done
 
@@ -210,6 +289,23 @@ ENTRIES = {
         ),
     ),
 }  # fmt: skip
+PART_ENTRIES = {
+    "part_pass": Entry(
+        part_pass,
+        lambda memory: types.void(_shape, _room, memory, _int, _int, _int, _int, _int, _int),
+    ),
+    "part_gradients": Entry(
+        part_gradients,
+        lambda memory: types.void(_shape, _room, memory, _int, _int, _int, _int, _int, _int),
+    ),
+    "part_update": Entry(
+        part_update,
+        lambda memory: types.void(
+            _shape, memory, _float, _int, _float, _float, _float, _int, _int
+        ),
+    ),
+}  # fmt: skip
+"""What several threads call, each for its part."""
 MEMORIES = {
     "float64": typeof(Memory(*[0] * len(Memory._fields))),
     "float32": typeof(Memory32(*[0] * len(Memory._fields))),

@@ -182,10 +182,11 @@ def attend_backward(  # type: ignore[no-untyped-def]
 
 @njit
 def forward(  # type: ignore[no-untyped-def]
-    shape, room, weights, turned, space, tokens, starts, documents, losses
+    shape, room, weights, turned, space, tokens, starts, documents, losses, whole
 ):
-    """One batch: losses (N) in nats; logits become d(mean loss)/d(logits). Returns N.
+    """Some documents: losses (N) in nats; logits become d(mean loss)/d(logits). Returns N.
 
+    whole: tokens to predict in the whole batch, of which these documents may be a part.
     Document i is tokens[starts[i]] ... tokens[starts[i + 1] - 1], at most block_size + 1 of them.
     """
     apart()
@@ -242,9 +243,174 @@ def forward(  # type: ignore[no-untyped-def]
         t = starts[i + 1] - starts[i] - 1
         targets = int_at(tokens, starts[i] + 1)
         losses_here, logits_here = at(losses, first), at(logits, first * v)
-        cross_entropy(logits_here, v, shape.vocab_size, targets, losses_here, t, n)
+        cross_entropy(logits_here, v, shape.vocab_size, targets, losses_here, t, whole)
         first += t
     return n
+
+
+@njit
+def head_backward(shape, room, weights, space, n):  # type: ignore[no-untyped-def]
+    """After `forward`: d(logits) (N, V) -> d(what the last layer made) (N, C)."""
+    apart()
+    zero, one, row, v = int64(0), int64(1), shape.row, shape.logits
+    dx = at(space, room.d_out + shape.n_layer * room.d_layer)
+    product(
+        space, at(space, room.logits), v, one, at(weights, shape.lm_head), row, one, dx, row, n,
+        shape.vocab_size, row, zero,
+    )  # fmt: skip
+
+
+@njit
+def mlp_backward(shape, room, weights, space, layer, n):  # type: ignore[no-untyped-def]
+    """d(what the layer made) -> d(its hidden units) and d(what it has after attention)."""
+    apart()
+    zero, one = int64(0), int64(1)
+    row, hidden, c = shape.row, shape.hidden, shape.n_embd
+    tape, slot = at(space, room.tapes + layer * room.tape), layer * room.d_layer
+    dx, middle = at(space, room.d_out + room.d_layer + slot), at(space, room.d_middle + slot)
+    d_hidden, dy = at(space, room.d_hidden + slot), at(space, room.d_normed)
+    fc1 = shape.layers + layer * shape.layer + 4 * row * row
+    fc2 = fc1 + hidden * row
+    activations = at(tape, room.tape_hidden)
+    product(
+        space, dx, row, one, at(weights, fc2), hidden, one, d_hidden, hidden, n, c, hidden, zero
+    )  # (N, 4C)
+    for i in range(0, n * hidden, width(dx)):
+        store(d_hidden, i, where_positive(load(activations, i), load(d_hidden, i)))
+    product(
+        space, d_hidden, hidden, one, at(weights, fc1), row, one, dy, row, n, 4 * c, row, zero
+    )  # (N, C)
+    scales = at(tape, room.tape_mlp_scales)
+    normalize_backward(at(tape, room.tape_mlp), scales, dy, dx, middle, n, row, c)
+
+
+@njit
+def attention_backward(  # type: ignore[no-untyped-def]
+    shape, room, weights, space, layer, starts, documents, n
+):
+    """d(what the layer has after attention) -> d(queries, keys, values) and d(what the layer
+    got)."""
+    apart()
+    zero, one, row, c = int64(0), int64(1), shape.row, shape.n_embd
+    tape, slot = at(space, room.tapes + layer * room.tape), layer * room.d_layer
+    middle, below = at(space, room.d_middle + slot), at(space, room.d_out + slot)
+    d_qkv, d_attended = at(space, room.d_qkv + slot), at(space, room.d_attended)
+    dy, qkv, looks = at(space, room.d_normed), at(tape, room.tape_qkv), at(tape, room.tape_looks)
+    place = shape.layers + layer * shape.layer
+    wo = place + 3 * row * row
+    product(space, middle, row, one, at(weights, wo), row, one, d_attended, row, n, c, row, zero)
+    first = 0
+    for i in range(documents):
+        t = starts[i + 1] - starts[i] - 1
+        attend_backward(
+            shape, room, space, at(qkv, first * 3 * row), looks, at(d_attended, first * row),
+            at(d_qkv, first * 3 * row), t,
+        )  # fmt: skip
+        columns = up(qkv, t)
+        looks = at(looks, shape.n_head * columns * columns)
+        first += t
+    product(
+        space, d_qkv, 3 * row, one, at(weights, place), row, one, dy, row, n, 3 * row, row, zero
+    )  # (N, C)
+    normalize_backward(tape, at(tape, room.tape_scales), dy, middle, below, n, row, c)
+
+
+@njit
+def embedding_backward(shape, room, space, n):  # type: ignore[no-untyped-def]
+    """d(what the first layer got) -> d(the sum of the two embeddings), in place."""
+    apart()
+    row, dx, dy = shape.row, at(space, room.d_out), at(space, room.d_normed)
+    clear(dy, int64(0), n * row)
+    scales = at(space, room.scales)
+    normalize_backward(at(space, room.embedded), scales, dx, dy, dx, n, row, shape.n_embd)
+
+
+@njit
+def share(floats, m, part, parts):  # type: ignore[no-untyped-def]
+    """(the first of m rows that a thread is to compute, the one after its last)."""
+    blocks = up(floats, m) // width(floats)
+    first, last = blocks * part // parts, blocks * (part + 1) // parts
+    return min(m, first * width(floats)), min(m, last * width(floats))
+
+
+@njit
+def head_gradients(  # type: ignore[no-untyped-def]
+    shape, room, gradients, scratch, space, n, part, parts, onto
+):
+    """d(lm_head) (V, C), or the rows of one part of it; added to what is there if onto is 1, as are
+    all gradients. scratch: of the thread that computes; space: of the tokens."""
+    apart()
+    one, row, v = int64(1), shape.row, shape.logits
+    first, last = share(space, shape.vocab_size, part, parts)
+    product(
+        scratch, at(space, room.logits + first), one, v, at(space, room.stream), row, one,
+        at(gradients, shape.lm_head + first * row), row, last - first, n, row, onto,
+    )  # fmt: skip
+
+
+@njit
+def mlp_gradients(  # type: ignore[no-untyped-def]
+    shape, room, gradients, scratch, space, layer, n, part, parts, onto
+):
+    """d(mlp_fc2) (C, 4C) and d(mlp_fc1) (4C, C)."""
+    apart()
+    one, row, hidden, c = int64(1), shape.row, shape.hidden, shape.n_embd
+    tape, slot = at(space, room.tapes + layer * room.tape), layer * room.d_layer
+    fc1 = shape.layers + layer * shape.layer + 4 * row * row
+    fc2 = fc1 + hidden * row
+    first, last = share(space, c, part, parts)
+    product(
+        scratch, at(space, room.d_out + room.d_layer + slot + first), one, row,
+        at(tape, room.tape_hidden), hidden, one, at(gradients, fc2 + first * hidden), hidden,
+        last - first, n, hidden, onto,
+    )  # fmt: skip
+    first, last = share(space, 4 * c, part, parts)
+    product(
+        scratch, at(space, room.d_hidden + slot + first), one, hidden, at(tape, room.tape_mlp), row,
+        one, at(gradients, fc1 + first * row), row, last - first, n, row, onto,
+    )  # fmt: skip
+
+
+@njit
+def attention_gradients(  # type: ignore[no-untyped-def]
+    shape, room, gradients, scratch, space, layer, n, part, parts, onto
+):
+    """d(attn_wo) (C, C) and d(attn_wq, attn_wk, attn_wv) (3C, C)."""
+    apart()
+    one, row, c = int64(1), shape.row, shape.n_embd
+    tape, slot = at(space, room.tapes + layer * room.tape), layer * room.d_layer
+    place = shape.layers + layer * shape.layer
+    wo = place + 3 * row * row
+    first, last = share(space, c, part, parts)
+    product(
+        scratch, at(space, room.d_middle + slot + first), one, row, at(tape, room.tape_attended),
+        row, one, at(gradients, wo + first * row), row, last - first, n, row, onto,
+    )  # fmt: skip
+    first, last = share(space, 3 * row, part, parts)
+    product(
+        scratch, at(space, room.d_qkv + slot + first), one, 3 * row, tape, row, one,
+        at(gradients, place + first * row), row, last - first, n, row, onto,
+    )  # fmt: skip
+
+
+@njit
+def embedding_gradients(  # type: ignore[no-untyped-def]
+    shape, room, gradients, space, tokens, starts, documents, first, last
+):
+    """Add the derivatives of each token to a row of wte and a row of wpe, from one column to
+    another."""
+    apart()
+    row, dx = shape.row, at(space, room.d_out)
+    place = 0
+    for i in range(documents):
+        for position in range(starts[i + 1] - starts[i] - 1):
+            token = tokens[starts[i] + position]
+            for j in range(first, last, width(dx)):
+                change = load(dx, place + j)
+                of_token, of_position = token * row + j, shape.wpe + position * row + j
+                store(gradients, of_token, load(gradients, of_token) + change)
+                store(gradients, of_position, load(gradients, of_position) + change)
+            place += row
 
 
 @njit
@@ -254,136 +420,16 @@ def backward(  # type: ignore[no-untyped-def]
     """After `forward` of the same batch: d(mean loss)/d(weight), replacing earlier gradients."""
     apart()
     zero, one = int64(0), int64(1)
-    row, hidden, c, v = shape.row, shape.hidden, shape.n_embd, shape.logits
-    stream, d_logits = at(space, room.stream), at(space, room.logits)
-    dx, dy = at(space, room.d_stream), at(space, room.d_normed)  # (N, C)
-    d_hidden, d_qkv = at(space, room.d_hidden), at(space, room.d_qkv)
-    d_attended = at(space, room.d_attended)
-    vocab_size = shape.vocab_size
-    product(
-        space,
-        d_logits,
-        one,
-        v,
-        stream,
-        row,
-        one,
-        at(gradients, shape.lm_head),
-        row,
-        vocab_size,
-        n,
-        row,
-        zero,
-    )
-    product(
-        space,
-        d_logits,
-        v,
-        one,
-        at(weights, shape.lm_head),
-        row,
-        one,
-        dx,
-        row,
-        n,
-        vocab_size,
-        row,
-        zero,
-    )
-
+    head_backward(shape, room, weights, space, n)
+    head_gradients(shape, room, gradients, space, space, n, zero, one, zero)
     for layer in range(shape.n_layer - 1, -1, -1):
-        place = shape.layers + layer * shape.layer
-        tape = at(space, room.tapes + layer * room.tape)
-        wo, fc1 = place + 3 * row * row, place + 4 * row * row
-        fc2 = fc1 + hidden * row
-
-        normed, activations = at(tape, room.tape_mlp), at(tape, room.tape_hidden)
-        product(
-            space,
-            dx,
-            one,
-            row,
-            activations,
-            hidden,
-            one,
-            at(gradients, fc2),
-            hidden,
-            c,
-            n,
-            hidden,
-            zero,
-        )
-        product(
-            space, dx, row, one, at(weights, fc2), hidden, one, d_hidden, hidden, n, c, hidden, zero
-        )
-        for i in range(0, n * hidden, width(dx)):
-            store(d_hidden, i, where_positive(load(activations, i), load(d_hidden, i)))
-        product(
-            space,
-            d_hidden,
-            one,
-            hidden,
-            normed,
-            row,
-            one,
-            at(gradients, fc1),
-            row,
-            4 * c,
-            n,
-            row,
-            zero,
-        )
-        product(
-            space, d_hidden, hidden, one, at(weights, fc1), row, one, dy, row, n, 4 * c, row, zero
-        )
-        normalize_backward(normed, at(tape, room.tape_mlp_scales), dy, dx, dx, n, row, c)
-
-        qkv, attended = at(tape, room.tape_qkv), at(tape, room.tape_attended)
-        product(space, dx, one, row, attended, row, one, at(gradients, wo), row, c, n, row, zero)
-        product(space, dx, row, one, at(weights, wo), row, one, d_attended, row, n, c, row, zero)
-        first, looks = 0, at(tape, room.tape_looks)
-        for i in range(documents):
-            t = starts[i + 1] - starts[i] - 1
-            attend_backward(
-                shape, room, space, at(qkv, first * 3 * row), looks,
-                at(d_attended, first * row), at(d_qkv, first * 3 * row), t,
-            )  # fmt: skip
-            columns = up(qkv, t)
-            looks = at(looks, shape.n_head * columns * columns)
-            first += t
-        product(
-            space,
-            d_qkv,
-            one,
-            3 * row,
-            tape,
-            row,
-            one,
-            at(gradients, place),
-            row,
-            3 * row,
-            n,
-            row,
-            zero,
-        )
-        product(
-            space, d_qkv, 3 * row, one, at(weights, place), row, one, dy, row, n, 3 * row, row, zero
-        )
-        normalize_backward(tape, at(tape, room.tape_scales), dy, dx, dx, n, row, c)
-
-    clear(dy, zero, n * row)
-    normalize_backward(at(space, room.embedded), at(space, room.scales), dx, dy, dx, n, row, c)
-    clear(gradients, zero, shape.lm_head)  # wte and wpe: each token adds to a row of either
-    first = 0
-    for i in range(documents):
-        for position in range(starts[i + 1] - starts[i] - 1):
-            token = tokens[starts[i] + position]
-            for j in range(0, row, width(dx)):
-                change = load(dx, first + j)
-                of_token, of_position = token * row + j, shape.wpe + position * row + j
-                store(gradients, of_token, load(gradients, of_token) + change)
-                store(gradients, of_position, load(gradients, of_position) + change)
-            first += row
+        mlp_backward(shape, room, weights, space, layer, n)
+        mlp_gradients(shape, room, gradients, space, space, layer, n, zero, one, zero)
+        attention_backward(shape, room, weights, space, layer, starts, documents, n)
+        attention_gradients(shape, room, gradients, space, space, layer, n, zero, one, zero)
+    embedding_backward(shape, room, space, n)
+    clear(gradients, zero, shape.lm_head)
+    embedding_gradients(shape, room, gradients, space, tokens, starts, documents, zero, shape.row)
 
 
 @njit(forceinline=True)
@@ -414,12 +460,13 @@ def _adam_turning(state, turned, place, rows, columns, how):  # type: ignore[no-
 
 @njit
 def adam(  # type: ignore[no-untyped-def]
-    shape, memory, turning, rate, step, beta1, beta2, eps
+    shape, memory, turning, rate, step, beta1, beta2, eps, first, last
 ):
     """Adam (Kingma & Ba 2014, arXiv:1412.6980), with the two bias corrections taken out of the
     loop as at the end of its section 2: into the rate, and into eps. step counts from 0.
 
-    turning: 1 to keep the turned weights up to date, 0 to leave that to `turn`.
+    turning: 1 to keep the turned weights up to date, 0 to leave that to `turn`. first ... last: the
+    weights to update, in whole vectors; all of them where `turning` is 1.
     """
     apart()
     root2 = math.sqrt(1.0 - beta2 ** (step + 1))
@@ -436,7 +483,7 @@ def adam(  # type: ignore[no-untyped-def]
     )  # fmt: skip
     stale = int_pointer(memory.stale)
     if not turning:
-        for i in range(0, shape.size, width(state[0])):
+        for i in range(first, last, width(state[0])):
             _updated(state, i, how)
         stale[0] = 1
         return

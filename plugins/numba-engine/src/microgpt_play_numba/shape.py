@@ -118,14 +118,21 @@ class Room(NamedTuple):
     """(N): the scales of that normalization."""
     logits: int
     """(N, logits), then their derivatives."""
-    d_stream: int
     d_normed: int
     d_attended: int
     """(N, row) each"""
+    d_out: int
+    """(N, row): the derivatives of what the first layer gets, and, d_layer further, of what it
+    makes; another d_layer further, of what the second makes, and so on."""
+    d_middle: int
+    """(N, row): of what a layer has after attention"""
     d_qkv: int
     """(N, 3 row)"""
     d_hidden: int
     """(N, hidden)"""
+    d_layer: int
+    """From a layer's derivatives to the next layer's; 0 if all layers take the same place in turn,
+    since the gradients of one are made before the next."""
     turned: int
     """Four matrices (row, T): input and result of one document's attention, a token a column."""
     turned_size: int
@@ -153,9 +160,9 @@ class Room(NamedTuple):
     size: int
 
 
-def room_for(shape: Shape, tokens: int, documents: int, longest: int) -> Room:
+def room_for(shape: Shape, tokens: int, documents: int, longest: int, keep: bool = False) -> Room:
     """Room for a batch of so many tokens to predict in so many documents, the longest of which
-    has `longest`."""
+    has `longest`. keep: the derivatives of all layers, so that gradients can be made later."""
     width, row = shape.width, shape.row
     n, t = padded(tokens, width) + width, padded(longest, width)
     begin = scratch(width)
@@ -171,17 +178,21 @@ def room_for(shape: Shape, tokens: int, documents: int, longest: int) -> Room:
         "embedded": take(n * row),
         "scales": take(n),
         "logits": take(n * shape.logits),
-        "d_stream": take(n * row),
         "d_normed": take(n * row),
         "d_attended": take(n * row),
-        "d_qkv": take(n * 3 * row),
-        "d_hidden": take(n * shape.hidden),
         "turned": take(4 * row * t),
         "turned_size": row * t,
         "d_looks": take(t * t),
         "looks_turned": take(t * t),
-        "tapes": end,
+        "d_out": take(n * row),
+        "d_middle": take(n * row),
+        "d_qkv": take(n * 3 * row),
+        "d_hidden": take(n * shape.hidden),
     }
+    shared["d_layer"] = end - shared["d_out"] if keep else 0
+    if keep:
+        take(shape.n_layer * shared["d_layer"])
+    shared["tapes"] = end
     end = 0
     take(n * row)
     tape = {
