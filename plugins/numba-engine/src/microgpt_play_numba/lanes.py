@@ -27,7 +27,7 @@ from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
-from numba.core.typing import signature
+from numba.core.typing.templates import signature
 from numba.extending import intrinsic, models, overload, register_model
 
 from microgpt_play_numba.shape import Memory, Memory32
@@ -108,7 +108,7 @@ def _kind(type_: Any) -> Kind | None:
     if isinstance(type_, types.CPointer):
         return _KINDS.get(type_.dtype)
     if isinstance(type_, types.BaseNamedTuple):
-        return {Memory: DOUBLE, Memory32: SINGLE}.get(type_.instance_class)
+        return {Memory: DOUBLE, Memory32: SINGLE}.get(getattr(type_, "instance_class", None))
     return None
 
 
