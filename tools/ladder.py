@@ -179,10 +179,14 @@ def runners(course: Course, only: Sequence[str]) -> dict[str, list[Train]]:
     """Whoever can train this model here, each in one form or in several."""
     found: dict[str, list[Train]] = {}
     optimizer = OptimizerConfig()
-    for name in ("numba", "numpy"):
+    for name, module, how in (
+        ("numba", "microgpt_play_numba", {}),
+        ("numba float32", "microgpt_play_numba", {"precision": "float32"}),
+        ("numpy", "microgpt_play_numpy", {}),
+    ):
         with contextlib.suppress(ImportError):
-            plugin = importlib.import_module(f"microgpt_play_{name}")
-            engine = plugin.make_engine(course.config, optimizer, course.weights)
+            plugin = importlib.import_module(module)
+            engine = plugin.make_engine(course.config, optimizer, course.weights, **how)
             found[name] = [of_engine(course, engine)]
     for name, double in (("torch", True), ("torch float32", False)):
         with contextlib.suppress(ImportError):

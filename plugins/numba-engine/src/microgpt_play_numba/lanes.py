@@ -107,9 +107,10 @@ def _kind(type_: Any) -> Kind | None:
         return _KINDS[type_.number]
     if isinstance(type_, types.CPointer):
         return _KINDS.get(type_.dtype)
-    if isinstance(type_, types.BaseNamedTuple):
-        return {Memory: DOUBLE, Memory32: SINGLE}.get(getattr(type_, "instance_class", None))
-    return None
+    memory = getattr(type_, "instance_class", None)
+    if memory is Memory:
+        return DOUBLE
+    return SINGLE if memory is Memory32 else None
 
 
 Emit = Callable[[ir.IRBuilder, Kind, Any], Any]
