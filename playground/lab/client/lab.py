@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -469,8 +468,9 @@ class Lab:
         is loaded, the next one is asked, which passes over that plugin. at_fault: called with a
         worker that was lost otherwise, why, and whether it had the open run; False if what is asked
         is not to blame, so that another worker is asked. Raises LabError."""
-        again = True
-        for tries in itertools.count(1):
+        again, tries = True, 0
+        while True:
+            tries += 1
             link = await self._any_worker(fresh=fresh)
             had_run = link is self.open_run.link
             try:
@@ -491,7 +491,6 @@ class Lab:
                 continue
             assert isinstance(reply, expected), reply
             return reply
-        raise AssertionError("unreachable")
 
     async def _any_worker(self, *, fresh: bool = False) -> Link:
         """The worker of the open run, or one that has no run. fresh: one that has just begun."""
