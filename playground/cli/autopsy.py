@@ -146,7 +146,9 @@ def _as_json(reading: StepReading) -> dict[str, Any]:
             "older": weight.older,
             "held": weight.held,
         },
-        "gradient_check": {
+        "gradient_check": None
+        if reading.check is None
+        else {
             "foretold": reading.check.foretold,
             "measured": reading.check.measured,
             "ratio": reading.check.ratio,
@@ -189,6 +191,12 @@ def _parts(shown: Mapping[str, Any]) -> Iterator[Lines]:
     if shown["weight"] is not None:
         yield _weight(shown)
     check = shown["gradient_check"]
+    if check is None:
+        yield wrapped(
+            "There is no gradient check in float32, which has too few digits to measure a slope "
+            "from losses a small step apart."
+        )
+        return
     yield wrapped(
         f"Gradient check: in a random direction the gradient foretells a slope of "
         f"{check['foretold']:.6g}, and the losses have one of {check['measured']:.6g}: ratio "

@@ -115,8 +115,9 @@ class StepReading:
     most_worse: tuple[HeldOutText, ...]
     matrices: tuple[MatrixUpdate, ...]
     weight: WeightUpdate | None
-    check: GradientCheck
-    """The gradient check, for the engine at work and the documents of the step."""
+    check: GradientCheck | None
+    """The gradient check, for the engine at work and the documents of the step; None for an engine
+    in float32, which has too few digits to measure a slope from losses a small step apart."""
     engine: str
     """The name of that engine."""
     optimizer: OptimizerName = "adam"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -147,8 +148,16 @@ def test_the_parts_of_a_weight_add_up_to_what_it_did(registry: Registry, seen: S
     assert weight.gradient == engine.read("gradients")[place]
 
 
+def test_an_engine_in_float32_gets_no_gradient_check(registry: Registry) -> None:
+    session = at(registry, 20)
+    guard = session.training.current.made.guard
+    guard.entry = replace(guard.entry, precision="float32")
+    assert session.autopsy(21).check is None
+
+
 def test_the_gradient_is_right_and_held_out_texts_are_told(seen: Seen) -> None:
     reading, session = seen
+    assert reading.check is not None
     assert reading.check.right
     heldout = reading.heldout
     assert heldout is not None

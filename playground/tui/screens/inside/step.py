@@ -77,10 +77,13 @@ class StepView(ViewPage):
             (f"step {reading.step:,}", "strong"),
             (f" learnt from {learnt}, lr {reading.learning_rate:.4g}", "muted"),
         ]
-        ratio = reading.check.ratio
-        ink: Ink = "text" if abs(ratio - 1) < 1e-3 else "bad"
-        check: Line = [("gradient check ", "muted"), (f"{ratio:.6f}", ink)]
         engine = f"of {visible(reading.engine)} "
+        if reading.check is None:
+            check: Line = [("no gradient check ", "muted"), ("in float32", "muted")]
+        else:
+            ratio = reading.check.ratio
+            ink: Ink = "text" if abs(ratio - 1) < 1e-3 else "bad"
+            check = [("gradient check ", "muted"), (f"{ratio:.6f}", ink)]
         gap = page.width - width_of(line) - width_of(check)
         if gap - len(engine) >= 2:
             check.insert(1, (engine, "muted"))
