@@ -1,9 +1,10 @@
 """How near the Numba engine comes to what one core of this processor can do.
 
 Run as `.venv-gallery/bin/python tools/peak.py`, in the environment that `make gallery` makes;
-`--json` prints the figures as JSON. `main()` returns the exit code, `measure()` the figures.
+`--json` prints the figures as JSON, `--precision float32` measures that form of the engine.
+`main()` returns the exit code, `measure()` the figures.
 
-The peak is that of multiplying and adding from registers alone, in float64: chains of
+The peak is that of multiplying and adding from registers alone: chains of
 x = x a + b, so many side by side that none waits for another, and no memory in the loop. A
 multiply-add counts as two operations. The operations of a step are counted from the formulas, see
 `operations`; whatever an engine does beyond these counts nothing.
@@ -102,7 +103,7 @@ def operations(config: ModelConfig, tokens: int) -> dict[str, int]:
 
 
 def _chains() -> int:
-    """Vectors of eight numbers at work at once: as many as the sums of a tile, for which the
+    """Vectors of 64 bytes at work at once: as many as the sums of a tile, for which the
     registers of this processor suffice. One that begins two multiply-adds a cycle, each done after
     four, needs eight registers at work; with more than it has, it would wait for memory."""
     from microgpt_play_numba.tiles import TILES
@@ -110,79 +111,81 @@ def _chains() -> int:
     return TILES.rows * TILES.vectors
 
 
-def _kernels() -> tuple[Callable[..., None], Callable[..., None]]:
+def _kernels(precision: str) -> tuple[Callable[..., None], Callable[..., None]]:
     """(multiply_adds, products), compiled. Raises ImportError without the Numba engine."""
     from microgpt_play_numba import lanes
+    from microgpt_play_numba.entries import MEMORIES
     from microgpt_play_numba.products import product
-    from microgpt_play_numba.shape import WIDTH
-    from numba import float64 as number
-    from numba import int64, njit, void
+    from microgpt_play_numba.shape import WIDTHS
+    from numba import float64, int64, njit, void
 
-    pointer = lanes.pointer
+    pointer, width, memory = lanes.pointer, WIDTHS[precision], MEMORIES[precision]
 
     # Written out, so that each chain is a variable of its own, and can stay in a register.
     chains = range(_chains())
     lines = [
-        "def chains(numbers, factor, summand, times):",
-        "    floats, a, b = pointer(numbers), splat(factor), splat(summand)",
-        *(f"    x{i} = load(floats, {i * WIDTH})" for i in chains),
+        "def chains(memory, numbers, factor, summand, times):",
+        "    floats = pointer(memory, numbers)",
+        "    a, b = splat(floats, factor), splat(floats, summand)",
+        *(f"    x{i} = load(floats, {i * width})" for i in chains),
         "    for _ in range(times):",
         *(f"        x{i} = muladd(x{i}, a, b)" for i in chains),
-        *(f"    store(floats, {i * WIDTH}, x{i})" for i in chains),
+        *(f"    store(floats, {i * width}, x{i})" for i in chains),
     ]
     namespace: dict[str, Any] = {
         name: getattr(lanes, name) for name in ("pointer", "splat", "load", "store", "muladd")
     }
     exec("\n".join(lines), namespace)
 
-    def squares(scratch, a, b, out, times):  # type: ignore[no-untyped-def]
+    def squares(memory, scratch, a, b, out, times):  # type: ignore[no-untyped-def]
         n, one, zero = int64(SQUARE), int64(1), int64(0)
         for _ in range(times):
-            product(pointer(scratch), pointer(a), n, one, pointer(b), n, one, pointer(out), n, n,
-                    n, n, zero)  # fmt: skip
+            product(pointer(memory, scratch), pointer(memory, a), n, one, pointer(memory, b), n,
+                    one, pointer(memory, out), n, n, n, n, zero)  # fmt: skip
 
     return (
-        njit(void(int64, number, number, int64))(namespace["chains"]),
-        njit(void(int64, int64, int64, int64, int64))(squares),
+        njit(void(memory, int64, float64, float64, int64))(namespace["chains"]),
+        njit(void(memory, int64, int64, int64, int64, int64))(squares),
     )
 
 
-def _peak(multiply_adds: Callable[..., None]) -> Turn:
-    """Chains of x = x a + b with a = 1 - 1 / times, which neither grow nor come to rest."""
-    from microgpt_play_numba.engine import Buffer
-    from microgpt_play_numba.shape import WIDTH
+def _peak(multiply_adds: Callable[..., None], precision: str) -> Turn:
+    """Chains of x = x a + b, all of which come to rest at b / (1 - a)."""
+    from microgpt_play_numba.buffers import MEMORIES, Buffer
+    from microgpt_play_numba.shape import WIDTHS
 
-    count = _chains() * WIDTH
-    numbers = Buffer(count)
-    times = _fitting(lambda times: multiply_adds(numbers.address, 0.5, 1.0, times))
-    a, b = 1.0 - 1.0 / times, 1.0 / times
+    count = _chains() * WIDTHS[precision]
+    numbers, memory = Buffer(count, precision), MEMORIES[precision](0, 0, 0)
+    times = _fitting(lambda times: multiply_adds(memory, numbers.address, 0.5, 1.0, times))
+    a, b = 1.0 - 2.0**-8, 2.0**-8
 
     def turn() -> tuple[float, float]:
         numbers.numbers[:] = range(count)
         began = time.process_time()
-        multiply_adds(numbers.address, a, b, times)
+        multiply_adds(memory, numbers.address, a, b, times)
         seconds = time.process_time() - began
-        # Each x has come nearer to 1, the fixed point, by aⁿ: a proof that all steps were done.
-        left = math.exp(times * math.log1p(-1.0 / times))
+        # A number begun at i is off by aⁿ (i - 1), which is nothing by now.
         for i, x in enumerate(numbers.numbers):
-            if not math.isclose(x, 1.0 + (i - 1.0) * left, rel_tol=1e-6):
+            if not math.isclose(x, 1.0, rel_tol=1e-4):
                 raise ArithmeticError(f"chain {i} ends at {x}: not all of it was computed")
         return 2.0 * count * times, seconds
 
     return turn
 
 
-def _squares(products: Callable[..., None]) -> Turn:
+def _squares(products: Callable[..., None], precision: str) -> Turn:
     """The engine's own product, of matrices that the second cache holds."""
-    from microgpt_play_numba.engine import Buffer
-    from microgpt_play_numba.shape import SCRATCH
+    from microgpt_play_numba.buffers import MEMORIES, Buffer
+    from microgpt_play_numba.shape import WIDTHS, scratch
 
-    buffers = [Buffer(SCRATCH), *(Buffer(SQUARE * SQUARE) for _ in range(3))]
+    sizes = (scratch(WIDTHS[precision]), *[SQUARE * SQUARE] * 3)
+    buffers = [Buffer(size, precision) for size in sizes]
     _, a, b, out = buffers
     a.numbers[:], b.numbers[:] = 1.0, 2.0
+    memory = MEMORIES[precision](0, 0, 0)
 
     def work(times: int) -> None:
-        products(*(buffer.address for buffer in buffers), times)
+        products(memory, *(buffer.address for buffer in buffers), times)
 
     times = _fitting(work)
 
@@ -212,12 +215,12 @@ def _fitting(work: Callable[[int], object]) -> int:
 class Steps:
     """The engine at work on one model, many steps in one call."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, precision: str) -> None:
         from microgpt_play_numba.engine import NumbaEngine
 
         course = BenchModel(model)
         self.model = model
-        self._engine = NumbaEngine(course.config, OptimizerConfig(), course.weights)
+        self._engine = NumbaEngine(course.config, OptimizerConfig(), course.weights, precision)
         documents = course.timed
         block_size = course.config.block_size
         counts = [operations(course.config, min(len(d) - 1, block_size)) for d in documents]
@@ -258,12 +261,12 @@ def _round(documents: Sequence[Sequence[int]], count: int) -> list[Sequence[int]
     return [documents[i % len(documents)] for i in range(count)]
 
 
-def measure(rounds: int = ROUNDS) -> tuple[list[float], list[Figures]]:
+def measure(rounds: int = ROUNDS, precision: str = "float64") -> tuple[list[float], list[Figures]]:
     """(the peak in each round, in GFLOP/s; the figures of all). Raises ImportError."""
-    multiply_adds, products = _kernels()
-    peak = _peak(multiply_adds)
-    steps = [Steps(model) for model in MODELS]
-    product = _squares(products)
+    multiply_adds, products = _kernels(precision)
+    peak = _peak(multiply_adds, precision)
+    steps = [Steps(model, precision) for model in MODELS]
+    product = _squares(products, precision)
     peaks: list[float] = []
     alone: list[float] = []
     rates: list[list[float]] = [[] for _ in steps]
@@ -305,9 +308,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", action="store_true", help="all figures as JSON")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"turns of each ({ROUNDS})")
+    parser.add_argument("--precision", choices=("float64", "float32"), default="float64")
     words = parser.parse_args()
     try:
-        peaks, figures = measure(max(1, words.rounds))
+        peaks, figures = measure(max(1, words.rounds), words.precision)
     except ImportError as error:
         print(
             f"{error}. This needs the Numba engine: `make gallery` installs it into .venv-gallery; "
