@@ -11,4 +11,4 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 ENGINES = {contribution.name: contribution for contribution in microgpt_engines()}
 
-test_contract = contract_tests([ENGINES["torch"]])
+test_contract = contract_tests([ENGINES["torch"], ENGINES["torch-float32"]])

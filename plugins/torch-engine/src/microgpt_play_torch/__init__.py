@@ -69,4 +69,5 @@ def microgpt_engines() -> Iterator[Contribution[Engine]]:
             factory=partial(make_engine, precision=precision, device=device),
             requires=("torch",),
             knows=(*PARTS, "sgd"),
+            precision=precision,
         )

@@ -42,7 +42,8 @@ class Batch:
         longest = max(lengths)
         inputs = [[*ids, *[0] * (longest - len(ids))] for ids, _ in pairs]
         targets = [[*ids, *[IGNORED] * (longest - len(ids))] for _, ids in pairs]
-        return cls(torch.tensor(inputs, device=device), torch.tensor(targets, device=device), lengths)
+        given, wanted = (torch.tensor(ids, device=device) for ids in (inputs, targets))
+        return cls(given, wanted, lengths)
 
     @property
     def predicted(self) -> int:

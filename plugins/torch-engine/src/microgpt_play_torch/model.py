@@ -85,9 +85,9 @@ def token_losses(logits: Tensor, targets: Tensor) -> Tensor:
 
 
 def as_reported(losses: Tensor) -> Tensor:
-    """Token losses as an engine gives them: inf for a probability that is 0 in these numbers.
+    """Token losses as an engine gives them: inf for a probability that is 0 as a float64.
 
     cross_entropy works with logarithms, and so has a finite loss, and a gradient, even there.
     """
     losses = losses.detach()
-    return losses.masked_fill(torch.exp(-losses) == 0, torch.inf)
+    return losses.masked_fill(torch.exp(-losses.double()) == 0, torch.inf)
