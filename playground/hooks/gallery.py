@@ -44,6 +44,15 @@ GALLERY = (
         "compiled to machine code by Numba: the fastest",
     ),
     *(
+        Offer("engine", name, "microgpt-play-torch", "torch-engine", summary)
+        for name, summary in (
+            ("torch", "PyTorch on the processor, for wide models"),
+            ("torch-float32", "PyTorch on the processor, twice as fast, with 7 digits"),
+            ("torch-cuda", "PyTorch on a GPU"),
+            ("torch-cuda-float32", "PyTorch on a GPU, with 7 digits"),
+        )
+    ),
+    *(
         Offer("dataset", name, "microgpt-play-wordlists", "wordlists", summary)
         for name, summary in (
             ("elements", "118 chemical elements, in the order of their numbers"),

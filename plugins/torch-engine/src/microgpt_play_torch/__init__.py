@@ -31,9 +31,13 @@ def make_engine(
 ) -> TorchEngine:
     """An engine with these shapes, constants and first weights. See `EngineFactory`.
 
-    Raises ValueError if `weights` is not parameter_count long, ImportError without PyTorch,
-    NoGpuError if the device is "cuda" and PyTorch finds none.
+    PyTorch's threads wait asleep in this process, unless OMP_WAIT_POLICY says otherwise. Raises
+    ValueError if `weights` is not parameter_count long, ImportError without PyTorch, NoGpuError if
+    the device is "cuda" and PyTorch finds none.
     """
+    from microgpt_play_torch.threads import wait_asleep
+
+    wait_asleep()
     import torch
 
     from microgpt_play_torch.engine import TorchEngine
