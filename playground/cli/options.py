@@ -20,7 +20,7 @@ from playground.cli.help import PATH, option
 from playground.hooks.sources import PluginSources, expanded
 from playground.hooks.sources import plugin_words as plugin_words
 from playground.lab.paths import config_file, loading_folder, plugin_folder
-from playground.lab.threads import MOST, VARIABLE
+from playground.lab.run.threads import MOST, VARIABLE
 from playground.window import WAYS, Notify
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from playground.hooks.errors import plugin_call
 from playground.hooks.registry import Registry
 from playground.lab.protocol.failures import Progress
 from playground.lab.run.guard import Activity, Doing, Guard
-from playground.lab.threads import threads
+from playground.lab.run.threads import threads
 
 Report = Callable[[Progress], None]
 
