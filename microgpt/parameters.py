@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import random
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from microgpt.config import PARTS, ModelConfig
 
 INIT_STD = 0.08
+_AT_A_TIME = 50_000
+"""Weights that are drawn between two calls of progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +72,28 @@ def parameter_count(config: ModelConfig) -> int:
     return last.offset + last.size
 
 
-def initial_weights(config: ModelConfig, rng: random.Random) -> array[float]:
+def initial_weights(
+    config: ModelConfig,
+    rng: random.Random,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> array[float]:
     """Flat float64 weights, each drawn with gauss(0, 0.08) in flat order, as microgpt.py does.
+
+    progress(done, total): called now and then with how many are drawn.
 
     Those of parts that were left out are drawn too and dropped, so that what remains begins as it
     does in the whole model of the same seed: the two differ in the part alone.
     """
     gauss = rng.gauss
     there = {spec.name for spec in parameter_layout(config)}
-    weights = array("d")
-    for spec in parameter_layout(replace(config, parts=PARTS)):
-        drawn = [gauss(0, INIT_STD) for _ in range(spec.size)]
-        if spec.name in there:
-            weights.extend(drawn)
+    weights, done = array("d"), 0
+    whole = replace(config, parts=PARTS)
+    total = parameter_count(whole)
+    for spec in parameter_layout(whole):
+        for first in range(0, spec.size, _AT_A_TIME):
+            drawn = [gauss(0, INIT_STD) for _ in range(min(_AT_A_TIME, spec.size - first))]
+            if spec.name in there:
+                weights.extend(drawn)
+            done += len(drawn)
+            progress(done, total)
     return weights

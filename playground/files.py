@@ -72,10 +72,10 @@ def read_file(path: Path, most: int) -> bytes:
 
 
 def write_whole(
-    target: Path, data: bytes, *, mode: int | None = None, durable: bool = False
+    target: Path, *data: bytes | memoryview, mode: int | None = None, durable: bool = False
 ) -> None:
-    """Write a file, or replace it in one go. Its folder must exist; a link is replaced, not
-    followed.
+    """Write a file of these parts, or replace it in one go. Its folder must exist; a link is
+    replaced, not followed.
 
     mode: the permissions, less the umask; None for those of the file that is replaced, or 0o666
     for a new one. durable: the bytes and the name survive a power cut right after the call.
@@ -89,7 +89,7 @@ def write_whole(
     descriptor = os.open(draft, _NEW, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

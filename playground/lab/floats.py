@@ -18,7 +18,12 @@ def as_bytes(values: array[float]) -> bytes:
     return values.tobytes()
 
 
-def floats_of(data: bytes) -> array[float]:
+def buffer_of(values: array[float]) -> bytes | memoryview:
+    """Numbers as little-endian float64 bytes; not copied where the machine has them so."""
+    return as_bytes(values) if sys.byteorder == "big" else memoryview(values).cast("B")
+
+
+def floats_of(data: bytes | memoryview) -> array[float]:
     """Little-endian float64 bytes as numbers. Raises ValueError for half a number."""
     values = array("d")
     values.frombytes(data)

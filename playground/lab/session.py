@@ -63,7 +63,7 @@ from playground.lab.run.probes import Prober
 from playground.lab.run.sampling import Sampler, Texts
 from playground.lab.run.setup import PreparedRun, check_states, prepare_run
 from playground.lab.run.speed import Speedometer
-from playground.lab.run.state import state_of
+from playground.lab.run.state import state_of, state_size
 from playground.lab.run.training import Training
 from playground.lab.spec import LIVE_FIELDS, RunSpec, SpecError
 
@@ -264,14 +264,18 @@ class Session:
         """
         activity = activity or Activity()
         prepared = prepare_run(spec, registry, checkpoint, progress, activity, text)
-        progress(Progress("measuring the held-out loss", 0, 0))
+
+        def told(done: int, total: int) -> None:
+            progress(Progress("measuring the held-out loss", done, total))
+
+        told(0, 0)
         session = cls(prepared, registry, activity)
         session._take(observation or Observation())
-        if checkpoint is not None:
-            session.restore(checkpoint)
-        else:
-            with plugin_failures():
-                session.training.evaluate()
+        with plugin_failures():
+            if checkpoint is not None:
+                session.training.restore(checkpoint, told)
+            else:
+                session.training.evaluate(told)
         return session
 
     def _take(self, wanted: Observation) -> None:
@@ -730,10 +734,14 @@ class Session:
     # ------------------------------------------------------------ state
 
     def checkpoint(
-        self, series: bool = True, since_step: int = 0, epoch: int | None = None
+        self,
+        series: bool = True,
+        since_step: int = 0,
+        epoch: int | None = None,
+        most: int | None = None,
     ) -> Checkpoint:
         """The whole state. series: with the series after `since_step`, or with all of them if the
-        session's epoch is not `epoch` any more. Raises LabError."""
+        session's epoch is not `epoch` any more. most: as GetCheckpoint has it. Raises LabError."""
         training = self.training
         since = since_step if epoch is None or epoch == training.epoch else 0
         with plugin_failures():
@@ -745,6 +753,7 @@ class Session:
                 self._prepared.fingerprint,
                 self.texts.sampler.sampling,
                 since if series else None,
+                most is None or state_size(self.info.parameter_count) <= most,
             )
 
     def flush(self) -> None:

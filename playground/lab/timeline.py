@@ -2,8 +2,10 @@
 
 Training is deterministic, so any step can be reached from a keyframe before it by a replay.
 Keyframes are close together over the last thousand steps and ever farther apart before these,
-within a budget of memory. A replay makes the edits of the learning rate and the engine again, each
-after its step; a new edit at an earlier step drops those that come later.
+within a budget of memory. Of a large model the first and the two newest ones are kept: one step
+back is then a replay from the older of these at most. A replay makes the edits of the learning rate
+and the engine again, each after its step; a new edit at an earlier step drops those that come
+later.
 """
 
 from __future__ import annotations
@@ -22,8 +24,18 @@ SPACING = 25
 RECENT = 1000
 """The last steps over which keyframes stay about equally dense when they are thinned out."""
 BUDGET = 64 * 1024 * 1024
-"""Bytes for all keyframes together."""
-_FEWEST = 4
+"""Bytes for all keyframes together, if FEWEST or more of them fit in."""
+FEWEST = 4
+"""How many keyframes are kept of a larger model, the first one included."""
+LARGE = 64 * 1024 * 1024
+"""Bytes above which a single keyframe is large: a model of 2.8 million parameters has such ones."""
+LARGE_BUDGET = 1536 * 1024 * 1024
+"""Bytes for the large keyframes of a run beside its first one. Two of a model of 33 million
+parameters fit in, or one of the largest model that there can be; the weights of the first one are
+kept anyhow, to begin other engines with."""
+_LARGE_ONES = 2
+"""How many large keyframes are kept beside the first: the way back from the newest one begins at
+the one before."""
 HELD_OUT_ERROR = "held-out error"
 """The label of the standard errors of the hold-out losses, among the values of metrics."""
 
@@ -41,7 +53,12 @@ class Keyframe:
     @property
     def size(self) -> int:
         """Bytes of the three arrays."""
-        return 3 * 8 * len(self.weights)
+        return keyframe_size(len(self.weights))
+
+
+def keyframe_size(parameters: int) -> int:
+    """Bytes of the keyframe of a model with so many parameters."""
+    return 3 * 8 * parameters
 
 
 class Timeline:
@@ -81,14 +98,20 @@ class Timeline:
         if frame.step not in self._frames:
             insort(self._steps, frame.step)
         self._frames[frame.step] = frame
-        most = max(_FEWEST, self._budget // max(1, frame.size))
-        while len(self._frames) > most:
-            self._drop_one()
+        self._thin(frame.size, most_keyframes(frame.size, self._budget))
 
-    def _drop_one(self) -> None:
-        victim = least_missed(self._steps)
-        del self._frames[victim]
-        self._steps.remove(victim)
+    def make_room(self, size: int) -> None:
+        """Drop a large keyframe that goes when the next one of `size` bytes is kept, so that both
+        are not in memory at once."""
+        if size > LARGE:
+            self._thin(size, most_keyframes(size) - 1)
+
+    def _thin(self, size: int, most: int) -> None:
+        while len(self._frames) > most:
+            few = size > LARGE and len(self._steps) > 1
+            victim = self._steps[1] if few else least_missed(self._steps)
+            del self._frames[victim]
+            self._steps.remove(victim)
 
     def before(self, step: int) -> Keyframe:
         """The last keyframe before `step`, so that a replay makes `step` again; the first keyframe
@@ -125,6 +148,13 @@ class Timeline:
         """Drop the keyframes after `step`, and keep the edits."""
         self._frames = {at: frame for at, frame in self._frames.items() if at <= step}
         self._steps = sorted(self._frames)
+
+
+def most_keyframes(size: int, budget: int = BUDGET) -> int:
+    """How many keyframes of `size` bytes are kept in memory, the first one included."""
+    if size <= LARGE:
+        return max(FEWEST, budget // max(1, size))
+    return 1 + max(1, min(_LARGE_ONES, LARGE_BUDGET // size))
 
 
 def least_missed(steps: Sequence[int]) -> int:

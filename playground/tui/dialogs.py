@@ -207,7 +207,7 @@ class Dialogs:
         row, column = min(model.cell[0], matrix.rows - 1), min(model.cell[1], matrix.columns - 1)
         parts = existing(parts_at(matrix.name, row, column, head_dim(info)), info.matrices)
         frame = model.matrix_frame("weights")
-        value = None if frame is None else frame.values[row * matrix.columns + column]
+        value = None if frame is None else frame.at(row, column)
         await self._cut(parts, value)
 
     async def _cut(self, parts: Sequence[Component], value: float | None = None) -> None:

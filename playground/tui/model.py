@@ -250,7 +250,7 @@ class PlaygroundModel:
         name = self.matrix_name
         # Beside the chosen view, the cursor reads out the weight and the gradient.
         kinds = dict.fromkeys((self.kind, "weights", "gradients"))
-        return tuple(MatrixView(name, kind) for kind in kinds)
+        return tuple(MatrixView(name, kind, self.cell) for kind in kinds)
 
     # ------------------------------------------------------------ what came
 

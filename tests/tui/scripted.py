@@ -378,7 +378,12 @@ class ScriptedLab:
             shape = next(m for m in self.info.matrices if m.name == view.name)
             wobble = random.Random(view.name + view.kind)
             values = array("d", [wobble.gauss(0, 0.1) for _ in range(shape.rows * shape.columns)])
-            matrices.append(MatrixFrame(view.name, view.kind, shape.rows, shape.columns, values))
+            largest = max(max(values), -min(values))
+            matrices.append(
+                MatrixFrame(
+                    view.name, view.kind, shape.rows, shape.columns, values, largest=largest
+                )
+            )
         return Frame(
             state=self.state,
             step=self.step,

@@ -40,6 +40,9 @@ class Limits:
     """Time between two checkpoints kept for recovery; more if they are costly."""
     share: float = 0.01
     """The largest share of a worker's time that checkpoints for recovery may cost."""
+    largest: int = 64 << 20
+    """Bytes of the largest state that the screen's process keeps for recovery. A run with a larger
+    one is taken up again from its record, if it has one."""
     settle: float = 10.0
     """A recovered worker that dies sooner is not replaced again."""
     steady: float = 60.0

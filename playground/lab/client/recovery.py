@@ -49,11 +49,15 @@ class CheckpointKeeper:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.reset("", None)
+        self.reset("", None, recorded=False)
 
-    def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
-        """Begin with another run, opened from `checkpoint` or, if None, from its start."""
+    def reset(self, spec: str, checkpoint: Checkpoint | None, *, recorded: bool) -> None:
+        """Begin with another run, opened from `checkpoint` or, if None, from its start. recorded:
+        the store has the run, so that a large state need not be kept here as well."""
         self.spec = spec
+        self.left_out = False
+        """True if the latest state is too large to be kept here."""
+        self._most = self.limits.largest if recorded else None
         self.changed = asyncio.Event()
         """Set when something was done to the run since the checkpoint was made."""
         self._latest: Checkpoint | None = None
@@ -65,12 +69,15 @@ class CheckpointKeeper:
         self._first = 0
         """The step after which the series begin."""
         self._epoch = -1
-        if checkpoint is not None:
+        if checkpoint is None:
+            return
+        self.left_out = self._most is not None and 4 * len(checkpoint.weights) > self._most
+        if not self.left_out:
             self.keep(dataclasses.replace(checkpoint, epoch=-1))
 
     def request(self) -> GetCheckpoint:
         """The request that brings what is new since the latest checkpoint."""
-        return GetCheckpoint(True, self._first + len(self._losses), self._epoch)
+        return GetCheckpoint(True, self._first + len(self._losses), self._epoch, self._most)
 
     def another_worker(self) -> None:
         """Ask the next worker for everything, because its epochs are not those of the last one."""
@@ -78,6 +85,10 @@ class CheckpointKeeper:
 
     def keep(self, checkpoint: Checkpoint) -> None:
         """Take in the worker's reply to `request`."""
+        self.left_out = not (checkpoint.weights or checkpoint.at_start)
+        if not checkpoint.weights:
+            self._latest = None
+            return
         kept = checkpoint.since_step - self._first
         if checkpoint.epoch == self._epoch and 0 <= kept <= len(self._losses):
             # Two requests at once: the reply to the second begins before the end of the series.
@@ -238,7 +249,8 @@ class Rescue:
 
     def reset(self, spec: str, checkpoint: Checkpoint | None) -> None:
         """Watch over another run, opened from `checkpoint` or, if None, from its start."""
-        self._keeper.reset(spec, checkpoint)
+        recorded = self._run.recording is not None
+        self._keeper.reset(spec, checkpoint, recorded=recorded)
         self._budget.reset()
 
     # ------------------------------------------------------------ checkpoints
@@ -310,6 +322,10 @@ class Rescue:
         # Nothing that trains is to blame: a signal, or who looks on, stops no training. What dies
         # again at once stays down; see RestartBudget.
         blameless = lost.external or sudden or note != ""
+        if not blameless and self._keeper.left_out:
+            # Another engine would have to begin at the start: the record has the state.
+            self._give_up(failure)
+            return
         running = running and blameless
         if not blameless and lost.blamed.partition(":")[0] in ("", "engine"):
             spec, checkpoint, note = without_engine(spec, checkpoint, engine)

@@ -285,6 +285,9 @@ class GetCheckpoint:
     since_step: int = 0
     """The series begin after this step if the epoch is still `epoch`; otherwise at their start."""
     epoch: int = -1
+    most: int | None = None
+    """Bytes of the largest state that is sent: a larger one is left out, and the reply has no
+    weights, moments and gradients. None for any state."""
 
 
 @dataclass(frozen=True, slots=True)

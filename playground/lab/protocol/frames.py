@@ -19,6 +19,9 @@ class MatrixView:
 
     name: str
     kind: MatrixKind
+    around: tuple[int, int] = (0, 0)
+    """Row and column of the cursor. Of a matrix of more than WHOLE numbers, those around it are
+    sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,36 @@ class FrameRequest:
     """The rows of the film written after so many are sent; None for none."""
 
 
+WHOLE = 131_072
+"""Numbers of the largest matrix that is sent whole: a megabyte."""
+WINDOW = (256, 512)
+"""Rows and columns that are sent of a larger matrix: more than a screen shows on any side of its
+cursor. WINDOW holds WHOLE numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a matrix."""
+
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    @classmethod
+    def around(cls, cell: tuple[int, int], rows: int, columns: int) -> Window:
+        """The part that is sent of a matrix of rows x columns, with `cell` as near to its middle as
+        can be."""
+        high, wide = min(rows, WINDOW[0]), min(columns, WINDOW[1])
+        if columns < WINDOW[1]:  # few columns leave room for more rows, and the other way round
+            high = min(rows, WHOLE // columns)
+        elif rows < WINDOW[0]:
+            wide = min(columns, WHOLE // rows)
+        top = max(0, min(cell[0] - high // 2, rows - high))
+        left = max(0, min(cell[1] - wide // 2, columns - wide))
+        return cls(top, left, high, wide)
+
+
 @dataclass(frozen=True, slots=True)
 class MatrixFrame:
     """The numbers of one matrix, row by row."""
@@ -73,8 +106,25 @@ class MatrixFrame:
     name: str
     kind: MatrixKind
     rows: int
+    """Rows of the matrix; `columns` likewise."""
     columns: int
     values: array[float]
+    """The numbers of the window, or of the whole matrix."""
+    window: Window | None = None
+    """The part that was sent; None for all."""
+    largest: float = 0.0
+    """The greatest distance from 0 of a number of the whole matrix."""
+    step: int | None = None
+    """The step of these numbers, if it is another than the frame's: of a large model that trains,
+    they are read as often as a tenth of the time affords."""
+
+    def at(self, row: int, column: int) -> float | None:
+        """One number; None if it was not sent."""
+        window = self.window or Window(0, 0, self.rows, self.columns)
+        row, column = row - window.top, column - window.left
+        if not (0 <= row < window.rows and 0 <= column < window.columns):
+            return None
+        return self.values[row * window.columns + column]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ long the run is.
 Keyframes in memory are cheap and close together (timeline.py). Keyframes on disk are about a tenth
 of a second of training apart, farther in a long run, and are thinned out by the same rule above a
 budget: each step of a closed run stays a short replay away, and a run that trains for days does
-not wear out the disk.
+not wear out the disk. Of a large model (timeline.LARGE) the first keyframe and the newest one are
+kept, written as RATE affords and when the run is closed, and no tip.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.run.training import Training
 from playground.lab.store.locks import RunLock
 from playground.lab.store.records import Batch, NewRun, RunRecord, RunStatus, StoredSamples
-from playground.lab.timeline import Keyframe, Series, least_missed
+from playground.lab.timeline import LARGE, Keyframe, Series, least_missed
 
 BUDGET = 16 * 1024 * 1024
-"""Bytes of keyframes that a run keeps on disk."""
+"""Bytes of keyframes that a run keeps on disk, if _FEWEST or more of them fit in."""
 BETWEEN = 0.1
 """Seconds of steps between two keyframes on disk, before they are thinned out."""
 RATE = 4 * 1024 * 1024
@@ -40,6 +41,9 @@ LARGEST = 999_000_000
 _FEWEST = 4
 _DENSER = 2
 """How much closer together new keyframes are than evenly spread ones would be."""
+_OF_A_LARGE_MODEL = 2
+"""How many keyframes of a large model a run keeps on disk: the first and the newest. The first one
+of a run that begins at its start follows from the seed, and is not written."""
 
 
 @dataclass(slots=True)
@@ -101,14 +105,16 @@ class DiskKeyframes:
         """Remove the keyframes beyond the budget, at `size` bytes each; returns their steps."""
         gone: list[int] = []
         while len(self.steps) > _most(size):
-            victim = least_missed(self.steps)
+            victim = self.steps[1] if size > LARGE else least_missed(self.steps)
             self.steps.remove(victim)
             gone.append(victim)
         return tuple(gone)
 
 
 def _most(size: int) -> int:
-    """How many keyframes of `size` bytes fit into the budget."""
+    """How many keyframes of `size` bytes a run keeps on disk."""
+    if size > LARGE:
+        return _OF_A_LARGE_MODEL
     return max(_FEWEST, BUDGET // max(1, size))
 
 
@@ -204,13 +210,15 @@ def gather(
     samples: Sequence[StoredSamples],
     probes: Sequence[ProbeAnswers],
     film: Sequence[FilmRow],
+    last: bool = False,
 ) -> Gathered | None:
     """What is not recorded yet; None if there is nothing. From now on `up_to` says that it is
-    recorded. seconds: how long training took so far."""
+    recorded. seconds: how long training took so far. last: the run is closed after this."""
     series = training.series
     stands = (training.step, status)
     begin = max(0, up_to.head - series.first)
     losses, rates = series.losses[begin:], series.learning_rates[begin:]
+    head = up_to.head + len(losses)
     later = takewhile(lambda pair: pair[0] > up_to.evaluated, reversed(series.evaluations.items()))
     evaluations = tuple(later)[::-1]
     measured = {
@@ -220,14 +228,14 @@ def gather(
     }
     edits = tuple(edit for edit in training.timeline.edits if edit not in up_to.edits)
     if (
-        stands == up_to.stands
+        not (last and _owes_large(training, up_to, head))
+        and stands == up_to.stands
         and settings == up_to.settings
         and not (losses or evaluations or measured or edits or samples or probes or film)
     ):
         return None
     scored = training.scored if evaluations else None
-    head = up_to.head + len(losses)
-    frames, tip, dropped = _states(training, up_to, head, status != "running")
+    frames, tip, dropped = _states(training, up_to, head, status != "running", last)
     batch = Batch(
         at=training.step,
         status=status,
@@ -255,20 +263,33 @@ def gather(
     return Gathered(batch, frames, tip)
 
 
+def _owes_large(training: Training, up_to: RecordedUpTo, head: int) -> bool:
+    """True if the model is large, and its state shortly before `head` is not on disk."""
+    near, steps = training.timeline.before(head), up_to.on_disk.steps
+    return LARGE < near.size <= LARGEST and (not steps or near.step > steps[-1])
+
+
 def _states(
-    training: Training, up_to: RecordedUpTo, head: int, standing: bool
+    training: Training, up_to: RecordedUpTo, head: int, standing: bool, closing: bool
 ) -> tuple[tuple[Keyframe, ...], Keyframe | None, tuple[int, ...]]:
     """(keyframes to write, the tip or None, steps whose keyframes are removed). standing: the run
     does not train at the moment.
 
     Opening a run at its end repeats the last step, which brings the gradients; so a state shortly
     before the end is always kept. A standing run also keeps the state at its end, in case the last
-    step cannot be repeated.
+    step cannot be repeated. Of a large model all this would be a gigabyte at each step that a
+    person makes: its state shortly before the end is written as RATE affords, and when the run is
+    closed.
     """
     on_disk, timeline = up_to.on_disk, training.timeline
     near = timeline.before(head)
     if near.size > LARGEST:  # no states: a run of this size is trained again when it is opened
         return (), None, ()
+    if near.size > LARGE:
+        if not (_owes_large(training, up_to, head) and (closing or on_disk.affords(near.size))):
+            return (), None, ()
+        on_disk.put(near)
+        return (near,), None, on_disk.thin(near.size)
     last = on_disk.steps[-1] if on_disk.steps else -1
     frames = on_disk.choose(
         (one for one in timeline.after(last) if one.step <= head), training.pace

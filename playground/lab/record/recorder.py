@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,6 +45,8 @@ _SOON = 0.02
 LAST = 4.0
 """Seconds that the last writing of a run may take: a busy machine takes more than one for what
 otherwise takes a hundredth. The screen waits a little longer for the worker (`Limits.write`)."""
+_AT_ONCE = 65_536
+"""Numbers of a gradient that are taken together."""
 _PATIENCE = 0.05
 """How long the record of one slow step may wait for the run's row, as a share of the step."""
 
@@ -152,7 +155,7 @@ class Recorder:
         new = step == training.series.head and not (known and step <= known[-1])
         if new and training.last is not None and training.last.step == step:
             with suppress(Exception):  # a plugin's engine may fail; its next step says why
-                length = math.hypot(*training.engine.read("gradients"))
+                length = _length(training.engine.read("gradients"))
                 if math.isfinite(length):
                     self._note(NORM, step, length)
         self._next_norm = time.monotonic() + (time.monotonic() - now) / _SHARE
@@ -173,9 +176,9 @@ class Recorder:
         if all(one.at(step) is None for one in here):
             series.noted.setdefault(label, Measured()).record(step, value)
 
-    def flush(self, status: RunStatus, *, anyhow: bool = False) -> None:
+    def flush(self, status: RunStatus, *, anyhow: bool = False, last: bool = False) -> None:
         """Gather all that is new now. anyhow: even if batches wait for the disk, or a write failed
-        a moment ago."""
+        a moment ago. last: with the state of a large model, too."""
         now = time.monotonic()
         self._owed = True  # set first, because the writing thread may finish during the next line
         if not anyhow and (now < self.writer.quiet_until or self.writer.waiting >= _AHEAD):
@@ -207,6 +210,7 @@ class Recorder:
             self._settings(),
             self.seconds,
             *self._to_record(recorded),
+            last=last,
         )
         recorded.head = up_to.head
         if gathered is not None:
@@ -324,13 +328,20 @@ class Recorder:
         """Write what is left, and wait LAST seconds at most. `state` then tells whether it
         failed."""
         until = time.monotonic() + LAST
-        self.flush(status, anyhow=True)
+        self.flush(status, anyhow=True, last=True)
         # Without the run's row nothing of the run is kept, so a slow disk is waited for.
         if self._owed and self.writer.settle(LAST):
-            self.flush(status, anyhow=True)
+            self.flush(status, anyhow=True, last=True)
         self.writer.settle(max(0.0, until - time.monotonic()))
 
     def close(self, status: RunStatus) -> None:
         """Write what is left and release the run; takes LAST seconds and one more at most."""
         self.write_all(status)
         self.writer.end(self._recorded)
+
+
+def _length(values: array[float]) -> float:
+    """The length of a vector, taken in parts: as arguments of a call, all numbers of a large model
+    would be objects at once."""
+    parts = range(0, len(values), _AT_ONCE)
+    return math.hypot(*(math.hypot(*values[at : at + _AT_ONCE]) for at in parts))

@@ -8,7 +8,7 @@ step is made. An evaluation takes about as long as thirty steps of a run of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from microgpt.engine import BulkEngine, Engine
 from microgpt.scalar_engine import ScalarEngine
@@ -24,7 +24,10 @@ default model: some 140 names."""
 AFFORDED_FAST = 2**30
 """The same for an engine that makes many steps in one call: such an engine is far faster."""
 AT_ONCE = 512
-"""Documents in one call of the engine."""
+"""Documents in one call of the engine, at most."""
+_A_CALL = 2**32
+"""Predicted tokens times parameters in one call, at most, but one document at least: a fraction of
+a second for a fast engine, after which the watchdog, and whoever waits, hears how far it is."""
 MOST_TOKENS = 2**16
 """Predicted tokens in an evaluation at most."""
 
@@ -59,6 +62,8 @@ class HeldOut:
         """documents: token ids with BOS at both ends; no more are taken than needed. as_before:
         look at the first LEAST documents with any engine."""
         self.documents: list[list[int]] = []
+        self.at_once = max(1, min(AT_ONCE, _A_CALL // (parameters * block_size)))
+        """Documents in one call of the engine."""
         self._afforded = LEAST
         tokens = 0
         for document in documents:
@@ -107,9 +112,13 @@ class Evaluator:
         """The documents that are measured, as tokens: the first ones, always the same."""
         return self._heldout.documents[: self.count]
 
-    def loss(self) -> HeldOutLoss:
-        """The loss over `documents`. Raises PluginError."""
+    def loss(self, told: Callable[[int, int], None] = lambda *_: None) -> HeldOutLoss:
+        """The loss over `documents`. told: called with how many are measured, of how many, where
+        these are several calls of the engine. Raises PluginError."""
         documents, losses = self.documents, list[list[float]]()
-        for first in range(0, len(documents), AT_ONCE):  # the watchdog hears of each call
-            losses += self._engine.losses(documents[first : first + AT_ONCE])
+        at_once = self._heldout.at_once
+        for first in range(0, len(documents), at_once):  # the watchdog hears of each call
+            if first:
+                told(first, len(documents))
+            losses += self._engine.losses(documents[first : first + at_once])
         return loss_of(losses)

@@ -6,17 +6,19 @@ import math
 import time
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from operator import sub
 
 from microgpt.anatomy import dissect
 from microgpt.engine import Engine
-from microgpt.parameters import parameter_layout
+from microgpt.parameters import MatrixSpec, parameter_layout
 from microgpt.trainer import StepResult
 from playground.api import PanelFacts, TextAnatomy
 from playground.hooks.errors import PluginError
 from playground.lab.estimate import estimate_step_ms
 from playground.lab.protocol.frames import (
+    WHOLE,
     DocumentFrame,
     Frame,
     FrameRequest,
@@ -26,8 +28,9 @@ from playground.lab.protocol.frames import (
     SeenDocument,
     SmallMatrix,
     SmallViews,
+    Window,
 )
-from playground.lab.protocol.run import RecordState, RunInfo, SessionState
+from playground.lab.protocol.run import MatrixKind, RecordState, RunInfo, SessionState
 from playground.lab.protocol.sampling import SampleBatch
 from playground.lab.run.data import BEYOND
 from playground.lab.run.metrics import Measurer
@@ -103,22 +106,92 @@ def matrix_frames(
     if not views:
         return ()
     layout = {matrix.name: matrix for matrix in parameter_layout(engine.config)}
-    states: dict[str, array[float]] = {}
+    read, state = "", array("d")  # one kind at a time: each may be large
     frames = []
     for view in views:
         matrix = layout.get(view.name)
         if matrix is None:
             continue
         kind = "weights" if view.kind == "update" else view.kind
-        if kind not in states:
-            states[kind] = engine.read(kind)
-        values = states[kind][matrix.slice]
+        if kind != read:
+            state = array("d")
+            read, state = kind, engine.read(kind)
+        values = state[matrix.slice]
         if view.kind == "update":
             values = left[matrix.slice] if left is not None else values
             old = before[matrix.slice] if before is not None else values
             values = array("d", map(sub, values, old))
-        frames.append(MatrixFrame(matrix.name, view.kind, matrix.rows, matrix.columns, values))
+        frames.append(
+            MatrixFrame(
+                matrix.name,
+                view.kind,
+                matrix.rows,
+                matrix.columns,
+                values,
+                largest=_largest(values),
+            )
+        )
     return tuple(frames)
+
+
+def _largest(values: array[float]) -> float:
+    """The greatest distance from 0."""
+    return max(max(values, default=0.0), -min(values, default=0.0))
+
+
+def windowed(frame: MatrixFrame, around: tuple[int, int]) -> MatrixFrame:
+    """The frame with the numbers around a cell, if the matrix is too large to be sent whole."""
+    if frame.rows * frame.columns <= WHOLE:
+        return frame
+    window = Window.around(around, frame.rows, frame.columns)
+    values = array("d")
+    for row in range(window.top, window.top + window.rows):
+        begin = row * frame.columns + window.left
+        values += frame.values[begin : begin + window.columns]
+    return replace(frame, values=values, window=window)
+
+
+LARGE_MODEL = 1_000_000
+"""Parameters of a model above which what is shown of its weights is read once a step, and while it
+trains no more often than a tenth of the time affords."""
+
+
+class LargeMatrices:
+    """The matrices on screen of a large model."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, MatrixKind], tuple[tuple[int, int], MatrixFrame]] = {}
+        """(step and epoch, the whole matrix), by name and kind."""
+        self._due = 0.0
+
+    def of(
+        self,
+        views: Sequence[MatrixView],
+        moment: tuple[int, int],
+        running: bool,
+        make: Callable[[Sequence[MatrixView]], tuple[MatrixFrame, ...]],
+    ) -> tuple[MatrixFrame, ...]:
+        """The frames of these views. moment: step and epoch. make: reads the whole matrices."""
+        began = time.monotonic()
+        late = running and began < self._due
+        known = {
+            key: self._known[key]
+            for key in ((view.name, view.kind) for view in views)
+            if key in self._known and (late or self._known[key][0] == moment)
+        }
+        if wanted := [view for view in views if (view.name, view.kind) not in known]:
+            for frame in make(wanted):
+                known[frame.name, frame.kind] = moment, frame
+            now = time.monotonic()
+            self._due = now + (now - began) / Pulls.SHARE
+        self._known = known
+        found = []
+        for view in views:
+            if (view.name, view.kind) in known:
+                (step, _), frame = known[view.name, view.kind]
+                frame = windowed(frame, view.around)
+                found.append(frame if step == moment[0] else replace(frame, step=step))
+        return tuple(found)
 
 
 def _small(
@@ -132,23 +205,31 @@ def _small(
         down, across = -(-one.rows // view.rows), -(-one.columns // view.columns)
         values, rows, columns = one.values, -(-one.rows // down), -(-one.columns // across)
         if (down, across) != (1, 1):
-            lines = [values[at * one.columns :][: one.columns] for at in range(one.rows)]
+            lines = [values[at * one.columns : (at + 1) * one.columns] for at in range(one.rows)]
             values = array(
                 "d",
                 (
-                    max(chain.from_iterable(part[left : left + across] for part in block), key=_far)
+                    _farthest([part[left : left + across] for part in block])
                     for block in (lines[top : top + down] for top in range(0, one.rows, down))
                     for left in range(0, one.columns, across)
                 ),
             )
-        largest = max(max(values, default=0.0), -min(values, default=0.0))
-        found.append(SmallMatrix(one.name, one.kind, rows, columns, values, largest))
+        found.append(SmallMatrix(one.name, one.kind, rows, columns, values, _largest(values)))
     return tuple(found)
 
 
-def _far(value: float) -> float:
-    """The distance from 0; NaN is farthest."""
-    return abs(value) if value == value else math.inf
+def _farthest(parts: Sequence[array[float]]) -> float:
+    """The number farthest from 0; NaN is farthest of all."""
+    low, high = min(map(min, parts)), max(map(max, parts))
+    if not math.isfinite(sum(map(sum, parts))):  # only then there may be a NaN
+        numbers = [*chain.from_iterable(parts)]
+        low, high = min(numbers, key=_order), max(numbers, key=_order)
+    return low if -low > high else high
+
+
+def _order(value: float) -> float:
+    """The value; infinity for NaN."""
+    return value if value == value else math.inf
 
 
 class Pulls:
@@ -156,6 +237,7 @@ class Pulls:
     of the time affords."""
 
     SHARE = 0.1
+    SAMPLED = 65_536
 
     def __init__(self) -> None:
         self._known: dict[str, float] = {}
@@ -163,21 +245,32 @@ class Pulls:
         self._not_before = 0.0
 
     def of(self, engine: Engine, moment: object) -> Mapping[str, float]:
-        """The root mean square of the gradients of each matrix, by name. moment: changes whenever
-        the gradients may have changed."""
+        """The root mean square of the gradients of each matrix, by name; of a matrix of more than
+        SAMPLED numbers, of so many of them. moment: changes whenever the gradients may have
+        changed."""
         began = time.monotonic()
         if moment != self._key and began >= self._not_before:
             gradients = engine.read("gradients")
             self._known = {
-                matrix.name: math.sqrt(
-                    sum(g * g for g in gradients[matrix.slice]) / (matrix.rows * matrix.columns)
-                )
+                matrix.name: _root_mean_square(_some(gradients, matrix))
                 for matrix in parameter_layout(engine.config)
             }
             self._key = moment
             now = time.monotonic()
             self._not_before = now + (now - began) / self.SHARE
         return self._known
+
+
+def _some(values: array[float], matrix: MatrixSpec) -> array[float]:
+    """The numbers of a matrix, or every so manieth of them, in all rows and columns alike."""
+    apart = matrix.size // Pulls.SAMPLED
+    while apart > 1 and math.gcd(apart, matrix.columns) > 1:
+        apart -= 1
+    return values[matrix.offset : matrix.offset + matrix.size : max(1, apart)]
+
+
+def _root_mean_square(values: array[float]) -> float:
+    return math.sqrt(sum(g * g for g in values) / len(values))
 
 
 _ENOUGH = 0.2
@@ -195,6 +288,7 @@ class FrameMaker:
         self._measurer = measurer
         self._panels = panels
         self._pulls = Pulls()
+        self._large = LargeMatrices()
         self._scalar_estimate: float | None = None
         self._small: tuple[SmallMatrix, ...] = ()
         self._small_key: tuple[SmallViews | None, int, int] = (None, -1, -1)
@@ -221,12 +315,11 @@ class FrameMaker:
             clock.append((step, *now))
         base, work = timeline.rate_at(step), training.work
         rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
-        shows_update = any(view.kind == "update" for view in request.matrices)
-        before = training.weights_before() if shows_update else None
         document = None
         if request.document:
             coming = training.documents_to_come()[0]
             document = document_frame(self._prepared, training.last, coming, request.history)
+        matrices = self._matrices(request.matrices, state == "running")
         panel = None
         if request.panel:
             facts = self.panel_facts(info)
@@ -252,9 +345,7 @@ class FrameMaker:
                 else seen_documents(self._prepared, training.recent, request.seen_since)
             ),
             small=self._small_views(request.small) if request.small else (),
-            matrices=matrix_frames(
-                training.engine, request.matrices, before, training.surgery.left
-            ),
+            matrices=matrices,
             batches=tuple(b for b in batches if b.number > request.since_batch),
             trouble=training.trouble,
             earliest=timeline.earliest,
@@ -273,6 +364,20 @@ class FrameMaker:
                 self._pulls.of(training.engine, (step, training.epoch)) if request.pulls else {}
             ),
         )
+
+    def _matrices(self, views: Sequence[MatrixView], running: bool) -> tuple[MatrixFrame, ...]:
+        """The matrices on screen."""
+        training = self._training
+
+        def make(views: Sequence[MatrixView]) -> tuple[MatrixFrame, ...]:
+            shows_update = any(view.kind == "update" for view in views)
+            before = training.weights_before() if shows_update else None
+            return matrix_frames(training.engine, views, before, training.surgery.left)
+
+        if len(self._prepared.initial) > LARGE_MODEL:
+            return self._large.of(views, (training.step, training.epoch), running, make)
+        around = {(view.name, view.kind): view.around for view in views}
+        return tuple(windowed(one, around[one.name, one.kind]) for one in make(views))
 
     def _small_views(self, view: SmallViews) -> tuple[SmallMatrix, ...]:
         """All matrices, computed anew at most as often as a tenth of the time affords."""

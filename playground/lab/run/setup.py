@@ -133,7 +133,9 @@ def _open(
     report(Progress("shuffling", 0, 0))
     known = KnownTexts(texts)
     rng = shuffle(texts, spec.seed)
-    initial = initial_weights(config, rng)
+    initial = initial_weights(
+        config, rng, lambda done, total: report(Progress("drawing the first weights", done, total))
+    )
     parts = split(texts, len(known), spec.holdout, spec.holdout_by, spec.seed)
 
     report(Progress("measuring baselines", 0, 0))
@@ -327,7 +329,7 @@ def check_fits(checkpoint: Checkpoint, config: ModelConfig) -> None:
         return
     count = parameter_count(config)
     for name in ("weights", "first_moment", "second_moment", "gradients", "before"):
-        size = len(as_array(getattr(checkpoint, name)))
+        size = len(getattr(checkpoint, name)) // 8
         if size != count and not (name in ("gradients", "before") and size == 0):
             raise CheckpointError(
                 "The checkpoint does not fit",

@@ -5,18 +5,34 @@ from __future__ import annotations
 from array import array
 from itertools import chain
 
+from microgpt.engine import STATE_KINDS, StateKind
 from playground.lab.floats import as_bytes
 from playground.lab.protocol.run import Checkpoint
 from playground.lab.protocol.sampling import Sampling
 from playground.lab.run.training import Training
 
 
+def state_size(parameters: int) -> int:
+    """Bytes of the weights, gradients and moments in a checkpoint."""
+    return 8 * len(STATE_KINDS) * parameters
+
+
 def state_of(
-    training: Training, tokenizer: str, data: str, sampling: Sampling, since: int | None
+    training: Training,
+    tokenizer: str,
+    data: str,
+    sampling: Sampling,
+    since: int | None,
+    whole: bool = True,
 ) -> Checkpoint:
     """The present state as a checkpoint. tokenizer: its state_dict as JSON. data: the documents'
-    fingerprint. since: the step after which the series begin; without series if it is None."""
-    step, timeline, read = training.step, training.timeline, training.engine.read
+    fingerprint. since: the step after which the series begin; without series if it is None. whole:
+    with weights, gradients and moments."""
+    step, timeline = training.step, training.timeline
+
+    def read(kind: StateKind) -> array[float]:
+        return training.engine.read(kind) if whole else array("d")
+
     first, losses, rates, evaluations = training.series.between(since or 0, step)
     measured = training.series.measured_between(since or 0, step)
     if since is None:
@@ -28,7 +44,7 @@ def state_of(
         first_moment=as_bytes(read("first_moment")),
         second_moment=as_bytes(read("second_moment")),
         gradients=as_bytes(read("gradients")),
-        before=as_bytes(training.surgery.left or array("d")),
+        before=as_bytes((whole and training.surgery.left) or array("d")),
         tokenizer=tokenizer,
         base_learning_rate=timeline.rate_at(step),
         tokens_seen=training.tokens_seen,

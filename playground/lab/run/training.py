@@ -39,7 +39,7 @@ from playground.lab.run.scored import scored
 from playground.lab.run.setup import PreparedRun, past_of, start_of
 from playground.lab.run.speed import Speedometer
 from playground.lab.run.surgery import Surgery
-from playground.lab.timeline import SPACING, Clock, Keyframe, Series
+from playground.lab.timeline import LARGE, SPACING, Clock, Keyframe, Series, keyframe_size
 
 SEEN = 30
 """The last steps whose documents and losses are kept, to be looked at."""
@@ -52,7 +52,10 @@ _BETWEEN_SLOW = 0.25
 _UNDONE = 100
 """Changes by hand that can be taken back one by one."""
 _RECENTLY = 3.0
-"""Seconds after a look at the last update during which the weights before it are kept."""
+"""Seconds after a look at the last update during which the weights before it are kept; a few steps
+where these take longer."""
+_KEEPING = 0.2
+"""The share of the time that taking keyframes of a large model may cost."""
 
 
 class Training:
@@ -98,6 +101,9 @@ class Training:
         self.before_edit: Callable[[], None] = lambda: None
         """Called before an edit, after which the recorded later steps are another run's."""
         self._update_wanted = 0.0
+        self._size = keyframe_size(len(prepared.initial))
+        self._keeping = 0.0
+        """Seconds that the last large keyframe took."""
         self.spread = 1
         """How many times as far apart keyframes lie as in a run that one goes back in."""
         self.surgery = Surgery(prepared.config)
@@ -202,11 +208,19 @@ class Training:
             return False
         try:
             if self.step >= self.timeline.next_wanted(at):
-                self.timeline.keep(self.keyframe())
+                self._keep_keyframe()
             self.evaluate()
         except PluginError as error:
             self.trouble = failure_of(error)
         return True
+
+    def _keep_keyframe(self) -> None:
+        """Keep the present state in memory. Raises PluginError."""
+        began = time.perf_counter()
+        self.timeline.make_room(self._size)
+        self.timeline.keep(self.keyframe())
+        if self._size > LARGE:
+            self._keeping = time.perf_counter() - began
 
     def _take_turns(self, at: int) -> None:
         """Change to the engine that the edits set for step `at`, if another is at work."""
@@ -223,18 +237,30 @@ class Training:
         timeline, pace = self.timeline, max(self._pace, 1e-9)
         if not takes_many(self.engine):
             timeline.spacing = self.spread * max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
+            timeline.spacing = max(timeline.spacing, self._spacing_of_large(pace))
             return min(most, 1)
         quickly = int(AT_A_TIME / self._pace) if self._pace > 0 else most
         timeline.spacing = max(1, min(SPACING, int(_BETWEEN_SLOW / pace)))
         timeline.spacing = self.spread * max(timeline.spacing, int(_BETWEEN_KEYFRAMES / pace))
+        timeline.spacing = max(timeline.spacing, self._spacing_of_large(pace))
         stop = min(at + max(1, quickly), timeline.next_wanted(at), timeline.edits.next_after(at))
         if every := self.spec.eval_every:
             stop = min(stop, at - at % every + every)
         return int(min(most, self.spec.steps - at, stop - at))
 
+    def _spacing_of_large(self, pace: float) -> int:
+        """The steps between two keyframes that cost no more than _KEEPING of the time; 0 for a
+        model that is not large."""
+        return int(self._keeping / (_KEEPING * pace))
+
+    @property
+    def _update_shown(self) -> bool:
+        """True if somebody looked at the last update a moment ago."""
+        return time.monotonic() - self._update_wanted < max(_RECENTLY, 3 * self._pace)
+
     def _train(self, count: int) -> Stretch:
         """Make `count` steps; keep the weights before the last one if its update is on screen."""
-        if not (self._update_wanted and time.monotonic() - self._update_wanted < _RECENTLY):
+        if not (self._update_wanted and self._update_shown):
             self._before = None
             return self._train_held(count)
         first = self._train_held(count - 1)
@@ -263,12 +289,13 @@ class Training:
         rate = self._trainer.learning_rate
         self._put_back(diverged(self.engine, error, rate), max(0, error.step - 2))
 
-    def evaluate(self) -> None:
-        """Measure the hold-out loss if it is due here and not known yet. Raises PluginError."""
+    def evaluate(self, told: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Measure the hold-out loss if it is due here and not known yet. told: as Evaluator.loss
+        has it. Raises PluginError."""
         every, series = self.spec.eval_every, self.series
         due = every and (self.step % every == 0 or self.finished)
         if due and self._evaluator and self.step not in series.evaluations:
-            series.evaluate(self.step, self._evaluator.loss())
+            series.evaluate(self.step, self._evaluator.loss(told))
 
     @property
     def measured_on(self) -> list[list[int]]:
@@ -397,15 +424,20 @@ class Training:
             read("second_moment"),
         )
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go to the state of a checkpoint of this run. Raises LabError, PluginError."""
+    def restore(
+        self,
+        checkpoint: Checkpoint,
+        told: Callable[[int, int], None] = lambda *_: None,
+    ) -> None:
+        """Go to the state of a checkpoint of this run. told: as `evaluate` has it. Raises LabError,
+        PluginError."""
         past = past_of(checkpoint, self._prepared)
         self.timeline, self.series, self.trouble = past.timeline, past.series, None
         self.epoch += 1
         self.stand_at(past.keyframe)
         if past.gradients is not None:
             self.engine.write("gradients", past.gradients)
-        self.evaluate()
+        self.evaluate(told)
         self.take_up()
 
     def recall(
@@ -613,7 +645,11 @@ class Training:
         self._update_wanted = time.monotonic()
         step, trouble, epoch = self.step, self.trouble, self.epoch
         if self._before is None and step > self.timeline.earliest:
-            self.go_to(step)
+            self._update_wanted = math.inf  # the replay may take long; its last step counts
+            try:
+                self.go_to(step)
+            finally:
+                self._update_wanted = time.monotonic()
             self.trouble, self.epoch = trouble, epoch
         return self._before
 

@@ -10,7 +10,7 @@ import json
 import struct
 from array import array
 
-from playground.lab.floats import as_bytes, check_second_moment, floats_of
+from playground.lab.floats import buffer_of, check_second_moment, floats_of
 from playground.lab.store.errors import StoreError
 from playground.lab.store.records import StoredKeyframe
 from playground.lab.timeline import Keyframe
@@ -34,7 +34,7 @@ def frame_bytes(keyframe: Keyframe) -> StoredKeyframe:
         place = end
     text = json.dumps(header, separators=(",", ":")).encode("ascii")
     text += b" " * (-len(text) % 8)  # the float64 values begin at a multiple of 8
-    packed = b"".join((struct.pack("<Q", len(text)), text, *map(as_bytes, parts)))
+    packed = b"".join((struct.pack("<Q", len(text)), text, *map(buffer_of, parts)))
     return StoredKeyframe(keyframe.step, packed)
 
 
@@ -66,7 +66,7 @@ def _parse(stored: StoredKeyframe) -> Keyframe:
     if step != stored.step:
         raise Refusal(f"it says that it is step {step}")
     parts: list[array[float]] = []
-    place = 0
+    place, numbers = 0, memoryview(stored.state)[begin:]
     for name in PARTS:
         of = fields(header[name], name, "dtype", "data_offsets")
         offsets = [whole(one, "an offset") for one in items(of["data_offsets"], "offsets")]
@@ -75,7 +75,7 @@ def _parse(stored: StoredKeyframe) -> Keyframe:
         end = offsets[1]
         if not place <= end <= len(stored.state) - begin or (end - place) % 8:
             raise Refusal("it was cut short")
-        parts.append(floats_of(stored.state[begin + place : begin + end]))
+        parts.append(floats_of(numbers[place:end]))
         place = end
     if begin + place != len(stored.state) or len({len(part) for part in parts}) != 1:
         raise Refusal("its parts differ in length")

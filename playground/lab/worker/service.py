@@ -466,7 +466,9 @@ class Service:
         return self._checkpoint(then)
 
     def _checkpoint(self, command: GetCheckpoint) -> Reply:
-        return self._get().checkpoint(command.series, command.since_step, command.epoch)
+        return self._get().checkpoint(
+            command.series, command.since_step, command.epoch, command.most
+        )
 
     def _card(self, _: int, command: GetCard) -> Reply:
         from playground.lab.lessons.teacher import card  # few runs are a lesson's

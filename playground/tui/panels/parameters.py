@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
-
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -106,21 +104,23 @@ class ParametersPanel(Panel):
         if matrix is None:
             return
         heat_map = self.query_one(selector, HeatMap)
-        scale = self._scale(selector, kind, matrix.values)
+        scale = self._scale(selector, kind, matrix.largest)
         info = self._model.info
         if info is not None and (self._labels[0] is not info or self._labels[1] != matrix.name):
             self._labels = (info, matrix.name, row_labels(info, matrix.name))
-        heat_map.set_matrix(matrix.values, matrix.rows, matrix.columns, scale, self._labels[2])
+        part = matrix.window
+        place = None if part is None else (part.top, part.left, part.rows, part.columns)
+        labels = self._labels[2]
+        heat_map.set_matrix(matrix.values, matrix.rows, matrix.columns, scale, labels, place)
         if heat_map.cursor != self._model.cell:
             with self.prevent(HeatMap.CellHighlighted):
                 heat_map.cursor = self._model.cell
 
-    def _scale(self, place: str, kind: MatrixKind, values: array[float]) -> float:
+    def _scale(self, place: str, kind: MatrixKind, largest: float) -> float:
         """The number at which a colour is full. The scale follows the largest number with room to
         spare, so that a view does not flicker: it changes once numbers exceed it, or fall below a
         quarter of it.
         """
-        largest = max(max(values, default=0.0), -min(values, default=0.0))
         key = (self._model.info, self._model.matrix_name, kind)
         known, scale = self._scales.get(place, (None, 0.0))
         if known != key:
@@ -150,15 +150,15 @@ class ParametersPanel(Panel):
             self.subtitle(f"{scales}; several in one: the farthest from 0", scales)
             return
         row, column = (min(model.cell[0], matrix.rows - 1), min(model.cell[1], matrix.columns - 1))
-        at = row * matrix.columns + column
         meaning = describe_row_and_column(info, matrix.name, row, column)
         numbers = {}
         for kind in dict.fromkeys(("weights", "gradients", model.kind)):
             frame = model.matrix_frame(kind)
-            if frame is not None:
-                numbers[kind] = f"{frame.values[at]:+.5f}"
+            if frame is not None and (value := frame.at(row, column)) is not None:
+                numbers[kind] = f"{value:+.5f}"
+        old = "" if matrix.step is None else f"  at step {matrix.step:,}"
         lines = [
-            Content.styled(f"[{row}, {column}]", STRONG),
+            Content.assemble((f"[{row}, {column}]", STRONG), (old, MUTED)),
             *(
                 Content.assemble((f"{KIND_NAMES[kind]:<9}", MUTED), value)
                 for kind, value in numbers.items()
@@ -176,7 +176,7 @@ class ParametersPanel(Panel):
         weight, gradient = numbers.get("weights", ""), numbers.get("gradients", "")
         # If the readout beside the map has no room, the frame tells the numbers.
         beside = self.query_one("#parameters-readout").display
-        cell = f"[{row}, {column}] {weight}"
+        cell = f"[{row}, {column}] {weight}{old}"
         self.subtitle(*([] if beside else [f"{cell}  grad {gradient}", cell]))
 
     def on_all_matrices_chosen(self, event: AllMatrices.Chosen) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Sequence
 from typing import ClassVar, Unpack
@@ -40,6 +41,8 @@ def glyph_of(level: int) -> str:
     """The glyph that shows a level without colour."""
     if level == HOLE:
         return "?"
+    if level == _NONE:
+        return " "
     distance = abs(level - ZERO)
     ramp = POSITIVE if level >= ZERO else NEGATIVE
     return ramp[-(-distance * (len(ramp) - 1) // STEPS)]
@@ -122,6 +125,7 @@ class HeatMap(LineWidget, can_focus=True):
         super().__init__(**widget_options)
         self._values: Sequence[float] = array("d")
         self._rows = self._cols = 0
+        self._part = (0, 0, 0, 0)  # first row, first column, rows and columns of the values
         self._scale = 1.0
         self._fit = fit
         self._pointing = pointing
@@ -146,18 +150,22 @@ class HeatMap(LineWidget, can_focus=True):
         cols: int,
         scale: float,
         labels: Sequence[str] = (),
+        part: tuple[int, int, int, int] | None = None,
     ) -> None:
         """Show `values`, `rows` x `cols` of them, row after row.
 
         scale: the value at the positive end of the colours; its negative is at the other end.
         labels: plain text for each row, beside it; where two rows share a line, both if each takes
         one cell, or else the upper one's. The sequences are kept, not copied: hand in a new one
-        for new values. Raises ValueError if `values` is not `rows` x `cols` long.
+        for new values. part: (first row, first column, rows, columns) of what `values` hold,
+        where that is only a part; the rest of the matrix stays empty. Raises ValueError if `values`
+        is not as long as that.
         """
-        if rows < 0 or cols < 0 or len(values) != rows * cols:
-            raise ValueError(f"{len(values)} values do not make {rows} rows of {cols}")
+        part = part or (0, 0, rows, cols)
+        if rows < 0 or cols < 0 or len(values) != part[2] * part[3]:
+            raise ValueError(f"{len(values)} values do not make {part[2]} rows of {part[3]}")
         if (
-            (rows, cols, scale) == (self._rows, self._cols, self._scale)
+            (rows, cols, scale, part) == (self._rows, self._cols, self._scale, self._part)
             and (values is self._values or values == self._values)
             and (labels is self._labels or labels == self._labels)
         ):
@@ -166,6 +174,7 @@ class HeatMap(LineWidget, can_focus=True):
             row, col = self._cursor
             self._cursor = (min(row, max(0, rows - 1)), min(col, max(0, cols - 1)))
         self._values, self._rows, self._cols, self._scale = values, rows, cols, scale
+        self._part = part
         if labels is not self._labels:
             self._labels = labels
             self._widest = min(LABEL, max(map(cell_len, labels), default=0))
@@ -194,14 +203,33 @@ class HeatMap(LineWidget, can_focus=True):
         if (row, col) != self._cursor and self._rows and self._cols and self._pointing:
             self._cursor = (row, col)
             self.changed()
-            value = self._values[row * self._cols + col]
+            value = self._value_at(row, col)
             self.post_message(self.CellHighlighted(self, row, col, value))
 
     @property
     def value(self) -> float | None:
         """The value under the cursor; None for an empty matrix."""
         row, col = self._cursor
-        return self._values[row * self._cols + col] if self._rows and self._cols else None
+        return self._value_at(row, col) if self._rows and self._cols else None
+
+    def _value_at(self, row: int, col: int) -> float:
+        """One value; NaN if it is not in the part that is known."""
+        top, left, rows, cols = self._part
+        inside = top <= row < top + rows and left <= col < left + cols
+        return self._values[(row - top) * cols + col - left] if inside else math.nan
+
+    def _levels(self, row: int, first: int, count: int) -> list[int]:
+        """The levels of some cells of a row; of those that are not known, that of no cell."""
+        top, left, rows, cols = self._part
+        if not top <= row < top + rows:
+            return [_NONE] * count
+        begin, end = max(first, left), min(first + count, left + cols)
+        at = (row - top) * cols - left
+        known = levels(self._values[at + begin : at + end], self._scale) if begin < end else []
+        if len(known) == count:
+            return known
+        before = min(count, begin - first)
+        return [*[_NONE] * before, *known, *[_NONE] * (count - before - len(known))]
 
     def action_move(self, rows: int, cols: int) -> None:
         down, across = self._block
@@ -254,7 +282,8 @@ class HeatMap(LineWidget, can_focus=True):
         whole = width
         self._gutter = self._room_for_labels(rows, cols, room, width)
         width -= self._gutter
-        if self._fit and (rows > room or cols > width):
+        pooled = self._fit and (rows > room or cols > width)
+        if pooled:
             self._block = (-(-rows // room), -(-cols // width))
             values = pool(values, rows, cols, *self._block)
             rows, cols = -(-rows // self._block[0]), -(-cols // self._block[1])
@@ -273,6 +302,8 @@ class HeatMap(LineWidget, can_focus=True):
         self._first, self._shown = (top, left), (shown_rows, shown_cols)
         grid = [
             levels(values[r * cols + left : r * cols + left + shown_cols], self._scale)
+            if pooled
+            else self._levels(r, left, shown_cols)
             for r in range(top, top + shown_rows)
         ]
         at = (row - top, col - left)
