@@ -641,6 +641,7 @@ class Session:
             )
         if at == 0:
             raise LabError(Failure("No step was made yet", "Press s to make the first one."))
+        self._check_autopsy(at)
         first = Autopsy.first_needed(at, look.weight is not None)
         if not training.leads_from(first):  # then less is told apart of what is remembered
             first = at - 1
@@ -666,11 +667,25 @@ class Session:
         from playground.lab.inside.step import Autopsy
 
         documents = self._prepared.documents
+        self._check_autopsy(step)
         try:
             with plugin_failures():
                 return Autopsy(self.training, documents.__getitem__, self.display).read(
                     step, weight
                 )
+        except ValueError as error:
+            raise LabError(Failure("The step cannot be taken apart", f"{error}.")) from error
+
+    def _check_autopsy(self, step: int) -> None:
+        """Raise LabError if this step is too large to be taken apart."""
+        from playground.lab.inside.step import Autopsy
+
+        prepared = self._prepared
+        with plugin_failures():
+            indices = self.training.document_indices(step)
+            documents = [prepared.documents[index] for index in indices]
+        try:
+            Autopsy.check(len(prepared.initial), documents, prepared.config.block_size)
         except ValueError as error:
             raise LabError(Failure("The step cannot be taken apart", f"{error}.")) from error
 
@@ -760,6 +775,11 @@ class Session:
         """Record what is new, when the run pauses and when there is room to record again."""
         if self.recorder is not None:
             self.recorder.flush(self.state)
+
+    @property
+    def closing_seconds(self) -> float:
+        """How long `close` may take to record what is left."""
+        return self.recorder.patience if self.recorder is not None else 0.0
 
     def close(self) -> None:
         """Record what is left, and release the run."""

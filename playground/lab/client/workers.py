@@ -68,6 +68,8 @@ class Link:
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._ending = False
         """True once the worker has begun to end, because it was asked to."""
+        self._writing = 0.0
+        """Seconds that the ending worker needs to write what is left."""
         self._ended = asyncio.Event()
         self._watchdog = _Watchdog(self)
         for target, name in ((self._read, "reader"), (self._write, "writer")):
@@ -142,10 +144,12 @@ class Link:
 
     async def close(self) -> None:
         """Ask the worker to end, and kill it if it does not. Returns within two seconds, or within
-        `Limits.write` more if the worker has begun to write what is left."""
+        `Limits.write` more if the worker has begun to write what is left; later if that is the
+        state of a large model, by as much as the worker asks for."""
         if self.failure is None:
             self._post(0, Close())
-            for limit in (self.limits.close, self.limits.write):
+            for begun in (False, True):
+                limit = max(self.limits.write, self._writing) if begun else self.limits.close
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._ended.wait(), limit)
                 if self._ended.is_set() or not self._ending:
@@ -170,6 +174,8 @@ class Link:
             self._watchdog.heard(reply)
             return
         self._ending = self._ending or number == 0
+        if number == 0 and isinstance(reply, Progress):
+            self._writing = reply.total + 1.0
         future, progress = self._waiting.get(number, (None, None))
         if future is None or future.done():
             return

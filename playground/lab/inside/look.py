@@ -36,9 +36,9 @@ from playground.lab.run.data import Encoder
 
 _OF_A_PART: Mapping[View, ModelPart] = {"attention": "attention", "neurons": "mlp"}
 """The views that show a part of the model that may have been left out."""
-MOST_WORK = 100_000_000
-"""Weights times tokens that a look takes apart, in two to three seconds: with more, a text is cut.
-The default model never comes near; one of ten million weights is looked at over nine tokens."""
+MOST_WORK = 60_000_000
+"""Weights times tokens that a look takes apart, in about two seconds: with more, a text is cut. The
+default model never comes near; one of ten million weights is looked at over five tokens."""
 _MOST_CHARACTERS = 1_000
 """Characters of a text that go back to the screen."""
 

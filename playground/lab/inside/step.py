@@ -35,6 +35,11 @@ REMEMBERED = 10
 """Earlier steps that are named in the update of a weight; the rest is one figure."""
 MOVED = 30
 """Held-out texts that are named, of those that got better and of those that got worse."""
+MOST_NUMBERS = 100_000_000
+"""Weights times tokens of the largest step that is taken apart: each token has a gradient of its
+own, which takes 8 bytes a weight."""
+_AROUND = 10
+"""All else that is done with each weight, in tokens."""
 _LONGEST = 200
 """Characters of a held-out text that are sent."""
 
@@ -71,6 +76,18 @@ class Autopsy:
                 history.append((training.step, training.engine.read("gradients")[place]))
         history = history[-REMEMBERED:]
         return self._apart(weight, place, history)
+
+    @staticmethod
+    def check(parameters: int, documents: Sequence[Sequence[int]], block_size: int) -> None:
+        """Raise ValueError for a step that is too large to be taken apart. documents: those that
+        the step learns from."""
+        tokens = sum(min(block_size, len(one) - 1) for one in documents)
+        if parameters * (tokens + _AROUND) > MOST_NUMBERS:
+            raise ValueError(
+                f"each of its {tokens:,} tokens pulls at {parameters:,} weights, number by number "
+                "in pure Python: that would take minutes, and more memory than there may be. A "
+                "smaller model or a shorter document can be taken apart"
+            )
 
     @staticmethod
     def first_needed(step: int, weight: bool) -> int:

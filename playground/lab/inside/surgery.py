@@ -18,10 +18,11 @@ from typing import TypeVar
 from microgpt.anatomy import dissect
 from microgpt.config import ModelConfig
 from microgpt.engine import BulkEngine, Engine
+from microgpt.parameters import parameter_count
 from microgpt.surgery import Component, HeadWrite, Operation, operate
 from playground.lab.protocol.surgery import Difference, dearness
 from playground.lab.run.engines import CurrentEngine
-from playground.lab.run.evaluation import AT_ONCE, loss_of, mean_of
+from playground.lab.run.evaluation import at_once, loss_of, mean_of
 
 T = TypeVar("T")
 Work = Generator[tuple[int, int], None, T]
@@ -46,7 +47,8 @@ def difference(before: Sequence[Sequence[float]], after: Sequence[Sequence[float
 
 def pieces(engine: Engine, documents: Sequence[list[int]]) -> list[Sequence[list[int]]]:
     """The documents in parts that this engine reads without keeping others waiting."""
-    size = AT_ONCE if isinstance(engine, BulkEngine) else _PIECE
+    size = at_once(parameter_count(engine.config), engine.config.block_size)
+    size = size if isinstance(engine, BulkEngine) else min(size, _PIECE)
     return [documents[at : at + size] for at in range(0, len(documents), size)]
 
 

@@ -139,6 +139,8 @@ class SmallMatrix:
     values: array[float]
     largest: float
     """The greatest distance from 0 of a number of the matrix."""
+    apart: int = 1
+    """Only every so manieth column was looked at: of a large model not all are. 1 for all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from playground.lab.record.load import Recalled, same_settings
 from playground.lab.record.writer import Writer
 from playground.lab.run.training import Training
 from playground.lab.store.records import NewRun, RunStatus, StoredSamples
-from playground.lab.timeline import Measured
+from playground.lab.timeline import LARGE, Measured
 
 EVERY = 0.4
 """Seconds between two batches while a run trains."""
@@ -45,6 +45,8 @@ _SOON = 0.02
 LAST = 4.0
 """Seconds that the last writing of a run may take: a busy machine takes more than one for what
 otherwise takes a hundredth. The screen waits a little longer for the worker (`Limits.write`)."""
+_SLOWEST = 50e6
+"""Bytes a second of a slow disk, for which the writing of a large state is waited longer."""
 _AT_ONCE = 65_536
 """Numbers of a gradient that are taken together."""
 _PATIENCE = 0.05
@@ -324,10 +326,16 @@ class Recorder:
 
     # ------------------------------------------------------------ the end
 
+    @property
+    def patience(self) -> float:
+        """Seconds that the last writing may take."""
+        size = self._training.keyframe_size
+        return LAST + (size / _SLOWEST if size > LARGE else 0.0)
+
     def write_all(self, status: RunStatus) -> None:
-        """Write what is left, and wait LAST seconds at most. `state` then tells whether it
+        """Write what is left, and wait `patience` seconds at most. `state` then tells whether it
         failed."""
-        until = time.monotonic() + LAST
+        until = time.monotonic() + self.patience
         self.flush(status, anyhow=True, last=True)
         # Without the run's row nothing of the run is kept, so a slow disk is waited for.
         if self._owed and self.writer.settle(LAST):
@@ -335,7 +343,7 @@ class Recorder:
         self.writer.settle(max(0.0, until - time.monotonic()))
 
     def close(self, status: RunStatus) -> None:
-        """Write what is left and release the run; takes LAST seconds and one more at most."""
+        """Write what is left and release the run; takes `patience` seconds and one more at most."""
         self.write_all(status)
         self.writer.end(self._recorded)
 

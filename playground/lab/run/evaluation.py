@@ -32,6 +32,11 @@ MOST_TOKENS = 2**16
 """Predicted tokens in an evaluation at most."""
 
 
+def at_once(parameters: int, block_size: int) -> int:
+    """How many documents one call of the engine measures."""
+    return max(1, min(AT_ONCE, _A_CALL // (parameters * block_size)))
+
+
 def mean_of(losses: Sequence[Sequence[float]]) -> float:
     """The mean over all tokens alone, as in `loss_of`."""
     return sum(map(sum, losses)) / sum(map(len, losses))
@@ -62,7 +67,7 @@ class HeldOut:
         """documents: token ids with BOS at both ends; no more are taken than needed. as_before:
         look at the first LEAST documents with any engine."""
         self.documents: list[list[int]] = []
-        self.at_once = max(1, min(AT_ONCE, _A_CALL // (parameters * block_size)))
+        self.at_once = at_once(parameters, block_size)
         """Documents in one call of the engine."""
         self._afforded = LEAST
         tokens = 0

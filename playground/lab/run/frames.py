@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from operator import sub
@@ -100,14 +100,27 @@ def matrix_frames(
     before: array[float] | None,
     left: array[float] | None = None,
 ) -> tuple[MatrixFrame, ...]:
-    """The matrices on screen; unknown names are left out. before: the weights before the last step;
-    if they are None, an update is all zeros. left: the weights after it, if the engine has others
-    since."""
-    if not views:
-        return ()
+    """The matrices on screen; unknown names are left out. before, left: as `_numbers` has them."""
+    return tuple(
+        MatrixFrame(one.name, kind, one.rows, one.columns, values, largest=_largest(values))
+        for one, kind, values in _numbers(engine, views, before, left)
+    )
+
+
+def _numbers(
+    engine: Engine,
+    views: Sequence[MatrixView],
+    before: array[float] | None,
+    left: array[float] | None,
+    apart: int = 1,
+) -> Iterator[tuple[MatrixSpec, MatrixKind, array[float]]]:
+    """Each view's matrix, kind and numbers; unknown names are left out.
+
+    before: the weights before the last step; if they are None, an update is all zeros. left: the
+    weights after it, if the engine has others since. apart: every so manieth number alone.
+    """
     layout = {matrix.name: matrix for matrix in parameter_layout(engine.config)}
     read, state = "", array("d")  # one kind at a time: each may be large
-    frames = []
     for view in views:
         matrix = layout.get(view.name)
         if matrix is None:
@@ -116,22 +129,13 @@ def matrix_frames(
         if kind != read:
             state = array("d")
             read, state = kind, engine.read(kind)
-        values = state[matrix.slice]
+        part = slice(matrix.offset, matrix.offset + matrix.size, apart)
+        values = state[part]
         if view.kind == "update":
-            values = left[matrix.slice] if left is not None else values
-            old = before[matrix.slice] if before is not None else values
+            values = left[part] if left is not None else values
+            old = before[part] if before is not None else values
             values = array("d", map(sub, values, old))
-        frames.append(
-            MatrixFrame(
-                matrix.name,
-                view.kind,
-                matrix.rows,
-                matrix.columns,
-                values,
-                largest=_largest(values),
-            )
-        )
-    return tuple(frames)
+        yield matrix, view.kind, values
 
 
 def _largest(values: array[float]) -> float:
@@ -197,25 +201,38 @@ class LargeMatrices:
 def _small(
     engine: Engine, view: SmallViews, before: array[float] | None, left: array[float] | None
 ) -> tuple[SmallMatrix, ...]:
-    """All matrices in blocks. before, left: the weights before and after the last step, for an
-    update."""
-    wanted = [MatrixView(one.name, view.kind) for one in parameter_layout(engine.config)]
+    """All matrices in blocks; of a large model, every so manieth column of them. before, left: the
+    weights before and after the last step, for an update."""
+    layout = parameter_layout(engine.config)
+    apart = _apart(engine.config.n_embd, layout[-1].offset + layout[-1].size)
+    wanted = [MatrixView(one.name, view.kind) for one in layout]
     found = []
-    for one in matrix_frames(engine, wanted, before, left):
-        down, across = -(-one.rows // view.rows), -(-one.columns // view.columns)
-        values, rows, columns = one.values, -(-one.rows // down), -(-one.columns // across)
+    for one, kind, values in _numbers(engine, wanted, before, left, apart):
+        high, wide = one.rows, one.columns // apart
+        down, across = -(-high // view.rows), -(-wide // view.columns)
+        rows, columns = -(-high // down), -(-wide // across)
         if (down, across) != (1, 1):
-            lines = [values[at * one.columns : (at + 1) * one.columns] for at in range(one.rows)]
+            lines = [values[at * wide : (at + 1) * wide] for at in range(high)]
             values = array(
                 "d",
                 (
                     _farthest([part[left : left + across] for part in block])
-                    for block in (lines[top : top + down] for top in range(0, one.rows, down))
-                    for left in range(0, one.columns, across)
+                    for block in (lines[top : top + down] for top in range(0, high, down))
+                    for left in range(0, wide, across)
                 ),
             )
-        found.append(SmallMatrix(one.name, one.kind, rows, columns, values, _largest(values)))
+        found.append(SmallMatrix(one.name, kind, rows, columns, values, _largest(values), apart))
     return tuple(found)
+
+
+MOST_LOOKED_AT = 4_000_000
+"""Numbers that are looked at for all matrices at once, in a few tenths of a second."""
+
+
+def _apart(n_embd: int, parameters: int) -> int:
+    """Every so manieth column is looked at: a divisor of all matrices' columns."""
+    least = -(-parameters // MOST_LOOKED_AT)
+    return next((apart for apart in range(least, n_embd) if n_embd % apart == 0), n_embd)
 
 
 def _farthest(parts: Sequence[array[float]]) -> float:

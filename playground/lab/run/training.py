@@ -101,9 +101,10 @@ class Training:
         self.before_edit: Callable[[], None] = lambda: None
         """Called before an edit, after which the recorded later steps are another run's."""
         self._update_wanted = 0.0
-        self._size = keyframe_size(len(prepared.initial))
+        self.keyframe_size = keyframe_size(len(prepared.initial))
+        """Bytes of a keyframe."""
         self._keeping = 0.0
-        """Seconds that the last large keyframe took."""
+        """Seconds that the quickest large keyframe took; others had to wait for the machine."""
         self.spread = 1
         """How many times as far apart keyframes lie as in a run that one goes back in."""
         self.surgery = Surgery(prepared.config)
@@ -217,10 +218,11 @@ class Training:
     def _keep_keyframe(self) -> None:
         """Keep the present state in memory. Raises PluginError."""
         began = time.perf_counter()
-        self.timeline.make_room(self._size)
+        self.timeline.make_room(self.keyframe_size)
         self.timeline.keep(self.keyframe())
-        if self._size > LARGE:
-            self._keeping = time.perf_counter() - began
+        if self.keyframe_size > LARGE:
+            taken = time.perf_counter() - began
+            self._keeping = min(taken, self._keeping or taken)
 
     def _take_turns(self, at: int) -> None:
         """Change to the engine that the edits set for step `at`, if another is at work."""

@@ -216,7 +216,8 @@ class Service:
             request, command = item
             if isinstance(command, Close):
                 if self._session is not None:
-                    self._answer(request, Progress("writing what is left", 0, 0), 0.0)
+                    seconds = math.ceil(self._session.closing_seconds)
+                    self._answer(request, Progress("writing what is left", 0, seconds), 0.0)
                     self._session.close()
                 return request
             self._serve(request, command)

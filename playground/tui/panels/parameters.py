@@ -147,7 +147,11 @@ class ParametersPanel(Panel):
             return
         if self.query_one(AllMatrices).display:
             scales = "each on a scale of its own"
-            self.subtitle(f"{scales}; several in one: the farthest from 0", scales)
+            small = model.frame.small if model.frame is not None else ()
+            apart = small[0].apart if small else 1
+            some = "" if apart == 1 else f" of each {apart} columns one was looked at;"
+            several = "several in one: the farthest from 0"
+            self.subtitle(f"{scales};{some} {several}", f"{scales};{some}".rstrip(";"), scales)
             return
         row, column = (min(model.cell[0], matrix.rows - 1), min(model.cell[1], matrix.columns - 1))
         meaning = describe_row_and_column(info, matrix.name, row, column)
