@@ -98,18 +98,22 @@ class Timeline:
         if frame.step not in self._frames:
             insort(self._steps, frame.step)
         self._frames[frame.step] = frame
-        self._thin(frame.size, most_keyframes(frame.size, self._budget))
+        self._thin(frame.step, frame.size, most_keyframes(frame.size, self._budget))
 
-    def make_room(self, size: int) -> None:
-        """Drop a large keyframe that goes when the next one of `size` bytes is kept, so that both
-        are not in memory at once."""
-        if size > LARGE:
-            self._thin(size, most_keyframes(size) - 1)
+    def make_room(self, step: int, size: int) -> None:
+        """Drop the large keyframe that goes when the one of `step` is kept, so that both are not in
+        memory at once."""
+        if size > LARGE and step not in self._frames:
+            self._thin(step, size, most_keyframes(size) - 1)
 
-    def _thin(self, size: int, most: int) -> None:
+    def _thin(self, step: int, size: int, most: int) -> None:
+        """Drop the least useful keyframes beyond `most`. step: where the run stands, from which
+        the way goes back more often than on."""
         while len(self._frames) > most:
-            few = size > LARGE and len(self._steps) > 1
-            victim = self._steps[1] if few else least_missed(self._steps)
+            if size <= LARGE:
+                victim = least_missed(self._steps)
+            else:
+                victim = self._steps[-1] if self._steps[-1] > step else self._steps[1]
             del self._frames[victim]
             self._steps.remove(victim)
 

@@ -128,10 +128,10 @@ QUICK = Limits(ping=0.1, plugin=2.0, silence=3.0, checkpoint=0.1, share=1.0)
 class Watched:
     """A Lab, and the events that it sent."""
 
-    def __init__(self, sources: PluginSources, limits: Limits) -> None:
+    def __init__(self, sources: PluginSources, limits: Limits, store: Path | None = None) -> None:
         self.events: list[LabEvent] = []
         self._arrived = asyncio.Event()
-        self.lab = Lab(sources, listener=self._hear, limits=limits)
+        self.lab = Lab(sources, listener=self._hear, limits=limits, store=store)
 
     def _hear(self, event: LabEvent) -> None:
         self.events.append(event)
@@ -163,9 +163,9 @@ async def labs() -> AsyncIterator[MakeLab]:
     """A function that makes Labs with these plugin files; the Labs are closed after the test."""
     made: list[Watched] = []
 
-    def make(*plugins: Path, limits: Limits = QUICK) -> Watched:
+    def make(*plugins: Path, limits: Limits = QUICK, store: Path | None = None) -> Watched:
         sources = PluginSources(files=tuple(map(str, plugins)), entry_points=False)
-        made.append(Watched(sources, limits))
+        made.append(Watched(sources, limits, store))
         return made[-1]
 
     yield make

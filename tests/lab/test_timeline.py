@@ -15,12 +15,23 @@ from hypothesis import strategies as st
 from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
+from playground.lab import timeline as timeline_module
 from playground.lab.protocol.failures import LabError
 from playground.lab.protocol.frames import FrameRequest, MatrixView
 from playground.lab.run import training
 from playground.lab.session import Session
-from playground.lab.spec import RunSpec
-from playground.lab.timeline import RECENT, SPACING, Keyframe, Timeline, least_missed
+from playground.lab.spec import MAX_PARAMETERS, RunSpec
+from playground.lab.timeline import (
+    BUDGET,
+    LARGE_BUDGET,
+    RECENT,
+    SPACING,
+    Keyframe,
+    Timeline,
+    keyframe_size,
+    least_missed,
+    most_keyframes,
+)
 from tests.lab import plugins
 from tests.lab.conftest import text_run
 from tests.lab.test_session import walk
@@ -245,3 +256,48 @@ def test_a_run_whose_keyframes_come_closer_together_goes_on(
     for _ in range(3):
         before = session.step
         assert session.advance(5) and session.step > before
+
+
+# ---------------------------------------------------------------- large models
+
+
+def test_keyframes_stay_within_their_budget_at_any_size() -> None:
+    for parameters in [*range(1_000, 3_000_000, 7_919), *range(3_000_000, MAX_PARAMETERS, 77_777)]:
+        size = keyframe_size(parameters)
+        beside_the_first = most_keyframes(size) - 1
+        assert beside_the_first >= 1, "no step back"
+        assert beside_the_first * size <= (BUDGET if size <= BUDGET // 4 else LARGE_BUDGET)
+
+
+def test_of_a_large_model_the_newest_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline_module, "LARGE", 100)
+    timeline = Timeline(0.01, budget=1)
+    for step in range(0, 31, 2):
+        timeline.make_room(step, keyframe(step, 10).size)
+        assert len(timeline.steps) <= 2, "a third one is never in memory while one is taken"
+        timeline.keep(keyframe(step, 10))
+    assert timeline.steps == [0, 28, 30]
+    assert timeline.before(29).step == 28 and timeline.before(30).step == 28
+    timeline.keep(keyframe(29, 10))  # on the way back from 28 on
+    assert timeline.steps == [0, 28, 29], "the way further back is not longer now"
+    for step in (10, 12, 14):  # far back
+        timeline.keep(keyframe(step, 10))
+    assert timeline.steps == [0, 12, 14]
+
+
+def test_of_a_large_model_a_step_back_is_a_short_replay_to_the_same_bits(
+    registry: Registry, spec: RunSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Session.open(spec, registry)
+    monkeypatch.setattr(timeline_module, "LARGE", 100)
+    monkeypatch.setattr(training, "LARGE", 100)
+    large = Session.open(spec, registry)
+    for session in (plain, large):
+        walk(session, 60)
+    steps = large.training.timeline.steps
+    assert len(steps) == 3 and steps[-1] <= 60
+    for step in (59, 60, 58):
+        plain.go_to(step)
+        large.go_to(step)
+        assert large.checkpoint().weights == plain.checkpoint().weights
+        assert large.checkpoint().gradients == plain.checkpoint().gradients

@@ -99,19 +99,19 @@ class DiskKeyframes:
 
     def _apart(self, frame: Keyframe, pace: float) -> int:
         whole = frame.step - self.steps[0] if self.steps else 0
-        return max(1, int(BETWEEN / max(pace, 1e-9)), whole // (_DENSER * _most(frame.size)))
+        return max(1, int(BETWEEN / max(pace, 1e-9)), whole // (_DENSER * most_on_disk(frame.size)))
 
     def thin(self, size: int) -> tuple[int, ...]:
         """Remove the keyframes beyond the budget, at `size` bytes each; returns their steps."""
         gone: list[int] = []
-        while len(self.steps) > _most(size):
+        while len(self.steps) > most_on_disk(size):
             victim = self.steps[1] if size > LARGE else least_missed(self.steps)
             self.steps.remove(victim)
             gone.append(victim)
         return tuple(gone)
 
 
-def _most(size: int) -> int:
+def most_on_disk(size: int) -> int:
     """How many keyframes of `size` bytes a run keeps on disk."""
     if size > LARGE:
         return _OF_A_LARGE_MODEL

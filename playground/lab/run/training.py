@@ -218,7 +218,7 @@ class Training:
     def _keep_keyframe(self) -> None:
         """Keep the present state in memory. Raises PluginError."""
         began = time.perf_counter()
-        self.timeline.make_room(self.keyframe_size)
+        self.timeline.make_room(self.step, self.keyframe_size)
         self.timeline.keep(self.keyframe())
         if self.keyframe_size > LARGE:
             taken = time.perf_counter() - began

@@ -138,6 +138,9 @@ class ParametersPanel(Panel):
         event.stop()
         self._model.cell = (event.row, event.col)
         self.show(self._model)
+        shown = self._model.matrix_frame(self._model.kind)
+        if shown is not None and shown.window is not None:  # another part may be wanted
+            self.post_message(self.MatrixChosen(self._model.matrix))
 
     def _read_out(self) -> None:
         model = self._model

@@ -3,6 +3,7 @@ of an undisturbed one."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from dataclasses import replace
@@ -263,6 +264,24 @@ async def test_a_worker_that_dies_again_at_once_stays_down_and_can_be_opened_aga
     await within(20, lab.open(spec.to_json(), checkpoint=checkpoint))
     frame = await lab.frame()
     assert (frame.step, len(frame.metrics.losses)) == (20, 20)
+
+
+async def test_a_run_with_a_large_state_is_taken_up_again_from_its_record(
+    labs: MakeLab, spec: RunSpec, tmp_path: Path
+) -> None:
+    watched = labs(limits=replace(QUICK, largest=1000), store=tmp_path / "runs.sqlite")
+    lab = watched.lab
+    await within(20, lab.open(spec.to_json()))
+    await lab.advance(20)
+    await kept(lab)
+    while (record := (await lab.frame()).record) is None or record.run is None:
+        await asyncio.sleep(0)
+    assert lab.last_checkpoint is None, "the state stays with the worker"
+    os.kill(pid_of(lab), signal.SIGKILL)
+    back = await watched.event(WorkerBack)
+    frame = await lab.frame()
+    assert back.step == frame.step == 20 and len(frame.metrics.losses) == 20
+    assert frame.record is not None and frame.record.run == 1
 
 
 async def test_another_run_can_be_opened_while_the_lost_one_is_being_restarted(

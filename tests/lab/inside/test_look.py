@@ -12,6 +12,8 @@ import pytest
 from microgpt.anatomy import Anatomy, dissect, lens
 from microgpt.trace import source_of
 from playground.hooks.registry import Registry
+from playground.lab.inside import look as look_module
+from playground.lab.inside import step as step_module
 from playground.lab.protocol.inside import (
     MEAN,
     VIEWS,
@@ -235,3 +237,25 @@ async def test_the_lab_answers_while_it_trains(labs: MakeLab, words: Path) -> No
     await lab.pause()
     last = await lab.look_inside(Look("attention", "owl"))
     assert last.step >= steps[-1] and last.text == "owl" and last.reading is not None
+
+
+def test_of_a_large_model_the_first_tokens_of_a_text_are_taken_apart(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.advance(3)
+    whole = session.look_inside(Look(text="otter"))
+    monkeypatch.setattr(look_module, "MOST_WORK", 3 * session.info.parameter_count)
+    part = session.look_inside(Look(text="otter"))
+    assert part.positions == whole.positions[:3] and part.cut == len(whole.positions) - 3
+    assert "only the first 3 tokens" in part.notices[0]
+
+
+def test_a_step_of_a_large_model_is_not_taken_apart_and_says_why(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.advance(1)
+    session.advance(1)
+    monkeypatch.setattr(step_module, "MOST_NUMBERS", 1000)
+    shown = session.look_inside(Look(view="step"))
+    assert shown.reading is None and "number by number" in shown.trouble
+    assert session.step == 2

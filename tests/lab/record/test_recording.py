@@ -30,6 +30,7 @@ from playground.hooks.manager import load
 from playground.hooks.registry import Registry
 from playground.hooks.sources import PluginSources
 from playground.lab import paths
+from playground.lab import timeline as timeline_module
 from playground.lab.checkpoint import as_array
 from playground.lab.floats import floats_of
 from playground.lab.fork import forked
@@ -1172,6 +1173,29 @@ def test_large_models_do_not_flood_the_disk() -> None:
         kept.thin(size)
     assert bytes_written <= 40 * RATE + RATE + size, "over 40 seconds"
     assert len(kept.steps) <= 4
+
+
+def test_of_a_large_model_one_state_is_kept_beside_the_first_and_the_last_one_is_written_at_the_end(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (batches, recorder_module, training_module, timeline_module):
+        monkeypatch.setattr(module, "LARGE", 1000)
+    monkeypatch.setattr(batches, "RATE", 0)  # the first state is written, and then none
+    session = house.open()
+    for _ in range(60):
+        session.advance()
+        for _ in range(2):  # the first time the run's row is written, and then the batch
+            session.flush()
+            assert session.recorder is not None and session.recorder.writer.settle()
+        assert house.record(1).row.step == session.step
+        assert len(house.record(1).keyframes) <= 1
+    written = house.record(1).keyframes
+    session.close()
+    kept = house.record(1).keyframes
+    assert len(kept) == 1 and kept > written, "the state near the end, in the place of the other"
+    again = house.open(run=1)
+    assert state_of(again) == state_of(session) and again.training.last is not None
+    again.close()
 
 
 def test_keyframes_on_disk_stay_within_their_budget_and_keep_both_ends() -> None:

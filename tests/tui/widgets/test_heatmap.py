@@ -273,3 +273,20 @@ async def test_labels_stand_only_where_the_map_stays_as_large(
         heatmap.set_matrix(ramp(16, cols), 16, cols, 1.0, labels)
         assert app.lines[0].count("▀") == 2 * cols
         assert app.lines[0].startswith(begins[0]) and app.lines[1].startswith(begins[1])
+
+
+async def test_a_part_of_a_matrix_is_shown_where_it_belongs_and_the_rest_stays_empty(
+    stage: Any,
+) -> None:
+    part = array("d", [1.0] * 100)
+    heatmap = HeatMap()
+    async with stage(heatmap, (40, 10)) as app:
+        heatmap.set_matrix(ramp(100, 100), 100, 100, 1.0)
+        heatmap.cursor = (99, 99)
+        heatmap.set_matrix(part, 100, 100, 1.0, part=(90, 90, 10, 10))
+        assert heatmap.value == 1.0
+        full, empty = colours(app, 6)[-2], colours(app, 6)[0]
+        assert full != empty and colours(app, 0)[0] == empty
+        heatmap.cursor = (0, 0)
+        assert heatmap.value is not None and math.isnan(heatmap.value), "not known"
+        app.check_widths()

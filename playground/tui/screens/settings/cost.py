@@ -12,6 +12,7 @@ from textual.content import Content
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_count
 from playground.tui.model import PlaygroundModel
+from playground.words import size
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Cost:
     step_ms: float | None
     """Milliseconds a step; None if there is no estimate."""
     steps: int
+    memory: int | None = None
+    """Bytes of memory that training takes, about; None where they are not worth telling."""
+    disk: int | None = None
+    """Bytes of states in the record; None likewise."""
 
     @classmethod
     def of(cls, model: PlaygroundModel, values: Mapping[str, Any]) -> Cost:
@@ -38,7 +43,17 @@ class Cost:
         step_ms = _estimate(config, tokens, engine, int(values["batch_size"]))
         if step_ms is not None and engine == model.engine:
             step_ms *= _measured_by_estimated(model)
-        return cls(parameter_count(config), step_ms, int(values["steps"]))
+        from playground.lab.needs import WORTH_TELLING, disk_needed, memory_needed
+
+        count = parameter_count(config)
+        large = count >= WORTH_TELLING
+        return cls(
+            count,
+            step_ms,
+            int(values["steps"]),
+            memory_needed(count) if large else None,
+            disk_needed(count) if large else None,
+        )
 
     @property
     def seconds(self) -> float | None:
@@ -127,4 +142,7 @@ def cost_words(now: Cost, then: Cost) -> Content:
         each = new if old == new else f"{old} → {new}"
         parts += ["   about ", (each, "bold"), " ms a step here, "]
         parts += [(duration(then.seconds), "bold"), f" for {then.steps:,} steps"]
+    if then.memory is not None and then.disk is not None:
+        parts += ["   about ", (size(then.memory), "bold"), " of memory, "]
+        parts += [(size(then.disk), "bold"), " on disk"]
     return Content.assemble(*parts)

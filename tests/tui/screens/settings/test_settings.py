@@ -12,10 +12,11 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from microgpt.config import PARTS
 from playground.catalog import Control, Entry
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.settings import form as form
-from playground.tui.screens.settings.cost import Cost, duration
+from playground.tui.screens.settings.cost import Cost, cost_words, duration
 from playground.tui.screens.settings.row_sheet import some_of
 from playground.tui.screens.settings.rows import NumberRow
 from playground.tui.screens.settings.screen import SettingsScreen
@@ -327,3 +328,13 @@ def test_a_list_without_room_has_whole_parts_and_counts_the_rest() -> None:
     assert some_of(told, 80) == told
     assert some_of(told, 57) == "at their defaults: held out, and 2 more"
     assert some_of(told, 10) == "at their…"
+
+
+def test_a_large_model_tells_its_memory_and_its_disk(model: PlaygroundModel) -> None:
+    shape = {"n_embd": 384, "n_head": 6, "n_layer": 6, "block_size": 256, "parts": PARTS}
+    values = {f"model.{name}": value for name, value in shape.items()}
+    values |= {"steps": 1000, "batch_size": 1, "engine": "vector"}
+    then = Cost.of(model, values)
+    assert "about 2.0 GB of memory, 258 MB on disk" in cost_words(then, then).plain
+    small = Cost.of(model, {**values, "model.n_embd": 48, "model.n_layer": 1})
+    assert "memory" not in cost_words(small, small).plain
