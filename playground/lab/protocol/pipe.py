@@ -32,8 +32,12 @@ _LENGTH = struct.Struct("<Q")
 
 def pack(message: object) -> bytes:
     """The bytes of one message."""
-    body = pickle.dumps(message, protocol=5)
-    return _LENGTH.pack(len(body)) + body
+    whole = io.BytesIO()
+    whole.write(bytes(_LENGTH.size))
+    pickle.dump(message, whole, protocol=5)  # a large state is not copied once more
+    with whole.getbuffer() as data:
+        _LENGTH.pack_into(data, 0, len(data) - _LENGTH.size)
+    return whole.getvalue()
 
 
 def send(stream: BinaryIO, data: bytes) -> None:

@@ -43,7 +43,7 @@ class Cost:
         step_ms = _estimate(config, tokens, engine, int(values["batch_size"]))
         if step_ms is not None and engine == model.engine:
             step_ms *= _measured_by_estimated(model)
-        from playground.lab.needs import WORTH_TELLING, disk_needed, memory_needed
+        from playground.lab.record.needs import WORTH_TELLING, disk_needed, memory_needed
 
         count = parameter_count(config)
         large = count >= WORTH_TELLING
