@@ -111,7 +111,7 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
             "model": model,
             "steps": 10_000,
             "batch_size": options.batch_size,
-            "optimizer": {"learning_rate": 0.001},
+            "optimizer": {"learning_rate": 1e-5},  # at which nothing diverges
         }
     )
     store = folder / "record" / "runs.sqlite"
@@ -135,7 +135,9 @@ async def measure(options: argparse.Namespace, folder: Path) -> None:
 
     began, first = time.perf_counter(), frame.step
     await lab.run()
-    while time.perf_counter() - began < options.seconds or frame.step < first + 3:
+    while frame.trouble is None and (
+        time.perf_counter() - began < options.seconds or frame.step < first + 3
+    ):
         frame = await lab.frame(screen(info.matrices[-1].name, frame.step))
         await asyncio.sleep(1 / 12)
     await lab.pause()
