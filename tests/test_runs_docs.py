@@ -22,7 +22,7 @@ from playground.lab import paths, timeline
 from playground.lab.checkpoint import read_checkpoint
 from playground.lab.paths import last_run, store_file
 from playground.lab.protocol.film import MOST_TOKENS, TEXTS, has_row
-from playground.lab.record import batches, recorder, writer
+from playground.lab.record import batches, needs, recorder, writer
 from playground.lab.run.film import LARGE, MOST_SECONDS, FilmRation
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
@@ -191,8 +191,8 @@ def test_the_figures_of_the_page_are_those_of_the_program() -> None:
         (writer.AGAIN / 10, "every ten seconds"),
         (timeline.SPACING, "In memory they are {} steps apart"),
         (timeline.BUDGET // MB, "within {} MB a run"),
-        (batches.BUDGET // MB, "within {} MB a run"),
-        (batches._FEWEST, "or four if they are larger"),
+        (needs.BUDGET // MB, "within {} MB a run"),
+        (needs._FEWEST, "or four if they are larger"),
         (timeline.LARGE / 24e6, "more than {:.1f} million"),
         (timeline.LARGE // MB, "more than {} MB, and few are kept"),
         (timeline.LARGE_BUDGET / 48e6, "beyond {:.0f} million"),
@@ -203,7 +203,7 @@ def test_the_figures_of_the_page_are_those_of_the_program() -> None:
         (housekeeping.WEEK / (7 * 86400), "for a week"),
     ):
         assert words.format(figure) in WORDS
-    assert (writer.AGAIN, batches._FEWEST, housekeeping.WEEK) == (10, 4, 7 * 86400)
+    assert (writer.AGAIN, needs._FEWEST, housekeeping.WEEK) == (10, 4, 7 * 86400)
     assert last_run().name in TEXT and store_file().name in TEXT
 
 

@@ -23,13 +23,12 @@ from itertools import chain, takewhile
 from playground.lab.edits import Edits
 from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.probes import ProbeAnswers
+from playground.lab.record.needs import most_on_disk
 from playground.lab.run.training import Training
 from playground.lab.store.locks import RunLock
 from playground.lab.store.records import Batch, NewRun, RunRecord, RunStatus, StoredSamples
 from playground.lab.timeline import LARGE, Keyframe, Series, least_missed
 
-BUDGET = 16 * 1024 * 1024
-"""Bytes of keyframes that a run keeps on disk, if _FEWEST or more of them fit in."""
 BETWEEN = 0.1
 """Seconds of steps between two keyframes on disk, before they are thinned out."""
 RATE = 4 * 1024 * 1024
@@ -38,12 +37,8 @@ NEWEST = 1.0
 """Seconds after which the newest state is written again, while a run trains."""
 LARGEST = 999_000_000
 """Bytes of the largest keyframe that is kept; SQLite's values have 1,000,000,000 at most."""
-_FEWEST = 4
 _DENSER = 2
 """How much closer together new keyframes are than evenly spread ones would be."""
-_OF_A_LARGE_MODEL = 2
-"""How many keyframes of a large model a run keeps on disk: the first and the newest. The first one
-of a run that begins at its start follows from the seed, and is not written."""
 
 
 @dataclass(slots=True)
@@ -109,13 +104,6 @@ class DiskKeyframes:
             self.steps.remove(victim)
             gone.append(victim)
         return tuple(gone)
-
-
-def most_on_disk(size: int) -> int:
-    """How many keyframes of `size` bytes a run keeps on disk."""
-    if size > LARGE:
-        return _OF_A_LARGE_MODEL
-    return max(_FEWEST, BUDGET // max(1, size))
 
 
 _AVERAGED = 50

@@ -40,11 +40,12 @@ from playground.lab.protocol.observation import Observation
 from playground.lab.protocol.probes import ProbeAnswers
 from playground.lab.protocol.run import Recording
 from playground.lab.protocol.sampling import Link, Measuring, MetricChoice, Sampling
-from playground.lab.record import batches
+from playground.lab.record import batches, needs
 from playground.lab.record import recorder as recorder_module
 from playground.lab.record import writer as writer_module
-from playground.lab.record.batches import BUDGET, RATE, DiskKeyframes
+from playground.lab.record.batches import RATE, DiskKeyframes
 from playground.lab.record.export import state_at
+from playground.lab.record.needs import BUDGET
 from playground.lab.run import training as training_module
 from playground.lab.run.guard import Activity
 from playground.lab.run.training import Training
@@ -1136,7 +1137,7 @@ def test_a_slow_step_is_on_disk_at_once_and_reopening_does_one_step_again(
 def test_a_long_run_is_soon_open_again_though_its_states_are_far_apart(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "BUDGET", 8 * 24 * 1216)
+    monkeypatch.setattr(needs, "BUDGET", 8 * 24 * 1216)
     session = house.trained(390)
     kept = house.record(1).keyframes
     assert 390 in kept and len(kept) <= 9
