@@ -1179,7 +1179,7 @@ def test_large_models_do_not_flood_the_disk() -> None:
 def test_of_a_large_model_one_state_is_kept_beside_the_first_and_the_last_one_is_written_at_the_end(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (batches, recorder_module, training_module, timeline_module):
+    for module in (batches, needs, recorder_module, training_module, timeline_module):
         monkeypatch.setattr(module, "LARGE", 1000)
     monkeypatch.setattr(batches, "RATE", 0)  # the first state is written, and then none
     session = house.open()
