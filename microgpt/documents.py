@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import contextlib
 import errno
+import io
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,34 +45,42 @@ def read_text(
 
 def text_in(data: bytes | bytearray, path: str | os.PathLike[str]) -> str:
     """The text in the bytes of the file at `path`, as `read_text` has it. Raises DocumentsError."""
+    return "".join(text_pieces(data, path))
+
+
+def text_pieces(data: bytes | bytearray, path: str | os.PathLike[str]) -> Iterator[str]:
+    """The same text in pieces of about a MiB, which end anywhere. Raises DocumentsError, also after
+    some pieces."""
     name = os.fspath(path)
     if not data:
         raise DocumentsError("The file is empty", f"{name} has 0 bytes. Choose a file with text.")
+    if b"\0" in data:
+        _refuse(data, name)
+    utf8 = codecs.getincrementaldecoder("utf-8")()
+    decoder = io.IncrementalNewlineDecoder(utf8, translate=True)  # CRLF and CR become LF
+    blank = True
     start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
-    text = _decoded(data, name)
-    text = text[1:] if start else text
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text or text.isspace():
+    for at in range(start, len(data), _CHUNK):
+        try:
+            piece = decoder.decode(data[at : at + _CHUNK], final=at + _CHUNK >= len(data))
+        except UnicodeDecodeError:
+            _refuse(data, name)
+            raise
+        blank = blank and (not piece or piece.isspace())
+        yield piece
+    if blank:
         raise DocumentsError(
             "The file holds no text", f"{name} has only blank lines. Choose a file with text."
         )
-    return text
 
 
-def _decoded(data: bytes | bytearray, name: str) -> str:
-    refused = None
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        text = ""
-    if not text or b"\0" in data:
-        from microgpt.encodings import refusal  # seldom needed, and read_text always
+def _refuse(data: bytes | bytearray, name: str) -> None:
+    """Raise DocumentsError if the bytes are not UTF-8, or not a text."""
+    from microgpt.encodings import refusal  # seldom needed, and read_text always
 
-        refused = refusal(data, name)
+    refused = refusal(data, name)
     if refused is not None:
         raise DocumentsError(refused.title, refused.message)
-    return text
 
 
 def read_bytes(
@@ -162,17 +171,37 @@ def split_lines(text: str) -> list[str]:
 
 def split_paragraphs(text: str) -> list[str]:
     """One document a paragraph (blank lines between them): stripped, inner newlines kept."""
-    paragraphs: list[str] = []
-    lines: list[str] = []
-    for line in text.split("\n"):
-        if line and not line.isspace():
-            lines.append(line)
-        elif lines:
-            paragraphs.append("\n".join(lines).strip())
-            lines = []
-    if lines:
-        paragraphs.append("\n".join(lines).strip())
-    return paragraphs
+    return [stripped for part in _BLANK_LINE.split(text) if (stripped := part.strip())]
+
+
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+
+
+def whole_lines(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that end where a line ends."""
+    return _whole(pieces, lambda piece: piece.rfind("\n") + 1)
+
+
+def whole_paragraphs(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that end where a paragraph ends."""
+
+    def end(piece: str) -> int:
+        return max((match.end() for match in _BLANK_LINE.finditer(piece)), default=0)
+
+    return _whole(whole_lines(pieces), end)
+
+
+def _whole(pieces: Iterable[str], end: Callable[[str], int]) -> Iterator[str]:
+    """end: how much of a piece is whole; 0 if none of it ends there."""
+    held: list[str] = []
+    for piece in pieces:
+        if size := end(piece):
+            yield "".join([*held, piece[:size]])
+            held = [piece[size:]]
+        else:
+            held.append(piece)
+    if any(held):
+        yield "".join(held)
 
 
 def split_windows(text: str, size: int) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from itertools import takewhile
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -41,11 +42,11 @@ class Look:
         self._decomposed = ""
         self._never_composed: set[str] = set()
 
-    def take(self, text: str) -> None:
-        """Look at a piece of the text."""
+    def take(self, text: str, characters: AbstractSet[str] | None = None) -> None:
+        """Look at a piece of the text. characters: those in it, if they are known."""
         if text.isascii():
             return
-        characters = set(text)
+        characters = characters or set(text)
         shown = characters - {"\n", "\t"}
         if not all(map(str.isprintable, shown)) or not _HIDDEN.isdisjoint(characters):
             self._unseen |= dict.fromkeys(_UNSEEN.findall(text))
@@ -53,7 +54,7 @@ class Look:
         if not self._composed or not self._decomposed:
             self._take_forms(text, characters)
 
-    def _take_forms(self, text: str, characters: set[str]) -> None:
+    def _take_forms(self, text: str, characters: AbstractSet[str]) -> None:
         for character in sorted(characters) if not self._composed else ():
             if character > "\xbf" and len(unicodedata.normalize("NFD", character)) > 1:
                 if unicodedata.is_normalized("NFC", character):

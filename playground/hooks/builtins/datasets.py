@@ -19,6 +19,7 @@ from playground.api import (
     hookimpl,
 )
 from playground.hooks.sources import expanded
+from playground.packed import PackedTexts
 
 NAMES_SHA256 = "91691165b471c338ee35387260590f0fdc23fcb50509b9ccfe1c879c7ac39a1e"
 DEFAULT_WINDOW = 16
@@ -92,8 +93,7 @@ class TextFile:
         self._knobs = knobs
         self._path = expanded(knobs.path) if knobs.path else None
         self._window = knobs.window or DEFAULT_WINDOW
-        self._text = ""
-        self._parts: list[str] | None = None
+        self._packed: PackedTexts | None = None
         self._sha256 = ""
         self.given: bytes | None = None
         """What `prepare` takes instead of what is in the file now: the text of a run of before."""
@@ -103,6 +103,15 @@ class TextFile:
     @property
     def provenance(self) -> Provenance:
         return Provenance(str(self._path or "no file yet"), "the user's own", self._sha256)
+
+    @property
+    def packed(self) -> PackedTexts:
+        """The documents. Raises DatasetError before `prepare`."""
+        if self._packed is None:
+            raise DatasetError(
+                "The file is not read yet", "Its documents are there after prepare()."
+            )
+        return self._packed
 
     def prepare(self, cache: Path, progress: Progress) -> None:  # noqa: ARG002 - needs no cache
         """Read and cut the file. Raises DatasetError for whatever cannot be trained on."""
@@ -115,41 +124,57 @@ class TextFile:
             self.data = self.given or texts.read_bytes(
                 self._path, lambda done, total: progress(name, done, total)
             )
-            text = texts.text_in(self.data, self._path)
+            self._packed = self._cut(self._path, progress)
         except texts.DocumentsError as error:
             raise DatasetError(error.title, error.message) from error
-        parts: list[str] = []
-        if self._knobs.split == "lines":
-            parts = texts.split_lines(text)
-        elif self._knobs.split == "paragraphs":
-            parts = texts.split_paragraphs(text)
-        if len(parts) == 1 and len(parts[0]) > ENDLESS:
+        self._sha256 = hashlib.sha256(self.data).hexdigest()
+
+    def _cut(self, path: Path, progress: Progress) -> PackedTexts:
+        """Raises DocumentsError."""
+        size = len(self.data)
+
+        def told() -> Iterator[str]:
+            for number, piece in enumerate(texts.text_pieces(self.data, path)):
+                if number:
+                    progress(f"cutting {path.name}", min(size, number * texts.MIB), size)
+                yield piece
+
+        packed = PackedTexts()
+        parts = {"lines": self._lines, "paragraphs": self._paragraphs, "windows": self._windows}
+        for documents in parts[self._knobs.split](told()):
+            packed.extend(documents)
+        if self._knobs.split != "windows" and len(packed) == 1 and packed.size > ENDLESS:
+            self._refuse_endless(path, len(packed[0]))
+        return packed
+
+    def _lines(self, pieces: Iterator[str]) -> Iterator[list[str]]:
+        return map(texts.split_lines, texts.whole_lines(pieces))
+
+    def _paragraphs(self, pieces: Iterator[str]) -> Iterator[list[str]]:
+        return map(texts.split_paragraphs, texts.whole_paragraphs(pieces))
+
+    def _windows(self, pieces: Iterator[str]) -> Iterator[list[str]]:
+        rest = ""
+        for piece in pieces:
+            windows = texts.split_windows(rest + piece, self._window)
+            rest = windows.pop() if windows and len(windows[-1]) < self._window else ""
+            yield windows
+        yield [rest] if rest else []
+
+    def _refuse_endless(self, path: Path, characters: int) -> None:
+        if characters > ENDLESS:
             raise DatasetError(
                 f"The file is one endless {self._knobs.split[:-1]}",
-                f"{self._path} has a single {self._knobs.split[:-1]} of {len(parts[0]):,} "
+                f"{path} has a single {self._knobs.split[:-1]} of {characters:,} "
                 "characters, of which the model would only ever see the beginning. Split it into "
                 "windows: split=windows, on the command line --split windows.",
             )
-        self._sha256 = hashlib.sha256(self.data).hexdigest()
-        self._parts, self._text = parts, text if self._knobs.split == "windows" else ""
 
     def documents(self) -> Iterator[str]:
-        parts = self._prepared()
-        if parts:
-            return iter(parts)
-        text, size = self._text, self._window
-        return (text[start : start + size] for start in range(0, len(text), size))
+        return iter(self.packed)
 
     def count(self) -> int:
-        parts = self._prepared()
-        return len(parts) if parts else -(-len(self._text) // self._window)
-
-    def _prepared(self) -> list[str]:
-        if self._parts is None:
-            raise DatasetError(
-                "The file is not read yet", "Its documents are there after prepare()."
-            )
-        return self._parts
+        return len(self.packed)
 
 
 @hookimpl

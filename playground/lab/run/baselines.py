@@ -253,14 +253,12 @@ def _of_repeats(spec: RunSpec, parts: Parts) -> Iterator[Notice]:
         held = f"; {heldout:,} of them are held out, wherever they stand"
         text = counted + (held if heldout and spec.holdout_by == "text" else "")
         yield Notice(text, brief=f"only {many(distinct, 'different text')}")
-    if spec.holdout_by == "row" and heldout and distinct < rows:
-        known = set(parts.train)
-        if also := sum(text in known for text in parts.heldout):
-            text = (
-                f"{also:,} of {heldout:,} held-out documents are also trained on, as this run "
-                "began with a split by row; a new run keeps them apart"
-            )
-            yield Notice(text, brief=f"{also:,} held-out documents are also trained on")
+    if also := parts.also:
+        text = (
+            f"{also:,} of {heldout:,} held-out documents are also trained on, as this run "
+            "began with a split by row; a new run keeps them apart"
+        )
+        yield Notice(text, brief=f"{also:,} held-out documents are also trained on")
 
 
 def _percent(share: float, of: str = "them") -> str:

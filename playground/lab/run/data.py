@@ -22,19 +22,24 @@ from playground.hooks.errors import excerpt
 from playground.lab.paths import MOST, text_of
 from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.run.guard import Guard
+from playground.packed import END, PackedTexts, Rows
 
 Report = Callable[[Progress], None]
 
 MAX_DOCUMENTS = 20_000_000
-MAX_CHARACTERS = 1 << 30
+MAX_BYTES = 1 << 31
 BEYOND = 64
 """How many tokens past the model's reach are still shown."""
 LONG = 20_000
 """A document with more characters is encoded only as far as the model can see."""
+HUGE = 200_000
+"""Characters of a document beyond which only its beginning is decoded."""
 MAX_DECODED = 1_000_000
 """The most characters of one sampled text."""
 _RECENT = 64
-_END = "\x1e"
+_CHUNK = 2**21
+"""Characters of a data set that are packed at once."""
+_END = b"\x1e"
 """Ends each document in the fingerprint."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -43,11 +48,13 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 class Documents:
     """All documents of a data set, in its order, and what the reading found."""
 
-    texts: list[str]
+    texts: PackedTexts
     provenance: Provenance
     fingerprints: tuple[str, ...]
     """The documents' SHA-256, and the count with CRC-32 that older checkpoints have; the same on
     every machine."""
+    letters: set[str]
+    """The different characters of the documents."""
     control: str
     """The first control character in the documents; "" if there is none."""
     look: Look
@@ -65,6 +72,8 @@ def read(
     """Read a data set whole. path: the text file that it reads; "" if it has no such knob. kept:
     the text that stands for that in the file; a plugin's data set does not know of it.
 
+    A text file takes two bytes of memory a byte of text and five more a document while it is
+    cut; then its bytes go, unless they are kept with the run.
     Raises DatasetError, PluginError, LabError, what `report` raises.
     """
     ours = dataset if isinstance(dataset, TextFile) else None
@@ -79,53 +88,98 @@ def read(
     with guard.at("prepare", kind="prepare"):
         dataset.prepare(cache, progress)
         total = int(dataset.count() or 0)
-    texts: list[str] = []
-    crc, sha, control, characters = 0, hashlib.sha256(), "", 0
-    look = Look()
+    if ours is not None:
+        text = bytes(ours.data) if len(ours.data) <= MOST else None
+        ours.data = b""  # up to 256 MB that nobody needs any more
     stage = f"reading {guard.entry.name}"
+    found = _Found()
     with guard.at("documents"):
-        for chunk in _chunks(dataset.documents(), guard):
-            joined = "\n".join(chunk)
-            crc = zlib.crc32(joined.encode("utf-8", "surrogatepass"), crc)
-            # Each document gets an end: how many make a chunk depends on the machine's speed.
-            sha.update(_END.join([*chunk, ""]).encode("utf-8", "surrogatepass"))
-            if not control and not " ".join(chunk).isprintable():
-                found = _CONTROL.search(joined.replace("\n", " "))
-                control = found.group() if found else ""
-            look.take(joined)
-            characters += len(joined)
-            texts += chunk
-            if len(texts) > MAX_DOCUMENTS or characters > MAX_CHARACTERS:
-                raise LabError(
-                    Failure(
-                        "The data set is too large",
-                        f"{guard.label} gave {len(texts):,} documents of {characters:,} "
-                        "characters and had not ended. Use a part of it.",
-                    )
-                )
-            report(Progress(stage, len(texts), max(total, len(texts)) if total else 0))
+        if ours is not None:
+            packed = ours.packed
+        else:
+            packed = PackedTexts()
+            for chunk in _chunks(dataset.documents(), guard):
+                packed.extend(chunk)
+                if len(packed) > MAX_DOCUMENTS or packed.size > MAX_BYTES:
+                    raise _too_large(guard, packed)
+                report(Progress(stage, len(packed), max(total, len(packed)) if total else 0))
+        if len(packed) > MAX_DOCUMENTS:
+            raise _too_large(guard, packed)
+        for piece in packed.pieces():
+            found.take(piece)
+            if found.bytes > len(piece):
+                report(Progress("looking at the letters", found.bytes, packed.size))
         given = dataset.provenance
         provenance = Provenance(
             plain.shown(given.source), plain.shown(given.licence), plain.shown(given.sha256)
         )
-    if not texts:
+    if not packed:
         raise LabError(
             Failure("The data set is empty", f"{guard.label} gave no documents. Choose another.")
         )
-    if ours is not None:
-        text = bytes(ours.data) if len(ours.data) <= MOST else None
-        ours.data = b""  # up to 256 MB that nobody needs any more
-    else:
+    if ours is None:
         text = before if before is not None and text_of(path) == before else None
     return Documents(
-        texts,
+        packed,
         provenance,
-        (sha.hexdigest(), f"{len(texts)}:{crc:08x}"),
-        control,
-        look,
+        (found.sha.hexdigest(), _old_fingerprint(packed)),
+        found.letters,
+        found.control,
+        found.look,
         text,
         text != before and ours is None,
     )
+
+
+def _too_large(guard: Guard, packed: PackedTexts) -> LabError:
+    return LabError(
+        Failure(
+            "The data set is too large",
+            f"{guard.label} gave {len(packed):,} documents of {packed.size:,} bytes and had not "
+            "ended. Use a part of it.",
+        )
+    )
+
+
+class _Found:
+    """What is found in the documents, piece by piece."""
+
+    def __init__(self) -> None:
+        self.bytes, self.sha = 0, hashlib.sha256()
+        self.letters: set[str] = set()
+        self.control, self.look = "", Look()
+        self._known = END
+        """The ASCII letters found, as bytes, and END."""
+
+    def take(self, piece: bytes) -> None:
+        """piece: documents as UTF-8, each with END after it."""
+        self.bytes += len(piece)
+        self.sha.update(piece.replace(END, _END))
+        joined = piece[:-1].replace(END, b"\n").decode("utf-8", "surrogatepass")
+        if joined.isascii():
+            if new := piece.translate(None, self._known):  # hardly ever anything
+                self.letters |= set(new.decode())
+                self._known = END + "".join(filter(str.isascii, self.letters)).encode()
+            letters = self.letters
+        else:
+            letters = set(joined)
+            self.letters |= letters if b"\n" in piece else letters - {"\n"}
+        if not self.control and not "".join(letters - {"\n"}).isprintable():
+            found = _CONTROL.search(joined)
+            self.control = found.group() if found else ""
+        self.look.take(joined, letters)
+
+
+def _old_fingerprint(packed: PackedTexts) -> str:
+    """The count with the CRC-32 of the documents, a newline between any two that an earlier version
+    took in one go: first 32, then twice as many each time."""
+    crc, first, size = 0, 0, 32
+    while first < len(packed):
+        for part in packed.run(first, first + size):
+            crc = zlib.crc32(part.replace(END, b"\n"), crc)
+        first += size
+        size = min(2 * size, 32_768)
+    return f"{len(packed)}:{crc:08x}"
 
 
 def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:
@@ -134,7 +188,13 @@ def _chunks(documents: Iterator[str], guard: Guard) -> Iterator[list[str]]:
     size = 32
     while True:
         began = time.monotonic()
-        chunk = list(islice(iterator, size))
+        chunk: list[str] = []
+        characters = 0
+        for text in islice(iterator, size):
+            chunk.append(text)
+            characters += len(text) if type(text) is str else 0
+            if characters > _CHUNK:
+                break
         if not chunk:
             return
         guard.doing("documents").alive()
@@ -220,6 +280,16 @@ class Encoder:
         except UnknownTextError as error:
             raise self.guard.broken("encode", f"unknown text: {error}") from error
 
+    def document_at(self, texts: Rows, index: int) -> list[int]:
+        """`document` of one of many texts, without decoding all of a huge one."""
+        wanted = self.block_size + BEYOND
+        size = max(HUGE, 64 * wanted)
+        text = texts.beginning(index, size)
+        tokens = self.document(text)
+        if len(text) < size or len(self.seen(text)) >= 2 * wanted:
+            return tokens
+        return self.document(texts[index])
+
     def tokens(self, text: str) -> list[int]:
         """As `document`, but raises UnknownTextError for text outside the vocabulary."""
         bos = self.bos_id
@@ -273,7 +343,7 @@ class ReadOnlyTexts(Sequence[str]):
 class TokenDocuments(Sequence[list[int]]):
     """The training documents as tokens, each encoded when it is asked for."""
 
-    def __init__(self, texts: Sequence[str], encoder: Encoder) -> None:
+    def __init__(self, texts: Rows, encoder: Encoder) -> None:
         self._texts = texts
         self._encoder = encoder
         self._recent: dict[int, list[int]] = {}
@@ -282,7 +352,7 @@ class TokenDocuments(Sequence[list[int]]):
         return len(self._texts)
 
     def __getitem__(self, index: int) -> list[int]:  # type: ignore[override]
-        tokens = self._encoder.document(self._texts[index])
+        tokens = self._encoder.document_at(self._texts, index)
         if len(self._recent) >= _RECENT:
             self._recent.clear()
         self._recent[index] = tokens
@@ -290,4 +360,4 @@ class TokenDocuments(Sequence[list[int]]):
 
     def shown(self, index: int) -> list[int]:
         """The document's tokens for the screen, which mostly asks for documents just trained on."""
-        return self._recent.get(index) or self._encoder.document(self._texts[index])
+        return self._recent.get(index) or self._encoder.document_at(self._texts, index)

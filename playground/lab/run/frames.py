@@ -39,6 +39,7 @@ from playground.lab.run.setup import PreparedRun
 from playground.lab.run.speed import Speedometer
 from playground.lab.run.training import SEEN, Training
 from playground.lab.timeline import HELD_OUT_ERROR
+from playground.packed import Rows
 
 _SHOWN = 200
 """How many characters of a neighbouring document are shown."""
@@ -67,8 +68,8 @@ def document_frame(
         tokens=shown,
         losses=tuple(losses),
         beyond=beyond,
-        before=_cut(texts[(index - i) % count] for i in range(done, 0, -1)),
-        after=_cut(texts[(index + i) % count] for i in range(1, reachable + 1)),
+        before=_cut(texts, [(index - i) % count for i in range(done, 0, -1)]),
+        after=_cut(texts, [(index + i) % count for i in range(1, reachable + 1)]),
     )
 
 
@@ -90,8 +91,8 @@ def seen_documents(
     return tuple(found[-SEEN:])
 
 
-def _cut(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(text[:_SHOWN] for text in texts)
+def _cut(texts: Rows, places: Iterable[int]) -> tuple[str, ...]:
+    return tuple(texts.beginning(place, _SHOWN) for place in places)
 
 
 def matrix_frames(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from microgpt.config import ConfigError, ModelConfig, needs
 from microgpt.parameters import initial_weights, parameter_count, parameter_layout
-from microgpt.trainer import shuffle
 from playground.api import DatasetError, UnknownTextError
 from playground.catalog import BUILTIN, Kind
+from playground.hooks.builtins.tokenizers import Char
 from playground.hooks.errors import KnobError, PluginError, UnknownNameError, one_line
 from playground.hooks.registry import Registry
 from playground.lab.checkpoint import CheckpointError, as_array, pairs_of
@@ -23,16 +23,18 @@ from playground.lab.protocol.failures import Failure, LabError, Progress
 from playground.lab.protocol.run import FALLBACK_ENGINE, Checkpoint, Matrix, Notice, RunInfo
 from playground.lab.run.baselines import baselines, notices, same_starts, survey
 from playground.lab.run.data import Encoder, ReadOnlyTexts, Report, TokenDocuments, read
+from playground.lab.run.distinct import Told
 from playground.lab.run.engines import Engines, ReadyEngine
 from playground.lab.run.evaluation import HeldOut
 from playground.lab.run.guard import Activity, Guard, failure_of, make
 from playground.lab.run.parting import parting
 from playground.lab.run.recited import KnownTexts
 from playground.lab.run.schedule import ScheduleFactors
-from playground.lab.run.split import split
+from playground.lab.run.split import shuffled, split
 from playground.lab.run.surgery import Surgery
 from playground.lab.spec import MAX_PARAMETERS, MAX_VOCABULARY, Choice, RunSpec, SpecError
 from playground.lab.timeline import Clock, Keyframe, Measured, Series, Timeline
+from playground.packed import Rows
 from playground.strict import Refusal, parsed
 
 MAX_DISPLAYED = 1024
@@ -52,7 +54,7 @@ class PreparedRun:
     """True if the engine of the checkpoint cannot work here, and another goes on."""
     schedule: ScheduleFactors
     encoder: Encoder
-    train: Sequence[str]
+    train: Rows
     texts: ReadOnlyTexts
     """The same documents for plugins, one object for the whole run."""
     heldout: HeldOut
@@ -124,19 +126,29 @@ def _open(
     report(Progress(f"tokenizer {spec.tokenizer.name}", 0, 0))
     if checkpoint is None:
         with tokenizer_guard.at("train"):
-            tokenizer.train(texts if tokenizer_guard.trusted else activity.watched(texts))
+            if type(tokenizer) is Char:  # it asks for the letters alone, which are known
+                tokenizer.train(documents.letters)
+            else:
+                given = texts if tokenizer_guard.trusted else activity.watched(texts)
+                tokenizer.train(_told(given, len(texts), spec.tokenizer.name, report))
     else:
         load_tokenizer(tokenizer, tokenizer_guard, checkpoint.tokenizer)
     encoder = Encoder(tokenizer, tokenizer_guard, spec.model.block_size)
     config = _config(spec, encoder)
 
-    report(Progress("shuffling", 0, 0))
-    known = KnownTexts(texts)
-    rng = shuffle(texts, spec.seed)
+    count = len(texts)
+
+    def told(stage: str) -> Told:
+        report(Progress(stage, 0, count))
+        return lambda done: report(Progress(stage, max(1, done), count))
+
+    known = KnownTexts(texts, told("looking for repeats"))
+    order, rng = shuffled(count, spec.seed, told("shuffling"))
     initial = initial_weights(
         config, rng, lambda done, total: report(Progress("drawing the first weights", done, total))
     )
-    parts = split(texts, len(known), spec.holdout, spec.holdout_by, spec.seed)
+    holding = told("holding out")
+    parts = split(texts, known.distinct, order, spec.holdout, spec.holdout_by, holding)
 
     report(Progress("measuring baselines", 0, 0))
     try:
@@ -157,7 +169,7 @@ def _open(
     found = notices(spec, documents, parts, config.vocab_size, look, alike)
     as_begun = checkpoint is None or not (checkpoint.edits.rates or checkpoint.edits.surgical)
     if checkpoint is None or (checkpoint.repeatable and as_begun and same_data):
-        found = (*found, *parting(spec, texts, parts.train, encoder))
+        found = (*found, *parting(spec, parts.order, parts.train, encoder))
     if refused:
         brief = f"the {FALLBACK_ENGINE} engine goes on instead"
         found = (Notice(fallback_words(refused), brief=brief), *found)
@@ -220,6 +232,14 @@ def _open(
         same_data=same_data,
         text=documents.text,
     )
+
+
+def _told(texts: Iterable[str], count: int, tokenizer: str, report: Report) -> Iterator[str]:
+    """The same texts, with the progress of a tokenizer that learns from them."""
+    for number, text in enumerate(texts):
+        if number and number % 1024 == 0:
+            report(Progress(f"tokenizer {tokenizer}", number, count))
+        yield text
 
 
 def engine_of(spec: RunSpec, checkpoint: Checkpoint | None) -> str:
