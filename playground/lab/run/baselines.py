@@ -115,13 +115,18 @@ def baselines(look: Survey, heldout: HeldOut, encoder: Encoder) -> tuple[Baselin
     counted = look.counted
     if not heldout.documents:
         add(counted.losses_of(counted), counted.tokens, 0)
-    before, sums, tokens = 0, [0.0, 0.0, 0.0], 0
+    parts: list[NGrams] = []
+    before = 0
     for count in heldout.counts:
-        some = NGrams(encoder.vocab_size)
+        parts.append(NGrams(encoder.vocab_size))
         for document in heldout.documents[before:count]:
-            some.add(predicted(document[1:-1], encoder))
-        sums = [a + b for a, b in zip(sums, counted.losses_of(some), strict=True)]
-        before, tokens = count, tokens + some.tokens
+            parts[-1].add(predicted(document[1:-1], encoder))
+        before = count
+    sums, tokens = [0.0, 0.0, 0.0], 0
+    losses = counted.losses_of_each(parts)
+    for count, part, its in zip(heldout.counts, parts, losses, strict=True):
+        sums = [a + b for a, b in zip(sums, its, strict=True)]
+        tokens += part.tokens
         add(sums, tokens, count)
     return tuple(found)
 

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from playground.lab.protocol.run import BaselineName
 
 ORDERS: tuple[BaselineName, ...] = ("unigram", "bigram", "trigram")
+Losses = tuple[float, float, float]
 _AT_ONCE = 2**16
 """Tokens that are counted in one call."""
 
@@ -38,7 +40,6 @@ class NGrams:
         self._vocab_size = vocab_size
         self._triples: Counter[int] = Counter()
         self._uncounted: list[int] = []
-        self._tables: _Tables | None = None
 
     def add(self, targets: Sequence[int]) -> None:
         """Count the tokens that a model predicts in one document."""
@@ -56,40 +57,55 @@ class NGrams:
             self._count()
 
     def _count(self) -> Counter[int]:
-        if self._uncounted:
-            self._triples.update(self._uncounted)
-            self._uncounted, self._tables = [], None
+        self._triples.update(self._uncounted)
+        self._uncounted = []
         return self._triples
 
-    def losses_of(self, others: NGrams) -> tuple[float, float, float]:
+    def losses_of(self, others: NGrams) -> Losses:
         """The loss of the other counted tokens, summed, in nats, for each of ORDERS."""
-        if self._uncounted or self._tables is None:
-            self._tables = _Tables(self._count(), self._vocab_size)
-        tables, log = self._tables, math.log
-        one = two = three = 0.0
-        for triple, count in others._count().items():
-            low = tables.unigram(triple)
-            middle = tables.bigram(triple, low)
-            one -= count * log(low)
-            two -= count * log(middle)
-            three -= count * log(tables.trigram(triple, middle))
-        return one, two, three
+        return self.losses_of_each([others])[0]
+
+    def losses_of_each(self, others: Sequence[NGrams]) -> list[Losses]:
+        """As `losses_of`, for several at once."""
+        base, log = self._vocab_size + 1, math.log
+        asked = {triple // base for one in others for triple in one._count()}
+        tables = _Tables(self._count(), self._vocab_size, asked)
+        found: list[Losses] = []
+        for some in others:
+            one = two = three = 0.0
+            for triple, count in some._count().items():
+                low = tables.unigram(triple)
+                middle = tables.bigram(triple, low)
+                one -= count * log(low)
+                two -= count * log(middle)
+                three -= count * log(tables.trigram(triple, middle))
+            found.append((one, two, three))
+        return found
 
 
 class _Tables:
     """Counts, and for each context how often and before how many kinds of tokens it stood. Of a
     triple, the last two tokens are its remainder by base², the first two its quotient by base."""
 
-    def __init__(self, triples: Counter[int], vocab_size: int) -> None:
+    def __init__(self, triples: Counter[int], vocab_size: int, asked: AbstractSet[int]) -> None:
+        """asked: the contexts of two tokens that will be asked for."""
         self._triples = triples
         self._base = base = vocab_size + 1
-        pairs, self._after_two, self._kinds_after_two = _sums(
-            triples, lambda triple: triple % base**2, base
-        )
-        self._pairs = pairs
-        self._ones, self._after_one, self._kinds_after_one = _sums(
-            pairs, lambda pair: pair % base, base
-        )
+        self._pairs: dict[int, int] = {}
+        self._ones: dict[int, int] = {}
+        self._after_two: dict[int, int] = {}
+        self._kinds_after_two: dict[int, int] = {}
+        self._after_one: dict[int, int] = {}
+        self._kinds_after_one: dict[int, int] = {}
+        for triple, count in triples.items():
+            _add(self._pairs, triple % base**2, count)
+            if (context := triple // base) in asked:
+                _add(self._after_two, context, count)
+                _add(self._kinds_after_two, context, 1)
+        for pair, count in self._pairs.items():
+            _add(self._ones, pair % base, count)
+            _add(self._after_one, pair // base, count)
+            _add(self._kinds_after_one, pair // base, 1)
         self._total = sum(self._ones.values())
         self._uniform = 1 / vocab_size
 
@@ -117,17 +133,5 @@ class _Tables:
         return (count + kinds * shorter) / (self._after_two[context] + kinds)
 
 
-def _sums(
-    counts: Mapping[int, int], shorter: Callable[[int], int], base: int
-) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
-    """(counts of the n-grams without their first token; of each context, how often it stood, and
-    before how many kinds of tokens)."""
-    ends: dict[int, int] = {}
-    contexts: dict[int, int] = {}
-    kinds: dict[int, int] = {}
-    for gram, count in counts.items():
-        end, context = shorter(gram), gram // base
-        ends[end] = ends.get(end, 0) + count
-        contexts[context] = contexts.get(context, 0) + count
-        kinds[context] = kinds.get(context, 0) + 1
-    return ends, contexts, kinds
+def _add(counts: dict[int, int], key: int, count: int) -> None:
+    counts[key] = counts.get(key, 0) + count

@@ -66,33 +66,19 @@ def test_a_text_is_marked_as_a_person_would_mark_it(text: str, complete: bool, s
     assert mark(text, complete=complete) == said
 
 
-texts = st.text("a\0", max_size=20)
+texts = st.text("a\0é😀", max_size=20)
 
 
 @given(st.lists(texts, max_size=8), texts, st.booleans())
-def test_documents_joined_and_one_by_one_give_the_same_answer(
+def test_a_text_is_found_by_the_rule_and_never_across_two_documents(
     documents: list[str], text: str, complete: bool
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        joined = KnownTexts(documents).recited(text, complete)
-        patch.setattr(recited, "JOINED", 0)
-        assert KnownTexts(documents).recited(text, complete) == joined
     parts = any(text in one for one in documents)
     begins = any(one.startswith(text) for one in documents)
     by_rule = (len(text) >= 12 and parts) or (not complete and len(text) >= 4 and begins)
-    assert joined == (by_rule and text not in documents)
-
-
-def test_the_documents_are_joined_once_and_only_when_a_text_asks_for_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    times: list[int] = []
-    join = recited._join
-    monkeypatch.setattr(recited, "_join", lambda them: (times.append(1), join(them))[1])
-    known = KnownTexts(DOCUMENTS)
-    assert not known.recited("ann", True) and not times
-    assert all(known.recited(LINE[:size], False) for size in range(4, 30))
-    assert len(times) == 1
+    known = KnownTexts(documents)
+    assert (text in known) == (text in documents)
+    assert known.recited(text, complete) == (by_rule and text not in documents)
 
 
 def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

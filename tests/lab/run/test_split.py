@@ -7,6 +7,7 @@ import random
 from array import array
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -16,11 +17,13 @@ from microgpt.documents import read_text, split_paragraphs
 from microgpt.trainer import shuffle
 from playground.hooks.registry import Registry
 from playground.lab.fork import forked, in_force
+from playground.lab.run.distinct import Distinct
 from playground.lab.run.guard import Activity
 from playground.lab.run.setup import PreparedRun, prepare_run
-from playground.lab.run.split import Parts, split
+from playground.lab.run.split import shuffled, split
 from playground.lab.session import Session
 from playground.lab.spec import RunSpec
+from playground.packed import PackedTexts
 from tests.lab.conftest import text_run
 
 NAMES = Path("microgpt/names.txt").read_text(encoding="utf-8").split()
@@ -28,13 +31,63 @@ SEEDS = st.integers(0, 2**53)
 SHARES = st.sampled_from([0.0, 0.01, 0.1, 0.3, 0.5, 0.9])
 
 
-def parts_of(texts: list[str], share: float, seed: int, by: str = "text") -> Parts:
+class Listed(NamedTuple):
+    """Parts, as lists."""
+
+    train: list[str]
+    heldout: list[str]
+    documents: int
+    distinct: int
+    also: int
+
+
+def parts_of(texts: list[str], share: float, seed: int, by: str = "text") -> Listed:
+    packed = PackedTexts(texts)
+    order, _ = shuffled(len(texts), seed)
+    parts = split(packed, Distinct(packed), order, share, "text" if by == "text" else "row")
     rows = list(texts)
     shuffle(rows, seed)
-    return split(rows, len(set(rows)), share, "text" if by == "text" else "row", seed)
+    assert [parts.order[place] for place in range(len(rows))] == rows
+    return Listed([*parts.train], [*parts.heldout], parts.documents, parts.distinct, parts.also)
 
 
-def is_apart(texts: list[str], share: float, seed: int) -> Parts:
+def as_lists_would(texts: list[str], share: float, seed: int, by: str) -> Listed:
+    """The same parts from plain lists, as runs of before were split."""
+    rows, places = list(texts), list(range(len(texts)))
+    for one in (rows, places):
+        shuffle(one, seed)
+    distinct = len({*texts})
+    units = len(texts) if by == "row" else distinct
+    held = max(0, min(round(share * units), units - 1))
+    first = [t for t, place in zip(rows, places, strict=True) if texts.index(t) == place]
+    last = (rows if by == "row" else first)[len(rows if by == "row" else first) - held :]
+    train = rows[: len(rows) - held]
+    if by == "text":
+        train = [text for text in rows if text not in last]
+    also = sum(text in train for text in last)
+    return Listed(train, last, len(texts), distinct, also)
+
+
+@given(
+    st.lists(st.text("ab\n😀é", min_size=1, max_size=3), min_size=1, max_size=60),
+    SHARES,
+    SEEDS,
+    st.sampled_from(["text", "row"]),
+)
+def test_packed_documents_are_split_as_lists_of_them(
+    texts: list[str], share: float, seed: int, by: str
+) -> None:
+    assert parts_of(texts, share, seed, by) == as_lists_would(texts, share, seed, by)
+
+
+def test_thousands_of_documents_are_split_alike_too() -> None:
+    rng = random.Random(5)
+    texts = [f"{rng.randrange(700)}" for _ in range(1000)] + [f"only {i}" for i in range(4000)]
+    for by in ("text", "row"):
+        assert parts_of(texts, 0.2, 9, by) == as_lists_would(texts, 0.2, 9, by)
+
+
+def is_apart(texts: list[str], share: float, seed: int) -> Listed:
     parts = parts_of(texts, share, seed)
     rows = list(texts)
     shuffle(rows, seed)
