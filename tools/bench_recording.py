@@ -213,8 +213,10 @@ def long_run(store: Path, count: int) -> int:
     plain = Session.open(spec, load(PluginSources(entry_points=False)))
     from playground.lab.record.provenance import new_run
 
-    new: NewRun = new_run(plain._opened, plain.training, plain._registry, plain._settings())
-    values = plain.engine.read("weights")
+    new: NewRun = new_run(
+        plain._prepared, plain.training, plain._registry, plain.observation.to_json()
+    )
+    values = plain.training.engine.read("weights")
     squares = array("d", (value * value for value in values))
     states = sorted({count - int(count * (part / 160) ** 2) for part in range(160)} - {0})
     texts = tuple(SampleText(f"name{number}", False, True) for number in range(5))

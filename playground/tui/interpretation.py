@@ -74,6 +74,8 @@ def variants(model: PlaygroundModel) -> Iterable[str]:
         return ()
     if model.frame.state == "failed":
         return _failed(model)
+    if model.rest:
+        return ()  # the curves do not reach the step yet
     if not len(model.loss):
         return _untrained(model)
     standing = standing_of(model)

@@ -68,6 +68,9 @@ KEPT_BATCHES = 100
 """Batches of samples that the screen keeps."""
 KEPT_SEEN = 30
 """Documents that the zoomed data set shows."""
+STEPS_AT_ONCE = 100_000
+"""Steps whose series come with one frame: adding them takes some 40 ms, and a key waits no longer.
+The curves of a run of millions of steps grow frame by frame while it opens."""
 NEIGHBOURS = 60
 """Documents that are asked for before and after the present one: more than any panel has room for,
 so that a larger one has them when it is drawn first."""
@@ -226,7 +229,13 @@ class PlaygroundModel:
             ),
             film_since=self._filmed if self.filming else None,
             seen_since=(self.seen[-1].step if self.seen else 0) if self.zoomed == 1 else None,
+            most_steps=STEPS_AT_ONCE,
         )
+
+    @property
+    def rest(self) -> int:
+        """Steps done whose losses have not come yet: of millions, a part comes with each frame."""
+        return self.frame.metrics.rest if self.frame is not None else 0
 
     @property
     def filming(self) -> bool:
@@ -298,7 +307,7 @@ class PlaygroundModel:
             if step > latest:
                 self.evaluation_errors.append(step, error)
         self._add_measured(frame)
-        self._last_step = frame.step
+        self._last_step = frame.step - metrics.rest
         for point in metrics.clock:
             self.clock.note(*point)
         latest = self.seen[-1].step if self.seen else 0

@@ -67,6 +67,8 @@ class FrameRequest:
     """The last documents that steps after this one learnt from are sent; None for none."""
     film_since: int | None = None
     """The rows of the film written after so many are sent; None for none."""
+    most_steps: int | None = None
+    """The series of no more steps than these are sent at once; None for all."""
 
 
 WHOLE = 131_072
@@ -193,6 +195,9 @@ class Metrics:
     clock: tuple[tuple[float, float, float], ...] = field(default=(), compare=False)
     """(step, tokens seen, seconds of training) after some of the steps, the frame's own step among
     them; nothing is known of the steps before the first. How long the same steps take differs."""
+    rest: int = 0
+    """Steps up to the frame's own whose series are left out, because the request asked for fewer;
+    the next frames bring them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,12 +325,14 @@ class FrameMaker:
         """The run as it stands, with what is new since the frame that the requester has."""
         training = self._training
         step, timeline = training.step, training.timeline
-        first, losses, rates, evaluations = training.series.between(request.since_step, step)
-        measured = training.series.shown_between(request.since_step, step)
+        series, most = training.series, request.most_steps
+        to = step if most is None else min(step, max(request.since_step, series.first) + most)
+        first, losses, rates, evaluations = series.between(request.since_step, to)
+        measured = series.shown_between(request.since_step, to)
         errors = measured.pop(HELD_OUT_ERROR, ())
-        clock = [*training.series.clock.between(request.since_step or -1, step - 1)]
-        if (now := training.series.clock.at(step)) is not None:
-            clock.append((step, *now))
+        clock = [*series.clock.between(request.since_step or -1, to - 1)]
+        if (now := series.clock.at(to)) is not None:
+            clock.append((to, *now))
         base, work = timeline.rate_at(step), training.work
         rate = work.steps_per_second if work.seconds >= _ENOUGH else 0.0
         document = None
@@ -348,7 +350,9 @@ class FrameMaker:
             steps=training.spec.steps,
             epoch=training.epoch,
             scored=training.scored,
-            metrics=Metrics(first, losses, rates, evaluations, measured, errors, tuple(clock)),
+            metrics=Metrics(
+                first, losses, rates, evaluations, measured, errors, tuple(clock), step - to
+            ),
             learning_rate=base * training.schedule.shown(step),
             base_learning_rate=base,
             engine=training.engine_name,

@@ -90,7 +90,7 @@ class Frames:
         late = frame.panel is not None and frame.panel.step != frame.step
         pending = frame.record is not None and frame.record.pending
         filming = frame.film is not None and frame.film.waiting > 0
-        if frame.state == "running" or late or pending or filming:
+        if frame.state == "running" or late or pending or filming or model.rest:
             self._wanted.set()
         if (model.step, False) != before:
             self._previews.want()

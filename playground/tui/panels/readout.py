@@ -31,11 +31,10 @@ class Readout(Horizontal):
 
     def show(self, model: PlaygroundModel) -> None:
         """Draw the model."""
+        known = (model.loss, model.ema, model.evaluations)
         figures = (
             f"{model.step}",
-            _figure(model.loss.ys[-1] if len(model.loss) else None),
-            _figure(model.ema.ys[-1] if len(model.ema) else None),
-            _figure(model.evaluations.ys[-1] if len(model.evaluations) else None),
+            *(_figure(one.ys[-1] if len(one) and not model.rest else None) for one in known),
         )
         for digits, figure in zip(self.query(Digits), figures, strict=True):
             if digits.value != figure:

@@ -170,10 +170,13 @@ class StatusLine(Words):
             (0, Content(f"step {frame.step:,}/{frame.steps:,}")),
             (3, Content.assemble((done, "$primary"), (rest, FAINT), f" {fraction:4.0%}")),
         ]
-        if len(model.loss):
+        if model.rest:
+            known = 1 - model.rest / frame.step
+            pieces.append((0, Content(f"losses read: {known:.0%}")))
+        elif len(model.loss):
             pieces.append((0, Content.assemble("loss ", (f"{model.loss.ys[-1]:.3f}", "bold"))))
             pieces.append((2, Content(f"ema {model.ema.ys[-1]:.3f}")))
-        if len(model.evaluations):
+        if len(model.evaluations) and not model.rest:
             # Of a run that stands, the loss that counts says more than a bar beside its step.
             words = f"held out {model.evaluations.ys[-1]:.3f}{error}"
             pieces.append((3 if model.running else 2, Content(words)))
