@@ -48,9 +48,16 @@ def text_in(data: bytes | bytearray, path: str | os.PathLike[str]) -> str:
     return "".join(text_pieces(data, path))
 
 
-def text_pieces(data: bytes | bytearray, path: str | os.PathLike[str]) -> Iterator[str]:
-    """The same text in pieces of about a MiB, which end anywhere. Raises DocumentsError, also after
-    some pieces."""
+def text_pieces(
+    data: bytes | bytearray,
+    path: str | os.PathLike[str],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[str]:
+    """The same text in pieces of about a MiB, which end anywhere.
+
+    progress: called with (bytes done, bytes in all) before each piece but the first.
+    Raises DocumentsError, also after some pieces.
+    """
     name = os.fspath(path)
     if not data:
         raise DocumentsError("The file is empty", f"{name} has 0 bytes. Choose a file with text.")
@@ -61,6 +68,8 @@ def text_pieces(data: bytes | bytearray, path: str | os.PathLike[str]) -> Iterat
     blank = True
     start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     for at in range(start, len(data), _CHUNK):
+        if at > start:
+            progress(at, len(data))
         try:
             piece = decoder.decode(data[at : at + _CHUNK], final=at + _CHUNK >= len(data))
         except UnicodeDecodeError:

@@ -45,7 +45,7 @@ def test_repeats_are_found(documents: list[str]) -> None:
     assert [place for place, known in enumerate(distinct.repeats) if not known] == first
     places = {text: [i for i, t in enumerate(documents) if t == text] for text in documents}
     several = [rows for rows in places.values() if len(rows) > 1]
-    assert sorted(distinct.alike()) == sorted(several)
+    assert sorted(map(list, distinct.alike())) == sorted(several)
 
 
 @given(st.integers(0, 3000), st.integers(0, 2**53))

@@ -9,17 +9,21 @@ import subprocess
 import time
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from microgpt import (
     DocumentsError,
     default_names_path,
     describe,
+    documents,
     load_names,
     read_text,
     split_lines,
     split_paragraphs,
     split_windows,
 )
+from microgpt.documents import text_in, text_pieces, whole_lines, whole_paragraphs
 
 
 def refusal(path, **options) -> DocumentsError:
@@ -212,3 +216,41 @@ def test_the_embedded_names_are_the_published_list():
     assert set("".join(names)) == set("abcdefghijklmnopqrstuvwxyz")
     digest = hashlib.sha256(default_names_path().read_bytes()).hexdigest()
     assert digest in default_names_path().with_name("NAMES.md").read_text()
+
+
+@given(st.text(st.sampled_from("ab é😀\n\r\t\x85"), max_size=60), st.integers(1, 9))
+def test_a_text_in_pieces_gives_the_documents_of_the_whole(text: str, size: int) -> None:
+    assume(text.strip())
+    data = text.encode()
+    whole = text.replace("\r\n", "\n").replace("\r", "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "_CHUNK", size)
+        assert "".join(text_pieces(data, "a.txt")) == whole == text_in(data, "a.txt")
+        lines = [*whole_lines(text_pieces(data, "a.txt"))]
+        paragraphs = [*whole_paragraphs(text_pieces(data, "a.txt"))]
+    assert "".join(lines) == "".join(paragraphs) == whole
+    assert [one for piece in lines for one in split_lines(piece)] == split_lines(whole)
+    assert [one for piece in paragraphs for one in split_paragraphs(piece)] == split_paragraphs(
+        whole
+    )
+
+
+@given(st.text(st.sampled_from("ab \n\t\x85"), max_size=30))
+def test_a_paragraph_is_a_run_of_lines_that_are_not_blank(text: str) -> None:
+    found: list[list[str]] = [[]]
+    for line in text.split("\n"):
+        if line.strip():
+            found[-1].append(line)
+        else:
+            found.append([])
+    assert split_paragraphs(text) == ["\n".join(lines).strip() for lines in found if lines]
+
+
+def test_bytes_that_are_not_utf8_are_refused_wherever_they_stand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "_CHUNK", 4)
+    with pytest.raises(DocumentsError, match="offset 9"):
+        [*text_pieces(b"abcd\nefgh\xe9\nab", "a.txt")]
+    with pytest.raises(DocumentsError):
+        [*text_pieces("abc€".encode()[:-1], "a.txt")]

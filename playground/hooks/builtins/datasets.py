@@ -131,17 +131,13 @@ class TextFile:
 
     def _cut(self, path: Path, progress: Progress) -> PackedTexts:
         """Raises DocumentsError."""
-        size = len(self.data)
-
-        def told() -> Iterator[str]:
-            for number, piece in enumerate(texts.text_pieces(self.data, path)):
-                if number:
-                    progress(f"cutting {path.name}", min(size, number * texts.MIB), size)
-                yield piece
-
+        stage = f"cutting {path.name}"
+        pieces = texts.text_pieces(
+            self.data, path, lambda done, total: progress(stage, done, total)
+        )
         packed = PackedTexts()
         parts = {"lines": self._lines, "paragraphs": self._paragraphs, "windows": self._windows}
-        for documents in parts[self._knobs.split](told()):
+        for documents in parts[self._knobs.split](pieces):
             packed.extend(documents)
         if self._knobs.split != "windows" and len(packed) == 1 and packed.size > ENDLESS:
             self._refuse_endless(path, len(packed[0]))

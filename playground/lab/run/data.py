@@ -26,6 +26,13 @@ from playground.packed import END, PackedTexts, Rows
 
 Report = Callable[[Progress], None]
 
+BUDGET = 3
+"""The most bytes of memory that opening a run takes for a byte of a text file, beyond what it takes
+on the names, where documents have 8 bytes or more on average and none is a quarter of the text.
+
+While the file is cut, there are its bytes, the documents as UTF-8 and four bytes a document; later
+the documents and 18 bytes each at most. A text that is kept with the run takes its size once more,
+up to paths.MOST."""
 MAX_DOCUMENTS = 20_000_000
 MAX_BYTES = 1 << 31
 BEYOND = 64
@@ -72,8 +79,6 @@ def read(
     """Read a data set whole. path: the text file that it reads; "" if it has no such knob. kept:
     the text that stands for that in the file; a plugin's data set does not know of it.
 
-    A text file takes two bytes of memory a byte of text and five more a document while it is
-    cut; then its bytes go, unless they are kept with the run.
     Raises DatasetError, PluginError, LabError, what `report` raises.
     """
     ours = dataset if isinstance(dataset, TextFile) else None

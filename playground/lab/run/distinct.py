@@ -89,12 +89,15 @@ class Distinct:
         first = self._ends[group - 1] if group else 0
         return self._rows[first : self._ends[group]]
 
-    def alike(self) -> Iterator[list[int]]:
+    def alike(self) -> Iterator[array[int]]:
         """The documents of each text that more than one document has, the first one first."""
         for group in self._repeated:
-            found: dict[bytes, list[int]] = {}
+            found: dict[bytes, array[int]] = {}
             for row in self._members(group):
-                found.setdefault(bytes(self._texts.raw(row)), []).append(row)
+                text = bytes(self._texts.raw(row))
+                if text not in found:
+                    found[text] = array("I")
+                found[text].append(row)
             for rows in found.values():
                 if len(rows) > 1:
                     yield rows
