@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,22 @@ def test_one_endless_line_is_refused_with_the_way_out(opened, split):
     said = refusal(opened, "ab " * 40_000, split=split)
     assert "endless" in said.title and "split=windows" in said.message
     assert opened("ab " * 40_000, split="windows").count() == 7_500
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r"])
+def test_an_endless_line_is_refused_without_putting_it_together(
+    builtins: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+):
+    monkeypatch.setattr("microgpt.documents._CHUNK", 4096)
+    path = tmp_path / "text.txt"
+    path.write_bytes(("ab 🦊" * 150_000 + end).encode())
+    dataset = builtins.make("dataset", "text-file", {"path": str(path)})
+    tracemalloc.start()
+    with pytest.raises(DatasetError, match=r"single line of 600,00\d characters"):
+        dataset.prepare(tmp_path, quiet)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.6 * path.stat().st_size  # the line alone would have four bytes a letter
 
 
 def test_a_long_line_among_others_is_fine(opened):

@@ -135,6 +135,8 @@ class TextFile:
         pieces = texts.text_pieces(
             self.data, path, lambda done, total: progress(stage, done, total)
         )
+        if self._knobs.split == "lines" and len(self.data) > 4 * ENDLESS and self._has_one_line():
+            self._refuse_endless(path, sum(map(len, pieces)))  # without putting it together
         packed = PackedTexts()
         parts = {"lines": self._lines, "paragraphs": self._paragraphs, "windows": self._windows}
         for documents in parts[self._knobs.split](pieces):
@@ -142,6 +144,10 @@ class TextFile:
         if self._knobs.split != "windows" and len(packed) == 1 and packed.size > ENDLESS:
             self._refuse_endless(path, len(packed[0]))
         return packed
+
+    def _has_one_line(self) -> bool:
+        ends = self.data.find(b"\n"), self.data.find(b"\r")
+        return all(end in (-1, len(self.data) - 1) for end in ends)
 
     def _lines(self, pieces: Iterator[str]) -> Iterator[list[str]]:
         return map(texts.split_lines, texts.whole_lines(pieces))
