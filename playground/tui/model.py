@@ -371,7 +371,7 @@ class PlaygroundModel:
             return
         averages = smoothed(losses, self._average)
         self._average = averages[-1]
-        steps = array("d", range(first, first + len(losses)))
+        steps = range(first, first + len(losses))
         self.loss.extend(steps, losses)
         self.ema.extend(steps, averages)
 

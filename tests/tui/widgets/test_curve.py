@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
+from array import array
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -108,3 +111,36 @@ def test_every_change_is_told_by_the_revision() -> None:
         assert curve.revision not in seen
         seen.add(curve.revision)
     assert len(curve) == 0 and curve.envelope(0, 1, 3) == [None] * 3
+
+
+@given(st.lists(st.sampled_from(["steps", "gap", "halves", "one", "cut"]), max_size=8))
+def test_steps_one_after_the_other_are_kept_as_the_same_places(parts: list[str]) -> None:
+    curve, xs = Curve(), list[float]()
+    for part in parts:
+        at = xs[-1] if xs else 0
+        if part == "cut":
+            curve.truncate_after(at - 5)
+            xs = [x for x in xs if x <= at - 5]
+            continue
+        more: Sequence[float] = {
+            "steps": range(int(at) + 1, int(at) + 30),
+            "gap": range(int(at) + 9, int(at) + 30),
+            "halves": [at + number / 2 for number in range(20)],
+            "one": [at + 1],
+        }[part]
+        curve.extend(more, [float(x) for x in more])
+        xs += more
+    assert [*curve.xs] == xs == [*curve.ys]
+    for x in (-1.0, 0.5, 7.0, 29.0, 31.5, 1e9):
+        below = [one for one in xs if one <= x]
+        assert curve.value_at(x) == (below[-1] if below else None)
+
+
+def test_the_steps_of_a_run_take_the_memory_of_their_values_alone() -> None:
+    tracemalloc.start()
+    curve = Curve()
+    for first in range(0, 100_000, 20_000):
+        curve.extend(range(first, first + 20_000), array("d", [2.5]) * 20_000)
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert size < 9.5 * 100_000
