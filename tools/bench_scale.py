@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from pathlib import Path
 from string import ascii_lowercase
@@ -222,9 +222,10 @@ def on_screen(words: list[str]) -> Figures:
     }
 
 
-def measure(kinds: list[str], size: int) -> dict[str, Figures]:
+def measure(kinds: list[str], size: int) -> Iterator[tuple[str, Figures]]:
+    """The names' figures, and those of each kind of text."""
     names = apart("", "lines") | on_screen([])
-    found = {"names": names}
+    yield "names", names
     for kind in kinds:
         split = "windows" if kind == "endless" else "lines"
         with tempfile.TemporaryDirectory() as folder:
@@ -234,8 +235,7 @@ def measure(kinds: list[str], size: int) -> dict[str, Figures]:
             length = path.stat().st_size
         for name in ("peak", "peak of all processes"):
             figures[f"{name}, bytes a byte"] = (figures[name] - names[name]) / length
-        found[kind] = figures
-    return found
+        yield kind, figures
 
 
 # ---------------------------------------------------------------- a chart of many steps
@@ -286,16 +286,17 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(opened(*arguments.one)))
         return
-    found = (
-        {"charts": asyncio.run(charts())}
+    found: Iterable[tuple[str, Figures]] = (
+        [("charts", asyncio.run(charts()))]
         if arguments.chart
         else measure(arguments.kinds or [*KINDS], round(arguments.megabytes * MB))
     )
-    for kind, figures in found.items():
+    for kind, figures in found:
         print(kind)
         for name, figure in figures.items():
             million = name.startswith("peak") and "byte" not in name
-            print(f"  {name}{', MB' * million:<4}  {figure / (MB if million else 1):,.2f}")
+            said = f"{name}, MB" if million else name
+            print(f"  {said:<50} {figure / (MB if million else 1):8,.2f}", flush=True)
 
 
 if __name__ == "__main__":
