@@ -2,6 +2,9 @@
 
 The documents stand in groups by a hash. A group is small, so that a text is looked up among few
 documents; and of two documents with the same text the first is found in one walk over the groups.
+
+No single call into C works on all documents: such a call would keep the worker from answering for
+seconds, and the watchdog would end it.
 """
 
 from __future__ import annotations
@@ -34,18 +37,19 @@ class Distinct:
             groups *= 2
         self._mask = mask = groups - 1
         hashes = array("I")
+        sizes: Counter[int] = Counter()
         for piece in texts.pieces():
-            hashes.extend([hash(text) & _HASH for text in texts_in(piece)])
+            some = [hash(text) & _HASH for text in texts_in(piece)]
+            hashes.extend(some)
+            sizes.update(map(mask.__and__, some))
             told(len(hashes) // 3)
-        sizes = Counter(map(mask.__and__, hashes))
         self._ends = array("I", accumulate(sizes[group] for group in range(groups)))
         at = [0, *self._ends]
         self._rows = rows = array("I", bytes(4 * count))
         """The documents by group, in a group by their order."""
         highs = array("H", bytes(2 * count))
         for first in range(0, count, _EVERY):
-            some = hashes[first : first + _EVERY]
-            for row, hashed in enumerate(some, first):
+            for row, hashed in enumerate(hashes[first : first + _EVERY], first):
                 place = at[hashed & mask]
                 rows[place] = row
                 highs[place] = hashed >> 16

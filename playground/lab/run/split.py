@@ -46,7 +46,9 @@ def shuffled(
     """
     rng = random.Random(seed)
     bits = rng.getrandbits
-    order = array("I", range(count))
+    order = array("I")
+    for first in range(0, count, _EVERY):  # one call would hold up the answers to the screen
+        order.extend(range(first, min(count, first + _EVERY)))
     for i in range(count - 1, 0, -1):
         size = (i + 1).bit_length()
         j = bits(size)
