@@ -148,6 +148,11 @@ def _family(process: int) -> list[int]:
     return [process, *(one for child in children.split() for one in _family(int(child)))]
 
 
+def _together(process: int) -> int:
+    """The sum of the peaks of a process and of all that live of those that it started."""
+    return sum(peak(str(one)) for one in _family(process))
+
+
 def opened(path: str, split: str) -> Figures:
     """Figures of opening one text in this process, and of five steps. path: "" for the names."""
     options = {"path": path, "split": split}
@@ -194,7 +199,7 @@ def _settle(shown: PtyProgram) -> None:
 def on_screen(words: list[str]) -> Figures:
     """Figures of the same in a terminal."""
     delays: list[float] = []
-    highest: dict[int, int] = {}
+    most = 0
     with program(COMMAND, *words) as shown:
         shown.wait(b"Sampling")
         while b"step 0/" not in shown.output:
@@ -206,19 +211,17 @@ def on_screen(words: list[str]) -> Figures:
             sent = shown.press("\x1b")
             delays.append(shown.wait(lambda new: len(new) > 500, 30, mark) - sent)
             _settle(shown)
-            for process in _family(shown.pid):
-                highest[process] = max(highest.get(process, 0), peak(str(process)))
+            most = max(most, _together(shown.pid))
         ready = time.monotonic()
         shown.press("s")
         stepped = shown.wait(b"step 1/", 60)
-        for process in _family(shown.pid):
-            highest[process] = max(highest.get(process, 0), peak(str(process)))
+        most = max(most, _together(shown.pid))
         shown.press("q")
     return {
         "ready on screen, s": ready - shown.started,
         "from the key s to the first step, s": stepped - ready,
         "longest answer to a key while it opened, ms": 1000 * max(delays, default=0.0),
-        "peak of all processes": sum(highest.values()),
+        "peak of all processes": most,
     }
 
 
