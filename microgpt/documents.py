@@ -51,7 +51,7 @@ def text_in(data: bytes | bytearray, path: str | os.PathLike[str]) -> str:
 def text_pieces(
     data: bytes | bytearray,
     path: str | os.PathLike[str],
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[str]:
     """The same text in pieces of about a MiB, which end anywhere.
 
@@ -68,7 +68,7 @@ def text_pieces(
     blank = True
     start = len(codecs.BOM_UTF8) if data.startswith(codecs.BOM_UTF8) else 0
     for at in range(start, len(data), _CHUNK):
-        if at > start:
+        if at > start and progress is not None:
             progress(at, len(data))
         try:
             piece = decoder.decode(data[at : at + _CHUNK], final=at + _CHUNK >= len(data))
