@@ -27,11 +27,13 @@ from microgpt.config import PARTS, ModelConfig, ModelPart, OptimizerConfig
 from microgpt.documents import load_names
 from microgpt.parameters import initial_weights, parameter_count
 from microgpt.tokenizer import CharTokenizer
-from microgpt.trainer import Trainer, shuffle
+from microgpt.trainer import Trainer
 from microgpt.vector_engine import VectorEngine
+from playground.lab.run.distinct import Distinct
 from playground.lab.run.evaluation import loss_of
-from playground.lab.run.split import split
+from playground.lab.run.split import shuffled, split
 from playground.lab.spec import SGD_RATE, RunSpec
+from playground.packed import PackedTexts
 
 STEPS = 1000
 SEEDS = (42, 43, 44)
@@ -70,10 +72,10 @@ TABLE = (
 @cache
 def _documents(seed: int) -> tuple[list[list[int]], list[list[int]], Any]:
     """(training documents, held-out documents, state of the stream that draws the weights)."""
-    texts = load_names()
-    rng = shuffle(texts, seed)
+    texts = PackedTexts(load_names())
+    order, rng = shuffled(len(texts), seed)
     defaults = RunSpec()
-    both = split(texts, len(set(texts)), defaults.holdout, defaults.holdout_by, seed)
+    both = split(texts, Distinct(texts), order, defaults.holdout, defaults.holdout_by)
     tokenizer = CharTokenizer()
     tokenizer.train(texts)
     bos = tokenizer.bos_id

@@ -30,6 +30,8 @@ class Offer:
     folder: str
     """The plugin's folder in the project's plugins/."""
     summary: str
+    extra: str = ""
+    """The plugin's extra that brings the library."""
 
 
 ORIGIN = "the gallery, not in use"
@@ -41,16 +43,12 @@ GALLERY = (
     ),
     Offer(
         "engine", "numba", "microgpt-play-numba", "numba-engine",
-        "compiled to machine code by Numba: the fastest",
+        "compiled to machine code by Numba: the fastest; also in float32",
     ),
-    *(
-        Offer("engine", name, "microgpt-play-torch", "torch-engine", summary)
-        for name, summary in (
-            ("torch", "PyTorch on the processor, for wide models"),
-            ("torch-float32", "PyTorch on the processor, twice as fast, with 7 digits"),
-            ("torch-cuda", "PyTorch on a GPU"),
-            ("torch-cuda-float32", "PyTorch on a GPU, with 7 digits"),
-        )
+    Offer(
+        "engine", "torch", "microgpt-play-torch", "torch-engine",
+        "PyTorch, for wide models; also in float32, and on a GPU",
+        extra="torch",
     ),
     *(
         Offer("dataset", name, "microgpt-play-wordlists", "wordlists", summary)
@@ -121,7 +119,8 @@ def _why(offer: Offer, plugin: Plugin | None, problems: Sequence[Problem]) -> st
                 f"not installed; it comes with the source of microgpt-play, as {offer.distribution}"
                 f" in the folder {offer.folder} of its plugins: install that folder for {_python()}"
             )
-        return f"not installed; to add it: {install(_shorter(folder))}"
+        what = f"{_shorter(folder)}[{offer.extra}]" if offer.extra else _shorter(folder)
+        return f"not installed; to add it: {install(what)}"
     if plugin.state == "disabled":
         return f"the plugin {plugin.name} is switched off"
     said = next((problem.message for problem in problems if problem.plugin == plugin.name), "")

@@ -48,9 +48,11 @@ def test_the_defaults_that_help_names_are_those_of_a_run() -> None:
     def command() -> None: ...
 
     options = {param.opts[0]: param for param in command.__click_params__}  # type: ignore[attr-defined]
-    assert len(options) == 17
+    assert len(options) == 18
     assert options.pop("--leave-out").help.endswith("(may be repeated).")
     spec["optimizer"] = spec["name"]
+    assert "threads" not in spec, "they belong to the machine"
+    assert options.pop("--threads").help.endswith("(1); no number depends on it.")
     for flag, param in options.items():
         default = spec.get(flag[2:].replace("-", "_"), "lines")
         default = default["name"] if isinstance(default, dict) else default

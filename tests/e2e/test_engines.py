@@ -25,8 +25,8 @@ def test_the_engine_is_changed_and_the_run_goes_on(launch: Launch, size: tuple[i
     terminal.press("e")
     screen = terminal.wait_for("○ not installed")
     lines = [line for line in screen.splitlines() if "not installed; to add it" in line]
-    assert len(lines) == 2, "one line each for what the gallery would add"
-    terminal.press("Down", "Down", "Down")
+    assert len(lines) == 3, "one line each for what the gallery would add"
+    terminal.press("Down", "Down", "Down", "Down")
     terminal.wait_for("o goes on with this run")
     terminal.press("Enter", "Up", "Up", "Enter")  # Enter on a missing engine chooses nothing
     # The header, since a notice names the engine before the header does.

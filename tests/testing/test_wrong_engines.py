@@ -33,6 +33,7 @@ WRONG = [
     (manners.NoLosses, "is-an-engine", ()),
     (manners.needs_what_is_not_there, "is-an-engine", ()),
     (manners.BeginsWithMoments, "begins-with-the-weights-given", ("adam", *TRAINING)),
+    (manners.SumsByThread, "several-threads-same-bits", ()),
     (manners.CannotBeCancelled, "prepare-says-how-far-it-is", ()),
     (manners.SaysPercent, "prepare-says-how-far-it-is", ()),
     (wrong.DoublesAMatrix, "losses-and-gradients", (*NUMBERS, *TRAINING)),
@@ -162,7 +163,9 @@ def test_every_check_can_fail():
     assert {about for _, about, _ in WRONG} == {clause.name for clause in CLAUSES}
 
 
-@pytest.mark.parametrize("factory", [wrong.OwnAdam, wrong.KnowsAll, manners.Bulk, manners.Prepared])
+@pytest.mark.parametrize(
+    "factory", [wrong.OwnAdam, wrong.KnowsAll, manners.Bulk, manners.Threaded, manners.Prepared]
+)
 def test_the_base_of_the_wrong_engines_keeps_the_contract(factory):
     assert failures(factory) == {}
 

@@ -290,6 +290,32 @@ class FindsOutLate(Bulk):
 # ---------------------------------------------------------------- prepare
 
 
+class Threaded(VectorEngine):
+    """Could use several threads."""
+
+    threads = 1
+
+    def use_threads(self, count: int) -> None:
+        self.threads = count
+
+
+class SumsByThread(Threaded):
+    """Adds up what each thread has found, so that another number of threads rounds otherwise."""
+
+    def loss_and_gradients(self, documents: Documents) -> list[list[float]]:
+        rows: list[list[float]] = []
+        sums = [0.0] * len(self.read("weights"))
+        tokens = sum(min(len(one) - 1, self.config.block_size) for one in documents)
+        size = -(-len(documents) // self.threads)
+        for first in range(0, len(documents), size):
+            found = super().loss_and_gradients(documents[first : first + size])
+            share = sum(map(len, found)) / tokens
+            sums = [s + share * g for s, g in zip(sums, self.read("gradients"), strict=True)]
+            rows += found
+        self.write("gradients", array("d", sums))
+        return rows
+
+
 class Prepared(VectorEngine):
     """An engine with `prepare`, without a fault."""
 

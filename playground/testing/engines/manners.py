@@ -226,11 +226,15 @@ _THREADS = 3
 )
 def several_threads_same_bits(subject: Subject) -> str | None:
     """Takes a batch that is worth sharing, of documents of any length."""
-    config = ModelConfig(27, n_embd=64, n_head=4, n_layer=2, block_size=48)
+    config = subject.size(
+        ModelConfig(27, n_embd=64, n_head=4, n_layer=2, block_size=48),
+        ModelConfig(27, n_embd=8, n_head=2, n_layer=1, block_size=8),
+    )
     if not isinstance(subject.factory(SMALL, OptimizerConfig(), _first(SMALL)), ThreadedEngine):
         return "the engine has no use_threads"
     rng = random.Random(12)
-    batch = [[rng.randrange(27) for _ in range(rng.randint(2, 60))] for _ in range(23)]
+    count = subject.size(23, 5)
+    batch = [[rng.randrange(27) for _ in range(rng.randint(2, 60))] for _ in range(count)]
     results = []
     for count in (1, _THREADS):
         engine = subject.factory(config, OptimizerConfig(), _first(config))
