@@ -7,7 +7,9 @@ installed there (`.venv-gallery/bin/python -m pip install torch`).
 Everything runs on one thread and takes turns on the same documents: in each round each trains for
 about the same time, measured as time of the processor, and a ratio compares two within one round.
 The table gives the median, and the range over the rounds. PyTorch runs the same model in its usual
-form (torch.nn.functional, fused Adam), with whichever form of attention is faster.
+form (torch.nn.functional, fused Adam), with whichever form of attention is faster. C float32 is
+the plain loop of tools/loop.c, compiled by cc for the one model; without cc it is left out, and the
+table says so.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import importlib
 import json
 import math
 import platform
+import shutil
 import statistics
 import sys
 import time
@@ -188,6 +191,10 @@ def runners(course: Course, only: Sequence[str]) -> dict[str, list[Train]]:
             plugin = importlib.import_module(module)
             engine = plugin.make_engine(course.config, optimizer, course.weights, **how)
             found[name] = [of_engine(course, engine)]
+    with contextlib.suppress(ImportError):  # no compiler: left out
+        loop = importlib.import_module("c_loop").CLoop(course.config, course.weights)
+        batch = course.size.batch_size
+        found["C float32"] = [lambda documents: loop.train(documents, batch, RESTING_RATE, WARM_UP)]
     for name, double in (("torch", True), ("torch float32", False)):
         with contextlib.suppress(ImportError):
             found[name] = [of_pytorch(course, double, whole) for whole in (True, False)]
@@ -256,6 +263,8 @@ def main() -> int:
     if not asked.json:
         print(f"{processor()}, Python {platform.python_version()}, one thread, "
               f"medians and ranges of {asked.rounds} rounds\n")  # fmt: skip
+        if shutil.which("cc") is None:
+            print("C float32 is left out: there is no C compiler cc here.\n")
     for size in sizes:
         took, apart = measure(size, asked.rounds, asked.only)
         table[size.name] = {"microseconds": took, "first_losses_apart": apart}
