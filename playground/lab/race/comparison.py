@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from operator import ne, sub
 
 from playground.lab.protocol.frames import Metrics
-from playground.lab.race.state import Gap
+from playground.lab.race.state import ROUNDING, Gap
 from playground.lab.smoothing import smoothed
+
+TOLERANCES = (ROUNDING, 0.01, 0.1)
+"""Relative differences whose first step is noted: the same as far as anybody needs; seen in a
+chart; another model."""
 
 
 class Track:
@@ -91,6 +95,9 @@ class Comparison:
         self.difference = array("d")
         self.parted: Gap | None = None
         self.largest: Gap | None = None
+        self.beyond: dict[float, int] = {}
+        """The first step at which the losses differ by more than each of TOLERANCES, relative to
+        the left one; those that were not reached are missing."""
         self.epoch = 0
         """Grows by one whenever compared steps become invalid."""
 
@@ -111,6 +118,7 @@ class Comparison:
         if self.largest is not None and self.largest.step > self.step:
             self.largest = None
             self._seek_largest(0)
+        self.beyond = {size: step for size, step in self.beyond.items() if step <= self.step}
 
     def update(self) -> None:
         """Compare the steps that are new on both sides."""
@@ -133,6 +141,19 @@ class Comparison:
         if self.parted is None and (index := _first_unlike(one, other)) < len(one):
             self.parted = self._gap(begin + index)
         self._seek_largest(begin)
+        self._seek_beyond(begin, one)
+
+    def _seek_beyond(self, begin: int, losses: array[float]) -> None:
+        """Look from index `begin` on, of which these are the left losses, for the tolerances."""
+        for size in TOLERANCES:
+            if size in self.beyond:
+                continue
+            pairs = zip(self.difference[begin:], losses, strict=True)
+            found = (at for at, (gap, loss) in enumerate(pairs) if not abs(gap) <= size * abs(loss))
+            at = next(found, None)
+            if at is None:  # nor is a wider one reached
+                return
+            self.beyond[size] = self.first + begin + at + 1
 
     def _seek_largest(self, begin: int) -> None:
         """Look from index `begin` on for a gap wider than `largest`."""

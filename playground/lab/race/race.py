@@ -156,6 +156,7 @@ class Race:
             trouble=self._trouble,
             probes=self._probing.state(min(one.step, other.step)),
             pace=self._pace,
+            beyond=dict(comparison.beyond),
         )
 
     def _differing(self) -> tuple[Setting, ...]:

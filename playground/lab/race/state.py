@@ -41,6 +41,10 @@ class Entrant:
     one, else of a recorded run."""
 
 
+ROUNDING = 1e-9
+"""The relative difference of two losses up to which nothing but rounding sets them apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """The losses of both sides at one step, nats a token."""
@@ -203,6 +207,15 @@ class RaceState:
     """None if the race has no probes."""
     pace: float | None = None
     """Steps a second in lock-step; None for as many as the slower side can."""
+    beyond: Mapping[float, int] = field(default_factory=dict)
+    """The first step at which the losses differ by more than a size, relative to the left one, by
+    that size: those of comparison.TOLERANCES that were reached."""
+
+    @property
+    def by_rounding(self) -> bool:
+        """True if the losses parted by a difference as small as rounding makes it."""
+        one = self.parted
+        return one is not None and abs(one.difference) <= ROUNDING * abs(one.left)
 
     @property
     def comparable(self) -> bool:

@@ -53,6 +53,20 @@ def test_series_that_are_the_same_bits_have_not_parted() -> None:
     assert (comparison.step, comparison.parted, comparison.largest) == (2, None, None)
 
 
+def test_it_is_noted_when_a_difference_by_rounding_has_grown() -> None:
+    one, other, comparison = tracks([2.0, 2.0, 2.0], [2.0, 2.0 + 2**-51, 2.0 + 3e-9])
+    assert comparison.beyond == {1e-9: 3}
+    one.grow(metrics([2.0, 2.0, 2.0], first=4))
+    other.grow(metrics([2.0, 1.9, 1.5], first=4))
+    comparison.update()
+    assert comparison.beyond == {1e-9: 3, 0.01: 5, 0.1: 6}
+    comparison.rewound(5)
+    assert comparison.beyond == {1e-9: 3, 0.01: 5}
+    comparison.rewound(2)
+    comparison.update()
+    assert comparison.beyond[0.1] == 6, "what is recorded still counts"
+
+
 def test_the_first_step_that_differs_is_found_in_the_last_bit() -> None:
     _, other, comparison = tracks([3.0, 2.0, 1.0, 0.5], [3.0, 2.0, 1.0 + 2**-52])
     assert comparison.parted == Gap(3, 1.0, 1.0 + 2**-52)

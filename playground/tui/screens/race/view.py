@@ -209,6 +209,8 @@ def verdict(state: RaceState, width: int) -> Content:
             ),
         )
     ]
+    if state.by_rounding:
+        pieces.append((1, Content(_apart(state.beyond))))
     if state.ahead is not None and average is not None:
         gap = f"{abs(average.difference):.4f}"
         pieces.append(
@@ -218,6 +220,22 @@ def verdict(state: RaceState, width: int) -> Content:
         words = f"farthest at {largest.step:,}: {signed(largest.difference)}"
         pieces.append((2, Content.styled(words, MUTED)))
     return assemble(pieces, width)
+
+
+def _size(value: float) -> str:
+    if value >= 0.01:
+        return f"{value:.0%}"
+    mantissa, _, exponent = f"{value:.0e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+def _apart(beyond: Mapping[float, int]) -> str:
+    """How differences that began with rounding have grown: "apart by 1e-9 at step 3,219, by 1% at
+    6,937"."""
+    if not beyond:
+        return "the same to 1e-9 so far"
+    words = [f"by {_size(size)} at {step:,}" for size, step in sorted(beyond.items())]
+    return "apart " + ", ".join(words).replace(" at ", " at step ", 1)
 
 
 def _verdict_in_bits(state: RaceState, width: int) -> Content:

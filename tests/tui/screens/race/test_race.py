@@ -30,6 +30,7 @@ from playground.tui.screens.help import HelpScreen, KeyTable
 from playground.tui.screens.pick.chain import ChainScreen
 from playground.tui.screens.race import view as view
 from playground.tui.screens.race.screen import RACE_BINDINGS, RaceScreen
+from playground.tui.screens.race.view import verdict
 from playground.tui.widgets.chart import Chart
 from playground.tui.widgets.static_text import Words
 from tests.tui.screens.conftest import build_model
@@ -160,6 +161,14 @@ async def opened(pilot: Pilot[None], screen: RaceScreen) -> None:
     while "still opening" in says(screen, "verdict") or not says(screen, "verdict"):
         await pilot.pause()
     await pilot.pause()
+
+
+def test_a_race_of_engines_says_when_their_rounding_has_grown() -> None:
+    rounded = state_of(SAME, [3.0, 2.5 + 2**-51, 2.25])
+    assert "the same to 1e-9 so far" in verdict(rounded, 120).plain
+    apart = replace(rounded, beyond={1e-9: 3_219, 0.01: 6_937})
+    assert "apart by 1e-9 at step 3,219, by 1% at 6,937" in verdict(apart, 120).plain
+    assert "apart by" not in verdict(replace(PARTED, beyond={1e-9: 4, 0.01: 4}), 120).plain
 
 
 async def test_two_curves_are_told_apart_and_the_first_difference_is_said(
