@@ -219,7 +219,13 @@ def _remarks(
     ]
     versions = [f"{name} {version}" for name, version in machine["libraries"].items()]
     versions = [f"{name}: {origin}" for name, origin in origins.items()] + versions
+    own = [
+        "microgpt.py: how many times as fast as microgpt.py's own loop. It is the scalar engine, "
+        "timed in the same rounds with Python's garbage collector as Python sets it; the engines "
+        "collect seldom"
+    ]
     return [
+        *(own if any(rung.microgpt_ratio is not None for rung in ladders[0].rungs) else []),
         "difference: the largest relative one of so many first losses from the scalar engine's; "
         "where those are too slow to get, from the vector engine's",
         first,

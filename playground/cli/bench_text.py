@@ -122,11 +122,12 @@ def table(ladder: BenchResult, paper: Paper) -> list[str]:
     if not ladder.rungs:
         return []
     micro = "µ" if paper.blocks else "u"
-    head = ["", "engine", "a step", "steps/s", "tokens/s", "difference"]
+    head = ["", "engine", "microgpt.py", "a step", "steps/s", "tokens/s", "difference"]
     rows = [
         [
             ratio_words(rung.ratio),
             paper.short(rung.engine),
+            "" if rung.microgpt_ratio is None else ratio_words(rung.microgpt_ratio),
             step_time(rung.seconds_per_step, micro),
             figure(rung.steps_per_second),
             figure(rung.tokens_per_second),
@@ -136,15 +137,19 @@ def table(ladder: BenchResult, paper: Paper) -> list[str]:
     ]
     rows.insert(0, head)
     wrong = any(rung.wrong for rung in ladder.rungs)
-    kept = list(range(6))
-    for spare in (4, 3, 2, 5):
-        widths = [max(cell_len(row[i]) for row in rows) for i in range(6)]
-        if sum(widths[i] + 2 for i in kept) <= paper.width or (spare == 5 and wrong):
+    kept = list(range(7))
+    if all(rung.microgpt_ratio is None for rung in ladder.rungs):
+        kept.remove(2)
+    for spare in (5, 4, 2, 3, 6):
+        if spare not in kept:
+            continue
+        widths = [max(cell_len(row[i]) for row in rows) for i in range(7)]
+        if sum(widths[i] + 2 for i in kept) <= paper.width or (spare == 6 and wrong):
             break
         kept.remove(spare)
     lines = []
     for row in rows:
-        cells = [fit(row[i], widths[i], right=i not in (1, 5)) for i in kept]
+        cells = [fit(row[i], widths[i], right=i not in (1, 6)) for i in kept]
         line = ("  " + "  ".join(cells)).rstrip()
         lines.append(paper.styled(line, fg="red") if line.endswith("WRONG") else line)
     return lines

@@ -9,6 +9,11 @@ What makes the ratios fair on a machine that does other things too:
   one round, so that a slow moment of the machine slows both; the median over the rounds counts.
 - An engine may skip neurons at rest, and their number depends on the weights. All engines are timed
   from the same state of a run under way, at a learning rate that keeps the weights there.
+
+microgpt.py's own loop stands beside the engines: it is the scalar engine once more in each round,
+with Python's garbage collector as Python sets it. microgpt.py leaves the collector alone, and it
+walks through the graph of each step many times; the engines collect seldom. What else lives in the
+process is frozen, so that the collector visits no more than it would in microgpt.py.
 """
 
 from __future__ import annotations
@@ -133,6 +138,8 @@ class BenchEngine:
     """Seconds a step, in each round."""
     speeds: list[float] = field(default_factory=list)
     """Tokens a second, in each round."""
+    collecting_seconds: list[float] = field(default_factory=list)
+    """Seconds a step with the garbage collector as Python sets it; only of the scalar engine."""
     difference: float | None = None
     compared: int = 0
 
@@ -196,21 +203,40 @@ class BenchEngine:
         self.trainer.steps = 10**12
         self.trainer.step = 0
 
-    def round(self, documents: list[list[int]]) -> None:
-        """Time `steps` steps over these documents, again and again. Raises EngineFailed."""
+    def round(self, documents: list[list[int]], thresholds: Thresholds | None = None) -> None:
+        """Time `steps` steps over these documents, again and again. With thresholds, as
+        gc.set_threshold takes them, the time goes to `collecting_seconds`. Raises EngineFailed."""
         # A round makes whole passes over its documents, so that the next begins with the first.
         self.trainer.documents = documents
         gc.collect()  # so that no engine pays for the garbage of another
-        began = time.perf_counter()
-        with guard():
+        with _thresholds(thresholds or SELDOM), guard():
+            began = time.perf_counter()
             done = self.trainer.train(self.steps)
-        took = time.perf_counter() - began
+            took = time.perf_counter() - began
         if done.diverged is not None:
             raise EngineFailed(str(done.diverged))
         if len(done.losses) != self.steps:
             raise EngineFailed(f"it was asked for {self.steps} steps and did {len(done.losses)}")
+        if thresholds is not None:
+            self.collecting_seconds.append(took / self.steps)
+            return
         self.seconds.append(took / self.steps)
         self.speeds.append(done.tokens / took)
+
+
+Thresholds = tuple[int, int, int]
+"""As gc.set_threshold takes them."""
+
+
+@contextlib.contextmanager
+def _thresholds(values: Thresholds) -> Iterator[None]:
+    """Sets the garbage collector's thresholds for the block."""
+    before = gc.get_threshold()
+    gc.set_threshold(*values)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextlib.contextmanager
@@ -263,6 +289,9 @@ class EngineResult:
     reference itself."""
     compared: int
     """The number of losses compared."""
+    microgpt_ratio: float | None = None
+    """How many times as fast as microgpt.py's own loop: the median over the rounds. None where the
+    scalar engine was not timed."""
 
     @property
     def wrong(self) -> bool:
@@ -323,8 +352,8 @@ def climb(
                 left_out.append(LeftOut(name, reason, False))
             else:
                 runners.append(BenchEngine(name, entry))
-        with _collecting_seldom():
-            left_out += _run(registry, course, runners, plan, progress)
+        with _collecting_seldom() as as_python_sets_it:
+            left_out += _run(registry, course, runners, plan, progress, as_python_sets_it)
         ladder = _ladder(course, runners, left_out)
         for runner in runners:  # the best round is the one that other programs disturbed least
             rates[runner.name] = min(runner.seconds) / course.work
@@ -339,9 +368,10 @@ def _run(
     runners: list[BenchEngine],
     plan: Plan,
     progress: Progress,
+    as_python_sets_it: Thresholds,
 ) -> list[LeftOut]:
     """Prepare, compare and time the engines. Those that fail are removed from `runners` and
-    returned."""
+    returned. as_python_sets_it: the collector's thresholds for microgpt.py's own loop."""
     failed: list[LeftOut] = []
     title = course.model.name
 
@@ -394,6 +424,8 @@ def _run(
             progress(f"{title}: {runner.name}", at, plan.rounds * len(runners))
             try:
                 runner.round(documents)
+                if _is(runner, "scalar"):
+                    runner.round(documents, as_python_sets_it)
             except EngineFailed as error:
                 drop(runner, error)
     return failed
@@ -429,10 +461,11 @@ def _ladder(
     slowest = max(runners, key=lambda r: statistics.median(r.seconds), default=None)
     bases = [r for name in ("scalar", "vector") for r in runners if _is(r, name)]
     base = bases[0] if bases else slowest
+    own = next((r.collecting_seconds for r in runners if _is(r, "scalar")), None)
     rungs = []
     for runner in runners:
         assert base is not None and runner.entry is not None
-        ratios = [b / own for b, own in zip(base.seconds, runner.seconds, strict=True)]
+        ratios = _ratios(base.seconds, runner.seconds)
         seconds = statistics.median(runner.seconds)
         rungs.append(
             EngineResult(
@@ -447,6 +480,7 @@ def _ladder(
                 prepare_seconds=runner.prepare_seconds,
                 difference=runner.difference,
                 compared=runner.compared,
+                microgpt_ratio=statistics.median(_ratios(own, runner.seconds)) if own else None,
             )
         )
     return BenchResult(
@@ -458,14 +492,19 @@ def _ladder(
     )
 
 
+def _ratios(base: Sequence[float], own: Sequence[float]) -> list[float]:
+    """How many times as fast as the base, in each round."""
+    return [b / one for b, one in zip(base, own, strict=True)]
+
+
 @contextlib.contextmanager
-def _collecting_seldom() -> Iterator[None]:
-    """Collects garbage as seldom as the worker does. The graphs of the scalar engine die young, and
-    searching them for cycles halves its speed. The setting is the same for every engine."""
-    threshold = gc.get_threshold()
-    gc.set_threshold(*SELDOM)
+def _collecting_seldom() -> Iterator[Thresholds]:
+    """Collects garbage as seldom as the worker does, and gives the thresholds from before. The
+    graphs of the scalar engine die young, and searching them for cycles takes a good part of its
+    time. The setting is the same for every engine."""
+    before = gc.get_threshold()
     try:
-        yield
+        with _thresholds(SELDOM):
+            yield before
     finally:
         gc.unfreeze()
-        gc.set_threshold(*threshold)

@@ -65,6 +65,8 @@ def test_json_holds_all_figures_and_nothing_else_is_printed(play: Play) -> None:
     scalar, vector = model["engines"]  # the slowest first
     assert scalar["engine"] == "scalar" and scalar["ratio"] == 1
     assert scalar["difference"] is None
+    own = vector["microgpt_ratio"] / scalar["microgpt_ratio"]
+    assert own == pytest.approx(vector["ratio"], rel=0.5)
     assert vector["ratio"] > 1 and len(vector["ratios"]) == 2
     assert vector["steps_per_second"] * vector["seconds_per_step"] == pytest.approx(1)
     assert vector["tokens_per_second"] > vector["steps_per_second"]
@@ -84,7 +86,11 @@ def test_ratios_come_first_and_nothing_is_clipped(
     assert "\x1b" not in done.out
     (scalar,) = (line.split() for line in lines if line.lstrip().startswith("1x  scalar"))
     assert scalar[-1] == "reference"
-    assert len(scalar) == (7 if columns == 80 else 5)  # steps and tokens a second found no room
+    # In the narrow table neither the steps and tokens a second nor microgpt.py's loop found room.
+    assert len(scalar) == (8 if columns == 80 else 5)
+    assert ("microgpt.py's own loop" in " ".join(done.out.split())) and scalar[2].endswith(
+        "x" if columns == 80 else "ms"
+    )
     assert "times as fast as the scalar engine" in " ".join(done.out.split())
     bars = [line.split()[1] for line in lines if line.startswith("  ") and line.endswith("x")]
     assert bars[0] == "▏" and bars[1].startswith("█")

@@ -13,6 +13,7 @@ from itertools import groupby
 import pytest
 
 from microgpt import ModelConfig, OptimizerConfig, Steps, VectorEngine
+from microgpt.collector import SELDOM
 from microgpt.engine import Engine, EngineFactory, Progress
 from playground.api import Contribution
 from playground.catalog import Entry
@@ -176,6 +177,30 @@ def test_ratios_are_to_the_scalar_engine_else_to_the_vector_engine_else_to_the_s
     assert (neither.base, neither.rungs[0].ratio) == ("slow", 1)
     # Without these two engines, differences are to the vector engine's losses.
     assert [result.difference for result in neither.rungs] == [0, 0]
+
+
+def test_microgpts_own_loop_is_the_scalar_engine_with_the_collector_left_alone() -> None:
+    as_python_sets_it, seen = (701, 11, 9), set()
+
+    class Scalar(Timed):
+        def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
+            seen.add(gc.get_threshold())
+            if gc.get_threshold() == as_python_sets_it:
+                CLOCK.now += self.cost  # as long again for the collector
+            return super().loss_and_gradients(documents)
+
+    before = gc.get_threshold()
+    gc.set_threshold(*as_python_sets_it)
+    try:
+        (done,) = bench_results(scalar=Scalar, mine=Timed)
+        assert gc.get_threshold() == as_python_sets_it
+    finally:
+        gc.set_threshold(*before)
+    assert seen == {SELDOM, as_python_sets_it}
+    assert [rung.ratio for rung in done.rungs] == pytest.approx([1, 1], rel=0.05)
+    assert [rung.microgpt_ratio for rung in done.rungs] == pytest.approx([2, 2], rel=0.05)
+    (without,) = bench_results(mine=Timed)
+    assert without.rungs[0].microgpt_ratio is None
 
 
 def test_an_engine_that_computes_something_else_is_wrong() -> None:
