@@ -15,8 +15,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
 
-from microgpt.config import PARTS, ModelPart
-from playground.catalog import Catalog, Entry, KnobValue
+from microgpt.config import PARTS, ModelConfig, ModelPart
+from playground.catalog import BUILTIN, Catalog, Entry, KnobValue
+from playground.lab.estimate import MeasuredSteps, Shape
 from playground.lab.protocol.failures import Failure, Progress
 from playground.lab.protocol.film import FilmRow
 from playground.lab.protocol.frames import (
@@ -82,6 +83,11 @@ FEW_CANDIDATES, ALL_CANDIDATES = 64, 2000
 def _parsed(spec: str) -> Mapping[str, Any]:
     """JSON values that several lines of the screen read at each drawing."""
     return MappingProxyType(json.loads(spec))
+
+
+def engine_key(entry: Entry) -> str:
+    """An engine's name as `MeasuredSteps` takes it."""
+    return entry.name if entry.plugin == BUILTIN else entry.qualified
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,8 @@ class PlaygroundModel:
     """Why an engine could not be made the last time, by the engine's qualified name."""
     engine_speeds: dict[str, EngineSpeed] = field(default_factory=dict)
     """How fast the engines went that were at work on the open run, by qualified name."""
+    step_times: MeasuredSteps = field(default_factory=MeasuredSteps)
+    """What steps took in this session, of all runs that were open."""
     newest_problem: tuple[str, str] = ("", "")
     """The plugin whose file was saved last with a problem, and the problem's message."""
     trouble: Failure | None = None
@@ -327,7 +335,17 @@ class PlaygroundModel:
         entry = self.catalog.find("engine", frame.engine) if self.catalog else None
         if entry is not None and frame.step_ms:
             self.engine_speeds[entry.qualified] = EngineSpeed(frame.step_ms, frame.scalar_ratio)
+            self._note_step(entry, frame)
         return True
+
+    def _note_step(self, entry: Entry, frame: Frame) -> None:
+        """Note what a step took, for estimates of other settings."""
+        if self.info is None or not self.spec or not (frame.step and frame.tokens_seen):
+            return
+        batch = int(self.spec["batch_size"])
+        config = ModelConfig(self.info.vocab_size, **self.spec["model"])
+        shape = Shape(config, frame.tokens_seen / frame.step / batch, batch, self.optimizer)
+        self.step_times.note(engine_key(entry), shape, frame.step_ms)
 
     def _add_measured(self, frame: Frame) -> None:
         """Add the metrics' new values, and take out the metrics that failed."""

@@ -29,7 +29,7 @@ from playground.tui.screens.files.recipes import MOST, Recipe, recipes
 from playground.tui.screens.pick.knobform import KnobForm
 from playground.tui.screens.pick.lists import entry_name
 from playground.tui.screens.pick.picker import ContributionPicker
-from playground.tui.screens.settings.cost import milliseconds, text_cost
+from playground.tui.screens.settings.cost import step_words, text_cost
 from playground.tui.widgets.control import Choice
 from playground.tui.widgets.slider import Slider
 from playground.tui.widgets.text import fit, visible
@@ -327,7 +327,7 @@ class DatasetScreen(ContributionPicker):
         self._recipes, costs = {}, []
         for one in found:
             cost = text_cost(self.model, one.block_size, one.tokens)
-            about = "" if cost is None else f", {milliseconds(cost)} ms"
+            about = "" if cost is None else f", {step_words(cost)} ms"
             costs.append(f"{one.words}{about}")
             self._recipes[one.words] = one
         row = self.query_one("#dataset-recipe", Choice)

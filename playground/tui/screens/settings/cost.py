@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,8 @@ from textual.content import Content
 
 from microgpt.config import ModelConfig
 from microgpt.parameters import parameter_count
-from playground.tui.model import PlaygroundModel
+from playground.lab.estimate import Estimate, Shape
+from playground.tui.model import PlaygroundModel, engine_key
 from playground.words import size
 
 
@@ -20,7 +20,7 @@ class Cost:
     """The cost of one set of settings."""
 
     parameters: int
-    step_ms: float | None
+    step: Estimate | None
     """Milliseconds a step; None if there is no estimate."""
     steps: int
     memory: int | None = None
@@ -38,25 +38,32 @@ class Cost:
                 for name in ("n_embd", "n_head", "n_layer", "block_size", "parts")
             },
         )
-        tokens = tokens_per_document(model, config.block_size)
-        engine = str(values["engine"])
-        step_ms = _estimate(config, tokens, engine, int(values["batch_size"]))
-        if step_ms is not None and engine == model.engine:
-            step_ms *= _measured_by_estimated(model)
         from playground.lab.record.needs import WORTH_TELLING, disk_needed, memory_needed
 
+        shape = Shape(
+            config,
+            tokens_per_document(model, config.block_size),
+            int(values["batch_size"]),
+            str(values.get("optimizer.name", "adam")),
+        )
         count = parameter_count(config)
         large = count >= WORTH_TELLING
         return cls(
             count,
-            step_ms,
+            _estimate(model, shape, str(values["engine"])),
             int(values["steps"]),
             memory_needed(count) if large else None,
             disk_needed(count) if large else None,
         )
 
     @property
+    def step_ms(self) -> float | None:
+        """Milliseconds a step, the middle of the bounds; None if there is no estimate."""
+        return None if self.step is None else self.step.ms
+
+    @property
     def seconds(self) -> float | None:
+        """Seconds of the whole run; None if there is no estimate."""
         return None if self.step_ms is None else self.step_ms * self.steps / 1000
 
 
@@ -75,40 +82,27 @@ def tokens_per_document(model: PlaygroundModel, block_size: int) -> float:
     return float(min(mean, block_size))
 
 
-def text_cost(model: PlaygroundModel, block_size: int, tokens: float) -> float | None:
+def text_cost(model: PlaygroundModel, block_size: int, tokens: float) -> Estimate | None:
     """Milliseconds a step of the open run's model with another context, over documents of so many
     tokens; None if there is no estimate."""
     spec = model.spec
     if not spec:
         return None
-    shape = {**spec["model"], "block_size": block_size}
-    config = ModelConfig(model.info.vocab_size if model.info else 27, **shape)
-    cost = _estimate(config, tokens, model.engine, int(spec["batch_size"]))
-    return None if cost is None else cost * _measured_by_estimated(model)
+    config = ModelConfig(
+        model.info.vocab_size if model.info else 27, **{**spec["model"], "block_size": block_size}
+    )
+    shape = Shape(config, tokens, int(spec["batch_size"]), model.optimizer)
+    return _estimate(model, shape, model.engine)
 
 
-def _measured_by_estimated(model: PlaygroundModel) -> float:
-    """How many times the estimate a step of the open run takes on this machine; 1 if none was
-    measured yet."""
-    entry = model.catalog.find("engine", model.engine) if model.catalog else None
-    seen = model.engine_speeds.get(entry.qualified) if entry is not None else None
-    if seen is None or not model.spec or model.info is None:
-        return 1.0
-    config = ModelConfig(model.info.vocab_size, **model.spec["model"])
-    tokens = tokens_per_document(model, config.block_size)
-    estimate = _estimate(config, tokens, model.engine, int(model.spec["batch_size"]))
-    return seen.step_ms / estimate if estimate and seen.step_ms > 0 else 1.0
-
-
-def _estimate(config: ModelConfig, tokens: float, engine: str, batch_size: int) -> float | None:
-    """Milliseconds a step; None for an engine that was never measured."""
-    from playground.lab.estimate import estimate_step_ms  # measures this machine
-
+def _estimate(model: PlaygroundModel, shape: Shape, engine: str) -> Estimate | None:
+    """What a step takes, by the steps that were made in this session; None for an engine that has
+    made none and that nothing was fitted to."""
+    entry = model.catalog.find("engine", engine) if model.catalog else None
     try:
-        value = estimate_step_ms(config, tokens, engine, batch_size)
-    except ArithmeticError:
+        return model.step_times.estimate(engine_key(entry) if entry else engine, shape)
+    except ArithmeticError:  # settings beyond all measure
         return None
-    return value if math.isfinite(value) else None
 
 
 def duration(seconds: float) -> str:
@@ -130,18 +124,27 @@ def milliseconds(value: float) -> str:
     return f"{value:,.1f}" if value < 10 else f"{value:,.0f}"
 
 
+def step_words(step: Estimate) -> str:
+    """Milliseconds a step: "2.6", or "0.06 to 6.2" where only bounds are known."""
+    if not step.rough:
+        return milliseconds(step.ms)
+    return f"{milliseconds(step.least)} to {milliseconds(step.most)}"
+
+
 def cost_words(now: Cost, then: Cost) -> Content:
     """A change of cost in words: "4,192 → 10,240 parameters   about 2.6 → 5.1 ms a step, 5 s for
     1,000 steps"."""
     same = now.parameters == then.parameters
     count = f"{now.parameters:,}" if same else f"{now.parameters:,} → {then.parameters:,}"
     parts: list[tuple[str, str] | str] = [(count, "bold"), " parameters"]
-    if then.step_ms is not None and then.seconds is not None:
-        new = milliseconds(then.step_ms)
-        old = milliseconds(now.step_ms) if now.step_ms is not None else new
+    if then.step is not None:
+        new = step_words(then.step)
+        old = step_words(now.step) if now.step is not None else new
         each = new if old == new else f"{old} → {new}"
-        parts += ["   about ", (each, "bold"), " ms a step here, "]
-        parts += [(duration(then.seconds), "bold"), f" for {then.steps:,} steps"]
+        least, most = (duration(ms * then.steps / 1000) for ms in (then.step.least, then.step.most))
+        whole = f"{least} to {most}" if then.step.rough and least != most else most
+        parts += ["   roughly " if then.step.rough else "   about ", (each, "bold")]
+        parts += [" ms a step here, ", (whole, "bold"), f" for {then.steps:,} steps"]
     if then.memory is not None and then.disk is not None:
         parts += ["   about ", (size(then.memory), "bold"), " of memory, "]
         parts += [(size(then.disk), "bold"), " on disk"]

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from microgpt.config import PARTS
 from playground.catalog import Control, Entry
+from playground.lab.estimate import Estimate
 from playground.tui.model import PlaygroundModel
 from playground.tui.screens.settings import form as form
 from playground.tui.screens.settings.cost import Cost, cost_words, duration
@@ -299,6 +300,13 @@ def test_an_engine_nobody_has_measured_has_no_time(model: PlaygroundModel) -> No
     values |= {"steps": 1000, "batch_size": 1, "engine": "of-a-plugin"}
     cost = Cost.of(model, values)
     assert (cost.parameters, cost.step_ms, cost.seconds) == (4192, None, None)
+
+
+def test_bounds_are_said_where_a_single_number_would_be_untrue() -> None:
+    now, then = Cost(4192, Estimate(0.06, 0.06), 1000), Cost(9000, Estimate(0.06, 6.2), 1000)
+    words = cost_words(now, then).plain
+    assert "roughly 0.06 → 0.06 to 6.2 ms a step here, under 1 s to 6 s for 1,000 steps" in words
+    assert "about 0.06 ms a step here, under 1 s for 1,000 steps" in cost_words(now, now).plain
 
 
 async def test_a_schedule_is_chosen_with_its_knobs_and_starts_anew(
