@@ -88,9 +88,7 @@ def test_ratios_come_first_and_nothing_is_clipped(
     assert scalar[-1] == "reference"
     # In the narrow table neither the steps and tokens a second nor microgpt.py's loop found room.
     assert len(scalar) == (8 if columns == 80 else 5)
-    assert ("microgpt.py's own loop" in " ".join(done.out.split())) and scalar[2].endswith(
-        "x" if columns == 80 else "ms"
-    )
+    assert "microgpt.py's own loop" in " ".join(done.out.split())
     assert "times as fast as the scalar engine" in " ".join(done.out.split())
     bars = [line.split()[1] for line in lines if line.startswith("  ") and line.endswith("x")]
     assert bars[0] == "▏" and bars[1].startswith("█")
