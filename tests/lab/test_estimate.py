@@ -94,16 +94,16 @@ def test_real_steps_take_about_what_was_estimated(engine: str, shape: Shape) -> 
     documents = [
         [token % config.vocab_size for token in range(int(shape.tokens) + 1)]
     ] * shape.batch_size
-    ratios = []
+    times, probes = [], []
     with collector_paused():
         for step in range(4):  # the first one compiles kernels
+            probes.append(estimate.probe_ms(engine))
             began = time.thread_time()
             model.loss_and_gradients(documents)
             model.adam_step(0.001, step)
-            took = 1000 * (time.thread_time() - began)
-            # Probed anew, since what else this machine does slows its caches for seconds.
-            ratios.append(took / (estimate.probe_ms(engine) * estimate.probes(shape, engine)))
-    assert 0.5 < min(ratios) < 2
+            times.append(1000 * (time.thread_time() - began))
+    # The fastest of both, in turns, since other programs take caches away for moments.
+    assert 0.5 < min(times) / (min(probes) * estimate.probes(shape, engine)) < 2
 
 
 @pytest.mark.parametrize("engine", ENGINES)
