@@ -30,7 +30,6 @@ from playground.lab.bench import (
     DEFAULT,
     DOCUMENTS,
     LARGER,
-    TOLERANCE,
     BenchResult,
     Model,
     Plan,
@@ -157,7 +156,8 @@ def _verdict(ladders: Sequence[BenchResult]) -> int:
             if rung.wrong:
                 code = fail(
                     f"The engine {rung.engine} computes something else: its losses of "
-                    f"{ladder.model.name} differ by {difference(rung)}; {TOLERANCE:g} is the most."
+                    f"{ladder.model.name} differ by {difference(rung)}; {rung.tolerance:g} is the "
+                    "most."
                 )
     if not any(ladder.rungs for ladder in ladders):
         return fail("No engine could be measured.")

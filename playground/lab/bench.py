@@ -143,6 +143,11 @@ class BenchEngine:
     difference: float | None = None
     compared: int = 0
 
+    @property
+    def precision(self) -> str:
+        """What the engine computes in."""
+        return "float64" if self.entry is None else self.entry.precision
+
     def make(self, registry: Registry, course: BenchModel, progress: Progress) -> None:
         """Make the engine, and let it prepare itself. Raises EngineFailed."""
         optimizer = OptimizerConfig()
@@ -252,8 +257,11 @@ def guard() -> Iterator[None]:
         raise EngineFailed(describe(error)) from error
 
 
-TOLERANCE = 1e-9
-"""The relative difference of a loss above which an engine is wrong."""
+TOLERANCES = {"float64": 1e-9, "float32": 1e-4}
+"""The relative difference of a loss above which an engine is wrong, by its precision."""
+_COMPARED_IN_FLOAT32 = 20
+"""The most losses that are compared of an engine in float32. Training makes each difference larger,
+with the wider models of the benchmark twice as large in five steps."""
 _STATE: tuple[StateKind, ...] = ("weights", "first_moment", "second_moment")
 
 DEFAULT = Model("the default model")
@@ -289,14 +297,16 @@ class EngineResult:
     reference itself."""
     compared: int
     """The number of losses compared."""
+    tolerance: float = TOLERANCES["float64"]
+    """The largest difference that the engine's precision explains."""
     microgpt_ratio: float | None = None
     """How many times as fast as microgpt.py's own loop: the median over the rounds. None where the
     scalar engine was not timed."""
 
     @property
     def wrong(self) -> bool:
-        """True if a loss differs from the reference by more than TOLERANCE."""
-        return self.difference is not None and not self.difference <= TOLERANCE
+        """True if a loss differs from the reference by more than `tolerance`."""
+        return self.difference is not None and not self.difference <= self.tolerance
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +454,8 @@ def _compare(runners: Sequence[BenchEngine], vector: BenchEngine) -> None:
         expected = exact if runner is vector else exact + vector.losses[len(exact) :]
         if runner is scalar or not expected:
             continue
-        pairs = list(zip(runner.losses, expected, strict=False))
+        most = len(expected) if runner.precision == "float64" else _COMPARED_IN_FLOAT32
+        pairs = list(zip(runner.losses[:most], expected, strict=False))
         runner.compared = len(pairs)
         runner.difference = max(_relative(loss, right) for loss, right in pairs)
 
@@ -480,6 +491,7 @@ def _ladder(
                 prepare_seconds=runner.prepare_seconds,
                 difference=runner.difference,
                 compared=runner.compared,
+                tolerance=TOLERANCES[runner.precision],
                 microgpt_ratio=statistics.median(_ratios(own, runner.seconds)) if own else None,
             )
         )

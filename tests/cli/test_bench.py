@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from playground.cli.bench_text import Paper, chart, figure, ratio_words, step_time, table
-from playground.lab.bench import DEFAULT, BenchResult, EngineResult
+from playground.lab.bench import DEFAULT, TOLERANCES, BenchResult, EngineResult
 from tests.cli.conftest import Done, Play, command
 
 TINY = ("bench", "--quick", "--rounds", 2, "--seconds", 0.001)
@@ -178,6 +179,13 @@ def rung(engine: str, ratio: float, difference: float | None = 1e-15) -> EngineR
     return EngineResult(
         engine, "mine", "here", ratio, (ratio,), seconds, 1 / seconds, 7 / seconds, 0, difference, 9
     )
+
+
+def test_an_engine_in_float32_may_differ_by_what_its_digits_explain() -> None:
+    exact = rung("a", 2, 1e-6)
+    single = dataclasses.replace(exact, tolerance=TOLERANCES["float32"])
+    assert exact.wrong and not single.wrong
+    assert dataclasses.replace(single, difference=1e-3).wrong
 
 
 @pytest.mark.parametrize("width", [24, 30, 40, 60, 80, 100])

@@ -28,7 +28,7 @@ def test_the_engine_is_changed_and_the_run_goes_on(launch: Launch, size: tuple[i
     assert len(lines) == 3, "one line each for what the gallery would add"
     terminal.press("Down", "Down", "Down", "Down")
     terminal.wait_for("o goes on with this run")
-    terminal.press("Enter", "Up", "Up", "Enter")  # Enter on a missing engine chooses nothing
+    terminal.press("Enter", "Up", "Up", "Up", "Enter")  # Enter on a missing engine chooses nothing
     # The header, since a notice names the engine before the header does.
     before = step_of(terminal.wait_for(lambda s: "· scalar engine" in s and step_of(s) > 20))
     terminal.wait_for(lambda screen: step_of(screen) > before, 30)

@@ -65,8 +65,11 @@ class EngineScreen(ContributionPicker):
 
     def more(self) -> Iterable[Widget]:
         yield Line(id="picker-more")
+        digits = "to about 15 digits"
+        if any(entry.precision == "float32" for entry in self.entries):
+            digits += ", in float32 to 7 at first"
         yield Line(
-            f"All compute the same losses, to about 15 digits. The run keeps {self._kept}, and "
+            f"All compute the same losses, {digits}. The run keeps {self._kept}, and "
             "trains on while another engine gets ready.",
             id="engine-note",
         )
