@@ -137,6 +137,20 @@ def test_in_float32_a_moment_that_dies_away_ends_at_zero_and_costs_no_time():
     assert set(engine.read("first_moment")) == {0.0}
 
 
+def test_a_moment_that_has_died_away_is_dropped_now_and_then():
+    engine = of(make_engine, SMALL)
+    count = len(engine.read("weights"))
+    for kind in ("first_moment", "second_moment"):
+        engine.write(kind, array("d", [1e-290, 1e-270] * (count // 2)))
+    engine.write("gradients", array("d", bytes(8 * count)))
+    engine.adam_step(0.01, 511)
+    assert engine.read("first_moment")[0] == pytest.approx(0.85e-290)
+    engine.adam_step(0.01, 512)
+    for kind in ("first_moment", "second_moment"):
+        small, larger = engine.read(kind)[:2]
+        assert small == 0.0 < larger
+
+
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_several_threads_train_to_the_bits_of_one(precision):
     config = ModelConfig(27, 64, 4, 2, 40)

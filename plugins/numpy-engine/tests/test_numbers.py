@@ -184,6 +184,21 @@ def test_every_array_begins_at_a_multiple_of_64_bytes():
         assert state.flat(kind).ctypes.data % 64 == 0
 
 
+def test_a_moment_that_has_died_away_is_dropped_now_and_then():
+    config = ModelConfig(7, n_embd=4, n_head=1, block_size=5)
+    engine = make_engine(config, OptimizerConfig(), initial_weights(config, random.Random(1)))
+    count = len(engine.read("weights"))
+    for kind in ("first_moment", "second_moment"):
+        engine.write(kind, array("d", [1e-290, 1e-270] * (count // 2)))
+    engine.write("gradients", array("d", bytes(8 * count)))
+    engine.adam_step(0.01, 511)
+    assert engine.read("first_moment")[0] == pytest.approx(0.85e-290)
+    engine.adam_step(0.01, 512)
+    for kind in ("first_moment", "second_moment"):
+        small, larger = engine.read(kind)[:2]
+        assert small == 0.0 < larger
+
+
 @pytest.mark.parametrize("lengths", [(151,), (64, 150, 65), (130, 129)])
 def test_long_documents_give_the_losses_and_gradients_of_the_reference(lengths):
     """Attention goes in strips: one, several, and one that is not full."""

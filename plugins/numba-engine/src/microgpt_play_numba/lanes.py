@@ -228,6 +228,13 @@ def _where_positive(builder: ir.IRBuilder, kind: Kind, args: Any) -> Any:
     return builder.select(builder.fcmp_ordered(">", args[0], zero), args[1], zero)
 
 
+def _above(builder: ir.IRBuilder, kind: Kind, args: Any) -> Any:
+    value, limit = args
+    size = _call(builder, kind, "fabs", value)
+    least = _splat(builder, _as(builder, kind, limit), kind.vector)
+    return builder.select(builder.fcmp_unordered("<", size, least), kind.all(0.0), value)
+
+
 def _times_power(builder: ir.IRBuilder, kind: Kind, args: Any) -> Any:
     # In two halves, so that a result below the normal numbers is rounded and not lost.
     value, rounded = args
@@ -365,6 +372,8 @@ from_lane = _instruction("lanes int lanes -> lanes", _from_lane)
 """from_lane(a, first, b) -> a's numbers from lane `first` on, b's before it"""
 where_positive = _instruction("lanes lanes -> lanes", _where_positive)
 """where_positive(a, b) -> b's numbers where a's are above 0, and 0 elsewhere"""
+above = _instruction("lanes double -> lanes", _above)
+"""above(a, limit) -> a's numbers where their size is `limit` or more, and 0 elsewhere"""
 rounding = _instruction("like -> lanes", lambda _, kind, __: kind.all(kind.rounding))
 """rounding(a) -> what rounds a number that is added to it: `Kind.rounding`"""
 times_power = _instruction("lanes lanes -> lanes", _times_power)
