@@ -155,7 +155,7 @@ def test_a_moment_that_has_died_away_is_dropped_now_and_then():
 def test_several_threads_train_to_the_bits_of_one(precision):
     config = ModelConfig(27, 64, 4, 2, 40)
     rng = random.Random(8)
-    documents = [document(rng, config, rng.randint(20, 50)) for _ in range(36)]
+    documents = [document(rng, config, rng.randint(20, 50)) for _ in range(60)]
     one, three = (of(partial(make_engine, precision=precision), config) for _ in range(2))
     three.use_threads(3)
     three.prepare(lambda *_: None)
@@ -171,11 +171,11 @@ def test_threads_take_documents_in_order_and_only_batches_that_pay():
     engine.use_threads(4)
     engine.prepare(lambda *_: None)
     parts = engine._parts
-    assert parts.edges([40] * 8).tolist() == [0, 2, 4, 6, 8]
-    assert parts.edges([40] * 3).tolist() == [0, 1, 2, 3]  # no more parts than documents
-    assert parts.edges([40]) is None
+    assert parts.edges([40] * 16).tolist() == [0, 4, 8, 12, 16]
+    assert parts.edges([400] * 3).tolist() == [0, 1, 2, 3]  # no more parts than documents
+    assert parts.edges([4000]) is None
     assert parts.edges([7] * 8) is None  # so little is quicker on one
-    assert parts.edges([40, 1, 1, 1, 1, 1, 1, 1]) is None
+    assert parts.edges([4000, 1, 1, 1, 1, 1, 1, 1]) is None
 
 
 def test_a_token_has_the_same_loss_to_the_bit_in_whatever_batch_it_comes():

@@ -15,7 +15,7 @@ from microgpt.engine import STATE_KINDS, Progress, StateKind, Steps
 from microgpt.parameters import MatrixSpec, parameter_layout
 from microgpt_play_numba.buffers import MEMORIES, Buffer, Numbers
 from microgpt_play_numba.compiled import Compiled, compiled, compiled_parts
-from microgpt_play_numba.parts import Parts
+from microgpt_play_numba.parts import UPDATE, Parts
 from microgpt_play_numba.shape import (
     WIDTHS,
     cache_room,
@@ -134,7 +134,7 @@ class NumbaEngine:
     def adam_step(self, learning_rate: float, step: int) -> None:
         """See Engine."""
         optimizer = self.optimizer
-        if self._parts is not None and self._parts.worth_sharing(1):
+        if self._parts is not None and self._parts.worth_sharing(UPDATE):
             self._parts.update(self._memory, learning_rate, step, optimizer)
             return
         self._ready.update(

@@ -23,8 +23,10 @@ from microgpt_play_numba.shape import Memory, Shape, room_for
 
 _FEWEST = 32
 """Tokens that a part must have: with fewer, `model.linear` reads a copy that all would share."""
-_WORTH_SHARING = 4_000_000
-"""Weights times tokens of a batch that pays: about a millisecond on one thread."""
+_WORTH_SHARING = 50_000_000
+"""Weights times tokens of a batch that pays: some milliseconds on one thread."""
+UPDATE = 10
+"""An update takes as long as so many tokens."""
 
 
 class Parts:
@@ -52,7 +54,7 @@ class Parts:
         return None if min(tokens) < _FEWEST else edges
 
     def worth_sharing(self, tokens: int) -> bool:
-        """True if so many tokens, or an update (1), are work enough to be shared."""
+        """True if so many tokens, or an update (UPDATE), are work enough to be shared."""
         return tokens * self._shape.size >= _WORTH_SHARING
 
     def batch_pass(
