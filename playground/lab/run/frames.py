@@ -460,6 +460,7 @@ class FrameMaker:
         prepared = self._prepared
         if self._scalar_estimate is None:
             self._scalar_estimate = estimate_step_ms(
-                prepared.config, prepared.tokens_per_document, "scalar", prepared.spec.batch_size
-            )
+                prepared.config, prepared.tokens_per_document, "scalar",
+                prepared.spec.batch_size, prepared.spec.optimizer.name,
+            )  # fmt: skip
         return self._scalar_estimate
