@@ -29,6 +29,18 @@ _EVALUATED_AT_ONCE = 16
 """Documents that `losses` takes through the model together: enough, without filling memory."""
 
 
+_MANY = 200
+"""Tokens from which on NumPy finds the least and the most of them sooner than Python."""
+
+
+def _range_of(tokens: array[int]) -> tuple[int, int]:
+    """The least and the most of one token or more; (0, 0) of none."""
+    if len(tokens) < _MANY:
+        return min(tokens, default=0), max(tokens, default=0)
+    numbers = np.frombuffer(tokens, dtype=np.int64)
+    return int(numbers.min()), int(numbers.max())
+
+
 class Batches:
     """Documents end to end, each cut to block_size predictions, and checked.
 
@@ -46,10 +58,10 @@ class Batches:
         except (OverflowError, TypeError):
             self._refuse(documents, config)
             raise
-        if lengths and (
-            min(lengths) < 2 or min(self.tokens) < 0 or max(self.tokens) >= config.vocab_size
-        ):
-            self._refuse(documents, config)
+        if lengths:
+            least, most = _range_of(self.tokens)
+            if min(lengths) < 2 or least < 0 or most >= config.vocab_size:
+                self._refuse(documents, config)
         self.starts = array("q", accumulate(lengths, initial=0))
         self.lengths = [length - 1 for length in lengths]
         """Tokens to predict, document by document."""
