@@ -47,7 +47,7 @@ PROMISED: dict[str, tuple[str, ...]] = {
         "microgpt-play bench",
     ),
     "From the gallery come `numpy`": ("gallery/test_ladder.py", "make bench"),
-    "(These figures are of one processor": (
+    "(Ranges over an Intel Xeon": (
         "cli/test_bench.py",
         "test_readme.py::test_every_command_of_the_readme_does_its_work_as_it_stands",
     ),
