@@ -142,6 +142,6 @@ def choose(terminal: Terminal, name: str) -> None:
     """Choose an engine with the key e."""
     terminal.press("e")
     screen = terminal.wait_for("at work   ○")
-    listed = re.findall(rf"│ {{1,2}}[●○✗ ] ({'|'.join(ENGINES)}) ", screen)
+    listed = re.findall(r"│ {1,2}[●○✗ ] ([a-z][a-z0-9-]*) ", screen)
     place = listed.index(name)
     terminal.press("Home", *["Down"] * place, "Enter")
