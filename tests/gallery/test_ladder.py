@@ -30,6 +30,8 @@ from tests.e2e.terminal import Terminal
 from tests.e2e.test_walk import step_of
 
 ENGINES = ("scalar", "vector", "numpy", "numba")
+LISTED = (*ENGINES, "numba-float32", "torch")
+"""The engines that the picker lists before the last that is chosen here."""
 HERE = {"numpy", "numba"} <= {point.name for point in entry_points(group="microgpt_play")}
 pytestmark = pytest.mark.skipif(not HERE, reason="the gallery is not installed: make gallery")
 
@@ -142,6 +144,6 @@ def choose(terminal: Terminal, name: str) -> None:
     """Choose an engine with the key e."""
     terminal.press("e")
     screen = terminal.wait_for("at work   ○")
-    listed = re.findall(r"│ {1,2}[●○✗ ] ([a-z][a-z0-9-]*) ", screen)
+    listed = re.findall(rf"│ {{1,2}}[●○✗ ] ({'|'.join(LISTED)}) ", screen)
     place = listed.index(name)
     terminal.press("Home", *["Down"] * place, "Enter")
