@@ -52,5 +52,17 @@ def check_second_moment(values: Sequence[float]) -> None:
         raise ValueError(f"the second moment cannot be negative, but {min(values)} came")
 
 
+def documents_a_step(documents: int, steps: int) -> int:
+    """How many of the documents each of the steps of `BulkEngine.train` takes; 1 if there are
+    neither. Raises ValueError if they cannot be shared out evenly."""
+    if not steps and not documents:
+        return 1
+    if not steps or documents % steps:
+        raise ValueError(f"{documents} documents cannot be shared out evenly among {steps} steps")
+    if not documents:
+        raise ValueError("a batch needs at least one document")
+    return documents // steps
+
+
 def _out_of_range(token: int, config: ModelConfig) -> str:
     return f"token id {token} is outside the vocabulary, 0 ... {config.vocab_size - 1}"

@@ -9,7 +9,13 @@ from itertools import accumulate, chain
 
 import numpy as np
 
-from microgpt.checks import check_length, check_second_moment, check_token, inputs_and_targets
+from microgpt.checks import (
+    check_length,
+    check_second_moment,
+    check_token,
+    documents_a_step,
+    inputs_and_targets,
+)
 from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.engine import STATE_KINDS, Progress, StateKind, Steps
 from microgpt.parameters import MatrixSpec, parameter_layout
@@ -159,17 +165,9 @@ class NumbaEngine:
     ) -> Steps:
         """See BulkEngine."""
         steps = len(learning_rates)
+        each = documents_a_step(len(documents), steps)
         if not steps:
-            if documents:
-                raise ValueError(f"{len(documents)} documents came for no steps")
             return Steps(array("d"), [], 0)
-        each, left = divmod(len(documents), steps)
-        if left:
-            raise ValueError(
-                f"{len(documents)} documents cannot be shared out evenly among {steps} steps"
-            )
-        if not each:
-            raise ValueError("a batch needs at least one document")
         batch = Batches(documents, self.config)
         lengths = batch.lengths
         if each == 1:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from microgpt.checks import check_length, check_second_moment
+from microgpt.checks import check_length, check_second_moment, documents_a_step
 from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.engine import StateKind, Steps
 from microgpt_play_numpy import layers
@@ -115,14 +115,7 @@ class NumpyEngine:
         self, documents: Sequence[Sequence[int]], learning_rates: Sequence[float], step: int
     ) -> Steps:
         """See BulkEngine."""
-        steps = len(learning_rates)
-        size, rest = divmod(len(documents), steps) if steps else (1, len(documents))
-        if rest:
-            raise ValueError(
-                f"{len(documents)} documents cannot be shared out evenly among {steps} steps"
-            )
-        if not size:
-            raise ValueError("a batch needs at least one document")
+        size = documents_a_step(len(documents), len(learning_rates))
         batches = Documents(documents, self.config).batches(size)
         losses: array[float] = array("d")
         token_losses: list[list[float]] = []

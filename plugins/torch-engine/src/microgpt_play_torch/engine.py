@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from microgpt.checks import check_length
+from microgpt.checks import check_length, documents_a_step
 from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.engine import StateKind, Steps
 from microgpt_play_torch import adam
@@ -59,14 +59,7 @@ class TorchEngine:
         self, documents: Sequence[Sequence[int]], learning_rates: Sequence[float], step: int
     ) -> Steps:
         """See BulkEngine."""
-        steps = len(learning_rates)
-        size, rest = divmod(len(documents), steps) if steps else (1, len(documents))
-        if rest:
-            raise ValueError(
-                f"{len(documents)} documents cannot be shared out evenly among {steps} steps"
-            )
-        if not size:
-            raise ValueError("a batch needs at least one document")
+        size = documents_a_step(len(documents), len(learning_rates))
         pairs = checked(documents, self.config)
         losses: array[float] = array("d")
         token_losses: list[list[float]] = []
