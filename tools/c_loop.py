@@ -1,7 +1,8 @@
 """The training loop of tools/loop.c, compiled for one model: python tools/c_loop.py
 
 Printed are the largest differences of losses and gradients from our vector engine's, for a few
-models; exit code 1 if one is more than 1e-4. The losses are those of five steps of training.
+models and both forms of the loop's products; exit code 1 if one is more than 1e-4. The losses are
+those of five steps of training.
 """
 
 from __future__ import annotations
@@ -28,10 +29,11 @@ Documents = Sequence[Sequence[int]]
 
 class CLoop:
     """The loop for one model, with its weights. The weights are the library's own, so that each
-    loop is compiled anew. Raises ImportError without a C compiler, CalledProcessError if the
-    compiler refuses."""
+    loop is compiled anew. Products are plain loops, or with `tiles` take four rows at a time, with
+    sums in registers. Raises ImportError without a C compiler, CalledProcessError if the compiler
+    refuses."""
 
-    def __init__(self, config: ModelConfig, weights: array[float]) -> None:
+    def __init__(self, config: ModelConfig, weights: array[float], *, tiles: bool) -> None:
         compiler = shutil.which("cc")
         if compiler is None:
             raise ImportError("there is no C compiler: cc is not on the path")
@@ -46,6 +48,7 @@ class CLoop:
             library = Path(folder) / "loop.so"
             source = Path(__file__).with_name("loop.c")
             macros = [f"-D{name}={value}" for name, value in sizes.items()]
+            macros += ["-DTILES"] * tiles
             command = [compiler, *FLAGS, *macros, "-o", str(library), str(source), "-lm"]
             subprocess.run(command, check=True)
             self._library = ctypes.CDLL(str(library))  # stays open when the file is gone
@@ -88,12 +91,12 @@ class CLoop:
         return float(self._library.train(ids, lengths, steps, batch, rate, step))
 
 
-def differences(config: ModelConfig, batch: int) -> tuple[float, float]:
+def differences(config: ModelConfig, batch: int, *, tiles: bool) -> tuple[float, float]:
     """(of five losses, relative; of a gradient of the first step, relative to the largest)"""
     rng = random.Random(0)
     weights = initial_weights(config, rng)
     ours = VectorEngine(config, OptimizerConfig(), weights)
-    theirs = CLoop(config, weights)
+    theirs = CLoop(config, weights, tiles=tiles)
     losses, gradients = 0.0, 0.0
     for step in range(5):
         documents = [
@@ -122,13 +125,14 @@ def main() -> int:
         (ModelConfig(27, n_embd=32, n_head=2, n_layer=3, block_size=40), 1),
         (ModelConfig(70, n_embd=64, n_head=4, n_layer=2, block_size=32), 4),
     ):
-        losses, gradients = differences(config, batch)
-        worst = max(worst, losses, gradients)
         print(
             f"{config.n_embd} wide, {config.n_layer} layers, block_size {config.block_size}, "
-            f"batch {batch}, {parameter_count(config):,} parameters: "
-            f"losses {losses:.1e}, gradients {gradients:.1e}"
+            f"batch {batch}, {parameter_count(config):,} parameters:"
         )
+        for form, tiles in (("plain", False), ("tiles", True)):
+            losses, gradients = differences(config, batch, tiles=tiles)
+            worst = max(worst, losses, gradients)
+            print(f"    {form}: losses {losses:.1e}, gradients {gradients:.1e}")
     return int(not worst <= TOLERANCE)
 
 

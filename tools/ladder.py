@@ -8,8 +8,8 @@ Everything runs on one thread and takes turns on the same documents: in each rou
 about the same time, measured as time of the processor, and a ratio compares two within one round.
 The table gives the median, and the range over the rounds. PyTorch runs the same model in its usual
 form (torch.nn.functional, fused Adam), with whichever form of attention is faster. C float32 is
-the plain loop of tools/loop.c, compiled by cc for the one model; without cc it is left out, and the
-table says so.
+the plain loop of tools/loop.c, compiled by cc for the one model, and "C in tiles" the same with
+products written for the registers; without cc both are left out, and the table says so.
 """
 
 from __future__ import annotations
@@ -113,6 +113,13 @@ def of_engine(course: Course, engine: Engine) -> Train:
     return train
 
 
+def of_c(course: Course, *, tiles: bool) -> Train:
+    """Train tools/loop.c, compiled for this model, in one of its two forms. Raises ImportError."""
+    loop = importlib.import_module("c_loop").CLoop(course.config, course.weights, tiles=tiles)
+    batch = course.size.batch_size
+    return lambda documents: loop.train(documents, batch, RESTING_RATE, WARM_UP)
+
+
 def of_pytorch(course: Course, double: bool, whole: bool) -> Train:
     """Train the same model in PyTorch. whole: attention as one call, or as products and softmax.
     Raises ImportError."""
@@ -192,9 +199,8 @@ def runners(course: Course, only: Sequence[str]) -> dict[str, list[Train]]:
             engine = plugin.make_engine(course.config, optimizer, course.weights, **how)
             found[name] = [of_engine(course, engine)]
     with contextlib.suppress(ImportError):  # no compiler: left out
-        loop = importlib.import_module("c_loop").CLoop(course.config, course.weights)
-        batch = course.size.batch_size
-        found["C float32"] = [lambda documents: loop.train(documents, batch, RESTING_RATE, WARM_UP)]
+        for name, tiles in (("C float32", False), ("C in tiles", True)):
+            found[name] = [of_c(course, tiles=tiles)]
     for name, double in (("torch", True), ("torch float32", False)):
         with contextlib.suppress(ImportError):
             found[name] = [of_pytorch(course, double, whole) for whole in (True, False)]
@@ -264,7 +270,7 @@ def main() -> int:
         print(f"{processor()}, Python {platform.python_version()}, one thread, "
               f"medians and ranges of {asked.rounds} rounds\n")  # fmt: skip
         if shutil.which("cc") is None:
-            print("C float32 is left out: there is no C compiler cc here.\n")
+            print("C is left out: there is no C compiler cc here.\n")
     for size in sizes:
         took, apart = measure(size, asked.rounds, asked.only)
         table[size.name] = {"microseconds": took, "first_losses_apart": apart}

@@ -5,7 +5,8 @@
  * loops (tools/c_loop.py compiles with -O3 -march=native -ffast-math).
  *
  * Parameters lie flat in microgpt.py's order, each matrix (out, in). Of those that are multiplied
- * there is a second copy, (in, out), so that every product is a sum of rows; see `product`.
+ * there is a second copy, (in, out), so that every product is a sum of rows; see `product`, which
+ * has two forms: three plain loops, and (-DTILES) tiles whose sums stay in registers.
  */
 #include <math.h>
 #include <string.h>
@@ -34,8 +35,20 @@ static float logits[B * VP];
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* y (rows, out) = or += a (rows, in) b (in, out), four rows at a time over W columns, so that the
- * sums stay in registers. a's element (r, i) is a[r * by_row + i * by_in], also for a transposed.
+/* y (rows, out) = or += a (rows, in) b (in, out).
+ * a's element (r, i) is a[r * by_row + i * by_in], also for a transposed. */
+#ifndef TILES
+INLINE void product(float *restrict y, const float *restrict a, int by_row, int by_in,
+                    const float *restrict b, int rows, int in, const int out, int add) {
+    for (int t = 0; t < rows; t++) {
+        float *z = y + t * out;
+        if (!add) memset(z, 0, out * sizeof *z);
+        for (int i = 0; i < in; i++)
+            for (int j = 0; j < out; j++) z[j] += a[t * by_row + i * by_in] * b[i * out + j];
+    }
+}
+#else
+/* Four rows at a time over W columns, so that the sums stay in registers.
  * The loop over columns is kept a loop until vectors are made: gcc 12 makes poor ones otherwise. */
 #define LOOP _Pragma("GCC unroll 1") for
 #define COLUMNS(W)                                                                        \
@@ -82,6 +95,7 @@ INLINE void product(float *restrict y, const float *restrict a, int by_row, int 
         COLUMNS(1)
     }
 }
+#endif
 
 INLINE void normalize(float *restrict y, float *restrict scale, const float *restrict in, int n) {
     for (int t = 0; t < n; t++) {
