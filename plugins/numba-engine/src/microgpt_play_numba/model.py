@@ -17,6 +17,7 @@ from numba import int64, njit
 
 from microgpt_play_numba.functions import (
     cross_entropy,
+    exp,
     normalize,
     normalize_backward,
     softmax_columns,
@@ -26,6 +27,7 @@ from microgpt_play_numba.lanes import (
     above,
     apart,
     at,
+    from_lane,
     int_at,
     int_pointer,
     load,
@@ -99,6 +101,46 @@ def clear(floats, start, stop):  # type: ignore[no-untyped-def]
         store(floats, i, splat(floats, 0.0))
 
 
+@njit(forceinline=True)
+def _row_of(source, source_column, b, b_row, k):  # type: ignore[no-untyped-def]
+    """One vector of columns of a product, in the order of `make_tiles`: the sum over i < k of
+    source[i source_column] times b's row i."""
+    sums = splat(b, 0.0)
+    for i in range(k):
+        sums = muladd(splat(b, source[i * source_column]), load(b, i * b_row), sums)
+    return sums
+
+
+@njit
+def _attend_briefly(  # type: ignore[no-untyped-def]
+    queries, qkv, row, looks, found, heads, d, t
+):
+    """What `attend` does between its two transpositions, for so few tokens that a row of them is
+    one vector: what it takes to call a product is then more than the product."""
+    apart()
+    one, line, wide = int64(1), 3 * row, width(qkv)
+    scale = splat(qkv, 1.0 / math.sqrt(d))
+    for h in range(heads):
+        look, here = at(looks, h * wide * wide), h * d * wide
+        keys, values = at(qkv, row + h * d), at(qkv, 2 * row + h * d)
+        largest = splat(qkv, -math.inf)
+        for u in range(t):
+            score = _row_of(at(keys, u * line), one, at(queries, here), wide, d)
+            score = from_lane(score, u, splat(qkv, -math.inf))
+            store(look, u * wide, score)
+            largest = maximum(score, largest)
+        sums = splat(qkv, 0.0)
+        for u in range(t):
+            e = exp((load(look, u * wide) - largest) * scale)
+            store(look, u * wide, e)
+            sums = sums + e
+        shares = splat(qkv, 1.0) / sums
+        for u in range(t):
+            store(look, u * wide, load(look, u * wide) * shares)
+        for i in range(d):
+            store(found, here + i * wide, _row_of(at(values, i), line, look, wide, t))
+
+
 @njit
 def attend(shape, room, space, qkv, looks, attended, t):  # type: ignore[no-untyped-def]
     """One document's attention: qkv (T, 3C) -> looks (H, T, T), attended (T, C).
@@ -115,6 +157,10 @@ def attend(shape, room, space, qkv, looks, attended, t):  # type: ignore[no-unty
     found = at(space, room.turned + room.turned_size)  # (C, T)
     clear(found, shape.n_embd * columns, row * columns)
     transpose(qkv, 3 * row, queries, columns, t, row)
+    if columns == width(qkv):
+        _attend_briefly(queries, qkv, row, looks, found, shape.n_head, d, t)
+        transpose(found, columns, attended, row, row, t)
+        return
     for h in range(shape.n_head):
         head, turned = h * d, h * d * columns
         look, keys, values = at(looks, h * columns * columns), at(qkv, row), at(qkv, 2 * row)
@@ -135,6 +181,37 @@ def attend(shape, room, space, qkv, looks, attended, t):  # type: ignore[no-unty
 
 
 @njit
+def _attend_briefly_backward(  # type: ignore[no-untyped-def]
+    d_attended, d_found, qkv, row, looks, d_look, turned, derivatives, heads, d, t
+):
+    """As `_attend_briefly`, of `attend_backward`."""
+    apart()
+    one, line, wide = int64(1), 3 * row, width(qkv)
+    d_queries, d_keys, d_values = derivatives
+    scale = splat(qkv, 1.0 / math.sqrt(d))
+    for h in range(heads):
+        look, here = at(looks, h * wide * wide), h * d * wide
+        queries, keys, values = at(qkv, h * d), at(qkv, row + h * d), at(qkv, 2 * row + h * d)
+        sums = splat(qkv, 0.0)
+        for u in range(t):
+            change = _row_of(at(values, u * line), one, at(d_found, here), wide, d)
+            store(d_look, u * wide, change)
+            sums = muladd(load(look, u * wide), change, sums)
+        for u in range(t):
+            change = load(look, u * wide) * (load(d_look, u * wide) - sums) * scale
+            store(d_look, u * wide, change)
+        for i in range(d):
+            store(d_queries, here + i * wide, _row_of(at(keys, i), line, d_look, wide, t))
+        transpose_block(look, wide, turned, wide)
+        for i in range(d):
+            change = _row_of(at(d_attended, h * d + i), row, turned, wide, t)
+            store(d_values, here + i * wide, change)
+        transpose_block(d_look, wide, turned, wide)
+        for i in range(d):
+            store(d_keys, here + i * wide, _row_of(at(queries, i), line, turned, wide, t))
+
+
+@njit
 def attend_backward(  # type: ignore[no-untyped-def]
     shape, room, space, qkv, looks, d_attended, d_qkv, t
 ):
@@ -151,7 +228,13 @@ def attend_backward(  # type: ignore[no-untyped-def]
     for derivative in (d_queries, d_keys, d_values):
         clear(derivative, shape.n_embd * columns, row * columns)
     transpose(d_attended, row, d_found, columns, t, row)
-    for h in range(shape.n_head):
+    brief = columns == width(qkv)
+    if brief:
+        _attend_briefly_backward(
+            d_attended, d_found, qkv, row, looks, d_look, turned_look,
+            (d_queries, d_keys, d_values), shape.n_head, d, t,
+        )  # fmt: skip
+    for h in range(0 if brief else shape.n_head):
         head, turned = h * d, h * d * columns
         look = at(looks, h * columns * columns)
         queries, keys, values = at(qkv, head), at(qkv, row + head), at(qkv, 2 * row + head)
