@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from microgpt.collector import SELDOM
+from microgpt.collector import collector_paused
 from microgpt.config import PARTS, ModelConfig, OptimizerConfig
 from microgpt.parameters import initial_weights, parameter_count
 from microgpt.scalar_engine import ScalarEngine
@@ -270,12 +270,12 @@ def main() -> int:
     parts.add_parser("fit").add_argument("files", type=Path, nargs="+")
     parts.add_parser("check")
     asked = words.parse_args()
-    gc.set_threshold(*SELDOM)
-    if asked.what == "check":
-        return check()
     if asked.what == "fit":
         fit(asked.files)
-    else:
+        return 0
+    with collector_paused():  # as in a run
+        if asked.what == "check":
+            return check()
         measure(asked.out, asked.shapes, asked.seed)
     return 0
 

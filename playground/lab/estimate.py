@@ -12,13 +12,13 @@ engines that nothing was fitted to.
 
 from __future__ import annotations
 
-import gc
 import math
 import random
 import time
 from dataclasses import dataclass, replace
 from functools import cache
 
+from microgpt.collector import collector_paused
 from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.engine import EngineFactory
 from microgpt.parameters import initial_weights, parameter_count
@@ -353,9 +353,7 @@ def probe_ms(engine: str) -> float:
     began = time.thread_time()
     model = factory(config, OptimizerConfig(), initial_weights(config, random.Random(0)))
     document = [0, *range(1, tokens), 0]
-    collecting = gc.isenabled()
-    gc.disable()  # as in the worker, which collects seldom
-    try:
+    with collector_paused():  # as in a run
         best = math.inf
         for step in range(10):
             before = time.thread_time()
@@ -365,7 +363,4 @@ def probe_ms(engine: str) -> float:
             best = min(best, now - before)
             if now - began > 0.012:
                 break
-    finally:
-        if collecting:
-            gc.enable()
     return 1000 * best

@@ -22,6 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 
+from microgpt.collector import collector_paused
 from microgpt.engine import STATE_KINDS, Engine, StateKind, takes_many
 from microgpt.surgery import Operation, operations_of
 from microgpt.trainer import DivergedError, StepResult, Stretch, Trainer, joined
@@ -278,14 +279,20 @@ class Training:
         values."""
         held = self.timeline.edits.held_at(self.step)
         if not held:
-            return self._trainer.train(count)
+            return self._train_uncollected(count)
         parts = [self._trainer.train(0)]
         for _ in range(count):
-            parts.append(self._trainer.train(1))
+            parts.append(self._train_uncollected(1))
             if parts[-1].diverged is not None:
                 break
             self.surgery.hold(self._made, held)
         return joined(parts)
+
+    def _train_uncollected(self, count: int) -> Stretch:
+        """Make `count` steps without garbage collection, which would look through a large graph of
+        the scalar engine again and again, for as long as the step itself takes."""
+        with collector_paused():
+            return self._trainer.train(count)
 
     def _diverged(self, error: DivergedError) -> None:
         rate = self._trainer.learning_rate
