@@ -27,7 +27,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from microgpt.collector import SELDOM
+from microgpt.collector import SELDOM, collector_paused
 from microgpt.config import ModelConfig, OptimizerConfig
 from microgpt.documents import load_names
 from microgpt.engine import Engine, PreparedEngine, Progress, StateKind
@@ -119,7 +119,7 @@ class BenchModel:
         return products * self.model.batch_size / len(seen)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class BenchEngine:
     """An engine as it is compared and timed on one model."""
 
@@ -189,7 +189,7 @@ class BenchEngine:
     def _train(self, steps: int) -> float:
         """Do `steps` steps, and collect their losses; returns the seconds of one step."""
         began = time.perf_counter()
-        with guard():
+        with collector_paused(), guard():
             done = self.trainer.train(steps)
             took = time.perf_counter() - began
             self.losses.extend(done.losses)
@@ -209,12 +209,14 @@ class BenchEngine:
         self.trainer.step = 0
 
     def round(self, documents: list[list[int]], thresholds: Thresholds | None = None) -> None:
-        """Time `steps` steps over these documents, again and again. With thresholds, as
-        gc.set_threshold takes them, the time goes to `collecting_seconds`. Raises EngineFailed."""
+        """Time `steps` steps over these documents, again and again, without garbage collection, as
+        a run makes them. With thresholds, as gc.set_threshold takes them, there is collection by
+        these, and the time goes to `collecting_seconds`. Raises EngineFailed."""
         # A round makes whole passes over its documents, so that the next begins with the first.
         self.trainer.documents = documents
         gc.collect()  # so that no engine pays for the garbage of another
-        with _thresholds(thresholds or SELDOM), guard():
+        collection = _thresholds(thresholds) if thresholds else collector_paused()
+        with collection, guard():
             began = time.perf_counter()
             done = self.trainer.train(self.steps)
             took = time.perf_counter() - began

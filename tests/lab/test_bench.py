@@ -184,7 +184,7 @@ def test_microgpts_own_loop_is_the_scalar_engine_with_the_collector_left_alone()
 
     class Scalar(Timed):
         def loss_and_gradients(self, documents: Sequence[Sequence[int]]) -> list[list[float]]:
-            seen.add(gc.get_threshold())
+            seen.add((gc.isenabled(), gc.get_threshold()))
             if gc.get_threshold() == as_python_sets_it:
                 CLOCK.now += self.cost  # as long again for the collector
             return super().loss_and_gradients(documents)
@@ -196,7 +196,8 @@ def test_microgpts_own_loop_is_the_scalar_engine_with_the_collector_left_alone()
         assert gc.get_threshold() == as_python_sets_it
     finally:
         gc.set_threshold(*before)
-    assert seen == {SELDOM, as_python_sets_it}
+    assert {(False, SELDOM), (True, as_python_sets_it)} <= seen
+    assert (False, as_python_sets_it) not in seen
     assert [rung.ratio for rung in done.rungs] == pytest.approx([1, 1], rel=0.05)
     assert [rung.microgpt_ratio for rung in done.rungs] == pytest.approx([2, 2], rel=0.05)
     (without,) = bench_results(mine=Timed)
@@ -229,6 +230,15 @@ def test_an_engine_that_computes_something_else_is_wrong() -> None:
     assert found["hasty"].wrong and 1e-9 < (found["hasty"].difference or 0) < 1e-3
     assert found["lost"].wrong and found["lost"].difference == math.inf
     assert found["lost"].compared == 2
+
+
+def test_an_engine_that_cannot_be_made_leaves_the_others_to_be_measured() -> None:
+    def no_gpu(*_: object) -> Engine:
+        raise RuntimeError("no GPU here")
+
+    (done,) = bench_results(mine=Timed, wide=no_gpu, other=Timed, deep=no_gpu)
+    assert sorted(rung.engine for rung in done.rungs) == ["mine", "other"]
+    assert [left.reason for left in done.left_out] == ["RuntimeError: no GPU here"] * 2
 
 
 def test_an_engine_that_fails_is_left_out_from_there_on() -> None:
