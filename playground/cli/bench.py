@@ -222,7 +222,7 @@ def _remarks(
     own = [
         "microgpt.py: how many times as fast as microgpt.py's own loop. It is the scalar engine, "
         "timed in the same rounds with Python's garbage collector as Python sets it; the engines "
-        "collect seldom"
+        "train without it"
     ]
     return [
         *(own if any(rung.microgpt_ratio is not None for rung in ladders[0].rungs) else []),

@@ -12,8 +12,8 @@ What makes the ratios fair on a machine that does other things too:
 
 microgpt.py's own loop stands beside the engines: it is the scalar engine once more in each round,
 with Python's garbage collector as Python sets it. microgpt.py leaves the collector alone, and it
-walks through the graph of each step many times; the engines collect seldom. What else lives in the
-process is frozen, so that the collector visits no more than it would in microgpt.py.
+walks through the graph of each step many times; the engines train without it. What else lives in
+the process is frozen, so that the collector visits no more than it would in microgpt.py.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from tests.microgpt.small import SMALL, TEXT, WEIGHTS
 
 @pytest.fixture(autouse=True)
 def collector() -> Iterator[None]:
-    """Switch the garbage collector off, which would visit every Value again and again; the worker
-    collects seldom for the same reason."""
+    """Switch the garbage collector off, which would visit every Value again and again; runs
+    make their steps without it for the same reason."""
     gc.collect()
     gc.disable()
     yield

@@ -71,5 +71,5 @@ def engine_checks(
 
 
 def _run(test: Callable[[Subject], str | None], subject: Subject) -> str | None:
-    with collector_paused():  # the worker collects seldom too
+    with collector_paused():  # as in a run
         return test(subject)
