@@ -34,7 +34,16 @@ class AnswersOnce(_Base[Result]):
             return AwaitComplete()
         self.answered = True
         self.rest()
-        return super().dismiss(result)
+        left = super().dismiss(result)
+        self._drop_drawings()
+        return left
+
+    def _drop_drawings(self) -> None:
+        """Have each widget drop the lines that it drew. A cache of Textual's, over all widgets,
+        keeps what draws them long after the screen has gone: a megabyte for each opening of the
+        help, for a hundred openings or more."""
+        for widget in self.walk_children():
+            widget.refresh()
 
     def rest(self) -> None:
         """End what the screen does in the background, workers and timers. Textual would end them
