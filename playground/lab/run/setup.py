@@ -58,6 +58,8 @@ class PreparedRun:
     texts: ReadOnlyTexts
     """The same documents for plugins, one object for the whole run."""
     heldout: HeldOut
+    heldout_texts: Rows
+    """All held-out documents, of which `heldout` has the first."""
     documents: TokenDocuments
     known: KnownTexts
     initial: array[float]
@@ -224,6 +226,7 @@ def _open(
         train=parts.train,
         texts=ReadOnlyTexts(parts.train),
         heldout=heldout,
+        heldout_texts=parts.heldout,
         documents=TokenDocuments(parts.train, encoder),
         known=known,
         initial=initial,

@@ -1,0 +1,66 @@
+"""What the figures of a score say, in plain words. Nothing here is said without a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from playground.lab.score.competitors import COUNTS
+from playground.lab.score.interval import Figure
+
+MOSTLY = 0.5
+"""Share of recited samples from which on a model is said to recite."""
+
+
+def verdict(
+    bits: Figure | None,
+    unit: str,
+    differences: Mapping[str, Figure],
+    recited: Figure | None,
+    reference: Figure | None,
+) -> str:
+    """One sentence, or two.
+
+    bits: what the model needs for unseen texts; None if none are held out. unit: of `bits`.
+    differences: by competitor, what the model needs more than it; below 0 is better. recited: share
+    of the samples that are recited; None without samples. reference: the same of held-out texts.
+    """
+    recites = (
+        recited is not None
+        and recited.value >= MOSTLY
+        and (reference is None or recited.low > reference.high)
+    )
+    said = []
+    if recites and recited is not None:
+        said.append(
+            f"It recites: {recited.value:.0%} of its samples (95 % {recited.low:.0%} to "
+            f"{recited.high:.0%}) are training texts, whole or in long pieces."
+        )
+    if bits is None:
+        said.append(
+            "Nothing unseen is held out, so how good it is on new text is not known: train with "
+            "--holdout 0.1 to know it."
+        )
+    else:
+        said.append(_on_unseen(bits, unit, differences))
+    return " ".join(said)
+
+
+def _on_unseen(bits: Figure, unit: str, differences: Mapping[str, Figure]) -> str:
+    better = [name for name in COUNTS if differences[name].high < 0]
+    worse = [name for name in COUNTS if differences[name].low > 0]
+    same = [name for name in COUNTS if name not in better and name not in worse]
+    begin = f"On text it has not seen it needs {bits.value:.2f} {unit}"
+    parts = []
+    if "unigram" not in better:
+        parts.append("no better than counting single tokens")
+    if better:
+        parts.append(f"better than {_listed(better)}")
+    if same:
+        parts.append(f"not told apart from {_listed(same)}")
+    if worse:
+        parts.append(f"worse than {_listed(worse)}")
+    return f"{begin}: {', '.join(parts)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
