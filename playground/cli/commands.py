@@ -371,6 +371,28 @@ def inside(
     )
 
 
+@cli.command(context_settings=CONTEXT, epilog=RUN)
+@click.argument("model", metavar="[RUN|CHECKPOINT]", required=False,
+                shell_complete=completion.runs)  # fmt: skip
+@option("--samples", section="Score", type=click.IntRange(0, 1000), default=100, metavar="N",
+        help="Texts to sample; 0 for none (100).")  # fmt: skip
+@option("--seed", section="Score", type=int, default=42, metavar="N",
+        help="The same seed gives the same samples (42).")  # fmt: skip
+@option("--json", "as_json", is_flag=True, section="Score",
+        help="As one JSON object, every number in full.")  # fmt: skip
+@plugin_options
+def score(model: str | None, sources: PluginSources, samples: int, seed: int, as_json: bool) -> int:
+    """Tell how good a model is, each figure with its 95 % interval.
+
+    On held-out texts that it has not seen, against counting and compressing, and by its samples.
+    The model is a recorded run (the one trained last), or a .safetensors file, whose data must be
+    as they were. docs/score.md describes every figure.
+    """
+    from playground.cli.score import show_score
+
+    return show_score(model, sources, samples=samples, seed=seed, as_json=as_json)
+
+
 @cli.command(context_settings=CONTEXT, epilog=KNOBS.format(commands="`microgpt-play exporters`"))
 @click.argument("checkpoint", type=PATH, shell_complete=completion.checkpoints)
 @click.argument("path", type=PATH)
