@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -61,11 +62,14 @@ def _read(model: Mapping[str, Any], held: Mapping[str, Any], training: Mapping[s
 
 def _figure(one: Mapping[str, float], digits: int = 3) -> list[str]:
     low, high = f"{one['low']:.{digits}f}", f"{one['high']:.{digits}f}"
-    return [f"{one['value']:.{digits}f}", f"{low} to {high}"]
+    known = math.isfinite(one["high"])
+    return [f"{one['value']:.{digits}f}", f"{low} to {high}" if known else "unknown"]
 
 
 def _share(one: Mapping[str, float]) -> list[str]:
-    return [f"{one['value']:.0%}", f"{one['low']:.0%} to {one['high']:.0%}"]
+    known = math.isfinite(one["high"])
+    between = f"{one['low']:.0%} to {one['high']:.0%}" if known else "unknown"
+    return [f"{one['value']:.0%}", between]
 
 
 def _losses(held: Mapping[str, Any]) -> Lines:

@@ -52,7 +52,8 @@ class Bootstrap:
     """Draws documents with replacement, always the same ones: figures of one Bootstrap are paired,
     so that the interval of a difference counts what two competitors find hard alike only once.
 
-    The interval is that of the percentiles 2.5 and 97.5 of `RESAMPLES` draws.
+    The interval is that of the percentiles 2.5 and 97.5 of `RESAMPLES` draws. One document says
+    nothing of a spread: its interval is endless.
     """
 
     def __init__(self, count: int) -> None:
@@ -75,6 +76,8 @@ class Bootstrap:
             for column in columns
         ]
         value = of([math.fsum(column) for column in columns])
+        if self._count == 1:
+            return Figure(value, -math.inf, math.inf)
         found = sorted(
             of([sum(map(block.__getitem__, draw)) for block in blocks]) for draw in self._draws
         )

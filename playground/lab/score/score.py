@@ -67,9 +67,9 @@ def score(subject: Subject, tell: Tell = lambda _: None) -> dict[str, Any]:
     training = _training(subject, tell)
     heldout = _chosen(subject, tell)
     held, bits, unit, differences = _held_out(subject, training, heldout, tell)
-    of_samples, recited, reference = _samples(subject, training, heldout, tell)
+    of_samples, whole, recited, reference = _samples(subject, training, heldout, tell)
     return {
-        "verdict": verdict(bits, unit, differences, recited, reference),
+        "verdict": verdict(bits, unit, differences, whole, recited, reference),
         "heldout": held,
         "samples": of_samples,
         "training": {
@@ -244,11 +244,12 @@ def _listed(found: Sequence[Costly], encoder: Encoder) -> list[dict[str, Any]]:
 
 def _samples(
     subject: Subject, training: Sequence[Piece], chosen: Sequence[Piece], tell: Tell
-) -> tuple[dict[str, Any], Figure | None, Figure | None]:
-    """(as JSON has it; the share that is recited; the same share of held-out texts)."""
+) -> tuple[dict[str, Any], Figure | None, Figure | None, Figure | None]:
+    """(as JSON has it; the share of training documents; the share that is recited; the same share
+    of held-out texts)."""
     texts, count = subject.samples, len(subject.samples)
     if not count:
-        return {"count": 0}, None, None
+        return {"count": 0}, None, None, None
     known = joined([piece.text for piece in training])
     found: list[Copied] = []
     for number, one in enumerate(texts):
@@ -263,6 +264,7 @@ def _samples(
     for number, one in enumerate(texts):
         tell(Progress("looking for the nearest training text", number, count))
         near.append(nearest(one.text, documents))
+    whole = wilson(sum(one.whole for one in found), count)
     recited = wilson(sum(one.recited for one in found), count)
     reference = wilson(sum(one.recited for one in others), len(others)) if others else None
     bootstrap = Bootstrap(count)
@@ -271,7 +273,7 @@ def _samples(
         {
             "count": count,
             "new": wilson(sum(not one.recited for one in found), count).as_dict(),
-            "in_training": wilson(sum(one.whole for one in found), count).as_dict(),
+            "in_training": whole.as_dict(),
             "recited": recited.as_dict(),
             "covered": bootstrap.ratio(
                 [float(one.covered) for one in found], [float(len(one.text)) for one in found]
@@ -295,6 +297,7 @@ def _samples(
                 for one, its, close in zip(texts, found, near, strict=True)
             ][:SHOWN],
         },
+        whole,
         recited,
         reference,
     )

@@ -15,30 +15,31 @@ def verdict(
     bits: Figure | None,
     unit: str,
     differences: Mapping[str, Figure],
+    whole: Figure | None,
     recited: Figure | None,
     reference: Figure | None,
 ) -> str:
     """One sentence, or two.
 
     bits: what the model needs for unseen texts; None if none are held out. unit: of `bits`.
-    differences: by competitor, what the model needs more than it; below 0 is better. recited: share
-    of the samples that are recited; None without samples. reference: the same of held-out texts.
+    differences: by competitor, what the model needs more than it; below 0 is better. whole,
+    recited: shares of the samples that are training documents, and that are recited, whole or in
+    pieces; None without samples. reference: share of held-out texts that pieces of training
+    documents cover as well, as in a text of few phrases.
     """
-    recites = (
-        recited is not None
-        and recited.value >= MOSTLY
-        and (reference is None or recited.low > reference.high)
-    )
+    copies = whole is not None and whole.value >= MOSTLY
+    in_pieces = recited is not None and recited.value >= MOSTLY
+    usual = reference is not None and reference.value >= (recited.low if recited else 0.0)
     said = []
-    if recites and recited is not None:
+    if recited is not None and (copies or (in_pieces and not usual)):
         said.append(
             f"It recites: {recited.value:.0%} of its samples (95 % {recited.low:.0%} to "
             f"{recited.high:.0%}) are training texts, whole or in long pieces."
         )
     if bits is None:
         said.append(
-            "Nothing unseen is held out, so how good it is on new text is not known: train with "
-            "--holdout 0.1 to know it."
+            "No unseen text is held out, so how good it is on new text is not known: train with "
+            "--holdout 0.1, on more different texts if these are few."
         )
     else:
         said.append(_on_unseen(bits, unit, differences))

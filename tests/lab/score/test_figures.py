@@ -65,6 +65,11 @@ def test_the_bootstrap_interval_is_about_two_standard_errors_wide() -> None:
     assert Bootstrap(200).ratio(values, [1.0] * 200) == found, "the seed is fixed"
 
 
+def test_one_document_tells_nothing_apart() -> None:
+    found = Bootstrap(1).ratio([4.0], [2.0])
+    assert found == Figure(2.0, -math.inf, math.inf)
+
+
 def test_a_text_that_was_trained_on_is_not_unseen_as_far_as_the_model_reads() -> None:
     pieces = [
         Piece("ann", (0,), whole=True),
@@ -187,16 +192,19 @@ def test_a_verdict_tells_apart_only_what_the_intervals_tell_apart() -> None:
     far, near, above = Figure(-1, -1.2, -0.8), Figure(-0.1, -0.3, 0.1), Figure(1, 0.5, 1.5)
     counts = {"uniform": far, "unigram": far, "bigram": near, "trigram": above}
     none = Figure(0.0, 0.0, 0.1)
-    said = verdict(Figure(2, 1.9, 2.1), "bits a character", counts, none, none)
+    said = verdict(Figure(2, 1.9, 2.1), "bits a character", counts, none, none, none)
     assert said == (
         "On text it has not seen it needs 2.00 bits a character: better than uniform and unigram, "
         "not told apart from bigram, worse than trigram."
     )
     no_better = verdict(
-        Figure(2, 1, 3), "bits a character", {**counts, "unigram": near}, none, none
+        Figure(2, 1, 3), "bits a character", {**counts, "unigram": near}, none, none, none
     )
     assert "no better than counting single tokens" in no_better
     all_of_them = Figure(1.0, 0.96, 1.0)
-    assert verdict(None, "", {}, all_of_them, none).startswith("It recites: 100% of its samples")
-    assert "recites" not in verdict(None, "", {}, all_of_them, all_of_them)
-    assert "Nothing unseen is held out" in verdict(None, "", {}, none, None)
+    assert verdict(None, "", {}, none, all_of_them, none).startswith(
+        "It recites: 100% of its samples"
+    )
+    assert "recites" not in verdict(None, "", {}, none, all_of_them, all_of_them)
+    assert "It recites" in verdict(None, "", {}, all_of_them, all_of_them, all_of_them)
+    assert "No unseen text is held out" in verdict(None, "", {}, none, None)
