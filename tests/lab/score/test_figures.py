@@ -207,4 +207,4 @@ def test_a_verdict_tells_apart_only_what_the_intervals_tell_apart() -> None:
     )
     assert "recites" not in verdict(None, "", {}, none, all_of_them, all_of_them)
     assert "It recites" in verdict(None, "", {}, all_of_them, all_of_them, all_of_them)
-    assert "No unseen text is held out" in verdict(None, "", {}, none, None)
+    assert "No unseen text is held out" in verdict(None, "", {}, none, none, None)
