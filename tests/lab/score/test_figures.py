@@ -152,8 +152,12 @@ def test_the_nearest_document_has_the_smallest_edit_distance(text: str, texts: l
     assert found.distance == distance(text, found.document)
 
 
-@given(WORDS, st.lists(WORDS, min_size=1, max_size=5))
-def test_the_longest_run_and_the_share_are_those_of_all_runs(text: str, texts: list[str]) -> None:
+@given(st.lists(st.text("ab", min_size=12, max_size=20), min_size=2, max_size=4), st.data())
+def test_the_longest_run_and_the_share_are_those_of_all_runs(
+    texts: list[str], data: st.DataObject
+) -> None:
+    starts = st.tuples(st.sampled_from(texts), st.integers(0, 8))
+    text = "".join(one[at:] for one, at in data.draw(st.lists(starts, min_size=1, max_size=3)))
     found = copied(text, True, joined(texts))
     places = [(a, b) for a in range(len(text)) for b in range(a + 1, len(text) + 1)]
     runs = [(a, b) for a, b in places if any(text[a:b] in one for one in texts)]
