@@ -15,7 +15,7 @@ from playground.lab.store.errors import StoreError, damaged, make_folder_of, mis
 
 APPLICATION_ID = 0x6D677074
 """The letters "mgpt"."""
-VERSION = 6
+VERSION = 7
 _HEADER = 100
 """Bytes that every SQLite database begins with."""
 
@@ -158,6 +158,27 @@ CREATE TABLE texts (
 """
 """Texts that runs learn from, compressed with zlib. sha256 and size are those of the text."""
 
+SWEEPS = (
+    """
+CREATE TABLE IF NOT EXISTS sweeps (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  created REAL NOT NULL,
+  plan TEXT NOT NULL
+)
+""",
+    """
+CREATE TABLE IF NOT EXISTS sweep_runs (
+  sweep INTEGER NOT NULL REFERENCES sweeps(id),
+  setting INTEGER NOT NULL,
+  seed INTEGER NOT NULL,
+  run INTEGER NOT NULL UNIQUE REFERENCES runs(id),
+  PRIMARY KEY (sweep, setting, seed)
+)
+""",
+)
+"""sweeps.plan is the JSON of a playground.lab.sweep.plan.Plan; `setting` counts its settings from
+0. The primary key lets no run of a sweep be recorded twice."""
+
 _LAST_EDIT = (
     "(SELECT value FROM edits WHERE run = runs.id AND field = '{0}' ORDER BY step DESC LIMIT 1)"
 )
@@ -184,6 +205,7 @@ OF_A_RUN = (
     "edits",
     "keyframes",
     "details",
+    "sweep_runs",
 )
 """Tables that have a column `run`."""
 
@@ -200,13 +222,16 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
         "ALTER TABLE runs ADD COLUMN heldout_text TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE runs ADD COLUMN heldout_tokens TEXT NOT NULL DEFAULT ''",
     ),
+    6: SWEEPS,
 }
 """By version, the statements that make the next version."""
 
 
-def create_tables(connection: sqlite3.Connection) -> None:
-    """Make all tables of the present version, within the caller's transaction."""
-    for statement in (RUNS, DETAILS, *SERIES, PROBES, FILM, TEXTS, *INDEXES):
+def create_tables(connection: sqlite3.Connection, *, sweeps: bool = True) -> None:
+    """Make all tables of the present version, within the caller's transaction. sweeps: with those
+    of sweeps, which the file of a single run does without."""
+    more = SWEEPS if sweeps else ()
+    for statement in (RUNS, DETAILS, *SERIES, PROBES, FILM, TEXTS, *more, *INDEXES):
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {VERSION}")

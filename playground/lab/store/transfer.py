@@ -1,7 +1,8 @@
 """A run as one file, which another machine imports and continues bit for bit.
 
-The file is a store with one run. A file to be imported is not trusted: it is read from a copy, by
-known columns of known tables, and every value is checked (untrusted.py) before it is kept.
+The file is a store with one run, and without sweeps. A file to be imported is not trusted: it is
+read from a copy, by known columns of known tables, and every value is checked (untrusted.py) before
+it is kept.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def export_run(store: Store, run: int, path: Path | str) -> Path:
         with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
             file.execute("PRAGMA synchronous = FULL")
             file.execute("BEGIN")
-            create_tables(file)
+            create_tables(file, sweeps=False)
             store.row(run)  # raises if the run is not there, and says so in words
             with store.database.reading() as db:
                 _write(db, run, file)
@@ -132,11 +133,16 @@ def _place(path: Path | str) -> Path:
 
 
 def import_run(
-    store: Store, path: Path | str, tell: Callable[[int, int], None] = lambda *_: None
+    store: Store,
+    path: Path | str,
+    tell: Callable[[int, int], None] = lambda *_: None,
+    also: Callable[[sqlite3.Connection, int], None] = lambda *_: None,
 ) -> int:
     """Import a run from a file that `export_run` wrote; returns its id in this store.
 
-    tell: called now and then with the bytes so far, and those of the file.
+    tell: called now and then with the bytes so far, and those of the file. also: called with the
+    connection and the run's id in the transaction that completes the run; if it raises ValueError
+    or sqlite3.IntegrityError, nothing is imported.
 
     A run that the store has already is imported beside the first one, with "(imported)" in its
     name. The parent stays the parent if the store has it too.
@@ -168,6 +174,7 @@ def import_run(
                 time.sleep(time.perf_counter() - began)  # a rest in which others write
             with store.database.writing() as db, _taken():
                 _finish(db, run, given)
+                also(db, run)
         except BaseException:
             with contextlib.suppress(StoreError):
                 remove_run(store, run)
@@ -417,7 +424,7 @@ def _said_of_a_file(source: Path) -> Iterator[None]:
 def _refuse_what_acts(file: sqlite3.Connection, source: Path) -> None:
     """Raise StoreError for views, triggers, virtual tables, computed columns and indexes of
     others: reading them would run SQL from the file."""
-    known = {"runs", "texts", "sqlite_sequence", *OF_A_RUN}
+    known = {"runs", "texts", "sweeps", "sqlite_sequence", *OF_A_RUN}
     for kind, name, sql in file.execute("SELECT type, name, sql FROM sqlite_schema"):
         ours = (kind == "table" and name in known) or (
             kind == "index" and sql in (None, *ALL_INDEXES)

@@ -200,7 +200,7 @@ def test_an_export_that_cannot_be_says_why_and_leaves_what_was_there(
         export_run(store, 77, tmp_path / "x")
     file = tmp_path / "x.microgpt-run"
     file.write_text("what was there")
-    monkeypatch.setattr("playground.lab.store.transfer.create_tables", lambda _: 1 / 0)
+    monkeypatch.setattr("playground.lab.store.transfer.create_tables", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         export_run(store, run, file)
     assert file.read_text() == "what was there"
